@@ -1,0 +1,9 @@
+# `cmake --install` puts the libraries, the headers, the tool and the package files where find_package(reagent) finds them.
+
+include(CMakePackageConfigHelpers)
+install(EXPORT reagent_targets NAMESPACE reagent:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/reagent)
+configure_package_config_file(cmake/reagent-config.cmake.in ${PROJECT_BINARY_DIR}/reagent-config.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/reagent)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/reagent-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/reagent-config.cmake ${PROJECT_BINARY_DIR}/reagent-config-version.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/reagent)

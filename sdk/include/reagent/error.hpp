@@ -1,0 +1,117 @@
+#pragma once
+
+#include <boost/system/error_code.hpp>
+
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace reagent {
+
+using boost::system::error_code;
+
+/// What went wrong, one enumeration per layer. `make_error_code` puts each in a category of its own
+/// (`reagent.schema`, `reagent.signature`, ...), so that codes of different layers never compare equal.
+enum class schema_errc { unsupported_keyword = 1, bad_document, mismatch, not_json };
+enum class signature_errc { syntax = 1, unknown_type, bad_name, duplicate_field, missing_input, unknown_field };
+enum class adapter_errc { no_fields = 1, missing_field, bad_value, not_an_object };
+enum class http_errc {
+    bad_url = 1, resolve_failed, connect_failed, tls_failed, deadline_exceeded, body_too_large,
+    headers_too_large, malformed_response, connection_closed, refused_address,
+};
+enum class lm_errc {
+    unknown_provider = 1, missing_key, authentication, permission, not_found, rate_limited, context_length,
+    invalid_request, server_error, malformed_response, unavailable, content_filter,
+};
+enum class run_errc {
+    budget_calls = 1, budget_tokens, budget_cost, deadline_exceeded, cancelled, journal_full,
+    replay_mismatch, no_language_model,
+};
+enum class tool_errc { duplicate_name = 1, bad_name, bad_argument_name, bad_configuration };
+
+const boost::system::error_category& category_of(schema_errc);
+const boost::system::error_category& category_of(signature_errc);
+const boost::system::error_category& category_of(adapter_errc);
+const boost::system::error_category& category_of(http_errc);
+const boost::system::error_category& category_of(lm_errc);
+const boost::system::error_category& category_of(run_errc);
+const boost::system::error_category& category_of(tool_errc);
+
+template <class Errc>
+concept reagent_errc = requires(Errc e) { category_of(e); };
+
+template <reagent_errc Errc>
+error_code make_error_code(Errc e) {
+    return {static_cast<int>(e), category_of(e)};
+}
+
+/// What a reader of an error needs besides its code. Empty strings are unknown.
+struct diagnostics {
+    std::string attempted{};         ///< what was being done, e.g. "POST http://127.0.0.1:8080/v1/chat/completions"
+    std::string path{};              ///< the offending field, e.g. "$.issues[2]"
+    std::string provider_message{};  ///< the provider's own words; never holds a key
+    std::string request_id{};        ///< the provider's request id, for its support
+    int http_status = 0;           ///< 0: no response was received
+};
+
+/// Base of every exception that Reagent throws.
+class error : public std::runtime_error {
+public:
+    error(error_code code, std::string message, diagnostics details = {});
+
+    /// The code, comparable with the enumerations above: `e.code() == reagent::lm_errc::rate_limited`.
+    const error_code& code() const noexcept { return code_; }
+    const diagnostics& details() const noexcept { return details_; }
+
+private:
+    error_code code_;
+    diagnostics details_;
+};
+
+/// A JSON Schema that cannot be used, or a value that does not fit one.
+class schema_error : public error { using error::error; };
+
+/// A signature that cannot be parsed, or inputs that do not fit it.
+class signature_error : public error {
+public:
+    signature_error(error_code code, const std::string& message, std::size_t position, std::string hint);
+
+    std::size_t position() const noexcept { return position_; }  ///< byte offset into the signature's text
+    const std::string& hint() const noexcept { return hint_; }   ///< what to write instead; may be empty
+
+private:
+    std::size_t position_;
+    std::string hint_;
+};
+
+/// A completion that holds no valid outputs.
+class parse_error : public error {
+public:
+    parse_error(error_code code, const std::string& message, std::string path, std::string completion);
+
+    const std::string& completion() const noexcept { return completion_; }  ///< what the model wrote
+
+private:
+    std::string completion_;
+};
+
+class http_error : public error { using error::error; };  ///< transport: no usable response
+class lm_error : public error { using error::error; };    ///< the provider refused, or answered nonsense
+class run_error : public error { using error::error; };   ///< budget, deadline, cancellation, journal
+class tool_error : public error { using error::error; };  ///< a tool that cannot be registered
+
+/// The candidate nearest to `word` (edit distance of at most a third of its length), or "".
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace reagent
+
+namespace boost::system {
+template <> struct is_error_code_enum<reagent::schema_errc> : std::true_type {};
+template <> struct is_error_code_enum<reagent::signature_errc> : std::true_type {};
+template <> struct is_error_code_enum<reagent::adapter_errc> : std::true_type {};
+template <> struct is_error_code_enum<reagent::http_errc> : std::true_type {};
+template <> struct is_error_code_enum<reagent::lm_errc> : std::true_type {};
+template <> struct is_error_code_enum<reagent::run_errc> : std::true_type {};
+template <> struct is_error_code_enum<reagent::tool_errc> : std::true_type {};
+}  // namespace boost::system

@@ -1,0 +1,426 @@
+#include <reagent/schema/repair.hpp>
+
+#include "../text.hpp"
+#include "unicode.hpp"
+
+#include <boost/json.hpp>
+
+#include <charconv>
+#include <cmath>
+
+namespace reagent {
+namespace {
+
+// How far the parser looks ahead to tell whether a quote ends a text. A constant, so that repair stays linear.
+constexpr std::size_t max_lookahead = 256;
+
+// A quotation mark at the head of `s`: its bytes and the mark that closes it. Typographic quotes count too.
+struct quote { std::string_view open, close; };
+std::optional<quote> quote_at(std::string_view s) {
+    static constexpr quote all[]{{"\"", "\""}, {"'", "'"}, {"`", "`"}, {"\u201c", "\u201d"}, {"\u2018", "\u2019"}};
+    for (const auto& q : all)
+        if (s.starts_with(q.open)) return q;
+    return {};
+}
+
+bool same_shape(const json::value& a, const json::value& b) {
+    if (a.is_array() && b.is_array()) return a.get_array().size() == b.get_array().size();
+    if (!a.is_object() || !b.is_object() || a.get_object().size() != b.get_object().size()) return false;
+    for (const auto& [key, value] : a.get_object()) {
+        auto* other = b.get_object().if_contains(key);
+        if (!other || (other->kind() != value.kind() && !(other->is_number() && value.is_number()))) return false;
+    }
+    return true;
+}
+
+class repairer {
+public:
+    explicit repairer(std::string_view text) : s_{text} {}
+
+    json::value run() {
+        json::array found;
+        while (find_container()) {
+            json::value v = s_[i_] == '{' ? object() : array(']');
+            if (v.is_object() ? v.get_object().empty() && !found.empty() : v.get_array().empty() && !found.empty()) continue;
+            if (!found.empty() && same_shape(found.back(), v)) found.pop_back();
+            found.push_back(std::move(v));
+        }
+        if (found.empty()) return "";
+        if (found.size() == 1) return std::move(found.front());
+        return found;
+    }
+
+private:
+    enum class place { key, value, item };
+
+    bool at_end() const { return i_ >= s_.size(); }
+    char peek() const { return at_end() ? '\0' : s_[i_]; }
+    bool next_is(std::string_view text) const { return s_.substr(std::min(i_, s_.size())).starts_with(text); }
+
+    bool find_container() {
+        for (; !at_end(); ++i_) {
+            if (peek() == '{' || peek() == '[') return true;
+            if (next_is("/*")) skip_comment(place::value);
+        }
+        return false;
+    }
+
+    bool comment_starts() const { return peek() == '#' || next_is("//") || next_is("/*"); }
+
+    // A line comment ends with its line, or where the container that it stands in closes on the same line.
+    void skip_comment(place where) {
+        if (next_is("/*")) {
+            auto end = s_.find("*/", i_ + 2);
+            i_ = end == s_.npos ? s_.size() : end + 2;
+            return;
+        }
+        for (; !at_end() && peek() != '\n' && peek() != '\r'; ++i_)
+            if ((where == place::item && peek() == ']') || (where != place::item && peek() == '}')) return;
+    }
+
+    void skip_space(place where) {
+        while (!at_end()) {
+            if (is_space(peek())) ++i_;
+            else if (next_is("\u00a0")) i_ += 2;
+            else if (comment_starts()) skip_comment(where);
+            else return;
+        }
+    }
+
+    bool too_deep() {
+        if (depth_ < max_json_depth) return false;
+        i_ = s_.size();
+        return true;
+    }
+    struct level {
+        explicit level(int& d) : d_{++d} {}
+        ~level() { --d_; }
+        int& d_;
+    };
+
+    json::value object() {
+        if (too_deep()) return json::object{};
+        level here{depth_};
+        std::size_t begin = ++i_;
+        json::object members;
+        for (;;) {
+            skip_space(place::key);
+            if (at_end()) break;
+            char c = peek();
+            if (c == '}') { ++i_; break; }
+            if (c == ']' && arrays_ > 0) break;
+            if (c == '{') {  // `{{"a": 1}}`, a template's doubled braces
+                json::value inner = object();
+                if (inner.is_object())
+                    for (auto& [key, value] : inner.get_object()) members.insert_or_assign(key, std::move(value));
+                continue;
+            }
+            if (c == ',' || c == ';' || c == ':' || c == ']' || c == '[') {
+                if (c == '[' && members.empty()) { i_ = begin; return array('}'); }
+                ++i_;
+                continue;
+            }
+            std::size_t key_at = i_;
+            std::string key = quote_at(s_.substr(i_)) ? quoted(place::key) : bare_key();
+            skip_space(place::key);
+            if (peek() == ':') ++i_;
+            else if (at_end()) break;  // cut off before its value
+            else if (members.empty() && (peek() == ',' || peek() == '}' || quote_at(s_.substr(i_)))) {
+                i_ = begin;  // `{"a", "b"}`: a set
+                return array('}');
+            } else if (peek() == '=' || peek() == ',' || peek() == '}') {
+                if (peek() == '=') ++i_, i_ += next_is(">") ? 1 : 0;
+                else continue;
+            } else if (i_ == key_at) { ++i_; continue; }
+            skip_space(place::value);
+            members.insert_or_assign(key, value(place::value));
+        }
+        return members;
+    }
+
+    json::value array(char closer) {
+        if (too_deep()) return json::array{};
+        level here{depth_};
+        if (closer == ']' || closer == ')') ++i_;
+        level enclosing{arrays_};
+        json::array items;
+        for (;;) {
+            skip_space(place::item);
+            if (at_end()) break;
+            char c = peek();
+            if (c == closer || c == ']' || c == '}') { ++i_; break; }
+            if (c == ',' || c == ';' || c == ':' || c == ')') { ++i_; continue; }
+            if (next_is("...") && (i_ + 3 >= s_.size() || !is_word(s_[i_ + 3]))) { i_ += 3; continue; }
+            std::size_t before = i_;
+            items.push_back(value(place::item));
+            if (i_ == before) ++i_;
+        }
+        return items;
+    }
+
+    json::value value(place where) {
+        if (at_end()) return "";
+        char c = peek();
+        if (c == '{') return object();
+        if (c == '[') return array(']');
+        if (c == '(') return array(')');
+        if (c == ',' || c == '}' || c == ']' || c == ';') return "";
+        if (quote_at(s_.substr(i_))) return json::value(json::string(quoted(where)));
+        if (is_digit(c) || c == '-' || c == '.' || c == '+' || (c == '$' && i_ + 1 < s_.size() && is_digit(s_[i_ + 1])))
+            if (auto n = number(where)) return *n;
+        return word(where);
+    }
+
+    // `42`, `-1.5e3`, `.5`, `1_000`; what only begins like a number (a date, `10-20`, `0x10`, `1,000`) is text.
+    std::optional<json::value> number(place where) {
+        std::size_t begin = i_, at = i_;
+        if (s_[at] == '$') ++at, ++begin;
+        while (at < s_.size() && (is_digit(s_[at]) || std::string_view{"-+.eE/_,"}.find(s_[at]) != std::string_view::npos)) {
+            if (s_[at] == ',' && (where == place::item || at + 1 >= s_.size() || !is_digit(s_[at + 1]))) break;
+            if (s_[at] == '/' && at + 1 < s_.size() && (s_[at + 1] == '/' || s_[at + 1] == '*')) break;
+            ++at;
+        }
+        std::string_view all = s_.substr(begin, at - begin);
+        if (at < s_.size() && (is_alpha(s_[at]) || static_cast<unsigned char>(s_[at]) >= 0x80)) return {};
+        while (!all.empty() && std::string_view{"-+eE/,_"}.find(all.back()) != std::string_view::npos) all.remove_suffix(1);
+        if (all.empty()) {
+            if (s_[begin] == '.') return {};
+            i_ = at;
+            return json::value("");
+        }
+        std::string digits;
+        for (char ch : all)
+            if (ch != '_') digits += ch;
+        if (digits.starts_with('+')) digits.erase(0, 1);
+        if (digits.find_first_not_of("0123456789-.eE+") == digits.npos) {
+            std::int64_t i{};
+            auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), i);
+            if (ec == std::errc{} && end == digits.data() + digits.size()) return i_ = at, json::value(i);
+            double d{};
+            auto [dend, dec] = std::from_chars(digits.data(), digits.data() + digits.size(), d);
+            if (dend == digits.data() + digits.size() && dec != std::errc::invalid_argument) {
+                if (dec == std::errc::result_out_of_range) d = digits.find('-') == 0 ? -INFINITY : INFINITY;
+                return i_ = at, json::value(d);
+            }
+        }
+        i_ = at;
+        return json::value(json::string(all));
+    }
+
+    std::string bare_key() {
+        std::size_t begin = i_;
+        while (!at_end() && peek() != ':' && peek() != '=' && !is_space(peek()) && std::string_view{",{}[]\"';"}.find(peek()) == std::string_view::npos) ++i_;
+        if (i_ == begin) ++i_;
+        return to_utf8(s_.substr(begin, i_ - begin));
+    }
+
+    // A text without quotes, or one of the words that JSON and Python have.
+    json::value word(place where) {
+        std::size_t begin = i_, stop = s_.size();
+        for (std::size_t at = i_; at < s_.size(); ++at) {
+            char c = s_[at];
+            bool ends = c == '}' || c == ']';
+            if (where == place::item) ends = ends || c == ',' || (c == ')' && !inside_parentheses(begin, at)) || c == '\n';
+            else if (c == ',' || c == ';') ends = ends || key_follows(at + 1) || closer_follows(at + 1);
+            else if (c == '\n') ends = ends || key_follows(at + 1) || closer_follows(at + 1);
+            else if (c == '/' && at + 1 < s_.size() && (s_[at + 1] == '/' || s_[at + 1] == '*') && at > begin && is_space(s_[at - 1])) ends = true;
+            else if (c == '#' && at > begin && is_space(s_[at - 1])) ends = true;
+            if (ends) { stop = at; break; }
+        }
+        i_ = stop;
+        std::string_view text = trim(s_.substr(begin, stop - begin));
+        if (quote_at(text.empty() ? text : text.substr(text.size() - 1))) text = trim(text.substr(0, text.size() - 1));
+        std::string lower = text.size() <= 9 ? to_lower(text) : std::string{};
+        if (lower == "true") return true;
+        if (lower == "false") return false;
+        if (lower == "null" || lower == "none") return nullptr;
+        if (text == "NaN") return std::nan("");
+        if (text == "Infinity") return INFINITY;
+        return json::value(json::string(to_utf8(text)));
+    }
+
+    bool inside_parentheses(std::size_t begin, std::size_t at) const {
+        auto part = s_.substr(begin, std::min(at - begin, max_lookahead));
+        return part.find('(') != part.npos;
+    }
+
+    std::size_t after_space(std::size_t at) const {
+        while (at < s_.size() && is_space(s_[at])) ++at;
+        return at;
+    }
+    bool closer_follows(std::size_t at) const {
+        at = after_space(at);
+        return at >= s_.size() || s_[at] == '}' || s_[at] == ']';
+    }
+
+    // `"name":` or `name:` within the lookahead. A quoted name may also be the last thing before the end.
+    bool key_follows(std::size_t at) const {
+        at = after_space(at);
+        auto window = s_.substr(std::min(at, s_.size()), max_lookahead);
+        if (auto q = quote_at(window)) {
+            auto close = window.find(q->close, q->open.size());
+            if (close == window.npos) return at + window.size() >= s_.size() && window.find_first_of(",{}[]") == window.npos;
+            auto next = close + q->close.size();
+            while (next < window.size() && is_space(window[next])) ++next;
+            return next >= window.size() || window[next] == ':' || window[next] == '}';
+        }
+        std::size_t n = 0;
+        while (n < window.size() && (is_word(window[n]) || window[n] == '-')) ++n;
+        if (n == 0) return false;
+        while (n < window.size() && is_space(window[n])) ++n;
+        return n < window.size() && window[n] == ':';
+    }
+
+    // Whether the closing mark that ends at `at` ends the text, by what stands behind it.
+    bool ends_text(std::size_t at, place where) const {
+        at = after_space(at);
+        if (at >= s_.size() || where == place::key) return true;
+        char c = s_[at];
+        if (c == '}' || c == ']') return true;
+        if (c == '#' || s_.substr(at).starts_with("//") || s_.substr(at).starts_with("/*")) return true;
+        if (where == place::item) {
+            if (c == ')' || quote_at(s_.substr(at))) return true;
+            if (c != ',' && c != ';') return false;
+            at = after_space(at + 1);
+            if (at >= s_.size()) return true;
+            auto rest = s_.substr(at);
+            for (std::string_view w : {"true", "false", "null", "True", "False", "None", "//", "/*", "#", "..."})
+                if (rest.starts_with(w)) return true;
+            return is_digit(rest[0]) || std::string_view{"[{(]}-,"}.find(rest[0]) != std::string_view::npos || quote_at(rest).has_value();
+        }
+        if (c == ',' || c == ';') {
+            auto next = after_space(at + 1);
+            if (next < s_.size() && (s_[next] == ',' || s_[next] == '{' || s_[next] == '#' || s_.substr(next).starts_with("//") || s_.substr(next).starts_with("/*"))) return true;
+            return closer_follows(at + 1) || key_follows(at + 1);
+        }
+        return key_follows(at);
+    }
+
+    std::string quoted(place where) {
+        quote q = *quote_at(s_.substr(i_));
+        i_ += q.open.size();
+        if (q.open == "\"" && next_is("\"\"") ) i_ += 2;  // """text"""
+        else if (next_is(q.close) && i_ + q.close.size() < s_.size() && is_word(s_[i_ + q.close.size()])) i_ += q.close.size();  // ""text""
+        std::string out;
+        while (!at_end()) {
+            char c = peek();
+            if (c == '\\') { escape(out); continue; }
+            if (next_is(q.close) || (q.open == "\u201c" && c == '"') || (q.open == "\"" && next_is("\u201d"))) {
+                std::size_t size = next_is(q.close) ? q.close.size() : c == '"' ? 1 : 3;
+                if (missing_close(out, where)) {
+                    out.resize(out.find_last_not_of(", \t\r\n") + 1);
+                    return to_utf8(out);
+                }
+                if (ends_text(i_ + size, where)) {
+                    i_ += size;
+                    while (q.open == "\"" && where != place::key && next_is("\"") && s_[i_ - 1] == '"') ++i_;
+                    return to_utf8(out);
+                }
+                out += s_.substr(i_, size);
+                i_ += size;
+                continue;
+            }
+            if (where == place::key && c == ':' && key_lost_its_quote()) return to_utf8(trim(out));
+            out += c;
+            ++i_;
+        }
+        while (!out.empty() && is_space(out.back())) out.pop_back();
+        return to_utf8(out);
+    }
+
+    // `{"a": "x, "b": 2}`: this mark opens the next key, so the text before it ended unclosed.
+    bool missing_close(const std::string& out, place where) const {
+        if (where != place::value) return false;
+        auto last = out.find_last_not_of(" \t\r\n");
+        bool separated = last != out.npos && (out[last] == ',' || out.find('\n', last) != out.npos);
+        if (!separated) return false;
+        auto window = s_.substr(i_, max_lookahead);
+        auto q = quote_at(window);
+        if (!q) return false;
+        auto close = window.find(q->close, q->open.size());
+        if (close == window.npos || close == q->open.size()) return false;
+        for (char c : window.substr(q->open.size(), close - q->open.size()))
+            if (!is_word(c) && c != ' ' && c != '-') return false;
+        auto next = close + q->close.size();
+        while (next < window.size() && is_space(window[next])) ++next;
+        return next < window.size() && window[next] == ':';
+    }
+
+    // `{"a: 1, ...`: no mark before the colon's line ends the key.
+    bool key_lost_its_quote() const {
+        auto window = s_.substr(i_, max_lookahead);
+        auto stop = window.find_first_of("\"'}\n");
+        if (stop == window.npos) return true;
+        if (window[stop] == '}' || window[stop] == '\n') return true;
+        auto between = trim(window.substr(1, stop - 1));
+        if (between.empty()) return true;  // `"a: "x"`
+        auto next = after_space(i_ + stop + 1);
+        return between.ends_with(',') && !(next < s_.size() && s_[next] == ':');
+    }
+
+    void escape(std::string& out) {
+        ++i_;
+        if (at_end()) return;
+        char c = s_[i_++];
+        switch (c) {
+            case 'n': out += '\n'; return;
+            case 't': out += '\t'; return;
+            case 'r': out += '\r'; return;
+            case 'b': out += '\b'; return;
+            case 'f': out += '\f'; return;
+            case '"':
+            case '\'':
+            case '/':
+            case '\\': out += c; return;
+            case 'u':
+                if (auto unit = hex4(i_)) {
+                    i_ += 4;
+                    char32_t point = *unit;
+                    if (point >= 0xD800 && point < 0xDC00 && next_is("\\u"))
+                        if (auto low = hex4(i_ + 2); low && *low >= 0xDC00 && *low < 0xE000) {
+                            point = 0x10000 + ((point - 0xD800) << 10) + (*low - 0xDC00);
+                            i_ += 6;
+                        }
+                    append_utf8(out, point);
+                    return;
+                }
+                [[fallthrough]];
+            default: (out += '\\') += c;
+        }
+    }
+
+    std::optional<char32_t> hex4(std::size_t at) const {
+        auto digits = s_.substr(std::min(at, s_.size()), 4);
+        unsigned value{};
+        auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+        if (digits.size() != 4 || ec != std::errc{} || end != digits.data() + 4) return {};
+        return value;
+    }
+
+    std::string_view s_;
+    std::size_t i_ = 0;
+    int depth_ = 0;
+    int arrays_ = 0;
+};
+
+}  // namespace
+
+std::optional<json::value> parse_json(std::string_view text) {
+    json::parse_options options;
+    options.max_depth = max_json_depth;
+    boost::system::error_code ec;
+    text = trim(text);
+    if (text == "NaN") return json::value(std::nan(""));
+    if (text == "Infinity") return json::value(INFINITY);
+    if (text == "-Infinity") return json::value(-INFINITY);
+    json::value v = json::parse({text.data(), text.size()}, ec, {}, options);
+    if (ec) return {};
+    return v;
+}
+
+json::value repair_json(std::string_view text) {
+    if (auto v = parse_json(text)) return std::move(*v);
+    return repairer{text}.run();
+}
+
+}  // namespace reagent
