@@ -123,11 +123,13 @@ private:
             std::size_t key_at = i_;
             std::string key = quote_at(s_.substr(i_)) ? quoted(place::key) : bare_key();
             skip_space(place::key);
-            if (peek() == ':') ++i_;
+            if (peek() == ':')
+                while (peek() == ':') ++i_;
             else if (at_end()) break;  // cut off before its value
-            else if (members.empty() && (peek() == ',' || peek() == '}' || quote_at(s_.substr(i_)))) {
+            else if (members.empty() && (peek() == ',' || peek() == '}')) {
                 i_ = begin;  // `{"a", "b"}`: a set
                 return array('}');
+            } else if (quote_at(s_.substr(i_)) || peek() == '[') {  // `"a" "x"`: the colon is missing
             } else if (peek() == '=' || peek() == ',' || peek() == '}') {
                 if (peek() == '=') ++i_, i_ += next_is(">") ? 1 : 0;
                 else continue;
@@ -210,8 +212,13 @@ private:
     std::string bare_key() {
         std::size_t begin = i_;
         while (!at_end() && peek() != ':' && peek() != '=' && !is_space(peek()) && std::string_view{",{}[]\"';"}.find(peek()) == std::string_view::npos) ++i_;
-        if (i_ == begin) ++i_;
-        return to_utf8(s_.substr(begin, i_ - begin));
+        std::size_t stop = i_;
+        if (i_ == begin) stop = ++i_;
+        if (auto q = quote_at(s_.substr(i_))) {  // `name": 1` lost its first quote
+            auto next = after_space(i_ + q->open.size());
+            if (next < s_.size() && s_[next] == ':') i_ = next;
+        }
+        return to_utf8(s_.substr(begin, stop - begin));
     }
 
     // A text without quotes, or one of the words that JSON and Python have.
@@ -220,8 +227,12 @@ private:
         for (std::size_t at = i_; at < s_.size(); ++at) {
             char c = s_[at];
             bool ends = c == '}' || c == ']';
+            if (auto q = quote_at(s_.substr(at)); q && at > begin && (ends_text(at + q->open.size(), where))) {
+                i_ = at + q->open.size();  // `text", ...` lost its first quote
+                return json::value(json::string(to_utf8(s_.substr(begin, at - begin))));
+            }
             if (where == place::item) ends = ends || c == ',' || (c == ')' && !inside_parentheses(begin, at)) || c == '\n';
-            else if (c == ',' || c == ';') ends = ends || key_follows(at + 1) || closer_follows(at + 1);
+            else if (c == ',' || c == ';') ends = ends || key_follows(at + 1) || closer_follows(at + 1) || is_word_of_json(trim(s_.substr(begin, at - begin)));
             else if (c == '\n') ends = ends || key_follows(at + 1) || closer_follows(at + 1);
             else if (c == '/' && at + 1 < s_.size() && (s_[at + 1] == '/' || s_[at + 1] == '*') && at > begin && is_space(s_[at - 1])) ends = true;
             else if (c == '#' && at > begin && is_space(s_[at - 1])) ends = true;
@@ -237,6 +248,11 @@ private:
         if (text == "NaN") return std::nan("");
         if (text == "Infinity") return INFINITY;
         return json::value(json::string(to_utf8(text)));
+    }
+
+    static bool is_word_of_json(std::string_view text) {
+        std::string lower = text.size() <= 5 ? to_lower(text) : std::string{};
+        return lower == "true" || lower == "false" || lower == "null" || lower == "none";
     }
 
     bool inside_parentheses(std::size_t begin, std::size_t at) const {
@@ -324,7 +340,11 @@ private:
             out += c;
             ++i_;
         }
-        while (!out.empty() && is_space(out.back())) out.pop_back();
+        // Never closed: the closers at its very end belong to the containers around it.
+        auto strip = [&](std::string_view set) { out.resize(out.find_last_not_of(set) + 1); };
+        strip(" \t\r\n");
+        if (out.ends_with("```")) strip("` \t\r\n");
+        for (int open = depth_; open > 0 && (out.ends_with('}') || out.ends_with(']')); --open) out.pop_back(), strip(" \t\r\n");
         return to_utf8(out);
     }
 
@@ -353,7 +373,7 @@ private:
         if (stop == window.npos) return true;
         if (window[stop] == '}' || window[stop] == '\n') return true;
         auto between = trim(window.substr(1, stop - 1));
-        if (between.empty()) return true;  // `"a: "x"`
+        if (between.empty() || between == "[" || between == "{") return true;  // `"a: "x"`
         auto next = after_space(i_ + stop + 1);
         return between.ends_with(',') && !(next < s_.size() && s_[next] == ':');
     }
