@@ -70,7 +70,10 @@ private:
         in_.take();
         parameter p{t.text, t.position, {"str", {}, {}, false}, false};
         if (in_.accept(":")) p.type = detail::parse_type(in_, types_);
+        if (p.type.name == "NoneType") p.type.name = "str";  // Python's annotation `None` is no annotation
         if (in_.accept("=")) {
+            for (const char* op : {">", "=", "<", "*", "/", "%", "|", "&"})
+                if (in_.peek().is(op)) in_.fail("`=" + std::string{op} + "` cannot stand here", "write the arrow as `->`");
             p.has_default = true;
             skip_expression();
         }

@@ -89,7 +89,12 @@ public:
 private:
     python_type single(bool nested) {
         token t = in_.peek();
-        if (t.kind == token::string && nested) {  // a forward reference, as in list['int']
+        if (in_.accept("(")) {
+            auto inside = parse(nested);
+            in_.expect(")", "close the parenthesis");
+            return inside;
+        }
+        if (t.kind == token::string && (nested || before_bar())) {  // a forward reference, as in list['int']
             in_.take();
             lexer inner{t.text, 0, t.text.size()};
             try {
@@ -118,11 +123,17 @@ private:
         return subscript(resolve(name, t.position), t.position);
     }
 
+    bool before_bar() const {
+        lexer ahead = in_;
+        ahead.take();
+        return ahead.peek().is("|");
+    }
+
     python_type resolve(const std::string& name, std::size_t position) {
         if (types_.find(name) != types_.end()) return {name, {}, {}, false};
         if (name.starts_with("dspy.")) {
             std::string last = name.substr(5);
-            if (last == "Reasoning") return {"str", {}, {}, false};
+            if (last == "Reasoning") return {"Reasoning", {}, {}, false};
             for (auto d : dspy_types)
                 if (d == last) return {last, {}, {}, false};
         }
@@ -157,6 +168,7 @@ private:
         }
         while (!in_.peek().is("]")) {
             if (in_.peek().is(".")) {
+                if (t.name != "tuple" || t.args.size() != 1) in_.fail("`...` cannot stand here", "it follows the one type of tuple[int, ...]");
                 for (int i = 0; i < 3; ++i) in_.expect(".", "an ellipsis has three dots");
                 t.args.push_back({"Ellipsis", {}, {}, false});
             } else if (t.name == "Annotated" && !t.args.empty()) skip_annotation();
@@ -164,6 +176,7 @@ private:
             if (!in_.accept(",")) break;
         }
         in_.expect("]", "close the brackets of `" + t.name + "`");
+        if (t.args.size() > 2 && t.args[1].name == "Ellipsis") lexer::fail_at(position, "nothing may follow `...`", "write tuple[int, ...]");
         return checked(std::move(t), position);
     }
 
@@ -205,7 +218,9 @@ private:
             } else if (v.kind == token::number) add(t, *python_literal(in_.take().text));
             else if (v.kind == token::name && (v.text == "True" || v.text == "False")) add(t, in_.take().text == "True");
             else if (v.kind == token::name && v.text == "None") in_.take(), add(t, nullptr);
-            else in_.fail("a Literal holds quoted texts, numbers, True, False or None", v.kind == token::name ? "write '" + v.text + "'" : "");
+            else if (v.text == "Literal") {
+                for (auto& inner : parse(true).values) add(t, std::move(inner));
+            } else in_.fail("a Literal holds quoted texts, numbers, True, False or None", v.kind == token::name ? "write '" + v.text + "'" : "");
             if (!in_.accept(",")) break;
         }
         in_.expect("]", "close the brackets of `Literal`");
@@ -241,7 +256,7 @@ json::value schema_part(const python_type& t, const named_types& types, json::ob
         return s;
     }
     const auto& n = t.name;
-    if (n == "str" || n == "bytes" || n == "bytearray") return of("string");
+    if (n == "str" || n == "bytes" || n == "bytearray" || n == "Reasoning") return of("string");
     if (n == "int") return of("integer");
     if (n == "float") return of("number");
     if (n == "bool") return of("boolean");
@@ -289,7 +304,7 @@ std::string python_type::print() const {
     std::string inside;
     auto add = [&](const std::string& part) { inside += (inside.empty() ? "" : ", ") + part; };
     for (const auto& v : values) add(python_repr(v));
-    for (const auto& a : args) add(a.print());
+    for (const auto& a : args) add(a.name == "NoneType" && name != "Union" ? "None" : a.print());
     return name + "[" + inside + "]";
 }
 
@@ -304,7 +319,7 @@ json::value schema_of_type(const python_type& t, const named_types& types) {
 }
 
 field_kind kind_of(const python_type& t, const schema& shape) {
-    if (t.name == "str" || t.name == "bytes" || t.name == "bytearray") return field_kind::text;
+    if (t.name == "str" || t.name == "bytes" || t.name == "bytearray" || t.name == "Reasoning") return field_kind::text;
     if (t.name == "Literal") return field_kind::choice;
     if (t.name == "Union") {
         bool text = false, null = false;

@@ -8,6 +8,11 @@
 #include <utf8proc.h>
 
 namespace reagent {
+
+namespace detail {
+std::string take_description(json::value& document);
+}
+
 namespace {
 
 const signature_field* find(const std::vector<signature_field>& fields, std::string_view name) {
@@ -107,6 +112,15 @@ signature_field make_field(std::string name, std::string type, schema shape, std
                 if (a.is_object() && a.get_object().size() && a.get_object().contains("type") && a.get_object().at("type") == "string" && !a.get_object().contains("enum"))
                     f.kind = field_kind::optional_text;
     return f;
+}
+
+std::string detail::take_description(json::value& document) {
+    if (!document.is_object()) return {};
+    auto* text = document.get_object().if_contains("description");
+    if (!text || !text->is_string()) return {};
+    std::string result{text->get_string()};
+    document.get_object().stable_erase("description");
+    return result;
 }
 
 }  // namespace reagent

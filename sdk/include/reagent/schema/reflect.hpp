@@ -18,7 +18,7 @@ inline constexpr std::size_t max_members = 24;
 
 struct anything {
     template <class T>
-    constexpr operator T() const noexcept;
+    operator T() const noexcept;
 };
 
 template <class T, std::size_t... I>
@@ -110,6 +110,31 @@ constexpr void for_each_member(T& object, F&& f) {
         }(std::make_index_sequence<count_members<U>()>{});
     }
 }
+
+/// The number of members that `for_each_member` visits.
+template <class T>
+consteval std::size_t member_count() {
+    if constexpr (described<T>)
+        return boost::mp11::mp_size<boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>>::value;
+    else return count_members<T>();
+}
+
+template <class T, std::size_t I>
+consteval std::string_view name_of_member() {
+    if constexpr (described<T>)
+        return boost::mp11::mp_at_c<boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>, I>::name;
+    else return member_name<T, I>();
+}
+
+template <class T, std::size_t I>
+constexpr auto& member(T& object) {
+    if constexpr (described<std::remove_cv_t<T>>)
+        return object.*boost::mp11::mp_at_c<boost::describe::describe_members<std::remove_cv_t<T>, boost::describe::mod_public | boost::describe::mod_inherited>, I>::pointer;
+    else return std::get<I>(tie(object));
+}
+
+template <class T, std::size_t I>
+using member_type = std::remove_cvref_t<decltype(member<T, I>(std::declval<T&>()))>;
 
 /// A type's own name, without namespaces and template arguments: "ticket" for `shop::ticket`.
 template <class T>

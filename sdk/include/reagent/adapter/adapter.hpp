@@ -1,0 +1,64 @@
+#pragma once
+
+#include <reagent/error.hpp>
+#include <reagent/lm/message.hpp>
+#include <reagent/signature/signature.hpp>
+
+#include <boost/json/object.hpp>
+#include <boost/system/result.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reagent {
+
+/// How a signature is put to a model, and its answer read.
+enum class adapter {
+    chat,  ///< `[[ ## field ## ]]` markers; what most models follow best
+    json,  ///< inputs by markers, outputs as one JSON object; uses the provider's structured output where it has one
+    xml,   ///< `<field>` elements
+};
+
+std::string_view to_string(adapter a);
+
+/// The adapter of that name ("chat", "json", "xml"). @throws adapter name unknown: signature_error
+adapter adapter_named(std::string_view name);
+
+/// What a prompt is made from besides the signature. Objects map field names to values.
+struct prompt_parts {
+    std::vector<json::object> demos{};    ///< inputs and outputs together; a missing field is left out of the prompt
+    std::vector<json::object> history{};  ///< earlier turns of this conversation, in order
+    json::object inputs{};
+};
+
+/// Why a completion could not be read.
+struct parse_failure {
+    adapter_errc code{};
+    std::string field{};    ///< the output at fault, or ""
+    std::string message{};  ///< for the model and for people
+};
+[[noreturn]] void throw_exception_from_error(const parse_failure& f, const boost::source_location&);
+
+/// The outputs by name, or why there are none.
+using parsed_outputs = boost::system::result<json::object, parse_failure>;
+
+/// The messages that ask for the signature's outputs: system, demonstrations as user/assistant pairs, history, inputs.
+/// Text in a value that looks like a marker is escaped, so that it neither ends a field nor starts another.
+std::vector<message> format(adapter a, const signature& s, const prompt_parts& parts);
+
+/// Reads a completion. Every output of the signature is in the result, converted to its type; other fields are dropped.
+/// Pure; never throws but for lack of memory.
+parsed_outputs parse(adapter a, const signature& s, std::string_view completion);
+
+/// A value as it stands in a prompt, before markers are escaped: text as it is, scalars as Python prints them, lists
+/// and objects as JSON; a list for a `str` field as a numbered list.
+std::string format_value(const signature_field& field, const json::value& value);
+
+/// The JSON Schema of all outputs, for a provider's structured output.
+json::object outputs_schema(const signature& s);
+
+/// Reads one output from text or from JSON.
+boost::system::result<json::value, parse_failure> read_field(const signature_field& field, const json::value& value);
+
+}  // namespace reagent

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <boost/json/value.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reagent {
+
+namespace json = boost::json;
+
+enum class role { system, user, assistant, tool };
+
+std::string_view to_string(role r);
+
+/// A tool call that a model asks for in its provider's own format.
+struct tool_call {
+    std::string id;         ///< the provider's; pairs the call with its result
+    std::string name;
+    std::string arguments;  ///< JSON text as the model wrote it; may be broken
+
+    bool operator==(const tool_call&) const = default;
+};
+
+/// One turn of a conversation.
+struct message {
+    reagent::role role = role::user;
+    std::string content;
+    std::vector<tool_call> tool_calls{};  ///< of an assistant
+    std::string tool_call_id{};           ///< of a tool's result: which call it answers
+
+    bool operator==(const message&) const = default;
+};
+
+/// A tool as a provider is told of it.
+struct tool_description {
+    std::string name;
+    std::string description;
+    json::value parameters;  ///< JSON Schema of an object
+};
+
+/// What a model call used. `cost` is in US dollars, where the model's prices are known.
+struct usage {
+    std::uint64_t calls = 0;
+    std::uint64_t prompt_tokens = 0;
+    std::uint64_t completion_tokens = 0;
+    std::optional<double> cost{};
+
+    std::uint64_t tokens() const { return prompt_tokens + completion_tokens; }
+    usage& operator+=(const usage& other);
+    bool operator==(const usage&) const = default;
+};
+
+json::object to_json(const usage& u);
+json::object to_json(const message& m);
+
+}  // namespace reagent

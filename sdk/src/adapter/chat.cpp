@@ -1,0 +1,94 @@
+#include "../text.hpp"
+#include "formats.hpp"
+
+#include <boost/json.hpp>
+
+namespace reagent::detail {
+namespace {
+
+std::string placeholder(const signature_field& f) {
+    auto note = type_note(f);
+    return "\n\n" + marker(f.name) + "\n{" + f.name + "}" + (note.empty() ? "" : "  # " + note);
+}
+
+std::string layout(const signature& s) {
+    std::string text = "Every message is laid out like this:";
+    for (const auto& f : s.inputs) text += "\n\n" + marker(f.name) + "\n{" + f.name + "}";
+    for (const auto& f : s.outputs) text += placeholder(f);
+    return text + "\n\n" + marker("completed");
+}
+
+std::string inputs(const signature& s, const json::object& values) { return by_markers(s.inputs, values); }
+
+std::string outputs(const signature& s, const json::object& values) {
+    std::string text = by_markers(s.outputs, values);
+    return text + (text.empty() ? "" : "\n\n") + marker("completed");
+}
+
+std::string request(const signature& s) {
+    std::string text = "Write the fields ";
+    bool first = true;
+    for (const auto& f : s.outputs) {
+        text += (std::exchange(first, false) ? "`" : ", `") + marker(f.name) + "`";
+        if (f.type == "int" || f.type == "float" || f.type == "bool") text += " (" + type_note(f) + ")";
+    }
+    return text + ", then `" + marker("completed") + "`.";
+}
+
+// The name in a line that starts, after spaces, with `[[ ## name ## ]]`; `end` is the marker's size without them.
+struct header { std::string_view name; std::size_t end; };
+std::optional<header> header_of(std::string_view line) {
+    constexpr std::string_view open = "[[ ## ", close = " ## ]]";
+    if (!line.starts_with(open)) return {};
+    std::size_t at = open.size();
+    while (at < line.size() && (is_word(line[at]) || static_cast<unsigned char>(line[at]) >= 0x80)) ++at;
+    if (at == open.size() || !line.substr(at).starts_with(close)) return {};
+    return header{line.substr(open.size(), at - open.size()), at + close.size()};
+}
+
+// As Python's `splitlines` for the line ends that occur in completions.
+std::vector<std::string_view> lines_of(std::string_view text) {
+    std::vector<std::string_view> lines;
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        char c = text[i];
+        if (c != '\n' && c != '\r' && c != '\v' && c != '\f') continue;
+        lines.push_back(text.substr(begin, i - begin));
+        if (c == '\r' && i + 1 < text.size() && text[i + 1] == '\n') ++i;
+        begin = i + 1;
+    }
+    if (begin < text.size()) lines.push_back(text.substr(begin));
+    return lines;
+}
+
+}  // namespace
+
+const prompt_format& chat_format() {
+    static constexpr prompt_format f{layout, inputs, outputs, request};
+    return f;
+}
+
+parsed_outputs parse_chat(const signature& s, std::string_view completion) {
+    json::object found;
+    const signature_field* current = nullptr;
+    std::string section;
+    auto close = [&] {
+        if (current && !found.contains(current->name)) found[current->name] = trim(section);
+        section.clear();
+    };
+    for (std::string_view line : lines_of(completion)) {
+        auto h = header_of(trim(line));
+        if (!h) {
+            if (current) section.append(section.empty() ? "" : "\n").append(line);
+            continue;
+        }
+        close();
+        current = s.output(h->name);
+        // Text on the marker's own line belongs to the field.
+        if (current) section = trim(trim(line).substr(h->end));
+    }
+    close();
+    return read_outputs(s, found);
+}
+
+}  // namespace reagent::detail

@@ -1,0 +1,171 @@
+// What the three formats share: the order of messages, and the description of fields.
+#include "../text.hpp"
+#include "formats.hpp"
+
+#include <reagent/schema/render.hpp>
+
+#include <boost/json.hpp>
+
+namespace reagent {
+namespace {
+
+const detail::prompt_format& format_of(adapter a) {
+    switch (a) {
+        case adapter::json: return detail::json_format();
+        case adapter::xml: return detail::xml_format();
+        case adapter::chat: break;
+    }
+    return detail::chat_format();
+}
+
+bool is_history(const signature_field& f) { return f.type == "History"; }
+
+// A conversation given as an input is shown as turns, not as a field.
+signature without_history(const signature& s) {
+    signature result = s;
+    std::erase_if(result.inputs, is_history);
+    return result;
+}
+
+std::string listed(const std::vector<signature_field>& fields) {
+    std::string text;
+    int i = 0;
+    for (const auto& f : fields) {
+        text += "\n" + std::to_string(++i) + ". `" + f.name + "` (" + cut(f.type, 200) + ")";
+        if (f.is_described()) text += ": " + f.description;
+    }
+    return text;
+}
+
+std::string system_text(const detail::prompt_format& format, const signature& s) {
+    std::string text;
+    if (!s.inputs.empty()) text += "Inputs:" + listed(s.inputs) + "\n";
+    text += "Outputs:" + listed(s.outputs) + "\n" + format.layout(s);
+    text += "\n\nTask: " + std::string{trim(s.instructions)};
+    return text;
+}
+
+void add_turn(std::vector<message>& out, const detail::prompt_format& format, const signature& s, const json::object& values, bool demo) {
+    bool whole = true;
+    for (const auto& f : s.inputs) whole = whole && values.contains(f.name);
+    for (const auto& f : s.outputs) whole = whole && values.contains(f.name);
+    std::string question = demo && !whole ? "An example with some fields left out.\n\n" : "";
+    out.push_back({role::user, question + format.inputs(s, values)});
+    out.push_back({role::assistant, format.outputs(s, values)});
+}
+
+}  // namespace
+
+std::string_view to_string(adapter a) { return a == adapter::chat ? "chat" : a == adapter::json ? "json" : "xml"; }
+
+adapter adapter_named(std::string_view name) {
+    for (auto a : {adapter::chat, adapter::json, adapter::xml})
+        if (to_string(a) == name) return a;
+    throw error{adapter_errc::no_fields, "unknown adapter \"" + std::string{name} + "\"; known are chat, json and xml"};
+}
+
+std::vector<message> format(adapter a, const signature& s, const prompt_parts& parts) {
+    const auto& how = format_of(a);
+    signature plain = without_history(s);
+    std::vector<message> messages{{role::system, system_text(how, plain)}};
+    // Whole demonstrations stand nearest to the question.
+    auto complete = [&](const json::object& d) {
+        for (const auto& f : plain.inputs) if (!d.contains(f.name)) return false;
+        for (const auto& f : plain.outputs) if (!d.contains(f.name)) return false;
+        return true;
+    };
+    for (bool whole : {false, true})
+        for (const auto& d : parts.demos)
+            if (complete(d) == whole) add_turn(messages, how, plain, d, true);
+    for (const auto& turn : parts.history) add_turn(messages, how, plain, turn, false);
+    for (const auto& f : s.inputs) {
+        if (!is_history(f)) continue;
+        const json::value* v = parts.inputs.if_contains(f.name);
+        if (v && v->is_object()) v = v->get_object().if_contains("messages");
+        if (!v || !v->is_array()) continue;
+        for (const auto& turn : v->get_array())
+            if (turn.is_object()) add_turn(messages, how, plain, turn.get_object(), false);
+    }
+    std::string question = how.inputs(plain, parts.inputs);
+    question += (question.empty() ? "" : "\n\n") + how.request(plain);
+    messages.push_back({role::user, std::move(question)});
+    return messages;
+}
+
+parsed_outputs parse(adapter a, const signature& s, std::string_view completion) {
+    switch (a) {
+        case adapter::json: return detail::parse_json_object(s, completion);
+        case adapter::xml: return detail::parse_xml(s, completion);
+        case adapter::chat: break;
+    }
+    return detail::parse_chat(s, completion);
+}
+
+namespace detail {
+
+std::string type_note(const signature_field& f) {
+    if (f.kind == field_kind::text || f.kind == field_kind::optional_text) return {};
+    if (f.type == "int") return "one integer";
+    if (f.type == "float") return "one number";
+    if (f.type == "bool") return "True or False";
+    const auto& d = f.shape.document();
+    if (f.kind == field_kind::choice && d.is_object() && d.get_object().contains("enum")) {
+        std::string list;
+        for (const auto& a : d.get_object().at("enum").as_array()) list += (list.empty() ? "" : "; ") + python_str(a);
+        return "exactly one of: " + list;
+    }
+    if (d.is_object() && d.get_object().empty()) return {};
+    return "JSON of schema " + dump_json(d);
+}
+
+std::string marker(std::string_view name) { return "[[ ## " + std::string{name} + " ## ]]"; }
+
+// `[[ ##` becomes `[[ \##`, and `[[ \##` gets one more backslash, so that the way back is exact.
+std::string escape_markers(std::string text) {
+    if (text.find("[[ ") == text.npos) return text;
+    std::string out;
+    for (std::size_t i = 0; i < text.size();) {
+        if (text.compare(i, 3, "[[ ") == 0) {
+            std::size_t at = i + 3;
+            while (at < text.size() && text[at] == '\\') ++at;
+            if (text.compare(at, 2, "##") == 0) {
+                out += text.substr(i, at - i) + "\\##";
+                i = at + 2;
+                continue;
+            }
+        }
+        out += text[i++];
+    }
+    return out;
+}
+
+std::string unescape_markers(std::string text) {
+    if (text.find("[[ \\") == text.npos) return text;
+    std::string out;
+    for (std::size_t i = 0; i < text.size();) {
+        if (text.compare(i, 4, "[[ \\") == 0) {
+            std::size_t at = i + 3;
+            while (at < text.size() && text[at] == '\\') ++at;
+            if (text.compare(at, 2, "##") == 0) {
+                out += text.substr(i, at - i - 1) + "##";
+                i = at + 2;
+                continue;
+            }
+        }
+        out += text[i++];
+    }
+    return out;
+}
+
+std::string by_markers(const std::vector<signature_field>& fields, const json::object& values) {
+    std::string text;
+    for (const auto& f : fields) {
+        const json::value* v = values.if_contains(f.name);
+        if (!v) continue;
+        text += (text.empty() ? "" : "\n\n") + marker(f.name) + "\n" + escape_markers(format_value(f, *v));
+    }
+    return text;
+}
+
+}  // namespace detail
+}  // namespace reagent

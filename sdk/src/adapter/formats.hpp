@@ -1,0 +1,36 @@
+#pragma once
+
+#include <reagent/adapter/adapter.hpp>
+
+namespace reagent::detail {
+
+/// What an adapter's format decides; everything else is shared.
+struct prompt_format {
+    std::string (*layout)(const signature&);                     // shows the model the shape of a conversation
+    std::string (*inputs)(const signature&, const json::object&);
+    std::string (*outputs)(const signature&, const json::object&);
+    std::string (*request)(const signature&);                    // the last words of a request: what to write now
+};
+
+const prompt_format& chat_format();
+const prompt_format& json_format();
+const prompt_format& xml_format();
+
+parsed_outputs parse_chat(const signature& s, std::string_view completion);
+parsed_outputs parse_json_object(const signature& s, std::string_view completion);
+parsed_outputs parse_xml(const signature& s, std::string_view completion);
+
+/// Reads every output from `found` (text or JSON by name), as all three formats do it.
+parsed_outputs read_outputs(const signature& s, const json::object& found);
+
+/// "one of: a; b", "an int", "JSON that fits {...}", or "" for text.
+std::string type_note(const signature_field& f);
+
+std::string marker(std::string_view name);
+std::string escape_markers(std::string text);
+std::string unescape_markers(std::string text);
+
+/// Each field under its marker; inputs that are absent are left out.
+std::string by_markers(const std::vector<signature_field>& fields, const json::object& values);
+
+}  // namespace reagent::detail

@@ -1,0 +1,77 @@
+#include "formats.hpp"
+
+#include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
+
+#include <boost/json.hpp>
+
+namespace reagent::detail {
+namespace {
+
+std::string layout(const signature& s) {
+    std::string text = "The user writes:";
+    for (const auto& f : s.inputs) text += "\n\n" + marker(f.name) + "\n{" + f.name + "}";
+    text += "\n\nYou answer with one JSON object:\n\n{";
+    bool first = true;
+    for (const auto& f : s.outputs) {
+        auto note = type_note(f);
+        text += std::string{std::exchange(first, false) ? "" : ","} + "\n  \"" + f.name + "\": \"{" + f.name + "}" + (note.empty() ? "" : "  # " + note) + "\"";
+    }
+    return text + "\n}";
+}
+
+std::string inputs(const signature& s, const json::object& values) { return by_markers(s.inputs, values); }
+
+std::string outputs(const signature& s, const json::object& values) {
+    json::object o;
+    for (const auto& f : s.outputs)
+        if (const auto* v = values.if_contains(f.name)) o[f.name] = *v;
+    return escape_markers(dump_strict_json(o));
+}
+
+std::string request(const signature& s) {
+    std::string text = "Write one JSON object with the fields ";
+    bool first = true;
+    for (const auto& f : s.outputs) {
+        text += (std::exchange(first, false) ? "`" : ", `") + f.name + "`";
+        if (f.type == "int" || f.type == "float" || f.type == "bool") text += " (" + type_note(f) + ")";
+    }
+    return text + ".";
+}
+
+// The first `{...}` whose braces balance, wherever it stands.
+std::string_view first_braces(std::string_view text) {
+    std::vector<std::size_t> open;
+    std::string_view best;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '{') open.push_back(i);
+        else if (text[i] == '}' && !open.empty()) {
+            auto begin = open.back();
+            open.pop_back();
+            best = text.substr(begin, i + 1 - begin);
+            if (open.empty()) return best;
+        }
+    }
+    return best;
+}
+
+}  // namespace
+
+const prompt_format& json_format() {
+    static constexpr prompt_format f{layout, inputs, outputs, request};
+    return f;
+}
+
+parsed_outputs parse_json_object(const signature& s, std::string_view completion) {
+    json::value found = repair_json(completion);
+    if (!found.is_object())
+        if (auto braces = first_braces(completion); !braces.empty()) found = repair_json(braces);
+    if (!found.is_object())
+        return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
+    json::object wanted;
+    for (auto& [name, v] : found.get_object())
+        if (s.output(name)) wanted[name] = std::move(v);
+    return read_outputs(s, wanted);
+}
+
+}  // namespace reagent::detail

@@ -1,0 +1,139 @@
+// Values in prompts and completions: how they are written, and how they are read back.
+#include "../text.hpp"
+#include "formats.hpp"
+
+#include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
+
+#include <boost/json.hpp>
+
+namespace reagent {
+namespace {
+
+using value_result = boost::system::result<json::value, parse_failure>;
+
+parse_failure bad_value(const signature_field& f, const std::string& why) {
+    return {adapter_errc::bad_value, f.name, "field `" + f.name + "`: " + why};
+}
+
+std::string blob(std::string_view text) {
+    if (text.find('\n') == text.npos && text.find("«") == text.npos && text.find("»") == text.npos) return "«" + std::string{text} + "»";
+    return "«««\n    " + replace_all(text, "\n", "\n    ") + "\n»»»";
+}
+
+const json::array* allowed_values(const signature_field& f) {
+    const auto& d = f.shape.document();
+    auto* e = d.is_object() ? d.get_object().if_contains("enum") : nullptr;
+    return e && e->is_array() ? &e->get_array() : nullptr;
+}
+
+std::string_view strip_quotes(std::string_view s) {
+    if (s.size() > 1 && s.front() == s.back() && (s.front() == '"' || s.front() == '\'')) return s.substr(1, s.size() - 2);
+    return s;
+}
+
+value_result read_choice(const signature_field& f, const json::value& v) {
+    const json::array& allowed = *allowed_values(f);
+    for (const auto& a : allowed)
+        if (equal_json(a, v)) return a;
+    if (v.is_string()) {
+        std::string_view text = trim(v.get_string());
+        for (std::string_view wrapper : {"Literal[", "str["})
+            if (text.starts_with(wrapper) && text.ends_with("]")) text = text.substr(wrapper.size(), text.size() - wrapper.size() - 1);
+        std::string_view bare = strip_quotes(text);
+        for (const auto& a : allowed) {
+            if (a.is_string() && a.get_string() == bare) return a;
+            if (a.is_number() && text == python_repr(a)) return a;
+        }
+    }
+    std::string list;
+    for (const auto& a : allowed) list += (list.empty() ? "" : ", ") + python_str(a);
+    return bad_value(f, "expected one of " + cut(list, 400) + ", got " + describe(v));
+}
+
+value_result convert(const signature_field& f, const json::value& v) {
+    auto read = f.shape.read(v, reading::lenient);
+    if (read.ok()) return std::move(read.value);
+    std::string why = to_string(read.violations);
+    if (read.violations.size() == 1 && read.violations[0].path == "$") why = read.violations[0].message;
+    return bad_value(f, replace_all(why, "\n", "; "));
+}
+
+}  // namespace
+
+std::string format_value(const signature_field& f, const json::value& v) {
+    if (v.is_array() && f.kind == field_kind::text) {
+        const auto& items = v.get_array();
+        if (items.empty()) return "N/A";
+        if (items.size() == 1) return blob(python_str(items[0]));
+        std::string text;
+        for (std::size_t i = 0; i < items.size(); ++i) text += (i ? "\n" : "") + ("[" + std::to_string(i + 1) + "] ") + blob(python_str(items[i]));
+        return text;
+    }
+    return v.is_structured() ? dump_json(v) : python_str(v);
+}
+
+value_result read_field(const signature_field& f, const json::value& v) {
+    if (f.kind == field_kind::text) {
+        json::value text(json::string(detail::unescape_markers(python_str(v))));
+        return f.shape.is_text() ? convert(f, text) : value_result{std::move(text)};
+    }
+    if (f.kind == field_kind::choice && allowed_values(f)) return read_choice(f, v);
+    if (!v.is_string()) return convert(f, v);
+    std::string text = detail::unescape_markers(std::string{v.get_string()});
+    if (f.kind == field_kind::optional_text) return convert(f, json::value(json::string(text)));
+    json::value candidate = repair_json(text);
+    if (candidate.is_string() && candidate.get_string().empty() && !text.empty()) {
+        auto literal = python_literal(text);
+        candidate = literal ? std::move(*literal) : json::value(json::string(text));
+    }
+    return convert(f, candidate);
+}
+
+parsed_outputs detail::read_outputs(const signature& s, const json::object& found) {
+    json::object result;
+    std::string missing;
+    for (const auto& f : s.outputs) {
+        const json::value* v = found.if_contains(f.name);
+        if (!v) {
+            if (!f.shape.allows_null()) missing += (missing.empty() ? "`" : ", `") + f.name + "`";
+            result[f.name] = nullptr;
+            continue;
+        }
+        auto value = read_field(f, *v);
+        if (!value) return value.error();
+        result[f.name] = std::move(*value);
+    }
+    if (missing.empty()) return result;
+    std::string have;
+    for (const auto& [name, v] : found) have += (have.empty() ? "`" : ", `") + std::string{name} + "`";
+    auto first = missing.substr(1, missing.find('`', 1) - 1);
+    return parse_failure{found.empty() ? adapter_errc::no_fields : adapter_errc::missing_field, first,
+                         "missing " + missing + (have.empty() ? "; the answer holds no field at all" : "; the answer holds " + cut(have, 300))};
+}
+
+json::object outputs_schema(const signature& s) {
+    json::object properties, definitions;
+    json::array required;
+    for (const auto& f : s.outputs) {
+        json::value shape = f.shape.document();
+        if (!shape.is_object()) shape.emplace_object();
+        auto& o = shape.get_object();
+        if (auto* defs = o.if_contains("$defs"); defs && defs->is_object()) {
+            for (const auto& [name, d] : defs->get_object()) definitions[name] = d;
+            o.stable_erase("$defs");
+        }
+        if (f.is_described() && !o.contains("$ref")) o["description"] = f.description;
+        properties[f.name] = std::move(shape);
+        required.emplace_back(f.name);
+    }
+    json::object schema{{"type", "object"}, {"properties", std::move(properties)}, {"required", std::move(required)}, {"additionalProperties", false}};
+    if (!definitions.empty()) schema["$defs"] = std::move(definitions);
+    return schema;
+}
+
+void throw_exception_from_error(const parse_failure& f, const boost::source_location&) {
+    throw parse_error{f.code, f.message, f.field, {}};
+}
+
+}  // namespace reagent

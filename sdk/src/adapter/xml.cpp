@@ -1,0 +1,226 @@
+#include "../text.hpp"
+#include "formats.hpp"
+
+#include <reagent/schema/render.hpp>
+
+#include <boost/json.hpp>
+#include <expat.h>
+
+#include <memory>
+
+namespace reagent::detail {
+namespace {
+
+struct element {
+    std::string name, text, key;  // `text`: character data before the first child; `key`: the attribute of that name
+    std::string inner;            // everything inside, as written
+    std::vector<std::unique_ptr<element>> children;
+};
+
+constexpr int max_xml_depth = 128;
+
+// Builds the tree. Expat (which Python's ElementTree uses too) is strict about what is XML.
+class tree_builder {
+public:
+    tree_builder() : parser_{XML_ParserCreate("UTF-8"), XML_ParserFree} {
+        XML_SetUserData(parser_.get(), this);
+        XML_SetElementHandler(parser_.get(), &start, &finish);
+        XML_SetCharacterDataHandler(parser_.get(), &text);
+        // A document type could define entities that grow without bound; completions have none.
+        XML_SetStartDoctypeDeclHandler(parser_.get(), [](void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) { stop(self); });
+    }
+
+    std::unique_ptr<element> parse(std::string_view completion) {
+        source_ = "<root>" + std::string{completion} + "</root>";
+        if (source_.size() > static_cast<std::size_t>(INT_MAX)) return nullptr;
+        auto status = XML_Parse(parser_.get(), source_.data(), static_cast<int>(source_.size()), 1);
+        if (status != XML_STATUS_OK || !root_) {
+            problem_ = XML_ErrorString(XML_GetErrorCode(parser_.get()));
+            return nullptr;
+        }
+        return std::move(root_);
+    }
+    const std::string& problem() const { return problem_; }
+
+private:
+    struct open_element { element* e; std::size_t inner_begin; };
+
+    static tree_builder& self(void* p) { return *static_cast<tree_builder*>(p); }
+    static void stop(void* p) { XML_StopParser(self(p).parser_.get(), XML_FALSE); }
+
+    static void start(void* p, const XML_Char* name, const XML_Char** attributes) {
+        auto& t = self(p);
+        if (t.open_.size() >= max_xml_depth) return stop(p);
+        auto e = std::make_unique<element>();
+        e->name = name;
+        for (; *attributes; attributes += 2)
+            if (std::string_view{attributes[0]} == "key") e->key = attributes[1];
+        auto position = static_cast<std::size_t>(XML_GetCurrentByteIndex(t.parser_.get()));
+        auto size = static_cast<std::size_t>(XML_GetCurrentByteCount(t.parser_.get()));
+        t.open_.push_back({e.get(), position + size});
+        if (t.open_.size() == 1) t.root_ = std::move(e);
+        else t.open_[t.open_.size() - 2].e->children.push_back(std::move(e));
+    }
+
+    static void finish(void* p, const XML_Char*) {
+        auto& t = self(p);
+        auto [e, begin] = t.open_.back();
+        auto position = static_cast<std::size_t>(XML_GetCurrentByteIndex(t.parser_.get()));
+        if (position > begin) e->inner = t.source_.substr(begin, position - begin);
+        t.open_.pop_back();
+    }
+
+    static void text(void* p, const XML_Char* s, int n) {
+        auto& t = self(p);
+        if (!t.open_.empty() && t.open_.back().e->children.empty()) t.open_.back().e->text.append(s, static_cast<std::size_t>(n));
+    }
+
+    std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser_;
+    std::string source_, problem_;
+    std::unique_ptr<element> root_;
+    std::vector<open_element> open_;
+};
+
+const json::value* member(const json::value& schema, std::string_view name) {
+    return schema.is_object() ? schema.get_object().if_contains(name) : nullptr;
+}
+
+const json::value& resolved(const json::value& shape, const json::value& document) {
+    const json::value* s = &shape;
+    for (int i = 0; i < 16; ++i) {
+        auto* ref = member(*s, "$ref");
+        if (!ref || !ref->is_string() || !ref->get_string().starts_with('#')) break;
+        boost::system::error_code ec;
+        auto* found = document.find_pointer(ref->get_string().subview(1), ec);
+        if (!found) break;
+        s = found;
+    }
+    return *s;
+}
+
+bool has_type(const json::value& shape, std::string_view type) {
+    auto* t = member(shape, "type");
+    return t && t->is_string() && t->get_string() == type;
+}
+
+json::value value_of(const std::vector<const element*>& group, const json::value& shape, const json::value& document);
+
+// An object's members, grouped by tag; `<entry key="k">` stands for member k.
+json::object members_of(const element& parent, const json::value& shape, const json::value& document) {
+    std::vector<std::pair<std::string, std::vector<const element*>>> groups;
+    for (const auto& child : parent.children) {
+        std::string name = child->name == "entry" && !child->key.empty() ? child->key : child->name;
+        auto at = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == name; });
+        if (at == groups.end()) groups.push_back({name, {child.get()}});
+        else at->second.push_back(child.get());
+    }
+    static const json::value anything = json::object{};
+    json::object o;
+    for (const auto& [name, elements] : groups) {
+        const json::value* child_shape = nullptr;
+        if (auto* properties = member(shape, "properties")) child_shape = member(*properties, name);
+        if (!child_shape) child_shape = member(shape, "additionalProperties");
+        o[name] = value_of(elements, child_shape ? *child_shape : anything, document);
+    }
+    return o;
+}
+
+json::value value_of(const std::vector<const element*>& group, const json::value& declared, const json::value& document) {
+    const json::value* shape = &resolved(declared, document);
+    const element& first = *group.front();
+    if (auto* any = member(*shape, "anyOf"); any && any->is_array()) {
+        const json::value* chosen = nullptr;
+        bool null = false;
+        for (const auto& a : any->get_array()) {
+            if (has_type(a, "null")) null = true;
+            else if (!chosen) chosen = &resolved(a, document);
+        }
+        if (null && first.children.empty() && trim(first.text).empty()) return nullptr;
+        if (chosen) shape = chosen;
+    }
+    if (has_type(*shape, "array")) {
+        auto* items = member(*shape, "items");
+        static const json::value anything = json::object{};
+        json::array list;
+        if (group.size() == 1 && first.children.empty()) {
+            std::string text{trim(first.text)};
+            if (text.empty()) return list;
+            if (text.starts_with('[')) return json::value(json::string(text));
+            return json::array{value_of({&first}, items ? *items : anything, document)};
+        }
+        std::vector<const element*> parts = group;
+        if (group.size() == 1) {
+            parts.clear();
+            for (const auto& c : first.children) parts.push_back(c.get());
+        }
+        for (const element* e : parts) list.push_back(value_of({e}, items ? *items : anything, document));
+        return list;
+    }
+    if (!first.children.empty() && !has_type(*shape, "string")) return members_of(first, *shape, document);
+    return json::value(json::string(trim(first.children.empty() ? std::string_view{first.text} : std::string_view{first.inner})));
+}
+
+std::string escape_xml(std::string_view text) {
+    std::string out;
+    for (char c : text) {
+        if (c == '<') out += "&lt;";
+        else if (c == '&') out += "&amp;";
+        else out += c;
+    }
+    return out;
+}
+
+std::string by_elements(const std::vector<signature_field>& fields, const json::object& values) {
+    std::string text;
+    for (const auto& f : fields) {
+        const json::value* v = values.if_contains(f.name);
+        if (!v) continue;
+        text += (text.empty() ? "<" : "\n<") + f.name + ">\n" + escape_xml(escape_markers(format_value(f, *v))) + "\n</" + f.name + ">";
+    }
+    return text;
+}
+
+std::string element_shape(const signature_field& f, bool output) {
+    auto note = output ? type_note(f) : std::string{};
+    return "\n<" + f.name + ">{" + f.name + "}" + (note.empty() ? "" : "  # " + note) + "</" + f.name + ">";
+}
+
+std::string layout(const signature& s) {
+    std::string text = "Every message is laid out like this:\n";
+    for (const auto& f : s.inputs) text += element_shape(f, false);
+    for (const auto& f : s.outputs) text += element_shape(f, true);
+    return text + "\n\nInside an element, `<` is written `&lt;` and `&` is written `&amp;`.";
+}
+
+std::string inputs(const signature& s, const json::object& values) { return by_elements(s.inputs, values); }
+std::string outputs(const signature& s, const json::object& values) { return by_elements(s.outputs, values); }
+
+std::string request(const signature& s) {
+    std::string text = "Write the elements ";
+    bool first = true;
+    for (const auto& f : s.outputs) text += (std::exchange(first, false) ? "`<" : ", `<") + f.name + ">`";
+    return text + ".";
+}
+
+}  // namespace
+
+const prompt_format& xml_format() {
+    static constexpr prompt_format f{layout, inputs, outputs, request};
+    return f;
+}
+
+parsed_outputs parse_xml(const signature& s, std::string_view completion) {
+    tree_builder builder;
+    auto root = builder.parse(completion);
+    if (!root) return parse_failure{adapter_errc::no_fields, {}, "the answer is no well-formed XML: " + builder.problem()};
+    json::object found;
+    for (const auto& f : s.outputs) {
+        std::vector<const element*> group;
+        for (const auto& child : root->children)
+            if (child->name == f.name) group.push_back(child.get());
+        if (!group.empty()) found[f.name] = value_of(group, f.shape.document(), f.shape.document());
+    }
+    return read_outputs(s, found);
+}
+
+}  // namespace reagent::detail
