@@ -39,20 +39,22 @@ std::string request(const signature& s) {
     return text + ".";
 }
 
-// The first `{...}` whose braces balance, wherever it stands.
-std::string_view first_braces(std::string_view text) {
+// The first `{...}` whose braces balance and that is an object, wherever it stands. A few are tried, so that the effort
+// stays linear.
+json::value first_object(std::string_view text) {
     std::vector<std::size_t> open;
-    std::string_view best;
-    for (std::size_t i = 0; i < text.size(); ++i) {
+    int tried = 0;
+    for (std::size_t i = 0; i < text.size() && tried < 8; ++i) {
         if (text[i] == '{') open.push_back(i);
-        else if (text[i] == '}' && !open.empty()) {
-            auto begin = open.back();
-            open.pop_back();
-            best = text.substr(begin, i + 1 - begin);
-            if (open.empty()) return best;
-        }
+        if (text[i] != '}' || open.empty()) continue;
+        auto begin = open.back();
+        open.pop_back();
+        if (!open.empty()) continue;
+        json::value v = repair_json(text.substr(begin, i + 1 - begin));
+        if (v.is_object()) return v;
+        ++tried;
     }
-    return best;
+    return nullptr;
 }
 
 }  // namespace
@@ -64,8 +66,7 @@ const prompt_format& json_format() {
 
 parsed_outputs parse_json_object(const signature& s, std::string_view completion) {
     json::value found = repair_json(completion);
-    if (!found.is_object())
-        if (auto braces = first_braces(completion); !braces.empty()) found = repair_json(braces);
+    if (!found.is_object()) found = first_object(completion);
     if (!found.is_object())
         return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
     json::object wanted;

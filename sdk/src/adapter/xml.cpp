@@ -148,13 +148,19 @@ json::value value_of(const std::vector<const element*>& group, const json::value
             if (text.starts_with('[')) return json::value(json::string(text));
             return json::array{value_of({&first}, items ? *items : anything, document)};
         }
-        std::vector<const element*> parts = group;
-        if (group.size() == 1) {
-            parts.clear();
-            for (const auto& c : first.children) parts.push_back(c.get());
-        }
+        std::vector<const element*> parts;
+        if (group.size() == 1)
+            for (const auto& c : first.children)
+                if (c->name == "item") parts.push_back(c.get());
+        if (parts.empty()) parts = group;
         for (const element* e : parts) list.push_back(value_of({e}, items ? *items : anything, document));
         return list;
+    }
+    if (has_type(*shape, "object") && first.children.empty() && trim(first.text).empty()) return json::object{};
+    if (group.size() > 1 && has_type(*shape, "string")) {
+        json::array all;
+        for (const element* e : group) all.push_back(value_of({e}, *shape, document));
+        return all;
     }
     if (!first.children.empty() && !has_type(*shape, "string")) return members_of(first, *shape, document);
     return json::value(json::string(trim(first.children.empty() ? std::string_view{first.text} : std::string_view{first.inner})));

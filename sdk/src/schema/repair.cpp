@@ -150,7 +150,10 @@ private:
             skip_space(place::item);
             if (at_end()) break;
             char c = peek();
-            if (c == closer || c == ']' || c == '}') { ++i_; break; }
+            if (c == closer || c == ']' || c == '}') {
+                ++i_;
+                break;
+            }
             if (c == ',' || c == ';' || c == ':' || c == ')') { ++i_; continue; }
             if (next_is("...") && (i_ + 3 >= s_.size() || !is_word(s_[i_ + 3]))) { i_ += 3; continue; }
             std::size_t before = i_;
@@ -165,7 +168,10 @@ private:
         char c = peek();
         if (c == '{') return object();
         if (c == '[') return array(']');
-        if (c == '(') return array(')');
+        if (c == '(') {
+            json::value items = array(')');
+            return items.get_array().size() == 1 ? json::value(items.get_array().front()) : items;
+        }
         if (c == ',' || c == '}' || c == ']' || c == ';') return "";
         if (quote_at(s_.substr(i_))) return json::value(json::string(quoted(where)));
         if (is_digit(c) || c == '-' || c == '.' || c == '+' || (c == '$' && i_ + 1 < s_.size() && is_digit(s_[i_ + 1])))
