@@ -24,7 +24,7 @@ find_package(Threads REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
-pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
+pkg_check_modules(expat REQUIRED IMPORTED_TARGET expat)
 
 add_library(reagent_build_options INTERFACE)
 target_compile_options(reagent_build_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow=local -Werror

@@ -25,6 +25,8 @@ std::string outputs(const signature& s, const json::object& values) {
     return text + (text.empty() ? "" : "\n\n") + marker("completed");
 }
 
+std::string further(std::string_view name, const std::string& text) { return marker(name) + "\n" + escape_markers(text); }
+
 std::string request(const signature& s) {
     std::string text = "Write the fields ";
     bool first = true;
@@ -64,7 +66,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 }  // namespace
 
 const prompt_format& chat_format() {
-    static constexpr prompt_format f{layout, inputs, outputs, request};
+    static constexpr prompt_format f{layout, inputs, outputs, request, further};
     return f;
 }
 

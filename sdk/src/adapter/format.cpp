@@ -64,32 +64,52 @@ adapter adapter_named(std::string_view name) {
     throw error{adapter_errc::no_fields, "unknown adapter \"" + std::string{name} + "\"; known are chat, json and xml"};
 }
 
-std::vector<message> format(adapter a, const signature& s, const prompt_parts& parts) {
-    const auto& how = format_of(a);
-    signature plain = without_history(s);
-    std::vector<message> messages{{role::system, system_text(how, plain)}};
-    // Whole demonstrations stand nearest to the question.
+prompt_template::prompt_template(reagent::adapter a, reagent::signature s, const std::vector<json::object>& demos)
+    : adapter_{a}, signature_{std::move(s)}, shown_{without_history(signature_)} {
+    const auto& how = format_of(adapter_);
+    prefix_.push_back({role::system, system_text(how, shown_)});
     auto complete = [&](const json::object& d) {
-        for (const auto& f : plain.inputs) if (!d.contains(f.name)) return false;
-        for (const auto& f : plain.outputs) if (!d.contains(f.name)) return false;
+        for (const auto& f : shown_.inputs) if (!d.contains(f.name)) return false;
+        for (const auto& f : shown_.outputs) if (!d.contains(f.name)) return false;
         return true;
     };
-    for (bool whole : {false, true})
-        for (const auto& d : parts.demos)
-            if (complete(d) == whole) add_turn(messages, how, plain, d, true);
-    for (const auto& turn : parts.history) add_turn(messages, how, plain, turn, false);
-    for (const auto& f : s.inputs) {
-        if (!is_history(f)) continue;
-        const json::value* v = parts.inputs.if_contains(f.name);
-        if (v && v->is_object()) v = v->get_object().if_contains("messages");
-        if (!v || !v->is_array()) continue;
-        for (const auto& turn : v->get_array())
-            if (turn.is_object()) add_turn(messages, how, plain, turn.get_object(), false);
-    }
-    std::string question = how.inputs(plain, parts.inputs);
-    question += (question.empty() ? "" : "\n\n") + how.request(plain);
+    for (bool whole : {false, true})  // whole demonstrations stand nearest to the question
+        for (const auto& d : demos)
+            if (complete(d) == whole) add_turn(prefix_, how, shown_, d, true);
+    request_ = how.request(shown_);
+}
+
+std::vector<message> prompt_template::messages(const json::object& inputs, const std::vector<json::object>& history, const further_fields& past) const {
+    const auto& how = format_of(adapter_);
+    std::vector<message> messages;
+    messages.reserve(prefix_.size() + 2 * history.size() + 3);
+    messages = prefix_;
+    for (const auto& turn : history) add_turn(messages, how, shown_, turn, false);
+    if (shown_.inputs.size() != signature_.inputs.size())
+        for (const auto& f : signature_.inputs) {
+            if (!is_history(f)) continue;
+            const json::value* v = inputs.if_contains(f.name);
+            if (v && v->is_object()) v = v->get_object().if_contains("messages");
+            if (!v || !v->is_array()) continue;
+            for (const auto& turn : v->get_array())
+                if (turn.is_object()) add_turn(messages, how, shown_, turn.get_object(), false);
+        }
+    std::string question = how.inputs(shown_, inputs);
+    if (!past.empty()) question += (question.empty() ? "" : "\n\n") + format_further(adapter_, past);
+    question += (question.empty() ? "" : "\n\n") + request_;
     messages.push_back({role::user, std::move(question)});
     return messages;
+}
+
+std::vector<message> format(adapter a, const signature& s, const prompt_parts& parts) {
+    return prompt_template{a, s, parts.demos}.messages(parts.inputs, parts.history, parts.past);
+}
+
+std::string format_further(adapter a, const further_fields& fields) {
+    const auto& how = format_of(a);
+    std::string text;
+    for (const auto& [name, v] : fields) text += (text.empty() ? "" : "\n\n") + how.further(name, v.is_structured() ? dump_json(v) : python_str(v));
+    return text;
 }
 
 parsed_outputs parse(adapter a, const signature& s, std::string_view completion) {

@@ -10,6 +10,7 @@ struct prompt_format {
     std::string (*inputs)(const signature&, const json::object&);
     std::string (*outputs)(const signature&, const json::object&);
     std::string (*request)(const signature&);                    // the last words of a request: what to write now
+    std::string (*further)(std::string_view name, const std::string& text);  // a field that is not the signature's
 };
 
 const prompt_format& chat_format();

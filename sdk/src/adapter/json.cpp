@@ -29,6 +29,8 @@ std::string outputs(const signature& s, const json::object& values) {
     return escape_markers(dump_strict_json(o));
 }
 
+std::string further(std::string_view name, const std::string& text) { return marker(name) + "\n" + escape_markers(text); }
+
 std::string request(const signature& s) {
     std::string text = "Write one JSON object with the fields ";
     bool first = true;
@@ -60,7 +62,7 @@ json::value first_object(std::string_view text) {
 }  // namespace
 
 const prompt_format& json_format() {
-    static constexpr prompt_format f{layout, inputs, outputs, request};
+    static constexpr prompt_format f{layout, inputs, outputs, request, further};
     return f;
 }
 

@@ -201,6 +201,8 @@ std::string layout(const signature& s) {
 std::string inputs(const signature& s, const json::object& values) { return by_elements(s.inputs, values); }
 std::string outputs(const signature& s, const json::object& values) { return by_elements(s.outputs, values); }
 
+std::string further(std::string_view name, const std::string& text) { return "<" + std::string{name} + ">\n" + escape_xml(escape_markers(text)) + "\n</" + std::string{name} + ">"; }
+
 std::string request(const signature& s) {
     std::string text = "Write the elements ";
     bool first = true;
@@ -211,7 +213,7 @@ std::string request(const signature& s) {
 }  // namespace
 
 const prompt_format& xml_format() {
-    static constexpr prompt_format f{layout, inputs, outputs, request};
+    static constexpr prompt_format f{layout, inputs, outputs, request, further};
     return f;
 }
 

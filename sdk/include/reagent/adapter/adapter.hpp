@@ -25,11 +25,15 @@ std::string_view to_string(adapter a);
 /// The adapter of that name ("chat", "json", "xml"). @throws adapter name unknown: signature_error
 adapter adapter_named(std::string_view name);
 
+/// Fields that are not the signature's own, shown behind its inputs: an agent's past as `thought_0`, `tool_name_0`, ...
+using further_fields = std::vector<std::pair<std::string, json::value>>;
+
 /// What a prompt is made from besides the signature. Objects map field names to values.
 struct prompt_parts {
     std::vector<json::object> demos{};    ///< inputs and outputs together; a missing field is left out of the prompt
     std::vector<json::object> history{};  ///< earlier turns of this conversation, in order
     json::object inputs{};
+    further_fields past{};
 };
 
 /// Why a completion could not be read.
@@ -43,9 +47,34 @@ struct parse_failure {
 /// The outputs by name, or why there are none.
 using parsed_outputs = boost::system::result<json::object, parse_failure>;
 
-/// The messages that ask for the signature's outputs: system, demonstrations as user/assistant pairs, history, inputs.
+/// What is the same in every prompt of a predictor: the system message and the demonstrations, made once.
+///
 /// Text in a value that looks like a marker is escaped, so that it neither ends a field nor starts another.
+class prompt_template {
+public:
+    prompt_template(reagent::adapter a, reagent::signature s, const std::vector<json::object>& demos = {});
+
+    /// The messages that ask for the signature's outputs: system, demonstrations as user/assistant pairs, history,
+    /// inputs with the past behind them.
+    std::vector<message> messages(const json::object& inputs, const std::vector<json::object>& history = {},
+                                  const further_fields& past = {}) const;
+
+    reagent::adapter adapter() const { return adapter_; }
+    const reagent::signature& signature() const { return signature_; }
+
+private:
+    reagent::adapter adapter_;
+    reagent::signature signature_;
+    reagent::signature shown_;  // without inputs that are conversations
+    std::vector<message> prefix_;
+    std::string request_;
+};
+
+/// `prompt_template`, used once.
 std::vector<message> format(adapter a, const signature& s, const prompt_parts& parts);
+
+/// Further fields as a prompt shows them.
+std::string format_further(adapter a, const further_fields& fields);
 
 /// Reads a completion. Every output of the signature is in the result, converted to its type; other fields are dropped.
 /// Pure; never throws but for lack of memory.

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <reagent/module/predict.hpp>
+
+namespace reagent {
+
+namespace detail {
+
+/// The signature with `reasoning: str` before its outputs, unless it has an output of that name.
+signature with_reasoning(signature s);
+
+/// The signature with an input `hint: str`.
+signature with_hint(signature s);
+
+}  // namespace detail
+
+/// A prediction that was reasoned out: `p.reasoning()`, or `p.get<"reasoning">()`.
+template <signature_type S>
+class reasoned : public prediction<S> {
+public:
+    reasoned() = default;
+    explicit reasoned(json::object outputs) : prediction<S>{outputs} {
+        if (auto* r = outputs.if_contains("reasoning"); r && r->is_string()) reasoning_ = r->get_string();
+    }
+
+    const std::string& reasoning() const { return reasoning_; }
+
+    template <fixed_string Name>
+    const auto& get() const {
+        if constexpr (Name.view() == "reasoning" && signature_traits<S>::template output_index<Name>() == signature_traits<S>::npos) return reasoning_;
+        else return prediction<S>::template get<Name>();
+    }
+
+private:
+    std::string reasoning_;
+};
+
+/// As `predict`, but the model reasons before it answers.
+/// Source: Wei et al., "Chain-of-Thought Prompting Elicits Reasoning in Large Language Models", 2022.
+template <signature_type S>
+class chain_of_thought : public module {
+    static_assert(signature_traits<S>::valid);
+
+public:
+    chain_of_thought() = default;
+    using module::module;
+
+    /// @see predict::operator()
+    template <class... Args>
+    task<reasoned<S>> operator()(run& r, const Args&... args) const {
+        return detail::typed<reasoned<S>>(predict_.call(r, detail::inputs_of<S>(args...)));
+    }
+
+private:
+    predictor predict_{*this, "predict", detail::with_reasoning(signature_traits<S>::get())};
+};
+
+/// As `chain_of_thought`, with a hint that the caller gives along: `cot(run, rg::hint{"count the dead too"}, inputs...)`.
+struct hint { std::string text; };
+
+template <signature_type S>
+class chain_of_thought_with_hint : public module {
+    static_assert(signature_traits<S>::valid);
+
+public:
+    chain_of_thought_with_hint() = default;
+    using module::module;
+
+    /// @see predict::operator()
+    template <class... Args>
+    task<reasoned<S>> operator()(run& r, const hint& h, const Args&... args) const {
+        json::object inputs = detail::inputs_of<S>(args...);
+        inputs["hint"] = h.text;
+        return detail::typed<reasoned<S>>(predict_.call(r, std::move(inputs)));
+    }
+
+private:
+    predictor predict_{*this, "predict", detail::with_hint(detail::with_reasoning(signature_traits<S>::get()))};
+};
+
+}  // namespace reagent

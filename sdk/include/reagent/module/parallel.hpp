@@ -1,0 +1,87 @@
+#pragma once
+
+#include <reagent/deadline.hpp>
+#include <reagent/run/run.hpp>
+
+#include <deque>
+#include <tuple>
+#include <vector>
+
+namespace reagent {
+
+namespace detail {
+
+template <class T>
+using stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+template <class F>
+using branch_value = typename std::remove_cvref_t<std::invoke_result_t<F&, run&>>::value_type;
+
+// Keeps the first failure; the other branches are cancelled by whoever waits.
+template <class T>
+task<std::optional<stored<T>>> value_of(task<T> work) { return wrapped(std::move(work)); }
+
+}  // namespace detail
+
+/// Runs `branches` concurrently, each with a run handle of its own: `co_await parallel(run, [&](rg::run& r) { return
+/// qa(r, ...); }, ...)`. Waits for all; when one throws, the others are cancelled and its exception is thrown on.
+/// The functions must live until the task ends. @return a tuple; std::monostate for void
+template <class... F>
+task<std::tuple<detail::stored<detail::branch_value<F>>...>> parallel(run& r, const F&... branches) {
+    return [](run& trunk, const F&... f) -> task<std::tuple<detail::stored<detail::branch_value<F>>...>> {
+        auto executor = co_await asio::this_coro::executor;
+        std::size_t base = trunk.reserve_branches(sizeof...(F)), index = base;
+        std::array<run, sizeof...(F)> runs{((void)f, trunk.branch(index++))...};
+        std::size_t next = 0;
+        auto group = [&](auto&... part) {
+            return asio::experimental::make_parallel_group(
+                asio::co_spawn(executor, detail::value_of<detail::branch_value<F>>(part(runs[next++])), asio::deferred)...);
+        };
+        std::tuple results = co_await group(f...).async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
+        constexpr std::size_t n = sizeof...(F);
+        auto order = std::get<0>(results);
+        co_return [&]<std::size_t... I>(std::index_sequence<I...>) {
+            std::array<std::exception_ptr, n> failures{std::get<1 + 2 * I>(results)...};
+            for (auto i : order)
+                if (failures[i]) std::rethrow_exception(failures[i]);
+            return std::tuple<detail::stored<detail::branch_value<F>>...>{std::move(*std::get<2 + 2 * I>(results))...};
+        }(std::make_index_sequence<n>{});
+    }(r, branches...);
+}
+
+struct parallel_options {
+    std::size_t max_concurrency = 16;  ///< branches at work at the same time
+};
+
+/// Runs `f(run, item)` for every item, at most `max_concurrency` at a time; results in the order of the items. When one
+/// throws, the others are cancelled and its exception is thrown on.
+template <class Item, class F>
+auto parallel_map(run& r, std::vector<Item> items, F f, parallel_options options = {})
+    -> task<std::vector<typename std::remove_cvref_t<std::invoke_result_t<F&, run&, Item>>::value_type>> {
+    using T = typename std::remove_cvref_t<std::invoke_result_t<F&, run&, Item>>::value_type;
+    auto executor = co_await asio::this_coro::executor;
+    std::size_t base = r.reserve_branches(items.size()), next = 0;
+    std::vector<std::optional<T>> found(items.size());
+    auto worker = [&]() -> task<void> {
+        while (next < items.size()) {
+            std::size_t i = next++;
+            run own = r.branch(base + i);
+            found[i].emplace(co_await f(own, std::move(items[i])));
+        }
+    };
+    using spawned = decltype(asio::co_spawn(executor, worker(), asio::deferred));
+    std::vector<spawned> workers;
+    std::size_t count = std::min(std::max<std::size_t>(1, options.max_concurrency), items.size());
+    for (std::size_t i = 0; i < count; ++i) workers.push_back(asio::co_spawn(executor, worker(), asio::deferred));
+    if (!workers.empty()) {
+        auto [order, failures] = co_await asio::experimental::make_parallel_group(std::move(workers)).async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
+        for (auto i : order)
+            if (failures[i]) std::rethrow_exception(failures[i]);
+    }
+    std::vector<T> results;
+    results.reserve(found.size());
+    for (auto& v : found) results.push_back(std::move(*v));
+    co_return results;
+}
+
+}  // namespace reagent

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <reagent/module/arguments.hpp>
+#include <reagent/module/predictor.hpp>
+
+namespace reagent {
+
+namespace detail {
+
+template <class S>
+struct typed_outputs {  // of sig<"...">: a tuple
+    template <std::size_t... I>
+    static std::tuple<typename signature_traits<S>::template output_type<I>...> tuple_of(std::index_sequence<I...>);
+    using type = decltype(tuple_of(std::make_index_sequence<signature_traits<S>::outputs>{}));
+};
+template <struct_signature S>
+struct typed_outputs<S> { using type = typename S::output; };
+
+[[noreturn]] void throw_unreadable(const signature& s, std::vector<violation> violations);
+
+}  // namespace detail
+
+/// The outputs of a signature, typed. `p.get<"answer">()`; for a struct signature `p->answer` too.
+template <signature_type S>
+class prediction {
+public:
+    prediction() = default;
+
+    /// @param outputs every output by name, as `predictor::call` returns them
+    explicit prediction(json::object outputs) : json_{std::move(outputs)} {
+        detail::conversion c;
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (read(signature_traits<S>::get().outputs[I].name, value<I>(), c), ...);
+        }(std::make_index_sequence<signature_traits<S>::outputs>{});
+        if (!c.violations.empty()) detail::throw_unreadable(signature_traits<S>::get(), std::move(c.violations));
+    }
+
+    template <fixed_string Name>
+    const auto& get() const {
+        constexpr auto index = signature_traits<S>::template output_index<Name>();
+        static_assert(index != signature_traits<S>::npos, "reagent: this signature has no output of that name; look for a misspelt get<\"...\">");
+        if constexpr (index != signature_traits<S>::npos) return const_cast<prediction*>(this)->value<index>();
+        else return json_;
+    }
+
+    /// The outputs as the signature's struct.
+    const auto* operator->() const requires detail::struct_signature<S> { return &outputs_; }
+    const auto& operator*() const requires detail::struct_signature<S> { return outputs_; }
+
+    /// The outputs as JSON, by name.
+    const json::object& to_json() const { return json_; }
+
+private:
+    template <std::size_t I>
+    auto& value() {
+        if constexpr (detail::struct_signature<S>) return reflect::member<typename S::output, I>(outputs_);
+        else return std::get<I>(outputs_);
+    }
+
+    template <class T>
+    void read(const std::string& name, T& out, detail::conversion& c) {
+        c.path = name;
+        if (auto* v = json_.if_contains(name)) detail::from_value(*v, out, c);
+        else c.report("is missing");
+    }
+
+    json::object json_;
+    typename detail::typed_outputs<S>::type outputs_{};
+};
+
+namespace detail {
+
+template <class Prediction>
+task<Prediction> typed(task<json::object> outputs) {
+    co_return Prediction{co_await std::move(outputs)};
+}
+
+}  // namespace detail
+
+/// One call of a language model by a signature.
+///
+///     rg::predict<rg::sig<"context: list[str], question -> answer: int">> qa;
+///     auto p = co_await qa(run, "question"_f = "How many?", "context"_f = passages);
+///     std::int64_t n = p.get<"answer">();
+template <signature_type S>
+class predict : public predictor {
+    static_assert(signature_traits<S>::valid);
+
+public:
+    predict() : predictor{signature_traits<S>::get()} {}
+    predict(module& parent, std::string name) : predictor{parent, std::move(name), signature_traits<S>::get()} {}
+
+    /// Inputs by name, by position, or as a named object of the signature's `input`. They are converted before this
+    /// returns, so references need not outlive the call.
+    /// @throws (from the task) parse_error, run_error, lm_error, http_error
+    template <class... Args>
+    task<prediction<S>> operator()(run& r, const Args&... args) const {
+        return detail::typed<prediction<S>>(call(r, detail::inputs_of<S>(args...)));
+    }
+};
+
+}  // namespace reagent

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <reagent/http/client.hpp>
+#include <reagent/run/run.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <future>
+#include <optional>
+#include <type_traits>
+
+namespace reagent {
+
+struct runtime_options {
+    unsigned threads = 1;           ///< each with an event loop and a connection pool of its own
+    unsigned blocking_threads = 4;  ///< for tools and everything else that may block
+    http::client_options http{};
+};
+
+namespace detail {
+
+// A module is called by `forward(run, ...)` where it has one, else by `(run, ...)`.
+template <class Module, class... Args>
+auto invoke(const Module& m, run& r, Args&&... args) {
+    if constexpr (requires { m.forward(r, std::forward<Args>(args)...); }) return m.forward(r, std::forward<Args>(args)...);
+    else return m(r, std::forward<Args>(args)...);
+}
+
+template <class T> struct task_value;
+template <class T> struct task_value<task<T>> { using type = T; };
+
+}  // namespace detail
+
+/// What remains of a finished run.
+struct run_report {
+    reagent::usage usage{};
+    std::shared_ptr<const journal> history{};
+    std::chrono::microseconds duration{};
+};
+
+template <class T>
+struct outcome {
+    T value;
+    run_report report;
+};
+
+/// A run under way. Destroying it does not stop the run.
+template <class T>
+class running {
+public:
+    running(std::future<T> result, std::shared_ptr<run::state> state) : result_{std::move(result)}, state_{std::move(state)} {}
+
+    /// Waits for the result. @throws what the module threw; run_error(cancelled, deadline_exceeded)
+    T get() { return result_.get(); }
+    std::future<T>& future() { return result_; }
+    void cancel();          ///< from any thread; the run ends with run_error(cancelled)
+    run_report report() const;  ///< after the result is there
+
+private:
+    std::future<T> result_;
+    std::shared_ptr<run::state> state_;
+};
+
+/// Owns the threads and the connection pools. Thread-safe. Its destructor cancels what runs and waits for it.
+class runtime {
+public:
+    explicit runtime(runtime_options options = {});
+    ~runtime();
+    runtime(const runtime&) = delete;
+
+    /// Executes a module and waits: the synchronous door for `main`. Not to be called from a task.
+    template <class Module, class... Args>
+    auto run(run_options options, const Module& module, Args&&... args) {
+        return start(std::move(options), module, std::forward<Args>(args)...).get();
+    }
+
+    /// As `run`, with usage, journal and duration. The module must not return void.
+    template <class Module, class... Args>
+    auto execute(run_options options, const Module& module, Args&&... args) {
+        auto r = start(std::move(options), module, std::forward<Args>(args)...);
+        auto value = r.get();
+        return outcome<decltype(value)>{std::move(value), r.report()};
+    }
+
+    /// Starts a module on one of the threads. The module must outlive the run; arguments are converted or copied now.
+    template <class Module, class... Args>
+    auto start(run_options options, const Module& module, Args&&... args) {
+        auto state = prepare(std::move(options));
+        auto work = detail::invoke(module, trunk(state), std::forward<Args>(args)...);
+        using T = typename detail::task_value<decltype(work)>::type;
+        auto promise = std::make_shared<std::promise<T>>();
+        running<T> handle{promise->get_future(), state};
+        spawn(state, finish(std::move(work), promise, state), [promise](std::exception_ptr e) { promise->set_exception(e); });
+        return handle;
+    }
+
+private:
+    template <class T>
+    static task<void> finish(task<T> work, std::shared_ptr<std::promise<T>> promise, std::shared_ptr<run::state> state) {
+        if constexpr (std::is_void_v<T>) {
+            co_await std::move(work);
+            close(*state);
+            promise->set_value();
+        } else {
+            T value = co_await std::move(work);
+            close(*state);
+            promise->set_value(std::move(value));
+        }
+    }
+
+    std::shared_ptr<run::state> prepare(run_options options);
+    static reagent::run& trunk(const std::shared_ptr<run::state>& s);
+    static void close(run::state& s);
+    void spawn(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> failed);
+
+    struct impl;
+    std::unique_ptr<impl> impl_;
+};
+
+namespace detail {
+void cancel(const std::shared_ptr<run::state>& s);
+run_report report(const run::state& s);
+}  // namespace detail
+
+template <class T>
+void running<T>::cancel() { detail::cancel(state_); }
+template <class T>
+run_report running<T>::report() const { return detail::report(*state_); }
+
+}  // namespace reagent

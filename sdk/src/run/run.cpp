@@ -1,0 +1,224 @@
+#include <reagent/run/run.hpp>
+
+#include <reagent/deadline.hpp>
+
+#include "state.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/json.hpp>
+
+namespace reagent {
+namespace {
+
+// Requests are compared by what the model would have seen.
+bool same_request(const lm_request& a, const lm_request& b) {
+    if (a.messages != b.messages || a.tools.size() != b.tools.size()) return false;
+    for (std::size_t i = 0; i < a.tools.size(); ++i)
+        if (a.tools[i].name != b.tools[i].name) return false;
+    return true;
+}
+
+[[noreturn]] void mismatch(const std::string& path, const std::string& what) {
+    throw run_error{run_errc::replay_mismatch, "replay: " + what + " at \"" + path + "\" is not what the journal recorded; the program or its inputs changed since", {.attempted = "replaying a journal", .path = path}};
+}
+
+}  // namespace
+
+run::run(std::shared_ptr<state> s, std::string branch) : state_{std::move(s)}, branch_{std::move(branch)} {}
+
+const run_options& run::options() const { return state_->options; }
+const parameters* run::parameters() const { return state_->options.parameters.get(); }
+const journal& run::history() const { return *state_->history; }
+usage run::usage() const { return state_->usage; }
+http::client& run::http() { return *state_->http; }
+
+std::chrono::microseconds run::elapsed() const {
+    return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - state_->started);
+}
+
+std::uint32_t run::occurrence(event_kind kind, std::string_view path) {
+    // A run has few places; a linear search beats a map.
+    for (auto& [place, count] : occurrences_)
+        if (place.size() == path.size() + 1 && place.back() == static_cast<char>('0' + static_cast<int>(kind)) && place.starts_with(path)) return count++;
+    occurrences_.emplace_back(std::string{path} + static_cast<char>('0' + static_cast<int>(kind)), 1);
+    return 0;
+}
+
+void run::record(event e) {
+    auto& s = *state_;
+    s.history->append(std::move(e));
+    if (s.history->bytes() > s.options.max_journal_bytes)
+        throw run_error{run_errc::journal_full, "the run's journal has grown beyond " + std::to_string(s.options.max_journal_bytes) + " bytes; raise run_options::max_journal_bytes or split the run"};
+}
+
+const event* run::recorded(event_kind kind, std::string_view path, std::uint32_t n) const {
+    return state_->options.replay ? state_->options.replay->find(kind, branch_, path, n) : nullptr;
+}
+
+void run::notify(run_event e) const {
+    if (!state_->options.on_event) return;
+    e.branch = branch_;
+    state_->options.on_event(e);
+}
+
+void run::check() const {
+    if (state_->cancelled) throw run_error{run_errc::cancelled, "the run was cancelled"};
+}
+
+run run::branch(std::size_t index) { return run{state_, branch_ + (branch_.empty() ? "" : ".") + std::to_string(index)}; }
+
+task<std::shared_ptr<const lm_response>> run::call_model(std::string path, language_model model, lm_request request) {
+    auto& s = *state_;
+    check();
+    if (!model) model = s.options.lm;
+    auto n = occurrence(event_kind::model_call, path);
+    if (const event* known = recorded(event_kind::model_call, path, n)) {
+        if (!known->request || !same_request(*known->request, request)) mismatch(path, "a model call");
+        event copy = *known;
+        if (!copy.error.empty()) {
+            record(copy);
+            throw lm_error{lm_errc::unavailable, "replayed: " + copy.error};
+        }
+        s.usage += copy.response->usage;
+        auto response = copy.response;
+        record(std::move(copy));
+        co_return response;
+    }
+    if (!model)
+        throw run_error{run_errc::no_language_model, "this run has no language model; pass one to runtime.run, as in language_model(\"openai/gpt-4o-mini\")"};
+    const auto& limits = s.options.budget;
+    if (s.calls_started >= limits.calls)
+        throw run_error{run_errc::budget_calls, "the run's budget of " + std::to_string(limits.calls) + " model calls is used up"};
+    if (limits.tokens && s.usage.tokens() >= *limits.tokens)
+        throw run_error{run_errc::budget_tokens, "the run's budget of " + std::to_string(*limits.tokens) + " tokens is used up"};
+    if (limits.dollars && s.usage.cost.value_or(0) >= *limits.dollars)
+        throw run_error{run_errc::budget_cost, "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
+    ++s.calls_started;
+
+    event e{.kind = event_kind::model_call, .branch = branch_, .path = path, .occurrence = n};
+    e.started = elapsed();
+    request.sampling = request.sampling.or_else(s.options.sampling);
+    auto shared = std::make_shared<const lm_request>(std::move(request));
+    e.request = shared;
+    notify({.kind = run_event::model_started, .path = path, .request = shared.get()});
+    std::exception_ptr failure;
+    try {
+        lm_context context{*s.http, s.deadline};
+        lm_response response = co_await model.backend()->complete(context, *shared);
+        e.response = std::make_shared<const lm_response>(std::move(response));
+    } catch (const boost::system::system_error& aborted) {
+        check();
+        e.error = aborted.what();
+        failure = std::current_exception();
+    } catch (const std::exception& what) {
+        e.error = what.what();
+        failure = std::current_exception();
+    }
+    e.duration = elapsed() - e.started;
+    notify({.kind = run_event::model_finished, .path = path, .request = shared.get(), .response = e.response.get(), .error = e.error, .duration = e.duration});
+    auto response = e.response;
+    if (response) s.usage += response->usage;
+    record(std::move(e));
+    if (failure) std::rethrow_exception(failure);
+    co_return response;
+}
+
+task<json::value> run::call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect) {
+    check();
+    auto n = occurrence(event_kind::tool_call, path);
+    if (const event* known = recorded(event_kind::tool_call, path, n)) {
+        if (known->tool != tool || known->arguments != arguments) mismatch(path, "a call of tool " + tool);
+        event copy = *known;
+        json::value result = copy.result;
+        std::string error = copy.error;
+        record(std::move(copy));
+        if (!error.empty()) throw std::runtime_error{error};
+        co_return result;
+    }
+    event e{.kind = event_kind::tool_call, .branch = branch_, .path = path, .occurrence = n, .tool = tool, .arguments = arguments};
+    e.started = elapsed();
+    notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
+    std::exception_ptr failure;
+    try {
+        e.result = co_await effect();
+    } catch (const boost::system::system_error& aborted) {
+        check();
+        e.error = aborted.what();
+        failure = std::current_exception();
+    } catch (const std::exception& what) {
+        e.error = what.what();
+        failure = std::current_exception();
+    } catch (...) {
+        e.error = "the tool threw something that is no std::exception";
+        failure = std::make_exception_ptr(std::runtime_error{e.error});
+    }
+    e.duration = elapsed() - e.started;
+    notify({.kind = run_event::tool_finished, .path = path, .tool = tool, .arguments = &e.arguments, .result = &e.result, .error = e.error, .duration = e.duration});
+    json::value result = e.result;
+    record(std::move(e));
+    if (failure) std::rethrow_exception(failure);
+    co_return result;
+}
+
+std::shared_ptr<const prompt_template> run::prompt(const std::string& key, const std::function<std::shared_ptr<const prompt_template>()>& make) {
+    auto& slot = state_->prompts[key];
+    if (!slot) slot = make();
+    return slot;
+}
+
+std::chrono::system_clock::time_point run::now(std::string_view path) {
+    using namespace std::chrono;
+    auto n = occurrence(event_kind::clock, path);
+    event e{.kind = event_kind::clock, .branch = branch_, .path = std::string{path}, .occurrence = n};
+    if (const event* known = recorded(event_kind::clock, path, n)) e = *known;
+    else e.result = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+    auto time = system_clock::time_point{duration_cast<system_clock::duration>(microseconds{e.result.to_number<std::int64_t>()})};
+    record(std::move(e));
+    return time;
+}
+
+double run::random(std::string_view path) {
+    auto n = occurrence(event_kind::random, path);
+    event e{.kind = event_kind::random, .branch = branch_, .path = std::string{path}, .occurrence = n};
+    if (const event* known = recorded(event_kind::random, path, n)) e = *known;
+    else e.result = static_cast<double>(state_->random() >> 11) * 0x1p-53;
+    double value = e.result.to_number<double>();
+    record(std::move(e));
+    return value;
+}
+
+task<json::value> run::blocking(std::function<json::value()> work) {
+    // Waits on a timer that the pool's thread wakes through the executor, so that a cancelled run does not wait for it.
+    struct shared_result {
+        std::optional<json::value> value;
+        std::exception_ptr failure;
+        bool done = false;
+    };
+    auto executor = co_await asio::this_coro::executor;
+    auto shared = std::make_shared<shared_result>();
+    auto wake = std::make_shared<asio::steady_timer>(executor, clock::time_point::max());
+    asio::post(*state_->blocking, [shared, wake, executor, work = std::move(work)]() mutable {
+        std::optional<json::value> value;
+        std::exception_ptr failure;
+        try {
+            value = work();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        work = nullptr;
+        asio::post(executor, [shared, wake, value = std::move(value), failure]() mutable {
+            shared->value = std::move(value);
+            shared->failure = failure;
+            shared->done = true;
+            wake->cancel();
+        });
+    });
+    boost::system::error_code ec;
+    if (!shared->done) co_await wake->async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    if (!shared->done) throw boost::system::system_error{asio::error::operation_aborted};
+    if (shared->failure) std::rethrow_exception(shared->failure);
+    co_return std::move(*shared->value);
+}
+
+}  // namespace reagent

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <reagent/http/client.hpp>
+#include <reagent/run/run.hpp>
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <atomic>
+#include <random>
+
+namespace reagent {
+
+/// What the handles of one run share. Touched on the run's thread only, but for `cancelled`.
+struct run::state : std::enable_shared_from_this<run::state> {
+    run_options options;
+    asio::any_io_executor executor;
+    http::client* http = nullptr;
+    asio::thread_pool* blocking = nullptr;
+
+    std::shared_ptr<journal> history = std::make_shared<journal>();
+    reagent::usage usage;
+    std::uint64_t calls_started = 0;
+    clock::time_point started = clock::now();
+    clock::time_point deadline = no_deadline;
+    std::chrono::microseconds duration{};
+    std::mt19937_64 random;
+
+    std::map<std::string, std::shared_ptr<const prompt_template>> prompts;
+
+    asio::cancellation_signal signal;
+    std::atomic<bool> cancelled = false;
+    std::optional<reagent::run> trunk;
+};
+
+}  // namespace reagent
