@@ -28,7 +28,8 @@ struct run_event {
         model_finished,  ///< request and response; or error
         tool_started,    ///< tool, arguments
         tool_finished,   ///< tool, arguments, result; or error
-        step,            ///< thought: an agent has decided on its next step
+        step,            ///< thought, tool, arguments: an agent has decided on its next step
+        observed,        ///< tool, result: what the agent is shown of it; error is not empty when it failed
         note,            ///< error holds a remark: a completion that could not be read, a shortened trajectory
     } kind{};
     std::string_view branch{}, path{};

@@ -1,0 +1,11 @@
+#pragma once
+
+// Everything that a program needs.
+
+#include <reagent/agents/react.hpp>
+#include <reagent/module/chain_of_thought.hpp>
+#include <reagent/module/parallel.hpp>
+#include <reagent/module/predict.hpp>
+#include <reagent/run/runtime.hpp>
+#include <reagent/tools/ready.hpp>
+#include <reagent/tools/registry.hpp>

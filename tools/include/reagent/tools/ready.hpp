@@ -1,0 +1,52 @@
+#pragma once
+
+#include <reagent/tools/tool.hpp>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+/// Tools that are ready to use. All of them only read.
+namespace reagent::ready {
+
+/// Arithmetic on decimal numbers: + - * / ^, parentheses, %, and the functions of muParser (sqrt, min, ln, ...).
+tool calculator();
+
+struct sqlite_options {
+    std::size_t max_rows = 100;                  ///< of one answer; the model is told when there are more
+    std::chrono::milliseconds time_limit{5'000}; ///< of one query
+    std::size_t listed_values = 25;              ///< text columns with no more distinct values are described with them
+};
+
+/// One SELECT over an SQLite database. The file is opened read-only; SQLite's authorizer lets nothing but reading
+/// through (no ATTACH, no PRAGMA, no writing, no extension). The description lists tables, columns and the values of
+/// columns that have few. @throws tool_error(bad_configuration) when the file cannot be opened
+tool sqlite_query(const std::filesystem::path& database, sqlite_options options = {});
+
+struct search_options {
+    std::size_t max_results = 5;
+    std::size_t snippet_bytes = 400;
+    std::size_t max_file_bytes = 4 * 1024 * 1024;  ///< larger files are not indexed
+    std::size_t max_files = 10'000;
+};
+
+/// Full-text search (BM25, English stemming) in the .txt and .md files of a folder and its subfolders, indexed in memory
+/// now. Answers with names, scores and snippets. @throws tool_error(bad_configuration)
+tool document_search(const std::filesystem::path& folder, search_options options = {});
+
+/// The text of a file under `root`; neither `..` nor a symbolic link leads out of it.
+tool read_file(const std::filesystem::path& root, std::size_t max_bytes = 64 * 1024);
+
+/// The date and time in UTC, through the run's clock.
+tool current_time();
+
+struct http_get_options {
+    std::vector<std::string> hosts;            ///< those that may be asked, as "example.org" or "127.0.0.1:8080"
+    std::size_t max_bytes = 64 * 1024;         ///< of the body that the model is shown
+    std::chrono::milliseconds timeout{15'000};
+};
+
+/// GET of an http or https URL on an allowed host. Redirects are reported, not followed.
+tool http_get(http_get_options options);
+
+}  // namespace reagent::ready

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <reagent/run/run.hpp>
+#include <reagent/schema/convert.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace reagent {
+
+/// How a tool is treated. The hints are the ones that the Model Context Protocol has.
+struct tool_options {
+    bool read_only = false;    ///< changes nothing outside
+    bool destructive = false;  ///< may destroy something: somebody is asked before each call
+    bool quick = false;        ///< never blocks, so it runs on the run's own thread; coroutines always do
+    std::chrono::milliseconds timeout{30'000};
+    std::size_t max_result_bytes = 20'000;  ///< of the observation; what is longer is cut, and the model told so
+};
+
+/// One argument of a tool: its name, and what the model is told of it.
+struct argument {
+    std::string name;
+    std::string description{};
+    std::optional<json::value> fallback{};  ///< makes the argument optional
+
+    argument(const char* n) : name{n} {}
+    argument(std::string n) : name{std::move(n)} {}
+    argument(std::string n, std::string d) : name{std::move(n)}, description{std::move(d)} {}
+    argument(std::string n, std::string d, json::value f) : name{std::move(n)}, description{std::move(d)}, fallback{std::move(f)} {}
+};
+
+/// A last parameter of this type takes whatever arguments the others do not name.
+struct rest { json::object values; };
+
+/// A function that a model may call: a value, cheap to copy, safe to share between threads.
+class tool {
+public:
+    using function = std::function<task<json::value>(run&, json::object)>;
+
+    /// A tool whose arguments are described by JSON Schema. Arguments are checked before the function sees them.
+    /// @throws tool_error(bad_name): names are up to 64 letters, digits, `_` and `-`
+    tool(std::string name, std::string description, json::object parameters, function call, tool_options options = {}, bool takes_rest = false);
+
+    const std::string& name() const { return data_->name; }
+    const std::string& description() const { return data_->description; }
+    const json::object& parameters() const { return data_->parameters; }  ///< JSON Schema of an object
+    const tool_options& options() const { return data_->options; }
+
+    /// The arguments with defaults filled in, or what is wrong with them.
+    schema::outcome read_arguments(const json::value& arguments) const;
+
+    /// Calls the function; no checks, no timeout, no journal.
+    task<json::value> call(run& r, json::object arguments) const { return data_->call(r, std::move(arguments)); }
+
+private:
+    struct data {
+        std::string name, description;
+        json::object parameters;
+        schema check;
+        function call;
+        tool_options options;
+    };
+    std::shared_ptr<const data> data_;
+};
+
+}  // namespace reagent

@@ -1,0 +1,109 @@
+#include <reagent/tools/function.hpp>
+#include <reagent/tools/ready.hpp>
+
+#include <boost/json.hpp>
+#include <xapian.h>
+
+#include <algorithm>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+
+namespace reagent::ready {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Xapian objects are not safe to use from several threads at once, so a search holds the lock.
+class document_index {
+public:
+    document_index(const fs::path& folder, const search_options& options)
+        : options_{options}, database_{Xapian::WritableDatabase("", Xapian::DB_BACKEND_INMEMORY)} {
+        std::error_code ec;
+        if (!fs::is_directory(folder, ec)) throw tool_error{tool_errc::bad_configuration, "\"" + folder.string() + "\" is no folder of documents"};
+        std::vector<fs::path> files;
+        for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, ec)) {
+            auto extension = entry.path().extension();
+            if (entry.is_regular_file(ec) && (extension == ".txt" || extension == ".md") && entry.file_size(ec) <= options_.max_file_bytes) files.push_back(entry.path());
+            if (files.size() >= options_.max_files) break;
+        }
+        std::sort(files.begin(), files.end());
+        Xapian::TermGenerator generator;
+        generator.set_stemmer(stemmer_);
+        for (const auto& file : files) add(generator, folder, file);
+        if (files.empty()) throw tool_error{tool_errc::bad_configuration, "\"" + folder.string() + "\" holds no .txt or .md files"};
+    }
+
+    std::size_t size() const { return database_.get_doccount(); }
+
+    json::value search(const std::string& text) {
+        std::lock_guard lock{mutex_};
+        Xapian::QueryParser parser;
+        parser.set_stemmer(stemmer_);
+        parser.set_stemming_strategy(Xapian::QueryParser::STEM_SOME);
+        parser.set_database(database_);
+        Xapian::SimpleStopper stopper;
+        for (const char* word : {"a", "an", "and", "are", "at", "by", "do", "does", "for", "from", "how", "in", "is", "it", "of", "on", "or", "the", "to", "was", "were", "what", "when", "where", "which", "who", "with"}) stopper.add(word);
+        parser.set_stopper(&stopper);
+        // No operators: what a model writes is words, and `-` or `"` in them must not change their meaning.
+        Xapian::Query query = parser.parse_query(text.substr(0, 1000), 0);
+        Xapian::Enquire enquire{database_};
+        enquire.set_query(query);
+        enquire.set_weighting_scheme(Xapian::BM25Weight{});
+        json::array results;
+        Xapian::MSet found = enquire.get_mset(0, static_cast<Xapian::doccount>(options_.max_results));
+        for (auto m = found.begin(); m != found.end(); ++m) {
+            auto document = m.get_document();
+            std::string snippet = found.snippet(document.get_data(), options_.snippet_bytes, stemmer_, Xapian::MSet::SNIPPET_BACKGROUND_MODEL, "", "", " ... ");
+            double score = std::round(m.get_weight() * 100) / 100;
+            results.push_back(json::object{{"document", document.get_value(0)}, {"score", score}, {"snippet", unescaped(snippet)}});
+        }
+        if (results.empty()) return json::value("Nothing found. Try other words.");
+        return results;
+    }
+
+private:
+    void add(Xapian::TermGenerator& generator, const fs::path& folder, const fs::path& file) {
+        std::ifstream in{file, std::ios::binary};
+        std::stringstream all;
+        all << in.rdbuf();
+        Xapian::Document document;
+        std::string name = fs::relative(file, folder).generic_string();
+        document.add_value(0, name);
+        document.set_data(all.str());
+        generator.set_document(document);
+        std::string title = file.stem().string();
+        std::replace_if(title.begin(), title.end(), [](char c) { return c == '-' || c == '_'; }, ' ');
+        generator.index_text(title, 2);
+        generator.increase_termpos();
+        generator.index_text(all.str());
+        database_.add_document(document);
+    }
+
+    // Xapian's snippets are HTML.
+    static std::string unescaped(std::string s) {
+        for (auto [from, to] : {std::pair{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&amp;", "&"}})
+            for (std::size_t at = 0; (at = s.find(from, at)) != s.npos; ++at) s.replace(at, std::string_view{from}.size(), to);
+        return s;
+    }
+
+    search_options options_;
+    Xapian::Stem stemmer_{"english"};
+    Xapian::WritableDatabase database_;
+    std::mutex mutex_;
+};
+
+}  // namespace
+
+tool document_search(const fs::path& folder, search_options options) {
+    try {
+        auto index = std::make_shared<document_index>(folder, options);
+        auto call = [index](std::string query) { return index->search(query); };
+        return detail::make_tool("search", "Searches " + std::to_string(index->size()) + " text documents by words and returns the best matches: document, score, snippet.", call,
+                                 {{"query", "the words to look for"}}, {.read_only = true});
+    } catch (const Xapian::Error& e) {
+        throw tool_error{tool_errc::bad_configuration, "the documents in \"" + folder.string() + "\" cannot be indexed: " + e.get_msg()};
+    }
+}
+
+}  // namespace reagent::ready

@@ -1,0 +1,174 @@
+#include <reagent/tools/registry.hpp>
+
+#include <reagent/deadline.hpp>
+#include <reagent/schema/render.hpp>
+
+#include <boost/json.hpp>
+
+namespace reagent {
+namespace {
+
+struct timed_out : std::runtime_error { using runtime_error::runtime_error; };
+
+std::string seconds(std::chrono::milliseconds t) {
+    return t.count() % 1000 == 0 ? std::to_string(t.count() / 1000) + " s" : std::to_string(t.count()) + " ms";
+}
+
+std::string one_line(const std::vector<violation>& violations) {
+    std::string text;
+    for (const auto& v : violations) text += (text.empty() ? "" : "; ") + (v.path == "$" ? "" : v.path.substr(v.path.starts_with("$.") ? 2 : 1) + " ") + v.message;
+    return text;
+}
+
+std::string cut_bytes(std::string s, std::size_t limit) {
+    while (limit > 0 && limit < s.size() && (static_cast<unsigned char>(s[limit]) & 0xC0) == 0x80) --limit;
+    if (limit < s.size()) s.resize(limit);
+    return s;
+}
+
+std::string describe_kind(const json::value& v) { return reagent::describe(v); }
+
+observation failure(std::string text) { return {json::value(json::string(text)), true}; }
+
+// A result that is too long is shown in part; the model is told how much is missing.
+json::value limited(json::value v, std::size_t limit) {
+    std::string text = v.is_structured() ? dump_json(v) : python_str(v);
+    if (text.size() <= limit) return v;
+    auto all = text.size();
+    return json::value(json::string(cut_bytes(std::move(text), limit) + "\n[cut here: " + std::to_string(limit) + " of " + std::to_string(all) + " bytes are shown; ask for less, or for another part]"));
+}
+
+}  // namespace
+
+// --- tool ----------------------------------------------------------------------------------------------------------
+
+tool::tool(std::string name, std::string description, json::object parameters, function call, tool_options options, bool takes_rest) {
+    bool good = !name.empty() && name.size() <= 64;
+    for (char c : name) good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-');
+    if (!good) throw tool_error{tool_errc::bad_name, "\"" + name + "\" cannot name a tool; use 1 to 64 letters, digits, `_` and `-`"};
+    json::object checked = parameters;
+    if (takes_rest) checked = json::object{{"type", "object"}};
+    else if (!checked.contains("additionalProperties") && checked.contains("properties")) checked["additionalProperties"] = false;
+    data_ = std::make_shared<const data>(data{std::move(name), std::move(description), std::move(parameters), schema{json::value(std::move(checked))}, std::move(call), options});
+}
+
+schema::outcome tool::read_arguments(const json::value& arguments) const {
+    auto read = data_->check.read(arguments, reading::strict);
+    if (!read.ok() || !read.value.is_object()) return read;
+    // Strict reading changes nothing; defaults are filled in here.
+    if (auto* properties = data_->parameters.if_contains("properties"); properties && properties->is_object())
+        for (const auto& [name, s] : properties->get_object())
+            if (s.is_object() && !read.value.get_object().contains(name))
+                if (auto* fallback = s.get_object().if_contains("default")) read.value.get_object()[name] = *fallback;
+    return read;
+}
+
+void detail::add_argument(json::object& parameters, const argument& a, json::value s, bool optional) {
+    bool good = !a.name.empty();
+    for (char c : a.name) good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_');
+    if (!good) throw tool_error{tool_errc::bad_argument_name, "\"" + a.name + "\" cannot name an argument; use letters, digits and `_`"};
+    auto& properties = parameters["properties"].as_object();
+    if (properties.contains(a.name)) throw tool_error{tool_errc::bad_argument_name, "two arguments of a tool are called \"" + a.name + "\""};
+    if (!s.is_object()) s.emplace_object();
+    auto& o = s.get_object();
+    if (auto* definitions = o.if_contains("$defs"); definitions && definitions->is_object()) {
+        json::object copy = definitions->get_object();
+        if (!parameters.contains("$defs")) parameters["$defs"] = json::object{};
+        for (auto& [name, d] : copy) parameters["$defs"].as_object()[name] = d;
+        o.stable_erase("$defs");
+    }
+    if (!a.description.empty()) o["description"] = a.description;
+    if (a.fallback) {
+        if (auto wrong = schema{s}.validate(*a.fallback); !wrong.empty())
+            throw tool_error{tool_errc::bad_argument_name, "the fallback of argument \"" + a.name + "\" does not fit its type: " + one_line(wrong)};
+        o["default"] = *a.fallback;
+    } else if (optional) o["default"] = nullptr;
+    if (!a.fallback && !optional) {
+        if (!parameters.contains("required")) parameters["required"] = json::array{};
+        parameters["required"].as_array().emplace_back(a.name);
+    }
+    properties[a.name] = std::move(s);
+}
+
+void detail::throw_argument_count(const std::string& tool, std::size_t parameters, std::size_t names) {
+    throw tool_error{tool_errc::bad_argument_name, "the function of tool \"" + tool + "\" takes " + std::to_string(parameters) + " arguments, but " + std::to_string(names) + " names are given; name every parameter, as in {\"a\", \"b\"}"};
+}
+
+task<json::value> detail::as_json(task<json::value> t) { return t; }
+
+// --- registry ------------------------------------------------------------------------------------------------------
+
+std::string observation::text() const { return value.is_structured() ? dump_json(value) : python_str(value); }
+
+tools::tools(std::initializer_list<tool> all) {
+    for (const auto& t : all) add(t);
+}
+
+tools& tools::add(tool t) {
+    if (find(t.name())) throw tool_error{tool_errc::duplicate_name, "there is a tool called \"" + t.name() + "\" already"};
+    all_.push_back(std::move(t));
+    return *this;
+}
+
+tools& tools::on_approval(approval a) {
+    approve_ = std::move(a);
+    return *this;
+}
+
+const tool* tools::find(std::string_view name) const {
+    for (const auto& t : all_)
+        if (t.name() == name) return &t;
+    return nullptr;
+}
+
+std::vector<tool_description> tools::describe() const {
+    std::vector<tool_description> list;
+    for (const auto& t : all_) list.push_back({t.name(), t.description(), t.parameters()});
+    return list;
+}
+
+task<observation> tools::call(run& r, std::string path, std::string name, json::value arguments) const {
+    const tool* found = find(name);
+    if (!found) {
+        std::vector<std::string> names;
+        for (const auto& t : all_) names.push_back(t.name());
+        std::string list;
+        for (const auto& n : names) list += (list.empty() ? "" : ", ") + n;
+        auto near = did_you_mean(name, names);
+        co_return failure("Error: there is no tool `" + name + "`" + (near.empty() ? "" : " (did you mean `" + near + "`?)") + ". The tools are: " + list + ".");
+    }
+    const tool t = *found;  // keeps the function alive while it runs
+    auto read = t.read_arguments(arguments);
+    if (!read.ok())
+        co_return failure("Error: `" + name + "` was not called, its arguments are wrong: " + one_line(read.violations) + ". Call it again with arguments that fit " + dump_json(t.parameters()) + ".");
+    if (!read.value.is_object()) co_return failure("Error: `" + name + "` was not called: its arguments must be a JSON object, got " + describe_kind(read.value) + ".");
+
+    json::object given = read.value.get_object();
+    if (t.options().destructive) {
+        bool approved = false;
+        if (approve_) approved = co_await approve_(r, t, given);
+        if (!approved)
+            co_return failure("Error: `" + name + "` was not called: it may destroy something, and " + (approve_ ? "the call was refused" : "nobody is there to approve it") + ". Find another way, or finish and say what you would have done.");
+    }
+
+    auto timeout = t.options().timeout;
+    std::function<task<json::value>()> effect = [&]() -> task<json::value> {
+        auto work = t.call(r, given);
+        return with_deadline(std::move(work), clock::now() + timeout, [timeout] { return timed_out{"it did not finish within " + seconds(timeout)}; });
+    };
+    std::string problem;
+    try {
+        json::value result = co_await r.call_tool(std::move(path), name, json::value(given), effect);
+        co_return observation{limited(std::move(result), t.options().max_result_bytes), false};
+    } catch (const run_error&) {
+        throw;
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::operation_aborted) throw;
+        problem = e.what();
+    } catch (const std::exception& e) {
+        problem = e.what();
+    }
+    co_return failure(cut_bytes("Error: `" + name + "` failed: " + problem, t.options().max_result_bytes) + ". Change the arguments, use another tool, or finish with what you know.");
+}
+
+}  // namespace reagent

@@ -1,0 +1,158 @@
+#include <reagent/tools/function.hpp>
+#include <reagent/tools/ready.hpp>
+
+#include <reagent/schema/render.hpp>
+
+#include <boost/json.hpp>
+#include <sqlite3.h>
+
+#include <cctype>
+#include <memory>
+
+namespace reagent::ready {
+namespace {
+
+using database = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
+using statement = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
+
+// Source: sqlite.org/c3ref/c_alter_table.html (action codes). Everything that is not listed is denied.
+int only_reading(void*, int action, const char*, const char* function, const char*, const char*) {
+    switch (action) {
+        case SQLITE_SELECT:
+        case SQLITE_READ:
+        case SQLITE_RECURSIVE: return SQLITE_OK;
+        case SQLITE_FUNCTION: {
+            std::string_view name = function ? function : "";
+            for (std::string_view bad : {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"})
+                if (name == bad) return SQLITE_DENY;
+            return SQLITE_OK;
+        }
+        default: return SQLITE_DENY;
+    }
+}
+
+database open(const std::filesystem::path& file) {
+    sqlite3* raw = nullptr;
+    int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
+    database db{raw, sqlite3_close};
+    if (rc == SQLITE_OK) rc = sqlite3_exec(db.get(), "SELECT count(*) FROM sqlite_schema", nullptr, nullptr, nullptr);
+    if (rc != SQLITE_OK) throw tool_error{tool_errc::bad_configuration, "the database \"" + file.string() + "\" cannot be read: " + (raw ? sqlite3_errmsg(raw) : "out of memory")};
+    sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(db.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    sqlite3_limit(db.get(), SQLITE_LIMIT_LENGTH, 4 * 1024 * 1024);
+    sqlite3_limit(db.get(), SQLITE_LIMIT_SQL_LENGTH, 64 * 1024);
+    sqlite3_limit(db.get(), SQLITE_LIMIT_ATTACHED, 0);
+    return db;
+}
+
+json::value column(sqlite3_stmt* s, int i) {
+    switch (sqlite3_column_type(s, i)) {
+        case SQLITE_INTEGER: return static_cast<std::int64_t>(sqlite3_column_int64(s, i));
+        case SQLITE_FLOAT: return sqlite3_column_double(s, i);
+        case SQLITE_TEXT: return json::value(json::string(reinterpret_cast<const char*>(sqlite3_column_text(s, i)), static_cast<std::size_t>(sqlite3_column_bytes(s, i))));
+        case SQLITE_BLOB: return json::value(json::string("(" + std::to_string(sqlite3_column_bytes(s, i)) + " bytes)"));
+        default: return nullptr;
+    }
+}
+
+struct limit_clock {
+    clock::time_point until;
+    static int expired(void* self) { return clock::now() > static_cast<limit_clock*>(self)->until; }
+};
+
+json::value query(const std::filesystem::path& file, const sqlite_options& options, const std::string& sql) {
+    database db = open(file);
+    sqlite3_set_authorizer(db.get(), only_reading, nullptr);
+    limit_clock limit{clock::now() + options.time_limit};
+    sqlite3_progress_handler(db.get(), 1000, limit_clock::expired, &limit);
+    auto fail = [&](int rc) -> std::runtime_error {
+        if (rc == SQLITE_INTERRUPT) return std::runtime_error{"the query took longer than " + std::to_string(options.time_limit.count()) + " ms; make it simpler"};
+        if (rc == SQLITE_AUTH) return std::runtime_error{"only reading is allowed: write one SELECT statement"};
+        return std::runtime_error{sqlite3_errmsg(db.get())};
+    };
+    sqlite3_stmt* raw = nullptr;
+    const char* tail = nullptr;
+    int rc = sqlite3_prepare_v2(db.get(), sql.data(), static_cast<int>(std::min<std::size_t>(sql.size(), INT_MAX)), &raw, &tail);
+    statement s{raw, sqlite3_finalize};
+    if (rc != SQLITE_OK) throw fail(rc);
+    if (!s) throw std::runtime_error{"the query is empty; write one SELECT statement"};
+    for (std::string_view rest{tail, static_cast<std::size_t>(sql.data() + sql.size() - tail)}; !rest.empty(); rest.remove_prefix(1))
+        if (!std::isspace(static_cast<unsigned char>(rest[0])) && rest[0] != ';') throw std::runtime_error{"there is more than one statement; write one SELECT"};
+    if (!sqlite3_stmt_readonly(s.get())) throw fail(SQLITE_AUTH);
+    json::array columns, rows;
+    for (int i = 0; i < sqlite3_column_count(s.get()); ++i) columns.emplace_back(sqlite3_column_name(s.get(), i));
+    bool more = false;
+    std::size_t bytes = 0;
+    while ((rc = sqlite3_step(s.get())) == SQLITE_ROW) {
+        if (rows.size() == options.max_rows || bytes > 256 * 1024) {
+            more = true;
+            break;
+        }
+        json::array row;
+        for (int i = 0; i < sqlite3_column_count(s.get()); ++i) {
+            row.push_back(column(s.get(), i));
+            bytes += static_cast<std::size_t>(sqlite3_column_bytes(s.get(), i)) + 8;
+        }
+        rows.push_back(std::move(row));
+    }
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) throw fail(rc);
+    json::object result{{"columns", std::move(columns)}, {"rows", std::move(rows)}};
+    if (more) result["note"] = "there are more rows; narrow the query or aggregate";
+    return result;
+}
+
+std::string identifier(std::string_view name) {
+    std::string out = "\"";
+    for (char c : name) out += c == '"' ? "\"\"" : std::string(1, c);
+    return out + "\"";
+}
+
+// "orders(id INTEGER, status TEXT: 'open' | 'paid', customer_id INTEGER -> customers.id)"
+std::string describe_tables(const std::filesystem::path& file, const sqlite_options& options) {
+    database db = open(file);
+    limit_clock limit{clock::now() + options.time_limit};
+    sqlite3_progress_handler(db.get(), 1000, limit_clock::expired, &limit);
+    auto each = [&](const std::string& sql, auto f) {
+        sqlite3_stmt* raw = nullptr;
+        if (sqlite3_prepare_v2(db.get(), sql.c_str(), -1, &raw, nullptr) != SQLITE_OK) return;
+        statement s{raw, sqlite3_finalize};
+        while (sqlite3_step(s.get()) == SQLITE_ROW) f(s.get());
+    };
+    auto text = [](sqlite3_stmt* s, int i) { return std::string{sqlite3_column_text(s, i) ? reinterpret_cast<const char*>(sqlite3_column_text(s, i)) : ""}; };
+    std::string all;
+    std::size_t tables = 0;
+    each("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY rowid", [&](sqlite3_stmt* t) {
+        if (++tables > 50) return;
+        std::string table = text(t, 0), columns;
+        std::map<std::string, std::string> references;
+        each("PRAGMA foreign_key_list(" + identifier(table) + ")", [&](sqlite3_stmt* k) { references[text(k, 3)] = text(k, 2) + "." + (text(k, 4).empty() ? "rowid" : text(k, 4)); });
+        each("PRAGMA table_info(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
+            std::string name = text(c, 1), type = text(c, 2);
+            columns += (columns.empty() ? "" : ", ") + name + (type.empty() ? "" : " " + type);
+            if (auto r = references.find(name); r != references.end()) columns += " -> " + r->second;
+            if (options.listed_values == 0 || type.find("CHAR") == type.npos) {
+                if (type != "TEXT" || options.listed_values == 0) return;
+            }
+            json::array values;
+            std::size_t bytes = 0;
+            each("SELECT DISTINCT " + identifier(name) + " FROM " + identifier(table) + " WHERE " + identifier(name) + " IS NOT NULL ORDER BY 1 LIMIT " + std::to_string(options.listed_values + 1),
+                 [&](sqlite3_stmt* v) { bytes += text(v, 0).size(); values.emplace_back(text(v, 0)); });
+            if (values.empty() || values.size() > options.listed_values || bytes > 600) return;
+            columns += ":";
+            for (const auto& v : values) columns += (&v == &values.front() ? " " : " | ") + python_repr(v);
+        });
+        all += "\n- " + table + "(" + columns + ")";
+    });
+    return all;
+}
+
+}  // namespace
+
+tool sqlite_query(const std::filesystem::path& file, sqlite_options options) {
+    std::string tables = describe_tables(file, options);
+    auto call = [file, options](std::string sql) { return query(file, options, sql); };
+    return detail::make_tool("sql", "Runs one SELECT statement on an SQLite database and returns columns and rows. Tables:" + tables, call,
+                             {{"query", "one SQLite SELECT statement"}}, {.read_only = true, .timeout = options.time_limit + std::chrono::seconds{2}});
+}
+
+}  // namespace reagent::ready
