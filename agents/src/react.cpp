@@ -138,7 +138,9 @@ task<void> react_core::act(run& r, react_step& step) const {
         step.failed = true;
         step.observation = "Error: `" + step.tool + "` was not called: its arguments are no JSON object. Write them as " + dump_json(tools_.find(step.tool)->parameters()) + " describes, for example {\"name\": \"value\"}.";
     } else {
-        observation o = co_await tools_.call(r, path, step.tool, step.args.is_object() ? step.args : json::value(json::object{}));
+        json::value args = json::object{};
+        if (step.args.is_object()) args = step.args;
+        observation o = co_await tools_.call(r, path, step.tool, std::move(args));
         step.observation = std::move(o.value);
         step.failed = o.failed;
     }

@@ -67,8 +67,7 @@ void detail::add_argument(json::object& parameters, const argument& a, json::val
     bool good = !a.name.empty();
     for (char c : a.name) good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_');
     if (!good) throw tool_error{tool_errc::bad_argument_name, "\"" + a.name + "\" cannot name an argument; use letters, digits and `_`"};
-    auto& properties = parameters["properties"].as_object();
-    if (properties.contains(a.name)) throw tool_error{tool_errc::bad_argument_name, "two arguments of a tool are called \"" + a.name + "\""};
+    if (parameters["properties"].as_object().contains(a.name)) throw tool_error{tool_errc::bad_argument_name, "two arguments of a tool are called \"" + a.name + "\""};
     if (!s.is_object()) s.emplace_object();
     auto& o = s.get_object();
     if (auto* definitions = o.if_contains("$defs"); definitions && definitions->is_object()) {
@@ -87,7 +86,7 @@ void detail::add_argument(json::object& parameters, const argument& a, json::val
         if (!parameters.contains("required")) parameters["required"] = json::array{};
         parameters["required"].as_array().emplace_back(a.name);
     }
-    properties[a.name] = std::move(s);
+    parameters["properties"].as_object()[a.name] = std::move(s);
 }
 
 void detail::throw_argument_count(const std::string& tool, std::size_t parameters, std::size_t names) {

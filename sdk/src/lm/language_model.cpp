@@ -1,6 +1,7 @@
 #include <reagent/lm/language_model.hpp>
 
 #include <reagent/error.hpp>
+#include <reagent/lm/offline.hpp>
 
 #include "../text.hpp"
 #include "openai.hpp"
@@ -96,6 +97,10 @@ const std::vector<provider_facts>& known_providers() {
 }
 
 language_model::language_model(std::string_view name, language_model_options options) {
+    if (name == "offline/demo") {
+        backend_ = offline_demo();
+        return;
+    }
     auto slash = name.find('/');
     auto provider = name.substr(0, slash);
     std::vector<std::string> names;

@@ -1,0 +1,140 @@
+#include "commands.hpp"
+
+#include <reagent/agents/react.hpp>
+#include <reagent/run/runtime.hpp>
+#include <reagent/schema/render.hpp>
+
+#include <boost/json.hpp>
+
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+namespace reagent::cli {
+namespace {
+
+struct ask_options {
+    std::string question, tools = "calculator,time", lm, api_base, signature = "question -> answer", adapter = "chat", types;
+    std::vector<std::string> inputs;
+    std::size_t max_iters = 12;
+    double timeout = 300;
+    bool json = false, quiet = false, native = false;
+};
+
+std::string shortened(std::string s, std::size_t limit) {
+    if (s.size() <= limit) return s;
+    while (limit > 0 && (static_cast<unsigned char>(s[limit]) & 0xC0) == 0x80) --limit;
+    s.resize(limit);
+    return s + " ...";
+}
+
+std::string indented(const std::string& s, const std::string& by) {
+    std::string out;
+    for (char c : s) out += c == '\n' ? "\n" + by : std::string(1, c);
+    return out;
+}
+
+// Shows an agent at work.
+std::function<void(const run_event&)> live(const terminal& t) {
+    return [t](const run_event& e) {
+        auto line = [](const std::string& text) { std::cout << text << std::endl; };
+        if (e.kind == run_event::step) {
+            if (!e.thought.empty()) line(t.dim("thought  ") + indented(printable(e.thought), "         "));
+            line(t.cyan("call     ") + t.bold(printable(e.tool)) + " " + indented(shortened(printable(dump_json(*e.arguments)), 600), "         "));
+        } else if (e.kind == run_event::observed) {
+            std::string text = e.result->is_structured() ? dump_json(*e.result) : python_str(*e.result);
+            line((e.error.empty() ? t.green("result   ") : t.red("result   ")) + indented(shortened(printable(text), 800), "         "));
+        } else if (e.kind == run_event::note) line(t.dim("note     " + indented(printable(e.error), "         ")));
+    };
+}
+
+std::string summary(const run_report& r) {
+    std::ostringstream s;
+    s << std::fixed << std::setprecision(2) << static_cast<double>(r.duration.count()) / 1e6 << " s, " << r.usage.calls << (r.usage.calls == 1 ? " model call, " : " model calls, ") << r.usage.tokens() << " tokens";
+    if (r.usage.cost) s << ", about $" << std::setprecision(4) << *r.usage.cost;
+    return s.str();
+}
+
+int ask(const ask_options& o) {
+    signature s = parse_signature(o.signature, types_from(o.types));
+    json::object inputs;
+    for (const auto& given : o.inputs) {
+        auto equals = given.find('=');
+        if (equals == given.npos) throw std::runtime_error{"--input \"" + given + "\" is no NAME=VALUE"};
+        inputs[given.substr(0, equals)] = given.substr(equals + 1);
+    }
+    std::vector<std::string> open;
+    for (const auto& f : s.inputs)
+        if (!inputs.contains(f.name)) open.push_back(f.name);
+    if (open.size() == 1) inputs[open.front()] = o.question;
+    else if (!open.empty()) throw std::runtime_error{"the signature has " + std::to_string(s.inputs.size()) + " inputs; give all but one as --input NAME=VALUE"};
+    for (auto& [name, v] : inputs) {
+        const signature_field* f = s.input(name);
+        if (!f) throw std::runtime_error{"the signature has no input \"" + std::string{name} + "\""};
+        auto read = read_field(*f, v);
+        if (!read) throw std::runtime_error{"input " + read.error().message};
+        v = std::move(*read);
+    }
+
+    terminal t;
+    auto chosen = choose_model(o.lm, o.api_base);
+    if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + chosen.notice) << std::endl;
+    detail::react_core agent{s, tools_from(o.tools), {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
+
+    run_options options{chosen.model};
+    options.adapter = adapter_named(o.adapter);
+    options.deadline = std::chrono::milliseconds{static_cast<long>(o.timeout * 1000)};
+    if (!o.json && !o.quiet) options.on_event = live(t);
+
+    struct program {
+        const detail::react_core& agent;
+        task<detail::react_result> forward(run& r, const json::object& in) const { return agent.run_loop(r, in); }
+    } whole{agent};
+    runtime rt;
+    auto result = rt.execute(options, whole, inputs);
+
+    json::object outputs = result.value.outputs;
+    std::string reasoning = outputs.contains("reasoning") && !s.output("reasoning") ? python_str(outputs["reasoning"]) : "";
+    if (o.json) {
+        json::object all{{"outputs", json::object{}}, {"reasoning", reasoning}, {"trajectory", to_json(result.value.trajectory)}, {"lm", chosen.model.name()},
+                         {"usage", to_json(result.report.usage)}, {"seconds", static_cast<double>(result.report.duration.count()) / 1e6}};
+        for (const auto& f : s.outputs) all["outputs"].as_object()[f.name] = outputs[f.name];
+        std::cout << dump_strict_json(all) << "\n";
+        return 0;
+    }
+    if (!o.quiet) std::cout << "\n";
+    for (const auto& f : s.outputs) {
+        std::string text = outputs[f.name].is_structured() ? dump_json(outputs[f.name]) : python_str(outputs[f.name]);
+        std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(printable(text)) << "\n";
+    }
+    if (!o.quiet) std::cout << t.dim(summary(result.report) + ", " + chosen.model.name()) << "\n";
+    return 0;
+}
+
+}  // namespace
+
+void add_ask(CLI::App& app, command& chosen) {
+    auto o = std::make_shared<ask_options>();
+    auto* c = app.add_subcommand("ask", "Puts a question to an agent with tools");
+    c->add_option("QUESTION", o->question, "what the agent is to answer")->required();
+    c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,docs:DIR (see `reagent tools`); \"\" for none")->capture_default_str();
+    c->add_option("--lm", o->lm, "language model, as openai/gpt-4o-mini, ollama/llama3.1 or offline/demo; default: $REAGENT_LM, a provider whose key is in the environment, a server on localhost, offline/demo");
+    c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server, as http://127.0.0.1:8080/v1");
+    c->add_option("--signature,-s", o->signature, "what goes in and what comes out")->capture_default_str();
+    c->add_option("--input,-i", o->inputs, "NAME=VALUE of a further input of the signature");
+    c->add_option("--types", o->types, "JSON file: type name to JSON Schema, for the signature");
+    c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
+    c->add_option("--max-iters", o->max_iters, "most steps that the agent may take")->check(CLI::Range(0, 1000))->capture_default_str();
+    c->add_option("--timeout", o->timeout, "seconds until the run is given up")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
+    c->add_flag("--native", o->native, "use the provider's own tool calling");
+    c->add_flag("--json", o->json, "one JSON object on stdout: outputs, trajectory, usage");
+    c->add_flag("--quiet,-q", o->quiet, "print nothing but the answer");
+    c->footer("Examples:\n"
+              "  reagent ask \"What is 17% of 2,340 plus 12?\"\n"
+              "  reagent ask \"How many orders came from Oslo?\" --tools calculator,sql:shop.db,docs:notes\n"
+              "  reagent ask \"The ten best customers\" --tools sql:shop.db --signature \"question -> names: list[str]\" --json\n"
+              "  reagent ask \"Hello\" --lm openai/llama3 --api-base http://127.0.0.1:8080/v1");
+    c->callback([o, &chosen] { chosen = [o] { return ask(*o); }; });
+}
+
+}  // namespace reagent::cli

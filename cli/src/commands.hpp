@@ -1,0 +1,55 @@
+#pragma once
+
+#include <reagent/lm/language_model.hpp>
+#include <reagent/signature/signature.hpp>
+#include <reagent/tools/registry.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+
+namespace reagent::cli {
+
+/// Exit codes: 0 it worked; 1 the input was wrong or the work failed; 2 the command line was wrong.
+using command = std::function<int()>;
+
+void add_ask(CLI::App& app, command& chosen);
+void add_signature(CLI::App& app, command& chosen);
+void add_parse(CLI::App& app, command& chosen);
+void add_tools(CLI::App& app, command& chosen);
+
+/// The tools of "calculator,sql:shop.db,docs:notes,files:notes,time,http:example.org". @throws tool_error, naming the part
+tools tools_from(const std::string& list);
+
+/// The model that `--lm`, the environment or a local server offers; else the stand-in. `notice` says what was chosen and
+/// why, where the user may wonder.
+struct chosen_model {
+    language_model model;
+    std::string notice;
+};
+chosen_model choose_model(const std::string& name, const std::string& api_base);
+
+/// The `models` object of a golden file, or an object of type name to JSON Schema. @throws error naming the file
+named_types types_from(const std::string& file);
+
+/// Colours and live output, for terminals only.
+class terminal {
+public:
+    explicit terminal(bool to_stderr = false);
+    bool colours() const { return colours_; }
+    std::string dim(const std::string& s) const { return paint("2", s); }
+    std::string bold(const std::string& s) const { return paint("1", s); }
+    std::string red(const std::string& s) const { return paint("31", s); }
+    std::string green(const std::string& s) const { return paint("32", s); }
+    std::string cyan(const std::string& s) const { return paint("36", s); }
+
+private:
+    std::string paint(const char* code, const std::string& s) const { return colours_ ? "\033[" + std::string{code} + "m" + s + "\033[0m" : s; }
+    bool colours_;
+};
+
+/// Text from a model or a tool, with control characters made visible, so that it cannot steer the terminal.
+std::string printable(std::string_view text);
+
+}  // namespace reagent::cli

@@ -1,0 +1,25 @@
+#include "commands.hpp"
+
+#include <cstdlib>
+#include <unistd.h>
+
+namespace reagent::cli {
+
+// NO_COLOR: no-color.org.
+terminal::terminal(bool to_stderr)
+    : colours_{isatty(to_stderr ? STDERR_FILENO : STDOUT_FILENO) && !std::getenv("NO_COLOR") && !(std::getenv("TERM") && std::string{std::getenv("TERM")} == "dumb")} {}
+
+std::string printable(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        auto c = static_cast<unsigned char>(text[i]);
+        // C1 controls are two bytes in UTF-8: C2 80 to C2 9F.
+        bool c1 = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+        if (c1) out += "\\x", ++i;
+        else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) out += c == '\r' ? "" : "^" + std::string(1, static_cast<char>(c ^ 0x40));
+        else out += text[i];
+    }
+    return out;
+}
+
+}  // namespace reagent::cli

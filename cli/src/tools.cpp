@@ -1,0 +1,94 @@
+#include "commands.hpp"
+
+#include <reagent/error.hpp>
+#include <reagent/schema/render.hpp>
+#include <reagent/tools/ready.hpp>
+
+#include <boost/json.hpp>
+
+#include <iostream>
+
+namespace reagent::cli {
+namespace {
+
+struct ready_tool { const char *name, *argument, *description; };
+constexpr ready_tool ready_tools[]{
+    {"calculator", "", "arithmetic on decimal numbers (muParser)"},
+    {"time", "", "current date and time in UTC"},
+    {"sql", "FILE", "SELECT over an SQLite database, read-only, with row and time limits"},
+    {"docs", "DIR", "full-text search (BM25) in the .txt and .md files of a folder"},
+    {"files", "DIR", "reads text files below a folder"},
+    {"http", "HOST", "HTTP GET on one host; give it again for more hosts"},
+};
+
+}  // namespace
+
+tools tools_from(const std::string& list) {
+    tools all;
+    ready::http_get_options http;
+    std::size_t begin = 0;
+    while (begin <= list.size() && !list.empty()) {
+        auto end = std::min(list.find(',', begin), list.size());
+        std::string part = list.substr(begin, end - begin);
+        begin = end + 1;
+        if (part.empty()) continue;
+        auto colon = part.find(':');
+        std::string name = part.substr(0, colon), value = colon == part.npos ? "" : part.substr(colon + 1);
+        const ready_tool* known = nullptr;
+        std::vector<std::string> names;
+        for (const auto& r : ready_tools) {
+            names.emplace_back(r.name);
+            if (name == r.name) known = &r;
+        }
+        if (!known) {
+            auto near = did_you_mean(name, names);
+            throw tool_error{tool_errc::bad_configuration, "unknown tool \"" + name + "\" in --tools" + (near.empty() ? "" : "; did you mean \"" + near + "\"?") + " See `reagent tools`"};
+        }
+        if (*known->argument && value.empty()) throw tool_error{tool_errc::bad_configuration, "the tool " + name + " needs a value; write " + name + ":" + known->argument};
+        if (!*known->argument && !value.empty()) throw tool_error{tool_errc::bad_configuration, "the tool " + name + " takes no value"};
+        if (name == "calculator") all.add(ready::calculator());
+        else if (name == "time") all.add(ready::current_time());
+        else if (name == "sql") all.add(ready::sqlite_query(value));
+        else if (name == "docs") all.add(ready::document_search(value));
+        else if (name == "files") all.add(ready::read_file(value));
+        else http.hosts.push_back(value);
+    }
+    if (!http.hosts.empty()) all.add(ready::http_get(http));
+    return all;
+}
+
+void add_tools(CLI::App& app, command& chosen) {
+    struct options { std::string list; bool json = false; };
+    auto o = std::make_shared<options>();
+    auto* c = app.add_subcommand("tools", "Lists the ready tools, or shows what a model is told of some");
+    c->add_option("--tools", o->list, "show the full description of these, as calculator,sql:shop.db");
+    c->add_flag("--json", o->json, "machine-readable output");
+    c->footer("Examples:\n  reagent tools\n  reagent tools --tools sql:shop.db --json");
+    c->callback([o, &chosen] {
+        chosen = [o] {
+            terminal t;
+            if (!o->list.empty()) {
+                tools all = tools_from(o->list);
+                json::array list;
+                for (const auto& tool : all.all()) {
+                    json::object d{{"name", tool.name()}, {"description", tool.description()}, {"parameters", tool.parameters()}, {"read_only", tool.options().read_only}, {"destructive", tool.options().destructive}};
+                    if (!o->json) std::cout << t.bold(tool.name()) << "\n  " << printable(tool.description()) << "\n  " << t.dim(dump_json(tool.parameters())) << "\n";
+                    list.push_back(std::move(d));
+                }
+                if (o->json) std::cout << dump_json(list) << "\n";
+                return 0;
+            }
+            json::array list;
+            for (const auto& r : ready_tools) {
+                std::string name = r.name + std::string{*r.argument ? ":" : ""} + r.argument;
+                if (o->json) list.push_back(json::object{{"name", r.name}, {"argument", r.argument}, {"description", r.description}});
+                else std::cout << "  " << t.bold(name) << std::string(16 - std::min<std::size_t>(15, name.size()), ' ') << r.description << "\n";
+            }
+            if (o->json) std::cout << dump_json(list) << "\n";
+            else std::cout << t.dim("\nGive them to an agent: reagent ask \"QUESTION\" --tools calculator,sql:shop.db") << "\n";
+            return 0;
+        };
+    });
+}
+
+}  // namespace reagent::cli
