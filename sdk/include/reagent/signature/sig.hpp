@@ -88,19 +88,19 @@ struct type_at {
 
 /// The error a text has, with types that no template argument gives counted as unknown.
 template <fixed_string Text, class... Structs>
-consteval static_error error_of() {
+consteval static_fault fault_of() {
     constexpr auto parsed = static_signature_of<Text>;
-    if (parsed.error != static_error::none) return parsed.error;
+    if (parsed.error != static_fault::none) return parsed.error;
     for (int i = 0; i < parsed.type_count; ++i) {
         const auto& t = parsed.types[i];
-        if (t.kind == type_kind::named && !(same_text<Text>(t.name_begin, t.name_size, reflect::type_name<Structs>()) || ...)) return static_error::unknown_type;
+        if (t.kind == type_kind::named && !(same_text<Text>(t.name_begin, t.name_size, reflect::type_name<Structs>()) || ...)) return static_fault::unknown_type;
     }
-    return static_error::none;
+    return static_fault::none;
 }
 
-template <static_error E>
+template <static_fault E>
 consteval bool report_signature_error() {
-    using e = static_error;
+    using e = static_fault;
     static_assert(E != e::no_arrow, "reagent: this signature has no arrow; write \"question -> answer\"");
     static_assert(E != e::two_arrows, "reagent: this signature has more than one arrow");
     static_assert(E != e::bad_name, "reagent: a field of this signature has no name, or one that is no identifier");

@@ -10,7 +10,7 @@
 
 namespace reagent::detail {
 
-enum class static_error {
+enum class static_fault {
     none, no_arrow, two_arrows, bad_name, keyword, underscore, duplicate, unknown_type, brackets, arguments,
     bad_literal, expected_comma, too_large, no_outputs,
 };
@@ -38,7 +38,7 @@ struct static_signature {
     std::array<static_type, max_static_types> types{};
     std::array<static_field, max_static_fields> fields{};
     int type_count = 0, field_count = 0, inputs = 0;
-    static_error error = static_error::none;
+    static_fault error = static_fault::none;
 
     constexpr int outputs() const { return field_count - inputs; }
 };
@@ -49,12 +49,12 @@ public:
 
     constexpr static_signature run() {
         auto arrow = s_.find("->");
-        if (arrow == s_.npos) return fail(static_error::no_arrow), out_;
-        if (s_.find("->", arrow + 2) != s_.npos) return fail(static_error::two_arrows), out_;
+        if (arrow == s_.npos) return fail(static_fault::no_arrow), out_;
+        if (s_.find("->", arrow + 2) != s_.npos) return fail(static_fault::two_arrows), out_;
         side(0, arrow, false);
         out_.inputs = out_.field_count;
         if (ok()) side(arrow + 2, s_.size(), true);
-        if (ok() && out_.outputs() == 0) fail(static_error::no_outputs);
+        if (ok() && out_.outputs() == 0) fail(static_fault::no_outputs);
         return out_;
     }
 
@@ -63,8 +63,8 @@ private:
     static constexpr bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80; }
     static constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
 
-    constexpr bool ok() const { return out_.error == static_error::none; }
-    constexpr void fail(static_error e) {
+    constexpr bool ok() const { return out_.error == static_fault::none; }
+    constexpr void fail(static_fault e) {
         if (ok()) out_.error = e;
     }
     constexpr void skip() {
@@ -96,22 +96,22 @@ private:
         end_ = end;
         while (ok() && peek() != '\0') {
             auto n = name();
-            if (n.empty() || n.find('.') != n.npos) return fail(static_error::bad_name);
-            if (keyword(n)) return fail(static_error::keyword);
-            if (n[0] == '_') return fail(static_error::underscore);
+            if (n.empty() || n.find('.') != n.npos) return fail(static_fault::bad_name);
+            if (keyword(n)) return fail(static_fault::keyword);
+            if (n[0] == '_') return fail(static_fault::underscore);
             for (int k = 0; k < out_.field_count; ++k)
-                if (s_.substr(out_.fields[k].begin, out_.fields[k].size) == n) return fail(static_error::duplicate);
-            if (out_.field_count == max_static_fields) return fail(static_error::too_large);
+                if (s_.substr(out_.fields[k].begin, out_.fields[k].size) == n) return fail(static_fault::duplicate);
+            if (out_.field_count == max_static_fields) return fail(static_fault::too_large);
             static_field f{static_cast<std::size_t>(n.data() - s_.data()), n.size(), -1, output};
             f.type = accept(':') ? type() : add({});
             out_.fields[out_.field_count++] = f;
             if (peek() == '\0') return;
-            if (!accept(',')) return fail(static_error::expected_comma);
+            if (!accept(',')) return fail(static_fault::expected_comma);
         }
     }
 
     constexpr int add(static_type t) {
-        if (out_.type_count == max_static_types) return fail(static_error::too_large), 0;
+        if (out_.type_count == max_static_types) return fail(static_fault::too_large), 0;
         out_.types[out_.type_count] = t;
         return out_.type_count++;
     }
@@ -140,12 +140,12 @@ private:
         if (n == "Optional") return generic(type_kind::optional, 1, 1);
         if (n == "Union") return generic(type_kind::union_, 1, 16);
         if (n == "Literal") return literal();
-        if (n.empty()) return fail(static_error::unknown_type), 0;
+        if (n.empty()) return fail(static_fault::unknown_type), 0;
         return add({type_kind::named, -1, -1, at, n.size()});
     }
 
     constexpr int generic(type_kind kind, int min, int max) {
-        if (!accept('[')) return fail(static_error::arguments), 0;
+        if (!accept('[')) return fail(static_fault::arguments), 0;
         int first = -1, last = -1, count = 0;
         while (ok() && peek() != ']' && peek() != '\0') {
             int t = type();
@@ -155,33 +155,33 @@ private:
             if (!accept(',')) break;
         }
         if (!ok()) return 0;
-        if (!accept(']')) return fail(static_error::brackets), 0;
-        if (count < min || count > max) return fail(static_error::arguments), 0;
+        if (!accept(']')) return fail(static_fault::brackets), 0;
+        if (count < min || count > max) return fail(static_fault::arguments), 0;
         static_type g{kind};
         g.first = first;
         return add(g);
     }
 
     constexpr int literal() {
-        if (!accept('[')) return fail(static_error::arguments), 0;
+        if (!accept('[')) return fail(static_fault::arguments), 0;
         bool texts = false, ints = false, others = false;
         while (ok() && peek() != ']' && peek() != '\0') {
             char c = peek();
             if (c == '\'' || c == '"') {
                 ++i_;
                 while (i_ < end_ && s_[i_] != c) i_ += s_[i_] == '\\' ? 2 : 1;
-                if (i_ >= end_) return fail(static_error::bad_literal), 0;
+                if (i_ >= end_) return fail(static_fault::bad_literal), 0;
                 ++i_;
                 texts = true;
             } else if (digit(c)) {
                 while (i_ < end_ && digit(s_[i_])) ++i_;
                 ints = true;
             } else if (auto n = name(); n == "True" || n == "False" || n == "None") others = true;
-            else return fail(static_error::bad_literal), 0;
+            else return fail(static_fault::bad_literal), 0;
             if (!accept(',')) break;
         }
-        if (!accept(']')) return fail(static_error::brackets), 0;
-        if (!texts && !ints && !others) return fail(static_error::arguments), 0;
+        if (!accept(']')) return fail(static_fault::brackets), 0;
+        if (!texts && !ints && !others) return fail(static_fault::arguments), 0;
         if (texts && !ints && !others) return add({type_kind::text_literal});
         if (ints && !texts && !others) return add({type_kind::int_literal});
         return add({type_kind::mixed_literal});

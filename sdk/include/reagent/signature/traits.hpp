@@ -77,9 +77,9 @@ struct signature_traits;
 
 template <fixed_string Text, class... Structs>
 struct signature_traits<sig<Text, Structs...>> {
-    static constexpr detail::static_error error = detail::error_of<Text, Structs...>();
+    static constexpr detail::static_fault error = detail::fault_of<Text, Structs...>();
     static constexpr bool valid = detail::report_signature_error<error>();
-    static constexpr auto parsed = error == detail::static_error::none ? detail::static_signature_of<Text> : detail::static_signature{};
+    static constexpr auto parsed = error == detail::static_fault::none ? detail::static_signature_of<Text> : detail::static_signature{};
     static constexpr std::size_t npos = static_cast<std::size_t>(-1);
     static constexpr std::size_t inputs = static_cast<std::size_t>(parsed.inputs);
     static constexpr std::size_t outputs = static_cast<std::size_t>(parsed.outputs());

@@ -1,0 +1,164 @@
+#include "support/loopback_server.hpp"
+
+#include <reagent/deadline.hpp>
+#include <reagent/error.hpp>
+#include <reagent/http/client.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/test/unit_test.hpp>
+
+using namespace reagent;
+using namespace reagent::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Runs a coroutine to its end on this thread; its exception is thrown on.
+template <class F>
+void go(F f) {
+    boost::asio::io_context context;
+    std::exception_ptr failure;
+    boost::asio::co_spawn(context, f(context), [&](std::exception_ptr e) { failure = e; });
+    context.run();
+    if (failure) std::rethrow_exception(failure);
+}
+
+http::request get(const std::string& url) { return {"GET", url, {}, {}}; }
+
+// The code of the error that a request fails with.
+error_code failure_of(const http::request& r, http::client_options options = {}, std::chrono::milliseconds within = 5s) {
+    error_code code;
+    go([&](auto& context) -> task<void> {
+        http::client client{context.get_executor(), options};
+        try {
+            http::request copy = r;
+            co_await client.send(std::move(copy), reagent::clock::now() + within);
+        } catch (const http_error& e) {
+            code = e.code();
+            BOOST_TEST_MESSAGE(e.what());
+        }
+    });
+    return code;
+}
+
+server_response hello(const server_request&) { return {.body = "hello"}; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(http_client)
+
+BOOST_AUTO_TEST_CASE(a_connection_is_kept_and_used_again) {
+    loopback_server server{[](const server_request& r) { return server_response{.body = r.method + " " + r.target + " " + r.body}; }};
+    go([&](auto& context) -> task<void> {
+        http::client client{context.get_executor(), {}};
+        for (int i = 0; i < 3; ++i) {
+            http::request r{"POST", server.url("/a?b=c"), {{"x-y", "z"}}, "body"};
+            auto response = co_await client.send(std::move(r));
+            BOOST_TEST(response.status == 200);
+            BOOST_TEST(response.body == "POST /a?b=c body");
+            BOOST_TEST(response.header("content-type") == "application/json");
+        }
+        BOOST_TEST(client.idle_connections() == 1u);
+    });
+    BOOST_TEST(server.connections() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_the_server_closed_is_replaced) {
+    loopback_server server{hello};
+    go([&](auto& context) -> task<void> {
+        http::client client{context.get_executor(), {}};
+        auto first = get(server.url());
+        co_await client.send(std::move(first));
+        server.close_idle();
+        auto second = get(server.url());
+        auto response = co_await client.send(std::move(second));
+        BOOST_TEST(response.body == "hello");
+    });
+    BOOST_TEST(server.connections() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_response_that_says_close_is_not_pooled) {
+    loopback_server server{[](const server_request&) { return server_response{.body = "x", .close = true}; }};
+    go([&](auto& context) -> task<void> {
+        http::client client{context.get_executor(), {}};
+        auto r = get(server.url());
+        co_await client.send(std::move(r));
+        BOOST_TEST(client.idle_connections() == 0u);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(failures_have_codes) {
+    loopback_server slow{[](const server_request&) { return server_response{.body = "late", .delay = 10s}; }};
+    BOOST_TEST((failure_of(get(slow.url()), {}, 50ms) == http_errc::deadline_exceeded));
+    loopback_server big{[](const server_request&) { return server_response{.body = std::string(100'000, 'x')}; }};
+    BOOST_TEST((failure_of(get(big.url()), {.max_response_bytes = 1000}) == http_errc::body_too_large));
+    loopback_server headers{[](const server_request&) { return server_response{.raw = "HTTP/1.1 200 OK\r\nx: " + std::string(100'000, 'y') + "\r\n\r\n"}; }};
+    BOOST_TEST((failure_of(get(headers.url())) == http_errc::headers_too_large));
+    loopback_server nonsense{[](const server_request&) { return server_response{.raw = "SSH-2.0-OpenSSH\r\n\r\n"}; }};
+    BOOST_TEST((failure_of(get(nonsense.url())) == http_errc::malformed_response));
+    loopback_server half{[](const server_request&) { return server_response{.raw = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"}; }};
+    BOOST_TEST((failure_of(get(half.url())) == http_errc::connection_closed));
+    loopback_server dropping{[](const server_request&) { return server_response{.drop = true}; }};
+    BOOST_TEST((failure_of(get(dropping.url())) == http_errc::connection_closed));
+    unsigned short free_port;
+    { loopback_server gone{hello}; free_port = gone.port(); }
+    BOOST_TEST((failure_of(get("http://127.0.0.1:" + std::to_string(free_port) + "/")) == http_errc::connect_failed));
+    for (const char* url : {"", "example.org", "ftp://x/", "http://", "http://user:pw@127.0.0.1/", "http://127.0.0.1:99999/"}) BOOST_TEST((failure_of(get(url)) == http_errc::bad_url), url);
+    http::request injected{"GET", slow.url(), {{"x", "a\r\nb: c"}}, {}};
+    BOOST_TEST((failure_of(injected) == http_errc::bad_url));
+}
+
+BOOST_AUTO_TEST_CASE(tls_is_verified) {
+    certificate good, other{"DNS:example.org"};
+    loopback_server::tls keys{good.certificate_pem, good.key_pem}, wrong{other.certificate_pem, other.key_pem};
+    loopback_server server{hello, &keys}, impostor{hello, &wrong};
+    go([&](auto& context) -> task<void> {
+        http::client client{context.get_executor(), {.ca_file = good.file}};
+        for (int i = 0; i < 2; ++i) {
+            auto r = get(server.url());
+            auto response = co_await client.send(std::move(r));
+            BOOST_TEST(response.body == "hello");
+        }
+        auto by_name = get("https://localhost:" + std::to_string(server.port()) + "/");
+        auto response = co_await client.send(std::move(by_name));
+        BOOST_TEST(response.body == "hello");
+    });
+    BOOST_TEST((failure_of(get(server.url())) == http_errc::tls_failed));                                // nobody vouches for it
+    BOOST_TEST((failure_of(get(impostor.url()), {.ca_file = other.file}) == http_errc::tls_failed));     // another name
+    BOOST_TEST((failure_of(get(server.url()), {.ca_file = "/nowhere.pem"}) == http_errc::tls_failed));
+    loopback_server plain{hello};
+    BOOST_TEST((failure_of(get("https://127.0.0.1:" + std::to_string(plain.port()) + "/"), {.ca_file = good.file}) == http_errc::tls_failed));
+}
+
+BOOST_AUTO_TEST_CASE(with_deadline_tells_four_outcomes_apart) {
+    struct missed : std::runtime_error { using runtime_error::runtime_error; };
+    auto waits = [](std::chrono::milliseconds t, bool fails) -> task<int> {
+        boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, t};
+        co_await timer.async_wait(boost::asio::use_awaitable);
+        if (fails) throw std::logic_error{"own"};
+        co_return 7;
+    };
+    auto late = [] { return missed{"late"}; };
+    go([&](auto&) -> task<void> { BOOST_TEST(co_await with_deadline(waits(1ms, false), reagent::clock::now() + 10s, late) == 7); });
+    BOOST_CHECK_THROW(go([&](auto&) -> task<void> { co_await with_deadline(waits(1ms, true), reagent::clock::now() + 10s, late); }), std::logic_error);
+    BOOST_CHECK_THROW(go([&](auto&) -> task<void> { co_await with_deadline(waits(10s, false), reagent::clock::now() + 5ms, late); }), missed);
+    boost::asio::io_context context;
+    boost::asio::cancellation_signal signal;
+    error_code code;
+    auto outer = [&]() -> task<void> {
+        try {
+            co_await with_deadline(waits(10s, false), reagent::clock::now() + 9s, late);
+        } catch (const boost::system::system_error& e) {
+            code = e.code();
+        }
+    };
+    boost::asio::co_spawn(context, outer(), boost::asio::bind_cancellation_slot(signal.slot(), [](std::exception_ptr) {}));
+    boost::asio::post(context, [&] { signal.emit(boost::asio::cancellation_type::terminal); });
+    context.run();
+    BOOST_TEST((code == boost::asio::error::operation_aborted));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,224 @@
+#include "support/scripted_openai.hpp"
+
+#include <reagent/deadline.hpp>
+#include <reagent/reagent.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <thread>
+
+using namespace reagent;
+using namespace reagent::test;
+using namespace reagent::literals;
+using namespace std::chrono_literals;
+
+namespace {
+
+using qa = predict<sig<"question -> answer: int">>;
+
+run_options scripted(std::vector<std::string> texts) { return run_options{language_model{scripted_model::texts(std::move(texts))}}; }
+
+std::vector<std::string> answers(int n) {
+    std::vector<std::string> texts;
+    for (int i = 0; i < n; ++i) texts.push_back(chat_completion({{"answer", i}}));
+    return texts;
+}
+
+// Asks `n` questions in a row.
+struct several {
+    qa ask;
+    task<std::vector<std::int64_t>> forward(run& r, int n) const {
+        std::vector<std::int64_t> all;
+        for (int i = 0; i < n; ++i) {
+            auto p = co_await ask(r, "question"_f = "number " + std::to_string(i));
+            all.push_back(p.get<"answer">());
+        }
+        co_return all;
+    }
+};
+
+template <class F>
+struct function_module {
+    F f;
+    auto forward(run& r) const { return f(r); }
+};
+template <class F> function_module(F) -> function_module<F>;
+
+template <class Errc, class F>
+void check_code(Errc wanted, F f) {
+    try {
+        f();
+        BOOST_ERROR("nothing was thrown");
+    } catch (const error& e) {
+        BOOST_TEST((e.code() == wanted), e.what());
+    }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(runs)
+
+BOOST_AUTO_TEST_CASE(effects_are_recorded_with_path_and_usage) {
+    runtime rt;
+    several m;
+    auto o = rt.execute(scripted(answers(3)), m, 3);
+    BOOST_TEST((o.value == std::vector<std::int64_t>{0, 1, 2}));
+    BOOST_TEST(o.report.usage.calls == 3u);
+    BOOST_TEST(o.report.usage.tokens() == 45u);
+    const auto& events = o.report.history->events();
+    BOOST_REQUIRE(events.size() == 3u);
+    BOOST_TEST(events[2].path == "self");
+    BOOST_TEST(events[2].occurrence == 2u);
+    BOOST_TEST(o.report.history->to_json()[0].at("response").at("usage").at("prompt_tokens").to_number<int>() == 10);
+}
+
+BOOST_AUTO_TEST_CASE(budgets_end_a_run) {
+    runtime rt;
+    several m;
+    auto calls = scripted(answers(3));
+    calls.budget.calls = 2;
+    check_code(run_errc::budget_calls, [&] { rt.run(calls, m, 3); });
+    auto tokens = scripted(answers(3));
+    tokens.budget.tokens = 20;
+    check_code(run_errc::budget_tokens, [&] { rt.run(tokens, m, 3); });
+    auto journal_limit = scripted(answers(3));
+    journal_limit.max_journal_bytes = 100;
+    check_code(run_errc::journal_full, [&] { rt.run(journal_limit, m, 3); });
+    check_code(run_errc::no_language_model, [&] { rt.run(run_options{}, m, 1); });
+}
+
+BOOST_AUTO_TEST_CASE(a_journal_is_replayed_without_a_model) {
+    runtime rt;
+    auto program = function_module{[](run& r) -> task<std::string> {
+        qa ask;
+        std::string text;
+        for (int i = 0; i < 2; ++i) {
+            auto p = co_await ask(r, "question"_f = "again");
+            text += std::to_string(p.get<"answer">()) + " ";
+        }
+        json::value args = json::object{{"a", 1}};
+        std::function<task<json::value>()> effect = []() -> task<json::value> { co_return json::value(std::rand()); };
+        json::value rolled = co_await r.call_tool("self", "dice", args, effect);
+        text += json::serialize(rolled) + " " + std::to_string(r.random()) + " " + std::to_string(r.now().time_since_epoch().count());
+        co_return text;
+    }};
+    auto first = rt.execute(scripted(answers(2)), program);
+    run_options again;
+    again.replay = first.report.history;
+    auto second = rt.execute(again, program);
+    BOOST_TEST(first.value == second.value);
+    BOOST_TEST(second.report.usage.calls == 2u);
+    BOOST_TEST(second.report.history->events().size() == first.report.history->events().size());
+
+    several other;
+    check_code(run_errc::replay_mismatch, [&] { rt.run(again, other, 1); });
+}
+
+BOOST_AUTO_TEST_CASE(replay_does_not_depend_on_how_branches_interleaved) {
+    runtime rt;
+    auto program = function_module{[](run& r) -> task<std::string> {
+        auto branch = [](run& own, int i) -> task<std::string> {
+            boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, std::chrono::milliseconds{own.options().replay ? 5 * i : 20 - 5 * i}};
+            co_await timer.async_wait(boost::asio::use_awaitable);
+            co_return std::to_string(i) + ":" + std::to_string(own.random());
+        };
+        std::vector<int> items{0, 1, 2, 3};
+        auto all = co_await parallel_map(r, items, branch);
+        std::string text;
+        for (auto& s : all) text += s + " ";
+        co_return text;
+    }};
+    auto first = rt.execute(run_options{}, program);
+    run_options again;
+    again.replay = first.report.history;
+    BOOST_TEST(rt.run(again, program) == first.value);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_is_cancelled_from_another_thread) {
+    std::atomic<bool> asked = false;
+    loopback_server server{[&](const server_request&) {
+        asked = true;
+        return server_response{.delay = 60s};
+    }};
+    runtime rt;
+    several m;
+    auto handle = rt.start(run_options{language_model{"openai/x", {.api_base = server.url("/v1")}}}, m, 1);
+    while (!asked) std::this_thread::sleep_for(1ms);
+    handle.cancel();
+    check_code(run_errc::cancelled, [&] { handle.get(); });
+}
+
+BOOST_AUTO_TEST_CASE(a_deadline_ends_a_run) {
+    loopback_server server{[](const server_request&) { return server_response{.delay = 60s}; }};
+    runtime rt;
+    several m;
+    run_options slow{language_model{"openai/x", {.api_base = server.url("/v1")}}};
+    slow.deadline = 50ms;
+    bool ended = false;
+    try {
+        rt.run(slow, m, 1);
+    } catch (const error& e) {
+        ended = e.code() == run_errc::deadline_exceeded || e.code() == http_errc::deadline_exceeded;
+    }
+    BOOST_TEST(ended);
+}
+
+BOOST_AUTO_TEST_CASE(a_runtime_that_goes_ends_what_runs) {
+    loopback_server server{[](const server_request&) { return server_response{.delay = 60s}; }};
+    several m;
+    std::optional<running<std::vector<std::int64_t>>> handle;
+    {
+        runtime rt;
+        handle.emplace(rt.start(run_options{language_model{"openai/x", {.api_base = server.url("/v1")}}}, m, 1));
+    }
+    BOOST_CHECK_THROW(handle->get(), run_error);
+}
+
+BOOST_AUTO_TEST_CASE(blocking_work_does_not_hold_up_the_loop) {
+    runtime rt;
+    auto program = function_module{[](run& r) -> task<int> {
+        auto sleeper = [](run& own, int) -> task<int> {
+            std::function<json::value()> work = [] {
+                std::this_thread::sleep_for(20ms);
+                return json::value(1);
+            };
+            json::value v = co_await own.blocking(work);
+            co_return static_cast<int>(v.as_int64());
+        };
+        std::vector<int> items(4);
+        auto all = co_await parallel_map(r, items, sleeper);
+        co_return static_cast<int>(all.size());
+    }};
+    BOOST_TEST(rt.run(run_options{}, program) == 4);
+    auto failing = function_module{[](run& r) -> task<int> {
+        std::function<json::value()> work = []() -> json::value { throw std::logic_error{"own"}; };
+        co_await r.blocking(work);
+        co_return 0;
+    }};
+    BOOST_CHECK_THROW(rt.run(run_options{}, failing), std::logic_error);
+}
+
+BOOST_AUTO_TEST_CASE(callbacks_see_calls_and_their_failures) {
+    runtime rt;
+    several m;
+    std::vector<std::string> seen;
+    auto o = scripted({chat_completion({{"answer", 1}})});
+    o.on_event = [&](const run_event& e) { seen.push_back(std::to_string(e.kind) + (e.error.empty() ? "" : "!")); };
+    BOOST_CHECK_THROW(rt.run(o, m, 2), lm_error);
+    BOOST_TEST((seen == std::vector<std::string>{"0", "1", "0", "1!"}));
+}
+
+BOOST_AUTO_TEST_CASE(many_runs_share_threads_and_modules) {
+    loopback_server server{[](const server_request&) { return server_response{.body = openai_text(chat_completion({{"answer", 7}})), .delay = 2ms}; }};
+    runtime rt{{.threads = 3}};
+    several m;
+    language_model lm{"openai/x", {.api_base = server.url("/v1")}};
+    std::vector<running<std::vector<std::int64_t>>> all;
+    for (int i = 0; i < 60; ++i) all.push_back(rt.start(lm, m, 3));
+    for (auto& r : all) BOOST_TEST((r.get() == std::vector<std::int64_t>{7, 7, 7}));
+    BOOST_TEST(server.requests() == 180);
+    BOOST_TEST(server.connections() <= 60);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

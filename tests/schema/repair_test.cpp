@@ -1,0 +1,71 @@
+#include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
+
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+using namespace reagent;
+
+namespace {
+struct repair_case { const char *broken, *expected; };
+std::ostream& operator<<(std::ostream& out, const repair_case& c) { return out << c.broken; }
+
+const repair_case cases[]{
+    {R"({"a": 1})", R"({"a": 1})"}, {"```json\n{\"a\": 1}\n```", R"({"a": 1})"}, {"Sure! {\"a\": 1} Bye.", R"({"a": 1})"}, {"{'a': 'b'}", R"({"a": "b"})"}, {"{a: b, c: 2}", R"({"a": "b", "c": 2})"},
+    {R"({"a": 1,})", R"({"a": 1})"}, {"[1, 2,]", "[1, 2]"}, {"[1, 2", "[1, 2]"}, {R"({"a": "x)", R"({"a": "x"})"}, {R"({"a": "x})", R"({"a": "x"})"}, {R"({"a": [1, {"b": 2)", R"({"a": [1, {"b": 2}]})"},
+    {"{\"a\": True, \"b\": None}", R"({"a": true, "b": null})"}, {"{\"a\": 1 // one\n}", R"({"a": 1})"}, {"{/* c */ \"a\": 1}", R"({"a": 1})"}, {"{\"a\": 1 # c\n}", R"({"a": 1})"}, {R"({"a": 1 "b": 2})", R"({"a": 1, "b": 2})"},
+    {R"(["a" "b"])", R"(["a", "b"])"}, {R"({"a": "say "hi", then go"})", R"({"a": "say \"hi\", then go"})"}, {R"({"a": "x", "b)", R"({"a": "x"})"}, {R"({"a": "x, "b": 2})", R"({"a": "x", "b": 2})"}, {R"({"a": 007, "b": .5, "c": 1_000})", R"({"a": 7, "b": 0.5, "c": 1000})"},
+    {R"({"a": 2024-01-05})", R"({"a": "2024-01-05"})"}, {R"({"a": Paris, France})", R"({"a": "Paris, France"})"}, {R"({{"a": 1}})", R"({"a": 1})"}, {"(1, 2) no", R"("")"}, {"none at all", R"("")"}, {"{\"a\": \u201cx\u201d}", R"({"a": "x"})"},
+    {R"({"a": "C:\dir"})", R"({"a": "C:\\dir"})"}, {"{\"a\": \"two\nlines\"}", R"({"a": "two\nlines"})"}, {R"({"a": "\ud83d\ude00"})", "{\"a\": \"\U0001F600\"}"}, {R"({'a': "\ud83d"})", "{\"a\": \"\uFFFD\"}"}, {"{\"a\": 1}{\"b\": 2}", R"([{"a": 1}, {"b": 2}])"},
+    {"{\"a\": 1}\n{\"a\": 2}", R"({"a": 2})"}, {R"({"a": 1, "a": 2})", R"({"a": 2})"}, {R"({"a"= "x"})", R"({"a": "x"})"}, {R"({"a": 5%})", R"({"a": 5})"}, {"{", "{}"}, {"", R"("")"}, {R"({"a": "b" "c": 1})", R"({"a": "b", "c": 1})"}, {R"({a": 1})", R"({"a": 1})"}};
+
+const repair_case literals[]{{"+7", "7"}, {"0x10", "16"}, {"1_000", "1000"}, {"'a'", "\"a\""}, {"1, 2", "[1, 2]"}, {"(1, 'a')", "[1, \"a\"]"}, {"None", "null"}, {"-1.5e2", "-150.0"}, {"'a' \"b\"", "\"ab\""}, {"{'a': [1, ()]}", "{\"a\": [1, []]}"}, {"'\\x41\\n'", "\"A\\n\""}};
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(repair)
+
+BOOST_DATA_TEST_CASE(broken_json_is_read, cases, c) { BOOST_TEST(dump_json(repair_json(c.broken)) == c.expected); }
+
+BOOST_DATA_TEST_CASE(python_literals_are_read, literals, c) {
+    auto v = python_literal(c.broken);
+    BOOST_REQUIRE(v.has_value());
+    BOOST_TEST(dump_json(*v) == c.expected);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_literal_is_none) {
+    for (const char* s : {"", "abc", "1 2", "'a", "f(1)", "1_", "__import__('os')", "[1", "{1: 2}", "0777", "1..2"}) BOOST_TEST(!python_literal(s).has_value(), s);
+}
+
+// Each of these would take minutes if the effort grew with the square of the length.
+BOOST_AUTO_TEST_CASE(effort_is_linear_and_depth_is_bounded) {
+    for (std::string part : {"{", "[", "{\"a\":", "\"", "{\"a\": \"", "{'", "[\"a\" ", "{a:", "\\", "/*", "((", "{\"a\": \"x\" ", "\"a\": \"b\", ", "`", "{\"a\", "}) {
+        std::string text = "{";
+        while (text.size() < 400'000) text += part;
+        repair_json(text);
+        python_literal(text);
+    }
+    BOOST_TEST(true);
+}
+
+BOOST_AUTO_TEST_CASE(no_truncation_or_broken_byte_harms) {
+    std::string text = "x {\"a\": [1, 'b', {\"c\": \"d\\n\u00e9\\u00e9\"}], // e\n f: None, \"g\": (1, 2)} y";
+    for (std::size_t n = 0; n <= text.size(); ++n) {
+        repair_json(text.substr(0, n));
+        std::string broken = text;
+        if (n < broken.size()) broken[n] = static_cast<char>(0xFF);
+        repair_json(broken);
+        repair_json(text.substr(n));
+    }
+    BOOST_TEST(true);
+}
+
+BOOST_AUTO_TEST_CASE(values_are_written_as_python_writes_them) {
+    BOOST_TEST(python_str(1.0) == "1.0");
+    BOOST_TEST(python_str(1e20) == "1e+20");
+    BOOST_TEST(python_str(1e-5) == "1e-05");
+    BOOST_TEST(python_str(0.1) == "0.1");
+    BOOST_TEST(python_str(json::array{"it's", true, nullptr}) == "[\"it's\", True, None]");
+    BOOST_TEST(dump_strict_json(json::array{HUGE_VAL}) == "[{\"float\": \"inf\"}]");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,69 @@
+// Our reader against valijson, a validator of its own: they must agree on every pair of schema and value.
+#include <reagent/error.hpp>
+#include <reagent/schema/schema.hpp>
+
+#include <boost/test/unit_test.hpp>
+#include <valijson/adapters/boost_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+using namespace reagent;
+
+namespace {
+const char* const schemas[]{
+    R"({"type":"string"})", R"({"type":"integer","minimum":2,"exclusiveMaximum":10})", R"({"type":["number","null"],"multipleOf":0.5})", R"({"type":"string","minLength":2,"maxLength":3})",
+    R"({"type":"string","pattern":"^a+b"})", R"({"enum":["a",1,null,[1],{"k":true}]})", R"({"const":{"a":1}})", R"({"type":"array","items":{"type":"integer"},"minItems":1,"maxItems":3,"uniqueItems":true})",
+    R"({"type":"array","items":[{"type":"integer"},{"type":"string"}],"additionalItems":false})", R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"string"}},"required":["a"],"additionalProperties":false})",
+    R"({"type":"object","patternProperties":{"^x":{"type":"boolean"}},"additionalProperties":{"type":"integer"}})", R"({"anyOf":[{"type":"string"},{"type":"integer","minimum":5}]})",
+    R"({"oneOf":[{"type":"integer"},{"type":"number","minimum":2}]})", R"({"allOf":[{"type":"object"},{"required":["a"]}]})", R"({"not":{"type":"string"}})", R"({"type":"object","minProperties":1,"maxProperties":2})",
+    R"({"type":"array","contains":{"type":"string"}})", R"({"type":"object","propertyNames":{"maxLength":2}})", R"({"if":{"type":"integer"},"then":{"minimum":3},"else":{"type":"string"}})",
+    R"({"type":"object","dependencies":{"a":["b"]}})", R"({"definitions":{"n":{"type":"object","properties":{"next":{"$ref":"#/definitions/n"}}}},"$ref":"#/definitions/n"})"};
+const char* const values[]{"null", "true", "1", "2", "5", "9", "10", "2.5", "2.25", "-1", "\"\"", "\"a\"", "\"ab\"", "\"aab\"", "\"\u00e9\u00e9\u00e9\"", "\"abcd\"", "[]", "[1]", "[1,1]", "[1,\"a\"]", "[1,\"a\",2]", "[1,2,3,4]", "[\"a\"]", "{}",
+                           R"({"a":1})", R"({"a":"1"})", R"({"a":1,"b":"x"})", R"({"a":1,"c":2})", R"({"x1":true})", R"({"x1":1})", R"({"abc":1})", R"({"k":true})", R"({"next":{"next":{}}})", R"({"next":{"next":3}})", R"({"a":1,"b":2,"c":3})"};
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(validate)
+
+BOOST_AUTO_TEST_CASE(agrees_with_valijson) {
+    for (const char* s : schemas) {
+        auto document = json::parse(s);
+        valijson::Schema other;
+        valijson::SchemaParser parser;
+        parser.populateSchema(valijson::adapters::BoostJsonAdapter{document}, other);
+        schema ours{document};
+        for (const char* v : values) {
+            auto value = json::parse(v);
+            valijson::Validator validator;
+            bool theirs = validator.validate(other, valijson::adapters::BoostJsonAdapter{value}, nullptr);
+            BOOST_TEST(ours.validate(value).empty() == theirs, s << " with " << v);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(newer_keywords) {
+    schema tuple{json::parse(R"({"type":"array","prefixItems":[{"type":"integer"}],"items":{"type":"string"}})")};
+    BOOST_TEST(tuple.validate(json::parse(R"([1,"a"])")).empty());
+    BOOST_TEST(!tuple.validate(json::parse(R"([1,2])")).empty());
+    schema contains{json::parse(R"({"contains":{"type":"integer"},"minContains":2,"maxContains":3})")};
+    BOOST_TEST(!contains.validate(json::parse("[1]")).empty());
+    BOOST_TEST(contains.validate(json::parse("[1,2]")).empty());
+    schema dependent{json::parse(R"({"dependentRequired":{"a":["b"]}})")};
+    BOOST_TEST(!dependent.validate(json::parse(R"({"a":1})")).empty());
+}
+
+BOOST_AUTO_TEST_CASE(rules_that_are_not_checked_are_refused) {
+    for (const char* s : {R"({"unevaluatedProperties":false})", R"({"type":"strin"})", R"({"$ref":"#/nowhere"})", R"({"$ref":"http://example.org/s"})", R"({"pattern":"("})", R"({"minLength":-1})", "3"})
+        BOOST_CHECK_THROW(schema{json::parse(s)}, schema_error);
+}
+
+BOOST_AUTO_TEST_CASE(endless_references_and_deep_values_end) {
+    schema loop{json::parse(R"({"$ref":"#"})")};
+    BOOST_TEST(!loop.validate(1).empty());
+    json::value deep = 1;
+    for (int i = 0; i < 400; ++i) deep = json::array{std::move(deep)};
+    schema nested{json::parse(R"({"type":"array","items":{"$ref":"#"}})")};
+    BOOST_TEST(!nested.validate(deep).empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,130 @@
+#include "support/loopback_server.hpp"
+
+#include <reagent/reagent.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+using namespace reagent;
+using namespace reagent::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string call(const tool& t, json::object arguments) {
+    tools all{t};
+    struct program {
+        const tools& all;
+        task<observation> forward(run& r, std::string name, json::value a) const { return all.call(r, "self", name, a); }
+    } p{all};
+    runtime rt;
+    return rt.run(run_options{}, p, t.name(), json::value(arguments)).text();
+}
+
+std::string calculated(const char* expression) { return call(ready::calculator(), {{"expression", expression}}); }
+
+struct temporary_folder {
+    fs::path path;
+    temporary_folder() {
+        std::string name = (fs::temp_directory_path() / "reagent-XXXXXX").string();
+        path = ::mkdtemp(name.data());
+    }
+    ~temporary_folder() { fs::remove_all(path); }
+    void write(const std::string& name, const std::string& text) const {
+        fs::create_directories((path / name).parent_path());
+        std::ofstream{path / name} << text;
+    }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(ready_tools)
+
+BOOST_AUTO_TEST_CASE(the_calculator_calculates) {
+    BOOST_TEST(calculated("(17 / 100 * 2340) + 12") == "409.8");
+    BOOST_TEST(calculated("0.1 + 0.2") == "0.3");
+    BOOST_TEST(calculated("2^10") == "1024");
+    BOOST_TEST(calculated("17% * 2340") == "397.8");
+    BOOST_TEST(calculated("mod(17, 5)") == "2");
+    BOOST_TEST(calculated("1/0").find("infinite") != std::string::npos);
+    BOOST_TEST(calculated("2,340 + 1").find("without separators") != std::string::npos);
+    BOOST_TEST(calculated("import os").find("cannot be calculated") != std::string::npos);
+    BOOST_TEST(calculated(std::string(5000, '(').c_str()).find("longer than") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(sql_reads_and_only_reads) {
+    auto t = ready::sqlite_query(REAGENT_SHOP);
+    auto sql = [&](const char* q) { return call(t, {{"query", q}}); };
+    BOOST_TEST(t.description().find("status TEXT: 'cancelled' | 'delivered'") != std::string::npos);
+    BOOST_TEST(t.description().find("customer_id INTEGER -> customers.id") != std::string::npos);
+    BOOST_TEST(sql("SELECT count(*) AS n FROM orders") == R"({"columns": ["n"], "rows": [[1660]]})");
+    BOOST_TEST(sql("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT max(n) AS m FROM t").find("[[3]]") != std::string::npos);
+    for (const char* q : {"DELETE FROM orders", "DROP TABLE orders", "UPDATE orders SET total = 0", "PRAGMA writable_schema = 1", "ATTACH '/tmp/x.db' AS x", "INSERT INTO orders DEFAULT VALUES",
+                          "SELECT load_extension('x')", "CREATE TEMP TABLE t(x)", "VACUUM INTO '/tmp/reagent-stolen.db'", "BEGIN"})
+        BOOST_TEST(sql(q).starts_with("Error:"), q << " -> " << sql(q));
+    BOOST_TEST(sql("SELECT 1; DROP TABLE orders").find("more than one statement") != std::string::npos);
+    BOOST_TEST(sql("SELECT * FROM nothing").find("no such table") != std::string::npos);
+    BOOST_TEST(sql("").find("empty") != std::string::npos);
+    BOOST_TEST(sql("SELECT id FROM orders").find("there are more rows") != std::string::npos);
+    auto quick = ready::sqlite_query(REAGENT_SHOP, {.time_limit = std::chrono::milliseconds{50}});
+    BOOST_TEST(call(quick, {{"query", "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"}}).find("longer than 50 ms") != std::string::npos);
+    BOOST_CHECK_THROW(ready::sqlite_query("/nowhere.db"), tool_error);
+}
+
+BOOST_AUTO_TEST_CASE(documents_are_found_by_their_words) {
+    auto t = ready::document_search(std::string{REAGENT_EXAMPLE_DATA} + "/documents");
+    auto found = call(t, {{"query", "warranty of kettles"}});
+    BOOST_TEST(found.find("\"document\": \"warranty.md\"") < found.find("snippet"));
+    BOOST_TEST(found.find("5 years") != std::string::npos);
+    BOOST_TEST(call(t, {{"query", "zebra \"AND -x*"}}).find("Nothing found") != std::string::npos);
+    temporary_folder empty;
+    BOOST_CHECK_THROW(ready::document_search(empty.path), tool_error);
+    BOOST_CHECK_THROW(ready::document_search("/nowhere"), tool_error);
+    empty.write("a.txt", "<b>bold</b> & brave words");
+    BOOST_TEST(call(ready::document_search(empty.path), {{"query", "brave"}}).find("<b>bold</b> & brave") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(files_are_read_below_their_root_only) {
+    temporary_folder outside, root;
+    outside.write("secret.txt", "secret");
+    root.write("notes/a.txt", "hello");
+    root.write("binary", std::string("a\0b", 3));
+    root.write("big.txt", std::string(1000, 'x'));
+    fs::create_symlink(outside.path / "secret.txt", root.path / "link.txt");
+    fs::create_directory_symlink(outside.path, root.path / "folder");
+    auto t = ready::read_file(root.path, 100);
+    auto read = [&](const std::string& p) { return call(t, {{"path", p}}); };
+    BOOST_TEST(read("notes/a.txt") == "hello");
+    BOOST_TEST(read("notes/../notes/a.txt").find("secret") == std::string::npos);
+    for (std::string p : {std::string{"link.txt"}, std::string{"folder/secret.txt"}, "../" + outside.path.filename().string() + "/secret.txt", (outside.path / "secret.txt").string(), std::string{"notes"}, std::string{""}, std::string{"binary"}, std::string{"/etc/passwd"}, std::string{"nothing.txt"}}) {
+        BOOST_TEST(read(p).starts_with("Error:"), p << " -> " << read(p));
+        BOOST_TEST(read(p).find("root:") == std::string::npos);
+    }
+    BOOST_TEST(read("big.txt").find("the file has 1000 bytes") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(only_allowed_hosts_are_asked) {
+    loopback_server server{[](const server_request& r) {
+        if (r.target == "/moved") return server_response{.status = 302, .headers = {{"Location", "http://127.0.0.1:1/"}}};
+        return server_response{.body = "page " + r.target, .content_type = "text/plain"};
+    }};
+    auto host = "127.0.0.1:" + std::to_string(server.port());
+    auto t = ready::http_get({.hosts = {host}});
+    BOOST_TEST(call(t, {{"url", server.url("/x")}}).find("page /x") != std::string::npos);
+    BOOST_TEST(call(t, {{"url", server.url("/moved")}}).find("redirects_to") != std::string::npos);
+    for (std::string url : {std::string{"http://127.0.0.1:1/"}, "http://" + host + "@example.invalid/", std::string{"file:///etc/passwd"}, std::string{"http://127.0.0.1.example.invalid/"}})
+        BOOST_TEST(call(t, {{"url", url}}).starts_with("Error:"), url);
+    BOOST_TEST(server.requests() == 2);
+    BOOST_CHECK_THROW(ready::http_get({}), tool_error);
+}
+
+BOOST_AUTO_TEST_CASE(the_time_comes_from_the_run) {
+    auto now = call(ready::current_time(), {});
+    BOOST_TEST(now.find("day, 20") != std::string::npos);
+    BOOST_TEST(now.ends_with("Z"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

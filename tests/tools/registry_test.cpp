@@ -1,0 +1,164 @@
+#include "support/cases.hpp"
+
+#include <reagent/deadline.hpp>
+#include <reagent/reagent.hpp>
+#include <reagent/schema/render.hpp>
+
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <thread>
+
+using namespace reagent;
+using namespace reagent::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+observation call(const tools& all, const std::string& name, json::value arguments, run_options options = {}) {
+    struct program {
+        const tools& all;
+        task<observation> forward(run& r, std::string name, json::value arguments) const { return all.call(r, "self", name, arguments); }
+    } p{all};
+    runtime rt;
+    return rt.run(options, p, name, arguments);
+}
+
+double add(double a, double b) { return a + b; }
+enum class unit { c, f };
+struct booking { std::string guest; int nights; std::optional<std::string> wish; };
+struct shop {
+    std::string owner = "Ingrid";
+    std::string find(std::string name) const { return owner + " knows " + name; }
+};
+
+// The functions that the golden file's tools stand for.
+tools golden_tools() {
+    tools t;
+    t.add("add", "Adds two numbers.", add, {"a", "b"});
+    t.add("add_default", "Adds.", [](std::int64_t a, std::int64_t b) { return a + b; }, {"a", {"b", "", 2}});
+    t.add("search", "Finds passages.", [](std::string q, std::int64_t k, std::optional<std::vector<std::string>>) { return std::vector<std::string>(static_cast<std::size_t>(k), q); }, {"query", {"k", "", 5}, "tags"});
+    t.add("temp", "Temperature of a city.", [](std::string city, unit u) { return city + (u == unit::c ? "c" : "f"); }, {"city", {"unit", "", "c"}});
+    t.add("flag", "Sets a flag.", [](bool on) { return std::string{on ? "True" : "False"}; }, {"on"});
+    t.add("mapping", "Sums values.", [](std::map<std::string, std::int64_t> m) { std::int64_t s = 0; for (auto& [k, v] : m) s += v; return s; }, {"m"});
+    t.add("any_kw", "Accepts any.", [](rest all) { std::vector<std::string> names; for (auto& [k, v] : all.values) names.emplace_back(k); return names; }, {"kwargs"});
+    t.add("nested", "Nested lists.", [](std::vector<std::vector<std::int64_t>> xs) { std::int64_t s = 0; for (auto& x : xs) for (auto v : x) s += v; return s; }, {"xs"});
+    return t;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(registry)
+
+BOOST_DATA_TEST_CASE(schemas_and_calls_agree_with_dspy, cases_of("tool_schema.json"), c) {
+    tools all = golden_tools();
+    const tool* t = all.find(c.text("name"));
+    BOOST_REQUIRE(t);
+    BOOST_TEST(t->description() == c.text("description"));
+    BOOST_TEST(equal_json(json::value(t->parameters()), c.data.at("openai").at("function").at("parameters")), json::value(t->parameters()));
+    for (const auto& value : c.data.at("calls").as_array()) {
+        const auto& made = value.as_object();
+        auto o = call(all, t->name(), made.at("args"));
+        BOOST_TEST(o.failed == made.contains("error"), made.at("args") << " -> " << o.text());
+        if (!o.failed) BOOST_TEST(equal_json(o.value, made.at("result")), o.value << " for " << made.at("result"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_kind_of_function_is_a_tool) {
+    tools t;
+    shop s;
+    auto shared = std::make_shared<shop>();
+    int captured = 3;
+    t.add("pointer", "", add, {"a", "b"});
+    t.add("lambda", "", [captured](int x) { return x * captured; }, {"x"});
+    t.add("member", "", &shop::find, &s, {"name"});
+    t.add("shared_member", "", &shop::find, shared, {"name"});
+    t.add("coroutine", "", [](std::string city) -> task<std::string> { co_return "found " + city; }, {"city"});
+    t.add("with_run", "", [](run& r, int x) { return x + static_cast<int>(r.random() * 0); }, {"x"});
+    t.add("coroutine_with_run", "", [](run& r, int x) -> task<int> { co_return x + (r.branch_name().empty() ? 1 : 0); }, {"x"});
+    t.add("nothing", "", [] {}, {});
+    t.add("structure", "", [](booking b) { return b.guest + std::to_string(b.nights) + b.wish.value_or("-"); });
+    t.add("named_structure", "", [](booking b) { return b.nights; }, {"b"});
+    t.add("quick", "", [](field<int, "a number", range{0, 9}> x) { return x.value; }, {"x"}, {.quick = true});
+    BOOST_TEST(call(t, "pointer", json::parse(R"({"a":1,"b":2})")).value.as_double() == 3.0);
+    BOOST_TEST(call(t, "lambda", json::parse(R"({"x":4})")).text() == "12");
+    BOOST_TEST(call(t, "member", json::parse(R"({"name":"Tomas"})")).text() == "Ingrid knows Tomas");
+    BOOST_TEST(call(t, "shared_member", json::parse(R"({"name":"Tomas"})")).text() == "Ingrid knows Tomas");
+    BOOST_TEST(call(t, "coroutine", json::parse(R"({"city":"Oslo"})")).text() == "found Oslo");
+    BOOST_TEST(call(t, "with_run", json::parse(R"({"x":1})")).text() == "1");
+    BOOST_TEST(call(t, "coroutine_with_run", json::parse(R"({"x":1})")).text() == "2");
+    BOOST_TEST(call(t, "nothing", json::object{}).text() == "Done.");
+    BOOST_TEST(call(t, "structure", json::parse(R"({"guest":"A","nights":2})")).text() == "A2-");
+    BOOST_TEST(call(t, "structure", json::parse(R"({"guest":"A"})")).failed);
+    BOOST_TEST(call(t, "named_structure", json::parse(R"({"b":{"guest":"A","nights":2}})")).text() == "2");
+    BOOST_TEST(call(t, "quick", json::parse(R"({"x":7})")).text() == "7");
+    BOOST_TEST(call(t, "quick", json::parse(R"({"x":70})")).text().find("must be at most 9") != std::string::npos);
+    BOOST_TEST(t.find("quick")->parameters().at("properties").at("x").at("description").as_string() == "a number");
+}
+
+BOOST_AUTO_TEST_CASE(failures_are_observations_that_say_what_to_do) {
+    tools t;
+    t.add("boom", "", []() -> int { throw std::runtime_error{"out of cheese"}; });
+    t.add("odd", "", []() -> int { throw 7; });
+    t.add("slow", "", [] { std::this_thread::sleep_for(300ms); return 1; }, {}, {.timeout = 20ms});
+    t.add("slow_coroutine", "", []() -> task<int> {
+        boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, 10s};
+        co_await timer.async_wait(boost::asio::use_awaitable);
+        co_return 1;
+    }, {}, {.timeout = 20ms});
+    t.add("long", "", [] { return std::string(100'000, 'x') + "\u00e9"; }, {}, {.max_result_bytes = 1000});
+    t.add("two", "", add, {"first", "second"});
+    auto contains = [&](const char* name, json::value args, std::initializer_list<const char*> parts) {
+        auto o = call(t, name, args);
+        for (auto p : parts) BOOST_TEST(o.text().find(p) != std::string::npos, o.text());
+        return o.failed;
+    };
+    BOOST_TEST(contains("boom", json::object{}, {"out of cheese", "Change the arguments"}));
+    BOOST_TEST(contains("odd", json::object{}, {"no std::exception"}));
+    BOOST_TEST(contains("slow", json::object{}, {"did not finish within 20 ms"}));
+    BOOST_TEST(contains("slow_coroutine", json::object{}, {"did not finish within 20 ms"}));
+    BOOST_TEST(contains("nope", json::object{}, {"no tool `nope`", "boom, odd"}));
+    BOOST_TEST(contains("tw", json::object{}, {"did you mean `two`?"}));
+    BOOST_TEST(contains("two", json::parse(R"({"first":1})"), {"second is missing", "\"required\""}));
+    BOOST_TEST(contains("two", json::parse(R"({"first":"a","second":1})"), {"first expected number, got string \"a\""}));
+    BOOST_TEST(contains("two", json::parse(R"({"first":1,"second":2,"third":3})"), {"third is not a known property"}));
+    BOOST_TEST(contains("two", json::array{1, 2}, {"expected object"}));
+    auto o = call(t, "long", json::object{});
+    BOOST_TEST(!o.failed);
+    BOOST_TEST(o.text().size() < 1200u);
+    BOOST_TEST(o.text().find("1000 of 100002 bytes") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(destructive_tools_are_approved_first) {
+    int dropped = 0;
+    tools t;
+    t.add("drop", "", [&](std::string) { return ++dropped; }, {"table"}, {.destructive = true});
+    BOOST_TEST(call(t, "drop", json::parse(R"({"table":"a"})")).text().find("nobody is there to approve") != std::string::npos);
+    std::string asked;
+    bool answer = false;
+    t.on_approval([&](run&, const tool& which, const json::object& arguments) -> task<bool> {
+        asked = which.name() + " " + json::serialize(arguments);
+        co_return answer;
+    });
+    BOOST_TEST(call(t, "drop", json::parse(R"({"table":"a"})")).failed);
+    BOOST_TEST(asked == R"(drop {"table":"a"})");
+    BOOST_TEST(dropped == 0);
+    answer = true;
+    BOOST_TEST(!call(t, "drop", json::parse(R"({"table":"a"})")).failed);
+    BOOST_TEST(dropped == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_registered_is_refused) {
+    tools t;
+    t.add("a", "", add, {"x", "y"});
+    BOOST_CHECK_THROW(t.add("a", "", add, {"x", "y"}), tool_error);
+    BOOST_CHECK_THROW(t.add("with space", "", add, {"x", "y"}), tool_error);
+    BOOST_CHECK_THROW(t.add("", "", add, {"x", "y"}), tool_error);
+    BOOST_CHECK_THROW(t.add("b", "", add, {"x"}), tool_error);
+    BOOST_CHECK_THROW(t.add("b", "", add), tool_error);
+    BOOST_CHECK_THROW(t.add("b", "", add, {"x", "x"}), tool_error);
+    BOOST_CHECK_THROW(t.add("b", "", add, {"x", "not good"}), tool_error);
+    BOOST_CHECK_THROW(t.add("b", "", add, {"x", {"y", "", "text"}}), tool_error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
