@@ -208,9 +208,11 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
         for (const auto& round : rounds) request.messages.insert(request.messages.end(), round.begin(), round.end());
         request.tools = offered;
         if (own) request.sampling = own->sampling;
+        language_model model;  // named: g++ 12 evaluates both sides of a `?:` inside of a co_await expression
+        if (own) model = own->lm;
         std::shared_ptr<const lm_response> response;
         try {
-            response = co_await r.call_model(path, own ? own->lm : language_model{}, std::move(request));
+            response = co_await r.call_model(path, model, std::move(request));
         } catch (const lm_error& e) {
             if (e.code() != lm_errc::context_length || rounds.size() < 2) throw;
         }

@@ -101,7 +101,7 @@ parse_error::parse_error(error_code code, const std::string& message, std::strin
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
     std::string best;
-    std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+    std::size_t best_distance = std::max<std::size_t>(word.size() < 4 ? 1 : 2, word.size() / 3) + 1;
     for (const auto& c : candidates) {
         if (word.size() > 200 || c.size() > 200) continue;
         auto d = edit_distance(word, c);

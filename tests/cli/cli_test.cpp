@@ -27,7 +27,7 @@ std::string quoted(const std::string& s) {
 
 // Runs the tool; `out` is stdout, or both streams when asked for.
 finished reagent_cli(const std::string& arguments, bool with_stderr = false, const std::string& environment = "env -u OPENAI_API_KEY -u REAGENT_LM ") {
-    std::string command = environment + " " + REAGENT_BINARIES + "/reagent " + arguments + (with_stderr ? " 2>&1" : " 2>/dev/null");
+    std::string command = environment + " " + REAGENT_BINARIES + "/reagent " + (with_stderr ? "2>&1 " : "2>/dev/null ") + arguments;
     FILE* p = ::popen(command.c_str(), "r");
     std::string out;
     std::array<char, 4096> buffer;

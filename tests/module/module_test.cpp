@@ -17,6 +17,9 @@ struct classify {
     struct output { std::string intent; urgency level; field<double, "how sure, from 0 to 1", range{0, 1}> confidence; };
 };
 
+std::vector<std::string> one_text() { return {"x"}; }
+std::array<const char*, 2> two_letters() { return {"x", "y"}; }
+
 using qa_signature = sig<"context: list[str], question -> answer: int">;
 
 class answerer : public module {
@@ -68,15 +71,16 @@ BOOST_AUTO_TEST_CASE(predict_takes_inputs_in_every_shape) {
             std::int64_t sum = 0;
             auto p = co_await qa(r, "question"_f = "How many?", "context"_f = passages);
             sum += p.get<"answer">();
-            p = co_await qa(r, "context"_f = std::vector<std::string>{"x"}, "question"_f = question);
+            p = co_await qa(r, "context"_f = one_text(), "question"_f = question);
             sum += p.get<"answer">();
             p = co_await qa(r, passages, "How many?");
             sum += p.get<"answer">();
             p = co_await qa(r, passages, std::string{"temporary"} + question);
             sum += p.get<"answer">();
-            p = co_await qa(r, "context"_f = std::array<const char*, 2>{"x", "y"}, "question"_f = std::string_view{question});
+            auto letters = two_letters();
+            p = co_await qa(r, "context"_f = letters, "question"_f = std::string_view{question});
             sum += p.get<"answer">();
-            json::value dynamic = json::array{"x"};
+            json::value dynamic = json::parse("[\"x\"]");
             p = co_await qa(r, "context"_f = dynamic, "question"_f = question);
             sum += p.get<"answer">();
             auto late = qa(r, "context"_f = passages, "question"_f = std::string{"gone before it is awaited"});

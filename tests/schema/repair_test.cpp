@@ -19,14 +19,14 @@ const repair_case cases[]{
     {R"({"a": "C:\dir"})", R"({"a": "C:\\dir"})"}, {"{\"a\": \"two\nlines\"}", R"({"a": "two\nlines"})"}, {R"({"a": "\ud83d\ude00"})", "{\"a\": \"\U0001F600\"}"}, {R"({'a': "\ud83d"})", "{\"a\": \"\uFFFD\"}"}, {"{\"a\": 1}{\"b\": 2}", R"([{"a": 1}, {"b": 2}])"},
     {"{\"a\": 1}\n{\"a\": 2}", R"({"a": 2})"}, {R"({"a": 1, "a": 2})", R"({"a": 2})"}, {R"({"a"= "x"})", R"({"a": "x"})"}, {R"({"a": 5%})", R"({"a": 5})"}, {"{", "{}"}, {"", R"("")"}, {R"({"a": "b" "c": 1})", R"({"a": "b", "c": 1})"}, {R"({a": 1})", R"({"a": 1})"}};
 
-const repair_case literals[]{{"+7", "7"}, {"0x10", "16"}, {"1_000", "1000"}, {"'a'", "\"a\""}, {"1, 2", "[1, 2]"}, {"(1, 'a')", "[1, \"a\"]"}, {"None", "null"}, {"-1.5e2", "-150.0"}, {"'a' \"b\"", "\"ab\""}, {"{'a': [1, ()]}", "{\"a\": [1, []]}"}, {"'\\x41\\n'", "\"A\\n\""}};
+const repair_case python_texts[]{{"+7", "7"}, {"0x10", "16"}, {"1_000", "1000"}, {"'a'", "\"a\""}, {"1, 2", "[1, 2]"}, {"(1, 'a')", "[1, \"a\"]"}, {"None", "null"}, {"-1.5e2", "-150.0"}, {"'a' \"b\"", "\"ab\""}, {"{'a': [1, ()]}", "{\"a\": [1, []]}"}, {"'\\x41\\n'", "\"A\\n\""}};
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(repair)
 
 BOOST_DATA_TEST_CASE(broken_json_is_read, cases, c) { BOOST_TEST(dump_json(repair_json(c.broken)) == c.expected); }
 
-BOOST_DATA_TEST_CASE(python_literals_are_read, literals, c) {
+BOOST_DATA_TEST_CASE(python_literals_are_read, python_texts, c) {
     auto v = python_literal(c.broken);
     BOOST_REQUIRE(v.has_value());
     BOOST_TEST(dump_json(*v) == c.expected);

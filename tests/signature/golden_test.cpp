@@ -54,7 +54,7 @@ const pair_of_texts further_types[]{
     {"Optional[str]", "Union[str, NoneType]"}, {"None | int", "Union[NoneType, int]"}, {"Union[int, Union[str, int]]", "Union[int, str]"}, {"tuple[int, ...]", "tuple[int, Ellipsis]"},
     {"Literal['a' 'b']", "Literal['ab']"}, {"Literal[0x10, 1_000]", "Literal[16, 1000]"}, {"typing.List[int]", "list[int]"}, {"datetime.datetime", "datetime"},
     {"Literal[\"it's\"]", "Literal[\"it's\"]"}, {"list['int']", "list[int]"}, {"Annotated[int, 'x']", "int"}, {"(int)", "int"}, {"Dict[str, Any]", "dict[str, Any]"}};
-BOOST_DATA_TEST_CASE(types_are_named_as_python_names_them, further_types, t) { BOOST_TEST(parse_signature("a -> b: " + std::string{t.text}).outputs[0].type == t.expected); }
+BOOST_DATA_TEST_CASE(types_are_named_as_python_names_them, further_types, c) { BOOST_TEST(parse_signature("a -> b: " + std::string{c.text}).outputs[0].type == c.expected); }
 
 const pair_of_texts prefixes[]{{"search_query", "Search Query:"}, {"HTTPServer2", "HTTP Server 2:"}, {"x1y2", "X 1 Y 2:"}, {"fooBar", "Foo Bar:"}, {"URL", "URL:"}, {"a__b", "A  B:"}, {"\u00e9", "\u00c9:"}};
 BOOST_DATA_TEST_CASE(prefixes_are_names_for_people, prefixes, p) { BOOST_TEST(prefix_of(p.text) == p.expected); }

@@ -102,11 +102,11 @@ struct loopback_server::impl {
         }
     }
 
+    std::set<tcp::socket*> open;  // outlives the coroutines, which the context destroys
     asio::io_context context;
     handler handle;
     std::optional<asio::ssl::context> ssl;
     tcp::acceptor acceptor;
-    std::set<tcp::socket*> open;
     std::atomic<int> connections = 0, requests = 0;
     std::thread thread;
 };

@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(sql_reads_and_only_reads) {
                           "SELECT load_extension('x')", "CREATE TEMP TABLE t(x)", "VACUUM INTO '/tmp/reagent-stolen.db'", "BEGIN"})
         BOOST_TEST(sql(q).starts_with("Error:"), q << " -> " << sql(q));
     BOOST_TEST(sql("SELECT 1; DROP TABLE orders").find("more than one statement") != std::string::npos);
-    BOOST_TEST(sql("SELECT * FROM nothing").find("no such table") != std::string::npos);
+    BOOST_TEST(sql("SELECT * FROM nowhere").find("no such table") != std::string::npos, sql("SELECT * FROM nowhere"));
     BOOST_TEST(sql("").find("empty") != std::string::npos);
     BOOST_TEST(sql("SELECT id FROM orders").find("there are more rows") != std::string::npos);
     auto quick = ready::sqlite_query(REAGENT_SHOP, {.time_limit = std::chrono::milliseconds{50}});

@@ -14,6 +14,10 @@ json::value calculate(std::string expression) {
     try {
         mu::Parser parser;
         parser.DefinePostfixOprt("%", [](mu::value_type percent) { return percent / 100; });
+        parser.DefineFun("floor", [](mu::value_type x) { return std::floor(x); });
+        parser.DefineFun("ceil", [](mu::value_type x) { return std::ceil(x); });
+        parser.DefineFun("round", [](mu::value_type x) { return std::round(x); });
+        parser.DefineFun("mod", [](mu::value_type x, mu::value_type y) { return x - y * std::floor(x / y); });
         parser.SetExpr(expression);
         value = parser.Eval();
         if (parser.GetNumResults() > 1)

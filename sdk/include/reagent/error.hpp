@@ -101,7 +101,7 @@ class lm_error : public error { using error::error; };    ///< the provider refu
 class run_error : public error { using error::error; };   ///< budget, deadline, cancellation, journal
 class tool_error : public error { using error::error; };  ///< a tool that cannot be registered
 
-/// The candidate nearest to `word` (edit distance of at most a third of its length), or "".
+/// The candidate nearest to `word` (an edit distance of at most 2, or a third of its length), or "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace reagent

@@ -75,7 +75,7 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
     const signature_field* current = nullptr;
     std::string section;
     auto close = [&] {
-        if (current && !found.contains(current->name)) found[current->name] = trim(section);
+        if (current && !found.contains(current->name)) found[current->name] = unescape_markers(std::string{trim(section)});
         section.clear();
     };
     for (std::string_view line : lines_of(completion)) {

@@ -177,6 +177,29 @@ std::string unescape_markers(std::string text) {
     return out;
 }
 
+namespace {
+template <class F>
+json::value in_every_text(json::value v, F change) {
+    if (v.is_string()) {
+        if (std::string_view{v.get_string()}.find("[[ ") != std::string_view::npos) v = json::string(change(std::string{v.get_string()}));
+    } else if (v.is_array()) {
+        for (auto& item : v.get_array()) item = in_every_text(std::move(item), change);
+    } else if (v.is_object()) {
+        json::object changed;
+        for (auto& [key, item] : v.get_object()) changed[change(std::string{key})] = in_every_text(std::move(item), change);
+        v = std::move(changed);
+    }
+    return v;
+}
+}  // namespace
+
+json::value escape_markers(json::value v) {
+    return in_every_text(std::move(v), [](std::string s) { return escape_markers(std::move(s)); });
+}
+json::value unescape_markers(json::value v) {
+    return in_every_text(std::move(v), [](std::string s) { return unescape_markers(std::move(s)); });
+}
+
 std::string by_markers(const std::vector<signature_field>& fields, const json::object& values) {
     std::string text;
     for (const auto& f : fields) {

@@ -30,6 +30,8 @@ std::string type_note(const signature_field& f);
 std::string marker(std::string_view name);
 std::string escape_markers(std::string text);
 std::string unescape_markers(std::string text);
+json::value escape_markers(json::value v);    // in every text of it
+json::value unescape_markers(json::value v);
 
 /// Each field under its marker; inputs that are absent are left out.
 std::string by_markers(const std::vector<signature_field>& fields, const json::object& values);

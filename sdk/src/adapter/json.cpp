@@ -26,7 +26,7 @@ std::string outputs(const signature& s, const json::object& values) {
     json::object o;
     for (const auto& f : s.outputs)
         if (const auto* v = values.if_contains(f.name)) o[f.name] = *v;
-    return escape_markers(dump_strict_json(o));
+    return dump_strict_json(escape_markers(json::value(std::move(o))));
 }
 
 std::string further(std::string_view name, const std::string& text) { return marker(name) + "\n" + escape_markers(text); }
@@ -73,7 +73,7 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
         return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
     json::object wanted;
     for (auto& [name, v] : found.get_object())
-        if (s.output(name)) wanted[name] = std::move(v);
+        if (s.output(name)) wanted[name] = unescape_markers(std::move(v));
     return read_outputs(s, wanted);
 }
 

@@ -75,12 +75,12 @@ std::string format_value(const signature_field& f, const json::value& v) {
 
 value_result read_field(const signature_field& f, const json::value& v) {
     if (f.kind == field_kind::text) {
-        json::value text(json::string(detail::unescape_markers(python_str(v))));
+        json::value text(json::string(python_str(v)));
         return f.shape.is_text() ? convert(f, text) : value_result{std::move(text)};
     }
     if (f.kind == field_kind::choice && allowed_values(f)) return read_choice(f, v);
     if (!v.is_string()) return convert(f, v);
-    std::string text = detail::unescape_markers(std::string{v.get_string()});
+    std::string text{v.get_string()};
     if (f.kind == field_kind::optional_text) return convert(f, json::value(json::string(text)));
     json::value candidate = repair_json(text);
     if (candidate.is_string() && candidate.get_string().empty() && !text.empty()) {

@@ -226,7 +226,7 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
         std::vector<const element*> group;
         for (const auto& child : root->children)
             if (child->name == f.name) group.push_back(child.get());
-        if (!group.empty()) found[f.name] = value_of(group, f.shape.document(), f.shape.document());
+        if (!group.empty()) found[f.name] = unescape_markers(value_of(group, f.shape.document(), f.shape.document()));
     }
     return read_outputs(s, found);
 }

@@ -21,7 +21,7 @@ url_parts parse_url(std::string_view text) {
     p.host = parsed->host_address();
     if (p.host.empty()) throw fail("it names no host");
     p.port = parsed->has_port() && !parsed->port().empty() ? std::string{parsed->port()} : p.tls ? "443" : "80";
-    if (parsed->has_port() && !parsed->port().empty() && parsed->port_number() == 0) throw fail("the port must be from 1 to 65535");
+    if (p.port.size() > 5 || std::stoul(p.port) > 65535 || std::stoul(p.port) == 0) throw fail("the port must be from 1 to 65535");
     p.target = std::string{parsed->encoded_resource().substr(0)};
     if (auto hash = p.target.find('#'); hash != p.target.npos) p.target.resize(hash);
     if (p.target.empty() || p.target.front() != '/') p.target.insert(0, "/");

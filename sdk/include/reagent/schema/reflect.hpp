@@ -170,7 +170,14 @@ consteval auto find_enumerators() {
     struct table { std::array<enumerator<E>, count> items{}; std::size_t size = 0; } found;
     auto at = all.find("V = ") + 5;
     for (std::size_t i = 0; i < count; ++i) {
-        auto end = all.find_first_of(",}>", at);
+        // Names of unnamed namespaces hold brackets themselves.
+        auto end = at;
+        for (int open = 0; end < all.size(); ++end) {
+            char c = all[end];
+            if (c == '(' || c == '<' || c == '{') ++open;
+            else if (open > 0 && (c == ')' || c == '>' || c == '}')) --open;
+            else if (open == 0 && (c == ',' || c == '}' || c == '>')) break;
+        }
         auto text = all.substr(at, end - at);
         if (!text.starts_with('(')) {
             auto colon = text.rfind(':');

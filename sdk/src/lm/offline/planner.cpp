@@ -255,14 +255,17 @@ private:
         bool wants_number = lower.find("how many") != lower.npos || lower.find("how much") != lower.npos || lower.find("how long") != lower.npos || lower.find("when") != lower.npos || lower.find("what year") != lower.npos;
         for (auto& c : all) {
             auto title = words_of(replace_all(replace_all(c.title, "-", " "), "_", " "));
+            std::size_t matched = 0;
             for (const auto& a : asked) {
+                matched += c.stems.count(a);
                 double frequency = 0;
                 for (const auto& other : all) frequency += other.stems.count(a) ? 1 : 0;
                 if (c.stems.count(a)) c.score += 1.0 / (1.0 + std::log(1.0 + frequency));
                 for (const auto& t : title)
-                    if (root(t.stem) == a && !c.stems.count(a)) c.score += 0.3 / (1.0 + std::log(1.0 + frequency));
+                    if (root(t.stem) == a && !c.stems.count(a)) ++matched, c.score += 0.6 / (1.0 + std::log(1.0 + frequency));
             }
-            if (wants_number && !first_number(c.text).empty()) c.score += 0.25;
+            if (3 * matched < asked.size()) c.score = 0;  // a word or two in common is no answer
+            else if (wants_number && !first_number(c.text).empty()) c.score += 0.25;
             c.score -= 0.02 * static_cast<double>(c.rank);
         }
         std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
@@ -272,7 +275,14 @@ private:
         return sentences;
     }
     // "founded", "founding" and "founder" share a root: the first letters of a longer word.
-    static std::string root(const std::string& stem) { return stem.size() > 5 ? stem.substr(0, 5) : stem; }
+    static std::string root(std::string stem) {
+        for (std::string_view end : {"ing", "ed", "e"})
+            if (stem.size() > end.size() + 2 && stem.ends_with(end)) {
+                stem.resize(stem.size() - end.size());
+                break;
+            }
+        return stem.size() > 5 ? stem.substr(0, 5) : stem;
+    }
 
     finding from_documents(const std::string& question, bool) {
         std::string observed = search(question, "This may stand in the documents; I search them.");

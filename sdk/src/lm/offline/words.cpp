@@ -93,7 +93,7 @@ std::string number_of(const word& w) {
 }
 
 bool is_stop_word(std::string_view w) {
-    for (std::string_view s : {"a", "an", "and", "are", "as", "at", "be", "been", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "how", "i", "in", "is", "it", "its", "many", "me", "much", "of", "on", "or", "our", "please", "should", "than", "that", "the", "their", "them", "there", "these", "they", "this", "to", "was", "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you", "your", "tell", "give", "show", "find", "long", "get"})
+    for (std::string_view s : {"a", "an", "and", "are", "as", "at", "be", "been", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "how", "i", "in", "is", "it", "its", "many", "me", "much", "of", "on", "or", "our", "please", "should", "than", "that", "the", "their", "them", "there", "these", "they", "this", "to", "was", "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you", "your", "about", "any", "also", "some", "say", "says", "write", "tell", "give", "show", "find", "long", "get"})
         if (s == w) return true;
     return w.size() == 1 && !is_digit(w[0]);
 }
