@@ -19,6 +19,11 @@ bool same_request(const lm_request& a, const lm_request& b) {
     return true;
 }
 
+std::uint64_t machine_seed() {
+    std::random_device device;
+    return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
 [[noreturn]] void mismatch(const std::string& path, const std::string& what) {
     throw run_error{run_errc::replay_mismatch, "replay: " + what + " at \"" + path + "\" is not what the journal recorded; the program or its inputs changed since", {.attempted = "replaying a journal", .path = path}};
 }
@@ -182,7 +187,11 @@ double run::random(std::string_view path) {
     auto n = occurrence(event_kind::random, path);
     event e{.kind = event_kind::random, .branch = branch_, .path = std::string{path}, .occurrence = n};
     if (const event* known = recorded(event_kind::random, path, n)) e = *known;
-    else e.result = static_cast<double>(state_->random() >> 11) * 0x1p-53;
+    else {
+        auto& generator = state_->random;
+        if (!generator) generator.emplace(state_->options.seed ? state_->options.seed : machine_seed());
+        e.result = static_cast<double>((*generator)() >> 11) * 0x1p-53;
+    }
     double value = e.result.to_number<double>();
     record(std::move(e));
     return value;

@@ -30,11 +30,6 @@ struct loop {
     std::thread thread;
 };
 
-std::uint64_t machine_seed() {
-    std::random_device device;
-    return (static_cast<std::uint64_t>(device()) << 32) | device();
-}
-
 }  // namespace
 
 struct runtime::impl {
@@ -75,7 +70,6 @@ std::shared_ptr<run::state> runtime::prepare(run_options options) {
     }
     s->blocking = &impl_->blocking;
     if (s->options.deadline.count() > 0 && s->options.deadline < std::chrono::hours{24 * 365}) s->deadline = s->started + s->options.deadline;
-    s->random.seed(s->options.seed ? s->options.seed : machine_seed());
     s->trunk.emplace(s);
     return s;
 }
@@ -121,6 +115,8 @@ void runtime::spawn(std::shared_ptr<run::state> s, task<void> work, std::functio
     asio::co_spawn(state->executor, guarded(s, std::move(work), std::move(failed), ended),
                    asio::bind_cancellation_slot(state->signal.slot(), [s](std::exception_ptr) {}));
 }
+
+run_report runtime::report_of(const run::state& s) { return detail::report(s); }
 
 namespace detail {
 

@@ -25,7 +25,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     clock::time_point started = clock::now();
     clock::time_point deadline = no_deadline;
     std::chrono::microseconds duration{};
-    std::mt19937_64 random;
+    std::optional<std::mt19937_64> random;  // made when it is first wanted: it is large, and few runs want it
 
     std::map<std::string, std::shared_ptr<const prompt_template>> prompts;
 

@@ -94,7 +94,24 @@ public:
         return handle;
     }
 
+    /// Starts a module and calls `done(std::exception_ptr, const run_report&)` on the run's thread when it has ended; its
+    /// value is dropped. `done` must not block.
+    template <class Module, class... Args>
+    void detach(run_options options, const Module& module, std::function<void(std::exception_ptr, const run_report&)> done, Args&&... args) {
+        auto state = prepare(std::move(options));
+        auto work = detail::invoke(module, trunk(state), std::forward<Args>(args)...);
+        spawn(state, finish_detached(std::move(work), done, state), [done, state = state.get()](std::exception_ptr e) { done(e, report_of(*state)); });
+    }
+
 private:
+    template <class T>
+    static task<void> finish_detached(task<T> work, std::function<void(std::exception_ptr, const run_report&)> done, std::shared_ptr<run::state> state) {
+        co_await std::move(work);
+        close(*state);
+        done(nullptr, report_of(*state));
+    }
+    static run_report report_of(const run::state& s);
+
     template <class T>
     static task<void> finish(task<T> work, std::shared_ptr<std::promise<T>> promise, std::shared_ptr<run::state> state) {
         if constexpr (std::is_void_v<T>) {

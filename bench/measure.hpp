@@ -1,0 +1,33 @@
+#pragma once
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <cstdio>
+
+/// Wall time, CPU time (user and system, all threads) and the most memory that this process has held.
+class stopwatch {
+public:
+    stopwatch() : began_{std::chrono::steady_clock::now()}, cpu_{cpu()} {}
+
+    /// One line that run.sh reads: `runs=... calls=... wall_s=... cpu_ms_per_call=... peak_mb=...`
+    void report(const char* name, unsigned long runs, unsigned long calls, unsigned long failed) const {
+        double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+        double used = cpu() - cpu_;
+        rusage r{};
+        getrusage(RUSAGE_SELF, &r);
+        std::printf("%s runs=%lu calls=%lu failed=%lu wall_s=%.3f cpu_ms_per_call=%.4f peak_mb=%.1f\n", name, runs, calls, failed, wall,
+                    calls ? 1000.0 * used / static_cast<double>(calls) : 0.0, static_cast<double>(r.ru_maxrss) / 1024.0);
+    }
+
+private:
+    static double cpu() {
+        rusage r{};
+        getrusage(RUSAGE_SELF, &r);
+        auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+        return seconds(r.ru_utime) + seconds(r.ru_stime);
+    }
+
+    std::chrono::steady_clock::time_point began_;
+    double cpu_;
+};
