@@ -167,11 +167,11 @@ struct client::impl {
     }
 
     task<response> send(request r) {
-        if (r.url != last_url) {  // most clients ask one address again and again
+        if (!last_parts || r.url != last_url) {  // most clients ask one address again and again
             last_parts = parse_url(r.url);
             last_url = r.url;
         }
-        url_parts url = last_parts;
+        url_parts url = *last_parts;
         std::string what = r.method + " " + r.url;
         std::string key = (url.tls ? "s" : "p") + url.host + ":" + url.port;
         wire_request wire;
@@ -220,7 +220,7 @@ struct client::impl {
     std::map<std::string, std::vector<std::unique_ptr<connection>>, std::less<>> idle;
     std::size_t idle_count = 0;
     std::string last_url;
-    url_parts last_parts;
+    std::optional<url_parts> last_parts;
 };
 
 client::client(asio::any_io_executor executor, client_options options)
