@@ -57,6 +57,7 @@ public:
             std::string now = ask(*time_, {}, "I look at the clock.");
             return {now, {}, "The clock says " + now + "."};
         }
+        if (auto difference = how_many_more(question)) return *difference;
         int decimals = -1;
         question = without_rounding(question, decimals);
         auto a = read_arithmetic(question);
@@ -64,10 +65,30 @@ public:
             if (a->unknowns.empty()) return calculated(a->expression, decimals);
             if (auto found = combined(*a, decimals)) return *found;
         }
+        std::string first = words_of(question).front().lower;
+        for (std::string_view made_up : {"if", "suppose", "imagine", "assume", "write", "draw", "sing", "translate"})
+            if (first == made_up) throw cannot{"it asks for more than looking things up and calculating"};
         return look_up(question, false);
     }
 
 private:
+    // "How many more customers are in Oslo than in Bergen?"
+    std::optional<finding> how_many_more(const std::string& question) {
+        auto words = words_of(question);
+        if (!sql_ || !calculator_ || words.size() < 6 || words[0].lower != "how" || (words[1].lower != "many" && words[1].lower != "much") || words[2].lower != "more") return {};
+        for (std::size_t than = 4; than + 1 < words.size(); ++than) {
+            if (words[than].lower != "than") continue;
+            std::string head = "how " + words[1].text + " " + words[3].text + " ";
+            std::string a = head + join(words, 4, than), b = head + join(words, than + 1, words.size());
+            if (!write_query(tables_, a) || !write_query(tables_, b)) return {};
+            finding first = look_up(a, true), second = look_up(b, true);
+            finding result = calculated(first.answer + " - " + second.answer);
+            result.reasoning = first.reasoning + " " + second.reasoning + " " + result.reasoning;
+            return result;
+        }
+        return {};
+    }
+
     std::string ask(const offered_tool& t, json::object arguments, const std::string& thought) {
         if (next_ == p_.past.size()) throw pending{{thought, t.name, std::move(arguments)}};
         const auto& step = p_.past[next_++];
@@ -150,16 +171,16 @@ private:
     std::string with_clause_resolved(const std::string& question) {
         auto words = words_of(question);
         for (std::size_t i = 1; i + 2 < words.size(); ++i) {
-            bool clause = words[i].lower == "where" || words[i].lower == "whose" || words[i].lower == "that" || (words[i].lower == "which" && words[i - 1].lower == "in");
+            bool clause = words[i].lower == "where" || words[i].lower == "whose" || words[i].lower == "that" || (words[i].lower == "which" && words[i - 1].lower == "in") || (words[i].lower == "of" && words[i + 1].lower == "the");
             std::size_t head = words[i].lower == "which" ? i - 2 : i - 1;
             if (!clause || head >= words.size()) continue;
             for (const auto& t : tables_)
                 for (const auto& c : t.columns) {
                     if (c.values.empty() || stem_of(replace_all(c.name, "_", " ")) != words[head].stem) continue;
                     std::string phrase = join(words, i + 1, words.size());
-                    if (write_query(tables_, "which " + words[head].text + " " + phrase)) {
-                        if (words[i].lower == "that") continue;
-                    }
+                    bool known = false;  // "the city of the Oslo customers" needs no look-up
+                    for (const auto& v : c.values) known = known || find_phrase(words_of(phrase), words_of(v)) != std::string::npos;
+                    if (known || (words[i].lower == "that" && write_query(tables_, "which " + words[head].text + " " + phrase))) continue;
                     std::string found = search("the " + words[head].text + " " + phrase, "First I look in the documents for \"" + words[head].text + " " + join(words, i, words.size()) + "\".");
                     auto sentences = ranked_sentences(found, phrase);
                     for (const auto& s : sentences)

@@ -61,12 +61,17 @@ public:
     std::optional<std::string> run() {
         find_mentions();
         find_values();
+        find_periods();
         find_dates();
         find_comparisons();
         find_names();
         std::optional<std::string> query;
         if (foreign_) return {};
-        if (auto q = ranking()) query = q;
+        bool average = has("average") || has("mean");
+        if (auto share = percentage()) query = share;
+        else if (auto several = priced_together()) query = several;
+        else if (auto mean = average && (has("per") || has("each")) ? aggregation() : std::nullopt) query = mean;
+        else if (auto q = ranking()) query = q;
         else if (auto grouped = per_group()) query = grouped;
         else if (auto counted = counting()) query = counted;
         else if (auto aggregate = aggregation()) query = aggregate;
@@ -145,6 +150,7 @@ private:
                         found.push_back({{&t, &c, at, words.size()}, &v, score});
                     }
                 }
+        find_nationalities([&](const place& p, const std::string& v) { found.push_back({p, &v, 100}); });
         std::stable_sort(found.begin(), found.end(), [](const match& a, const match& b) { return a.score > b.score; });
         std::map<const column*, std::vector<std::string>> wanted, unwanted;
         std::map<const column*, place> where;
@@ -157,6 +163,10 @@ private:
             for (std::size_t k = m.p.at - std::min<std::size_t>(3, m.p.at); k < m.p.at; ++k)
                 for (std::string_view n : {"not", "except", "excluding", "outside", "without", "aren't", "isn't", "never"}) negated = negated || w_[k].lower == n;
             (negated ? unwanted : wanted)[m.p.c].push_back(*m.value);
+            if (m.p.at > 0 && is_number(w_[m.p.at - 1]) && m.p.c == m.p.t->label()) {
+                quantities_.emplace_back(*m.value, number_of(w_[m.p.at - 1]));
+                used_[m.p.at - 1] = true;
+            }
             where[m.p.c] = m.p;
         }
         for (auto* side : {&wanted, &unwanted})
@@ -168,6 +178,49 @@ private:
                 if (values.size() == 1) require(*p.t, p.sql() + (no ? " <> " : " = ") + list);
                 else require(*p.t, p.sql() + (no ? " NOT IN (" : " IN (") + list + ")");
             }
+    }
+
+    // "Swedish customers": the adjective of a country that a column lists.
+    template <class F>
+    void find_nationalities(F add) const {
+        static constexpr std::pair<std::string_view, std::string_view> all[]{
+            {"swedish", "Sweden"}, {"norwegian", "Norway"}, {"danish", "Denmark"}, {"finnish", "Finland"}, {"icelandic", "Iceland"}, {"german", "Germany"}, {"french", "France"},
+            {"british", "United Kingdom"}, {"dutch", "Netherlands"}, {"spanish", "Spain"}, {"italian", "Italy"}, {"polish", "Poland"}, {"american", "United States"}};
+        for (std::size_t i = 0; i < w_.size(); ++i)
+            for (auto [adjective, country] : all)
+                if (w_[i].stem == adjective)
+                    for (const auto& t : tables_)
+                        for (const auto& c : t.columns)
+                            for (const auto& v : c.values)
+                                if (v == country) add(place{&t, &c, i, 1}, v);
+    }
+
+    // "the first quarter of 2024", "Q3 2023"; periods that depend on today are not for tables.
+    void find_periods() {
+        place d = date_column();
+        for (std::size_t i = 0; i < w_.size(); ++i) {
+            bool relative = false;
+            for (std::string_view r : {"last", "this", "past", "previous", "next"}) relative = relative || w_[i].lower == r;
+            if (relative && i + 1 < w_.size())
+                for (std::string_view unit : {"year", "month", "week", "quarter", "day", "summer", "winter"})
+                    if (w_[i + 1].stem == unit) foreign_ = true;
+            if (w_[i].lower == "yesterday" || w_[i].lower == "today") foreign_ = true;
+            int quarter = 0;
+            std::size_t next = i + 1;
+            if (w_[i].lower.size() == 2 && w_[i].lower[0] == 'q' && w_[i].lower[1] >= '1' && w_[i].lower[1] <= '4') quarter = w_[i].lower[1] - '0';
+            static constexpr std::string_view ordinals[]{"first", "second", "third", "fourth"};
+            for (int k = 0; k < 4; ++k)
+                if (w_[i].lower == ordinals[k] && next < w_.size() && w_[next].lower == "quarter") quarter = k + 1, ++next;
+            if (!quarter) continue;
+            if (next < w_.size() && w_[next].lower == "of") ++next;
+            if (!d || next >= w_.size() || w_[next].text.size() != 4 || !is_number(w_[next])) {
+                foreign_ = true;
+                continue;
+            }
+            auto two = [](int n) { return (n < 10 ? "0" : "") + std::to_string(n); };
+            require(*d.t, d.sql() + " >= '" + w_[next].text + "-" + two(3 * quarter - 2) + "' AND " + d.sql() + " <= '" + w_[next].text + "-" + two(3 * quarter) + "~'");
+            for (std::size_t k = i; k <= next; ++k) used_[k] = true;
+        }
     }
 
     void require(const table& t, std::string condition) { conditions_.emplace_back(&t, std::move(condition)); }
@@ -242,6 +295,14 @@ private:
             {{"more", "than"}, ">"}, {{"greater", "than"}, ">"}, {{"higher", "than"}, ">"}, {{"larger", "than"}, ">"}, {{"over"}, ">"}, {{"above"}, ">"}, {{"exceeding"}, ">"},
             {{"less", "than"}, "<"}, {{"fewer", "than"}, "<"}, {{"lower", "than"}, "<"}, {{"cheaper", "than"}, "<"}, {{"under"}, "<"}, {{"below"}, "<"},
             {{"at", "least"}, ">="}, {{"at", "most"}, "<="}, {{"exactly"}, "="}, {{">"}, ">"}, {{"<"}, "<"}};
+        for (std::size_t i = 0; i < w_.size(); ++i)
+            if (phrase({"out", "of", "stock"}, i) || phrase({"sold", "out"}, i))
+                if (place s = measure_named({"stock", "on_hand", "in_stock"})) {
+                    require(*s.t, s.sql() + " = 0");
+                    for (const auto& m : measures_)
+                        if (m.at >= i && m.at <= i + 2) compared_.insert(m.c);
+                    compared_.insert(s.c);
+                }
         for (std::size_t i = 0; i < w_.size(); ++i)
             for (const auto& c : all) {
                 std::size_t n = i;
@@ -388,7 +449,16 @@ private:
     std::optional<std::string> counting() {
         std::size_t at = npos;
         for (std::size_t i = 0; i + 1 < w_.size(); ++i)
-            if (phrase({"how", "many"}, i) || phrase({"number", "of"}, i) || phrase({"count", "of"}, i)) at = i + 2;
+        {
+            // "the number of orders", but not "the telephone number of"
+            bool number = phrase({"number", "of"}, i);
+            if (number && i > 0) {
+                bool plain = false;
+                for (std::string_view before : {"the", "total", "what", "is", "and", "of", "by", "a", "average", "overall", "than"}) plain = plain || w_[i - 1].lower == before;
+                number = plain;
+            }
+            if (phrase({"how", "many"}, i) || number || phrase({"count", "of"}, i)) at = i + 2;
+        }
         if (at == npos && !w_.empty() && w_[0].lower == "count") at = 1;
         if (at == npos) return {};
         auto subject = counted_noun(at);
@@ -524,6 +594,32 @@ private:
     }
     static std::string label_sql(const table& t) { return t.name + "." + t.label()->name; }
 
+    // "what percentage of orders were cancelled": those that fit among all.
+    std::optional<std::string> percentage() {
+        std::size_t at = npos;
+        for (std::string_view p : {"percentage", "percent", "share", "proportion", "fraction"})
+            if (at == npos) at = position(p);
+        if (at == npos || conditions_.empty()) return {};
+        auto of = counted_noun(at + 1);
+        if (!of || of->c) return {};
+        auto f = from(*of->t, condition_tables());
+        if (!f) return {};
+        return "SELECT ROUND(100.0 * (SELECT COUNT(DISTINCT " + key(*of->t) + ") FROM " + *f + where() + ") / (SELECT COUNT(*) FROM " + of->t->name + "), 2) AS percentage";
+    }
+
+    // "3 Copper Kettles and 2 Woks": so many times the price of each.
+    std::optional<std::string> priced_together() {
+        if (quantities_.empty()) return {};
+        place price = measure_named({"price", "unit_price", "cost"});
+        bool asks = has("price") || has("cost") || has("pay") || has("total") || has("much");
+        if (!price || !asks || !price.t->label() || has("sold") || has("stock") || has("order")) return {};
+        std::string cases;
+        for (const auto& [name, quantity] : quantities_) cases += " WHEN " + text_literal(name) + " THEN " + quantity;
+        auto f = from(*price.t, condition_tables());
+        if (!f) return {};
+        return "SELECT SUM(" + price.sql() + " * CASE " + label_sql(*price.t) + cases + " ELSE 1 END) AS total FROM " + *f + where();
+    }
+
     struct metric { std::string sql; const table* t = nullptr; };
 
     // What an entity is ranked or grouped by.
@@ -634,7 +730,7 @@ private:
     std::optional<std::string> per_group() {
         std::size_t at = npos;
         for (std::size_t i = 0; i < w_.size(); ++i) {
-            bool by = w_[i].lower == "per" || w_[i].lower == "each" || w_[i].lower == "every" || (w_[i].lower == "by" && i > 0);
+            bool by = w_[i].lower == "per" || w_[i].lower == "each" || (w_[i].lower == "by" && i > 0);
             if (by && mention_at(i + 1, 1)) at = i;
         }
         if (at == npos) return {};
@@ -657,6 +753,13 @@ private:
         if (!asks) return {};
         place m = main_measure(true);
         if (m && !conditions_.empty()) return attribute(m);
+        if (has("where") && named_)
+            for (const char* name : {"city", "town", "location", "address", "country"})
+                if (const column* c = named_->find(name)) {
+                    auto f = from(*named_, condition_tables());
+                    if (!f) return {};
+                    return "SELECT DISTINCT " + named_->name + "." + c->name + " FROM " + *f + where() + " LIMIT 20";
+                }
         // "which city does Anna live in": a text column of whoever is named
         for (const auto& mention : mentions_)
             if (mention.c && !conditions_.empty()) {
@@ -697,6 +800,7 @@ private:
     std::vector<std::pair<const table*, std::string>> conditions_;
     std::pair<const table*, std::string> having_{nullptr, ""};
     std::set<const column*> compared_;
+    std::vector<std::pair<std::string, std::string>> quantities_;
     const table* named_ = nullptr;
     bool foreign_ = false;
 };

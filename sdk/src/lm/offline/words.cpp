@@ -9,6 +9,7 @@ namespace reagent::offline {
 std::string stem_of(std::string_view w) {
     auto ends = [&](std::string_view s) { return w.size() > s.size() + 1 && w.ends_with(s); };
     std::string s{w};
+    if (s == "knives" || s == "knife") return "knife";
     if (ends("ies") && w.size() > 4) return s.substr(0, s.size() - 3) + "y";
     if (ends("sses") || ends("xes") || ends("ches") || ends("shes")) return s.substr(0, s.size() - 2);
     if (ends("s") && !ends("ss") && !ends("us") && !ends("is")) return s.substr(0, s.size() - 1);
