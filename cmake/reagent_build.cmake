@@ -34,6 +34,9 @@ target_compile_options(reagent_build_options INTERFACE -Wall -Wextra -Wpedantic 
 if(REAGENT_SANITIZE)
   target_compile_options(reagent_build_options INTERFACE -fsanitize=${REAGENT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(reagent_build_options INTERFACE -fsanitize=${REAGENT_SANITIZE})
+  if(REAGENT_SANITIZE MATCHES thread AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(reagent_build_options INTERFACE -Wno-tsan)  # Asio's fences, which the sanitizer does not see
+  endif()
 endif()
 find_program(REAGENT_MOLD mold)
 if(REAGENT_MOLD)
