@@ -22,14 +22,22 @@ using tcp = asio::ip::tcp;
 namespace {
 
 std::string completion(const std::string& content) {
-    return json::serialize(json::object{{"id", "c"}, {"model", "load"}, {"choices", json::array{json::object{{"index", 0}, {"message", json::object{{"role", "assistant"}, {"content", content}}}, {"finish_reason", "stop"}}}},
-                                        {"usage", json::object{{"prompt_tokens", 400}, {"completion_tokens", 40}}}});
+    return json::serialize(json::object{
+        {"id", "c"},
+        {"model", "load"},
+        {"choices", json::array{json::object{
+                        {"index", 0}, {"message", json::object{{"role", "assistant"}, {"content", content}}}, {"finish_reason", "stop"}}}},
+        {"usage", json::object{{"prompt_tokens", 400}, {"completion_tokens", 40}}}});
 }
 
 // How far a run is can be read off its request: by the steps it shows.
 const std::string& answer_to(const std::string& body) {
-    static const std::string call = completion("[[ ## next_thought ## ]]\nI add the numbers.\n\n[[ ## next_tool_name ## ]]\nadd\n\n[[ ## next_tool_args ## ]]\n{\"a\": 1, \"b\": 1}\n\n[[ ## completed ## ]]"),
-                             finish = completion("[[ ## next_thought ## ]]\nI am done.\n\n[[ ## next_tool_name ## ]]\nfinish\n\n[[ ## next_tool_args ## ]]\n{}\n\n[[ ## completed ## ]]"),
+    static const std::string call = completion(
+                                 "[[ ## next_thought ## ]]\nI add the numbers.\n\n[[ ## next_tool_name ## ]]\nadd\n\n[[ ## next_tool_args "
+                                 "## ]]\n{\"a\": 1, \"b\": 1}\n\n[[ ## completed ## ]]"),
+                             finish = completion(
+                                 "[[ ## next_thought ## ]]\nI am done.\n\n[[ ## next_tool_name ## ]]\nfinish\n\n[[ ## next_tool_args ## "
+                                 "]]\n{}\n\n[[ ## completed ## ]]"),
                              extract = completion("[[ ## reasoning ## ]]\nI added them.\n\n[[ ## answer ## ]]\n2\n\n[[ ## completed ## ]]");
     if (body.find("[[ ## next_tool_name ## ]]") == body.npos) return extract;
     return body.find("observation_2 ## ]]") == body.npos ? call : finish;

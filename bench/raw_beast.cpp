@@ -30,11 +30,16 @@ std::string body_of(unsigned long call) {
     std::string user = "[[ ## question ## ]]\nWhat is 1 plus 1?";
     for (unsigned long i = 0; i < call; ++i) {
         std::string n = std::to_string(i);
-        user += "\n\n[[ ## thought_" + n + " ## ]]\nI add the numbers.\n\n[[ ## tool_name_" + n + " ## ]]\nadd\n\n[[ ## tool_args_" + n + " ## ]]\n{\"a\": 1, \"b\": 1}\n\n[[ ## observation_" + n + " ## ]]\n2";
+        user += "\n\n[[ ## thought_" + n + " ## ]]\nI add the numbers.\n\n[[ ## tool_name_" + n + " ## ]]\nadd\n\n[[ ## tool_args_" + n +
+                " ## ]]\n{\"a\": 1, \"b\": 1}\n\n[[ ## observation_" + n + " ## ]]\n2";
     }
-    user += "\n\nWrite the fields `[[ ## next_thought ## ]]`, `[[ ## next_tool_name ## ]]`, `[[ ## next_tool_args ## ]]`, then `[[ ## completed ## ]]`.";
+    user +=
+        "\n\nWrite the fields `[[ ## next_thought ## ]]`, `[[ ## next_tool_name ## ]]`, `[[ ## next_tool_args ## ]]`, then `[[ ## "
+        "completed ## ]]`.";
     static const std::string system(1250, 's');
-    return json::serialize(json::object{{"model", "load"}, {"messages", json::array{json::object{{"role", "system"}, {"content", system}}, json::object{{"role", "user"}, {"content", user}}}}});
+    return json::serialize(json::object{{"model", "load"},
+                                        {"messages", json::array{json::object{{"role", "system"}, {"content", system}},
+                                                                 json::object{{"role", "user"}, {"content", user}}}}});
 }
 
 asio::awaitable<void> worker(shared& s) {
@@ -76,7 +81,9 @@ int main(int argc, char** argv) {
     std::exception_ptr failure;
     stopwatch watch;
     for (unsigned long i = 0; i < concurrency; ++i)
-        asio::co_spawn(context, worker(s), [&](std::exception_ptr e) { if (e) failure = e; });
+        asio::co_spawn(context, worker(s), [&](std::exception_ptr e) {
+            if (e) failure = e;
+        });
     context.run();
     try {
         if (failure) std::rethrow_exception(failure);

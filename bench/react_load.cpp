@@ -18,7 +18,10 @@ std::int64_t add(std::int64_t a, std::int64_t b) { return a + b; }
 
 using agent = rg::react<rg::sig<"question -> answer: int">>;
 
-struct tally { unsigned long calls = 0, failed = 0; std::map<std::string, unsigned long> errors; };
+struct tally {
+    unsigned long calls = 0, failed = 0;
+    std::map<std::string, unsigned long> errors;
+};
 
 }  // namespace
 
@@ -52,20 +55,23 @@ int main(int argc, char** argv) {
             ended.wait(lock, [&] { return active < concurrency; });
             ++active;
         }
-        runtime.detach({model}, a, [&](std::exception_ptr failure, const rg::run_report& report) {
-            std::lock_guard lock{mutex};
-            total.calls += report.usage.calls;
-            if (failure) {
-                ++total.failed;
-                try {
-                    std::rethrow_exception(failure);
-                } catch (const std::exception& e) {
-                    ++total.errors[e.what()];
+        runtime.detach(
+            {model}, a,
+            [&](std::exception_ptr failure, const rg::run_report& report) {
+                std::lock_guard lock{mutex};
+                total.calls += report.usage.calls;
+                if (failure) {
+                    ++total.failed;
+                    try {
+                        std::rethrow_exception(failure);
+                    } catch (const std::exception& e) {
+                        ++total.errors[e.what()];
+                    }
                 }
-            }
-            --active;
-            ended.notify_one();
-        }, "question"_f = "What is " + std::to_string(i) + " plus 1?");
+                --active;
+                ended.notify_one();
+            },
+            "question"_f = "What is " + std::to_string(i) + " plus 1?");
     }
     {
         std::unique_lock lock{mutex};

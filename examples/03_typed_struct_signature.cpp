@@ -13,7 +13,9 @@ enum class urgency { low, medium, high };
 
 struct classify {
     static constexpr auto instructions = "Classify a customer support message.";
-    struct input { std::string message; };
+    struct input {
+        std::string message;
+    };
     struct output {
         std::string intent;
         urgency level;

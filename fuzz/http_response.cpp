@@ -21,10 +21,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         response.status = static_cast<int>(parser.get().result_int());
         for (const auto& f : parser.get()) response.headers.emplace_back(f.name_string(), f.value());
         response.body = parser.get().body();
-    } else response = {400, {}, std::string{text}};
+    } else
+        response = {400, {}, std::string{text}};
     try {
-        if (response.status == 200) reagent::openai::read_response(response.body);
-        else reagent::openai::throw_status(response, "fuzz", reagent::secret{"sk-0123456789"});
+        if (response.status == 200)
+            reagent::openai::read_response(response.body);
+        else
+            reagent::openai::throw_status(response, "fuzz", reagent::secret{"sk-0123456789"});
     } catch (const reagent::lm_error&) {
     }
     try {

@@ -38,18 +38,26 @@ signature step_signature(const signature& s, const tools& all) {
     step.inputs = s.inputs;
     std::string names;
     for (const auto& t : all.all()) names += t.name() + ", ";
-    auto nullable = [](const char* type) { return json::value(json::object{{"anyOf", json::array{json::object{{"type", type}}, json::object{{"type", "null"}}}}}); };
+    auto nullable = [](const char* type) {
+        return json::value(json::object{{"anyOf", json::array{json::object{{"type", type}}, json::object{{"type", "null"}}}}});
+    };
     step.outputs.push_back(described("next_thought", "str", nullable("string"), "what you know and what to do next"));
     step.outputs.push_back(described("next_tool_name", "str", json::object{{"type", "string"}}, "one of " + names + "finish"));
-    step.outputs.push_back(described("next_tool_args", "dict[str, Any]", json::object{{"anyOf", json::array{json::object{}, json::object{{"type", "null"}}}}}, "its arguments, as a JSON object"));
+    step.outputs.push_back(described("next_tool_args", "dict[str, Any]",
+                                     json::object{{"anyOf", json::array{json::object{}, json::object{{"type", "null"}}}}},
+                                     "its arguments, as a JSON object"));
     step.outputs.back().kind = field_kind::data;
-    step.instructions = s.instructions + "\n\nWork step by step: think, call one tool, look at its observation. Earlier steps follow the inputs as thought_0, tool_name_0, tool_args_0, observation_0 and so on.\nTools:" + tool_list(all, s);
+    step.instructions = s.instructions +
+                        "\n\nWork step by step: think, call one tool, look at its observation. Earlier steps follow the inputs as "
+                        "thought_0, tool_name_0, tool_args_0, observation_0 and so on.\nTools:" +
+                        tool_list(all, s);
     return step;
 }
 
 signature extract_signature(const signature& s) {
     signature extract = detail::with_reasoning(s);
-    extract.instructions = s.instructions + "\n\nBase it on the steps that follow the inputs as thought_0, tool_name_0, tool_args_0, observation_0 and so on.";
+    extract.instructions =
+        s.instructions + "\n\nBase it on the steps that follow the inputs as thought_0, tool_name_0, tool_args_0, observation_0 and so on.";
     return extract;
 }
 
@@ -92,7 +100,8 @@ void point_out_repetition(std::vector<react_step>& steps) {
     if (same < 3 || steps.back().tool == finish) return;
     auto& o = steps.back().observation;
     std::string text = o.is_structured() ? dump_json(o) : python_str(o);
-    o = text + "\n[You have made this call " + std::to_string(same) + " times in a row; it will not help to make it again. Do something else, or finish.]";
+    o = text + "\n[You have made this call " + std::to_string(same) +
+        " times in a row; it will not help to make it again. Do something else, or finish.]";
 }
 
 }  // namespace
@@ -111,19 +120,32 @@ struct react_core::progress {
 };
 
 react_core::react_core(const signature& s, tools t, react_options o)
-    : tools_{std::move(t)}, options_{o}, signature_{s}, step_{*this, "react", step_signature(s, tools_)}, extract_{*this, extract_signature(s)} {
-    if (tools_.find(finish)) throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};
+    : tools_{std::move(t)},
+      options_{o},
+      signature_{s},
+      step_{*this, "react", step_signature(s, tools_)},
+      extract_{*this, extract_signature(s)} {
+    if (tools_.find(finish))
+        throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};
 }
 
 react_core::react_core(module& parent, std::string name, const signature& s, tools t, react_options o)
-    : module{parent, std::move(name)}, tools_{std::move(t)}, options_{o}, signature_{s}, step_{*this, "react", step_signature(s, tools_)}, extract_{*this, extract_signature(s)} {
-    if (tools_.find(finish)) throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};
+    : module{parent, std::move(name)},
+      tools_{std::move(t)},
+      options_{o},
+      signature_{s},
+      step_{*this, "react", step_signature(s, tools_)},
+      extract_{*this, extract_signature(s)} {
+    if (tools_.find(finish))
+        throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};
 }
 
 task<react_result> react_core::run_loop(run& r, json::object inputs) const {
     progress p;
-    if (options_.mode == react_mode::native) co_await native_loop(r, inputs, p);
-    else co_await prompted_loop(r, inputs, p);
+    if (options_.mode == react_mode::native)
+        co_await native_loop(r, inputs, p);
+    else
+        co_await prompted_loop(r, inputs, p);
     json::object outputs = co_await extract(r, inputs, p);
     co_return react_result{std::move(outputs), std::move(p.steps)};
 }
@@ -136,7 +158,8 @@ task<void> react_core::act(run& r, react_step& step) const {
         step.observation = step.failed ? "Error: `finish` takes no arguments; what was passed is ignored. Completed." : "Completed.";
     } else if (!step.args.is_object() && tools_.find(step.tool)) {
         step.failed = true;
-        step.observation = "Error: `" + step.tool + "` was not called: its arguments are no JSON object. Write them as " + dump_json(tools_.find(step.tool)->parameters()) + " describes, for example {\"name\": \"value\"}.";
+        step.observation = "Error: `" + step.tool + "` was not called: its arguments are no JSON object. Write them as " +
+                           dump_json(tools_.find(step.tool)->parameters()) + " describes, for example {\"name\": \"value\"}.";
     } else {
         json::value args = json::object{};
         if (step.args.is_object()) args = step.args;
@@ -144,7 +167,12 @@ task<void> react_core::act(run& r, react_step& step) const {
         step.observation = std::move(o.value);
         step.failed = o.failed;
     }
-    r.notify({.kind = run_event::observed, .path = path, .tool = step.tool, .arguments = &step.args, .result = &step.observation, .error = step.failed ? "failed" : ""});
+    r.notify({.kind = run_event::observed,
+              .path = path,
+              .tool = step.tool,
+              .arguments = &step.args,
+              .result = &step.observation,
+              .error = step.failed ? "failed" : ""});
 }
 
 task<void> react_core::prompted_loop(run& r, const json::object& inputs, progress& p) const {
@@ -164,7 +192,9 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
         }
         if (too_long) {
             ++p.shown_from;
-            r.notify({.kind = run_event::note, .path = step_.predictor_path(), .error = "the context is too long; the oldest step is left out of the prompt"});
+            r.notify({.kind = run_event::note,
+                      .path = step_.predictor_path(),
+                      .error = "the context is too long; the oldest step is left out of the prompt"});
             continue;
         }
         ++i;
@@ -172,7 +202,8 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
         if (!unreadable.empty()) {
             step.args = json::object{};
             step.failed = true;
-            step.observation = "Error: this step could not be read. Write next_thought, next_tool_name and next_tool_args, each under its marker.";
+            step.observation =
+                "Error: this step could not be read. Write next_thought, next_tool_name and next_tool_args, each under its marker.";
             r.notify({.kind = run_event::note, .path = step_.predictor_path(), .error = unreadable});
             p.steps.push_back(std::move(step));
             continue;
@@ -191,11 +222,13 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
 
 task<void> react_core::native_loop(run& r, const json::object& inputs, progress& p) const {
     std::vector<tool_description> offered = tools_.describe();
-    offered.push_back({std::string{finish}, "Ends the work, once you know enough to produce " + output_names(signature_) + ".", json::object{{"type", "object"}, {"properties", json::object{}}}});
+    offered.push_back({std::string{finish}, "Ends the work, once you know enough to produce " + output_names(signature_) + ".",
+                       json::object{{"type", "object"}, {"properties", json::object{}}}});
     const std::string path = step_.predictor_path();
     const auto* own = r.parameters() ? r.parameters()->find(path) : nullptr;
     const auto& written = own && own->instructions ? *own->instructions : signature_.instructions;
-    std::vector<message> opening{{role::system, written + "\n\nCall tools to find out what you need; call `finish` once you can produce " + output_names(signature_) + "."}};
+    std::vector<message> opening{{role::system, written + "\n\nCall tools to find out what you need; call `finish` once you can produce " +
+                                                    output_names(signature_) + "."}};
     further_fields given;
     for (const auto& f : signature_.inputs)
         if (const auto* v = inputs.if_contains(f.name)) given.emplace_back(f.name, json::value(json::string(format_value(f, *v))));
@@ -218,7 +251,8 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
         }
         if (!response) {
             rounds.erase(rounds.begin());
-            r.notify({.kind = run_event::note, .path = path, .error = "the context is too long; the oldest step is left out of the prompt"});
+            r.notify(
+                {.kind = run_event::note, .path = path, .error = "the context is too long; the oldest step is left out of the prompt"});
             continue;
         }
         ++i;
@@ -226,7 +260,8 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
         for (const auto& c : response->tool_calls)
             steps.push_back({steps.empty() ? response->text : std::string{}, c.name, arguments_of(c.arguments), {}, false});
         if (steps.empty()) steps.push_back({response->text, std::string{finish}, json::object{}, {}, false});  // no call: the model is done
-        if (steps.size() == 1) co_await act(r, steps.front());
+        if (steps.size() == 1)
+            co_await act(r, steps.front());
         else {
             std::vector<std::size_t> order(steps.size());
             for (std::size_t k = 0; k < order.size(); ++k) order[k] = k;
@@ -243,7 +278,8 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
             p.steps.push_back(std::move(steps[k]));
             point_out_repetition(p.steps);
             const auto& o = p.steps.back().observation;
-            if (k < response->tool_calls.size()) round.push_back({role::tool, o.is_structured() ? dump_json(o) : python_str(o), {}, response->tool_calls[k].id});
+            if (k < response->tool_calls.size())
+                round.push_back({role::tool, o.is_structured() ? dump_json(o) : python_str(o), {}, response->tool_calls[k].id});
         }
         if (finished) co_return;
         rounds.push_back(std::move(round));
@@ -260,7 +296,9 @@ task<json::object> react_core::extract(run& r, const json::object& inputs, progr
             if (e.code() != lm_errc::context_length || p.shown_from + 1 >= p.steps.size()) throw;
         }
         ++p.shown_from;
-        r.notify({.kind = run_event::note, .path = extract_.predict.predictor_path(), .error = "the context is too long; the oldest step is left out of the prompt"});
+        r.notify({.kind = run_event::note,
+                  .path = extract_.predict.predictor_path(),
+                  .error = "the context is too long; the oldest step is left out of the prompt"});
     }
 }
 

@@ -40,17 +40,20 @@ std::function<void(const run_event&)> live(const terminal& t) {
         auto line = [](const std::string& text) { std::cout << text << std::endl; };
         if (e.kind == run_event::step) {
             if (!e.thought.empty()) line(t.dim("thought  ") + indented(printable(e.thought), "         "));
-            line(t.cyan("call     ") + t.bold(printable(e.tool)) + " " + indented(shortened(printable(dump_json(*e.arguments)), 600), "         "));
+            line(t.cyan("call     ") + t.bold(printable(e.tool)) + " " +
+                 indented(shortened(printable(dump_json(*e.arguments)), 600), "         "));
         } else if (e.kind == run_event::observed) {
             std::string text = e.result->is_structured() ? dump_json(*e.result) : python_str(*e.result);
             line((e.error.empty() ? t.green("result   ") : t.red("result   ")) + indented(shortened(printable(text), 800), "         "));
-        } else if (e.kind == run_event::note) line(t.dim("note     " + indented(printable(e.error), "         ")));
+        } else if (e.kind == run_event::note)
+            line(t.dim("note     " + indented(printable(e.error), "         ")));
     };
 }
 
 std::string summary(const run_report& r) {
     std::ostringstream s;
-    s << std::fixed << std::setprecision(2) << static_cast<double>(r.duration.count()) / 1e6 << " s, " << r.usage.calls << (r.usage.calls == 1 ? " model call, " : " model calls, ") << r.usage.tokens() << " tokens";
+    s << std::fixed << std::setprecision(2) << static_cast<double>(r.duration.count()) / 1e6 << " s, " << r.usage.calls
+      << (r.usage.calls == 1 ? " model call, " : " model calls, ") << r.usage.tokens() << " tokens";
     if (r.usage.cost) s << ", about $" << std::setprecision(4) << *r.usage.cost;
     return s.str();
 }
@@ -66,8 +69,11 @@ int ask(const ask_options& o) {
     std::vector<std::string> open;
     for (const auto& f : s.inputs)
         if (!inputs.contains(f.name)) open.push_back(f.name);
-    if (open.size() == 1) inputs[open.front()] = o.question;
-    else if (!open.empty()) throw std::runtime_error{"the signature has " + std::to_string(s.inputs.size()) + " inputs; give all but one as --input NAME=VALUE"};
+    if (open.size() == 1)
+        inputs[open.front()] = o.question;
+    else if (!open.empty())
+        throw std::runtime_error{"the signature has " + std::to_string(s.inputs.size()) +
+                                 " inputs; give all but one as --input NAME=VALUE"};
     for (auto& [name, v] : inputs) {
         const signature_field* f = s.input(name);
         if (!f) throw std::runtime_error{"the signature has no input \"" + std::string{name} + "\""};
@@ -79,7 +85,8 @@ int ask(const ask_options& o) {
     terminal t;
     auto chosen = choose_model(o.lm, o.api_base);
     if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + chosen.notice) << std::endl;
-    detail::react_core agent{s, tools_from(o.tools), {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
+    detail::react_core agent{
+        s, tools_from(o.tools), {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
 
     run_options options{chosen.model};
     options.adapter = adapter_named(o.adapter);
@@ -96,8 +103,12 @@ int ask(const ask_options& o) {
     json::object outputs = result.value.outputs;
     std::string reasoning = outputs.contains("reasoning") && !s.output("reasoning") ? python_str(outputs["reasoning"]) : "";
     if (o.json) {
-        json::object all{{"outputs", json::object{}}, {"reasoning", reasoning}, {"trajectory", to_json(result.value.trajectory)}, {"lm", chosen.model.name()},
-                         {"usage", to_json(result.report.usage)}, {"seconds", static_cast<double>(result.report.duration.count()) / 1e6}};
+        json::object all{{"outputs", json::object{}},
+                         {"reasoning", reasoning},
+                         {"trajectory", to_json(result.value.trajectory)},
+                         {"lm", chosen.model.name()},
+                         {"usage", to_json(result.report.usage)},
+                         {"seconds", static_cast<double>(result.report.duration.count()) / 1e6}};
         for (const auto& f : s.outputs) all["outputs"].as_object()[f.name] = outputs[f.name];
         std::cout << dump_strict_json(all) << "\n";
         return 0;
@@ -117,8 +128,11 @@ void add_ask(CLI::App& app, command& chosen) {
     auto o = std::make_shared<ask_options>();
     auto* c = app.add_subcommand("ask", "Puts a question to an agent with tools");
     c->add_option("QUESTION", o->question, "what the agent is to answer")->required();
-    c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,docs:DIR (see `reagent tools`); \"\" for none")->capture_default_str();
-    c->add_option("--lm", o->lm, "language model, as openai/gpt-4o-mini, ollama/llama3.1 or offline/demo; default: $REAGENT_LM, a provider whose key is in the environment, a server on localhost, offline/demo");
+    c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,docs:DIR (see `reagent tools`); \"\" for none")
+        ->capture_default_str();
+    c->add_option("--lm", o->lm,
+                  "language model, as openai/gpt-4o-mini, ollama/llama3.1 or offline/demo; default: $REAGENT_LM, a provider whose key is "
+                  "in the environment, a server on localhost, offline/demo");
     c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server, as http://127.0.0.1:8080/v1");
     c->add_option("--signature,-s", o->signature, "what goes in and what comes out")->capture_default_str();
     c->add_option("--input,-i", o->inputs, "NAME=VALUE of a further input of the signature");
@@ -129,11 +143,12 @@ void add_ask(CLI::App& app, command& chosen) {
     c->add_flag("--native", o->native, "use the provider's own tool calling");
     c->add_flag("--json", o->json, "one JSON object on stdout: outputs, trajectory, usage");
     c->add_flag("--quiet,-q", o->quiet, "print nothing but the answer");
-    c->footer("Examples:\n"
-              "  reagent ask \"What is 17% of 2,340 plus 12?\"\n"
-              "  reagent ask \"How many orders came from Oslo?\" --tools calculator,sql:shop.db,docs:notes\n"
-              "  reagent ask \"The ten best customers\" --tools sql:shop.db --signature \"question -> names: list[str]\" --json\n"
-              "  reagent ask \"Hello\" --lm openai/llama3 --api-base http://127.0.0.1:8080/v1");
+    c->footer(
+        "Examples:\n"
+        "  reagent ask \"What is 17% of 2,340 plus 12?\"\n"
+        "  reagent ask \"How many orders came from Oslo?\" --tools calculator,sql:shop.db,docs:notes\n"
+        "  reagent ask \"The ten best customers\" --tools sql:shop.db --signature \"question -> names: list[str]\" --json\n"
+        "  reagent ask \"Hello\" --lm openai/llama3 --api-base http://127.0.0.1:8080/v1");
     c->callback([o, &chosen] { chosen = [o] { return ask(*o); }; });
 }
 

@@ -45,7 +45,9 @@ public:
     std::string cyan(const std::string& s) const { return paint("36", s); }
 
 private:
-    std::string paint(const char* code, const std::string& s) const { return colours_ ? "\033[" + std::string{code} + "m" + s + "\033[0m" : s; }
+    std::string paint(const char* code, const std::string& s) const {
+        return colours_ ? "\033[" + std::string{code} + "m" + s + "\033[0m" : s;
+    }
     bool colours_;
 };
 

@@ -10,11 +10,12 @@ int main(int argc, char** argv) {
     CLI::App app{"Reagent: agents that use tools, from the command line."};
     app.require_subcommand(1);
     app.set_version_flag("--version", "reagent 0.1.0");
-    app.footer("Examples:\n"
-               "  reagent ask \"What is 17% of 2,340 plus 12?\"\n"
-               "  reagent ask \"How many orders came from Oslo?\" --tools calculator,sql:shop.db\n"
-               "  reagent signature \"context: list[str], question -> answer: int\"\n"
-               "Help on a command: reagent ask --help");
+    app.footer(
+        "Examples:\n"
+        "  reagent ask \"What is 17% of 2,340 plus 12?\"\n"
+        "  reagent ask \"How many orders came from Oslo?\" --tools calculator,sql:shop.db\n"
+        "  reagent signature \"context: list[str], question -> answer: int\"\n"
+        "Help on a command: reagent ask --help");
     reagent::cli::command chosen;
     reagent::cli::add_ask(app, chosen);
     reagent::cli::add_signature(app, chosen);

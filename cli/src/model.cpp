@@ -49,17 +49,23 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
     if (!wanted.empty()) return {language_model{wanted, options}, ""};
     if (!api_base.empty()) {
         std::string found = local_model(api_base);
-        if (found.empty()) throw lm_error{lm_errc::unavailable, "the server at " + api_base + " lists no models; name one with --lm openai/NAME"};
+        if (found.empty())
+            throw lm_error{lm_errc::unavailable, "the server at " + api_base + " lists no models; name one with --lm openai/NAME"};
         return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + api_base};
     }
-    if (!environment("OPENAI_API_KEY").empty()) return {language_model{"openai/gpt-4o-mini"}, "using openai/gpt-4o-mini, because OPENAI_API_KEY is set; choose with --lm"};
+    if (!environment("OPENAI_API_KEY").empty())
+        return {language_model{"openai/gpt-4o-mini"}, "using openai/gpt-4o-mini, because OPENAI_API_KEY is set; choose with --lm"};
     for (const char* provider : {"ollama", "llamacpp"})
         for (const auto& p : known_providers()) {
             if (p.name != provider) continue;
             std::string found = local_model(std::string{p.api_base});
-            if (!found.empty()) return {language_model{std::string{provider} + "/" + found}, "using " + std::string{provider} + "/" + found + " from " + std::string{p.api_base}};
+            if (!found.empty())
+                return {language_model{std::string{provider} + "/" + found},
+                        "using " + std::string{provider} + "/" + found + " from " + std::string{p.api_base}};
         }
-    return {language_model{"offline/demo"}, "offline/demo is a rule-driven stand-in, not a language model; for a real one set OPENAI_API_KEY, run Ollama, or pass --lm and --api-base"};
+    return {language_model{"offline/demo"},
+            "offline/demo is a rule-driven stand-in, not a language model; for a real one set OPENAI_API_KEY, run Ollama, or pass --lm and "
+            "--api-base"};
 }
 
 }  // namespace reagent::cli

@@ -28,7 +28,8 @@ std::string all_of(std::istream& in) {
 
 json::array described(const std::vector<signature_field>& fields) {
     json::array list;
-    for (const auto& f : fields) list.push_back(json::object{{"name", f.name}, {"type", f.type}, {"description", f.description}, {"prefix", f.prefix}});
+    for (const auto& f : fields)
+        list.push_back(json::object{{"name", f.name}, {"type", f.type}, {"description", f.description}, {"prefix", f.prefix}});
     return list;
 }
 
@@ -54,7 +55,8 @@ named_types types_from(const std::string& file) {
     std::ifstream in{file, std::ios::binary};
     if (!in) throw std::runtime_error{"the types file \"" + file + "\" cannot be read"};
     auto parsed = parse_json(all_of(in));
-    if (!parsed || !parsed->is_object()) throw std::runtime_error{"the types file \"" + file + "\" is no JSON object of type name to JSON Schema"};
+    if (!parsed || !parsed->is_object())
+        throw std::runtime_error{"the types file \"" + file + "\" is no JSON object of type name to JSON Schema"};
     const json::object* models = &parsed->get_object();
     if (auto* inner = models->if_contains("models"); inner && inner->is_object()) models = &inner->get_object();
     named_types types;
@@ -63,19 +65,26 @@ named_types types_from(const std::string& file) {
 }
 
 void add_signature(CLI::App& app, command& chosen) {
-    struct options { std::string text, types; bool json = false; };
+    struct options {
+        std::string text, types;
+        bool json = false;
+    };
     auto o = std::make_shared<options>();
     auto* c = app.add_subcommand("signature", "Reads a signature and shows its fields, or where it is wrong");
     c->add_option("SIGNATURE", o->text, "as \"context: list[str], question -> answer: int\"")->required();
     c->add_option("--types", o->types, "JSON file: type name to JSON Schema");
     c->add_flag("--json", o->json, "machine-readable output");
-    c->footer("Exit code 1 when the signature is wrong, with position and hint.\n\nExamples:\n  reagent signature \"question -> answer: float\"\n  reagent signature \"text -> item: Item\" --types types.json --json");
+    c->footer(
+        "Exit code 1 when the signature is wrong, with position and hint.\n\nExamples:\n  reagent signature \"question -> answer: "
+        "float\"\n  reagent signature \"text -> item: Item\" --types types.json --json");
     c->callback([o, &chosen] {
         chosen = [o] {
             try {
                 signature s = parse_signature(o->text, types_from(o->types));
                 if (o->json) {
-                    std::cout << dump_json(json::object{{"inputs", described(s.inputs)}, {"outputs", described(s.outputs)}, {"instructions", s.instructions}}) << "\n";
+                    std::cout << dump_json(json::object{
+                                     {"inputs", described(s.inputs)}, {"outputs", described(s.outputs)}, {"instructions", s.instructions}})
+                              << "\n";
                     return 0;
                 }
                 terminal t;
@@ -86,8 +95,10 @@ void add_signature(CLI::App& app, command& chosen) {
                 }
                 return 0;
             } catch (const signature_error& e) {
-                if (o->json) std::cout << dump_json(error_object(e)) << "\n";
-                else show_error(o->text, e);
+                if (o->json)
+                    std::cout << dump_json(error_object(e)) << "\n";
+                else
+                    show_error(o->text, e);
                 return 1;
             }
         };
@@ -95,13 +106,17 @@ void add_signature(CLI::App& app, command& chosen) {
 }
 
 void add_parse(CLI::App& app, command& chosen) {
-    struct options { std::string signature, adapter = "chat", types; };
+    struct options {
+        std::string signature, adapter = "chat", types;
+    };
     auto o = std::make_shared<options>();
     auto* c = app.add_subcommand("parse", "Reads a model's completion from stdin by a signature and prints its fields as JSON");
     c->add_option("--signature,-s", o->signature, "the signature that the completion answers")->required();
     c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
     c->add_option("--types", o->types, "JSON file: type name to JSON Schema");
-    c->footer("Exit code 1 and an error object when the completion cannot be read. Numbers that JSON does not have are\nwritten {\"float\": \"inf\"}.\n\nExample:\n  reagent parse --signature \"question -> answer: int\" --adapter json < completion.txt");
+    c->footer(
+        "Exit code 1 and an error object when the completion cannot be read. Numbers that JSON does not have are\nwritten {\"float\": "
+        "\"inf\"}.\n\nExample:\n  reagent parse --signature \"question -> answer: int\" --adapter json < completion.txt");
     c->callback([o, &chosen] {
         chosen = [o] {
             try {
@@ -113,7 +128,10 @@ void add_parse(CLI::App& app, command& chosen) {
                     return 0;
                 }
                 const auto& f = outputs.error();
-                std::cout << dump_json(json::object{{"error", json::object{{"message", f.message}, {"field", f.field}, {"code", make_error_code(f.code).message()}}}}) << "\n";
+                std::cout << dump_json(json::object{
+                                 {"error",
+                                  json::object{{"message", f.message}, {"field", f.field}, {"code", make_error_code(f.code).message()}}}})
+                          << "\n";
             } catch (const signature_error& e) {
                 std::cout << dump_json(error_object(e)) << "\n";
             }

@@ -1,13 +1,14 @@
 #include "commands.hpp"
 
-#include <cstdlib>
 #include <unistd.h>
+#include <cstdlib>
 
 namespace reagent::cli {
 
 // NO_COLOR: no-color.org.
 terminal::terminal(bool to_stderr)
-    : colours_{isatty(to_stderr ? STDERR_FILENO : STDOUT_FILENO) && !std::getenv("NO_COLOR") && !(std::getenv("TERM") && std::string{std::getenv("TERM")} == "dumb")} {}
+    : colours_{isatty(to_stderr ? STDERR_FILENO : STDOUT_FILENO) && !std::getenv("NO_COLOR") &&
+               !(std::getenv("TERM") && std::string{std::getenv("TERM")} == "dumb")} {}
 
 std::string printable(std::string_view text) {
     std::string out;
@@ -15,9 +16,12 @@ std::string printable(std::string_view text) {
         auto c = static_cast<unsigned char>(text[i]);
         // C1 controls are two bytes in UTF-8: C2 80 to C2 9F.
         bool c1 = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-        if (c1) out += "\\x", ++i;
-        else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) out += c == '\r' ? "" : "^" + std::string(1, static_cast<char>(c ^ 0x40));
-        else out += text[i];
+        if (c1)
+            out += "\\x", ++i;
+        else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+            out += c == '\r' ? "" : "^" + std::string(1, static_cast<char>(c ^ 0x40));
+        else
+            out += text[i];
     }
     return out;
 }

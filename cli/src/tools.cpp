@@ -11,7 +11,9 @@
 namespace reagent::cli {
 namespace {
 
-struct ready_tool { const char *name, *argument, *description; };
+struct ready_tool {
+    const char *name, *argument, *description;
+};
 constexpr ready_tool ready_tools[]{
     {"calculator", "", "arithmetic on decimal numbers (muParser)"},
     {"time", "", "current date and time in UTC"},
@@ -42,23 +44,35 @@ tools tools_from(const std::string& list) {
         }
         if (!known) {
             auto near = did_you_mean(name, names);
-            throw tool_error{tool_errc::bad_configuration, "unknown tool \"" + name + "\" in --tools" + (near.empty() ? "" : "; did you mean \"" + near + "\"?") + " See `reagent tools`"};
+            throw tool_error{tool_errc::bad_configuration, "unknown tool \"" + name + "\" in --tools" +
+                                                               (near.empty() ? "" : "; did you mean \"" + near + "\"?") +
+                                                               " See `reagent tools`"};
         }
-        if (*known->argument && value.empty()) throw tool_error{tool_errc::bad_configuration, "the tool " + name + " needs a value; write " + name + ":" + known->argument};
+        if (*known->argument && value.empty())
+            throw tool_error{tool_errc::bad_configuration, "the tool " + name + " needs a value; write " + name + ":" + known->argument};
         if (!*known->argument && !value.empty()) throw tool_error{tool_errc::bad_configuration, "the tool " + name + " takes no value"};
-        if (name == "calculator") all.add(ready::calculator());
-        else if (name == "time") all.add(ready::current_time());
-        else if (name == "sql") all.add(ready::sqlite_query(value));
-        else if (name == "docs") all.add(ready::document_search(value));
-        else if (name == "files") all.add(ready::read_file(value));
-        else http.hosts.push_back(value);
+        if (name == "calculator")
+            all.add(ready::calculator());
+        else if (name == "time")
+            all.add(ready::current_time());
+        else if (name == "sql")
+            all.add(ready::sqlite_query(value));
+        else if (name == "docs")
+            all.add(ready::document_search(value));
+        else if (name == "files")
+            all.add(ready::read_file(value));
+        else
+            http.hosts.push_back(value);
     }
     if (!http.hosts.empty()) all.add(ready::http_get(http));
     return all;
 }
 
 void add_tools(CLI::App& app, command& chosen) {
-    struct options { std::string list; bool json = false; };
+    struct options {
+        std::string list;
+        bool json = false;
+    };
     auto o = std::make_shared<options>();
     auto* c = app.add_subcommand("tools", "Lists the ready tools, or shows what a model is told of some");
     c->add_option("--tools", o->list, "show the full description of these, as calculator,sql:shop.db");
@@ -71,8 +85,14 @@ void add_tools(CLI::App& app, command& chosen) {
                 tools all = tools_from(o->list);
                 json::array list;
                 for (const auto& tool : all.all()) {
-                    json::object d{{"name", tool.name()}, {"description", tool.description()}, {"parameters", tool.parameters()}, {"read_only", tool.options().read_only}, {"destructive", tool.options().destructive}};
-                    if (!o->json) std::cout << t.bold(tool.name()) << "\n  " << printable(tool.description()) << "\n  " << t.dim(dump_json(tool.parameters())) << "\n";
+                    json::object d{{"name", tool.name()},
+                                   {"description", tool.description()},
+                                   {"parameters", tool.parameters()},
+                                   {"read_only", tool.options().read_only},
+                                   {"destructive", tool.options().destructive}};
+                    if (!o->json)
+                        std::cout << t.bold(tool.name()) << "\n  " << printable(tool.description()) << "\n  "
+                                  << t.dim(dump_json(tool.parameters())) << "\n";
                     list.push_back(std::move(d));
                 }
                 if (o->json) std::cout << dump_json(list) << "\n";
@@ -81,11 +101,16 @@ void add_tools(CLI::App& app, command& chosen) {
             json::array list;
             for (const auto& r : ready_tools) {
                 std::string name = r.name + std::string{*r.argument ? ":" : ""} + r.argument;
-                if (o->json) list.push_back(json::object{{"name", r.name}, {"argument", r.argument}, {"description", r.description}});
-                else std::cout << "  " << t.bold(name) << std::string(16 - std::min<std::size_t>(15, name.size()), ' ') << r.description << "\n";
+                if (o->json)
+                    list.push_back(json::object{{"name", r.name}, {"argument", r.argument}, {"description", r.description}});
+                else
+                    std::cout << "  " << t.bold(name) << std::string(16 - std::min<std::size_t>(15, name.size()), ' ') << r.description
+                              << "\n";
             }
-            if (o->json) std::cout << dump_json(list) << "\n";
-            else std::cout << t.dim("\nGive them to an agent: reagent ask \"QUESTION\" --tools calculator,sql:shop.db") << "\n";
+            if (o->json)
+                std::cout << dump_json(list) << "\n";
+            else
+                std::cout << t.dim("\nGive them to an agent: reagent ask \"QUESTION\" --tools calculator,sql:shop.db") << "\n";
             return 0;
         };
     });

@@ -2,17 +2,17 @@
 
 #include <seccomp.h>
 
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <system_error>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <system_error>
 
 namespace reagent::sandbox {
 namespace {
@@ -43,10 +43,31 @@ struct pipe_ends {
 struct filter {
     filter() : context{seccomp_init(SCMP_ACT_ALLOW)} {
         if (!context) throw std::system_error{ENOMEM, std::generic_category(), "seccomp"};
-        for (int call : {SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
-                         SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(kexec_load),
-                         SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(io_uring_setup), SCMP_SYS(userfaultfd)})
-            if (int rc = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), call, 0); rc != 0) throw std::system_error{-rc, std::generic_category(), "seccomp rule"};
+        for (int call : {SCMP_SYS(socket),
+                         SCMP_SYS(socketpair),
+                         SCMP_SYS(connect),
+                         SCMP_SYS(bind),
+                         SCMP_SYS(listen),
+                         SCMP_SYS(ptrace),
+                         SCMP_SYS(process_vm_readv),
+                         SCMP_SYS(process_vm_writev),
+                         SCMP_SYS(mount),
+                         SCMP_SYS(umount2),
+                         SCMP_SYS(bpf),
+                         SCMP_SYS(perf_event_open),
+                         SCMP_SYS(keyctl),
+                         SCMP_SYS(add_key),
+                         SCMP_SYS(request_key),
+                         SCMP_SYS(kexec_load),
+                         SCMP_SYS(init_module),
+                         SCMP_SYS(finit_module),
+                         SCMP_SYS(delete_module),
+                         SCMP_SYS(unshare),
+                         SCMP_SYS(setns),
+                         SCMP_SYS(io_uring_setup),
+                         SCMP_SYS(userfaultfd)})
+            if (int rc = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), call, 0); rc != 0)
+                throw std::system_error{-rc, std::generic_category(), "seccomp rule"};
     }
     ~filter() { seccomp_release(context); }
     scmp_filter_ctx context;
@@ -121,12 +142,18 @@ outcome run(const std::vector<std::string>& argv, const std::string& input, cons
         std::array<pollfd, 3> fds{pollfd{out.read.fd, POLLIN, 0}, pollfd{err.read.fd, POLLIN, 0}, pollfd{in.write.fd, POLLOUT, 0}};
         if (::poll(fds.data(), fds.size(), static_cast<int>(std::min<long>(left, 1000))) < 0 && errno != EINTR) break;
         char buffer[16384];
-        struct stream { descriptor* end; std::string* text; short events; };
+        struct stream {
+            descriptor* end;
+            std::string* text;
+            short events;
+        };
         for (auto [end, text, events] : {stream{&out.read, &result.out, fds[0].revents}, stream{&err.read, &result.err, fds[1].revents}}) {
             if (end->fd < 0 || !(events & (POLLIN | POLLHUP | POLLERR))) continue;
             auto n = ::read(end->fd, buffer, sizeof buffer);
-            if (n > 0) append(*text, buffer, static_cast<std::size_t>(n), l.output_bytes, result.truncated);
-            else if (n == 0 || errno != EINTR) end->close();
+            if (n > 0)
+                append(*text, buffer, static_cast<std::size_t>(n), l.output_bytes, result.truncated);
+            else if (n == 0 || errno != EINTR)
+                end->close();
         }
         if (in.write.fd >= 0 && (fds[2].revents & (POLLOUT | POLLERR))) {
             auto n = ::write(in.write.fd, input.data() + sent, input.size() - sent);
@@ -138,17 +165,21 @@ outcome run(const std::vector<std::string>& argv, const std::string& input, cons
     // Whatever it has started goes with it; a child that closed its output is waited for until the deadline.
     int status = 0;
     while (!result.timed_out && ::waitpid(child, &status, WNOHANG) == 0) {
-        if (std::chrono::steady_clock::now() > deadline) result.timed_out = true;
-        else ::usleep(1000);
+        if (std::chrono::steady_clock::now() > deadline)
+            result.timed_out = true;
+        else
+            ::usleep(1000);
     }
     ::kill(-child, SIGKILL);
     if (result.timed_out) ::waitpid(child, &status, 0);
     timespec none{};
-    while (::sigtimedwait(&pipe_signal, nullptr, &none) > 0) {}
+    while (::sigtimedwait(&pipe_signal, nullptr, &none) > 0) {
+    }
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 
     int problem = 0;
-    if (::read(failed.read.fd, &problem, sizeof problem) == static_cast<ssize_t>(sizeof problem)) throw std::system_error{problem, std::generic_category(), "cannot start " + argv[0]};
+    if (::read(failed.read.fd, &problem, sizeof problem) == static_cast<ssize_t>(sizeof problem))
+        throw std::system_error{problem, std::generic_category(), "cannot start " + argv[0]};
     if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
     return result;

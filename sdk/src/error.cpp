@@ -22,22 +22,41 @@ private:
     std::span<const char* const> texts_;
 };
 
-constexpr std::array schema_texts{"unsupported schema keyword", "malformed schema", "value does not fit the schema",
-                                  "not JSON"};
-constexpr std::array signature_texts{"signature syntax error", "unknown type in signature", "bad field name",
-                                     "duplicate field", "missing input", "unknown field"};
-constexpr std::array adapter_texts{"no fields in the completion", "missing output field",
-                                   "output field has a bad value", "completion is not an object"};
-constexpr std::array http_texts{"bad URL", "host name not resolved", "connection failed", "TLS failed",
-                                "deadline exceeded", "response body too large", "response headers too large",
-                                "malformed response", "connection closed early", "address refused"};
-constexpr std::array lm_texts{"unknown provider", "API key missing", "authentication refused", "permission denied",
-                              "model or endpoint not found", "rate limited", "context length exceeded",
-                              "invalid request", "provider failed", "malformed provider response",
-                              "model unavailable", "blocked by the provider's content filter"};
-constexpr std::array run_texts{"call budget used up", "token budget used up", "cost budget used up",
-                               "run deadline exceeded", "run cancelled", "journal full",
-                               "replay does not match the journal", "no language model"};
+constexpr std::array schema_texts{"unsupported schema keyword", "malformed schema", "value does not fit the schema", "not JSON"};
+constexpr std::array signature_texts{
+    "signature syntax error", "unknown type in signature", "bad field name", "duplicate field", "missing input", "unknown field"};
+constexpr std::array adapter_texts{"no fields in the completion", "missing output field", "output field has a bad value",
+                                   "completion is not an object"};
+constexpr std::array http_texts{"bad URL",
+                                "host name not resolved",
+                                "connection failed",
+                                "TLS failed",
+                                "deadline exceeded",
+                                "response body too large",
+                                "response headers too large",
+                                "malformed response",
+                                "connection closed early",
+                                "address refused"};
+constexpr std::array lm_texts{"unknown provider",
+                              "API key missing",
+                              "authentication refused",
+                              "permission denied",
+                              "model or endpoint not found",
+                              "rate limited",
+                              "context length exceeded",
+                              "invalid request",
+                              "provider failed",
+                              "malformed provider response",
+                              "model unavailable",
+                              "blocked by the provider's content filter"};
+constexpr std::array run_texts{"call budget used up",
+                               "token budget used up",
+                               "cost budget used up",
+                               "run deadline exceeded",
+                               "run cancelled",
+                               "journal full",
+                               "replay does not match the journal",
+                               "no language model"};
 constexpr std::array tool_texts{"duplicate tool name", "bad tool name", "bad argument name", "bad tool configuration"};
 
 // Damerau-Levenshtein would be nicer for swapped letters; plain Levenshtein is enough to name a neighbour.
@@ -96,8 +115,7 @@ signature_error::signature_error(error_code code, const std::string& message, st
       hint_{std::move(hint)} {}
 
 parse_error::parse_error(error_code code, const std::string& message, std::string path, std::string completion)
-    : error{code, message, {.attempted = "parsing a completion", .path = std::move(path)}},
-      completion_{std::move(completion)} {}
+    : error{code, message, {.attempted = "parsing a completion", .path = std::move(path)}}, completion_{std::move(completion)} {}
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
     std::string best;

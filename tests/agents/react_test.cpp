@@ -24,7 +24,9 @@ tools golden_tools() {
     return t;
 }
 
-std::string step(const std::string& thought, const std::string& tool, const std::string& args) { return chat_completion({{"next_thought", thought}, {"next_tool_name", tool}, {"next_tool_args", args}}); }
+std::string step(const std::string& thought, const std::string& tool, const std::string& args) {
+    return chat_completion({{"next_thought", thought}, {"next_tool_name", tool}, {"next_tool_args", args}});
+}
 const std::string answer_seven = chat_completion({{"reasoning", "done"}, {"answer", "7"}});
 
 using agent = react<sig<"question -> answer">>;
@@ -68,8 +70,10 @@ static void check_trajectory(const golden_case& c) {
     BOOST_TEST(trajectory.size() == expected.size());
     for (const auto& [key, value] : expected) {
         auto& ours = trajectory[key];
-        if (value.is_string() && value.get_string() == "ERROR:") BOOST_TEST(python_str(ours).starts_with("Error:"), ours);
-        else BOOST_TEST(equal_json(ours, value), key << ": " << ours << " for " << value);
+        if (value.is_string() && value.get_string() == "ERROR:")
+            BOOST_TEST(python_str(ours).starts_with("Error:"), ours);
+        else
+            BOOST_TEST(equal_json(ours, value), key << ": " << ours << " for " << value);
     }
 }
 
@@ -82,17 +86,21 @@ BOOST_AUTO_TEST_CASE(every_request_shows_the_past_and_names_what_to_write) {
     auto requests = model->requests();
     BOOST_REQUIRE(requests.size() == 3u);
     for (std::size_t i = 0; i < 2; ++i)
-        for (const char* m : {"`[[ ## next_thought ## ]]`", "`[[ ## next_tool_name ## ]]`", "`[[ ## next_tool_args ## ]]`"}) BOOST_TEST(requests[i].messages.back().content.find(m) != std::string::npos);
+        for (const char* m : {"`[[ ## next_thought ## ]]`", "`[[ ## next_tool_name ## ]]`", "`[[ ## next_tool_args ## ]]`"})
+            BOOST_TEST(requests[i].messages.back().content.find(m) != std::string::npos);
     const auto& second = requests[1].messages.back().content;
-    for (const char* part : {"[[ ## question ## ]]\nWhat is 3 + 4?", "[[ ## thought_0 ## ]]\nadd them", "[[ ## tool_name_0 ## ]]\nadd", "[[ ## tool_args_0 ## ]]\n{\"a\": 3, \"b\": 4}", "[[ ## observation_0 ## ]]\n7.0"})
+    for (const char* part : {"[[ ## question ## ]]\nWhat is 3 + 4?", "[[ ## thought_0 ## ]]\nadd them", "[[ ## tool_name_0 ## ]]\nadd",
+                             "[[ ## tool_args_0 ## ]]\n{\"a\": 3, \"b\": 4}", "[[ ## observation_0 ## ]]\n7.0"})
         BOOST_TEST(second.find(part) != std::string::npos, second);
     for (const auto& m : requests[2].messages) BOOST_TEST(m.content.find("[[ ## next_thought ## ]]") == std::string::npos);
     BOOST_TEST(requests[2].messages.back().content.find("`[[ ## answer ## ]]`") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_agent_goes_on_after_nonsense) {
-    auto model = scripted_model::texts({"no markers at all", "neither here", step("t", "nosuch", "{}"), step("t", "add", "a=1, b=2"), chat_completion({{"next_tool_name", "`add`"}, {"next_tool_args", "```json\n{\"a\": 1, \"b\": 2,}\n```"}}), step("t", "boom", "{\"x\": \"y\"}"),
-                                        step("t", "finish", ""), answer_seven});
+    auto model =
+        scripted_model::texts({"no markers at all", "neither here", step("t", "nosuch", "{}"), step("t", "add", "a=1, b=2"),
+                               chat_completion({{"next_tool_name", "`add`"}, {"next_tool_args", "```json\n{\"a\": 1, \"b\": 2,}\n```"}}),
+                               step("t", "boom", "{\"x\": \"y\"}"), step("t", "finish", ""), answer_seven});
     agent a{golden_tools()};
     auto p = ask(a, model);
     BOOST_REQUIRE(p.trajectory().size() == 6u);
@@ -116,7 +124,8 @@ BOOST_AUTO_TEST_CASE(the_same_call_three_times_is_pointed_out) {
 }
 
 BOOST_AUTO_TEST_CASE(a_context_that_is_too_long_loses_its_oldest_steps) {
-    auto model = scripted_model::texts({step("first", "add", "{\"a\": 1, \"b\": 1}"), step("second", "add", "{\"a\": 2, \"b\": 2}"), step("done", "finish", "{}"), answer_seven});
+    auto model = scripted_model::texts({step("first", "add", "{\"a\": 1, \"b\": 1}"), step("second", "add", "{\"a\": 2, \"b\": 2}"),
+                                        step("done", "finish", "{}"), answer_seven});
     model->failures[2] = std::make_exception_ptr(lm_error{lm_errc::context_length, "too long"});
     agent a{golden_tools()};
     auto p = ask(a, model);
@@ -136,11 +145,13 @@ BOOST_AUTO_TEST_CASE(native_calls_give_the_same_trajectory) {
     };
     lm_response last;
     last.text = answer_seven;
-    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{call({{"1", "add", "{\"a\": 3, \"b\": 4}"}}, "add them"), call({{"2", "finish", "{}"}}, "done"), last});
+    auto model = std::make_shared<scripted_model>(
+        std::vector<lm_response>{call({{"1", "add", "{\"a\": 3, \"b\": 4}"}}, "add them"), call({{"2", "finish", "{}"}}, "done"), last});
     agent native{golden_tools(), {.mode = react_mode::native}};
     auto n = ask(native, model);
     agent prompted{golden_tools()};
-    auto p = ask(prompted, scripted_model::texts({step("add them", "add", "{\"a\": 3, \"b\": 4}"), step("done", "finish", "{}"), answer_seven}));
+    auto p =
+        ask(prompted, scripted_model::texts({step("add them", "add", "{\"a\": 3, \"b\": 4}"), step("done", "finish", "{}"), answer_seven}));
     BOOST_TEST((n.trajectory() == p.trajectory()));
     auto requests = model->requests();
     BOOST_TEST(requests[0].tools.size() == 4u);
@@ -153,13 +164,16 @@ BOOST_AUTO_TEST_CASE(native_calls_give_the_same_trajectory) {
 BOOST_AUTO_TEST_CASE(calls_that_a_model_makes_together_run_together) {
     std::atomic<int> running = 0, most = 0;
     tools t;
-    t.add("wait", "", [&](int i) {
-        int now = ++running;
-        for (int m = most; now > m && !most.compare_exchange_weak(m, now);) {}
-        for (int k = 0; k < 500 && most < 3; ++k) std::this_thread::sleep_for(std::chrono::milliseconds{2});
-        --running;
-        return i;
-    }, {"i"});
+    t.add("wait", "",
+          [&](int i) {
+              int now = ++running;
+              for (int m = most; now > m && !most.compare_exchange_weak(m, now);) {
+              }
+              for (int k = 0; k < 500 && most < 3; ++k) std::this_thread::sleep_for(std::chrono::milliseconds{2});
+              --running;
+              return i;
+          },
+          {"i"});
     lm_response three, last;
     for (int i = 0; i < 3; ++i) three.tool_calls.push_back({std::to_string(i), "wait", "{\"i\": " + std::to_string(i) + "}"});
     last.text = answer_seven;
@@ -179,11 +193,16 @@ BOOST_AUTO_TEST_CASE(both_modes_work_over_real_sockets_and_tls) {
     loopback_server::tls tls{keys.certificate_pem, keys.key_pem};
     for (bool native : {false, true}) {
         std::atomic<int> asked = 0;
-        loopback_server server{[&](const server_request&) {
-            std::vector<std::string> script = native ? std::vector<std::string>{openai_calls({{"add", "{\"a\": 3, \"b\": 4}"}, {"lookup", "{\"city\": \"Oslo\"}"}}), openai_calls({{"finish", "{}"}}), openai_text(answer_seven)}
-                                                     : std::vector<std::string>{openai_text(step("t", "add", "{\"a\": 3, \"b\": 4}")), openai_text(step("t", "finish", "{}")), openai_text(answer_seven)};
-            return server_response{.body = script.at(static_cast<std::size_t>(asked++))};
-        }, &tls};
+        loopback_server server{
+            [&](const server_request&) {
+                std::vector<std::string> script =
+                    native ? std::vector<std::string>{openai_calls({{"add", "{\"a\": 3, \"b\": 4}"}, {"lookup", "{\"city\": \"Oslo\"}"}}),
+                                                      openai_calls({{"finish", "{}"}}), openai_text(answer_seven)}
+                           : std::vector<std::string>{openai_text(step("t", "add", "{\"a\": 3, \"b\": 4}")),
+                                                      openai_text(step("t", "finish", "{}")), openai_text(answer_seven)};
+                return server_response{.body = script.at(static_cast<std::size_t>(asked++))};
+            },
+            &tls};
         runtime_options with;
         with.http.ca_file = keys.file;
         runtime rt{with};

@@ -6,18 +6,21 @@
 
 #include <sqlite3.h>
 
+#include <sys/wait.h>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <sys/wait.h>
 
 using namespace reagent;
 using namespace reagent::test;
 
 namespace {
 
-struct finished { int code; std::string out; };
+struct finished {
+    int code;
+    std::string out;
+};
 
 std::string quoted(const std::string& s) {
     std::string q = "'";
@@ -26,7 +29,8 @@ std::string quoted(const std::string& s) {
 }
 
 // Runs the tool; `out` is stdout, or both streams when asked for.
-finished reagent_cli(const std::string& arguments, bool with_stderr = false, const std::string& environment = "env -u OPENAI_API_KEY -u REAGENT_LM ") {
+finished reagent_cli(const std::string& arguments, bool with_stderr = false,
+                     const std::string& environment = "env -u OPENAI_API_KEY -u REAGENT_LM ") {
     std::string command = environment + " " + REAGENT_BINARIES + "/reagent " + (with_stderr ? "2>&1 " : "2>/dev/null ") + arguments;
     FILE* p = ::popen(command.c_str(), "r");
     std::string out;
@@ -36,7 +40,8 @@ finished reagent_cli(const std::string& arguments, bool with_stderr = false, con
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, out};
 }
 
-const std::string demo_tools = std::string{" --lm offline/demo --tools calculator,time,sql:"} + REAGENT_SHOP + ",docs:" + REAGENT_EXAMPLE_DATA + "/documents ";
+const std::string demo_tools =
+    std::string{" --lm offline/demo --tools calculator,time,sql:"} + REAGENT_SHOP + ",docs:" + REAGENT_EXAMPLE_DATA + "/documents ";
 
 std::string from_shop(const std::string& sql) {
     sqlite3* db = nullptr;
@@ -45,14 +50,17 @@ std::string from_shop(const std::string& sql) {
     sqlite3_prepare_v2(db, sql.c_str(), -1, &s, nullptr);
     std::string text;
     if (sqlite3_step(s) == SQLITE_ROW)
-        for (int i = 0; i < sqlite3_column_count(s); ++i) text += (i ? " | " : "") + std::string{reinterpret_cast<const char*>(sqlite3_column_text(s, i))};
+        for (int i = 0; i < sqlite3_column_count(s); ++i)
+            text += (i ? " | " : "") + std::string{reinterpret_cast<const char*>(sqlite3_column_text(s, i))};
     sqlite3_finalize(s);
     sqlite3_close(db);
     if (text.ends_with(".0")) text.resize(text.size() - 2);
     return text;
 }
 
-struct asked { const char *question, *sql; };
+struct asked {
+    const char *question, *sql;
+};
 std::ostream& operator<<(std::ostream& out, const asked& a) { return out << a.question; }
 
 // Each answer is checked against a query written by hand. A text that starts with = is the answer itself.
@@ -65,28 +73,44 @@ const asked questions[]{
     {"What percentage of 80 is 20?", "=25"},
     {"What is 200 increased by 15%?", "=230"},
     {"What is 22 divided by 7, rounded to 2 decimals?", "=3.14"},
-    {"How many orders came from customers in Oslo?", "SELECT count(*) FROM orders o, customers c WHERE o.customer_id = c.id AND c.city = 'Oslo'"},
+    {"How many orders came from customers in Oslo?",
+     "SELECT count(*) FROM orders o, customers c WHERE o.customer_id = c.id AND c.city = 'Oslo'"},
     {"How many customers live in Norway?", "SELECT count(*) FROM customers WHERE country = 'Norway'"},
     {"How many products are there?", "SELECT count(*) FROM products"},
-    {"How many cancelled orders were there in March 2024?", "SELECT count(*) FROM orders WHERE status = 'cancelled' AND ordered_on LIKE '2024-03%'"},
+    {"How many cancelled orders were there in March 2024?",
+     "SELECT count(*) FROM orders WHERE status = 'cancelled' AND ordered_on LIKE '2024-03%'"},
     {"How many orders are over 2000?", "SELECT count(*) FROM orders WHERE total > 2000"},
-    {"How many customers have more than 10 orders?", "SELECT count(*) FROM (SELECT customer_id FROM orders GROUP BY customer_id HAVING count(*) > 10)"},
+    {"How many customers have more than 10 orders?",
+     "SELECT count(*) FROM (SELECT customer_id FROM orders GROUP BY customer_id HAVING count(*) > 10)"},
     {"How many customers have never ordered?", "SELECT count(*) FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)"},
     {"How many different cities do our customers live in?", "SELECT count(DISTINCT city) FROM customers"},
-    {"How many units of the Copper Kettle are in stock?", "SELECT sum(stock) FROM inventory i, products p WHERE i.product_id = p.id AND p.name = 'Copper Kettle'"},
-    {"What is the total revenue from Denmark in 2024?", "SELECT sum(total) FROM orders o, customers c WHERE o.customer_id = c.id AND c.country = 'Denmark' AND ordered_on LIKE '2024%'"},
+    {"How many units of the Copper Kettle are in stock?",
+     "SELECT sum(stock) FROM inventory i, products p WHERE i.product_id = p.id AND p.name = 'Copper Kettle'"},
+    {"What is the total revenue from Denmark in 2024?",
+     "SELECT sum(total) FROM orders o, customers c WHERE o.customer_id = c.id AND c.country = 'Denmark' AND ordered_on LIKE '2024%'"},
     {"What is the average price of knives?", "SELECT avg(price) FROM products WHERE category = 'knives'"},
-    {"What is the average order total in Norway?", "SELECT round(avg(total), 2) FROM orders o, customers c WHERE o.customer_id = c.id AND c.country = 'Norway'"},
+    {"What is the average order total in Norway?",
+     "SELECT round(avg(total), 2) FROM orders o, customers c WHERE o.customer_id = c.id AND c.country = 'Norway'"},
     {"What is the highest price?", "SELECT max(price) FROM products"},
-    {"How many orders came from the city where the company was founded?", "SELECT count(*) FROM orders o, customers c WHERE o.customer_id = c.id AND c.city = 'Bergen'"},
-    {"What is 10% of the number of orders from Oslo?", "SELECT count(*) * 0.1 FROM orders o, customers c WHERE o.customer_id = c.id AND c.city = 'Oslo'"},
+    {"How many orders came from the city where the company was founded?",
+     "SELECT count(*) FROM orders o, customers c WHERE o.customer_id = c.id AND c.city = 'Bergen'"},
+    {"What is 10% of the number of orders from Oslo?",
+     "SELECT count(*) * 0.1 FROM orders o, customers c WHERE o.customer_id = c.id AND c.city = 'Oslo'"},
 };
 
-struct part_of_answer { const char *question, *part; };
+struct part_of_answer {
+    const char *question, *part;
+};
 std::ostream& operator<<(std::ostream& out, const part_of_answer& a) { return out << a.question; }
-const part_of_answer looked_up[]{
-    {"Which product is the most expensive?", "Copper Kettle (1290)"}, {"Who founded the company?", "Ingrid Solheim"}, {"How long is the warranty on kettles?", "5 years"}, {"How many days do customers have to return an order?", "45 days"},
-    {"When did the online shop open?", "2003"}, {"Who is the managing director?", "Sofia Lindqvist"}, {"What does the Chef Knife cost?", "1190"}, {"How much does a repair cost?", "190 kroner"}, {"What temperature are cinnamon buns baked at?", "225 degrees"}};
+const part_of_answer looked_up[]{{"Which product is the most expensive?", "Copper Kettle (1290)"},
+                                 {"Who founded the company?", "Ingrid Solheim"},
+                                 {"How long is the warranty on kettles?", "5 years"},
+                                 {"How many days do customers have to return an order?", "45 days"},
+                                 {"When did the online shop open?", "2003"},
+                                 {"Who is the managing director?", "Sofia Lindqvist"},
+                                 {"What does the Chef Knife cost?", "1190"},
+                                 {"How much does a repair cost?", "190 kroner"},
+                                 {"What temperature are cinnamon buns baked at?", "225 degrees"}};
 
 }  // namespace
 
@@ -113,7 +137,8 @@ BOOST_AUTO_TEST_CASE(the_stand_in_says_what_it_is_and_what_it_cannot_plan) {
 
 BOOST_AUTO_TEST_CASE(ask_shows_steps_and_json) {
     auto f = reagent_cli("ask 'What is 2 + 3?'" + demo_tools);
-    for (const char* part : {"thought", "calculator {\"expression\": \"2 + 3\"}", "result   5", "3 model calls"}) BOOST_TEST(f.out.find(part) != std::string::npos, f.out);
+    for (const char* part : {"thought", "calculator {\"expression\": \"2 + 3\"}", "result   5", "3 model calls"})
+        BOOST_TEST(f.out.find(part) != std::string::npos, f.out);
     BOOST_TEST(f.out.find("\033[") == std::string::npos);  // no terminal, no colours
     auto j = json::parse(reagent_cli("ask 'What is 2 + 3?' --json --signature 'question -> answer: int'" + demo_tools).out);
     BOOST_TEST(j.at("outputs").at("answer").as_int64() == 5);
@@ -121,7 +146,8 @@ BOOST_AUTO_TEST_CASE(ask_shows_steps_and_json) {
     BOOST_TEST(j.at("usage").at("calls").as_int64() == 3);
     auto native = reagent_cli("ask 'What is 2 + 3?' --native --quiet" + demo_tools);
     BOOST_TEST(native.out == "5\n");
-    for (const char* a : {"json", "xml"}) BOOST_TEST(reagent_cli("ask 'What is 2 + 3?' --quiet --adapter " + std::string{a} + demo_tools).out == "5\n");
+    for (const char* a : {"json", "xml"})
+        BOOST_TEST(reagent_cli("ask 'What is 2 + 3?' --quiet --adapter " + std::string{a} + demo_tools).out == "5\n");
 }
 
 BOOST_AUTO_TEST_CASE(ask_uses_a_server_and_hides_the_key) {
@@ -150,7 +176,8 @@ BOOST_AUTO_TEST_CASE(signature_shows_fields_or_where_it_is_wrong) {
 }
 
 BOOST_AUTO_TEST_CASE(parse_reads_stdin) {
-    auto f = reagent_cli("parse --signature 'q -> a: float, i: Item' --types " + std::string{REAGENT_TEST_DATA} + "/golden/chat_parse.json <<'X'\n[[ ## a ## ]]\ninf\n[[ ## i ## ]]\n{name: a, qty: '2'}\nX\n");
+    auto f = reagent_cli("parse --signature 'q -> a: float, i: Item' --types " + std::string{REAGENT_TEST_DATA} +
+                         "/golden/chat_parse.json <<'X'\n[[ ## a ## ]]\ninf\n[[ ## i ## ]]\n{name: a, qty: '2'}\nX\n");
     BOOST_TEST(f.code == 0);
     BOOST_TEST(f.out == "{\"a\": {\"float\": \"inf\"}, \"i\": {\"name\": \"a\", \"qty\": 2, \"price\": null}}\n");
     auto wrong = reagent_cli("parse --signature 'q -> a: int' --adapter json <<'X'\nnothing\nX\n");

@@ -95,7 +95,8 @@ BOOST_AUTO_TEST_CASE(failures_have_codes) {
     BOOST_TEST((failure_of(get(slow.url()), {}, 50ms) == http_errc::deadline_exceeded));
     loopback_server big{[](const server_request&) { return server_response{.body = std::string(100'000, 'x')}; }};
     BOOST_TEST((failure_of(get(big.url()), {.max_response_bytes = 1000}) == http_errc::body_too_large));
-    loopback_server headers{[](const server_request&) { return server_response{.raw = "HTTP/1.1 200 OK\r\nx: " + std::string(100'000, 'y') + "\r\n\r\n"}; }};
+    loopback_server headers{
+        [](const server_request&) { return server_response{.raw = "HTTP/1.1 200 OK\r\nx: " + std::string(100'000, 'y') + "\r\n\r\n"}; }};
     BOOST_TEST((failure_of(get(headers.url())) == http_errc::headers_too_large));
     loopback_server nonsense{[](const server_request&) { return server_response{.raw = "SSH-2.0-OpenSSH\r\n\r\n"}; }};
     BOOST_TEST((failure_of(get(nonsense.url())) == http_errc::malformed_response));
@@ -104,9 +105,13 @@ BOOST_AUTO_TEST_CASE(failures_have_codes) {
     loopback_server dropping{[](const server_request&) { return server_response{.drop = true}; }};
     BOOST_TEST((failure_of(get(dropping.url())) == http_errc::connection_closed));
     unsigned short free_port;
-    { loopback_server gone{hello}; free_port = gone.port(); }
+    {
+        loopback_server gone{hello};
+        free_port = gone.port();
+    }
     BOOST_TEST((failure_of(get("http://127.0.0.1:" + std::to_string(free_port) + "/")) == http_errc::connect_failed));
-    for (const char* url : {"", "example.org", "ftp://x/", "http://", "http://user:pw@127.0.0.1/", "http://127.0.0.1:99999/"}) BOOST_TEST((failure_of(get(url)) == http_errc::bad_url), url);
+    for (const char* url : {"", "example.org", "ftp://x/", "http://", "http://user:pw@127.0.0.1/", "http://127.0.0.1:99999/"})
+        BOOST_TEST((failure_of(get(url)) == http_errc::bad_url), url);
     http::request injected{"GET", slow.url(), {{"x", "a\r\nb: c"}}, {}};
     BOOST_TEST((failure_of(injected) == http_errc::bad_url));
 }
@@ -126,15 +131,18 @@ BOOST_AUTO_TEST_CASE(tls_is_verified) {
         auto response = co_await client.send(std::move(by_name));
         BOOST_TEST(response.body == "hello");
     });
-    BOOST_TEST((failure_of(get(server.url())) == http_errc::tls_failed));                                // nobody vouches for it
-    BOOST_TEST((failure_of(get(impostor.url()), {.ca_file = other.file}) == http_errc::tls_failed));     // another name
+    BOOST_TEST((failure_of(get(server.url())) == http_errc::tls_failed));                             // nobody vouches for it
+    BOOST_TEST((failure_of(get(impostor.url()), {.ca_file = other.file}) == http_errc::tls_failed));  // another name
     BOOST_TEST((failure_of(get(server.url()), {.ca_file = "/nowhere.pem"}) == http_errc::tls_failed));
     loopback_server plain{hello};
-    BOOST_TEST((failure_of(get("https://127.0.0.1:" + std::to_string(plain.port()) + "/"), {.ca_file = good.file}) == http_errc::tls_failed));
+    BOOST_TEST(
+        (failure_of(get("https://127.0.0.1:" + std::to_string(plain.port()) + "/"), {.ca_file = good.file}) == http_errc::tls_failed));
 }
 
 BOOST_AUTO_TEST_CASE(with_deadline_tells_four_outcomes_apart) {
-    struct missed : std::runtime_error { using runtime_error::runtime_error; };
+    struct missed : std::runtime_error {
+        using runtime_error::runtime_error;
+    };
     auto waits = [](std::chrono::milliseconds t, bool fails) -> task<int> {
         boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, t};
         co_await timer.async_wait(boost::asio::use_awaitable);
@@ -143,8 +151,10 @@ BOOST_AUTO_TEST_CASE(with_deadline_tells_four_outcomes_apart) {
     };
     auto late = [] { return missed{"late"}; };
     go([&](auto&) -> task<void> { BOOST_TEST(co_await with_deadline(waits(1ms, false), reagent::clock::now() + 10s, late) == 7); });
-    BOOST_CHECK_THROW(go([&](auto&) -> task<void> { co_await with_deadline(waits(1ms, true), reagent::clock::now() + 10s, late); }), std::logic_error);
-    BOOST_CHECK_THROW(go([&](auto&) -> task<void> { co_await with_deadline(waits(10s, false), reagent::clock::now() + 5ms, late); }), missed);
+    BOOST_CHECK_THROW(go([&](auto&) -> task<void> { co_await with_deadline(waits(1ms, true), reagent::clock::now() + 10s, late); }),
+                      std::logic_error);
+    BOOST_CHECK_THROW(go([&](auto&) -> task<void> { co_await with_deadline(waits(10s, false), reagent::clock::now() + 5ms, late); }),
+                      missed);
     boost::asio::io_context context;
     boost::asio::cancellation_signal signal;
     error_code code;

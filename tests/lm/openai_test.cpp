@@ -14,7 +14,11 @@ using namespace reagent::test;
 
 namespace {
 
-struct answered { lm_response response; json::value sent; std::string authorization; };
+struct answered {
+    lm_response response;
+    json::value sent;
+    std::string authorization;
+};
 
 // One call over a real socket.
 answered call(const server_response& reply, lm_request request, language_model_options options = {}) {
@@ -70,8 +74,14 @@ BOOST_AUTO_TEST_CASE(a_request_holds_messages_sampling_and_the_key) {
     request.sampling = {.temperature = 0.5, .max_tokens = 10, .stop = {"END"}};
     auto a = call({.body = openai_text("hello")}, request);
     BOOST_TEST(a.authorization == "Bearer sk-test-0123456789abcdef");
-    BOOST_TEST((a.sent == json::value(json::object{{"model", "test-model"}, {"messages", json::array{json::object{{"role", "system"}, {"content", "be brief \"\\\n\x01"}}, json::object{{"role", "user"}, {"content", "hi \u00e9"}}}},
-                                                   {"temperature", 0.5}, {"max_tokens", 10}, {"stop", json::array{"END"}}})), a.sent);
+    BOOST_TEST(
+        (a.sent == json::value(json::object{{"model", "test-model"},
+                                            {"messages", json::array{json::object{{"role", "system"}, {"content", "be brief \"\\\n\x01"}},
+                                                                     json::object{{"role", "user"}, {"content", "hi \u00e9"}}}},
+                                            {"temperature", 0.5},
+                                            {"max_tokens", 10},
+                                            {"stop", json::array{"END"}}})),
+        a.sent);
     BOOST_TEST(a.response.text == "hello");
     BOOST_TEST(a.response.usage.prompt_tokens == 10u);
     BOOST_TEST((a.response.finish == finish_reason::stop));
@@ -93,28 +103,36 @@ BOOST_AUTO_TEST_CASE(tools_are_offered_and_calls_are_read) {
 
 BOOST_AUTO_TEST_CASE(structured_output_is_strict_where_the_schema_allows_it) {
     auto request = simple();
-    request.outputs_schema = json::parse(R"({"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false})").as_object();
+    request.outputs_schema =
+        json::parse(R"({"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false})").as_object();
     auto format = call({.body = openai_text("{}")}, request).sent.at("response_format");
     BOOST_TEST(format.at("json_schema").at("strict").as_bool());
-    request.outputs_schema = json::parse(R"({"type":"object","properties":{"a":{"type":"object","additionalProperties":{"type":"integer"}}},"required":["a"],"additionalProperties":false})").as_object();
+    request.outputs_schema =
+        json::parse(
+            R"({"type":"object","properties":{"a":{"type":"object","additionalProperties":{"type":"integer"}}},"required":["a"],"additionalProperties":false})")
+            .as_object();
     BOOST_TEST(!call({.body = openai_text("{}")}, request).sent.at("response_format").at("json_schema").at("strict").as_bool());
     BOOST_TEST(!call({.body = openai_text("{}")}, request, {.structured_output = false}).sent.as_object().contains("response_format"));
 }
 
 BOOST_AUTO_TEST_CASE(errors_are_told_apart_and_hold_no_key) {
-    auto body = [](const char* message, const char* code = "") { return json::serialize(json::object{{"error", json::object{{"message", message}, {"code", code}}}}); };
+    auto body = [](const char* message, const char* code = "") {
+        return json::serialize(json::object{{"error", json::object{{"message", message}, {"code", code}}}});
+    };
     BOOST_TEST((code_of(401, body("Incorrect API key provided: sk-test-0123456789abcdef")) == lm_errc::authentication));
     BOOST_TEST((code_of(401, body("Incorrect API key provided: sk-test-***cdef")) == lm_errc::authentication));
     BOOST_TEST((code_of(403, body("no")) == lm_errc::permission));
     BOOST_TEST((code_of(404, "not json") == lm_errc::not_found));
     BOOST_TEST((code_of(429, body("slow down")) == lm_errc::rate_limited));
-    BOOST_TEST((code_of(400, body("This model's maximum context length is 8192 tokens", "context_length_exceeded")) == lm_errc::context_length));
+    BOOST_TEST(
+        (code_of(400, body("This model's maximum context length is 8192 tokens", "context_length_exceeded")) == lm_errc::context_length));
     BOOST_TEST((code_of(400, body("bad")) == lm_errc::invalid_request));
     BOOST_TEST((code_of(503, "<html>") == lm_errc::server_error));
 }
 
 BOOST_AUTO_TEST_CASE(nonsense_from_a_provider_is_an_error) {
-    for (const char* body : {"", "[]", "{}", R"({"choices":[]})", R"({"choices":[{}]})", R"({"choices":[{"message":3}]})", R"({"choices":[{"message":{"tool_calls":[{"function":{}}]}}]})", "\xff\xfe"})
+    for (const char* body : {"", "[]", "{}", R"({"choices":[]})", R"({"choices":[{}]})", R"({"choices":[{"message":3}]})",
+                             R"({"choices":[{"message":{"tool_calls":[{"function":{}}]}}]})", "\xff\xfe"})
         BOOST_CHECK_THROW(call({.body = body}, simple()), lm_error);
     auto odd = call({.body = R"({"choices":[{"message":{"content":[{"type":"text","text":"a"},{"text":"b"}]}}],"usage":null})"}, simple());
     BOOST_TEST(odd.response.text == "ab");

@@ -13,8 +13,14 @@ namespace {
 enum class urgency { low, medium, high };
 struct classify {
     static constexpr auto instructions = "Classify a customer support message.";
-    struct input { std::string message; };
-    struct output { std::string intent; urgency level; field<double, "how sure, from 0 to 1", range{0, 1}> confidence; };
+    struct input {
+        std::string message;
+    };
+    struct output {
+        std::string intent;
+        urgency level;
+        field<double, "how sure, from 0 to 1", range{0, 1}> confidence;
+    };
 };
 
 std::vector<std::string> one_text() { return {"x"}; }
@@ -211,7 +217,10 @@ BOOST_AUTO_TEST_CASE(parallel_returns_a_tuple_and_the_first_failure) {
             auto nothing = [](run&) -> task<void> { co_return; };
             auto [a, b, c] = co_await parallel(r, one, text, nothing);
             BOOST_TEST(b == "1");
-            auto fails = [](run&) -> task<int> { throw std::logic_error{"own"}; co_return 0; };
+            auto fails = [](run&) -> task<int> {
+                throw std::logic_error{"own"};
+                co_return 0;
+            };
             auto waits = [](run&) -> task<int> {
                 boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, std::chrono::hours{1}};
                 co_await timer.async_wait(boost::asio::use_awaitable);
@@ -245,7 +254,9 @@ BOOST_AUTO_TEST_CASE(children_have_names_of_their_own) {
         answerer b{*this, "same"};
     };
     BOOST_CHECK_THROW(twice{}, std::invalid_argument);
-    struct dotted : module { answerer a{*this, "a.b"}; };
+    struct dotted : module {
+        answerer a{*this, "a.b"};
+    };
     BOOST_CHECK_THROW(dotted{}, std::invalid_argument);
 }
 

@@ -43,7 +43,8 @@ struct function_module {
     F f;
     auto forward(run& r) const { return f(r); }
 };
-template <class F> function_module(F) -> function_module<F>;
+template <class F>
+function_module(F) -> function_module<F>;
 
 template <class Errc, class F>
 void check_code(Errc wanted, F f) {
@@ -119,7 +120,8 @@ BOOST_AUTO_TEST_CASE(replay_does_not_depend_on_how_branches_interleaved) {
     runtime rt;
     auto program = function_module{[](run& r) -> task<std::string> {
         auto branch = [](run& own, int i) -> task<std::string> {
-            boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, std::chrono::milliseconds{own.options().replay ? 5 * i : 20 - 5 * i}};
+            boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor,
+                                            std::chrono::milliseconds{own.options().replay ? 5 * i : 20 - 5 * i}};
             co_await timer.async_wait(boost::asio::use_awaitable);
             co_return std::to_string(i) + ":" + std::to_string(own.random());
         };
@@ -210,7 +212,8 @@ BOOST_AUTO_TEST_CASE(callbacks_see_calls_and_their_failures) {
 }
 
 BOOST_AUTO_TEST_CASE(many_runs_share_threads_and_modules) {
-    loopback_server server{[](const server_request&) { return server_response{.body = openai_text(chat_completion({{"answer", 7}})), .delay = 2ms}; }};
+    loopback_server server{
+        [](const server_request&) { return server_response{.body = openai_text(chat_completion({{"answer", 7}})), .delay = 2ms}; }};
     runtime rt{{.threads = 3}};
     several m;
     language_model lm{"openai/x", {.api_base = server.url("/v1")}};

@@ -8,7 +8,9 @@ using namespace reagent;
 using namespace std::chrono_literals;
 
 namespace {
-sandbox::outcome shell(const std::string& script, const std::string& input = {}, sandbox::limits l = {}) { return sandbox::run({"/bin/bash", "-c", script}, input, l); }
+sandbox::outcome shell(const std::string& script, const std::string& input = {}, sandbox::limits l = {}) {
+    return sandbox::run({"/bin/bash", "-c", script}, input, l);
+}
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(processes)

@@ -7,8 +7,15 @@ using namespace reagent;
 namespace {
 enum class urgency { low, medium, high };
 enum plain_enum { red = -3, green = 5 };
-struct inner { std::string s; std::optional<int> o; bool operator==(const inner&) const = default; };
-struct tree { std::string name; std::vector<tree> kids; };
+struct inner {
+    std::string s;
+    std::optional<int> o;
+    bool operator==(const inner&) const = default;
+};
+struct tree {
+    std::string name;
+    std::vector<tree> kids;
+};
 struct everything {
     std::string text;
     field<double, "how sure", range{0, 1}> sure;
@@ -32,11 +39,16 @@ public:
     described() {}
     BOOST_DESCRIBE_CLASS(described, (), (number, word), (), ())
 };
-struct wide { int a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x; };
-struct date { int year = 0; };
+struct wide {
+    int a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x;
+};
+struct date {
+    int year = 0;
+};
 }  // namespace
 
-template <> struct reagent::json_conversion<date> {
+template <>
+struct reagent::json_conversion<date> {
     static json::value schema() { return json::object{{"type", "string"}}; }
     static json::value to(const date& d) { return json::value(std::to_string(d.year)); }
     static date from(const json::value& v) { return {std::stoi(std::string{v.as_string()})}; }
@@ -45,7 +57,20 @@ template <> struct reagent::json_conversion<date> {
 BOOST_AUTO_TEST_SUITE(convert)
 
 BOOST_AUTO_TEST_CASE(structs_go_to_json_and_back) {
-    everything e{"t", 0.5, urgency::high, {{"a", 1}, {"b", {}}}, inner{"m", 2}, {{"k", 1}}, std::string{"x"}, {1, "y"}, json::array{1, nullptr}, std::nullopt, true, {1, 2}, std::string{"AB"}, std::vector<int>{1}};
+    everything e{"t",
+                 0.5,
+                 urgency::high,
+                 {{"a", 1}, {"b", {}}},
+                 inner{"m", 2},
+                 {{"k", 1}},
+                 std::string{"x"},
+                 {1, "y"},
+                 json::array{1, nullptr},
+                 std::nullopt,
+                 true,
+                 {1, 2},
+                 std::string{"AB"},
+                 std::vector<int>{1}};
     auto v = to_json(e);
     BOOST_TEST(v.at("level").as_string() == "high");
     BOOST_TEST(schema_of<everything>().validate(v).empty());
@@ -55,12 +80,15 @@ BOOST_AUTO_TEST_CASE(structs_go_to_json_and_back) {
 }
 
 BOOST_AUTO_TEST_CASE(every_failure_is_listed_with_its_path) {
-    auto v = json::parse(R"({"text":3,"sure":2,"level":"lo","list":[{"s":"a"},{"s":1}],"table":{"k":"v"},"either":1.5,"both":[1],"any":null,"flag":1,"two":[1,2],"code":"abc","some":[]})");
+    auto v = json::parse(
+        R"({"text":3,"sure":2,"level":"lo","list":[{"s":"a"},{"s":1}],"table":{"k":"v"},"either":1.5,"both":[1],"any":null,"flag":1,"two":[1,2],"code":"abc","some":[]})");
     auto r = try_from_json<everything>(v);
     BOOST_REQUIRE(!r);
     auto text = to_string(r.violations);
-    for (const char* line : {"$.text: expected string, got number 3", "$.sure: must be at most 1, got 2", "$.level: expected one of \"low\", \"medium\", \"high\", got string \"lo\"", "$.list[1].s: expected string, got number 1",
-                             "$.table.k: expected integer, got string \"v\"", "$.both: ", "$.flag: expected boolean, got number 1", "$.code: ", "$.some: "})
+    for (const char* line :
+         {"$.text: expected string, got number 3", "$.sure: must be at most 1, got 2",
+          "$.level: expected one of \"low\", \"medium\", \"high\", got string \"lo\"", "$.list[1].s: expected string, got number 1",
+          "$.table.k: expected integer, got string \"v\"", "$.both: ", "$.flag: expected boolean, got number 1", "$.code: ", "$.some: "})
         BOOST_TEST(text.find(line) != std::string::npos, line << " not in\n" << text);
     BOOST_CHECK_THROW(from_json<everything>(v), schema_error);
 }

@@ -12,15 +12,62 @@ using namespace reagent;
 
 namespace {
 const char* const schemas[]{
-    R"({"type":"string"})", R"({"type":"integer","minimum":2,"exclusiveMaximum":10})", R"({"type":["number","null"],"multipleOf":0.5})", R"({"type":"string","minLength":2,"maxLength":3})",
-    R"({"type":"string","pattern":"^a+b"})", R"({"enum":["a",1,null,[1],{"k":true}]})", R"({"const":{"a":1}})", R"({"type":"array","items":{"type":"integer"},"minItems":1,"maxItems":3,"uniqueItems":true})",
-    R"({"type":"array","items":[{"type":"integer"},{"type":"string"}],"additionalItems":false})", R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"string"}},"required":["a"],"additionalProperties":false})",
-    R"({"type":"object","patternProperties":{"^x":{"type":"boolean"}},"additionalProperties":{"type":"integer"}})", R"({"anyOf":[{"type":"string"},{"type":"integer","minimum":5}]})",
-    R"({"oneOf":[{"type":"integer"},{"type":"number","minimum":2}]})", R"({"allOf":[{"type":"object"},{"required":["a"]}]})", R"({"not":{"type":"string"}})", R"({"type":"object","minProperties":1,"maxProperties":2})",
-    R"({"type":"array","contains":{"type":"string"}})", R"({"type":"object","propertyNames":{"maxLength":2}})", R"({"if":{"type":"integer"},"then":{"minimum":3},"else":{"type":"string"}})",
-    R"({"type":"object","dependencies":{"a":["b"]}})", R"({"definitions":{"n":{"type":"object","properties":{"next":{"$ref":"#/definitions/n"}}}},"$ref":"#/definitions/n"})"};
-const char* const values[]{"null", "true", "1", "2", "5", "9", "10", "2.5", "2.25", "-1", "\"\"", "\"a\"", "\"ab\"", "\"aab\"", "\"\u00e9\u00e9\u00e9\"", "\"abcd\"", "[]", "[1]", "[1,1]", "[1,\"a\"]", "[1,\"a\",2]", "[1,2,3,4]", "[\"a\"]", "{}",
-                           R"({"a":1})", R"({"a":"1"})", R"({"a":1,"b":"x"})", R"({"a":1,"c":2})", R"({"x1":true})", R"({"x1":1})", R"({"abc":1})", R"({"k":true})", R"({"next":{"next":{}}})", R"({"next":{"next":3}})", R"({"a":1,"b":2,"c":3})"};
+    R"({"type":"string"})",
+    R"({"type":"integer","minimum":2,"exclusiveMaximum":10})",
+    R"({"type":["number","null"],"multipleOf":0.5})",
+    R"({"type":"string","minLength":2,"maxLength":3})",
+    R"({"type":"string","pattern":"^a+b"})",
+    R"({"enum":["a",1,null,[1],{"k":true}]})",
+    R"({"const":{"a":1}})",
+    R"({"type":"array","items":{"type":"integer"},"minItems":1,"maxItems":3,"uniqueItems":true})",
+    R"({"type":"array","items":[{"type":"integer"},{"type":"string"}],"additionalItems":false})",
+    R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"string"}},"required":["a"],"additionalProperties":false})",
+    R"({"type":"object","patternProperties":{"^x":{"type":"boolean"}},"additionalProperties":{"type":"integer"}})",
+    R"({"anyOf":[{"type":"string"},{"type":"integer","minimum":5}]})",
+    R"({"oneOf":[{"type":"integer"},{"type":"number","minimum":2}]})",
+    R"({"allOf":[{"type":"object"},{"required":["a"]}]})",
+    R"({"not":{"type":"string"}})",
+    R"({"type":"object","minProperties":1,"maxProperties":2})",
+    R"({"type":"array","contains":{"type":"string"}})",
+    R"({"type":"object","propertyNames":{"maxLength":2}})",
+    R"({"if":{"type":"integer"},"then":{"minimum":3},"else":{"type":"string"}})",
+    R"({"type":"object","dependencies":{"a":["b"]}})",
+    R"({"definitions":{"n":{"type":"object","properties":{"next":{"$ref":"#/definitions/n"}}}},"$ref":"#/definitions/n"})"};
+const char* const values[]{"null",
+                           "true",
+                           "1",
+                           "2",
+                           "5",
+                           "9",
+                           "10",
+                           "2.5",
+                           "2.25",
+                           "-1",
+                           "\"\"",
+                           "\"a\"",
+                           "\"ab\"",
+                           "\"aab\"",
+                           "\"\u00e9\u00e9\u00e9\"",
+                           "\"abcd\"",
+                           "[]",
+                           "[1]",
+                           "[1,1]",
+                           "[1,\"a\"]",
+                           "[1,\"a\",2]",
+                           "[1,2,3,4]",
+                           "[\"a\"]",
+                           "{}",
+                           R"({"a":1})",
+                           R"({"a":"1"})",
+                           R"({"a":1,"b":"x"})",
+                           R"({"a":1,"c":2})",
+                           R"({"x1":true})",
+                           R"({"x1":1})",
+                           R"({"abc":1})",
+                           R"({"k":true})",
+                           R"({"next":{"next":{}}})",
+                           R"({"next":{"next":3}})",
+                           R"({"a":1,"b":2,"c":3})"};
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(validate)
@@ -53,7 +100,8 @@ BOOST_AUTO_TEST_CASE(newer_keywords) {
 }
 
 BOOST_AUTO_TEST_CASE(rules_that_are_not_checked_are_refused) {
-    for (const char* s : {R"({"unevaluatedProperties":false})", R"({"type":"strin"})", R"({"$ref":"#/nowhere"})", R"({"$ref":"http://example.org/s"})", R"({"pattern":"("})", R"({"minLength":-1})", "3"})
+    for (const char* s : {R"({"unevaluatedProperties":false})", R"({"type":"strin"})", R"({"$ref":"#/nowhere"})",
+                          R"({"$ref":"http://example.org/s"})", R"({"pattern":"("})", R"({"minLength":-1})", "3"})
         BOOST_CHECK_THROW(schema{json::parse(s)}, schema_error);
 }
 

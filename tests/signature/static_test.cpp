@@ -6,15 +6,29 @@ using namespace reagent;
 
 namespace {
 enum class urgency { low, medium, high };
-struct Item { std::string name; int qty; };
+struct Item {
+    std::string name;
+    int qty;
+};
 struct classify {
     static constexpr auto instructions = "Classify a message.";
-    struct input { std::string message; };
-    struct output { std::string intent; urgency level; field<double, "how sure", range{0, 1}> confidence; std::optional<std::string> note; };
+    struct input {
+        std::string message;
+    };
+    struct output {
+        std::string intent;
+        urgency level;
+        field<double, "how sure", range{0, 1}> confidence;
+        std::optional<std::string> note;
+    };
 };
 
-template <class S, std::size_t I> using out = typename signature_traits<S>::template output_type<I>;
-using rich = sig<"context: list[str], question -> n: int, x: Optional[float], u: int | str | None, i: list[Item], t: tuple[int, str], l: Literal['a', 'b'], d: dict[str, list[int]], any: Any, o: dict", Item>;
+template <class S, std::size_t I>
+using out = typename signature_traits<S>::template output_type<I>;
+using rich =
+    sig<"context: list[str], question -> n: int, x: Optional[float], u: int | str | None, i: list[Item], t: tuple[int, str], l: "
+        "Literal['a', 'b'], d: dict[str, list[int]], any: Any, o: dict",
+        Item>;
 static_assert(std::is_same_v<out<rich, 0>, std::int64_t>);
 static_assert(std::is_same_v<out<rich, 1>, std::optional<double>>);
 static_assert(std::is_same_v<out<rich, 2>, std::optional<std::variant<std::int64_t, std::string>>>);
@@ -28,9 +42,12 @@ static_assert(signature_traits<rich>::output_index<"nope">() == signature_traits
 static_assert(signature_traits<classify>::output_index<"level">() == 1);
 
 // The compiler's reading finds the errors that the run-time parser finds.
-template <fixed_string T> constexpr bool wrong = detail::fault_of<T>() != detail::static_fault::none;
-static_assert(wrong<"question"> && wrong<"a -> b -> c"> && wrong<"a -> b: foo"> && wrong<"a -> a"> && wrong<"class -> b"> && wrong<"a -> _b"> && wrong<"a b -> c">);
-static_assert(wrong<"a -> b: list[int"> && wrong<"a -> b: Optional[int, str]"> && wrong<"a -> b: Literal[x]"> && wrong<"a -> "> && wrong<"1a -> b">);
+template <fixed_string T>
+constexpr bool wrong = detail::fault_of<T>() != detail::static_fault::none;
+static_assert(wrong<"question"> && wrong<"a -> b -> c"> && wrong<"a -> b: foo"> && wrong<"a -> a"> && wrong<"class -> b"> &&
+              wrong<"a -> _b"> && wrong<"a b -> c">);
+static_assert(wrong<"a -> b: list[int"> && wrong<"a -> b: Optional[int, str]"> && wrong<"a -> b: Literal[x]"> && wrong<"a -> "> &&
+              wrong<"1a -> b">);
 static_assert(!wrong<"a,b->c:int"> && !wrong<"-> b"> && !wrong<"a, -> b,"> && !wrong<"a -> b: Union[int, list[str]] | None">);
 }  // namespace
 

@@ -67,7 +67,8 @@ struct loopback_server::impl {
             boost::system::error_code ec;
             co_await stream.async_handshake(asio::ssl::stream_base::server, asio::redirect_error(asio::use_awaitable, ec));
             if (!ec) co_await exchange(stream, number);
-        } else co_await exchange(socket, number);
+        } else
+            co_await exchange(socket, number);
     }
 
     template <class Stream>
@@ -81,7 +82,8 @@ struct loopback_server::impl {
             if (ec) co_return;
             ++requests;
             auto& r = parser.get();
-            server_request request{std::string{r.method_string()}, std::string{r.target()}, r.body(), std::string{r[http::field::authorization]}, number};
+            server_request request{std::string{r.method_string()}, std::string{r.target()}, r.body(),
+                                   std::string{r[http::field::authorization]}, number};
             server_response answer = handle(request);
             if (answer.delay.count() > 0) {
                 asio::steady_timer timer{context, answer.delay};

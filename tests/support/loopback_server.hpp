@@ -19,9 +19,9 @@ struct server_response {
     std::string body{};
     std::string content_type = "application/json";
     std::chrono::milliseconds delay{0};
-    bool close = false;          // close the connection after the response
-    bool drop = false;           // close it without any response
-    std::string raw{};           // sent as it is, instead of a response
+    bool close = false;  // close the connection after the response
+    bool drop = false;   // close it without any response
+    std::string raw{};   // sent as it is, instead of a response
     std::vector<std::pair<std::string, std::string>> headers{};
 };
 
@@ -30,7 +30,9 @@ class loopback_server {
 public:
     using handler = std::function<server_response(const server_request&)>;
 
-    struct tls { std::string certificate_pem, key_pem; };
+    struct tls {
+        std::string certificate_pem, key_pem;
+    };
 
     explicit loopback_server(handler h, const tls* t = nullptr);
     ~loopback_server();
@@ -39,7 +41,7 @@ public:
     std::string url(const std::string& target = "/") const;
     int connections() const;  // accepted so far
     int requests() const;
-    void close_idle();        // closes every open connection
+    void close_idle();  // closes every open connection
 
 private:
     struct impl;

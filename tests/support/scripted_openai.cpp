@@ -28,14 +28,18 @@ task<lm_response> scripted_model::complete(lm_context, const lm_request& request
 
 std::string chat_completion(const json::object& fields) {
     std::string text;
-    for (const auto& [name, v] : fields) text += "[[ ## " + std::string{name} + " ## ]]\n" + (v.is_structured() ? dump_json(v) : python_str(v)) + "\n\n";
+    for (const auto& [name, v] : fields)
+        text += "[[ ## " + std::string{name} + " ## ]]\n" + (v.is_structured() ? dump_json(v) : python_str(v)) + "\n\n";
     return text + "[[ ## completed ## ]]";
 }
 
 namespace {
 std::string completion(json::object message, const char* finish) {
-    return json::serialize(json::object{{"id", "chatcmpl-1"}, {"model", "scripted"}, {"choices", json::array{json::object{{"index", 0}, {"message", std::move(message)}, {"finish_reason", finish}}}},
-                                        {"usage", json::object{{"prompt_tokens", 10}, {"completion_tokens", 5}, {"total_tokens", 15}}}});
+    return json::serialize(
+        json::object{{"id", "chatcmpl-1"},
+                     {"model", "scripted"},
+                     {"choices", json::array{json::object{{"index", 0}, {"message", std::move(message)}, {"finish_reason", finish}}}},
+                     {"usage", json::object{{"prompt_tokens", 10}, {"completion_tokens", 5}, {"total_tokens", 15}}}});
 }
 }  // namespace
 
@@ -44,7 +48,9 @@ std::string openai_text(const std::string& content) { return completion({{"role"
 std::string openai_calls(const std::vector<std::pair<std::string, std::string>>& calls) {
     json::array list;
     for (const auto& [name, arguments] : calls)
-        list.push_back(json::object{{"id", "call_" + std::to_string(list.size())}, {"type", "function"}, {"function", json::object{{"name", name}, {"arguments", arguments}}}});
+        list.push_back(json::object{{"id", "call_" + std::to_string(list.size())},
+                                    {"type", "function"},
+                                    {"function", json::object{{"name", name}, {"arguments", arguments}}}});
     return completion({{"role", "assistant"}, {"content", nullptr}, {"tool_calls", std::move(list)}}, "tool_calls");
 }
 

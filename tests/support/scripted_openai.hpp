@@ -14,7 +14,8 @@ namespace reagent::test {
 /// A language model that answers from a list and remembers what it was asked.
 class scripted_model final : public lm_backend {
 public:
-    explicit scripted_model(std::vector<lm_response> replies, bool structured = false) : replies_(replies.begin(), replies.end()), structured_{structured} {}
+    explicit scripted_model(std::vector<lm_response> replies, bool structured = false)
+        : replies_(replies.begin(), replies.end()), structured_{structured} {}
     static std::shared_ptr<scripted_model> texts(std::vector<std::string> texts, bool structured = false);
 
     std::string name() const override { return "test/scripted"; }

@@ -61,16 +61,19 @@ BOOST_AUTO_TEST_CASE(sql_reads_and_only_reads) {
     BOOST_TEST(t.description().find("status TEXT: 'cancelled' | 'delivered'") != std::string::npos);
     BOOST_TEST(t.description().find("customer_id INTEGER -> customers.id") != std::string::npos);
     BOOST_TEST(sql("SELECT count(*) AS n FROM orders") == R"({"columns": ["n"], "rows": [[1660]]})");
-    BOOST_TEST(sql("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT max(n) AS m FROM t").find("[[3]]") != std::string::npos);
-    for (const char* q : {"DELETE FROM orders", "DROP TABLE orders", "UPDATE orders SET total = 0", "PRAGMA writable_schema = 1", "ATTACH '/tmp/x.db' AS x", "INSERT INTO orders DEFAULT VALUES",
-                          "SELECT load_extension('x')", "CREATE TEMP TABLE t(x)", "VACUUM INTO '/tmp/reagent-stolen.db'", "BEGIN"})
+    BOOST_TEST(sql("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT max(n) AS m FROM t").find("[[3]]") !=
+               std::string::npos);
+    for (const char* q : {"DELETE FROM orders", "DROP TABLE orders", "UPDATE orders SET total = 0", "PRAGMA writable_schema = 1",
+                          "ATTACH '/tmp/x.db' AS x", "INSERT INTO orders DEFAULT VALUES", "SELECT load_extension('x')",
+                          "CREATE TEMP TABLE t(x)", "VACUUM INTO '/tmp/reagent-stolen.db'", "BEGIN"})
         BOOST_TEST(sql(q).starts_with("Error:"), q << " -> " << sql(q));
     BOOST_TEST(sql("SELECT 1; DROP TABLE orders").find("more than one statement") != std::string::npos);
     BOOST_TEST(sql("SELECT * FROM nowhere").find("no such table") != std::string::npos, sql("SELECT * FROM nowhere"));
     BOOST_TEST(sql("").find("empty") != std::string::npos);
     BOOST_TEST(sql("SELECT id FROM orders").find("there are more rows") != std::string::npos);
     auto quick = ready::sqlite_query(REAGENT_SHOP, {.time_limit = std::chrono::milliseconds{50}});
-    BOOST_TEST(call(quick, {{"query", "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"}}).find("longer than 50 ms") != std::string::npos);
+    BOOST_TEST(call(quick, {{"query", "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"}})
+                   .find("longer than 50 ms") != std::string::npos);
     BOOST_CHECK_THROW(ready::sqlite_query("/nowhere.db"), tool_error);
 }
 
@@ -99,7 +102,10 @@ BOOST_AUTO_TEST_CASE(files_are_read_below_their_root_only) {
     auto read = [&](const std::string& p) { return call(t, {{"path", p}}); };
     BOOST_TEST(read("notes/a.txt") == "hello");
     BOOST_TEST(read("notes/../notes/a.txt").find("secret") == std::string::npos);
-    for (std::string p : {std::string{"link.txt"}, std::string{"folder/secret.txt"}, "../" + outside.path.filename().string() + "/secret.txt", (outside.path / "secret.txt").string(), std::string{"notes"}, std::string{""}, std::string{"binary"}, std::string{"/etc/passwd"}, std::string{"nothing.txt"}}) {
+    for (std::string p :
+         {std::string{"link.txt"}, std::string{"folder/secret.txt"}, "../" + outside.path.filename().string() + "/secret.txt",
+          (outside.path / "secret.txt").string(), std::string{"notes"}, std::string{""}, std::string{"binary"}, std::string{"/etc/passwd"},
+          std::string{"nothing.txt"}}) {
         BOOST_TEST(read(p).starts_with("Error:"), p << " -> " << read(p));
         BOOST_TEST(read(p).find("root:") == std::string::npos);
     }
@@ -115,7 +121,8 @@ BOOST_AUTO_TEST_CASE(only_allowed_hosts_are_asked) {
     auto t = ready::http_get({.hosts = {host}});
     BOOST_TEST(call(t, {{"url", server.url("/x")}}).find("page /x") != std::string::npos);
     BOOST_TEST(call(t, {{"url", server.url("/moved")}}).find("redirects_to") != std::string::npos);
-    for (std::string url : {std::string{"http://127.0.0.1:1/"}, "http://" + host + "@example.invalid/", std::string{"file:///etc/passwd"}, std::string{"http://127.0.0.1.example.invalid/"}})
+    for (std::string url : {std::string{"http://127.0.0.1:1/"}, "http://" + host + "@example.invalid/", std::string{"file:///etc/passwd"},
+                            std::string{"http://127.0.0.1.example.invalid/"}})
         BOOST_TEST(call(t, {{"url", url}}).starts_with("Error:"), url);
     BOOST_TEST(server.requests() == 2);
     BOOST_CHECK_THROW(ready::http_get({}), tool_error);

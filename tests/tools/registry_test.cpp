@@ -26,7 +26,11 @@ observation call(const tools& all, const std::string& name, json::value argument
 
 double add(double a, double b) { return a + b; }
 enum class unit { c, f };
-struct booking { std::string guest; int nights; std::optional<std::string> wish; };
+struct booking {
+    std::string guest;
+    int nights;
+    std::optional<std::string> wish;
+};
 struct shop {
     std::string owner = "Ingrid";
     std::string find(std::string name) const { return owner + " knows " + name; }
@@ -37,12 +41,36 @@ tools golden_tools() {
     tools t;
     t.add("add", "Adds two numbers.", add, {"a", "b"});
     t.add("add_default", "Adds.", [](std::int64_t a, std::int64_t b) { return a + b; }, {"a", {"b", "", 2}});
-    t.add("search", "Finds passages.", [](std::string q, std::int64_t k, std::optional<std::vector<std::string>>) { return std::vector<std::string>(static_cast<std::size_t>(k), q); }, {"query", {"k", "", 5}, "tags"});
-    t.add("temp", "Temperature of a city.", [](std::string city, unit u) { return city + (u == unit::c ? "c" : "f"); }, {"city", {"unit", "", "c"}});
+    t.add("search", "Finds passages.",
+          [](std::string q, std::int64_t k, std::optional<std::vector<std::string>>) {
+              return std::vector<std::string>(static_cast<std::size_t>(k), q);
+          },
+          {"query", {"k", "", 5}, "tags"});
+    t.add("temp", "Temperature of a city.", [](std::string city, unit u) { return city + (u == unit::c ? "c" : "f"); },
+          {"city", {"unit", "", "c"}});
     t.add("flag", "Sets a flag.", [](bool on) { return std::string{on ? "True" : "False"}; }, {"on"});
-    t.add("mapping", "Sums values.", [](std::map<std::string, std::int64_t> m) { std::int64_t s = 0; for (auto& [k, v] : m) s += v; return s; }, {"m"});
-    t.add("any_kw", "Accepts any.", [](rest all) { std::vector<std::string> names; for (auto& [k, v] : all.values) names.emplace_back(k); return names; }, {"kwargs"});
-    t.add("nested", "Nested lists.", [](std::vector<std::vector<std::int64_t>> xs) { std::int64_t s = 0; for (auto& x : xs) for (auto v : x) s += v; return s; }, {"xs"});
+    t.add("mapping", "Sums values.",
+          [](std::map<std::string, std::int64_t> m) {
+              std::int64_t s = 0;
+              for (auto& [k, v] : m) s += v;
+              return s;
+          },
+          {"m"});
+    t.add("any_kw", "Accepts any.",
+          [](rest all) {
+              std::vector<std::string> names;
+              for (auto& [k, v] : all.values) names.emplace_back(k);
+              return names;
+          },
+          {"kwargs"});
+    t.add("nested", "Nested lists.",
+          [](std::vector<std::vector<std::int64_t>> xs) {
+              std::int64_t s = 0;
+              for (auto& x : xs)
+                  for (auto v : x) s += v;
+              return s;
+          },
+          {"xs"});
     return t;
 }
 
@@ -100,12 +128,19 @@ BOOST_AUTO_TEST_CASE(failures_are_observations_that_say_what_to_do) {
     tools t;
     t.add("boom", "", []() -> int { throw std::runtime_error{"out of cheese"}; });
     t.add("odd", "", []() -> int { throw 7; });
-    t.add("slow", "", [] { std::this_thread::sleep_for(300ms); return 1; }, {}, {.timeout = 20ms});
-    t.add("slow_coroutine", "", []() -> task<int> {
-        boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, 10s};
-        co_await timer.async_wait(boost::asio::use_awaitable);
-        co_return 1;
-    }, {}, {.timeout = 20ms});
+    t.add("slow", "",
+          [] {
+              std::this_thread::sleep_for(300ms);
+              return 1;
+          },
+          {}, {.timeout = 20ms});
+    t.add("slow_coroutine", "",
+          []() -> task<int> {
+              boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, 10s};
+              co_await timer.async_wait(boost::asio::use_awaitable);
+              co_return 1;
+          },
+          {}, {.timeout = 20ms});
     t.add("long", "", [] { return std::string(100'000, 'x') + "\u00e9"; }, {}, {.max_result_bytes = 1000});
     t.add("two", "", add, {"first", "second"});
     auto contains = [&](const char* name, json::value args, std::initializer_list<const char*> parts) {

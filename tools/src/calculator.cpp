@@ -23,9 +23,11 @@ json::value calculate(std::string expression) {
         if (parser.GetNumResults() > 1)
             throw std::invalid_argument{"the expression has a comma outside of a function; write numbers without separators, as 2340"};
     } catch (const mu::Parser::exception_type& e) {
-        throw std::invalid_argument{"\"" + expression + "\" cannot be calculated: " + e.GetMsg() + " Use numbers, + - * / ^ %, parentheses and functions such as sqrt(2)"};
+        throw std::invalid_argument{"\"" + expression + "\" cannot be calculated: " + e.GetMsg() +
+                                    " Use numbers, + - * / ^ %, parentheses and functions such as sqrt(2)"};
     }
-    if (!std::isfinite(value)) throw std::domain_error{std::isnan(value) ? "the result is not a number" : "the result is infinite; is there a division by zero?"};
+    if (!std::isfinite(value))
+        throw std::domain_error{std::isnan(value) ? "the result is not a number" : "the result is infinite; is there a division by zero?"};
     // Noise of binary fractions (0.1 + 0.2) is no result.
     double shown = value;
     if (value != 0) {
@@ -40,9 +42,10 @@ json::value calculate(std::string expression) {
 }  // namespace
 
 tool calculator() {
-    return detail::make_tool("calculator", "Calculates an arithmetic expression and returns its value.", calculate,
-                             {{"expression", "numbers with + - * / ^ and parentheses, as in (2340 * 17 / 100) + 12; no thousands separators"}},
-                             {.read_only = true, .quick = true});
+    return detail::make_tool(
+        "calculator", "Calculates an arithmetic expression and returns its value.", calculate,
+        {{"expression", "numbers with + - * / ^ and parentheses, as in (2340 * 17 / 100) + 12; no thousands separators"}},
+        {.read_only = true, .quick = true});
 }
 
 }  // namespace reagent::ready

@@ -18,7 +18,8 @@ std::string utc(run& r) {
 }  // namespace
 
 tool current_time() {
-    return detail::make_tool("current_time", "Returns the current day of the week, date and time in UTC.", utc, {}, {.read_only = true, .quick = true});
+    return detail::make_tool("current_time", "Returns the current day of the week, date and time in UTC.", utc, {},
+                             {.read_only = true, .quick = true});
 }
 
 }  // namespace reagent::ready

@@ -1,8 +1,8 @@
 #include <reagent/tools/function.hpp>
 #include <reagent/tools/ready.hpp>
 
-#include <boost/json.hpp>
 #include <xapian.h>
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <fstream>
@@ -20,11 +20,13 @@ public:
     document_index(const fs::path& folder, const search_options& options)
         : options_{options}, database_{Xapian::WritableDatabase("", Xapian::DB_BACKEND_INMEMORY)} {
         std::error_code ec;
-        if (!fs::is_directory(folder, ec)) throw tool_error{tool_errc::bad_configuration, "\"" + folder.string() + "\" is no folder of documents"};
+        if (!fs::is_directory(folder, ec))
+            throw tool_error{tool_errc::bad_configuration, "\"" + folder.string() + "\" is no folder of documents"};
         std::vector<fs::path> files;
         for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, ec)) {
             auto extension = entry.path().extension();
-            if (entry.is_regular_file(ec) && (extension == ".txt" || extension == ".md") && entry.file_size(ec) <= options_.max_file_bytes) files.push_back(entry.path());
+            if (entry.is_regular_file(ec) && (extension == ".txt" || extension == ".md") && entry.file_size(ec) <= options_.max_file_bytes)
+                files.push_back(entry.path());
             if (files.size() >= options_.max_files) break;
         }
         std::sort(files.begin(), files.end());
@@ -43,7 +45,9 @@ public:
         parser.set_stemming_strategy(Xapian::QueryParser::STEM_SOME);
         parser.set_database(database_);
         Xapian::SimpleStopper stopper;
-        for (const char* word : {"a", "an", "and", "are", "at", "by", "do", "does", "for", "from", "how", "in", "is", "it", "of", "on", "or", "the", "to", "was", "were", "what", "when", "where", "which", "who", "with"}) stopper.add(word);
+        for (const char* word : {"a",  "an", "and", "are", "at", "by",  "do",   "does", "for",  "from",  "how",   "in",  "is",  "it",
+                                 "of", "on", "or",  "the", "to", "was", "were", "what", "when", "where", "which", "who", "with"})
+            stopper.add(word);
         parser.set_stopper(&stopper);
         // No operators: what a model writes is words, and `-` or `"` in them must not change their meaning.
         Xapian::Query query = parser.parse_query(text.substr(0, 1000), 0);
@@ -54,7 +58,8 @@ public:
         Xapian::MSet found = enquire.get_mset(0, static_cast<Xapian::doccount>(options_.max_results));
         for (auto m = found.begin(); m != found.end(); ++m) {
             auto document = m.get_document();
-            std::string snippet = found.snippet(document.get_data(), options_.snippet_bytes, stemmer_, Xapian::MSet::SNIPPET_BACKGROUND_MODEL, "", "", " ... ");
+            std::string snippet = found.snippet(document.get_data(), options_.snippet_bytes, stemmer_,
+                                                Xapian::MSet::SNIPPET_BACKGROUND_MODEL, "", "", " ... ");
             double score = std::round(m.get_weight() * 100) / 100;
             results.push_back(json::object{{"document", document.get_value(0)}, {"score", score}, {"snippet", unescaped(snippet)}});
         }
@@ -99,8 +104,10 @@ tool document_search(const fs::path& folder, search_options options) {
     try {
         auto index = std::make_shared<document_index>(folder, options);
         auto call = [index](std::string query) { return index->search(query); };
-        return detail::make_tool("search", "Searches " + std::to_string(index->size()) + " text documents by words and returns the best matches: document, score, snippet.", call,
-                                 {{"query", "the words to look for"}}, {.read_only = true});
+        return detail::make_tool("search",
+                                 "Searches " + std::to_string(index->size()) +
+                                     " text documents by words and returns the best matches: document, score, snippet.",
+                                 call, {{"query", "the words to look for"}}, {.read_only = true});
     } catch (const Xapian::Error& e) {
         throw tool_error{tool_errc::bad_configuration, "the documents in \"" + folder.string() + "\" cannot be indexed: " + e.get_msg()};
     }

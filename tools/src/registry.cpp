@@ -8,7 +8,9 @@
 namespace reagent {
 namespace {
 
-struct timed_out : std::runtime_error { using runtime_error::runtime_error; };
+struct timed_out : std::runtime_error {
+    using runtime_error::runtime_error;
+};
 
 std::string seconds(std::chrono::milliseconds t) {
     return t.count() % 1000 == 0 ? std::to_string(t.count() / 1000) + " s" : std::to_string(t.count()) + " ms";
@@ -16,7 +18,8 @@ std::string seconds(std::chrono::milliseconds t) {
 
 std::string one_line(const std::vector<violation>& violations) {
     std::string text;
-    for (const auto& v : violations) text += (text.empty() ? "" : "; ") + (v.path == "$" ? "" : v.path.substr(v.path.starts_with("$.") ? 2 : 1) + " ") + v.message;
+    for (const auto& v : violations)
+        text += (text.empty() ? "" : "; ") + (v.path == "$" ? "" : v.path.substr(v.path.starts_with("$.") ? 2 : 1) + " ") + v.message;
     return text;
 }
 
@@ -35,7 +38,8 @@ json::value limited(json::value v, std::size_t limit) {
     std::string text = v.is_structured() ? dump_json(v) : python_str(v);
     if (text.size() <= limit) return v;
     auto all = text.size();
-    return json::value(json::string(cut_bytes(std::move(text), limit) + "\n[cut here: " + std::to_string(limit) + " of " + std::to_string(all) + " bytes are shown; ask for less, or for another part]"));
+    return json::value(json::string(cut_bytes(std::move(text), limit) + "\n[cut here: " + std::to_string(limit) + " of " +
+                                    std::to_string(all) + " bytes are shown; ask for less, or for another part]"));
 }
 
 }  // namespace
@@ -47,9 +51,12 @@ tool::tool(std::string name, std::string description, json::object parameters, f
     for (char c : name) good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-');
     if (!good) throw tool_error{tool_errc::bad_name, "\"" + name + "\" cannot name a tool; use 1 to 64 letters, digits, `_` and `-`"};
     json::object checked = parameters;
-    if (takes_rest) checked = json::object{{"type", "object"}};
-    else if (!checked.contains("additionalProperties") && checked.contains("properties")) checked["additionalProperties"] = false;
-    data_ = std::make_shared<const data>(data{std::move(name), std::move(description), std::move(parameters), schema{json::value(std::move(checked))}, std::move(call), options});
+    if (takes_rest)
+        checked = json::object{{"type", "object"}};
+    else if (!checked.contains("additionalProperties") && checked.contains("properties"))
+        checked["additionalProperties"] = false;
+    data_ = std::make_shared<const data>(data{std::move(name), std::move(description), std::move(parameters),
+                                              schema{json::value(std::move(checked))}, std::move(call), options});
 }
 
 schema::outcome tool::read_arguments(const json::value& arguments) const {
@@ -67,7 +74,8 @@ void detail::add_argument(json::object& parameters, const argument& a, json::val
     bool good = !a.name.empty();
     for (char c : a.name) good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_');
     if (!good) throw tool_error{tool_errc::bad_argument_name, "\"" + a.name + "\" cannot name an argument; use letters, digits and `_`"};
-    if (parameters["properties"].as_object().contains(a.name)) throw tool_error{tool_errc::bad_argument_name, "two arguments of a tool are called \"" + a.name + "\""};
+    if (parameters["properties"].as_object().contains(a.name))
+        throw tool_error{tool_errc::bad_argument_name, "two arguments of a tool are called \"" + a.name + "\""};
     if (!s.is_object()) s.emplace_object();
     auto& o = s.get_object();
     if (auto* definitions = o.if_contains("$defs"); definitions && definitions->is_object()) {
@@ -79,9 +87,11 @@ void detail::add_argument(json::object& parameters, const argument& a, json::val
     if (!a.description.empty()) o["description"] = a.description;
     if (a.fallback) {
         if (auto wrong = schema{s}.validate(*a.fallback); !wrong.empty())
-            throw tool_error{tool_errc::bad_argument_name, "the fallback of argument \"" + a.name + "\" does not fit its type: " + one_line(wrong)};
+            throw tool_error{tool_errc::bad_argument_name,
+                             "the fallback of argument \"" + a.name + "\" does not fit its type: " + one_line(wrong)};
         o["default"] = *a.fallback;
-    } else if (optional) o["default"] = nullptr;
+    } else if (optional)
+        o["default"] = nullptr;
     if (!a.fallback && !optional) {
         if (!parameters.contains("required")) parameters["required"] = json::array{};
         parameters["required"].as_array().emplace_back(a.name);
@@ -90,7 +100,9 @@ void detail::add_argument(json::object& parameters, const argument& a, json::val
 }
 
 void detail::throw_argument_count(const std::string& tool, std::size_t parameters, std::size_t names) {
-    throw tool_error{tool_errc::bad_argument_name, "the function of tool \"" + tool + "\" takes " + std::to_string(parameters) + " arguments, but " + std::to_string(names) + " names are given; name every parameter, as in {\"a\", \"b\"}"};
+    throw tool_error{tool_errc::bad_argument_name, "the function of tool \"" + tool + "\" takes " + std::to_string(parameters) +
+                                                       " arguments, but " + std::to_string(names) +
+                                                       " names are given; name every parameter, as in {\"a\", \"b\"}"};
 }
 
 task<json::value> detail::as_json(task<json::value> t) { return t; }
@@ -134,26 +146,33 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
         std::string list;
         for (const auto& n : names) list += (list.empty() ? "" : ", ") + n;
         auto near = did_you_mean(name, names);
-        co_return failure("Error: there is no tool `" + name + "`" + (near.empty() ? "" : " (did you mean `" + near + "`?)") + ". The tools are: " + list + ".");
+        co_return failure("Error: there is no tool `" + name + "`" + (near.empty() ? "" : " (did you mean `" + near + "`?)") +
+                          ". The tools are: " + list + ".");
     }
     const tool t = *found;  // keeps the function alive while it runs
     auto read = t.read_arguments(arguments);
     if (!read.ok())
-        co_return failure("Error: `" + name + "` was not called, its arguments are wrong: " + one_line(read.violations) + ". Call it again with arguments that fit " + dump_json(t.parameters()) + ".");
-    if (!read.value.is_object()) co_return failure("Error: `" + name + "` was not called: its arguments must be a JSON object, got " + describe_kind(read.value) + ".");
+        co_return failure("Error: `" + name + "` was not called, its arguments are wrong: " + one_line(read.violations) +
+                          ". Call it again with arguments that fit " + dump_json(t.parameters()) + ".");
+    if (!read.value.is_object())
+        co_return failure("Error: `" + name + "` was not called: its arguments must be a JSON object, got " + describe_kind(read.value) +
+                          ".");
 
     json::object given = read.value.get_object();
     if (t.options().destructive) {
         bool approved = false;
         if (approve_) approved = co_await approve_(r, t, given);
         if (!approved)
-            co_return failure("Error: `" + name + "` was not called: it may destroy something, and " + (approve_ ? "the call was refused" : "nobody is there to approve it") + ". Find another way, or finish and say what you would have done.");
+            co_return failure("Error: `" + name + "` was not called: it may destroy something, and " +
+                              (approve_ ? "the call was refused" : "nobody is there to approve it") +
+                              ". Find another way, or finish and say what you would have done.");
     }
 
     auto timeout = t.options().timeout;
     std::function<task<json::value>()> effect = [&]() -> task<json::value> {
         auto work = t.call(r, given);
-        return with_deadline(std::move(work), clock::now() + timeout, [timeout] { return timed_out{"it did not finish within " + seconds(timeout)}; });
+        return with_deadline(std::move(work), clock::now() + timeout,
+                             [timeout] { return timed_out{"it did not finish within " + seconds(timeout)}; });
     };
     std::string problem;
     try {
@@ -167,7 +186,8 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     } catch (const std::exception& e) {
         problem = e.what();
     }
-    co_return failure(cut_bytes("Error: `" + name + "` failed: " + problem, t.options().max_result_bytes) + ". Change the arguments, use another tool, or finish with what you know.");
+    co_return failure(cut_bytes("Error: `" + name + "` failed: " + problem, t.options().max_result_bytes) +
+                      ". Change the arguments, use another tool, or finish with what you know.");
 }
 
 }  // namespace reagent

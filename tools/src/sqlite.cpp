@@ -3,8 +3,8 @@
 
 #include <reagent/schema/render.hpp>
 
-#include <boost/json.hpp>
 #include <sqlite3.h>
+#include <boost/json.hpp>
 
 #include <cctype>
 #include <memory>
@@ -36,7 +36,9 @@ database open(const std::filesystem::path& file) {
     int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
     database db{raw, sqlite3_close};
     if (rc == SQLITE_OK) rc = sqlite3_exec(db.get(), "SELECT count(*) FROM sqlite_schema", nullptr, nullptr, nullptr);
-    if (rc != SQLITE_OK) throw tool_error{tool_errc::bad_configuration, "the database \"" + file.string() + "\" cannot be read: " + (raw ? sqlite3_errmsg(raw) : "out of memory")};
+    if (rc != SQLITE_OK)
+        throw tool_error{tool_errc::bad_configuration,
+                         "the database \"" + file.string() + "\" cannot be read: " + (raw ? sqlite3_errmsg(raw) : "out of memory")};
     sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(db.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     sqlite3_limit(db.get(), SQLITE_LIMIT_LENGTH, 4 * 1024 * 1024);
@@ -49,7 +51,9 @@ json::value column(sqlite3_stmt* s, int i) {
     switch (sqlite3_column_type(s, i)) {
         case SQLITE_INTEGER: return static_cast<std::int64_t>(sqlite3_column_int64(s, i));
         case SQLITE_FLOAT: return sqlite3_column_double(s, i);
-        case SQLITE_TEXT: return json::value(json::string(reinterpret_cast<const char*>(sqlite3_column_text(s, i)), static_cast<std::size_t>(sqlite3_column_bytes(s, i))));
+        case SQLITE_TEXT:
+            return json::value(json::string(reinterpret_cast<const char*>(sqlite3_column_text(s, i)),
+                                            static_cast<std::size_t>(sqlite3_column_bytes(s, i))));
         case SQLITE_BLOB: return json::value(json::string("(" + std::to_string(sqlite3_column_bytes(s, i)) + " bytes)"));
         default: return nullptr;
     }
@@ -66,7 +70,8 @@ json::value query(const std::filesystem::path& file, const sqlite_options& optio
     limit_clock limit{clock::now() + options.time_limit};
     sqlite3_progress_handler(db.get(), 1000, limit_clock::expired, &limit);
     auto fail = [&](int rc) -> std::runtime_error {
-        if (rc == SQLITE_INTERRUPT) return std::runtime_error{"the query took longer than " + std::to_string(options.time_limit.count()) + " ms; make it simpler"};
+        if (rc == SQLITE_INTERRUPT)
+            return std::runtime_error{"the query took longer than " + std::to_string(options.time_limit.count()) + " ms; make it simpler"};
         if (rc == SQLITE_AUTH) return std::runtime_error{"only reading is allowed: write one SELECT statement"};
         return std::runtime_error{sqlite3_errmsg(db.get())};
     };
@@ -77,7 +82,8 @@ json::value query(const std::filesystem::path& file, const sqlite_options& optio
     if (rc != SQLITE_OK) throw fail(rc);
     if (!s) throw std::runtime_error{"the query is empty; write one SELECT statement"};
     for (std::string_view rest{tail, static_cast<std::size_t>(sql.data() + sql.size() - tail)}; !rest.empty(); rest.remove_prefix(1))
-        if (!std::isspace(static_cast<unsigned char>(rest[0])) && rest[0] != ';') throw std::runtime_error{"there is more than one statement; write one SELECT"};
+        if (!std::isspace(static_cast<unsigned char>(rest[0])) && rest[0] != ';')
+            throw std::runtime_error{"there is more than one statement; write one SELECT"};
     if (!sqlite3_stmt_readonly(s.get())) throw fail(SQLITE_AUTH);
     json::array columns, rows;
     for (int i = 0; i < sqlite3_column_count(s.get()); ++i) columns.emplace_back(sqlite3_column_name(s.get(), i));
@@ -118,31 +124,39 @@ std::string describe_tables(const std::filesystem::path& file, const sqlite_opti
         statement s{raw, sqlite3_finalize};
         while (sqlite3_step(s.get()) == SQLITE_ROW) f(s.get());
     };
-    auto text = [](sqlite3_stmt* s, int i) { return std::string{sqlite3_column_text(s, i) ? reinterpret_cast<const char*>(sqlite3_column_text(s, i)) : ""}; };
+    auto text = [](sqlite3_stmt* s, int i) {
+        return std::string{sqlite3_column_text(s, i) ? reinterpret_cast<const char*>(sqlite3_column_text(s, i)) : ""};
+    };
     std::string all;
     std::size_t tables = 0;
-    each("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY rowid", [&](sqlite3_stmt* t) {
-        if (++tables > 50) return;
-        std::string table = text(t, 0), columns;
-        std::map<std::string, std::string> references;
-        each("PRAGMA foreign_key_list(" + identifier(table) + ")", [&](sqlite3_stmt* k) { references[text(k, 3)] = text(k, 2) + "." + (text(k, 4).empty() ? "rowid" : text(k, 4)); });
-        each("PRAGMA table_info(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
-            std::string name = text(c, 1), type = text(c, 2);
-            columns += (columns.empty() ? "" : ", ") + name + (type.empty() ? "" : " " + type);
-            if (auto r = references.find(name); r != references.end()) columns += " -> " + r->second;
-            if (options.listed_values == 0 || type.find("CHAR") == type.npos) {
-                if (type != "TEXT" || options.listed_values == 0) return;
-            }
-            json::array values;
-            std::size_t bytes = 0;
-            each("SELECT DISTINCT " + identifier(name) + " FROM " + identifier(table) + " WHERE " + identifier(name) + " IS NOT NULL ORDER BY 1 LIMIT " + std::to_string(options.listed_values + 1),
-                 [&](sqlite3_stmt* v) { bytes += text(v, 0).size(); values.emplace_back(text(v, 0)); });
-            if (values.empty() || values.size() > options.listed_values || bytes > 600) return;
-            columns += ":";
-            for (const auto& v : values) columns += (&v == &values.front() ? " " : " | ") + python_repr(v);
-        });
-        all += "\n- " + table + "(" + columns + ")";
-    });
+    each("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
+         [&](sqlite3_stmt* t) {
+             if (++tables > 50) return;
+             std::string table = text(t, 0), columns;
+             std::map<std::string, std::string> references;
+             each("PRAGMA foreign_key_list(" + identifier(table) + ")",
+                  [&](sqlite3_stmt* k) { references[text(k, 3)] = text(k, 2) + "." + (text(k, 4).empty() ? "rowid" : text(k, 4)); });
+             each("PRAGMA table_info(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
+                 std::string name = text(c, 1), type = text(c, 2);
+                 columns += (columns.empty() ? "" : ", ") + name + (type.empty() ? "" : " " + type);
+                 if (auto r = references.find(name); r != references.end()) columns += " -> " + r->second;
+                 if (options.listed_values == 0 || type.find("CHAR") == type.npos) {
+                     if (type != "TEXT" || options.listed_values == 0) return;
+                 }
+                 json::array values;
+                 std::size_t bytes = 0;
+                 each("SELECT DISTINCT " + identifier(name) + " FROM " + identifier(table) + " WHERE " + identifier(name) +
+                          " IS NOT NULL ORDER BY 1 LIMIT " + std::to_string(options.listed_values + 1),
+                      [&](sqlite3_stmt* v) {
+                          bytes += text(v, 0).size();
+                          values.emplace_back(text(v, 0));
+                      });
+                 if (values.empty() || values.size() > options.listed_values || bytes > 600) return;
+                 columns += ":";
+                 for (const auto& v : values) columns += (&v == &values.front() ? " " : " | ") + python_repr(v);
+             });
+             all += "\n- " + table + "(" + columns + ")";
+         });
     return all;
 }
 
@@ -152,7 +166,8 @@ tool sqlite_query(const std::filesystem::path& file, sqlite_options options) {
     std::string tables = describe_tables(file, options);
     auto call = [file, options](std::string sql) { return query(file, options, sql); };
     return detail::make_tool("sql", "Runs one SELECT statement on an SQLite database and returns columns and rows. Tables:" + tables, call,
-                             {{"query", "one SQLite SELECT statement"}}, {.read_only = true, .timeout = options.time_limit + std::chrono::seconds{2}});
+                             {{"query", "one SQLite SELECT statement"}},
+                             {.read_only = true, .timeout = options.time_limit + std::chrono::seconds{2}});
 }
 
 }  // namespace reagent::ready

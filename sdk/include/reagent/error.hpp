@@ -17,16 +17,40 @@ enum class schema_errc { unsupported_keyword = 1, bad_document, mismatch, not_js
 enum class signature_errc { syntax = 1, unknown_type, bad_name, duplicate_field, missing_input, unknown_field };
 enum class adapter_errc { no_fields = 1, missing_field, bad_value, not_an_object };
 enum class http_errc {
-    bad_url = 1, resolve_failed, connect_failed, tls_failed, deadline_exceeded, body_too_large,
-    headers_too_large, malformed_response, connection_closed, refused_address,
+    bad_url = 1,
+    resolve_failed,
+    connect_failed,
+    tls_failed,
+    deadline_exceeded,
+    body_too_large,
+    headers_too_large,
+    malformed_response,
+    connection_closed,
+    refused_address,
 };
 enum class lm_errc {
-    unknown_provider = 1, missing_key, authentication, permission, not_found, rate_limited, context_length,
-    invalid_request, server_error, malformed_response, unavailable, content_filter,
+    unknown_provider = 1,
+    missing_key,
+    authentication,
+    permission,
+    not_found,
+    rate_limited,
+    context_length,
+    invalid_request,
+    server_error,
+    malformed_response,
+    unavailable,
+    content_filter,
 };
 enum class run_errc {
-    budget_calls = 1, budget_tokens, budget_cost, deadline_exceeded, cancelled, journal_full,
-    replay_mismatch, no_language_model,
+    budget_calls = 1,
+    budget_tokens,
+    budget_cost,
+    deadline_exceeded,
+    cancelled,
+    journal_full,
+    replay_mismatch,
+    no_language_model,
 };
 enum class tool_errc { duplicate_name = 1, bad_name, bad_argument_name, bad_configuration };
 
@@ -52,7 +76,7 @@ struct diagnostics {
     std::string path{};              ///< the offending field, e.g. "$.issues[2]"
     std::string provider_message{};  ///< the provider's own words; never holds a key
     std::string request_id{};        ///< the provider's request id, for its support
-    int http_status = 0;           ///< 0: no response was received
+    int http_status = 0;             ///< 0: no response was received
 };
 
 /// Base of every exception that Reagent throws.
@@ -70,7 +94,9 @@ private:
 };
 
 /// A JSON Schema that cannot be used, or a value that does not fit one.
-class schema_error : public error { using error::error; };
+class schema_error : public error {
+    using error::error;
+};
 
 /// A signature that cannot be parsed, or inputs that do not fit it.
 class signature_error : public error {
@@ -96,10 +122,18 @@ private:
     std::string completion_;
 };
 
-class http_error : public error { using error::error; };  ///< transport: no usable response
-class lm_error : public error { using error::error; };    ///< the provider refused, or answered nonsense
-class run_error : public error { using error::error; };   ///< budget, deadline, cancellation, journal
-class tool_error : public error { using error::error; };  ///< a tool that cannot be registered
+class http_error : public error {
+    using error::error;
+};  ///< transport: no usable response
+class lm_error : public error {
+    using error::error;
+};  ///< the provider refused, or answered nonsense
+class run_error : public error {
+    using error::error;
+};  ///< budget, deadline, cancellation, journal
+class tool_error : public error {
+    using error::error;
+};  ///< a tool that cannot be registered
 
 /// The candidate nearest to `word` (an edit distance of at most 2, or a third of its length), or "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
@@ -107,11 +141,18 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 }  // namespace reagent
 
 namespace boost::system {
-template <> struct is_error_code_enum<reagent::schema_errc> : std::true_type {};
-template <> struct is_error_code_enum<reagent::signature_errc> : std::true_type {};
-template <> struct is_error_code_enum<reagent::adapter_errc> : std::true_type {};
-template <> struct is_error_code_enum<reagent::http_errc> : std::true_type {};
-template <> struct is_error_code_enum<reagent::lm_errc> : std::true_type {};
-template <> struct is_error_code_enum<reagent::run_errc> : std::true_type {};
-template <> struct is_error_code_enum<reagent::tool_errc> : std::true_type {};
+template <>
+struct is_error_code_enum<reagent::schema_errc> : std::true_type {};
+template <>
+struct is_error_code_enum<reagent::signature_errc> : std::true_type {};
+template <>
+struct is_error_code_enum<reagent::adapter_errc> : std::true_type {};
+template <>
+struct is_error_code_enum<reagent::http_errc> : std::true_type {};
+template <>
+struct is_error_code_enum<reagent::lm_errc> : std::true_type {};
+template <>
+struct is_error_code_enum<reagent::run_errc> : std::true_type {};
+template <>
+struct is_error_code_enum<reagent::tool_errc> : std::true_type {};
 }  // namespace boost::system

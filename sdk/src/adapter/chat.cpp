@@ -38,7 +38,10 @@ std::string request(const signature& s) {
 }
 
 // The name in a line that starts, after spaces, with `[[ ## name ## ]]`; `end` is the marker's size without them.
-struct header { std::string_view name; std::size_t end; };
+struct header {
+    std::string_view name;
+    std::size_t end;
+};
 std::optional<header> header_of(std::string_view line) {
     constexpr std::string_view open = "[[ ## ", close = " ## ]]";
     if (!line.starts_with(open)) return {};

@@ -69,8 +69,10 @@ prompt_template::prompt_template(reagent::adapter a, reagent::signature s, const
     const auto& how = format_of(adapter_);
     prefix_.push_back({role::system, system_text(how, shown_)});
     auto complete = [&](const json::object& d) {
-        for (const auto& f : shown_.inputs) if (!d.contains(f.name)) return false;
-        for (const auto& f : shown_.outputs) if (!d.contains(f.name)) return false;
+        for (const auto& f : shown_.inputs)
+            if (!d.contains(f.name)) return false;
+        for (const auto& f : shown_.outputs)
+            if (!d.contains(f.name)) return false;
         return true;
     };
     for (bool whole : {false, true})  // whole demonstrations stand nearest to the question
@@ -79,7 +81,8 @@ prompt_template::prompt_template(reagent::adapter a, reagent::signature s, const
     request_ = how.request(shown_);
 }
 
-std::vector<message> prompt_template::messages(const json::object& inputs, const std::vector<json::object>& history, const further_fields& past) const {
+std::vector<message> prompt_template::messages(const json::object& inputs, const std::vector<json::object>& history,
+                                               const further_fields& past) const {
     const auto& how = format_of(adapter_);
     std::vector<message> messages;
     messages.reserve(prefix_.size() + 2 * history.size() + 3);
@@ -108,7 +111,8 @@ std::vector<message> format(adapter a, const signature& s, const prompt_parts& p
 std::string format_further(adapter a, const further_fields& fields) {
     const auto& how = format_of(a);
     std::string text;
-    for (const auto& [name, v] : fields) text += (text.empty() ? "" : "\n\n") + how.further(name, v.is_structured() ? dump_json(v) : python_str(v));
+    for (const auto& [name, v] : fields)
+        text += (text.empty() ? "" : "\n\n") + how.further(name, v.is_structured() ? dump_json(v) : python_str(v));
     return text;
 }
 

@@ -6,10 +6,10 @@ namespace reagent::detail {
 
 /// What an adapter's format decides; everything else is shared.
 struct prompt_format {
-    std::string (*layout)(const signature&);                     // shows the model the shape of a conversation
+    std::string (*layout)(const signature&);  // shows the model the shape of a conversation
     std::string (*inputs)(const signature&, const json::object&);
     std::string (*outputs)(const signature&, const json::object&);
-    std::string (*request)(const signature&);                    // the last words of a request: what to write now
+    std::string (*request)(const signature&);                                // the last words of a request: what to write now
     std::string (*further)(std::string_view name, const std::string& text);  // a field that is not the signature's
 };
 
@@ -30,7 +30,7 @@ std::string type_note(const signature_field& f);
 std::string marker(std::string_view name);
 std::string escape_markers(std::string text);
 std::string unescape_markers(std::string text);
-json::value escape_markers(json::value v);    // in every text of it
+json::value escape_markers(json::value v);  // in every text of it
 json::value unescape_markers(json::value v);
 
 /// Each field under its marker; inputs that are absent are left out.

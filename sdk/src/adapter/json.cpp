@@ -15,7 +15,8 @@ std::string layout(const signature& s) {
     bool first = true;
     for (const auto& f : s.outputs) {
         auto note = type_note(f);
-        text += std::string{std::exchange(first, false) ? "" : ","} + "\n  \"" + f.name + "\": \"{" + f.name + "}" + (note.empty() ? "" : "  # " + note) + "\"";
+        text += std::string{std::exchange(first, false) ? "" : ","} + "\n  \"" + f.name + "\": \"{" + f.name + "}" +
+                (note.empty() ? "" : "  # " + note) + "\"";
     }
     return text + "\n}";
 }
@@ -69,8 +70,7 @@ const prompt_format& json_format() {
 parsed_outputs parse_json_object(const signature& s, std::string_view completion) {
     json::value found = repair_json(completion);
     if (!found.is_object()) found = first_object(completion);
-    if (!found.is_object())
-        return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
+    if (!found.is_object()) return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
     json::object wanted;
     for (auto& [name, v] : found.get_object())
         if (s.output(name)) wanted[name] = unescape_markers(std::move(v));

@@ -67,7 +67,8 @@ std::string format_value(const signature_field& f, const json::value& v) {
         if (items.empty()) return "N/A";
         if (items.size() == 1) return blob(python_str(items[0]));
         std::string text;
-        for (std::size_t i = 0; i < items.size(); ++i) text += (i ? "\n" : "") + ("[" + std::to_string(i + 1) + "] ") + blob(python_str(items[i]));
+        for (std::size_t i = 0; i < items.size(); ++i)
+            text += (i ? "\n" : "") + ("[" + std::to_string(i + 1) + "] ") + blob(python_str(items[i]));
         return text;
     }
     return v.is_structured() ? dump_json(v) : python_str(v);
@@ -108,8 +109,9 @@ parsed_outputs detail::read_outputs(const signature& s, const json::object& foun
     std::string have;
     for (const auto& [name, v] : found) have += (have.empty() ? "`" : ", `") + std::string{name} + "`";
     auto first = missing.substr(1, missing.find('`', 1) - 1);
-    return parse_failure{found.empty() ? adapter_errc::no_fields : adapter_errc::missing_field, first,
-                         "missing " + missing + (have.empty() ? "; the answer holds no field at all" : "; the answer holds " + cut(have, 300))};
+    return parse_failure{
+        found.empty() ? adapter_errc::no_fields : adapter_errc::missing_field, first,
+        "missing " + missing + (have.empty() ? "; the answer holds no field at all" : "; the answer holds " + cut(have, 300))};
 }
 
 json::object outputs_schema(const signature& s) {
@@ -127,7 +129,8 @@ json::object outputs_schema(const signature& s) {
         properties[f.name] = std::move(shape);
         required.emplace_back(f.name);
     }
-    json::object schema{{"type", "object"}, {"properties", std::move(properties)}, {"required", std::move(required)}, {"additionalProperties", false}};
+    json::object schema{
+        {"type", "object"}, {"properties", std::move(properties)}, {"required", std::move(required)}, {"additionalProperties", false}};
     if (!definitions.empty()) schema["$defs"] = std::move(definitions);
     return schema;
 }

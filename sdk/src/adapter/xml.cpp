@@ -3,8 +3,8 @@
 
 #include <reagent/schema/render.hpp>
 
-#include <boost/json.hpp>
 #include <expat.h>
+#include <boost/json.hpp>
 
 #include <memory>
 
@@ -27,7 +27,8 @@ public:
         XML_SetElementHandler(parser_.get(), &start, &finish);
         XML_SetCharacterDataHandler(parser_.get(), &text);
         // A document type could define entities that grow without bound; completions have none.
-        XML_SetStartDoctypeDeclHandler(parser_.get(), [](void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) { stop(self); });
+        XML_SetStartDoctypeDeclHandler(parser_.get(),
+                                       [](void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) { stop(self); });
     }
 
     std::unique_ptr<element> parse(std::string_view completion) {
@@ -43,7 +44,10 @@ public:
     const std::string& problem() const { return problem_; }
 
 private:
-    struct open_element { element* e; std::size_t inner_begin; };
+    struct open_element {
+        element* e;
+        std::size_t inner_begin;
+    };
 
     static tree_builder& self(void* p) { return *static_cast<tree_builder*>(p); }
     static void stop(void* p) { XML_StopParser(self(p).parser_.get(), XML_FALSE); }
@@ -58,8 +62,10 @@ private:
         auto position = static_cast<std::size_t>(XML_GetCurrentByteIndex(t.parser_.get()));
         auto size = static_cast<std::size_t>(XML_GetCurrentByteCount(t.parser_.get()));
         t.open_.push_back({e.get(), position + size});
-        if (t.open_.size() == 1) t.root_ = std::move(e);
-        else t.open_[t.open_.size() - 2].e->children.push_back(std::move(e));
+        if (t.open_.size() == 1)
+            t.root_ = std::move(e);
+        else
+            t.open_[t.open_.size() - 2].e->children.push_back(std::move(e));
     }
 
     static void finish(void* p, const XML_Char*) {
@@ -111,8 +117,10 @@ json::object members_of(const element& parent, const json::value& shape, const j
     for (const auto& child : parent.children) {
         std::string name = child->name == "entry" && !child->key.empty() ? child->key : child->name;
         auto at = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == name; });
-        if (at == groups.end()) groups.push_back({name, {child.get()}});
-        else at->second.push_back(child.get());
+        if (at == groups.end())
+            groups.push_back({name, {child.get()}});
+        else
+            at->second.push_back(child.get());
     }
     static const json::value anything = json::object{};
     json::object o;
@@ -132,8 +140,10 @@ json::value value_of(const std::vector<const element*>& group, const json::value
         const json::value* chosen = nullptr;
         bool null = false;
         for (const auto& a : any->get_array()) {
-            if (has_type(a, "null")) null = true;
-            else if (!chosen) chosen = &resolved(a, document);
+            if (has_type(a, "null"))
+                null = true;
+            else if (!chosen)
+                chosen = &resolved(a, document);
         }
         if (null && first.children.empty() && trim(first.text).empty()) return nullptr;
         if (chosen) shape = chosen;
@@ -169,9 +179,12 @@ json::value value_of(const std::vector<const element*>& group, const json::value
 std::string escape_xml(std::string_view text) {
     std::string out;
     for (char c : text) {
-        if (c == '<') out += "&lt;";
-        else if (c == '&') out += "&amp;";
-        else out += c;
+        if (c == '<')
+            out += "&lt;";
+        else if (c == '&')
+            out += "&amp;";
+        else
+            out += c;
     }
     return out;
 }
@@ -201,7 +214,9 @@ std::string layout(const signature& s) {
 std::string inputs(const signature& s, const json::object& values) { return by_elements(s.inputs, values); }
 std::string outputs(const signature& s, const json::object& values) { return by_elements(s.outputs, values); }
 
-std::string further(std::string_view name, const std::string& text) { return "<" + std::string{name} + ">\n" + escape_xml(escape_markers(text)) + "\n</" + std::string{name} + ">"; }
+std::string further(std::string_view name, const std::string& text) {
+    return "<" + std::string{name} + ">\n" + escape_xml(escape_markers(text)) + "\n</" + std::string{name} + ">";
+}
 
 std::string request(const signature& s) {
     std::string text = "Write the elements ";

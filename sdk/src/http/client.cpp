@@ -72,8 +72,10 @@ struct client::impl {
         tls.emplace(asio::ssl::context::tls_client);
         tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
         error_code ec;
-        if (options.ca_file.empty()) tls->set_default_verify_paths(ec);
-        else tls->load_verify_file(options.ca_file, ec);
+        if (options.ca_file.empty())
+            tls->set_default_verify_paths(ec);
+        else
+            tls->load_verify_file(options.ca_file, ec);
         if (ec) {
             tls.reset();
             throw http_error{http_errc::tls_failed, "the certificates in \"" + options.ca_file + "\" cannot be read: " + ec.message()};
@@ -114,11 +116,18 @@ struct client::impl {
             tcp::resolver resolver{executor};
             auto found = co_await resolver.async_resolve(url.host, url.port, asio::redirect_error(asio::use_awaitable, ec));
             if (ec == asio::error::operation_aborted) throw system_error{ec};
-            if (ec) throw http_error{http_errc::resolve_failed, "the host name \"" + url.host + "\" cannot be resolved: " + ec.message() + "; check the name and the network", {.attempted = what}};
+            if (ec)
+                throw http_error{
+                    http_errc::resolve_failed,
+                    "the host name \"" + url.host + "\" cannot be resolved: " + ec.message() + "; check the name and the network",
+                    {.attempted = what}};
             co_await asio::async_connect(c->socket, found, asio::redirect_error(asio::use_awaitable, ec));
         }
         if (ec == asio::error::operation_aborted) throw system_error{ec};
-        if (ec) throw http_error{http_errc::connect_failed, "no connection to " + url.host + ":" + url.port + ": " + ec.message() + "; is the server running?", {.attempted = what}};
+        if (ec)
+            throw http_error{http_errc::connect_failed,
+                             "no connection to " + url.host + ":" + url.port + ": " + ec.message() + "; is the server running?",
+                             {.attempted = what}};
         c->socket.set_option(tcp::no_delay{true}, ec);
         if (url.tls) co_await handshake(*c, url, what);
         co_return c;
@@ -139,7 +148,8 @@ struct client::impl {
     using wire_request = beast_http::request<beast_http::string_body>;
 
     template <class Stream>
-    task<response> exchange_on(Stream& stream, connection& c, const wire_request& wire, bool& answered, bool& keep, const std::string& what) {
+    task<response> exchange_on(Stream& stream, connection& c, const wire_request& wire, bool& answered, bool& keep,
+                               const std::string& what) {
         error_code ec;
         co_await beast_http::async_write(stream, wire, asio::redirect_error(asio::use_awaitable, ec));
         if (ec == asio::error::operation_aborted) throw system_error{ec};
@@ -184,7 +194,9 @@ struct client::impl {
         wire.set(beast_http::field::user_agent, options.user_agent);
         for (const auto& [name, value] : r.headers) {
             if (value.find_first_of("\r\n") != value.npos || name.find_first_of("\r\n: ") != name.npos)
-                throw http_error{http_errc::bad_url, "header \"" + cut(name, 60) + "\" holds characters that a header may not hold", {.attempted = what}};
+                throw http_error{http_errc::bad_url,
+                                 "header \"" + cut(name, 60) + "\" holds characters that a header may not hold",
+                                 {.attempted = what}};
             wire.set(name, value);
         }
         wire.keep_alive(true);
@@ -197,14 +209,19 @@ struct client::impl {
             if (!c) {
                 auto limit = clock::now() + options.connect_timeout;
                 c = co_await with_deadline(connect(url, what), limit, [&] {
-                    return http_error{http_errc::connect_failed, "no connection to " + url.host + ":" + url.port + " within " + std::to_string(options.connect_timeout.count()) + " s", {.attempted = what}};
+                    return http_error{http_errc::connect_failed,
+                                      "no connection to " + url.host + ":" + url.port + " within " +
+                                          std::to_string(options.connect_timeout.count()) + " s",
+                                      {.attempted = what}};
                 });
             }
             bool answered = false, keep = false;
             std::optional<response> result;
             try {
-                if (c->tls) result = co_await exchange_on(*c->tls, *c, wire, answered, keep, what);
-                else result = co_await exchange_on(c->socket, *c, wire, answered, keep, what);
+                if (c->tls)
+                    result = co_await exchange_on(*c->tls, *c, wire, answered, keep, what);
+                else
+                    result = co_await exchange_on(c->socket, *c, wire, answered, keep, what);
             } catch (const http_error& e) {
                 if (!(reused && may_retry && !answered && e.code() == http_errc::connection_closed)) throw;
             }

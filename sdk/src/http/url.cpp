@@ -15,8 +15,10 @@ url_parts parse_url(std::string_view text) {
     auto parsed = boost::urls::parse_uri({text.data(), text.size()});
     if (!parsed) throw fail("write it as http://host:port/path");
     url_parts p;
-    if (parsed->scheme_id() == boost::urls::scheme::https) p.tls = true;
-    else if (parsed->scheme_id() != boost::urls::scheme::http) throw fail("only http and https are spoken");
+    if (parsed->scheme_id() == boost::urls::scheme::https)
+        p.tls = true;
+    else if (parsed->scheme_id() != boost::urls::scheme::http)
+        throw fail("only http and https are spoken");
     if (parsed->has_userinfo()) throw fail("a user or password does not belong into a URL; send a header");
     p.host = parsed->host_address();
     if (p.host.empty()) throw fail("it names no host");

@@ -47,11 +47,14 @@ private:
 };
 
 // US dollars per million tokens, prompt and completion. Source: openai.com/api/pricing, as of 2025.
-struct price { std::string_view model; double prompt, completion; };
+struct price {
+    std::string_view model;
+    double prompt, completion;
+};
 constexpr price prices[]{
-    {"gpt-4o-mini", 0.15, 0.60}, {"gpt-4o", 2.50, 10.00},     {"gpt-4.1-nano", 0.10, 0.40}, {"gpt-4.1-mini", 0.40, 1.60},
-    {"gpt-4.1", 2.00, 8.00},     {"gpt-5-nano", 0.05, 0.40},  {"gpt-5-mini", 0.25, 2.00},   {"gpt-5", 1.25, 10.00},
-    {"o3-mini", 1.10, 4.40},     {"o4-mini", 1.10, 4.40},     {"o3", 2.00, 8.00},
+    {"gpt-4o-mini", 0.15, 0.60}, {"gpt-4o", 2.50, 10.00},    {"gpt-4.1-nano", 0.10, 0.40}, {"gpt-4.1-mini", 0.40, 1.60},
+    {"gpt-4.1", 2.00, 8.00},     {"gpt-5-nano", 0.05, 0.40}, {"gpt-5-mini", 0.25, 2.00},   {"gpt-5", 1.25, 10.00},
+    {"o3-mini", 1.10, 4.40},     {"o4-mini", 1.10, 4.40},    {"o3", 2.00, 8.00},
 };
 
 }  // namespace
@@ -108,22 +111,26 @@ language_model::language_model(std::string_view name, language_model_options opt
         names.emplace_back(p.name);
         if (p.name != provider) continue;
         if (slash == name.npos || slash + 1 == name.size())
-            throw lm_error{lm_errc::unknown_provider, "the language model \"" + std::string{name} + "\" names no model; write " + std::string{provider} + "/MODEL"};
+            throw lm_error{lm_errc::unknown_provider,
+                           "the language model \"" + std::string{name} + "\" names no model; write " + std::string{provider} + "/MODEL"};
         bool own_server = !options.api_base.empty();
         if (!own_server) options.api_base = p.api_base;
         while (options.api_base.ends_with('/')) options.api_base.pop_back();
         http::parse_url(options.api_base);
         if (options.api_key.empty()) options.api_key = secret{environment(p.key_variable)};
         if (options.api_key.empty() && !p.key_variable.empty() && !own_server)
-            throw lm_error{lm_errc::missing_key, std::string{name} + " needs an API key; set " + std::string{p.key_variable} + ", or api_base for a server of your own"};
+            throw lm_error{lm_errc::missing_key, std::string{name} + " needs an API key; set " + std::string{p.key_variable} +
+                                                     ", or api_base for a server of your own"};
         backend_ = std::make_shared<openai_backend>(std::string{name}, std::string{name.substr(slash + 1)}, std::move(options));
         return;
     }
     auto near = did_you_mean(provider, names);
     std::string list;
     for (const auto& n : names) list += (list.empty() ? "" : ", ") + n;
-    throw lm_error{lm_errc::unknown_provider, "unknown provider \"" + std::string{provider} + "\" in \"" + std::string{name} + "\"; " +
-                       (near.empty() ? "known are " + list + "; any OpenAI-compatible server works as openai/NAME with api_base" : "did you mean \"" + near + "\"?")};
+    throw lm_error{lm_errc::unknown_provider,
+                   "unknown provider \"" + std::string{provider} + "\" in \"" + std::string{name} + "\"; " +
+                       (near.empty() ? "known are " + list + "; any OpenAI-compatible server works as openai/NAME with api_base"
+                                     : "did you mean \"" + near + "\"?")};
 }
 
 }  // namespace reagent

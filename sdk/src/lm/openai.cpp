@@ -52,8 +52,10 @@ void write(std::string& out, const message& m) {
     out += "{\"role\":\"";
     out += to_string(m.role);
     out += "\",\"content\":";
-    if (m.content.empty() && !m.tool_calls.empty()) out += "null";
-    else quoted(out, m.content);
+    if (m.content.empty() && !m.tool_calls.empty())
+        out += "null";
+    else
+        quoted(out, m.content);
     if (!m.tool_calls.empty()) {
         out += ",\"tool_calls\":[";
         for (const auto& c : m.tool_calls) {
@@ -101,7 +103,8 @@ bool is_strict(const json::value& schema) {
             if (part->is_object() && std::string_view{key} == "$defs") {
                 for (const auto& [name, d] : part->get_object())
                     if (!is_strict(d)) return false;
-            } else if (!is_strict(*part)) return false;
+            } else if (!is_strict(*part))
+                return false;
         }
     return true;
 }
@@ -166,7 +169,9 @@ std::string request_body(std::string_view model, const lm_request& r, const samp
     if (r.outputs_schema && structured_output) {
         json::value schema = *r.outputs_schema;
         bool strict = is_strict(schema);
-        out += ",\"response_format\":" + json::serialize(json::object{{"type", "json_schema"}, {"json_schema", {{"name", "outputs"}, {"strict", strict}, {"schema", std::move(schema)}}}});
+        out += ",\"response_format\":" +
+               json::serialize(json::object{{"type", "json_schema"},
+                                            {"json_schema", {{"name", "outputs"}, {"strict", strict}, {"schema", std::move(schema)}}}});
     }
     const sampling s = r.sampling.or_else(defaults);
     auto number = [&](const char* key, auto value) { out += std::string{",\""} + key + "\":" + json::serialize(json::value(value)); };
@@ -224,17 +229,22 @@ void throw_status(const http::response& r, const std::string& attempted, const s
     if (words.empty() && parsed) words = text_of(member(&*parsed, "message"));
     if (words.empty()) words = cut(std::string{trim(r.body)}, 300);
     std::string code = text_of(member(e, "code")) + text_of(member(e, "type"));
-    diagnostics d{.attempted = attempted, .provider_message = cut(redact(words, key), 1000),
-                  .request_id = std::string{r.header("x-request-id")}, .http_status = r.status};
+    diagnostics d{.attempted = attempted,
+                  .provider_message = cut(redact(words, key), 1000),
+                  .request_id = std::string{r.header("x-request-id")},
+                  .http_status = r.status};
     auto fail = [&](lm_errc c, const std::string& what) {
-        return lm_error{c, what + " (HTTP " + std::to_string(r.status) + (d.provider_message.empty() ? "" : ": " + d.provider_message) + ")", d};
+        return lm_error{
+            c, what + " (HTTP " + std::to_string(r.status) + (d.provider_message.empty() ? "" : ": " + d.provider_message) + ")", d};
     };
     std::string lower = to_lower(words + code);
     switch (r.status) {
         case 400:
         case 413:
         case 422:
-            if (lower.find("context_length") != lower.npos || lower.find("context length") != lower.npos || lower.find("context window") != lower.npos || lower.find("too many tokens") != lower.npos || lower.find("prompt is too long") != lower.npos)
+            if (lower.find("context_length") != lower.npos || lower.find("context length") != lower.npos ||
+                lower.find("context window") != lower.npos || lower.find("too many tokens") != lower.npos ||
+                lower.find("prompt is too long") != lower.npos)
                 throw fail(lm_errc::context_length, "the prompt is longer than the model's context");
             if (lower.find("content_filter") != lower.npos || lower.find("content management policy") != lower.npos)
                 throw fail(lm_errc::content_filter, "the provider's content filter refused the request");

@@ -6,7 +6,7 @@
 
 namespace reagent {
 
-module::module(module& parent, std::string name) : path_{parent.path_.empty() ? name : parent.path_ + "." + name} {
+module::module(module& parent, std::string name) :path_{parent.path_.empty() ? name : parent.path_ + "." + name} {
     if (name.empty() || name.find('.') != name.npos)
         throw std::invalid_argument{"a module's name must not be empty nor hold a dot: \"" + name + "\""};
     for (const module* sibling : parent.children_)
@@ -35,13 +35,15 @@ signature with_parameters(signature s, const predictor_parameters& p) {
 void predictor::check_inputs(const json::object& inputs) const {
     for (const auto& f : signature_.inputs)
         if (!inputs.contains(f.name) && f.type != "History")
-            throw signature_error{signature_errc::missing_input, "input `" + f.name + "` of \"" + signature_.text() + "\" is missing", 0, "pass \"" + f.name + "\"_f = ..."};
+            throw signature_error{signature_errc::missing_input, "input `" + f.name + "` of \"" + signature_.text() + "\" is missing", 0,
+                                  "pass \"" + f.name + "\"_f = ..."};
     for (const auto& [name, v] : inputs) {
         if (signature_.input(name)) continue;
         std::vector<std::string> names;
         for (const auto& f : signature_.inputs) names.push_back(f.name);
         auto near = did_you_mean(name, names);
-        throw signature_error{signature_errc::unknown_field, "\"" + signature_.text() + "\" has no input `" + std::string{name} + "`", 0, near.empty() ? "" : "did you mean `" + near + "`?"};
+        throw signature_error{signature_errc::unknown_field, "\"" + signature_.text() + "\" has no input `" + std::string{name} + "`", 0,
+                              near.empty() ? "" : "did you mean `" + near + "`?"};
     }
 }
 
@@ -102,7 +104,8 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
     if (outputs) co_return std::move(*outputs);
     std::string complaint = outputs.error().message + ending(*first);
     if (a == adapter::json || !r.options().json_fallback)
-        throw parse_error{outputs.error().code, "the completion for \"" + prompt->signature().text() + "\" cannot be read: " + complaint, outputs.error().field, first->text};
+        throw parse_error{outputs.error().code, "the completion for \"" + prompt->signature().text() + "\" cannot be read: " + complaint,
+                          outputs.error().field, first->text};
 
     r.notify({.kind = run_event::note, .path = path, .error = complaint});
     auto second_prompt = prompt_for(r, adapter::json);
@@ -112,7 +115,10 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
     auto second = co_await send(ask(std::move(messages), true));
     outputs = parse(adapter::json, prompt->signature(), second->text);
     if (outputs) co_return std::move(*outputs);
-    throw parse_error{outputs.error().code, "the completion for \"" + prompt->signature().text() + "\" cannot be read, as JSON neither: " + outputs.error().message + ending(*second), outputs.error().field, second->text};
+    throw parse_error{outputs.error().code,
+                      "the completion for \"" + prompt->signature().text() +
+                          "\" cannot be read, as JSON neither: " + outputs.error().message + ending(*second),
+                      outputs.error().field, second->text};
 }
 
 }  // namespace reagent

@@ -7,15 +7,19 @@ namespace {
 
 std::size_t weight(const json::value& v) {
     std::size_t n = sizeof v;
-    if (v.is_string()) n += v.get_string().size();
-    else if (v.is_array()) for (const auto& item : v.get_array()) n += weight(item);
-    else if (v.is_object()) for (const auto& [key, item] : v.get_object()) n += key.size() + weight(item);
+    if (v.is_string())
+        n += v.get_string().size();
+    else if (v.is_array())
+        for (const auto& item : v.get_array()) n += weight(item);
+    else if (v.is_object())
+        for (const auto& [key, item] : v.get_object()) n += key.size() + weight(item);
     return n;
 }
 
 std::size_t weight(const event& e) {
     std::size_t n = sizeof e + e.branch.size() + e.path.size() + e.tool.size() + e.error.size() + weight(e.arguments) + weight(e.result);
-    if (e.request) for (const auto& m : e.request->messages) n += sizeof m + m.content.size();
+    if (e.request)
+        for (const auto& m : e.request->messages) n += sizeof m + m.content.size();
     if (e.response) n += sizeof *e.response + e.response->text.size();
     return n;
 }
@@ -62,7 +66,10 @@ json::array journal::to_json() const {
             o["request"] = json::object{{"messages", std::move(messages)}};
         }
         if (e.response) {
-            json::object r{{"text", e.response->text}, {"finish_reason", to_string(e.response->finish)}, {"model", e.response->model}, {"usage", reagent::to_json(e.response->usage)}};
+            json::object r{{"text", e.response->text},
+                           {"finish_reason", to_string(e.response->finish)},
+                           {"model", e.response->model},
+                           {"usage", reagent::to_json(e.response->usage)}};
             json::array calls;
             for (const auto& c : e.response->tool_calls) calls.push_back({{"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
             if (!calls.empty()) r["tool_calls"] = std::move(calls);

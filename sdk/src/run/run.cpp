@@ -25,7 +25,9 @@ std::uint64_t machine_seed() {
 }
 
 [[noreturn]] void mismatch(const std::string& path, const std::string& what) {
-    throw run_error{run_errc::replay_mismatch, "replay: " + what + " at \"" + path + "\" is not what the journal recorded; the program or its inputs changed since", {.attempted = "replaying a journal", .path = path}};
+    throw run_error{run_errc::replay_mismatch,
+                    "replay: " + what + " at \"" + path + "\" is not what the journal recorded; the program or its inputs changed since",
+                    {.attempted = "replaying a journal", .path = path}};
 }
 
 }  // namespace
@@ -45,7 +47,8 @@ std::chrono::microseconds run::elapsed() const {
 std::uint32_t run::occurrence(event_kind kind, std::string_view path) {
     // A run has few places; a linear search beats a map.
     for (auto& [place, count] : occurrences_)
-        if (place.size() == path.size() + 1 && place.back() == static_cast<char>('0' + static_cast<int>(kind)) && place.starts_with(path)) return count++;
+        if (place.size() == path.size() + 1 && place.back() == static_cast<char>('0' + static_cast<int>(kind)) && place.starts_with(path))
+            return count++;
     occurrences_.emplace_back(std::string{path} + static_cast<char>('0' + static_cast<int>(kind)), 1);
     return 0;
 }
@@ -54,7 +57,8 @@ void run::record(event e) {
     auto& s = *state_;
     s.history->append(std::move(e));
     if (s.history->bytes() > s.options.max_journal_bytes)
-        throw run_error{run_errc::journal_full, "the run's journal has grown beyond " + std::to_string(s.options.max_journal_bytes) + " bytes; raise run_options::max_journal_bytes or split the run"};
+        throw run_error{run_errc::journal_full, "the run's journal has grown beyond " + std::to_string(s.options.max_journal_bytes) +
+                                                    " bytes; raise run_options::max_journal_bytes or split the run"};
 }
 
 const event* run::recorded(event_kind kind, std::string_view path, std::uint32_t n) const {
@@ -91,7 +95,8 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
         co_return response;
     }
     if (!model)
-        throw run_error{run_errc::no_language_model, "this run has no language model; pass one to runtime.run, as in language_model(\"openai/gpt-4o-mini\")"};
+        throw run_error{run_errc::no_language_model,
+                        "this run has no language model; pass one to runtime.run, as in language_model(\"openai/gpt-4o-mini\")"};
     const auto& limits = s.options.budget;
     if (s.calls_started >= limits.calls)
         throw run_error{run_errc::budget_calls, "the run's budget of " + std::to_string(limits.calls) + " model calls is used up"};
@@ -121,7 +126,12 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
         failure = std::current_exception();
     }
     e.duration = elapsed() - e.started;
-    notify({.kind = run_event::model_finished, .path = path, .request = shared.get(), .response = e.response.get(), .error = e.error, .duration = e.duration});
+    notify({.kind = run_event::model_finished,
+            .path = path,
+            .request = shared.get(),
+            .response = e.response.get(),
+            .error = e.error,
+            .duration = e.duration});
     auto response = e.response;
     if (response) s.usage += response->usage;
     record(std::move(e));
@@ -159,14 +169,21 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
         failure = std::make_exception_ptr(std::runtime_error{e.error});
     }
     e.duration = elapsed() - e.started;
-    notify({.kind = run_event::tool_finished, .path = path, .tool = tool, .arguments = &e.arguments, .result = &e.result, .error = e.error, .duration = e.duration});
+    notify({.kind = run_event::tool_finished,
+            .path = path,
+            .tool = tool,
+            .arguments = &e.arguments,
+            .result = &e.result,
+            .error = e.error,
+            .duration = e.duration});
     json::value result = e.result;
     record(std::move(e));
     if (failure) std::rethrow_exception(failure);
     co_return result;
 }
 
-std::shared_ptr<const prompt_template> run::prompt(const std::string& key, const std::function<std::shared_ptr<const prompt_template>()>& make) {
+std::shared_ptr<const prompt_template> run::prompt(const std::string& key,
+                                                   const std::function<std::shared_ptr<const prompt_template>()>& make) {
     auto& slot = state_->prompts[key];
     if (!slot) slot = make();
     return slot;
@@ -176,8 +193,10 @@ std::chrono::system_clock::time_point run::now(std::string_view path) {
     using namespace std::chrono;
     auto n = occurrence(event_kind::clock, path);
     event e{.kind = event_kind::clock, .branch = branch_, .path = std::string{path}, .occurrence = n};
-    if (const event* known = recorded(event_kind::clock, path, n)) e = *known;
-    else e.result = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+    if (const event* known = recorded(event_kind::clock, path, n))
+        e = *known;
+    else
+        e.result = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
     auto time = system_clock::time_point{duration_cast<system_clock::duration>(microseconds{e.result.to_number<std::int64_t>()})};
     record(std::move(e));
     return time;
@@ -186,7 +205,8 @@ std::chrono::system_clock::time_point run::now(std::string_view path) {
 double run::random(std::string_view path) {
     auto n = occurrence(event_kind::random, path);
     event e{.kind = event_kind::random, .branch = branch_, .path = std::string{path}, .occurrence = n};
-    if (const event* known = recorded(event_kind::random, path, n)) e = *known;
+    if (const event* known = recorded(event_kind::random, path, n))
+        e = *known;
     else {
         auto& generator = state_->random;
         if (!generator) generator.emplace(state_->options.seed ? state_->options.seed : machine_seed());

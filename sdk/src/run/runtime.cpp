@@ -69,24 +69,25 @@ std::shared_ptr<run::state> runtime::prepare(run_options options) {
         s->http = &l.http;
     }
     s->blocking = &impl_->blocking;
-    if (s->options.deadline.count() > 0 && s->options.deadline < std::chrono::hours{24 * 365}) s->deadline = s->started + s->options.deadline;
+    if (s->options.deadline.count() > 0 && s->options.deadline < std::chrono::hours{24 * 365})
+        s->deadline = s->started + s->options.deadline;
     s->trunk.emplace(s);
     return s;
 }
 
 run& runtime::trunk(const std::shared_ptr<run::state>& s) { return *s->trunk; }
 
-void runtime::close(run::state& s) {
-    s.duration = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - s.started);
-}
+void runtime::close(run::state& s) { s.duration = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - s.started); }
 
 namespace {
 
-task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> failed, std::function<void()> ended) {
+task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> failed,
+                   std::function<void()> ended) {
     std::exception_ptr failure;
     try {
         co_await with_deadline(std::move(work), s->deadline, [&] {
-            return run_error{run_errc::deadline_exceeded, "the run took longer than its deadline of " + std::to_string(s->options.deadline.count()) + " ms"};
+            return run_error{run_errc::deadline_exceeded,
+                             "the run took longer than its deadline of " + std::to_string(s->options.deadline.count()) + " ms"};
         });
     } catch (const boost::system::system_error&) {
         failure = std::current_exception();

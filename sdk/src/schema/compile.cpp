@@ -17,8 +17,7 @@ using node = schema::node;
 
 class compiler {
 public:
-    compiler(const json::value& document, std::vector<std::unique_ptr<node>>& nodes)
-        : document_{document}, nodes_{nodes} {}
+    compiler(const json::value& document, std::vector<std::unique_ptr<node>>& nodes) : document_{document}, nodes_{nodes} {}
 
     const node* compile(const json::value& source, const std::string& path, int depth = 0) {
         if (auto known = done_.find(&source); known != done_.end()) return known->second;
@@ -37,35 +36,56 @@ public:
     }
 
 private:
-    void keyword(node& n, std::string_view key, const json::value& v, const json::object& all, const std::string& path,
-                 int depth) {
+    void keyword(node& n, std::string_view key, const json::value& v, const json::object& all, const std::string& path, int depth) {
         auto sub = [&] { return compile(v, path, depth + 1); };
         auto list = [&] { return compile_list(v, path, depth); };
         bool assertion = true;
-        if (key == "type") n.types = types(v, path);
-        else if (key == "const") n.constant = v;
-        else if (key == "enum") n.enumeration = array(v, path);
-        else if (key == "minimum") n.minimum = number(v, path);
-        else if (key == "maximum") n.maximum = number(v, path);
-        else if (key == "exclusiveMinimum") n.exclusive_minimum = number(v, path);
-        else if (key == "exclusiveMaximum") n.exclusive_maximum = number(v, path);
-        else if (key == "multipleOf") n.multiple_of = positive(v, path);
-        else if (key == "minLength") n.min_length = count(v, path);
-        else if (key == "maxLength") n.max_length = count(v, path);
-        else if (key == "pattern") n.pattern = regex(v, path), n.pattern_text = text(v, path);
-        else if (key == "prefixItems") n.prefix_items = list();
+        if (key == "type")
+            n.types = types(v, path);
+        else if (key == "const")
+            n.constant = v;
+        else if (key == "enum")
+            n.enumeration = array(v, path);
+        else if (key == "minimum")
+            n.minimum = number(v, path);
+        else if (key == "maximum")
+            n.maximum = number(v, path);
+        else if (key == "exclusiveMinimum")
+            n.exclusive_minimum = number(v, path);
+        else if (key == "exclusiveMaximum")
+            n.exclusive_maximum = number(v, path);
+        else if (key == "multipleOf")
+            n.multiple_of = positive(v, path);
+        else if (key == "minLength")
+            n.min_length = count(v, path);
+        else if (key == "maxLength")
+            n.max_length = count(v, path);
+        else if (key == "pattern")
+            n.pattern = regex(v, path), n.pattern_text = text(v, path);
+        else if (key == "prefixItems")
+            n.prefix_items = list();
         else if (key == "items") {
-            if (v.is_array()) n.prefix_items = list();  // draft 7's tuple
-            else n.items = sub();
+            if (v.is_array())
+                n.prefix_items = list();  // draft 7's tuple
+            else
+                n.items = sub();
         } else if (key == "additionalItems") {
-            if (auto* items = all.if_contains("items"); items && items->is_array()) n.items = sub();
-            else assertion = false;
-        } else if (key == "contains") n.contains = sub();
-        else if (key == "minItems") n.min_items = count(v, path);
-        else if (key == "maxItems") n.max_items = count(v, path);
-        else if (key == "minContains") n.min_contains = count(v, path);
-        else if (key == "maxContains") n.max_contains = count(v, path);
-        else if (key == "uniqueItems") n.unique_items = boolean(v, path);
+            if (auto* items = all.if_contains("items"); items && items->is_array())
+                n.items = sub();
+            else
+                assertion = false;
+        } else if (key == "contains")
+            n.contains = sub();
+        else if (key == "minItems")
+            n.min_items = count(v, path);
+        else if (key == "maxItems")
+            n.max_items = count(v, path);
+        else if (key == "minContains")
+            n.min_contains = count(v, path);
+        else if (key == "maxContains")
+            n.max_contains = count(v, path);
+        else if (key == "uniqueItems")
+            n.unique_items = boolean(v, path);
         else if (key == "properties") {
             for (const auto& [name, child] : object(v, path))
                 n.properties.emplace_back(name, compile(child, path + "." + std::string{name}, depth + 1));
@@ -73,35 +93,51 @@ private:
             for (const auto& [name, child] : object(v, path))
                 n.pattern_properties.emplace_back(regex(json::value(name), path),
                                                   compile(child, path + "." + std::string{name}, depth + 1));
-        } else if (key == "additionalProperties") n.additional = sub();
-        else if (key == "propertyNames") n.property_names = sub();
-        else if (key == "required") n.required = texts(v, path);
+        } else if (key == "additionalProperties")
+            n.additional = sub();
+        else if (key == "propertyNames")
+            n.property_names = sub();
+        else if (key == "required")
+            n.required = texts(v, path);
         else if (key == "dependentRequired") {
             for (const auto& [name, names] : object(v, path)) n.dependent_required.emplace_back(name, texts(names, path));
         } else if (key == "dependentSchemas") {
-            for (const auto& [name, child] : object(v, path))
-                n.dependent_schemas.emplace_back(name, compile(child, path, depth + 1));
+            for (const auto& [name, child] : object(v, path)) n.dependent_schemas.emplace_back(name, compile(child, path, depth + 1));
         } else if (key == "dependencies") {  // draft 7: either of the two above
             for (const auto& [name, child] : object(v, path)) {
-                if (child.is_array()) n.dependent_required.emplace_back(name, texts(child, path));
-                else n.dependent_schemas.emplace_back(name, compile(child, path, depth + 1));
+                if (child.is_array())
+                    n.dependent_required.emplace_back(name, texts(child, path));
+                else
+                    n.dependent_schemas.emplace_back(name, compile(child, path, depth + 1));
             }
-        } else if (key == "minProperties") n.min_properties = count(v, path);
-        else if (key == "maxProperties") n.max_properties = count(v, path);
-        else if (key == "anyOf") n.any_of = list();
-        else if (key == "oneOf") n.one_of = list();
-        else if (key == "allOf") n.all_of = list();
-        else if (key == "not") n.negated = sub();
-        else if (key == "if") n.if_ = sub();
-        else if (key == "then") n.then_ = sub();
-        else if (key == "else") n.else_ = sub();
-        else if (key == "$ref") n.reference = resolve(v, path, depth);
-        else if (key == "default") n.fallback = v, assertion = false;
-        else if (key == "$dynamicRef" || key == "$recursiveRef" || key == "unevaluatedItems" ||
-                 key == "unevaluatedProperties")
-            fail(schema_errc::unsupported_keyword, path, "this keyword is not supported; say the same with $ref, "
-                                                         "additionalProperties or prefixItems");
-        else assertion = false;  // annotations, `format`, `$defs` (compiled when something refers to them)
+        } else if (key == "minProperties")
+            n.min_properties = count(v, path);
+        else if (key == "maxProperties")
+            n.max_properties = count(v, path);
+        else if (key == "anyOf")
+            n.any_of = list();
+        else if (key == "oneOf")
+            n.one_of = list();
+        else if (key == "allOf")
+            n.all_of = list();
+        else if (key == "not")
+            n.negated = sub();
+        else if (key == "if")
+            n.if_ = sub();
+        else if (key == "then")
+            n.then_ = sub();
+        else if (key == "else")
+            n.else_ = sub();
+        else if (key == "$ref")
+            n.reference = resolve(v, path, depth);
+        else if (key == "default")
+            n.fallback = v, assertion = false;
+        else if (key == "$dynamicRef" || key == "$recursiveRef" || key == "unevaluatedItems" || key == "unevaluatedProperties")
+            fail(schema_errc::unsupported_keyword, path,
+                 "this keyword is not supported; say the same with $ref, "
+                 "additionalProperties or prefixItems");
+        else
+            assertion = false;  // annotations, `format`, `$defs` (compiled when something refers to them)
         if (assertion) n.empty = false;
     }
 

@@ -9,8 +9,7 @@ namespace {
 void set(json::object& schema, std::string_view keyword, const json::value& value) {
     if (auto* alternatives = schema.if_contains("anyOf"); alternatives && alternatives->is_array()) {
         for (auto& a : alternatives->get_array())
-            if (a.is_object() && a.get_object().contains("type") && a.get_object()["type"] != "null")
-                set(a.get_object(), keyword, value);
+            if (a.is_object() && a.get_object().contains("type") && a.get_object()["type"] != "null") set(a.get_object(), keyword, value);
         return;
     }
     schema[keyword] = value;

@@ -56,20 +56,26 @@ private:
         json::value v;
         if (c == '(') {
             ++i_;
-            if (take(')')) v = json::array{};
+            if (take(')'))
+                v = json::array{};
             else {
                 v = tuple_or_value(')');
                 if (!take(')')) throw no_literal{};
             }
-        } else if (c == '[') v = sequence(']');
-        else if (c == '{') v = braces();
-        else if (c == '\'' || c == '"' || ((c == 'r' || c == 'u' || c == 'R' || c == 'U') && i_ + 1 < s_.size() && (s_[i_ + 1] == '\'' || s_[i_ + 1] == '"'))) {
+        } else if (c == '[')
+            v = sequence(']');
+        else if (c == '{')
+            v = braces();
+        else if (c == '\'' || c == '"' ||
+                 ((c == 'r' || c == 'u' || c == 'R' || c == 'U') && i_ + 1 < s_.size() && (s_[i_ + 1] == '\'' || s_[i_ + 1] == '"'))) {
             std::string text;
             do text += string();
             while (space(), peek() == '\'' || peek() == '"');
             v = json::value(json::string(text));
-        } else if (is_digit(c) || c == '.' || c == '+' || c == '-') v = number();
-        else v = name();
+        } else if (is_digit(c) || c == '.' || c == '+' || c == '-')
+            v = number();
+        else
+            v = name();
         --depth_;
         return v;
     }
@@ -123,13 +129,16 @@ private:
         bool negative = false;
         while (peek() == '+' || peek() == '-') negative ^= s_[i_++] == '-', space();
         std::size_t begin = i_;
-        while (is_word(peek()) || peek() == '.' || ((peek() == '+' || peek() == '-') && (s_[i_ - 1] == 'e' || s_[i_ - 1] == 'E') && i_ > begin)) ++i_;
+        while (is_word(peek()) || peek() == '.' ||
+               ((peek() == '+' || peek() == '-') && (s_[i_ - 1] == 'e' || s_[i_ - 1] == 'E') && i_ > begin))
+            ++i_;
         auto token = s_.substr(begin, i_ - begin);
         std::string digits;
         for (std::size_t k = 0; k < token.size(); ++k) {
             if (token[k] == '_') {
                 if (k == 0 || k + 1 == token.size() || token[k - 1] == '_' || token[k + 1] == '_') throw no_literal{};
-            } else digits += token[k];
+            } else
+                digits += token[k];
         }
         int base = 10;
         std::string prefix = to_lower(digits.substr(0, 2));
@@ -179,9 +188,15 @@ private:
         static constexpr std::string_view from = "nrtbfav0\\'\"", to{"\n\r\t\b\f\a\v\0\\'\"", 11};
         char c = s_[i_++];
         if (c == '\n') return;
-        if (auto at = from.find(c); at != from.npos) { out += to[at]; return; }
+        if (auto at = from.find(c); at != from.npos) {
+            out += to[at];
+            return;
+        }
         std::size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
-        if (digits == 0) { (out += '\\') += c; return; }
+        if (digits == 0) {
+            (out += '\\') += c;
+            return;
+        }
         auto hex = s_.substr(i_, digits);
         unsigned point{};
         auto [end, ec] = std::from_chars(hex.data(), hex.data() + hex.size(), point, 16);

@@ -14,9 +14,9 @@ namespace reagent {
 struct schema::node {
     enum type_bit : std::uint8_t { null = 1, boolean = 2, integer = 4, number = 8, string = 16, array = 32, object = 64 };
 
-    bool never = false;          // the schema `false`
-    std::uint8_t types = 0;      // bits; 0: any
-    bool empty = true;           // no assertion at all: accepts anything
+    bool never = false;      // the schema `false`
+    std::uint8_t types = 0;  // bits; 0: any
+    bool empty = true;       // no assertion at all: accepts anything
     const node* reference = nullptr;
 
     std::optional<json::value> constant;

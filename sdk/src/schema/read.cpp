@@ -76,8 +76,10 @@ std::optional<json::value> lenient_number(std::string_view text) {
     double d{};
     auto [end, ec] = std::from_chars(digits->data(), digits->data() + digits->size(), d);
     if (end != digits->data() + digits->size()) return {};
-    if (ec == std::errc::result_out_of_range) d = negative ? -INFINITY : INFINITY;
-    else if (ec != std::errc{}) return {};
+    if (ec == std::errc::result_out_of_range)
+        d = negative ? -INFINITY : INFINITY;
+    else if (ec != std::errc{})
+        return {};
     return json::value(d);
 }
 
@@ -126,8 +128,10 @@ public:
         if (n.empty) return copy(v, out), true;
         if (n.never) return report("no value is allowed here, got " + describe(v));
         bool ok = true;
-        if (n.reference) ok = read(*n.reference, v, out, depth + 1);
-        else copy(v, out);
+        if (n.reference)
+            ok = read(*n.reference, v, out, depth + 1);
+        else
+            copy(v, out);
         if (n.types) {
             if (!(type_of(v) & n.types)) {
                 auto converted = lenient_ ? convert(n, v) : std::nullopt;
@@ -206,10 +210,13 @@ private:
         if (n.min_length || n.max_length) {
             auto length = utf8_length(text);
             auto got = ", got " + std::to_string(length);
-            if (n.min_length && length < *n.min_length) ok = report("must have at least " + std::to_string(*n.min_length) + " characters" + got);
-            if (n.max_length && length > *n.max_length) ok = report("must have at most " + std::to_string(*n.max_length) + " characters" + got);
+            if (n.min_length && length < *n.min_length)
+                ok = report("must have at least " + std::to_string(*n.min_length) + " characters" + got);
+            if (n.max_length && length > *n.max_length)
+                ok = report("must have at most " + std::to_string(*n.max_length) + " characters" + got);
         }
-        if (n.pattern && !matches(*n.pattern, text)) ok = report("must match the pattern " + n.pattern_text + ", got " + describe(json::value(text)));
+        if (n.pattern && !matches(*n.pattern, text))
+            ok = report("must match the pattern " + n.pattern_text + ", got " + describe(json::value(text)));
         return ok;
     }
 
@@ -254,8 +261,10 @@ private:
     bool objects(const node& n, const json::object& members, json::value* out, int depth) {
         bool ok = true;
         auto got = ", got " + std::to_string(members.size());
-        if (n.min_properties && members.size() < *n.min_properties) ok = report("must have at least " + std::to_string(*n.min_properties) + " properties" + got);
-        if (n.max_properties && members.size() > *n.max_properties) ok = report("must have at most " + std::to_string(*n.max_properties) + " properties" + got);
+        if (n.min_properties && members.size() < *n.min_properties)
+            ok = report("must have at least " + std::to_string(*n.min_properties) + " properties" + got);
+        if (n.max_properties && members.size() > *n.max_properties)
+            ok = report("must have at most " + std::to_string(*n.max_properties) + " properties" + got);
         for (const auto& name : n.required) {
             if (members.contains(name)) continue;
             step s{*this, "." + name};
@@ -270,9 +279,12 @@ private:
                 if (matches(pattern, key)) known = true, ok = read(*child, value, target, depth + 1) && ok;
             if (!known && n.additional) {
                 if (n.additional->never) {
-                    if (lenient_ && out) out->get_object().stable_erase(key);
-                    else if (!lenient_) ok = report("is not a known property" + known_properties(n));
-                } else ok = read(*n.additional, value, target, depth + 1) && ok;
+                    if (lenient_ && out)
+                        out->get_object().stable_erase(key);
+                    else if (!lenient_)
+                        ok = report("is not a known property" + known_properties(n));
+                } else
+                    ok = read(*n.additional, value, target, depth + 1) && ok;
             } else if (!known && lenient_ && out && !n.properties.empty() && !in_combination_) {
                 out->get_object().stable_erase(key);
             }
@@ -349,9 +361,7 @@ private:
         return ok;
     }
 
-    static bool fits(const node& n, const json::value& v, int depth) {
-        return reader{reading::strict}.read(n, v, nullptr, depth + 1);
-    }
+    static bool fits(const node& n, const json::value& v, int depth) { return reader{reading::strict}.read(n, v, nullptr, depth + 1); }
 
     static void copy(const json::value& v, json::value* out) {
         if (out && out != &v) *out = v;

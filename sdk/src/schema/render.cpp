@@ -15,16 +15,17 @@ std::string quoted_json(std::string_view text) { return json::serialize(json::st
 void write(std::string& out, const json::value& v, style how) {
     switch (v.kind()) {
         case json::kind::null: out += how == style::python ? "None" : "null"; break;
-        case json::kind::bool_:
-            out += how == style::python ? (v.get_bool() ? "True" : "False") : (v.get_bool() ? "true" : "false");
-            break;
+        case json::kind::bool_: out += how == style::python ? (v.get_bool() ? "True" : "False") : (v.get_bool() ? "true" : "false"); break;
         case json::kind::int64: out += std::to_string(v.get_int64()); break;
         case json::kind::uint64: out += std::to_string(v.get_uint64()); break;
         case json::kind::double_: {
             double d = v.get_double();
-            if (how == style::python || std::isfinite(d)) out += python_float(d);
-            else if (how == style::json) out += std::isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity";
-            else out += "{\"float\": \"" + python_float(d) + "\"}";
+            if (how == style::python || std::isfinite(d))
+                out += python_float(d);
+            else if (how == style::json)
+                out += std::isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity";
+            else
+                out += "{\"float\": \"" + python_float(d) + "\"}";
             break;
         }
         case json::kind::string: {
@@ -69,22 +70,25 @@ std::string dump_json(const json::value& value) { return written(value, style::j
 std::string dump_strict_json(const json::value& value) { return written(value, style::strict_json); }
 std::string python_repr(const json::value& value) { return written(value, style::python); }
 
-std::string python_str(const json::value& value) {
-    return value.is_string() ? std::string{value.get_string()} : python_repr(value);
-}
+std::string python_str(const json::value& value) { return value.is_string() ? std::string{value.get_string()} : python_repr(value); }
 
 std::string python_repr(std::string_view text) {
     static constexpr char hex[] = "0123456789abcdef";
     char quote = text.find('\'') != text.npos && text.find('"') == text.npos ? '"' : '\'';
     std::string out(1, quote);
     for (char c : text) {
-        if (c == quote || c == '\\') (out += '\\') += c;
-        else if (c == '\n') out += "\\n";
-        else if (c == '\r') out += "\\r";
-        else if (c == '\t') out += "\\t";
+        if (c == quote || c == '\\')
+            (out += '\\') += c;
+        else if (c == '\n')
+            out += "\\n";
+        else if (c == '\r')
+            out += "\\r";
+        else if (c == '\t')
+            out += "\\t";
         else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
             ((out += "\\x") += hex[(c >> 4) & 15]) += hex[c & 15];
-        else out += c;
+        else
+            out += c;
     }
     return out += quote;
 }
@@ -96,7 +100,8 @@ std::string python_float(double d) {
     char buffer[400];
     double magnitude = std::abs(d);
     bool scientific = magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e16);
-    auto [end, ec] = std::to_chars(buffer, buffer + sizeof buffer, d, scientific ? std::chars_format::scientific : std::chars_format::fixed);
+    auto [end, ec] =
+        std::to_chars(buffer, buffer + sizeof buffer, d, scientific ? std::chars_format::scientific : std::chars_format::fixed);
     std::string text{buffer, end};
     if (!scientific && text.find('.') == text.npos) text += ".0";
     return text;

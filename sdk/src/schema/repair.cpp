@@ -15,7 +15,9 @@ namespace {
 constexpr std::size_t max_lookahead = 256;
 
 // A quotation mark at the head of `s`: its bytes and the mark that closes it. Typographic quotes count too.
-struct quote { std::string_view open, close; };
+struct quote {
+    std::string_view open, close;
+};
 std::optional<quote> quote_at(std::string_view s) {
     static constexpr quote all[]{{"\"", "\""}, {"'", "'"}, {"`", "`"}, {"\u201c", "\u201d"}, {"\u2018", "\u2019"}};
     for (const auto& q : all)
@@ -80,10 +82,14 @@ private:
 
     void skip_space(place where) {
         while (!at_end()) {
-            if (is_space(peek())) ++i_;
-            else if (next_is("\u00a0")) i_ += 2;
-            else if (comment_starts()) skip_comment(where);
-            else return;
+            if (is_space(peek()))
+                ++i_;
+            else if (next_is("\u00a0"))
+                i_ += 2;
+            else if (comment_starts())
+                skip_comment(where);
+            else
+                return;
         }
     }
 
@@ -107,7 +113,10 @@ private:
             skip_space(place::key);
             if (at_end()) break;
             char c = peek();
-            if (c == '}') { ++i_; break; }
+            if (c == '}') {
+                ++i_;
+                break;
+            }
             if (c == ']' && arrays_ > 0) break;
             if (c == '{') {  // `{{"a": 1}}`, a template's doubled braces
                 json::value inner = object();
@@ -116,7 +125,10 @@ private:
                 continue;
             }
             if (c == ',' || c == ';' || c == ':' || c == ']' || c == '[') {
-                if (c == '[' && members.empty()) { i_ = begin; return array('}'); }
+                if (c == '[' && members.empty()) {
+                    i_ = begin;
+                    return array('}');
+                }
                 ++i_;
                 continue;
             }
@@ -125,15 +137,21 @@ private:
             skip_space(place::key);
             if (peek() == ':')
                 while (peek() == ':') ++i_;
-            else if (at_end()) break;  // cut off before its value
+            else if (at_end())
+                break;  // cut off before its value
             else if (members.empty() && (peek() == ',' || peek() == '}')) {
                 i_ = begin;  // `{"a", "b"}`: a set
                 return array('}');
             } else if (quote_at(s_.substr(i_)) || peek() == '[') {  // `"a" "x"`: the colon is missing
             } else if (peek() == '=' || peek() == ',' || peek() == '}') {
-                if (peek() == '=') ++i_, i_ += next_is(">") ? 1 : 0;
-                else continue;
-            } else if (i_ == key_at) { ++i_; continue; }
+                if (peek() == '=')
+                    ++i_, i_ += next_is(">") ? 1 : 0;
+                else
+                    continue;
+            } else if (i_ == key_at) {
+                ++i_;
+                continue;
+            }
             skip_space(place::value);
             members.insert_or_assign(key, value(place::value));
         }
@@ -154,8 +172,14 @@ private:
                 ++i_;
                 break;
             }
-            if (c == ',' || c == ';' || c == ':' || c == ')') { ++i_; continue; }
-            if (next_is("...") && (i_ + 3 >= s_.size() || !is_word(s_[i_ + 3]))) { i_ += 3; continue; }
+            if (c == ',' || c == ';' || c == ':' || c == ')') {
+                ++i_;
+                continue;
+            }
+            if (next_is("...") && (i_ + 3 >= s_.size() || !is_word(s_[i_ + 3]))) {
+                i_ += 3;
+                continue;
+            }
             std::size_t before = i_;
             items.push_back(value(place::item));
             if (i_ == before) ++i_;
@@ -217,7 +241,9 @@ private:
 
     std::string bare_key() {
         std::size_t begin = i_;
-        while (!at_end() && peek() != ':' && peek() != '=' && !is_space(peek()) && std::string_view{",{}[]\"';"}.find(peek()) == std::string_view::npos) ++i_;
+        while (!at_end() && peek() != ':' && peek() != '=' && !is_space(peek()) &&
+               std::string_view{",{}[]\"';"}.find(peek()) == std::string_view::npos)
+            ++i_;
         std::size_t stop = i_;
         if (i_ == begin) stop = ++i_;
         if (auto q = quote_at(s_.substr(i_))) {  // `name": 1` lost its first quote
@@ -237,12 +263,20 @@ private:
                 i_ = at + q->open.size();  // `text", ...` lost its first quote
                 return json::value(json::string(to_utf8(s_.substr(begin, at - begin))));
             }
-            if (where == place::item) ends = ends || c == ',' || (c == ')' && !inside_parentheses(begin, at)) || c == '\n';
-            else if (c == ',' || c == ';') ends = ends || key_follows(at + 1) || closer_follows(at + 1) || is_word_of_json(trim(s_.substr(begin, at - begin)));
-            else if (c == '\n') ends = ends || key_follows(at + 1) || closer_follows(at + 1);
-            else if (c == '/' && at + 1 < s_.size() && (s_[at + 1] == '/' || s_[at + 1] == '*') && at > begin && is_space(s_[at - 1])) ends = true;
-            else if (c == '#' && at > begin && is_space(s_[at - 1])) ends = true;
-            if (ends) { stop = at; break; }
+            if (where == place::item)
+                ends = ends || c == ',' || (c == ')' && !inside_parentheses(begin, at)) || c == '\n';
+            else if (c == ',' || c == ';')
+                ends = ends || key_follows(at + 1) || closer_follows(at + 1) || is_word_of_json(trim(s_.substr(begin, at - begin)));
+            else if (c == '\n')
+                ends = ends || key_follows(at + 1) || closer_follows(at + 1);
+            else if (c == '/' && at + 1 < s_.size() && (s_[at + 1] == '/' || s_[at + 1] == '*') && at > begin && is_space(s_[at - 1]))
+                ends = true;
+            else if (c == '#' && at > begin && is_space(s_[at - 1]))
+                ends = true;
+            if (ends) {
+                stop = at;
+                break;
+            }
         }
         i_ = stop;
         std::string_view text = trim(s_.substr(begin, stop - begin));
@@ -312,7 +346,9 @@ private:
         }
         if (c == ',' || c == ';') {
             auto next = after_space(at + 1);
-            if (next < s_.size() && (s_[next] == ',' || s_[next] == '{' || s_[next] == '#' || s_.substr(next).starts_with("//") || s_.substr(next).starts_with("/*"))) return true;
+            if (next < s_.size() && (s_[next] == ',' || s_[next] == '{' || s_[next] == '#' || s_.substr(next).starts_with("//") ||
+                                     s_.substr(next).starts_with("/*")))
+                return true;
             return closer_follows(at + 1) || key_follows(at + 1);
         }
         return key_follows(at);
@@ -321,12 +357,17 @@ private:
     std::string quoted(place where) {
         quote q = *quote_at(s_.substr(i_));
         i_ += q.open.size();
-        if (q.open == "\"" && next_is("\"\"") ) i_ += 2;  // """text"""
-        else if (next_is(q.close) && i_ + q.close.size() < s_.size() && is_word(s_[i_ + q.close.size()])) i_ += q.close.size();  // ""text""
+        if (q.open == "\"" && next_is("\"\""))
+            i_ += 2;  // """text"""
+        else if (next_is(q.close) && i_ + q.close.size() < s_.size() && is_word(s_[i_ + q.close.size()]))
+            i_ += q.close.size();  // ""text""
         std::string out;
         while (!at_end()) {
             char c = peek();
-            if (c == '\\') { escape(out); continue; }
+            if (c == '\\') {
+                escape(out);
+                continue;
+            }
             if (next_is(q.close) || (q.open == "\u201c" && c == '"') || (q.open == "\"" && next_is("\u201d"))) {
                 std::size_t size = next_is(q.close) ? q.close.size() : c == '"' ? 1 : 3;
                 if (missing_close(out, where)) {

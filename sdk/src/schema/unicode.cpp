@@ -5,10 +5,14 @@ namespace reagent {
 void append_utf8(std::string& out, char32_t p) {
     if (p > 0x10FFFF || (p >= 0xD800 && p < 0xE000)) p = 0xFFFD;
     auto byte = [&](char32_t b) { out += static_cast<char>(b); };
-    if (p < 0x80) byte(p);
-    else if (p < 0x800) byte(0xC0 | p >> 6), byte(0x80 | (p & 63));
-    else if (p < 0x10000) byte(0xE0 | p >> 12), byte(0x80 | (p >> 6 & 63)), byte(0x80 | (p & 63));
-    else byte(0xF0 | p >> 18), byte(0x80 | (p >> 12 & 63)), byte(0x80 | (p >> 6 & 63)), byte(0x80 | (p & 63));
+    if (p < 0x80)
+        byte(p);
+    else if (p < 0x800)
+        byte(0xC0 | p >> 6), byte(0x80 | (p & 63));
+    else if (p < 0x10000)
+        byte(0xE0 | p >> 12), byte(0x80 | (p >> 6 & 63)), byte(0x80 | (p & 63));
+    else
+        byte(0xF0 | p >> 18), byte(0x80 | (p >> 12 & 63)), byte(0x80 | (p >> 6 & 63)), byte(0x80 | (p & 63));
 }
 
 namespace {
@@ -38,8 +42,10 @@ std::string to_utf8(std::string_view text) {
     out.reserve(text.size());
     while (!text.empty()) {
         std::size_t n = sequence(text);
-        if (n == 0) out += "\uFFFD", n = 1;
-        else out += text.substr(0, n);
+        if (n == 0)
+            out += "\uFFFD", n = 1;
+        else
+            out += text.substr(0, n);
         text.remove_prefix(n);
     }
     return out;

@@ -4,8 +4,8 @@
 
 #include "../text.hpp"
 
-#include <boost/json.hpp>
 #include <utf8proc.h>
+#include <boost/json.hpp>
 
 #include <cstdlib>
 #include <memory>
@@ -13,10 +13,10 @@
 namespace reagent::detail {
 
 bool is_python_keyword(std::string_view word) {
-    for (std::string_view k : {"False", "None", "True", "and", "as", "assert", "async", "await", "break", "class",
-                               "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global",
-                               "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise",
-                               "return", "try", "while", "with", "yield"})
+    for (std::string_view k :
+         {"False",  "None",     "True", "and",    "as",      "assert", "async",  "await",  "break", "class",  "continue", "def",
+          "del",    "elif",     "else", "except", "finally", "for",    "from",   "global", "if",    "import", "in",       "is",
+          "lambda", "nonlocal", "not",  "or",     "pass",    "raise",  "return", "try",    "while", "with",   "yield"})
         if (k == word) return true;
     return false;
 }
@@ -81,7 +81,9 @@ bool lexer::accept(std::string_view symbol) {
 }
 
 void lexer::expect(std::string_view symbol, const std::string& hint) {
-    if (!accept(symbol)) fail("expected `" + std::string{symbol} + "`" + (next_.kind == token::end ? ", but the text ends" : " before `" + next_.text + "`"), hint);
+    if (!accept(symbol))
+        fail("expected `" + std::string{symbol} + "`" + (next_.kind == token::end ? ", but the text ends" : " before `" + next_.text + "`"),
+             hint);
 }
 
 void lexer::fail(const std::string& message, const std::string& hint) const { fail_at(next_.position, message, hint); }
@@ -104,7 +106,9 @@ token lexer::scan() {
             n += s;
         }
         std::string prefix = to_lower(rest.substr(0, n));
-        if (n < rest.size() && n <= 2 && (rest[n] == '\'' || rest[n] == '"') && (prefix == "r" || prefix == "u" || prefix == "b" || prefix == "f" || prefix == "rb" || prefix == "br" || prefix == "fr" || prefix == "rf")) {
+        if (n < rest.size() && n <= 2 && (rest[n] == '\'' || rest[n] == '"') &&
+            (prefix == "r" || prefix == "u" || prefix == "b" || prefix == "f" || prefix == "rb" || prefix == "br" || prefix == "fr" ||
+             prefix == "rf")) {
             if (prefix != "r" && prefix != "u") fail_at(at_, "a `" + prefix + "` string cannot stand here", "write a plain quoted text");
             at_ += n;
             return scan_string(t.position, prefix == "r");
@@ -118,11 +122,15 @@ token lexer::scan() {
     if (c == '\'' || c == '"') return scan_string(at_, false);
     if (is_digit(c) || (c == '.' && rest.size() > 1 && is_digit(rest[1]))) {
         std::size_t n = 0;
-        while (n < rest.size() && (is_word(rest[n]) || rest[n] == '.' || ((rest[n] == '+' || rest[n] == '-') && n > 0 && to_lower(rest.substr(n - 1, 1)) == "e" && !rest.starts_with("0x")))) ++n;
+        while (n < rest.size() &&
+               (is_word(rest[n]) || rest[n] == '.' ||
+                ((rest[n] == '+' || rest[n] == '-') && n > 0 && to_lower(rest.substr(n - 1, 1)) == "e" && !rest.starts_with("0x"))))
+            ++n;
         at_ += n;
         t.kind = token::number;
         t.text = rest.substr(0, n);
-        if (!python_literal(t.text)) fail_at(t.position, "`" + t.text + "` is neither a name nor a number", "a field's name starts with a letter");
+        if (!python_literal(t.text))
+            fail_at(t.position, "`" + t.text + "` is neither a name nor a number", "a field's name starts with a letter");
         return t;
     }
     static constexpr std::string_view symbols = "[](){},:|.*=/+-%@&^~<>";

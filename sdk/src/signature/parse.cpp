@@ -38,18 +38,22 @@ public:
             } else if (in_.peek().is("*") || in_.peek().is("**")) {
                 bool twice = in_.take().text == "**";
                 if (starred && !twice) in_.fail("`*` cannot stand here twice", "leave it out");
-                if (twice || !in_.peek().is(",")) one();
-                else if (peek_is_last_comma()) in_.fail("named fields must follow `*`", "leave it out");
+                if (twice || !in_.peek().is(","))
+                    one();
+                else if (peek_is_last_comma())
+                    in_.fail("named fields must follow `*`", "leave it out");
                 (twice ? keywords : starred) = true;
             } else {
                 parameter p = one();
                 if (!starred && defaults && !p.has_default)
-                    lexer::fail_at(p.position, "field `" + p.name + "` without a default follows one with a default", "move it to the front");
+                    lexer::fail_at(p.position, "field `" + p.name + "` without a default follows one with a default",
+                                   "move it to the front");
                 defaults = defaults || p.has_default;
                 if (!starred) fields.push_back(std::move(p));
             }
             if (in_.peek().kind == token::end) break;
-            if (!in_.peek().is(",")) in_.fail("expected `,` between fields, found `" + in_.peek().text + "`", "a field is `name` or `name: type`");
+            if (!in_.peek().is(","))
+                in_.fail("expected `,` between fields, found `" + in_.peek().text + "`", "a field is `name` or `name: type`");
             in_.take();
         }
         return fields;
@@ -64,9 +68,12 @@ private:
 
     parameter one() {
         token t = in_.peek();
-        if (t.kind != token::name) in_.fail(t.kind == token::end ? "a field's name is missing" : "expected a field's name, found `" + t.text + "`", "a field is `name` or `name: type`");
+        if (t.kind != token::name)
+            in_.fail(t.kind == token::end ? "a field's name is missing" : "expected a field's name, found `" + t.text + "`",
+                     "a field is `name` or `name: type`");
         if (detail::is_python_keyword(t.text))
-            lexer::fail_at(t.position, "`" + t.text + "` is a Python keyword and cannot name a field", "write `" + t.text + "_text` or another name");
+            lexer::fail_at(t.position, "`" + t.text + "` is a Python keyword and cannot name a field",
+                           "write `" + t.text + "_text` or another name");
         in_.take();
         parameter p{t.text, t.position, {"str", {}, {}, false}, false};
         if (in_.accept(":")) p.type = detail::parse_type(in_, types_);
@@ -107,8 +114,10 @@ std::vector<signature_field> make_fields(std::vector<parameter> parameters, cons
         auto field = make_field(p.name, p.type.print(), shape);
         field.kind = detail::kind_of(p.type, shape);
         auto same = std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.name == p.name; });
-        if (same != fields.end()) *same = std::move(field);
-        else fields.push_back(std::move(field));
+        if (same != fields.end())
+            *same = std::move(field);
+        else
+            fields.push_back(std::move(field));
     }
     return fields;
 }
@@ -130,7 +139,8 @@ signature parse_signature(std::string_view text, const named_types& types) {
     for (const auto& o : outputs)
         for (const auto& i : inputs)
             if (o.name == i.name)
-                lexer::fail_at(o.position, "field `" + o.name + "` is an input and an output", "rename one of them", signature_errc::duplicate_field);
+                lexer::fail_at(o.position, "field `" + o.name + "` is an input and an output", "rename one of them",
+                               signature_errc::duplicate_field);
     signature s;
     s.inputs = make_fields(std::move(inputs), types);
     s.outputs = make_fields(std::move(outputs), types);

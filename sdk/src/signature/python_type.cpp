@@ -18,21 +18,37 @@ struct known_type {
     bool generic = false, needs_arguments = false;
 };
 constexpr known_type known_types[]{
-    {"str", "str"}, {"int", "int"}, {"float", "float"}, {"bool", "bool"}, {"bytes", "bytes"},
-    {"bytearray", "bytearray"}, {"complex", "complex"}, {"Any", "Any"},
-    {"list", "list", true}, {"dict", "dict", true}, {"tuple", "tuple", true}, {"set", "set", true},
+    {"str", "str"},
+    {"int", "int"},
+    {"float", "float"},
+    {"bool", "bool"},
+    {"bytes", "bytes"},
+    {"bytearray", "bytearray"},
+    {"complex", "complex"},
+    {"Any", "Any"},
+    {"list", "list", true},
+    {"dict", "dict", true},
+    {"tuple", "tuple", true},
+    {"set", "set", true},
     {"frozenset", "frozenset", true},
-    {"List", "list", true, true}, {"Dict", "dict", true, true}, {"Tuple", "tuple", true, true},
-    {"Set", "set", true, true}, {"FrozenSet", "frozenset", true, true},
-    {"Sequence", "Sequence", true, true}, {"Iterable", "Iterable", true, true}, {"Mapping", "Mapping", true, true},
-    {"Optional", "Optional", true, true}, {"Union", "Union", true, true}, {"Literal", "Literal", true, true},
+    {"List", "list", true, true},
+    {"Dict", "dict", true, true},
+    {"Tuple", "tuple", true, true},
+    {"Set", "set", true, true},
+    {"FrozenSet", "frozenset", true, true},
+    {"Sequence", "Sequence", true, true},
+    {"Iterable", "Iterable", true, true},
+    {"Mapping", "Mapping", true, true},
+    {"Optional", "Optional", true, true},
+    {"Union", "Union", true, true},
+    {"Literal", "Literal", true, true},
     {"Annotated", "Annotated", true, true},
 };
 
 // Modules whose types are known by their last name.
 constexpr std::string_view dspy_types[]{"Image", "Audio", "History", "Tool", "ToolCalls", "File", "Code", "Document", "Citations"};
 constexpr std::string_view library_types[]{"datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta",
-                                           "decimal.Decimal", "uuid.UUID", "pathlib.Path", "enum.Enum"};
+                                           "decimal.Decimal",   "uuid.UUID",     "pathlib.Path",  "enum.Enum"};
 
 const known_type* find_known(std::string_view name) {
     for (const auto& k : known_types)
@@ -42,9 +58,10 @@ const known_type* find_known(std::string_view name) {
 
 std::string hint_for(std::string_view name, const named_types& types) {
     static const std::map<std::string, std::string, std::less<>> foreign{
-        {"string", "str"}, {"String", "str"}, {"text", "str"}, {"integer", "int"}, {"long", "int"}, {"double", "float"},
-        {"number", "float"}, {"boolean", "bool"}, {"any", "Any"}, {"object", "dict or Any"}, {"array", "list"},
-        {"vector", "list"}, {"map", "dict"}, {"null", "None"}, {"date", "datetime.date"}, {"datetime", "datetime.datetime"}};
+        {"string", "str"}, {"String", "str"},         {"text", "str"},           {"integer", "int"},
+        {"long", "int"},   {"double", "float"},       {"number", "float"},       {"boolean", "bool"},
+        {"any", "Any"},    {"object", "dict or Any"}, {"array", "list"},         {"vector", "list"},
+        {"map", "dict"},   {"null", "None"},          {"date", "datetime.date"}, {"datetime", "datetime.datetime"}};
     if (auto f = foreign.find(name); f != foreign.end()) return "did you mean `" + f->second + "`?";
     std::vector<std::string> candidates;
     for (const auto& k : known_types) candidates.emplace_back(k.name);
@@ -63,7 +80,8 @@ python_type make_union(std::vector<python_type> parts) {
         };
         if (p.name == "Union" && p.subscripted)
             for (auto& inner : p.args) add(std::move(inner));
-        else add(std::move(p));
+        else
+            add(std::move(p));
     }
     if (flat.size() == 1) return std::move(flat.front());
     return {"Union", std::move(flat), {}, true};
@@ -143,7 +161,8 @@ private:
         if (plain.starts_with("typing.")) plain.remove_prefix(7);
         if (auto* k = find_known(plain); k && (plain.size() == name.size() || k->needs_arguments || plain == "Any")) {
             if (k->needs_arguments && !in_.peek().is("["))
-                lexer::fail_at(position, "`" + name + "` needs arguments", "write " + name + (k->name == "Literal" ? "['a', 'b']" : "[...]"), signature_errc::unknown_type);
+                lexer::fail_at(position, "`" + name + "` needs arguments",
+                               "write " + name + (k->name == "Literal" ? "['a', 'b']" : "[...]"), signature_errc::unknown_type);
             return {std::string{k->printed}, {}, {}, false};
         }
         lexer::fail_at(position, "unknown type `" + name + "`", hint_for(name, types_), signature_errc::unknown_type);
@@ -168,15 +187,19 @@ private:
         }
         while (!in_.peek().is("]")) {
             if (in_.peek().is(".")) {
-                if (t.name != "tuple" || t.args.size() != 1) in_.fail("`...` cannot stand here", "it follows the one type of tuple[int, ...]");
+                if (t.name != "tuple" || t.args.size() != 1)
+                    in_.fail("`...` cannot stand here", "it follows the one type of tuple[int, ...]");
                 for (int i = 0; i < 3; ++i) in_.expect(".", "an ellipsis has three dots");
                 t.args.push_back({"Ellipsis", {}, {}, false});
-            } else if (t.name == "Annotated" && !t.args.empty()) skip_annotation();
-            else t.args.push_back(parse(true));
+            } else if (t.name == "Annotated" && !t.args.empty())
+                skip_annotation();
+            else
+                t.args.push_back(parse(true));
             if (!in_.accept(",")) break;
         }
         in_.expect("]", "close the brackets of `" + t.name + "`");
-        if (t.args.size() > 2 && t.args[1].name == "Ellipsis") lexer::fail_at(position, "nothing may follow `...`", "write tuple[int, ...]");
+        if (t.args.size() > 2 && t.args[1].name == "Ellipsis")
+            lexer::fail_at(position, "nothing may follow `...`", "write tuple[int, ...]");
         return checked(std::move(t), position);
     }
 
@@ -215,12 +238,17 @@ private:
                 std::string text;
                 while (in_.peek().kind == token::string) text += in_.take().text;
                 add(t, json::value(json::string(text)));
-            } else if (v.kind == token::number) add(t, *python_literal(in_.take().text));
-            else if (v.kind == token::name && (v.text == "True" || v.text == "False")) add(t, in_.take().text == "True");
-            else if (v.kind == token::name && v.text == "None") in_.take(), add(t, nullptr);
+            } else if (v.kind == token::number)
+                add(t, *python_literal(in_.take().text));
+            else if (v.kind == token::name && (v.text == "True" || v.text == "False"))
+                add(t, in_.take().text == "True");
+            else if (v.kind == token::name && v.text == "None")
+                in_.take(), add(t, nullptr);
             else if (v.text == "Literal") {
                 for (auto& inner : parse(true).values) add(t, std::move(inner));
-            } else in_.fail("a Literal holds quoted texts, numbers, True, False or None", v.kind == token::name ? "write '" + v.text + "'" : "");
+            } else
+                in_.fail("a Literal holds quoted texts, numbers, True, False or None",
+                         v.kind == token::name ? "write '" + v.text + "'" : "");
             if (!in_.accept(",")) break;
         }
         in_.expect("]", "close the brackets of `Literal`");
@@ -250,7 +278,9 @@ json::value schema_part(const python_type& t, const named_types& types, json::ob
             for (const char* key : {"$defs", "definitions"})
                 if (auto* shared = s.get_object().if_contains(key); shared && shared->is_object()) {
                     json::object copy = shared->get_object();
-                    for (auto& [name, d] : copy) definitions[key].is_object() ? void(definitions[key].get_object()[name] = d) : void(definitions[key] = json::object{{name, d}});
+                    for (auto& [name, d] : copy)
+                        definitions[key].is_object() ? void(definitions[key].get_object()[name] = d)
+                                                     : void(definitions[key] = json::object{{name, d}});
                     s.get_object().stable_erase(key);
                 }
         return s;

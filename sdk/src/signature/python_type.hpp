@@ -10,7 +10,7 @@ namespace reagent::detail {
 
 /// A type as a signature writes it.
 struct python_type {
-    std::string name;                 // as printed: "list", "Union", "Literal", "NoneType", "Item", "Ellipsis"
+    std::string name;  // as printed: "list", "Union", "Literal", "NoneType", "Item", "Ellipsis"
     std::vector<python_type> args;
     std::vector<json::value> values;  // of a Literal
     bool subscripted = false;

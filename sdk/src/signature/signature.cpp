@@ -4,8 +4,8 @@
 #include "../text.hpp"
 #include "lexer.hpp"
 
-#include <boost/json.hpp>
 #include <utf8proc.h>
+#include <boost/json.hpp>
 
 namespace reagent {
 
@@ -104,12 +104,15 @@ signature_field make_field(std::string name, std::string type, schema shape, std
     f.prefix = prefix_of(f.name);
     if (f.description.empty()) f.description = "${" + f.name + "}";
     const auto& d = f.shape.document();
-    if (f.shape.is_text()) f.kind = field_kind::text;
-    else if (d.is_object() && d.get_object().contains("enum")) f.kind = field_kind::choice;
+    if (f.shape.is_text())
+        f.kind = field_kind::text;
+    else if (d.is_object() && d.get_object().contains("enum"))
+        f.kind = field_kind::choice;
     else if (d.is_object() && f.shape.allows_null())
         if (auto* any = d.get_object().if_contains("anyOf"); any && any->is_array())
             for (const auto& a : any->get_array())
-                if (a.is_object() && a.get_object().size() && a.get_object().contains("type") && a.get_object().at("type") == "string" && !a.get_object().contains("enum"))
+                if (a.is_object() && a.get_object().size() && a.get_object().contains("type") && a.get_object().at("type") == "string" &&
+                    !a.get_object().contains("enum"))
                     f.kind = field_kind::optional_text;
     return f;
 }

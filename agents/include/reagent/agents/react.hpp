@@ -19,10 +19,10 @@ struct react_options {
 /// One step of an agent.
 struct react_step {
     std::string thought;
-    std::string tool;           ///< "finish" ends the work; "" when the step could not be read
-    json::value args;           ///< an object; whatever the model wrote when it was none
+    std::string tool;  ///< "finish" ends the work; "" when the step could not be read
+    json::value args;  ///< an object; whatever the model wrote when it was none
     json::value observation;
-    bool failed = false;        ///< the observation tells of an error
+    bool failed = false;  ///< the observation tells of an error
 
     bool operator==(const react_step&) const = default;
 };
@@ -71,7 +71,8 @@ template <signature_type S>
 class react_prediction : public reasoned<S> {
 public:
     react_prediction() = default;
-    react_prediction(json::object outputs, std::vector<react_step> trajectory) : reasoned<S>{std::move(outputs)}, trajectory_{std::move(trajectory)} {}
+    react_prediction(json::object outputs, std::vector<react_step> trajectory)
+        : reasoned<S>{std::move(outputs)}, trajectory_{std::move(trajectory)} {}
 
     const std::vector<react_step>& trajectory() const { return trajectory_; }
 
@@ -92,7 +93,8 @@ class react : public detail::react_core {
 
 public:
     explicit react(tools t, react_options o = {}) : react_core{signature_traits<S>::get(), std::move(t), o} {}
-    react(module& parent, std::string name, tools t, react_options o = {}) : react_core{parent, std::move(name), signature_traits<S>::get(), std::move(t), o} {}
+    react(module& parent, std::string name, tools t, react_options o = {})
+        : react_core{parent, std::move(name), signature_traits<S>::get(), std::move(t), o} {}
 
     /// @see predict::operator()
     template <class... Args>

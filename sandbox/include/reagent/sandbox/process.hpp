@@ -11,17 +11,17 @@ namespace reagent::sandbox {
 struct limits {
     std::chrono::milliseconds wall_time{10'000};
     std::chrono::seconds cpu_time{5};
-    std::uint64_t memory_bytes = 512ull * 1024 * 1024;    ///< address space
-    std::uint64_t file_bytes = 16ull * 1024 * 1024;       ///< of one file it writes
-    std::uint64_t output_bytes = 1024 * 1024;             ///< of stdout and of stderr; more is dropped
+    std::uint64_t memory_bytes = 512ull * 1024 * 1024;  ///< address space
+    std::uint64_t file_bytes = 16ull * 1024 * 1024;     ///< of one file it writes
+    std::uint64_t output_bytes = 1024 * 1024;           ///< of stdout and of stderr; more is dropped
     unsigned open_files = 64;
 };
 
 struct outcome {
-    int exit_code = -1;       ///< meaningful when `signal` is 0 and not `timed_out`
+    int exit_code = -1;  ///< meaningful when `signal` is 0 and not `timed_out`
     int signal = 0;
     bool timed_out = false;
-    bool truncated = false;   ///< output was dropped
+    bool truncated = false;  ///< output was dropped
     std::string out, err;
 };
 

@@ -32,11 +32,11 @@ struct response {
 struct client_options {
     std::size_t max_response_bytes = 16 * 1024 * 1024;
     std::size_t max_header_bytes = 64 * 1024;
-    std::size_t max_idle_connections = 1024;     ///< kept open in all
-    std::chrono::seconds idle_timeout{30};       ///< an idle connection older than this is not used again
-    std::chrono::seconds connect_timeout{10};    ///< name resolution, connection and TLS handshake together
-    std::string ca_file{};                       ///< PEM; "" uses the system's certificates
-    bool verify_tls = true;                      ///< false only for experiments: anybody can be the server then
+    std::size_t max_idle_connections = 1024;   ///< kept open in all
+    std::chrono::seconds idle_timeout{30};     ///< an idle connection older than this is not used again
+    std::chrono::seconds connect_timeout{10};  ///< name resolution, connection and TLS handshake together
+    std::string ca_file{};                     ///< PEM; "" uses the system's certificates
+    bool verify_tls = true;                    ///< false only for experiments: anybody can be the server then
     std::string user_agent = "reagent";
 };
 

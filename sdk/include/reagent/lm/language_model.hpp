@@ -13,12 +13,14 @@
 
 namespace reagent {
 
-namespace http { class client; }
+namespace http {
+class client;
+}
 
 /// How a completion is drawn. What is not set is left to the provider.
 struct sampling {
-    std::optional<double> temperature{};      ///< from 0
-    std::optional<double> top_p{};            ///< from 0 to 1
+    std::optional<double> temperature{};  ///< from 0
+    std::optional<double> top_p{};        ///< from 0 to 1
     std::optional<std::uint64_t> max_tokens{};
     std::optional<std::int64_t> seed{};
     std::vector<std::string> stop{};
@@ -30,9 +32,9 @@ struct sampling {
 /// One call of a language model.
 struct lm_request {
     std::vector<message> messages{};
-    std::vector<tool_description> tools{};        ///< offered in the provider's own format
+    std::vector<tool_description> tools{};  ///< offered in the provider's own format
     reagent::sampling sampling{};
-    std::optional<json::object> outputs_schema{}; ///< structured output: JSON Schema the answer must fit, where the provider can
+    std::optional<json::object> outputs_schema{};  ///< structured output: JSON Schema the answer must fit, where the provider can
 };
 
 enum class finish_reason { stop, length, tool_calls, content_filter, other };
@@ -67,11 +69,11 @@ public:
 };
 
 struct language_model_options {
-    std::string api_base{};                  ///< "" is the provider's own address
-    secret api_key{};                        ///< empty: taken from the provider's environment variable
-    reagent::sampling sampling{};            ///< for every call, unless the call says otherwise
+    std::string api_base{};                      ///< "" is the provider's own address
+    secret api_key{};                            ///< empty: taken from the provider's environment variable
+    reagent::sampling sampling{};                ///< for every call, unless the call says otherwise
     std::chrono::milliseconds timeout{120'000};  ///< of one call
-    bool structured_output = true;           ///< false for servers that do not know `response_format`
+    bool structured_output = true;               ///< false for servers that do not know `response_format`
 };
 
 /// A language model: a value, cheap to copy, safe to share between threads.
@@ -102,7 +104,7 @@ std::optional<double> price_of(std::string_view model, const usage& u);
 
 /// A provider that speaks OpenAI's chat completions protocol.
 struct provider_facts {
-    std::string_view name;          ///< the part before the slash
+    std::string_view name;  ///< the part before the slash
     std::string_view api_base;
     std::string_view key_variable;  ///< environment variable of the key; "" when no key is needed
 };

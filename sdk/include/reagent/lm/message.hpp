@@ -18,7 +18,7 @@ std::string_view to_string(role r);
 
 /// A tool call that a model asks for in its provider's own format.
 struct tool_call {
-    std::string id;         ///< the provider's; pairs the call with its result
+    std::string id;  ///< the provider's; pairs the call with its result
     std::string name;
     std::string arguments;  ///< JSON text as the model wrote it; may be broken
 

@@ -17,70 +17,104 @@ struct named_argument {
 template <fixed_string Name>
 struct argument_name {
     template <class T>
-    constexpr named_argument<Name, T> operator=(const T& value) const { return {value}; }
+    constexpr named_argument<Name, T> operator=(const T& value) const {
+        return {value};
+    }
 };
 
 namespace literals {
 
 /// Names an input: `qa(run, "question"_f = "How many?")`.
 template <fixed_string Name>
-constexpr argument_name<Name> operator""_f() { return {}; }
+constexpr argument_name<Name> operator""_f() {
+    return {};
+}
 
 }  // namespace literals
 
 namespace detail {
 
-template <class T> inline constexpr bool is_named = false;
-template <fixed_string N, class T> inline constexpr bool is_named<named_argument<N, T>> = true;
+template <class T>
+inline constexpr bool is_named = false;
+template <fixed_string N, class T>
+inline constexpr bool is_named<named_argument<N, T>> = true;
 
 template <class Field, class Arg>
 consteval bool accepts();
 
 template <class Arg, class... A>
-consteval bool any_accepts(std::variant<A...>*) { return (accepts<A, Arg>() || ...); }
+consteval bool any_accepts(std::variant<A...>*) {
+    return (accepts<A, Arg>() || ...);
+}
 
 /// Whether an argument of type `Arg` may be given for a field of type `Field`.
 template <class Field, class Arg>
 consteval bool accepts() {
-    if constexpr (is_field<Field>) return accepts<typename Field::value_type, Arg>();
-    else if constexpr (is_field<Arg>) return accepts<Field, typename Arg::value_type>();
-    else if constexpr (std::is_same_v<Field, Arg> || std::is_same_v<Arg, json::value>) return true;
-    else if constexpr (std::is_same_v<Field, json::value>) return convertible<Arg>() || text<Arg>;
+    if constexpr (is_field<Field>)
+        return accepts<typename Field::value_type, Arg>();
+    else if constexpr (is_field<Arg>)
+        return accepts<Field, typename Arg::value_type>();
+    else if constexpr (std::is_same_v<Field, Arg> || std::is_same_v<Arg, json::value>)
+        return true;
+    else if constexpr (std::is_same_v<Field, json::value>)
+        return convertible<Arg>() || text<Arg>;
     else if constexpr (is_a<Field, std::optional>) {
-        if constexpr (std::is_same_v<Arg, std::nullopt_t>) return true;
-        else if constexpr (is_a<Arg, std::optional>) return accepts<typename Field::value_type, typename Arg::value_type>();
-        else return accepts<typename Field::value_type, Arg>();
-    } else if constexpr (std::is_same_v<Field, std::string>) return text<Arg>;
-    else if constexpr (std::is_same_v<Field, bool>) return false;
-    else if constexpr (std::is_integral_v<Field>) return std::is_integral_v<Arg> && !std::is_same_v<Arg, bool> && !std::is_same_v<Arg, char>;
-    else if constexpr (std::is_floating_point_v<Field>) return std::is_arithmetic_v<Arg> && !std::is_same_v<Arg, bool> && !std::is_same_v<Arg, char>;
-    else if constexpr (is_a<Field, std::variant>) return any_accepts<Arg>(static_cast<Field*>(nullptr));
+        if constexpr (std::is_same_v<Arg, std::nullopt_t>)
+            return true;
+        else if constexpr (is_a<Arg, std::optional>)
+            return accepts<typename Field::value_type, typename Arg::value_type>();
+        else
+            return accepts<typename Field::value_type, Arg>();
+    } else if constexpr (std::is_same_v<Field, std::string>)
+        return text<Arg>;
+    else if constexpr (std::is_same_v<Field, bool>)
+        return false;
+    else if constexpr (std::is_integral_v<Field>)
+        return std::is_integral_v<Arg> && !std::is_same_v<Arg, bool> && !std::is_same_v<Arg, char>;
+    else if constexpr (std::is_floating_point_v<Field>)
+        return std::is_arithmetic_v<Arg> && !std::is_same_v<Arg, bool> && !std::is_same_v<Arg, char>;
+    else if constexpr (is_a<Field, std::variant>)
+        return any_accepts<Arg>(static_cast<Field*>(nullptr));
     else if constexpr (is_a<Field, std::vector> || is_std_array<Field>) {
         if constexpr (std::ranges::input_range<const Arg> && !text<Arg> && !is_map<Arg>)
             return accepts<typename Field::value_type, std::remove_cvref_t<std::ranges::range_value_t<const Arg>>>();
-        else return false;
+        else
+            return false;
     } else if constexpr (is_map<Field>) {
-        if constexpr (is_map<Arg>) return accepts<typename Field::mapped_type, typename Arg::mapped_type>();
-        else return std::is_same_v<Arg, json::object>;
-    } else if constexpr (std::is_same_v<Field, json::array>) return std::ranges::input_range<const Arg> && !text<Arg>;
-    else if constexpr (std::is_same_v<Field, json::object>) return is_map<Arg> || (std::is_class_v<Arg> && convertible<Arg>());
-    else return std::is_convertible_v<Arg, Field>;
+        if constexpr (is_map<Arg>)
+            return accepts<typename Field::mapped_type, typename Arg::mapped_type>();
+        else
+            return std::is_same_v<Arg, json::object>;
+    } else if constexpr (std::is_same_v<Field, json::array>)
+        return std::ranges::input_range<const Arg> && !text<Arg>;
+    else if constexpr (std::is_same_v<Field, json::object>)
+        return is_map<Arg> || (std::is_class_v<Arg> && convertible<Arg>());
+    else
+        return std::is_convertible_v<Arg, Field>;
 }
 
 template <class Field, class Arg>
 json::value convert_argument(const Arg& a) {
-    if constexpr (is_field<Field>) return convert_argument<typename Field::value_type>(a);
-    else if constexpr (is_field<Arg>) return convert_argument<Field>(a.value);
-    else if constexpr (std::is_same_v<Arg, json::value>) return a;
-    else if constexpr (std::is_same_v<Arg, std::nullopt_t>) return nullptr;
-    else if constexpr (text<Arg>) return json::value(json::string(std::string_view{a}));
-    else if constexpr (std::is_floating_point_v<Field> && std::is_arithmetic_v<Arg>) return static_cast<double>(a);
+    if constexpr (is_field<Field>)
+        return convert_argument<typename Field::value_type>(a);
+    else if constexpr (is_field<Arg>)
+        return convert_argument<Field>(a.value);
+    else if constexpr (std::is_same_v<Arg, json::value>)
+        return a;
+    else if constexpr (std::is_same_v<Arg, std::nullopt_t>)
+        return nullptr;
+    else if constexpr (text<Arg>)
+        return json::value(json::string(std::string_view{a}));
+    else if constexpr (std::is_floating_point_v<Field> && std::is_arithmetic_v<Arg>)
+        return static_cast<double>(a);
     else if constexpr (std::ranges::input_range<const Arg> && !is_map<Arg> && !json_type<Arg>) {
         json::array list;
         for (const auto& item : a) list.push_back(to_value(item));
         return list;
-    } else if constexpr (std::is_convertible_v<Arg, Field> && !convertible<Arg>()) return to_value(static_cast<Field>(a));
-    else return to_value(a);
+    } else if constexpr (std::is_convertible_v<Arg, Field> && !convertible<Arg>())
+        return to_value(static_cast<Field>(a));
+    else
+        return to_value(a);
 }
 
 template <class S, fixed_string Name, class T>
@@ -104,8 +138,14 @@ void put_positional(json::object& inputs, const T& value) {
     if constexpr (fits) inputs[signature_traits<S>::get().inputs[I].name] = convert_argument<field_type>(value);
 }
 
-template <class S> struct input_struct { struct type {}; };
-template <struct_signature S> struct input_struct<S> { using type = typename S::input; };
+template <class S>
+struct input_struct {
+    struct type {};
+};
+template <struct_signature S>
+struct input_struct<S> {
+    using type = typename S::input;
+};
 
 template <fixed_string N, class T, class... Rest>
 consteval bool differs_from_all(std::type_identity<named_argument<N, T>>, std::type_identity<Rest>... rest) {
@@ -113,8 +153,10 @@ consteval bool differs_from_all(std::type_identity<named_argument<N, T>>, std::t
 }
 template <class First, class... Rest>
 consteval bool all_distinct() {
-    if constexpr (sizeof...(Rest) == 0) return true;
-    else return differs_from_all(std::type_identity<First>{}, std::type_identity<Rest>{}...) && all_distinct<Rest...>();
+    if constexpr (sizeof...(Rest) == 0)
+        return true;
+    else
+        return differs_from_all(std::type_identity<First>{}, std::type_identity<Rest>{}...) && all_distinct<Rest...>();
 }
 
 /// The inputs of a signature from a call's arguments.
@@ -128,13 +170,17 @@ json::object inputs_of(const Args&... args) {
         inputs.reserve(count);
         (put_named<S>(inputs, args), ...);
         if constexpr (all_distinct<Args...>())
-            static_assert(sizeof...(Args) >= count, "reagent: an input of this signature is missing; pass every input as \"name\"_f = value");
-        else static_assert(all_distinct<Args...>(), "reagent: an input is given twice");
+            static_assert(sizeof...(Args) >= count,
+                          "reagent: an input of this signature is missing; pass every input as \"name\"_f = value");
+        else
+            static_assert(all_distinct<Args...>(), "reagent: an input is given twice");
     } else {
         static_assert(!(is_named<Args> || ...), "reagent: pass inputs either all by name or all by position");
         static_assert(sizeof...(Args) == count, "reagent: this call has too few or too many inputs for its signature");
         if constexpr (!(is_named<Args> || ...) && sizeof...(Args) == count)
-            [&]<std::size_t... I>(std::index_sequence<I...>) { (put_positional<S, I>(inputs, args), ...); }(std::index_sequence_for<Args...>{});
+            [&]<std::size_t... I>(std::index_sequence<I...>) {
+                (put_positional<S, I>(inputs, args), ...);
+            }(std::index_sequence_for<Args...>{});
     }
     return inputs;
 }

@@ -27,8 +27,10 @@ public:
 
     template <fixed_string Name>
     const auto& get() const {
-        if constexpr (Name.view() == "reasoning" && signature_traits<S>::template output_index<Name>() == signature_traits<S>::npos) return reasoning_;
-        else return prediction<S>::template get<Name>();
+        if constexpr (Name.view() == "reasoning" && signature_traits<S>::template output_index<Name>() == signature_traits<S>::npos)
+            return reasoning_;
+        else
+            return prediction<S>::template get<Name>();
     }
 
 private:
@@ -56,7 +58,9 @@ private:
 };
 
 /// As `chain_of_thought`, with a hint that the caller gives along: `cot(run, rg::hint{"count the dead too"}, inputs...)`.
-struct hint { std::string text; };
+struct hint {
+    std::string text;
+};
 
 template <signature_type S>
 class chain_of_thought_with_hint : public module {

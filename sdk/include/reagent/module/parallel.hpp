@@ -19,7 +19,9 @@ using branch_value = typename std::remove_cvref_t<std::invoke_result_t<F&, run&>
 
 // Keeps the first failure; the other branches are cancelled by whoever waits.
 template <class T>
-task<std::optional<stored<T>>> value_of(task<T> work) { return wrapped(std::move(work)); }
+task<std::optional<stored<T>>> value_of(task<T> work) {
+    return wrapped(std::move(work));
+}
 
 }  // namespace detail
 
@@ -74,7 +76,8 @@ auto parallel_map(run& r, std::vector<Item> items, F f, parallel_options options
     std::size_t count = std::min(std::max<std::size_t>(1, options.max_concurrency), items.size());
     for (std::size_t i = 0; i < count; ++i) workers.push_back(asio::co_spawn(executor, worker(), asio::deferred));
     if (!workers.empty()) {
-        auto [order, failures] = co_await asio::experimental::make_parallel_group(std::move(workers)).async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
+        auto [order, failures] = co_await asio::experimental::make_parallel_group(std::move(workers))
+                                     .async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
         for (auto i : order)
             if (failures[i]) std::rethrow_exception(failures[i]);
     }

@@ -14,10 +14,10 @@ namespace reagent {
 /// What can be learned of one predictor. What is empty is left as the predictor's signature has it.
 struct predictor_parameters {
     std::optional<std::string> instructions{};
-    std::vector<json::object> demos{};                             ///< field name to value; inputs and outputs together
-    std::map<std::string, std::string, std::less<>> descriptions{};///< field name to description
-    std::map<std::string, std::string, std::less<>> prefixes{};    ///< field name to its name for people
-    language_model lm{};                                           ///< none: the run's
+    std::vector<json::object> demos{};                               ///< field name to value; inputs and outputs together
+    std::map<std::string, std::string, std::less<>> descriptions{};  ///< field name to description
+    std::map<std::string, std::string, std::less<>> prefixes{};      ///< field name to its name for people
+    language_model lm{};                                             ///< none: the run's
     reagent::sampling sampling{};
 };
 

@@ -14,7 +14,9 @@ struct typed_outputs {  // of sig<"...">: a tuple
     using type = decltype(tuple_of(std::make_index_sequence<signature_traits<S>::outputs>{}));
 };
 template <struct_signature S>
-struct typed_outputs<S> { using type = typename S::output; };
+struct typed_outputs<S> {
+    using type = typename S::output;
+};
 
 [[noreturn]] void throw_unreadable(const signature& s, std::vector<violation> violations);
 
@@ -38,14 +40,25 @@ public:
     template <fixed_string Name>
     const auto& get() const {
         constexpr auto index = signature_traits<S>::template output_index<Name>();
-        static_assert(index != signature_traits<S>::npos, "reagent: this signature has no output of that name; look for a misspelt get<\"...\">");
-        if constexpr (index != signature_traits<S>::npos) return const_cast<prediction*>(this)->value<index>();
-        else return json_;
+        static_assert(index != signature_traits<S>::npos,
+                      "reagent: this signature has no output of that name; look for a misspelt get<\"...\">");
+        if constexpr (index != signature_traits<S>::npos)
+            return const_cast<prediction*>(this)->value<index>();
+        else
+            return json_;
     }
 
     /// The outputs as the signature's struct.
-    const auto* operator->() const requires detail::struct_signature<S> { return &outputs_; }
-    const auto& operator*() const requires detail::struct_signature<S> { return outputs_; }
+    const auto* operator->() const
+        requires detail::struct_signature<S>
+    {
+        return &outputs_;
+    }
+    const auto& operator*() const
+        requires detail::struct_signature<S>
+    {
+        return outputs_;
+    }
 
     /// The outputs as JSON, by name.
     const json::object& to_json() const { return json_; }
@@ -53,15 +66,19 @@ public:
 private:
     template <std::size_t I>
     auto& value() {
-        if constexpr (detail::struct_signature<S>) return reflect::member<typename S::output, I>(outputs_);
-        else return std::get<I>(outputs_);
+        if constexpr (detail::struct_signature<S>)
+            return reflect::member<typename S::output, I>(outputs_);
+        else
+            return std::get<I>(outputs_);
     }
 
     template <class T>
     void read(const std::string& name, T& out, detail::conversion& c) {
         c.path = name;
-        if (auto* v = json_.if_contains(name)) detail::from_value(*v, out, c);
-        else c.report("is missing");
+        if (auto* v = json_.if_contains(name))
+            detail::from_value(*v, out, c);
+        else
+            c.report("is missing");
     }
 
     json::object json_;

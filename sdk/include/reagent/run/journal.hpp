@@ -22,8 +22,8 @@ std::string_view to_string(event_kind k);
 /// kind happened there before. So a replay does not depend on how concurrent branches interleaved.
 struct event {
     event_kind kind{};
-    std::string branch{};      ///< "" is the trunk; "0.2" the third branch of the first one
-    std::string path{};        ///< predictor path: "router.classify"
+    std::string branch{};  ///< "" is the trunk; "0.2" the third branch of the first one
+    std::string path{};    ///< predictor path: "router.classify"
     std::uint32_t occurrence = 0;
 
     std::shared_ptr<const lm_request> request{};    ///< of a model call
@@ -33,7 +33,7 @@ struct event {
     json::value result{};                           ///< of the others; the clock in microseconds since 1970
     std::string error{};                            ///< why it failed; "" when it did not
 
-    std::chrono::microseconds started{};   ///< since the run began
+    std::chrono::microseconds started{};  ///< since the run began
     std::chrono::microseconds duration{};
 };
 

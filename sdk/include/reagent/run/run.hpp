@@ -16,9 +16,9 @@ struct parameters;
 
 /// What a run may use up. A run that reaches a limit ends with run_error.
 struct budget {
-    std::uint64_t calls = 1000;                ///< of language models
-    std::optional<std::uint64_t> tokens{};     ///< prompt and completion together
-    std::optional<double> dollars{};           ///< counts calls whose price is known
+    std::uint64_t calls = 1000;             ///< of language models
+    std::optional<std::uint64_t> tokens{};  ///< prompt and completion together
+    std::optional<double> dollars{};        ///< counts calls whose price is known
 };
 
 /// Something that happened in a run, for callbacks. Pointers are valid during the callback only.
@@ -49,15 +49,15 @@ struct run_options {
 
     language_model lm{};
     reagent::adapter adapter = reagent::adapter::chat;
-    bool json_fallback = true;                     ///< ask once more, for JSON, when a chat completion cannot be read
-    reagent::sampling sampling{};                  ///< for every call of this run
+    bool json_fallback = true;     ///< ask once more, for JSON, when a chat completion cannot be read
+    reagent::sampling sampling{};  ///< for every call of this run
     std::shared_ptr<const reagent::parameters> parameters{};
     reagent::budget budget{};
     std::chrono::milliseconds deadline{std::chrono::hours{1}};
     std::size_t max_journal_bytes = 256 * 1024 * 1024;
-    std::shared_ptr<const journal> replay{};       ///< effects recorded here are answered from here
+    std::shared_ptr<const journal> replay{};           ///< effects recorded here are answered from here
     std::function<void(const run_event&)> on_event{};  ///< called on the run's thread; must not block
-    std::uint64_t seed = 0;                        ///< of the run's random numbers; 0: from the machine
+    std::uint64_t seed = 0;                            ///< of the run's random numbers; 0: from the machine
 };
 
 /// What a module works with: its language model, parameters and journal. Every effect goes through it.
@@ -103,7 +103,8 @@ public:
     void notify(run_event e) const;  ///< tells `on_event`; branch is filled in
 
     /// A prompt that is the same all through the run, made at first use.
-    std::shared_ptr<const prompt_template> prompt(const std::string& key, const std::function<std::shared_ptr<const prompt_template>()>& make);
+    std::shared_ptr<const prompt_template> prompt(const std::string& key,
+                                                  const std::function<std::shared_ptr<const prompt_template>()>& make);
 
     /// Throws run_error(cancelled) when somebody cancelled the run. For loops that do not await.
     void check() const;

@@ -22,12 +22,18 @@ namespace detail {
 // A module is called by `forward(run, ...)` where it has one, else by `(run, ...)`.
 template <class Module, class... Args>
 auto invoke(const Module& m, run& r, Args&&... args) {
-    if constexpr (requires { m.forward(r, std::forward<Args>(args)...); }) return m.forward(r, std::forward<Args>(args)...);
-    else return m(r, std::forward<Args>(args)...);
+    if constexpr (requires { m.forward(r, std::forward<Args>(args)...); })
+        return m.forward(r, std::forward<Args>(args)...);
+    else
+        return m(r, std::forward<Args>(args)...);
 }
 
-template <class T> struct task_value;
-template <class T> struct task_value<task<T>> { using type = T; };
+template <class T>
+struct task_value;
+template <class T>
+struct task_value<task<T>> {
+    using type = T;
+};
 
 }  // namespace detail
 
@@ -53,7 +59,7 @@ public:
     /// Waits for the result. @throws what the module threw; run_error(cancelled, deadline_exceeded)
     T get() { return result_.get(); }
     std::future<T>& future() { return result_; }
-    void cancel();          ///< from any thread; the run ends with run_error(cancelled)
+    void cancel();              ///< from any thread; the run ends with run_error(cancelled)
     run_report report() const;  ///< after the result is there
 
 private:
@@ -97,15 +103,18 @@ public:
     /// Starts a module and calls `done(std::exception_ptr, const run_report&)` on the run's thread when it has ended; its
     /// value is dropped. `done` must not block.
     template <class Module, class... Args>
-    void detach(run_options options, const Module& module, std::function<void(std::exception_ptr, const run_report&)> done, Args&&... args) {
+    void detach(run_options options, const Module& module, std::function<void(std::exception_ptr, const run_report&)> done,
+                Args&&... args) {
         auto state = prepare(std::move(options));
         auto work = detail::invoke(module, trunk(state), std::forward<Args>(args)...);
-        spawn(state, finish_detached(std::move(work), done, state), [done, state = state.get()](std::exception_ptr e) { done(e, report_of(*state)); });
+        spawn(state, finish_detached(std::move(work), done, state),
+              [done, state = state.get()](std::exception_ptr e) { done(e, report_of(*state)); });
     }
 
 private:
     template <class T>
-    static task<void> finish_detached(task<T> work, std::function<void(std::exception_ptr, const run_report&)> done, std::shared_ptr<run::state> state) {
+    static task<void> finish_detached(task<T> work, std::function<void(std::exception_ptr, const run_report&)> done,
+                                      std::shared_ptr<run::state> state) {
         co_await std::move(work);
         close(*state);
         done(nullptr, report_of(*state));
@@ -140,8 +149,12 @@ run_report report(const run::state& s);
 }  // namespace detail
 
 template <class T>
-void running<T>::cancel() { detail::cancel(state_); }
+void running<T>::cancel() {
+    detail::cancel(state_);
+}
 template <class T>
-run_report running<T>::report() const { return detail::report(*state_); }
+run_report running<T>::report() const {
+    return detail::report(*state_);
+}
 
 }  // namespace reagent

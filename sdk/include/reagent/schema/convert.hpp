@@ -48,13 +48,19 @@ inline constexpr bool is_a = false;
 template <template <class...> class Template, class... A>
 inline constexpr bool is_a<Template<A...>, Template> = true;
 
-template <class T> inline constexpr bool is_field = false;
-template <class T, fixed_string D, auto... C> inline constexpr bool is_field<field<T, D, C...>> = true;
+template <class T>
+inline constexpr bool is_field = false;
+template <class T, fixed_string D, auto... C>
+inline constexpr bool is_field<field<T, D, C...>> = true;
 /// An optional, described by a `field` or not: may be left out of an object.
-template <class T> inline constexpr bool may_be_absent = is_a<T, std::optional>;
-template <class T, fixed_string D, auto... C> inline constexpr bool may_be_absent<field<T, D, C...>> = may_be_absent<T>;
-template <class T> inline constexpr bool is_std_array = false;
-template <class T, std::size_t N> inline constexpr bool is_std_array<std::array<T, N>> = true;
+template <class T>
+inline constexpr bool may_be_absent = is_a<T, std::optional>;
+template <class T, fixed_string D, auto... C>
+inline constexpr bool may_be_absent<field<T, D, C...>> = may_be_absent<T>;
+template <class T>
+inline constexpr bool is_std_array = false;
+template <class T, std::size_t N>
+inline constexpr bool is_std_array<std::array<T, N>> = true;
 template <class T>
 inline constexpr bool is_map = (is_a<T, std::map> || is_a<T, std::unordered_map>);
 template <class T>
@@ -62,27 +68,37 @@ inline constexpr bool is_tuple = is_a<T, std::tuple> || is_a<T, std::pair>;
 template <class T>
 concept text = std::is_convertible_v<const T&, std::string_view> && !std::is_same_v<T, std::nullptr_t>;
 template <class T>
-concept json_type = std::is_same_v<T, json::value> || std::is_same_v<T, json::object> ||
-                    std::is_same_v<T, json::array> || std::is_same_v<T, json::string>;
+concept json_type =
+    std::is_same_v<T, json::value> || std::is_same_v<T, json::object> || std::is_same_v<T, json::array> || std::is_same_v<T, json::string>;
 
 template <class T>
 consteval bool convertible();
 template <class... T>
-consteval bool all_convertible(std::tuple<T...>*) { return (convertible<std::remove_cvref_t<T>>() && ...); }
+consteval bool all_convertible(std::tuple<T...>*) {
+    return (convertible<std::remove_cvref_t<T>>() && ...);
+}
 template <class... T>
-consteval bool all_convertible(std::variant<T...>*) { return (convertible<T>() && ...); }
+consteval bool all_convertible(std::variant<T...>*) {
+    return (convertible<T>() && ...);
+}
 template <class A, class B>
-consteval bool all_convertible(std::pair<A, B>*) { return convertible<A>() && convertible<B>(); }
+consteval bool all_convertible(std::pair<A, B>*) {
+    return convertible<A>() && convertible<B>();
+}
 
 template <class T>
 consteval bool convertible() {
     if constexpr (converted_by_user<T> || std::is_arithmetic_v<T> || text<T> || json_type<T> || std::is_enum_v<T> ||
-                  std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullptr_t>) return true;
+                  std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullptr_t>)
+        return true;
     else if constexpr (is_field<T> || is_a<T, std::optional> || is_a<T, std::vector> || is_std_array<T>)
         return convertible<typename T::value_type>();
-    else if constexpr (is_map<T>) return text<typename T::key_type> && convertible<typename T::mapped_type>();
-    else if constexpr (is_tuple<T> || is_a<T, std::variant>) return all_convertible(static_cast<T*>(nullptr));
-    else return reflect::structure<T>;
+    else if constexpr (is_map<T>)
+        return text<typename T::key_type> && convertible<typename T::mapped_type>();
+    else if constexpr (is_tuple<T> || is_a<T, std::variant>)
+        return all_convertible(static_cast<T*>(nullptr));
+    else
+        return reflect::structure<T>;
 }
 
 /// Collects the schemas of structs; one that contains itself is put under `$defs` and referred to.
@@ -96,7 +112,12 @@ private:
     template <class T>
     json::value structure();
 
-    struct definition { const void* type; std::string name; bool in_progress; bool referred; };
+    struct definition {
+        const void* type;
+        std::string name;
+        bool in_progress;
+        bool referred;
+    };
     std::vector<definition> definitions_;
     json::object shared_;
 };
@@ -130,16 +151,26 @@ json::value tuple_schema(json::array items);
 
 template <class T>
 json::value schema_builder::build() {
-    if constexpr (converted_by_user<T>) return json_conversion<T>::schema();
-    else if constexpr (is_field<T>) return field_schema(*this, std::type_identity<T>{});
-    else if constexpr (std::is_same_v<T, bool>) return {{"type", "boolean"}};
-    else if constexpr (std::is_integral_v<T>) return {{"type", "integer"}};
-    else if constexpr (std::is_floating_point_v<T>) return {{"type", "number"}};
-    else if constexpr (text<T> || std::is_same_v<T, json::string>) return {{"type", "string"}};
-    else if constexpr (std::is_same_v<T, json::object>) return {{"type", "object"}};
-    else if constexpr (std::is_same_v<T, json::array>) return {{"type", "array"}};
-    else if constexpr (std::is_same_v<T, json::value>) return json::object{};
-    else if constexpr (std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullptr_t>) return {{"type", "null"}};
+    if constexpr (converted_by_user<T>)
+        return json_conversion<T>::schema();
+    else if constexpr (is_field<T>)
+        return field_schema(*this, std::type_identity<T>{});
+    else if constexpr (std::is_same_v<T, bool>)
+        return {{"type", "boolean"}};
+    else if constexpr (std::is_integral_v<T>)
+        return {{"type", "integer"}};
+    else if constexpr (std::is_floating_point_v<T>)
+        return {{"type", "number"}};
+    else if constexpr (text<T> || std::is_same_v<T, json::string>)
+        return {{"type", "string"}};
+    else if constexpr (std::is_same_v<T, json::object>)
+        return {{"type", "object"}};
+    else if constexpr (std::is_same_v<T, json::array>)
+        return {{"type", "array"}};
+    else if constexpr (std::is_same_v<T, json::value>)
+        return json::object{};
+    else if constexpr (std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullptr_t>)
+        return {{"type", "null"}};
     else if constexpr (std::is_enum_v<T>) {
         json::array names;
         reflect::for_each_enumerator<T>([&](std::string_view name, T) { names.emplace_back(name); });
@@ -220,19 +251,31 @@ void from_value(const json::value& v, T& out, conversion& c);
 
 template <class T>
 json::value to_value(const T& v) {
-    if constexpr (converted_by_user<T>) return json_conversion<T>::to(v);
-    else if constexpr (is_field<T>) return to_value(v.value);
-    else if constexpr (std::is_same_v<T, bool>) return v;
-    else if constexpr (std::is_unsigned_v<T>) return static_cast<std::uint64_t>(v);
-    else if constexpr (std::is_integral_v<T>) return static_cast<std::int64_t>(v);
-    else if constexpr (std::is_floating_point_v<T>) return static_cast<double>(v);
-    else if constexpr (std::is_same_v<T, json::value>) return v;
-    else if constexpr (json_type<T>) return json::value(v);
-    else if constexpr (text<T>) return json::value(json::string(std::string_view{v}));
-    else if constexpr (std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullptr_t>) return nullptr;
+    if constexpr (converted_by_user<T>)
+        return json_conversion<T>::to(v);
+    else if constexpr (is_field<T>)
+        return to_value(v.value);
+    else if constexpr (std::is_same_v<T, bool>)
+        return v;
+    else if constexpr (std::is_unsigned_v<T>)
+        return static_cast<std::uint64_t>(v);
+    else if constexpr (std::is_integral_v<T>)
+        return static_cast<std::int64_t>(v);
+    else if constexpr (std::is_floating_point_v<T>)
+        return static_cast<double>(v);
+    else if constexpr (std::is_same_v<T, json::value>)
+        return v;
+    else if constexpr (json_type<T>)
+        return json::value(v);
+    else if constexpr (text<T>)
+        return json::value(json::string(std::string_view{v}));
+    else if constexpr (std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullptr_t>)
+        return nullptr;
     else if constexpr (std::is_enum_v<T>) {
         json::value name(static_cast<std::int64_t>(v));
-        reflect::for_each_enumerator<T>([&](std::string_view n, T value) { if (value == v) name = n; });
+        reflect::for_each_enumerator<T>([&](std::string_view n, T value) {
+            if (value == v) name = n;
+        });
         return name;
     } else if constexpr (is_a<T, std::optional>) {
         return v ? to_value(*v) : json::value(nullptr);
@@ -264,12 +307,14 @@ json::value to_value(const T& v) {
 template <class T>
 void from_integer(const json::value& v, T& out, conversion& c) {
     bool fits = false;
-    if (v.is_int64()) fits = std::in_range<T>(v.get_int64()), out = static_cast<T>(v.get_int64());
-    else if (v.is_uint64()) fits = std::in_range<T>(v.get_uint64()), out = static_cast<T>(v.get_uint64());
+    if (v.is_int64())
+        fits = std::in_range<T>(v.get_int64()), out = static_cast<T>(v.get_int64());
+    else if (v.is_uint64())
+        fits = std::in_range<T>(v.get_uint64()), out = static_cast<T>(v.get_uint64());
     else if (v.is_double()) {
         double d = v.get_double();
-        fits = d >= static_cast<double>(std::numeric_limits<T>::min()) &&
-               d < static_cast<double>(std::numeric_limits<T>::max()) + 1.0 && d == static_cast<double>(static_cast<T>(d));
+        fits = d >= static_cast<double>(std::numeric_limits<T>::min()) && d < static_cast<double>(std::numeric_limits<T>::max()) + 1.0 &&
+               d == static_cast<double>(static_cast<T>(d));
         if (fits) out = static_cast<T>(d);
     }
     if (!fits) c.report(describe(v) + " is no integer of " + std::to_string(sizeof(T) * 8) + " bits");
@@ -299,8 +344,10 @@ void from_variant(const json::value& v, V& out, conversion& c) {
 template <class T, class F>
 void at(conversion& c, const T& part, F&& f) {
     auto size = c.path.size();
-    if constexpr (std::is_integral_v<T>) c.path += "[" + std::to_string(part) + "]";
-    else c.path += "." + std::string{part};
+    if constexpr (std::is_integral_v<T>)
+        c.path += "[" + std::to_string(part) + "]";
+    else
+        c.path += "." + std::string{part};
     f();
     c.path.resize(size);
 }
@@ -314,12 +361,18 @@ void from_value(const json::value& v, T& out, conversion& c) {
         } catch (const std::exception& e) {
             c.report(e.what());
         }
-    } else if constexpr (is_field<T>) from_value(v, out.value, c);
-    else if constexpr (std::is_same_v<T, json::value>) out = v;
-    else if constexpr (std::is_same_v<T, json::object>) v.is_object() ? void(out = v.get_object()) : wrong("object");
-    else if constexpr (std::is_same_v<T, json::array>) v.is_array() ? void(out = v.get_array()) : wrong("array");
-    else if constexpr (std::is_same_v<T, bool>) v.is_bool() ? void(out = v.get_bool()) : wrong("boolean");
-    else if constexpr (std::is_integral_v<T>) v.is_number() ? from_integer(v, out, c) : wrong("integer");
+    } else if constexpr (is_field<T>)
+        from_value(v, out.value, c);
+    else if constexpr (std::is_same_v<T, json::value>)
+        out = v;
+    else if constexpr (std::is_same_v<T, json::object>)
+        v.is_object() ? void(out = v.get_object()) : wrong("object");
+    else if constexpr (std::is_same_v<T, json::array>)
+        v.is_array() ? void(out = v.get_array()) : wrong("array");
+    else if constexpr (std::is_same_v<T, bool>)
+        v.is_bool() ? void(out = v.get_bool()) : wrong("boolean");
+    else if constexpr (std::is_integral_v<T>)
+        v.is_number() ? from_integer(v, out, c) : wrong("integer");
     else if constexpr (std::is_floating_point_v<T>)
         v.is_number() ? void(out = static_cast<T>(v.to_number<double>())) : wrong("number");
     else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, json::string>)
@@ -334,25 +387,27 @@ void from_value(const json::value& v, T& out, conversion& c) {
             });
         if (!found) wrong("one of the enumerators");
     } else if constexpr (is_a<T, std::optional>) {
-        if (v.is_null()) out.reset();
-        else from_value(v, out.emplace(), c);
+        if (v.is_null())
+            out.reset();
+        else
+            from_value(v, out.emplace(), c);
     } else if constexpr (is_a<T, std::vector>) {
         if (!v.is_array()) return wrong("array");
         out.clear();
-        for (const auto& item : v.get_array()) at(c, out.size(), [&] {
-            typename T::value_type element{};
-            from_value(item, element, c);
-            out.push_back(std::move(element));
-        });
+        for (const auto& item : v.get_array())
+            at(c, out.size(), [&] {
+                typename T::value_type element{};
+                from_value(item, element, c);
+                out.push_back(std::move(element));
+            });
     } else if constexpr (is_std_array<T>) {
         if (!v.is_array() || v.get_array().size() != out.size()) return wrong("array of the right size");
         for (std::size_t i = 0; i < out.size(); ++i) at(c, i, [&] { from_value(v.get_array()[i], out[i], c); });
     } else if constexpr (is_map<T>) {
         if (!v.is_object()) return wrong("object");
         out.clear();
-        for (const auto& [key, item] : v.get_object()) at(c, std::string_view{key}, [&] {
-            from_value(item, out[typename T::key_type(std::string_view{key})], c);
-        });
+        for (const auto& [key, item] : v.get_object())
+            at(c, std::string_view{key}, [&] { from_value(item, out[typename T::key_type(std::string_view{key})], c); });
     } else if constexpr (is_tuple<T>) {
         if (!v.is_array() || v.get_array().size() != std::tuple_size_v<T>) return wrong("array of the right size");
         std::size_t i = 0;
@@ -366,8 +421,10 @@ void from_value(const json::value& v, T& out, conversion& c) {
         if (!v.is_object()) return wrong("object");
         reflect::for_each_member(out, [&]<class M>(std::string_view name, M& member) {
             at(c, name, [&] {
-                if (auto* found = v.get_object().if_contains(name)) from_value(*found, member, c);
-                else if constexpr (!may_be_absent<std::remove_cv_t<M>>) c.report("is missing");
+                if (auto* found = v.get_object().if_contains(name))
+                    from_value(*found, member, c);
+                else if constexpr (!may_be_absent<std::remove_cv_t<M>>)
+                    c.report("is missing");
             });
         });
     }

@@ -8,13 +8,23 @@
 namespace reagent {
 
 /// Constraints on a field's value; each becomes the JSON Schema keywords that its comment names.
-struct range { double min, max; };                 ///< minimum, maximum (both included)
-struct at_least { double value; };                 ///< minimum
-struct at_most { double value; };                  ///< maximum
-struct length { std::size_t min, max; };           ///< minLength, maxLength: in characters (code points)
-struct items { std::size_t min, max; };            ///< minItems, maxItems
+struct range {
+    double min, max;
+};  ///< minimum, maximum (both included)
+struct at_least {
+    double value;
+};  ///< minimum
+struct at_most {
+    double value;
+};  ///< maximum
+struct length {
+    std::size_t min, max;
+};  ///< minLength, maxLength: in characters (code points)
+struct items {
+    std::size_t min, max;
+};  ///< minItems, maxItems
 template <std::size_t N>
-struct pattern {                                   ///< pattern: an ECMAScript regular expression, found anywhere
+struct pattern {  ///< pattern: an ECMAScript regular expression, found anywhere
     fixed_string<N> text;
     consteval pattern(const char (&t)[N]) : text{t} {}
 };

@@ -28,9 +28,12 @@ consteval bool takes(std::index_sequence<I...>) {
 
 template <class T, std::size_t N = max_members + 1>
 consteval std::size_t count_members() {
-    if constexpr (takes<T>(std::make_index_sequence<N>{})) return N;
-    else if constexpr (N == 0) return 0;
-    else return count_members<T, N - 1>();
+    if constexpr (takes<T>(std::make_index_sequence<N>{}))
+        return N;
+    else if constexpr (N == 0)
+        return 0;
+    else
+        return count_members<T, N - 1>();
 }
 
 template <class T>
@@ -41,7 +44,9 @@ template <class T>
 concept structure = std::is_class_v<T> && (described<T> || (std::is_aggregate_v<T> && !std::is_array_v<T>));
 
 template <class T>
-struct undefined { T object; };
+struct undefined {
+    T object;
+};
 template <class T>
 extern const undefined<T> declared_only;
 
@@ -50,31 +55,81 @@ template <class T>
 constexpr auto tie(T& o) {
     constexpr std::size_t n = count_members<std::remove_cv_t<T>>();
     static_assert(n <= max_members, "reagent: a struct may have at most 24 members; group some of them in a struct of their own");
-    if constexpr (n == 0) { return std::tie(); }
-    else if constexpr (n == 1) { auto& [a] = o; return std::tie(a); }
-    else if constexpr (n == 2) { auto& [a, b] = o; return std::tie(a, b); }
-    else if constexpr (n == 3) { auto& [a, b, c] = o; return std::tie(a, b, c); }
-    else if constexpr (n == 4) { auto& [a, b, c, d] = o; return std::tie(a, b, c, d); }
-    else if constexpr (n == 5) { auto& [a, b, c, d, e] = o; return std::tie(a, b, c, d, e); }
-    else if constexpr (n == 6) { auto& [a, b, c, d, e, f] = o; return std::tie(a, b, c, d, e, f); }
-    else if constexpr (n == 7) { auto& [a, b, c, d, e, f, g] = o; return std::tie(a, b, c, d, e, f, g); }
-    else if constexpr (n == 8) { auto& [a, b, c, d, e, f, g, h] = o; return std::tie(a, b, c, d, e, f, g, h); }
-    else if constexpr (n == 9) { auto& [a, b, c, d, e, f, g, h, i] = o; return std::tie(a, b, c, d, e, f, g, h, i); }
-    else if constexpr (n == 10) { auto& [a, b, c, d, e, f, g, h, i, j] = o; return std::tie(a, b, c, d, e, f, g, h, i, j); }
-    else if constexpr (n == 11) { auto& [a, b, c, d, e, f, g, h, i, j, k] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k); }
-    else if constexpr (n == 12) { auto& [a, b, c, d, e, f, g, h, i, j, k, l] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l); }
-    else if constexpr (n == 13) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m); }
-    else if constexpr (n == 14) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p); }
-    else if constexpr (n == 15) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q); }
-    else if constexpr (n == 16) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r); }
-    else if constexpr (n == 17) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s); }
-    else if constexpr (n == 18) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t); }
-    else if constexpr (n == 19) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u); }
-    else if constexpr (n == 20) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v); }
-    else if constexpr (n == 21) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w); }
-    else if constexpr (n == 22) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x); }
-    else if constexpr (n == 23) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x, y] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x, y); }
-    else if constexpr (n == 24) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x, y, z] = o; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x, y, z); }
+    if constexpr (n == 0) {
+        return std::tie();
+    } else if constexpr (n == 1) {
+        auto& [a] = o;
+        return std::tie(a);
+    } else if constexpr (n == 2) {
+        auto& [a, b] = o;
+        return std::tie(a, b);
+    } else if constexpr (n == 3) {
+        auto& [a, b, c] = o;
+        return std::tie(a, b, c);
+    } else if constexpr (n == 4) {
+        auto& [a, b, c, d] = o;
+        return std::tie(a, b, c, d);
+    } else if constexpr (n == 5) {
+        auto& [a, b, c, d, e] = o;
+        return std::tie(a, b, c, d, e);
+    } else if constexpr (n == 6) {
+        auto& [a, b, c, d, e, f] = o;
+        return std::tie(a, b, c, d, e, f);
+    } else if constexpr (n == 7) {
+        auto& [a, b, c, d, e, f, g] = o;
+        return std::tie(a, b, c, d, e, f, g);
+    } else if constexpr (n == 8) {
+        auto& [a, b, c, d, e, f, g, h] = o;
+        return std::tie(a, b, c, d, e, f, g, h);
+    } else if constexpr (n == 9) {
+        auto& [a, b, c, d, e, f, g, h, i] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i);
+    } else if constexpr (n == 10) {
+        auto& [a, b, c, d, e, f, g, h, i, j] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j);
+    } else if constexpr (n == 11) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k);
+    } else if constexpr (n == 12) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l);
+    } else if constexpr (n == 13) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m);
+    } else if constexpr (n == 14) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p);
+    } else if constexpr (n == 15) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q);
+    } else if constexpr (n == 16) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r);
+    } else if constexpr (n == 17) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s);
+    } else if constexpr (n == 18) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t);
+    } else if constexpr (n == 19) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u);
+    } else if constexpr (n == 20) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v);
+    } else if constexpr (n == 21) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w);
+    } else if constexpr (n == 22) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x);
+    } else if constexpr (n == 23) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x, y] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x, y);
+    } else if constexpr (n == 24) {
+        auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x, y, z] = o;
+        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, p, q, r, s, t, u, v, w, x, y, z);
+    }
 }
 
 template <auto Pointer>
@@ -101,8 +156,9 @@ constexpr void for_each_member(T& object, F&& f) {
     using U = std::remove_cv_t<T>;
     if constexpr (described<U>) {
         using members = boost::describe::describe_members<U, boost::describe::mod_public | boost::describe::mod_inherited>;
-        [&]<class... D>(boost::mp11::mp_list<D...>) { (f(std::string_view{D::name}, object.*D::pointer), ...); }(
-            boost::mp11::mp_rename<members, boost::mp11::mp_list>{});
+        [&]<class... D>(boost::mp11::mp_list<D...>) {
+            (f(std::string_view{D::name}, object.*D::pointer), ...);
+        }(boost::mp11::mp_rename<members, boost::mp11::mp_list>{});
     } else {
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             [[maybe_unused]] auto members = tie(object);
@@ -115,22 +171,30 @@ constexpr void for_each_member(T& object, F&& f) {
 template <class T>
 consteval std::size_t member_count() {
     if constexpr (described<T>)
-        return boost::mp11::mp_size<boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>>::value;
-    else return count_members<T>();
+        return boost::mp11::mp_size<
+            boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>>::value;
+    else
+        return count_members<T>();
 }
 
 template <class T, std::size_t I>
 consteval std::string_view name_of_member() {
     if constexpr (described<T>)
-        return boost::mp11::mp_at_c<boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>, I>::name;
-    else return member_name<T, I>();
+        return boost::mp11::mp_at_c<boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>,
+                                    I>::name;
+    else
+        return member_name<T, I>();
 }
 
 template <class T, std::size_t I>
 constexpr auto& member(T& object) {
     if constexpr (described<std::remove_cv_t<T>>)
-        return object.*boost::mp11::mp_at_c<boost::describe::describe_members<std::remove_cv_t<T>, boost::describe::mod_public | boost::describe::mod_inherited>, I>::pointer;
-    else return std::get<I>(tie(object));
+        return object.*
+               boost::mp11::mp_at_c<
+                   boost::describe::describe_members<std::remove_cv_t<T>, boost::describe::mod_public | boost::describe::mod_inherited>,
+                   I>::pointer;
+    else
+        return std::get<I>(tie(object));
 }
 
 template <class T, std::size_t I>
@@ -155,10 +219,15 @@ inline constexpr int min_enumerator = -16;  ///< values below are not seen
 inline constexpr int max_enumerator = 127;  ///< values above are not seen; BOOST_DESCRIBE_ENUM has no such limits
 
 template <auto... V>
-consteval std::string_view enumerator_names() { return __PRETTY_FUNCTION__; }
+consteval std::string_view enumerator_names() {
+    return __PRETTY_FUNCTION__;
+}
 
 template <class E>
-struct enumerator { E value; std::string_view name; };
+struct enumerator {
+    E value;
+    std::string_view name;
+};
 
 template <class E>
 consteval auto find_enumerators() {
@@ -167,16 +236,22 @@ consteval auto find_enumerators() {
     constexpr std::string_view all = []<std::size_t... I>(std::index_sequence<I...>) {
         return enumerator_names<static_cast<E>(static_cast<int>(I) + min_enumerator)...>();
     }(std::make_index_sequence<count>{});
-    struct table { std::array<enumerator<E>, count> items{}; std::size_t size = 0; } found;
+    struct table {
+        std::array<enumerator<E>, count> items{};
+        std::size_t size = 0;
+    } found;
     auto at = all.find("V = ") + 5;
     for (std::size_t i = 0; i < count; ++i) {
         // Names of unnamed namespaces hold brackets themselves.
         auto end = at;
         for (int open = 0; end < all.size(); ++end) {
             char c = all[end];
-            if (c == '(' || c == '<' || c == '{') ++open;
-            else if (open > 0 && (c == ')' || c == '>' || c == '}')) --open;
-            else if (open == 0 && (c == ',' || c == '}' || c == '>')) break;
+            if (c == '(' || c == '<' || c == '{')
+                ++open;
+            else if (open > 0 && (c == ')' || c == '>' || c == '}'))
+                --open;
+            else if (open == 0 && (c == ',' || c == '}' || c == '>'))
+                break;
         }
         auto text = all.substr(at, end - at);
         if (!text.starts_with('(')) {
@@ -196,8 +271,9 @@ inline constexpr auto enumerators_of = find_enumerators<E>();
 template <class E, class F>
 constexpr void for_each_enumerator(F&& f) {
     if constexpr (boost::describe::has_describe_enumerators<E>::value) {
-        [&]<class... D>(boost::mp11::mp_list<D...>) { (f(std::string_view{D::name}, D::value), ...); }(
-            boost::mp11::mp_rename<boost::describe::describe_enumerators<E>, boost::mp11::mp_list>{});
+        [&]<class... D>(boost::mp11::mp_list<D...>) {
+            (f(std::string_view{D::name}, D::value), ...);
+        }(boost::mp11::mp_rename<boost::describe::describe_enumerators<E>, boost::mp11::mp_list>{});
     } else {
         constexpr const auto& found = enumerators_of<E>;
         static_assert(found.size > 0, "reagent: no enumerators found between -16 and 127; use BOOST_DESCRIBE_ENUM");

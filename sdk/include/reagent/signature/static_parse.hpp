@@ -11,18 +11,45 @@
 namespace reagent::detail {
 
 enum class static_fault {
-    none, no_arrow, two_arrows, bad_name, keyword, underscore, duplicate, unknown_type, brackets, arguments,
-    bad_literal, expected_comma, too_large, no_outputs,
+    none,
+    no_arrow,
+    two_arrows,
+    bad_name,
+    keyword,
+    underscore,
+    duplicate,
+    unknown_type,
+    brackets,
+    arguments,
+    bad_literal,
+    expected_comma,
+    too_large,
+    no_outputs,
 };
 
 enum class type_kind {
-    str, integer, number, boolean, null, any, list, any_list, dict, any_dict, tuple, optional, union_, text_literal,
-    int_literal, mixed_literal, named,
+    str,
+    integer,
+    number,
+    boolean,
+    null,
+    any,
+    list,
+    any_list,
+    dict,
+    any_dict,
+    tuple,
+    optional,
+    union_,
+    text_literal,
+    int_literal,
+    mixed_literal,
+    named,
 };
 
 struct static_type {
     type_kind kind = type_kind::str;
-    int first = -1, next = -1;               // children, siblings
+    int first = -1, next = -1;                  // children, siblings
     std::size_t name_begin = 0, name_size = 0;  // of a named type
 };
 
@@ -60,7 +87,9 @@ public:
 
 private:
     static constexpr bool space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-    static constexpr bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80; }
+    static constexpr bool letter(char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+    }
     static constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
 
     constexpr bool ok() const { return out_.error == static_fault::none; }
@@ -86,7 +115,10 @@ private:
         return s_.substr(begin, i_ - begin);
     }
     static constexpr bool keyword(std::string_view w) {
-        for (std::string_view k : {"False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield"})
+        for (std::string_view k :
+             {"False",  "None",     "True", "and",    "as",      "assert", "async",  "await",  "break", "class",  "continue", "def",
+              "del",    "elif",     "else", "except", "finally", "for",    "from",   "global", "if",    "import", "in",       "is",
+              "lambda", "nonlocal", "not",  "or",     "pass",    "raise",  "return", "try",    "while", "with",   "yield"})
             if (k == w) return true;
         return false;
     }
@@ -130,7 +162,10 @@ private:
         auto n = name();
         auto at = static_cast<std::size_t>(n.data() - s_.data());
         if (n.starts_with("typing.")) n.remove_prefix(7);
-        struct entry { std::string_view name; type_kind kind; };
+        struct entry {
+            std::string_view name;
+            type_kind kind;
+        };
         for (auto [plain, kind] : {entry{"str", type_kind::str}, entry{"int", type_kind::integer}, entry{"float", type_kind::number},
                                    entry{"bool", type_kind::boolean}, entry{"None", type_kind::null}, entry{"Any", type_kind::any}})
             if (n == plain) return add({kind});
@@ -176,8 +211,10 @@ private:
             } else if (digit(c)) {
                 while (i_ < end_ && digit(s_[i_])) ++i_;
                 ints = true;
-            } else if (auto n = name(); n == "True" || n == "False" || n == "None") others = true;
-            else return fail(static_fault::bad_literal), 0;
+            } else if (auto n = name(); n == "True" || n == "False" || n == "None")
+                others = true;
+            else
+                return fail(static_fault::bad_literal), 0;
             if (!accept(',')) break;
         }
         if (!accept(']')) return fail(static_fault::brackets), 0;

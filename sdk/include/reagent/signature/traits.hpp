@@ -12,33 +12,51 @@ concept struct_signature = requires {
     typename S::output;
 } && reflect::structure<typename S::input> && reflect::structure<typename S::output>;
 
-template <class S> inline constexpr bool is_sig = false;
-template <fixed_string T, class... A> inline constexpr bool is_sig<sig<T, A...>> = true;
+template <class S>
+inline constexpr bool is_sig = false;
+template <fixed_string T, class... A>
+inline constexpr bool is_sig<sig<T, A...>> = true;
 
 /// "list[Literal['low', 'high']]": how Python would print a C++ type.
 template <class T>
 std::string type_text() {
-    if constexpr (is_field<T>) return type_text<typename T::value_type>();
-    else if constexpr (text<T> || std::is_same_v<T, json::string>) return "str";
-    else if constexpr (std::is_same_v<T, bool>) return "bool";
-    else if constexpr (std::is_integral_v<T>) return "int";
-    else if constexpr (std::is_floating_point_v<T>) return "float";
-    else if constexpr (std::is_same_v<T, json::array>) return "list";
-    else if constexpr (std::is_same_v<T, json::object>) return "dict";
-    else if constexpr (std::is_same_v<T, json::value>) return "Any";
-    else if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::monostate>) return "NoneType";
-    else if constexpr (is_a<T, std::vector> || is_std_array<T>) return "list[" + type_text<typename T::value_type>() + "]";
-    else if constexpr (is_a<T, std::optional>) return "Union[" + type_text<typename T::value_type>() + ", NoneType]";
-    else if constexpr (is_map<T>) return "dict[str, " + type_text<typename T::mapped_type>() + "]";
+    if constexpr (is_field<T>)
+        return type_text<typename T::value_type>();
+    else if constexpr (text<T> || std::is_same_v<T, json::string>)
+        return "str";
+    else if constexpr (std::is_same_v<T, bool>)
+        return "bool";
+    else if constexpr (std::is_integral_v<T>)
+        return "int";
+    else if constexpr (std::is_floating_point_v<T>)
+        return "float";
+    else if constexpr (std::is_same_v<T, json::array>)
+        return "list";
+    else if constexpr (std::is_same_v<T, json::object>)
+        return "dict";
+    else if constexpr (std::is_same_v<T, json::value>)
+        return "Any";
+    else if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::monostate>)
+        return "NoneType";
+    else if constexpr (is_a<T, std::vector> || is_std_array<T>)
+        return "list[" + type_text<typename T::value_type>() + "]";
+    else if constexpr (is_a<T, std::optional>)
+        return "Union[" + type_text<typename T::value_type>() + ", NoneType]";
+    else if constexpr (is_map<T>)
+        return "dict[str, " + type_text<typename T::mapped_type>() + "]";
     else if constexpr (is_tuple<T> || is_a<T, std::variant>) {
         std::string inside;
-        [&]<template <class...> class C, class... A>(C<A...>*) { ((inside += (inside.empty() ? "" : ", ") + type_text<A>()), ...); }(static_cast<T*>(nullptr));
+        [&]<template <class...> class C, class... A>(C<A...>*) {
+            ((inside += (inside.empty() ? "" : ", ") + type_text<A>()), ...);
+        }(static_cast<T*>(nullptr));
         return (is_tuple<T> ? "tuple[" : "Union[") + inside + "]";
     } else if constexpr (std::is_enum_v<T> && !converted_by_user<T>) {
         std::string inside;
-        reflect::for_each_enumerator<T>([&](std::string_view name, T) { inside += (inside.empty() ? "'" : ", '") + std::string{name} + "'"; });
+        reflect::for_each_enumerator<T>(
+            [&](std::string_view name, T) { inside += (inside.empty() ? "'" : ", '") + std::string{name} + "'"; });
         return "Literal[" + inside + "]";
-    } else return std::string{reflect::type_name<T>()};
+    } else
+        return std::string{reflect::type_name<T>()};
 }
 
 std::string take_description(json::value& schema_document);
@@ -59,9 +77,12 @@ std::vector<signature_field> fields_of_struct() {
 
 template <class T, fixed_string Name, std::size_t I = 0>
 consteval std::size_t member_index() {
-    if constexpr (I == reflect::member_count<T>()) return I;
-    else if constexpr (reflect::name_of_member<T, I>() == Name.view()) return I;
-    else return member_index<T, Name, I + 1>();
+    if constexpr (I == reflect::member_count<T>())
+        return I;
+    else if constexpr (reflect::name_of_member<T, I>() == Name.view())
+        return I;
+    else
+        return member_index<T, Name, I + 1>();
 }
 
 }  // namespace detail
@@ -87,9 +108,13 @@ struct signature_traits<sig<Text, Structs...>> {
     static const signature& get() { return sig<Text, Structs...>::get(); }
 
     template <fixed_string Name>
-    static consteval std::size_t input_index() { return index<Name>(0, inputs); }
+    static consteval std::size_t input_index() {
+        return index<Name>(0, inputs);
+    }
     template <fixed_string Name>
-    static consteval std::size_t output_index() { return index<Name>(inputs, outputs); }
+    static consteval std::size_t output_index() {
+        return index<Name>(inputs, outputs);
+    }
 
     template <std::size_t I>
     using input_type = typename detail::type_at<Text, parsed.fields[I].type, Structs...>::type;
@@ -117,8 +142,10 @@ struct signature_traits<S> {
             signature s;
             s.inputs = detail::fields_of_struct<typename S::input>();
             s.outputs = detail::fields_of_struct<typename S::output>();
-            if constexpr (requires { S::instructions; }) s.instructions = S::instructions;
-            else s.instructions = default_instructions(s);
+            if constexpr (requires { S::instructions; })
+                s.instructions = S::instructions;
+            else
+                s.instructions = default_instructions(s);
             return s;
         }();
         return made;

@@ -20,10 +20,14 @@ public:
             accept("and");
             accept("then");
             std::string& e = result_.expression;
-            if (accept("add")) e = operated("(" + e + " + " + product() + ")");
-            else if (accept("subtract")) e = operated("(" + e + " - " + product() + ")");
-            else if (accept({"multiply", "by"}) || accept({"multiply", "it", "by"}) || accept({"multiply", "the", "result", "by"})) e = operated("(" + e + " * " + power() + ")");
-            else if (accept({"divide", "by"}) || accept({"divide", "it", "by"}) || accept({"divide", "the", "result", "by"})) e = operated("(" + e + " / " + power() + ")");
+            if (accept("add"))
+                e = operated("(" + e + " + " + product() + ")");
+            else if (accept("subtract"))
+                e = operated("(" + e + " - " + product() + ")");
+            else if (accept({"multiply", "by"}) || accept({"multiply", "it", "by"}) || accept({"multiply", "the", "result", "by"}))
+                e = operated("(" + e + " * " + power() + ")");
+            else if (accept({"divide", "by"}) || accept({"divide", "it", "by"}) || accept({"divide", "the", "result", "by"}))
+                e = operated("(" + e + " / " + power() + ")");
             else {
                 i_ = start;
                 break;
@@ -103,31 +107,45 @@ private:
     std::string sum(bool) {
         std::string left = product();
         for (;;) {
-            if (accept("plus") || accept("+") || accept({"added", "to"})) left = operated("(" + left + " + " + product() + ")");
-            else if (accept("minus") || accept("-") || accept("less")) left = operated("(" + left + " - " + product() + ")");
-            else if (accept({"increased", "by"}) || accept({"grown", "by"})) left = changed(left, " + ");
-            else if (accept({"decreased", "by"}) || accept({"reduced", "by"})) left = changed(left, " - ");
-            else return left;
+            if (accept("plus") || accept("+") || accept({"added", "to"}))
+                left = operated("(" + left + " + " + product() + ")");
+            else if (accept("minus") || accept("-") || accept("less"))
+                left = operated("(" + left + " - " + product() + ")");
+            else if (accept({"increased", "by"}) || accept({"grown", "by"}))
+                left = changed(left, " + ");
+            else if (accept({"decreased", "by"}) || accept({"reduced", "by"}))
+                left = changed(left, " - ");
+            else
+                return left;
         }
     }
 
     std::string product() {
         std::string left = power();
         for (;;) {
-            if (accept("times") || accept("*") || accept("x") || accept({"multiplied", "by"})) left = operated("(" + left + " * " + power() + ")");
-            else if (accept({"divided", "by"}) || accept("/") || accept("over")) left = operated("(" + left + " / " + power() + ")");
-            else if (accept("modulo") || accept("mod")) left = operated("mod(" + left + ", " + power() + ")");
-            else return left;
+            if (accept("times") || accept("*") || accept("x") || accept({"multiplied", "by"}))
+                left = operated("(" + left + " * " + power() + ")");
+            else if (accept({"divided", "by"}) || accept("/") || accept("over"))
+                left = operated("(" + left + " / " + power() + ")");
+            else if (accept("modulo") || accept("mod"))
+                left = operated("mod(" + left + ", " + power() + ")");
+            else
+                return left;
         }
     }
 
     std::string power() {
         std::string left = factor();
         for (;;) {
-            if (accept("squared")) left = operated("(" + left + "^2)");
-            else if (accept("cubed")) left = operated("(" + left + "^3)");
-            else if (accept("^") || accept({"to", "the", "power", "of"}) || accept({"raised", "to", "the", "power", "of"}) || (at("*") && i_ + 1 < w_.size() && w_[i_ + 1].lower == "*" && (i_ += 2))) left = operated("(" + left + "^" + factor() + ")");
-            else return left;
+            if (accept("squared"))
+                left = operated("(" + left + "^2)");
+            else if (accept("cubed"))
+                left = operated("(" + left + "^3)");
+            else if (accept("^") || accept({"to", "the", "power", "of"}) || accept({"raised", "to", "the", "power", "of"}) ||
+                     (at("*") && i_ + 1 < w_.size() && w_[i_ + 1].lower == "*" && (i_ += 2)))
+                left = operated("(" + left + "^" + factor() + ")");
+            else
+                return left;
         }
     }
 
@@ -149,11 +167,23 @@ private:
     std::string factor() {
         std::size_t start = i_;
         accept("the");
-        struct fraction { std::vector<std::string_view> words; const char* factor; };
-        static const fraction fractions[]{fraction{{"half", "of"}, "0.5"}, fraction{{"half"}, "0.5"}, fraction{{"twice"}, "2"}, fraction{{"double"}, "2"},
-                              fraction{{"triple"}, "3"}, fraction{{"a", "third", "of"}, "(1/3)"}, fraction{{"one", "third", "of"}, "(1/3)"},
-                              fraction{{"two", "thirds", "of"}, "(2/3)"}, fraction{{"a", "quarter", "of"}, "0.25"}, fraction{{"one", "quarter", "of"}, "0.25"},
-                              fraction{{"three", "quarters", "of"}, "0.75"}, fraction{{"a", "tenth", "of"}, "0.1"}, fraction{{"a", "fifth", "of"}, "0.2"}};
+        struct fraction {
+            std::vector<std::string_view> words;
+            const char* factor;
+        };
+        static const fraction fractions[]{fraction{{"half", "of"}, "0.5"},
+                                          fraction{{"half"}, "0.5"},
+                                          fraction{{"twice"}, "2"},
+                                          fraction{{"double"}, "2"},
+                                          fraction{{"triple"}, "3"},
+                                          fraction{{"a", "third", "of"}, "(1/3)"},
+                                          fraction{{"one", "third", "of"}, "(1/3)"},
+                                          fraction{{"two", "thirds", "of"}, "(2/3)"},
+                                          fraction{{"a", "quarter", "of"}, "0.25"},
+                                          fraction{{"one", "quarter", "of"}, "0.25"},
+                                          fraction{{"three", "quarters", "of"}, "0.75"},
+                                          fraction{{"a", "tenth", "of"}, "0.1"},
+                                          fraction{{"a", "fifth", "of"}, "0.2"}};
         for (const auto& f : fractions)
             if (accept(f.words)) return operated("(" + std::string{f.factor} + " * " + power() + ")");
         if (accept({"square", "root", "of"})) return operated("sqrt(" + power() + ")");
@@ -200,7 +230,8 @@ private:
             if (accept("of")) return operated("(" + a + " / 100 * " + power() + ")");
             if (accept({"more", "than"})) return operated("((1 + " + a + " / 100) * " + power() + ")");
             if (accept({"less", "than"}) || accept("off") || accept({"discount", "on"}))
-                return w_[i_ - 1].lower == "on" ? operated("(" + a + " / 100 * " + power() + ")") : operated("((1 - " + a + " / 100) * " + power() + ")");
+                return w_[i_ - 1].lower == "on" ? operated("(" + a + " / 100 * " + power() + ")")
+                                                : operated("((1 - " + a + " / 100) * " + power() + ")");
             return operated("(" + a + " / 100)");
         }
         if (at("!")) throw no_expression{};
@@ -218,7 +249,8 @@ private:
             if (i_ + 1 < w_.size() && w_[i_].text == sign && is_number(w_[i_ + 1])) ++i_;
         if (i_ < w_.size() && is_number(w_[i_])) {
             std::string n = number_of(w_[i_++]);
-            while (i_ < w_.size() && (at("hundred") || at("thousand") || at("million") || at("dozen"))) n = "(" + n + " * " + number_of(w_[i_++]) + ")";
+            while (i_ < w_.size() && (at("hundred") || at("thousand") || at("million") || at("dozen")))
+                n = "(" + n + " * " + number_of(w_[i_++]) + ")";
             for (std::string_view unit : {"dollars", "euros", "kroner", "usd", "eur", "nok"}) accept(unit);
             return n;
         }
@@ -227,7 +259,9 @@ private:
 
     // Words up to the next operator: something to look up.
     std::string unknown() {
-        static constexpr std::string_view operators[]{"plus", "minus", "times", "divided", "multiplied", "increased", "decreased", "reduced", "squared", "cubed", "+", "-", "*", "/", "^", "(", ")", "%", "percent"};
+        static constexpr std::string_view operators[]{"plus",    "minus",   "times", "divided", "multiplied", "increased", "decreased",
+                                                      "reduced", "squared", "cubed", "+",       "-",          "*",         "/",
+                                                      "^",       "(",       ")",     "%",       "percent"};
         std::size_t begin = i_;
         for (; i_ < w_.size(); ++i_) {
             bool stops = !stop_.empty() && w_[i_].lower == stop_;
@@ -255,10 +289,15 @@ private:
 
 std::optional<arithmetic> read_arithmetic(const std::string& question) {
     auto words = words_of(question);
-    while (!words.empty() && (words.back().lower == "?" || words.back().lower == "." || words.back().lower == "=" || words.back().lower == "!")) words.pop_back();
-    for (const auto& opening : {"please", "what is", "what's", "what are", "what", "whats", "calculate", "compute", "evaluate", "work out", "how much is", "tell me", "find", "give me", "solve", "can you", "the result of", "the value of", "please"}) {
+    while (!words.empty() &&
+           (words.back().lower == "?" || words.back().lower == "." || words.back().lower == "=" || words.back().lower == "!"))
+        words.pop_back();
+    for (const auto& opening :
+         {"please", "what is", "what's", "what are", "what", "whats", "calculate", "compute", "evaluate", "work out", "how much is",
+          "tell me", "find", "give me", "solve", "can you", "the result of", "the value of", "please"}) {
         auto phrase = words_of(opening);
-        if (words.size() > phrase.size() && find_phrase(words, phrase) == 0) words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(phrase.size()));
+        if (words.size() > phrase.size() && find_phrase(words, phrase) == 0)
+            words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(phrase.size()));
     }
     // "what percentage of 80 is 20?"
     std::size_t i = 0;

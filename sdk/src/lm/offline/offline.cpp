@@ -21,16 +21,21 @@ std::optional<std::string> number_in(const std::string& text) {
         if (digit || (text[i] == '.' && i + 1 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9')) {
             if (n.empty() && i > 0 && text[i - 1] == '-') n = "-";
             n += text[i];
-        } else if (text[i] != ',' || i + 1 >= text.size() || !(text[i + 1] >= '0' && text[i + 1] <= '9')) break;
+        } else if (text[i] != ',' || i + 1 >= text.size() || !(text[i + 1] >= '0' && text[i + 1] <= '9'))
+            break;
     }
     if (n.empty()) return {};
     return n;
 }
 
 json::value value_for(const wanted_field& f, const conclusion& c) {
-    auto fail = [&](const std::string& why) { return lm_error{lm_errc::invalid_request, "offline/demo cannot fill `" + f.name + "` (" + f.type + "): " + why + " A real model can; see `reagent ask --help`."}; };
+    auto fail = [&](const std::string& why) {
+        return lm_error{lm_errc::invalid_request, "offline/demo cannot fill `" + f.name + "` (" + f.type + "): " + why +
+                                                      " A real model can; see `reagent ask --help`."};
+    };
     if (f.name == "reasoning") return json::value(json::string(c.reasoning));
-    if (f.type == "str" || f.type.find("str, NoneType") != f.type.npos) return json::value(json::string(c.unknown ? c.reasoning : c.answer));
+    if (f.type == "str" || f.type.find("str, NoneType") != f.type.npos)
+        return json::value(json::string(c.unknown ? c.reasoning : c.answer));
     if (c.unknown) throw fail(c.reasoning);
     if (f.type == "int" || f.type == "float") {
         auto n = number_in(c.answer);
@@ -55,7 +60,8 @@ std::string written(const prompt& p, const json::object& fields) {
             std::string escaped;
             for (char ch : shown) escaped += ch == '<' ? "&lt;" : ch == '&' ? "&amp;" : std::string(1, ch);
             text += "<" + std::string{name} + ">" + escaped + "</" + std::string{name} + ">\n";
-        } else text += "[[ ## " + std::string{name} + " ## ]]\n" + shown + "\n\n";
+        } else
+            text += "[[ ## " + std::string{name} + " ## ]]\n" + shown + "\n\n";
     }
     return p.format == answer_format::xml ? text : text + "[[ ## completed ## ]]";
 }
@@ -73,19 +79,30 @@ private:
         lm_response r;
         r.model = "offline/demo";
         if (p.format == answer_format::native) {
-            if (auto* call = std::get_if<next_call>(&next)) r.text = call->thought, r.tool_calls.push_back({"call_" + std::to_string(p.past.size()), call->tool, dump_json(call->arguments)});
-            else r.text = as_thought(std::get<conclusion>(next)), r.tool_calls.push_back({"call_" + std::to_string(p.past.size()), "finish", "{}"});
+            if (auto* call = std::get_if<next_call>(&next))
+                r.text = call->thought,
+                r.tool_calls.push_back({"call_" + std::to_string(p.past.size()), call->tool, dump_json(call->arguments)});
+            else
+                r.text = as_thought(std::get<conclusion>(next)),
+                r.tool_calls.push_back({"call_" + std::to_string(p.past.size()), "finish", "{}"});
             r.finish = finish_reason::tool_calls;
         } else if (p.wants("next_tool_name")) {
             json::object fields;
-            if (auto* call = std::get_if<next_call>(&next)) fields = {{"next_thought", call->thought}, {"next_tool_name", call->tool}, {"next_tool_args", call->arguments}};
-            else fields = {{"next_thought", as_thought(std::get<conclusion>(next))}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}};
+            if (auto* call = std::get_if<next_call>(&next))
+                fields = {{"next_thought", call->thought}, {"next_tool_name", call->tool}, {"next_tool_args", call->arguments}};
+            else
+                fields = {{"next_thought", as_thought(std::get<conclusion>(next))},
+                          {"next_tool_name", "finish"},
+                          {"next_tool_args", json::object{}}};
             r.text = written(p, fields);
         } else {
             conclusion c;
-            if (!p.past.empty()) c = from_thought(p.past.back().thought);
-            else if (auto* done = std::get_if<conclusion>(&next)) c = *done;
-            else c = {"I am offline/demo, a stand-in that follows rules, and without tools I can answer nothing.", "", {}, true};
+            if (!p.past.empty())
+                c = from_thought(p.past.back().thought);
+            else if (auto* done = std::get_if<conclusion>(&next))
+                c = *done;
+            else
+                c = {"I am offline/demo, a stand-in that follows rules, and without tools I can answer nothing.", "", {}, true};
             json::object fields;
             for (const auto& f : p.wanted) fields[f.name] = value_for(f, c);
             r.text = written(p, fields);

@@ -16,8 +16,12 @@ namespace reagent::offline {
 namespace {
 
 // Thrown by `ask` when a tool has not been asked yet: the plan so far ends in this call.
-struct pending { next_call call; };
-struct cannot { std::string why; };
+struct pending {
+    next_call call;
+};
+struct cannot {
+    std::string why;
+};
 
 struct finding {
     std::string answer;
@@ -27,10 +31,14 @@ struct finding {
 
 std::string first_number(std::string_view text, std::size_t from = 0) {
     for (std::size_t i = from; i < text.size(); ++i) {
-        bool starts = is_digit(text[i]) && (i == 0 || !(is_word(text[i - 1]) || text[i - 1] == '.' || static_cast<unsigned char>(text[i - 1]) >= 0x80));
+        bool starts = is_digit(text[i]) &&
+                      (i == 0 || !(is_word(text[i - 1]) || text[i - 1] == '.' || static_cast<unsigned char>(text[i - 1]) >= 0x80));
         if (!starts) continue;
         std::string n;
-        for (; i < text.size() && (is_digit(text[i]) || text[i] == '.' || (text[i] == ',' && i + 3 < text.size() && is_digit(text[i + 1]) && is_digit(text[i + 2]) && is_digit(text[i + 3]))); ++i)
+        for (; i < text.size() &&
+               (is_digit(text[i]) || text[i] == '.' ||
+                (text[i] == ',' && i + 3 < text.size() && is_digit(text[i + 1]) && is_digit(text[i + 2]) && is_digit(text[i + 3])));
+             ++i)
             if (text[i] != ',') n += text[i];
         while (n.ends_with('.')) n.pop_back();
         return n;
@@ -43,10 +51,14 @@ class planner {
 public:
     explicit planner(const prompt& p) : p_{p} {
         for (const auto& t : p.tools) {
-            if (t.name == "calculator") calculator_ = &t;
-            else if (auto tables = read_tables(t.description); !tables.empty() && t.arguments.size() == 1) sql_ = &t, tables_ = std::move(tables);
-            else if (t.name.find("search") != t.name.npos && !t.arguments.empty()) search_ = &t;
-            else if (t.name == "current_time") time_ = &t;
+            if (t.name == "calculator")
+                calculator_ = &t;
+            else if (auto tables = read_tables(t.description); !tables.empty() && t.arguments.size() == 1)
+                sql_ = &t, tables_ = std::move(tables);
+            else if (t.name.find("search") != t.name.npos && !t.arguments.empty())
+                search_ = &t;
+            else if (t.name == "current_time")
+                time_ = &t;
         }
     }
 
@@ -75,7 +87,9 @@ private:
     // "How many more customers are in Oslo than in Bergen?"
     std::optional<finding> how_many_more(const std::string& question) {
         auto words = words_of(question);
-        if (!sql_ || !calculator_ || words.size() < 6 || words[0].lower != "how" || (words[1].lower != "many" && words[1].lower != "much") || words[2].lower != "more") return {};
+        if (!sql_ || !calculator_ || words.size() < 6 || words[0].lower != "how" ||
+            (words[1].lower != "many" && words[1].lower != "much") || words[2].lower != "more")
+            return {};
         for (std::size_t than = 4; than + 1 < words.size(); ++than) {
             if (words[than].lower != "than") continue;
             std::string head = "how " + words[1].text + " " + words[3].text + " ";
@@ -98,7 +112,8 @@ private:
 
     static bool asks_for_time(const std::string& q) {
         std::string s = to_lower(q);
-        for (const char* phrase : {"what time is it", "current time", "what day is it", "today's date", "what is the date", "current date", "what is the time", "what date is it"})
+        for (const char* phrase : {"what time is it", "current time", "what day is it", "today's date", "what is the date", "current date",
+                                   "what is the time", "what date is it"})
             if (s.find(phrase) != s.npos) return true;
         return false;
     }
@@ -171,7 +186,9 @@ private:
     std::string with_clause_resolved(const std::string& question) {
         auto words = words_of(question);
         for (std::size_t i = 1; i + 2 < words.size(); ++i) {
-            bool clause = words[i].lower == "where" || words[i].lower == "whose" || words[i].lower == "that" || (words[i].lower == "which" && words[i - 1].lower == "in") || (words[i].lower == "of" && words[i + 1].lower == "the");
+            bool clause = words[i].lower == "where" || words[i].lower == "whose" || words[i].lower == "that" ||
+                          (words[i].lower == "which" && words[i - 1].lower == "in") ||
+                          (words[i].lower == "of" && words[i + 1].lower == "the");
             std::size_t head = words[i].lower == "which" ? i - 2 : i - 1;
             if (!clause || head >= words.size()) continue;
             for (const auto& t : tables_)
@@ -181,7 +198,9 @@ private:
                     bool known = false;  // "the city of the Oslo customers" needs no look-up
                     for (const auto& v : c.values) known = known || find_phrase(words_of(phrase), words_of(v)) != std::string::npos;
                     if (known || (words[i].lower == "that" && write_query(tables_, "which " + words[head].text + " " + phrase))) continue;
-                    std::string found = search("the " + words[head].text + " " + phrase, "First I look in the documents for \"" + words[head].text + " " + join(words, i, words.size()) + "\".");
+                    std::string found =
+                        search("the " + words[head].text + " " + phrase,
+                               "First I look in the documents for \"" + words[head].text + " " + join(words, i, words.size()) + "\".");
                     auto sentences = ranked_sentences(found, phrase);
                     for (const auto& s : sentences)
                         for (const auto& v : c.values)
@@ -197,7 +216,8 @@ private:
     }
 
     finding from_tables(const std::string& query) {
-        std::string observed = ask(*sql_, {{sql_->arguments.front(), query}}, (note_.empty() ? "" : note_ + " ") + "The tables can answer this; I query them.");
+        std::string observed = ask(*sql_, {{sql_->arguments.front(), query}},
+                                   (note_.empty() ? "" : note_ + " ") + "The tables can answer this; I query them.");
         auto parsed = parse_json(observed);
         const json::value* rows = parsed && parsed->is_object() ? parsed->get_object().if_contains("rows") : nullptr;
         if (!rows || !rows->is_array()) throw cannot{"the database gave no rows that I can read"};
@@ -210,16 +230,20 @@ private:
             if (text.find(" (") != text.npos) text += ")";
             f.items.push_back(text);
         }
-        if (f.items.empty() || (list.size() == 1 && list[0].get_array()[0].is_null())) f.answer = "none", f.items.clear();
-        else if (list.size() == 1 && list[0].get_array().size() == 1) f.answer = plain(list[0].get_array()[0]);
-        else for (const auto& item : f.items) f.answer += (f.answer.empty() ? "" : "; ") + item;
+        if (f.items.empty() || (list.size() == 1 && list[0].get_array()[0].is_null()))
+            f.answer = "none", f.items.clear();
+        else if (list.size() == 1 && list[0].get_array().size() == 1)
+            f.answer = plain(list[0].get_array()[0]);
+        else
+            for (const auto& item : f.items) f.answer += (f.answer.empty() ? "" : "; ") + item;
         f.reasoning = (note_.empty() ? "" : note_ + " ") + "The database answers: " + cut(f.answer, 400) + ".";
         return f;
     }
 
     // 1290.0 is 1290 to a reader.
     static std::string plain(const json::value& cell) {
-        if (cell.is_double() && cell.get_double() == std::trunc(cell.get_double()) && std::abs(cell.get_double()) < 1e15) return std::to_string(static_cast<std::int64_t>(cell.get_double()));
+        if (cell.is_double() && cell.get_double() == std::trunc(cell.get_double()) && std::abs(cell.get_double()) < 1e15)
+            return std::to_string(static_cast<std::int64_t>(cell.get_double()));
         return python_str(cell);
     }
 
@@ -239,7 +263,8 @@ private:
                 continue;
             }
             bool gap = text.compare(i, 4, " ...") == 0;
-            bool end = ((text[i] == '.' || text[i] == '!' || text[i] == '?') && (i + 1 == text.size() || is_space(text[i + 1]))) || gap || (text[i] == '\n' && i + 1 < text.size() && text[i + 1] == '\n');
+            bool end = ((text[i] == '.' || text[i] == '!' || text[i] == '?') && (i + 1 == text.size() || is_space(text[i + 1]))) || gap ||
+                       (text[i] == '\n' && i + 1 < text.size() && text[i + 1] == '\n');
             if (!gap) s += text[i] == '\n' ? ' ' : text[i];
             if (gap) i += 3;
             if (!end) continue;
@@ -254,7 +279,12 @@ private:
     static std::vector<std::string> ranked_sentences(const std::string& observed, const std::string& question) {
         auto parsed = parse_json(observed);
         if (!parsed || !parsed->is_array()) return {};
-        struct candidate { std::string text, title; std::set<std::string> stems; std::size_t rank; double score = 0; };
+        struct candidate {
+            std::string text, title;
+            std::set<std::string> stems;
+            std::size_t rank;
+            double score = 0;
+        };
         std::vector<candidate> all;
         std::size_t rank = 0;
         for (const auto& r : parsed->get_array()) {
@@ -273,7 +303,9 @@ private:
         for (const auto& w : words_of(question))
             if (!is_stop_word(w.lower)) asked.insert(root(w.stem));
         std::string lower = to_lower(question);
-        bool wants_number = lower.find("how many") != lower.npos || lower.find("how much") != lower.npos || lower.find("how long") != lower.npos || lower.find("when") != lower.npos || lower.find("what year") != lower.npos;
+        bool wants_number = lower.find("how many") != lower.npos || lower.find("how much") != lower.npos ||
+                            lower.find("how long") != lower.npos || lower.find("when") != lower.npos ||
+                            lower.find("what year") != lower.npos;
         for (auto& c : all) {
             auto title = words_of(replace_all(replace_all(c.title, "-", " "), "_", " "));
             std::size_t matched = 0;
@@ -285,8 +317,10 @@ private:
                 for (const auto& t : title)
                     if (root(t.stem) == a && !c.stems.count(a)) ++matched, c.score += 0.6 / (1.0 + std::log(1.0 + frequency));
             }
-            if (3 * matched < asked.size()) c.score = 0;  // a word or two in common is no answer
-            else if (wants_number && !first_number(c.text).empty()) c.score += 0.25;
+            if (3 * matched < asked.size())
+                c.score = 0;  // a word or two in common is no answer
+            else if (wants_number && !first_number(c.text).empty())
+                c.score += 0.25;
             c.score -= 0.02 * static_cast<double>(c.rank);
         }
         std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.score > b.score; });

@@ -14,9 +14,9 @@ struct next_call {
 };
 struct conclusion {
     std::string reasoning;
-    std::string answer;   // "" when there is none
+    std::string answer;              // "" when there is none
     std::vector<std::string> items;  // of an answer that is a list
-    bool unknown = false; // the stand-in cannot answer; `reasoning` says why
+    bool unknown = false;            // the stand-in cannot answer; `reasoning` says why
 };
 
 /// What to do next, given what was asked and what the tools have said so far. Pure.

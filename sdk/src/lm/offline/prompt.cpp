@@ -22,8 +22,10 @@ std::vector<section> sections_of(std::string_view text) {
     std::vector<section> found;
     for (const auto& line : split(text, '\n')) {
         std::string_view t = trim(line);
-        if (t.starts_with("[[ ## ") && t.ends_with(" ## ]]")) found.emplace_back(std::string{t.substr(6, t.size() - 12)}, "");
-        else if (!found.empty()) found.back().second += line + "\n";
+        if (t.starts_with("[[ ## ") && t.ends_with(" ## ]]"))
+            found.emplace_back(std::string{t.substr(6, t.size() - 12)}, "");
+        else if (!found.empty())
+            found.back().second += line + "\n";
     }
     for (auto& [name, value] : found) value = unescaped(value);
     return found;
@@ -80,8 +82,10 @@ std::vector<offered_tool> tools_of(std::string_view system) {
     for (const auto& line : split(system.substr(begin + 8), '\n')) {
         std::size_t n = 2;
         while (n < line.size() && (is_word(line[n]) || line[n] == '-')) ++n;
-        if (line.starts_with("- ") && n > 2 && line.compare(n, 2, ": ") == 0) tools.push_back({line.substr(2, n - 2), line.substr(n + 2), {}});
-        else if (!tools.empty()) tools.back().description += "\n" + line;
+        if (line.starts_with("- ") && n > 2 && line.compare(n, 2, ": ") == 0)
+            tools.push_back({line.substr(2, n - 2), line.substr(n + 2), {}});
+        else if (!tools.empty())
+            tools.back().description += "\n" + line;
     }
     for (auto& t : tools) {
         auto at = t.description.rfind(" Arguments: ");
@@ -146,8 +150,10 @@ prompt read_prompt(const lm_request& request) {
     auto at = last.rfind("\n\nWrite ");
     std::string line = at == last.npos ? (last.starts_with("Write ") ? last : "") : last.substr(at + 2);
     std::string body = at == last.npos ? "" : last.substr(0, at);
-    if (line.starts_with("Write one JSON")) p.format = answer_format::json;
-    else if (line.starts_with("Write the elements")) p.format = answer_format::xml;
+    if (line.starts_with("Write one JSON"))
+        p.format = answer_format::json;
+    else if (line.starts_with("Write the elements"))
+        p.format = answer_format::xml;
     for (const auto& name : requested(line)) p.wanted.push_back({name, type_of(system, name)});
     p.inputs = p.format == answer_format::xml ? elements_of(body) : sections_of(body);
     take_past(p.inputs, p.past);

@@ -26,29 +26,38 @@ struct place {  // a column, or a whole table when `c` is null; and where the qu
 std::string text_literal(const std::string& s) { return "'" + replace_all(s, "'", "''") + "'"; }
 
 // What people say for columns that are called otherwise.
-struct synonym { std::string_view word; std::vector<std::string_view> columns; };
+struct synonym {
+    std::string_view word;
+    std::vector<std::string_view> columns;
+};
 const std::vector<synonym>& synonyms() {
-    static const std::vector<std::string_view> money{"total", "amount", "revenue", "sales", "value"}, pieces{"quantity", "qty", "units", "pieces"},
-        price{"price", "unit_price", "cost"}, stock{"stock", "on_hand", "in_stock", "available", "quantity"};
+    static const std::vector<std::string_view> money{"total", "amount", "revenue", "sales", "value"},
+        pieces{"quantity", "qty", "units", "pieces"}, price{"price", "unit_price", "cost"},
+        stock{"stock", "on_hand", "in_stock", "available", "quantity"};
     static const std::vector<synonym> all{
-        {"revenue", money}, {"sale", money}, {"turnover", money}, {"income", money}, {"spent", money}, {"spend", money}, {"spending", money},
-        {"worth", money}, {"amount", money}, {"paid", money}, {"earned", money}, {"earn", money}, {"money", money}, {"value", money}, {"total", money},
-        {"sold", pieces}, {"unit", pieces}, {"piece", pieces}, {"bought", pieces}, {"item", pieces}, {"best-selling", pieces}, {"selling", pieces}, {"popular", pieces}, {"sell", pieces},
-        {"price", price}, {"priced", price}, {"cost", price}, {"expensive", price}, {"cheap", price}, {"cheapest", price}, {"cheaper", price}, {"priciest", price},
-        {"stock", stock}, {"inventory", stock}, {"available", stock}, {"left", stock}, {"stocked", stock}};
+        {"revenue", money},  {"sale", money},     {"turnover", money},      {"income", money},    {"spent", money},     {"spend", money},
+        {"spending", money}, {"worth", money},    {"amount", money},        {"paid", money},      {"earned", money},    {"earn", money},
+        {"money", money},    {"value", money},    {"total", money},         {"sold", pieces},     {"unit", pieces},     {"piece", pieces},
+        {"bought", pieces},  {"item", pieces},    {"best-selling", pieces}, {"selling", pieces},  {"popular", pieces},  {"sell", pieces},
+        {"price", price},    {"priced", price},   {"cost", price},          {"expensive", price}, {"cheap", price},     {"cheapest", price},
+        {"cheaper", price},  {"priciest", price}, {"stock", stock},         {"inventory", stock}, {"available", stock}, {"left", stock},
+        {"stocked", stock}};
     return all;
 }
 
 int direction_of(const word& w) {
-    for (std::string_view s : {"most", "highest", "largest", "biggest", "top", "best", "greatest", "maximum", "max", "priciest", "newest", "latest", "best-selling", "longest", "last"})
+    for (std::string_view s : {"most", "highest", "largest", "biggest", "top", "best", "greatest", "maximum", "max", "priciest", "newest",
+                               "latest", "best-selling", "longest", "last"})
         if (w.lower == s) return -1;
-    for (std::string_view s : {"least", "lowest", "smallest", "fewest", "cheapest", "worst", "minimum", "min", "oldest", "earliest", "first", "shortest"})
+    for (std::string_view s :
+         {"least", "lowest", "smallest", "fewest", "cheapest", "worst", "minimum", "min", "oldest", "earliest", "first", "shortest"})
         if (w.lower == s) return 1;
     return 0;
 }
 
 int month_of(std::string_view w) {
-    static constexpr std::string_view names[]{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"};
+    static constexpr std::string_view names[]{"january", "february", "march",     "april",   "may",      "june",
+                                              "july",    "august",   "september", "october", "november", "december"};
     for (int i = 0; i < 12; ++i)
         if (names[i] == w) return i + 1;
     return 0;
@@ -56,7 +65,8 @@ int month_of(std::string_view w) {
 
 class query_writer {
 public:
-    query_writer(const std::vector<table>& tables, const std::string& question) : tables_{tables}, w_{words_of(question)}, used_(w_.size()) {}
+    query_writer(const std::vector<table>& tables, const std::string& question)
+        : tables_{tables}, w_{words_of(question)}, used_(w_.size()) {}
 
     std::optional<std::string> run() {
         find_mentions();
@@ -68,14 +78,22 @@ public:
         std::optional<std::string> query;
         if (foreign_) return {};
         bool average = has("average") || has("mean");
-        if (auto share = percentage()) query = share;
-        else if (auto several = priced_together()) query = several;
-        else if (auto mean = average && (has("per") || has("each")) ? aggregation() : std::nullopt) query = mean;
-        else if (auto q = ranking()) query = q;
-        else if (auto grouped = per_group()) query = grouped;
-        else if (auto counted = counting()) query = counted;
-        else if (auto aggregate = aggregation()) query = aggregate;
-        else if (auto listed = listing()) query = listed;
+        if (auto share = percentage())
+            query = share;
+        else if (auto several = priced_together())
+            query = several;
+        else if (auto mean = average && (has("per") || has("each")) ? aggregation() : std::nullopt)
+            query = mean;
+        else if (auto q = ranking())
+            query = q;
+        else if (auto grouped = per_group())
+            query = grouped;
+        else if (auto counted = counting())
+            query = counted;
+        else if (auto aggregate = aggregation())
+            query = aggregate;
+        else if (auto listed = listing())
+            query = listed;
         return query;
     }
 
@@ -103,7 +121,8 @@ private:
             for (const auto& c : t.columns) {
                 if (c.key()) continue;
                 auto column_name = words_of(replace_all(c.name, "_", " "));
-                for (std::size_t at = 0; (at = find_phrase(w_, column_name, at)) != npos; ++at) mentions_.push_back({&t, &c, at, column_name.size()});
+                for (std::size_t at = 0; (at = find_phrase(w_, column_name, at)) != npos; ++at)
+                    mentions_.push_back({&t, &c, at, column_name.size()});
             }
         }
         for (std::size_t i = 0; i < w_.size(); ++i)
@@ -131,7 +150,11 @@ private:
     }
 
     void find_values() {
-        struct match { place p; const std::string* value; int score; };
+        struct match {
+            place p;
+            const std::string* value;
+            int score;
+        };
         std::vector<match> found;
         for (const auto& t : tables_)
             for (const auto& c : t.columns)
@@ -140,12 +163,15 @@ private:
                     for (std::size_t at = 0; (at = find_phrase(w_, words, at)) != npos; ++at) {
                         // A value that is an ordinary word of the question's grammar, or a table's or column's name, is none.
                         bool plain = false;
-                        for (const auto& m : mentions_) plain = plain || (m.at == at && m.size >= words.size() && !m.c && !w_[at].capital());
+                        for (const auto& m : mentions_)
+                            plain = plain || (m.at == at && m.size >= words.size() && !m.c && !w_[at].capital());
                         if (plain || (words.size() == 1 && is_stop_word(w_[at].lower))) continue;
                         int score = static_cast<int>(words.size()) * 100;
                         for (const auto& m : mentions_) {
-                            if (m.c == &c) score += 20 - std::min<int>(10, std::abs(static_cast<int>(m.at) - static_cast<int>(at)));
-                            else if (m.t == &t && !m.c) score += 10 - std::min<int>(8, std::abs(static_cast<int>(m.at) - static_cast<int>(at)));
+                            if (m.c == &c)
+                                score += 20 - std::min<int>(10, std::abs(static_cast<int>(m.at) - static_cast<int>(at)));
+                            else if (m.t == &t && !m.c)
+                                score += 10 - std::min<int>(8, std::abs(static_cast<int>(m.at) - static_cast<int>(at)));
                         }
                         found.push_back({{&t, &c, at, words.size()}, &v, score});
                     }
@@ -161,7 +187,8 @@ private:
             for (std::size_t k = 0; k < m.p.size; ++k) used_[m.p.at + k] = true;
             bool negated = false;
             for (std::size_t k = m.p.at - std::min<std::size_t>(3, m.p.at); k < m.p.at; ++k)
-                for (std::string_view n : {"not", "except", "excluding", "outside", "without", "aren't", "isn't", "never"}) negated = negated || w_[k].lower == n;
+                for (std::string_view n : {"not", "except", "excluding", "outside", "without", "aren't", "isn't", "never"})
+                    negated = negated || w_[k].lower == n;
             (negated ? unwanted : wanted)[m.p.c].push_back(*m.value);
             if (m.p.at > 0 && is_number(w_[m.p.at - 1]) && m.p.c == m.p.t->label()) {
                 quantities_.emplace_back(*m.value, number_of(w_[m.p.at - 1]));
@@ -175,8 +202,10 @@ private:
                 for (const auto& v : values) list += (list.empty() ? "" : ", ") + text_literal(v);
                 const place& p = where[c];
                 bool no = side == &unwanted;
-                if (values.size() == 1) require(*p.t, p.sql() + (no ? " <> " : " = ") + list);
-                else require(*p.t, p.sql() + (no ? " NOT IN (" : " IN (") + list + ")");
+                if (values.size() == 1)
+                    require(*p.t, p.sql() + (no ? " <> " : " = ") + list);
+                else
+                    require(*p.t, p.sql() + (no ? " NOT IN (" : " IN (") + list + ")");
             }
     }
 
@@ -184,8 +213,10 @@ private:
     template <class F>
     void find_nationalities(F add) const {
         static constexpr std::pair<std::string_view, std::string_view> all[]{
-            {"swedish", "Sweden"}, {"norwegian", "Norway"}, {"danish", "Denmark"}, {"finnish", "Finland"}, {"icelandic", "Iceland"}, {"german", "Germany"}, {"french", "France"},
-            {"british", "United Kingdom"}, {"dutch", "Netherlands"}, {"spanish", "Spain"}, {"italian", "Italy"}, {"polish", "Poland"}, {"american", "United States"}};
+            {"swedish", "Sweden"},        {"norwegian", "Norway"}, {"danish", "Denmark"}, {"finnish", "Finland"},
+            {"icelandic", "Iceland"},     {"german", "Germany"},   {"french", "France"},  {"british", "United Kingdom"},
+            {"dutch", "Netherlands"},     {"spanish", "Spain"},    {"italian", "Italy"},  {"polish", "Poland"},
+            {"american", "United States"}};
         for (std::size_t i = 0; i < w_.size(); ++i)
             for (auto [adjective, country] : all)
                 if (w_[i].stem == adjective)
@@ -207,7 +238,8 @@ private:
             if (w_[i].lower == "yesterday" || w_[i].lower == "today") foreign_ = true;
             int quarter = 0;
             std::size_t next = i + 1;
-            if (w_[i].lower.size() == 2 && w_[i].lower[0] == 'q' && w_[i].lower[1] >= '1' && w_[i].lower[1] <= '4') quarter = w_[i].lower[1] - '0';
+            if (w_[i].lower.size() == 2 && w_[i].lower[0] == 'q' && w_[i].lower[1] >= '1' && w_[i].lower[1] <= '4')
+                quarter = w_[i].lower[1] - '0';
             static constexpr std::string_view ordinals[]{"first", "second", "third", "fourth"};
             for (int k = 0; k < 4; ++k)
                 if (w_[i].lower == ordinals[k] && next < w_.size() && w_[next].lower == "quarter") quarter = k + 1, ++next;
@@ -218,7 +250,8 @@ private:
                 continue;
             }
             auto two = [](int n) { return (n < 10 ? "0" : "") + std::to_string(n); };
-            require(*d.t, d.sql() + " >= '" + w_[next].text + "-" + two(3 * quarter - 2) + "' AND " + d.sql() + " <= '" + w_[next].text + "-" + two(3 * quarter) + "~'");
+            require(*d.t, d.sql() + " >= '" + w_[next].text + "-" + two(3 * quarter - 2) + "' AND " + d.sql() + " <= '" + w_[next].text +
+                              "-" + two(3 * quarter) + "~'");
             for (std::size_t k = i; k <= next; ++k) used_[k] = true;
         }
     }
@@ -230,7 +263,8 @@ private:
         if (has("join") || has("joined") || has("registered") || has("signed"))
             for (const auto& t : tables_)
                 if (t.find("joined") || t.find("joined_on") || t.find("registered_on") || t.find("created_at")) order.push_back(&t);
-        if (has("ordered") || has("order") || has("sold") || has("sale") || has("revenue") || has("spent") || has("bought") || has("placed"))
+        if (has("ordered") || has("order") || has("sold") || has("sale") || has("revenue") || has("spent") || has("bought") ||
+            has("placed"))
             for (const auto& t : tables_)
                 if (stem_of(t.name) == "order" || stem_of(t.name) == "sale") order.push_back(&t);
         for (const auto& m : mentions_) order.push_back(m.t);
@@ -254,7 +288,8 @@ private:
             std::string from, to;
             std::size_t used = 1;
             auto two = [](int n) { return (n < 10 ? "0" : "") + std::to_string(n); };
-            if (iso) from = to = s;
+            if (iso)
+                from = to = s;
             else if (month && i + 1 < w_.size() && w_[i + 1].text.size() == 4 && is_number(w_[i + 1])) {
                 from = w_[i + 1].text + "-" + two(month), to = from, used = 2;
             } else if (month) {
@@ -262,18 +297,26 @@ private:
                 used_[i] = true;
                 continue;
             } else if (year) {
-                bool counted = w_[i - 1].lower != "in" && w_[i - 1].lower != "since" && w_[i - 1].lower != "before" && w_[i - 1].lower != "after" && w_[i - 1].lower != "during" && w_[i - 1].lower != "of" && w_[i - 1].lower != "until" && w_[i - 1].lower != "year" && w_[i - 1].lower != "for" && w_[i - 1].lower != "from" && w_[i - 1].lower != "and" && w_[i - 1].lower != "between";
+                bool counted = w_[i - 1].lower != "in" && w_[i - 1].lower != "since" && w_[i - 1].lower != "before" &&
+                               w_[i - 1].lower != "after" && w_[i - 1].lower != "during" && w_[i - 1].lower != "of" &&
+                               w_[i - 1].lower != "until" && w_[i - 1].lower != "year" && w_[i - 1].lower != "for" &&
+                               w_[i - 1].lower != "from" && w_[i - 1].lower != "and" && w_[i - 1].lower != "between";
                 if (counted) continue;
                 from = to = s;
             }
             // Dates are ISO texts, so that "2025-03" covers its days by comparison with "2025-03" and "2025-03~".
             std::string before = i > 0 ? w_[i - 1].lower : "";
             std::string c = d.sql();
-            if (before == "before") require(*d.t, c + " < '" + from + "'");
-            else if (before == "after") require(*d.t, c + " > '" + to + "~'");
-            else if (before == "since" || before == "from" || before == "between") require(*d.t, c + " >= '" + from + "'");
-            else if (before == "until" || before == "and" || before == "to") require(*d.t, c + " <= '" + to + "~'");
-            else require(*d.t, c + " >= '" + from + "' AND " + c + " <= '" + to + "~'");
+            if (before == "before")
+                require(*d.t, c + " < '" + from + "'");
+            else if (before == "after")
+                require(*d.t, c + " > '" + to + "~'");
+            else if (before == "since" || before == "from" || before == "between")
+                require(*d.t, c + " >= '" + from + "'");
+            else if (before == "until" || before == "and" || before == "to")
+                require(*d.t, c + " <= '" + to + "~'");
+            else
+                require(*d.t, c + " >= '" + from + "' AND " + c + " <= '" + to + "~'");
             for (std::size_t k = 0; k < used; ++k) used_[i + k] = true;
         }
     }
@@ -290,11 +333,28 @@ private:
     bool prefer(const place& a, const place& b) const { return mentioned(*a.t) && !mentioned(*b.t); }
 
     void find_comparisons() {
-        struct comparison { std::vector<std::string_view> words; const char* op; };
-        static const std::vector<comparison> all{
-            {{"more", "than"}, ">"}, {{"greater", "than"}, ">"}, {{"higher", "than"}, ">"}, {{"larger", "than"}, ">"}, {{"over"}, ">"}, {{"above"}, ">"}, {{"exceeding"}, ">"},
-            {{"less", "than"}, "<"}, {{"fewer", "than"}, "<"}, {{"lower", "than"}, "<"}, {{"cheaper", "than"}, "<"}, {{"under"}, "<"}, {{"below"}, "<"},
-            {{"at", "least"}, ">="}, {{"at", "most"}, "<="}, {{"exactly"}, "="}, {{">"}, ">"}, {{"<"}, "<"}};
+        struct comparison {
+            std::vector<std::string_view> words;
+            const char* op;
+        };
+        static const std::vector<comparison> all{{{"more", "than"}, ">"},
+                                                 {{"greater", "than"}, ">"},
+                                                 {{"higher", "than"}, ">"},
+                                                 {{"larger", "than"}, ">"},
+                                                 {{"over"}, ">"},
+                                                 {{"above"}, ">"},
+                                                 {{"exceeding"}, ">"},
+                                                 {{"less", "than"}, "<"},
+                                                 {{"fewer", "than"}, "<"},
+                                                 {{"lower", "than"}, "<"},
+                                                 {{"cheaper", "than"}, "<"},
+                                                 {{"under"}, "<"},
+                                                 {{"below"}, "<"},
+                                                 {{"at", "least"}, ">="},
+                                                 {{"at", "most"}, "<="},
+                                                 {{"exactly"}, "="},
+                                                 {{">"}, ">"},
+                                                 {{"<"}, "<"}};
         for (std::size_t i = 0; i < w_.size(); ++i)
             if (phrase({"out", "of", "stock"}, i) || phrase({"sold", "out"}, i))
                 if (place s = measure_named({"stock", "on_hand", "in_stock"})) {
@@ -315,7 +375,8 @@ private:
                 const table* counted = nullptr;
                 for (const auto& m : mentions_)
                     if (!m.c && (m.at == n + 1)) counted = m.t;
-                if (counted) having_ = {counted, std::string{c.op} + " " + number};
+                if (counted)
+                    having_ = {counted, std::string{c.op} + " " + number};
                 else {
                     place m = c.words[0] == "cheaper" ? measure_named({"price", "unit_price", "cost"}) : measure_near(i);
                     if (!m) {  // "orders over 500": the table's own amount
@@ -345,14 +406,18 @@ private:
             if (used_[i] || !w_[i].capital() || is_stop_word(w_[i].lower) || direction_of(w_[i]) || named_at(i)) continue;
             std::size_t end = i;
             while (end < w_.size() && !used_[end] && w_[end].capital()) ++end;
-            if (end == i + 1 && w_[i].text.size() <= 4 && std::all_of(w_[i].text.begin(), w_[i].text.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
+            if (end == i + 1 && w_[i].text.size() <= 4 &&
+                std::all_of(w_[i].text.begin(), w_[i].text.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
                 foreign_ = true;  // an abbreviation that the tables do not know
                 continue;
             }
             const table* owner = nullptr;
             for (const auto& m : mentions_)
                 if (!m.c && (m.at + 1 == i || (m.at + 2 == i && w_[i - 1].text.size() == 1))) owner = m.t;
-            auto free_label = [](const table& t) { const column* l = t.label(); return l && !l->numeric() && l->values.empty(); };
+            auto free_label = [](const table& t) {
+                const column* l = t.label();
+                return l && !l->numeric() && l->values.empty();
+            };
             if (!owner)
                 for (const auto& t : tables_)
                     if (!owner && free_label(t)) owner = &t;
@@ -388,9 +453,13 @@ private:
                     if (seen.count(&other)) continue;
                     std::string on;
                     for (const auto& c : t->columns)
-                        if (c.references == other.name) on = t->name + "." + c.name + " = " + other.name + "." + (c.referenced_column.empty() ? "id" : c.referenced_column);
+                        if (c.references == other.name)
+                            on = t->name + "." + c.name + " = " + other.name + "." +
+                                 (c.referenced_column.empty() ? "id" : c.referenced_column);
                     for (const auto& c : other.columns)
-                        if (on.empty() && c.references == t->name) on = other.name + "." + c.name + " = " + t->name + "." + (c.referenced_column.empty() ? "id" : c.referenced_column);
+                        if (on.empty() && c.references == t->name)
+                            on = other.name + "." + c.name + " = " + t->name + "." +
+                                 (c.referenced_column.empty() ? "id" : c.referenced_column);
                     if (on.empty()) continue;
                     seen.insert(&other);
                     came_from[&other] = {t, on};
@@ -448,13 +517,13 @@ private:
 
     std::optional<std::string> counting() {
         std::size_t at = npos;
-        for (std::size_t i = 0; i + 1 < w_.size(); ++i)
-        {
+        for (std::size_t i = 0; i + 1 < w_.size(); ++i) {
             // "the number of orders", but not "the telephone number of"
             bool number = phrase({"number", "of"}, i);
             if (number && i > 0) {
                 bool plain = false;
-                for (std::string_view before : {"the", "total", "what", "is", "and", "of", "by", "a", "average", "overall", "than"}) plain = plain || w_[i - 1].lower == before;
+                for (std::string_view before : {"the", "total", "what", "is", "and", "of", "by", "a", "average", "overall", "than"})
+                    plain = plain || w_[i - 1].lower == before;
                 number = plain;
             }
             if (phrase({"how", "many"}, i) || number || phrase({"count", "of"}, i)) at = i + 2;
@@ -466,11 +535,14 @@ private:
         bool measure_first = m && (!subject || m.at <= subject->at) && m.at <= at + 2 && m.at >= at;
         bool stock = has("stock") || has("inventory") || has("warehouse") || has("left") || has("available");
         bool sold = has("sold") || has("sell") || has("bought");
-        if (measure_first || (m && (stock || sold) && (!subject || (!subject->c && (subject->t->label() && subject_is_product(*subject)))))) {
+        if (measure_first ||
+            (m && (stock || sold) && (!subject || (!subject->c && (subject->t->label() && subject_is_product(*subject)))))) {
             if (stock && !sold) {
                 if (place s = measure_named({"stock", "on_hand", "in_stock"})) m = s;
-            } else if (place s = measure_named({"quantity", "qty", "units"}); s && (sold || measure_first)) m = s;
-            if (!(subject && !subject->c && stock && w_[at].stem == stem_of(subject->t->name) && compared_.count(m.c))) return sum_of(m, "SUM");
+            } else if (place s = measure_named({"quantity", "qty", "units"}); s && (sold || measure_first))
+                m = s;
+            if (!(subject && !subject->c && stock && w_[at].stem == stem_of(subject->t->name) && compared_.count(m.c)))
+                return sum_of(m, "SUM");
         }
         if (!subject) {
             // "how many kettles were sold": the value stands where the table would.
@@ -492,7 +564,8 @@ private:
         for (; at < w_.size(); ++at) {
             if (auto m = mention_at(at, 1)) return m;
             bool skip = used_[at];
-            for (std::string_view s : {"of", "our", "the", "all", "different", "distinct", "unique", "total", "such"}) skip = skip || w_[at].lower == s;
+            for (std::string_view s : {"of", "our", "the", "all", "different", "distinct", "unique", "total", "such"})
+                skip = skip || w_[at].lower == s;
             if (!skip) return {};
         }
         return {};
@@ -512,14 +585,17 @@ private:
             for (const table* other : needed) {
                 if (other == &t) continue;
                 for (const auto& c : other->columns)
-                    if (c.references == t.name) return "SELECT COUNT(*) AS count FROM " + t.name + " WHERE " + key(t) + " NOT IN (SELECT " + c.name + " FROM " + other->name + ")";
+                    if (c.references == t.name)
+                        return "SELECT COUNT(*) AS count FROM " + t.name + " WHERE " + key(t) + " NOT IN (SELECT " + c.name + " FROM " +
+                               other->name + ")";
             }
         }
         if (having_.first) {
             needed.insert(having_.first);
             auto f = from(t, needed);
             if (!f) return {};
-            return "SELECT COUNT(*) AS count FROM (SELECT " + key(t) + " FROM " + *f + where() + " GROUP BY " + key(t) + " HAVING COUNT(DISTINCT " + key(*having_.first) + ") " + having_.second + ")";
+            return "SELECT COUNT(*) AS count FROM (SELECT " + key(t) + " FROM " + *f + where() + " GROUP BY " + key(t) +
+                   " HAVING COUNT(DISTINCT " + key(*having_.first) + ") " + having_.second + ")";
         }
         auto f = from(t, needed);
         if (!f) return {};
@@ -540,7 +616,11 @@ private:
         auto f = from(*m.t, condition_tables());
         if (!f) return {};
         std::string value = function == "AVG" || !whole(m) ? "ROUND(" + function + "(" + m.sql() + "), 2)" : function + "(" + m.sql() + ")";
-        return "SELECT " + value + " AS " + (function == "SUM" ? "total" : function == "AVG" ? "average" : "value") + " FROM " + *f + where();
+        return "SELECT " + value + " AS " +
+               (function == "SUM"   ? "total"
+                : function == "AVG" ? "average"
+                                    : "value") +
+               " FROM " + *f + where();
     }
     static bool whole(const place& m) { return to_lower(m.c->type).find("int") != npos; }
 
@@ -552,14 +632,17 @@ private:
             // "total" is a column's name, and a word for sums
             bool word_only = w_[m.at].stem == "total" && measures_.size() > 1;
             if (word_only && best) continue;
-            if (!best || (w_[best.at].stem == "total" && !word_only && m.at != best.at) || (best.at == m.at && of_mentioned && prefer(m, best))) best = m;
+            if (!best || (w_[best.at].stem == "total" && !word_only && m.at != best.at) ||
+                (best.at == m.at && of_mentioned && prefer(m, best)))
+                best = m;
         }
         return best;
     }
 
     std::optional<std::string> aggregation() {
         bool average = has("average") || has("mean") || has("avg") || has("typical");
-        bool total = has("total") || has("sum") || has("revenue") || has("turnover") || has("sale") || has("spent") || has("spend") || has("overall") || has("income");
+        bool total = has("total") || has("sum") || has("revenue") || has("turnover") || has("sale") || has("spent") || has("spend") ||
+                     has("overall") || has("income");
         bool much = false;
         for (std::size_t i = 0; i + 1 < w_.size(); ++i) much = much || phrase({"how", "much"}, i);
         if (!average && !total && !much) return {};
@@ -572,7 +655,8 @@ private:
                 if (!counted.c && entity && counted.t != entity->t && counted.at < per) {
                     for (const auto& c : counted.t->columns)
                         if (c.references == entity->t->name)
-                            return "SELECT ROUND(1.0 * COUNT(*) / (SELECT COUNT(*) FROM " + entity->t->name + "), 2) AS average FROM " + counted.t->name + where();
+                            return "SELECT ROUND(1.0 * COUNT(*) / (SELECT COUNT(*) FROM " + entity->t->name + "), 2) AS average FROM " +
+                                   counted.t->name + where();
                 }
         }
         if (!m) {
@@ -604,7 +688,8 @@ private:
         if (!of || of->c) return {};
         auto f = from(*of->t, condition_tables());
         if (!f) return {};
-        return "SELECT ROUND(100.0 * (SELECT COUNT(DISTINCT " + key(*of->t) + ") FROM " + *f + where() + ") / (SELECT COUNT(*) FROM " + of->t->name + "), 2) AS percentage";
+        return "SELECT ROUND(100.0 * (SELECT COUNT(DISTINCT " + key(*of->t) + ") FROM " + *f + where() + ") / (SELECT COUNT(*) FROM " +
+               of->t->name + "), 2) AS percentage";
     }
 
     // "3 Copper Kettles and 2 Woks": so many times the price of each.
@@ -620,7 +705,10 @@ private:
         return "SELECT SUM(" + price.sql() + " * CASE " + label_sql(*price.t) + cases + " ELSE 1 END) AS total FROM " + *f + where();
     }
 
-    struct metric { std::string sql; const table* t = nullptr; };
+    struct metric {
+        std::string sql;
+        const table* t = nullptr;
+    };
 
     // What an entity is ranked or grouped by.
     std::optional<metric> metric_for(const place& entity, bool average) {
@@ -684,8 +772,10 @@ private:
             if (used_[i] || !direction_of(w_[i])) continue;
             if (i > 0 && w_[i - 1].lower == "at") continue;
             if ((w_[i].lower == "first" || w_[i].lower == "last") && !(i + 1 < w_.size() && mention_at(i + 1, 1))) continue;
-            if (at == npos) at = i, direction = direction_of(w_[i]);
-            else if (w_[i].lower == "cheapest") direction = 1;
+            if (at == npos)
+                at = i, direction = direction_of(w_[i]);
+            else if (w_[i].lower == "cheapest")
+                direction = 1;
         }
         if (at == npos) return {};
         std::size_t count = 1;
@@ -698,7 +788,8 @@ private:
             place m = main_measure(true);  // "the highest price"
             return m ? sum_of(m, direction < 0 ? "MAX" : "MIN") : std::nullopt;
         }
-        if (count == 1 && w_[at].lower == "top" && w_[std::min(at + 1, w_.size() - 1)].lower != w_[std::min(at + 1, w_.size() - 1)].stem) count = 5;
+        if (count == 1 && w_[at].lower == "top" && w_[std::min(at + 1, w_.size() - 1)].lower != w_[std::min(at + 1, w_.size() - 1)].stem)
+            count = 5;
         count = std::clamp<std::size_t>(count, 1, 100);
         std::string order = direction < 0 ? " DESC" : " ASC", limit = " LIMIT " + std::to_string(count);
         if (newest) {
@@ -706,7 +797,8 @@ private:
                 if (c.date()) {
                     auto f = from(*entity->t, condition_tables());
                     if (!f) return {};
-                    return "SELECT " + label_sql(*entity->t) + ", " + entity->t->name + "." + c.name + " FROM " + *f + where() + " ORDER BY " + entity->t->name + "." + c.name + order + limit;
+                    return "SELECT " + label_sql(*entity->t) + ", " + entity->t->name + "." + c.name + " FROM " + *f + where() +
+                           " ORDER BY " + entity->t->name + "." + c.name + order + limit;
                 }
         }
         bool average = has("average") || has("mean") || has("avg");
@@ -718,13 +810,15 @@ private:
             auto f = from(*entity->t, needed);
             if (!f) return {};
             bool repeated = repeats(*entity->t, needed);
-            return std::string{"SELECT "} + (repeated ? "DISTINCT " : "") + label + ", " + m->sql + " FROM " + *f + where() + " ORDER BY " + m->sql + order + limit;
+            return std::string{"SELECT "} + (repeated ? "DISTINCT " : "") + label + ", " + m->sql + " FROM " + *f + where() + " ORDER BY " +
+                   m->sql + order + limit;
         }
         needed.insert(m->t);
         auto f = from(*entity->t, needed);
         if (!f) return {};
         std::string group = entity->c ? entity->sql() : key(*entity->t);
-        return "SELECT " + label + ", " + m->sql + " AS value FROM " + *f + where() + " GROUP BY " + group + " ORDER BY value" + order + ", 1" + limit;
+        return "SELECT " + label + ", " + m->sql + " AS value FROM " + *f + where() + " GROUP BY " + group + " ORDER BY value" + order +
+               ", 1" + limit;
     }
 
     std::optional<std::string> per_group() {
@@ -745,7 +839,8 @@ private:
         auto f = from(*entity.t, needed);
         if (!f) return {};
         std::string label = entity.c ? entity.sql() : label_sql(*entity.t);
-        return "SELECT " + label + ", " + m->sql + " AS value FROM " + *f + where() + " GROUP BY " + (entity.c ? entity.sql() : key(*entity.t)) + " ORDER BY value DESC LIMIT 100";
+        return "SELECT " + label + ", " + m->sql + " AS value FROM " + *f + where() + " GROUP BY " +
+               (entity.c ? entity.sql() : key(*entity.t)) + " ORDER BY value DESC LIMIT 100";
     }
 
     std::optional<std::string> listing() {
@@ -774,7 +869,8 @@ private:
             if (place d = date_column(); d && named_) {
                 auto f = from(*named_, condition_tables());
                 for (const auto& c : named_->columns)
-                    if (f && c.date()) return "SELECT " + label_sql(*named_) + ", " + named_->name + "." + c.name + " FROM " + *f + where() + " LIMIT 20";
+                    if (f && c.date())
+                        return "SELECT " + label_sql(*named_) + ", " + named_->name + "." + c.name + " FROM " + *f + where() + " LIMIT 20";
             }
         for (const auto& mention : mentions_) {
             if (mention.c || (conditions_.empty() && !having_.first && !has("list") && !has("show"))) continue;
@@ -783,7 +879,8 @@ private:
             auto f = from(*mention.t, needed);
             if (!f) return {};
             if (having_.first && having_.first != mention.t)
-                return "SELECT " + label_sql(*mention.t) + " FROM " + *f + where() + " GROUP BY " + key(*mention.t) + " HAVING COUNT(DISTINCT " + key(*having_.first) + ") " + having_.second + " ORDER BY 1 LIMIT 100";
+                return "SELECT " + label_sql(*mention.t) + " FROM " + *f + where() + " GROUP BY " + key(*mention.t) +
+                       " HAVING COUNT(DISTINCT " + key(*having_.first) + ") " + having_.second + " ORDER BY 1 LIMIT 100";
             return "SELECT DISTINCT " + label_sql(*mention.t) + " FROM " + *f + where() + " ORDER BY 1 LIMIT 100";
         }
         if (has("list") || has("what") || has("which"))

@@ -29,8 +29,8 @@ public:
                 c.references = name();
                 if (accept('.')) c.referenced_column = name();
             }
-            if (accept(':'))
-                do c.values.push_back(quoted());
+            if (accept(':')) do
+                    c.values.push_back(quoted());
                 while (accept('|'));
             t.columns.push_back(std::move(c));
             if (!accept(',') && (space(), i_ >= s_.size() || s_[i_] != ')')) return {};

@@ -8,7 +8,7 @@ namespace reagent::offline {
 
 struct column {
     std::string name, type;
-    std::vector<std::string> values;         // all that occur, where they are few
+    std::vector<std::string> values;  // all that occur, where they are few
     std::string references, referenced_column;
 
     bool numeric() const;

@@ -16,20 +16,41 @@ struct bound_member {
     Object object;
 };
 
-template <class F> struct signature_of_function : signature_of_function<decltype(&F::operator())> {};
-template <class R, class... A> struct signature_of_function<R (*)(A...)> { using result = R; using parameters = std::tuple<A...>; };
-template <class R, class... A> struct signature_of_function<R (*)(A...) noexcept> : signature_of_function<R (*)(A...)> {};
-template <class R, class C, class... A> struct signature_of_function<R (C::*)(A...)> : signature_of_function<R (*)(A...)> {};
-template <class R, class C, class... A> struct signature_of_function<R (C::*)(A...) const> : signature_of_function<R (*)(A...)> {};
-template <class R, class C, class... A> struct signature_of_function<R (C::*)(A...) noexcept> : signature_of_function<R (*)(A...)> {};
-template <class R, class C, class... A> struct signature_of_function<R (C::*)(A...) const noexcept> : signature_of_function<R (*)(A...)> {};
-template <class F, class O> struct signature_of_function<bound_member<F, O>> : signature_of_function<F> {};
+template <class F>
+struct signature_of_function : signature_of_function<decltype(&F::operator())> {};
+template <class R, class... A>
+struct signature_of_function<R (*)(A...)> {
+    using result = R;
+    using parameters = std::tuple<A...>;
+};
+template <class R, class... A>
+struct signature_of_function<R (*)(A...) noexcept> : signature_of_function<R (*)(A...)> {};
+template <class R, class C, class... A>
+struct signature_of_function<R (C::*)(A...)> : signature_of_function<R (*)(A...)> {};
+template <class R, class C, class... A>
+struct signature_of_function<R (C::*)(A...) const> : signature_of_function<R (*)(A...)> {};
+template <class R, class C, class... A>
+struct signature_of_function<R (C::*)(A...) noexcept> : signature_of_function<R (*)(A...)> {};
+template <class R, class C, class... A>
+struct signature_of_function<R (C::*)(A...) const noexcept> : signature_of_function<R (*)(A...)> {};
+template <class F, class O>
+struct signature_of_function<bound_member<F, O>> : signature_of_function<F> {};
 
-template <class T> inline constexpr bool is_task = false;
-template <class T> inline constexpr bool is_task<task<T>> = true;
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
 
-template <class Tuple> struct without_run { using type = Tuple; static constexpr bool present = false; };
-template <class... A> struct without_run<std::tuple<run&, A...>> { using type = std::tuple<A...>; static constexpr bool present = true; };
+template <class Tuple>
+struct without_run {
+    using type = Tuple;
+    static constexpr bool present = false;
+};
+template <class... A>
+struct without_run<std::tuple<run&, A...>> {
+    using type = std::tuple<A...>;
+    static constexpr bool present = true;
+};
 
 /// Adds one argument to a tool's JSON Schema.
 void add_argument(json::object& parameters, const argument& a, json::value schema, bool optional);
@@ -43,13 +64,18 @@ task<json::value> result_of(task<T> work) {
     if constexpr (std::is_void_v<T>) {
         co_await std::move(work);
         co_return json::value("Done.");
-    } else co_return to_value(co_await std::move(work));
+    } else
+        co_return to_value(co_await std::move(work));
 }
 
 template <class F, class... A>
-decltype(auto) invoke_tool(const F& f, A&&... a) { return f(std::forward<A>(a)...); }
+decltype(auto) invoke_tool(const F& f, A&&... a) {
+    return f(std::forward<A>(a)...);
+}
 template <class F, class O, class... A>
-decltype(auto) invoke_tool(const bound_member<F, O>& b, A&&... a) { return ((*b.object).*b.function)(std::forward<A>(a)...); }
+decltype(auto) invoke_tool(const bound_member<F, O>& b, A&&... a) {
+    return ((*b.object).*b.function)(std::forward<A>(a)...);
+}
 
 template <class F>
 class function_adapter {
@@ -64,7 +90,9 @@ class function_adapter {
     template <class T>
     struct decayed;
     template <class... A>
-    struct decayed<std::tuple<A...>> { using type = std::tuple<std::remove_cvref_t<A>...>; };
+    struct decayed<std::tuple<A...>> {
+        using type = std::tuple<std::remove_cvref_t<A>...>;
+    };
     using values = typename decayed<parameters>::type;
 
     template <std::size_t I>
@@ -72,16 +100,23 @@ class function_adapter {
 
 public:
     static constexpr bool takes_rest() {
-        if constexpr (count == 0) return false;
-        else return takes_rest_at<count - 1>;
+        if constexpr (count == 0)
+            return false;
+        else
+            return takes_rest_at<count - 1>;
     }
     /// One struct without names: its members are the arguments.
     static constexpr bool may_be_struct() {
-        if constexpr (count == 1) return !takes_rest() && reflect::structure<parameter<0>> && !converted_by_user<parameter<0>> && !is_field<parameter<0>> && !is_a<parameter<0>, std::vector> && !is_a<parameter<0>, std::optional> && !is_map<parameter<0>> && !text<parameter<0>> && !json_type<parameter<0>> && !is_std_array<parameter<0>> && !is_tuple<parameter<0>>;
-        else return false;
+        if constexpr (count == 1)
+            return !takes_rest() && reflect::structure<parameter<0>> && !converted_by_user<parameter<0>> && !is_field<parameter<0>> &&
+                   !is_a<parameter<0>, std::vector> && !is_a<parameter<0>, std::optional> && !is_map<parameter<0>> && !text<parameter<0>> &&
+                   !json_type<parameter<0>> && !is_std_array<parameter<0>> && !is_tuple<parameter<0>>;
+        else
+            return false;
     }
 
-    function_adapter(F f, std::vector<argument> arguments) : function_{std::make_shared<const F>(std::move(f))}, arguments_{std::move(arguments)} {}
+    function_adapter(F f, std::vector<argument> arguments)
+        : function_{std::make_shared<const F>(std::move(f))}, arguments_{std::move(arguments)} {}
 
     json::object schema_of_arguments(const std::string& tool) const {
         json::object s{{"type", "object"}, {"properties", json::object{}}};
@@ -101,25 +136,36 @@ public:
         auto converted = std::make_shared<values>();
         conversion c;
         if constexpr (may_be_struct()) {
-            if (arguments_.empty()) from_value(json::value(std::move(given)), std::get<0>(*converted), c);
-            else read_all(given, *converted, c, std::make_index_sequence<count>{});
-        } else read_all(given, *converted, c, std::make_index_sequence<count>{});
+            if (arguments_.empty())
+                from_value(json::value(std::move(given)), std::get<0>(*converted), c);
+            else
+                read_all(given, *converted, c, std::make_index_sequence<count>{});
+        } else
+            read_all(given, *converted, c, std::make_index_sequence<count>{});
         if (!c.violations.empty()) throw_mismatch(std::move(c.violations));
-        if constexpr (is_task<result_type>) return as_json(result_of(call(r, *converted)));
-        else if constexpr (wants_run) return immediate(function_, r, converted);  // the run is its own thread's
-        else if (quick) return immediate(function_, r, converted);
-        else return r.blocking([f = function_, converted] { return plain(*f, *converted); });
+        if constexpr (is_task<result_type>)
+            return as_json(result_of(call(r, *converted)));
+        else if constexpr (wants_run)
+            return immediate(function_, r, converted);  // the run is its own thread's
+        else if (quick)
+            return immediate(function_, r, converted);
+        else
+            return r.blocking([f = function_, converted] { return plain(*f, *converted); });
     }
 
 private:
     template <std::size_t I>
     void add(json::object& s) const {
-        if constexpr (takes_rest_at<I>) add_argument(s, arguments_[I], json::object{}, false);
-        else add_argument(s, arguments_[I], reagent::schema_of<parameter<I>>().document(), may_be_absent<parameter<I>>);
+        if constexpr (takes_rest_at<I>)
+            add_argument(s, arguments_[I], json::object{}, false);
+        else
+            add_argument(s, arguments_[I], reagent::schema_of<parameter<I>>().document(), may_be_absent<parameter<I>>);
     }
 
     template <std::size_t... I>
-    void read_all(json::object& given, values& out, conversion& c, std::index_sequence<I...>) const { (read<I>(given, std::get<I>(out), c), ...); }
+    void read_all(json::object& given, values& out, conversion& c, std::index_sequence<I...>) const {
+        (read<I>(given, std::get<I>(out), c), ...);
+    }
 
     template <std::size_t I, class T>
     void read(json::object& given, T& out, conversion& c) const {
@@ -127,38 +173,52 @@ private:
         if constexpr (takes_rest_at<I>) {
             for (std::size_t k = 0; k < I; ++k) given.erase(arguments_[k].name);
             out.values = std::move(given);
-        } else at(c, std::string_view{name}, [&] {
-            if (auto* v = given.if_contains(name)) from_value(*v, out, c);
-            else if constexpr (!may_be_absent<T>) c.report("is missing");
-        });
+        } else
+            at(c, std::string_view{name}, [&] {
+                if (auto* v = given.if_contains(name))
+                    from_value(*v, out, c);
+                else if constexpr (!may_be_absent<T>)
+                    c.report("is missing");
+            });
     }
 
     auto call(run& r, values& v) const {
-        return std::apply([&](auto&... a) {
-            if constexpr (wants_run) return invoke_tool(*function_, r, std::move(a)...);
-            else return invoke_tool(*function_, std::move(a)...);
-        }, v);
+        return std::apply(
+            [&](auto&... a) {
+                if constexpr (wants_run)
+                    return invoke_tool(*function_, r, std::move(a)...);
+                else
+                    return invoke_tool(*function_, std::move(a)...);
+            },
+            v);
     }
 
     static json::value plain(const F& f, values& v) {
-        return std::apply([&](auto&... a) -> json::value {
-            if constexpr (std::is_void_v<result_type>) {
-                invoke_tool(f, std::move(a)...);
-                return json::value("Done.");
-            } else return to_value(std::remove_cvref_t<result_type>(invoke_tool(f, std::move(a)...)));
-        }, v);
+        return std::apply(
+            [&](auto&... a) -> json::value {
+                if constexpr (std::is_void_v<result_type>) {
+                    invoke_tool(f, std::move(a)...);
+                    return json::value("Done.");
+                } else
+                    return to_value(std::remove_cvref_t<result_type>(invoke_tool(f, std::move(a)...)));
+            },
+            v);
     }
 
     static task<json::value> immediate(std::shared_ptr<const F> f, run& r, std::shared_ptr<values> v) {
         if constexpr (wants_run) {
             auto bound = [&](auto&&... a) { return invoke_tool(*f, r, std::forward<decltype(a)>(a)...); };
-            co_return std::apply([&](auto&... a) -> json::value {
-                if constexpr (std::is_void_v<result_type>) {
-                    bound(std::move(a)...);
-                    return json::value("Done.");
-                } else return to_value(std::remove_cvref_t<result_type>(bound(std::move(a)...)));
-            }, *v);
-        } else co_return plain(*f, *v);
+            co_return std::apply(
+                [&](auto&... a) -> json::value {
+                    if constexpr (std::is_void_v<result_type>) {
+                        bound(std::move(a)...);
+                        return json::value("Done.");
+                    } else
+                        return to_value(std::remove_cvref_t<result_type>(bound(std::move(a)...)));
+                },
+                *v);
+        } else
+            co_return plain(*f, *v);
     }
 
     std::shared_ptr<const F> function_;
@@ -170,8 +230,12 @@ tool make_tool(std::string name, std::string description, F f, std::vector<argum
     function_adapter<F> adapter{std::move(f), std::move(arguments)};
     json::object parameters = adapter.schema_of_arguments(name);
     bool quick = options.quick;
-    return tool{std::move(name), std::move(description), std::move(parameters),
-                [adapter, quick](run& r, json::object given) { return adapter(r, std::move(given), quick); }, options, adapter.takes_rest()};
+    return tool{std::move(name),
+                std::move(description),
+                std::move(parameters),
+                [adapter, quick](run& r, json::object given) { return adapter(r, std::move(given), quick); },
+                options,
+                adapter.takes_rest()};
 }
 
 }  // namespace reagent::detail

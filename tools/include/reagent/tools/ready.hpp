@@ -13,9 +13,9 @@ namespace reagent::ready {
 tool calculator();
 
 struct sqlite_options {
-    std::size_t max_rows = 100;                  ///< of one answer; the model is told when there are more
-    std::chrono::milliseconds time_limit{5'000}; ///< of one query
-    std::size_t listed_values = 25;              ///< text columns with no more distinct values are described with them
+    std::size_t max_rows = 100;                   ///< of one answer; the model is told when there are more
+    std::chrono::milliseconds time_limit{5'000};  ///< of one query
+    std::size_t listed_values = 25;               ///< text columns with no more distinct values are described with them
 };
 
 /// One SELECT over an SQLite database. The file is opened read-only; SQLite's authorizer lets nothing but reading
@@ -41,8 +41,8 @@ tool read_file(const std::filesystem::path& root, std::size_t max_bytes = 64 * 1
 tool current_time();
 
 struct http_get_options {
-    std::vector<std::string> hosts;            ///< those that may be asked, as "example.org" or "127.0.0.1:8080"
-    std::size_t max_bytes = 64 * 1024;         ///< of the body that the model is shown
+    std::vector<std::string> hosts;     ///< those that may be asked, as "example.org" or "127.0.0.1:8080"
+    std::size_t max_bytes = 64 * 1024;  ///< of the body that the model is shown
     std::chrono::milliseconds timeout{15'000};
 };
 

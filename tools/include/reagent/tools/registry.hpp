@@ -10,7 +10,7 @@ namespace reagent {
 
 /// What came of a tool call, as the model is shown it. Failures are observations too: they say what to do next.
 struct observation {
-    json::value value;    ///< the result, or a text about the failure
+    json::value value;  ///< the result, or a text about the failure
     bool failed = false;
 
     std::string text() const;  ///< as it stands in a prompt
@@ -45,8 +45,10 @@ public:
     /// Registers a member function of an object: a pointer, which must outlive the registry, or a shared pointer.
     template <class F, class Object>
         requires(std::is_member_function_pointer_v<F>)
-    tools& add(std::string name, std::string description, F f, Object object, std::initializer_list<argument> arguments = {}, tool_options options = {}) {
-        return add(detail::make_tool(std::move(name), std::move(description), detail::bound_member<F, Object>{f, std::move(object)}, arguments, options));
+    tools& add(std::string name, std::string description, F f, Object object, std::initializer_list<argument> arguments = {},
+               tool_options options = {}) {
+        return add(detail::make_tool(std::move(name), std::move(description), detail::bound_member<F, Object>{f, std::move(object)},
+                                     arguments, options));
     }
 
     tools& add(tool t);

@@ -32,7 +32,9 @@ struct argument {
 };
 
 /// A last parameter of this type takes whatever arguments the others do not name.
-struct rest { json::object values; };
+struct rest {
+    json::object values;
+};
 
 /// A function that a model may call: a value, cheap to copy, safe to share between threads.
 class tool {
@@ -41,7 +43,8 @@ public:
 
     /// A tool whose arguments are described by JSON Schema. Arguments are checked before the function sees them.
     /// @throws tool_error(bad_name): names are up to 64 letters, digits, `_` and `-`
-    tool(std::string name, std::string description, json::object parameters, function call, tool_options options = {}, bool takes_rest = false);
+    tool(std::string name, std::string description, json::object parameters, function call, tool_options options = {},
+         bool takes_rest = false);
 
     const std::string& name() const { return data_->name; }
     const std::string& description() const { return data_->description; }
