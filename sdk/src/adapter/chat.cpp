@@ -25,7 +25,7 @@ std::string outputs(const signature& s, const json::object& values) {
     return text + (text.empty() ? "" : "\n\n") + marker("completed");
 }
 
-std::string further(std::string_view name, const std::string& text) { return marker(name) + "\n" + escape_markers(text); }
+void further(std::string& out, std::string_view name, std::string text) { append_field(out, name, std::move(text)); }
 
 std::string request(const signature& s) {
     std::string text = "Write the fields ";
@@ -93,7 +93,7 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
         if (current) section = trim(trim(line).substr(h->end));
     }
     close();
-    return read_outputs(s, found);
+    return read_outputs(s, std::move(found));
 }
 
 }  // namespace reagent::detail

@@ -64,6 +64,18 @@ adapter adapter_named(std::string_view name) {
     throw error{adapter_errc::no_fields, "unknown adapter \"" + std::string{name} + "\"; known are chat, json and xml"};
 }
 
+namespace {
+
+void append_further(std::string& out, adapter a, const further_fields& fields) {
+    const auto& how = format_of(a);
+    for (const auto& [name, v] : fields) {
+        if (!out.empty()) out += "\n\n";
+        how.further(out, name, v.is_structured() ? dump_json(v) : python_str(v));
+    }
+}
+
+}  // namespace
+
 prompt_template::prompt_template(reagent::adapter a, reagent::signature s, const std::vector<json::object>& demos)
     : adapter_{a}, signature_{std::move(s)}, shown_{without_history(signature_)} {
     const auto& how = format_of(adapter_);
@@ -98,7 +110,8 @@ std::vector<message> prompt_template::messages(const json::object& inputs, const
                 if (turn.is_object()) add_turn(messages, how, shown_, turn.get_object(), false);
         }
     std::string question = how.inputs(shown_, inputs);
-    if (!past.empty()) question += (question.empty() ? "" : "\n\n") + format_further(adapter_, past);
+    question.reserve(question.size() + request_.size() + 256 * past.size() / 4 + 64);
+    append_further(question, adapter_, past);
     question += (question.empty() ? "" : "\n\n") + request_;
     messages.push_back({role::user, std::move(question)});
     return messages;
@@ -109,10 +122,8 @@ std::vector<message> format(adapter a, const signature& s, const prompt_parts& p
 }
 
 std::string format_further(adapter a, const further_fields& fields) {
-    const auto& how = format_of(a);
     std::string text;
-    for (const auto& [name, v] : fields)
-        text += (text.empty() ? "" : "\n\n") + how.further(name, v.is_structured() ? dump_json(v) : python_str(v));
+    append_further(text, a, fields);
     return text;
 }
 
@@ -204,12 +215,17 @@ json::value unescape_markers(json::value v) {
     return in_every_text(std::move(v), [](std::string s) { return unescape_markers(std::move(s)); });
 }
 
+void append_field(std::string& out, std::string_view name, std::string text) {
+    out.append("[[ ## ").append(name).append(" ## ]]\n").append(escape_markers(std::move(text)));
+}
+
 std::string by_markers(const std::vector<signature_field>& fields, const json::object& values) {
     std::string text;
     for (const auto& f : fields) {
         const json::value* v = values.if_contains(f.name);
         if (!v) continue;
-        text += (text.empty() ? "" : "\n\n") + marker(f.name) + "\n" + escape_markers(format_value(f, *v));
+        if (!text.empty()) text += "\n\n";
+        append_field(text, f.name, format_value(f, *v));
     }
     return text;
 }

@@ -10,7 +10,7 @@ struct prompt_format {
     std::string (*inputs)(const signature&, const json::object&);
     std::string (*outputs)(const signature&, const json::object&);
     std::string (*request)(const signature&);                                // the last words of a request: what to write now
-    std::string (*further)(std::string_view name, const std::string& text);  // a field that is not the signature's
+    void (*further)(std::string& out, std::string_view name, std::string text);  // a field that is not the signature's
 };
 
 const prompt_format& chat_format();
@@ -22,12 +22,13 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
 parsed_outputs parse_xml(const signature& s, std::string_view completion);
 
 /// Reads every output from `found` (text or JSON by name), as all three formats do it.
-parsed_outputs read_outputs(const signature& s, const json::object& found);
+parsed_outputs read_outputs(const signature& s, json::object found);
 
 /// "one of: a; b", "an int", "JSON that fits {...}", or "" for text.
 std::string type_note(const signature_field& f);
 
 std::string marker(std::string_view name);
+void append_field(std::string& out, std::string_view name, std::string text);  // marker and escaped text
 std::string escape_markers(std::string text);
 std::string unescape_markers(std::string text);
 json::value escape_markers(json::value v);  // in every text of it

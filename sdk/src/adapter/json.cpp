@@ -30,7 +30,7 @@ std::string outputs(const signature& s, const json::object& values) {
     return dump_strict_json(escape_markers(json::value(std::move(o))));
 }
 
-std::string further(std::string_view name, const std::string& text) { return marker(name) + "\n" + escape_markers(text); }
+void further(std::string& out, std::string_view name, std::string text) { append_field(out, name, std::move(text)); }
 
 std::string request(const signature& s) {
     std::string text = "Write one JSON object with the fields ";
@@ -74,7 +74,7 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
     json::object wanted;
     for (auto& [name, v] : found.get_object())
         if (s.output(name)) wanted[name] = unescape_markers(std::move(v));
-    return read_outputs(s, wanted);
+    return read_outputs(s, std::move(wanted));
 }
 
 }  // namespace reagent::detail

@@ -74,8 +74,9 @@ std::string format_value(const signature_field& f, const json::value& v) {
     return v.is_structured() ? dump_json(v) : python_str(v);
 }
 
-value_result read_field(const signature_field& f, const json::value& v) {
+value_result read_field(const signature_field& f, json::value v) {
     if (f.kind == field_kind::text) {
+        if (v.is_string() && f.shape.is_any_text()) return v;
         json::value text(json::string(python_str(v)));
         return f.shape.is_text() ? convert(f, text) : value_result{std::move(text)};
     }
@@ -91,17 +92,17 @@ value_result read_field(const signature_field& f, const json::value& v) {
     return convert(f, candidate);
 }
 
-parsed_outputs detail::read_outputs(const signature& s, const json::object& found) {
-    json::object result;
+parsed_outputs detail::read_outputs(const signature& s, json::object found) {
+    json::object result(s.outputs.size());
     std::string missing;
     for (const auto& f : s.outputs) {
-        const json::value* v = found.if_contains(f.name);
+        json::value* v = found.if_contains(f.name);
         if (!v) {
             if (!f.shape.allows_null()) missing += (missing.empty() ? "`" : ", `") + f.name + "`";
             result[f.name] = nullptr;
             continue;
         }
-        auto value = read_field(f, *v);
+        auto value = read_field(f, std::move(*v));
         if (!value) return value.error();
         result[f.name] = std::move(*value);
     }

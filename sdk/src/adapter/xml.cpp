@@ -214,8 +214,8 @@ std::string layout(const signature& s) {
 std::string inputs(const signature& s, const json::object& values) { return by_elements(s.inputs, values); }
 std::string outputs(const signature& s, const json::object& values) { return by_elements(s.outputs, values); }
 
-std::string further(std::string_view name, const std::string& text) {
-    return "<" + std::string{name} + ">\n" + escape_xml(escape_markers(text)) + "\n</" + std::string{name} + ">";
+void further(std::string& out, std::string_view name, std::string text) {
+    out.append("<").append(name).append(">\n").append(escape_xml(escape_markers(std::move(text)))).append("\n</").append(name).append(">");
 }
 
 std::string request(const signature& s) {
@@ -243,7 +243,7 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
             if (child->name == f.name) group.push_back(child.get());
         if (!group.empty()) found[f.name] = unescape_markers(value_of(group, f.shape.document(), f.shape.document()));
     }
-    return read_outputs(s, found);
+    return read_outputs(s, std::move(found));
 }
 
 }  // namespace reagent::detail

@@ -7,21 +7,24 @@
 
 #include <boost/json.hpp>
 
+#include <bit>
 #include <cstring>
 
 namespace reagent::openai {
 namespace {
 
 // Bodies are written straight into one string: a request holds mostly prompt text, which a tree of values would copy.
-// Whether a word of eight bytes holds one that JSON escapes: below 0x20, a quote or a backslash.
+// The first of eight bytes that JSON escapes: below 0x20, a quote or a backslash. Little-endian.
 // Source: Sean Eron Anderson, "Bit Twiddling Hacks" (determine if a word has a byte less than n, or equal to n).
-bool needs_escape(const char* eight) {
+/// @return the index of the first such byte, or 8
+std::size_t first_escape(const char* eight) {
     std::uint64_t word;
     std::memcpy(&word, eight, 8);
     constexpr std::uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
     auto has_zero = [](std::uint64_t w) { return (w - ones) & ~w & high; };
     std::uint64_t low = (word - ones * 0x20) & ~word & high;
-    return (low | has_zero(word ^ (ones * '"')) | has_zero(word ^ (ones * '\\'))) != 0;
+    std::uint64_t found = low | has_zero(word ^ (ones * '"')) | has_zero(word ^ (ones * '\\'));
+    return found ? static_cast<std::size_t>(std::countr_zero(found)) / 8 : 8;
 }
 
 void quoted(std::string& out, std::string_view text) {
@@ -29,7 +32,11 @@ void quoted(std::string& out, std::string_view text) {
     out += '"';
     std::size_t plain = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        while (i + 8 <= text.size() && !needs_escape(text.data() + i)) i += 8;
+        while (i + 8 <= text.size()) {
+            std::size_t n = first_escape(text.data() + i);
+            i += n;
+            if (n < 8) break;
+        }
         if (i == text.size()) break;
         auto c = static_cast<unsigned char>(text[i]);
         if (c >= 0x20 && c != '"' && c != '\\') continue;
@@ -193,9 +200,16 @@ std::string request_body(std::string_view model, const lm_request& r, const samp
 }
 
 lm_response read_response(std::string_view body) {
-    auto parsed = parse_json(body);
-    if (!parsed) malformed("is no JSON", body);
-    const json::value* choices = member(&*parsed, "choices");
+    // The tree lives for this function only, so its memory is freed at once.
+    unsigned char buffer[8192];
+    json::monotonic_resource memory{buffer};
+    json::parse_options options;
+    options.max_depth = max_json_depth;
+    boost::system::error_code ec;
+    json::value tree = json::parse({body.data(), body.size()}, ec, &memory, options);
+    const json::value* parsed = &tree;
+    if (ec) malformed("is no JSON", body);
+    const json::value* choices = member(parsed, "choices");
     if (!choices || !choices->is_array() || choices->get_array().empty()) malformed("has no `choices`", body);
     const json::value* choice = &choices->get_array().front();
     const json::value* m = member(choice, "message");
@@ -215,10 +229,10 @@ lm_response read_response(std::string_view body) {
             r.tool_calls.push_back({std::move(id), std::move(name), std::move(text)});
         }
     r.finish = finish_of(text_of(member(choice, "finish_reason")));
-    const json::value* u = member(&*parsed, "usage");
+    const json::value* u = member(parsed, "usage");
     r.usage = {1, count_of(member(u, "prompt_tokens")), count_of(member(u, "completion_tokens")), {}};
-    r.model = text_of(member(&*parsed, "model"));
-    r.request_id = text_of(member(&*parsed, "id"));
+    r.model = text_of(member(parsed, "model"));
+    r.request_id = text_of(member(parsed, "id"));
     return r;
 }
 

@@ -138,7 +138,7 @@ private:
                  "additionalProperties or prefixItems");
         else
             assertion = false;  // annotations, `format`, `$defs` (compiled when something refers to them)
-        if (assertion) n.empty = false;
+        if (assertion) n.empty = false, ++n.assertions;
     }
 
     const node* resolve(const json::value& v, const std::string& path, int depth) {
@@ -239,6 +239,11 @@ const json::value& schema::document() const { return compiled_->document; }
 bool schema::is_text() const {
     const node* n = compiled_->root;
     return n->types == node::string && !n->enumeration && !n->constant;
+}
+
+bool schema::is_any_text() const {
+    const node& n = *compiled_->root;
+    return is_text() && n.assertions == 1;
 }
 
 bool schema::allows_null() const {

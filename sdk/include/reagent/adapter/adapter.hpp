@@ -88,6 +88,6 @@ std::string format_value(const signature_field& field, const json::value& value)
 json::object outputs_schema(const signature& s);
 
 /// Reads one output from text or from JSON.
-boost::system::result<json::value, parse_failure> read_field(const signature_field& field, const json::value& value);
+boost::system::result<json::value, parse_failure> read_field(const signature_field& field, json::value value);
 
 }  // namespace reagent

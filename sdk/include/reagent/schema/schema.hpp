@@ -62,6 +62,9 @@ public:
     /// True for a schema whose values are plain text (`{"type": "string"}` without an enumeration).
     bool is_text() const;
 
+    /// True for `{"type": "string"}` without any constraint.
+    bool is_any_text() const;
+
     /// True when null is among the values.
     bool allows_null() const;
 
