@@ -4,6 +4,8 @@
 #include <reagent/run/runtime.hpp>
 #include <reagent/schema/render.hpp>
 
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 #include <boost/json.hpp>
 
 #include <iomanip>
@@ -18,6 +20,7 @@ struct ask_options {
     std::vector<std::string> inputs;
     std::size_t max_iters = 12;
     double timeout = 300;
+    std::string log_level = "off";
     bool json = false, quiet = false, native = false;
 };
 
@@ -97,7 +100,12 @@ int ask(const ask_options& o) {
         const detail::react_core& agent;
         task<detail::react_result> forward(run& r, const json::object& in) const { return agent.run_loop(r, in); }
     } whole{agent};
-    runtime rt;
+    runtime_options with;
+    if (o.log_level != "off") {
+        with.logger = spdlog::stderr_color_mt("reagent");
+        with.logger->set_level(spdlog::level::from_str(o.log_level));
+    }
+    runtime rt{with};
     auto result = rt.execute(options, whole, inputs);
 
     json::object outputs = result.value.outputs;
@@ -140,6 +148,9 @@ void add_ask(CLI::App& app, command& chosen) {
     c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
     c->add_option("--max-iters", o->max_iters, "most steps that the agent may take")->check(CLI::Range(0, 1000))->capture_default_str();
     c->add_option("--timeout", o->timeout, "seconds until the run is given up")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
+    c->add_option("--log-level", o->log_level, "off, warn or debug: a line on stderr for each call, without its contents")
+        ->check(CLI::IsMember({"off", "warn", "debug"}))
+        ->capture_default_str();
     c->add_flag("--native", o->native, "use the provider's own tool calling");
     c->add_flag("--json", o->json, "one JSON object on stdout: outputs, trajectory, usage");
     c->add_flag("--quiet,-q", o->quiet, "print nothing but the answer");

@@ -94,6 +94,15 @@ const asked questions[]{
     {"What is the highest price?", "SELECT max(price) FROM products"},
     {"How many orders came from the city where the company was founded?",
      "SELECT count(*) FROM orders o, customers c WHERE o.customer_id = c.id AND c.city = 'Bergen'"},
+    {"What was the revenue in the first quarter of 2024 from Swedish customers?",
+     "SELECT sum(total) FROM orders o, customers c WHERE o.customer_id = c.id AND c.country = 'Sweden' AND ordered_on BETWEEN '2024-01' "
+     "AND '2024-03~'"},
+    {"What percentage of orders were cancelled?", "SELECT round(100.0 * sum(status = 'cancelled') / count(*), 2) FROM orders"},
+    {"How many more customers are in Oslo than in Bergen?", "SELECT sum(city = 'Oslo') - sum(city = 'Bergen') FROM customers"},
+    {"What is the total price of 3 Copper Kettles and 2 Woks?",
+     "SELECT (SELECT 3 * price FROM products WHERE name = 'Copper Kettle') + (SELECT 2 * price FROM products WHERE name = 'Wok')"},
+    {"What is the average number of orders per customer?",
+     "SELECT round(1.0 * (SELECT count(*) FROM orders) / (SELECT count(*) FROM customers), 2)"},
     {"What is 10% of the number of orders from Oslo?",
      "SELECT count(*) * 0.1 FROM orders o, customers c WHERE o.customer_id = c.id AND c.city = 'Oslo'"},
 };
@@ -144,6 +153,8 @@ BOOST_AUTO_TEST_CASE(ask_shows_steps_and_json) {
     BOOST_TEST(j.at("outputs").at("answer").as_int64() == 5);
     BOOST_TEST(j.at("trajectory").at("tool_name_0").as_string() == "calculator");
     BOOST_TEST(j.at("usage").at("calls").as_int64() == 3);
+    auto logged = reagent_cli("ask 'What is 2 + 3?' --quiet --log-level debug" + demo_tools, true);
+    BOOST_TEST(logged.out.find("[debug] tool call react calculator") != std::string::npos, logged.out);
     auto native = reagent_cli("ask 'What is 2 + 3?' --native --quiet" + demo_tools);
     BOOST_TEST(native.out == "5\n");
     for (const char* a : {"json", "xml"})

@@ -109,8 +109,13 @@ struct client::impl {
         auto c = std::make_unique<connection>(executor);
         error_code ec;
         auto address = asio::ip::make_address(url.host, ec);
-        if (!ec) {
-            auto port = static_cast<unsigned short>(std::stoul(url.port));
+        auto port = static_cast<unsigned short>(std::stoul(url.port));
+        if (url.host == "localhost") {  // this machine, whatever the resolver says (RFC 6761, section 6.3)
+            std::vector<tcp::endpoint> both;
+            both.emplace_back(asio::ip::address_v4::loopback(), port);
+            both.emplace_back(asio::ip::address_v6::loopback(), port);
+            co_await asio::async_connect(c->socket, both, asio::redirect_error(asio::use_awaitable, ec));
+        } else if (!ec) {
             co_await c->socket.async_connect({address, port}, asio::redirect_error(asio::use_awaitable, ec));
         } else {
             tcp::resolver resolver{executor};

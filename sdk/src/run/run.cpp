@@ -4,6 +4,7 @@
 
 #include "state.hpp"
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/json.hpp>
@@ -65,7 +66,31 @@ const event* run::recorded(event_kind kind, std::string_view path, std::uint32_t
     return state_->options.replay ? state_->options.replay->find(kind, branch_, path, n) : nullptr;
 }
 
+namespace {
+
+void log(spdlog::logger& to, const run_event& e) {
+    auto ms = static_cast<double>(e.duration.count()) / 1000;
+    bool failed = !e.error.empty();
+    std::string branch = e.branch.empty() ? "" : "[" + std::string{e.branch} + "] ";
+    auto level = failed ? spdlog::level::warn : spdlog::level::debug;
+    if (e.kind == run_event::model_finished && e.response)
+        to.log(level, "model call {}{}: {:.1f} ms, {} tokens, finish {}", branch, e.path, ms, e.response->usage.tokens(),
+               to_string(e.response->finish));
+    else if (e.kind == run_event::model_finished)
+        to.log(level, "model call {}{}: {:.1f} ms, failed: {}", branch, e.path, ms, e.error);
+    else if (e.kind == run_event::tool_finished)
+        to.log(level, "tool call {}{} {}: {:.1f} ms{}{}", branch, e.path, e.tool, ms, failed ? ", failed: " : "", e.error);
+    else if (e.kind == run_event::note)
+        to.log(level, "{}{}: {}", branch, e.path, e.error);
+}
+
+}  // namespace
+
 void run::notify(run_event e) const {
+    if (state_->logger) {
+        e.branch = branch_;
+        log(*state_->logger, e);
+    }
     if (!state_->options.on_event) return;
     e.branch = branch_;
     state_->options.on_event(e);

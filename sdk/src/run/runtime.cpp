@@ -33,7 +33,7 @@ struct loop {
 }  // namespace
 
 struct runtime::impl {
-    explicit impl(const runtime_options& o) : blocking{std::max(1u, o.blocking_threads)} {
+    explicit impl(const runtime_options& o) : logger{o.logger}, blocking{std::max(1u, o.blocking_threads)} {
         for (unsigned i = 0; i < std::max(1u, o.threads); ++i) loops.emplace_back(o.http);
         next = loops.begin();
     }
@@ -48,6 +48,7 @@ struct runtime::impl {
         loops.clear();
     }
 
+    std::shared_ptr<spdlog::logger> logger;
     asio::thread_pool blocking;
     std::mutex mutex;
     std::list<loop> loops;
@@ -69,6 +70,7 @@ std::shared_ptr<run::state> runtime::prepare(run_options options) {
         s->http = &l.http;
     }
     s->blocking = &impl_->blocking;
+    s->logger = impl_->logger;
     if (s->options.deadline.count() > 0 && s->options.deadline < std::chrono::hours{24 * 365})
         s->deadline = s->started + s->options.deadline;
     s->trunk.emplace(s);

@@ -10,6 +10,10 @@
 #include <atomic>
 #include <random>
 
+namespace spdlog {
+class logger;
+}
+
 namespace reagent {
 
 /// What the handles of one run share. Touched on the run's thread only, but for `cancelled`.
@@ -18,6 +22,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     asio::any_io_executor executor;
     http::client* http = nullptr;
     asio::thread_pool* blocking = nullptr;
+    std::shared_ptr<spdlog::logger> logger;
 
     std::shared_ptr<journal> history = std::make_shared<journal>();
     reagent::usage usage;

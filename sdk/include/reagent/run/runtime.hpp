@@ -9,9 +9,16 @@
 #include <optional>
 #include <type_traits>
 
+namespace spdlog {
+class logger;
+}
+
 namespace reagent {
 
 struct runtime_options {
+    /// Told of every model and tool call at level debug (path, duration, tokens; never a prompt, a result or a key), and of
+    /// failures at level warn. None by default.
+    std::shared_ptr<spdlog::logger> logger{};
     unsigned threads = 1;           ///< each with an event loop and a connection pool of its own
     unsigned blocking_threads = 4;  ///< for tools and everything else that may block
     http::client_options http{};
