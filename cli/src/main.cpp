@@ -28,7 +28,10 @@ int main(int argc, char** argv) {
         return code == 0 ? 0 : 2;
     }
     try {
-        return chosen();
+        int code = chosen();
+        std::cout.flush();
+        if (std::cout) return code;
+        std::cerr << "reagent: the output cannot be written; is the disk full?\n";
     } catch (const reagent::error& e) {
         std::cerr << "reagent: " << reagent::cli::printable(e.what()) << "\n";
     } catch (const std::exception& e) {
