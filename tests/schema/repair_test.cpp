@@ -83,12 +83,24 @@ BOOST_AUTO_TEST_CASE(what_is_no_literal_is_none) {
 
 // Each of these would take minutes if the effort grew with the square of the length.
 BOOST_AUTO_TEST_CASE(effort_is_linear_and_depth_is_bounded) {
-    for (std::string part : {"{", "[", "{\"a\":", "\"", "{\"a\": \"", "{'", "[\"a\" ", "{a:", "\\", "/*", "((", "{\"a\": \"x\" ",
-                             "\"a\": \"b\", ", "`", "{\"a\", "}) {
+    for (std::string part :
+         {"{", "[",         "{\"a\":", "\"", "{\"a\": \"", "{'",    "[\"a\" ", "{a:", "\\", "/*", "((", "{\"a\": \"x\" ", "\"a\": \"b\", ",
+          "`", "{a: x\n\n", "\n",      ", ", "{a: b, ",    "\" \n", "{\"a\", "}) {
         std::string text = "{";
         while (text.size() < 400'000) text += part;
         repair_json(text);
         python_literal(text);
+    }
+    for (auto [start, part] : {std::pair{"{a: x", "\n"},
+                               {"{a: x", ","},
+                               {"{\"a\": \"x", "\" \n"},
+                               {"[x", " "},
+                               {"{\"a\": x", "\" "},
+                               {"[\"", "\" ,"},
+                               {"{\"a\":\"", "\",\n\n"}}) {
+        std::string text = start;
+        while (text.size() < 400'000) text += part;
+        repair_json(text);
     }
     BOOST_TEST(true);
 }

@@ -301,7 +301,7 @@ private:
     }
 
     std::size_t after_space(std::size_t at) const {
-        while (at < s_.size() && is_space(s_[at])) ++at;
+        for (std::size_t end = at + max_lookahead; at < s_.size() && at < end && is_space(s_[at]);) ++at;
         return at;
     }
     bool closer_follows(std::size_t at) const {
