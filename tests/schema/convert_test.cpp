@@ -103,6 +103,14 @@ BOOST_AUTO_TEST_CASE(lenient_reading_takes_what_a_model_means) {
     BOOST_TEST(!try_from_json<std::string>(3, reading::lenient));
 }
 
+BOOST_AUTO_TEST_CASE(sets_drop_repetitions_and_strict_reading_refuses_them) {
+    schema set{json::parse(R"({"type":"array","uniqueItems":true})")};
+    auto items = json::parse(R"([1,1.0,"1",[2],[2.0],{"a":1,"b":2},{"b":2,"a":1},9007199254740993,9007199254740992])");
+    BOOST_TEST(set.read(items, reading::lenient).value.as_array().size() == 6u);
+    BOOST_TEST(!set.validate(items).empty());
+    BOOST_TEST(set.validate(json::parse("[1,2,true]")).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_type_that_contains_itself_is_referred_to) {
     BOOST_TEST(schema_of<tree>().document().as_object().contains("$defs"));
     auto r = try_from_json<tree>(json::parse(R"({"name":"a","kids":[{"name":"b","kids":[{"name":3,"kids":[]}]}]})"));

@@ -322,6 +322,7 @@ json::value schema_part(const python_type& t, const named_types& types, json::ob
     if (n == "list" || n == "set" || n == "frozenset" || n == "tuple" || n == "Sequence" || n == "Iterable") {
         auto s = of("array");
         if (!t.args.empty()) s["items"] = inner(0);
+        if (n == "set" || n == "frozenset") s["uniqueItems"] = true;
         return s;
     }
     return json::object{};  // Any, dspy.Image and its like, complex
