@@ -28,7 +28,7 @@ pkg_check_modules(expat REQUIRED IMPORTED_TARGET expat)
 
 add_library(reagent_build_options INTERFACE)
 target_compile_options(reagent_build_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow=local -Werror
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds -Wno-stringop-overread -Wno-stringop-overflow>  # g++ 12 reports these inside its own library
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds -Wno-stringop-overread -Wno-stringop-overflow -Wno-mismatched-new-delete>  # g++ 12 reports these inside its own library
   $<$<CXX_COMPILER_ID:GNU>:-fcoroutines>
   $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-field-initializers -Wno-undefined-var-template>)
 if(REAGENT_SANITIZE)

@@ -162,13 +162,16 @@ BOOST_AUTO_TEST_CASE(ask_shows_steps_and_json) {
 }
 
 BOOST_AUTO_TEST_CASE(ask_uses_a_server_and_hides_the_key) {
+    std::mutex mutex;
     std::string authorization;
     loopback_server server{[&](const server_request& r) {
+        std::lock_guard lock{mutex};
         authorization = r.authorization;
         return server_response{.status = 401, .body = R"({"error":{"message":"Incorrect API key provided: sk-secret-1234567890"}})"};
     }};
     auto f = reagent_cli("ask hello --lm openai/x --api-base " + server.url("/v1"), true, "env OPENAI_API_KEY=sk-secret-1234567890");
     BOOST_TEST(f.code == 1);
+    std::lock_guard lock{mutex};
     BOOST_TEST(authorization == "Bearer sk-secret-1234567890");
     BOOST_TEST(f.out.find("sk-secret") == std::string::npos, f.out);
     BOOST_TEST(f.out.find("API key") != std::string::npos);

@@ -252,7 +252,7 @@ task<json::value> run::blocking(std::function<json::value()> work) {
     auto executor = co_await asio::this_coro::executor;
     auto shared = std::make_shared<shared_result>();
     auto wake = std::make_shared<asio::steady_timer>(executor, clock::time_point::max());
-    asio::post(*state_->blocking, [shared, wake, executor, work = std::move(work)]() mutable {
+    asio::post(*state_->blocking, [shared = shared, wake = wake, executor, work = std::move(work)]() mutable {
         std::optional<json::value> value;
         std::exception_ptr failure;
         try {
@@ -261,12 +261,14 @@ task<json::value> run::blocking(std::function<json::value()> work) {
             failure = std::current_exception();
         }
         work = nullptr;
-        asio::post(executor, [shared, wake, value = std::move(value), failure]() mutable {
+        // Everything moves on, so that this thread is never the last to hold what the other reads.
+        auto back = [shared = std::move(shared), wake = std::move(wake), value = std::move(value), failure = std::move(failure)]() mutable {
             shared->value = std::move(value);
-            shared->failure = failure;
+            shared->failure = std::move(failure);
             shared->done = true;
             wake->cancel();
-        });
+        };
+        asio::post(executor, std::move(back));
     });
     boost::system::error_code ec;
     if (!shared->done) co_await wake->async_wait(asio::redirect_error(asio::use_awaitable, ec));
