@@ -181,6 +181,21 @@ BOOST_AUTO_TEST_CASE(an_unreadable_chat_completion_is_asked_for_once_more_as_jso
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_server_without_structured_output_is_asked_again_without_it) {
+    auto model = scripted_model::texts({"{\"answer\": 3}"}, true);
+    model->failures[0] = std::make_exception_ptr(lm_error{lm_errc::invalid_request, "unknown field response_format"});
+    run_options o{language_model{model}};
+    o.adapter = adapter::json;
+    runtime rt;
+    predict<qa_signature> qa;
+    auto p = rt.run(o, qa, std::vector<std::string>{}, "How many?");
+    BOOST_TEST(p.get<"answer">() == 3);
+    auto requests = model->requests();
+    BOOST_REQUIRE(requests.size() == 2u);
+    BOOST_TEST(requests[0].outputs_schema.has_value());
+    BOOST_TEST(!requests[1].outputs_schema.has_value());
+}
+
 BOOST_AUTO_TEST_CASE(hints_and_reasoning) {
     auto model = scripted_model::texts({reasoned_out});
     runtime rt;
