@@ -1,5 +1,7 @@
 // An OpenAI-compatible server for the benchmarks: answers after a delay, as a model that calls add three times, finishes,
 // and extracts the answer: five calls a run.
+#include "measure.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -75,6 +77,7 @@ int main(int argc, char** argv) {
         std::cerr << "usage: completion_server DELAY_MS [PORT]\nPrints the port it listens on.\n";
         return 2;
     }
+    allow_many_files();
     asio::io_context context{1};
     unsigned short port = argc > 2 ? static_cast<unsigned short>(std::atoi(argv[2])) : 0;
     tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), port}};

@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
         std::cerr << "usage: raw_beast PORT RUNS CONCURRENCY [CALLS_PER_RUN]\n";
         return 2;
     }
+    allow_many_files();
     shared s;
     s.port = static_cast<unsigned short>(std::strtoul(argv[1], nullptr, 10));
     s.runs = std::strtoul(argv[2], nullptr, 10);

@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
                      "thread, against http://127.0.0.1:PORT/v1, and reports CPU time per model call.\n";
         return 2;
     }
+    allow_many_files();
     std::string port = argv[1];
     unsigned long runs = std::strtoul(argv[2], nullptr, 10), concurrency = std::max(1ul, std::strtoul(argv[3], nullptr, 10));
 

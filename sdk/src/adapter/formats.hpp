@@ -9,7 +9,7 @@ struct prompt_format {
     std::string (*layout)(const signature&);  // shows the model the shape of a conversation
     std::string (*inputs)(const signature&, const json::object&);
     std::string (*outputs)(const signature&, const json::object&);
-    std::string (*request)(const signature&);                                // the last words of a request: what to write now
+    std::string (*request)(const signature&);                                    // the last words of a request: what to write now
     void (*further)(std::string& out, std::string_view name, std::string text);  // a field that is not the signature's
 };
 

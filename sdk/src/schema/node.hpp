@@ -17,7 +17,7 @@ struct schema::node {
     bool never = false;      // the schema `false`
     std::uint8_t types = 0;  // bits; 0: any
     int assertions = 0;
-    bool empty = true;       // no assertion at all: accepts anything
+    bool empty = true;  // no assertion at all: accepts anything
     const node* reference = nullptr;
 
     std::optional<json::value> constant;
