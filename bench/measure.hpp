@@ -1,5 +1,6 @@
 #pragma once
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <chrono>
@@ -13,6 +14,10 @@ inline void allow_many_files() {
         setrlimit(RLIMIT_NOFILE, &r);
     }
 }
+
+/// glibc gives every thread an arena that grows by single pages; raw_beast works in the main one, which grows in larger
+/// steps. Both use the main one, so that they are compared by what they do.
+inline void use_one_arena() { mallopt(M_ARENA_MAX, 1); }
 
 /// Wall time, CPU time (user and system, all threads) and the most memory that this process has held.
 class stopwatch {

@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     allow_many_files();
+    use_one_arena();
     shared s;
     s.port = static_cast<unsigned short>(std::strtoul(argv[1], nullptr, 10));
     s.runs = std::strtoul(argv[2], nullptr, 10);

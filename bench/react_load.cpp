@@ -3,11 +3,12 @@
 
 #include <reagent/reagent.hpp>
 
-#include <condition_variable>
+#include <atomic>
 #include <cstdlib>
+#include <functional>
+#include <future>
 #include <iostream>
 #include <map>
-#include <mutex>
 
 using namespace reagent::literals;
 namespace rg = reagent;
@@ -21,6 +22,15 @@ using agent = rg::react<rg::sig<"question -> answer: int">>;
 struct tally {
     unsigned long calls = 0, failed = 0;
     std::map<std::string, unsigned long> errors;
+
+    void add(std::exception_ptr failure) {
+        ++failed;
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& e) {
+            ++errors[e.what()];
+        }
+    }
 };
 
 }  // namespace
@@ -33,6 +43,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     allow_many_files();
+    use_one_arena();
     std::string port = argv[1];
     unsigned long runs = std::strtoul(argv[2], nullptr, 10), concurrency = std::max(1ul, std::strtoul(argv[3], nullptr, 10));
 
@@ -44,40 +55,26 @@ int main(int argc, char** argv) {
     options.http.max_idle_connections = concurrency;
     rg::runtime runtime{options};
 
-    // A window of `concurrency` runs: each that ends makes room for the next.
+    // A window of `concurrency` runs: each that ends starts the next, on the loop's own thread.
     tally total;
     stopwatch watch;
-    std::mutex mutex;
-    std::condition_variable ended;
-    std::size_t active = 0;
-    for (unsigned long i = 0; i < runs; ++i) {
-        {
-            std::unique_lock lock{mutex};
-            ended.wait(lock, [&] { return active < concurrency; });
-            ++active;
-        }
-        runtime.detach(
-            {model}, a,
-            [&](std::exception_ptr failure, const rg::run_report& report) {
-                std::lock_guard lock{mutex};
-                total.calls += report.usage.calls;
-                if (failure) {
-                    ++total.failed;
-                    try {
-                        std::rethrow_exception(failure);
-                    } catch (const std::exception& e) {
-                        ++total.errors[e.what()];
-                    }
-                }
-                --active;
-                ended.notify_one();
-            },
-            "question"_f = "What is " + std::to_string(i) + " plus 1?");
-    }
-    {
-        std::unique_lock lock{mutex};
-        ended.wait(lock, [&] { return active == 0; });
-    }
+    std::atomic<unsigned long> next = 0, left = runs;
+    std::promise<void> all_ended;
+    std::function<void()> launch = [&] {
+        unsigned long number = next++;
+        if (number >= runs) return;
+        auto done = [&](std::exception_ptr failure, const rg::run_report& report) {
+            total.calls += report.usage.calls;
+            if (failure) total.add(failure);
+            if (--left == 0)
+                all_ended.set_value();
+            else
+                launch();
+        };
+        runtime.detach({model}, a, done, "question"_f = "What is " + std::to_string(number) + " plus 1?");
+    };
+    for (unsigned long i = 0; i < std::min(runs, concurrency); ++i) launch();
+    if (runs > 0) all_ended.get_future().wait();
     watch.report("react_load", runs, total.calls, total.failed);
     for (const auto& [what, count] : total.errors) std::cerr << count << " x " << what << "\n";
     return total.failed ? 1 : 0;

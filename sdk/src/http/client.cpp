@@ -12,7 +12,10 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <optional>
 
@@ -34,11 +37,9 @@ struct connection {
 
     // A server that closed an idle connection has sent EOF (or a TLS alert), so there is something to read.
     bool usable() {
-        boost::system::error_code ec;
-        socket.non_blocking(true, ec);
         char byte;
-        auto n = socket.receive(asio::buffer(&byte, 1), tcp::socket::message_peek, ec);
-        return n == 0 && ec == asio::error::would_block;
+        auto n = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     }
 };
 
