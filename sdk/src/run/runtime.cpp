@@ -100,7 +100,7 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
     if (failure) s->duration = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - s->started);
     ended();
     s->trunk.reset();  // breaks the cycle between the state and its own handle
-    if (failure) failed(failure);
+    if (failure) failed(std::move(failure));
 }
 
 }  // namespace

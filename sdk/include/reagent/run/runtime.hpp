@@ -103,7 +103,7 @@ public:
         using T = typename detail::task_value<decltype(work)>::type;
         auto promise = std::make_shared<std::promise<T>>();
         running<T> handle{promise->get_future(), state};
-        spawn(state, finish(std::move(work), promise, state), [promise](std::exception_ptr e) { promise->set_exception(e); });
+        spawn(state, finish(std::move(work), promise, state), [promise](std::exception_ptr e) { promise->set_exception(std::move(e)); });
         return handle;
     }
 
