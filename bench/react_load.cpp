@@ -59,22 +59,22 @@ int main(int argc, char** argv) {
     tally total;
     stopwatch watch;
     std::atomic<unsigned long> next = 0, left = runs;
-    std::promise<void> all_ended;
+    auto all_ended = std::make_shared<std::promise<void>>();  // shared: it is still in use when this thread wakes
     std::function<void()> launch = [&] {
         unsigned long number = next++;
         if (number >= runs) return;
-        auto done = [&](std::exception_ptr failure, const rg::run_report& report) {
+        auto done = [&, all_ended](std::exception_ptr failure, const rg::run_report& report) {
             total.calls += report.usage.calls;
             if (failure) total.add(failure);
             if (--left == 0)
-                all_ended.set_value();
+                all_ended->set_value();
             else
                 launch();
         };
         runtime.detach({model}, a, done, "question"_f = "What is " + std::to_string(number) + " plus 1?");
     };
     for (unsigned long i = 0; i < std::min(runs, concurrency); ++i) launch();
-    if (runs > 0) all_ended.get_future().wait();
+    if (runs > 0) all_ended->get_future().wait();
     watch.report("react_load", runs, total.calls, total.failed);
     for (const auto& [what, count] : total.errors) std::cerr << count << " x " << what << "\n";
     return total.failed ? 1 : 0;
