@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 [ -x build/release/bin/react_load ] || ./build.sh release react_load raw_beast completion_server
 ulimit -n 8192 2>/dev/null || true
 bin=build/release/bin
+trap 'kill "${server_PID:-}" 2>/dev/null || true' EXIT  # also when a measurement fails
 value() { sed "s/.*$1=\([0-9.]*\).*/\1/"; }
 printf '%8s %12s %12s %12s %7s %10s %9s\n' delay concurrency agent_ms raw_ms ratio agent_wall agent_mb
 for delay in "${@:-0 200}"; do

@@ -151,6 +151,36 @@ BOOST_AUTO_TEST_CASE(a_run_is_cancelled_from_another_thread) {
     check_code(run_errc::cancelled, [&] { handle.get(); });
 }
 
+BOOST_AUTO_TEST_CASE(a_finished_run_is_cancelled_in_vain) {
+    runtime rt;
+    several m;
+    for (int i = 0; i < 50; ++i) {
+        auto handle = rt.start(scripted(answers(1)), m, 1);
+        handle.future().wait();
+        handle.cancel();
+        BOOST_TEST(handle.get().size() == 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_detached_run_ends_once_though_its_runtime_goes_at_once) {
+    for (int i = 0; i < 50; ++i) {
+        auto ends = std::make_shared<std::atomic<int>>(0);
+        auto first = std::make_shared<std::promise<std::exception_ptr>>();
+        {
+            runtime rt;
+            several m;
+            rt.detach(
+                scripted(answers(1)), m,
+                [ends, first](std::exception_ptr failure, const run_report&) {
+                    if (++*ends == 1) first->set_value(failure);
+                },
+                1);
+            BOOST_TEST(!first->get_future().get());
+        }
+        BOOST_TEST(*ends == 1);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_deadline_ends_a_run) {
     loopback_server server{[](const server_request&) { return server_response{.delay = 60s}; }};
     runtime rt;

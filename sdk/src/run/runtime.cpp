@@ -1,7 +1,5 @@
 #include <reagent/run/runtime.hpp>
 
-#include <reagent/deadline.hpp>
-
 #include "state.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -79,12 +77,9 @@ std::shared_ptr<run::state> runtime::prepare(run_options options) {
 
 run& runtime::trunk(const std::shared_ptr<run::state>& s) { return *s->trunk; }
 
-void runtime::close(run::state& s) { s.duration = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - s.started); }
-
 namespace {
 
-task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> failed,
-                   std::function<void()> ended) {
+task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> ended) {
     std::exception_ptr failure;
     try {
         co_await with_deadline(std::move(work), s->deadline, [&] {
@@ -97,35 +92,38 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
     } catch (...) {
         failure = std::current_exception();
     }
-    if (failure) s->duration = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - s->started);
-    ended();
+    s->duration = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - s->started);
+    s->finished = true;
     s->trunk.reset();  // breaks the cycle between the state and its own handle
-    if (failure) failed(std::move(failure));
+    ended(std::move(failure));
 }
 
 }  // namespace
 
-void runtime::spawn(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> failed) {
+void runtime::spawn(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> ended) {
     {
         std::lock_guard lock{impl_->mutex};
         impl_->active.insert(s);
     }
-    auto ended = [this, weak = std::weak_ptr{s}] {
-        std::lock_guard lock{impl_->mutex};
-        impl_->active.erase(weak);
+    auto leave = [this, weak = std::weak_ptr{s}, ended = std::move(ended)](std::exception_ptr failure) {
+        {
+            std::lock_guard lock{impl_->mutex};
+            impl_->active.erase(weak);
+        }
+        ended(std::move(failure));
     };
     auto* state = s.get();
-    asio::co_spawn(state->executor, guarded(s, std::move(work), std::move(failed), ended),
+    asio::co_spawn(state->executor, guarded(s, std::move(work), std::move(leave)),
                    asio::bind_cancellation_slot(state->signal.slot(), [s](std::exception_ptr) {}));
 }
-
-run_report runtime::report_of(const run::state& s) { return detail::report(s); }
 
 namespace detail {
 
 void cancel(const std::shared_ptr<run::state>& s) {
     if (s->cancelled.exchange(true)) return;
-    asio::post(s->executor, [s] { s->signal.emit(asio::cancellation_type::terminal); });
+    asio::post(s->executor, [s] {
+        if (!s->finished) s->signal.emit(asio::cancellation_type::terminal);
+    });
 }
 
 run_report report(const run::state& s) { return {s.usage, s.history, s.duration}; }

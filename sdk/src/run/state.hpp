@@ -36,6 +36,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
 
     asio::cancellation_signal signal;
     std::atomic<bool> cancelled = false;
+    bool finished = false;  // the coroutine has ended: there is nothing left to cancel
     std::optional<reagent::run> trunk;
 };
 

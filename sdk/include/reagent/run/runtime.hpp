@@ -1,5 +1,6 @@
 #pragma once
 
+#include <reagent/deadline.hpp>
 #include <reagent/http/client.hpp>
 #include <reagent/run/run.hpp>
 
@@ -24,6 +25,13 @@ struct runtime_options {
     http::client_options http{};
 };
 
+/// What remains of a finished run.
+struct run_report {
+    reagent::usage usage{};
+    std::shared_ptr<const journal> history{};
+    std::chrono::microseconds duration{};
+};
+
 namespace detail {
 
 // A module is called by `forward(run, ...)` where it has one, else by `(run, ...)`.
@@ -42,14 +50,19 @@ struct task_value<task<T>> {
     using type = T;
 };
 
-}  // namespace detail
+template <class T>
+using kept = std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>>;
 
-/// What remains of a finished run.
-struct run_report {
-    reagent::usage usage{};
-    std::shared_ptr<const journal> history{};
-    std::chrono::microseconds duration{};
-};
+// The result is handed on when the run has ended, not when it is there: a cancellation may still come between the two.
+template <class T>
+task<void> keep(task<T> work, std::shared_ptr<kept<T>> value) {
+    *value = co_await wrapped(std::move(work));
+}
+
+void cancel(const std::shared_ptr<run::state>& s);
+run_report report(const run::state& s);
+
+}  // namespace detail
 
 template <class T>
 struct outcome {
@@ -103,7 +116,15 @@ public:
         using T = typename detail::task_value<decltype(work)>::type;
         auto promise = std::make_shared<std::promise<T>>();
         running<T> handle{promise->get_future(), state};
-        spawn(state, finish(std::move(work), promise, state), [promise](std::exception_ptr e) { promise->set_exception(std::move(e)); });
+        auto value = std::make_shared<detail::kept<T>>();
+        spawn(std::move(state), detail::keep(std::move(work), value), [promise, value](std::exception_ptr failure) {
+            if (!*value)
+                promise->set_exception(std::move(failure));
+            else if constexpr (std::is_void_v<T>)
+                promise->set_value();
+            else
+                promise->set_value(std::move(**value));
+        });
         return handle;
     }
 
@@ -114,46 +135,23 @@ public:
                 Args&&... args) {
         auto state = prepare(std::move(options));
         auto work = detail::invoke(module, trunk(state), std::forward<Args>(args)...);
-        spawn(state, finish_detached(std::move(work), done, state),
-              [done, state = state.get()](std::exception_ptr e) { done(e, report_of(*state)); });
+        using T = typename detail::task_value<decltype(work)>::type;
+        auto value = std::make_shared<detail::kept<T>>();
+        auto* s = state.get();
+        spawn(std::move(state), detail::keep(std::move(work), value), [done = std::move(done), value, s](std::exception_ptr failure) {
+            done(*value ? nullptr : std::move(failure), detail::report(*s));
+        });
     }
 
 private:
-    template <class T>
-    static task<void> finish_detached(task<T> work, std::function<void(std::exception_ptr, const run_report&)> done,
-                                      std::shared_ptr<run::state> state) {
-        co_await std::move(work);
-        close(*state);
-        done(nullptr, report_of(*state));
-    }
-    static run_report report_of(const run::state& s);
-
-    template <class T>
-    static task<void> finish(task<T> work, std::shared_ptr<std::promise<T>> promise, std::shared_ptr<run::state> state) {
-        if constexpr (std::is_void_v<T>) {
-            co_await std::move(work);
-            close(*state);
-            promise->set_value();
-        } else {
-            T value = co_await std::move(work);
-            close(*state);
-            promise->set_value(std::move(value));
-        }
-    }
-
     std::shared_ptr<run::state> prepare(run_options options);
     static reagent::run& trunk(const std::shared_ptr<run::state>& s);
-    static void close(run::state& s);
-    void spawn(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> failed);
+    // Calls `ended` once, on the run's thread, when nothing of the run is left; with what ended it, or null.
+    void spawn(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> ended);
 
     struct impl;
     std::unique_ptr<impl> impl_;
 };
-
-namespace detail {
-void cancel(const std::shared_ptr<run::state>& s);
-run_report report(const run::state& s);
-}  // namespace detail
 
 template <class T>
 void running<T>::cancel() {
