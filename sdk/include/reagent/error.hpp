@@ -27,6 +27,7 @@ enum class http_errc {
     malformed_response,
     connection_closed,
     refused_address,
+    redirect_refused,
 };
 enum class lm_errc {
     unknown_provider = 1,

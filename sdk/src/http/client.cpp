@@ -4,43 +4,25 @@
 #include <reagent/error.hpp>
 
 #include "../text.hpp"
+#include "connection.hpp"
+#include "unpack.hpp"
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/ssl.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-
-#include <sys/socket.h>
+#include <boost/url.hpp>
 
 #include <algorithm>
-#include <cerrno>
-#include <map>
-#include <optional>
+#include <cstdlib>
 
 namespace reagent::http {
 namespace {
 
 namespace beast_http = boost::beast::http;
-using tcp = asio::ip::tcp;
 using boost::system::system_error;
-
-// A connection, plain or TLS, with what was read beyond the last response.
-struct connection {
-    explicit connection(const asio::any_io_executor& executor) : socket{executor} {}
-
-    tcp::socket socket;
-    std::optional<asio::ssl::stream<tcp::socket&>> tls;
-    boost::beast::flat_buffer buffer;
-    clock::time_point idle_since{};
-
-    // A server that closed an idle connection has sent EOF (or a TLS alert), so there is something to read.
-    bool usable() {
-        char byte;
-        auto n = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-    }
+// Reads the body into a string, or hands it out in pieces. A parser cannot move: the one that lives on is on the heap.
+using whole_parser = std::optional<beast_http::response_parser<beast_http::string_body>>;
+struct piece_parser : std::unique_ptr<beast_http::response_parser<beast_http::buffer_body>> {
+    void emplace() { reset(new element_type); }
 };
 
 // Which errors of the transport mean that the peer simply closed.
@@ -56,6 +38,27 @@ http_errc classify(const error_code& ec) {
     if (ec.category() == asio::error::get_ssl_category()) return http_errc::tls_failed;
     return http_errc::malformed_response;
 }
+
+template <class Fields>
+response head_of(const Fields& message) {
+    response r;
+    r.status = static_cast<int>(message.result_int());
+    for (const auto& f : message) r.headers.emplace_back(to_lower(f.name_string()), f.value());
+    return r;
+}
+
+enum class packing { none, zlib };
+
+packing packing_of(const response& head, const std::string& what) {
+    std::string how = to_lower(trim(head.header("content-encoding")));
+    if (how.empty() || how == "identity") return packing::none;
+    if (how == "gzip" || how == "x-gzip" || how == "deflate") return packing::zlib;
+    throw http_error{http_errc::malformed_response,
+                     "the server sent a body packed as \"" + cut(how, 40) + "\", which was not asked for; gzip and deflate are understood",
+                     {.attempted = what}};
+}
+
+std::string origin_of(const url_parts& u) { return (u.tls ? "https://" : "http://") + u.host + ":" + u.port; }
 
 }  // namespace
 
@@ -100,151 +103,263 @@ struct client::impl {
     }
 
     void give_back(const std::string& key, std::unique_ptr<connection> c) {
-        if (idle_count >= options.max_idle_connections) return;
+        if (idle_count >= options.max_idle_connections || c->expired) return;
         c->idle_since = clock::now();
         idle[key].push_back(std::move(c));
         ++idle_count;
     }
 
-    task<std::unique_ptr<connection>> connect(const url_parts& url, const std::string& what) {
-        auto c = std::make_unique<connection>(executor);
-        error_code ec;
-        auto address = asio::ip::make_address(url.host, ec);
-        auto port = static_cast<unsigned short>(std::stoul(url.port));
-        if (url.host == "localhost") {  // this machine, whatever the resolver says (RFC 6761, section 6.3)
-            std::vector<tcp::endpoint> both;
-            both.emplace_back(asio::ip::address_v4::loopback(), port);
-            both.emplace_back(asio::ip::address_v6::loopback(), port);
-            co_await asio::async_connect(c->socket, both, asio::redirect_error(asio::use_awaitable, ec));
-        } else if (!ec) {
-            co_await c->socket.async_connect({address, port}, asio::redirect_error(asio::use_awaitable, ec));
-        } else {
-            tcp::resolver resolver{executor};
-            auto found = co_await resolver.async_resolve(url.host, url.port, asio::redirect_error(asio::use_awaitable, ec));
-            if (ec == asio::error::operation_aborted) throw system_error{ec};
-            if (ec)
-                throw http_error{
-                    http_errc::resolve_failed,
-                    "the host name \"" + url.host + "\" cannot be resolved: " + ec.message() + "; check the name and the network",
-                    {.attempted = what}};
-            co_await asio::async_connect(c->socket, found, asio::redirect_error(asio::use_awaitable, ec));
-        }
-        if (ec == asio::error::operation_aborted) throw system_error{ec};
-        if (ec)
-            throw http_error{http_errc::connect_failed,
-                             "no connection to " + url.host + ":" + url.port + ": " + ec.message() + "; is the server running?",
-                             {.attempted = what}};
-        c->socket.set_option(tcp::no_delay{true}, ec);
-        if (url.tls) co_await handshake(*c, url, what);
-        co_return c;
-    }
+    // Where a URL leads, and what does not change between requests to it.
+    struct destination {
+        route way;
+        std::string key, host_header, target;
+    };
 
-    task<void> handshake(connection& c, const url_parts& url, const std::string& what) {
-        c.tls.emplace(c.socket, tls_context());
-        error_code ec;
-        asio::ip::make_address(url.host, ec);
-        if (ec && !SSL_set_tlsext_host_name(c.tls->native_handle(), url.host.c_str()))
-            throw http_error{http_errc::tls_failed, "the host name \"" + url.host + "\" cannot be sent to the server", {.attempted = what}};
-        if (options.verify_tls) c.tls->set_verify_callback(asio::ssl::host_name_verification{url.host});
-        co_await c.tls->async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, ec));
-        if (ec == asio::error::operation_aborted) throw system_error{ec};
-        if (ec) throw http_error{http_errc::tls_failed, "TLS with " + url.host + " failed: " + ec.message(), {.attempted = what}};
+    std::shared_ptr<const destination> destination_of(const std::string& url) {
+        if (last && url == last_url) return last;  // most clients ask one address again and again
+        auto d = std::make_shared<destination>();
+        url_parts& to = d->way.to = parse_url(url);
+        d->way.proxy = proxy_for(to, options.proxy, [](const char* name) -> const char* { return std::getenv(name); });
+        d->key = origin_of(to);
+        std::string host = to.host.find(':') == to.host.npos ? to.host : "[" + to.host + "]";
+        bool plain_port = to.port == (to.tls ? "443" : "80");
+        d->host_header = plain_port ? host : host + ":" + to.port;
+        d->target = d->way.proxy && !to.tls ? "http://" + d->host_header + to.target : to.target;
+        last_url = url;
+        return last = d;
     }
 
     using wire_request = beast_http::request<beast_http::string_body>;
 
-    template <class Stream>
-    task<response> exchange_on(Stream& stream, connection& c, const wire_request& wire, bool& answered, bool& keep,
-                               const std::string& what) {
-        error_code ec;
-        co_await beast_http::async_write(stream, wire, asio::redirect_error(asio::use_awaitable, ec));
-        if (ec == asio::error::operation_aborted) throw system_error{ec};
-        // A server that refuses early answers before it has read everything: read even when writing failed.
-        error_code write_error = ec;
-        beast_http::response_parser<beast_http::string_body> parser;
-        parser.body_limit(options.max_response_bytes);
-        parser.header_limit(static_cast<std::uint32_t>(options.max_header_bytes));
-        if (wire.method() == beast_http::verb::head) parser.skip(true);
-        co_await beast_http::async_read(stream, c.buffer, parser, asio::redirect_error(asio::use_awaitable, ec));
-        if (ec == asio::error::operation_aborted) throw system_error{ec};
-        answered = parser.got_some() || c.buffer.size() > 0;
-        // TLS servers that drop the connection without a goodbye still may have sent a whole response.
-        if (ec && !(parser.is_done() && is_close(ec))) {
-            if (write_error) ec = write_error;
-            throw http_error{classify(ec), "no usable response from " + what + ": " + ec.message(), {.attempted = what}};
-        }
-        keep = !ec && !write_error && parser.get().keep_alive();
-        auto message = parser.release();
-        response r;
-        r.status = static_cast<int>(message.result_int());
-        for (const auto& f : message) r.headers.emplace_back(to_lower(f.name_string()), f.value());
-        r.body = std::move(message.body());
-        co_return r;
-    }
-
-    task<response> send(request r) {
-        if (!last_parts || r.url != last_url) {  // most clients ask one address again and again
-            last_parts = parse_url(r.url);
-            last_url = r.url;
-        }
-        url_parts url = *last_parts;
-        std::string what = r.method + " " + r.url;
-        std::string key = (url.tls ? "s" : "p") + url.host + ":" + url.port;
+    wire_request wire_of(request& r, const destination& d, const std::string& what) {
         wire_request wire;
         wire.method_string(r.method);
-        wire.target(url.target);
+        wire.target(d.target);
         wire.version(11);
-        bool plain_port = url.port == (url.tls ? "443" : "80");
-        std::string host = url.host.find(':') == url.host.npos ? url.host : "[" + url.host + "]";
-        wire.set(beast_http::field::host, plain_port ? host : host + ":" + url.port);
+        wire.set(beast_http::field::host, d.host_header);
         wire.set(beast_http::field::user_agent, options.user_agent);
-        for (const auto& [name, value] : r.headers) {
-            if (value.find_first_of("\r\n") != value.npos || name.find_first_of("\r\n: ") != name.npos)
-                throw http_error{http_errc::bad_url,
-                                 "header \"" + cut(name, 60) + "\" holds characters that a header may not hold",
-                                 {.attempted = what}};
-            wire.set(name, value);
-        }
+        if (d.way.proxy && !d.way.to.tls && !d.way.proxy->authorization.empty())
+            wire.set(beast_http::field::proxy_authorization, d.way.proxy->authorization);
+        for (const auto* list : {&r.headers, &r.credentials})
+            for (const auto& [name, value] : *list) {
+                if (name.empty() || value.find_first_of("\r\n") != value.npos || name.find_first_of("\r\n: ") != name.npos)
+                    throw http_error{http_errc::bad_url,
+                                     "header \"" + cut(name, 60) + "\" holds characters that a header may not hold",
+                                     {.attempted = what}};
+                wire.set(name, value);
+            }
         wire.keep_alive(true);
         wire.body() = std::move(r.body);
         wire.prepare_payload();
+        return wire;
+    }
 
-        for (bool may_retry = true;; may_retry = false) {
-            auto c = may_retry ? take_idle(key) : nullptr;
-            bool reused = c != nullptr;
-            if (!c) {
-                auto limit = clock::now() + options.connect_timeout;
-                c = co_await with_deadline(connect(url, what), limit, [&] {
-                    return http_error{http_errc::connect_failed,
-                                      "no connection to " + url.host + ":" + url.port + " within " +
-                                          std::to_string(options.connect_timeout.count()) + " s",
-                                      {.attempted = what}};
-                });
+    // A connection that is in use; watched by the deadlines until it is let go.
+    struct lease {
+        impl* owner = nullptr;
+        std::shared_ptr<const destination> where;
+        std::unique_ptr<connection> c;
+        std::string what;
+
+        lease() = default;
+        lease(lease&&) noexcept = default;
+        lease& operator=(lease&&) = delete;
+        ~lease() {
+            if (c) owner->late->forget(*c);
+        }
+        void keep() {
+            owner->late->forget(*c);
+            owner->give_back(where->key, std::move(c));
+        }
+        // What a failed operation means.
+        [[noreturn]] void fail(const error_code& ec) const {
+            if (c->expired)
+                throw http_error{
+                    http_errc::deadline_exceeded, "no complete response from " + what + " before the deadline", {.attempted = what}};
+            if (ec == asio::error::operation_aborted) throw system_error{ec};
+            throw http_error{classify(ec), "no usable response from " + what + ": " + ec.message(), {.attempted = what}};
+        }
+    };
+
+    task<void> connect_for(lease& l, clock::time_point deadline) {
+        auto limit = std::min(deadline, clock::now() + options.connect_timeout);
+        auto* context = l.where->way.to.tls ? &tls_context() : nullptr;
+        auto work = connect(executor, l.where->way, options, context, l.what);
+        l.c = co_await with_deadline(std::move(work), limit, [&] {
+            if (limit == deadline)
+                return http_error{
+                    http_errc::deadline_exceeded, "no connection for " + l.what + " before the deadline", {.attempted = l.what}};
+            return http_error{http_errc::connect_failed,
+                              "no connection to " + l.where->way.to.host + ":" + l.where->way.to.port + " within " +
+                                  std::to_string(options.connect_timeout.count()) + " s",
+                              {.attempted = l.what}};
+        });
+    }
+
+    // Writes the request and reads the head of the response, or all of it when the parser keeps the body.
+    template <class Stream, class Parser>
+    task<error_code> exchange_on(Stream& stream, connection& c, const wire_request& wire, Parser& parser, bool& answered) {
+        error_code write_error, ec;
+        co_await beast_http::async_write(stream, wire, asio::redirect_error(asio::use_awaitable, write_error));
+        if (write_error == asio::error::operation_aborted || c.expired) co_return write_error;
+        // A server that refuses early answers before it has read everything: read even when writing failed.
+        for (int interim = 0; interim < 8; ++interim) {
+            parser.emplace();
+            parser->body_limit(options.max_response_bytes);
+            parser->header_limit(static_cast<std::uint32_t>(options.max_header_bytes));
+            if (wire.method() == beast_http::verb::head) parser->skip(true);
+            if constexpr (std::is_same_v<Parser, whole_parser>)
+                co_await beast_http::async_read(stream, c.buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
+            else
+                co_await beast_http::async_read_header(stream, c.buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
+            answered = answered || parser->got_some() || c.buffer.size() > 0;
+            // A server that drops the connection without a TLS goodbye may still have sent a whole response.
+            if (ec && parser->is_done() && is_close(ec)) ec = {};
+            if (ec || parser->get().result_int() / 100 != 1 || parser->get().result_int() == 101) break;
+        }
+        if (ec && write_error) ec = write_error;
+        co_return ec;
+    }
+
+    template <class Parser>
+    task<lease> exchange(request& r, clock::time_point deadline, Parser& parser) {
+        lease l;
+        l.owner = this;
+        l.what = r.method + " " + r.url;
+        l.where = destination_of(r.url);
+        wire_request wire = wire_of(r, *l.where, l.what);
+        bool repeatable = r.repeatable || r.method == "GET" || r.method == "HEAD";
+        for (bool first = true;; first = false) {
+            if (first) l.c = take_idle(l.where->key);
+            bool reused = l.c != nullptr;
+            if (!reused) co_await connect_for(l, deadline);
+            late->watch(*l.c, deadline);
+            bool answered = false;
+            error_code ec;
+            if (l.c->tls)
+                ec = co_await exchange_on(*l.c->tls, *l.c, wire, parser, answered);
+            else
+                ec = co_await exchange_on(l.c->socket, *l.c, wire, parser, answered);
+            if (!ec) break;
+            if (!(reused && repeatable && !answered && !l.c->expired && is_close(ec))) l.fail(ec);
+            late->forget(*l.c);
+            l.c.reset();
+        }
+        r.body = std::move(wire.body());  // for a redirect
+        co_return l;
+    }
+
+    // The address that a redirect leads to, or "" when the response is to be taken as it is.
+    std::string redirection(const request& r, const response& head, int followed) {
+        if (r.follow == redirects::none || head.status / 100 != 3 || head.status == 300 || head.status == 304) return {};
+        auto refuse = [&](const std::string& why) -> http_error {
+            return {http_errc::redirect_refused,
+                    r.method + " " + r.url + " was answered by a redirect " + why,
+                    {.attempted = r.method + " " + r.url, .http_status = head.status}};
+        };
+        auto location = head.header("location");
+        if (location.empty()) throw refuse("that names no address");
+        if (followed >= 5) throw refuse("for the sixth time");
+        bool keeps_method = head.status == 307 || head.status == 308;
+        if (!keeps_method && r.method != "GET" && r.method != "HEAD")
+            throw refuse("that would turn it into a GET; use the address \"" + cut(std::string{location}, 200) + "\"");
+        auto base = boost::urls::parse_uri(r.url);
+        auto reference = boost::urls::parse_uri_reference({location.data(), location.size()});
+        boost::urls::url to;
+        if (!base || !reference || !boost::urls::resolve(*base, *reference, to)) throw refuse("to something that is no address");
+        std::string next{to.buffer()};
+        if (r.follow == redirects::same_origin && origin_of(parse_url(next)) != origin_of(parse_url(r.url)))
+            throw refuse("to another server, " + origin_of(parse_url(next)) + "; it was not followed, and no key was sent there");
+        return next;
+    }
+
+    void redirect(request& r, std::string next) {
+        if (origin_of(parse_url(next)) != origin_of(parse_url(r.url))) r.credentials.clear();
+        r.url = std::move(next);
+    }
+
+    task<response> send(request r, clock::time_point deadline) {
+        for (int followed = 0;; ++followed) {
+            whole_parser parser;
+            lease l = co_await exchange(r, deadline, parser);
+            bool keep = parser->get().keep_alive();
+            auto message = parser->release();
+            response result = head_of(message);
+            result.body = std::move(message.body());
+            if (keep) l.keep();
+            if (std::string next = redirection(r, result, followed); !next.empty()) {
+                redirect(r, std::move(next));
+                continue;
             }
-            bool answered = false, keep = false;
-            std::optional<response> result;
-            try {
-                if (c->tls)
-                    result = co_await exchange_on(*c->tls, *c, wire, answered, keep, what);
-                else
-                    result = co_await exchange_on(c->socket, *c, wire, answered, keep, what);
-            } catch (const http_error& e) {
-                if (!(reused && may_retry && !answered && e.code() == http_errc::connection_closed)) throw;
+            if (packing_of(result, l.what) == packing::zlib && !result.body.empty()) {
+                unpacker unpack{options.max_response_bytes};
+                result.body = unpack.feed(result.body);
+                if (!unpack.finished())
+                    throw http_error{
+                        http_errc::connection_closed, "the compressed response of " + l.what + " is cut off", {.attempted = l.what}};
             }
-            if (!result) continue;
-            if (keep) give_back(key, std::move(c));
-            co_return std::move(*result);
+            co_return result;
         }
     }
 
     asio::any_io_executor executor;
     client_options options;
+    std::shared_ptr<deadlines> late = std::make_shared<deadlines>(executor);
     std::optional<asio::ssl::context> tls;
     std::map<std::string, std::vector<std::unique_ptr<connection>>, std::less<>> idle;
     std::size_t idle_count = 0;
     std::string last_url;
-    std::optional<url_parts> last_parts;
+    std::shared_ptr<const destination> last;
 };
+
+struct response_stream::impl {
+    impl(client::impl::lease l, response h) : lease{std::move(l)}, head{std::move(h)} {}
+
+    client::impl::lease lease;
+    piece_parser parser;
+    response head;
+    std::optional<unpacker> unpack;
+    char piece[16384];
+
+    template <class Stream>
+    task<std::string> read_from(Stream& stream) {
+        while (!parser->is_done()) {
+            auto& body = parser->get().body();
+            body.data = piece;
+            body.size = sizeof piece;
+            error_code ec;
+            co_await beast_http::async_read_some(stream, lease.c->buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
+            if (ec == beast_http::error::need_buffer) ec = {};
+            if (ec && parser->is_done() && is_close(ec)) ec = {};
+            if (ec) lease.fail(ec);
+            if (std::size_t n = sizeof piece - body.size; n > 0) {
+                std::string_view got{piece, n};
+                std::string out = unpack ? unpack->feed(got) : std::string{got};
+                if (!out.empty()) co_return out;
+            }
+        }
+        if (unpack && !unpack->finished()) lease.fail(beast_http::error::partial_message);
+        co_return std::string{};
+    }
+
+    task<std::string> read() {
+        if (!lease.c) co_return std::string{};
+        std::string got;
+        if (lease.c->tls)
+            got = co_await read_from(*lease.c->tls);
+        else
+            got = co_await read_from(lease.c->socket);
+        if (got.empty() && parser->get().keep_alive()) lease.keep();
+        co_return got;
+    }
+};
+
+response_stream::response_stream(std::unique_ptr<impl> i) : impl_{std::move(i)} {}
+response_stream::response_stream(response_stream&&) noexcept = default;
+response_stream& response_stream::operator=(response_stream&&) noexcept = default;
+response_stream::~response_stream() = default;
+const response& response_stream::head() const { return impl_->head; }
+task<std::string> response_stream::read() { return impl_->read(); }
 
 client::client(asio::any_io_executor executor, client_options options)
     : impl_{std::make_unique<impl>(std::move(executor), std::move(options))} {}
@@ -252,11 +367,23 @@ client::~client() = default;
 
 std::size_t client::idle_connections() const { return impl_->idle_count; }
 
-task<response> client::send(request r, clock::time_point deadline) {
-    std::string what = r.method + " " + r.url;
-    return with_deadline(impl_->send(std::move(r)), deadline, [what] {
-        return http_error{http_errc::deadline_exceeded, "no complete response from " + what + " before the deadline", {.attempted = what}};
-    });
+task<response> client::send(request r, clock::time_point deadline) { return impl_->send(std::move(r), deadline); }
+
+task<response_stream> client::open(request r, clock::time_point deadline) {
+    for (int followed = 0;; ++followed) {
+        piece_parser parser;
+        auto lease = co_await impl_->exchange(r, deadline, parser);
+        response head = head_of(parser->get());
+        if (std::string next = impl_->redirection(r, head, followed); !next.empty()) {
+            impl_->redirect(r, std::move(next));
+            continue;
+        }
+        bool packed = packing_of(head, lease.what) == packing::zlib;
+        auto body = std::make_unique<response_stream::impl>(std::move(lease), std::move(head));
+        body->parser = std::move(parser);
+        if (packed) body->unpack.emplace(impl_->options.max_response_bytes);
+        co_return response_stream{std::move(body)};
+    }
 }
 
 }  // namespace reagent::http

@@ -1,0 +1,149 @@
+#include "connection.hpp"
+
+#include <reagent/error.hpp>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http.hpp>
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace reagent::http {
+
+namespace beast_http = boost::beast::http;
+using boost::system::system_error;
+
+bool connection::usable() {
+    char byte;
+    auto n = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+void deadlines::watch(connection& c, clock::time_point deadline) {
+    if (deadline == no_deadline) return;
+    c.watched = waiting_.emplace(deadline, &c);
+    if (*c.watched == waiting_.begin()) arm();
+}
+
+void deadlines::forget(connection& c) {
+    if (!c.watched) return;
+    waiting_.erase(*c.watched);
+    c.watched.reset();
+    if (waiting_.empty()) timer_.cancel();  // an event loop that is to end must not wait for it
+}
+
+void deadlines::arm() {
+    timer_.expires_at(waiting_.begin()->first);
+    timer_.async_wait([weak = weak_from_this()](const error_code& ec) {
+        if (auto self = weak.lock(); self && !ec) self->expire();
+    });
+}
+
+void deadlines::expire() {
+    auto now = clock::now();
+    while (!waiting_.empty() && waiting_.begin()->first <= now) {
+        connection& c = *waiting_.begin()->second;
+        waiting_.erase(waiting_.begin());
+        c.watched.reset();
+        c.expired = true;
+        error_code ignored;
+        c.socket.close(ignored);
+    }
+    if (!waiting_.empty()) arm();
+}
+
+namespace {
+
+[[noreturn]] void fail(http_errc code, const std::string& message, const std::string& what) {
+    throw http_error{code, message, {.attempted = what}};
+}
+
+void stop_if_aborted(const error_code& ec) {
+    if (ec == asio::error::operation_aborted) throw system_error{ec};
+}
+
+task<void> reach(tcp::socket& socket, const std::string& host, const std::string& port_text, const std::string& what) {
+    error_code ec;
+    auto address = asio::ip::make_address(host, ec);
+    auto port = static_cast<unsigned short>(std::stoul(port_text));
+    if (host == "localhost") {  // this machine, whatever the resolver says (RFC 6761, section 6.3)
+        std::vector<tcp::endpoint> both;
+        both.emplace_back(asio::ip::address_v4::loopback(), port);
+        both.emplace_back(asio::ip::address_v6::loopback(), port);
+        co_await asio::async_connect(socket, both, asio::redirect_error(asio::use_awaitable, ec));
+    } else if (!ec) {
+        tcp::endpoint there{address, port};
+        co_await socket.async_connect(there, asio::redirect_error(asio::use_awaitable, ec));
+    } else {
+        tcp::resolver resolver{socket.get_executor()};
+        auto found = co_await resolver.async_resolve(host, port_text, asio::redirect_error(asio::use_awaitable, ec));
+        stop_if_aborted(ec);
+        if (ec)
+            fail(http_errc::resolve_failed,
+                 "the host name \"" + host + "\" cannot be resolved: " + ec.message() + "; check the name and the network", what);
+        co_await asio::async_connect(socket, found, asio::redirect_error(asio::use_awaitable, ec));
+    }
+    stop_if_aborted(ec);
+    if (ec)
+        fail(http_errc::connect_failed, "no connection to " + host + ":" + port_text + ": " + ec.message() + "; is the server running?",
+             what);
+}
+
+// A tunnel through the proxy. Source: RFC 9110, section 9.3.6.
+task<void> tunnel(connection& c, const route& r, const std::string& what) {
+    std::string authority = (r.to.host.find(':') == r.to.host.npos ? r.to.host : "[" + r.to.host + "]") + ":" + r.to.port;
+    beast_http::request<beast_http::empty_body> wanted{beast_http::verb::connect, authority, 11};
+    wanted.set(beast_http::field::host, authority);
+    if (!r.proxy->authorization.empty()) wanted.set(beast_http::field::proxy_authorization, r.proxy->authorization);
+    error_code ec;
+    co_await beast_http::async_write(c.socket, wanted, asio::redirect_error(asio::use_awaitable, ec));
+    stop_if_aborted(ec);
+    beast_http::response_parser<beast_http::empty_body> parser;
+    parser.skip(true);
+    if (!ec) co_await beast_http::async_read_header(c.socket, c.buffer, parser, asio::redirect_error(asio::use_awaitable, ec));
+    stop_if_aborted(ec);
+    std::string proxy = r.proxy->host + ":" + r.proxy->port;
+    if (ec) fail(http_errc::connect_failed, "the proxy " + proxy + " gave no usable answer: " + ec.message(), what);
+    int status = static_cast<int>(parser.get().result_int());
+    if (status / 100 != 2)
+        fail(http_errc::connect_failed,
+             "the proxy " + proxy + " refused a tunnel to " + authority + " (HTTP " + std::to_string(status) + ")", what);
+}
+
+task<void> handshake(connection& c, const url_parts& to, const client_options& options, asio::ssl::context& tls, const std::string& what) {
+    c.tls.emplace(c.socket, tls);
+    error_code ec;
+    asio::ip::make_address(to.host, ec);
+    if (ec && !SSL_set_tlsext_host_name(c.tls->native_handle(), to.host.c_str()))
+        fail(http_errc::tls_failed, "the host name \"" + to.host + "\" cannot be sent to the server", what);
+    if (options.verify_tls) c.tls->set_verify_callback(asio::ssl::host_name_verification{to.host});
+    co_await c.tls->async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, ec));
+    stop_if_aborted(ec);
+    if (ec) {
+        std::string why = ec.message();
+        if (long verdict = SSL_get_verify_result(c.tls->native_handle()); verdict != X509_V_OK)
+            why += std::string{" ("} + X509_verify_cert_error_string(verdict) + ")";
+        fail(http_errc::tls_failed, "TLS with " + to.host + " failed: " + why, what);
+    }
+}
+
+}  // namespace
+
+task<std::unique_ptr<connection>> connect(asio::any_io_executor executor, const route& r, const client_options& options,
+                                          asio::ssl::context* tls, const std::string& what) {
+    auto c = std::make_unique<connection>(executor);
+    if (r.proxy)
+        co_await reach(c->socket, r.proxy->host, r.proxy->port, what);
+    else
+        co_await reach(c->socket, r.to.host, r.to.port, what);
+    error_code ignored;
+    c->socket.set_option(tcp::no_delay{true}, ignored);
+    if (r.proxy && r.to.tls) co_await tunnel(*c, r, what);
+    if (r.to.tls) co_await handshake(*c, r.to, options, *tls, what);
+    co_return c;
+}
+
+}  // namespace reagent::http

@@ -1,0 +1,66 @@
+#include "proxy.hpp"
+
+#include <reagent/error.hpp>
+
+#include "../base64.hpp"
+#include "../text.hpp"
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/url.hpp>
+
+namespace reagent::http {
+namespace {
+
+bool is_own_machine(const std::string& host) {
+    if (host == "localhost") return true;
+    error_code ec;
+    auto address = asio::ip::make_address(host, ec);
+    return !ec && address.is_loopback();
+}
+
+// "no_proxy": names separated by commas; a name also stands for what ends in it, "*" for everything.
+bool excepted(const url_parts& to, std::string_view list) {
+    for (const auto& part : split(list, ',')) {
+        std::string name = to_lower(trim(part));
+        if (name.empty()) continue;
+        if (name == "*") return true;
+        if (auto colon = name.rfind(':'); colon != name.npos && name.find(':') == colon) {
+            if (name.substr(colon + 1) != to.port) continue;
+            name.resize(colon);
+        }
+        while (!name.empty() && (name.front() == '.' || name.front() == '*')) name.erase(0, 1);
+        std::string host = to_lower(to.host);
+        if (host == name || (host.size() > name.size() && host.ends_with(name) && host[host.size() - name.size() - 1] == '.')) return true;
+    }
+    return false;
+}
+
+proxy_address parse_proxy(const std::string& text) {
+    auto parsed = boost::urls::parse_uri(text.find("://") == text.npos ? "http://" + text : text);
+    // The text may hold a password, so the message does not.
+    if (!parsed || parsed->scheme_id() != boost::urls::scheme::http || parsed->host_address().empty())
+        throw http_error{http_errc::bad_url,
+                         "the proxy's address is not usable; write it as http://host:port (an https or socks proxy is "
+                         "not supported)"};
+    proxy_address p{parsed->host_address(), parsed->has_port() ? std::string{parsed->port()} : "3128", {}};
+    if (parsed->has_userinfo()) p.authorization = "Basic " + base64(parsed->user() + ":" + parsed->password());
+    return p;
+}
+
+}  // namespace
+
+std::optional<proxy_address> proxy_for(const url_parts& to, const std::optional<std::string>& given, const environment& get) {
+    if (is_own_machine(to.host)) return {};
+    if (given) return given->empty() ? std::nullopt : std::optional{parse_proxy(*given)};
+    auto first = [&](std::initializer_list<const char*> names) -> std::string {
+        for (const char* name : names)
+            if (const char* value = get(name); value && *value) return value;
+        return {};
+    };
+    std::string proxy =
+        to.tls ? first({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) : first({"http_proxy", "all_proxy", "ALL_PROXY"});
+    if (proxy.empty() || excepted(to, first({"no_proxy", "NO_PROXY"}))) return {};
+    return parse_proxy(proxy);
+}
+
+}  // namespace reagent::http
