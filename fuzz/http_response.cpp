@@ -1,5 +1,5 @@
 // The path of a provider's response: raw bytes through the client's parser, then the provider's.
-#include "../sdk/src/lm/openai.hpp"
+#include "../sdk/src/lm/providers/protocol.hpp"
 
 #include <reagent/error.hpp>
 
@@ -23,16 +23,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         response.body = parser.get().body();
     } else
         response = {400, {}, std::string{text}};
-    try {
-        if (response.status == 200)
-            reagent::openai::read_response(response.body);
-        else
-            reagent::openai::throw_status(response, "fuzz", reagent::secret{"sk-0123456789"});
-    } catch (const reagent::lm_error&) {
-    }
-    try {
-        reagent::openai::read_response(text);
-    } catch (const reagent::lm_error&) {
-    }
+    using namespace reagent::provider;
+    if (response.status != 200) try {
+            throw_status(response, "fuzz", reagent::secret{"sk-0123456789"});
+        } catch (const reagent::lm_error&) {
+        }
+    for (const auto* p : {&openai_chat(), &openai_responses(), &anthropic(), &gemini(), &ollama(), &cohere()})
+        for (std::string_view body : {std::string_view{response.body}, text}) try {
+                p->read(body);
+            } catch (const reagent::lm_error&) {
+            }
     return 0;
 }

@@ -9,7 +9,7 @@
 #include <boost/json.hpp>
 
 #include <cstdlib>
-#include <future>
+#include <optional>
 
 namespace reagent::cli {
 namespace {
@@ -19,26 +19,32 @@ std::string environment(const char* name) {
     return value ? value : "";
 }
 
-// The first model that an OpenAI-compatible server on localhost lists; "" when none answers at once.
-std::string local_model(const std::string& api_base) {
+// The JSON that an address on localhost answers with, at once or not at all.
+std::optional<json::value> answer_of(const std::string& url) {
     boost::asio::io_context context;
     http::client client{context.get_executor(), {.connect_timeout = std::chrono::seconds{1}}};
-    std::string name;
-    auto ask = [](http::client& c, std::string url, std::string& found) -> task<void> {
-        http::request r{"GET", url, {}, {}};
+    std::optional<json::value> found;
+    auto ask = [](http::client& c, http::request r, std::optional<json::value>& to) -> task<void> {
         auto response = co_await c.send(std::move(r), clock::now() + std::chrono::milliseconds{700});
-        if (response.status != 200) co_return;
-        auto body = parse_json(response.body);
-        if (!body || !body->is_object()) co_return;
-        auto* data = body->get_object().if_contains("data");
-        if (!data || !data->is_array() || data->get_array().empty() || !data->get_array().front().is_object()) co_return;
-        auto* id = data->get_array().front().get_object().if_contains("id");
-        if (id && id->is_string()) found = id->get_string();
+        if (response.status == 200) to = parse_json(response.body);
     };
-    boost::asio::co_spawn(context, ask(client, api_base + "/models", name), [](std::exception_ptr) {});
+    boost::asio::co_spawn(context, ask(client, {.url = url}, found), [](std::exception_ptr) {});
     context.run();
-    return name;
+    return found;
 }
+
+// The first name in a list of models; "" when there is none.
+std::string first_model(const std::string& url, const char* list, const char* name) {
+    auto body = answer_of(url);
+    if (!body || !body->is_object()) return {};
+    auto* all = body->get_object().if_contains(list);
+    if (!all || !all->is_array() || all->get_array().empty() || !all->get_array().front().is_object()) return {};
+    auto* text = all->get_array().front().get_object().if_contains(name);
+    return text && text->is_string() ? std::string{text->get_string()} : std::string{};
+}
+
+// The first model that an OpenAI-compatible server lists.
+std::string local_model(const std::string& api_base) { return first_model(api_base + "/models", "data", "id"); }
 
 }  // namespace
 
@@ -53,15 +59,26 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
             throw lm_error{lm_errc::unavailable, "the server at " + api_base + " lists no models; name one with --lm openai/NAME"};
         return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + api_base};
     }
-    if (!environment("OPENAI_API_KEY").empty())
-        return {language_model{"openai/gpt-4o-mini"}, "using openai/gpt-4o-mini, because OPENAI_API_KEY is set; choose with --lm"};
-    for (const char* provider : {"ollama", "llamacpp"})
-        for (const auto& p : known_providers()) {
-            if (p.name != provider) continue;
-            std::string found = local_model(std::string{p.api_base});
-            if (!found.empty())
-                return {language_model{std::string{provider} + "/" + found},
-                        "using " + std::string{provider} + "/" + found + " from " + std::string{p.api_base}};
+    struct {
+        const char *variable, *model;
+    } const keys[]{{"OPENAI_API_KEY", "openai/gpt-4o-mini"},
+                   {"ANTHROPIC_API_KEY", "anthropic/claude-haiku-4-5"},
+                   {"GEMINI_API_KEY", "gemini/gemini-2.5-flash"}};
+    for (const auto& k : keys)
+        if (!environment(k.variable).empty())
+            return {language_model{k.model}, std::string{"using "} + k.model + ", because " + k.variable + " is set; choose with --lm"};
+    auto known = [](std::string_view provider) {
+        for (const auto& p : known_providers())
+            if (p.name == provider) return std::string{p.api_base};
+        return std::string{};
+    };
+    std::string ollama = known("ollama");
+    if (std::string found = first_model(ollama + "/api/tags", "models", "name"); !found.empty())
+        return {language_model{"ollama/" + found}, "using ollama/" + found + " from " + ollama};
+    for (const auto& base : {ollama + "/v1", known("llamacpp")})
+        if (std::string found = local_model(base); !found.empty()) {
+            options.api_base = base;
+            return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + base};
         }
     return {language_model{"offline/demo"},
             "offline/demo is a rule-driven stand-in, not a language model; for a real one set OPENAI_API_KEY, run Ollama, or pass --lm and "

@@ -2,6 +2,8 @@
 
 #include <boost/system/error_code.hpp>
 
+#include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -42,6 +44,7 @@ enum class lm_errc {
     malformed_response,
     unavailable,
     content_filter,
+    unsupported_option,
 };
 enum class run_errc {
     budget_calls = 1,
@@ -73,11 +76,12 @@ error_code make_error_code(Errc e) {
 
 /// What a reader of an error needs besides its code. Empty strings are unknown.
 struct diagnostics {
-    std::string attempted{};         ///< what was being done, e.g. "POST http://127.0.0.1:8080/v1/chat/completions"
-    std::string path{};              ///< the offending field, e.g. "$.issues[2]"
-    std::string provider_message{};  ///< the provider's own words; never holds a key
-    std::string request_id{};        ///< the provider's request id, for its support
-    int http_status = 0;             ///< 0: no response was received
+    std::string attempted{};                                 ///< what was being done, e.g. "POST http://127.0.0.1:8080/v1/chat/completions"
+    std::string path{};                                      ///< the offending field, e.g. "$.issues[2]"
+    std::string provider_message{};                          ///< the provider's own words; never holds a key
+    std::string request_id{};                                ///< the provider's request id, for its support
+    int http_status = 0;                                     ///< 0: no response was received
+    std::optional<std::chrono::milliseconds> retry_after{};  ///< how long the provider asks to wait
 };
 
 /// Base of every exception that Reagent throws.

@@ -4,7 +4,7 @@
 #include <reagent/lm/offline.hpp>
 
 #include "../text.hpp"
-#include "openai.hpp"
+#include "http_model.hpp"
 
 #include <cstdlib>
 
@@ -15,36 +15,6 @@ std::string environment(std::string_view name) {
     const char* value = name.empty() ? nullptr : std::getenv(std::string{name}.c_str());
     return value ? value : "";
 }
-
-class openai_backend final : public lm_backend {
-public:
-    openai_backend(std::string name, std::string model, language_model_options options)
-        : name_{std::move(name)}, model_{std::move(model)}, options_{std::move(options)}, url_{options_.api_base + "/chat/completions"} {
-        headers_.emplace_back("content-type", "application/json");
-        if (!options_.api_key.empty()) headers_.emplace_back("authorization", "Bearer " + std::string{options_.api_key.reveal()});
-    }
-
-    std::string name() const override { return name_; }
-    bool has_structured_output() const override { return options_.structured_output; }
-
-    task<lm_response> complete(lm_context context, const lm_request& request) const override {
-        http::request r{"POST", url_, headers_, openai::request_body(model_, request, options_.sampling, options_.structured_output)};
-        auto deadline = std::min(context.deadline, clock::now() + options_.timeout);
-        http::response answer = co_await context.http.send(std::move(r), deadline);
-        if (answer.status != 200) openai::throw_status(answer, "POST " + url_, options_.api_key);
-        lm_response result = openai::read_response(answer.body);
-        if (auto id = answer.header("x-request-id"); !id.empty()) result.request_id = id;
-        if (result.model.empty()) result.model = model_;
-        result.usage.cost = price_of(result.model, result.usage);
-        co_return result;
-    }
-
-private:
-    std::string name_, model_;
-    language_model_options options_;
-    std::string url_;
-    std::vector<std::pair<std::string, std::string>> headers_;
-};
 
 // US dollars per million tokens, prompt and completion. Source: openai.com/api/pricing, as of 2025.
 struct price {
@@ -77,6 +47,8 @@ sampling sampling::or_else(const sampling& o) const {
     if (!s.max_tokens) s.max_tokens = o.max_tokens;
     if (!s.seed) s.seed = o.seed;
     if (s.stop.empty()) s.stop = o.stop;
+    if (!s.n) s.n = o.n;
+    if (!s.reasoning_effort) s.reasoning_effort = o.reasoning_effort;
     return s;
 }
 
@@ -91,12 +63,13 @@ std::optional<double> price_of(std::string_view model, const usage& u) {
 }
 
 const std::vector<provider_facts>& known_providers() {
-    static const std::vector<provider_facts> all{
-        {"openai", "https://api.openai.com/v1", "OPENAI_API_KEY"},
-        {"ollama", "http://127.0.0.1:11434/v1", ""},
-        {"llamacpp", "http://127.0.0.1:8080/v1", ""},
-    };
-    return all;
+    static const std::vector<provider_facts> list = [] {
+        std::vector<provider_facts> found;
+        for (const auto& p : provider::all())
+            found.push_back({p.name, p.api_base, p.key_variables.empty() ? std::string_view{} : p.key_variables.front()});
+        return found;
+    }();
+    return list;
 }
 
 language_model::language_model(std::string_view name, language_model_options options) {
@@ -105,30 +78,38 @@ language_model::language_model(std::string_view name, language_model_options opt
         return;
     }
     auto slash = name.find('/');
-    auto provider = name.substr(0, slash);
+    auto wanted = name.substr(0, slash);
     std::vector<std::string> names;
-    for (const auto& p : known_providers()) {
+    for (const auto& p : provider::all()) {
         names.emplace_back(p.name);
-        if (p.name != provider) continue;
+        if (p.name != wanted) continue;
         if (slash == name.npos || slash + 1 == name.size())
             throw lm_error{lm_errc::unknown_provider,
-                           "the language model \"" + std::string{name} + "\" names no model; write " + std::string{provider} + "/MODEL"};
+                           "the language model \"" + std::string{name} + "\" names no model; write " + std::string{wanted} + "/MODEL"};
         bool own_server = !options.api_base.empty();
-        if (!own_server) options.api_base = p.api_base;
+        for (auto variable : p.base_variables)
+            if (options.api_base.empty()) options.api_base = environment(variable);
+        if (options.api_base.empty()) options.api_base = p.api_base;
+        if (options.api_base.find("://") == std::string::npos) options.api_base.insert(0, "http://");  // as OLLAMA_HOST has it
         while (options.api_base.ends_with('/')) options.api_base.pop_back();
+        // Addresses are given with and without the version that a protocol's targets begin with.
+        for (const char* version : {"/v1", "/v2"})
+            if (!p.api_base.ends_with(version) && p.speaks != &provider::openai_chat() && options.api_base.ends_with(version))
+                options.api_base.resize(options.api_base.size() - 3);
         http::parse_url(options.api_base);
-        if (options.api_key.empty()) options.api_key = secret{environment(p.key_variable)};
-        if (options.api_key.empty() && !p.key_variable.empty() && !own_server)
-            throw lm_error{lm_errc::missing_key, std::string{name} + " needs an API key; set " + std::string{p.key_variable} +
+        for (auto variable : p.key_variables)
+            if (options.api_key.empty()) options.api_key = secret{environment(variable)};
+        if (options.api_key.empty() && !p.key_variables.empty() && !own_server)
+            throw lm_error{lm_errc::missing_key, std::string{name} + " needs an API key; set " + std::string{p.key_variables.front()} +
                                                      ", or api_base for a server of your own"};
-        backend_ = std::make_shared<openai_backend>(std::string{name}, std::string{name.substr(slash + 1)}, std::move(options));
+        backend_ = http_model(std::string{name}, std::string{name.substr(slash + 1)}, *p.speaks, std::move(options));
         return;
     }
-    auto near = did_you_mean(provider, names);
+    auto near = did_you_mean(wanted, names);
     std::string list;
     for (const auto& n : names) list += (list.empty() ? "" : ", ") + n;
     throw lm_error{lm_errc::unknown_provider,
-                   "unknown provider \"" + std::string{provider} + "\" in \"" + std::string{name} + "\"; " +
+                   "unknown provider \"" + std::string{wanted} + "\" in \"" + std::string{name} + "\"; " +
                        (near.empty() ? "known are " + list + "; any OpenAI-compatible server works as openai/NAME with api_base"
                                      : "did you mean \"" + near + "\"?")};
 }

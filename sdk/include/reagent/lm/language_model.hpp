@@ -17,6 +17,17 @@ namespace http {
 class client;
 }
 
+/// How long a model may reason before it answers.
+enum class effort { none, minimal, low, medium, high };
+
+/// Whether the model is to call a tool.
+struct tool_choice {
+    enum kind_t { automatic, none, required, one } kind = automatic;
+    std::string name{};  ///< with `one`: the tool
+
+    bool operator==(const tool_choice&) const = default;
+};
+
 /// How a completion is drawn. What is not set is left to the provider.
 struct sampling {
     std::optional<double> temperature{};  ///< from 0
@@ -24,6 +35,8 @@ struct sampling {
     std::optional<std::uint64_t> max_tokens{};
     std::optional<std::int64_t> seed{};
     std::vector<std::string> stop{};
+    std::optional<std::uint64_t> n{};  ///< completions to draw; the further ones are in `lm_response::alternatives`
+    std::optional<effort> reasoning_effort{};
 
     /// What is set here, else what is set there.
     sampling or_else(const sampling& other) const;
@@ -35,6 +48,8 @@ struct lm_request {
     std::vector<tool_description> tools{};  ///< offered in the provider's own format
     reagent::sampling sampling{};
     std::optional<json::object> outputs_schema{};  ///< structured output: JSON Schema the answer must fit, where the provider can
+    reagent::tool_choice tool_choice{};            ///< counts where tools are offered
+    std::optional<bool> parallel_tool_calls{};     ///< whether the model may ask for several at once
 };
 
 enum class finish_reason { stop, length, tool_calls, content_filter, other };
@@ -47,8 +62,35 @@ struct lm_response {
     std::vector<tool_call> tool_calls{};
     finish_reason finish = finish_reason::stop;
     reagent::usage usage{};
-    std::string model{};       ///< as the provider names it
-    std::string request_id{};  ///< the provider's, for its support
+    std::string model{};                          ///< as the provider names it
+    std::string request_id{};                     ///< the provider's, for its support
+    std::string reasoning{};                      ///< what the provider shows of the model's reasoning
+    std::vector<json::value> reasoning_blocks{};  ///< to be returned unchanged in the next turn's `message`
+    std::vector<std::string> alternatives{};      ///< the texts of further completions, with `sampling::n`
+};
+
+/// A piece of an answer that is being written.
+struct lm_event {
+    enum kind_t {
+        text,       ///< text: a piece of the answer
+        reasoning,  ///< text: a piece of the reasoning
+        tool_call,  ///< call: index, and what is new of id, name and arguments
+        usage,      ///< usage: the tokens so far
+        end,        ///< response: the whole answer; nothing follows
+    } kind{};
+    std::string text_piece{};
+    std::size_t index = 0;
+    reagent::tool_call call{};
+    reagent::usage used{};
+    std::shared_ptr<const lm_response> response{};
+};
+
+/// An answer that is being written: `while (auto e = co_await stream->next())`.
+class lm_stream {
+public:
+    virtual ~lm_stream() = default;  ///< gives up what was not read
+    /// The next event; none after `end`. @throws as `lm_backend::complete`
+    virtual task<std::optional<lm_event>> next() = 0;
 };
 
 /// What a model call needs from the run that makes it.
@@ -66,6 +108,8 @@ public:
     virtual bool has_structured_output() const { return false; }
     /// `request` outlives the task. @throws lm_error, http_error
     virtual task<lm_response> complete(lm_context context, const lm_request& request) const = 0;
+    /// As `complete`, piece by piece. `request` outlives the stream. By default the whole answer is one piece.
+    virtual task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const;
 };
 
 struct language_model_options {
@@ -73,7 +117,12 @@ struct language_model_options {
     secret api_key{};                            ///< empty: taken from the provider's environment variable
     reagent::sampling sampling{};                ///< for every call, unless the call says otherwise
     std::chrono::milliseconds timeout{120'000};  ///< of one call
-    bool structured_output = true;               ///< false for servers that do not know `response_format`
+    bool structured_output = true;               ///< false for servers that do not know the provider's means for it
+    /// Leave out an option that the provider lacks, instead of lm_error(unsupported_option).
+    bool drop_unsupported = false;
+    /// Ask the provider to cache the prompt's beginning, where that must be asked for (Anthropic).
+    bool cache_prompt = false;
+    bool follow_redirects_anywhere = false;  ///< to other servers too; keys are never sent there
 };
 
 /// A language model: a value, cheap to copy, safe to share between threads.
@@ -82,8 +131,8 @@ public:
     /// No model: a run with it fails at its first call.
     language_model() = default;
 
-    /// `provider/name`: `openai/gpt-4o-mini`, or any OpenAI-compatible server with `api_base`; `ollama/NAME` is one on
-    /// localhost. The key is read now, from the options or the environment.
+    /// `provider/name`: `openai/gpt-4o-mini`, `anthropic/claude-sonnet-4-5`, `ollama/llama3.2`; any OpenAI-compatible server
+    /// as `openai/NAME` with `api_base`. Key and address are read now, from the options or the provider's usual variables.
     /// @throws lm_error(unknown_provider), lm_error(missing_key)
     explicit language_model(std::string_view name, language_model_options options = {});
 
@@ -102,7 +151,7 @@ private:
 /// Source: the providers' price pages, as of 2025; prices change, a listed price is an estimate.
 std::optional<double> price_of(std::string_view model, const usage& u);
 
-/// A provider that speaks OpenAI's chat completions protocol.
+/// A provider that is known by name.
 struct provider_facts {
     std::string_view name;  ///< the part before the slash
     std::string_view api_base;

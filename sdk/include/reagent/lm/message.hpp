@@ -20,10 +20,26 @@ std::string_view to_string(role r);
 struct tool_call {
     std::string id;  ///< the provider's; pairs the call with its result
     std::string name;
-    std::string arguments;  ///< JSON text as the model wrote it; may be broken
+    std::string arguments;    ///< JSON text as the model wrote it; may be broken
+    std::string signature{};  ///< some providers': goes back with the call, unchanged
 
     bool operator==(const tool_call&) const = default;
 };
+
+/// A picture that a message shows: bytes, or an address that the provider fetches.
+struct image {
+    std::string media_type{};  ///< "image/png", "image/jpeg", "image/gif" or "image/webp"
+    std::string bytes{};
+    std::string url{};
+
+    /// @throws lm_error(invalid_request) for what is no picture of a known type, or larger than `max_image_bytes`
+    static image from_bytes(std::string bytes);
+    static image from_file(const std::string& path);  ///< as from_bytes; also when the file cannot be read
+    static image from_url(std::string url);           ///< https, http or data
+
+    bool operator==(const image&) const = default;
+};
+inline constexpr std::size_t max_image_bytes = 20 * 1024 * 1024;
 
 /// One turn of a conversation.
 struct message {
@@ -31,6 +47,9 @@ struct message {
     std::string content;
     std::vector<tool_call> tool_calls{};  ///< of an assistant
     std::string tool_call_id{};           ///< of a tool's result: which call it answers
+    std::vector<image> images{};          ///< of a user; shown before the text
+    /// Of an assistant: the provider's own blocks of reasoning, as `lm_response::reasoning_blocks` had them.
+    std::vector<json::value> reasoning_blocks{};
 
     bool operator==(const message&) const = default;
 };
@@ -48,6 +67,8 @@ struct usage {
     std::uint64_t prompt_tokens = 0;
     std::uint64_t completion_tokens = 0;
     std::optional<double> cost{};
+    std::uint64_t cached_tokens = 0;     ///< prompt tokens that the provider's cache served; counted in prompt_tokens
+    std::uint64_t reasoning_tokens = 0;  ///< counted in completion_tokens
 
     std::uint64_t tokens() const { return prompt_tokens + completion_tokens; }
     usage& operator+=(const usage& other);

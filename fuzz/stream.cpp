@@ -1,0 +1,43 @@
+// The path of a streamed answer: pieces of any size through the event and line parsers, then through every provider's reader.
+#include "../sdk/src/lm/providers/protocol.hpp"
+
+#include <reagent/error.hpp>
+#include <reagent/http/events.hpp>
+
+#include <cstdint>
+#include <cstdlib>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    std::string_view text{reinterpret_cast<const char*>(data) + 1, size - 1};
+    std::size_t step = data[0] % 32 + 1;
+
+    // Any chunking gives the same events as none.
+    std::vector<reagent::http::server_event> whole, pieces;
+    std::vector<std::string> lines;
+    reagent::http::event_parser one{1 << 20}, many{1 << 20};
+    reagent::http::line_parser line_parser{1 << 20};
+    one.feed(text, whole);
+    for (std::size_t i = 0; i < text.size(); i += step) {
+        many.feed(text.substr(i, step), pieces);
+        line_parser.feed(text.substr(i, step), lines);
+    }
+    if (whole.size() != pieces.size()) std::abort();
+    for (std::size_t i = 0; i < whole.size(); ++i)
+        if (whole[i].name != pieces[i].name || whole[i].data != pieces[i].data) std::abort();
+
+    using namespace reagent::provider;
+    for (const auto* p : {&openai_chat(), &openai_responses(), &anthropic(), &gemini(), &ollama(), &cohere()}) {
+        auto reader = p->stream();
+        std::vector<reagent::lm_event> events;
+        try {
+            if (p->streams_lines())
+                for (const auto& l : lines) reader->read({}, l, events);
+            else
+                for (const auto& e : whole) reader->read(e.name, e.data, events);
+            reader->finish();
+        } catch (const reagent::lm_error&) {
+        }
+    }
+    return 0;
+}

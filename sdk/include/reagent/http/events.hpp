@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reagent::http {
+
+/// An event of a text/event-stream.
+struct server_event {
+    std::string name;  ///< "" where the server gave none
+    std::string data;
+};
+
+/// Splits a text/event-stream into events. Pure: fed with pieces of any size, it does no I/O. An event that the stream's
+/// end cuts off is dropped. Source: WHATWG HTML, "Server-sent events", "Interpreting an event stream".
+class event_parser {
+public:
+    explicit event_parser(std::size_t max_event_bytes = 8 * 1024 * 1024) : limit_{max_event_bytes} {}
+
+    /// @param out complete events are appended here
+    /// @throws http_error(body_too_large) for an event beyond the limit
+    void feed(std::string_view piece, std::vector<server_event>& out);
+
+private:
+    void line(std::string_view text, std::vector<server_event>& out);
+
+    std::size_t limit_;
+    std::string rest_;  // a line's beginning
+    server_event event_;
+    bool has_data_ = false, after_cr_ = false, at_start_ = true;
+};
+
+/// Splits a stream into lines, as of newline-delimited JSON; empty lines are left out.
+class line_parser {
+public:
+    explicit line_parser(std::size_t max_line_bytes = 8 * 1024 * 1024) : limit_{max_line_bytes} {}
+
+    /// @throws http_error(body_too_large) for a line beyond the limit
+    void feed(std::string_view piece, std::vector<std::string>& out);
+    /// The last line, where the stream ended without a newline.
+    void finish(std::vector<std::string>& out);
+
+private:
+    std::size_t limit_;
+    std::string rest_;
+};
+
+}  // namespace reagent::http

@@ -1,0 +1,86 @@
+#include <reagent/http/events.hpp>
+
+#include <reagent/error.hpp>
+
+namespace reagent::http {
+namespace {
+
+void check(std::size_t bytes, std::size_t limit, const char* what) {
+    if (bytes > limit)
+        throw http_error{http_errc::body_too_large,
+                         std::string{"the stream holds "} + what + " of more than " + std::to_string(limit) + " bytes"};
+}
+
+}  // namespace
+
+void event_parser::feed(std::string_view piece, std::vector<server_event>& out) {
+    while (!piece.empty()) {
+        if (after_cr_) {
+            after_cr_ = false;
+            if (piece.front() == '\n') {
+                piece.remove_prefix(1);
+                continue;
+            }
+        }
+        auto end = piece.find_first_of("\r\n");
+        auto part = piece.substr(0, end);
+        check(rest_.size() + part.size() + event_.data.size(), limit_, "an event");
+        if (end == piece.npos) {
+            rest_ += part;
+            return;
+        }
+        after_cr_ = piece[end] == '\r';
+        piece.remove_prefix(end + 1);
+        if (rest_.empty())
+            line(part, out);
+        else {
+            rest_ += part;
+            line(rest_, out);
+            rest_.clear();
+        }
+    }
+}
+
+void event_parser::line(std::string_view text, std::vector<server_event>& out) {
+    if (at_start_) {
+        at_start_ = false;
+        if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    }
+    if (text.empty()) {
+        if (has_data_) out.push_back(std::move(event_));
+        event_ = {};
+        has_data_ = false;
+        return;
+    }
+    auto colon = text.find(':');
+    auto field = text.substr(0, colon);
+    auto value = colon == text.npos ? std::string_view{} : text.substr(colon + 1);
+    if (value.starts_with(' ')) value.remove_prefix(1);
+    if (field == "data") {
+        if (has_data_) event_.data += '\n';
+        event_.data += value;
+        has_data_ = true;
+    } else if (field == "event")
+        event_.name = value;
+    // A comment (an empty field), `id`, `retry` and what is unknown: ignored.
+}
+
+void line_parser::feed(std::string_view piece, std::vector<std::string>& out) {
+    while (!piece.empty()) {
+        auto end = piece.find('\n');
+        auto part = piece.substr(0, end);
+        check(rest_.size() + part.size(), limit_, "a line");
+        rest_ += part;
+        if (end == piece.npos) return;
+        piece.remove_prefix(end + 1);
+        finish(out);
+    }
+}
+
+void line_parser::finish(std::vector<std::string>& out) {
+    if (rest_.ends_with('\r')) rest_.pop_back();
+    if (!rest_.empty()) out.push_back(std::move(rest_));
+    rest_.clear();
+}
+
+}  // namespace reagent::http

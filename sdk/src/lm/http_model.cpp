@@ -1,0 +1,193 @@
+#include "http_model.hpp"
+
+#include <reagent/deadline.hpp>
+#include <reagent/error.hpp>
+#include <reagent/http/events.hpp>
+
+#include <deque>
+
+namespace reagent {
+namespace {
+
+using provider::protocol;
+
+// What both ways of asking do with an answer.
+void complete_facts(lm_response& r, const http::response& head, const std::string& model) {
+    for (const char* name : {"x-request-id", "request-id"})
+        if (auto id = head.header(name); !id.empty()) r.request_id = id;
+    if (r.model.empty()) r.model = model;
+    r.usage.calls = 1;
+    r.usage.cost = price_of(r.model, r.usage);
+}
+
+class http_stream final : public lm_stream {
+public:
+    http_stream(http::response_stream body, const protocol& p, std::string model)
+        : body_{std::move(body)}, reader_{p.stream()}, lines_{p.streams_lines()}, model_{std::move(model)} {}
+
+    task<std::optional<lm_event>> next() override {
+        while (ready_.empty()) {
+            if (finished_) co_return std::nullopt;
+            std::string piece = co_await body_.read();
+            if (piece.empty()) {
+                std::vector<std::string> last;
+                if (lines_) line_parser_.finish(last);
+                for (const auto& line : last) take({}, line);
+                finish();
+            } else
+                feed(piece);
+            if (finished_) co_await let_go();
+        }
+        lm_event e = std::move(ready_.front());
+        ready_.pop_front();
+        co_return e;
+    }
+
+private:
+    void feed(std::string_view piece) {
+        if (lines_) {
+            std::vector<std::string> lines;
+            line_parser_.feed(piece, lines);
+            for (const auto& line : lines) take({}, line);
+        } else {
+            events_.clear();
+            event_parser_.feed(piece, events_);
+            for (const auto& e : events_) take(e.name, e.data);
+        }
+    }
+
+    void take(std::string_view event, std::string_view data) {
+        if (finished_) return;
+        if (data == "[DONE]") return finish();
+        scratch_.clear();
+        reader_->read(event, data, scratch_);
+        for (auto& e : scratch_) ready_.push_back(std::move(e));
+    }
+
+    void finish() {
+        auto whole = std::make_shared<lm_response>(reader_->finish());
+        complete_facts(*whole, body_.head(), model_);
+        ready_.push_back({.kind = lm_event::end, .response = std::move(whole)});
+        finished_ = true;
+    }
+
+    // A connection whose response was read to its end is used again. The end mostly came with the last event.
+    task<void> let_go() {
+        try {
+            auto soon = clock::now() + std::chrono::milliseconds{100};
+            co_await with_deadline(body_.read(), soon, [] { return http_error{http_errc::deadline_exceeded, "the stream stays open"}; });
+        } catch (const http_error&) {  // then it is closed: the answer is there
+        }
+    }
+
+    http::response_stream body_;
+    std::unique_ptr<provider::stream_reader> reader_;
+    bool lines_;
+    std::string model_;
+    http::event_parser event_parser_;
+    http::line_parser line_parser_;
+    std::vector<http::server_event> events_;
+    std::vector<lm_event> scratch_;
+    std::deque<lm_event> ready_;
+    bool finished_ = false;
+};
+
+// An answer that is there as a stream of few pieces.
+class whole_stream final : public lm_stream {
+public:
+    explicit whole_stream(lm_response r) {
+        auto whole = std::make_shared<const lm_response>(std::move(r));
+        if (!whole->reasoning.empty()) ready_.push_back({.kind = lm_event::reasoning, .text_piece = whole->reasoning});
+        if (!whole->text.empty()) ready_.push_back({.kind = lm_event::text, .text_piece = whole->text});
+        for (std::size_t i = 0; i < whole->tool_calls.size(); ++i)
+            ready_.push_back({.kind = lm_event::tool_call, .index = i, .call = whole->tool_calls[i]});
+        ready_.push_back({.kind = lm_event::usage, .used = whole->usage});
+        ready_.push_back({.kind = lm_event::end, .response = whole});
+    }
+    task<std::optional<lm_event>> next() override {
+        if (ready_.empty()) co_return std::nullopt;
+        lm_event e = std::move(ready_.front());
+        ready_.pop_front();
+        co_return e;
+    }
+
+private:
+    std::deque<lm_event> ready_;
+};
+
+class http_backend final : public lm_backend {
+public:
+    http_backend(std::string name, std::string model, const protocol& speaks, language_model_options options)
+        : name_{std::move(name)},
+          model_{std::move(model)},
+          speaks_{speaks},
+          options_{std::move(options)},
+          headers_{speaks.headers()},
+          credentials_{speaks.credentials(options_.api_key)} {
+        headers_.emplace_back("content-type", "application/json");
+    }
+
+    std::string name() const override { return name_; }
+    bool has_structured_output() const override { return options_.structured_output; }
+
+    task<lm_response> complete(lm_context context, const lm_request& request) const override {
+        http::request r = request_for(request, false);
+        std::string what = "POST " + r.url;
+        http::response answer = co_await context.http.send(std::move(r), deadline_of(context));
+        if (answer.status != 200) provider::throw_status(answer, what, options_.api_key);
+        lm_response result = speaks_.read(answer.body);
+        complete_facts(result, answer, model_);
+        co_return result;
+    }
+
+    task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const override {
+        http::request r = request_for(request, true);
+        std::string what = "POST " + r.url;
+        http::response_stream answer = co_await context.http.open(std::move(r), deadline_of(context));
+        // An error, or a server that does not stream though asked to, answers with a plain body.
+        bool plain = answer.head().status != 200;
+        if (!speaks_.streams_lines() && answer.head().header("content-type").starts_with("application/json")) plain = true;
+        if (!plain) co_return std::make_unique<http_stream>(std::move(answer), speaks_, model_);
+        http::response whole = answer.head();
+        for (;;) {
+            std::string piece = co_await answer.read();
+            if (piece.empty()) break;
+            whole.body += piece;
+        }
+        if (whole.status != 200) provider::throw_status(whole, what, options_.api_key);
+        lm_response result = speaks_.read(whole.body);
+        complete_facts(result, whole, model_);
+        co_return std::make_unique<whole_stream>(std::move(result));
+    }
+
+private:
+    http::request request_for(const lm_request& request, bool stream) const {
+        provider::call_settings settings{
+            model_, options_.sampling, options_.structured_output, options_.cache_prompt, options_.drop_unsupported, stream};
+        auto call = speaks_.write(settings, request);
+        http::request r{"POST", options_.api_base + call.target, headers_, std::move(call.body), credentials_};
+        r.follow = options_.follow_redirects_anywhere ? http::redirects::any : http::redirects::same_origin;
+        r.repeatable = true;  // a completion changes nothing at the provider
+        return r;
+    }
+
+    clock::time_point deadline_of(const lm_context& context) const { return std::min(context.deadline, clock::now() + options_.timeout); }
+
+    std::string name_, model_;
+    const protocol& speaks_;
+    language_model_options options_;
+    http::header_list headers_, credentials_;
+};
+
+}  // namespace
+
+task<std::unique_ptr<lm_stream>> lm_backend::stream(lm_context context, const lm_request& request) const {
+    lm_response whole = co_await complete(context, request);
+    co_return std::make_unique<whole_stream>(std::move(whole));
+}
+
+std::shared_ptr<const lm_backend> http_model(std::string name, std::string model, const protocol& speaks, language_model_options options) {
+    return std::make_shared<http_backend>(std::move(name), std::move(model), speaks, std::move(options));
+}
+
+}  // namespace reagent

@@ -1,0 +1,144 @@
+// Cohere's chat, version 2. Source: Cohere API reference, "Chat" and "Chat with Streaming".
+#include "reading.hpp"
+
+#include <reagent/error.hpp>
+
+namespace reagent::provider {
+namespace {
+
+finish_reason finish_of(const std::string& name) {
+    if (name == "MAX_TOKENS") return finish_reason::length;
+    if (name == "TOOL_CALL") return finish_reason::tool_calls;
+    return name.empty() || name == "COMPLETE" || name == "STOP_SEQUENCE" ? finish_reason::stop : finish_reason::other;
+}
+
+void check_finish(const std::string& name, const std::string& why) {
+    if (name == "ERROR" || name == "TIMEOUT")
+        throw lm_error{lm_errc::server_error, "the provider gave up the answer: " + (why.empty() ? name : why)};
+}
+
+usage usage_of(const json::value* u) {
+    auto* tokens = member(u, "tokens");
+    if (!tokens) tokens = member(u, "billed_units");
+    return {.calls = 1,
+            .prompt_tokens = count_of(member(tokens, "input_tokens")),
+            .completion_tokens = count_of(member(tokens, "output_tokens")),
+            .cached_tokens = count_of(member(u, "cached_tokens"))};
+}
+
+class reader final : public stream_reader {
+    void read_json(std::string_view, const json::value& data, std::vector<lm_event>& out) override {
+        std::string type = text_member(data, "type");
+        auto* delta = member(data, "delta");
+        auto* m = member(delta, "message");
+        if (type == "message-start")
+            answer_.request_id = text_member(data, "id");
+        else if (type == "content-start" || type == "content-delta") {
+            auto* content = member(m, "content");
+            reasoning(text_member(content, "thinking"), out);
+            text(text_member(content, "text"), out);
+        } else if (type == "tool-plan-delta")
+            reasoning(text_member(m, "tool_plan"), out);
+        else if (type == "tool-call-start" || type == "tool-call-delta") {
+            auto* c = member(m, "tool_calls");
+            auto* f = member(c, "function");
+            call(count_of(member(data, "index")), {text_member(c, "id"), text_member(f, "name"), text_member(f, "arguments")}, out);
+        } else if (type == "message-end") {
+            std::string reason = text_member(delta, "finish_reason");
+            check_finish(reason, text_member(delta, "error"));
+            answer_.finish = finish_of(reason);
+            used(usage_of(member(delta, "usage")), out);
+            ended_ = true;
+        }
+    }
+};
+
+class chat final : public protocol {
+public:
+    std::string_view name() const override { return "cohere"; }
+
+    wire_call write(const call_settings& settings, const lm_request& r) const override {
+        wire_call call{"/v2/chat", {}};
+        json::array messages;
+        for (const auto& m : r.messages) {
+            json::object item{{"role", reagent::to_string(m.role)}};
+            if (!m.images.empty()) {
+                json::array parts;
+                for (const auto& i : m.images) parts.push_back({{"type", "image_url"}, {"image_url", {{"url", image_address(i)}}}});
+                parts.push_back({{"type", "text"}, {"text", m.content}});
+                item["content"] = std::move(parts);
+            } else if (!m.content.empty() || m.tool_calls.empty())
+                item[m.tool_calls.empty() ? "content" : "tool_plan"] = m.content;
+            if (!m.tool_calls.empty()) {
+                json::array calls;
+                for (const auto& c : m.tool_calls)
+                    calls.push_back({{"id", c.id}, {"type", "function"}, {"function", {{"name", c.name}, {"arguments", c.arguments}}}});
+                item["tool_calls"] = std::move(calls);
+            }
+            if (m.role == role::tool) item["tool_call_id"] = m.tool_call_id;
+            messages.push_back(std::move(item));
+        }
+        json::object body{{"model", settings.model}, {"messages", std::move(messages)}, {"stream", settings.stream}};
+        option_filter only{settings, name(), call.dropped};
+        if (!r.tools.empty()) {
+            json::array tools;
+            for (const auto& t : r.tools) tools.push_back(openai_tool(t));
+            body["tools"] = std::move(tools);
+            if (r.tool_choice.kind == tool_choice::none) body["tool_choice"] = "NONE";
+            if (r.tool_choice.kind == tool_choice::required) body["tool_choice"] = "REQUIRED";
+            only.lacks(r.tool_choice.kind == tool_choice::one, "tool_choice");
+            only.lacks(r.parallel_tool_calls.has_value(), "parallel_tool_calls");
+        }
+        if (r.outputs_schema && settings.structured_output)
+            body["response_format"] = {{"type", "json_object"}, {"json_schema", *r.outputs_schema}};
+        const sampling s = r.sampling.or_else(settings.defaults);
+        only.lacks(s.n.value_or(1) != 1, "n");
+        if (s.temperature) body["temperature"] = *s.temperature;
+        if (s.top_p) body["p"] = *s.top_p;
+        if (s.max_tokens) body["max_tokens"] = *s.max_tokens;
+        if (s.seed) body["seed"] = *s.seed;
+        if (!s.stop.empty()) body["stop_sequences"] = json::value_from(s.stop);
+        if (s.reasoning_effort) body["thinking"] = {{"type", *s.reasoning_effort == effort::none ? "disabled" : "enabled"}};
+        call.body = json::serialize(body);
+        return call;
+    }
+
+    lm_response read(std::string_view body) const override {
+        json::value parsed = parse_body(body, {});
+        auto* m = member(parsed, "message");
+        if (!m || !m->is_object()) malformed("has no `message`", body);
+        std::string reason = text_member(parsed, "finish_reason");
+        check_finish(reason, {});
+        lm_response r;
+        if (auto* content = member(m, "content"); content && content->is_array())
+            for (const auto& part : content->get_array()) {
+                r.text += text_member(part, "text");
+                r.reasoning += text_member(part, "thinking");
+            }
+        else
+            r.text = text_of(content);
+        r.reasoning += text_member(m, "tool_plan");
+        if (auto* calls = member(m, "tool_calls"); calls && calls->is_array())
+            for (const auto& c : calls->get_array()) {
+                auto* f = member(c, "function");
+                std::string name = text_member(f, "name");
+                if (name.empty()) malformed("has a tool call without a name", body);
+                r.tool_calls.push_back({text_member(c, "id"), std::move(name), text_member(f, "arguments")});
+            }
+        r.finish = finish_of(reason);
+        r.usage = usage_of(member(parsed, "usage"));
+        r.request_id = text_member(parsed, "id");
+        return r;
+    }
+
+    std::unique_ptr<stream_reader> stream() const override { return std::make_unique<reader>(); }
+};
+
+}  // namespace
+
+const protocol& cohere() {
+    static const chat one;
+    return one;
+}
+
+}  // namespace reagent::provider

@@ -1,0 +1,239 @@
+// Google's Gemini.
+// Source: Gemini API reference, "generateContent", "streamGenerateContent"; guides "Function calling", "Structured output",
+// "Thinking" (thought signatures go back with the call they came with).
+#include "../../base64.hpp"
+#include "reading.hpp"
+
+#include <reagent/error.hpp>
+
+#include <boost/url/encode.hpp>
+#include <boost/url/rfc/pchars.hpp>
+
+namespace reagent::provider {
+namespace {
+
+finish_reason finish_of(const std::string& name) {
+    if (name == "STOP" || name.empty()) return finish_reason::stop;
+    if (name == "MAX_TOKENS") return finish_reason::length;
+    if (name == "SAFETY" || name == "RECITATION" || name == "BLOCKLIST" || name == "PROHIBITED_CONTENT" || name == "SPII")
+        return finish_reason::content_filter;
+    return finish_reason::other;
+}
+
+usage usage_of(const json::value* u) {
+    auto thoughts = count_of(member(u, "thoughtsTokenCount"));
+    return {.calls = 1,
+            .prompt_tokens = count_of(member(u, "promptTokenCount")) + count_of(member(u, "toolUsePromptTokenCount")),
+            .completion_tokens = count_of(member(u, "candidatesTokenCount")) + thoughts,
+            .cached_tokens = count_of(member(u, "cachedContentTokenCount")),
+            .reasoning_tokens = thoughts};
+}
+
+json::object image_part(const image& i) {
+    if (i.url.starts_with("data:"))
+        throw lm_error{lm_errc::invalid_request, "gemini takes no data: address for an image; use image::from_bytes"};
+    if (!i.url.empty()) return {{"fileData", {{"fileUri", i.url}}}};
+    return {{"inlineData", {{"mimeType", i.media_type}, {"data", base64(i.bytes)}}}};
+}
+
+// A tool's result is an object: what is none becomes its `result`.
+json::object result_object(const std::string& content) {
+    boost::system::error_code ec;
+    json::value v = json::parse(content, ec);
+    if (!ec && v.is_object()) return std::move(v.get_object());
+    return {{"result", content}};
+}
+
+json::array contents_of(const std::vector<message>& messages, std::string& system) {
+    json::array contents;
+    std::vector<std::pair<std::string, std::string>> called;  // id and name
+    for (const auto& m : messages) {
+        if (m.role == role::system) {
+            if (!system.empty()) system += "\n\n";
+            system += m.content;
+            continue;
+        }
+        std::string_view who = m.role == role::assistant ? "model" : "user";
+        json::array parts;
+        if (m.role == role::tool) {
+            std::string name = m.tool_call_id;
+            for (const auto& [id, tool] : called)
+                if (id == m.tool_call_id) name = tool;
+            parts.push_back(json::object{{"functionResponse", {{"name", name}, {"response", result_object(m.content)}}}});
+        } else {
+            for (const auto& i : m.images) parts.push_back(image_part(i));
+            if (!m.content.empty()) parts.push_back(json::object{{"text", m.content}});
+            for (const auto& c : m.tool_calls) {
+                json::object part{{"functionCall", {{"name", c.name}, {"args", arguments_object(c)}}}};
+                if (!c.signature.empty()) part["thoughtSignature"] = c.signature;
+                parts.push_back(std::move(part));
+                called.emplace_back(c.id, c.name);
+            }
+        }
+        if (parts.empty()) continue;
+        if (!contents.empty() && text_member(contents.back(), "role") == who) {
+            auto& before = contents.back().as_object()["parts"].as_array();
+            before.insert(before.end(), parts.begin(), parts.end());
+        } else
+            contents.push_back({{"role", who}, {"parts", std::move(parts)}});
+    }
+    return contents;
+}
+
+// A tool call of a part; the provider gives no id that pairs it with its result, so it gets one.
+tool_call call_of(const json::value& part, std::size_t number) {
+    auto* f = member(part, "functionCall");
+    auto* args = member(f, "args");
+    return {"call_" + std::to_string(number), text_member(f, "name"), args ? json::serialize(*args) : "{}",
+            text_member(part, "thoughtSignature")};
+}
+
+void check_prompt(const json::value& parsed, std::string_view body) {
+    std::string reason = text_member(member(parsed, "promptFeedback"), "blockReason");
+    if (!reason.empty())
+        throw lm_error{
+            lm_errc::content_filter, "the provider's content filter refused the request: " + reason, {.provider_message = reason}};
+    malformed("has no `candidates`", body);
+}
+
+const json::value* parts_of(const json::value& candidate) {
+    auto* parts = member(member(candidate, "content"), "parts");
+    return parts && parts->is_array() ? parts : nullptr;
+}
+
+class reader final : public stream_reader {
+    void read_json(std::string_view, const json::value& data, std::vector<lm_event>& out) override {
+        if (answer_.model.empty()) answer_.model = text_member(data, "modelVersion");
+        if (answer_.request_id.empty()) answer_.request_id = text_member(data, "responseId");
+        auto* candidates = member(data, "candidates");
+        if (!candidates && member(data, "promptFeedback")) check_prompt(data, "promptFeedback");
+        if (candidates && candidates->is_array())
+            for (const auto& c : candidates->get_array()) {
+                auto index = count_of(member(c, "index"));
+                if (auto* parts = parts_of(c))
+                    for (const auto& part : parts->get_array()) {
+                        if (index > 0 && index < 128) {
+                            if (answer_.alternatives.size() < index) answer_.alternatives.resize(index);
+                            answer_.alternatives[index - 1] += text_member(part, "text");
+                        } else if (member(part, "functionCall"))
+                            call(answer_.tool_calls.size(), call_of(part, answer_.tool_calls.size()), out);
+                        else if (auto* thought = member(part, "thought"); thought && thought->is_bool() && thought->get_bool())
+                            reasoning(text_member(part, "text"), out);
+                        else
+                            text(text_member(part, "text"), out);
+                    }
+                if (auto reason = text_member(c, "finishReason"); index == 0 && !reason.empty()) {
+                    answer_.finish = finish_of(reason);
+                    ended_ = true;
+                }
+            }
+        if (auto* u = member(data, "usageMetadata"); u && u->is_object()) used(usage_of(u), out);
+    }
+};
+
+class generate_content final : public protocol {
+public:
+    std::string_view name() const override { return "gemini"; }
+    http::header_list credentials(const secret& key) const override {
+        if (key.empty()) return {};
+        return {{"x-goog-api-key", std::string{key.reveal()}}};
+    }
+
+    wire_call write(const call_settings& settings, const lm_request& r) const override {
+        wire_call call;
+        call.target = "/models/" + boost::urls::encode(settings.model, boost::urls::pchars) +
+                      (settings.stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
+        std::string system;
+        json::object body{{"contents", contents_of(r.messages, system)}};
+        if (!system.empty()) body["systemInstruction"] = {{"parts", list_of({{"text", system}})}};
+        option_filter only{settings, name(), call.dropped};
+        if (!r.tools.empty()) {
+            json::array declarations;
+            for (const auto& t : r.tools)
+                declarations.push_back({{"name", t.name}, {"description", t.description}, {"parametersJsonSchema", t.parameters}});
+            body["tools"] = list_of({{"functionDeclarations", std::move(declarations)}});
+            json::object choice;
+            switch (r.tool_choice.kind) {
+                case tool_choice::automatic: break;
+                case tool_choice::none: choice = {{"mode", "NONE"}}; break;
+                case tool_choice::required: choice = {{"mode", "ANY"}}; break;
+                case tool_choice::one: choice = {{"mode", "ANY"}, {"allowedFunctionNames", json::array{r.tool_choice.name}}};
+            }
+            if (!choice.empty()) body["toolConfig"] = {{"functionCallingConfig", std::move(choice)}};
+            only.lacks(r.parallel_tool_calls.has_value(), "parallel_tool_calls");
+        }
+        const sampling s = r.sampling.or_else(settings.defaults);
+        json::object config;
+        if (s.temperature) config["temperature"] = *s.temperature;
+        if (s.top_p) config["topP"] = *s.top_p;
+        if (s.max_tokens) config["maxOutputTokens"] = *s.max_tokens;
+        if (!s.stop.empty()) config["stopSequences"] = json::value_from(s.stop);
+        if (s.seed) config["seed"] = *s.seed;
+        if (s.n && *s.n != 1) config["candidateCount"] = *s.n;
+        if (s.reasoning_effort) {
+            if (settings.model.starts_with("gemini-2"))  // knows a number of tokens; later ones know levels
+                config["thinkingConfig"] = {{"thinkingBudget", budget_of(*s.reasoning_effort)}};
+            else
+                config["thinkingConfig"] = {
+                    {"thinkingLevel", *s.reasoning_effort == effort::none ? "minimal" : to_string(*s.reasoning_effort)}};
+        }
+        if (r.outputs_schema && settings.structured_output) {
+            config["responseMimeType"] = "application/json";
+            config["responseJsonSchema"] = *r.outputs_schema;
+        }
+        if (!config.empty()) body["generationConfig"] = std::move(config);
+        call.body = json::serialize(body);
+        return call;
+    }
+
+    lm_response read(std::string_view body) const override {
+        json::value parsed = parse_body(body, {});
+        auto* list = member(parsed, "candidates");
+        if (!list || !list->is_array() || list->get_array().empty()) check_prompt(parsed, body);
+        const auto& candidates = list->get_array();
+        lm_response r;
+        if (auto* parts = parts_of(candidates.front()))
+            for (const auto& part : parts->get_array()) {
+                if (member(part, "functionCall")) {
+                    r.tool_calls.push_back(call_of(part, r.tool_calls.size()));
+                    if (r.tool_calls.back().name.empty()) malformed("has a tool call without a name", body);
+                } else if (auto* thought = member(part, "thought"); thought && thought->is_bool() && thought->get_bool())
+                    r.reasoning += text_member(part, "text");
+                else
+                    r.text += text_member(part, "text");
+            }
+        for (std::size_t i = 1; i < candidates.size(); ++i) {
+            auto* parts = parts_of(candidates[i]);
+            r.alternatives.push_back(text_of(parts));
+        }
+        r.finish = finish_of(text_member(candidates.front(), "finishReason"));
+        if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
+        r.usage = usage_of(member(parsed, "usageMetadata"));
+        r.model = text_member(parsed, "modelVersion");
+        r.request_id = text_member(parsed, "responseId");
+        return r;
+    }
+
+    std::unique_ptr<stream_reader> stream() const override { return std::make_unique<reader>(); }
+
+private:
+    static int budget_of(effort e) {
+        switch (e) {
+            case effort::none: return 0;
+            case effort::minimal: return 512;
+            case effort::low: return 1024;
+            case effort::medium: return 8192;
+            case effort::high: break;
+        }
+        return 24576;
+    }
+};
+
+}  // namespace
+
+const protocol& gemini() {
+    static const generate_content one;
+    return one;
+}
+
+}  // namespace reagent::provider

@@ -1,0 +1,137 @@
+// Ollama's own chat protocol. Source: Ollama, docs/api.md, "Generate a chat completion".
+#include "../../base64.hpp"
+#include "reading.hpp"
+
+#include <reagent/error.hpp>
+
+namespace reagent::provider {
+namespace {
+
+finish_reason finish_of(const std::string& name) {
+    if (name == "length") return finish_reason::length;
+    return name.empty() || name == "stop" ? finish_reason::stop : finish_reason::other;
+}
+
+usage usage_of(const json::value& v) {
+    return {.calls = 1, .prompt_tokens = count_of(member(v, "prompt_eval_count")), .completion_tokens = count_of(member(v, "eval_count"))};
+}
+
+tool_call call_of(const json::value& c, std::size_t number) {
+    auto* f = member(c, "function");
+    auto* arguments = member(f, "arguments");
+    std::string id = text_member(c, "id");
+    if (id.empty()) id = "call_" + std::to_string(number);
+    std::string text = arguments ? json::serialize(*arguments) : "{}";
+    if (arguments && arguments->is_string()) text = std::string{arguments->get_string()};
+    return {std::move(id), text_member(f, "name"), std::move(text)};
+}
+
+class reader final : public stream_reader {
+    void read_json(std::string_view, const json::value& data, std::vector<lm_event>& out) override {
+        if (answer_.model.empty()) answer_.model = text_member(data, "model");
+        auto* m = member(data, "message");
+        reasoning(text_member(m, "thinking"), out);
+        text(text_member(m, "content"), out);
+        if (auto* calls = member(m, "tool_calls"); calls && calls->is_array())
+            for (const auto& c : calls->get_array()) call(answer_.tool_calls.size(), call_of(c, answer_.tool_calls.size()), out);
+        if (auto* done = member(data, "done"); done && done->is_bool() && done->get_bool()) {
+            answer_.finish = finish_of(text_member(data, "done_reason"));
+            used(usage_of(data), out);
+            ended_ = true;
+        }
+    }
+};
+
+class chat final : public protocol {
+public:
+    std::string_view name() const override { return "ollama"; }
+    bool streams_lines() const override { return true; }
+
+    wire_call write(const call_settings& settings, const lm_request& r) const override {
+        wire_call call{"/api/chat", {}};
+        json::array messages;
+        std::vector<std::pair<std::string, std::string>> called;  // id and name
+        for (const auto& m : r.messages) {
+            json::object item{{"role", reagent::to_string(m.role)}, {"content", m.content}};
+            if (!m.images.empty()) {
+                json::array images;
+                for (const auto& i : m.images) {
+                    if (i.bytes.empty())
+                        throw lm_error{lm_errc::invalid_request, "ollama takes an image's bytes, not its address; use image::from_file"};
+                    images.push_back(json::string(base64(i.bytes)));
+                }
+                item["images"] = std::move(images);
+            }
+            if (!m.tool_calls.empty()) {
+                json::array calls;
+                for (const auto& c : m.tool_calls) {
+                    calls.push_back(json::object{{"function", {{"name", c.name}, {"arguments", arguments_object(c)}}}});
+                    called.emplace_back(c.id, c.name);
+                }
+                item["tool_calls"] = std::move(calls);
+            }
+            if (m.role == role::tool)
+                for (const auto& [id, tool] : called)
+                    if (id == m.tool_call_id) item["tool_name"] = tool;
+            messages.push_back(std::move(item));
+        }
+        json::object body{{"model", settings.model}, {"messages", std::move(messages)}, {"stream", settings.stream}};
+        option_filter only{settings, name(), call.dropped};
+        if (!r.tools.empty()) {
+            bool offered = r.tool_choice.kind != tool_choice::none;  // to forbid them is not to offer them
+            if (offered) {
+                json::array tools;
+                for (const auto& t : r.tools) tools.push_back(openai_tool(t));
+                body["tools"] = std::move(tools);
+            }
+            only.lacks(offered && r.tool_choice.kind != tool_choice::automatic, "tool_choice");
+            only.lacks(r.parallel_tool_calls.has_value(), "parallel_tool_calls");
+        }
+        if (r.outputs_schema && settings.structured_output) body["format"] = *r.outputs_schema;
+        const sampling s = r.sampling.or_else(settings.defaults);
+        only.lacks(s.n.value_or(1) != 1, "n");
+        json::object options;
+        if (s.temperature) options["temperature"] = *s.temperature;
+        if (s.top_p) options["top_p"] = *s.top_p;
+        if (s.max_tokens) options["num_predict"] = *s.max_tokens;
+        if (s.seed) options["seed"] = *s.seed;
+        if (!s.stop.empty()) options["stop"] = json::value_from(s.stop);
+        if (!options.empty()) body["options"] = std::move(options);
+        if (s.reasoning_effort == effort::none)
+            body["think"] = false;
+        else if (s.reasoning_effort)
+            body["think"] = *s.reasoning_effort == effort::minimal ? "low" : to_string(*s.reasoning_effort);
+        call.body = json::serialize(body);
+        return call;
+    }
+
+    lm_response read(std::string_view body) const override {
+        json::value parsed = parse_body(body, {});
+        auto* m = member(parsed, "message");
+        if (!m || !m->is_object()) malformed("has no `message`", body);
+        lm_response r;
+        r.text = text_member(m, "content");
+        r.reasoning = text_member(m, "thinking");
+        if (auto* calls = member(m, "tool_calls"); calls && calls->is_array())
+            for (const auto& c : calls->get_array()) {
+                r.tool_calls.push_back(call_of(c, r.tool_calls.size()));
+                if (r.tool_calls.back().name.empty()) malformed("has a tool call without a name", body);
+            }
+        r.finish = finish_of(text_member(parsed, "done_reason"));
+        if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
+        r.usage = usage_of(parsed);
+        r.model = text_member(parsed, "model");
+        return r;
+    }
+
+    std::unique_ptr<stream_reader> stream() const override { return std::make_unique<reader>(); }
+};
+
+}  // namespace
+
+const protocol& ollama() {
+    static const chat one;
+    return one;
+}
+
+}  // namespace reagent::provider

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "protocol.hpp"
+
+#include <boost/json.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace reagent::provider {
+
+/// A member of an object; null when there is none, or `v` is no object.
+inline const json::value* member(const json::value* v, std::string_view name) {
+    return v && v->is_object() ? v->get_object().if_contains(name) : nullptr;
+}
+inline const json::value* member(const json::value& v, std::string_view name) { return member(&v, name); }
+
+/// A string member, or "".
+inline std::string text_member(const json::value* v, std::string_view name) {
+    auto* m = member(v, name);
+    return m && m->is_string() ? std::string{m->get_string()} : std::string{};
+}
+inline std::string text_member(const json::value& v, std::string_view name) { return text_member(&v, name); }
+
+/// The text of a message's content: a string, or parts with a `text`.
+std::string text_of(const json::value* v);
+
+/// A number that counts something; 0 when it is missing or none.
+std::uint64_t count_of(const json::value* v);
+
+/// Parses a body into `memory`. @throws lm_error(malformed_response); the error that a body with `error` reports
+json::value parse_body(std::string_view body, json::storage_ptr memory);
+
+[[noreturn]] void malformed(const std::string& what, std::string_view body);
+
+/// An array of at least one element. @throws lm_error(malformed_response)
+const json::array& list_member(const json::value& v, std::string_view name, std::string_view body);
+
+// Requests.
+
+/// Appends a string as JSON. Prompts are long, so it is quick.
+void quoted(std::string& out, std::string_view text);
+
+/// Notes or refuses options that a provider lacks.
+class option_filter {
+public:
+    option_filter(const call_settings& s, std::string_view provider, std::vector<std::string>& dropped)
+        : settings_{s}, provider_{provider}, dropped_{dropped} {}
+    /// @throws lm_error(unsupported_option) unless options are to be dropped
+    void lacks(bool given, std::string_view option, std::string_view instead = {});
+
+private:
+    const call_settings& settings_;
+    std::string_view provider_;
+    std::vector<std::string>& dropped_;
+};
+
+/// The arguments of a call that goes back to a provider as an object: what the model wrote, repaired; {} when it is no object.
+json::object arguments_object(const tool_call& c);
+
+/// "data:image/png;base64,..." or the URL.
+std::string image_address(const image& i);
+
+/// Whether OpenAI's strict mode takes the schema: every property required and no other allowed.
+/// Source: OpenAI, "Structured model outputs", supported schemas.
+bool is_strict(const json::value& schema);
+
+std::string_view to_string(effort e);
+
+/// An array of one object.
+inline json::array list_of(json::object o) {
+    json::array list;
+    list.push_back(std::move(o));
+    return list;
+}
+
+/// A tool in the shape that OpenAI began and others took over.
+json::object openai_tool(const tool_description& t);
+
+}  // namespace reagent::provider
