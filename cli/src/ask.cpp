@@ -8,8 +8,10 @@
 #include <spdlog/spdlog.h>
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <iomanip>
 #include <iostream>
+#include <set>
 #include <sstream>
 
 namespace reagent::cli {
@@ -37,21 +39,70 @@ std::string indented(const std::string& s, const std::string& by) {
     return out;
 }
 
-// Shows an agent at work.
-std::function<void(const run_event&)> live(const terminal& t) {
-    return [t](const run_event& e) {
-        auto line = [](const std::string& text) { std::cout << text << std::endl; };
-        if (e.kind == run_event::step) {
-            if (!e.thought.empty()) line(t.dim("thought  ") + indented(printable(e.thought), "         "));
-            line(t.cyan("call     ") + t.bold(printable(e.tool)) + " " +
-                 indented(shortened(printable(dump_json(*e.arguments)), 600), "         "));
-        } else if (e.kind == run_event::observed) {
-            std::string text = e.result->is_structured() ? dump_json(*e.result) : python_str(*e.result);
-            line((e.error.empty() ? t.green("result   ") : t.red("result   ")) + indented(shortened(printable(text), 800), "         "));
-        } else if (e.kind == run_event::note)
-            line(t.dim("note     " + indented(printable(e.error), "         ")));
-    };
-}
+// Shows an agent at work: thoughts and text outputs grow while the model writes them.
+class live_view {
+public:
+    live_view(const terminal& t, const signature& s) : t_{t}, signature_{s} {}
+
+    void operator()(const run_event& e) {
+        switch (e.kind) {
+            case run_event::piece: return grow(e);
+            case run_event::restart:
+                close();
+                shown_.clear();
+                return line(t_.dim("note     the model is asked again"));
+            case run_event::step:
+                close();
+                if (!e.thought.empty() && !thought_shown_) line(t_.dim("thought  ") + indented(printable(e.thought), "         "));
+                thought_shown_ = false;
+                return line(t_.cyan("call     ") + t_.bold(printable(e.tool)) + " " +
+                            indented(shortened(printable(dump_json(*e.arguments)), 600), "         "));
+            case run_event::observed: {
+                close();
+                std::string text = e.result->is_structured() ? dump_json(*e.result) : python_str(*e.result);
+                return line((e.error.empty() ? t_.green("result   ") : t_.red("result   ")) +
+                            indented(shortened(printable(text), 800), "         "));
+            }
+            case run_event::note: close(); return line(t_.dim("note     " + indented(printable(e.error), "         ")));
+            default: return;
+        }
+    }
+
+    /// Whether an output has been shown already.
+    bool has_shown(const std::string& output) const { return shown_.contains(output); }
+    void close() {
+        if (!open_.empty()) std::cout << (open_ == "next_thought" ? "" : t_.bold_end()) << std::endl;
+        open_.clear();
+    }
+
+private:
+    static void line(const std::string& text) { std::cout << text << std::endl; }
+
+    void grow(const run_event& e) {
+        std::string field{e.field};
+        const auto* output = signature_.output(field);
+        bool thought = field == "next_thought";
+        if (!thought && !(output && output->type == "str")) return;  // other values are shown when they are whole
+        if (field != open_) {
+            close();
+            open_ = field;
+            if (thought) {
+                std::cout << t_.dim("thought  ");
+                thought_shown_ = true;
+            } else {
+                std::cout << (shown_.empty() ? "\n" : "") << (signature_.outputs.size() == 1 ? "" : field + ": ") << t_.bold_begin();
+                shown_.insert(field);
+            }
+        }
+        std::cout << (thought ? indented(printable(e.text), "         ") : printable(e.text)) << std::flush;
+    }
+
+    terminal t_;
+    const signature& signature_;
+    std::string open_;
+    bool thought_shown_ = false;
+    std::set<std::string> shown_;
+};
 
 std::string summary(const run_report& r) {
     std::ostringstream s;
@@ -94,7 +145,9 @@ int ask(const ask_options& o) {
     run_options options{chosen.model};
     options.adapter = adapter_named(o.adapter);
     options.deadline = std::chrono::milliseconds{static_cast<long>(o.timeout * 1000)};
-    if (!o.json && !o.quiet) options.on_event = live(t);
+    live_view view{t, s};
+    options.stream = !o.json && !o.quiet;
+    if (options.stream) options.on_event = [&view](const run_event& e) { view(e); };
 
     struct program {
         const detail::react_core& agent;
@@ -121,8 +174,13 @@ int ask(const ask_options& o) {
         std::cout << dump_strict_json(all) << "\n";
         return 0;
     }
-    if (!o.quiet) std::cout << "\n";
+    view.close();
+    bool first = !o.quiet;
     for (const auto& f : s.outputs) {
+        if (view.has_shown(f.name)) continue;
+        if (first && std::none_of(s.outputs.begin(), s.outputs.end(), [&](const auto& x) { return view.has_shown(x.name); }))
+            std::cout << "\n";
+        first = false;
         std::string text = outputs[f.name].is_structured() ? dump_json(outputs[f.name]) : python_str(outputs[f.name]);
         std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(printable(text)) << "\n";
     }

@@ -40,6 +40,8 @@ public:
     bool colours() const { return colours_; }
     std::string dim(const std::string& s) const { return paint("2", s); }
     std::string bold(const std::string& s) const { return paint("1", s); }
+    std::string bold_begin() const { return colours_ ? "\033[1m" : ""; }  ///< for text that comes in pieces
+    std::string bold_end() const { return colours_ ? "\033[0m" : ""; }
     std::string red(const std::string& s) const { return paint("31", s); }
     std::string green(const std::string& s) const { return paint("32", s); }
     std::string cyan(const std::string& s) const { return paint("36", s); }

@@ -1,5 +1,7 @@
 #include <reagent/module/predictor.hpp>
 
+#include <reagent/adapter/field_stream.hpp>
+
 #include "../text.hpp"
 
 #include <boost/json.hpp>
@@ -84,22 +86,34 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
         if (as_json && model && model.backend()->has_structured_output()) request.outputs_schema = outputs_schema(prompt->signature());
         return request;
     };
+    // Tells what the outputs grow by, while they are written.
+    auto watch = [&](adapter format) -> std::function<void(const lm_event&)> {
+        if (!r.options().stream || !r.options().on_event) return {};
+        auto fields = std::make_shared<field_stream>(format, prompt->signature());
+        return [&r, &path, fields](const lm_event& e) {
+            if (e.kind == lm_event::reasoning) r.notify({.kind = run_event::piece, .path = path, .text = e.text_piece});
+            if (e.kind != lm_event::text && e.kind != lm_event::end) return;
+            for (const auto& p : e.kind == lm_event::end ? fields->finish() : fields->feed(e.text_piece))
+                r.notify({.kind = run_event::piece, .path = path, .field = p.field, .text = p.text});
+        };
+    };
     // Servers that do not know `response_format` refuse the request: then it goes without.
-    auto send = [&](lm_request request) -> task<std::shared_ptr<const lm_response>> {
-        if (!request.outputs_schema) co_return co_await r.call_model(path, model, std::move(request));
+    auto send = [&](lm_request request, adapter format) -> task<std::shared_ptr<const lm_response>> {
+        auto on_event = watch(format);
+        if (!request.outputs_schema) co_return co_await r.call_model(path, model, std::move(request), on_event);
         lm_request plain = request;
         plain.outputs_schema.reset();
         std::shared_ptr<const lm_response> response;
         try {
-            response = co_await r.call_model(path, model, std::move(request));
+            response = co_await r.call_model(path, model, std::move(request), on_event);
         } catch (const lm_error& e) {
             if (e.code() != lm_errc::invalid_request) throw;
         }
-        if (!response) response = co_await r.call_model(path, model, std::move(plain));
+        if (!response) response = co_await r.call_model(path, model, std::move(plain), on_event);
         co_return response;
     };
 
-    auto first = co_await send(ask(prompt->messages(inputs, options.history, options.past), a == adapter::json));
+    auto first = co_await send(ask(prompt->messages(inputs, options.history, options.past), a == adapter::json), a);
     auto outputs = parse(a, prompt->signature(), first->text);
     if (outputs) co_return std::move(*outputs);
     std::string complaint = outputs.error().message + ending(*first);
@@ -112,7 +126,8 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
     auto messages = second_prompt->messages(inputs, options.history, options.past);
     messages.push_back({role::assistant, cut(first->text, 20'000)});
     messages.push_back({role::user, "That cannot be read: " + complaint + ".\nAnswer again, with nothing but the JSON object."});
-    auto second = co_await send(ask(std::move(messages), true));
+    if (r.options().stream) r.notify({.kind = run_event::restart, .path = path});
+    auto second = co_await send(ask(std::move(messages), true), adapter::json);
     outputs = parse(adapter::json, prompt->signature(), second->text);
     if (outputs) co_return std::move(*outputs);
     throw parse_error{outputs.error().code,

@@ -102,7 +102,26 @@ void run::check() const {
 
 run run::branch(std::size_t index) { return run{state_, branch_ + (branch_.empty() ? "" : ".") + std::to_string(index)}; }
 
-task<std::shared_ptr<const lm_response>> run::call_model(std::string path, language_model model, lm_request request) {
+namespace {
+
+task<std::shared_ptr<const lm_response>> ask(const lm_backend& backend, lm_context context, const lm_request& request,
+                                             const std::function<void(const lm_event&)>& on_event) {
+    if (!on_event) {
+        lm_response whole = co_await backend.complete(context, request);
+        co_return std::make_shared<const lm_response>(std::move(whole));
+    }
+    auto stream = co_await backend.stream(context, request);
+    while (auto e = co_await stream->next()) {
+        on_event(*e);
+        if (e->kind == lm_event::end) co_return e->response;
+    }
+    throw lm_error{lm_errc::unavailable, backend.name() + " ended its stream without an answer"};
+}
+
+}  // namespace
+
+task<std::shared_ptr<const lm_response>> run::call_model(std::string path, language_model model, lm_request request,
+                                                         std::function<void(const lm_event&)> on_event) {
     auto& s = *state_;
     check();
     if (!model) model = s.options.lm;
@@ -140,8 +159,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
     std::exception_ptr failure;
     try {
         lm_context context{*s.http, s.deadline};
-        lm_response response = co_await model.backend()->complete(context, *shared);
-        e.response = std::make_shared<const lm_response>(std::move(response));
+        e.response = co_await ask(*model.backend(), context, *shared, on_event);
     } catch (const boost::system::system_error& aborted) {
         check();
         e.error = aborted.what();

@@ -30,6 +30,8 @@ struct run_event {
         tool_finished,   ///< tool, arguments, result; or error
         step,            ///< thought, tool, arguments: an agent has decided on its next step
         observed,        ///< tool, result: what the agent is shown of it; error is not empty when it failed
+        piece,           ///< field, text: with run_options::stream, what an output has grown by; field "": the model's reasoning
+        restart,         ///< what the pieces of this path showed does not count: the model is asked again
         note,            ///< error holds a remark: a completion that could not be read, a shortened trajectory
     } kind{};
     std::string_view branch{}, path{};
@@ -39,6 +41,7 @@ struct run_event {
     const json::value* arguments = nullptr;
     const json::value* result = nullptr;
     std::string_view thought{};
+    std::string_view field{}, text{};
     std::string_view error{};
     std::chrono::microseconds duration{};
 };
@@ -56,6 +59,7 @@ struct run_options {
     std::chrono::milliseconds deadline{std::chrono::hours{1}};
     std::size_t max_journal_bytes = 256 * 1024 * 1024;
     std::shared_ptr<const journal> replay{};           ///< effects recorded here are answered from here
+    bool stream = false;                               ///< tell `on_event` of outputs while they are written
     std::function<void(const run_event&)> on_event{};  ///< called on the run's thread; must not block
     std::uint64_t seed = 0;                            ///< of the run's random numbers; 0: from the machine
 };
@@ -77,8 +81,10 @@ public:
     const std::string& branch_name() const { return branch_; }
 
     /// Calls a language model, or answers from the journal. `model` null: the run's own.
+    /// @param on_event where given, the answer is streamed and each of its events told; not those of a replayed call
     /// @throws run_error(no_language_model, budget_*, replay_mismatch, journal_full), lm_error, http_error
-    task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model, lm_request request);
+    task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model, lm_request request,
+                                                        std::function<void(const lm_event&)> on_event = {});
 
     /// Does what `effect` does, or answers from the journal. Exceptions of `effect` are recorded and thrown on.
     task<json::value> call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect);
