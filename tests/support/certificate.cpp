@@ -28,14 +28,14 @@ std::string pem(Write write) {
 
 }  // namespace
 
-certificate::certificate(const std::string& names) {
+certificate::certificate(const std::string& names, bool expired) {
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509* x = X509_new();
     if (!key || !x) throw std::runtime_error{"OpenSSL made no key"};
     X509_set_version(x, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(x), 24 * 3600);
+    X509_gmtime_adj(X509_getm_notBefore(x), -48 * 3600);
+    X509_gmtime_adj(X509_getm_notAfter(x), expired ? -24 * 3600 : 24 * 3600);
     X509_set_pubkey(x, key);
     X509_NAME* name = X509_get_subject_name(x);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("reagent test"), -1, -1, 0);

@@ -57,11 +57,15 @@ struct loopback_server::impl {
 
     asio::awaitable<void> serve(tcp::socket socket, int number) {
         open.insert(&socket);
+        ++open_count;
         struct leave {
-            std::set<tcp::socket*>& all;
+            impl& i;
             tcp::socket* s;
-            ~leave() { all.erase(s); }
-        } left{open, &socket};
+            ~leave() {
+                i.open.erase(s);
+                --i.open_count;
+            }
+        } left{*this, &socket};
         if (ssl) {
             asio::ssl::stream<tcp::socket&> stream{socket, *ssl};
             boost::system::error_code ec;
@@ -69,6 +73,54 @@ struct loopback_server::impl {
             if (!ec) co_await exchange(stream, number);
         } else
             co_await exchange(socket, number);
+    }
+
+    // Closing with unsent data forgotten sends RST.
+    template <class Stream>
+    void reset(Stream& stream) {
+        boost::system::error_code ec;
+        stream.lowest_layer().set_option(asio::socket_base::linger{true, 0}, ec);
+        stream.lowest_layer().close(ec);
+    }
+
+    // False when the connection is not to be used again.
+    template <class Stream>
+    asio::awaitable<bool> send_pieces(Stream& stream, const server_response& answer) {
+        boost::system::error_code ec;
+        bool chunked = answer.raw.empty();
+        std::string head = answer.raw;
+        if (chunked) {
+            head = "HTTP/1.1 " + std::to_string(answer.status) + " x\r\nContent-Type: " + answer.content_type +
+                   "\r\nTransfer-Encoding: chunked\r\n";
+            for (const auto& [name, value] : answer.headers) head += name + ": " + value + "\r\n";
+            head += "\r\n";
+        }
+        co_await asio::async_write(stream, asio::buffer(head), asio::redirect_error(asio::use_awaitable, ec));
+        asio::steady_timer timer{context};
+        for (const auto& piece : answer.pieces) {
+            if (answer.piece_delay.count() > 0) {
+                timer.expires_after(answer.piece_delay);
+                co_await timer.async_wait(asio::use_awaitable);
+            }
+            char size[32];
+            std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
+            std::string out = chunked ? size + piece + "\r\n" : piece;
+            co_await asio::async_write(stream, asio::buffer(out), asio::redirect_error(asio::use_awaitable, ec));
+            if (ec) co_return false;
+        }
+        if (answer.reset) {
+            reset(stream);
+            co_return false;
+        }
+        if (answer.hold) {
+            char byte;
+            co_await stream.async_read_some(asio::buffer(&byte, 1), asio::redirect_error(asio::use_awaitable, ec));
+            co_return false;
+        }
+        if (!chunked || answer.drop || answer.close) co_return false;
+        std::string end = "0\r\n\r\n";
+        co_await asio::async_write(stream, asio::buffer(end), asio::redirect_error(asio::use_awaitable, ec));
+        co_return !ec;
     }
 
     template <class Stream>
@@ -82,14 +134,20 @@ struct loopback_server::impl {
             if (ec) co_return;
             ++requests;
             auto& r = parser.get();
-            server_request request{std::string{r.method_string()}, std::string{r.target()}, r.body(),
-                                   std::string{r[http::field::authorization]}, number};
+            server_request request{
+                std::string{r.method_string()}, std::string{r.target()}, r.body(), std::string{r[http::field::authorization]}, {}, number};
+            for (const auto& f : r) request.headers.emplace_back(f.name_string(), f.value());
             server_response answer = handle(request);
             if (answer.delay.count() > 0) {
                 asio::steady_timer timer{context, answer.delay};
                 co_await timer.async_wait(asio::use_awaitable);
             }
-            if (answer.drop) co_return;
+            if (answer.drop && answer.pieces.empty()) co_return;
+            if (answer.reset && answer.pieces.empty()) co_return reset(stream);
+            if (!answer.pieces.empty()) {
+                if (!co_await send_pieces(stream, answer)) co_return;
+                continue;
+            }
             if (!answer.raw.empty()) {
                 co_await asio::async_write(stream, asio::buffer(answer.raw), asio::redirect_error(asio::use_awaitable, ec));
                 co_return;
@@ -104,6 +162,7 @@ struct loopback_server::impl {
         }
     }
 
+    std::atomic<int> open_count = 0;
     std::set<tcp::socket*> open;  // outlives the coroutines, which the context destroys
     asio::io_context context;
     handler handle;
@@ -118,6 +177,7 @@ loopback_server::~loopback_server() = default;
 unsigned short loopback_server::port() const { return impl_->acceptor.local_endpoint().port(); }
 int loopback_server::connections() const { return impl_->connections; }
 int loopback_server::requests() const { return impl_->requests; }
+int loopback_server::open() const { return impl_->open_count; }
 std::string loopback_server::url(const std::string& target) const {
     return std::string{impl_->ssl ? "https" : "http"} + "://127.0.0.1:" + std::to_string(port()) + target;
 }

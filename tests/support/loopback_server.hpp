@@ -11,6 +11,7 @@ namespace reagent::test {
 
 struct server_request {
     std::string method, target, body, authorization;
+    std::vector<std::pair<std::string, std::string>> headers;
     int connection = 0;  // number of the connection it came on, from 0
 };
 
@@ -23,6 +24,10 @@ struct server_response {
     bool drop = false;   // close it without any response
     std::string raw{};   // sent as it is, instead of a response
     std::vector<std::pair<std::string, std::string>> headers{};
+    std::vector<std::string> pieces{};  // instead of a body: sent one by one, as chunks; or as they are, when `raw` is not empty
+    std::chrono::milliseconds piece_delay{0};
+    bool reset = false;  // then, or instead of a response when there are no pieces, the connection is reset
+    bool hold = false;   // then it stays open, silent
 };
 
 /// A real HTTP server on 127.0.0.1, on a thread of its own. The handler is called on that thread.
@@ -41,6 +46,7 @@ public:
     std::string url(const std::string& target = "/") const;
     int connections() const;  // accepted so far
     int requests() const;
+    int open() const;   // connections that are open now
     void close_idle();  // closes every open connection
 
 private:
@@ -51,7 +57,7 @@ private:
 /// A self-signed certificate for the names, made now; and a file that holds it.
 struct certificate {
     std::string certificate_pem, key_pem, file;
-    explicit certificate(const std::string& subject_alternative_name = "DNS:localhost,IP:127.0.0.1");
+    explicit certificate(const std::string& subject_alternative_name = "DNS:localhost,IP:127.0.0.1", bool expired = false);
     ~certificate();
 };
 

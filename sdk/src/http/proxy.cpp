@@ -36,7 +36,8 @@ bool excepted(const url_parts& to, std::string_view list) {
 }
 
 proxy_address parse_proxy(const std::string& text) {
-    auto parsed = boost::urls::parse_uri(text.find("://") == text.npos ? "http://" + text : text);
+    std::string whole = text.find("://") == text.npos ? "http://" + text : text;  // the parsed URL refers to it
+    auto parsed = boost::urls::parse_uri(whole);
     // The text may hold a password, so the message does not.
     if (!parsed || parsed->scheme_id() != boost::urls::scheme::http || parsed->host_address().empty())
         throw http_error{http_errc::bad_url,

@@ -1,4 +1,5 @@
 #include "http_model.hpp"
+#include "whole_stream.hpp"
 
 #include <reagent/deadline.hpp>
 #include <reagent/error.hpp>
@@ -20,10 +21,22 @@ void complete_facts(lm_response& r, const http::response& head, const std::strin
     r.usage.cost = price_of(r.model, r.usage);
 }
 
+// Runs what reads a provider's words; an error that quotes them does not quote the key.
+template <class F>
+auto without_key(const secret& key, F read) {
+    try {
+        return read();
+    } catch (const lm_error& e) {
+        diagnostics d = e.details();
+        d.provider_message = redact(d.provider_message, key);
+        throw lm_error{e.code(), redact(e.what(), key), d};
+    }
+}
+
 class http_stream final : public lm_stream {
 public:
-    http_stream(http::response_stream body, const protocol& p, std::string model)
-        : body_{std::move(body)}, reader_{p.stream()}, lines_{p.streams_lines()}, model_{std::move(model)} {}
+    http_stream(http::response_stream body, const protocol& p, std::string model, secret key)
+        : body_{std::move(body)}, reader_{p.stream()}, lines_{p.streams_lines()}, model_{std::move(model)}, key_{std::move(key)} {}
 
     task<std::optional<lm_event>> next() override {
         while (ready_.empty()) {
@@ -60,7 +73,7 @@ private:
         if (finished_) return;
         if (data == "[DONE]") return finish();
         scratch_.clear();
-        reader_->read(event, data, scratch_);
+        without_key(key_, [&] { reader_->read(event, data, scratch_); });
         for (auto& e : scratch_) ready_.push_back(std::move(e));
     }
 
@@ -84,35 +97,13 @@ private:
     std::unique_ptr<provider::stream_reader> reader_;
     bool lines_;
     std::string model_;
+    secret key_;
     http::event_parser event_parser_;
     http::line_parser line_parser_;
     std::vector<http::server_event> events_;
     std::vector<lm_event> scratch_;
     std::deque<lm_event> ready_;
     bool finished_ = false;
-};
-
-// An answer that is there as a stream of few pieces.
-class whole_stream final : public lm_stream {
-public:
-    explicit whole_stream(lm_response r) {
-        auto whole = std::make_shared<const lm_response>(std::move(r));
-        if (!whole->reasoning.empty()) ready_.push_back({.kind = lm_event::reasoning, .text_piece = whole->reasoning});
-        if (!whole->text.empty()) ready_.push_back({.kind = lm_event::text, .text_piece = whole->text});
-        for (std::size_t i = 0; i < whole->tool_calls.size(); ++i)
-            ready_.push_back({.kind = lm_event::tool_call, .index = i, .call = whole->tool_calls[i]});
-        ready_.push_back({.kind = lm_event::usage, .used = whole->usage});
-        ready_.push_back({.kind = lm_event::end, .response = whole});
-    }
-    task<std::optional<lm_event>> next() override {
-        if (ready_.empty()) co_return std::nullopt;
-        lm_event e = std::move(ready_.front());
-        ready_.pop_front();
-        co_return e;
-    }
-
-private:
-    std::deque<lm_event> ready_;
 };
 
 class http_backend final : public lm_backend {
@@ -135,7 +126,7 @@ public:
         std::string what = "POST " + r.url;
         http::response answer = co_await context.http.send(std::move(r), deadline_of(context));
         if (answer.status != 200) provider::throw_status(answer, what, options_.api_key);
-        lm_response result = speaks_.read(answer.body);
+        lm_response result = without_key(options_.api_key, [&] { return speaks_.read(answer.body); });
         complete_facts(result, answer, model_);
         co_return result;
     }
@@ -147,7 +138,7 @@ public:
         // An error, or a server that does not stream though asked to, answers with a plain body.
         bool plain = answer.head().status != 200;
         if (!speaks_.streams_lines() && answer.head().header("content-type").starts_with("application/json")) plain = true;
-        if (!plain) co_return std::make_unique<http_stream>(std::move(answer), speaks_, model_);
+        if (!plain) co_return std::make_unique<http_stream>(std::move(answer), speaks_, model_, options_.api_key);
         http::response whole = answer.head();
         for (;;) {
             std::string piece = co_await answer.read();
@@ -155,9 +146,9 @@ public:
             whole.body += piece;
         }
         if (whole.status != 200) provider::throw_status(whole, what, options_.api_key);
-        lm_response result = speaks_.read(whole.body);
+        lm_response result = without_key(options_.api_key, [&] { return speaks_.read(whole.body); });
         complete_facts(result, whole, model_);
-        co_return std::make_unique<whole_stream>(std::move(result));
+        co_return stream_of(std::move(result));
     }
 
 private:
@@ -180,11 +171,6 @@ private:
 };
 
 }  // namespace
-
-task<std::unique_ptr<lm_stream>> lm_backend::stream(lm_context context, const lm_request& request) const {
-    lm_response whole = co_await complete(context, request);
-    co_return std::make_unique<whole_stream>(std::move(whole));
-}
 
 std::shared_ptr<const lm_backend> http_model(std::string name, std::string model, const protocol& speaks, language_model_options options) {
     return std::make_shared<http_backend>(std::move(name), std::move(model), speaks, std::move(options));

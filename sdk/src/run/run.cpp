@@ -2,11 +2,10 @@
 
 #include <reagent/deadline.hpp>
 
+#include "../pool.hpp"
 #include "state.hpp"
 
 #include <spdlog/spdlog.h>
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/json.hpp>
 
 namespace reagent {
@@ -158,7 +157,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
     notify({.kind = run_event::model_started, .path = path, .request = shared.get()});
     std::exception_ptr failure;
     try {
-        lm_context context{*s.http, s.deadline};
+        lm_context context{*s.http, s.deadline, s.blocking->get_executor()};
         e.response = co_await ask(*model.backend(), context, *shared, on_event);
     } catch (const boost::system::system_error& aborted) {
         check();
@@ -261,38 +260,7 @@ double run::random(std::string_view path) {
 }
 
 task<json::value> run::blocking(std::function<json::value()> work) {
-    // Waits on a timer that the pool's thread wakes through the executor, so that a cancelled run does not wait for it.
-    struct shared_result {
-        std::optional<json::value> value;
-        std::exception_ptr failure;
-        bool done = false;
-    };
-    auto executor = co_await asio::this_coro::executor;
-    auto shared = std::make_shared<shared_result>();
-    auto wake = std::make_shared<asio::steady_timer>(executor, clock::time_point::max());
-    asio::post(*state_->blocking, [shared = shared, wake = wake, executor, work = std::move(work)]() mutable {
-        std::optional<json::value> value;
-        std::exception_ptr failure;
-        try {
-            value = work();
-        } catch (...) {
-            failure = std::current_exception();
-        }
-        work = nullptr;
-        // Everything moves on, so that this thread is never the last to hold what the other reads.
-        auto back = [shared = std::move(shared), wake = std::move(wake), value = std::move(value), failure = std::move(failure)]() mutable {
-            shared->value = std::move(value);
-            shared->failure = std::move(failure);
-            shared->done = true;
-            wake->cancel();
-        };
-        asio::post(executor, std::move(back));
-    });
-    boost::system::error_code ec;
-    if (!shared->done) co_await wake->async_wait(asio::redirect_error(asio::use_awaitable, ec));
-    if (!shared->done) throw boost::system::system_error{asio::error::operation_aborted};
-    if (shared->failure) std::rethrow_exception(shared->failure);
-    co_return std::move(*shared->value);
+    return on_pool<json::value>(state_->blocking->get_executor(), std::move(work));
 }
 
 }  // namespace reagent

@@ -4,6 +4,8 @@
 #include <reagent/secret.hpp>
 #include <reagent/task.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,6 +52,7 @@ struct lm_request {
     std::optional<json::object> outputs_schema{};  ///< structured output: JSON Schema the answer must fit, where the provider can
     reagent::tool_choice tool_choice{};            ///< counts where tools are offered
     std::optional<bool> parallel_tool_calls{};     ///< whether the model may ask for several at once
+    std::uint64_t rollout_id = 0;                  ///< not sent: tells a cache that this one wants an answer of its own
 };
 
 enum class finish_reason { stop, length, tool_calls, content_filter, other };
@@ -67,7 +70,13 @@ struct lm_response {
     std::string reasoning{};                      ///< what the provider shows of the model's reasoning
     std::vector<json::value> reasoning_blocks{};  ///< to be returned unchanged in the next turn's `message`
     std::vector<std::string> alternatives{};      ///< the texts of further completions, with `sampling::n`
+    bool from_cache = false;
 };
+
+json::object to_json(const lm_request& r);  ///< all of it, without keys; for digests and records
+json::object to_json(const lm_response& r);
+/// @throws lm_error(malformed_response) for what `to_json` did not write
+lm_response lm_response_from_json(const json::value& v);
 
 /// A piece of an answer that is being written.
 struct lm_event {
@@ -97,6 +106,7 @@ public:
 struct lm_context {
     http::client& http;
     clock::time_point deadline = no_deadline;
+    asio::any_io_executor blocking{};  ///< a pool for what blocks; none: it blocks here
 };
 
 /// A provider's side of a language model. Implementations are immutable and safe to share between threads.

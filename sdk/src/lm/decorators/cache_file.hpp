@@ -1,0 +1,39 @@
+#pragma once
+
+#include <reagent/lm/decorators.hpp>
+
+#include <mutex>
+#include <optional>
+#include <string>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace reagent::decorators {
+
+/// Answers in a SQLite file that many processes may share. Blocks; thread-safe. What is broken is a miss.
+class cache_file {
+public:
+    /// @throws lm_error(unavailable) when the file cannot be made
+    explicit cache_file(const cache_options& options);
+    ~cache_file();
+    cache_file(const cache_file&) = delete;
+
+    std::optional<std::string> find(const std::string& key);
+    void store(const std::string& key, const std::string& value);
+
+private:
+    void open();
+    void close();
+    bool run(const char* sql);
+    sqlite3_stmt* prepare(const char* sql);
+    void trim_to_size();
+
+    std::mutex mutex_;
+    cache_options options_;
+    sqlite3* db_ = nullptr;
+    sqlite3_stmt *find_ = nullptr, *store_ = nullptr, *drop_ = nullptr;
+    unsigned stored_ = 0;
+};
+
+}  // namespace reagent::decorators

@@ -1,0 +1,128 @@
+#include "../../text.hpp"
+#include "common.hpp"
+
+#include <reagent/error.hpp>
+
+#include <random>
+
+namespace reagent {
+
+bool is_transient(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const lm_error& e) {
+        if (e.code() == lm_errc::rate_limited) {
+            std::string words = to_lower(e.details().provider_message);
+            return words.find("insufficient_quota") == words.npos && words.find("exceeded your current quota") == words.npos;
+        }
+        return e.code() == lm_errc::server_error || e.code() == lm_errc::unavailable;
+    } catch (const http_error& e) {
+        return e.code() == http_errc::resolve_failed || e.code() == http_errc::connect_failed || e.code() == http_errc::connection_closed ||
+               e.code() == http_errc::deadline_exceeded;
+    } catch (...) {
+        return false;
+    }
+}
+
+namespace {
+
+using namespace decorators;
+
+// How often and how long one call has been tried.
+class attempts {
+public:
+    attempts(const retry_options& o, clock::time_point deadline) : options_{o}, last_start_{std::min(deadline, clock::now() + o.total)} {}
+
+    /// When to try again; rethrows the failure when that is of no use.
+    clock::time_point next(const std::exception_ptr& failure) {
+        if (++made_ >= options_.max_attempts || !is_transient(failure)) std::rethrow_exception(failure);
+        auto when = clock::now() + wait(failure);
+        if (when >= last_start_) std::rethrow_exception(failure);
+        return when;
+    }
+
+private:
+    std::chrono::milliseconds wait(const std::exception_ptr& failure) const {
+        try {
+            std::rethrow_exception(failure);
+        } catch (const error& e) {
+            if (e.details().retry_after) return *e.details().retry_after;
+        } catch (...) {
+        }
+        thread_local std::mt19937_64 random{std::random_device{}()};
+        std::chrono::milliseconds longest =
+            std::min(options_.cap, std::chrono::milliseconds{options_.base * (1 << std::min(made_ - 1, 20u))});
+        std::uniform_int_distribution<std::int64_t> draw{0, std::max<std::int64_t>(0, longest.count())};
+        return std::chrono::milliseconds{draw(random)};
+    }
+
+    const retry_options& options_;
+    clock::time_point last_start_;
+    unsigned made_ = 0;
+};
+
+class retrying_stream final : public lm_stream {
+public:
+    retrying_stream(const lm_backend& inner, lm_context context, const lm_request& request, const retry_options& o)
+        : inner_{inner}, context_{context}, request_{request}, attempts_{o, context.deadline} {}
+
+    task<std::optional<lm_event>> next() override {
+        for (;;) {
+            std::exception_ptr failure;
+            try {
+                if (!stream_) stream_ = co_await inner_.stream(context_, request_);
+                auto e = co_await stream_->next();
+                handed_on_ = true;
+                co_return e;
+            } catch (...) {
+                failure = std::current_exception();
+            }
+            if (handed_on_) std::rethrow_exception(failure);
+            stream_.reset();
+            auto when = attempts_.next(failure);
+            co_await sleep_until(when);
+        }
+    }
+
+private:
+    const lm_backend& inner_;
+    lm_context context_;
+    const lm_request& request_;
+    attempts attempts_;
+    std::unique_ptr<lm_stream> stream_;
+    bool handed_on_ = false;
+};
+
+class retry final : public around {
+public:
+    retry(language_model inner, retry_options o) : around{std::move(inner)}, options_{o} {}
+
+    task<lm_response> complete(lm_context context, const lm_request& request) const override {
+        attempts tries{options_, context.deadline};
+        for (;;) {
+            std::exception_ptr failure;
+            try {
+                co_return co_await inner().complete(context, request);
+            } catch (...) {
+                failure = std::current_exception();
+            }
+            auto when = tries.next(failure);
+            co_await sleep_until(when);
+        }
+    }
+
+    task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const override {
+        co_return std::make_unique<retrying_stream>(inner(), context, request, options_);
+    }
+
+private:
+    retry_options options_;
+};
+
+}  // namespace
+
+language_model retrying(language_model inner, retry_options options) {
+    return language_model{std::make_shared<retry>(std::move(inner), options)};
+}
+
+}  // namespace reagent
