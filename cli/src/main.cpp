@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     reagent::cli::add_signature(app, chosen);
     reagent::cli::add_parse(app, chosen);
     reagent::cli::add_tools(app, chosen);
+    reagent::cli::add_models(app, chosen);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include <sys/wait.h>
+#include <unistd.h>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -221,3 +222,35 @@ BOOST_AUTO_TEST_CASE(command_line_errors_say_what_to_do) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(an_answer_appears_while_it_is_written) {
+    auto piece = [](const std::string& text) {
+        return "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":" + json::serialize(json::value(json::string(text))) + "}}]}\n\n";
+    };
+    loopback_server server{[&](const server_request& r) {
+        bool step = r.body.find("next_tool_name ## ]]`") != r.body.npos;
+        std::string text = step ? "[[ ## next_thought ## ]]\nEasy.\n\n[[ ## next_tool_name ## ]]\nfinish\n\n[[ ## next_tool_args ## ]]\n{}"
+                                : "[[ ## reasoning ## ]]\nx\n\n[[ ## answer ## ]]\n";
+        std::vector<std::string> pieces{piece(text)};
+        if (!step)
+            for (const char* word : {"It ", "is ", "forty ", "two."}) pieces.push_back(piece(word));
+        pieces.push_back("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
+        return server_response{
+            .content_type = "text/event-stream", .pieces = pieces, .piece_delay = std::chrono::milliseconds{step ? 0 : 100}};
+    }};
+    std::string command = std::string{REAGENT_BINARIES} + "/reagent ask hello --lm openai/x --api-base " + server.url("/v1") + " 2>&1";
+    FILE* p = ::popen(("env OPENAI_API_KEY=sk-x " + command).c_str(), "r");
+    int fd = ::fileno(p), early = 0;
+    std::string out;
+    char buffer[4096];
+    for (ssize_t n; (n = ::read(fd, buffer, sizeof buffer)) > 0;) {
+        out.append(buffer, static_cast<std::size_t>(n));
+        bool some = out.find("It is") != out.npos, all = out.find("two.") != out.npos;
+        early += some && !all;
+    }
+    BOOST_TEST(::pclose(p) == 0);
+    BOOST_TEST(early > 0);
+    BOOST_TEST(out.find("thought  Easy.\ncall     finish") != out.npos, out);
+    BOOST_TEST(out.find("\nIt is forty two.\n") != out.npos, out);
+    BOOST_TEST(out.find("forty two.", out.find("forty two.") + 1) == out.npos, out);  // once
+}

@@ -4,6 +4,7 @@
 #include <reagent/deadline.hpp>
 #include <reagent/error.hpp>
 #include <reagent/http/events.hpp>
+#include <reagent/lm/catalog.hpp>
 
 #include <deque>
 
@@ -19,6 +20,7 @@ void complete_facts(lm_response& r, const http::response& head, const std::strin
     if (r.model.empty()) r.model = model;
     r.usage.calls = 1;
     r.usage.cost = price_of(r.model, r.usage);
+    if (!r.usage.cost) r.usage.cost = price_of(model, r.usage);
 }
 
 // Runs what reads a provider's words; an error that quotes them does not quote the key.
@@ -125,7 +127,7 @@ public:
         http::request r = request_for(request, false);
         std::string what = "POST " + r.url;
         http::response answer = co_await context.http.send(std::move(r), deadline_of(context));
-        if (answer.status != 200) provider::throw_status(answer, what, options_.api_key);
+        if (answer.status != 200) refused(answer, what);
         lm_response result = without_key(options_.api_key, [&] { return speaks_.read(answer.body); });
         complete_facts(result, answer, model_);
         co_return result;
@@ -145,7 +147,7 @@ public:
             if (piece.empty()) break;
             whole.body += piece;
         }
-        if (whole.status != 200) provider::throw_status(whole, what, options_.api_key);
+        if (whole.status != 200) refused(whole, what);
         lm_response result = without_key(options_.api_key, [&] { return speaks_.read(whole.body); });
         complete_facts(result, whole, model_);
         co_return stream_of(std::move(result));
@@ -160,6 +162,16 @@ private:
         r.follow = options_.follow_redirects_anywhere ? http::redirects::any : http::redirects::same_origin;
         r.repeatable = true;  // a completion changes nothing at the provider
         return r;
+    }
+
+    [[noreturn]] void refused(const http::response& r, const std::string& what) const {
+        try {
+            provider::throw_status(r, what, options_.api_key);
+        } catch (const lm_error& e) {
+            std::string near = e.code() == lm_errc::not_found ? model_catalog::standard().nearest(model_) : "";
+            if (near.empty() || near == model_) throw;
+            throw lm_error{e.code(), std::string{e.what()} + "; did you mean \"" + near + "\"?", e.details()};
+        }
     }
 
     clock::time_point deadline_of(const lm_context& context) const { return std::min(context.deadline, clock::now() + options_.timeout); }

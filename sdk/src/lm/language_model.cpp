@@ -1,10 +1,13 @@
 #include <reagent/lm/language_model.hpp>
 
 #include <reagent/error.hpp>
+#include <reagent/lm/catalog.hpp>
 #include <reagent/lm/offline.hpp>
 
 #include "../text.hpp"
 #include "http_model.hpp"
+
+#include <boost/json.hpp>
 
 #include <cstdlib>
 
@@ -15,17 +18,6 @@ std::string environment(std::string_view name) {
     const char* value = name.empty() ? nullptr : std::getenv(std::string{name}.c_str());
     return value ? value : "";
 }
-
-// US dollars per million tokens, prompt and completion. Source: openai.com/api/pricing, as of 2025.
-struct price {
-    std::string_view model;
-    double prompt, completion;
-};
-constexpr price prices[]{
-    {"gpt-4o-mini", 0.15, 0.60}, {"gpt-4o", 2.50, 10.00},    {"gpt-4.1-nano", 0.10, 0.40}, {"gpt-4.1-mini", 0.40, 1.60},
-    {"gpt-4.1", 2.00, 8.00},     {"gpt-5-nano", 0.05, 0.40}, {"gpt-5-mini", 0.25, 2.00},   {"gpt-5", 1.25, 10.00},
-    {"o3-mini", 1.10, 4.40},     {"o4-mini", 1.10, 4.40},    {"o3", 2.00, 8.00},
-};
 
 }  // namespace
 
@@ -52,16 +44,6 @@ sampling sampling::or_else(const sampling& o) const {
     return s;
 }
 
-std::optional<double> price_of(std::string_view model, const usage& u) {
-    for (const auto& p : prices) {
-        if (!model.starts_with(p.model)) continue;
-        auto rest = model.substr(p.model.size());
-        if (!rest.empty() && !(rest.size() == 11 && rest[0] == '-' && is_digit(rest[1]))) continue;  // "-2024-07-18"
-        return (static_cast<double>(u.prompt_tokens) * p.prompt + static_cast<double>(u.completion_tokens) * p.completion) / 1e6;
-    }
-    return {};
-}
-
 const std::vector<provider_facts>& known_providers() {
     static const std::vector<provider_facts> list = [] {
         std::vector<provider_facts> found;
@@ -72,21 +54,25 @@ const std::vector<provider_facts>& known_providers() {
     return list;
 }
 
-language_model::language_model(std::string_view name, language_model_options options) {
-    if (name == "offline/demo") {
-        backend_ = offline_demo();
-        return;
-    }
+namespace {
+
+// What a name stands for, with address and key.
+struct resolved {
+    const provider::facts* facts;
+    std::string model;
+    language_model_options options;
+};
+
+resolved resolve(std::string_view name, language_model_options options) {
     auto slash = name.find('/');
     auto wanted = name.substr(0, slash);
-    std::vector<std::string> names;
+    std::vector<std::string> names{"offline"};
     for (const auto& p : provider::all()) {
         names.emplace_back(p.name);
         if (p.name != wanted) continue;
         if (slash == name.npos || slash + 1 == name.size())
             throw lm_error{lm_errc::unknown_provider,
                            "the language model \"" + std::string{name} + "\" names no model; write " + std::string{wanted} + "/MODEL"};
-        bool own_server = !options.api_base.empty();
         for (auto variable : p.base_variables)
             if (options.api_base.empty()) options.api_base = environment(variable);
         if (options.api_base.empty()) options.api_base = p.api_base;
@@ -99,11 +85,7 @@ language_model::language_model(std::string_view name, language_model_options opt
         http::parse_url(options.api_base);
         for (auto variable : p.key_variables)
             if (options.api_key.empty()) options.api_key = secret{environment(variable)};
-        if (options.api_key.empty() && !p.key_variables.empty() && !own_server)
-            throw lm_error{lm_errc::missing_key, std::string{name} + " needs an API key; set " + std::string{p.key_variables.front()} +
-                                                     ", or api_base for a server of your own"};
-        backend_ = http_model(std::string{name}, std::string{name.substr(slash + 1)}, *p.speaks, std::move(options));
-        return;
+        return {&p, std::string{name.substr(slash + 1)}, std::move(options)};
     }
     auto near = did_you_mean(wanted, names);
     std::string list;
@@ -112,6 +94,28 @@ language_model::language_model(std::string_view name, language_model_options opt
                    "unknown provider \"" + std::string{wanted} + "\" in \"" + std::string{name} + "\"; " +
                        (near.empty() ? "known are " + list + "; any OpenAI-compatible server works as openai/NAME with api_base"
                                      : "did you mean \"" + near + "\"?")};
+}
+
+}  // namespace
+
+language_model::language_model(std::string_view name, language_model_options options) {
+    if (name == "offline/demo") {
+        backend_ = offline_demo();
+        return;
+    }
+    bool own_server = !options.api_base.empty();
+    auto [facts, model, complete] = resolve(name, std::move(options));
+    if (complete.api_key.empty() && !facts->key_variables.empty() && !own_server)
+        throw lm_error{lm_errc::missing_key, std::string{name} + " needs an API key; set " + std::string{facts->key_variables.front()} +
+                                                 ", or api_base for a server of your own"};
+    backend_ = http_model(std::string{name}, std::move(model), *facts->speaks, std::move(complete));
+}
+
+request_preview preview(std::string_view name, const lm_request& request, language_model_options options) {
+    auto [facts, model, complete] = resolve(name, std::move(options));
+    provider::call_settings settings{model, complete.sampling, complete.structured_output, complete.cache_prompt, true, false};
+    auto call = facts->speaks->write(settings, request);
+    return {complete.api_base + call.target, json::parse(call.body), std::move(call.dropped)};
 }
 
 }  // namespace reagent
