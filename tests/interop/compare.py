@@ -181,6 +181,7 @@ def ours(read_stream, provider, base):
 
 def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # a client that closes its connection is no news
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
     official = {"openai": official_openai, "anthropic": official_anthropic, "ollama": official_ollama}

@@ -1,0 +1,161 @@
+#include <reagent/lm/embedder.hpp>
+
+#include <reagent/error.hpp>
+
+#include "providers/reading.hpp"
+#include "resolve.hpp"
+
+namespace reagent {
+namespace {
+
+using namespace provider;
+
+// A provider's way of embedding: request out, response in.
+struct embedding_protocol {
+    wire_call (*write)(const std::string& model, const std::vector<std::string>& texts, embedding_use use,
+                       const std::optional<std::uint64_t>& dimensions);
+    // The list of vectors in a response; null when there is none.
+    const json::value* (*vectors)(const json::value& parsed);
+    const char* vector_member;  // in an element of the list; "" where the element is the vector
+    std::uint64_t (*tokens)(const json::value& parsed);
+};
+
+json::array strings(const std::vector<std::string>& texts) {
+    json::array list;
+    for (const auto& t : texts) list.push_back(json::string(t));
+    return list;
+}
+
+// Source: OpenAI API reference, "Create embeddings".
+const embedding_protocol openai_embeddings{
+    [](const std::string& model, const std::vector<std::string>& texts, embedding_use, const std::optional<std::uint64_t>& dimensions) {
+        json::object body{{"model", model}, {"input", strings(texts)}, {"encoding_format", "float"}};
+        if (dimensions) body["dimensions"] = *dimensions;
+        return wire_call{"/embeddings", json::serialize(body)};
+    },
+    [](const json::value& v) { return member(v, "data"); }, "embedding",
+    [](const json::value& v) { return count_of(member(member(v, "usage"), "prompt_tokens")); }};
+
+// Source: Ollama, docs/api.md, "Generate Embeddings".
+const embedding_protocol ollama_embeddings{
+    [](const std::string& model, const std::vector<std::string>& texts, embedding_use, const std::optional<std::uint64_t>& dimensions) {
+        json::object body{{"model", model}, {"input", strings(texts)}};
+        if (dimensions) body["dimensions"] = *dimensions;
+        return wire_call{"/api/embed", json::serialize(body)};
+    },
+    [](const json::value& v) { return member(v, "embeddings"); }, "",
+    [](const json::value& v) { return count_of(member(v, "prompt_eval_count")); }};
+
+// Source: Cohere API reference, "Embed".
+const embedding_protocol cohere_embeddings{
+    [](const std::string& model, const std::vector<std::string>& texts, embedding_use use, const std::optional<std::uint64_t>& dimensions) {
+        json::object body{
+            {"model", model}, {"texts", strings(texts)}, {"input_type", use == embedding_use::query ? "search_query" : "search_document"}};
+        json::array types;
+        types.push_back("float");
+        body["embedding_types"] = std::move(types);
+        if (dimensions) body["output_dimension"] = *dimensions;
+        return wire_call{"/v2/embed", json::serialize(body)};
+    },
+    [](const json::value& v) { return member(member(v, "embeddings"), "float"); }, "",
+    [](const json::value& v) { return count_of(member(member(member(v, "meta"), "billed_units"), "input_tokens")); }};
+
+// Source: Gemini API reference, "batchEmbedContents".
+const embedding_protocol gemini_embeddings{
+    [](const std::string& model, const std::vector<std::string>& texts, embedding_use use, const std::optional<std::uint64_t>& dimensions) {
+        json::array requests;
+        for (const auto& t : texts) {
+            json::object part{{"text", t}}, content{{"parts", list_of(std::move(part))}};
+            json::object one{{"model", "models/" + model},
+                             {"content", std::move(content)},
+                             {"taskType", use == embedding_use::query ? "RETRIEVAL_QUERY" : "RETRIEVAL_DOCUMENT"}};
+            if (dimensions) one["outputDimensionality"] = *dimensions;
+            requests.push_back(std::move(one));
+        }
+        json::object body{{"requests", std::move(requests)}};
+        return wire_call{"/models/" + model + ":batchEmbedContents", json::serialize(body)};
+    },
+    [](const json::value& v) { return member(v, "embeddings"); }, "values", [](const json::value&) { return std::uint64_t{0}; }};
+
+const embedding_protocol* protocol_of(const protocol& speaks) {
+    if (&speaks == &openai_chat() || &speaks == &openai_responses()) return &openai_embeddings;
+    if (&speaks == &ollama()) return &ollama_embeddings;
+    if (&speaks == &cohere()) return &cohere_embeddings;
+    if (&speaks == &gemini()) return &gemini_embeddings;
+    return nullptr;
+}
+
+// Appends the vectors of a response.
+void read_vectors(const embedding_protocol& p, std::string_view body, std::size_t expected, embeddings& to) {
+    json::value parsed = parse_body(body, {});
+    const json::value* list = p.vectors(parsed);
+    if (!list || !list->is_array()) malformed("has no vectors", body);
+    if (list->get_array().size() != expected)
+        malformed("has " + std::to_string(list->get_array().size()) + " vectors for " + std::to_string(expected) + " texts", body);
+    std::size_t first = to.vectors.size(), place = 0;
+    to.vectors.resize(first + expected);
+    for (const auto& item : list->get_array()) {
+        const json::value* values = *p.vector_member ? member(item, p.vector_member) : &item;
+        if (!values || !values->is_array() || values->get_array().empty()) malformed("has an empty vector", body);
+        // OpenAI's say which text they belong to.
+        auto* index = member(item, "index");
+        std::size_t at = index ? count_of(index) : place;
+        ++place;
+        if (at >= expected || !to.vectors[first + at].empty()) malformed("numbers its vectors wrongly", body);
+        auto& v = to.vectors[first + at];
+        v.reserve(values->get_array().size());
+        for (const auto& x : values->get_array()) {
+            if (!x.is_number()) malformed("has a vector that holds no numbers", body);
+            v.push_back(x.to_number<float>());
+        }
+        if (v.size() != to.vectors.front().size() && !to.vectors.front().empty()) malformed("has vectors of different lengths", body);
+    }
+    to.usage += {.calls = 1, .prompt_tokens = p.tokens(parsed)};
+}
+
+}  // namespace
+
+struct embedder::impl {
+    std::string name;
+    resolved_name target;
+    embedder_options options;
+    const embedding_protocol* protocol;
+};
+
+embedder::embedder(std::string_view name, embedder_options options) {
+    auto target = resolve(name, options.api_base, options.api_key);
+    const auto* p = protocol_of(*target.facts->speaks);
+    if (!p) throw lm_error{lm_errc::unsupported_option, std::string{target.facts->name} + " offers no embeddings"};
+    options.batch = std::max<std::size_t>(1, options.batch);
+    impl_ = std::make_shared<const impl>(impl{std::string{name}, std::move(target), std::move(options), p});
+}
+
+std::string embedder::name() const { return impl_->name; }
+
+task<embeddings> embedder::embed(lm_context context, std::vector<std::string> texts, embedding_use use) const {
+    auto self = impl_;
+    embeddings all;
+    for (std::size_t at = 0; at < texts.size(); at += self->options.batch) {
+        auto end = std::min(texts.size(), at + self->options.batch);
+        std::vector<std::string> some(texts.begin() + static_cast<std::ptrdiff_t>(at), texts.begin() + static_cast<std::ptrdiff_t>(end));
+        auto call = self->protocol->write(self->target.model, some, use, self->options.dimensions);
+        http::request r;
+        r.method = "POST";
+        r.url = self->target.api_base + call.target;
+        r.headers = self->target.facts->speaks->headers();
+        r.headers.emplace_back("content-type", "application/json");
+        r.credentials = self->target.facts->speaks->credentials(self->target.api_key);
+        r.body = std::move(call.body);
+        r.follow = http::redirects::same_origin;
+        r.repeatable = true;
+        std::string what = "POST " + r.url;
+        auto deadline = std::min(context.deadline, clock::now() + self->options.timeout);
+        http::response answer = co_await context.http.send(std::move(r), deadline);
+        if (answer.status != 200) throw_status(answer, what, self->target.api_key);
+        read_vectors(*self->protocol, answer.body, some.size(), all);
+    }
+    all.usage.cost = price_of(self->target.model, all.usage);
+    co_return all;
+}
+
+}  // namespace reagent
