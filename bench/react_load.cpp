@@ -1,6 +1,7 @@
 // Runs a ReAct agent many times against an OpenAI-compatible server on localhost.
 #include "measure.hpp"
 
+#include <reagent/lm/decorators.hpp>
 #include <reagent/reagent.hpp>
 
 #include <atomic>
@@ -36,10 +37,12 @@ struct tally {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4) {
-        std::cerr << "usage: react_load PORT RUNS CONCURRENCY\n"
+    bool decorated = argc == 5 && std::string_view{argv[4]} == "decorated";
+    if (argc != 4 && !decorated) {
+        std::cerr << "usage: react_load PORT RUNS CONCURRENCY [decorated]\n"
                      "Runs a ReAct agent (question -> answer: int, one tool add(a, b)) RUNS times, CONCURRENCY at a time, on one\n"
-                     "thread, against http://127.0.0.1:PORT/v1, and reports CPU time per model call.\n";
+                     "thread, against http://127.0.0.1:PORT/v1, and reports CPU time per model call; `decorated` puts a cache and\n"
+                     "retries around the model.\n";
         return 2;
     }
     allow_many_files();
@@ -51,6 +54,7 @@ int main(int argc, char** argv) {
     tools.add("add", "Adds two numbers.", add, {"a", "b"}, {.read_only = true, .quick = true});
     agent a{tools, {.max_iters = 10}};
     rg::language_model model{"openai/load", {.api_base = "http://127.0.0.1:" + port + "/v1"}};
+    if (decorated) model = rg::cached(rg::retrying(model));
     rg::runtime_options options;
     options.http.max_idle_connections = concurrency;
     rg::runtime runtime{options};

@@ -169,7 +169,9 @@ int ask(const ask_options& o) {
                          {"trajectory", to_json(result.value.trajectory)},
                          {"lm", chosen.model.name()},
                          {"usage", to_json(result.report.usage)},
+                         {"usage_by_model", json::object{}},
                          {"seconds", static_cast<double>(result.report.duration.count()) / 1e6}};
+        for (const auto& [model, used] : result.report.usage_by_model) all["usage_by_model"].as_object()[model] = to_json(used);
         for (const auto& f : s.outputs) all["outputs"].as_object()[f.name] = outputs[f.name];
         std::cout << dump_strict_json(all) << "\n";
         return 0;

@@ -38,6 +38,7 @@ const run_options& run::options() const { return state_->options; }
 const parameters* run::parameters() const { return state_->options.parameters.get(); }
 const journal& run::history() const { return *state_->history; }
 usage run::usage() const { return state_->usage; }
+const std::map<std::string, usage>& run::usage_by_model() const { return state_->by_model; }
 http::client& run::http() { return *state_->http; }
 
 std::chrono::microseconds run::elapsed() const {
@@ -103,6 +104,11 @@ run run::branch(std::size_t index) { return run{state_, branch_ + (branch_.empty
 
 namespace {
 
+void count(run::state& s, const lm_response& r) {
+    s.usage += r.usage;
+    s.by_model[r.model] += r.usage;
+}
+
 task<std::shared_ptr<const lm_response>> ask(const lm_backend& backend, lm_context context, const lm_request& request,
                                              const std::function<void(const lm_event&)>& on_event) {
     if (!on_event) {
@@ -132,7 +138,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
             record(copy);
             throw lm_error{lm_errc::unavailable, "replayed: " + copy.error};
         }
-        s.usage += copy.response->usage;
+        count(s, *copy.response);
         auto response = copy.response;
         record(std::move(copy));
         co_return response;
@@ -175,7 +181,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
             .error = e.error,
             .duration = e.duration});
     auto response = e.response;
-    if (response) s.usage += response->usage;
+    if (response) count(s, *response);
     record(std::move(e));
     if (failure) std::rethrow_exception(failure);
     co_return response;

@@ -126,7 +126,7 @@ void cancel(const std::shared_ptr<run::state>& s) {
     });
 }
 
-run_report report(const run::state& s) { return {s.usage, s.history, s.duration}; }
+run_report report(const run::state& s) { return {s.usage, s.by_model, s.history, s.duration}; }
 
 }  // namespace detail
 }  // namespace reagent

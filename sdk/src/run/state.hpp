@@ -26,6 +26,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
 
     std::shared_ptr<journal> history = std::make_shared<journal>();
     reagent::usage usage;
+    std::map<std::string, reagent::usage> by_model;
     std::uint64_t calls_started = 0;
     clock::time_point started = clock::now();
     clock::time_point deadline = no_deadline;

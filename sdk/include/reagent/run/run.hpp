@@ -78,6 +78,7 @@ public:
     const reagent::parameters* parameters() const;
     const journal& history() const;
     reagent::usage usage() const;  ///< of all branches, until now
+    const std::map<std::string, reagent::usage>& usage_by_model() const;  ///< by the names that the providers give
     const std::string& branch_name() const { return branch_; }
 
     /// Calls a language model, or answers from the journal. `model` null: the run's own.

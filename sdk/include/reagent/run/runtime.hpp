@@ -28,6 +28,7 @@ struct runtime_options {
 /// What remains of a finished run.
 struct run_report {
     reagent::usage usage{};
+    std::map<std::string, reagent::usage> usage_by_model{};
     std::shared_ptr<const journal> history{};
     std::chrono::microseconds duration{};
 };
