@@ -1,6 +1,7 @@
 // The path of a streamed answer: pieces of any size through the event and line parsers, then through every provider's reader.
 #include "../sdk/src/lm/providers/protocol.hpp"
 
+#include <reagent/adapter/field_stream.hpp>
 #include <reagent/error.hpp>
 #include <reagent/http/events.hpp>
 
@@ -25,6 +26,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (whole.size() != pieces.size()) std::abort();
     for (std::size_t i = 0; i < whole.size(); ++i)
         if (whole[i].name != pieces[i].name || whole[i].data != pieces[i].data) std::abort();
+
+    // So it is with the fields of a completion.
+    static const reagent::signature signature = reagent::parse_signature("q -> text, n: int, items: list[str]");
+    for (auto a : {reagent::adapter::chat, reagent::adapter::json, reagent::adapter::xml}) {
+        auto grow = [&](std::size_t by) {
+            reagent::field_stream fields{a, signature};
+            std::vector<reagent::field_piece> all;
+            auto take = [&](std::vector<reagent::field_piece> some) {
+                for (auto& p : some)
+                    if (!all.empty() && all.back().field == p.field)
+                        all.back().text += p.text;
+                    else
+                        all.push_back(std::move(p));
+            };
+            for (std::size_t i = 0; i < text.size(); i += by) take(fields.feed(text.substr(i, by)));
+            take(fields.finish());
+            return all;
+        };
+        if (grow(step) != grow(text.size() + 1)) std::abort();
+    }
 
     using namespace reagent::provider;
     for (const auto* p : {&openai_chat(), &openai_responses(), &anthropic(), &gemini(), &ollama(), &cohere()}) {

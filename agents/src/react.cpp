@@ -234,6 +234,15 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
         if (const auto* v = inputs.if_contains(f.name)) given.emplace_back(f.name, json::value(json::string(format_value(f, *v))));
     opening.push_back({role::user, format_further(r.options().adapter, given)});
 
+    std::function<void(const lm_event&)> on_event;
+    if (r.options().stream && r.options().on_event)
+        on_event = [&r, &path](const lm_event& e) {
+            if (e.kind == lm_event::text || e.kind == lm_event::reasoning)
+                r.notify({.kind = run_event::piece,
+                          .path = path,
+                          .field = e.kind == lm_event::text ? "next_thought" : "",
+                          .text = e.text_piece});
+        };
     std::vector<std::vector<message>> rounds;  // each an assistant's calls with their results
     for (std::size_t i = 0; i < options_.max_iters;) {
         lm_request request;
@@ -245,7 +254,7 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
         if (own) model = own->lm;
         std::shared_ptr<const lm_response> response;
         try {
-            response = co_await r.call_model(path, model, std::move(request));
+            response = co_await r.call_model(path, model, std::move(request), on_event);
         } catch (const lm_error& e) {
             if (e.code() != lm_errc::context_length || rounds.size() < 2) throw;
         }
@@ -272,6 +281,7 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
             co_await parallel_map(r, order, one);
         }
         std::vector<message> round{{role::assistant, response->text, response->tool_calls}};
+        round.front().reasoning_blocks = response->reasoning_blocks;
         bool finished = false;
         for (std::size_t k = 0; k < steps.size(); ++k) {
             finished = finished || steps[k].tool == finish;

@@ -238,6 +238,36 @@ BOOST_AUTO_TEST_CASE(an_agent_is_part_of_a_program_and_is_replayed) {
     BOOST_TEST(rt.run(again, p, "q") == "7");
 }
 
+// Anthropic refuses tool results whose call came with thinking that is missing or changed.
+BOOST_AUTO_TEST_CASE(a_models_reasoning_goes_back_unchanged) {
+    const char* thinking = R"({"type":"thinking","thinking":"Add them.","signature":"EqQB"})";
+    std::vector<json::value> sent;
+    loopback_server server{[&](const server_request& r) {
+        sent.push_back(json::parse(r.body));
+        BOOST_TEST(r.target == "/v1/messages");
+        std::string content;
+        if (sent.size() == 1)
+            content = std::string{thinking} + R"(,{"type":"tool_use","id":"t1","name":"add","input":{"a":3,"b":4}})";
+        else if (sent.size() == 2)
+            content = R"({"type":"tool_use","id":"t2","name":"finish","input":{}})";
+        else
+            content = R"({"type":"text","text":)" + json::serialize(json::value(json::string(answer_seven))) + "}";
+        return server_response{.body = R"({"content":[)" + content +
+                                       R"(],"stop_reason":"tool_use","usage":{"input_tokens":5,"output_tokens":3}})"};
+    }};
+    agent native{golden_tools(), {.mode = react_mode::native}};
+    runtime rt;
+    language_model model{"anthropic/claude-x", {.api_base = server.url(""), .api_key = secret{"k"}}};
+    auto p = rt.run(model, native, "question"_f = "What is 3 + 4?");
+    BOOST_TEST(answer_of(p) == "7");
+    BOOST_REQUIRE(sent.size() == 3u);
+    const auto& turns = sent[1].at("messages").as_array();
+    BOOST_REQUIRE(turns.size() == 3u);
+    BOOST_TEST((turns[1].at("content").at(0) == json::parse(thinking)));
+    BOOST_TEST((turns[1].at("content").at(1).at("type") == "tool_use"));
+    BOOST_TEST((turns[2].at("content").at(0).at("tool_use_id") == "t1"));
+}
+
 BOOST_AUTO_TEST_CASE(finish_belongs_to_the_agent) {
     tools t;
     t.add("finish", "", [] { return 1; });

@@ -173,7 +173,7 @@ BOOST_DATA_TEST_CASE(a_fault_is_an_error_and_tried_again_where_that_helps, boost
     bool circle = std::string_view{sample.name} == "redirect in a circle";
     int attempts = sample.retried ? 3 : 1;
     int expected = circle ? 6 : attempts;
-    long before = peak_kb();
+    [[maybe_unused]] long before = peak_kb();
     if (!sample.only_streamed) {
         auto code = failure_of([&] { BOOST_TEST(ask(model, question("x")).text == "fine"); });
         BOOST_TEST(code == sample.expected);

@@ -3,6 +3,8 @@
 #include <reagent/deadline.hpp>
 #include <reagent/reagent.hpp>
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
@@ -239,6 +241,41 @@ BOOST_AUTO_TEST_CASE(callbacks_see_calls_and_their_failures) {
     o.on_event = [&](const run_event& e) { seen.push_back(std::to_string(e.kind) + (e.error.empty() ? "" : "!")); };
     BOOST_CHECK_THROW(rt.run(o, m, 2), lm_error);
     BOOST_TEST((seen == std::vector<std::string>{"0", "1", "0", "1!"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_key_is_in_no_log_and_no_journal) {
+    const std::string key = "planted-KEY-0123456789";
+    loopback_server server{[&](const server_request& r) {
+        bool right = r.authorization == "Bearer " + key;
+        BOOST_TEST(right);
+        return server_response{.status = 401, .body = R"({"error":{"message":"bad key )" + key + R"("}})"};
+    }};
+    std::ostringstream text;
+    auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(text);
+    auto logger = std::make_shared<spdlog::logger>("test", sink);
+    logger->set_level(spdlog::level::trace);
+    runtime rt{{.logger = logger}};
+    several m;
+    std::string events;
+    run_options o{language_model{"openai/x", {.api_base = server.url("/v1"), .api_key = secret{key}}}};
+    for (bool stream : {false, true}) {
+        o.stream = stream;
+        o.on_event = [&](const run_event& e) { events += std::string{e.error} + std::string{e.text}; };
+        auto handle = rt.start(o, m, 1);
+        std::string what;
+        try {
+            handle.get();
+        } catch (const std::exception& e) {
+            what = e.what();
+        }
+        std::string journal = json::serialize(handle.report().history->to_json());
+        BOOST_TEST(!text.str().empty());
+        BOOST_TEST(journal.find("(secret)") != journal.npos);
+        for (const std::string& written : {what, journal, text.str(), events}) {
+            BOOST_TEST(!written.empty());
+            BOOST_TEST(written.find(key) == written.npos, written);
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(many_runs_share_threads_and_modules) {

@@ -3,6 +3,9 @@
 // Everything that a program needs.
 
 #include <reagent/agents/react.hpp>
+#include <reagent/lm/catalog.hpp>
+#include <reagent/lm/decorators.hpp>
+#include <reagent/lm/embedder.hpp>
 #include <reagent/module/chain_of_thought.hpp>
 #include <reagent/module/parallel.hpp>
 #include <reagent/module/predict.hpp>

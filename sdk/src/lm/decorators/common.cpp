@@ -5,6 +5,7 @@
 #include <openssl/sha.h>
 #include <boost/json.hpp>
 
+#include <bit>
 #include <stdexcept>
 
 namespace reagent::decorators {
@@ -28,12 +29,71 @@ bool around_many::has_structured_output() const {
     return std::all_of(models_.begin(), models_.end(), [](const auto& m) { return m.backend()->has_structured_output(); });
 }
 
+namespace {
+
+// What is hashed: every part with its length in front, so that no two requests look alike. Prompts are long: no tree of values
+// is built for them.
+class transcript {
+public:
+    transcript& operator<<(std::string_view part) {
+        number(part.size());
+        text_ += part;
+        return *this;
+    }
+    transcript& operator<<(const std::string& part) { return *this << std::string_view{part}; }
+    transcript& operator<<(std::uint64_t n) {
+        number(n);
+        return *this;
+    }
+    template <class T>
+    transcript& operator<<(const std::optional<T>& v) {
+        text_ += v ? '1' : '0';
+        if (!v) return *this;
+        if constexpr (std::is_floating_point_v<T>)
+            return *this << std::bit_cast<std::uint64_t>(static_cast<double>(*v));
+        else
+            return *this << static_cast<std::uint64_t>(*v);
+    }
+    std::string digest() const {
+        std::string d(SHA256_DIGEST_LENGTH, '\0');
+        SHA256(reinterpret_cast<const unsigned char*>(text_.data()), text_.size(), reinterpret_cast<unsigned char*>(d.data()));
+        return d;
+    }
+    void reserve(std::size_t n) { text_.reserve(n); }
+
+private:
+    void number(std::uint64_t n) {
+        char bytes[8];
+        for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(n >> (8 * i));
+        text_.append(bytes, 8);
+    }
+    std::string text_;
+};
+
+}  // namespace
+
 std::string digest_of(const std::string& model, const lm_request& r) {
-    json::object whole{{"model", model}, {"request", to_json(r)}};
-    std::string text = json::serialize(whole);
-    std::string digest(SHA256_DIGEST_LENGTH, '\0');
-    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), reinterpret_cast<unsigned char*>(digest.data()));
-    return digest;
+    transcript t;
+    std::size_t size = 1024;
+    for (const auto& m : r.messages) size += m.content.size() + 64;
+    t.reserve(size);
+    t << std::uint64_t{1} << model << r.messages.size();  // the number is this layout's
+    for (const auto& m : r.messages) {
+        t << static_cast<std::uint64_t>(m.role) << m.content << m.tool_call_id << m.tool_calls.size() << m.images.size()
+          << m.reasoning_blocks.size();
+        for (const auto& c : m.tool_calls) t << c.id << c.name << c.arguments << c.signature;
+        for (const auto& i : m.images) t << i.media_type << i.bytes << i.url;
+        for (const auto& b : m.reasoning_blocks) t << json::serialize(b);
+    }
+    t << r.tools.size();
+    for (const auto& tool : r.tools) t << tool.name << tool.description << json::serialize(tool.parameters);
+    const auto& s = r.sampling;
+    t << s.temperature << s.top_p << s.max_tokens << s.seed << s.n << s.reasoning_effort << s.stop.size();
+    for (const auto& word : s.stop) t << word;
+    t << static_cast<std::uint64_t>(r.outputs_schema.has_value());
+    if (r.outputs_schema) t << json::serialize(*r.outputs_schema);
+    t << static_cast<std::uint64_t>(r.tool_choice.kind) << r.tool_choice.name << r.parallel_tool_calls << r.rollout_id;
+    return t.digest();
 }
 
 namespace {
