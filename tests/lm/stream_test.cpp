@@ -81,6 +81,58 @@ BOOST_AUTO_TEST_CASE(a_server_that_does_not_stream_is_heard_all_the_same) {
     auto answer = ask_streaming(language_model{"openai/x", {.api_base = server.url("/v1")}}, question("x"));
     BOOST_TEST(answer.response.text == "whole");
     BOOST_TEST(answer.events.size() == 3u);
+    // Nor must it say what it sends.
+    for (const char* type : {"", "text/plain"}) {
+        loopback_server silent{
+            [&](const server_request&) { return server_response{.body = "\n" + openai_text("whole"), .content_type = type}; }};
+        BOOST_TEST(ask_streaming(language_model{"openai/x", {.api_base = silent.url("/v1")}}, question("x")).response.text == "whole");
+        loopback_server events{[&](const server_request&) {
+            return server_response{.content_type = type, .pieces = first_stream(read_json("lm/wire/openai.json").as_object())};
+        }};
+        BOOST_TEST(ask_streaming(language_model{"openai/x", {.api_base = events.url("/v1")}}, question("x")).response.text == "Hello ✓");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(addresses_and_keys_come_from_the_environment) {
+    std::string target, key;
+    loopback_server server{[&](const server_request& r) {
+        target = r.target;
+        for (const auto& [name, value] : r.headers)
+            if (value.find("from-env") != value.npos) key = name;
+        return server_response{.status = 400};
+    }};
+    std::string host = "127.0.0.1:" + std::to_string(server.port());
+    struct {
+        const char *variable, *key_variable, *model, *target, *header;
+        std::string base;
+    } const cases[]{
+        {"OPENAI_BASE_URL", "OPENAI_API_KEY", "openai/m", "/v1/chat/completions", "Authorization", server.url("/v1/")},
+        {"OPENAI_BASE_URL", "OPENAI_API_KEY", "openai-responses/m", "/v1/responses", "Authorization", server.url("/v1")},
+        {"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "anthropic/m", "/v1/messages", "x-api-key", server.url("")},
+        {"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "anthropic/m", "/v1/messages", "x-api-key", server.url("/v1")},
+        {"GOOGLE_GEMINI_BASE_URL", "GEMINI_API_KEY", "gemini/m", "/v1beta/models/m:generateContent", "x-goog-api-key",
+         server.url("/v1beta")},
+        {"CO_API_URL", "CO_API_KEY", "cohere/m", "/v2/chat", "Authorization", server.url("")},
+        {"OLLAMA_HOST", nullptr, "ollama/m", "/api/chat", "", host},
+    };
+    auto lower = [](std::string s) {
+        for (char& c : s) c = static_cast<char>(std::tolower(c));
+        return s;
+    };
+    for (const auto& c : cases) {
+        ::setenv(c.variable, c.base.c_str(), 1);
+        if (c.key_variable) ::setenv(c.key_variable, "from-env", 1);
+        target = key = "";
+        BOOST_CHECK_THROW(ask(language_model{c.model}, question("x")), lm_error);
+        BOOST_TEST(target == c.target);
+        BOOST_TEST(lower(key) == lower(c.header));
+        ::unsetenv(c.variable);
+        if (!c.key_variable) continue;
+        ::unsetenv(c.key_variable);
+        BOOST_CHECK_EXCEPTION(language_model{c.model}, lm_error, [&](const lm_error& e) {
+            return e.code() == lm_errc::missing_key && std::string{e.what()}.find(c.key_variable) != std::string::npos;
+        });
+    }
 }
 
 // Cancels a call after each number of steps of the event loop, until it ends by itself.

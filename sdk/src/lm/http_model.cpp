@@ -37,13 +37,19 @@ auto without_key(const secret& key, F read) {
 
 class http_stream final : public lm_stream {
 public:
-    http_stream(http::response_stream body, const protocol& p, std::string model, secret key)
-        : body_{std::move(body)}, reader_{p.stream()}, lines_{p.streams_lines()}, model_{std::move(model)}, key_{std::move(key)} {}
+    http_stream(http::response_stream body, std::string first, const protocol& p, std::string model, secret key)
+        : body_{std::move(body)},
+          first_{std::move(first)},
+          reader_{p.stream()},
+          lines_{p.streams_lines()},
+          model_{std::move(model)},
+          key_{std::move(key)} {}
 
     task<std::optional<lm_event>> next() override {
         while (ready_.empty()) {
             if (finished_) co_return std::nullopt;
-            std::string piece = co_await body_.read();
+            std::string piece = std::exchange(first_, {});
+            if (piece.empty()) piece = co_await body_.read();
             if (piece.empty()) {
                 std::vector<std::string> last;
                 if (lines_) line_parser_.finish(last);
@@ -96,6 +102,7 @@ private:
     }
 
     http::response_stream body_;
+    std::string first_;  // what was read of the body already
     std::unique_ptr<provider::stream_reader> reader_;
     bool lines_;
     std::string model_;
@@ -110,13 +117,14 @@ private:
 
 class http_backend final : public lm_backend {
 public:
-    http_backend(std::string name, std::string model, const protocol& speaks, language_model_options options)
+    http_backend(std::string name, std::string model, const provider::facts& facts, language_model_options options)
         : name_{std::move(name)},
           model_{std::move(model)},
-          speaks_{speaks},
+          facts_{facts},
+          speaks_{*facts.speaks},
           options_{std::move(options)},
-          headers_{speaks.headers()},
-          credentials_{speaks.credentials(options_.api_key)} {
+          headers_{speaks_.headers()},
+          credentials_{speaks_.credentials(options_.api_key)} {
         headers_.emplace_back("content-type", "application/json");
     }
 
@@ -137,11 +145,17 @@ public:
         http::request r = request_for(request, true);
         std::string what = "POST " + r.url;
         http::response_stream answer = co_await context.http.open(std::move(r), deadline_of(context));
-        // An error, or a server that does not stream though asked to, answers with a plain body.
+        // An error, or a server that does not stream though asked to, answers with a plain body; some do not say what it is.
         bool plain = answer.head().status != 200;
-        if (!speaks_.streams_lines() && answer.head().header("content-type").starts_with("application/json")) plain = true;
-        if (!plain) co_return std::make_unique<http_stream>(std::move(answer), speaks_, model_, options_.api_key);
+        std::string first;
+        if (!plain && !speaks_.streams_lines() && answer.head().header("content-type").find("event-stream") == std::string_view::npos) {
+            first = co_await answer.read();
+            auto begin = first.find_first_not_of(" \t\r\n");
+            plain = begin == first.npos || first[begin] == '{' || first[begin] == '[';
+        }
+        if (!plain) co_return std::make_unique<http_stream>(std::move(answer), std::move(first), speaks_, model_, options_.api_key);
         http::response whole = answer.head();
+        whole.body = std::move(first);
         for (;;) {
             std::string piece = co_await answer.read();
             if (piece.empty()) break;
@@ -156,7 +170,7 @@ public:
 private:
     http::request request_for(const lm_request& request, bool stream) const {
         provider::call_settings settings{
-            model_, options_.sampling, options_.structured_output, options_.cache_prompt, options_.drop_unsupported, stream};
+            model_, options_.sampling, options_.structured_output, options_.cache_prompt, options_.drop_unsupported, stream, facts_.name};
         auto call = speaks_.write(settings, request);
         http::request r{"POST", options_.api_base + call.target, headers_, std::move(call.body), credentials_};
         r.follow = options_.follow_redirects_anywhere ? http::redirects::any : http::redirects::same_origin;
@@ -177,6 +191,7 @@ private:
     clock::time_point deadline_of(const lm_context& context) const { return std::min(context.deadline, clock::now() + options_.timeout); }
 
     std::string name_, model_;
+    const provider::facts& facts_;
     const protocol& speaks_;
     language_model_options options_;
     http::header_list headers_, credentials_;
@@ -184,8 +199,9 @@ private:
 
 }  // namespace
 
-std::shared_ptr<const lm_backend> http_model(std::string name, std::string model, const protocol& speaks, language_model_options options) {
-    return std::make_shared<http_backend>(std::move(name), std::move(model), speaks, std::move(options));
+std::shared_ptr<const lm_backend> http_model(std::string name, std::string model, const provider::facts& facts,
+                                             language_model_options options) {
+    return std::make_shared<http_backend>(std::move(name), std::move(model), facts, std::move(options));
 }
 
 }  // namespace reagent

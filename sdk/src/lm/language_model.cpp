@@ -55,12 +55,13 @@ language_model::language_model(std::string_view name, language_model_options opt
     auto target = resolve(name, options.api_base, options.api_key);
     options.api_base = target.api_base;
     options.api_key = target.api_key;
-    backend_ = http_model(std::string{name}, std::move(target.model), *target.facts->speaks, std::move(options));
+    backend_ = http_model(std::string{name}, std::move(target.model), *target.facts, std::move(options));
 }
 
 request_preview preview(std::string_view name, const lm_request& request, language_model_options options) {
     auto target = resolve(name, options.api_base, options.api_key, true);
-    provider::call_settings settings{target.model, options.sampling, options.structured_output, options.cache_prompt, true, false};
+    provider::call_settings settings{target.model, options.sampling,  options.structured_output, options.cache_prompt, true,
+                                     false,        target.facts->name};
     auto call = target.facts->speaks->write(settings, request);
     return {target.api_base + call.target, json::parse(call.body), std::move(call.dropped)};
 }

@@ -42,7 +42,10 @@ resolved_name resolve(std::string_view name, std::string api_base, secret api_ke
     for (auto variable : found->base_variables)
         if (api_base.empty()) api_base = environment(variable);
     if (api_base.empty()) api_base = found->api_base;
-    if (api_base.find("://") == std::string::npos) api_base.insert(0, "http://");  // as OLLAMA_HOST has it
+    if (api_base.find("://") == std::string::npos) {  // a host, as OLLAMA_HOST has it
+        if (found->name == "ollama" && api_base.find(':') == std::string::npos) api_base += ":11434";
+        api_base.insert(0, "http://");
+    }
     while (api_base.ends_with('/')) api_base.pop_back();
     // Addresses are given with and without the version that a protocol's targets begin with.
     for (const char* version : {"/v1", "/v2"})

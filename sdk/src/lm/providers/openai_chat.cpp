@@ -145,11 +145,13 @@ public:
         // The reasoning models know the limit by its newer name only.
         bool newer = model.starts_with("gpt-5") || (model.size() > 1 && model[0] == 'o' && is_digit(model[1]));
         if (s.max_tokens) add(newer ? "max_completion_tokens" : "max_tokens", *s.max_tokens);
-        if (s.seed) add("seed", *s.seed);
+        // Mistral's names differ in two places. Source: Mistral API reference, "Chat Completion".
+        bool mistral = settings.provider == "mistral";
+        if (s.seed) add(mistral ? "random_seed" : "seed", *s.seed);
         if (s.n && *s.n != 1) add("n", *s.n);
         if (s.reasoning_effort) add("reasoning_effort", json::string(to_string(*s.reasoning_effort)));
         if (!s.stop.empty()) add("stop", json::value_from(s.stop));
-        if (settings.stream) out += ",\"stream\":true,\"stream_options\":{\"include_usage\":true}";
+        if (settings.stream) out += mistral ? ",\"stream\":true" : ",\"stream\":true,\"stream_options\":{\"include_usage\":true}";
         out += '}';
         return call;
     }

@@ -18,6 +18,7 @@ struct call_settings {
     bool cache_prompt = false;
     bool drop_unsupported = false;
     bool stream = false;
+    std::string_view provider{};  ///< the table's name, for what servers of one protocol do differently
 };
 
 /// A request as it goes out, but for the address before `target` and the credentials.
