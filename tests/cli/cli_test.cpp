@@ -254,3 +254,45 @@ BOOST_AUTO_TEST_CASE(an_answer_appears_while_it_is_written) {
     BOOST_TEST(out.find("\nIt is forty two.\n") != out.npos, out);
     BOOST_TEST(out.find("forty two.", out.find("forty two.") + 1) == out.npos, out);  // once
 }
+
+BOOST_AUTO_TEST_CASE(sql_is_judged) {
+    char path[] = "/tmp/reagent-cli-XXXXXX";
+    std::string folder = mkdtemp(path);
+    auto corpus = read_json("corpora/sql_policy.json").as_object();
+    auto write = [&](const char* name, const json::value& v) {
+        std::ofstream{folder + "/" + name} << json::serialize(v);
+        return folder + "/" + name;
+    };
+    std::string policy = write("policy.json", corpus.at("policies").at("base")), schema = write("schema.json", corpus.at("schema"));
+    std::string lite = write("lite.json", corpus.at("policies").at("sqlite")), bad = write("bad.json", json::object{{"allowed_table", 1}});
+    auto check = [&](const std::string& statement, const std::string& arguments, bool errors = false) {
+        return reagent_cli("sql check " + arguments + " < /dev/stdin", errors, "printf '%s' " + quoted(statement) + " | ");
+    };
+    std::string both = "--policy " + policy + " --schema " + schema;
+    auto good = check("SELECT id FROM orders", both);
+    BOOST_TEST(good.code == 0);
+    BOOST_TEST(good.out == "allowed\n");
+    auto denied = check("SELECT ssn, pg_sleep(1) FROM customers", both + " --json");
+    BOOST_TEST(denied.code == 1);
+    auto v = json::parse(denied.out);
+    BOOST_TEST((v.at("verdict") == "deny"));
+    BOOST_REQUIRE(v.at("violations").as_array().size() == 2u);
+    BOOST_TEST((v.at("violations").at(0).at("code") == "column_denied"));
+    BOOST_TEST((v.at("violations").at(0).at("position") == 7));
+    BOOST_TEST((v.at("violations").at(1).at("code") == "function_not_allowed"));
+    BOOST_TEST((json::parse(check("SELECT 1", both + " --json").out) == json::parse(R"({"verdict":"allow","violations":[]})")));
+    BOOST_TEST(check("SELECT [id] FROM [orders]", "--policy " + lite + " --schema " + schema).code == 0);
+    BOOST_TEST(check("SELECT * FROM sqlite_master", both + " --dialect sqlite").code == 1);
+    struct {
+        std::string arguments, words;
+    } const misuse[]{{"--policy /nonexistent", "cannot be read"},
+                     {"--policy " + bad, "did you mean \"allowed_tables\""},
+                     {"--policy " + lite, "--schema"},
+                     {both + " --dialect mysql", "mysql"},
+                     {"", "--policy"}};
+    for (const auto& m : misuse) {
+        auto f = check("SELECT 1", m.arguments, true);
+        BOOST_TEST(f.code == 2, m.arguments);
+        BOOST_TEST(f.out.find(m.words) != std::string::npos, f.out);
+    }
+}

@@ -1,0 +1,88 @@
+#include "commands.hpp"
+
+#include <reagent/error.hpp>
+#include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
+#include <reagent/tools/sql.hpp>
+
+#include <boost/json.hpp>
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <sstream>
+
+namespace reagent::cli {
+namespace {
+
+struct misuse : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+json::value json_file(const std::string& path) {
+    std::ifstream in{path};
+    if (!in) throw misuse{"the file \"" + path + "\" cannot be read"};
+    std::ostringstream text;
+    text << in.rdbuf();
+    auto v = parse_json(text.str());
+    if (!v) throw misuse{"the file \"" + path + "\" is no JSON"};
+    return *v;
+}
+
+int check(const std::string& policy_file, const std::string& schema_file, const std::string& dialect, bool as_json) {
+    sql::policy policy;
+    sql::schema schema;
+    try {
+        policy = sql::policy_from_json(json_file(policy_file));
+        if (!schema_file.empty()) schema = sql::schema_from_json(json_file(schema_file));
+    } catch (const schema_error& e) {
+        throw misuse{e.what()};
+    }
+    if (!dialect.empty()) policy.dialect = dialect == "sqlite" ? sql::dialect::sqlite : sql::dialect::postgres;
+    if (policy.dialect == sql::dialect::sqlite && schema.empty())
+        throw misuse{"SQLite compiles the statement against the schema; give it with --schema FILE"};
+    std::string statement{std::istreambuf_iterator<char>{std::cin}, {}};
+    auto verdict = sql::check(statement, policy, schema);
+    if (as_json) {
+        std::cout << dump_strict_json(sql::to_json(verdict)) << "\n";
+        return verdict.ok() ? 0 : 1;
+    }
+    terminal t;
+    if (verdict.ok()) std::cout << t.green("allowed") << "\n";
+    for (const auto& v : verdict.violations)
+        std::cout << t.red("denied") << "  " << t.bold(std::string{sql::to_string(v.code)}) << " at byte " << v.position << ": "
+                  << printable(v.message) << "\n";
+    return verdict.ok() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_sql(CLI::App& app, command& chosen) {
+    struct options {
+        std::string policy, schema, dialect;
+        bool json = false;
+    };
+    auto o = std::make_shared<options>();
+    auto* group = app.add_subcommand("sql", "Judges SQL by a policy");
+    auto* c = group->add_subcommand("check", "Reads a statement from stdin and says whether a policy allows it; executes nothing");
+    group->require_subcommand(1);
+    c->add_option("--policy", o->policy, "JSON file: {\"dialect\", \"allowed_tables\", \"denied_columns\", \"max_rows\", ...}")->required();
+    c->add_option("--schema", o->schema, "JSON file: {\"table\": [\"column\", ...]}");
+    c->add_option("--dialect", o->dialect, "postgres or sqlite; default: as the policy says")->check(CLI::IsMember({"postgres", "sqlite"}));
+    c->add_flag("--json", o->json, "{\"verdict\", \"violations\": [{\"code\", \"position\", \"message\"}]}");
+    c->footer(
+        "Exit code: 0 allowed, 1 denied, 2 misuse.\nExample:\n  echo 'SELECT * FROM users' | reagent sql check --policy policy.json "
+        "--schema schema.json");
+    c->callback([o, &chosen] {
+        chosen = [o] {
+            try {
+                return check(o->policy, o->schema, o->dialect, o->json);
+            } catch (const misuse& e) {
+                std::cerr << "reagent: " << printable(e.what()) << "\n";
+                return 2;
+            }
+        };
+    });
+}
+
+}  // namespace reagent::cli

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <boost/json/value.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reagent::sql {
+
+enum class dialect { postgres, sqlite };
+
+/// Why a statement is refused.
+enum class reason {
+    empty,
+    syntax_error,
+    invalid_encoding,
+    too_long,
+    too_deep,
+    multiple_statements,
+    not_select,
+    data_modification,
+    select_into,
+    locking_clause,
+    table_not_allowed,
+    schema_not_allowed,
+    column_denied,
+    wildcard_exposes_denied_column,
+    whole_row_exposes_denied_column,
+    function_not_allowed,
+    missing_limit,
+    limit_too_large,
+};
+
+std::string_view to_string(reason r);
+
+/// The columns of each table.
+using schema = std::map<std::string, std::vector<std::string>>;
+
+/// What a statement may do. Names are compared as the database folds them: PostgreSQL's unquoted names in lower case,
+/// SQLite's without regard to case.
+struct policy {
+    sql::dialect dialect = sql::dialect::postgres;
+    std::vector<std::string> allowed_tables{};                    ///< "orders"; "archive.orders" for one that is named with its schema
+    std::vector<std::string> allowed_schemas{"public"};           ///< that an allowed table may be named with; "main" in SQLite
+    std::vector<std::string> denied_columns{};                    ///< "customers.ssn"
+    std::optional<std::vector<std::string>> allowed_functions{};  ///< not set: a list of harmless ones
+    std::optional<std::uint64_t> max_rows{};                      ///< the statement must have a LIMIT of at most this
+    std::size_t max_length = 20'000;                              ///< bytes
+    std::size_t max_depth = 100;                                  ///< of expressions and subqueries inside of each other
+};
+
+struct violation {
+    reason code{};
+    std::size_t position = 0;  ///< byte in the statement; 0 where it concerns the whole
+    std::string message{};     ///< tells a model what to do instead
+};
+
+struct verdict {
+    std::vector<violation> violations{};
+
+    bool ok() const { return violations.empty(); }
+    /// All violations, a line each; "" when there is none.
+    std::string message() const;
+};
+
+/// Whether the policy allows a statement. Pure; thread-safe.
+///
+/// PostgreSQL is parsed by its own parser (libpg_query, version 15), SQLite compiled by SQLite itself against empty tables of
+/// the schema. What is not understood is refused. @param columns of the tables; SQLite needs it, for PostgreSQL it makes
+/// fewer honest statements be refused
+verdict check(std::string_view statement, const policy& p, const schema& columns = {});
+
+/// Reads `{"dialect", "allowed_tables", "allowed_schemas", "denied_columns", "allowed_functions", "max_rows", "max_length",
+/// "max_depth"}`. @throws schema_error naming the field
+policy policy_from_json(const boost::json::value& v);
+/// Reads `{"table": ["column", ...]}`. @throws schema_error naming the field
+schema schema_from_json(const boost::json::value& v);
+
+boost::json::object to_json(const verdict& v);  ///< {"verdict": "allow"|"deny", "violations": [{"code", "position", "message"}]}
+
+}  // namespace reagent::sql
