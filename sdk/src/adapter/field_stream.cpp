@@ -29,17 +29,14 @@ void append_utf8(std::string& out, char32_t c) {
 
 // Where an escaped marker begins that the text's end may cut, "[[ \##"; else the text's size.
 std::size_t cut_escape(std::string_view text) {
-    constexpr std::size_t longest = 64;
-    for (std::size_t i = text.size() > longest ? text.size() - longest : 0; i < text.size(); ++i) {
-        if (text[i] != '[') continue;
-        std::string_view rest = text.substr(i);
-        if (rest.size() < 3 && std::string_view{"[[ "}.starts_with(rest)) return i;
-        if (!rest.starts_with("[[ ")) continue;
-        rest.remove_prefix(3);
-        while (rest.starts_with('\\')) rest.remove_prefix(1);
-        if (rest.empty() || rest == "#") return i;
-    }
-    return text.size();
+    constexpr std::size_t longest = 4096;  // of a run of backslashes
+    if (text.ends_with("[[")) return text.size() - 2;
+    if (text.ends_with('[')) return text.size() - 1;
+    auto at = text.rfind("[[ ");
+    if (at == text.npos || text.size() - at > longest) return text.size();
+    auto rest = text.substr(at + 3);
+    rest.remove_prefix(std::min(rest.find_first_not_of('\\'), rest.size()));
+    return rest.empty() || rest == "#" ? at : text.size();
 }
 
 // One field as it grows: without the spaces around it, its escaped markers as they are meant.
@@ -341,40 +338,41 @@ private:
 struct xml_reader final : field_stream::reader {
     using reader::reader;
 
-    void feed(std::string_view text, std::vector<field_piece>& out) override {
-        rest_ += text;
-        while (read(false, out)) {
-        }
-    }
+    void feed(std::string_view text, std::vector<field_piece>& out) override { read_all(text, false, out); }
     void finish(std::vector<field_piece>& out) override {
-        while (read(true, out)) {
-        }
+        read_all({}, true, out);
         field.end(out);
     }
 
 private:
-    // One step; false when there is nothing to read, or not enough.
-    bool read(bool last, std::vector<field_piece>& out) {
-        if (rest_.empty()) return false;
-        std::size_t special = rest_.find_first_of(open_.empty() ? "<" : "<&");
-        if (special != 0) {
-            std::size_t n = std::min(special, rest_.size());
-            field.put(std::string_view{rest_}.substr(0, n), out);
-            rest_.erase(0, n);
-            return true;
+    void read_all(std::string_view text, bool last, std::vector<field_piece>& out) {
+        rest_ += text;
+        std::string_view rest = rest_;
+        while (read(rest, last, out)) {
         }
+        rest_.erase(0, rest_.size() - rest.size());
+    }
+
+    // One step: takes from `rest`; false when there is nothing to read, or not enough.
+    bool read(std::string_view& rest, bool last, std::vector<field_piece>& out) {
+        if (rest.empty()) return false;
+        auto take = [&](std::size_t n) {
+            field.put(rest.substr(0, n), out);
+            rest.remove_prefix(n);
+            return true;
+        };
+        std::size_t special = rest.find_first_of(open_.empty() ? "<" : "<&");
+        if (special != 0) return take(std::min(special, rest.size()));
         constexpr std::size_t longest_tag = 512, longest_entity = 12;
-        bool tag = rest_.front() == '<';
-        std::size_t end = rest_.find(tag ? '>' : ';');
-        if (end == rest_.npos || (!tag && end > longest_entity)) {
-            bool hopeless = last || rest_.size() > (tag ? longest_tag : longest_entity);
-            if (!hopeless) return false;
-            field.put(std::string_view{rest_}.substr(0, 1), out);
-            rest_.erase(0, 1);
-            return true;
+        bool tag = rest.front() == '<';
+        const std::size_t longest = tag ? longest_tag : longest_entity;
+        std::size_t end = rest.substr(0, longest + 1).find(tag ? '>' : ';');
+        if (end == rest.npos) {  // it is none, or not all of it is there
+            if (!last && rest.size() <= longest) return false;
+            return take(1);
         }
-        std::string token = rest_.substr(0, end + 1);
-        rest_.erase(0, end + 1);
+        std::string token{rest.substr(0, end + 1)};
+        rest.remove_prefix(end + 1);
         if (!tag)
             field.put(meaning(token), out);
         else if (open_.empty()) {
