@@ -8,7 +8,7 @@
 
 namespace reagent {
 
-module::module(module& parent, std::string name) :path_{parent.path_.empty() ? name : parent.path_ + "." + name} {
+module::module(module& parent, std::string name) : path_{parent.path_.empty() ? name : parent.path_ + "." + name} {
     if (name.empty() || name.find('.') != name.npos)
         throw std::invalid_argument{"a module's name must not be empty nor hold a dot: \"" + name + "\""};
     for (const module* sibling : parent.children_)

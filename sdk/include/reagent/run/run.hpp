@@ -77,7 +77,7 @@ public:
     const run_options& options() const;
     const reagent::parameters* parameters() const;
     const journal& history() const;
-    reagent::usage usage() const;  ///< of all branches, until now
+    reagent::usage usage() const;                                         ///< of all branches, until now
     const std::map<std::string, reagent::usage>& usage_by_model() const;  ///< by the names that the providers give
     const std::string& branch_name() const { return branch_; }
 
