@@ -1,6 +1,7 @@
 #include "commands.hpp"
 
 #include <reagent/agents/react.hpp>
+#include <reagent/lm/decorators.hpp>
 #include <reagent/run/runtime.hpp>
 #include <reagent/schema/render.hpp>
 
@@ -142,7 +143,8 @@ int ask(const ask_options& o) {
     detail::react_core agent{
         s, tools_from(o.tools), {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
 
-    run_options options{chosen.model};
+    bool remote = chosen.model.name() != "offline/demo";
+    run_options options{remote ? retrying(chosen.model, {.max_attempts = 4}) : chosen.model};
     options.adapter = adapter_named(o.adapter);
     options.deadline = std::chrono::milliseconds{static_cast<long>(o.timeout * 1000)};
     live_view view{t, s};

@@ -296,3 +296,19 @@ BOOST_AUTO_TEST_CASE(sql_is_judged) {
         BOOST_TEST(f.out.find(m.words) != std::string::npos, f.out);
     }
 }
+
+BOOST_AUTO_TEST_CASE(a_provider_that_fails_at_first_is_asked_again) {
+    std::atomic<int> n = 0;
+    loopback_server server{[&](const server_request& r) {
+        if (n++ == 0) return server_response{.status = 503, .headers = {{"Retry-After-Ms", "1"}}};
+        bool step = r.body.find("next_tool_name ## ]]`") != r.body.npos;
+        return server_response{
+            .body = openai_text(
+                step ? chat_completion({{"next_thought", "x"}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}})
+                     : chat_completion({{"reasoning", "x"}, {"answer", "fine"}}))};
+    }};
+    auto f = reagent_cli("ask hello -q --lm openai/x --api-base " + server.url("/v1"), true);
+    BOOST_TEST(f.code == 0);
+    BOOST_TEST(f.out == "fine\n");
+    BOOST_TEST(n == 3);
+}
