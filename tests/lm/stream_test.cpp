@@ -93,6 +93,28 @@ BOOST_AUTO_TEST_CASE(a_server_that_does_not_stream_is_heard_all_the_same) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_came_before_an_error_is_told_first) {
+    std::string both =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\ndata: {\"error\":{\"message\":\"oops\"}}\n\n";
+    loopback_server server{[&](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = {both}}; }};
+    language_model model = retrying(language_model{"openai/x", {.api_base = server.url("/v1")}});
+    with_client([&](http::client& client) -> task<void> {
+        lm_request r = question("x");
+        lm_context where{client, clock::now() + 10s};
+        auto stream = co_await model.backend()->stream(where, r);
+        auto first = co_await stream->next();
+        BOOST_TEST(first->text_piece == "Hel");
+        bool failed = false;
+        try {
+            co_await stream->next();
+        } catch (const lm_error& e) {
+            failed = e.code() == lm_errc::server_error;
+        }
+        BOOST_TEST(failed);
+    });
+    BOOST_TEST(server.requests() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(addresses_and_keys_come_from_the_environment) {
     std::string target, key;
     loopback_server server{[&](const server_request& r) {

@@ -14,6 +14,10 @@ void check(std::size_t bytes, std::size_t limit, const char* what) {
 }  // namespace
 
 void event_parser::feed(std::string_view piece, std::vector<server_event>& out) {
+    feed(piece, [&](std::string_view name, std::string_view data) { out.push_back({std::string{name}, std::string{data}}); });
+}
+
+void event_parser::feed(std::string_view piece, const handler& on_event) {
     while (!piece.empty()) {
         if (after_cr_) {
             after_cr_ = false;
@@ -32,23 +36,24 @@ void event_parser::feed(std::string_view piece, std::vector<server_event>& out) 
         after_cr_ = piece[end] == '\r';
         piece.remove_prefix(end + 1);
         if (rest_.empty())
-            line(part, out);
+            line(part, on_event);
         else {
             rest_ += part;
-            line(rest_, out);
+            line(rest_, on_event);
             rest_.clear();
         }
     }
 }
 
-void event_parser::line(std::string_view text, std::vector<server_event>& out) {
+void event_parser::line(std::string_view text, const handler& on_event) {
     if (at_start_) {
         at_start_ = false;
         if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     }
     if (text.empty()) {
-        if (has_data_) out.push_back(std::move(event_));
-        event_ = {};
+        if (has_data_) on_event(event_.name, event_.data);
+        event_.name.clear();
+        event_.data.clear();
         has_data_ = false;
         return;
     }

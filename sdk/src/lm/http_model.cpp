@@ -6,7 +6,7 @@
 #include <reagent/http/events.hpp>
 #include <reagent/lm/catalog.hpp>
 
-#include <deque>
+#include <exception>
 
 namespace reagent {
 namespace {
@@ -46,43 +46,41 @@ public:
           key_{std::move(key)} {}
 
     task<std::optional<lm_event>> next() override {
-        while (ready_.empty()) {
+        while (given_ == ready_.size()) {
+            ready_.clear();
+            given_ = 0;
+            if (failure_) std::rethrow_exception(failure_);
             if (finished_) co_return std::nullopt;
             std::string piece = std::exchange(first_, {});
             if (piece.empty()) piece = co_await body_.read();
-            if (piece.empty()) {
-                std::vector<std::string> last;
-                if (lines_) line_parser_.finish(last);
-                for (const auto& line : last) take({}, line);
-                finish();
-            } else
+            try {
                 feed(piece);
+            } catch (const error&) {
+                failure_ = std::current_exception();  // after what came before it
+            }
             if (finished_) co_await let_go();
         }
-        lm_event e = std::move(ready_.front());
-        ready_.pop_front();
-        co_return e;
+        co_return std::move(ready_[given_++]);
     }
 
 private:
     void feed(std::string_view piece) {
         if (lines_) {
             std::vector<std::string> lines;
-            line_parser_.feed(piece, lines);
+            if (piece.empty())
+                line_parser_.finish(lines);
+            else
+                line_parser_.feed(piece, lines);
             for (const auto& line : lines) take({}, line);
-        } else {
-            events_.clear();
-            event_parser_.feed(piece, events_);
-            for (const auto& e : events_) take(e.name, e.data);
-        }
+        } else
+            event_parser_.feed(piece, [this](std::string_view event, std::string_view data) { take(event, data); });
+        if (piece.empty() && !finished_) finish();
     }
 
     void take(std::string_view event, std::string_view data) {
         if (finished_) return;
         if (data == "[DONE]") return finish();
-        scratch_.clear();
-        without_key(key_, [&] { reader_->read(event, data, scratch_); });
-        for (auto& e : scratch_) ready_.push_back(std::move(e));
+        without_key(key_, [&] { reader_->read(event, data, ready_); });
     }
 
     void finish() {
@@ -109,9 +107,9 @@ private:
     secret key_;
     http::event_parser event_parser_;
     http::line_parser line_parser_;
-    std::vector<http::server_event> events_;
-    std::vector<lm_event> scratch_;
-    std::deque<lm_event> ready_;
+    std::vector<lm_event> ready_;
+    std::size_t given_ = 0;  // of those that are ready
+    std::exception_ptr failure_;
     bool finished_ = false;
 };
 

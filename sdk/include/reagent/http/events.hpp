@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,12 +20,16 @@ class event_parser {
 public:
     explicit event_parser(std::size_t max_event_bytes = 8 * 1024 * 1024) : limit_{max_event_bytes} {}
 
-    /// @param out complete events are appended here
+    using handler = std::function<void(std::string_view name, std::string_view data)>;
+
+    /// @param on_event is called with every complete event; the texts are valid during the call
     /// @throws http_error(body_too_large) for an event beyond the limit
+    void feed(std::string_view piece, const handler& on_event);
+    /// @param out complete events are appended here
     void feed(std::string_view piece, std::vector<server_event>& out);
 
 private:
-    void line(std::string_view text, std::vector<server_event>& out);
+    void line(std::string_view text, const handler& on_event);
 
     std::size_t limit_;
     std::string rest_;  // a line's beginning
