@@ -312,3 +312,14 @@ BOOST_AUTO_TEST_CASE(a_provider_that_fails_at_first_is_asked_again) {
     BOOST_TEST(f.out == "fine\n");
     BOOST_TEST(n == 3);
 }
+
+// Half an answer, or the answer to something else, is worse than none.
+BOOST_AUTO_TEST_CASE(the_stand_in_does_not_answer_half_of_a_question) {
+    for (const char* q : {"Which city has the most customers, and how many orders came from there?",
+                          "Which customer placed the most orders and what did they spend?",
+                          "How many orders came from the city with the most customers?"}) {
+        auto f = reagent_cli("ask " + quoted(q) + demo_tools + "-q");
+        BOOST_TEST(f.out.find("cannot plan this: it asks for two things") != std::string::npos, f.out);
+    }
+    BOOST_TEST(reagent_cli("ask " + quoted("Which city has the most customers?") + demo_tools + "-q").out.starts_with("Oslo"));
+}

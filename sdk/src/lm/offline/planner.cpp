@@ -80,10 +80,28 @@ public:
         std::string first = words_of(question).front().lower;
         for (std::string_view made_up : {"if", "suppose", "imagine", "assume", "write", "draw", "sing", "translate"})
             if (first == made_up) throw cannot{"it asks for more than looking things up and calculating"};
+        if (sql_ && write_query(tables_, question) && asks_for_two(words_of(question)))
+            throw cannot{"it asks for two things that depend on each other; ask for one, then for the other"};
         return look_up(question, false);
     }
 
 private:
+    // "Which city has the most customers, and how many orders came from there?", "How many orders came from the city with the most
+    // customers?": one query would answer half of it, or something else.
+    static bool asks_for_two(const std::vector<word>& w) {
+        auto is = [&](std::size_t i, std::initializer_list<std::string_view> any) {
+            return i < w.size() && std::find(any.begin(), any.end(), w[i].lower) != any.end();
+        };
+        bool counts = is(0, {"how"}) && is(1, {"many", "much"});
+        for (std::size_t i = 2; i < w.size(); ++i) {
+            if (is(i, {"and"}) && is(i + 1, {"how", "what", "who", "which", "where", "when"})) return true;
+            if (counts && is(i, {"with"}) && is(i + 1, {"the"}) &&
+                is(i + 2, {"most", "fewest", "highest", "lowest", "least", "largest", "biggest"}))
+                return true;
+        }
+        return false;
+    }
+
     // "How many more customers are in Oslo than in Bergen?"
     std::optional<finding> how_many_more(const std::string& question) {
         auto words = words_of(question);
