@@ -88,6 +88,13 @@ json::value arguments_of(const std::string& text) {
     return v.is_object() ? v : json::value(json::string(text));
 }
 
+// What a round of native tool calling comes to, for traces and feedback.
+json::object round_outputs(const lm_response& response) {
+    json::array calls;
+    for (const auto& c : response.tool_calls) calls.push_back(json::object{{"name", c.name}, {"arguments", c.arguments}});
+    return {{"text", response.text}, {"tool_calls", std::move(calls)}};
+}
+
 // A model that runs in circles is told so.
 void point_out_repetition(std::vector<react_step>& steps) {
     std::size_t same = 1;
@@ -140,13 +147,13 @@ react_core::react_core(module& parent, std::string name, const signature& s, too
         throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};
 }
 
-task<react_result> react_core::run_loop(run& r, json::object inputs) const {
+task<react_result> react_core::run_loop(run& r, json::object inputs, output_check accept) const {
     progress p;
     if (options_.mode == react_mode::native)
         co_await native_loop(r, inputs, p);
     else
         co_await prompted_loop(r, inputs, p);
-    json::object outputs = co_await extract(r, inputs, p);
+    json::object outputs = co_await extract(r, inputs, p, accept);
     co_return react_result{std::move(outputs), std::move(p.steps)};
 }
 
@@ -179,6 +186,7 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
     for (std::size_t i = 0; i < options_.max_iters;) {
         call_options options;
         options.past = past_of(p.steps, p.shown_from);
+        options.max_retries = std::min<std::size_t>(1, r.options().max_retries);  // a step that cannot be read is an observation too
         json::object next;
         std::string unreadable;
         bool too_long = false;
@@ -245,9 +253,15 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
         };
     std::vector<std::vector<message>> rounds;  // each an assistant's calls with their results
     for (std::size_t i = 0; i < options_.max_iters;) {
+        const auto begun = r.begin_call(path);
         lm_request request;
         request.messages = opening;
         for (const auto& round : rounds) request.messages.insert(request.messages.end(), round.begin(), round.end());
+        if (begun.earlier)
+            for (const auto& f : *begun.earlier)
+                request.messages.push_back({role::user, "At this point you answered: " + dump_json(json::value(f.outputs)) +
+                                                            "\nThat was not accepted: " + f.message + "\nDo it differently."});
+        if (!begun.advice.empty()) request.messages.push_back({role::user, "Advice: " + begun.advice});
         request.tools = offered;
         if (own) request.sampling = own->sampling;
         language_model model;  // named: g++ 12 evaluates both sides of a `?:` inside of a co_await expression
@@ -265,6 +279,7 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
             continue;
         }
         ++i;
+        r.finish_call(step_, begun, inputs, round_outputs(*response));
         std::vector<react_step> steps;
         for (const auto& c : response->tool_calls)
             steps.push_back({steps.empty() ? response->text : std::string{}, c.name, arguments_of(c.arguments), {}, false});
@@ -296,10 +311,11 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
     }
 }
 
-task<json::object> react_core::extract(run& r, const json::object& inputs, progress& p) const {
+task<json::object> react_core::extract(run& r, const json::object& inputs, progress& p, const output_check& accept) const {
     for (;;) {
         call_options options;
         options.past = past_of(p.steps, p.shown_from);
+        options.accept = accept;
         try {
             co_return co_await extract_.predict.call(r, inputs, std::move(options));
         } catch (const lm_error& e) {

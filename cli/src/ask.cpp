@@ -153,7 +153,7 @@ int ask(const ask_options& o) {
 
     struct program {
         const detail::react_core& agent;
-        task<detail::react_result> forward(run& r, const json::object& in) const { return agent.run_loop(r, in); }
+        task<detail::react_result> forward(run& r, const json::object& in) const { return agent.run_loop(r, in, {}); }
     } whole{agent};
     runtime_options with;
     if (o.log_level != "off") {

@@ -36,7 +36,8 @@ constexpr std::array http_texts{"bad URL",
                                 "response headers too large",
                                 "malformed response",
                                 "connection closed early",
-                                "address refused"};
+                                "address refused",
+                                "redirect refused"};
 constexpr std::array lm_texts{"unknown provider",
                               "API key missing",
                               "authentication refused",
@@ -48,7 +49,8 @@ constexpr std::array lm_texts{"unknown provider",
                               "provider failed",
                               "malformed provider response",
                               "model unavailable",
-                              "blocked by the provider's content filter"};
+                              "blocked by the provider's content filter",
+                              "option not supported by the provider"};
 constexpr std::array run_texts{"call budget used up",
                                "token budget used up",
                                "cost budget used up",
@@ -56,7 +58,8 @@ constexpr std::array run_texts{"call budget used up",
                                "run cancelled",
                                "journal full",
                                "replay does not match the journal",
-                               "no language model"};
+                               "no language model",
+                               "assertion failed"};
 constexpr std::array tool_texts{"duplicate tool name", "bad tool name", "bad argument name", "bad tool configuration"};
 
 // Damerau-Levenshtein would be nicer for swapped letters; plain Levenshtein is enough to name a neighbour.
@@ -114,8 +117,11 @@ signature_error::signature_error(error_code code, const std::string& message, st
       position_{position},
       hint_{std::move(hint)} {}
 
-parse_error::parse_error(error_code code, const std::string& message, std::string path, std::string completion)
-    : error{code, message, {.attempted = "parsing a completion", .path = std::move(path)}}, completion_{std::move(completion)} {}
+parse_error::parse_error(error_code code, const std::string& message, std::string path, std::string completion,
+                         std::vector<rejected_completion> attempts)
+    : error{code, message, {.attempted = "parsing a completion", .path = std::move(path)}},
+      completion_{std::move(completion)},
+      attempts_{std::move(attempts)} {}
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
     std::string best;

@@ -274,4 +274,87 @@ BOOST_AUTO_TEST_CASE(finish_belongs_to_the_agent) {
     BOOST_CHECK_THROW((agent{t}), tool_error);
 }
 
+// A tool that counts what it does, in a program that asserts something about the agent's answer.
+struct checked_agent {
+    react_mode mode = react_mode::prompted;
+    bool blame_steps = false;
+    mutable int sent = 0;
+    mutable std::optional<agent> inner;
+
+    task<std::string> forward(run& r) const {
+        tools t;
+        t.add("send", "Sends.",
+              [this](std::string to) -> task<std::string> {
+                  ++sent;
+                  co_return "sent to " + to;
+              },
+              {"to"});
+        react_options options;
+        options.mode = mode;
+        inner.reset();
+        inner.emplace(t, options);
+        auto p = co_await (*inner)(r, "question"_f = "Send it.");
+        std::string answer = p.get<"answer">();
+        const module& blamed = blame_steps ? inner->steps() : static_cast<const module&>(*inner);
+        r.assert_that(answer == "good", "The answer must be good.", blamed);
+        co_return answer + std::to_string(p.trajectory().size());
+    }
+};
+
+BOOST_AUTO_TEST_CASE(an_assertion_about_an_agents_answer_does_not_run_its_tools_again) {
+    auto extracted = [](const char* text) { return chat_completion({{"reasoning", "r"}, {"answer", text}}); };
+    auto model =
+        scripted_model::texts({step("t", "send", R"({"to": "Oslo"})"), step("t", "finish", "{}"), extracted("bad"), extracted("good")});
+    runtime rt;
+    checked_agent m;
+    BOOST_TEST(rt.run(language_model{model}, m) == "good2");
+    BOOST_TEST(m.sent == 1);
+    BOOST_REQUIRE(model->requests().size() == 4u);
+    BOOST_TEST(model->requests()[3].messages.back().content.find("[[ ## past_answer_0 ## ]]\nbad") != std::string::npos);
+    BOOST_TEST(model->requests()[3].messages.back().content.find("The answer must be good.") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(an_assertion_may_send_an_agent_back_to_its_last_step) {
+    auto extracted = [](const char* text) { return chat_completion({{"reasoning", "r"}, {"answer", text}}); };
+    auto model = scripted_model::texts({step("t", "send", R"({"to": "Oslo"})"), step("t", "finish", "{}"), extracted("bad"),
+                                        step("t", "send", R"({"to": "Bergen"})"), step("t", "finish", "{}"), extracted("good")});
+    runtime rt;
+    checked_agent m;
+    m.blame_steps = true;
+    auto done = rt.execute(language_model{model}, m);
+    BOOST_TEST(done.value == "good3");
+    BOOST_TEST(m.sent == 2);  // Oslo once, Bergen once
+    BOOST_TEST(model->requests()[3].messages.back().content.find("[[ ## past_next_tool_name_0 ## ]]\nfinish") != std::string::npos);
+    BOOST_TEST(done.report.history->violations().size() == 1u);
+    BOOST_TEST(done.report.history->violations()[0].blamed.occurrence == 1u);
+    BOOST_TEST(done.report.history->abandoned().size() == 2u);  // the step that finished, and the extraction
+    // An agent's calls are traced like any other's.
+    BOOST_TEST(done.report.history->predictor_calls().size() == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(native_agents_go_back_too) {
+    auto calls = [](std::vector<std::pair<std::string, std::string>> wanted) {
+        lm_response r;
+        int n = 0;
+        for (auto& [name, args] : wanted) r.tool_calls.push_back({"id" + std::to_string(n++), name, args});
+        return r;
+    };
+    lm_response bad, good;
+    bad.text = chat_completion({{"reasoning", "r"}, {"answer", "bad"}});
+    good.text = chat_completion({{"reasoning", "r"}, {"answer", "good"}});
+    auto model = std::make_shared<scripted_model>(
+        std::vector<lm_response>{calls({{"send", R"({"to": "Oslo"})"}, {"send", R"({"to": "Bergen"})"}}), calls({{"finish", "{}"}}), bad,
+                                 calls({{"send", R"({"to": "Hamar"})"}}), calls({{"finish", "{}"}}), good});
+    runtime rt;
+    checked_agent m;
+    m.mode = react_mode::native;
+    m.blame_steps = true;
+    BOOST_TEST(rt.run(language_model{model}, m) == "good4");
+    BOOST_TEST(m.sent == 3);
+    BOOST_REQUIRE(model->requests().size() == 6u);
+    const auto again = model->requests()[3].messages.back().content;
+    BOOST_TEST(again.find("finish") != std::string::npos, again);
+    BOOST_TEST(again.find("The answer must be good.") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(parameters_are_data) {
     BOOST_TEST(special->requests().size() == 1u);
 }
 
-BOOST_AUTO_TEST_CASE(an_unreadable_chat_completion_is_asked_for_once_more_as_json) {
+BOOST_AUTO_TEST_CASE(an_unreadable_chat_completion_is_asked_for_again_as_json) {
     auto model = scripted_model::texts({"I think it is three.", "{\"answer\": 3}"}, true);
     runtime rt;
     predict<qa_signature> qa;
@@ -171,13 +171,17 @@ BOOST_AUTO_TEST_CASE(an_unreadable_chat_completion_is_asked_for_once_more_as_jso
     BOOST_TEST(m.back().content.find("missing `answer`") != std::string::npos);
 
     run_options strict{language_model{scripted_model::texts({"nothing", "{\"answer\": 3}"})}};
-    strict.json_fallback = false;
+    strict.max_retries = 0;
     BOOST_CHECK_THROW(rt.run(strict, qa, std::vector<std::string>{}, "?"), parse_error);
     try {
-        rt.run(language_model{scripted_model::texts({"nothing", "still nothing"})}, qa, std::vector<std::string>{}, "?");
+        auto never = scripted_model::texts({"nothing", "still nothing", "no", "never"});
+        rt.run(language_model{never}, qa, std::vector<std::string>{}, "?");
         BOOST_ERROR("was read");
     } catch (const parse_error& e) {
-        BOOST_TEST(e.completion() == "still nothing");
+        BOOST_TEST(e.completion() == "never");
+        BOOST_REQUIRE(e.attempts().size() == 4u);
+        BOOST_TEST(e.attempts()[1].completion == "still nothing");
+        BOOST_TEST(e.attempts()[1].violations.size() == 1u);
     }
 }
 

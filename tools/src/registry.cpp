@@ -46,7 +46,8 @@ json::value limited(json::value v, std::size_t limit) {
 
 // --- tool ----------------------------------------------------------------------------------------------------------
 
-tool::tool(std::string name, std::string description, json::object parameters, function call, tool_options options, bool takes_rest) {
+tool::tool(std::string name, std::string description, json::object parameters, function call, tool_options options, bool takes_rest,
+           bool uses_run) {
     bool good = !name.empty() && name.size() <= 64;
     for (char c : name) good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-');
     if (!good) throw tool_error{tool_errc::bad_name, "\"" + name + "\" cannot name a tool; use 1 to 64 letters, digits, `_` and `-`"};
@@ -56,7 +57,7 @@ tool::tool(std::string name, std::string description, json::object parameters, f
     else if (!checked.contains("additionalProperties") && checked.contains("properties"))
         checked["additionalProperties"] = false;
     data_ = std::make_shared<const data>(data{std::move(name), std::move(description), std::move(parameters),
-                                              schema{json::value(std::move(checked))}, std::move(call), options});
+                                              schema{json::value(std::move(checked))}, std::move(call), options, uses_run});
 }
 
 schema::outcome tool::read_arguments(const json::value& arguments) const {
@@ -169,8 +170,13 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     }
 
     auto timeout = t.options().timeout;
+    std::optional<run> inside;
     std::function<task<json::value>()> effect = [&]() -> task<json::value> {
-        auto work = t.call(r, given);
+        auto work = [&] {
+            if (!t.uses_run()) return t.call(r, given);
+            run& own = inside.emplace(r.branch_of_tool());
+            return detail::attempts<json::value>(own, [&t, &own, &given] { return t.call(own, given); });
+        }();
         return with_deadline(std::move(work), clock::now() + timeout,
                              [timeout] { return timed_out{"it did not finish within " + seconds(timeout)}; });
     };

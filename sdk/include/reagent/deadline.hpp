@@ -15,19 +15,6 @@
 
 namespace reagent {
 
-namespace detail {
-
-template <class T>
-task<std::optional<T>> wrapped(task<T> work) {
-    co_return std::optional<T>{co_await std::move(work)};
-}
-inline task<std::optional<std::monostate>> wrapped(task<void> work) {
-    co_await std::move(work);
-    co_return std::monostate{};
-}
-
-}  // namespace detail
-
 /// Runs `work`, cancelling it when the deadline passes.
 ///
 /// Four outcomes, never mistaken for each other: the result; the work's own exception; `missed` thrown because the

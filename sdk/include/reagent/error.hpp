@@ -55,6 +55,7 @@ enum class run_errc {
     journal_full,
     replay_mismatch,
     no_language_model,
+    assertion_failed,
 };
 enum class tool_errc { duplicate_name = 1, bad_name, bad_argument_name, bad_configuration };
 
@@ -116,15 +117,24 @@ private:
     std::string hint_;
 };
 
-/// A completion that holds no valid outputs.
+/// An answer of a model that was sent back, and every reason why: path of the field, and what is wrong with it.
+struct rejected_completion {
+    std::string completion;
+    std::vector<std::pair<std::string, std::string>> violations;
+};
+
+/// A completion that holds no valid outputs, nor did those that the model was asked for after it.
 class parse_error : public error {
 public:
-    parse_error(error_code code, const std::string& message, std::string path, std::string completion);
+    parse_error(error_code code, const std::string& message, std::string path, std::string completion,
+                std::vector<rejected_completion> attempts = {});
 
-    const std::string& completion() const noexcept { return completion_; }  ///< what the model wrote
+    const std::string& completion() const noexcept { return completion_; }                   ///< what the model wrote last
+    const std::vector<rejected_completion>& attempts() const noexcept { return attempts_; }  ///< all of them, oldest first
 
 private:
     std::string completion_;
+    std::vector<rejected_completion> attempts_;
 };
 
 class http_error : public error {

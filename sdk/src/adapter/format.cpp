@@ -138,12 +138,49 @@ parsed_outputs parse(adapter a, const signature& s, std::string_view completion)
 
 namespace detail {
 
+namespace {
+
+// ", from 0 to 1", ", of at most 200 characters": what a schema asks of a scalar or a text besides its type.
+std::string constraints_note(const json::value& document) {
+    if (!document.is_object()) return {};
+    const auto& d = document.get_object();
+    std::string note;
+    auto number = [&](const char* key, const char* words) {
+        if (auto* v = d.if_contains(key); v && v->is_number()) note += std::string{", "} + words + " " + python_str(*v);
+    };
+    auto count = [&](const char* least, const char* most, const char* what) {
+        auto *a = d.if_contains(least), *b = d.if_contains(most);
+        if (a && b)
+            note += ", of " + python_str(*a) + " to " + python_str(*b) + " " + what;
+        else if (a || b)
+            note += std::string{", of at "} + (a ? "least " : "most ") + python_str(a ? *a : *b) + " " + what;
+    };
+    if (d.contains("minimum") && d.contains("maximum"))
+        note += ", from " + python_str(d.at("minimum")) + " to " + python_str(d.at("maximum"));
+    else {
+        number("minimum", "at least");
+        number("maximum", "at most");
+    }
+    number("exclusiveMinimum", "greater than");
+    number("exclusiveMaximum", "less than");
+    number("multipleOf", "a multiple of");
+    count("minLength", "maxLength", "characters");
+    if (auto* p = d.if_contains("pattern"); p && p->is_string())
+        note += ", matching the regular expression " + std::string{std::string_view{p->get_string()}};
+    return note;
+}
+
+}  // namespace
+
 std::string type_note(const signature_field& f) {
-    if (f.kind == field_kind::text || f.kind == field_kind::optional_text) return {};
-    if (f.type == "int") return "one integer";
-    if (f.type == "float") return "one number";
-    if (f.type == "bool") return "True or False";
     const auto& d = f.shape.document();
+    if (f.kind == field_kind::text || f.kind == field_kind::optional_text) {
+        auto note = constraints_note(d);
+        return note.empty() ? note : "text" + note;
+    }
+    if (f.type == "int") return "one integer" + constraints_note(d);
+    if (f.type == "float") return "one number" + constraints_note(d);
+    if (f.type == "bool") return "True or False";
     if (f.kind == field_kind::choice && d.is_object() && d.get_object().contains("enum")) {
         std::string list;
         for (const auto& a : d.get_object().at("enum").as_array()) list += (list.empty() ? "" : "; ") + python_str(a);

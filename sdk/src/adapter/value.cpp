@@ -7,13 +7,15 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+
 namespace reagent {
 namespace {
 
 using value_result = boost::system::result<json::value, parse_failure>;
 
 parse_failure bad_value(const signature_field& f, const std::string& why) {
-    return {adapter_errc::bad_value, f.name, "field `" + f.name + "`: " + why};
+    return {adapter_errc::bad_value, f.name, "field `" + f.name + "`: " + why, {{f.name, why}}};
 }
 
 std::string blob(std::string_view text) {
@@ -56,7 +58,10 @@ value_result convert(const signature_field& f, const json::value& v) {
     if (read.ok()) return std::move(read.value);
     std::string why = to_string(read.violations);
     if (read.violations.size() == 1 && read.violations[0].path == "$") why = read.violations[0].message;
-    return bad_value(f, replace_all(why, "\n", "; "));
+    auto failure = bad_value(f, replace_all(why, "\n", "; "));
+    failure.violations.clear();
+    for (auto& one : read.violations) failure.violations.push_back({f.name + one.path.substr(1), std::move(one.message)});
+    return failure;
 }
 
 }  // namespace
@@ -94,25 +99,41 @@ value_result read_field(const signature_field& f, json::value v) {
 
 parsed_outputs detail::read_outputs(const signature& s, json::object found) {
     json::object result(s.outputs.size());
+    std::string have;
+    for (const auto& [name, v] : found) have += (have.empty() ? "`" : ", `") + std::string{name} + "`";
+    std::vector<parse_failure> wrong;
     std::string missing;
     for (const auto& f : s.outputs) {
         json::value* v = found.if_contains(f.name);
         if (!v) {
-            if (!f.shape.allows_null()) missing += (missing.empty() ? "`" : ", `") + f.name + "`";
+            if (!f.shape.allows_null()) {
+                missing += (missing.empty() ? "`" : ", `") + f.name + "`";
+                wrong.push_back({adapter_errc::missing_field, f.name, {}, {{f.name, "is missing"}}});
+            }
             result[f.name] = nullptr;
             continue;
         }
         auto value = read_field(f, std::move(*v));
-        if (!value) return value.error();
-        result[f.name] = std::move(*value);
+        if (value)
+            result[f.name] = std::move(*value);
+        else
+            wrong.push_back(std::move(value.error()));
     }
-    if (missing.empty()) return result;
-    std::string have;
-    for (const auto& [name, v] : found) have += (have.empty() ? "`" : ", `") + std::string{name} + "`";
-    auto first = missing.substr(1, missing.find('`', 1) - 1);
-    return parse_failure{
-        found.empty() ? adapter_errc::no_fields : adapter_errc::missing_field, first,
-        "missing " + missing + (have.empty() ? "; the answer holds no field at all" : "; the answer holds " + cut(have, 300))};
+    if (wrong.empty()) return result;
+    // What is there and wrong comes before what is not there.
+    auto first = std::find_if(wrong.begin(), wrong.end(), [](const parse_failure& f) { return f.code != adapter_errc::missing_field; });
+    parse_failure all = first == wrong.end() ? wrong.front() : *first;
+    if (have.empty()) all.code = adapter_errc::no_fields;
+    all.message.clear();
+    all.violations.clear();
+    for (auto& f : wrong) {
+        if (!f.message.empty()) all.message += (all.message.empty() ? "" : "; ") + f.message;
+        for (auto& one : f.violations) all.violations.push_back(std::move(one));
+    }
+    if (!missing.empty())
+        all.message += (all.message.empty() ? "" : "; ") + ("missing " + missing) +
+                       (have.empty() ? "; the answer holds no field at all" : "; the answer holds " + cut(have, 300));
+    return all;
 }
 
 json::object outputs_schema(const signature& s) {

@@ -8,7 +8,7 @@
 
 namespace reagent {
 
-module::module(module& parent, std::string name) : path_{parent.path_.empty() ? name : parent.path_ + "." + name} {
+module::module(module& parent, std::string name) :path_{parent.path_.empty() ? name : parent.path_ + "." + name} {
     if (name.empty() || name.find('.') != name.npos)
         throw std::invalid_argument{"a module's name must not be empty nor hold a dot: \"" + name + "\""};
     for (const module* sibling : parent.children_)
@@ -71,69 +71,165 @@ std::string ending(const lm_response& r) {
 
 }  // namespace
 
-task<json::object> predictor::call(run& r, json::object inputs, call_options options) const {
-    check_inputs(inputs);
-    const std::string path = predictor_path();
-    const auto* own = r.parameters() ? r.parameters()->find(path) : nullptr;
-    language_model model = own && own->lm ? own->lm : r.options().lm;
-    adapter a = r.options().adapter;
-    auto prompt = prompt_for(r, a);
+namespace {
 
-    auto ask = [&](std::vector<message> messages, bool as_json) -> lm_request {
-        lm_request request;
-        request.messages = std::move(messages);
-        if (own) request.sampling = own->sampling;
-        if (as_json && model && model.backend()->has_structured_output()) request.outputs_schema = outputs_schema(prompt->signature());
-        return request;
-    };
+// What a call is told besides its inputs: what earlier attempts at it did wrong, and advice.
+further_fields with_feedback(further_fields past, const run::begun_call& call) {
+    if (call.earlier) {
+        std::size_t n = 0;
+        for (const auto& f : *call.earlier) {
+            std::string number = std::to_string(n++);
+            for (const auto& [name, value] : f.outputs)
+                past.emplace_back("past_" + std::string{name} + "_" + number,
+                                  value.is_string() ? json::value(json::string(cut(std::string{std::string_view{value.get_string()}}, 20'000))) : value);
+            past.emplace_back("feedback_" + number, "This earlier answer was not accepted: " + f.message);
+        }
+    }
+    if (!call.advice.empty()) past.emplace_back("advice", call.advice);
+    return past;
+}
+
+std::string listed(const std::vector<violation>& violations) {
+    if (violations.size() == 1) return violations[0].path + ": " + violations[0].message;
+    std::string text;
+    for (const auto& v : violations) text += "\n- " + v.path + ": " + v.message;
+    return text;
+}
+
+bool is_structural(adapter_errc code) { return code != adapter_errc::bad_value; }
+
+}  // namespace
+
+// One call of a predictor, which may take several of the model.
+struct predictor::conversation {
+    const predictor& self;
+    run& r;
+    const json::object& inputs;
+    const call_options& options;
+    const std::string& path;
+    const predictor_parameters* own;
+    language_model model;
+    further_fields past;
+
+    std::shared_ptr<const prompt_template> prompt{};
+    adapter format{};
+    std::vector<rejected_completion> rejected{};
+    parse_failure last{};
+
+    void speak(adapter a) {
+        format = a;
+        prompt = self.prompt_for(r, a);
+    }
+
+    lm_request request() const {
+        lm_request q;
+        q.messages = prompt->messages(inputs, options.history, past);
+        for (const auto& a : rejected) {
+            q.messages.push_back({role::assistant, cut(a.completion, 20'000)});
+            q.messages.push_back({role::user, complaint(a)});
+        }
+        if (own) q.sampling = own->sampling;
+        if (format == adapter::json && model && model.backend()->has_structured_output())
+            q.outputs_schema = outputs_schema(prompt->signature());
+        return q;
+    }
+
+    std::string complaint(const rejected_completion& a) const {
+        std::vector<violation> violations;
+        for (const auto& [where, what] : a.violations) violations.push_back({where, what});
+        std::string_view how = format == adapter::json  ? "with nothing but the JSON object"
+                               : format == adapter::xml ? "with every output in its element"
+                                                        : "with every output under its marker";
+        return "That answer is not accepted: " + cut(listed(violations), 4'000) + "\nAnswer again, " + std::string{how} + ".";
+    }
+
     // Tells what the outputs grow by, while they are written.
-    auto watch = [&](adapter format) -> std::function<void(const lm_event&)> {
+    std::function<void(const lm_event&)> watch() const {
         if (!r.options().stream || !r.options().on_event) return {};
         auto fields = std::make_shared<field_stream>(format, prompt->signature());
-        return [&r, &path, fields](const lm_event& e) {
+        return [&r = r, &path = path, fields](const lm_event& e) {
             if (e.kind == lm_event::reasoning) r.notify({.kind = run_event::piece, .path = path, .text = e.text_piece});
             if (e.kind != lm_event::text && e.kind != lm_event::end) return;
             for (const auto& p : e.kind == lm_event::end ? fields->finish() : fields->feed(e.text_piece))
                 r.notify({.kind = run_event::piece, .path = path, .field = p.field, .text = p.text});
         };
-    };
-    // Servers that do not know `response_format` refuse the request: then it goes without.
-    auto send = [&](lm_request request, adapter format) -> task<std::shared_ptr<const lm_response>> {
-        auto on_event = watch(format);
-        if (!request.outputs_schema) co_return co_await r.call_model(path, model, std::move(request), on_event);
-        lm_request plain = request;
-        plain.outputs_schema.reset();
+    }
+
+    // The outputs of a completion, when nothing is wrong with them; else that is noted.
+    std::optional<json::object> read(const lm_response& response) {
+        auto outputs = parse(format, prompt->signature(), response.text);
+        if (outputs) {
+            std::vector<violation> refused;
+            if (options.accept) refused = options.accept(*outputs);
+            if (refused.empty()) return std::move(*outputs);
+            last = {adapter_errc::bad_value, refused.front().path, {}, std::move(refused)};
+            for (const auto& v : last.violations) last.message += (last.message.empty() ? "" : "; ") + v.path + ": " + v.message;
+        } else
+            last = std::move(outputs.error());
+        last.message += ending(response);
+        rejected_completion a{response.text, {}};
+        if (last.violations.empty() || is_structural(last.code))
+            a.violations.emplace_back("$", last.message);
+        else
+            for (const auto& v : last.violations) a.violations.emplace_back(v.path, v.message);
+        rejected.push_back(std::move(a));
+        return {};
+    }
+
+    [[noreturn]] void give_up() {
+        std::string tries = rejected.size() > 1 ? " (the last of " + std::to_string(rejected.size()) + " attempts)" : "";
+        std::string completion = rejected.back().completion;
+        throw parse_error{last.code,
+                          "the completion for \"" + prompt->signature().text() + "\" cannot be used" + tries + ": " + last.message,
+                          last.field, std::move(completion), std::move(rejected)};
+    }
+};
+
+task<json::object> predictor::call(run& r, json::object inputs, call_options options) const {
+    check_inputs(inputs);
+    const std::string& path = predictor_path();
+    const auto begun = r.begin_call(path);
+    const auto* own = r.parameters() ? r.parameters()->find(path) : nullptr;
+    conversation c{
+        *this, r, inputs, options, path, own, own && own->lm ? own->lm : r.options().lm, with_feedback(std::move(options.past), begun)};
+    c.speak(r.options().adapter);
+    const std::size_t retries = options.max_retries.value_or(r.options().max_retries);
+    for (;;) {
+        lm_request request = c.request();
+        auto on_event = c.watch();
+        // Servers that do not know `response_format` refuse the request: then it goes without.
+        std::optional<lm_request> plain;
+        if (request.outputs_schema) plain.emplace(request).outputs_schema.reset();
         std::shared_ptr<const lm_response> response;
         try {
-            response = co_await r.call_model(path, model, std::move(request), on_event);
+            response = co_await r.call_model(path, c.model, std::move(request), on_event);
         } catch (const lm_error& e) {
-            if (e.code() != lm_errc::invalid_request) throw;
+            if (!plain || e.code() != lm_errc::invalid_request) throw;
         }
-        if (!response) response = co_await r.call_model(path, model, std::move(plain), on_event);
-        co_return response;
-    };
+        if (!response) response = co_await r.call_model(path, c.model, std::move(*plain), on_event);
+        auto outputs = c.read(*response);
+        if (outputs) {
+            r.finish_call(*this, begun, std::move(inputs), *outputs);
+            co_return std::move(*outputs);
+        }
+        if (c.rejected.size() > retries) c.give_up();
+        r.notify({.kind = run_event::note, .path = path, .error = c.last.message});
+        if (r.options().stream) r.notify({.kind = run_event::restart, .path = path});
+        if (c.format == adapter::chat && r.options().json_fallback) c.speak(adapter::json);
+    }
+}
 
-    auto first = co_await send(ask(prompt->messages(inputs, options.history, options.past), a == adapter::json), a);
-    auto outputs = parse(a, prompt->signature(), first->text);
-    if (outputs) co_return std::move(*outputs);
-    std::string complaint = outputs.error().message + ending(*first);
-    if (a == adapter::json || !r.options().json_fallback)
-        throw parse_error{outputs.error().code, "the completion for \"" + prompt->signature().text() + "\" cannot be read: " + complaint,
-                          outputs.error().field, first->text};
+bool assertion_target::is_or_contains(const module* predictor) const {
+    if (module_ == predictor) return true;
+    for (const module* child : module_->children())
+        if (assertion_target{*child}.is_or_contains(predictor)) return true;
+    return false;
+}
 
-    r.notify({.kind = run_event::note, .path = path, .error = complaint});
-    auto second_prompt = prompt_for(r, adapter::json);
-    auto messages = second_prompt->messages(inputs, options.history, options.past);
-    messages.push_back({role::assistant, cut(first->text, 20'000)});
-    messages.push_back({role::user, "That cannot be read: " + complaint + ".\nAnswer again, with nothing but the JSON object."});
-    if (r.options().stream) r.notify({.kind = run_event::restart, .path = path});
-    auto second = co_await send(ask(std::move(messages), true), adapter::json);
-    outputs = parse(adapter::json, prompt->signature(), second->text);
-    if (outputs) co_return std::move(*outputs);
-    throw parse_error{outputs.error().code,
-                      "the completion for \"" + prompt->signature().text() +
-                          "\" cannot be read, as JSON neither: " + outputs.error().message + ending(*second),
-                      outputs.error().field, second->text};
+bool assertion_target::covers(std::string_view predictor_path) const {
+    const std::string& path = module_->path();
+    return !path.empty() && predictor_path.starts_with(path) &&
+           (predictor_path.size() == path.size() || predictor_path[path.size()] == '.');
 }
 
 }  // namespace reagent

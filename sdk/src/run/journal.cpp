@@ -24,6 +24,16 @@ std::size_t weight(const event& e) {
     return n;
 }
 
+std::size_t weight(const json::object& o) {
+    std::size_t n = sizeof o;
+    for (const auto& [key, item] : o) n += key.size() + weight(item);
+    return n;
+}
+
+std::size_t weight(const predictor_call& c) {
+    return sizeof c + c.place.branch.size() + c.place.path.size() + weight(c.inputs) + weight(c.outputs);
+}
+
 }  // namespace
 
 std::string_view to_string(event_kind k) {
@@ -36,52 +46,106 @@ std::string_view to_string(event_kind k) {
     return {};
 }
 
-std::string journal::key(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence) {
-    std::string k{branch};
-    k.append(1, '\0').append(path).append(1, '\0').append(to_string(kind)).append(1, '\0').append(std::to_string(occurrence));
-    return k;
-}
-
-const event* journal::find(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence) const {
-    for (; indexed_ < events_.size(); ++indexed_) {
-        const auto& e = events_[indexed_];
-        index_.emplace(key(e.kind, e.branch, e.path, e.occurrence), indexed_);
-    }
-    auto found = index_.find(key(kind, branch, path, occurrence));
-    return found == index_.end() ? nullptr : &events_[found->second];
-}
-
 void journal::append(event e) {
     bytes_ += weight(e);
     events_.push_back(std::move(e));
 }
 
+void journal::append(std::shared_ptr<const predictor_call> c) {
+    bytes_ += weight(*c);
+    calls_.push_back(std::move(c));
+}
+
+void journal::append(failed_assertion a) {
+    bytes_ += sizeof a + a.message.size() + weight(a.outputs);
+    violations_.push_back(std::move(a));
+}
+
+void journal::abandon(event e) {
+    bytes_ += weight(e);
+    abandoned_.push_back(std::move(e));
+}
+
+void journal::advise(const call_place& place, feedback f) {
+    bytes_ += sizeof f + f.message.size() + weight(f.outputs);
+    feedback_[place].push_back(std::move(f));
+}
+
+std::vector<event> journal::take(std::string_view branch) {
+    std::vector<event> taken, stay;
+    for (auto& e : events_)
+        if (is_within(e.branch, branch)) {
+            bytes_ -= weight(e);
+            taken.push_back(std::move(e));
+        } else
+            stay.push_back(std::move(e));
+    events_ = std::move(stay);
+    std::erase_if(calls_, [&](const auto& c) {
+        if (!is_within(c->place.branch, branch)) return false;
+        bytes_ -= weight(*c);
+        return true;
+    });
+    return taken;
+}
+
+void journal::adopt_assertions(const journal& other) {
+    for (const auto& a : other.violations_) append(a);
+    for (const auto& e : other.abandoned_) abandon(e);
+    for (const auto& [place, all] : other.feedback_)
+        for (const auto& f : all) advise(place, f);
+}
+
+bool is_within(std::string_view branch, std::string_view ancestor) {
+    if (ancestor.empty()) return true;
+    return branch.starts_with(ancestor) && (branch.size() == ancestor.size() || branch[ancestor.size()] == '.');
+}
+
+namespace {
+
+json::object to_json_object(const event& e) {
+    json::object o{{"kind", to_string(e.kind)}, {"branch", e.branch}, {"path", e.path}, {"occurrence", e.occurrence}};
+    if (e.request) {
+        json::array messages;
+        for (const auto& m : e.request->messages) messages.push_back(reagent::to_json(m));
+        o["request"] = json::object{{"messages", std::move(messages)}};
+    }
+    if (e.response) {
+        json::object r{{"text", e.response->text},
+                       {"finish_reason", to_string(e.response->finish)},
+                       {"model", e.response->model},
+                       {"usage", reagent::to_json(e.response->usage)}};
+        json::array calls;
+        for (const auto& c : e.response->tool_calls) calls.push_back({{"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
+        if (!calls.empty()) r["tool_calls"] = std::move(calls);
+        o["response"] = std::move(r);
+    }
+    if (!e.tool.empty()) o["tool"] = e.tool, o["arguments"] = e.arguments;
+    if (e.kind != event_kind::model_call) o["result"] = e.result;
+    if (!e.error.empty()) o["error"] = e.error;
+    o["started_us"] = e.started.count();
+    o["duration_us"] = e.duration.count();
+    return o;
+}
+
+}  // namespace
+
 json::array journal::to_json() const {
     json::array all;
-    for (const auto& e : events_) {
-        json::object o{{"kind", to_string(e.kind)}, {"branch", e.branch}, {"path", e.path}, {"occurrence", e.occurrence}};
-        if (e.request) {
-            json::array messages;
-            for (const auto& m : e.request->messages) messages.push_back(reagent::to_json(m));
-            o["request"] = json::object{{"messages", std::move(messages)}};
-        }
-        if (e.response) {
-            json::object r{{"text", e.response->text},
-                           {"finish_reason", to_string(e.response->finish)},
-                           {"model", e.response->model},
-                           {"usage", reagent::to_json(e.response->usage)}};
-            json::array calls;
-            for (const auto& c : e.response->tool_calls) calls.push_back({{"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
-            if (!calls.empty()) r["tool_calls"] = std::move(calls);
-            o["response"] = std::move(r);
-        }
-        if (!e.tool.empty()) o["tool"] = e.tool, o["arguments"] = e.arguments;
-        if (e.kind != event_kind::model_call) o["result"] = e.result;
-        if (!e.error.empty()) o["error"] = e.error;
-        o["started_us"] = e.started.count();
-        o["duration_us"] = e.duration.count();
+    for (const auto& e : events_) all.push_back(to_json_object(e));
+    for (const auto& e : abandoned_) {
+        json::object o = to_json_object(e);
+        o["abandoned"] = true;
         all.push_back(std::move(o));
     }
+    for (const auto& a : violations_)
+        all.push_back(json::object{{"kind", a.soft ? "suggestion" : "assertion"},
+                                   {"branch", a.blamed.branch},
+                                   {"path", a.blamed.path},
+                                   {"occurrence", a.blamed.occurrence},
+                                   {"message", a.message},
+                                   {"site", a.site},
+                                   {"outputs", a.outputs},
+                                   {"final", a.final}});
     return all;
 }
 

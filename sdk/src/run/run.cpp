@@ -24,10 +24,31 @@ std::uint64_t machine_seed() {
     return (static_cast<std::uint64_t>(device()) << 32) | device();
 }
 
-[[noreturn]] void mismatch(const std::string& path, const std::string& what) {
+void count(run::state& s, const lm_response& r) {
+    s.usage += r.usage;
+    s.by_model[r.model] += r.usage;
+}
+
+std::string place_text(std::string_view branch, std::string_view path, std::uint32_t occurrence) {
+    std::string text = "\"" + std::string{path} + "\"";
+    if (occurrence) text += ", call " + std::to_string(occurrence + 1);
+    if (!branch.empty()) text += ", branch " + std::string{branch};
+    return text;
+}
+
+std::string event_text(const event& e) {
+    std::string what = e.kind == event_kind::model_call  ? "a model call"
+                       : e.kind == event_kind::tool_call ? "a call of tool " + e.tool
+                       : e.kind == event_kind::clock     ? "the time"
+                                                         : "a random number";
+    return what + " at " + place_text(e.branch, e.path, e.occurrence);
+}
+
+[[noreturn]] void mismatch(const event& asked, const std::string& how) {
     throw run_error{run_errc::replay_mismatch,
-                    "replay: " + what + " at \"" + path + "\" is not what the journal recorded; the program or its inputs changed since",
-                    {.attempted = "replaying a journal", .path = path}};
+                    "replay: the program asks for " + event_text(asked) + ", " + how +
+                        "; what a program does may depend on its inputs and on what goes through the run only",
+                    {.attempted = "replaying a journal", .path = asked.path}};
 }
 
 }  // namespace
@@ -45,25 +66,65 @@ std::chrono::microseconds run::elapsed() const {
     return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - state_->started);
 }
 
+namespace {
+
+// A run has few places; a linear search beats a map.
+bool is_place(std::string_view place, event_kind kind, std::string_view path) {
+    return place.size() == path.size() + 1 && place.back() == static_cast<char>('0' + static_cast<int>(kind)) && place.starts_with(path);
+}
+
+}  // namespace
+
 std::uint32_t run::occurrence(event_kind kind, std::string_view path) {
-    // A run has few places; a linear search beats a map.
     for (auto& [place, count] : occurrences_)
-        if (place.size() == path.size() + 1 && place.back() == static_cast<char>('0' + static_cast<int>(kind)) && place.starts_with(path))
-            return count++;
+        if (is_place(place, kind, path)) return count++;
     occurrences_.emplace_back(std::string{path} + static_cast<char>('0' + static_cast<int>(kind)), 1);
     return 0;
 }
 
+std::uint32_t run::upcoming(event_kind kind, std::string_view path) const {
+    for (const auto& [place, count] : occurrences_)
+        if (is_place(place, kind, path)) return count;
+    return 0;
+}
+
+event run::started(event_kind kind, std::string_view path, std::uint32_t n) const {
+    event e{.kind = kind, .branch = branch_, .path = std::string{path}, .occurrence = n};
+    e.started = elapsed();
+    return e;
+}
+
 void run::record(event e) {
     auto& s = *state_;
+    e.splits = static_cast<std::uint32_t>(branches_);
     s.history->append(std::move(e));
     if (s.history->bytes() > s.options.max_journal_bytes)
         throw run_error{run_errc::journal_full, "the run's journal has grown beyond " + std::to_string(s.options.max_journal_bytes) +
                                                     " bytes; raise run_options::max_journal_bytes or split the run"};
 }
 
-const event* run::recorded(event_kind kind, std::string_view path, std::uint32_t n) const {
-    return state_->options.replay ? state_->options.replay->find(kind, branch_, path, n) : nullptr;
+// What the journal answers. Without an answer the program is where no journal knows the way: from then on this handle lives.
+std::optional<event> run::recorded(event_kind kind, std::string_view path, std::uint32_t n) {
+    auto& s = *state_;
+    if (live_ || (s.kept.empty() && !way_back_ && !s.options.replay)) return {};
+    if (auto known = s.kept.take(kind, branch_, path, n)) {
+        if (known->what.response && !known->counted) count(s, *known->what.response);
+        return std::move(known->what);
+    }
+    event asked{.kind = kind, .branch = branch_, .path = std::string{path}, .occurrence = n};
+    if (const event* next = s.kept.next(branch_)) mismatch(asked, "where the journal has " + event_text(*next));
+    if (way_back_ && !way_back_->reached && way_back_->target.branch == branch_)
+        mismatch(asked, "before it comes back to " + place_text(branch_, way_back_->target.path, way_back_->target.occurrence) +
+                            ", which an assertion blames");
+    if (s.options.replay && !s.options.lm && (kind == event_kind::model_call || kind == event_kind::tool_call))
+        mismatch(asked, "which the journal does not hold, and the run has no language model to ask");
+    go_live();
+    return {};
+}
+
+void run::go_live() {
+    live_ = true;
+    rewinding_ = false;
 }
 
 namespace {
@@ -87,6 +148,7 @@ void log(spdlog::logger& to, const run_event& e) {
 }  // namespace
 
 void run::notify(run_event e) const {
+    if (rewinding_) return;
     if (state_->logger) {
         e.branch = branch_;
         log(*state_->logger, e);
@@ -100,14 +162,7 @@ void run::check() const {
     if (state_->cancelled) throw run_error{run_errc::cancelled, "the run was cancelled"};
 }
 
-run run::branch(std::size_t index) { return run{state_, branch_ + (branch_.empty() ? "" : ".") + std::to_string(index)}; }
-
 namespace {
-
-void count(run::state& s, const lm_response& r) {
-    s.usage += r.usage;
-    s.by_model[r.model] += r.usage;
-}
 
 task<std::shared_ptr<const lm_response>> ask(const lm_backend& backend, lm_context context, const lm_request& request,
                                              const std::function<void(const lm_event&)>& on_event) {
@@ -129,18 +184,20 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
                                                          std::function<void(const lm_event&)> on_event) {
     auto& s = *state_;
     check();
+    before_effect();
     if (!model) model = s.options.lm;
+    if (variation_) {
+        if (!request.rollout_id) request.rollout_id = variation_->rollout_id;
+        request.sampling = variation_->sampling.or_else(request.sampling);
+    }
     auto n = occurrence(event_kind::model_call, path);
-    if (const event* known = recorded(event_kind::model_call, path, n)) {
-        if (!known->request || !same_request(*known->request, request)) mismatch(path, "a model call");
-        event copy = *known;
-        if (!copy.error.empty()) {
-            record(copy);
-            throw lm_error{lm_errc::unavailable, "replayed: " + copy.error};
-        }
-        count(s, *copy.response);
-        auto response = copy.response;
-        record(std::move(copy));
+    if (auto known = recorded(event_kind::model_call, path, n)) {
+        if (!known->request || !same_request(*known->request, request))
+            mismatch(*known, "but with other messages or tools than the journal has");
+        auto response = known->response;
+        std::string failed = known->error;
+        record(std::move(*known));
+        if (!failed.empty()) throw lm_error{lm_errc::unavailable, "replayed: " + failed};
         co_return response;
     }
     if (!model)
@@ -155,8 +212,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
         throw run_error{run_errc::budget_cost, "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
     ++s.calls_started;
 
-    event e{.kind = event_kind::model_call, .branch = branch_, .path = path, .occurrence = n};
-    e.started = elapsed();
+    event e = started(event_kind::model_call, path, n);
     request.sampling = request.sampling.or_else(s.options.sampling);
     auto shared = std::make_shared<const lm_request>(std::move(request));
     e.request = shared;
@@ -167,6 +223,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
         e.response = co_await ask(*model.backend(), context, *shared, on_event);
     } catch (const boost::system::system_error& aborted) {
         check();
+        if (aborted.code() == asio::error::operation_aborted) throw;  // a branch was given up: nothing has come of it
         e.error = aborted.what();
         failure = std::current_exception();
     } catch (const std::exception& what) {
@@ -189,29 +246,39 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
 
 task<json::value> run::call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect) {
     check();
+    before_effect();
     auto n = occurrence(event_kind::tool_call, path);
-    if (const event* known = recorded(event_kind::tool_call, path, n)) {
-        if (known->tool != tool || known->arguments != arguments) mismatch(path, "a call of tool " + tool);
-        event copy = *known;
-        json::value result = copy.result;
-        std::string error = copy.error;
-        record(std::move(copy));
+    std::size_t inside = branches_++;
+    if (auto known = recorded(event_kind::tool_call, path, n)) {
+        if (known->tool != tool || known->arguments != arguments)
+            mismatch(*known, "but with other arguments than the journal has, or another tool");
+        for (auto& within : state_->kept.flush(branch_name(inside))) {  // what happened inside of the tool
+            if (within.what.response && !within.counted) count(*state_, *within.what.response);
+            state_->history->append(std::move(within.what));
+        }
+        json::value result = known->result;
+        std::string error = known->error;
+        record(std::move(*known));
         if (!error.empty()) throw std::runtime_error{error};
         co_return result;
     }
-    event e{.kind = event_kind::tool_call, .branch = branch_, .path = path, .occurrence = n, .tool = tool, .arguments = arguments};
-    e.started = elapsed();
+    event e = started(event_kind::tool_call, path, n);
+    e.tool = tool;
+    e.arguments = arguments;
     notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
     std::exception_ptr failure;
     try {
         e.result = co_await effect();
     } catch (const boost::system::system_error& aborted) {
         check();
+        if (aborted.code() == asio::error::operation_aborted) throw;  // a branch was given up: nothing has come of it
         e.error = aborted.what();
         failure = std::current_exception();
     } catch (const std::exception& what) {
         e.error = what.what();
         failure = std::current_exception();
+    } catch (const detail::backtrack&) {
+        throw;
     } catch (...) {
         e.error = "the tool threw something that is no std::exception";
         failure = std::make_exception_ptr(std::runtime_error{e.error});
@@ -239,10 +306,11 @@ std::shared_ptr<const prompt_template> run::prompt(const std::string& key,
 
 std::chrono::system_clock::time_point run::now(std::string_view path) {
     using namespace std::chrono;
+    before_effect();
     auto n = occurrence(event_kind::clock, path);
-    event e{.kind = event_kind::clock, .branch = branch_, .path = std::string{path}, .occurrence = n};
-    if (const event* known = recorded(event_kind::clock, path, n))
-        e = *known;
+    event e = started(event_kind::clock, path, n);
+    if (auto known = recorded(event_kind::clock, path, n))
+        e = std::move(*known);
     else
         e.result = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
     auto time = system_clock::time_point{duration_cast<system_clock::duration>(microseconds{e.result.to_number<std::int64_t>()})};
@@ -251,10 +319,11 @@ std::chrono::system_clock::time_point run::now(std::string_view path) {
 }
 
 double run::random(std::string_view path) {
+    before_effect();
     auto n = occurrence(event_kind::random, path);
-    event e{.kind = event_kind::random, .branch = branch_, .path = std::string{path}, .occurrence = n};
-    if (const event* known = recorded(event_kind::random, path, n))
-        e = *known;
+    event e = started(event_kind::random, path, n);
+    if (auto known = recorded(event_kind::random, path, n))
+        e = std::move(*known);
     else {
         auto& generator = state_->random;
         if (!generator) generator.emplace(state_->options.seed ? state_->options.seed : machine_seed());

@@ -71,6 +71,10 @@ std::shared_ptr<run::state> runtime::prepare(run_options options) {
     s->logger = impl_->logger;
     if (s->options.deadline.count() > 0 && s->options.deadline < std::chrono::hours{24 * 365})
         s->deadline = s->started + s->options.deadline;
+    if (s->options.replay) {
+        s->kept.put(s->options.replay->events(), false);
+        s->history->adopt_assertions(*s->options.replay);
+    }
     s->trunk.emplace(s);
     return s;
 }
@@ -89,6 +93,12 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
     } catch (const boost::system::system_error&) {
         failure = std::current_exception();
         if (s->cancelled) failure = std::make_exception_ptr(run_error{run_errc::cancelled, "the run was cancelled"});
+    } catch (const detail::backtrack& b) {
+        failure = std::make_exception_ptr(run_error{run_errc::assertion_failed,
+                                                    "an assertion sends the run back to \"" + b.target.path +
+                                                        "\", but the run cannot start again: an argument of its program "
+                                                        "cannot be copied",
+                                                    {.path = b.target.path}});
     } catch (...) {
         failure = std::current_exception();
     }

@@ -3,6 +3,8 @@
 #include <reagent/http/client.hpp>
 #include <reagent/run/run.hpp>
 
+#include "kept_events.hpp"
+
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -25,6 +27,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     std::shared_ptr<spdlog::logger> logger;
 
     std::shared_ptr<journal> history = std::make_shared<journal>();
+    detail::kept_events kept;
     reagent::usage usage;
     std::map<std::string, reagent::usage> by_model;
     std::uint64_t calls_started = 0;

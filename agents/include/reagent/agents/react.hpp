@@ -43,7 +43,14 @@ public:
     react_core(const signature& s, tools t, react_options o);
     react_core(module& parent, std::string name, const signature& s, tools t, react_options o);
 
-    task<react_result> run_loop(run& r, json::object inputs) const;
+    using output_check = std::function<std::vector<violation>(const json::object&)>;
+
+    task<react_result> run_loop(run& r, json::object inputs, output_check accept) const;
+
+    /// The predictors of an agent, for assertions: the one that decides on steps, and the one that extracts the outputs.
+    /// An assertion that blames the agent itself blames the extraction, as the last that ran.
+    const module& steps() const { return step_; }
+    const module& extraction() const { return extract_; }
 
 private:
     struct extractor : module {
@@ -55,7 +62,7 @@ private:
     task<void> prompted_loop(run& r, const json::object& inputs, progress& p) const;
     task<void> native_loop(run& r, const json::object& inputs, progress& p) const;
     task<void> act(run& r, react_step& step) const;
-    task<json::object> extract(run& r, const json::object& inputs, progress& p) const;
+    task<json::object> extract(run& r, const json::object& inputs, progress& p, const output_check& accept) const;
 
     tools tools_;
     react_options options_;
@@ -71,8 +78,10 @@ template <signature_type S>
 class react_prediction : public reasoned<S> {
 public:
     react_prediction() = default;
-    react_prediction(json::object outputs, std::vector<react_step> trajectory)
-        : reasoned<S>{std::move(outputs)}, trajectory_{std::move(trajectory)} {}
+    void keep(detail::react_result result) {
+        reasoned<S>::keep(std::move(result.outputs));
+        trajectory_ = std::move(result.trajectory);
+    }
 
     const std::vector<react_step>& trajectory() const { return trajectory_; }
 
@@ -99,13 +108,16 @@ public:
     /// @see predict::operator()
     template <class... Args>
     task<react_prediction<S>> operator()(run& r, const Args&... args) const {
-        return typed(run_loop(r, detail::inputs_of<S>(args...)));
+        return typed(*this, r, detail::inputs_of<S>(args...));
     }
 
 private:
-    static task<react_prediction<S>> typed(task<detail::react_result> work) {
-        auto result = co_await std::move(work);
-        co_return react_prediction<S>{std::move(result.outputs), std::move(result.trajectory)};
+    static task<react_prediction<S>> typed(const react& self, run& r, json::object inputs) {
+        react_prediction<S> prediction;
+        output_check accept = [&prediction](const json::object& outputs) { return prediction.read(outputs); };
+        auto result = co_await self.run_loop(r, std::move(inputs), std::move(accept));
+        prediction.keep(std::move(result));
+        co_return prediction;
     }
 };
 

@@ -39,8 +39,9 @@ struct prompt_parts {
 /// Why a completion could not be read.
 struct parse_failure {
     adapter_errc code{};
-    std::string field{};    ///< the output at fault, or ""
-    std::string message{};  ///< for the model and for people
+    std::string field{};                  ///< the first output at fault, or ""
+    std::string message{};                ///< for the model and for people: everything that is wrong
+    std::vector<violation> violations{};  ///< the same one by one; paths begin with the field: "issues[2].name"
 };
 [[noreturn]] void throw_exception_from_error(const parse_failure& f, const boost::source_location&);
 

@@ -2,6 +2,7 @@
 
 // Inputs by name, by position or as the signature's own struct, checked by the compiler and converted at once.
 
+#include <reagent/run/owned.hpp>
 #include <reagent/signature/traits.hpp>
 
 #include <ranges>
@@ -38,6 +39,17 @@ template <class T>
 inline constexpr bool is_named = false;
 template <fixed_string N, class T>
 inline constexpr bool is_named<named_argument<N, T>> = true;
+
+// A run keeps a named argument with what it names.
+template <fixed_string Name, class T>
+struct owned<named_argument<Name, T>> {
+    using value = owned_by<T>;
+    struct type {
+        typename value::type kept;
+    };
+    static type keep(const named_argument<Name, T>& a) { return {value::keep(a.value)}; }
+    static named_argument<Name, typename value::type> give(const type& t) { return {t.kept}; }
+};
 
 template <class Field, class Arg>
 consteval bool accepts();

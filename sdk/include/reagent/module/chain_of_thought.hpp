@@ -19,8 +19,11 @@ template <signature_type S>
 class reasoned : public prediction<S> {
 public:
     reasoned() = default;
-    explicit reasoned(json::object outputs) : prediction<S>{outputs} {
-        if (auto* r = outputs.if_contains("reasoning"); r && r->is_string()) reasoning_ = r->get_string();
+    explicit reasoned(json::object outputs) : prediction<S>{std::move(outputs)} { find_reasoning(); }
+
+    void keep(json::object outputs) {
+        prediction<S>::keep(std::move(outputs));
+        find_reasoning();
     }
 
     const std::string& reasoning() const { return reasoning_; }
@@ -34,6 +37,10 @@ public:
     }
 
 private:
+    void find_reasoning() {
+        if (auto* r = this->to_json().if_contains("reasoning"); r && r->is_string()) reasoning_ = r->get_string();
+    }
+
     std::string reasoning_;
 };
 
@@ -50,7 +57,7 @@ public:
     /// @see predict::operator()
     template <class... Args>
     task<reasoned<S>> operator()(run& r, const Args&... args) const {
-        return detail::typed<reasoned<S>>(predict_.call(r, detail::inputs_of<S>(args...)));
+        return detail::typed<reasoned<S>>(predict_, r, detail::inputs_of<S>(args...));
     }
 
 private:
@@ -75,7 +82,7 @@ public:
     task<reasoned<S>> operator()(run& r, const hint& h, const Args&... args) const {
         json::object inputs = detail::inputs_of<S>(args...);
         inputs["hint"] = h.text;
-        return detail::typed<reasoned<S>>(predict_.call(r, std::move(inputs)));
+        return detail::typed<reasoned<S>>(predict_, r, std::move(inputs));
     }
 
 private:

@@ -17,16 +17,11 @@ using stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 template <class F>
 using branch_value = typename std::remove_cvref_t<std::invoke_result_t<F&, run&>>::value_type;
 
-// Keeps the first failure; the other branches are cancelled by whoever waits.
-template <class T>
-task<std::optional<stored<T>>> value_of(task<T> work) {
-    return wrapped(std::move(work));
-}
-
 }  // namespace detail
 
 /// Runs `branches` concurrently, each with a run handle of its own: `co_await parallel(run, [&](rg::run& r) { return
-/// qa(r, ...); }, ...)`. Waits for all; when one throws, the others are cancelled and its exception is thrown on.
+/// qa(r, ...); }, ...)`. Waits for all; when one throws, the others are cancelled and its exception is thrown on. An assertion that
+/// blames a call of its own branch starts this branch again and leaves the others alone.
 /// The functions must live until the task ends. @return a tuple; std::monostate for void
 template <class... F>
 task<std::tuple<detail::stored<detail::branch_value<F>>...>> parallel(run& r, const F&... branches) {
@@ -34,12 +29,15 @@ task<std::tuple<detail::stored<detail::branch_value<F>>...>> parallel(run& r, co
         auto executor = co_await asio::this_coro::executor;
         std::size_t base = trunk.reserve_branches(sizeof...(F)), index = base;
         std::array<run, sizeof...(F)> runs{((void)f, trunk.branch(index++))...};
-        std::size_t next = 0;
-        auto group = [&](auto&... part) {
-            return asio::experimental::make_parallel_group(
-                asio::co_spawn(executor, detail::value_of<detail::branch_value<F>>(part(runs[next++])), asio::deferred)...);
+        auto attempt = [](run& own, auto& part) {
+            using T = detail::branch_value<std::remove_reference_t<decltype(part)>>;
+            return detail::wrapped(detail::attempts<T>(own, [&own, &part] { return part(own); }));
         };
-        std::tuple results = co_await group(f...).async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
+        auto group = [&]<std::size_t... I>(std::index_sequence<I...>) {  // arguments are evaluated in no particular order
+            return asio::experimental::make_parallel_group(asio::co_spawn(executor, attempt(runs[I], f), asio::deferred)...);
+        }(std::index_sequence_for<F...>{});
+        std::tuple results = co_await std::move(group).async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
+        for (const auto& ended : runs) trunk.join(ended);
         constexpr std::size_t n = sizeof...(F);
         auto order = std::get<0>(results);
         co_return [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -56,7 +54,7 @@ struct parallel_options {
 };
 
 /// Runs `f(run, item)` for every item, at most `max_concurrency` at a time; results in the order of the items. When one
-/// throws, the others are cancelled and its exception is thrown on.
+/// throws, the others are cancelled and its exception is thrown on; for assertions see `parallel`.
 template <class Item, class F>
 auto parallel_map(run& r, std::vector<Item> items, F f, parallel_options options = {})
     -> task<std::vector<typename std::remove_cvref_t<std::invoke_result_t<F&, run&, Item>>::value_type>> {
@@ -64,11 +62,16 @@ auto parallel_map(run& r, std::vector<Item> items, F f, parallel_options options
     auto executor = co_await asio::this_coro::executor;
     std::size_t base = r.reserve_branches(items.size()), next = 0;
     std::vector<std::optional<T>> found(items.size());
+    std::vector<std::optional<run>> runs(items.size());
     auto worker = [&]() -> task<void> {
         while (next < items.size()) {
             std::size_t i = next++;
-            run own = r.branch(base + i);
-            found[i].emplace(co_await f(own, std::move(items[i])));
+            run& own = runs[i].emplace(r.branch(base + i));
+            if constexpr (std::is_copy_constructible_v<Item>) {
+                auto start = [&f, &own, &item = items[i]] { return f(own, Item(item)); };
+                found[i].emplace(co_await detail::attempts<T>(own, start));
+            } else
+                found[i].emplace(co_await f(own, std::move(items[i])));
         }
     };
     using spawned = decltype(asio::co_spawn(executor, worker(), asio::deferred));
@@ -78,6 +81,8 @@ auto parallel_map(run& r, std::vector<Item> items, F f, parallel_options options
     if (!workers.empty()) {
         auto [order, failures] = co_await asio::experimental::make_parallel_group(std::move(workers))
                                      .async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
+        for (const auto& ended : runs)
+            if (ended) r.join(*ended);
         for (auto i : order)
             if (failures[i]) std::rethrow_exception(failures[i]);
     }

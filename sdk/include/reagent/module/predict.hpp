@@ -29,13 +29,27 @@ public:
     prediction() = default;
 
     /// @param outputs every output by name, as `predictor::call` returns them
-    explicit prediction(json::object outputs) : json_{std::move(outputs)} {
+    /// @throws parse_error when they do not fit the C++ types
+    explicit prediction(json::object outputs) {
+        if (auto wrong = read(outputs); !wrong.empty()) detail::throw_unreadable(signature_traits<S>::get(), std::move(wrong));
+        keep(std::move(outputs));
+    }
+
+    /// Reads the C++ values. @return what does not fit
+    std::vector<violation> read(const json::object& outputs) {
         detail::conversion c;
         [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (read(signature_traits<S>::get().outputs[I].name, value<I>(), c), ...);
+            (read_one(outputs, signature_traits<S>::get().outputs[I].name, value<I>(), c), ...);
         }(std::make_index_sequence<signature_traits<S>::outputs>{});
-        if (!c.violations.empty()) detail::throw_unreadable(signature_traits<S>::get(), std::move(c.violations));
+        if constexpr (detail::struct_signature<S>) {
+            c.path = "$";
+            if (c.violations.empty()) detail::check_predicate(outputs_, c);
+        }
+        return std::move(c.violations);
     }
+
+    /// What `read` has read, as JSON.
+    void keep(json::object outputs) { json_ = std::move(outputs); }
 
     template <fixed_string Name>
     const auto& get() const {
@@ -73,9 +87,9 @@ private:
     }
 
     template <class T>
-    void read(const std::string& name, T& out, detail::conversion& c) {
+    static void read_one(const json::object& outputs, const std::string& name, T& out, detail::conversion& c) {
         c.path = name;
-        if (auto* v = json_.if_contains(name))
+        if (auto* v = outputs.if_contains(name))
             detail::from_value(*v, out, c);
         else
             c.report("is missing");
@@ -87,9 +101,15 @@ private:
 
 namespace detail {
 
+/// A predictor's outputs, typed; what does not fit the types goes back to the model.
 template <class Prediction>
-task<Prediction> typed(task<json::object> outputs) {
-    co_return Prediction{co_await std::move(outputs)};
+task<Prediction> typed(const predictor& p, run& r, json::object inputs) {
+    Prediction result;
+    call_options options;
+    options.accept = [&result](const json::object& outputs) { return result.read(outputs); };
+    auto outputs = co_await p.call(r, std::move(inputs), std::move(options));
+    result.keep(std::move(outputs));
+    co_return result;
 }
 
 }  // namespace detail
@@ -112,7 +132,7 @@ public:
     /// @throws (from the task) parse_error, run_error, lm_error, http_error
     template <class... Args>
     task<prediction<S>> operator()(run& r, const Args&... args) const {
-        return detail::typed<prediction<S>>(call(r, detail::inputs_of<S>(args...)));
+        return detail::typed<prediction<S>>(*this, r, detail::inputs_of<S>(args...));
     }
 };
 

@@ -11,8 +11,13 @@ namespace reagent {
 
 /// What one call of a predictor may carry besides its inputs.
 struct call_options {
-    std::vector<json::object> history{};  ///< earlier turns, in order
-    further_fields past{};                ///< shown behind the inputs
+    std::vector<json::object> history{};       ///< earlier turns, in order
+    further_fields past{};                     ///< shown behind the inputs
+    std::optional<std::size_t> max_retries{};  ///< instead of the run's
+
+    /// Asked about outputs that fit their types; what it returns is sent back to the model. For checks that a schema
+    /// cannot express; paths begin with the field's name.
+    std::function<std::vector<violation>(const json::object&)> accept{};
 };
 
 /// One call of a language model by a signature: the compiled core of `predict`, for signatures known at run time.
@@ -27,15 +32,18 @@ public:
     /// Its path; "self" where it is a program of its own.
     const std::string& predictor_path() const;
 
-    /// Asks the model for the outputs. A chat completion that cannot be read is asked for once more as JSON, showing the
-    /// model its answer and what is wrong with it.
+    /// Asks the model for the outputs. An answer that cannot be read or breaks a constraint is sent back, with everything that
+    /// is wrong with it, up to `run_options::max_retries` times; after a chat completion that failed, JSON is asked for.
     ///
     /// @param inputs field name to value; every input of the signature
     /// @return every output of the signature, converted to its type
-    /// @throws signature_error(missing_input, unknown_field) before the call; parse_error; run_error; lm_error; http_error
+    /// @throws signature_error(missing_input, unknown_field) before the call; parse_error with all attempts; run_error;
+    ///         lm_error; http_error
     task<json::object> call(run& r, json::object inputs, call_options options = {}) const;
 
 private:
+    struct conversation;
+
     void check_inputs(const json::object& inputs) const;
     std::shared_ptr<const prompt_template> prompt_for(run& r, adapter a) const;
 

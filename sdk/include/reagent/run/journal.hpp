@@ -2,13 +2,14 @@
 
 #include <reagent/lm/language_model.hpp>
 
+#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace reagent {
@@ -25,6 +26,7 @@ struct event {
     std::string branch{};  ///< "" is the trunk; "0.2" the third branch of the first one
     std::string path{};    ///< predictor path: "router.classify"
     std::uint32_t occurrence = 0;
+    std::uint32_t splits = 0;  ///< how many branches had been split off from its own before it
 
     std::shared_ptr<const lm_request> request{};    ///< of a model call
     std::shared_ptr<const lm_response> response{};  ///< of a model call that succeeded
@@ -37,25 +39,84 @@ struct event {
     std::chrono::microseconds duration{};
 };
 
+/// Where a predictor was called: its branch, its path, and how many model calls that path had made there before.
+struct call_place {
+    std::string branch{};
+    std::string path{};
+    std::uint32_t occurrence = 0;
+
+    auto operator<=>(const call_place&) const = default;
+};
+
+/// What a predictor was given and what it made of it: the material of traces and demonstrations. Holds what the program
+/// passed, without what earlier attempts added to the prompt.
+struct predictor_call {
+    call_place place{};
+    json::object inputs{};
+    json::object outputs{};
+};
+
+/// An assertion or a suggestion that did not hold.
+struct failed_assertion {
+    bool soft = false;       ///< a suggestion
+    bool final = false;      ///< nothing was tried any more: the assertion was thrown, the suggestion let go
+    std::string message{};   ///< as the program gave it
+    std::string site{};      ///< where it stands: "safe_sql.cpp:41:13"
+    call_place blamed{};     ///< the call that was asked again; path "" when no predictor had run
+    json::object outputs{};  ///< what that call had returned
+};
+
+/// What a call is told of an earlier attempt at it.
+struct feedback {
+    json::object outputs{};  ///< what it returned then
+    std::string message{};   ///< what was wrong with that
+};
+
 /// All effects of a run, in the order in which they finished. Holds no key: requests are recorded as the adapter made
 /// them, before a provider adds its credentials.
 class journal {
 public:
     const std::vector<event>& events() const { return events_; }
-    const event* find(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence) const;
+
+    /// Every call of a predictor that came to an end, as far as no backtrack undid it.
+    const std::vector<std::shared_ptr<const predictor_call>>& predictor_calls() const { return calls_; }
+
+    /// Every assertion and suggestion that failed, also those that held after a backtrack; oldest first.
+    const std::vector<failed_assertion>& violations() const { return violations_; }
+
+    /// Effects that a backtrack undid. They happened, and were paid for, but are no part of the result.
+    const std::vector<event>& abandoned() const { return abandoned_; }
+
+    /// What calls were told of earlier attempts, by place.
+    const std::map<call_place, std::vector<feedback>>& feedback_by_place() const { return feedback_; }
 
     void append(event e);
+    void append(std::shared_ptr<const predictor_call> c);
+    void append(failed_assertion a);
+    void abandon(event e);
+    void advise(const call_place& place, feedback f);
+    void forget_advice(const call_place& place) { feedback_.erase(place); }
+
+    /// Takes out the events of a branch and of those below it, oldest first; and forgets its predictors' calls.
+    std::vector<event> take(std::string_view branch);
+
+    /// Starts with what another run knew of failures, so that its replay takes the same way.
+    void adopt_assertions(const journal& other);
+
     std::size_t bytes() const { return bytes_; }  ///< approximate memory of what is recorded
 
+    /// The events, then what backtracks undid (with `"abandoned": true`), then the assertions that failed.
     json::array to_json() const;
 
 private:
-    static std::string key(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence);
-
-    std::vector<event> events_;
-    mutable std::unordered_map<std::string, std::size_t> index_;  // made at the first `find`
-    mutable std::size_t indexed_ = 0;
+    std::vector<event> events_, abandoned_;
+    std::vector<std::shared_ptr<const predictor_call>> calls_;
+    std::vector<failed_assertion> violations_;
+    std::map<call_place, std::vector<feedback>> feedback_;
     std::size_t bytes_ = 0;
 };
+
+/// Whether `branch` is `ancestor` or was split off from it.
+bool is_within(std::string_view branch, std::string_view ancestor);
 
 }  // namespace reagent

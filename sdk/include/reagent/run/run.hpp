@@ -7,11 +7,16 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <optional>
+#include <source_location>
+#include <type_traits>
+#include <variant>
 
 namespace reagent {
 
+class module;
 struct parameters;
 
 /// What a run may use up. A run that reaches a limit ends with run_error.
@@ -32,6 +37,7 @@ struct run_event {
         observed,        ///< tool, result: what the agent is shown of it; error is not empty when it failed
         piece,           ///< field, text: with run_options::stream, what an output has grown by; field "": the model's reasoning
         restart,         ///< what the pieces of this path showed does not count: the model is asked again
+        backtrack,       ///< error: an assertion or a suggestion did not hold, and this path is asked again, told of it
         note,            ///< error holds a remark: a completion that could not be read, a shortened trajectory
     } kind{};
     std::string_view branch{}, path{};
@@ -62,7 +68,59 @@ struct run_options {
     bool stream = false;                               ///< tell `on_event` of outputs while they are written
     std::function<void(const run_event&)> on_event{};  ///< called on the run's thread; must not block
     std::uint64_t seed = 0;                            ///< of the run's random numbers; 0: from the machine
+    std::size_t max_retries = 3;                       ///< of a call whose answer cannot be read or breaks a constraint
+    std::size_t max_backtracks = 3;                    ///< for each assertion and suggestion, and each call that it blames
 };
+
+/// Which predictor an assertion sends back to its work: of those that ran until now on this run handle's way, the last one
+/// that is, or is part of, the given module; by default the last of all.
+class assertion_target {
+public:
+    assertion_target() = default;
+    assertion_target(const module& m) : module_{&m} {}
+
+    bool is_any() const { return !module_; }
+    bool is_or_contains(const module* predictor) const;  ///< compares addresses only
+    bool covers(std::string_view predictor_path) const;
+
+private:
+    const module* module_ = nullptr;
+};
+
+/// A condition and what to tell the model when it does not hold.
+struct condition {
+    bool holds;
+    std::string message;
+};
+
+/// Thrown by `run::assert_that` when backtracking did not help.
+class assertion_failed : public error {
+public:
+    assertion_failed(const std::string& message, std::vector<failed_assertion> attempts);
+
+    /// What failed, each time with the outputs that were to blame; oldest first.
+    const std::vector<failed_assertion>& attempts() const noexcept { return attempts_; }
+
+private:
+    std::vector<failed_assertion> attempts_;
+};
+
+/// What differs for one attempt of several at the same (`best_of_n`, `refine`); holds for a branch and those below it.
+struct variation {
+    std::uint64_t rollout_id = 0;                              ///< of every request: a cache keeps attempts apart
+    reagent::sampling sampling{};                              ///< before the predictor's own
+    std::map<std::string, std::string, std::less<>> advice{};  ///< predictor path to advice, shown behind its inputs
+};
+
+namespace detail {
+
+/// Thrown through a program that is to start again; no std::exception, so that nobody takes it for a failure.
+struct backtrack {
+    call_place target;
+    std::uint32_t splits = 0;  // of the target's branch, when it was called
+};
+
+}  // namespace detail
 
 /// What a module works with: its language model, parameters and journal. Every effect goes through it.
 ///
@@ -80,6 +138,7 @@ public:
     reagent::usage usage() const;                                         ///< of all branches, until now
     const std::map<std::string, reagent::usage>& usage_by_model() const;  ///< by the names that the providers give
     const std::string& branch_name() const { return branch_; }
+    std::string branch_name(std::size_t index) const;  ///< of a branch of this one
 
     /// Calls a language model, or answers from the journal. `model` null: the run's own.
     /// @param on_event where given, the answer is streamed and each of its events told; not those of a replayed call
@@ -96,11 +155,69 @@ public:
     /// A number in [0, 1); the same again when the run is replayed.
     double random(std::string_view path = {});
 
-    /// A handle for a concurrent part of the run. @param index tells it from its siblings, stably
-    run branch(std::size_t index);
+    /// Goes on when the condition holds. Else the program starts again from the call that `target` names: effects before it
+    /// are answered from the journal, its predictor is asked again and sees what it answered and `message`, and everything
+    /// after it happens anew. At most `run_options::max_backtracks` times for this assertion and that call.
+    ///
+    ///     run.assert_that(verdict.ok(), verdict.message(), generate);
+    ///
+    /// Several that should be told together stand in one list: `run.assert_that({{a, "..."}, {b, "..."}}, generate)`.
+    /// Code between the target's call and here runs once more, so its effects must go through the run.
+    /// @param site tells this assertion from others
+    /// @throws assertion_failed when no backtrack is left, or no predictor has run
+    void assert_that(bool holds, std::string message, assertion_target target = {},
+                     std::source_location site = std::source_location::current()) {
+        if (!holds) failed(false, std::move(message), target, site);
+    }
+    void assert_that(std::initializer_list<condition> conditions, assertion_target target = {},
+                     std::source_location site = std::source_location::current()) {
+        if (auto text = unmet(conditions); !text.empty()) failed(false, std::move(text), target, site);
+    }
+
+    /// As `assert_that`, but only a wish: when no backtrack is left, it is logged and the program goes on. The program goes
+    /// on to its next effect before it starts again, so that suggestions and assertions in a row are told together.
+    void suggest_that(bool holds, std::string message, assertion_target target = {},
+                      std::source_location site = std::source_location::current()) {
+        if (!holds) failed(true, std::move(message), target, site);
+    }
+    void suggest_that(std::initializer_list<condition> conditions, assertion_target target = {},
+                      std::source_location site = std::source_location::current()) {
+        if (auto text = unmet(conditions); !text.empty()) failed(true, std::move(text), target, site);
+    }
+
+    /// Every assertion and suggestion of this run that failed until now, also where a backtrack helped.
+    const std::vector<failed_assertion>& violations() const;
+
+    /// What a predictor has to know when it is called.
+    struct begun_call {
+        call_place place;
+        const std::vector<feedback>* earlier = nullptr;  ///< attempts at this call that were sent back; null when there are none
+        std::string advice{};                            ///< of the variation
+        std::uint32_t splits = 0;
+    };
+
+    /// For predictors: tells that `path` is called, before its first model call, and that it has returned.
+    begun_call begin_call(const std::string& path);
+    void finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs);
+
+    /// A handle for a concurrent part of the run; `parallel` and its like make them, run them by `detail::attempts`, and
+    /// `join` them. @param index tells it from its siblings, stably
+    run branch(std::size_t index, std::shared_ptr<const variation> v = {}) const;
+
+    /// Within a tool's effect: a handle for what the tool itself does by the run. Nothing outside of the tool can be
+    /// blamed there, nor what is inside from outside.
+    run branch_of_tool() const;
 
     /// Indexes for `n` new branches. @return the first
-    std::size_t reserve_branches(std::size_t n) { return std::exchange(branches_, branches_ + n); }
+    std::size_t reserve_branches(std::size_t n);
+
+    /// Takes over what a branch that has ended did: its predictors' calls can be blamed here.
+    void join(const run& ended);
+
+    // For detail::attempts: what ends an attempt, and what begins the next.
+    void settle();
+    bool reaches(const detail::backtrack& b) const { return is_within(b.target.branch, branch_); }
+    void rewind(const detail::backtrack& b);
 
     /// Does `work` on the thread pool for blocking calls and returns what it returns. When the run is cancelled, the
     /// task ends at once; the work goes on to its end, unheard, so it must own what it uses.
@@ -117,15 +234,74 @@ public:
     void check() const;
 
 private:
+    struct made_call {
+        const module* who;
+        std::shared_ptr<const predictor_call> call;
+        std::uint32_t splits;
+    };
+    struct wish {  // a suggestion that failed, until the next effect
+        failed_assertion what;
+        std::size_t blamed;
+    };
+    struct way_back {
+        call_place target;
+        bool reached = false;
+    };
+
     std::uint32_t occurrence(event_kind kind, std::string_view path);
+    std::uint32_t upcoming(event_kind kind, std::string_view path) const;
     std::chrono::microseconds elapsed() const;
     void record(event e);
-    const event* recorded(event_kind kind, std::string_view path, std::uint32_t occurrence) const;
+    std::optional<event> recorded(event_kind kind, std::string_view path, std::uint32_t occurrence);
+    event started(event_kind kind, std::string_view path, std::uint32_t occurrence) const;
+    void before_effect() {
+        if (!wishes_.empty() || unwinding_) turn_back();
+    }
+    void turn_back();
+    [[noreturn]] void go_back(std::vector<wish> reasons);
+    void failed(bool soft, std::string message, const assertion_target& target, const std::source_location& site);
+    void go_live();
+    static std::string unmet(std::initializer_list<condition> conditions);
+    const made_call* find_call(const assertion_target& target, std::size_t& index) const;
 
     std::shared_ptr<state> state_;
     std::string branch_;
     std::size_t branches_ = 0;
     std::vector<std::pair<std::string, std::uint32_t>> occurrences_;
+
+    std::vector<made_call> calls_;  // of predictors, on the way that led here; the first ones are the parent's
+    std::size_t inherited_calls_ = 0;
+    std::vector<wish> wishes_;
+    std::optional<detail::backtrack> unwinding_;  // thrown, and not yet arrived
+    std::shared_ptr<way_back> way_back_;          // while a program starts again: where to
+    std::shared_ptr<const variation> variation_;
+    bool turned_back_ = false;  // `way_back_` is this handle's own
+    bool live_ = false;         // nothing more is answered from the journal
+    bool rewinding_ = false;    // what happens has been told before
 };
+
+namespace detail {
+
+/// Does `start()` on a run handle, and again from there whenever an assertion sends it back to a call of this handle's.
+template <class T, class Start>
+task<T> attempts(run& r, Start start) {
+    for (;;) {
+        std::optional<backtrack> back;
+        try {
+            auto value = co_await wrapped(start());
+            r.settle();
+            if constexpr (std::is_void_v<T>)
+                co_return;
+            else
+                co_return std::move(*value);
+        } catch (const backtrack& b) {
+            if (!r.reaches(b)) throw;
+            back = b;
+        }
+        r.rewind(*back);
+    }
+}
+
+}  // namespace detail
 
 }  // namespace reagent

@@ -2,12 +2,14 @@
 
 #include <reagent/deadline.hpp>
 #include <reagent/http/client.hpp>
+#include <reagent/run/owned.hpp>
 #include <reagent/run/run.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 
 #include <future>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 
 namespace spdlog {
@@ -50,6 +52,20 @@ template <class T>
 struct task_value<task<T>> {
     using type = T;
 };
+
+template <class Module, class... Args>
+auto invoke_program(const Module& m, run& r, Args&&... args) {
+    if constexpr ((std::is_copy_constructible_v<typename owned_by<Args>::type> && ...)) {
+        using kept_arguments = std::tuple<typename owned_by<Args>::type...>;
+        auto kept = std::make_shared<const kept_arguments>(owned_by<Args>::keep(std::forward<Args>(args))...);
+        auto start = [&m, &r, kept] {
+            return std::apply([&](const auto&... a) { return invoke(m, r, owned_by<Args>::give(a)...); }, *kept);
+        };
+        using T = typename task_value<decltype(start())>::type;
+        return attempts<T>(r, std::move(start));
+    } else
+        return invoke(m, r, std::forward<Args>(args)...);  // cannot start again
+}
 
 template <class T>
 using kept = std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>>;
@@ -109,11 +125,12 @@ public:
         return outcome<decltype(value)>{std::move(value), r.report()};
     }
 
-    /// Starts a module on one of the threads. The module must outlive the run; arguments are converted or copied now.
+    /// Starts a module on one of the threads. The module must outlive the run; arguments are copied now (texts as std::string),
+    /// what cannot be copied is moved, and then the program cannot be sent back by an assertion.
     template <class Module, class... Args>
     auto start(run_options options, const Module& module, Args&&... args) {
         auto state = prepare(std::move(options));
-        auto work = detail::invoke(module, trunk(state), std::forward<Args>(args)...);
+        auto work = detail::invoke_program(module, trunk(state), std::forward<Args>(args)...);
         using T = typename detail::task_value<decltype(work)>::type;
         auto promise = std::make_shared<std::promise<T>>();
         running<T> handle{promise->get_future(), state};
@@ -135,7 +152,7 @@ public:
     void detach(run_options options, const Module& module, std::function<void(std::exception_ptr, const run_report&)> done,
                 Args&&... args) {
         auto state = prepare(std::move(options));
-        auto work = detail::invoke(module, trunk(state), std::forward<Args>(args)...);
+        auto work = detail::invoke_program(module, trunk(state), std::forward<Args>(args)...);
         using T = typename detail::task_value<decltype(work)>::type;
         auto value = std::make_shared<detail::kept<T>>();
         auto* s = state.get();

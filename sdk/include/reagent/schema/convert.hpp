@@ -352,6 +352,26 @@ void at(conversion& c, const T& part, F&& f) {
     c.path.resize(size);
 }
 
+/// Asks a struct that has `validate() const` whether its members fit together: it returns what is wrong as std::string or
+/// std::optional<std::string> (empty: nothing), or as std::vector<violation> with paths from "$".
+template <class T>
+void check_predicate(const T& value, conversion& c) {
+    if constexpr (requires { value.validate(); }) {
+        try {
+            auto found = value.validate();
+            if constexpr (is_a<decltype(found), std::optional>) {
+                if (found) c.report(std::move(*found));
+            } else if constexpr (std::is_convertible_v<decltype(found), std::string>) {
+                if (std::string text = std::move(found); !text.empty()) c.report(std::move(text));
+            } else
+                for (violation& v : found)
+                    c.violations.push_back({c.path + (v.path.starts_with("$") ? v.path.substr(1) : v.path), std::move(v.message)});
+        } catch (const std::exception& e) {
+            c.report(e.what());
+        }
+    }
+}
+
 template <class T>
 void from_value(const json::value& v, T& out, conversion& c) {
     auto wrong = [&](const char* wanted) { c.report(std::string{"expected "} + wanted + ", got " + describe(v)); };
@@ -419,6 +439,7 @@ void from_value(const json::value& v, T& out, conversion& c) {
                       "reagent: this type cannot be converted from JSON; make it a plain struct, describe it with "
                       "BOOST_DESCRIBE_CLASS, or specialise reagent::json_conversion");
         if (!v.is_object()) return wrong("object");
+        std::size_t before = c.violations.size();
         reflect::for_each_member(out, [&]<class M>(std::string_view name, M& member) {
             at(c, name, [&] {
                 if (auto* found = v.get_object().if_contains(name))
@@ -427,6 +448,7 @@ void from_value(const json::value& v, T& out, conversion& c) {
                     c.report("is missing");
             });
         });
+        if (c.violations.size() == before) check_predicate(out, c);
     }
 }
 

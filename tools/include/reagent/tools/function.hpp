@@ -99,6 +99,7 @@ class function_adapter {
     static constexpr bool takes_rest_at = std::is_same_v<parameter<I>, rest>;
 
 public:
+    static constexpr bool uses_run() { return wants_run; }
     static constexpr bool takes_rest() {
         if constexpr (count == 0)
             return false;
@@ -235,7 +236,8 @@ tool make_tool(std::string name, std::string description, F f, std::vector<argum
                 std::move(parameters),
                 [adapter, quick](run& r, json::object given) { return adapter(r, std::move(given), quick); },
                 options,
-                adapter.takes_rest()};
+                adapter.takes_rest(),
+                adapter.uses_run()};
 }
 
 }  // namespace reagent::detail

@@ -44,12 +44,13 @@ public:
     /// A tool whose arguments are described by JSON Schema. Arguments are checked before the function sees them.
     /// @throws tool_error(bad_name): names are up to 64 letters, digits, `_` and `-`
     tool(std::string name, std::string description, json::object parameters, function call, tool_options options = {},
-         bool takes_rest = false);
+         bool takes_rest = false, bool uses_run = true);
 
     const std::string& name() const { return data_->name; }
     const std::string& description() const { return data_->description; }
     const json::object& parameters() const { return data_->parameters; }  ///< JSON Schema of an object
     const tool_options& options() const { return data_->options; }
+    bool uses_run() const { return data_->uses_run; }  ///< whether the function is given the run to work with
 
     /// The arguments with defaults filled in, or what is wrong with them.
     schema::outcome read_arguments(const json::value& arguments) const;
@@ -64,6 +65,7 @@ private:
         schema check;
         function call;
         tool_options options;
+        bool uses_run;
     };
     std::shared_ptr<const data> data_;
 };

@@ -1,0 +1,250 @@
+// Assertions and suggestions: what failed, whom it blames, and how the program gets back there.
+#include <reagent/run/run.hpp>
+
+#include "state.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+namespace reagent {
+namespace {
+
+std::string site_text(const std::source_location& site) {
+    std::string_view file = site.file_name();
+    file.remove_prefix(file.find_last_of("/\\") + 1);  // npos + 1 is 0
+    return std::string{file} + ":" + std::to_string(site.line()) + ":" + std::to_string(site.column());
+}
+
+// One assertion and one call that it blames.
+bool same_case(const failed_assertion& a, const failed_assertion& b) {
+    return a.site == b.site && a.blamed == b.blamed && a.soft == b.soft;
+}
+
+std::string blame_text(const failed_assertion& a) {
+    return a.blamed.path.empty() ? "no predictor has run that could be asked again" : "`" + a.blamed.path + "` was asked again in vain";
+}
+
+}  // namespace
+
+assertion_failed::assertion_failed(const std::string& message, std::vector<failed_assertion> attempts)
+    : error{run_errc::assertion_failed,
+            "assertion failed: " + message + " (" + blame_text(attempts.back()) + ", " + std::to_string(attempts.size()) +
+                (attempts.size() == 1 ? " attempt)" : " attempts)"),
+            {.attempted = attempts.back().site, .path = attempts.back().blamed.path}},
+      attempts_{std::move(attempts)} {}
+
+const std::vector<failed_assertion>& run::violations() const { return state_->history->violations(); }
+
+std::string run::unmet(std::initializer_list<condition> conditions) {
+    std::string text;
+    for (const auto& c : conditions)
+        if (!c.holds) text += (text.empty() ? "" : "\n") + c.message;
+    return text;
+}
+
+const run::made_call* run::find_call(const assertion_target& target, std::size_t& index) const {
+    auto last = [&](auto fits) -> const made_call* {
+        for (index = calls_.size(); index-- > 0;)
+            if (fits(calls_[index])) return &calls_[index];
+        return nullptr;
+    };
+    if (target.is_any()) return last([](const made_call&) { return true; });
+    // By identity where it is known; a module that was made anew since is known by its path.
+    if (auto* found = last([&](const made_call& c) { return target.is_or_contains(c.who); })) return found;
+    return last([&](const made_call& c) { return target.covers(c.call->place.path); });
+}
+
+void run::failed(bool soft, std::string message, const assertion_target& target, const std::source_location& site) {
+    if (message.empty()) message = "the condition does not hold";
+    check();
+    auto& s = *state_;
+    wish w;
+    w.what = {.soft = soft, .message = std::move(message), .site = site_text(site)};
+    const made_call* blamed = find_call(target, w.blamed);
+    if (blamed) {
+        w.what.blamed = blamed->call->place;
+        w.what.outputs = blamed->call->outputs;
+    }
+    std::vector<failed_assertion> before;
+    for (const auto& v : s.history->violations())
+        if (same_case(v, w.what)) before.push_back(v);
+    bool known_end = !before.empty() && before.back().final;  // replayed, or come here again after another's backtrack
+    if (known_end) before.pop_back();
+    if (blamed && before.size() < s.options.max_backtracks && !known_end) {
+        if (soft) {
+            wishes_.push_back(std::move(w));
+            return;
+        }
+        auto reasons = std::move(wishes_);
+        reasons.push_back(std::move(w));
+        go_back(std::move(reasons));
+    }
+    w.what.final = true;
+    if (!known_end) s.history->append(w.what);
+    std::string text = (soft ? "suggestion not met: " : "assertion failed: ") + w.what.message;
+    if (soft) {
+        notify({.kind = run_event::note, .path = w.what.blamed.path, .error = text});
+        return;
+    }
+    std::string last_message = w.what.message;
+    before.push_back(std::move(w.what));
+    throw assertion_failed{last_message, std::move(before)};
+}
+
+void run::turn_back() {
+    if (unwinding_) throw detail::backtrack{*unwinding_};
+    go_back(std::exchange(wishes_, {}));
+}
+
+// Of several reasons, those that blame the earliest call count; the others are checked again anyway.
+void run::go_back(std::vector<wish> reasons) {
+    wishes_.clear();
+    std::size_t first = reasons.front().blamed;
+    for (const auto& r : reasons) first = std::min(first, r.blamed);
+    std::string together;
+    for (auto& r : reasons) {
+        if (r.blamed != first) continue;
+        together += (together.empty() ? "" : "\n") + r.what.message;
+        state_->history->append(std::move(r.what));
+    }
+    const made_call& blamed = calls_[first];
+    const call_place& place = blamed.call->place;
+    state_->history->advise(place, {blamed.call->outputs, together});
+    notify({.kind = run_event::backtrack, .path = place.path, .error = together});
+    if (options().stream) {
+        std::vector<std::string_view> told;  // all that was written since does not count
+        for (std::size_t i = first; i < calls_.size(); ++i) {
+            std::string_view path = calls_[i].call->place.path;
+            if (std::find(told.begin(), told.end(), path) != told.end()) continue;
+            told.push_back(path);
+            notify({.kind = run_event::restart, .path = path});
+        }
+    }
+    unwinding_ = detail::backtrack{place, blamed.splits};
+    throw detail::backtrack{*unwinding_};
+}
+
+run::begun_call run::begin_call(const std::string& path) {
+    before_effect();
+    begun_call b;
+    b.place = {branch_, path, upcoming(event_kind::model_call, path)};
+    b.splits = static_cast<std::uint32_t>(branches_);
+    if (variation_)
+        if (auto found = variation_->advice.find(path); found != variation_->advice.end()) b.advice = found->second;
+    auto& s = *state_;
+    bool arrived = way_back_ && !way_back_->reached && way_back_->target == b.place;
+    if (arrived) {
+        if (const event* left = s.kept.next(branch_))
+            throw run_error{run_errc::replay_mismatch,
+                            "replay: the program comes to \"" + path + "\", which an assertion blames, without the " +
+                                std::string{to_string(left->kind)} + " at \"" + left->path +
+                                "\" that came before; what a program does may "
+                                "depend on its inputs and on what goes through the run only",
+                            {.attempted = "going back to a call", .path = left->path}};
+        way_back_->reached = true;
+        go_live();
+    }
+    const auto& all = s.history->feedback_by_place();
+    if (all.empty()) return b;
+    auto found = all.find(b.place);
+    if (found == all.end()) return b;
+    // Here again with other inputs, because an earlier call was asked again: what was said then does not fit any more.
+    if (live_ && !arrived)
+        s.history->forget_advice(b.place);
+    else
+        b.earlier = &found->second;
+    return b;
+}
+
+void run::finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs) {
+    auto made = std::make_shared<const predictor_call>(predictor_call{call.place, std::move(inputs), outputs});
+    state_->history->append(made);
+    calls_.push_back({&who, std::move(made), call.splits});
+}
+
+// --- branches ------------------------------------------------------------------------------------------------------
+
+std::string run::branch_name(std::size_t index) const { return branch_ + (branch_.empty() ? "" : ".") + std::to_string(index); }
+
+std::size_t run::reserve_branches(std::size_t n) {
+    before_effect();
+    return std::exchange(branches_, branches_ + n);
+}
+
+run run::branch(std::size_t index, std::shared_ptr<const variation> v) const {
+    run made{state_, branch_name(index)};
+    made.calls_ = calls_;
+    made.inherited_calls_ = calls_.size();
+    made.way_back_ = way_back_;
+    made.variation_ = v ? std::move(v) : variation_;
+    made.live_ = live_;
+    made.rewinding_ = rewinding_;
+    return made;
+}
+
+run run::branch_of_tool() const {
+    run made{state_, branch_name(branches_ - 1)};
+    made.variation_ = variation_;
+    made.live_ = live_;
+    return made;
+}
+
+void run::join(const run& ended) {
+    for (std::size_t i = ended.inherited_calls_; i < ended.calls_.size(); ++i) calls_.push_back(ended.calls_[i]);
+    if (ended.live_ && !live_ && (way_back_ || state_->options.replay)) go_live();
+}
+
+// --- attempts ------------------------------------------------------------------------------------------------------
+
+void run::settle() {
+    before_effect();
+    if (!turned_back_) return;
+    if (!way_back_->reached)
+        throw run_error{
+            run_errc::replay_mismatch,
+            "replay: the program ended without coming back to \"" + way_back_->target.path +
+                "\", which an assertion blames; what a program does may depend on its inputs and on what goes through the run only",
+            {.attempted = "going back to a call", .path = way_back_->target.path}};
+    for (auto& left : state_->kept.flush(branch_)) state_->history->abandon(std::move(left.what));
+}
+
+// Keeps what did not follow from the call that is to be made again. What follows it: the rest of its branch, branches
+// split off later, and in the branches above everything after it was split off from them.
+void run::rewind(const detail::backtrack& b) {
+    auto& s = *state_;
+    const call_place& target = b.target;
+    auto child_on_the_way = [](std::string_view branch, std::string_view above) {
+        branch.remove_prefix(above.empty() ? 0 : above.size() + 1);
+        return static_cast<std::uint32_t>(std::stoul(std::string{branch.substr(0, branch.find('.'))}));
+    };
+    bool passed = false;
+    auto follows = [&](const event& e) {
+        if (e.branch == target.branch) {
+            passed = passed || (e.kind == event_kind::model_call && e.path == target.path && e.occurrence >= target.occurrence);
+            return passed;
+        }
+        if (is_within(e.branch, target.branch)) return child_on_the_way(e.branch, target.branch) >= b.splits;
+        if (is_within(target.branch, e.branch)) return e.splits > child_on_the_way(target.branch, e.branch);
+        return false;
+    };
+    std::vector<event> keep;
+    for (auto& e : s.history->take(branch_)) {
+        if (follows(e))
+            s.history->abandon(std::move(e));
+        else
+            keep.push_back(std::move(e));
+    }
+    for (auto& old : s.kept.put(std::move(keep), true)) s.history->abandon(std::move(old));
+    branches_ = 0;
+    occurrences_.clear();
+    calls_.resize(inherited_calls_);
+    wishes_.clear();
+    unwinding_.reset();
+    way_back_ = std::make_shared<way_back>(way_back{target});
+    turned_back_ = true;
+    live_ = false;
+    rewinding_ = true;
+}
+
+}  // namespace reagent
