@@ -7,8 +7,11 @@
 #include <reagent/lm/decorators.hpp>
 #include <reagent/lm/embedder.hpp>
 #include <reagent/module/chain_of_thought.hpp>
+#include <reagent/module/majority.hpp>
+#include <reagent/module/multi_chain_comparison.hpp>
 #include <reagent/module/parallel.hpp>
 #include <reagent/module/predict.hpp>
+#include <reagent/module/refine.hpp>
 #include <reagent/run/runtime.hpp>
 #include <reagent/tools/ready.hpp>
 #include <reagent/tools/registry.hpp>

@@ -1,14 +1,12 @@
 #include <reagent/module/chain_of_thought.hpp>
 
+#include "text_field.hpp"
+
 #include <boost/json.hpp>
 
 namespace reagent::detail {
 
 namespace {
-
-signature_field text_field(const char* name, const char* description) {
-    return make_field(name, "str", schema{json::object{{"type", "string"}}}, description);
-}
 
 // Instructions that nobody wrote name the fields, so they follow the fields.
 signature renewed(signature changed, const signature& original) {

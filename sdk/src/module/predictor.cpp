@@ -80,8 +80,9 @@ further_fields with_feedback(further_fields past, const run::begun_call& call) {
         for (const auto& f : *call.earlier) {
             std::string number = std::to_string(n++);
             for (const auto& [name, value] : f.outputs)
-                past.emplace_back("past_" + std::string{name} + "_" + number,
-                                  value.is_string() ? json::value(json::string(cut(std::string{std::string_view{value.get_string()}}, 20'000))) : value);
+                past.emplace_back(
+                    "past_" + std::string{name} + "_" + number,
+                    value.is_string() ? json::value(json::string(cut(std::string{std::string_view{value.get_string()}}, 20'000))) : value);
             past.emplace_back("feedback_" + number, "This earlier answer was not accepted: " + f.message);
         }
     }
@@ -94,6 +95,21 @@ std::string listed(const std::vector<violation>& violations) {
     std::string text;
     for (const auto& v : violations) text += "\n- " + v.path + ": " + v.message;
     return text;
+}
+
+// Servers that do not know `response_format` refuse the request: then it goes without.
+task<std::shared_ptr<const lm_response>> call_structured(run& r, const std::string& path, language_model model, lm_request request,
+                                                         std::function<void(const lm_event&)> on_event) {
+    lm_request plain = request;
+    plain.outputs_schema.reset();
+    std::shared_ptr<const lm_response> response;
+    try {
+        response = co_await r.call_model(path, model, std::move(request), on_event);
+    } catch (const lm_error& e) {
+        if (e.code() != lm_errc::invalid_request) throw;
+    }
+    if (!response) response = co_await r.call_model(path, model, std::move(plain), on_event);
+    co_return response;
 }
 
 bool is_structural(adapter_errc code) { return code != adapter_errc::bad_value; }
@@ -197,16 +213,11 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
     for (;;) {
         lm_request request = c.request();
         auto on_event = c.watch();
-        // Servers that do not know `response_format` refuse the request: then it goes without.
-        std::optional<lm_request> plain;
-        if (request.outputs_schema) plain.emplace(request).outputs_schema.reset();
         std::shared_ptr<const lm_response> response;
-        try {
+        if (request.outputs_schema)
+            response = co_await call_structured(r, path, c.model, std::move(request), on_event);
+        else
             response = co_await r.call_model(path, c.model, std::move(request), on_event);
-        } catch (const lm_error& e) {
-            if (!plain || e.code() != lm_errc::invalid_request) throw;
-        }
-        if (!response) response = co_await r.call_model(path, c.model, std::move(*plain), on_event);
         auto outputs = c.read(*response);
         if (outputs) {
             r.finish_call(*this, begun, std::move(inputs), *outputs);

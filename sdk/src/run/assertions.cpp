@@ -190,8 +190,9 @@ run run::branch_of_tool() const {
     return made;
 }
 
-void run::join(const run& ended) {
-    for (std::size_t i = ended.inherited_calls_; i < ended.calls_.size(); ++i) calls_.push_back(ended.calls_[i]);
+void run::join(const run& ended, bool counts) {
+    if (!counts) state_->history->forget_calls(ended.branch_);
+    for (std::size_t i = ended.inherited_calls_; counts && i < ended.calls_.size(); ++i) calls_.push_back(ended.calls_[i]);
     if (ended.live_ && !live_ && (way_back_ || state_->options.replay)) go_live();
 }
 

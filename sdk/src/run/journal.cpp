@@ -80,12 +80,16 @@ std::vector<event> journal::take(std::string_view branch) {
         } else
             stay.push_back(std::move(e));
     events_ = std::move(stay);
+    forget_calls(branch);
+    return taken;
+}
+
+void journal::forget_calls(std::string_view branch) {
     std::erase_if(calls_, [&](const auto& c) {
         if (!is_within(c->place.branch, branch)) return false;
         bytes_ -= weight(*c);
         return true;
     });
-    return taken;
 }
 
 void journal::adopt_assertions(const journal& other) {

@@ -46,6 +46,7 @@ struct owned<named_argument<Name, T>> {
     using value = owned_by<T>;
     struct type {
         typename value::type kept;
+        static std::string_view name() { return Name.view(); }
     };
     static type keep(const named_argument<Name, T>& a) { return {value::keep(a.value)}; }
     static named_argument<Name, typename value::type> give(const type& t) { return {t.kept}; }

@@ -100,6 +100,9 @@ public:
     /// Takes out the events of a branch and of those below it, oldest first; and forgets its predictors' calls.
     std::vector<event> take(std::string_view branch);
 
+    /// Forgets the calls of predictors in a branch and below it; its events stay.
+    void forget_calls(std::string_view branch);
+
     /// Starts with what another run knew of failures, so that its replay takes the same way.
     void adopt_assertions(const journal& other);
 

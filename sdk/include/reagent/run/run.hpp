@@ -211,8 +211,11 @@ public:
     /// Indexes for `n` new branches. @return the first
     std::size_t reserve_branches(std::size_t n);
 
-    /// Takes over what a branch that has ended did: its predictors' calls can be blamed here.
-    void join(const run& ended);
+    /// Takes over what a branch that has ended did: its predictors' calls can be blamed here. @param counts false: they are
+    /// forgotten, and are no part of the trace
+    void join(const run& ended, bool counts = true);
+
+    const variation* current_variation() const { return variation_.get(); }
 
     // For detail::attempts: what ends an attempt, and what begins the next.
     void settle();

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <reagent/module/best_of_n.hpp>
+
+namespace reagent {
+
+namespace detail {
+
+/// Asks a model what each predictor of a program should do otherwise.
+class advisor : public module {
+public:
+    advisor() = default;
+    advisor(module& parent, std::string name) : module{parent, std::move(name)} {}
+
+    struct attempt {
+        const module* program = nullptr;  // null: its predictors are known by their calls only
+        json::value inputs, outputs;
+        reward_result reward;
+        double threshold = 1;
+        std::string goal;
+    };
+
+    /// @param own the attempt's run handle; the call is made there
+    /// @return predictor path to advice; predictors that are not to blame are left out. Empty when the answer is useless
+    task<std::map<std::string, std::string, std::less<>>> operator()(run& own, attempt a) const;
+
+private:
+    predictor predict_{*this, "advise", advice_signature()};
+    static signature advice_signature();
+};
+
+template <class T>
+json::value shown_value(const T& v) {
+    if constexpr (requires { v.to_json(); })
+        return json::value(v.to_json());
+    else if constexpr (convertible<T>())
+        return to_value(v);
+    else
+        return nullptr;
+}
+
+template <class T>
+void show_input(json::value& shown, const T& v) {
+    if constexpr (requires { v.kept; }) {
+        if (!shown.is_object()) shown = json::object{};
+        shown.get_object()[v.name()] = to_value(v.kept);
+    } else {
+        if (!shown.is_array()) shown = json::array{};
+        shown.get_array().push_back(shown_value(v));
+    }
+}
+
+}  // namespace detail
+
+struct refine_options : best_of_n_options {
+    std::string goal{};  ///< what the reward looks for, in words: the model that gives advice sees no code
+};
+
+/// As `best_of_n`, but between attempts a model is shown the program, what its predictors did, and the reward; its
+/// advice for each predictor stands behind that predictor's inputs in the next attempt.
+/// Source: DSPy 3, `dspy.Refine`; where DSPy shows Python source, the goal in words and the reward's feedback stand here.
+template <class Module, class Reward>
+class refine : public module {
+public:
+    refine(const Module& m, Reward reward, refine_options options = {})
+        : inner_{m}, reward_{std::move(reward)}, options_{std::move(options)} {}
+
+    template <class... Args>
+    auto operator()(run& r, const Args&... args) const {
+        auto advise = [this](run& own, const auto& kept, const auto& value, const reward_result& reward) {
+            detail::advisor::attempt a;
+            if constexpr (std::is_base_of_v<module, Module>) a.program = &inner_;
+            std::apply([&](const auto&... input) { (detail::show_input(a.inputs, input), ...); }, kept.values);
+            a.outputs = detail::shown_value(value);
+            a.reward = reward;
+            a.threshold = options_.threshold;
+            a.goal = options_.goal;
+            return advisor_(own, std::move(a));
+        };
+        return detail::try_often(r, inner_, reward_, options_, detail::keep_inputs(args...), advise);
+    }
+
+private:
+    const Module& inner_;
+    Reward reward_;
+    refine_options options_;
+    detail::advisor advisor_{*this, "advisor"};
+};
+
+}  // namespace reagent
