@@ -192,6 +192,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     } catch (const std::exception& e) {
         problem = e.what();
     }
+    while (problem.ends_with('.') || problem.ends_with('\n')) problem.pop_back();
     co_return failure(cut_bytes("Error: `" + name + "` failed: " + problem, t.options().max_result_bytes) +
                       ". Change the arguments, use another tool, or finish with what you know.");
 }

@@ -3,6 +3,9 @@
 
 #include <reagent/schema/render.hpp>
 
+#include "sql/guard.hpp"
+#include "sql/rules.hpp"
+
 #include <sqlite3.h>
 #include <boost/json.hpp>
 
@@ -15,11 +18,15 @@ namespace {
 using database = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
 using statement = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
 
-// Source: sqlite.org/c3ref/c_alter_table.html (action codes). Everything that is not listed is denied.
-int only_reading(void*, int action, const char*, const char* function, const char*, const char*) {
+// A second line behind `sql::check`, on the statement as it is really compiled. Everything that is not listed is denied.
+// Source: sqlite.org/c3ref/c_alter_table.html (action codes).
+int only_reading(void* self, int action, const char* first, const char* function, const char*, const char*) {
     switch (action) {
+        case SQLITE_READ: {
+            const auto* denied = static_cast<const sql::rules*>(self)->denied(sql::lower(first ? first : ""));
+            return denied && denied->contains(sql::lower(function ? function : "")) ? SQLITE_DENY : SQLITE_OK;
+        }
         case SQLITE_SELECT:
-        case SQLITE_READ:
         case SQLITE_RECURSIVE: return SQLITE_OK;
         case SQLITE_FUNCTION: {
             std::string_view name = function ? function : "";
@@ -64,9 +71,13 @@ struct limit_clock {
     static int expired(void* self) { return clock::now() > static_cast<limit_clock*>(self)->until; }
 };
 
-json::value query(const std::filesystem::path& file, const sqlite_options& options, const std::string& sql) {
+json::value query(const std::filesystem::path& file, const sqlite_options& options, const sql::schema& columns_known,
+                  const std::string& sql) {
+    sql::refuse_unless_allowed(sql, *options.policy, columns_known);
     database db = open(file);
-    sqlite3_set_authorizer(db.get(), only_reading, nullptr);
+    sql::rules rules{*options.policy, {}};
+    sqlite3_exec(db.get(), "PRAGMA query_only = ON", nullptr, nullptr, nullptr);
+    sqlite3_set_authorizer(db.get(), only_reading, &rules);
     limit_clock limit{clock::now() + options.time_limit};
     sqlite3_progress_handler(db.get(), 1000, limit_clock::expired, &limit);
     auto fail = [&](int rc) -> std::runtime_error {
@@ -90,7 +101,7 @@ json::value query(const std::filesystem::path& file, const sqlite_options& optio
     bool more = false;
     std::size_t bytes = 0;
     while ((rc = sqlite3_step(s.get())) == SQLITE_ROW) {
-        if (rows.size() == options.max_rows || bytes > 256 * 1024) {
+        if (rows.size() == options.max_rows || bytes > options.max_bytes) {
             more = true;
             break;
         }
@@ -113,8 +124,8 @@ std::string identifier(std::string_view name) {
     return out + "\"";
 }
 
-// "orders(id INTEGER, status TEXT: 'open' | 'paid', customer_id INTEGER -> customers.id)"
-std::string describe_tables(const std::filesystem::path& file, const sqlite_options& options) {
+// "orders(id INTEGER, status TEXT: 'open' | 'paid', customer_id INTEGER -> customers.id)". Completes the policy and learns the columns.
+std::string describe_tables(const std::filesystem::path& file, sqlite_options& options, sql::schema& columns_known) {
     database db = open(file);
     limit_clock limit{clock::now() + options.time_limit};
     sqlite3_progress_handler(db.get(), 1000, limit_clock::expired, &limit);
@@ -129,15 +140,22 @@ std::string describe_tables(const std::filesystem::path& file, const sqlite_opti
     };
     std::string all;
     std::size_t tables = 0;
+    bool any_table = !options.policy;
+    if (any_table) options.policy.emplace();
+    options.policy->dialect = sql::dialect::sqlite;
     each("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
          [&](sqlite3_stmt* t) {
-             if (++tables > 50) return;
              std::string table = text(t, 0), columns;
+             if (any_table) options.policy->allowed_tables.push_back(table);
+             if (!sql::names_table(*options.policy, "main", table)) return;
+             bool shown = ++tables <= 50;
              std::map<std::string, std::string> references;
              each("PRAGMA foreign_key_list(" + identifier(table) + ")",
                   [&](sqlite3_stmt* k) { references[text(k, 3)] = text(k, 2) + "." + (text(k, 4).empty() ? "rowid" : text(k, 4)); });
              each("PRAGMA table_info(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
                  std::string name = text(c, 1), type = text(c, 2);
+                 columns_known[table].push_back(name);
+                 if (!shown || sql::denies_column(*options.policy, table, name)) return;
                  columns += (columns.empty() ? "" : ", ") + name + (type.empty() ? "" : " " + type);
                  if (auto r = references.find(name); r != references.end()) columns += " -> " + r->second;
                  if (options.listed_values == 0 || type.find("CHAR") == type.npos) {
@@ -155,7 +173,7 @@ std::string describe_tables(const std::filesystem::path& file, const sqlite_opti
                  columns += ":";
                  for (const auto& v : values) columns += (&v == &values.front() ? " " : " | ") + python_repr(v);
              });
-             all += "\n- " + table + "(" + columns + ")";
+             if (shown) all += "\n- " + table + "(" + columns + ")";
          });
     return all;
 }
@@ -163,11 +181,16 @@ std::string describe_tables(const std::filesystem::path& file, const sqlite_opti
 }  // namespace
 
 tool sqlite_query(const std::filesystem::path& file, sqlite_options options) {
-    std::string tables = describe_tables(file, options);
-    auto call = [file, options](std::string sql) { return query(file, options, sql); };
-    return detail::make_tool("sql", "Runs one SELECT statement on an SQLite database and returns columns and rows. Tables:" + tables, call,
-                             {{"query", "one SQLite SELECT statement"}},
-                             {.read_only = true, .timeout = options.time_limit + std::chrono::seconds{2}});
+    sql::schema columns;
+    std::string tables = describe_tables(file, options, columns);
+    std::string rule;
+    if (options.policy->max_rows)
+        rule = " The statement must end with LIMIT and a number of at most " + std::to_string(*options.policy->max_rows) + ".";
+    auto shared = std::make_shared<const sqlite_options>(std::move(options));
+    auto call = [file, shared, columns](std::string sql) { return query(file, *shared, columns, sql); };
+    return detail::make_tool(
+        "sql", "Runs one SELECT statement on an SQLite database and returns columns and rows." + rule + " Tables:" + tables, call,
+        {{"query", "one SQLite SELECT statement"}}, {.read_only = true, .timeout = shared->time_limit + std::chrono::seconds{2}});
 }
 
 }  // namespace reagent::ready

@@ -130,6 +130,8 @@ rules::rules(const policy& p, const schema& s) : given{p} {
         if (auto inner = table.rfind('.'); inner != table.npos) table.erase(0, inner + 1);
         denied_columns[name(table)].insert(name(dot == c.npos ? c : c.substr(dot + 1)));
     }
+    if (auto everywhere = denied_columns.find(""); everywhere != denied_columns.end())  // "ssn": denied in every table
+        for (auto& [table, list] : denied_columns) list.insert(everywhere->second.begin(), everywhere->second.end());
     for (const auto& [table, list] : s)
         for (const auto& c : list) columns[name(table)].push_back(name(c));
     table_list = joined(p.allowed_tables);
@@ -142,7 +144,7 @@ bool rules::allows_table(const std::string& table_schema, const std::string& tab
 
 const std::set<std::string>* rules::denied(const std::string& table) const {
     auto found = denied_columns.find(table);
-    if (found == denied_columns.end()) found = denied_columns.find("");  // denied in every table
+    if (found == denied_columns.end()) found = denied_columns.find("");
     return found == denied_columns.end() ? nullptr : &found->second;
 }
 

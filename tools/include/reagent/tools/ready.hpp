@@ -1,5 +1,7 @@
 #pragma once
 
+#include <reagent/secret.hpp>
+#include <reagent/tools/sql.hpp>
 #include <reagent/tools/tool.hpp>
 
 #include <filesystem>
@@ -14,14 +16,35 @@ tool calculator();
 
 struct sqlite_options {
     std::size_t max_rows = 100;                   ///< of one answer; the model is told when there are more
+    std::size_t max_bytes = 256 * 1024;           ///< of one answer
     std::chrono::milliseconds time_limit{5'000};  ///< of one query
     std::size_t listed_values = 25;               ///< text columns with no more distinct values are described with them
+
+    /// What a statement may do; its dialect is set to SQLite. Default: any table and view, the harmless functions.
+    std::optional<sql::policy> policy{};
 };
 
-/// One SELECT over an SQLite database. The file is opened read-only; SQLite's authorizer lets nothing but reading
-/// through (no ATTACH, no PRAGMA, no writing, no extension). The description lists tables, columns and the values of
-/// columns that have few. @throws tool_error(bad_configuration) when the file cannot be opened
+/// One SELECT over an SQLite database, as far as `sql::check` allows it. The file is opened read-only, and SQLite's
+/// authorizer lets nothing but reading through (no ATTACH, no PRAGMA, no writing, no extension), nor a denied column. The
+/// description lists tables, columns and the values of columns that have few.
+/// @throws tool_error(bad_configuration) when the file cannot be opened
 tool sqlite_query(const std::filesystem::path& database, sqlite_options options = {});
+
+struct postgres_options {
+    sql::policy policy{};                         ///< `allowed_tables` must not be empty
+    std::size_t max_rows = 100;                   ///< of one answer; the model is told when there are more
+    std::size_t max_bytes = 256 * 1024;           ///< of one answer
+    std::chrono::milliseconds time_limit{5'000};  ///< of one query, kept by the server
+};
+
+/// One SELECT over a PostgreSQL database, as far as `sql::check` allows it, in a transaction that is read-only, has a statement
+/// timeout, sees the policy's schemas only, and is rolled back. Asynchronous on the run's thread; connections are kept for
+/// the next query. The tables' columns are read now, blocking. Give it a user that may read only what a model may read: that is the
+/// wall, this is the guard in front of it.
+///
+/// @param conninfo as libpq takes it: "postgresql://reader:...@host/shop" or "host=... dbname=..."; never shown nor logged
+/// @throws tool_error(bad_configuration) when the database cannot be reached or no table is allowed
+tool postgres_query(secret conninfo, postgres_options options);
 
 struct search_options {
     std::size_t max_results = 5;

@@ -46,7 +46,7 @@ struct policy {
     sql::dialect dialect = sql::dialect::postgres;
     std::vector<std::string> allowed_tables{};                    ///< "orders"; "archive.orders" for one that is named with its schema
     std::vector<std::string> allowed_schemas{"public"};           ///< that an allowed table may be named with; "main" in SQLite
-    std::vector<std::string> denied_columns{};                    ///< "customers.ssn"
+    std::vector<std::string> denied_columns{};                    ///< "customers.ssn"; "ssn" in every table
     std::optional<std::vector<std::string>> allowed_functions{};  ///< not set: a list of harmless ones
     std::optional<std::uint64_t> max_rows{};                      ///< the statement must have a LIMIT of at most this
     std::size_t max_length = 20'000;                              ///< bytes

@@ -1,0 +1,333 @@
+// The query tools: checked statements only, nothing written whatever comes, limits kept.
+#include "support/postgres_server.hpp"
+#include "support/scripted_openai.hpp"
+
+#include <reagent/reagent.hpp>
+
+#include "../../tools/src/postgres/connection.hpp"
+
+#include <sqlite3.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+using namespace reagent;
+using namespace reagent::test;
+using namespace reagent::literals;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct caller {
+    const tools& t;
+    task<observation> forward(run& r, std::string query) const {
+        json::value args = json::object{{"query", query}};
+        auto seen = co_await t.call(r, "self", "sql", args);
+        co_return seen;
+    }
+};
+
+observation call(runtime& rt, const tools& t, const std::string& query) {
+    caller c{t};
+    return rt.run(run_options{}, c, query);
+}
+
+const char* const shop_tables =
+    "CREATE TABLE customers(id integer PRIMARY KEY, name text, city text, ssn text);"
+    "CREATE TABLE orders(id integer PRIMARY KEY, customer_id integer, total numeric(10,2));"
+    "CREATE TABLE secrets(word text);"
+    "INSERT INTO customers VALUES (1, 'Ingrid', 'Oslo', '111-11-1111'), (2, 'Tomas', 'Bergen', '222-22-2222');"
+    "INSERT INTO orders VALUES (1, 1, 10.50), (2, 2, 20), (3, 2, 30);"
+    "INSERT INTO secrets VALUES ('canary');";
+
+sql::policy shop_policy() {
+    sql::policy p;
+    p.allowed_tables = {"customers", "orders"};
+    p.denied_columns = {"customers.ssn"};
+    return p;
+}
+
+struct sqlite_file {
+    std::filesystem::path path = std::filesystem::temp_directory_path() / ("reagent-execution-" + std::to_string(::getpid()) + ".db");
+    sqlite_file() {
+        std::filesystem::remove(path);
+        sqlite3* db = nullptr;
+        BOOST_REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+        BOOST_REQUIRE(sqlite3_exec(db, shop_tables, nullptr, nullptr, nullptr) == SQLITE_OK);
+        sqlite3_close(db);
+    }
+    ~sqlite_file() { std::filesystem::remove(path); }
+};
+
+// One server for all tests of this file; started at the first that wants it.
+postgres_server& server() {
+    static postgres_server s;
+    static const bool filled = [] {
+        s.run(shop_tables);
+        s.run(
+            "CREATE SCHEMA hidden; CREATE TABLE hidden.orders(id integer); INSERT INTO hidden.orders VALUES (99);"
+            "CREATE USER reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;"
+            "ALTER USER owner SET search_path = hidden, public;");
+        return true;
+    }();
+    (void)filled;
+    return s;
+}
+
+tools postgres_tools(ready::postgres_options o = {.policy = shop_policy()}, const std::string& user = "owner") {
+    return tools{ready::postgres_query(secret{server().conninfo(user)}, std::move(o))};
+}
+
+// Both tools behave alike.
+template <class F>
+void with_both(F test) {
+    runtime rt;
+    sqlite_file file;
+    BOOST_TEST_CONTEXT("SQLite") { test(rt, tools{ready::sqlite_query(file.path, {.policy = shop_policy()})}); }
+    BOOST_TEST_CONTEXT("PostgreSQL") { test(rt, postgres_tools()); }
+}
+
+void has(const std::string& text, std::initializer_list<const char*> parts) {
+    for (const char* part : parts) BOOST_TEST(text.find(part) != std::string::npos, "\"" << part << "\" is missing in: " << text);
+}
+
+const char* const changes[]{
+    "DELETE FROM customers",
+    "UPDATE customers SET name = 'x'",
+    "INSERT INTO customers VALUES (3, 'x', 'y', 'z')",
+    "DROP TABLE orders",
+    "CREATE TABLE x(a integer)",
+    "TRUNCATE orders",
+    "WITH gone AS (DELETE FROM customers RETURNING *) SELECT * FROM gone",
+    "SELECT * INTO copy FROM orders",
+    "COMMIT",
+    "ROLLBACK",
+    "SET TRANSACTION READ WRITE",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+    "SELECT set_config('transaction_read_only', 'off', false)",
+    "SELECT nextval('numbers')",
+    "SELECT lo_create(0)",
+    "DO $$ BEGIN DELETE FROM customers; END $$",
+    "COPY customers TO PROGRAM 'cat'",
+    "COPY customers FROM STDIN",
+    "SELECT id FROM orders; DELETE FROM customers",
+    "GRANT ALL ON customers TO reader",
+    "CALL nothing()",
+    "LOCK TABLE customers",
+    "VACUUM",
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(guarded_execution)
+
+BOOST_AUTO_TEST_CASE(allowed_statements_are_answered) {
+    with_both([](runtime& rt, const tools& t) {
+        auto o = call(
+            rt, t,
+            "SELECT name, sum(total) AS s, count(*) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY name ORDER BY name");
+        BOOST_TEST(!o.failed);
+        BOOST_TEST(o.value.at("columns").as_array().size() == 3u);
+        BOOST_TEST(o.value.at("rows").at(1).at(0).as_string() == "Tomas");
+        BOOST_TEST(o.value.at("rows").at(1).at(1).to_number<double>() == 50.0);
+        BOOST_TEST(o.value.at("rows").at(1).at(2).to_number<int>() == 2);
+        BOOST_TEST(call(rt, t, "SELECT NULL AS n FROM orders").value.at("rows").at(0).at(0).is_null());
+        BOOST_TEST(call(rt, t, "SELECT id FROM orders WHERE id < 0").value.at("rows").as_array().empty());
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_violation_is_an_observation_that_tells_what_to_do) {
+    with_both([](runtime& rt, const tools& t) {
+        auto o = call(rt, t, "SELECT ssn, word FROM customers, secrets");
+        BOOST_TEST(o.failed);
+        has(o.text(), {"was not run", "secrets", "customers, orders"});
+        has(call(rt, t, "SELECT * FROM customers").text(), {"was not run", "must not be read"});
+        has(call(rt, t, "DELETE FROM customers").text(), {"was not run", "Only SELECT"});
+        has(call(rt, t, "SELEC id FROM orders").text(), {"was not run", "syntax"});
+        has(call(rt, t, "").text(), {"was not run"});
+    });
+}
+
+BOOST_AUTO_TEST_CASE(the_description_shows_what_may_be_read_only) {
+    with_both([](runtime&, const tools& t) {
+        const auto& d = t.find("sql")->description();
+        has(d, {"customers(id", "name", "orders("});
+        BOOST_TEST(d.find("ssn") == d.npos);
+        BOOST_TEST(d.find("secrets") == d.npos);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(rows_and_bytes_are_limited) {
+    runtime rt;
+    sqlite_file file;
+    auto few = [&](std::size_t rows, std::size_t bytes) {
+        std::vector<tools> both{tools{ready::sqlite_query(file.path, {.max_rows = rows, .max_bytes = bytes, .policy = shop_policy()})},
+                                postgres_tools({.policy = shop_policy(), .max_rows = rows, .max_bytes = bytes})};
+        return both;
+    };
+    for (const auto& t : few(2, 100'000)) {
+        auto o = call(rt, t, "SELECT id FROM orders ORDER BY id");
+        BOOST_TEST(o.value.at("rows").as_array().size() == 2u);
+        has(o.text(), {"there are more rows"});
+        BOOST_TEST(!call(rt, t, "SELECT id FROM orders WHERE id < 3").value.as_object().contains("note"));
+        BOOST_TEST(!call(rt, t, "SELECT 1 FROM orders LIMIT 1").failed);  // the tool still works after a cut
+    }
+    for (const auto& t : few(100, 30)) has(call(rt, t, "SELECT id, total FROM orders").text(), {"there are more rows"});
+    // A single row larger than all limits: the connection goes, the memory stays.
+    auto policy = shop_policy();
+    policy.allowed_functions = {"repeat"};
+    has(call(rt, postgres_tools({.policy = policy}), "SELECT repeat('x', 100000000) FROM orders LIMIT 1").text(), {"larger than"});
+}
+
+BOOST_AUTO_TEST_CASE(time_is_limited) {
+    runtime rt;
+    auto policy = shop_policy();
+    policy.allowed_functions = {"pg_sleep", "generate_series", "count"};
+    auto t = postgres_tools({.policy = policy, .time_limit = 100ms});
+    has(call(rt, t, "SELECT pg_sleep(5) FROM orders").text(), {"statement timeout"});
+    BOOST_TEST(!call(rt, t, "SELECT id FROM orders").failed);
+}
+
+BOOST_AUTO_TEST_CASE(unqualified_names_are_those_of_the_allowed_schemas) {
+    runtime rt;
+    auto o = call(rt, postgres_tools(), "SELECT count(*) FROM orders");  // the user's own search_path begins with `hidden`
+    BOOST_TEST(o.value.at("rows").at(0).at(0).to_number<int>() == 3);
+}
+
+BOOST_AUTO_TEST_CASE(the_same_types_come_from_postgres) {
+    runtime rt;
+    auto policy = shop_policy();
+    auto row = call(rt, postgres_tools({.policy = policy}),
+                    "SELECT 1::int2, 2::int8, 1.5::float8, 12345678901234567890.123::numeric, 2.50::numeric, true, 'x'::text, "
+                    "DATE '2026-01-02', '{\"a\": 1}'::jsonb, 'NaN'::float8 FROM orders LIMIT 1")
+                   .value.at("rows")
+                   .at(0)
+                   .as_array();
+    BOOST_TEST(json::serialize(row) == R"([1,2,1.5E0,"12345678901234567890.123",2.5E0,true,"x","2026-01-02","{\"a\": 1}","NaN"])");
+}
+
+BOOST_AUTO_TEST_CASE(even_unchecked_statements_change_nothing) {
+    auto& s = server();
+    s.run("CREATE SEQUENCE numbers; CREATE PROCEDURE nothing() LANGUAGE SQL AS $$ DELETE FROM customers $$");
+    auto state = [&] {
+        return s.ask(
+            "SELECT (SELECT string_agg(c::text, ',' ORDER BY id) FROM customers c) || (SELECT count(*) FROM orders) || "
+            "(SELECT count(*) FROM pg_class) || (SELECT last_value FROM numbers)");
+    };
+    const std::string before = state();
+    boost::asio::io_context context;
+    auto work = [&]() -> task<void> {
+        for (const char* statement : changes) {
+            auto c = co_await postgres::connection::open(secret{s.conninfo()});
+            co_await c->command("BEGIN TRANSACTION READ ONLY");
+            try {
+                postgres::limits l{100, 100'000};
+                co_await c->query(statement, l);
+            } catch (const std::runtime_error&) {
+                // Most are refused: the transaction is read-only, or there are two statements.
+            }
+        }
+    };
+    std::exception_ptr failure;
+    boost::asio::co_spawn(context, work(), [&](std::exception_ptr e) { failure = e; });
+    context.run();
+    if (failure) std::rethrow_exception(failure);
+    BOOST_TEST(state() == before);
+    // And through the tool, which refuses them first.
+    runtime rt;
+    auto t = postgres_tools();
+    for (const char* statement : changes) BOOST_TEST(call(rt, t, statement).failed, statement);
+    BOOST_TEST(state() == before);
+}
+
+BOOST_AUTO_TEST_CASE(many_queries_at_once_on_few_connections) {
+    runtime_options threads;
+    threads.threads = 2;
+    runtime rt{threads};
+    auto t = postgres_tools();
+    caller c{t};
+    std::vector<running<observation>> all;
+    for (int i = 0; i < 40; ++i) all.push_back(rt.start(run_options{}, c, "SELECT count(*) + " + std::to_string(i) + " FROM orders"));
+    for (int i = 0; i < 40; ++i) BOOST_TEST(all[static_cast<std::size_t>(i)].get().value.at("rows").at(0).at(0).to_number<int>() == 3 + i);
+    std::this_thread::sleep_for(50ms);
+    BOOST_TEST(std::stoi(server().ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = '' AND state = 'idle'")) <= 5);
+}
+
+BOOST_AUTO_TEST_CASE(a_cancelled_query_leaves_nothing_behind) {
+    runtime rt;
+    auto policy = shop_policy();
+    policy.allowed_functions = {"pg_sleep"};
+    auto t = postgres_tools({.policy = policy, .time_limit = 2s});
+    caller c{t};
+    for (int i = 0; i < 5; ++i) {
+        auto r = rt.start(run_options{}, c, "SELECT pg_sleep(30) FROM orders");
+        std::this_thread::sleep_for(std::chrono::milliseconds{5 * i});
+        r.cancel();
+        BOOST_CHECK_THROW(r.get(), run_error);
+    }
+    BOOST_TEST(!call(rt, t, "SELECT id FROM orders").failed);
+}
+
+BOOST_AUTO_TEST_CASE(an_unreachable_server_is_told_without_the_password) {
+    secret conninfo{"host=127.0.0.1 port=1 user=x password=hunter2 dbname=x connect_timeout=2"};
+    try {
+        ready::postgres_query(conninfo, {.policy = shop_policy()});
+        BOOST_ERROR("was reached");
+    } catch (const tool_error& e) {
+        has(e.what(), {"cannot be read"});
+        BOOST_TEST(std::string{e.what()}.find("hunter2") == std::string::npos);
+    }
+    BOOST_CHECK_THROW(ready::postgres_query(secret{server().conninfo()}, {}), tool_error);  // no table is allowed
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_goes_away_is_an_observation_and_the_next_query_connects_again) {
+    runtime rt;
+    auto t = postgres_tools();
+    BOOST_TEST(!call(rt, t, "SELECT id FROM orders").failed);
+    server().run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
+    std::this_thread::sleep_for(50ms);
+    auto o = call(rt, t, "SELECT id FROM orders");
+    auto again = call(rt, t, "SELECT id FROM orders");
+    BOOST_TEST(!again.failed, again.text());
+    if (o.failed) has(o.text(), {"Error: `sql` failed"});
+}
+
+BOOST_AUTO_TEST_CASE(an_agent_acts_on_a_violation) {
+    runtime rt;
+    sqlite_file file;
+    tools t{ready::sqlite_query(file.path, {.policy = shop_policy()})};
+    auto step = [](const char* query) {
+        return chat_completion({{"next_thought", "t"}, {"next_tool_name", "sql"}, {"next_tool_args", json::object{{"query", query}}}});
+    };
+    auto model =
+        scripted_model::texts({step("SELECT * FROM customers"), step("SELECT name FROM customers WHERE id = 1"),
+                               chat_completion({{"next_thought", "t"}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}}),
+                               chat_completion({{"reasoning", "r"}, {"answer", "Ingrid"}})});
+    react<sig<"question -> answer">> agent{t};
+    auto p = rt.run(language_model{model}, agent, "question"_f = "Who is first?");
+    BOOST_TEST(p.get<"answer">() == "Ingrid");
+    has(model->requests()[1].messages.back().content, {"was not run", "ssn"});
+    has(model->requests()[2].messages.back().content, {"Ingrid"});
+}
+
+BOOST_AUTO_TEST_CASE(sqlite_views_over_a_denied_column_are_closed_by_the_second_line) {
+    sqlite_file file;
+    sqlite3* db = nullptr;
+    BOOST_REQUIRE(sqlite3_open(file.path.c_str(), &db) == SQLITE_OK);
+    BOOST_REQUIRE(sqlite3_exec(db, "CREATE VIEW numbers AS SELECT id, ssn AS number FROM customers", nullptr, nullptr, nullptr) ==
+                  SQLITE_OK);
+    sqlite3_close(db);
+    auto policy = shop_policy();
+    policy.allowed_tables.push_back("numbers");
+    runtime rt;
+    auto o = call(rt, tools{ready::sqlite_query(file.path, {.policy = policy})}, "SELECT number FROM numbers");
+    BOOST_TEST(o.failed, o.text());
+    BOOST_TEST(o.text().find("111-11") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
