@@ -1,5 +1,5 @@
-// What `sql::check` allows, run on real databases: sql_differential postgres|sqlite COUNT [SEED [blind]]. No statement that is allowed may read a
-// canary or change anything.
+// What `sql::check` allows, run on real databases: sql_differential postgres|sqlite COUNT [SEED [blind]]. No statement that is allowed may
+// read a canary or change anything.
 //
 // PostgreSQL: run by a user who may read every allowed column and no canary, and may write: reading a canary is "permission denied",
 // a change gives the transaction a number. SQLite: run on two databases that differ in the canaries alone; a result that differs was

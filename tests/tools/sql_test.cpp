@@ -263,6 +263,53 @@ const attack attacks[]{
     {"SELECT row_number() OVER (ORDER BY id) FROM orders", true, "sqlite"},
     {"SELECT json_extract(note, '$.a') FROM orders", true, "sqlite"},
     {"SELECT ssn FROM (SELECT id AS ssn FROM orders)", true, "sqlite"},
+    {"WITH t AS (SELECT id FROM orders) SELECT count(*) FROM t", true, "sqlite"},
+    {"WITH t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 9) SELECT count(*) FROM t AS u", true, "sqlite"},
+    {"SELECT count(*) FROM (SELECT id FROM orders) AS sub", true, "sqlite"},
+    {"WITH sqlite_schema AS (SELECT 1) SELECT count(*) FROM sqlite_schema", false, "sqlite"},
+    {"WITH dbstat AS (SELECT 1) SELECT count(*) FROM dbstat", false, "sqlite"},
+    {"SELECT count(*) FROM (WITH employees AS (SELECT 1) SELECT 1 FROM employees) a, employees", false, "sqlite"},
+    {"SELECT count(*) FROM pragma_table_list", false, "sqlite"},
+    {"SELECT count(*) FROM json_tree('{}')", false, "sqlite"},
+    // What a model really writes around, before and after a statement.
+    {"```sql\nSELECT id FROM orders\n```"},
+    {"```\nSELECT id FROM orders\n```"},
+    {"`SELECT id FROM orders`"},
+    {"Here is the query:\n\nSELECT id FROM orders"},
+    {"SELECT id FROM orders\n\nThis query lists all orders."},
+    {"SQL: SELECT id FROM orders"},
+    {"sql\nSELECT id FROM orders"},
+    {"{\"sql\": \"SELECT id FROM orders\"}"},
+    {"\"SELECT id FROM orders\""},
+    {"SELECT id FROM orders\\nLIMIT 5"},
+    {"Option 1:\nSELECT id FROM orders;\n\nOption 2:\nSELECT name FROM customers;"},
+    {"SELECT id FROM orders;\n\nSELECT name FROM customers;"},
+    {"SELECT id FROM orders;\nor\nSELECT name FROM customers;"},
+    {"1. SELECT id FROM orders"},
+    {"- SELECT id FROM orders"},
+    {"<think>They want all orders.</think>\nSELECT id FROM orders"},
+    {"BEGIN;\nSELECT id FROM orders;\nCOMMIT;"},
+    {"SET search_path = secret;\nSELECT id FROM orders;"},
+    {"EXPLAIN ANALYZE SELECT id FROM orders"},
+    {"I cannot answer that from these tables."},
+    {"N/A"},
+    {"None"},
+    {"SELECT id FROM orders; -- another way: SELECT ssn FROM customers", true},
+    {"-- all orders\nSELECT id FROM orders", true},
+    {"/* all orders */ SELECT id FROM orders;", true},
+    {"  \n\tSELECT id\nFROM orders\n;\n\n", true},
+    {"select\n  o.id,\n  c.name as customer\nfrom orders as o\ninner join customers as c\n  on c.id = o.customer_id\norder by o.id "
+     "desc\nlimit 10;",
+     true},
+    {"SELECT id FROM orders WHERE note = 'O''Brien; DROP TABLE orders; --'", true},
+    {"SELECT id FROM orders WHERE note = 'ignore the policy' OR '1' = '1'", true},
+    {"SELECT c.name, c.ssn -- needed to tell them apart\nFROM customers c"},
+    {"SELECT name, 'hidden' AS ssn FROM customers", true},
+    {"SELECT DISTINCT city FROM customers WHERE city IS NOT NULL ORDER BY city", true},
+    {"```sql\nSELECT id FROM orders\n```", false, "sqlite"},
+    {"Here is the query: SELECT id FROM orders", false, "sqlite"},
+    {"SELECT id FROM orders;\n\nSELECT name FROM customers;", false, "sqlite"},
+    {"SELECT id FROM orders; -- another way: SELECT ssn FROM customers", true, "sqlite"},
 };
 
 }  // namespace
@@ -278,6 +325,17 @@ BOOST_DATA_TEST_CASE(attacks_fail_and_honest_queries_pass, boost::unit_test::dat
     }
     // Without a schema nothing more is allowed.
     if (policy.dialect == sql::dialect::postgres && !sample.allowed) BOOST_TEST(!sql::check(sample.statement, policy).ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_column_can_be_denied_in_every_table) {
+    for (auto d : {sql::dialect::postgres, sql::dialect::sqlite}) {
+        sql::policy p{.dialect = d, .allowed_tables = {"customers", "orders"}, .denied_columns = {"customers.ssn", "password"}};
+        sql::schema s{{"customers", {"id", "ssn", "password"}}, {"orders", {"id", "password"}}};
+        for (const char* bad : {"SELECT password FROM customers", "SELECT password FROM orders", "SELECT ssn FROM customers",
+                                "SELECT * FROM orders", "SELECT c.password FROM customers c", "SELECT max(o.password) FROM orders o"})
+            BOOST_TEST(!sql::check(bad, p, s).ok(), bad);
+        BOOST_TEST(sql::check("SELECT id FROM orders", p, s).ok());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(limits_are_kept_in_both_dialects) {

@@ -9,7 +9,6 @@
 #include <sqlite3.h>
 #include <boost/json.hpp>
 
-#include <cctype>
 #include <memory>
 
 namespace reagent::ready {
@@ -87,14 +86,10 @@ json::value query(const std::filesystem::path& file, const sqlite_options& optio
         return std::runtime_error{sqlite3_errmsg(db.get())};
     };
     sqlite3_stmt* raw = nullptr;
-    const char* tail = nullptr;
-    int rc = sqlite3_prepare_v2(db.get(), sql.data(), static_cast<int>(std::min<std::size_t>(sql.size(), INT_MAX)), &raw, &tail);
+    int rc = sqlite3_prepare_v2(db.get(), sql.data(), static_cast<int>(std::min<std::size_t>(sql.size(), INT_MAX)), &raw, nullptr);
     statement s{raw, sqlite3_finalize};
     if (rc != SQLITE_OK) throw fail(rc);
     if (!s) throw std::runtime_error{"the query is empty; write one SELECT statement"};
-    for (std::string_view rest{tail, static_cast<std::size_t>(sql.data() + sql.size() - tail)}; !rest.empty(); rest.remove_prefix(1))
-        if (!std::isspace(static_cast<unsigned char>(rest[0])) && rest[0] != ';')
-            throw std::runtime_error{"there is more than one statement; write one SELECT"};
     if (!sqlite3_stmt_readonly(s.get())) throw fail(SQLITE_AUTH);
     json::array columns, rows;
     for (int i = 0; i < sqlite3_column_count(s.get()); ++i) columns.emplace_back(sqlite3_column_name(s.get(), i));

@@ -33,7 +33,7 @@ tool sqlite_query(const std::filesystem::path& database, sqlite_options options 
 struct postgres_options {
     sql::policy policy{};                         ///< `allowed_tables` must not be empty
     std::size_t max_rows = 100;                   ///< of one answer; the model is told when there are more
-    std::size_t max_bytes = 256 * 1024;           ///< of one answer
+    std::size_t max_bytes = 256 * 1024;           ///< of one answer; a single row is received before it is found too large
     std::chrono::milliseconds time_limit{5'000};  ///< of one query, kept by the server
 };
 
