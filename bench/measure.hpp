@@ -19,15 +19,23 @@ inline void allow_many_files() {
 /// steps. Both use the main one, so that they are compared by what they do.
 inline void use_one_arena() { mallopt(M_ARENA_MAX, 1); }
 
+/// CPU time that this process has used, user and system, all threads.
+inline double cpu_seconds() {
+    rusage r{};
+    getrusage(RUSAGE_SELF, &r);
+    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+    return seconds(r.ru_utime) + seconds(r.ru_stime);
+}
+
 /// Wall time, CPU time (user and system, all threads) and the most memory that this process has held.
 class stopwatch {
 public:
-    stopwatch() : began_{std::chrono::steady_clock::now()}, cpu_{cpu()} {}
+    stopwatch() : began_{std::chrono::steady_clock::now()}, cpu_{cpu_seconds()} {}
 
     /// One line that run.sh reads: `runs=... calls=... wall_s=... cpu_ms_per_call=... peak_mb=...`
     void report(const char* name, unsigned long runs, unsigned long calls, unsigned long failed) const {
         double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-        double used = cpu() - cpu_;
+        double used = cpu_seconds() - cpu_;
         rusage r{};
         getrusage(RUSAGE_SELF, &r);
         std::printf("%s runs=%lu calls=%lu failed=%lu wall_s=%.3f cpu_ms_per_call=%.4f peak_mb=%.1f\n", name, runs, calls, failed, wall,
@@ -35,13 +43,6 @@ public:
     }
 
 private:
-    static double cpu() {
-        rusage r{};
-        getrusage(RUSAGE_SELF, &r);
-        auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
-        return seconds(r.ru_utime) + seconds(r.ru_stime);
-    }
-
     std::chrono::steady_clock::time_point began_;
     double cpu_;
 };

@@ -142,7 +142,7 @@ std::string describe_tables(const std::filesystem::path& file, sqlite_options& o
          [&](sqlite3_stmt* t) {
              std::string table = text(t, 0), columns;
              if (any_table) options.policy->allowed_tables.push_back(table);
-             if (!sql::names_table(*options.policy, "main", table)) return;
+             if (!sql::allows_table(*options.policy, table, "main")) return;
              bool shown = ++tables <= 50;
              std::map<std::string, std::string> references;
              each("PRAGMA foreign_key_list(" + identifier(table) + ")",

@@ -3,6 +3,7 @@
 // Everything that a program needs.
 
 #include <reagent/agents/react.hpp>
+#include <reagent/agents/safe_sql.hpp>
 #include <reagent/lm/catalog.hpp>
 #include <reagent/lm/decorators.hpp>
 #include <reagent/lm/embedder.hpp>

@@ -91,7 +91,7 @@ sql::schema columns_of(const secret& conninfo, const sql::policy& p, std::string
     std::map<std::string, std::string> shown;
     for (int i = 0; i < PQntuples(r.get()); ++i) {
         std::string schema = PQgetvalue(r.get(), i, 0), table = PQgetvalue(r.get(), i, 1), column = PQgetvalue(r.get(), i, 2);
-        if (!sql::names_table(p, schema, table)) continue;
+        if (!sql::allows_table(p, table, schema)) continue;
         found[table].push_back(column);
         if (!sql::denies_column(p, table, column))
             shown[table] += (shown[table].empty() ? "" : ", ") + column + " " + PQgetvalue(r.get(), i, 3);

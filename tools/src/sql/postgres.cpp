@@ -10,6 +10,7 @@ extern "C" {
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <memory_resource>
 
 namespace reagent::sql {
 namespace {
@@ -515,11 +516,18 @@ void check_postgres(std::string_view statement, const rules& r, verdict& v) {
         add(v, deep ? reason::too_deep : reason::syntax_error, at, "PostgreSQL cannot parse the statement: " + message + ".");
         return;
     }
-    std::unique_ptr<PgQuery__ParseResult, void (*)(PgQuery__ParseResult*)> tree{
-        pg_query__parse_result__unpack(nullptr, parsed.parse_tree.len, reinterpret_cast<const std::uint8_t*>(parsed.parse_tree.data)),
-        [](PgQuery__ParseResult* p) {
-            if (p) pg_query__parse_result__free_unpacked(p, nullptr);
-        }};
+    // The tree goes as a whole, so its nodes come from one buffer.
+    std::pmr::monotonic_buffer_resource nodes{16 * 1024};
+    ProtobufCAllocator from_buffer{[](void* buffer, std::size_t size) -> void* {
+                                       try {
+                                           return static_cast<std::pmr::monotonic_buffer_resource*>(buffer)->allocate(size);
+                                       } catch (const std::bad_alloc&) {
+                                           return nullptr;  // no exception passes through C
+                                       }
+                                   },
+                                   [](void*, void*) {}, &nodes};
+    const PgQuery__ParseResult* tree =
+        pg_query__parse_result__unpack(&from_buffer, parsed.parse_tree.len, reinterpret_cast<const std::uint8_t*>(parsed.parse_tree.data));
     if (!tree) return add(v, reason::too_deep, 0, "The statement is nested too deeply; write a simpler one.");
     if (tree->n_stmts == 0) return add(v, reason::empty, 0, "There is no statement; write a SELECT.");
     if (tree->n_stmts > 1)

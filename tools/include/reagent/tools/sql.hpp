@@ -74,6 +74,14 @@ struct verdict {
 /// fewer honest statements be refused
 verdict check(std::string_view statement, const policy& p, const schema& columns = {});
 
+/// The statement in what a model wrote: the inside of a fenced block when there is exactly one, else all of it; without spaces around.
+/// Judges nothing.
+std::string extract(std::string_view completion);
+
+/// Whether the policy allows a table (of that schema; "" as an unqualified name is read), and whether it denies one of its columns.
+bool allows_table(const policy& p, std::string_view table, std::string_view table_schema = {});
+bool denies_column(const policy& p, std::string_view table, std::string_view column);
+
 /// Reads `{"dialect", "allowed_tables", "allowed_schemas", "denied_columns", "allowed_functions", "max_rows", "max_length",
 /// "max_depth"}`. @throws schema_error naming the field
 policy policy_from_json(const boost::json::value& v);
