@@ -64,6 +64,9 @@ public:
                 return line((e.error.empty() ? t_.green("result   ") : t_.red("result   ")) +
                             indented(shortened(printable(text), 800), "         "));
             }
+            case run_event::backtrack:
+                close();
+                return line(t_.dim("back     to " + std::string{e.path} + ": " + indented(printable(e.error), "         ")));
             case run_event::note: close(); return line(t_.dim("note     " + indented(printable(e.error), "         ")));
             default: return;
         }

@@ -190,6 +190,18 @@ BOOST_AUTO_TEST_CASE(constraints_stand_in_the_schema_and_in_the_prompt) {
     has(t.messages({{"text", "x"}}).front().content, {"text, of 1 to 50 characters", "one integer, at least 3"});
 }
 
+BOOST_AUTO_TEST_CASE(an_answer_to_a_retry_may_be_in_the_first_format) {
+    auto model = scripted_model::texts({chat_completion({{"n", "many"}}), chat_completion({{"n", 5}})});
+    runtime rt;
+    predict<sig<"text -> n: int">> p;
+    BOOST_TEST(rt.run(language_model{model}, p, "text"_f = "x").get<"n">() == 5);
+    auto xml = scripted_model::texts({"<n>many</n>", "<n>5</n>"});
+    run_options options{language_model{xml}};
+    options.adapter = adapter::xml;
+    BOOST_TEST(rt.run(options, p, "text"_f = "x").get<"n">() == 5);
+    has(xml->requests()[1].messages.back().content, {"nothing but the JSON object"});
+}
+
 BOOST_AUTO_TEST_CASE(a_retry_keeps_the_format_where_it_is_asked_to) {
     for (auto a : {adapter::chat, adapter::json, adapter::xml}) {
         auto model = scripted_model::texts({"nothing", a == adapter::chat   ? chat_completion({{"n", 3}})

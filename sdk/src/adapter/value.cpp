@@ -56,11 +56,12 @@ value_result read_choice(const signature_field& f, const json::value& v) {
 value_result convert(const signature_field& f, const json::value& v) {
     auto read = f.shape.read(v, reading::lenient);
     if (read.ok()) return std::move(read.value);
-    std::string why = to_string(read.violations);
-    if (read.violations.size() == 1 && read.violations[0].path == "$") why = read.violations[0].message;
-    auto failure = bad_value(f, replace_all(why, "\n", "; "));
-    failure.violations.clear();
-    for (auto& one : read.violations) failure.violations.push_back({f.name + one.path.substr(1), std::move(one.message)});
+    parse_failure failure{adapter_errc::bad_value, f.name, {}, {}};
+    for (auto& one : read.violations) {
+        std::string path = f.name + one.path.substr(1);
+        failure.message += (failure.message.empty() ? "field `" : "; field `") + path + "`: " + one.message;
+        failure.violations.push_back({std::move(path), std::move(one.message)});
+    }
     return failure;
 }
 

@@ -174,6 +174,10 @@ struct predictor::conversation {
     // The outputs of a completion, when nothing is wrong with them; else that is noted.
     std::optional<json::object> read(const lm_response& response) {
         auto outputs = parse(format, prompt->signature(), response.text);
+        if (!outputs && is_structural(outputs.error().code) && format != r.options().adapter) {
+            // Asked for JSON, many a model goes on in the format in which it began.
+            if (auto as_before = parse(r.options().adapter, prompt->signature(), response.text)) outputs = std::move(as_before);
+        }
         if (outputs) {
             std::vector<violation> refused;
             if (options.accept) refused = options.accept(*outputs);
@@ -226,7 +230,7 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
         if (c.rejected.size() > retries) c.give_up();
         r.notify({.kind = run_event::note, .path = path, .error = c.last.message});
         if (r.options().stream) r.notify({.kind = run_event::restart, .path = path});
-        if (c.format == adapter::chat && r.options().json_fallback) c.speak(adapter::json);
+        if (c.format != adapter::json && r.options().json_fallback) c.speak(adapter::json);
     }
 }
 

@@ -141,6 +141,8 @@ void log(spdlog::logger& to, const run_event& e) {
         to.log(level, "model call {}{}: {:.1f} ms, failed: {}", branch, e.path, ms, e.error);
     else if (e.kind == run_event::tool_finished)
         to.log(level, "tool call {}{} {}: {:.1f} ms{}{}", branch, e.path, e.tool, ms, failed ? ", failed: " : "", e.error);
+    else if (e.kind == run_event::backtrack)
+        to.log(level, "{}an assertion failed: back to {}", branch, e.path);
     else if (e.kind == run_event::note)
         to.log(level, "{}{}: {}", branch, e.path, e.error);
 }
