@@ -130,7 +130,7 @@ react_core::react_core(const signature& s, tools t, react_options o)
     : tools_{std::move(t)},
       options_{o},
       signature_{s},
-      step_{*this, "react", step_signature(s, tools_)},
+      step_{*this, "react", step_signature(s, tools_), true},
       extract_{*this, extract_signature(s)} {
     if (tools_.find(finish))
         throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};
@@ -141,7 +141,7 @@ react_core::react_core(module& parent, std::string name, const signature& s, too
       tools_{std::move(t)},
       options_{o},
       signature_{s},
-      step_{*this, "react", step_signature(s, tools_)},
+      step_{*this, "react", step_signature(s, tools_), true},
       extract_{*this, extract_signature(s)} {
     if (tools_.find(finish))
         throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};

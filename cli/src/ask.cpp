@@ -27,13 +27,6 @@ struct ask_options {
     bool json = false, quiet = false, native = false;
 };
 
-std::string shortened(std::string s, std::size_t limit) {
-    if (s.size() <= limit) return s;
-    while (limit > 0 && (static_cast<unsigned char>(s[limit]) & 0xC0) == 0x80) --limit;
-    s.resize(limit);
-    return s + " ...";
-}
-
 std::string indented(const std::string& s, const std::string& by) {
     std::string out;
     for (char c : s) out += c == '\n' ? "\n" + by : std::string(1, c);

@@ -20,6 +20,7 @@ void add_parse(CLI::App& app, command& chosen);
 void add_tools(CLI::App& app, command& chosen);
 void add_models(CLI::App& app, command& chosen);
 void add_sql(CLI::App& app, command& chosen);
+void add_program(CLI::App& app, command& chosen);
 
 /// The tools of "calculator,sql:shop.db,docs:notes,files:notes,time,http:example.org". @throws tool_error, naming the part
 tools tools_from(const std::string& list);
@@ -54,6 +55,9 @@ private:
     }
     bool colours_;
 };
+
+/// The text, cut at a character's boundary where it has more bytes than that.
+std::string shortened(std::string s, std::size_t limit);
 
 /// Text from a model or a tool, with control characters made visible, so that it cannot steer the terminal.
 std::string printable(std::string_view text);

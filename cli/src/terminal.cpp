@@ -10,6 +10,13 @@ terminal::terminal(bool to_stderr)
     : colours_{isatty(to_stderr ? STDERR_FILENO : STDOUT_FILENO) && !std::getenv("NO_COLOR") &&
                !(std::getenv("TERM") && std::string{std::getenv("TERM")} == "dumb")} {}
 
+std::string shortened(std::string s, std::size_t limit) {
+    if (s.size() <= limit) return s;
+    while (limit > 0 && (static_cast<unsigned char>(s[limit]) & 0xC0) == 0x80) --limit;
+    s.resize(limit);
+    return s + " ...";
+}
+
 std::string printable(std::string_view text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {

@@ -60,6 +60,8 @@ constexpr std::array run_texts{"call budget used up",
                                "replay does not match the journal",
                                "no language model",
                                "assertion failed"};
+constexpr std::array program_texts{"program file unreadable", "not JSON", "malformed saved program",
+                                   "saved program does not fit the program", "program file unwritable"};
 constexpr std::array tool_texts{"duplicate tool name", "bad tool name", "bad argument name", "bad tool configuration"};
 
 // Damerau-Levenshtein would be nicer for swapped letters; plain Levenshtein is enough to name a neighbour.
@@ -102,6 +104,10 @@ const boost::system::error_category& category_of(lm_errc) {
 }
 const boost::system::error_category& category_of(run_errc) {
     static const table_category c{"reagent.run", run_texts};
+    return c;
+}
+const boost::system::error_category& category_of(program_errc) {
+    static const table_category c{"reagent.program", program_texts};
     return c;
 }
 const boost::system::error_category& category_of(tool_errc) {

@@ -3,6 +3,9 @@
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstring>
+#include <random>
 
 using namespace reagent;
 
@@ -124,6 +127,25 @@ BOOST_AUTO_TEST_CASE(values_are_written_as_python_writes_them) {
     BOOST_TEST(python_str(0.1) == "0.1");
     BOOST_TEST(python_str(json::array{"it's", true, nullptr}) == "[\"it's\", True, None]");
     BOOST_TEST(dump_strict_json(json::array{HUGE_VAL}) == "[{\"float\": \"inf\"}]");
+}
+
+BOOST_AUTO_TEST_CASE(numbers_are_read_exactly) {
+    std::mt19937_64 random{3};
+    for (int i = 0; i < 20'000; ++i) {
+        auto bits = random();
+        double d = 0;
+        std::memcpy(&d, &bits, sizeof d);
+        if (!std::isfinite(d)) continue;
+        auto v = parse_json("[" + python_float(d) + "]");
+        BOOST_REQUIRE(v.has_value());
+        if (v->at(0).is_double()) BOOST_TEST(v->at(0).get_double() == d);
+    }
+    for (const char* text : {"0.1", "1e23", "9007199254740993.0", "5e-324", "1.7976931348623157e308", "123456789012345678901234567890"})
+        BOOST_TEST(parse_json(text)->to_number<double>() == std::strtod(text, nullptr), text);
+    BOOST_TEST(parse_json("18446744073709551615")->is_uint64());
+    BOOST_TEST(parse_json("-9223372036854775808")->is_int64());
+    for (const char* bad : {"", "1 2", "{} x", "[1,]", "{\"a\":1,}", "01", "+1", "nan", "tru", "\"\xff\"", "/* c */ 1"})
+        BOOST_TEST(!parse_json(bad), bad);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

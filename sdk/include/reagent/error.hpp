@@ -57,6 +57,7 @@ enum class run_errc {
     no_language_model,
     assertion_failed,
 };
+enum class program_errc { unreadable = 1, not_json, bad_document, mismatch, unwritable };
 enum class tool_errc { duplicate_name = 1, bad_name, bad_argument_name, bad_configuration };
 
 const boost::system::error_category& category_of(schema_errc);
@@ -66,6 +67,7 @@ const boost::system::error_category& category_of(http_errc);
 const boost::system::error_category& category_of(lm_errc);
 const boost::system::error_category& category_of(run_errc);
 const boost::system::error_category& category_of(tool_errc);
+const boost::system::error_category& category_of(program_errc);
 
 template <class Errc>
 concept reagent_errc = requires(Errc e) { category_of(e); };
@@ -149,6 +151,9 @@ class run_error : public error {
 class tool_error : public error {
     using error::error;
 };  ///< a tool that cannot be registered
+class program_error : public error {
+    using error::error;
+};  ///< a saved program that cannot be read, written, or loaded into the program at hand
 
 /// The candidate nearest to `word` (an edit distance of at most 2, or a third of its length), or "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
@@ -170,4 +175,6 @@ template <>
 struct is_error_code_enum<reagent::run_errc> : std::true_type {};
 template <>
 struct is_error_code_enum<reagent::tool_errc> : std::true_type {};
+template <>
+struct is_error_code_enum<reagent::program_errc> : std::true_type {};
 }  // namespace boost::system

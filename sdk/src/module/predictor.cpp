@@ -17,7 +17,8 @@ module::module(module& parent, std::string name) :path_{parent.path_.empty() ? n
 }
 
 predictor::predictor(reagent::signature s) : signature_{std::move(s)} {}
-predictor::predictor(module& parent, std::string name, reagent::signature s) : module{parent, std::move(name)}, signature_{std::move(s)} {}
+predictor::predictor(module& parent, std::string name, reagent::signature s, bool shows_past)
+    : module{parent, std::move(name)}, signature_{std::move(s)}, shows_past_{shows_past} {}
 
 const std::string& predictor::predictor_path() const {
     static const std::string self = "self";

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace reagent {
 namespace {
@@ -68,6 +69,40 @@ std::string written(const json::value& v, style how) {
 
 std::string dump_json(const json::value& value) { return written(value, style::json); }
 std::string dump_strict_json(const json::value& value) { return written(value, style::strict_json); }
+
+namespace {
+
+void write_pretty(std::string& out, const json::value& v, std::size_t indent) {
+    bool list = v.is_array() && !v.get_array().empty(), object = v.is_object() && !v.get_object().empty();
+    if (!list && !object) {
+        out += dump_strict_json(v);
+        return;
+    }
+    std::string inner(indent + 2, ' ');
+    out += list ? "[\n" : "{\n";
+    bool first = true;
+    auto begin = [&] {
+        if (!std::exchange(first, false)) out += ",\n";
+        out += inner;
+    };
+    if (list)
+        for (const auto& item : v.get_array()) begin(), write_pretty(out, item, indent + 2);
+    else
+        for (const auto& [key, item] : v.get_object()) {
+            begin();
+            out += dump_strict_json(json::value(json::string(key))) + ": ";
+            write_pretty(out, item, indent + 2);
+        }
+    out += "\n" + std::string(indent, ' ') + (list ? "]" : "}");
+}
+
+}  // namespace
+
+std::string dump_pretty_json(const json::value& value) {
+    std::string out;
+    write_pretty(out, value, 0);
+    return out;
+}
 std::string python_repr(const json::value& value) { return written(value, style::python); }
 
 std::string python_str(const json::value& value) { return value.is_string() ? std::string{value.get_string()} : python_repr(value); }

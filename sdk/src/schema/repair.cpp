@@ -472,19 +472,6 @@ private:
 
 }  // namespace
 
-std::optional<json::value> parse_json(std::string_view text) {
-    json::parse_options options;
-    options.max_depth = max_json_depth;
-    boost::system::error_code ec;
-    text = trim(text);
-    if (text == "NaN") return json::value(std::nan(""));
-    if (text == "Infinity") return json::value(INFINITY);
-    if (text == "-Infinity") return json::value(-INFINITY);
-    json::value v = json::parse({text.data(), text.size()}, ec, {}, options);
-    if (ec) return {};
-    return v;
-}
-
 json::value repair_json(std::string_view text) {
     if (auto v = parse_json(text)) return std::move(*v);
     return repairer{text}.run();

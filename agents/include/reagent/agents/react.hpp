@@ -54,7 +54,7 @@ public:
 
 private:
     struct extractor : module {
-        extractor(module& parent, signature s) : module{parent, "extract"}, predict{*this, "predict", std::move(s)} {}
+        extractor(module& parent, signature s) : module{parent, "extract"}, predict{*this, "predict", std::move(s), true} {}
         predictor predict;
     };
     struct progress;

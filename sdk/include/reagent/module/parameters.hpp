@@ -19,6 +19,8 @@ struct predictor_parameters {
     std::map<std::string, std::string, std::less<>> prefixes{};      ///< field name to its name for people
     language_model lm{};                                             ///< none: the run's
     reagent::sampling sampling{};
+    json::value lm_document{};  ///< the model as a saved program describes it; null: none
+    json::object other{};       ///< what else a saved program says of this predictor; kept as it is
 };
 
 /// A program's parameters, by predictor path ("router.classify"; "self" is a predictor that stands alone). A value:

@@ -24,10 +24,13 @@ struct call_options {
 class predictor : public module {
 public:
     explicit predictor(reagent::signature s);
-    predictor(module& parent, std::string name, reagent::signature s);
+    /// @param shows_past whether calls show an agent's earlier steps behind the inputs; saved programs have a field for them
+    predictor(module& parent, std::string name, reagent::signature s, bool shows_past = false);
 
     /// The signature as it was written; a run's parameters may change its texts, never its fields.
     const reagent::signature& signature() const { return signature_; }
+
+    bool shows_past() const { return shows_past_; }
 
     /// Its path; "self" where it is a program of its own.
     const std::string& predictor_path() const;
@@ -48,6 +51,7 @@ private:
     std::shared_ptr<const prompt_template> prompt_for(run& r, adapter a) const;
 
     reagent::signature signature_;
+    bool shows_past_ = false;
     mutable std::mutex mutex_;  // guards the templates, which are made at first use
     mutable std::array<std::shared_ptr<const prompt_template>, 3> prompts_;
 };

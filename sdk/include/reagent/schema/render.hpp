@@ -16,6 +16,9 @@ std::string dump_json(const json::value& value);
 /// As `dump_json`, but non-finite numbers become `{"float": "inf"}`, so that the text is JSON for every reader.
 std::string dump_strict_json(const json::value& value);
 
+/// As `dump_strict_json`, over several lines, indented by two spaces: how files are written.
+std::string dump_pretty_json(const json::value& value);
+
 /// As Python's `str`: text as it is, `True`, `None`, `1.0`, `['a', 1]`.
 std::string python_str(const json::value& value);
 
