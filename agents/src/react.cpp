@@ -157,6 +157,11 @@ task<react_result> react_core::run_loop(run& r, json::object inputs, output_chec
     co_return react_result{std::move(outputs), std::move(p.steps)};
 }
 
+task<json::object> react_core::call(run& r, json::object inputs) const {
+    auto result = co_await run_loop(r, std::move(inputs), {});
+    co_return std::move(result.outputs);
+}
+
 task<void> react_core::act(run& r, react_step& step) const {
     const std::string& path = step_.predictor_path();
     r.notify({.kind = run_event::step, .path = path, .tool = step.tool, .arguments = &step.args, .thought = step.thought});

@@ -1,3 +1,4 @@
+#include "support/cli.hpp"
 #include "support/cases.hpp"
 #include "support/scripted_openai.hpp"
 
@@ -6,10 +7,7 @@
 
 #include <sqlite3.h>
 
-#include <sys/wait.h>
 #include <unistd.h>
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -18,27 +16,10 @@ using namespace reagent::test;
 
 namespace {
 
-struct finished {
-    int code;
-    std::string out;
-};
-
 std::string quoted(const std::string& s) {
     std::string q = "'";
     for (char c : s) q += c == '\'' ? "'\\''" : std::string(1, c);
     return q + "'";
-}
-
-// Runs the tool; `out` is stdout, or both streams when asked for.
-finished reagent_cli(const std::string& arguments, bool with_stderr = false,
-                     const std::string& environment = "env -u OPENAI_API_KEY -u REAGENT_LM ") {
-    std::string command = environment + " " + REAGENT_BINARIES + "/reagent " + (with_stderr ? "2>&1 " : "2>/dev/null ") + arguments;
-    FILE* p = ::popen(command.c_str(), "r");
-    std::string out;
-    std::array<char, 4096> buffer;
-    while (std::size_t n = std::fread(buffer.data(), 1, buffer.size(), p)) out.append(buffer.data(), n);
-    int status = ::pclose(p);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, out};
 }
 
 const std::string demo_tools =

@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(rewards_of_every_shape) {
     };
     check(best_of_n{ask, [](const predicted& p) { return p.get<"answer">() == "yes"; }});
     check(best_of_n{ask, [](const predicted& p, const std::string& q) { return q == "q" && p.get<"answer">() == "yes"; }});
-    check(best_of_n{ask, [](const predicted& p) -> reward_result { return {p.get<"answer">() == "yes" ? 1.0 : 0.0, "say yes"}; }});
+    check(best_of_n{ask, [](const predicted& p) -> judgement { return {p.get<"answer">() == "yes" ? 1.0 : 0.0, "say yes"}; }});
     check(best_of_n{ask, [](run& r, const predicted& p) -> task<double> {
                         r.check();
                         co_return p.get<"answer">() == "yes" ? 1.0 : 0.0;
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(refine_gives_each_predictor_advice) {
     refine_options options;
     options.n = 3;
     options.goal = "The answer is long.";
-    refine better{program, [](const std::string& s) { return reward_result{s.size() > 5 ? 1.0 : 0.25, "too short"}; }, options};
+    refine better{program, [](const std::string& s) { return judgement{s.size() > 5 ? 1.0 : 0.25, "too short"}; }, options};
     auto draft = [](const char* t) { return chat_completion({{"draft", t}}); };
     auto answer = [](const char* t) { return chat_completion({{"answer", t}}); };
     auto model = scripted_model::texts(

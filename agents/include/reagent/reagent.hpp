@@ -4,6 +4,7 @@
 
 #include <reagent/agents/react.hpp>
 #include <reagent/agents/safe_sql.hpp>
+#include <reagent/evaluate/evaluation.hpp>
 #include <reagent/lm/catalog.hpp>
 #include <reagent/lm/decorators.hpp>
 #include <reagent/lm/embedder.hpp>

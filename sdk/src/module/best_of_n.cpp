@@ -31,7 +31,7 @@ run& attempt_series::begin(std::map<std::string, std::string, std::less<>> advic
     return handle_.emplace(parent_.branch(base_ + next_++, std::move(v)));
 }
 
-bool attempt_series::scored(const reward_result& reward) {
+bool attempt_series::scored(const judgement& reward) {
     double score = std::isnan(reward.score) ? -std::numeric_limits<double>::infinity() : reward.score;
     bool better = !best_ || score > best_score_;
     if (better) {

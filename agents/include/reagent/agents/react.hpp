@@ -47,6 +47,9 @@ public:
 
     task<react_result> run_loop(run& r, json::object inputs, output_check accept) const;
 
+    /// By name: every input of the signature in, every output and the reasoning out.
+    task<json::object> call(run& r, json::object inputs) const;
+
     /// The predictors of an agent, for assertions: the one that decides on steps, and the one that extracts the outputs.
     /// An assertion that blames the agent itself blames the extraction, as the last that ran.
     const module& steps() const { return step_; }

@@ -8,8 +8,8 @@
 
 namespace reagent {
 
-/// What a reward says of a value: how good it is, and what would make it better.
-struct reward_result {
+/// What a reward or a metric says: how good something is, and what would make it better.
+struct judgement {
     double score = 0;
     std::string feedback{};
 };
@@ -33,11 +33,11 @@ const auto& plain_argument(const T& a) {
     return a.kept;
 }
 
-inline reward_result as_reward(reward_result r) { return r; }
-inline reward_result as_reward(double score) { return {score, {}}; }
+inline judgement as_reward(judgement r) { return r; }
+inline judgement as_reward(double score) { return {score, {}}; }
 
 template <class T>
-task<reward_result> awaited_reward(task<T> work) {
+task<judgement> awaited_reward(task<T> work) {
     auto result = co_await std::move(work);
     co_return as_reward(std::move(result));
 }
@@ -60,12 +60,12 @@ auto call_reward(const Reward& reward, run& r, const T& value, const Inputs&... 
 }
 
 template <class Reward, class T, class... Inputs>
-task<reward_result> rewarded(const Reward& reward, run& r, const T& value, const Inputs&... inputs) {
+task<judgement> rewarded(const Reward& reward, run& r, const T& value, const Inputs&... inputs) {
     using result = decltype(call_reward(reward, r, value, inputs...));
     if constexpr (requires { typename task_value<result>::type; })
         return awaited_reward(call_reward(reward, r, value, inputs...));
     else
-        return [](reward_result known) -> task<reward_result> { co_return known; }(as_reward(call_reward(reward, r, value, inputs...)));
+        return [](judgement known) -> task<judgement> { co_return known; }(as_reward(call_reward(reward, r, value, inputs...)));
 }
 
 /// The attempts of one call: which branch each has, and which was the best.
@@ -75,7 +75,7 @@ public:
     attempt_series(const attempt_series&) = delete;
 
     run& begin(std::map<std::string, std::string, std::less<>> advice = {});  ///< a handle for the next attempt
-    bool scored(const reward_result& reward);                                 ///< @return whether this is the best until now
+    bool scored(const judgement& reward);                                     ///< @return whether this is the best until now
     void failed(std::exception_ptr why);                                      ///< passes on what must not be tried again
     bool done() const;
     void finish();  ///< keeps the best attempt's trace. @throws the last failure when no attempt succeeded
@@ -103,7 +103,7 @@ auto try_often(run& r, const Module& module, const Reward& reward, best_of_n_opt
         run& own = series.begin(advice);
         std::exception_ptr failure;
         std::optional<T> value;
-        reward_result score;
+        judgement score;
         try {
             auto start = [&] { return kept->start(module, own); };
             value.emplace(co_await attempts<T>(own, start));
@@ -133,7 +133,7 @@ struct kept_inputs {
         return std::apply([&](const auto&... a) { return invoke(m, r, owned_by<Args>::give(a)...); }, values);
     }
     template <class Reward, class T>
-    task<reward_result> rewarded(const Reward& reward, run& r, const T& value) const {
+    task<judgement> rewarded(const Reward& reward, run& r, const T& value) const {
         return std::apply([&](const auto&... a) { return detail::rewarded(reward, r, value, plain_argument(a)...); }, values);
     }
 };
@@ -153,7 +153,7 @@ auto keep_inputs(const Args&... args) {
 ///     rg::best_of_n best{qa, [](const auto& p) { return p.template get<"answer">().size() < 20; }, {.n = 5}};
 ///     auto p = co_await best(run, "question"_f = question);
 ///
-/// A reward returns bool, a number or a `reward_result`, or a task of one of them; see `detail::call_reward` for what it may take.
+/// A reward returns bool, a number or a `judgement`, or a task of one of them; see `detail::call_reward` for what it may take.
 /// The module must outlive this. Source: DSPy 3, `dspy.BestOfN`.
 template <class Module, class Reward>
 class best_of_n : public module {
@@ -163,7 +163,7 @@ public:
 
     template <class... Args>
     auto operator()(run& r, const Args&... args) const {
-        auto no_advice = [](run&, const auto&, const auto&, const reward_result&) -> task<std::map<std::string, std::string, std::less<>>> {
+        auto no_advice = [](run&, const auto&, const auto&, const judgement&) -> task<std::map<std::string, std::string, std::less<>>> {
             co_return std::map<std::string, std::string, std::less<>>{};
         };
         return detail::try_often(r, inner_, reward_, options_, detail::keep_inputs(args...), no_advice);

@@ -60,6 +60,9 @@ public:
         return detail::typed<reasoned<S>>(predict_, r, detail::inputs_of<S>(args...));
     }
 
+    /// By name: every input of the signature in, every output and the reasoning out. @see predictor::call
+    task<json::object> call(run& r, json::object inputs) const { return predict_.call(r, std::move(inputs)); }
+
 private:
     predictor predict_{*this, "predict", detail::with_reasoning(signature_traits<S>::get())};
 };

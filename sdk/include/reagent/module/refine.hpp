@@ -15,7 +15,7 @@ public:
     struct attempt {
         const module* program = nullptr;  // null: its predictors are known by their calls only
         json::value inputs, outputs;
-        reward_result reward;
+        judgement reward;
         double threshold = 1;
         std::string goal;
     };
@@ -67,7 +67,7 @@ public:
 
     template <class... Args>
     auto operator()(run& r, const Args&... args) const {
-        auto advise = [this](run& own, const auto& kept, const auto& value, const reward_result& reward) {
+        auto advise = [this](run& own, const auto& kept, const auto& value, const judgement& reward) {
             detail::advisor::attempt a;
             if constexpr (std::is_base_of_v<module, Module>) a.program = &inner_;
             std::apply([&](const auto&... input) { (detail::show_input(a.inputs, input), ...); }, kept.values);

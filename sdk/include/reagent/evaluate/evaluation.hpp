@@ -1,0 +1,84 @@
+#pragma once
+
+#include <reagent/evaluate/metrics.hpp>
+#include <reagent/run/runtime.hpp>
+
+namespace reagent {
+
+/// A program as evaluation and optimizers call it: an example's inputs by name in, outputs by name out. Its first parameter is the run.
+using program_function = std::function<task<json::object>(run&, const json::object& inputs)>;
+
+struct evaluation_progress {
+    std::size_t done = 0, all = 0, errors = 0;
+    double score = 0;  ///< of those that are done, from 0 to 100
+    reagent::usage usage{};
+    std::chrono::milliseconds elapsed{};
+};
+
+struct evaluate_options {
+    run_options run{};                                              ///< of every example: model, parameters, limits
+    std::size_t concurrency = 8;                                    ///< examples at work at the same time
+    double failure_score = 0;                                       ///< of an example whose run or metric threw
+    std::size_t max_errors = 10;                                    ///< more than this end the evaluation
+    std::function<void(const evaluation_progress&)> on_progress{};  ///< called on the caller's thread, at most every 100 ms and at the end
+};
+
+/// One example's result.
+struct evaluation_row {
+    std::size_t index = 0;  ///< of the example in the dataset
+    json::object outputs{};
+    double score = 0;
+    std::string feedback{};
+    std::string error{};         ///< why there is no score; "" when there is
+    std::size_t violations = 0;  ///< assertions and suggestions that failed
+    reagent::usage usage{};
+    std::chrono::microseconds duration{};
+    std::shared_ptr<const journal> history{};  ///< of its run
+};
+
+/// What came of an evaluation.
+struct evaluation {
+    double score = 0;                    ///< mean of all rows times 100, to two digits; source: DSPy 3.3.1, `dspy.Evaluate`
+    double low = 0, high = 0;            ///< 95% confidence interval of it: Wilson's for scores of 0 and 1, else Student's t
+    std::vector<evaluation_row> rows{};  ///< in the order of the dataset
+    std::size_t errors = 0;
+    bool stopped = false;  ///< too many errors: rows that were not tried are missing
+    reagent::usage usage{};
+    std::chrono::milliseconds elapsed{};
+
+    std::chrono::microseconds latency(double percentile) const;  ///< of one example; percentile from 0 to 100
+};
+
+/// Runs a program on every example, each in a run of its own, and scores it. Blocks; not to be called from a task.
+/// @param data examples with inputs
+/// @throws program_error(mismatch) when an example has no inputs
+evaluation evaluate(runtime& rt, const program_function& program, const dataset& data, const metric& m, const evaluate_options& options);
+
+/// The mean score of each value of an example's field: value as text, score from 0 to 100, number of examples.
+struct slice {
+    std::string value;
+    double score = 0;
+    std::size_t examples = 0;
+};
+std::vector<slice> slices(const evaluation& e, const dataset& data, const std::string& field);
+
+/// Two evaluations on the same examples.
+struct comparison {
+    double difference = 0;  ///< after minus before, in points
+    double p_value = 1;     ///< that no difference would look like this: paired sign-flip test, 10,000 draws, always the same
+    std::vector<std::size_t> fixed{}, broken{};  ///< examples whose score rose, fell
+};
+comparison compare(const evaluation& before, const evaluation& after);
+
+json::object to_json(const evaluation& e, const dataset& data);
+std::string to_csv(const evaluation& e, const dataset& data);
+/// One page that needs nothing else: sortable rows, each with a link to its trace.
+std::string to_html(const evaluation& e, const dataset& data, const std::string& title);
+
+/// What evaluation calls of a module that has `call(run&, json::object)`. The module must outlive it.
+template <class Module>
+program_function as_program(const Module& m) {
+    return [&m](run& r, const json::object& inputs) -> task<json::object> { return m.call(r, inputs); };
+}
+
+}  // namespace reagent

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <reagent/evaluate/example.hpp>
+#include <reagent/module/best_of_n.hpp>
+#include <reagent/module/majority.hpp>
+
+#include <functional>
+
+namespace reagent {
+
+/// What a metric is given: the example, the outputs by name, and the run that made them (its predictors' calls, its violations).
+struct rated_run {
+    const example& expected;
+    const json::object& outputs;
+    const journal& history;
+};
+
+/// How good a result is, as a rule from 0 to 1. May ask models through the run.
+using metric = std::function<task<judgement>(run&, const rated_run&)>;
+
+/// A metric from a function of `(const rated_run&)` or `(const example&, const json::object& outputs)` that returns bool, a number or a
+/// `judgement`.
+template <class F>
+metric make_metric(F f) {
+    return [f = std::move(f)](run&, const rated_run& r) -> task<judgement> {
+        if constexpr (std::is_invocable_v<const F&, const rated_run&>)
+            co_return detail::as_reward(f(r));
+        else
+            co_return detail::as_reward(f(r.expected, r.outputs));
+    };
+}
+
+// --- on texts; source: DSPy 3.3.1, dspy.evaluate.metrics -------------------------------------------------------------
+
+/// Whether they are equal when normalized.
+bool exact_match(std::string_view prediction, std::string_view gold);
+bool exact_match(std::string_view prediction, const std::vector<std::string>& golds);  ///< any of them
+
+/// Token F1 of the normalized texts, from 0 to 1; 0 where they share no token. With several golds, the best.
+double token_f1(std::string_view prediction, std::string_view gold);
+double token_f1(std::string_view prediction, const std::vector<std::string>& golds);
+
+/// As `token_f1`, but "yes", "no" and "noanswer" match themselves only. Source: HotPotQA's evaluation.
+double hotpot_f1(std::string_view prediction, std::string_view gold);
+double hotpot_f1(std::string_view prediction, const std::vector<std::string>& golds);
+
+/// Whether any passage holds any answer, both normalized and compared token by token.
+bool passage_match(const std::vector<std::string>& passages, const std::vector<std::string>& answers);
+
+// --- on a field, for `evaluate` ------------------------------------------------------------------------------------
+
+/// Compare an output with the label of that name: text normalized, or a list of accepted texts; numbers and other JSON by value.
+metric exact_match_of(std::string field);
+metric f1_of(std::string field);
+/// Numbers that differ by at most `absolute`, or by at most `relative` times the label.
+metric numeric_of(std::string field, double absolute = 0, double relative = 1e-9);
+/// F1 over the leaves of a JSON value: path and value together.
+metric json_f1_of(std::string field);
+/// The weighted mean of several. @throws std::invalid_argument when the weights do not add up to more than 0
+metric weighted(std::vector<std::pair<metric, double>> parts);
+
+/// "exact_match:answer", "f1:answer", "numeric:total", "json_f1:order". @throws program_error(mismatch) naming what is known
+metric metric_named(std::string_view text);
+
+}  // namespace reagent

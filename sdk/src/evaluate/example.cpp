@@ -1,0 +1,225 @@
+#include <reagent/evaluate/example.hpp>
+
+#include <reagent/error.hpp>
+#include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
+#include <reagent/schema/schema.hpp>
+
+#include "../text.hpp"
+
+#include <csv.h>
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <random>
+#include <unordered_map>
+
+namespace reagent {
+namespace {
+
+[[noreturn]] void bad(const std::filesystem::path& file, std::size_t line, const std::string& why) {
+    std::string place = file.string() + (line ? ", line " + std::to_string(line) : "");
+    throw program_error{program_errc::bad_document, "examples: " + place + ": " + why, {.attempted = "reading examples", .path = place}};
+}
+
+example from_object(json::object o) {
+    example e;
+    auto* store = o.if_contains("_store");
+    if (store && store->is_object()) {
+        if (auto* keys = o.if_contains("_input_keys"); keys && keys->is_array())
+            for (const auto& k : keys->get_array())
+                if (k.is_string()) e.inputs.emplace_back(k.get_string());
+        e.fields = std::move(store->get_object());
+    } else
+        e.fields = std::move(o);
+    return e;
+}
+
+// A cell of a CSV file: what looks like a number or a truth value is one.
+json::value cell(const std::string& text) {
+    if (text.empty()) return nullptr;
+    if (text == "true" || text == "True") return true;
+    if (text == "false" || text == "False") return false;
+    bool leading_zero = text.size() > 1 && text[0] == '0' && text[1] != '.';  // a code, not a number
+    if (!leading_zero && text.find_first_not_of("0123456789+-.eE") == text.npos)
+        if (auto v = parse_json(text); v && v->is_number()) return *v;
+    return json::value(json::string(text));
+}
+
+struct csv_reader {
+    std::vector<std::string> header, row;
+    dataset found;
+    std::string problem;
+    std::size_t lines = 0;
+
+    static void on_cell(void* text, std::size_t size, void* self) {
+        static_cast<csv_reader*>(self)->row.emplace_back(static_cast<const char*>(text), size);
+    }
+    static void on_row(int, void* self) { static_cast<csv_reader*>(self)->end_row(); }
+
+    void end_row() {
+        ++lines;
+        auto cells = std::exchange(row, {});
+        if (cells.empty() || !problem.empty()) return;
+        if (header.empty()) {
+            header = std::move(cells);
+            if (header[0].starts_with("\xEF\xBB\xBF")) header[0].erase(0, 3);
+            return;
+        }
+        if (cells.size() != header.size()) {
+            problem = "row " + std::to_string(lines) + " has " + std::to_string(cells.size()) + " cells, the header " +
+                      std::to_string(header.size());
+            return;
+        }
+        example e;
+        for (std::size_t i = 0; i < cells.size(); ++i) e.fields[header[i]] = cell(cells[i]);
+        found.push_back(std::move(e));
+    }
+};
+
+dataset read_csv(const std::filesystem::path& file, const std::string& text) {
+    csv_parser parser;
+    if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL) != 0) throw std::bad_alloc{};
+    csv_reader reader;
+    bool good = csv_parse(&parser, text.data(), text.size(), csv_reader::on_cell, csv_reader::on_row, &reader) == text.size() &&
+                csv_fini(&parser, csv_reader::on_cell, csv_reader::on_row, &reader) == 0;
+    std::string why = good ? "" : csv_strerror(csv_error(&parser));
+    csv_free(&parser);
+    if (!good) bad(file, reader.lines + 1, "this is no CSV: " + why);
+    if (!reader.problem.empty()) bad(file, 0, reader.problem);
+    return std::move(reader.found);
+}
+
+dataset read_lines(const std::filesystem::path& file, std::string_view text) {
+    dataset all;
+    std::size_t line = 0;
+    while (!text.empty()) {
+        auto end = std::min(text.find('\n'), text.size());
+        std::string_view one = trim(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+        ++line;
+        if (one.empty()) continue;
+        auto v = parse_json(one);
+        if (!v || !v->is_object()) bad(file, line, v ? "expected an object, got " + describe(*v) : "this is no JSON");
+        all.push_back(from_object(std::move(v->get_object())));
+    }
+    return all;
+}
+
+std::string fingerprint(const example& e) {
+    std::map<std::string_view, const json::value*> sorted;
+    for (const auto& [k, v] : e.fields) sorted.emplace(k, &v);
+    std::string text;
+    for (const auto& [k, v] : sorted) text.append(k).append(1, '\0').append(dump_json(*v)).append(1, '\0');
+    return text;
+}
+
+// The same on every machine: the standard's own distributions are not.
+void shuffle(dataset& all, std::mt19937_64& random) {
+    for (std::size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[random() % i]);
+}
+
+}  // namespace
+
+example example::with_inputs(std::vector<std::string> names) const {
+    for (const auto& n : names)
+        if (!fields.contains(n)) {
+            std::vector<std::string> known;
+            for (const auto& [k, v] : fields) known.emplace_back(k);
+            auto near = did_you_mean(n, known);
+            throw program_error{program_errc::bad_document,
+                                "an example has no field `" + n + "`" + (near.empty() ? "" : "; did you mean `" + near + "`?"),
+                                {.path = n}};
+        }
+    example e = *this;
+    e.inputs = std::move(names);
+    return e;
+}
+
+json::object example::input_fields() const {
+    json::object o;
+    for (const auto& n : inputs)
+        if (const auto* v = fields.if_contains(n)) o[n] = *v;
+    return o;
+}
+
+json::object example::labels() const {
+    json::object o;
+    for (const auto& [k, v] : fields)
+        if (std::find(inputs.begin(), inputs.end(), k) == inputs.end()) o[k] = v;
+    return o;
+}
+
+dataset load_examples(const std::filesystem::path& file, const std::vector<std::string>& inputs) {
+    std::error_code ec;
+    auto size = std::filesystem::is_directory(file, ec) ? 0 : std::filesystem::file_size(file, ec);
+    std::ifstream in{file, std::ios::binary};
+    if (ec || !in || std::filesystem::is_directory(file))
+        throw program_error{program_errc::unreadable,
+                            "the examples in \"" + file.string() + "\" cannot be read: " + (ec ? ec.message() : "no such file"),
+                            {.path = file.string()}};
+    if (size > max_dataset_bytes) bad(file, 0, "it has more than " + std::to_string(max_dataset_bytes) + " bytes");
+    std::string text(size, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(size));
+    auto kind = file.extension();
+    dataset all;
+    if (kind == ".csv")
+        all = read_csv(file, text);
+    else if (kind == ".jsonl" || kind == ".ndjson")
+        all = read_lines(file, text);
+    else if (kind == ".json") {
+        auto v = parse_json(text);
+        if (!v) throw program_error{program_errc::not_json, "examples: " + file.string() + " is no JSON"};
+        if (v->is_object() && v->get_object().contains("examples")) v = json::value(v->get_object().at("examples"));
+        if (!v->is_array()) bad(file, 0, "expected a list of objects, got " + describe(*v));
+        for (auto& item : v->get_array()) {
+            if (!item.is_object())
+                bad(file, 0, "example " + std::to_string(all.size() + 1) + ": expected an object, got " + describe(item));
+            all.push_back(from_object(std::move(item.get_object())));
+        }
+    } else
+        bad(file, 0, "unknown kind of file; known are .jsonl, .json and .csv");
+    if (all.empty()) bad(file, 0, "there is no example in it");
+    if (!inputs.empty())
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            try {
+                all[i] = all[i].with_inputs(inputs);
+            } catch (const program_error& e) {
+                bad(file, 0, "example " + std::to_string(i + 1) + ": " + e.what());
+            }
+        }
+    return all;
+}
+
+dataset_split split_examples(dataset all, const split_options& o) {
+    if (!(o.train >= 0 && o.dev >= 0 && o.train + o.dev <= 1 + 1e-9))
+        throw program_error{program_errc::mismatch, "split: the shares of train and dev must be from 0 and at most 1 together"};
+    std::mt19937_64 random{o.seed};
+    shuffle(all, random);
+    std::map<std::string, dataset> groups;
+    for (auto& e : all) {
+        const auto* by = o.stratify_by.empty() ? nullptr : e.find(o.stratify_by);
+        groups[by ? dump_json(*by) : ""].push_back(std::move(e));
+    }
+    dataset_split s;
+    for (auto& [value, group] : groups) {
+        auto n = static_cast<double>(group.size());
+        auto train = static_cast<std::size_t>(n * o.train + 0.5), dev = static_cast<std::size_t>(n * (o.train + o.dev) + 0.5);
+        for (std::size_t i = 0; i < group.size(); ++i) (i < train ? s.train : i < dev ? s.dev : s.test).push_back(std::move(group[i]));
+    }
+    for (auto* part : {&s.train, &s.dev, &s.test}) shuffle(*part, random);
+    return s;
+}
+
+std::vector<std::pair<std::size_t, std::size_t>> shared_examples(const dataset& a, const dataset& b) {
+    std::unordered_map<std::string, std::size_t> known;
+    for (std::size_t i = 0; i < a.size(); ++i) known.emplace(fingerprint(a[i]), i);
+    std::vector<std::pair<std::size_t, std::size_t>> shared;
+    for (std::size_t i = 0; i < b.size(); ++i)
+        if (auto found = known.find(fingerprint(b[i])); found != known.end()) shared.emplace_back(found->second, i);
+    return shared;
+}
+
+}  // namespace reagent

@@ -1,0 +1,119 @@
+#include "support/cli.hpp"
+#include "support/scripted_openai.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <unistd.h>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+using namespace reagent;
+using namespace reagent::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct folder {
+    fs::path path = fs::temp_directory_path() / ("reagent-eval-" + std::to_string(::getpid()));
+    folder() { fs::create_directories(path); }
+    ~folder() { fs::remove_all(path); }
+    std::string write(const std::string& name, const std::string& text) const {
+        std::ofstream{path / name, std::ios::binary} << text;
+        return (path / name).string();
+    }
+    std::string read(const std::string& name) const {
+        std::ostringstream text;
+        text << std::ifstream{path / name, std::ios::binary}.rdbuf();
+        return text.str();
+    }
+};
+
+const std::string saved = std::string{REAGENT_TEST_DATA} + "/golden/saved_programs/";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(eval_and_program)
+
+BOOST_AUTO_TEST_CASE(a_server_is_evaluated_with_a_gate_and_a_page) {
+    // Answers with the last word of the question, capitalized; knows what demonstrations it was shown.
+    std::atomic<int> with_demo = 0;
+    loopback_server server{[&](const server_request& q) {
+        auto body = json::parse(q.body);
+        const auto& messages = body.at("messages").as_array();
+        if (messages.size() > 2) ++with_demo;
+        std::string text{messages.back().at("content").as_string()};
+        return server_response{
+            .body = openai_text(chat_completion({{"answer", text.find("Norway") != text.npos ? "Oslo" : "<script>alert(1)</script>"}}))};
+    }};
+    folder f;
+    auto data = f.write(
+        "dev.jsonl",
+        "{\"question\": \"Capital of Norway?\", \"answer\": \"oslo\"}\n{\"question\": \"Capital of Peru?\", \"answer\": \"Lima\"}\n");
+    std::string common = "eval --signature 'question -> answer' --data " + data +
+                         " --inputs question --metric exact_match:answer --lm openai/x --api-base " + server.url("/v1");
+    auto whole = reagent_cli(common + " --json --quiet --html " + (f.path / "e.html").string() + " --csv " + (f.path / "e.csv").string());
+    BOOST_TEST(whole.code == 0);
+    auto result = json::parse(whole.out);
+    BOOST_TEST(result.at("score").to_number<double>() == 50.0);
+    BOOST_TEST(result.at("rows").at(0).at("outputs").at("answer").as_string() == "Oslo");
+    auto page = f.read("e.html");
+    BOOST_TEST(page.find("<script>alert") == page.npos);
+    BOOST_TEST(page.find("&lt;script&gt;alert(1)") != page.npos);
+    BOOST_TEST(page.find("href=\"#trace-2\"") != page.npos);
+    BOOST_TEST(f.read("e.csv").find("0,1.0,,Capital of Norway?,oslo,Oslo") != std::string::npos);
+
+    auto below = reagent_cli(common + " --min-score 60", true);
+    BOOST_TEST(below.code == 3);
+    BOOST_TEST(below.out.find("score 50.0") != std::string::npos);
+    BOOST_TEST(below.out.find("is below 60.0") != std::string::npos);
+    BOOST_TEST(below.out.find('\033') == std::string::npos);
+    BOOST_TEST(reagent_cli(common + " --min-score 50").code == 0);
+
+    BOOST_TEST(with_demo == 0);
+    auto program =
+        f.write("p.json", R"({"demos": [{"question": "Capital of Spain?", "answer": "Madrid"}], "signature_instructions": "Name it."})");
+    BOOST_TEST(reagent_cli(common + " --quiet --program " + program).code == 0);
+    BOOST_TEST(with_demo == 2);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_evaluated_is_told_before_any_call) {
+    folder f;
+    auto data = f.write("dev.jsonl", "{\"question\": \"q\", \"answer\": \"a\"}\n");
+    auto run = [&](const std::string& rest) {
+        return reagent_cli("eval --signature 'question -> answer' --data " + data + " --lm offline/demo " + rest, true);
+    };
+    auto misspelt = run("--metric f1:anser");
+    BOOST_TEST(misspelt.code == 1);
+    BOOST_TEST(misspelt.out.find("did you mean `answer`?") != std::string::npos, misspelt.out);
+    BOOST_TEST(run("--metric best").out.find("exact_match:FIELD") != std::string::npos);
+    BOOST_TEST(run("--metric f1:answer --inputs qestion").out.find("did you mean `question`?") != std::string::npos);
+    BOOST_TEST(run("").code == 2);
+    auto foreign = run("--metric f1:answer --program " + saved + "router.json");
+    BOOST_TEST(foreign.code == 1);
+    BOOST_TEST(foreign.out.find("the file has no predictor `self`") != std::string::npos, foreign.out);
+    BOOST_TEST(reagent_cli("eval --signature 'question -> answer' --data /nowhere.jsonl --metric f1:answer", true).code == 1);
+}
+
+BOOST_AUTO_TEST_CASE(programs_are_shown_compared_and_checked) {
+    auto shown = json::parse(reagent_cli("program show --json " + saved + "bootstrapped_cot.json").out);
+    BOOST_REQUIRE(shown.at("predictors").as_array().size() == 1u);
+    const auto& p = shown.at("predictors").at(0);
+    BOOST_TEST(p.at("name").as_string() == "predict");
+    BOOST_TEST(p.at("instructions").as_string() == "Pick the one intent that fits the customer message.");
+    BOOST_TEST(p.at("demos").as_array().size() == 4u);
+    BOOST_TEST(p.at("demos").at(0).at("augmented").as_bool());
+    BOOST_TEST(reagent_cli("program show " + saved + "router.json").out.find("recommend.predict") != std::string::npos);
+    BOOST_TEST(reagent_cli("program diff " + saved + "cot.json " + saved + "cot.json").code == 0);
+    auto different = reagent_cli("program diff " + saved + "predict_class.json " + saved + "labeled_k3.json");
+    BOOST_TEST(different.code == 1);
+    BOOST_TEST(different.out.find("Refund my order") != std::string::npos);
+    BOOST_TEST(reagent_cli("program check " + saved + "cot.json " + saved + "react.json").code == 0);
+    auto bad = reagent_cli("program check " + saved + "cot.json " + saved + "index.json", true);
+    BOOST_TEST(bad.code == 1);
+    BOOST_TEST(bad.out.find("expected an object") != std::string::npos);
+    BOOST_TEST(reagent_cli("program show /nowhere.json", true).code == 1);
+    BOOST_TEST(reagent_cli("program", true).code == 2);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

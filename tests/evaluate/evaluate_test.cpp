@@ -1,0 +1,348 @@
+#include "support/cases.hpp"
+#include "support/loopback_server.hpp"
+#include "support/scripted_openai.hpp"
+
+#include <reagent/reagent.hpp>
+
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <unistd.h>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <thread>
+
+using namespace reagent;
+using namespace reagent::test;
+using namespace reagent::literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct folder {
+    fs::path path = fs::temp_directory_path() / ("reagent-evaluate-" + std::to_string(::getpid()));
+    folder() { fs::create_directories(path); }
+    ~folder() { fs::remove_all(path); }
+    fs::path write(const std::string& name, const std::string& text) const {
+        std::ofstream{path / name, std::ios::binary} << text;
+        return path / name;
+    }
+};
+
+std::vector<std::string> golds_of(const golden_case& c) {
+    std::vector<std::string> golds;
+    const auto& g = c.data.at("gold");
+    if (g.is_array())
+        for (const auto& one : g.as_array()) golds.emplace_back(one.as_string());
+    else
+        golds.emplace_back(g.as_string());
+    return golds;
+}
+
+std::string message_of(program_errc wanted, const std::function<void()>& f) {
+    try {
+        f();
+    } catch (const program_error& e) {
+        BOOST_TEST((e.code() == wanted), e.what());
+        return e.what();
+    }
+    BOOST_ERROR("nothing was thrown");
+    return {};
+}
+
+// Answers a question "x + y" as it is asked; "fail" fails.
+class adder final : public lm_backend {
+public:
+    std::string name() const override { return "test/adder"; }
+    task<lm_response> complete(lm_context, const lm_request& request) const override {
+        const std::string& q = request.messages.back().content;
+        if (q.find("fail") != q.npos) throw lm_error{lm_errc::server_error, "it fails"};
+        auto plus = q.find('+');
+        lm_response r;
+        int sum = 0;
+        if (plus != q.npos) {
+            auto begin = q.find_last_of("0123456789", plus);
+            while (begin > 0 && std::isdigit(static_cast<unsigned char>(q[begin - 1]))) --begin;
+            sum = std::atoi(q.c_str() + begin) + std::atoi(q.c_str() + plus + 1);
+        }
+        r.text = chat_completion({{"answer", sum}});
+        r.usage = {1, 10, 5, 0.001};
+        co_return r;
+    }
+};
+
+dataset sums(int n) {
+    dataset all;
+    for (int i = 0; i < n; ++i)
+        all.push_back(example{{{"question", std::to_string(i) + " + 1"}, {"answer", i % 4 ? i + 1 : -1}, {"kind", i % 2 ? "odd" : "even"}},
+                              {"question"}});
+    return all;
+}
+
+using sum = predict<sig<"question -> answer: int">>;
+
+}  // namespace
+
+static void check_metrics(const golden_case& c) {
+    auto golds = golds_of(c);
+    std::string p = c.text("prediction");
+    auto number = [&](const char* key) { return c.data.at(key).to_number<double>(); };
+    if (c.data.contains("em")) BOOST_TEST(exact_match(p, golds) == c.data.at("em").as_bool());
+    if (c.data.contains("f1")) BOOST_TEST(std::abs(token_f1(p, golds) - number("f1")) < 1e-12);
+    if (c.data.contains("hotpot_f1")) BOOST_TEST(std::abs(hotpot_f1(p, golds) - number("hotpot_f1")) < 1e-12);
+}
+BOOST_DATA_TEST_CASE(text_metrics_agree_with_dspy, cases_of("metrics.json"), c) { check_metrics(c); }
+
+static void check_score(const golden_case& c) {
+    dataset data;
+    std::vector<double> scores;
+    for (const auto& s : c.data.at("scores").as_array()) {
+        scores.push_back(s.is_bool() ? s.as_bool() : s.to_number<double>());
+        json::object n{{"n", scores.size() - 1}};
+        data.push_back(example{n, {"n"}});
+    }
+    auto m = make_metric([&](const example& e, const json::object&) { return scores.at(e.fields.at("n").to_number<std::size_t>()); });
+    program_function nothing = [](run&, const json::object&) -> task<json::object> {
+        json::object empty;
+        co_return empty;
+    };
+    runtime rt;
+    auto e = evaluate(rt, nothing, data, m, {});
+    BOOST_TEST(e.score == c.data.at("score").to_number<double>());
+    BOOST_TEST(e.low <= e.score);
+    BOOST_TEST(e.high >= e.score);
+}
+BOOST_DATA_TEST_CASE(scores_add_up_as_dspy_adds_them, cases_of("evaluate.json"), c) { check_score(c); }
+
+BOOST_AUTO_TEST_SUITE(evaluation_of_programs)
+
+BOOST_AUTO_TEST_CASE(every_example_is_scored_in_order) {
+    sum program;
+    evaluate_options o;
+    o.run.lm = language_model{std::make_shared<adder>()};
+    std::size_t told = 0, last = 0;
+    o.on_progress = [&](const evaluation_progress& p) {
+        ++told;
+        BOOST_TEST(p.done >= last);
+        last = p.done;
+        BOOST_TEST(p.all == 100u);
+    };
+    for (std::size_t concurrency : {1u, 7u, 200u}) {
+        for (unsigned threads : {1u, 4u}) {
+            runtime_options ro;
+            ro.threads = threads;
+            runtime rt{ro};
+            o.concurrency = concurrency;
+            last = 0;
+            auto data = sums(100);
+            auto e = evaluate(rt, as_program(program), data, exact_match_of("answer"), o);
+            BOOST_TEST(e.score == 75.0);
+            BOOST_TEST(e.rows.size() == 100u);
+            for (std::size_t i = 0; i < 100; ++i) {
+                BOOST_TEST(e.rows[i].index == i);
+                BOOST_TEST(e.rows[i].score == (i % 4 ? 1.0 : 0.0));
+                BOOST_TEST(e.rows[i].history->predictor_calls().size() == 1u);
+            }
+            BOOST_TEST(e.usage.calls == 100u);
+            BOOST_TEST(std::abs(e.usage.cost.value() - 0.1) < 1e-9);
+            BOOST_TEST(last == 100u);
+            BOOST_TEST(e.rows[4].feedback.find("expected -1, got 5") != std::string::npos);
+            BOOST_TEST(e.low < 75);
+            BOOST_TEST(e.low > 60);
+            BOOST_TEST(e.high > 75);
+            auto by_kind = slices(e, data, "kind");
+            BOOST_REQUIRE(by_kind.size() == 2u);
+            BOOST_TEST(by_kind[0].value == "even");
+            BOOST_TEST(by_kind[0].score == 50.0);
+            BOOST_TEST(by_kind[1].score == 100.0);
+        }
+    }
+    BOOST_TEST(told >= 6u);
+}
+
+BOOST_AUTO_TEST_CASE(failures_are_scored_listed_and_bounded) {
+    sum program;
+    runtime rt;
+    evaluate_options o;
+    o.run.lm = language_model{std::make_shared<adder>()};
+    auto data = sums(20);
+    for (std::size_t i = 0; i < 20; i += 5) data[i].fields["question"] = "fail";
+    o.failure_score = 0.5;
+    auto e = evaluate(rt, as_program(program), data, exact_match_of("answer"), o);
+    BOOST_TEST(e.errors == 4u);
+    BOOST_TEST(!e.stopped);
+    BOOST_TEST(e.rows[5].error == "it fails");
+    BOOST_TEST(e.rows[5].score == 0.5);
+    o.max_errors = 1;
+    o.concurrency = 1;
+    auto stopped = evaluate(rt, as_program(program), data, exact_match_of("answer"), o);
+    BOOST_TEST(stopped.stopped);
+    BOOST_TEST(stopped.rows.size() == 6u);
+    // A metric that does not fit says so.
+    o.max_errors = 100;
+    auto wrong = evaluate(rt, as_program(program), data, exact_match_of("anwser"), o);
+    BOOST_TEST(wrong.rows[1].error.find("`anwser`") != std::string::npos);
+    dataset without{example{{{"question", "1 + 1"}}, {}}};
+    message_of(program_errc::mismatch, [&] { evaluate(rt, as_program(program), without, exact_match_of("answer"), o); });
+}
+
+BOOST_AUTO_TEST_CASE(metrics_see_predictors_and_violations) {
+    struct careful {
+        sum ask;
+        task<json::object> call(run& r, json::object inputs) const {
+            auto p = co_await ask.call(r, std::move(inputs));
+            r.suggest_that(p.at("answer").to_number<int>() % 2 == 0, "an even number, please", ask);
+            co_return p;
+        }
+    };
+    careful program;
+    runtime rt;
+    evaluate_options o;
+    o.run.lm = language_model{std::make_shared<adder>()};
+    auto m = make_metric([](const rated_run& r) -> judgement {
+        return {r.history.violations().empty() ? 1.0 : 0.0, std::to_string(r.history.predictor_calls().size())};
+    });
+    auto e = evaluate(rt, as_program(program), sums(4), m, o);
+    BOOST_TEST(e.score == 50.0);
+    BOOST_TEST(e.rows[0].violations == 4u);
+    BOOST_TEST(e.rows[0].feedback == "1");
+    BOOST_TEST(e.rows[1].violations == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_judge_may_be_a_model) {
+    sum program;
+    runtime rt;
+    evaluate_options o;
+    o.run.lm = language_model{std::make_shared<adder>()};
+    language_model strict{scripted_model::texts({chat_completion({{"verdict", true}}), chat_completion({{"verdict", false}})})};
+    o.concurrency = 1;
+    metric m = [&](run& r, const rated_run& rated) -> task<judgement> {
+        lm_request q;
+        message ask{role::user, "Is " + std::string{rated.expected.fields.at("question").as_string()} + " right?"};
+        q.messages.push_back(ask);
+        auto response = co_await r.call_model("judge", strict, q);
+        judgement j{response->text.find("True") != std::string::npos || response->text.find("true") != std::string::npos ? 1.0 : 0.0, {}};
+        co_return j;
+    };
+    auto e = evaluate(rt, as_program(program), sums(2), m, o);
+    BOOST_TEST(e.score == 50.0);
+    BOOST_TEST(e.usage.calls == 2u + 2u);
+}
+
+BOOST_AUTO_TEST_CASE(two_evaluations_are_compared) {
+    auto made = [](std::vector<double> scores) {
+        evaluation e;
+        for (std::size_t i = 0; i < scores.size(); ++i) e.rows.push_back({.index = i, .score = scores[i]});
+        return e;
+    };
+    auto same = compare(made({1, 0, 1, 0}), made({1, 0, 1, 0}));
+    BOOST_TEST(same.difference == 0.0);
+    BOOST_TEST(same.p_value == 1.0);
+    std::vector<double> before(40, 0.0), after(40, 1.0);
+    after[7] = 0;
+    before[9] = 1;
+    after[9] = 0;
+    auto better = compare(made(before), made(after));
+    BOOST_TEST(better.fixed.size() == 38u);
+    BOOST_TEST(better.broken == std::vector<std::size_t>{9});
+    BOOST_TEST(better.p_value < 0.001);
+    auto little = compare(made({1, 0, 0, 0, 1}), made({1, 1, 0, 0, 1}));
+    BOOST_TEST(little.p_value > 0.5);
+}
+
+BOOST_AUTO_TEST_CASE(results_are_written_as_json_and_csv) {
+    sum program;
+    runtime rt;
+    evaluate_options o;
+    o.run.lm = language_model{std::make_shared<adder>()};
+    auto data = sums(2);
+    data[0].fields["note"] = "=cmd(), \"quoted\"";
+    auto e = evaluate(rt, as_program(program), data, exact_match_of("answer"), o);
+    auto j = to_json(e, data);
+    BOOST_TEST(j.at("score").to_number<double>() == 50.0);
+    BOOST_TEST(j.at("rows").as_array().size() == 2u);
+    BOOST_TEST(j.at("rows").at(1).at("outputs").at("answer").to_number<int>() == 2);
+    auto csv = to_csv(e, data);
+    BOOST_TEST(
+        csv.find(
+            "index,score,error,question,answer,kind,note,predicted_answer\r\n0,0.0,,0 + 1,-1,even,\"'=cmd(), \"\"quoted\"\"\",1\r\n") == 0u,
+        csv);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(datasets)
+
+BOOST_AUTO_TEST_CASE(examples_are_read_from_every_kind_of_file) {
+    folder f;
+    auto lines = load_examples(f.write("a.jsonl", "{\"q\": \"one\", \"a\": 1}\n\n{\"q\": \"two\", \"a\": 2}\r\n"), {"q"});
+    BOOST_REQUIRE(lines.size() == 2u);
+    BOOST_TEST(json::serialize(lines[1].input_fields()) == R"({"q":"two"})");
+    BOOST_TEST(json::serialize(lines[1].labels()) == R"({"a":2})");
+    auto list = load_examples(
+        f.write("b.json", R"([{"q": "one", "a": [1, 2]}, {"_store": {"q": "x", "a": 1}, "_demos": [], "_input_keys": ["q"]}])"));
+    BOOST_TEST(list[0].inputs.empty());
+    BOOST_TEST(list[1].inputs == std::vector<std::string>{"q"});
+    BOOST_TEST(list[1].fields.at("a").to_number<int>() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(csv_cells_keep_what_they_are) {
+    folder f;
+    auto csv = load_examples(f.write("c.csv", "q,a,code,note\n\"What, \"\"then\"\"?\",1.5,007,\nnext,true,-3,\"two\nlines\"\n"), {"q"});
+    BOOST_REQUIRE(csv.size() == 2u);
+    BOOST_TEST(csv[0].fields.at("q").as_string() == "What, \"then\"?");
+    BOOST_TEST(csv[0].fields.at("a").as_double() == 1.5);
+    BOOST_TEST(csv[0].fields.at("code").as_string() == "007");
+    BOOST_TEST(csv[0].fields.at("note").is_null());
+    BOOST_TEST(csv[1].fields.at("a").as_bool());
+    BOOST_TEST(csv[1].fields.at("code").to_number<int>() == -3);
+    BOOST_TEST(csv[1].fields.at("note").as_string() == "two\nlines");
+}
+
+BOOST_AUTO_TEST_CASE(bad_files_are_refused_with_the_place) {
+    folder f;
+    auto refused = [&](program_errc code, const std::string& name, const std::string& text, std::vector<std::string> inputs = {}) {
+        auto file = f.write(name, text);
+        return message_of(code, [&] { load_examples(file, inputs); });
+    };
+    BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"a\": 1}\n[1]\n").find("line 2: expected an object") != std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"a\": 1}\n{\"a\": \n").find("line 2") != std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, "a.json", "{}").find("expected a list") != std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, "a.csv", "a,b\n1\n").find("row 2 has 1 cells, the header 2") != std::string::npos);
+    refused(program_errc::bad_document, "a.csv", "a,b\n\"open,1\n");
+    refused(program_errc::bad_document, "a.txt", "x");
+    refused(program_errc::bad_document, "a.jsonl", "");
+    refused(program_errc::not_json, "a.json", "[");
+    BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"question\": 1}", {"questoin"}).find("did you mean `question`?") !=
+               std::string::npos);
+    message_of(program_errc::unreadable, [] { load_examples("/nowhere.jsonl"); });
+    message_of(program_errc::unreadable, [] { load_examples("/tmp"); });
+}
+
+BOOST_AUTO_TEST_CASE(splits_are_seeded_and_stratified) {
+    auto data = sums(100);
+    auto a = split_examples(data), b = split_examples(data);
+    BOOST_TEST(a.train.size() == 60u);
+    BOOST_TEST(a.dev.size() == 20u);
+    BOOST_TEST(a.test.size() == 20u);
+    for (std::size_t i = 0; i < 60; ++i) BOOST_TEST((a.train[i].fields == b.train[i].fields));
+    split_options other;
+    other.seed = 2;
+    BOOST_TEST((split_examples(data, other).train[0].fields != a.train[0].fields ||
+                split_examples(data, other).train[1].fields != a.train[1].fields));
+    BOOST_TEST(shared_examples(a.train, a.test).empty());
+    split_options even;
+    even.stratify_by = "kind";
+    auto s = split_examples(data, even);
+    auto odd = std::count_if(s.dev.begin(), s.dev.end(), [](const example& e) { return e.fields.at("kind") == "odd"; });
+    BOOST_TEST(odd == 10);
+    auto doubled = a.test;
+    doubled.push_back(a.train[3]);
+    auto shared = shared_examples(a.train, doubled);
+    BOOST_REQUIRE(shared.size() == 1u);
+    BOOST_TEST(shared[0].first == 3u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
