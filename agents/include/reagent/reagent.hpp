@@ -15,6 +15,7 @@
 #include <reagent/module/predict.hpp>
 #include <reagent/module/refine.hpp>
 #include <reagent/module/saved_program.hpp>
+#include <reagent/optimize/few_shot.hpp>
 #include <reagent/run/runtime.hpp>
 #include <reagent/tools/ready.hpp>
 #include <reagent/tools/registry.hpp>

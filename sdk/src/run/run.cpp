@@ -188,8 +188,9 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
     check();
     before_effect();
     if (!model) model = s.options.lm;
+    if (!request.rollout_id && !variation_) request.rollout_id = s.options.rollout_id;
     if (variation_) {
-        if (!request.rollout_id) request.rollout_id = variation_->rollout_id;
+        if (!request.rollout_id) request.rollout_id = variation_->rollout_id + 4096 * s.options.rollout_id;
         request.sampling = variation_->sampling.or_else(request.sampling);
     }
     auto n = occurrence(event_kind::model_call, path);

@@ -68,6 +68,7 @@ struct run_options {
     bool stream = false;                               ///< tell `on_event` of outputs while they are written
     std::function<void(const run_event&)> on_event{};  ///< called on the run's thread; must not block
     std::uint64_t seed = 0;                            ///< of the run's random numbers; 0: from the machine
+    std::uint64_t rollout_id = 0;                      ///< of every request: a cache keeps runs with different ones apart
     std::size_t max_retries = 3;                       ///< of a call whose answer cannot be read or breaks a constraint
     std::size_t max_backtracks = 3;                    ///< for each assertion and suggestion, and each call that it blames
 };
