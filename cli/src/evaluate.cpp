@@ -1,10 +1,7 @@
-#include "commands.hpp"
+#include "dynamic_program.hpp"
 
-#include <reagent/agents/react.hpp>
 #include <reagent/error.hpp>
 #include <reagent/evaluate/evaluation.hpp>
-#include <reagent/lm/decorators.hpp>
-#include <reagent/module/saved_program.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <boost/json.hpp>
@@ -22,32 +19,6 @@ struct eval_options {
     std::size_t concurrency = 8, max_errors = 10;
     std::optional<double> min_score;
     bool json = false, quiet = false;
-};
-
-// A module made from what the command line says; predictors have the paths that DSPy gives them.
-class dynamic_program : public module {
-public:
-    dynamic_program(const reagent::signature& s, const std::string& kind, tools t) {
-        if (kind == "cot")
-            reasoned_ = std::make_unique<predictor>(*this, "predict", detail::with_reasoning(s));
-        else if (kind == "react")
-            agent_ = std::make_unique<detail::react_core>(s, std::move(t), react_options{});
-        else
-            alone_ = std::make_unique<predictor>(s);
-    }
-    const module& root() const {
-        if (alone_) return *alone_;
-        if (agent_) return *agent_;
-        return *this;
-    }
-    task<json::object> call(run& r, json::object inputs) const {
-        if (agent_) return agent_->call(r, std::move(inputs));
-        return (alone_ ? alone_ : reasoned_)->call(r, std::move(inputs));
-    }
-
-private:
-    std::unique_ptr<predictor> alone_, reasoned_;
-    std::unique_ptr<detail::react_core> agent_;
 };
 
 // A bar on a terminal, a line every few seconds elsewhere.
@@ -89,21 +60,6 @@ void write_file(const std::string& file, const std::string& text) {
     if (!out) throw program_error{program_errc::unwritable, "the file \"" + file + "\" cannot be written", {.path = file}};
 }
 
-// A misspelt field is told before any model is asked.
-void check_metric_field(const std::string& metric, const reagent::signature& s, const dataset& data) {
-    std::string field = metric.substr(metric.find(':') + 1);
-    std::vector<std::string> names;
-    for (const auto& f : s.outputs) names.push_back(f.name);
-    auto fail = [&](const std::string& where) {
-        auto near = did_you_mean(field, names);
-        throw program_error{program_errc::mismatch, "the metric compares `" + field + "`, but " + where + " has no such field" +
-                                                        (near.empty() ? "" : "; did you mean `" + near + "`?")};
-    };
-    if (!s.output(field) && field != "reasoning") fail("the signature");
-    for (std::size_t i = 0; i < data.size(); ++i)
-        if (!data[i].find(field)) fail("example " + std::to_string(i + 1));
-}
-
 int eval(const eval_options& o) {
     auto s = parse_signature(o.signature);
     if (!o.instructions.empty()) s.instructions = o.instructions;
@@ -124,7 +80,7 @@ int eval(const eval_options& o) {
     if (!own_model || !o.lm.empty()) {
         auto chosen = choose_model(o.lm, o.api_base);
         if (!chosen.notice.empty() && !o.quiet) std::cerr << printable(chosen.notice) << "\n";
-        options.run.lm = chosen.model.backend()->name() == "offline/demo" ? chosen.model : retrying(chosen.model, {.max_attempts = 4});
+        options.run.lm = with_retries(chosen.model);
     }
     options.run.adapter = adapter_named(o.adapter);
     options.concurrency = o.concurrency;

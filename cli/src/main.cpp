@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
     reagent::cli::add_sql(app, chosen);
     reagent::cli::add_program(app, chosen);
     reagent::cli::add_eval(app, chosen);
+    reagent::cli::add_compile(app, chosen);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -1,4 +1,6 @@
+#include "support/ask.hpp"
 #include "support/cli.hpp"
+#include "support/learner.hpp"
 #include "support/scripted_openai.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -93,6 +95,64 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_evaluated_is_told_before_any_call) {
     BOOST_TEST(foreign.code == 1);
     BOOST_TEST(foreign.out.find("the file has no predictor `self`") != std::string::npos, foreign.out);
     BOOST_TEST(reagent_cli("eval --signature 'question -> answer' --data /nowhere.jsonl --metric f1:answer", true).code == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {
+    // The learner, behind a server.
+    learner model;
+    loopback_server server{[&](const server_request& q) {
+        lm_request request;
+        const json::value body = json::parse(q.body);
+        for (const auto& m : body.at("messages").as_array()) {
+            auto r = m.at("role") == "system" ? role::system : m.at("role") == "user" ? role::user : role::assistant;
+            request.messages.push_back({r, std::string{m.at("content").as_string()}});
+        }
+        std::string text;
+        with_client([&](http::client& c) -> task<void> {
+            lm_context context{c};
+            auto response = co_await model.complete(context, request);
+            text = response.text;
+        });
+        return server_response{.body = openai_text(text)};
+    }};
+    folder f;
+    auto write = [&](const char* name, std::size_t n, std::uint64_t seed) {
+        std::string lines;
+        for (const auto& e : support_messages(n, seed)) lines += json::serialize(e.fields) + "\n";
+        return f.write(name, lines);
+    };
+    auto train = write("train.jsonl", 40, 1), dev = write("dev.jsonl", 40, 2);
+    std::string server_options = " --lm openai/x --api-base " + server.url("/v1") + " --quiet ";
+    std::string common = " --signature 'message -> intent' --metric exact_match:intent --inputs message" + server_options;
+    std::string out = (f.path / "compiled.json").string();
+    auto made = reagent_cli("compile" + common + "--optimizer bootstrap_few_shot --train " + train + " --val " + dev + " --out " + out +
+                            " --json max_bootstrapped_demos=6 max_labeled_demos=20");
+    BOOST_REQUIRE(made.code == 0);
+    auto report = json::parse(made.out);
+    BOOST_TEST(report.at("after").to_number<double>() > report.at("before").to_number<double>() + 10);
+    auto shown = json::parse(reagent_cli("program show --json " + out).out);
+    BOOST_TEST(shown.at("predictors").at(0).at("demos").as_array().size() == 20u);
+    BOOST_TEST(shown.at("hash") == report.at("hash"));
+    auto scored = reagent_cli("eval" + common + "--json --data " + dev + " --program " + out);
+    BOOST_TEST(json::parse(scored.out).at("score") == report.at("after"));
+    // The same again is the same file; another seed is not.
+    auto hash = [&](const std::string& more) {
+        auto again =
+            reagent_cli("compile" + common + "--optimizer labeled_few_shot --train " + train + " --out " + out + " --json k=5 " + more);
+        return json::parse(again.out).at("hash");
+    };
+    BOOST_TEST((hash("") == hash("")));
+    BOOST_TEST((hash("") != hash("--seed 2")));
+
+    auto wrong = [&](const std::string& rest) {
+        return reagent_cli("compile" + common + "--train " + train + " --out " + out + " " + rest, true);
+    };
+    BOOST_TEST(wrong("--optimizer bootstrap_few_shot max_bootstraped_demos=2").out.find("did you mean `max_bootstrapped_demos`?") !=
+               std::string::npos);
+    BOOST_TEST(wrong("--optimizer bootstrap_few_shot k").code == 2);
+    BOOST_TEST(wrong("--optimizer bootstrap_random_search").out.find("--val FILE") != std::string::npos);
+    BOOST_TEST(wrong("--optimizer gradient_descent").code == 2);
+    BOOST_TEST(wrong("--optimizer labeled_few_shot --val " + train).out.find("stand in --train too") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(programs_are_shown_compared_and_checked) {

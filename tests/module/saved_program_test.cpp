@@ -34,7 +34,8 @@ std::vector<golden_case> index() {
     const json::value listed = read_json("golden/saved_programs/index.json");
     for (const auto& c : listed.as_array()) {
         json::object o = c.as_object();
-        o["id"] = o.at("file");
+        json::value id = o.at("file");
+        o["id"] = id;
         all.push_back({std::move(o)});
     }
     return all;
