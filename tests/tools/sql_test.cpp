@@ -271,6 +271,12 @@ const attack attacks[]{
     {"SELECT count(*) FROM (WITH employees AS (SELECT 1) SELECT 1 FROM employees) a, employees", false, "sqlite"},
     {"SELECT count(*) FROM pragma_table_list", false, "sqlite"},
     {"SELECT count(*) FROM json_tree('{}')", false, "sqlite"},
+    {"SELECT id FROM orders TABLESAMPLE BERNOULLI (10) REPEATABLE (1)", true},
+    {"SELECT id FROM orders TABLESAMPLE tsm_system_rows(1)"},
+    {"SELECT id FROM orders TABLESAMPLE evil.system(1)"},
+    {"SELECT id FROM orders TABLESAMPLE SYSTEM((SELECT length(ssn) FROM customers LIMIT 1))"},
+    {"SELECT id FROM orders TABLESAMPLE SYSTEM(1) REPEATABLE((SELECT length(ssn) FROM customers LIMIT 1))"},
+    {"SELECT id FROM orders TABLESAMPLE SYSTEM(pg_sleep(1))"},
     // What a model really writes around, before and after a statement.
     {"```sql\nSELECT id FROM orders\n```"},
     {"```\nSELECT id FROM orders\n```"},

@@ -199,6 +199,11 @@ private:
             }
             case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE: {
                 const auto* t = n->range_table_sample;
+                std::string method = t->n_method ? text_of(t->method[t->n_method - 1]) : "";
+                bool built_in = t->n_method == 1 || (t->n_method == 2 && text_of(t->method[0]) == "pg_catalog");
+                if (!built_in || (method != "system" && method != "bernoulli"))  // others are functions of an extension
+                    report(reason::function_not_allowed, t->location,
+                           "TABLESAMPLE " + method + " is not allowed; use SYSTEM or BERNOULLI.");
                 many(t->args, t->n_args, here, tables);
                 one(t->repeatable, here, tables);
                 return from(t->relation, here, tables);
