@@ -1,35 +1,18 @@
 #include "support/ask.hpp"
 #include "support/cli.hpp"
+#include "support/folder.hpp"
 #include "support/learner.hpp"
 #include "support/scripted_openai.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <unistd.h>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 using namespace reagent;
 using namespace reagent::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct folder {
-    fs::path path = fs::temp_directory_path() / ("reagent-eval-" + std::to_string(::getpid()));
-    folder() { fs::create_directories(path); }
-    ~folder() { fs::remove_all(path); }
-    std::string write(const std::string& name, const std::string& text) const {
-        std::ofstream{path / name, std::ios::binary} << text;
-        return (path / name).string();
-    }
-    std::string read(const std::string& name) const {
-        std::ostringstream text;
-        text << std::ifstream{path / name, std::ios::binary}.rdbuf();
-        return text.str();
-    }
-};
 
 const std::string saved = std::string{REAGENT_TEST_DATA} + "/golden/saved_programs/";
 
@@ -49,7 +32,7 @@ BOOST_AUTO_TEST_CASE(a_server_is_evaluated_with_a_gate_and_a_page) {
             .body = openai_text(chat_completion({{"answer", text.find("Norway") != text.npos ? "Oslo" : "<script>alert(1)</script>"}}))};
     }};
     folder f;
-    auto data = f.write(
+    std::string data = f.write(
         "dev.jsonl",
         "{\"question\": \"Capital of Norway?\", \"answer\": \"oslo\"}\n{\"question\": \"Capital of Peru?\", \"answer\": \"Lima\"}\n");
     std::string common = "eval --signature 'question -> answer' --data " + data +
@@ -73,7 +56,7 @@ BOOST_AUTO_TEST_CASE(a_server_is_evaluated_with_a_gate_and_a_page) {
     BOOST_TEST(reagent_cli(common + " --min-score 50").code == 0);
 
     BOOST_TEST(with_demo == 0);
-    auto program =
+    std::string program =
         f.write("p.json", R"({"demos": [{"question": "Capital of Spain?", "answer": "Madrid"}], "signature_instructions": "Name it."})");
     BOOST_TEST(reagent_cli(common + " --quiet --program " + program).code == 0);
     BOOST_TEST(with_demo == 2);
@@ -81,7 +64,7 @@ BOOST_AUTO_TEST_CASE(a_server_is_evaluated_with_a_gate_and_a_page) {
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_evaluated_is_told_before_any_call) {
     folder f;
-    auto data = f.write("dev.jsonl", "{\"question\": \"q\", \"answer\": \"a\"}\n");
+    std::string data = f.write("dev.jsonl", "{\"question\": \"q\", \"answer\": \"a\"}\n");
     auto run = [&](const std::string& rest) {
         return reagent_cli("eval --signature 'question -> answer' --data " + data + " --lm offline/demo " + rest, true);
     };
@@ -119,7 +102,7 @@ BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {
     auto write = [&](const char* name, std::size_t n, std::uint64_t seed) {
         std::string lines;
         for (const auto& e : support_messages(n, seed)) lines += json::serialize(e.fields) + "\n";
-        return f.write(name, lines);
+        return f.write(name, lines).string();
     };
     auto train = write("train.jsonl", 40, 1), dev = write("dev.jsonl", 40, 2);
     std::string server_options = " --lm openai/x --api-base " + server.url("/v1") + " --quiet ";

@@ -1,4 +1,5 @@
 #include "support/cases.hpp"
+#include "support/folder.hpp"
 #include "support/loopback_server.hpp"
 #include "support/scripted_openai.hpp"
 
@@ -7,10 +8,8 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include <unistd.h>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <thread>
 
@@ -20,16 +19,6 @@ using namespace reagent::literals;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct folder {
-    fs::path path = fs::temp_directory_path() / ("reagent-evaluate-" + std::to_string(::getpid()));
-    folder() { fs::create_directories(path); }
-    ~folder() { fs::remove_all(path); }
-    fs::path write(const std::string& name, const std::string& text) const {
-        std::ofstream{path / name, std::ios::binary} << text;
-        return path / name;
-    }
-};
 
 std::vector<std::string> golds_of(const golden_case& c) {
     std::vector<std::string> golds;

@@ -1,5 +1,6 @@
 // Programs as files: DSPy's, the older shape, and ours; what does not fit is refused whole.
 #include "support/cases.hpp"
+#include "support/folder.hpp"
 #include "support/scripted_openai.hpp"
 
 #include <reagent/reagent.hpp>
@@ -9,9 +10,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include <unistd.h>
 #include <filesystem>
-#include <fstream>
 #include <random>
 
 using namespace reagent;
@@ -20,12 +19,6 @@ using namespace reagent::literals;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct folder {
-    fs::path path = fs::temp_directory_path() / ("reagent-programs-" + std::to_string(::getpid()));
-    folder() { fs::create_directories(path); }
-    ~folder() { fs::remove_all(path); }
-};
 
 fs::path golden(const std::string& file) { return fs::path{REAGENT_TEST_DATA} / "golden/saved_programs" / file; }
 

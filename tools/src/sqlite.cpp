@@ -113,12 +113,6 @@ json::value query(const std::filesystem::path& file, const sqlite_options& optio
     return result;
 }
 
-std::string identifier(std::string_view name) {
-    std::string out = "\"";
-    for (char c : name) out += c == '"' ? "\"\"" : std::string(1, c);
-    return out + "\"";
-}
-
 // "orders(id INTEGER, status TEXT: 'open' | 'paid', customer_id INTEGER -> customers.id)". Completes the policy and learns the columns.
 std::string describe_tables(const std::filesystem::path& file, sqlite_options& options, sql::schema& columns_known) {
     database db = open(file);
@@ -145,9 +139,9 @@ std::string describe_tables(const std::filesystem::path& file, sqlite_options& o
              if (!sql::allows_table(*options.policy, table, "main")) return;
              bool shown = ++tables <= 50;
              std::map<std::string, std::string> references;
-             each("PRAGMA foreign_key_list(" + identifier(table) + ")",
+             each("PRAGMA foreign_key_list(" + sql::identifier(table) + ")",
                   [&](sqlite3_stmt* k) { references[text(k, 3)] = text(k, 2) + "." + (text(k, 4).empty() ? "rowid" : text(k, 4)); });
-             each("PRAGMA table_info(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
+             each("PRAGMA table_info(" + sql::identifier(table) + ")", [&](sqlite3_stmt* c) {
                  std::string name = text(c, 1), type = text(c, 2);
                  columns_known[table].push_back(name);
                  if (!shown || sql::denies_column(*options.policy, table, name)) return;
@@ -158,7 +152,7 @@ std::string describe_tables(const std::filesystem::path& file, sqlite_options& o
                  }
                  json::array values;
                  std::size_t bytes = 0;
-                 each("SELECT DISTINCT " + identifier(name) + " FROM " + identifier(table) + " WHERE " + identifier(name) +
+                 each("SELECT DISTINCT " + sql::identifier(name) + " FROM " + sql::identifier(table) + " WHERE " + sql::identifier(name) +
                           " IS NOT NULL ORDER BY 1 LIMIT " + std::to_string(options.listed_values + 1),
                       [&](sqlite3_stmt* v) {
                           bytes += text(v, 0).size();

@@ -118,7 +118,7 @@ parsed_outputs detail::read_outputs(const signature& s, json::object found) {
         if (value)
             result[f.name] = std::move(*value);
         else
-            wrong.push_back(std::move(value.error()));
+            wrong.push_back(value.error());
     }
     if (wrong.empty()) return result;
     // What is there and wrong comes before what is not there.

@@ -186,7 +186,7 @@ struct predictor::conversation {
             last = {adapter_errc::bad_value, refused.front().path, {}, std::move(refused)};
             for (const auto& v : last.violations) last.message += (last.message.empty() ? "" : "; ") + v.path + ": " + v.message;
         } else
-            last = std::move(outputs.error());
+            last = outputs.error();
         last.message += ending(response);
         rejected_completion a{response.text, {}};
         if (last.violations.empty() || is_structural(last.code))

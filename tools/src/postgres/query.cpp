@@ -4,6 +4,7 @@
 #include <reagent/tools/ready.hpp>
 
 #include "../sql/guard.hpp"
+#include "../sql/rules.hpp"
 
 #include <boost/json.hpp>
 
@@ -12,16 +13,10 @@ namespace {
 
 using namespace postgres;
 
-std::string quoted(const std::string& name) {
-    std::string out = "\"";
-    for (char c : name) out += c == '"' ? "\"\"" : std::string(1, c);
-    return out + "\"";
-}
-
 // A statement runs in here and nowhere else: nothing can be written, and unqualified names mean tables of the allowed schemas.
 std::string opening(const sql::policy& p, std::chrono::milliseconds time_limit) {
     std::string path;
-    for (const auto& s : p.allowed_schemas) path += quoted(s) + ", ";
+    for (const auto& s : p.allowed_schemas) path += sql::identifier(s) + ", ";
     std::string ms = std::to_string(time_limit.count());
     return "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = " + ms + "; SET LOCAL lock_timeout = " + ms +
            "; SET LOCAL search_path = " + path + "pg_temp";

@@ -109,6 +109,12 @@ std::string lower(std::string_view s) {
     return out;
 }
 
+std::string identifier(std::string_view name) {
+    std::string out = "\"";
+    for (char c : name) out += c == '"' ? "\"\"" : std::string(1, c);
+    return out + "\"";
+}
+
 void add(verdict& v, reason code, std::size_t position, std::string message) {
     constexpr std::size_t most = 50;
     if (v.violations.size() >= most) return;

@@ -26,6 +26,9 @@ struct rules {
 
 std::string lower(std::string_view s);
 
+/// A name as both dialects take it whatever it holds: "a""b".
+std::string identifier(std::string_view name);
+
 /// The harmless functions of a dialect.
 const std::set<std::string>& harmless_functions(dialect d);
 

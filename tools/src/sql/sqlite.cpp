@@ -25,12 +25,6 @@ struct database {
     database(const database&) = delete;
 };
 
-std::string quoted(const std::string& name) {
-    std::string out = "\"";
-    for (char c : name) out += c == '"' ? "\"\"" : std::string(1, c);
-    return out + "\"";
-}
-
 // Virtual tables that need no CREATE: json_each, pragma_..., and whatever else this SQLite was built with.
 const std::set<std::string>& modules() {
     static const std::set<std::string> all = [] {
@@ -209,8 +203,8 @@ void explain(const std::string& message, std::size_t at, const rules& r, verdict
 void check_sqlite(std::string_view statement, const rules& r, verdict& v) {
     database d;
     for (const auto& [table, columns] : r.columns) {
-        std::string sql = "CREATE TABLE " + quoted(table) + " (";
-        for (std::size_t i = 0; i < columns.size(); ++i) sql += (i ? ", " : "") + quoted(columns[i]);
+        std::string sql = "CREATE TABLE " + identifier(table) + " (";
+        for (std::size_t i = 0; i < columns.size(); ++i) sql += (i ? ", " : "") + identifier(columns[i]);
         if (columns.empty()) sql += "\"_\"";
         if (sqlite3_exec(d.db, (sql + ")").c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
             return add(v, reason::syntax_error, 0, "The schema's table \"" + table + "\" cannot be made: " + sqlite3_errmsg(d.db) + ".");
