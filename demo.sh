@@ -10,7 +10,7 @@ case "${1:-}" in
 esac
 ./setup.sh
 [ -x build/release/bin/reagent ] && [ -f build/release/demo/shop.db ] || echo "building; the first time takes a few minutes ..." >&2
-./build.sh release reagent_cli shop_data
+./build.sh release reagent_tool shop_data
 question=${1:-What is 15% of the total revenue from customers in Oslo?}
 [ $# -gt 0 ] || echo "asking: $question" >&2
 if [ $# -gt 0 ]; then shift; fi

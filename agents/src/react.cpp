@@ -47,19 +47,26 @@ signature step_signature(const signature& s, const tools& all) {
                                      json::object{{"anyOf", json::array{json::object{}, json::object{{"type", "null"}}}}},
                                      "its arguments, as a JSON object"));
     step.outputs.back().kind = field_kind::data;
-    step.instructions = s.instructions +
-                        "\n\nWork step by step: think, call one tool, look at its observation. Earlier steps follow the inputs as "
-                        "thought_0, tool_name_0, tool_args_0, observation_0 and so on.\nTools:" +
-                        tool_list(all, s);
+    step.instructions = s.instructions;
     return step;
 }
 
-signature extract_signature(const signature& s) {
-    signature extract = detail::with_reasoning(s);
-    extract.instructions =
-        s.instructions + "\n\nBase it on the steps that follow the inputs as thought_0, tool_name_0, tool_args_0, observation_0 and so on.";
-    return extract;
+// How to take a step and with which tools: holds for whatever instructions an optimizer finds.
+standing_text step_standing(const signature& s, const tools& all) {
+    standing_text standing{
+        "\n\nWork step by step: think, call one tool, look at its observation. Earlier steps follow the inputs as "
+        "thought_0, tool_name_0, tool_args_0, observation_0 and so on.\nTools:" +
+            tool_list(all, s),
+        {"next_tool_args", std::string{finish}}};
+    for (const auto& t : all.all()) {
+        standing.signs.push_back(t.name());
+        standing.signs.push_back(t.description());
+    }
+    return standing;
 }
+
+constexpr const char* extract_standing =
+    "\n\nBase it on the steps that follow the inputs as thought_0, tool_name_0, tool_args_0, observation_0 and so on.";
 
 further_fields past_of(const std::vector<react_step>& steps, std::size_t first) {
     further_fields fields;
@@ -130,8 +137,8 @@ react_core::react_core(const signature& s, tools t, react_options o)
     : tools_{std::move(t)},
       options_{o},
       signature_{s},
-      step_{*this, "react", step_signature(s, tools_), true},
-      extract_{*this, extract_signature(s)} {
+      step_{*this, "react", step_signature(s, tools_), true, step_standing(s, tools_)},
+      extract_{*this, with_reasoning(s), {extract_standing, {"trajectory"}}} {
     if (tools_.find(finish))
         throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};
 }
@@ -141,8 +148,8 @@ react_core::react_core(module& parent, std::string name, const signature& s, too
       tools_{std::move(t)},
       options_{o},
       signature_{s},
-      step_{*this, "react", step_signature(s, tools_), true},
-      extract_{*this, extract_signature(s)} {
+      step_{*this, "react", step_signature(s, tools_), true, step_standing(s, tools_)},
+      extract_{*this, with_reasoning(s), {extract_standing, {"trajectory"}}} {
     if (tools_.find(finish))
         throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};
 }
@@ -284,7 +291,7 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
             continue;
         }
         ++i;
-        r.finish_call(step_, begun, inputs, round_outputs(*response));
+        r.finish_call(step_, begun, inputs, round_outputs(*response), format_further(adapter::chat, past_of(p.steps, p.shown_from)));
         std::vector<react_step> steps;
         for (const auto& c : response->tool_calls)
             steps.push_back({steps.empty() ? response->text : std::string{}, c.name, arguments_of(c.arguments), {}, false});

@@ -21,8 +21,6 @@ void add_tools(CLI::App& app, command& chosen);
 void add_models(CLI::App& app, command& chosen);
 void add_sql(CLI::App& app, command& chosen);
 void add_program(CLI::App& app, command& chosen);
-void add_eval(CLI::App& app, command& chosen);
-void add_compile(CLI::App& app, command& chosen);
 
 /// The tools of "calculator,sql:shop.db,docs:notes,files:notes,time,http:example.org". @throws tool_error, naming the part
 tools tools_from(const std::string& list);

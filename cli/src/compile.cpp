@@ -1,8 +1,7 @@
-#include "dynamic_program.hpp"
+#include "subject.hpp"
 
 #include <reagent/error.hpp>
-#include <reagent/lm/decorators.hpp>
-#include <reagent/optimize/few_shot.hpp>
+#include <reagent/optimize/instructions.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <boost/json.hpp>
@@ -10,67 +9,63 @@
 #include <iostream>
 
 namespace reagent::cli {
-
-language_model with_retries(language_model model) {
-    return model.backend()->name() == "offline/demo" ? model : retrying(model, {.max_attempts = 4});
-}
-
-void check_metric_field(const std::string& metric, const reagent::signature& s, const dataset& data) {
-    std::string field = metric.substr(metric.find(':') + 1);
-    std::vector<std::string> names;
-    for (const auto& f : s.outputs) names.push_back(f.name);
-    auto fail = [&](const std::string& where) {
-        auto near = did_you_mean(field, names);
-        throw program_error{program_errc::mismatch, "the metric compares `" + field + "`, but " + where + " has no such field" +
-                                                        (near.empty() ? "" : "; did you mean `" + near + "`?")};
-    };
-    if (!s.output(field) && field != "reasoning") fail("the signature");
-    for (std::size_t i = 0; i < data.size(); ++i)
-        if (!data[i].find(field)) fail("example " + std::to_string(i + 1));
-}
-
 namespace {
 
-struct misuse : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-struct compile_command {
-    std::string signature, module = "predict", instructions, program, optimizer, train, val, out, metric, lm, api_base, teacher,
-                           adapter = "chat", tools;
-    std::vector<std::string> inputs, settings;
-    std::size_t concurrency = 8, max_errors = 10;
+struct compile_command : subject_options {
+    std::string optimizer, train, val, test, out, teacher, prompt_model;
+    std::vector<std::string> settings;
+    std::optional<std::size_t> max_errors;
+    std::optional<std::uint64_t> max_calls;
+    std::optional<double> max_cost;
     std::uint64_t seed = 0;
-    bool json = false, quiet = false;
+    bool no_report = false, dry_run = false;
 };
 
-constexpr const char* optimizers[]{"labeled_few_shot", "bootstrap_few_shot", "bootstrap_random_search"};
-
-// "k=8": whole numbers, and metric_threshold.
+// "k=8", "auto=light".
 class settings {
 public:
     explicit settings(const std::vector<std::string>& given) {
         for (const auto& s : given) {
             auto at = s.find('=');
-            char* end = nullptr;
-            double value = at == s.npos ? 0 : std::strtod(s.c_str() + at + 1, &end);
-            if (at == s.npos || at == 0 || !end || *end || end == s.c_str() + at + 1)
-                throw misuse{"\"" + s + "\" is no setting; write NAME=NUMBER, as max_bootstrapped_demos=4"};
-            values_[s.substr(0, at)] = value;
+            if (at == s.npos || at == 0 || at + 1 == s.size())
+                throw misuse{"\"" + s + "\" is no setting; write NAME=VALUE, as max_bootstrapped_demos=4"};
+            values_[s.substr(0, at)] = s.substr(at + 1);
         }
     }
     void take(const char* name, std::size_t& into) {
-        known_.emplace_back(name);
-        if (auto v = values_.find(name); v != values_.end()) {
-            if (v->second < 0 || v->second > 100'000 || v->second != static_cast<double>(static_cast<std::size_t>(v->second)))
+        if (auto v = number(name)) {
+            if (*v < 0 || *v > 100'000 || *v != static_cast<double>(static_cast<std::size_t>(*v)))
                 throw misuse{std::string{name} + " must be a whole number from 0 to 100000"};
-            into = static_cast<std::size_t>(v->second);
-            values_.erase(v);
+            into = static_cast<std::size_t>(*v);
         }
     }
+    void take(const char* name, std::optional<std::size_t>& into) {
+        std::size_t value = into.value_or(0);
+        bool given = values_.contains(name);
+        take(name, value);
+        if (given) into = value;
+    }
+    void take(const char* name, double& into) { into = number(name).value_or(into); }
     void take(const char* name, std::optional<double>& into) {
+        if (auto v = number(name)) into = v;
+    }
+    void take(const char* name, bool& into) {
+        if (auto t = text(name)) {
+            if (*t == "true" || *t == "True" || *t == "1")
+                into = true;
+            else if (*t == "false" || *t == "False" || *t == "0")
+                into = false;
+            else
+                throw misuse{std::string{name} + " must be true or false"};
+        }
+    }
+    std::optional<std::string> text(const char* name) {
         known_.emplace_back(name);
-        if (auto v = values_.find(name); v != values_.end()) into = v->second, values_.erase(v);
+        auto v = values_.find(name);
+        if (v == values_.end()) return {};
+        auto value = v->second;
+        values_.erase(v);
+        return value;
     }
     void finish(const std::string& optimizer) const {
         if (values_.empty()) return;
@@ -83,139 +78,239 @@ public:
     }
 
 private:
-    std::map<std::string, double> values_;
+    std::optional<double> number(const char* name) {
+        auto t = text(name);
+        if (!t) return {};
+        char* end = nullptr;
+        double value = std::strtod(t->c_str(), &end);
+        if (*end) throw misuse{std::string{name} + " must be a number, not \"" + *t + "\""};
+        return value;
+    }
+
+    std::map<std::string, std::string> values_;
     std::vector<std::string> known_;
 };
 
-int compile(const compile_command& o) {
-    labeled_few_shot_options labeled;
-    bootstrap_random_search_options bootstrap;
-    settings given{o.settings};
-    if (o.optimizer == "labeled_few_shot")
-        given.take("k", labeled.k);
-    else {
-        given.take("max_bootstrapped_demos", bootstrap.max_bootstrapped_demos);
-        given.take("max_labeled_demos", bootstrap.max_labeled_demos);
-        given.take("max_rounds", bootstrap.max_rounds);
-        given.take("metric_threshold", bootstrap.metric_threshold);
-        if (o.optimizer == "bootstrap_random_search") given.take("num_candidate_programs", bootstrap.num_candidate_programs);
+void take_bootstrap(settings& given, bootstrap_few_shot_options& o) {
+    given.take("max_bootstrapped_demos", o.max_bootstrapped_demos);
+    given.take("max_labeled_demos", o.max_labeled_demos);
+    given.take("max_rounds", o.max_rounds);
+    given.take("metric_threshold", o.metric_threshold);
+}
+
+struct known_optimizer {
+    const char* name;
+    std::unique_ptr<optimizer> (*make)(settings&, const compile_command&);
+};
+
+const known_optimizer optimizers[]{
+    {"labeled_few_shot",
+     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
+         labeled_few_shot_options o;
+         given.take("k", o.k);
+         return std::make_unique<labeled_few_shot>(o);
+     }},
+    {"bootstrap_few_shot",
+     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
+         bootstrap_few_shot_options o;
+         take_bootstrap(given, o);
+         return std::make_unique<bootstrap_few_shot>(o);
+     }},
+    {"bootstrap_random_search",
+     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
+         bootstrap_random_search_options o;
+         take_bootstrap(given, o);
+         given.take("num_candidate_programs", o.num_candidate_programs);
+         return std::make_unique<bootstrap_random_search>(o);
+     }},
+    {"knn_few_shot",
+     [](settings& given, const compile_command& c) -> std::unique_ptr<optimizer> {
+         knn_few_shot_options o;
+         given.take("k", o.k);
+         given.take("max_pool", o.max_pool);
+         given.take("bootstrap", o.bootstrap);
+         if (auto name = given.text("embedder"))
+             o.embedder = std::make_shared<const embedder>(*name, embedder_options{.api_base = c.api_base});
+         return std::make_unique<knn_few_shot>(std::move(o));
+     }},
+    {"ensemble",
+     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
+         ensemble_options o;
+         take_bootstrap(given, o);
+         given.take("size", o.size);
+         return std::make_unique<ensemble>(o);
+     }},
+    {"copro",
+     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
+         copro_options o;
+         given.take("breadth", o.breadth);
+         given.take("depth", o.depth);
+         given.take("init_temperature", o.init_temperature);
+         if (o.breadth < 1 || o.depth < 1) throw misuse{"breadth and depth must be at least 1"};
+         return std::make_unique<copro>(o);
+     }},
+    {"mipro",
+     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
+         mipro_options o;
+         if (auto effort = given.text("auto")) {
+             if (*effort == "light")
+                 o.effort = mipro_effort::light;
+             else if (*effort == "medium")
+                 o.effort = mipro_effort::medium;
+             else if (*effort == "heavy")
+                 o.effort = mipro_effort::heavy;
+             else if (*effort == "none" || *effort == "None")
+                 o.effort.reset();
+             else
+                 throw misuse{"auto must be light, medium, heavy or none"};
+         }
+         given.take("num_candidates", o.num_candidates);
+         given.take("num_trials", o.num_trials);
+         given.take("max_bootstrapped_demos", o.max_bootstrapped_demos);
+         given.take("max_labeled_demos", o.max_labeled_demos);
+         given.take("metric_threshold", o.metric_threshold);
+         given.take("minibatch", o.minibatch);
+         given.take("minibatch_size", o.minibatch_size);
+         given.take("minibatch_full_eval_steps", o.minibatch_full_eval_steps);
+         given.take("init_temperature", o.init_temperature);
+         if (o.minibatch_size < 1) throw misuse{"minibatch_size must be at least 1"};
+         return std::make_unique<mipro>(o);
+     }},
+};
+
+std::vector<std::string> optimizer_names() {
+    std::vector<std::string> names;
+    for (const auto& k : optimizers) names.emplace_back(k.name);
+    return names;
+}
+
+void print(const json::object& report, const terminal& t) {
+    for (const char* what : {"train", "validation", "test"}) {
+        const auto* part = report.if_contains(what);
+        if (!part) continue;
+        const auto& o = part->as_object();
+        if (o.contains("not_measured")) {
+            std::cout << what << ": not measured: " << printable(python_str(o.at("not_measured"))) << "\n";
+            continue;
+        }
+        auto figure = [&](const char* which) {
+            const auto& f = o.at(which).as_object();
+            return python_str(f.at("score")) + " (" + python_str(f.at("interval").at(0)) + " to " + python_str(f.at("interval").at(1)) +
+                   ")";
+        };
+        std::cout << what << ": " << figure("before") << " before, " << t.bold(figure("after")) << " after; " << python_str(o.at("fixed"))
+                  << " fixed, " << python_str(o.at("broken")) << " broken, p = " << python_str(o.at("p_value")) << "\n";
     }
+    if (const auto* v = report.if_contains("verdict")) std::cout << t.dim(printable(python_str(*v))) << "\n";
+    if (const auto* w = report.if_contains("warning")) std::cout << t.red("warning: ") << printable(python_str(*w)) << "\n";
+    const auto& u = report.at("usage").as_object();
+    std::cout << t.dim(python_str(report.at("search_calls")) + " calls of models in the search, " + python_str(u.at("calls")) +
+                       " with the report, " + python_str(u.at("asked_now")) + " of them asked now; " + python_str(report.at("seconds")) +
+                       " s")
+              << "\n";
+}
+
+int compile(const compile_command& o, const cli_program* own) {
+    settings given{o.settings};
+    std::unique_ptr<optimizer> chosen;
+    for (const auto& k : optimizers)
+        if (o.optimizer == k.name) chosen = k.make(given, o);
     given.finish(o.optimizer);
-    bool searches = o.optimizer == "bootstrap_random_search";
-    if (searches && o.val.empty()) throw misuse{"bootstrap_random_search compares candidates on --val FILE"};
+    if (o.out.empty() && !o.dry_run) throw misuse{"--out FILE is missing: where the compiled program is written"};
 
-    auto s = parse_signature(o.signature);
-    if (!o.instructions.empty()) s.instructions = o.instructions;
-    auto inputs = o.inputs;
-    if (inputs.empty())
-        for (const auto& f : s.inputs) inputs.push_back(f.name);
-    auto train = load_examples(o.train, inputs);
+    subject s{o, own};
+    auto train = s.load(o.train);
     dataset val;
-    if (!o.val.empty()) val = load_examples(o.val, inputs);
-    if (auto shared = shared_examples(train, val); !shared.empty())
-        std::cerr << "reagent: " << shared.size() << " examples of --val stand in --train too; the score on them measures memory\n";
-    auto m = metric_named(o.metric);
-    check_metric_field(o.metric, s, train);
-    check_metric_field(o.metric, s, val);
-    dynamic_program program{s, o.module, tools_from(o.tools)};
-
     compile_options options;
+    if (!o.val.empty()) val = s.load(o.val);
+    if (!o.test.empty()) options.test = s.load(o.test);
+    auto warn = [](std::size_t n, const char* a, const char* b) {
+        if (n) std::cerr << "reagent: " << n << " examples of " << a << " stand in " << b << " too; the score on them measures memory\n";
+    };
+    warn(shared_examples(train, val).size(), "--val", "--train");
+    warn(shared_examples(options.test, train).size(), "--test", "--train");
+    warn(shared_examples(options.test, val).size(), "--test", "--val");
+    auto m = metric_of(o);
+    for (const auto* data : {&train, &val, &options.test}) s.check_metric(o.metric, *data);
+
     options.seed = o.seed;
     options.concurrency = o.concurrency;
     options.max_errors = o.max_errors;
-    options.run.adapter = adapter_named(o.adapter);
-    if (!o.program.empty())
-        options.run.parameters = std::make_shared<const parameters>(from_saved(program.root(), saved_program::load(o.program), false));
-    if (o.optimizer != "labeled_few_shot" || !val.empty()) {
-        auto chosen = choose_model(o.lm, o.api_base);
-        if (!chosen.notice.empty() && !o.quiet) std::cerr << printable(chosen.notice) << "\n";
-        options.run.lm = with_retries(chosen.model);
-        if (!o.teacher.empty()) options.teacher = with_retries(choose_model(o.teacher, o.api_base).model);
+    options.limit.calls = o.max_calls;
+    options.limit.dollars = o.max_cost;
+    options.state = o.state;
+    options.measure = !o.no_report;
+    if (o.optimizer == "labeled_few_shot" && val.empty() && options.test.empty()) {
+        options.measure = false;  // no model is needed at all
+        options.run.adapter = adapter_named(o.adapter);
+        if (!o.program.empty()) options.run.parameters = s.load_parameters(o.program, false);
+    } else
+        options.run = s.prepared(o);
+    if (!o.teacher.empty()) options.teacher = with_retries(choose_model(o.teacher, o.api_base).model);
+    if (!o.prompt_model.empty()) options.prompt_model = with_retries(choose_model(o.prompt_model, o.api_base).model);
+
+    auto estimate = chosen->estimate(s.root(), train, val, options);
+    if (!o.quiet)
+        std::cerr << o.optimizer << ": " << estimate.text() << (o.max_calls || o.max_cost ? "" : "; --max-calls and --max-cost limit it")
+                  << "\n";
+    if (o.dry_run) {
+        json::object e{{"calls", estimate.calls}, {"tokens", estimate.tokens}};
+        if (estimate.dollars) e["dollars"] = *estimate.dollars;
+        if (o.json) std::cout << dump_strict_json(e) << "\n";
+        return 0;
     }
     if (!o.quiet) options.on_progress = [](const std::string& what) { std::cerr << printable(what) << "\n"; };
-
-    runtime rt;
-    auto call = as_program(program);
-    compiled made = o.optimizer == "labeled_few_shot" ? labeled_few_shot(program.root(), train, labeled, options)
-                    : searches                        ? bootstrap_random_search(rt, program.root(), call, train, val, m, bootstrap, options)
-                                                      : bootstrap_few_shot(rt, program.root(), call, train, m, bootstrap, options);
-    auto saved = to_saved(program.root(), made.best);
+    runtime rt{{.threads = static_cast<unsigned>(o.threads)}};
+    auto made = chosen->compile(rt, s.root(), s.call(), train, val, m, options);
+    auto saved = to_saved(s.root(), made.best);
     saved.save(o.out);
-
     json::object report = made.report;
-    if (!val.empty()) {
-        evaluate_options eo;
-        eo.run = options.run;
-        eo.concurrency = o.concurrency;
-        eo.max_errors = val.size();
-        auto before = evaluate(rt, call, val, m, eo);
-        eo.run.parameters = std::make_shared<const parameters>(made.best);
-        auto after = evaluate(rt, call, val, m, eo);
-        auto difference = compare(before, after);
-        report["before"] = before.score;
-        report["after"] = after.score;
-        report["p_value"] = difference.p_value;
-        if (!o.json) {
-            terminal t;
-            std::cout << "validation: " << python_float(before.score) << " before, " << t.bold(python_float(after.score)) << " after ("
-                      << difference.fixed.size() << " fixed, " << difference.broken.size()
-                      << " broken, p = " << python_float(std::round(difference.p_value * 1e4) / 1e4) << ")\n";
-            if (difference.p_value > 0.05) std::cout << t.dim("the difference is within what chance alone would make") << "\n";
-        }
-    }
     report["file"] = o.out;
     report["hash"] = saved.hash();
     if (o.json)
         std::cout << dump_strict_json(report) << "\n";
-    else
+    else {
+        print(report, terminal{});
         std::cout << "written to " << printable(o.out) << "; look at it with: reagent program show " << printable(o.out) << "\n";
+    }
     return 0;
 }
 
 }  // namespace
 
-void add_compile(CLI::App& app, command& chosen) {
+void add_compile(CLI::App& app, command& chosen, const cli_program* own) {
     auto o = std::make_shared<compile_command>();
-    auto* c = app.add_subcommand("compile", "Finds demonstrations for a program and writes them to a file");
-    c->add_option("--signature", o->signature, "as \"question -> answer: int\"")->required();
-    c->add_option("--module", o->module, "predict, cot or react")->check(CLI::IsMember({"predict", "cot", "react"}));
-    c->add_option("--instructions", o->instructions, "instead of the signature's own");
-    c->add_option("--program", o->program, "saved program to begin with");
-    c->add_option("--optimizer", o->optimizer, "labeled_few_shot, bootstrap_few_shot or bootstrap_random_search")
-        ->required()
-        ->check(CLI::IsMember(std::vector<std::string>(std::begin(optimizers), std::end(optimizers))));
+    auto* c = app.add_subcommand("compile", "Finds demonstrations and instructions for a program and writes them to a file");
+    add_subject_options(*c, *o, own);
+    std::string list;
+    for (const auto& n : optimizer_names()) list += (list.empty() ? "" : ", ") + n;
+    c->add_option("--optimizer", o->optimizer, list)->required()->check(CLI::IsMember(optimizer_names()));
     c->add_option("--train", o->train, "examples: .jsonl, .json or .csv")->required();
-    c->add_option("--val", o->val, "examples that candidates and the result are scored on");
-    c->add_option("--out", o->out, "file to write")->required();
-    c->add_option("--inputs", o->inputs, "fields that are inputs, as a,b; default: the signature's")->delimiter(',');
-    c->add_option("--metric", o->metric, "exact_match:FIELD, f1:FIELD, numeric:FIELD or json_f1:FIELD")->required();
-    c->add_option("--lm", o->lm, "model, as provider/name; default: as for `reagent ask`");
-    c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server");
+    c->add_option("--val", o->val, "examples that candidates are compared on");
+    c->add_option("--test", o->test, "examples that no search sees; scored once, at the end");
+    c->add_option("--out", o->out, "file to write");
+    add_metric_options(*c, *o);
     c->add_option("--teacher", o->teacher, "model that makes the demonstrations; default: --lm");
-    c->add_option("--adapter", o->adapter, "chat, json or xml");
-    c->add_option("--tools", o->tools, "for react, as for `reagent ask`");
-    c->add_option("--concurrency", o->concurrency, "examples at work at the same time")->check(CLI::Range(1, 10'000));
-    c->add_option("--max-errors", o->max_errors, "runs that may fail");
+    c->add_option("--prompt-model", o->prompt_model, "model that writes instructions; default: --lm");
     c->add_option("--seed", o->seed, "the same seed gives the same file");
-    c->add_option("SETTING", o->settings,
-                  "NAME=NUMBER: k; max_bootstrapped_demos, max_labeled_demos, max_rounds, metric_threshold, num_candidate_programs");
-    c->add_flag("--json", o->json, "the report as JSON");
-    c->add_flag("--quiet", o->quiet, "no progress");
-    c->footer(
-        "Exit code: 0 done, 1 failed, 2 wrong command line.\nExample:\n  reagent compile --signature \"message -> intent\" --train "
-        "train.jsonl --val dev.jsonl "
-        "--metric exact_match:intent \\\n    --optimizer bootstrap_random_search --lm openai/gpt-4o-mini --out compiled.json "
-        "num_candidate_programs=8");
-    c->callback([o, &chosen] {
-        chosen = [o] {
-            try {
-                return compile(*o);
-            } catch (const misuse& e) {
-                std::cerr << "reagent: " << printable(e.what()) << "\n";
-                return 2;
-            }
-        };
-    });
+    c->add_option("--max-errors", o->max_errors, "runs that may fail before the search ends; default: failures are skipped");
+    c->add_option("--max-calls", o->max_calls, "calls of models; the search ends there with the best so far");
+    c->add_option("--max-cost", o->max_cost, "US dollars, for models with a known price");
+    c->add_flag("--no-report", o->no_report, "make no calls but the search's: the scores before and after are not measured");
+    c->add_flag("--dry-run", o->dry_run, "say what it will about cost, and stop");
+    c->add_option(
+        "SETTING", o->settings,
+        "NAME=VALUE. labeled_few_shot: k. bootstrap_few_shot: max_bootstrapped_demos, max_labeled_demos, max_rounds, "
+        "metric_threshold. bootstrap_random_search: the same and num_candidate_programs. knn_few_shot: k, max_pool, bootstrap, embedder. "
+        "ensemble: as bootstrap_few_shot, and size. copro: breadth, depth, init_temperature. mipro: auto (light, medium, heavy, none), "
+        "num_candidates, num_trials, max_bootstrapped_demos, max_labeled_demos, metric_threshold, minibatch, minibatch_size, "
+        "minibatch_full_eval_steps, init_temperature");
+    c->footer("Exit code: 0 done, 1 failed, 2 wrong command line.\nExample:\n  " + app.get_name() + " compile " +
+              (own ? "" : "--signature \"message -> intent\" ") +
+              "--train train.jsonl --val dev.jsonl --metric exact_match:intent \\\n    --optimizer mipro --lm openai/gpt-4o-mini --state "
+              "work --out "
+              "compiled.json auto=light");
+    c->callback([o, &chosen, own] { chosen = [o, own] { return compile(*o, own); }; });
 }
 
 }  // namespace reagent::cli

@@ -1,7 +1,7 @@
-#include "commands.hpp"
+#include "subject.hpp"
 
 #include <reagent/error.hpp>
-#include <reagent/module/saved_program.hpp>
+#include <reagent/module/program_store.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <boost/json.hpp>
@@ -12,7 +12,7 @@ namespace reagent::cli {
 namespace {
 
 int show(const std::string& file, bool as_json) {
-    auto program = saved_program::load(file);
+    auto program = load_program(file);
     if (as_json) {
         json::array all;
         for (const auto& p : program.predictors()) {
@@ -46,7 +46,7 @@ int show(const std::string& file, bool as_json) {
 }
 
 int diff(const std::string& a, const std::string& b, bool as_json) {
-    auto found = differences(saved_program::load(a), saved_program::load(b));
+    auto found = differences(load_program(a), load_program(b));
     if (as_json) {
         json::array lines;
         for (const auto& f : found) lines.emplace_back(f);
@@ -83,11 +83,44 @@ int check(const std::vector<std::string>& files, bool as_json) {
     return good ? 0 : 1;
 }
 
+int put(const std::string& store, const std::string& file, const program_remarks& about, const std::string& tag, bool as_json) {
+    program_store s{store};
+    auto number = s.put(saved_program::load(file), about);
+    if (!tag.empty()) s.tag(tag, number);
+    if (as_json)
+        std::cout << dump_strict_json(json::object{{"version", number}}) << "\n";
+    else
+        std::cout << "version " << number << (tag.empty() ? "" : ", tagged " + tag) << "\n";
+    return 0;
+}
+
+int list(const std::string& store, bool as_json) {
+    json::array all;
+    terminal t;
+    for (const auto& v : program_store{store}.list()) {
+        json::array tags;
+        std::string tag_text;
+        for (const auto& name : v.tags) tags.emplace_back(name), tag_text += " " + name;
+        if (as_json) {
+            json::object o{{"version", v.number}, {"hash", v.hash}, {"when", v.when}, {"who", v.who}, {"what", v.what}};
+            o["score"] = v.score ? json::value(*v.score) : json::value(nullptr);
+            o["tags"] = std::move(tags);
+            all.push_back(std::move(o));
+        } else
+            std::cout << v.number << "  " << v.hash.substr(0, 12) << "  " << printable(v.when) << "  " << printable(v.who) << "  "
+                      << (v.score ? python_float(*v.score) : "-") << "  " << printable(v.what) << t.green(tag_text) << "\n";
+    }
+    if (as_json) std::cout << dump_strict_json(all) << "\n";
+    return 0;
+}
+
 }  // namespace
 
 void add_program(CLI::App& app, command& chosen) {
     struct options {
         std::vector<std::string> files;
+        std::string store, name, version = "latest";
+        program_remarks about;
         bool json = false;
     };
     auto o = std::make_shared<options>();
@@ -105,9 +138,39 @@ void add_program(CLI::App& app, command& chosen) {
         [o] { return diff(o->files[0], o->files[1], o->json); });
     add("check", "Whether files are programs that can be loaded; exit code 1 when one is not", 1, 10'000,
         [o] { return check(o->files, o->json); });
+    auto in_store = [&](const char* name, const char* help, std::function<int()> run) {
+        auto* c = group->add_subcommand(name, help);
+        c->add_option("--store", o->store, "folder of the store; made when it is not there")->required();
+        c->add_flag("--json", o->json, "machine-readable output");
+        c->callback([&chosen, run = std::move(run)] { chosen = run; });
+        return c;
+    };
+    auto* put_command = in_store("put", "Adds a file to a store, as a version that never changes",
+                                 [o] { return put(o->store, o->files[0], o->about, o->name, o->json); });
+    put_command->add_option("FILE", o->files, "program file (JSON)")->required()->expected(1);
+    put_command->add_option("--tag", o->name, "tag it at once");
+    put_command->add_option("--what", o->about.what, "a remark");
+    put_command->add_option("--who", o->about.who, "default: the user");
+    put_command->add_option("--score", o->about.score, "as measured");
+    in_store("list", "Versions of a store with who, when, what scored and tags", [o] { return list(o->store, o->json); });
+    auto* tag_command = in_store("tag", "Points a tag to a version", [o] {
+        program_store s{o->store};
+        auto number = s.number_of(o->version);
+        s.tag(o->name, number);
+        std::cout << printable(o->name) << " is version " << number << "\n";
+        return 0;
+    });
+    tag_command->add_option("NAME", o->name, "as production")->required();
+    tag_command->add_option("VERSION", o->version, "a number, another tag, or latest");
+    auto* back_command = in_store("rollback", "Points a tag to where it pointed before", [o] {
+        std::cout << printable(o->name) << " is version " << program_store{o->store}.roll_back(o->name) << "\n";
+        return 0;
+    });
+    back_command->add_option("NAME", o->name, "as production")->required();
     group->footer(
         "Examples:\n  reagent program show compiled.json\n  reagent program diff before.json after.json\n  reagent program check "
-        "programs/*.json");
+        "programs/*.json\n  reagent program put compiled.json --store programs --tag production --score 91.3\n  reagent eval --program "
+        "programs@production ...");
 }
 
 }  // namespace reagent::cli

@@ -81,23 +81,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_evaluated_is_told_before_any_call) {
 }
 
 BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {
-    // The learner, behind a server.
-    learner model;
-    loopback_server server{[&](const server_request& q) {
-        lm_request request;
-        const json::value body = json::parse(q.body);
-        for (const auto& m : body.at("messages").as_array()) {
-            auto r = m.at("role") == "system" ? role::system : m.at("role") == "user" ? role::user : role::assistant;
-            request.messages.push_back({r, std::string{m.at("content").as_string()}});
-        }
-        std::string text;
-        with_client([&](http::client& c) -> task<void> {
-            lm_context context{c};
-            auto response = co_await model.complete(context, request);
-            text = response.text;
-        });
-        return server_response{.body = openai_text(text)};
-    }};
+    learner_server server;
     folder f;
     auto write = [&](const char* name, std::size_t n, std::uint64_t seed) {
         std::string lines;
@@ -105,19 +89,21 @@ BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {
         return f.write(name, lines).string();
     };
     auto train = write("train.jsonl", 40, 1), dev = write("dev.jsonl", 40, 2);
-    std::string server_options = " --lm openai/x --api-base " + server.url("/v1") + " --quiet ";
+    std::string server_options = " --lm openai/x --api-base " + server.url() + " --quiet ";
     std::string common = " --signature 'message -> intent' --metric exact_match:intent --inputs message" + server_options;
     std::string out = (f.path / "compiled.json").string();
     auto made = reagent_cli("compile" + common + "--optimizer bootstrap_few_shot --train " + train + " --val " + dev + " --out " + out +
                             " --json max_bootstrapped_demos=6 max_labeled_demos=20");
     BOOST_REQUIRE(made.code == 0);
     auto report = json::parse(made.out);
-    BOOST_TEST(report.at("after").to_number<double>() > report.at("before").to_number<double>() + 10);
+    const auto& on_dev = report.at("validation");
+    double after = on_dev.at("after").at("score").to_number<double>();
+    BOOST_TEST(after > on_dev.at("before").at("score").to_number<double>() + 10);
     auto shown = json::parse(reagent_cli("program show --json " + out).out);
     BOOST_TEST(shown.at("predictors").at(0).at("demos").as_array().size() == 20u);
     BOOST_TEST(shown.at("hash") == report.at("hash"));
     auto scored = reagent_cli("eval" + common + "--json --data " + dev + " --program " + out);
-    BOOST_TEST(json::parse(scored.out).at("score") == report.at("after"));
+    BOOST_TEST(json::parse(scored.out).at("score").to_number<double>() == after);
     // The same again is the same file; another seed is not.
     auto hash = [&](const std::string& more) {
         auto again =
@@ -133,7 +119,6 @@ BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {
     BOOST_TEST(wrong("--optimizer bootstrap_few_shot max_bootstraped_demos=2").out.find("did you mean `max_bootstrapped_demos`?") !=
                std::string::npos);
     BOOST_TEST(wrong("--optimizer bootstrap_few_shot k").code == 2);
-    BOOST_TEST(wrong("--optimizer bootstrap_random_search").out.find("--val FILE") != std::string::npos);
     BOOST_TEST(wrong("--optimizer gradient_descent").code == 2);
     BOOST_TEST(wrong("--optimizer labeled_few_shot --val " + train).out.find("stand in --train too") != std::string::npos);
 }

@@ -10,6 +10,7 @@
 
 using namespace reagent;
 using namespace reagent::test;
+using namespace reagent::literals;
 
 namespace {
 
@@ -30,7 +31,20 @@ compile_options on(std::shared_ptr<learner> model, std::uint64_t seed = 0) {
     compile_options o;
     o.run.lm = language_model{model};
     o.seed = seed;
+    o.measure = false;
     return o;
+}
+
+const dataset none;
+const metric right = exact_match_of("intent");
+
+bootstrap_few_shot bootstrapping(std::size_t demos, std::size_t labels = 16, std::size_t rounds = 1) {
+    return bootstrap_few_shot{{.max_bootstrapped_demos = demos, .max_labeled_demos = labels, .max_rounds = rounds}};
+}
+bootstrap_random_search searching(std::size_t candidates) {
+    bootstrap_random_search_options o;
+    o.num_candidate_programs = candidates;
+    return bootstrap_random_search{o};
 }
 
 }  // namespace
@@ -44,23 +58,19 @@ BOOST_AUTO_TEST_CASE(every_optimizer_raises_the_held_out_score) {
     auto model = std::make_shared<learner>(5);
     double before = score(rt, p, {}, d.test, model);
     BOOST_TEST(before < 50);
-    double few = score(rt, p, labeled_few_shot(p, d.train, {3}, on(model)).best, d.test, model);
-    double many = score(rt, p, labeled_few_shot(p, d.train, {30}, on(model)).best, d.test, model);
+    double few = score(rt, p, labeled_few_shot{{3}}.compile(rt, p, d.train, none, right, on(model)).best, d.test, model);
+    double many = score(rt, p, labeled_few_shot{{30}}.compile(rt, p, d.train, none, right, on(model)).best, d.test, model);
     BOOST_TEST(few > before);
     BOOST_TEST(many > few + 5);  // more demonstrations help
 
     auto calls = model->calls.load();
-    bootstrap_few_shot_options eight;
-    eight.max_bootstrapped_demos = 8;
-    auto boot = bootstrap_few_shot(rt, p, as_program(p), d.train, exact_match_of("intent"), eight, on(model));
+    auto boot = bootstrapping(8).compile(rt, p, d.train, none, right, on(model));
     BOOST_TEST(boot.usage.calls == model->calls - calls);
     BOOST_TEST(boot.usage.calls <= 20u);
     double bootstrapped = score(rt, p, boot.best, d.test, model);
     BOOST_TEST(bootstrapped > before + 20);
 
-    bootstrap_random_search_options search;
-    search.num_candidate_programs = 6;
-    auto found = bootstrap_random_search(rt, p, as_program(p), d.train, d.dev, exact_match_of("intent"), search, on(model));
+    auto found = searching(6).compile(rt, p, d.train, d.dev, right, on(model));
     double searched = score(rt, p, found.best, d.test, model);
     BOOST_TEST(searched > before + 20);
     BOOST_TEST(found.report.at("candidates").as_array().size() == 9u);
@@ -74,10 +84,7 @@ BOOST_AUTO_TEST_CASE(demonstrations_come_from_runs_that_passed_and_then_from_lab
     classify p;
     runtime rt;
     auto model = std::make_shared<learner>();
-    bootstrap_few_shot_options how;
-    how.max_bootstrapped_demos = 3;
-    how.max_labeled_demos = 10;
-    auto c = bootstrap_few_shot(rt, p, as_program(p), d.train, exact_match_of("intent"), how, on(model));
+    auto c = bootstrapping(3, 10).compile(rt, p, d.train, none, right, on(model));
     const auto& demos = c.best.predictors.at("self").demos;
     BOOST_REQUIRE(demos.size() == 10u);
     std::set<std::string> messages;
@@ -105,9 +112,7 @@ BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_file_whatever_the_threads) {
         auto model = std::make_shared<learner>(10);
         auto o = on(model, 42);
         o.concurrency = threads * 3;
-        bootstrap_random_search_options search;
-        search.num_candidate_programs = 4;
-        auto found = bootstrap_random_search(rt, p, as_program(p), d.train, d.dev, exact_match_of("intent"), search, o);
+        auto found = searching(4).compile(rt, p, d.train, d.dev, right, o);
         files.insert(dump_pretty_json(to_saved(p, found.best).document()));
         calls.insert(model->calls);
     }
@@ -115,9 +120,7 @@ BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_file_whatever_the_threads) {
     BOOST_TEST(calls.size() == 1u);
     runtime rt;
     auto model = std::make_shared<learner>(10);
-    bootstrap_random_search_options search;
-    search.num_candidate_programs = 4;
-    auto other = bootstrap_random_search(rt, p, as_program(p), d.train, d.dev, exact_match_of("intent"), search, on(model, 43));
+    auto other = searching(4).compile(rt, p, d.train, d.dev, right, on(model, 43));
     BOOST_TEST(!files.contains(dump_pretty_json(to_saved(p, other.best).document())));
 }
 
@@ -130,12 +133,8 @@ BOOST_AUTO_TEST_CASE(a_teacher_makes_the_demonstrations_and_rounds_try_again) {
     auto o = on(student);
     o.teacher = language_model{teacher};
     dataset few{d.train.begin(), d.train.begin() + 8};
-    bootstrap_few_shot_options how;
-    how.max_bootstrapped_demos = 8;
-    how.max_labeled_demos = 0;
-    auto one = bootstrap_few_shot(rt, p, as_program(p), few, exact_match_of("intent"), how, o);
-    how.max_rounds = 6;
-    auto six = bootstrap_few_shot(rt, p, as_program(p), few, exact_match_of("intent"), how, o);
+    auto one = bootstrapping(8, 0).compile(rt, p, few, none, right, o);
+    auto six = bootstrapping(8, 0, 6).compile(rt, p, few, none, right, o);
     auto demos = [](const compiled& c) { return c.best.predictors.at("self").demos.size(); };
     BOOST_TEST(demos(one) < demos(six));
     BOOST_TEST(student->calls == 0u);
@@ -164,9 +163,8 @@ BOOST_AUTO_TEST_CASE(every_predictor_of_a_program_gets_its_own) {
     o.concurrency = 1;
     dataset train{example{{{"message", "m1"}, {"intent", "billing"}}, {"message"}},
                   example{{{"message", "m2"}, {"intent", "account"}}, {"message"}}};
-    bootstrap_few_shot_options how;
-    how.max_labeled_demos = 0;
-    auto c = bootstrap_few_shot(rt, p, as_program(p), train, exact_match_of("intent"), how, o);
+    o.measure = false;
+    auto c = bootstrapping(4, 0).compile(rt, p, train, none, right, o);
     BOOST_REQUIRE(c.best.predictors.at("summarize").demos.size() == 1u);
     BOOST_TEST(json::serialize(c.best.predictors.at("summarize").demos[0]) ==
                R"({"augmented":true,"message":"m1","summary":"about billing"})");
@@ -174,18 +172,212 @@ BOOST_AUTO_TEST_CASE(every_predictor_of_a_program_gets_its_own) {
                R"({"augmented":true,"summary":"about billing","intent":"billing"})");
 }
 
-BOOST_AUTO_TEST_CASE(failures_are_counted_and_bounded) {
+// Fails for some questions, always the same.
+class shaky final : public lm_backend {
+public:
+    std::string name() const override { return "test/shaky"; }
+    task<lm_response> complete(lm_context context, const lm_request& request) const override {
+        if (std::hash<std::string>{}(request.messages.back().content) % 3 == 0) throw lm_error{lm_errc::server_error, "overloaded"};
+        return inner.complete(context, request);
+    }
+    learner inner;
+};
+
+BOOST_AUTO_TEST_CASE(failures_of_the_model_are_counted_and_skipped) {
     classify p;
     runtime rt;
-    auto broken = scripted_model::texts({});
+    bench_set d;
     compile_options o;
-    o.run.lm = language_model{broken};
-    o.max_errors = 3;
-    BOOST_CHECK_THROW(bootstrap_few_shot(rt, p, as_program(p), support_messages(20, 1), exact_match_of("intent"), {}, o), program_error);
-    o.max_errors = 100;
-    auto c = bootstrap_few_shot(rt, p, as_program(p), support_messages(20, 1), exact_match_of("intent"), {}, o);
-    BOOST_TEST(c.report.at("usage").at("errors").to_number<int>() == 20);
-    BOOST_TEST(c.best.predictors.at("self").demos.size() == 16u);  // labels are there still
+    o.run.lm = language_model{std::make_shared<shaky>()};
+    o.measure = false;
+    auto c = searching(3).compile(rt, p, d.train, d.dev, right, o);
+    BOOST_TEST(c.report.at("usage").at("errors").to_number<int>() > 30);
+    BOOST_TEST(!c.stopped_early);
+    BOOST_TEST(*c.score > 40);
+
+    o.max_errors = 5;  // ends with what there is
+    auto bounded = searching(3).compile(rt, p, d.train, d.dev, right, o);
+    BOOST_TEST(bounded.stopped_early);
+    BOOST_TEST(bounded.report.at("stopped").as_string().find("max_errors") != std::string::npos);
+
+    o.run.lm = language_model{scripted_model::texts({})};  // a model that never answers is told of
+    o.max_errors.reset();
+    BOOST_CHECK_EXCEPTION(bootstrapping(4).compile(rt, p, d.train, none, right, o), program_error, [](const program_error& e) {
+        return std::string{e.what()}.find("every run of the program failed") != std::string::npos;
+    });
+}
+
+BOOST_AUTO_TEST_CASE(limits_end_a_search_with_the_best_so_far_always_the_same) {
+    bench_set d;
+    classify p;
+    std::set<std::string> files;
+    for (unsigned threads : {1u, 8u}) {
+        runtime_options ro;
+        ro.threads = threads;
+        runtime rt{ro};
+        auto model = std::make_shared<learner>(10);
+        auto o = on(model, 5);
+        o.limit.calls = 400;
+        o.concurrency = 1 + threads;
+        auto c = searching(16).compile(rt, p, d.train, d.dev, right, o);
+        BOOST_TEST(c.stopped_early);
+        BOOST_TEST(model->calls <= 400u);
+        BOOST_TEST(c.usage.calls <= 400u);
+        BOOST_TEST(*c.score > 60);
+        files.insert(dump_pretty_json(to_saved(p, c.best).document()));
+    }
+    BOOST_TEST(files.size() == 1u);
+    runtime rt;
+    auto o = on(std::make_shared<learner>(), 5);
+    o.limit.tokens = 20'000;
+    BOOST_TEST(searching(16).compile(rt, p, d.train, d.dev, right, o).stopped_early);
+    auto estimate = searching(16).estimate(p, d.train, d.dev, on(std::make_shared<learner>()));
+    BOOST_TEST(estimate.calls >= 1'700u);
+    BOOST_TEST(estimate.tokens > estimate.calls * 100);
+    BOOST_TEST(estimate.text().find("calls") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_report_shows_all_data_and_says_what_is_noise) {
+    bench_set d;
+    classify p;
+    runtime rt;
+    auto o = on(std::make_shared<learner>(5));
+    o.measure = true;
+    o.test = d.test;
+    auto c = bootstrapping(8).compile(rt, p, d.train, d.dev, right, o);
+    for (const char* part : {"train", "validation", "test"}) {
+        const auto& one = c.report.at(part);
+        BOOST_TEST(one.at("after").at("score").to_number<double>() > one.at("before").at("score").to_number<double>());
+        BOOST_TEST(one.at("after").at("interval").as_array().size() == 2u);
+    }
+    BOOST_TEST(!c.report.at("test").at("within_noise").as_bool());
+    BOOST_TEST(c.report.at("verdict").as_string().find("on test data") != std::string::npos);
+    BOOST_TEST(!c.report.contains("warning"));
+    // Nothing was gained: it is said.
+    o.test = {d.train.begin(), d.train.begin() + 5};
+    o.run.lm = language_model{std::make_shared<learner>(100)};
+    auto nothing = labeled_few_shot{{4}}.compile(rt, p, d.train, d.dev, right, o);
+    BOOST_TEST(nothing.report.at("verdict").as_string().find("within what chance alone") != std::string::npos);
+    BOOST_TEST(nothing.report.at("warning").as_string().find("5 examples of the test data") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(no_optimizer_sees_a_test_split) {
+    classify p;
+    runtime rt;
+    auto parts = split_examples(support_messages(40, 1));
+    BOOST_CHECK_EXCEPTION((labeled_few_shot{}.compile(rt, p, parts.test, none, right, {})), program_error,
+                          [](const program_error& e) { return std::string{e.what()}.find("is of the test split") != std::string::npos; });
+    BOOST_CHECK_THROW((labeled_few_shot{}.compile(rt, p, parts.train, parts.test, right, {})), program_error);
+    BOOST_CHECK_NO_THROW((labeled_few_shot{}.compile(rt, p, parts.train, none, right, {})));
+}
+
+BOOST_AUTO_TEST_CASE(the_nearest_demonstrations_are_chosen_for_each_call) {
+    bench_set d;
+    classify p;
+    runtime rt;
+    auto model = std::make_shared<learner>(5);
+    double few = score(rt, p, labeled_few_shot{{3}}.compile(rt, p, d.train, none, right, on(model)).best, d.test, model);
+    auto c = knn_few_shot{{.k = 3}}.compile(rt, p, d.train, none, right, on(model));
+    double near = score(rt, p, c.best, d.test, model);
+    BOOST_TEST(near > few + 10);  // the same number of demonstrations, but the right ones
+    BOOST_TEST(c.best.predictors.at("self").demos.size() == 3u);
+    // It saves and loads, pool and all; a prompt shows three.
+    auto saved = to_saved(p, c.best);
+    auto loaded = from_saved(p, saved_program::parse(dump_pretty_json(saved.document())));
+    BOOST_TEST(score(rt, p, loaded, d.test, model) == near);
+    BOOST_TEST(saved.addition("nearest")->at("self").at("pool").as_array().size() == d.train.size());
+    BOOST_TEST(saved.hash() != to_saved(p, labeled_few_shot{{3}}.compile(rt, p, d.train, none, right, on(model)).best).hash());
+    // From runs that passed.
+    auto boot = knn_few_shot{{.k = 3, .bootstrap = true}}.compile(rt, p, d.train, none, right, on(model));
+    auto pool = to_saved(p, boot.best).addition("nearest")->at("self").at("pool").as_array();
+    BOOST_TEST(pool.size() < d.train.size());
+    BOOST_TEST(pool.at(0).as_object().contains("augmented"));
+}
+
+BOOST_AUTO_TEST_CASE(an_ensemble_votes) {
+    bench_set d;
+    classify p;
+    runtime rt;
+    auto model = std::make_shared<learner>(5);
+    ensemble_options how;
+    how.max_bootstrapped_demos = 4;
+    how.max_labeled_demos = 6;
+    how.size = 1;
+    auto one = ensemble{how}.compile(rt, p, d.train, none, right, on(model));
+    how.size = 5;
+    auto five = ensemble{how}.compile(rt, p, d.train, none, right, on(model));
+    BOOST_TEST(five.best.members.size() == 5u);
+    double alone = score(rt, p, one.best, d.test, model), together = score(rt, p, five.best, d.test, model);
+    BOOST_TEST(together > alone);
+    auto loaded = from_saved(p, saved_program::parse(dump_pretty_json(to_saved(p, five.best).document())));
+    BOOST_TEST(loaded.members.size() == 5u);
+    auto calls = model->calls.load();
+    BOOST_TEST(score(rt, p, loaded, d.test, model) == together);
+    BOOST_TEST(model->calls - calls == 5 * d.test.size());
+}
+
+BOOST_AUTO_TEST_CASE(a_program_that_asserts_is_compiled_from_what_it_settled_on) {
+    struct careful : module {
+        predict<sig<"message -> intent">> classify{*this, "classify"};
+        task<json::object> call(run& r, json::object inputs) const {
+            auto out = co_await classify.call(r, std::move(inputs));
+            r.assert_that(out.at("intent") != "unknown", "Choose an intent.", classify);
+            co_return out;
+        }
+    };
+    careful p;
+    runtime rt;
+    std::vector<std::string> replies;
+    for (const char* intent : {"unknown", "billing", "delivery"}) replies.push_back(chat_completion({{"intent", intent}}));
+    compile_options o;
+    o.run.lm = language_model{scripted_model::texts(replies)};
+    o.concurrency = 1;
+    o.measure = false;
+    dataset train{example{{{"message", "m1"}, {"intent", "billing"}}, {"message"}},
+                  example{{{"message", "m2"}, {"intent", "delivery"}}, {"message"}}};
+    auto c = bootstrapping(4, 0).compile(rt, p, train, none, right, o);
+    // The answer that held, with the inputs of the program alone: neither the past answer nor the message.
+    BOOST_REQUIRE(c.best.predictors.at("classify").demos.size() == 2u);
+    BOOST_TEST(json::serialize(c.best.predictors.at("classify").demos[0]) == R"({"augmented":true,"message":"m1","intent":"billing"})");
+    // A metric that counts failed assertions passes only the run that needed none.
+    o.run.lm = language_model{scripted_model::texts(replies)};
+    auto strict = make_metric([](const rated_run& r) { return r.history.violations().empty(); });
+    auto clean = bootstrapping(4, 0).compile(rt, p, train, none, strict, o);
+    BOOST_REQUIRE(clean.best.predictors.at("classify").demos.size() == 1u);
+    BOOST_TEST(clean.best.predictors.at("classify").demos[0].at("message") == "m2");
+}
+
+BOOST_AUTO_TEST_CASE(an_agents_steps_are_in_its_demonstrations) {
+    tools t;
+    t.add("add", "Adds.", [](std::int64_t a, std::int64_t b) { return a + b; }, {"a", "b"});
+    react<sig<"question -> answer: int">> agent{t};
+    auto step = [](const char* thought, const char* tool, json::object args) {
+        return chat_completion({{"next_thought", thought}, {"next_tool_name", tool}, {"next_tool_args", std::move(args)}});
+    };
+    auto model = scripted_model::texts({step("Add them.", "add", {{"a", 1}, {"b", 2}}), step("Done.", "finish", {}),
+                                        chat_completion({{"reasoning", "It was 3."}, {"answer", 3}})});
+    runtime rt;
+    compile_options o;
+    o.run.lm = language_model{model};
+    o.measure = false;
+    dataset train{example{{{"question", "1 + 2?"}, {"answer", 3}}, {"question"}}};
+    auto c = bootstrapping(1, 0).compile(rt, agent, train, none, exact_match_of("answer"), o);
+    const auto& demo = c.best.predictors.at("react").demos.at(0);
+    std::string trajectory{demo.at("trajectory").as_string()};
+    BOOST_TEST(trajectory.find("[[ ## observation_0 ## ]]\n3") != trajectory.npos, trajectory);
+    BOOST_TEST(demo.at("next_tool_name") == "finish");
+    BOOST_TEST(std::string{c.best.predictors.at("extract.predict").demos.at(0).at("trajectory").as_string()}.find("thought_1") !=
+               std::string::npos);
+    // The next run's prompt shows them, and new instructions keep the tools.
+    c.best.predictors.at("react").instructions = "Count well.";
+    auto again = scripted_model::texts({step("", "finish", {}), chat_completion({{"reasoning", ""}, {"answer", 5}})});
+    run_options ro{language_model{again}};
+    ro.parameters = std::make_shared<const parameters>(c.best);
+    rt.run(ro, agent, "question"_f = "2 + 3?");
+    const auto messages = again->requests().at(0).messages;
+    BOOST_TEST(messages.at(0).content.find("Count well.") != std::string::npos);
+    BOOST_TEST(messages.at(0).content.find("- add: Adds.") != std::string::npos);
+    BOOST_TEST(messages.at(1).content.find("observation_0 ## ]]\n3") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

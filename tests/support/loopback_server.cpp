@@ -24,7 +24,7 @@ namespace http = boost::beast::http;
 using tcp = asio::ip::tcp;
 
 struct loopback_server::impl {
-    impl(handler h, const tls* t) : handle{std::move(h)}, acceptor{context, {asio::ip::address_v4::loopback(), 0}} {
+    impl(handler h, const tls* t, unsigned short port) : handle{std::move(h)}, acceptor{context, {asio::ip::address_v4::loopback(), port}} {
         if (t) {
             ssl.emplace(asio::ssl::context::tls_server);
             ssl->use_certificate_chain(asio::buffer(t->certificate_pem));
@@ -172,7 +172,7 @@ struct loopback_server::impl {
     std::thread thread;
 };
 
-loopback_server::loopback_server(handler h, const tls* t) : impl_{std::make_unique<impl>(std::move(h), t)} {}
+loopback_server::loopback_server(handler h, const tls* t, unsigned short port) : impl_{std::make_unique<impl>(std::move(h), t, port)} {}
 loopback_server::~loopback_server() = default;
 unsigned short loopback_server::port() const { return impl_->acceptor.local_endpoint().port(); }
 int loopback_server::connections() const { return impl_->connections; }

@@ -39,7 +39,7 @@ public:
         std::string certificate_pem, key_pem;
     };
 
-    explicit loopback_server(handler h, const tls* t = nullptr);
+    explicit loopback_server(handler h, const tls* t = nullptr, unsigned short port = 0);  // port 0: any that is free
     ~loopback_server();
 
     unsigned short port() const;

@@ -50,7 +50,11 @@ void add_turn(std::vector<message>& out, const detail::prompt_format& format, co
     for (const auto& f : s.inputs) whole = whole && values.contains(f.name);
     for (const auto& f : s.outputs) whole = whole && values.contains(f.name);
     std::string question = demo && !whole ? "An example with some fields left out.\n\n" : "";
-    out.push_back({role::user, question + format.inputs(s, values)});
+    question += format.inputs(s, values);
+    // An agent's steps as they were shown when the demonstration was recorded, or as DSPy saved them.
+    if (const auto* steps = demo && !s.input("trajectory") ? values.if_contains("trajectory") : nullptr; steps && steps->is_string())
+        question += (question.empty() ? "" : "\n\n") + std::string{std::string_view{steps->get_string()}};
+    out.push_back({role::user, std::move(question)});
     out.push_back({role::assistant, format.outputs(s, values)});
 }
 

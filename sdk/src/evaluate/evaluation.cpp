@@ -1,4 +1,5 @@
 #include <reagent/evaluate/evaluation.hpp>
+#include <reagent/module/parallel.hpp>
 
 #include <reagent/schema/render.hpp>
 
@@ -28,6 +29,7 @@ struct example_run {
         json::object inputs = subject.input_fields();
         auto start = [&] { return program(r, inputs); };
         row.outputs = co_await detail::attempts<json::object>(r, start);
+        row.usage = r.usage();
         rated_run rated{subject, row.outputs, r.history()};
         auto judged = co_await rate(r, rated);
         if (std::isnan(judged.score)) throw std::runtime_error{"the metric returned NaN"};
@@ -68,6 +70,19 @@ void interval(evaluation& e) {
     if (e.rows.size() > 1) half = boost::math::quantile(boost::math::students_t{n - 1}, 0.975) * std::sqrt(square / (n - 1) / n);
     e.low = points(mean - half);
     e.high = points(mean + half);
+}
+
+// What was used after `program` had been: by the metric. When the program failed, all of it is the program's.
+usage usage_beyond(usage& program, const usage& all, bool failed) {
+    if (failed) program = all;
+    usage rest;
+    rest.calls = all.calls - program.calls;
+    rest.prompt_tokens = all.prompt_tokens - program.prompt_tokens;
+    rest.completion_tokens = all.completion_tokens - program.completion_tokens;
+    rest.cached_tokens = all.cached_tokens - program.cached_tokens;
+    rest.reasoning_tokens = all.reasoning_tokens - program.reasoning_tokens;
+    if (all.cost && rest.calls) rest.cost = *all.cost - program.cost.value_or(0);
+    return rest;
 }
 
 std::string csv_cell(std::string s) {
@@ -122,16 +137,17 @@ evaluation evaluate(runtime& rt, const program_function& program, const dataset&
             auto ended = [&, i](std::exception_ptr failure, const run_report& report) {
                 std::lock_guard guard{mutex};
                 auto& row = e.rows[i];
-                row.usage = report.usage;
+                row.metric_usage = usage_beyond(row.usage, report.usage, failure && row.outputs.empty());
                 row.duration = report.duration;
-                row.history = report.history;
+                if (options.keep_histories) row.history = report.history;
                 row.violations = report.history->violations().size();
                 if (failure) {
                     row.error = message_of(failure);
                     row.score = options.failure_score;
                     if (++e.errors > options.max_errors) e.stopped = true;
                 }
-                e.usage += report.usage;
+                e.usage += row.usage;
+                e.metric_usage += row.metric_usage;
                 sum += row.score;
                 ++done;
                 --active;
@@ -158,6 +174,32 @@ evaluation evaluate(runtime& rt, const program_function& program, const dataset&
     interval(e);
     tell(true);
     return e;
+}
+
+program_function as_ensemble(program_function program, majority_options how) {
+    // Named, so that the coroutine's frame holds what it uses.
+    auto vote = [](run& r, json::object inputs, const program_function& one, const majority_options& options,
+                   const std::vector<std::shared_ptr<const parameters>>& members) -> task<json::object> {
+        std::vector<std::size_t> order(members.size());
+        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        parallel_options each;
+        each.max_concurrency = members.size();
+        each.vary = [&](std::size_t i) {
+            auto v = std::make_shared<variation>();
+            if (const auto* outer = r.current_variation()) *v = *outer;
+            v->parameters = members[i];
+            return std::shared_ptr<const variation>{std::move(v)};
+        };
+        auto branch = [&](run& own, std::size_t) { return one(own, inputs); };
+        auto found = co_await parallel_map(r, std::move(order), branch, std::move(each));
+        std::vector<const json::object*> outputs;
+        for (const auto& o : found) outputs.push_back(&o);
+        co_return found[detail::majority_index(outputs, options)];
+    };
+    return [program = std::move(program), how = std::move(how), vote](run& r, const json::object& inputs) -> task<json::object> {
+        if (!r.parameters() || r.parameters()->members.empty()) return program(r, inputs);
+        return vote(r, inputs, program, how, r.parameters()->members);
+    };
 }
 
 std::chrono::microseconds evaluation::latency(double percentile) const {
@@ -221,6 +263,7 @@ json::object to_json(const evaluation& e, const dataset& data) {
             {"index", r.index},         {"score", r.score},           {"example", data.at(r.index).fields},
             {"outputs", r.outputs},     {"violations", r.violations}, {"duration_ms", static_cast<double>(r.duration.count()) / 1000},
             {"usage", to_json(r.usage)}};
+        if (r.metric_usage.calls) row["metric_usage"] = to_json(r.metric_usage);
         if (!r.feedback.empty()) row["feedback"] = r.feedback;
         if (!r.error.empty()) row["error"] = r.error;
         rows.push_back(std::move(row));
@@ -234,6 +277,7 @@ json::object to_json(const evaluation& e, const dataset& data) {
             {"elapsed_ms", e.elapsed.count()},
             {"latency_ms", json::object{{"p50", ms(e.latency(50))}, {"p90", ms(e.latency(90))}, {"p99", ms(e.latency(99))}}},
             {"usage", to_json(e.usage)},
+            {"metric_usage", to_json(e.metric_usage)},
             {"rows", std::move(rows)}};
 }
 

@@ -209,7 +209,10 @@ dataset_split split_examples(dataset all, const split_options& o) {
         auto train = static_cast<std::size_t>(n * o.train + 0.5), dev = static_cast<std::size_t>(n * (o.train + o.dev) + 0.5);
         for (std::size_t i = 0; i < group.size(); ++i) (i < train ? s.train : i < dev ? s.dev : s.test).push_back(std::move(group[i]));
     }
-    for (auto* part : {&s.train, &s.dev, &s.test}) shuffle(*part, random);
+    for (auto [part, name] : {std::pair{&s.train, "train"}, std::pair{&s.dev, "dev"}, std::pair{&s.test, "test"}}) {
+        shuffle(*part, random);
+        for (auto& e : *part) e.split = name;
+    }
     return s;
 }
 

@@ -194,7 +194,7 @@ metric weighted(std::vector<std::pair<metric, double>> parts) {
     };
 }
 
-metric metric_named(std::string_view text) {
+metric metric_named(std::string_view text, judge_options judge) {
     auto colon = text.find(':');
     std::string name{text.substr(0, colon)}, field{colon == text.npos ? "" : text.substr(colon + 1)};
     if (!field.empty()) {
@@ -202,9 +202,13 @@ metric metric_named(std::string_view text) {
         if (name == "f1") return f1_of(field);
         if (name == "numeric") return numeric_of(field);
         if (name == "json_f1") return json_f1_of(field);
+        if (name == "semantic_f1") return semantic_f1_of(field, std::move(judge));
+        if (name == "rubric") return rubric(field, std::move(judge));
     }
-    throw program_error{program_errc::mismatch,
-                        "unknown metric \"" + std::string{text} + "\"; write exact_match:FIELD, f1:FIELD, numeric:FIELD or json_f1:FIELD"};
+    throw program_error{
+        program_errc::mismatch,
+        "unknown metric \"" + std::string{text} +
+            "\"; write exact_match:FIELD, f1:FIELD, numeric:FIELD, json_f1:FIELD, semantic_f1:FIELD or \"rubric:WHAT IS GOOD\""};
 }
 
 }  // namespace reagent

@@ -26,6 +26,7 @@ run& attempt_series::begin(std::map<std::string, std::string, std::less<>> advic
     v->advice = std::move(advice);
     if (outer) {
         v->sampling = v->sampling.or_else(outer->sampling);
+        v->parameters = outer->parameters;
         for (const auto& [path, text] : outer->advice) v->advice.emplace(path, text);
     }
     return handle_.emplace(parent_.branch(base_ + next_++, std::move(v)));

@@ -17,8 +17,32 @@ module::module(module& parent, std::string name) :path_{parent.path_.empty() ? n
 }
 
 predictor::predictor(reagent::signature s) : signature_{std::move(s)} {}
-predictor::predictor(module& parent, std::string name, reagent::signature s, bool shows_past)
-    : module{parent, std::move(name)}, signature_{std::move(s)}, shows_past_{shows_past} {}
+predictor::predictor(module& parent, std::string name, reagent::signature s, bool shows_past, standing_text standing)
+    : module{parent, std::move(name)}, signature_{std::move(s)}, shows_past_{shows_past}, standing_{std::move(standing)} {
+    signature_.instructions += standing_.text;
+}
+
+std::string predictor::open_instructions(const predictor_parameters* p) const {
+    std::string text = p && p->instructions ? *p->instructions : signature_.instructions;
+    if (!standing_.text.empty() && text.ends_with(standing_.text)) text.resize(text.size() - standing_.text.size());
+    return text;
+}
+
+parameters parameters::merged_with(const parameters& over) const {
+    parameters all = *this;
+    for (const auto& [path, theirs] : over.predictors) {
+        auto& own = all.predictors[path];
+        if (theirs.instructions) own.instructions = theirs.instructions;
+        if (!theirs.demos.empty() || theirs.selector) own.demos = theirs.demos, own.selector = theirs.selector;
+        for (const auto& [field, text] : theirs.descriptions) own.descriptions[field] = text;
+        for (const auto& [field, text] : theirs.prefixes) own.prefixes[field] = text;
+        if (theirs.lm) own.lm = theirs.lm;
+        if (!theirs.lm_document.is_null()) own.lm_document = theirs.lm_document;
+        own.sampling = theirs.sampling.or_else(own.sampling);
+        for (const auto& [key, value] : theirs.other) own.other[key] = value;
+    }
+    return all;
+}
 
 const std::string& predictor::predictor_path() const {
     static const std::string self = "self";
@@ -32,6 +56,15 @@ signature with_parameters(signature s, const predictor_parameters& p) {
             if (auto d = p.descriptions.find(f.name); d != p.descriptions.end()) f.description = d->second;
             if (auto x = p.prefixes.find(f.name); x != p.prefixes.end()) f.prefix = x->second;
         }
+    return s;
+}
+
+reagent::signature predictor::signature_with(const predictor_parameters& p) const {
+    auto s = with_parameters(signature_, p);
+    if (!p.instructions || standing_.text.empty() || s.instructions.ends_with(standing_.text)) return s;
+    bool there = !standing_.signs.empty();
+    for (const auto& sign : standing_.signs) there = there && s.instructions.find(sign) != s.instructions.npos;
+    if (!there) s.instructions += standing_.text;
     return s;
 }
 
@@ -53,7 +86,7 @@ void predictor::check_inputs(const json::object& inputs) const {
 std::shared_ptr<const prompt_template> predictor::prompt_for(run& r, adapter a) const {
     const auto* p = r.parameters() ? r.parameters()->find(predictor_path()) : nullptr;
     if (p) {
-        auto make = [&] { return std::make_shared<const prompt_template>(a, with_parameters(signature_, *p), p->demos); };
+        auto make = [&] { return std::make_shared<const prompt_template>(a, signature_with(*p), p->demos); };
         return r.prompt(predictor_path() + '\n' + std::string{to_string(a)}, make);
     }
     std::lock_guard lock{mutex_};
@@ -133,9 +166,12 @@ struct predictor::conversation {
     std::vector<rejected_completion> rejected{};
     parse_failure last{};
 
+    std::vector<json::object> chosen{};  // by a selector, for this call
+
     void speak(adapter a) {
         format = a;
-        prompt = self.prompt_for(r, a);
+        prompt =
+            own && own->selector ? std::make_shared<const prompt_template>(a, self.signature_with(*own), chosen) : self.prompt_for(r, a);
     }
 
     lm_request request() const {
@@ -211,8 +247,18 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
     const std::string& path = predictor_path();
     const auto begun = r.begin_call(path);
     const auto* own = r.parameters() ? r.parameters()->find(path) : nullptr;
-    conversation c{
-        *this, r, inputs, options, path, own, own && own->lm ? own->lm : r.options().lm, with_feedback(std::move(options.past), begun)};
+    std::string trajectory = format_further(adapter::chat, options.past);
+    conversation c{*this,
+                   r,
+                   inputs,
+                   options,
+                   path,
+                   own,
+                   options.lm       ? options.lm
+                   : own && own->lm ? own->lm
+                                    : r.options().lm,
+                   with_feedback(std::move(options.past), begun)};
+    if (own && own->selector) c.chosen = co_await own->selector->select(r, path, inputs);
     c.speak(r.options().adapter);
     const std::size_t retries = options.max_retries.value_or(r.options().max_retries);
     for (;;) {
@@ -225,7 +271,7 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
             response = co_await r.call_model(path, c.model, std::move(request), on_event);
         auto outputs = c.read(*response);
         if (outputs) {
-            r.finish_call(*this, begun, std::move(inputs), *outputs);
+            r.finish_call(*this, begun, std::move(inputs), *outputs, std::move(trajectory));
             co_return std::move(*outputs);
         }
         if (c.rejected.size() > retries) c.give_up();

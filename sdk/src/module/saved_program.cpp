@@ -1,5 +1,7 @@
 #include <reagent/module/saved_program.hpp>
 
+#include <reagent/module/nearest_demos.hpp>
+
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
@@ -224,6 +226,12 @@ const saved_predictor* saved_program::find(std::string_view path) const {
     return nullptr;
 }
 
+const json::value* saved_program::addition(std::string_view name) const {
+    const auto* metadata = document_.if_contains("metadata");
+    const auto* ours = metadata && metadata->is_object() ? metadata->get_object().if_contains("reagent") : nullptr;
+    return ours && ours->is_object() ? ours->get_object().if_contains(name) : nullptr;
+}
+
 std::string saved_program::hash() const {
     json::object learned;
     for (const auto& p : predictors_) {
@@ -231,6 +239,8 @@ std::string saved_program::hash() const {
         for (const char* gone : {"traces", "train"}) o.erase(gone);
         learned[p.path] = std::move(o);
     }
+    for (const char* part : {"nearest", "members"})
+        if (const auto* v = addition(part)) learned[std::string{"metadata."} + part] = *v;
     std::string text = json::serialize(sorted(json::value(std::move(learned))));
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
@@ -279,8 +289,22 @@ saved_program to_saved(const module& program, const parameters& given) {
         else
             document[path] = to_document(saved);
     }
+    json::object ours{{"fields", std::move(names)}}, nearest;
+    for (const predictor* p : all)
+        if (const auto* own = given.find(p->predictor_path()); own && own->selector)
+            nearest[p->predictor_path()] = own->selector->to_json();
+    if (!nearest.empty()) ours["nearest"] = std::move(nearest);
+    if (!given.members.empty()) {
+        json::array members;
+        for (const auto& m : given.members) {
+            json::object one = to_saved(program, *m).document();
+            one.at("metadata").as_object().erase("dependency_versions");
+            members.push_back(std::move(one));
+        }
+        ours["members"] = std::move(members);
+    }
     // DSPy wants `dependency_versions`; it warns of those that differ from its own.
-    document["metadata"] = json::object{{"dependency_versions", json::object{}}, {"reagent", json::object{{"fields", std::move(names)}}}};
+    document["metadata"] = json::object{{"dependency_versions", json::object{}}, {"reagent", std::move(ours)}};
     return saved_program{std::move(document)};
 }
 
@@ -355,7 +379,19 @@ parameters from_saved(const module& program, const saved_program& saved, bool mo
             if (auto* t = lm.if_contains("max_tokens"); t && (t->is_int64() || t->is_uint64()) && t->to_number<std::int64_t>() > 0)
                 own.sampling.max_tokens = t->to_number<std::uint64_t>();
         }
+        if (const auto* choice = saved.addition("nearest"); choice && choice->is_object())
+            if (const auto* one = choice->get_object().if_contains(s.path))
+                own.selector = demo_selector_from(*one, "metadata.reagent.nearest." + s.path);
         all.predictors.emplace(s.path, std::move(own));
+    }
+    if (const auto* members = saved.addition("members")) {
+        if (!members->is_array()) bad("metadata.reagent.members", "expected a list, got " + describe(*members));
+        if (members->get_array().size() > 100) bad("metadata.reagent.members", "more than 100");
+        for (const auto& m : members->get_array()) {
+            const saved_program one{object_at(m, "metadata.reagent.members[" + std::to_string(all.members.size()) + "]")};
+            if (one.addition("members")) bad("metadata.reagent.members", "a member has members of its own");
+            all.members.push_back(std::make_shared<const parameters>(from_saved(program, one, models)));
+        }
     }
     return all;
 }
@@ -391,6 +427,14 @@ std::vector<std::string> differences(const saved_program& before, const saved_pr
                                 cut(dump_json(json::value(b.demos[i])), 300));
         }
         if (!equal_json(a->lm, b.lm)) found.push_back(named(b.path) + ", model:\n  - " + dump_json(a->lm) + "\n  + " + dump_json(b.lm));
+    }
+    for (const char* part : {"nearest", "members"}) {
+        const auto *a = before.addition(part), *b = after.addition(part);
+        if ((a || b) && !(a && b && equal_json(*a, *b)))
+            found.push_back(std::string{part == std::string_view{"nearest"} ? "demonstrations chosen for each call" : "members that vote"} +
+                            (!a   ? ": new"
+                             : !b ? ": gone"
+                                  : ": changed"));
     }
     return found;
 }

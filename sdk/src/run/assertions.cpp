@@ -157,8 +157,8 @@ run::begun_call run::begin_call(const std::string& path) {
     return b;
 }
 
-void run::finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs) {
-    auto made = std::make_shared<const predictor_call>(predictor_call{call.place, std::move(inputs), outputs});
+void run::finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs, std::string trajectory) {
+    auto made = std::make_shared<const predictor_call>(predictor_call{call.place, std::move(inputs), outputs, std::move(trajectory)});
     state_->history->append(made);
     calls_.push_back({&who, std::move(made), call.splits});
 }

@@ -56,7 +56,9 @@ std::string event_text(const event& e) {
 run::run(std::shared_ptr<state> s, std::string branch) : state_{std::move(s)}, branch_{std::move(branch)} {}
 
 const run_options& run::options() const { return state_->options; }
-const parameters* run::parameters() const { return state_->options.parameters.get(); }
+const parameters* run::parameters() const {
+    return variation_ && variation_->parameters ? variation_->parameters.get() : state_->options.parameters.get();
+}
 const journal& run::history() const { return *state_->history; }
 usage run::usage() const { return state_->usage; }
 const std::map<std::string, usage>& run::usage_by_model() const { return state_->by_model; }
@@ -214,6 +216,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
     if (limits.dollars && s.usage.cost.value_or(0) >= *limits.dollars)
         throw run_error{run_errc::budget_cost, "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
     ++s.calls_started;
+    if (s.options.around) model = s.options.around(model);
 
     event e = started(event_kind::model_call, path, n);
     request.sampling = request.sampling.or_else(s.options.sampling);
@@ -302,7 +305,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
 
 std::shared_ptr<const prompt_template> run::prompt(const std::string& key,
                                                    const std::function<std::shared_ptr<const prompt_template>()>& make) {
-    auto& slot = state_->prompts[key];
+    auto& slot = state_->prompts[variation_ ? variation_->parameters : nullptr][key];
     if (!slot) slot = make();
     return slot;
 }

@@ -36,7 +36,8 @@ struct run::state : std::enable_shared_from_this<run::state> {
     std::chrono::microseconds duration{};
     std::optional<std::mt19937_64> random;  // made when it is first wanted: it is large, and few runs want it
 
-    std::map<std::string, std::shared_ptr<const prompt_template>> prompts;
+    // By the parameters of the variation they were made for; null: the run's own.
+    std::map<std::shared_ptr<const reagent::parameters>, std::map<std::string, std::shared_ptr<const prompt_template>>> prompts;
 
     asio::cancellation_signal signal;
     std::atomic<bool> cancelled = false;

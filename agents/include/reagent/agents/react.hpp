@@ -57,7 +57,8 @@ public:
 
 private:
     struct extractor : module {
-        extractor(module& parent, signature s) : module{parent, "extract"}, predict{*this, "predict", std::move(s), true} {}
+        extractor(module& parent, signature s, standing_text standing)
+            : module{parent, "extract"}, predict{*this, "predict", std::move(s), true, std::move(standing)} {}
         predictor predict;
     };
     struct progress;

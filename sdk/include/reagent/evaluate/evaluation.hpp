@@ -20,6 +20,7 @@ struct evaluate_options {
     std::size_t concurrency = 8;                                    ///< examples at work at the same time
     double failure_score = 0;                                       ///< of an example whose run or metric threw
     std::size_t max_errors = 10;                                    ///< more than this end the evaluation
+    bool keep_histories = true;                                     ///< keep every run's journal; false: memory does not grow with the runs
     std::function<void(const evaluation_progress&)> on_progress{};  ///< called on the caller's thread, at most every 100 ms and at the end
 };
 
@@ -29,9 +30,10 @@ struct evaluation_row {
     json::object outputs{};
     double score = 0;
     std::string feedback{};
-    std::string error{};         ///< why there is no score; "" when there is
-    std::size_t violations = 0;  ///< assertions and suggestions that failed
-    reagent::usage usage{};
+    std::string error{};            ///< why there is no score; "" when there is
+    std::size_t violations = 0;     ///< assertions and suggestions that failed
+    reagent::usage usage{};         ///< of the run, what the metric used left out
+    reagent::usage metric_usage{};  ///< what the metric used: a judge's calls
     std::chrono::microseconds duration{};
     std::shared_ptr<const journal> history{};  ///< of its run
 };
@@ -42,8 +44,9 @@ struct evaluation {
     double low = 0, high = 0;            ///< 95% confidence interval of it: Wilson's for scores of 0 and 1, else Student's t
     std::vector<evaluation_row> rows{};  ///< in the order of the dataset
     std::size_t errors = 0;
-    bool stopped = false;  ///< too many errors: rows that were not tried are missing
-    reagent::usage usage{};
+    bool stopped = false;           ///< too many errors: rows that were not tried are missing
+    reagent::usage usage{};         ///< of the program
+    reagent::usage metric_usage{};  ///< of the metric
     std::chrono::milliseconds elapsed{};
 
     std::chrono::microseconds latency(double percentile) const;  ///< of one example; percentile from 0 to 100
@@ -75,10 +78,14 @@ std::string to_csv(const evaluation& e, const dataset& data);
 /// One page that needs nothing else: sortable rows, each with a link to its trace.
 std::string to_html(const evaluation& e, const dataset& data, const std::string& title);
 
-/// What evaluation calls of a module that has `call(run&, json::object)`. The module must outlive it.
+/// The function, voting where the run's parameters have members: each runs the program, and the outputs whose last field most of them share
+/// are the result.
+program_function as_ensemble(program_function program, majority_options how = {});
+
+/// What evaluation calls of a module that has `call(run&, json::object)`; an ensemble's members vote. The module must outlive it.
 template <class Module>
 program_function as_program(const Module& m) {
-    return [&m](run& r, const json::object& inputs) -> task<json::object> { return m.call(r, inputs); };
+    return as_ensemble([&m](run& r, const json::object& inputs) -> task<json::object> { return m.call(r, inputs); });
 }
 
 }  // namespace reagent

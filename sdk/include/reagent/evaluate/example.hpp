@@ -17,6 +17,7 @@ namespace json = boost::json;
 struct example {
     json::object fields{};
     std::vector<std::string> inputs{};  ///< names of the inputs, in order
+    std::string split{};                ///< "train", "dev" or "test" where `split_examples` drew it; "" else
 
     /// The same with these fields as inputs. @throws program_error(bad_document) when the example has no such field
     example with_inputs(std::vector<std::string> names) const;

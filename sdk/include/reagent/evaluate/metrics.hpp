@@ -59,7 +59,22 @@ metric json_f1_of(std::string field);
 /// The weighted mean of several. @throws std::invalid_argument when the weights do not add up to more than 0
 metric weighted(std::vector<std::pair<metric, double>> parts);
 
-/// "exact_match:answer", "f1:answer", "numeric:total", "json_f1:order". @throws program_error(mismatch) naming what is known
-metric metric_named(std::string_view text);
+// --- judged by a model -----------------------------------------------------------------------------------------------
+
+struct judge_options {
+    language_model lm{};  ///< none: the run's own. Answers are kept in memory, so that the same is not judged twice
+};
+
+/// How much of the label an output says, and how much of the output the label bears out, as a judge sees it: F1 of recall and precision,
+/// with the judge's reasoning as feedback. Its calls are the evaluation's `metric_usage`. Source: DSPy 3, `SemanticF1`.
+metric semantic_f1_of(std::string field, judge_options judge = {});
+
+/// A score from 0 to 1 by a text that says what is good: "The reply is polite, names the order, and promises nothing."
+/// The judge sees the example's inputs, its labels if there are any, and all outputs.
+metric rubric(std::string what_is_good, judge_options judge = {});
+
+/// "exact_match:answer", "f1:answer", "numeric:total", "json_f1:order", "semantic_f1:answer", "rubric:What is good."
+/// @throws program_error(mismatch) naming what is known
+metric metric_named(std::string_view text, judge_options judge = {});
 
 }  // namespace reagent

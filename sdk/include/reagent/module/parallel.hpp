@@ -51,6 +51,9 @@ task<std::tuple<detail::stored<detail::branch_value<F>>...>> parallel(run& r, co
 
 struct parallel_options {
     std::size_t max_concurrency = 16;  ///< branches at work at the same time
+
+    /// What differs for the branch of each item; none: nothing.
+    std::function<std::shared_ptr<const variation>(std::size_t item)> vary{};
 };
 
 /// Runs `f(run, item)` for every item, at most `max_concurrency` at a time; results in the order of the items. When one
@@ -66,7 +69,7 @@ auto parallel_map(run& r, std::vector<Item> items, F f, parallel_options options
     auto worker = [&]() -> task<void> {
         while (next < items.size()) {
             std::size_t i = next++;
-            run& own = runs[i].emplace(r.branch(base + i));
+            run& own = runs[i].emplace(r.branch(base + i, options.vary ? options.vary(i) : nullptr));
             if constexpr (std::is_copy_constructible_v<Item>) {
                 auto start = [&f, &own, &item = items[i]] { return f(own, Item(item)); };
                 found[i].emplace(co_await detail::attempts<T>(own, start));

@@ -14,10 +14,18 @@ struct call_options {
     std::vector<json::object> history{};       ///< earlier turns, in order
     further_fields past{};                     ///< shown behind the inputs
     std::optional<std::size_t> max_retries{};  ///< instead of the run's
+    language_model lm{};                       ///< instead of the run's and the parameters'
 
     /// Asked about outputs that fit their types; what it returns is sent back to the model. For checks that a schema
     /// cannot express; paths begin with the field's name.
     std::function<std::vector<violation>(const json::object&)> accept{};
+};
+
+/// What stands behind a predictor's instructions, whatever those are: an agent's tools. Instructions that hold all the signs (of a program
+/// saved with them) have it already.
+struct standing_text {
+    std::string text{};
+    std::vector<std::string> signs{};
 };
 
 /// One call of a language model by a signature: the compiled core of `predict`, for signatures known at run time.
@@ -25,12 +33,16 @@ class predictor : public module {
 public:
     explicit predictor(reagent::signature s);
     /// @param shows_past whether calls show an agent's earlier steps behind the inputs; saved programs have a field for them
-    predictor(module& parent, std::string name, reagent::signature s, bool shows_past = false);
+    /// @param standing follows the signature's instructions, and any that parameters put in their place
+    predictor(module& parent, std::string name, reagent::signature s, bool shows_past = false, standing_text standing = {});
 
     /// The signature as it was written; a run's parameters may change its texts, never its fields.
     const reagent::signature& signature() const { return signature_; }
 
     bool shows_past() const { return shows_past_; }
+
+    /// The instructions with these parameters, without what stands behind them: what an optimizer may rewrite.
+    std::string open_instructions(const predictor_parameters* p = nullptr) const;
 
     /// Its path; "self" where it is a program of its own.
     const std::string& predictor_path() const;
@@ -48,10 +60,12 @@ private:
     struct conversation;
 
     void check_inputs(const json::object& inputs) const;
+    reagent::signature signature_with(const predictor_parameters& p) const;
     std::shared_ptr<const prompt_template> prompt_for(run& r, adapter a) const;
 
-    reagent::signature signature_;
+    reagent::signature signature_;  // with the standing text
     bool shows_past_ = false;
+    standing_text standing_;
     mutable std::mutex mutex_;  // guards the templates, which are made at first use
     mutable std::array<std::shared_ptr<const prompt_template>, 3> prompts_;
 };

@@ -41,7 +41,9 @@ public:
     const std::vector<saved_predictor>& predictors() const { return predictors_; }
     const saved_predictor* find(std::string_view path) const;
     const json::object& document() const { return document_; }  ///< as it was read or made
-    std::string hash() const;                                   ///< SHA-256 of what is learned: order and metadata make no difference
+    /// What Reagent added under `metadata.reagent`: "nearest" (a pool to choose demonstrations from), "members" (of an ensemble); or null.
+    const json::value* addition(std::string_view name) const;
+    std::string hash() const;  ///< SHA-256 of what is learned: order and metadata make no difference
 
 private:
     json::object document_;

@@ -1,28 +1,9 @@
 #pragma once
 
-#include <reagent/evaluate/evaluation.hpp>
-#include <reagent/module/saved_program.hpp>
+#include <reagent/lm/embedder.hpp>
+#include <reagent/optimize/optimizer.hpp>
 
 namespace reagent {
-
-/// What every optimizer is given.
-struct compile_options {
-    run_options run{};                                       ///< of the student: model, adapter, and the parameters it begins with
-    language_model teacher{};                                ///< runs the program for demonstrations; none: the student's own
-    std::shared_ptr<const parameters> teacher_parameters{};  ///< what the teacher begins with; none: the student's
-    std::size_t concurrency = 8;
-    std::uint64_t seed = 0;
-    std::size_t max_errors = 10;                                 ///< runs that may fail while demonstrations are made or candidates scored
-    std::function<void(const std::string& what)> on_progress{};  ///< a line for each thing done; on the caller's thread
-};
-
-/// What an optimizer made, and how.
-struct compiled {
-    parameters best{};
-    std::optional<double> score{};  ///< of `best` on the validation set, from 0 to 100, where the optimizer looked
-    json::object report{};          ///< candidates with their scores, calls, seconds
-    reagent::usage usage{};
-};
 
 struct labeled_few_shot_options {
     std::size_t k = 16;  ///< demonstrations of each predictor
@@ -30,8 +11,16 @@ struct labeled_few_shot_options {
 
 /// Examples of the training set as demonstrations, drawn by seed. Only fields that a predictor has; a predictor none of whose outputs is
 /// labeled gets none. Calls no model. Source: DSPy 3, `dspy.LabeledFewShot`.
-compiled labeled_few_shot(const module& program, const dataset& train, const labeled_few_shot_options& how = {},
-                          const compile_options& options = {});
+class labeled_few_shot final : public optimizer {
+public:
+    explicit labeled_few_shot(labeled_few_shot_options how = {}) : how_{how} {}
+    std::string_view name() const override { return "labeled_few_shot"; }
+
+private:
+    work plan(std::size_t, std::size_t, std::size_t) const override { return {}; }
+    void search(study& s) const override;
+    labeled_few_shot_options how_;
+};
 
 struct bootstrap_few_shot_options {
     std::size_t max_bootstrapped_demos = 4;    ///< made from runs that the metric passed
@@ -44,17 +33,70 @@ struct bootstrap_few_shot_options {
 /// labeled examples. While an example is tried it is no demonstration of its own. Examples are tried in the order of the training set, as
 /// many at once as demonstrations are still missing, so the number of threads changes neither the result nor the calls. Source: Khattab et
 /// al., "DSPy: Compiling Declarative Language Model Calls into Self-Improving Pipelines", 2023; DSPy 3, `dspy.BootstrapFewShot`.
-compiled bootstrap_few_shot(runtime& rt, const module& program, const program_function& call, const dataset& train, const metric& m,
-                            const bootstrap_few_shot_options& how = {}, const compile_options& options = {});
+class bootstrap_few_shot final : public optimizer {
+public:
+    explicit bootstrap_few_shot(bootstrap_few_shot_options how = {}) : how_{how} {}
+    std::string_view name() const override { return "bootstrap_few_shot"; }
+
+private:
+    work plan(std::size_t predictors, std::size_t train, std::size_t validation) const override;
+    void search(study& s) const override;
+    bootstrap_few_shot_options how_;
+};
 
 struct bootstrap_random_search_options : bootstrap_few_shot_options {
     std::size_t num_candidate_programs = 16;  ///< besides the program as it is, with labels only, and bootstrapped in order
 };
 
 /// Several sets of demonstrations, each bootstrapped from the training set in another order and of another size, scored on the validation
-/// set; the best is taken, of equal ones the first. Source: DSPy 3, `dspy.BootstrapFewShotWithRandomSearch`.
-compiled bootstrap_random_search(runtime& rt, const module& program, const program_function& call, const dataset& train,
-                                 const dataset& validation, const metric& m, const bootstrap_random_search_options& how = {},
-                                 const compile_options& options = {});
+/// set (default: the training set); the best is taken, of equal ones the first. A candidate that cannot become the best any more is not
+/// scored to its end. Source: DSPy 3, `dspy.BootstrapFewShotWithRandomSearch`.
+class bootstrap_random_search final : public optimizer {
+public:
+    explicit bootstrap_random_search(bootstrap_random_search_options how = {}) : how_{how} {}
+    std::string_view name() const override { return "bootstrap_random_search"; }
+
+private:
+    work plan(std::size_t predictors, std::size_t train, std::size_t validation) const override;
+    void search(study& s) const override;
+    bootstrap_random_search_options how_;
+};
+
+struct knn_few_shot_options {
+    std::size_t k = 3;                                    ///< demonstrations of each call
+    std::size_t max_pool = 2000;                          ///< examples to choose from, drawn by seed where there are more
+    bool bootstrap = false;                               ///< run the program on them, and choose from what the metric passed
+    std::shared_ptr<const reagent::embedder> embedder{};  ///< none: the words that texts share
+};
+
+/// Demonstrations that are chosen for each call: those whose inputs are nearest to the call's own. Without an embedder near means sharing
+/// rare words (TF-IDF, cosine). The pool is kept in the saved program. Source: DSPy 3, `dspy.KNNFewShot`.
+class knn_few_shot final : public optimizer {
+public:
+    explicit knn_few_shot(knn_few_shot_options how = {}) : how_{std::move(how)} {}
+    std::string_view name() const override { return "knn_few_shot"; }
+
+private:
+    work plan(std::size_t predictors, std::size_t train, std::size_t validation) const override;
+    void search(study& s) const override;
+    knn_few_shot_options how_;
+};
+
+struct ensemble_options : bootstrap_few_shot_options {
+    std::size_t size = 3;  ///< members; each is bootstrapped from the training set in another order
+};
+
+/// Several parameter sets, all of which run; the output that most of them agree on is the answer (`as_ensemble`). They are the
+/// `members` of what is compiled, and are saved with it. Source: DSPy 3, `dspy.Ensemble` with `dspy.majority`.
+class ensemble final : public optimizer {
+public:
+    explicit ensemble(ensemble_options how = {}) : how_{how} {}
+    std::string_view name() const override { return "ensemble"; }
+
+private:
+    work plan(std::size_t predictors, std::size_t train, std::size_t validation) const override;
+    void search(study& s) const override;
+    ensemble_options how_;
+};
 
 }  // namespace reagent

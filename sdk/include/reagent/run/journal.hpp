@@ -54,6 +54,7 @@ struct predictor_call {
     call_place place{};
     json::object inputs{};
     json::object outputs{};
+    std::string trajectory{};  ///< an agent's steps until then, as the prompt showed them
 };
 
 /// An assertion or a suggestion that did not hold.

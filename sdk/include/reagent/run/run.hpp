@@ -71,6 +71,9 @@ struct run_options {
     std::uint64_t rollout_id = 0;                      ///< of every request: a cache keeps runs with different ones apart
     std::size_t max_retries = 3;                       ///< of a call whose answer cannot be read or breaks a constraint
     std::size_t max_backtracks = 3;                    ///< for each assertion and suggestion, and each call that it blames
+
+    /// What stands around every model that the run calls, a predictor's own included; called with the model, may return it as it is.
+    std::function<language_model(const language_model&)> around{};
 };
 
 /// Which predictor an assertion sends back to its work: of those that ran until now on this run handle's way, the last one
@@ -111,6 +114,7 @@ struct variation {
     std::uint64_t rollout_id = 0;                              ///< of every request: a cache keeps attempts apart
     reagent::sampling sampling{};                              ///< before the predictor's own
     std::map<std::string, std::string, std::less<>> advice{};  ///< predictor path to advice, shown behind its inputs
+    std::shared_ptr<const reagent::parameters> parameters{};   ///< none: the run's
 };
 
 namespace detail {
@@ -199,7 +203,8 @@ public:
 
     /// For predictors: tells that `path` is called, before its first model call, and that it has returned.
     begun_call begin_call(const std::string& path);
-    void finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs);
+    void finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs,
+                     std::string trajectory = {});
 
     /// A handle for a concurrent part of the run; `parallel` and its like make them, run them by `detail::attempts`, and
     /// `join` them. @param index tells it from its siblings, stably

@@ -1,13 +1,7 @@
-#include "commands.hpp"
-
-#include <reagent/error.hpp>
-
-#include <csignal>
-#include <iostream>
+#include "subject.hpp"
 
 int main(int argc, char** argv) {
-    std::signal(SIGPIPE, SIG_IGN);
-    CLI::App app{"Reagent: agents that use tools, from the command line."};
+    CLI::App app{"Reagent: agents that use tools, from the command line.", "reagent"};
     app.require_subcommand(1);
     app.set_version_flag("--version", "reagent 0.1.0");
     app.footer(
@@ -26,21 +20,5 @@ int main(int argc, char** argv) {
     reagent::cli::add_program(app, chosen);
     reagent::cli::add_eval(app, chosen);
     reagent::cli::add_compile(app, chosen);
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& e) {
-        int code = app.exit(e);
-        return code == 0 ? 0 : 2;
-    }
-    try {
-        int code = chosen();
-        std::cout.flush();
-        if (std::cout) return code;
-        std::cerr << "reagent: the output cannot be written; is the disk full?\n";
-    } catch (const reagent::error& e) {
-        std::cerr << "reagent: " << reagent::cli::printable(e.what()) << "\n";
-    } catch (const std::exception& e) {
-        std::cerr << "reagent: " << reagent::cli::printable(e.what()) << "\n";
-    }
-    return 1;
+    return reagent::cli::run_commands(app, chosen, argc, argv);
 }

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <reagent/evaluate/evaluation.hpp>
+
+#include <string>
+#include <vector>
+
+namespace reagent {
+
+/// A program as the command line works with it.
+struct cli_program {
+    const module& root;
+    program_function call;               ///< inputs by name in, outputs by name out
+    std::vector<std::string> inputs{};   ///< names; empty: those of the first predictor
+    std::vector<std::string> outputs{};  ///< names, so that a misspelt metric is told before any call; empty: not known
+    std::string description{};           ///< for --help
+};
+
+/// The `main` of a program of your own: `run`, `eval`, `compile` and `program`, with the options of the `reagent` tool.
+///
+///     int main(int argc, char** argv) { return rg::cli_main(argc, argv, customer_care{}); }
+///
+/// @return the exit code: 0 it worked, 1 it failed, 2 the command line was wrong, 3 a score below --min-score
+int cli_main(int argc, char** argv, const cli_program& program);
+
+/// For a module that has `call(run&, json::object)`.
+template <class Module>
+    requires std::is_base_of_v<module, Module>
+int cli_main(int argc, char** argv, const Module& m, std::string description = {}) {
+    return cli_main(argc, argv, cli_program{.root = m, .call = as_program(m), .description = std::move(description)});
+}
+
+}  // namespace reagent

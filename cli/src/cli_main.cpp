@@ -1,0 +1,104 @@
+#include "subject.hpp"
+
+#include <reagent/error.hpp>
+#include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
+
+#include <boost/json.hpp>
+
+#include <csignal>
+#include <iostream>
+#include <iterator>
+
+namespace reagent {
+namespace cli {
+
+int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        int code = app.exit(e);
+        return code == 0 ? 0 : 2;
+    }
+    try {
+        int code = chosen();
+        std::cout.flush();
+        if (std::cout) return code;
+        std::cerr << "reagent: the output cannot be written; is the disk full?\n";
+    } catch (const misuse& e) {
+        std::cerr << "reagent: " << printable(e.what()) << "\n";
+        return 2;
+    } catch (const std::exception& e) {
+        std::cerr << "reagent: " << printable(e.what()) << "\n";
+    }
+    return 1;
+}
+
+namespace {
+
+struct run_command_options : subject_options {
+    std::vector<std::string> values;
+};
+
+// "name=text", or one JSON object on standard input.
+json::object inputs_from(const std::vector<std::string>& given) {
+    json::object inputs;
+    if (given.empty()) {
+        std::string text{std::istreambuf_iterator<char>{std::cin}, {}};
+        auto v = parse_json(text);
+        if (!v || !v->is_object()) throw misuse{"give the inputs as NAME=VALUE, or as one JSON object on standard input"};
+        return v->get_object();
+    }
+    for (const auto& g : given) {
+        auto at = g.find('=');
+        if (at == g.npos || at == 0) throw misuse{"\"" + g + "\" is no input; write NAME=VALUE, as message=Hello"};
+        inputs[g.substr(0, at)] = g.substr(at + 1);
+    }
+    return inputs;
+}
+
+int run_program(const run_command_options& o, const cli_program& own) {
+    subject s{o, &own};
+    auto options = s.prepared(o);
+    struct call {
+        const program_function& program;
+        json::object inputs;
+        task<json::object> forward(run& r) const { return program(r, inputs); }
+    } work{s.call(), inputs_from(o.values)};
+    runtime rt;
+    json::object outputs = rt.run(std::move(options), work);
+    if (o.json)
+        std::cout << dump_strict_json(outputs) << "\n";
+    else
+        for (const auto& [name, v] : outputs)
+            std::cout << terminal{}.bold(printable(name)) << ": " << printable(v.is_structured() ? dump_json(v) : python_str(v)) << "\n";
+    return 0;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, command& chosen, const cli_program& own) {
+    auto o = std::make_shared<run_command_options>();
+    auto* c = app.add_subcommand("run", "Runs the program once");
+    add_subject_options(*c, *o, &own);
+    c->add_option("INPUT", o->values, "NAME=VALUE for each input; none: one JSON object on standard input");
+    c->callback([o, &chosen, &own] { chosen = [o, &own] { return run_program(*o, own); }; });
+}
+
+}  // namespace cli
+
+int cli_main(int argc, char** argv, const cli_program& program) {
+    CLI::App app{program.description.empty() ? "A program that is built with Reagent." : program.description};
+    std::string name = argc > 0 ? argv[0] : "program";
+    app.name(name.substr(name.rfind('/') + 1));
+    app.require_subcommand(1);
+    cli::command chosen;
+    cli::add_run(app, chosen, program);
+    cli::add_eval(app, chosen, &program);
+    cli::add_compile(app, chosen, &program);
+    cli::add_program(app, chosen);
+    return cli::run_commands(app, chosen, argc, argv);
+}
+
+}  // namespace reagent

@@ -1,0 +1,242 @@
+#include <reagent/module/nearest_demos.hpp>
+
+#include <reagent/error.hpp>
+#include <reagent/module/majority.hpp>
+#include <reagent/run/run.hpp>
+#include <reagent/schema/render.hpp>
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <unordered_map>
+
+namespace reagent {
+
+task<std::vector<std::vector<float>>> embed_texts(run& r, std::string path, const embedder& with, std::vector<std::string> texts,
+                                                  embedding_use use) {
+    json::array asked;
+    for (const auto& t : texts) asked.emplace_back(t);
+    json::value arguments = json::object{{"model", with.name()}, {"texts", std::move(asked)}};
+    std::function<task<json::value>()> effect = [&]() -> task<json::value> {
+        lm_context context{r.http()};
+        auto made = co_await with.embed(context, texts, use);
+        json::array rows;
+        for (const auto& v : made.vectors) {
+            json::array row;
+            for (float f : v) row.emplace_back(static_cast<double>(f));
+            rows.push_back(std::move(row));
+        }
+        json::value all = std::move(rows);
+        co_return all;
+    };
+    json::value found = co_await r.call_tool(std::move(path), "embed", std::move(arguments), std::move(effect));
+    std::vector<std::vector<float>> vectors;
+    for (const auto& row : found.as_array()) {
+        auto& v = vectors.emplace_back();
+        for (const auto& f : row.as_array()) v.push_back(f.to_number<float>());
+    }
+    co_return vectors;
+}
+
+std::string compared_text(const json::object& values, const std::vector<std::string>& inputs) {
+    std::string text;
+    for (const auto& name : inputs)
+        if (const auto* v = values.if_contains(name))
+            text += (text.empty() ? "" : "\n") + (v->is_structured() ? dump_json(*v) : python_str(*v));
+    return text;
+}
+
+namespace {
+
+constexpr std::size_t most_pool = 100'000;
+
+std::vector<std::string> names_of(const json::object& inputs) {
+    std::vector<std::string> names;
+    for (const auto& [name, v] : inputs) names.emplace_back(name);
+    return names;
+}
+
+using word_counts = std::unordered_map<std::string, double>;
+
+word_counts words_of(const std::string& text) {
+    word_counts counts;
+    std::string normal = normalize_text(text), word;
+    for (char c : normal + " ")
+        if (c != ' ' && c != '\n' && c != '\t')
+            word += c;
+        else if (!word.empty()) {
+            ++counts[word];
+            word.clear();
+        }
+    return counts;
+}
+
+double cosine(const std::vector<float>& a, const std::vector<float>& b) {
+    double product = 0, one = 0, two = 0;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+        product += static_cast<double>(a[i]) * b[i];
+        one += static_cast<double>(a[i]) * a[i];
+        two += static_cast<double>(b[i]) * b[i];
+    }
+    return one > 0 && two > 0 ? product / std::sqrt(one * two) : 0;
+}
+
+class nearest final : public demo_selector {
+public:
+    nearest(std::vector<json::object> pool, std::size_t k, std::shared_ptr<const reagent::embedder> e,
+            std::vector<std::vector<float>> vectors)
+        : pool_{std::move(pool)}, k_{k}, embedder_{std::move(e)}, vectors_{std::move(vectors)} {
+        if (embedder_ && vectors_.size() != pool_.size())
+            throw program_error{program_errc::mismatch, "there are " + std::to_string(pool_.size()) +
+                                                            " demonstrations to choose from and " + std::to_string(vectors_.size()) +
+                                                            " vectors of them"};
+    }
+
+    task<std::vector<json::object>> select(run& r, const std::string& path, const json::object& inputs) const override {
+        std::vector<double> near;
+        if (embedder_)
+            near = co_await by_vectors(r, path, inputs);
+        else
+            near = by_words(inputs);
+        std::vector<std::size_t> order(pool_.size());
+        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return near[a] > near[b]; });
+        std::vector<json::object> chosen;
+        for (std::size_t i = std::min(k_, order.size()); i-- > 0;) chosen.push_back(pool_[order[i]]);
+        co_return chosen;
+    }
+
+    json::object to_json() const override {
+        json::array all;
+        for (const auto& d : pool_) all.push_back(d);
+        json::object o{{"k", k_}, {"pool", std::move(all)}};
+        if (!embedder_) return o;
+        o["embedder"] = embedder_->name();
+        json::array rows;
+        for (const auto& v : vectors_) {
+            json::array row;
+            for (float f : v) row.emplace_back(std::round(static_cast<double>(f) * 1e6) / 1e6);
+            rows.push_back(std::move(row));
+        }
+        o["vectors"] = std::move(rows);
+        return o;
+    }
+
+private:
+    struct index {
+        std::vector<word_counts> weights;  // of each demonstration, of length 1
+        word_counts rarity;
+    };
+
+    // By the names of the inputs: made at the first call, and the same for all that follow.
+    const index& index_for(const json::object& inputs) const {
+        std::string names;
+        for (const auto& [name, v] : inputs) names += std::string{name} + "\n";
+        std::lock_guard lock{mutex_};
+        auto [found, fresh] = indexes_.try_emplace(names);
+        index& made = found->second;
+        if (!fresh) return made;
+        for (const auto& d : pool_) {
+            made.weights.push_back(words_of(compared_text(d, names_of(inputs))));
+            for (const auto& [word, n] : made.weights.back()) ++made.rarity[word];
+        }
+        for (auto& [word, n] : made.rarity) n = std::log((1 + static_cast<double>(pool_.size())) / (1 + n)) + 1;
+        for (auto& w : made.weights) scale(w, made.rarity);
+        return made;
+    }
+
+    static void scale(word_counts& w, const word_counts& rarity) {
+        std::vector<double> squares;
+        for (auto& [word, n] : w) {
+            auto found = rarity.find(word);
+            n = found == rarity.end() ? 0 : n * found->second;
+            squares.push_back(n * n);
+        }
+        std::sort(squares.begin(), squares.end());  // the same sum whatever the order of the table
+        double sum = 0;
+        for (double s : squares) sum += s;
+        if (sum > 0)
+            for (auto& [word, n] : w) n /= std::sqrt(sum);
+    }
+
+    std::vector<double> by_words(const json::object& inputs) const {
+        const index& i = index_for(inputs);
+        auto asked = words_of(compared_text(inputs, names_of(inputs)));
+        scale(asked, i.rarity);
+        std::vector<std::pair<std::string, double>> in_order(asked.begin(), asked.end());
+        std::sort(in_order.begin(), in_order.end());
+        std::vector<double> near;
+        for (const auto& w : i.weights) {
+            double product = 0;
+            for (const auto& [word, n] : in_order)
+                if (auto found = w.find(word); found != w.end()) product += n * found->second;
+            near.push_back(product);
+        }
+        return near;
+    }
+
+    task<std::vector<double>> by_vectors(run& r, const std::string& path, const json::object& inputs) const {
+        std::vector<std::string> question;
+        question.push_back(compared_text(inputs, names_of(inputs)));
+        auto asked = co_await embed_texts(r, path, *embedder_, std::move(question), embedding_use::query);
+        std::vector<double> near;
+        for (const auto& v : vectors_) near.push_back(cosine(v, asked.at(0)));
+        co_return near;
+    }
+
+    std::vector<json::object> pool_;
+    std::size_t k_;
+    std::shared_ptr<const reagent::embedder> embedder_;
+    std::vector<std::vector<float>> vectors_;
+    mutable std::mutex mutex_;  // guards what is made at first use
+    mutable std::unordered_map<std::string, index> indexes_;
+};
+
+}  // namespace
+
+std::shared_ptr<const demo_selector> nearest_demos(std::vector<json::object> pool, std::size_t k,
+                                                   std::shared_ptr<const reagent::embedder> embedder,
+                                                   std::vector<std::vector<float>> vectors) {
+    return std::make_shared<const nearest>(std::move(pool), k, std::move(embedder), std::move(vectors));
+}
+
+std::shared_ptr<const demo_selector> demo_selector_from(const json::value& document, const std::string& path) {
+    auto bad = [&](const std::string& where, const std::string& why) {
+        return program_error{program_errc::bad_document, "saved program: " + path + where + ": " + why, {.path = path + where}};
+    };
+    if (!document.is_object()) throw bad("", "expected an object");
+    const auto& o = document.get_object();
+    const auto *k = o.if_contains("k"), *pool = o.if_contains("pool"), *vectors = o.if_contains("vectors"),
+               *name = o.if_contains("embedder");
+    if (!k || !(k->is_int64() || k->is_uint64()) || k->to_number<std::int64_t>() < 0)
+        throw bad(".k", "expected a number of demonstrations");
+    if (!pool || !pool->is_array()) throw bad(".pool", "expected a list");
+    if (pool->get_array().size() > most_pool) throw bad(".pool", "more than " + std::to_string(most_pool) + " demonstrations");
+    std::vector<json::object> demos;
+    for (const auto& d : pool->get_array()) {
+        if (!d.is_object()) throw bad(".pool[" + std::to_string(demos.size()) + "]", "expected an object");
+        demos.push_back(d.get_object());
+    }
+    std::vector<std::vector<float>> rows;
+    if (vectors) {
+        if (!vectors->is_array()) throw bad(".vectors", "expected a list");
+        for (const auto& row : vectors->get_array()) {
+            auto& v = rows.emplace_back();
+            if (!row.is_array()) throw bad(".vectors[" + std::to_string(rows.size() - 1) + "]", "expected a list of numbers");
+            for (const auto& f : row.get_array()) {
+                if (!f.is_number()) throw bad(".vectors[" + std::to_string(rows.size() - 1) + "]", "expected a list of numbers");
+                v.push_back(f.to_number<float>());
+            }
+        }
+    }
+    std::shared_ptr<const embedder> e;
+    if (name) {
+        if (!name->is_string()) throw bad(".embedder", "expected a model's name");
+        e = std::make_shared<const embedder>(std::string{name->get_string()});
+    }
+    return nearest_demos(std::move(demos), k->to_number<std::size_t>(), std::move(e), std::move(rows));
+}
+
+}  // namespace reagent

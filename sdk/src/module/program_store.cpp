@@ -1,0 +1,253 @@
+#include <reagent/module/program_store.hpp>
+
+#include <reagent/schema/repair.hpp>
+
+#include "../text.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <sstream>
+
+namespace reagent {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string file_name(std::uint64_t number) {
+    char name[32];
+    std::snprintf(name, sizeof name, "%06llu.json", static_cast<unsigned long long>(number));
+    return name;
+}
+
+std::string now_text() {
+    std::time_t now = std::time(nullptr);
+    std::tm utc{};
+    ::gmtime_r(&now, &utc);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return text;
+}
+
+std::string user_name() {
+    for (const char* variable : {"USER", "LOGNAME"})
+        if (const char* name = std::getenv(variable); name && *name) return name;
+    return "uid " + std::to_string(::getuid());
+}
+
+// Changes of one store, one after the other, also those of other processes.
+class store_lock {
+public:
+    explicit store_lock(const fs::path& folder) : fd_{::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)} {
+        if (fd_ < 0 || ::flock(fd_, LOCK_EX) != 0) {
+            std::string why = std::strerror(errno);
+            if (fd_ >= 0) ::close(fd_);
+            throw program_error{program_errc::unwritable,
+                                "the program store \"" + folder.string() + "\" cannot be locked: " + why,
+                                {.path = folder.string()}};
+        }
+    }
+    ~store_lock() { ::close(fd_); }
+    store_lock(const store_lock&) = delete;
+
+private:
+    int fd_;
+};
+
+bool is_tag(std::string_view name) {
+    if (name.empty() || name.size() > 100 || name == "latest" || !std::isalpha(static_cast<unsigned char>(name[0]))) return false;
+    return std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
+}
+
+void check_tag(std::string_view name) {
+    if (!is_tag(name))
+        throw program_error{program_errc::mismatch,
+                            "\"" + std::string{name} +
+                                "\" cannot be a tag: it starts with a letter, goes on with letters, digits, - and _, and is not "
+                                "\"latest\""};
+}
+
+}  // namespace
+
+program_store::program_store(fs::path folder) : folder_{std::move(folder)} {
+    std::error_code ec;
+    fs::create_directories(folder_ / "versions", ec);
+    if (!ec) fs::create_directories(folder_ / "tags", ec);
+    if (ec)
+        throw program_error{program_errc::unwritable,
+                            "the program store \"" + folder_.string() + "\" cannot be made: " + ec.message(),
+                            {.path = folder_.string()}};
+}
+
+std::vector<std::uint64_t> program_store::numbers() const {
+    std::vector<std::uint64_t> all;
+    std::error_code ec;
+    for (const auto& f : fs::directory_iterator{folder_ / "versions", ec}) {
+        std::string name = f.path().filename().string();
+        if (name.size() < 6 || !name.ends_with(".json") || name.find_first_not_of("0123456789") != name.size() - 5) continue;
+        all.push_back(std::strtoull(name.c_str(), nullptr, 10));
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+std::uint64_t program_store::put(const saved_program& program, const program_remarks& about) {
+    store_lock lock{folder_};
+    auto known = numbers();
+    std::uint64_t number = known.empty() ? 1 : known.back() + 1;
+    json::object document = program.document();
+    json::object note{{"when", now_text()}, {"who", about.who.empty() ? user_name() : about.who}, {"what", about.what}};
+    if (about.score) note["score"] = *about.score;
+    if (!document.contains("metadata")) document["metadata"] = json::object{{"dependency_versions", json::object{}}};
+    auto& metadata = document.at("metadata").as_object();
+    if (!metadata.contains("reagent") || !metadata.at("reagent").is_object()) metadata["reagent"] = json::object{};
+    metadata.at("reagent").as_object()["version"] = std::move(note);
+    saved_program{std::move(document)}.save(folder_ / "versions" / file_name(number));
+    return number;
+}
+
+std::vector<std::uint64_t> program_store::history(const std::string& tag) const {
+    std::ifstream in{folder_ / "tags" / tag};
+    std::vector<std::uint64_t> all;
+    for (std::uint64_t n; in >> n;) all.push_back(n);
+    return all;
+}
+
+void program_store::set_history(const std::string& tag, const std::vector<std::uint64_t>& numbers) const {
+    auto file = folder_ / "tags" / tag, temporary = folder_ / "tags" / ("." + tag + "." + std::to_string(::getpid()));
+    std::ofstream out{temporary};
+    for (auto n : numbers) out << n << "\n";
+    out.close();
+    std::error_code ec;
+    if (out) fs::rename(temporary, file, ec);
+    if (out && !ec) return;
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw program_error{program_errc::unwritable, "the tag file \"" + file.string() + "\" cannot be written", {.path = file.string()}};
+}
+
+std::uint64_t program_store::number_of(std::string_view which) const {
+    auto all = numbers();
+    if (all.empty()) throw program_error{program_errc::mismatch, "there is no program in the store \"" + folder_.string() + "\" yet"};
+    if (which == "latest" || which.empty()) return all.back();
+    std::uint64_t number = 0;
+    if (which.find_first_not_of("0123456789") == which.npos && which.size() < 19)
+        number = std::strtoull(std::string{which}.c_str(), nullptr, 10);
+    else if (is_tag(which)) {
+        auto past = history(std::string{which});
+        if (past.empty()) {
+            std::vector<std::string> tags;
+            std::error_code ec;
+            for (const auto& f : fs::directory_iterator{folder_ / "tags", ec}) tags.push_back(f.path().filename().string());
+            auto near = did_you_mean(which, tags);
+            throw program_error{program_errc::mismatch, "the store \"" + folder_.string() + "\" has no tag \"" + std::string{which} + "\"" +
+                                                            (near.empty() ? "" : "; did you mean \"" + near + "\"?")};
+        }
+        number = past.back();
+    } else
+        check_tag(which);
+    if (!std::binary_search(all.begin(), all.end(), number))
+        throw program_error{program_errc::mismatch, "the store \"" + folder_.string() + "\" has no version " + std::to_string(number) +
+                                                        "; the latest is " + std::to_string(all.back())};
+    return number;
+}
+
+saved_program program_store::get(std::string_view which) const {
+    return saved_program::load(folder_ / "versions" / file_name(number_of(which)));
+}
+
+std::vector<program_version> program_store::list() const {
+    std::map<std::uint64_t, std::vector<std::string>> tags;
+    std::error_code ec;
+    for (const auto& f : fs::directory_iterator{folder_ / "tags", ec}) {
+        std::string name = f.path().filename().string();
+        if (!is_tag(name)) continue;
+        if (auto past = history(name); !past.empty()) tags[past.back()].push_back(name);
+    }
+    std::vector<program_version> all;
+    for (auto n : numbers()) {
+        auto program = saved_program::load(folder_ / "versions" / file_name(n));
+        program_version v{.number = n, .hash = program.hash()};
+        if (const auto* about = program.addition("version"); about && about->is_object()) {
+            const auto& o = about->get_object();
+            auto text = [&](const char* key) {
+                const auto* t = o.if_contains(key);
+                return t && t->is_string() ? std::string{std::string_view{t->get_string()}} : std::string{};
+            };
+            v.when = text("when"), v.who = text("who"), v.what = text("what");
+            if (const auto* score = o.if_contains("score"); score && score->is_number()) v.score = score->to_number<double>();
+        }
+        v.tags = tags[n];
+        std::sort(v.tags.begin(), v.tags.end());
+        all.push_back(std::move(v));
+    }
+    return all;
+}
+
+void program_store::tag(std::string_view name, std::uint64_t version) {
+    check_tag(name);
+    store_lock lock{folder_};
+    number_of(std::to_string(version));
+    auto past = history(std::string{name});
+    if (!past.empty() && past.back() == version) return;
+    past.push_back(version);
+    if (past.size() > 1000) past.erase(past.begin());
+    set_history(std::string{name}, past);
+}
+
+void program_store::untag(std::string_view name) {
+    check_tag(name);
+    store_lock lock{folder_};
+    std::error_code ec;
+    if (!fs::remove(folder_ / "tags" / name, ec))
+        throw program_error{program_errc::mismatch, "the store \"" + folder_.string() + "\" has no tag \"" + std::string{name} + "\""};
+}
+
+std::uint64_t program_store::roll_back(std::string_view name) {
+    check_tag(name);
+    store_lock lock{folder_};
+    auto past = history(std::string{name});
+    if (past.size() < 2)
+        throw program_error{program_errc::mismatch, past.empty()
+                                                        ? "the store \"" + folder_.string() + "\" has no tag \"" + std::string{name} + "\""
+                                                        : "the tag \"" + std::string{name} + "\" never pointed elsewhere"};
+    past.pop_back();
+    number_of(std::to_string(past.back()));
+    set_history(std::string{name}, past);
+    return past.back();
+}
+
+std::shared_ptr<const parameters> live_parameters::current() const {
+    std::lock_guard lock{mutex_};
+    return current_;
+}
+
+void live_parameters::swap(parameters p) {
+    auto fresh = std::make_shared<const parameters>(std::move(p));
+    std::lock_guard lock{mutex_};
+    current_.swap(fresh);
+    version_ = 0;
+}
+
+bool live_parameters::follow(const program_store& store, std::string_view tag, const module& program, bool models) {
+    auto number = store.number_of(tag);
+    {
+        std::lock_guard lock{mutex_};
+        if (number == version_) return false;
+    }
+    auto fresh = std::make_shared<const parameters>(from_saved(program, store.get(std::to_string(number)), models));
+    std::lock_guard lock{mutex_};
+    current_.swap(fresh);
+    version_ = number;
+    return true;
+}
+
+}  // namespace reagent

@@ -1,0 +1,329 @@
+#include <reagent/optimize/instructions.hpp>
+#include <reagent/optimize/tpe.hpp>
+
+#include <reagent/schema/render.hpp>
+
+#include "../text.hpp"
+#include "proposer.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace reagent {
+namespace {
+
+constexpr std::size_t most_failures_shown = 6;
+
+// Some of the rows that did not reach the full score, drawn by seed.
+std::vector<std::string> failures_in(const evaluation& e, const dataset& data, dice random) {
+    std::vector<std::size_t> bad;
+    for (std::size_t i = 0; i < e.rows.size(); ++i)
+        if (!e.rows[i].error.empty() || e.rows[i].score < 1) bad.push_back(i);
+    random.shuffle(bad);
+    std::vector<std::string> shown;
+    for (auto i : bad) {
+        if (shown.size() == most_failures_shown) break;
+        shown.push_back(described_failure(data[e.rows[i].index], e.rows[i]));
+    }
+    return shown;
+}
+
+void keep_some(std::vector<std::string>& all, std::size_t most) {
+    if (all.size() > most) all.resize(most);
+}
+
+}  // namespace
+
+// --- copro -----------------------------------------------------------------------------------------------------------
+
+optimizer::work copro::plan(std::size_t predictors, std::size_t train, std::size_t) const {
+    std::size_t tries = how_.depth * how_.breadth;
+    return {predictors * tries * train, predictors * tries};
+}
+
+void copro::search(study& s) const {
+    const auto& data = s.train();
+    struct attempt {
+        std::string instructions;
+        double score;
+    };
+    const std::string structure = s.predictors().size() > 1 ? structure_of(s) : "";
+    auto as_it_is = s.score(data, s.start());
+    s.offer(s.start(), as_it_is.score);
+    s.tell("as it is: " + python_float(as_it_is.score));
+    auto failures = failures_in(as_it_is, data, s.random(40));
+    std::uint64_t rollout = 0;
+    for (std::size_t turn = 0; turn < s.predictors().size(); ++turn) {
+        const predictor& p = *s.predictors()[turn];
+        const std::string& path = p.predictor_path();
+        std::vector<attempt> attempts{{p.open_instructions(s.best().find(path)), *s.best_score()}};
+        for (std::size_t round = 0; round < how_.depth; ++round) {
+            proposal_ground ground;
+            ground.program = structure;
+            ground.step = described(p);
+            ground.instructions = p.open_instructions(s.start().find(path));
+            ground.failures = failures;
+            if (round > 0) {
+                auto sorted = attempts;
+                std::stable_sort(sorted.begin(), sorted.end(), [](const attempt& a, const attempt& b) { return a.score < b.score; });
+                std::size_t from = sorted.size() > how_.breadth ? sorted.size() - how_.breadth : 0;
+                for (std::size_t i = from; i < sorted.size(); ++i)
+                    ground.attempts.push_back(sorted[i].instructions + " (score " + python_float(sorted[i].score) + ")");
+            }
+            std::size_t wanted = how_.breadth - (round == 0 && how_.breadth > 1 ? 1 : 0);  // the first round tries what is there, too
+            auto proposals = propose_many(s, ground, wanted, how_.init_temperature, rollout);
+            rollout += 1'000;
+            for (auto& text : proposals) {
+                if (std::any_of(attempts.begin(), attempts.end(), [&](const attempt& a) { return a.instructions == text; })) continue;
+                parameters candidate = s.best();
+                candidate.predictors[path].instructions = text;
+                auto result = s.race(data, candidate, s.best_score());
+                bool better = result.complete && s.offer(candidate, result.seen.score);
+                if (better) failures = failures_in(result.seen, data, s.random(41 + rollout));
+                s.note(json::object{{"predictor", path},
+                                    {"round", round + 1},
+                                    {"instructions", text},
+                                    {"score", result.seen.score},
+                                    {"examples", result.seen.rows.size()},
+                                    {"complete", result.complete}});
+                s.tell(path + ", round " + std::to_string(round + 1) + " of " + std::to_string(how_.depth) + ": " +
+                       python_float(result.seen.score) + (better ? ", the best so far: " : ": ") + cut(text, 80));
+                attempts.push_back({std::move(text), result.seen.score});
+            }
+        }
+    }
+}
+
+// --- mipro -----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+struct mipro_plan {
+    std::size_t instructions, demo_sets, trials, most_validation;
+    bool zero_shot;
+};
+
+// Source of the numbers: DSPy 3.3.1, MIPROv2's `auto` modes.
+mipro_plan plan_of(const mipro_options& how, std::size_t predictors) {
+    mipro_plan p{};
+    p.zero_shot = how.max_bootstrapped_demos == 0 && how.max_labeled_demos == 0;
+    std::size_t n = how.num_candidates.value_or(10);
+    p.most_validation = 1'000;
+    if (how.effort) {
+        const std::size_t sizes[]{6, 12, 18}, data[]{100, 300, 1'000};
+        n = how.num_candidates.value_or(sizes[static_cast<int>(*how.effort)]);
+        p.most_validation = data[static_cast<int>(*how.effort)];
+    }
+    p.instructions = p.zero_shot || !how.effort ? n : std::max<std::size_t>(4, n / 2);
+    p.demo_sets = p.zero_shot ? 1 : n;
+    double choices = static_cast<double>(predictors) * (p.zero_shot ? 1 : 2);
+    double enough = std::max(2 * choices * std::log2(std::max<double>(2, static_cast<double>(n))), 1.5 * static_cast<double>(n));
+    p.trials = how.num_trials.value_or(static_cast<std::size_t>(enough));
+    return p;
+}
+
+// What one choice of every predictor's instructions and demonstrations has come to.
+struct tried {
+    double sum = 0;
+    std::size_t times = 0;
+    bool whole = false;
+    double mean() const { return sum / static_cast<double>(times); }
+};
+
+// The lists that are searched: for each predictor its instructions and sets of demonstrations, the first of both as it is.
+struct search_space {
+    std::vector<std::vector<std::string>> instructions;
+    std::vector<std::vector<std::vector<json::object>>> demos;
+
+    std::vector<std::size_t> sizes() const {
+        std::vector<std::size_t> all;
+        for (const auto& i : instructions) all.push_back(i.size());
+        for (const auto& d : demos) all.push_back(d.size());
+        return all;
+    }
+    double combinations() const {
+        double n = 1;
+        for (auto s : sizes()) n *= static_cast<double>(s);
+        return n;
+    }
+    parameters at(study& s, const std::vector<std::size_t>& combination) const {
+        parameters p = s.start();
+        for (std::size_t i = 0; i < s.predictors().size(); ++i) {
+            const auto& path = s.predictors()[i]->predictor_path();
+            auto chosen = combination[i];
+            if (chosen > 0) p.predictors[path].instructions = instructions[i][chosen];
+            auto set = combination[s.predictors().size() + i];
+            auto& own = p.predictors[path];
+            if (set > 0) own.selector = nullptr;
+            own.demos = demos[i][set];
+        }
+        return p;
+    }
+};
+
+}  // namespace
+
+optimizer::work mipro::plan(std::size_t predictors, std::size_t train, std::size_t validation) const {
+    auto p = plan_of(how_, predictors);
+    std::size_t data = std::min(validation ? validation : train * 4 / 5, p.most_validation);
+    bool mini = how_.minibatch && data > 50;
+    std::size_t whole = mini ? p.trials / std::max<std::size_t>(1, how_.minibatch_full_eval_steps) + 2 : p.trials + 1;
+    std::size_t runs = whole * data + (mini ? p.trials * std::min(data, how_.minibatch_size) : 0);
+    std::size_t tries = std::max<std::size_t>(1, p.zero_shot ? 1 : p.demo_sets - 2) *
+                        std::min(train, 4 * std::max<std::size_t>(3, how_.max_bootstrapped_demos));
+    return {runs + tries + std::min<std::size_t>(train, 12), 3 + predictors * p.instructions};
+}
+
+void mipro::search(study& s) const {
+    const std::size_t n = s.predictors().size();
+    auto how = plan_of(how_, n);
+    dice random = s.random(1);
+
+    if (s.validation().empty()) {
+        if (s.train().size() < 2)
+            throw program_error{program_errc::mismatch, "mipro needs validation data, or at least two training examples"};
+        std::size_t most = std::min<std::size_t>(1'000, std::max<std::size_t>(1, s.train().size() * 4 / 5)),
+                    cut_at = s.train().size() - most;
+        auto middle = s.train().begin() + static_cast<std::ptrdiff_t>(cut_at);
+        s.use({s.train().begin(), middle}, {middle, s.train().end()});
+    }
+    dataset data = s.validation();
+    if (data.size() > how.most_validation) {
+        random.shuffle(data);
+        data.resize(how.most_validation);
+    }
+    const bool mini = how_.minibatch && data.size() > 50 && how_.minibatch_size < data.size();
+
+    // 1. Sets of demonstrations.
+    search_space space;
+    space.demos.resize(n);
+    auto add_set = [&](const parameters& p) {
+        for (std::size_t i = 0; i < n; ++i) {
+            const auto* own = p.find(s.predictors()[i]->predictor_path());
+            space.demos[i].push_back(own ? own->demos : std::vector<json::object>{});
+        }
+    };
+    parameters begin = s.start();
+    if (how.zero_shot)
+        for (auto& [path, own] : begin.predictors) own.demos.clear(), own.selector = nullptr;
+    add_set(begin);
+    std::vector<std::string> failures;
+    std::vector<parameters> shown;  // what proposals see
+    for (std::size_t set = 1; set < std::max<std::size_t>(2, how.demo_sets); ++set) {
+        bootstrap_size size{how_.max_bootstrapped_demos, how_.max_labeled_demos, 1, how_.metric_threshold};
+        if (how.zero_shot) size = {3, 0, 1, how_.metric_threshold};
+        auto order = in_order(s.train().size());
+        if (set == 1 && !how.zero_shot) {
+            add_set(with_labels(s, how_.max_labeled_demos, set));
+            continue;
+        }
+        if (set > 2) {
+            dice own = s.random(100 + set);
+            own.shuffle(order);
+            size.bootstrapped = 1 + own.below(std::max<std::size_t>(1, size.bootstrapped));
+        }
+        auto made = bootstrap_demos(s, order, size, 100 + set);
+        for (auto& f : made.failures) failures.push_back(std::move(f));
+        auto p = with_demos(s, made, size, 100 + set);
+        shown.push_back(p);
+        if (how.zero_shot) break;
+        add_set(p);
+    }
+
+    // 2. Proposals of instructions. What the program as it is gets wrong in the training data reaches the proposer; of the validation data
+    // it sees nothing.
+    dataset probe = s.train();
+    s.random(2).shuffle(probe);
+    if (probe.size() > 12) probe.resize(12);
+    auto seen = s.score(probe, begin);
+    auto worst = failures_in(seen, probe, s.random(3));
+    worst.insert(worst.end(), failures.begin(), failures.end());
+    keep_some(worst, most_failures_shown);
+    const std::string summary = summary_of_data(s), structure = structure_of(s);
+    if (!summary.empty()) s.report("data_summary", json::value(json::string(summary)));
+    for (std::size_t i = 0; i < n; ++i) {
+        const predictor& p = *s.predictors()[i];
+        std::vector<proposal_ground> grounds;
+        for (std::size_t k = 1; k < how.instructions; ++k) {
+            proposal_ground g;
+            g.data = summary;
+            g.program = structure;
+            g.step = described(p);
+            g.instructions = p.open_instructions(s.start().find(p.predictor_path()));
+            g.failures = worst;
+            if (!shown.empty())
+                if (const auto* own = shown[k % shown.size()].find(p.predictor_path())) g.demos = shown_demos(own->demos, 3);
+            g.tip = tip(k - 1);
+            grounds.push_back(std::move(g));
+        }
+        std::vector<std::string> all{p.open_instructions(s.start().find(p.predictor_path()))};
+        for (auto& text : propose(s, std::move(grounds), how_.init_temperature, 10'000 * (i + 1)))
+            if (text != all.front()) all.push_back(std::move(text));
+        s.tell(p.predictor_path() + ": " + std::to_string(all.size() - 1) + " instructions proposed");
+        json::array listed;
+        for (const auto& text : all) listed.emplace_back(text);
+        s.report("instructions of " + p.predictor_path(), std::move(listed));
+        space.instructions.push_back(std::move(all));
+    }
+
+    // 3. The search.
+    categorical_tpe tpe{space.sizes(), {.seed = s.options().seed}};
+    std::map<std::vector<std::size_t>, tried> known;
+    auto note = [&](const std::vector<std::size_t>& combination, const evaluation& e, bool whole, bool complete) {
+        json::array chosen;
+        for (auto c : combination) chosen.emplace_back(c);
+        s.note(json::object{{"choice", std::move(chosen)}, {"score", e.score}, {"examples", e.rows.size()}, {"whole", whole && complete}});
+    };
+    auto score_whole = [&](const std::vector<std::size_t>& combination) {
+        auto candidate = space.at(s, combination);
+        auto result = s.race(data, candidate, s.best_score());
+        auto& k = known[combination];
+        k.whole = true;
+        k.sum += result.seen.score, ++k.times;
+        tpe.tell(combination, result.seen.score);
+        if (result.complete) s.offer(candidate, result.seen.score);
+        note(combination, result.seen, true, result.complete);
+        return result;
+    };
+    auto first = score_whole(std::vector<std::size_t>(2 * n, 0));
+    s.tell("as it is: " + python_float(first.seen.score));
+    for (std::size_t trial = 1; trial <= how.trials; ++trial) {
+        auto combination = tpe.ask();
+        // What is known of the whole set needs no further look, while there is something new.
+        for (int again = 0; again < 50 && known.contains(combination) && known[combination].whole; ++again)
+            if (combination = tpe.ask(); again >= 10)
+                for (std::size_t c = 0; c < combination.size(); ++c) combination[c] = random.below(space.sizes()[c]);
+        if (known.contains(combination) && known[combination].whole) {
+            if (static_cast<double>(known.size()) >= space.combinations()) break;
+            continue;
+        }
+        std::string said = "trial " + std::to_string(trial) + " of " + std::to_string(how.trials) + ": ";
+        if (!mini) {
+            auto result = score_whole(combination);
+            s.tell(said + python_float(result.seen.score) + ", best " + python_float(*s.best_score()));
+            continue;
+        }
+        dataset batch = data;
+        s.random(1'000 + trial).shuffle(batch);
+        batch.resize(how_.minibatch_size);
+        auto e = s.score(batch, space.at(s, combination));
+        auto& k = known[combination];
+        k.sum += e.score, ++k.times;
+        tpe.tell(combination, e.score);
+        note(combination, e, false, true);
+        s.tell(said + python_float(e.score) + " on " + std::to_string(batch.size()) + " examples");
+        if (trial % std::max<std::size_t>(1, how_.minibatch_full_eval_steps) != 0 && trial != how.trials) continue;
+        const std::vector<std::size_t>* promising = nullptr;
+        for (const auto& [c, t] : known)
+            if (!t.whole && (!promising || t.mean() > known[*promising].mean())) promising = &c;
+        if (!promising) continue;
+        auto result = score_whole(std::vector<std::size_t>(*promising));
+        s.tell("the best of them on all " + std::to_string(data.size()) + ": " + python_float(result.seen.score) + ", best " +
+               python_float(*s.best_score()));
+    }
+}
+
+}  // namespace reagent

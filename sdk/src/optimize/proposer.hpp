@@ -1,0 +1,39 @@
+#pragma once
+
+#include "study.hpp"
+
+namespace reagent {
+
+/// What a proposal of instructions is grounded in. What is empty is not shown.
+struct proposal_ground {
+    std::string data{};                   ///< what the data is like
+    std::string program{};                ///< the program's structure
+    std::string step{};                   ///< the predictor that the instructions are for
+    std::vector<std::string> demos{};     ///< of this predictor
+    std::vector<std::string> failures{};  ///< examples that failed, with the reasons
+    std::vector<std::string> attempts{};  ///< instructions that were tried, with their scores, the best last
+    std::string instructions{};           ///< as they are
+    std::string tip{};
+};
+
+/// Instructions that the prompt model proposes, one for each ground; equal and unreadable ones are left out. All at once.
+std::vector<std::string> propose(study& s, std::vector<proposal_ground> grounds, double temperature, std::uint64_t rollout);
+
+/// Up to `wanted` from one ground: asked for in one request where the provider can draw several completions, and the rest one by one,
+/// each with a tip of its own.
+std::vector<std::string> propose_many(study& s, proposal_ground ground, std::size_t wanted, double temperature, std::uint64_t rollout);
+
+/// What the prompt model says of some of the training data.
+std::string summary_of_data(study& s);
+
+/// The program's structure: every predictor with its signature and instructions.
+std::string structure_of(study& s);
+std::string described(const predictor& p);
+
+/// Demonstrations as a proposer is shown them.
+std::vector<std::string> shown_demos(const std::vector<json::object>& demos, std::size_t most);
+
+/// A way to write; the first one is none. `n` may be anything.
+std::string tip(std::size_t n);
+
+}  // namespace reagent
