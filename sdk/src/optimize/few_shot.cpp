@@ -17,11 +17,10 @@ bootstrap_size size_of(const bootstrap_few_shot_options& how) {
 void note_candidate(study& s, std::size_t n, std::size_t all, const std::string& kind, const study::race_result& r) {
     s.note(json::object{{"kind", kind},
                         {"score", r.seen.score},
-                        {"interval", json::array{r.seen.low, r.seen.high}},
                         {"examples", r.seen.rows.size()},
                         {"complete", r.complete}});
     s.tell("candidate " + std::to_string(n + 1) + " of " + std::to_string(all) + " (" + kind + "): " + python_float(r.seen.score) +
-           (r.complete ? "" : " after " + std::to_string(r.seen.rows.size()) + " examples; it cannot become the best"));
+           (r.complete ? "" : " after " + std::to_string(r.seen.rows.size()) + " examples, clearly behind the best"));
 }
 
 }  // namespace
@@ -69,8 +68,8 @@ void bootstrap_random_search::search(study& s) const {
             kind = "bootstrapped, " + std::to_string(size.bootstrapped);
             candidate = with_demos(s, bootstrap_demos(s, order, size, n), size, n);
         }
-        auto result = s.race(data, candidate, s.best_score());
-        if (result.complete) s.offer(candidate, result.seen.score);
+        auto result = s.race(data, candidate);
+        if (result.complete) s.offer(candidate, result.seen);
         note_candidate(s, n, all, kind, result);
     }
 }

@@ -52,7 +52,7 @@ void copro::search(study& s) const {
     };
     const std::string structure = s.predictors().size() > 1 ? structure_of(s) : "";
     auto as_it_is = s.score(data, s.start());
-    s.offer(s.start(), as_it_is.score);
+    s.offer(s.start(), as_it_is);
     s.tell("as it is: " + python_float(as_it_is.score));
     auto failures = failures_in(as_it_is, data, s.random(40));
     std::uint64_t rollout = 0;
@@ -80,8 +80,8 @@ void copro::search(study& s) const {
                 if (std::any_of(attempts.begin(), attempts.end(), [&](const attempt& a) { return a.instructions == text; })) continue;
                 parameters candidate = s.best();
                 candidate.predictors[path].instructions = text;
-                auto result = s.race(data, candidate, s.best_score());
-                bool better = result.complete && s.offer(candidate, result.seen.score);
+                auto result = s.race(data, candidate);
+                bool better = result.complete && s.offer(candidate, result.seen);
                 if (better) failures = failures_in(result.seen, data, s.random(41 + rollout));
                 s.note(json::object{{"predictor", path},
                                     {"round", round + 1},
@@ -132,6 +132,8 @@ struct tried {
     bool whole = false;
     double mean() const { return sum / static_cast<double>(times); }
 };
+
+double two_digits(double d) { return std::round(d * 100) / 100; }
 
 // The lists that are searched: for each predictor its instructions and sets of demonstrations, the first of both as it is.
 struct search_space {
@@ -233,14 +235,15 @@ void mipro::search(study& s) const {
         add_set(p);
     }
 
-    // 2. Proposals of instructions. What the program as it is gets wrong in the training data reaches the proposer; of the validation data
-    // it sees nothing.
-    dataset probe = s.train();
-    s.random(2).shuffle(probe);
-    if (probe.size() > 12) probe.resize(12);
-    auto seen = s.score(probe, begin);
-    auto worst = failures_in(seen, probe, s.random(3));
-    worst.insert(worst.end(), failures.begin(), failures.end());
+    // 2. Proposals of instructions. What goes wrong in the training data reaches the proposer; of the validation data it sees nothing.
+    auto worst = failures;
+    if (worst.size() < most_failures_shown / 2) {
+        dataset probe = s.train();
+        s.random(2).shuffle(probe);
+        if (probe.size() > 12) probe.resize(12);
+        auto seen = failures_in(s.score(probe, begin), probe, s.random(3));
+        worst.insert(worst.end(), seen.begin(), seen.end());
+    }
     keep_some(worst, most_failures_shown);
     const std::string summary = summary_of_data(s), structure = structure_of(s);
     if (!summary.empty()) s.report("data_summary", json::value(json::string(summary)));
@@ -279,49 +282,50 @@ void mipro::search(study& s) const {
     };
     auto score_whole = [&](const std::vector<std::size_t>& combination) {
         auto candidate = space.at(s, combination);
-        auto result = s.race(data, candidate, s.best_score());
         auto& k = known[combination];
         k.whole = true;
-        k.sum += result.seen.score, ++k.times;
-        tpe.tell(combination, result.seen.score);
-        if (result.complete) s.offer(candidate, result.seen.score);
-        note(combination, result.seen, true, result.complete);
-        return result;
-    };
-    auto first = score_whole(std::vector<std::size_t>(2 * n, 0));
-    s.tell("as it is: " + python_float(first.seen.score));
-    for (std::size_t trial = 1; trial <= how.trials; ++trial) {
-        auto combination = tpe.ask();
-        // What is known of the whole set needs no further look, while there is something new.
-        for (int again = 0; again < 50 && known.contains(combination) && known[combination].whole; ++again)
-            if (combination = tpe.ask(); again >= 10)
-                for (std::size_t c = 0; c < combination.size(); ++c) combination[c] = random.below(space.sizes()[c]);
-        if (known.contains(combination) && known[combination].whole) {
-            if (static_cast<double>(known.size()) >= space.combinations()) break;
-            continue;
-        }
-        std::string said = "trial " + std::to_string(trial) + " of " + std::to_string(how.trials) + ": ";
-        if (!mini) {
-            auto result = score_whole(combination);
-            s.tell(said + python_float(result.seen.score) + ", best " + python_float(*s.best_score()));
-            continue;
-        }
-        dataset batch = data;
-        s.random(1'000 + trial).shuffle(batch);
-        batch.resize(how_.minibatch_size);
-        auto e = s.score(batch, space.at(s, combination));
-        auto& k = known[combination];
+        auto result = s.race(data, candidate);
+        const auto& e = result.seen;
         k.sum += e.score, ++k.times;
         tpe.tell(combination, e.score);
-        note(combination, e, false, true);
-        s.tell(said + python_float(e.score) + " on " + std::to_string(batch.size()) + " examples");
-        if (trial % std::max<std::size_t>(1, how_.minibatch_full_eval_steps) != 0 && trial != how.trials) continue;
+        if (result.complete) s.offer(candidate, e);
+        note(combination, e, true, result.complete);
+        return e.score;
+    };
+    auto first = score_whole(std::vector<std::size_t>(2 * n, 0));
+    s.tell("as it is: " + python_float(first));
+    for (std::size_t trial = 1; trial <= how.trials; ++trial) {
+        auto combination = tpe.ask();
+        std::string said = "trial " + std::to_string(trial) + " of " + std::to_string(how.trials) + ": ";
+        if (known.contains(combination)) {
+            if (static_cast<double>(known.size()) >= space.combinations()) trial = how.trials;  // all have been tried
+        } else if (!mini) {
+            double score = score_whole(combination);
+            s.tell(said + python_float(score) + ", best " + python_float(*s.best_score()));
+        } else {
+            auto drawn = in_order(data.size());
+            s.random(1'000 + trial).shuffle(drawn);
+            drawn.resize(how_.minibatch_size);
+            double promised = 0;
+            for (const auto& [c, t] : known)
+                if (!t.whole) promised = std::max(promised, (t.mean() - *s.best_score()) / 100);
+            auto seen = s.compare_with_best(data, drawn, space.at(s, combination), promised, 1);
+            evaluation e;
+            e.score = two_digits(*s.best_score() + 100 * mean_of(seen.gains));
+            e.rows.resize(seen.gains.size());
+            auto& k = known[combination];
+            k.sum += e.score, ++k.times;
+            tpe.tell(combination, e.score);
+            note(combination, e, false, true);
+            s.tell(said + "about " + python_float(e.score) + ", from " + std::to_string(seen.gains.size()) + " examples");
+        }
+        if (!mini || (trial % std::max<std::size_t>(1, how_.minibatch_full_eval_steps) != 0 && trial != how.trials)) continue;
         const std::vector<std::size_t>* promising = nullptr;
         for (const auto& [c, t] : known)
             if (!t.whole && (!promising || t.mean() > known[*promising].mean())) promising = &c;
         if (!promising) continue;
         auto result = score_whole(std::vector<std::size_t>(*promising));
-        s.tell("the best of them on all " + std::to_string(data.size()) + ": " + python_float(result.seen.score) + ", best " +
+        s.tell("the best of them on all " + std::to_string(data.size()) + ": " + python_float(result) + ", best " +
                python_float(*s.best_score()));
     }
 }

@@ -31,7 +31,7 @@ std::string thousands(std::uint64_t n) {
     return s;
 }
 
-double rounded(double d, double unit) { return std::round(d / unit) * unit; }
+double rounded(double d, double per_unit) { return std::round(d * per_unit) / per_unit; }
 
 json::object figures(const evaluation& e) {
     return {{"score", e.score}, {"interval", json::array{e.low, e.high}}, {"examples", e.rows.size()}, {"errors", e.errors}};
@@ -101,24 +101,40 @@ evaluation study::score(const dataset& data, const parameters& with) {
     return e;
 }
 
-study::race_result study::race(const dataset& data, const parameters& with, std::optional<double> to_beat) {
-    // Of a size that does not depend on the concurrency, so that neither do the calls.
-    constexpr std::size_t heat = 32;
-    if (!to_beat || data.size() < 2 * heat) return {score(data, with)};
+double mean_of(const std::vector<double>& values) {
     double sum = 0;
-    bool in_range = true;
-    for (std::size_t begin = 0; begin < data.size(); begin += heat) {
-        std::size_t end = data.size() - begin < 2 * heat ? data.size() : begin + heat;
-        auto part = score({data.begin() + static_cast<std::ptrdiff_t>(begin), data.begin() + static_cast<std::ptrdiff_t>(end)}, with);
-        for (const auto& r : part.rows) sum += r.score, in_range = in_range && r.score >= 0 && r.score <= 1;
-        double most = (sum + static_cast<double>(data.size() - end)) / static_cast<double>(data.size()) * 100;
-        if (end == data.size()) break;
-        if (in_range && most <= *to_beat) {
-            // All that was tried, from memory.
-            return {score({data.begin(), data.begin() + static_cast<std::ptrdiff_t>(end)}, with), false};
+    for (double v : values) sum += v;
+    return values.empty() ? 0 : sum / static_cast<double>(values.size());
+}
+
+study::comparison_by_parts study::compare_with_best(const dataset& data, const std::vector<std::size_t>& order, const parameters& with,
+                                                    double others, double errors) {
+    comparison_by_parts c;
+    for (std::size_t upto : {(order.size() + 2) / 3, order.size() * 2 / 3, order.size()}) {
+        dataset part;
+        for (std::size_t i = c.gains.size(); i < upto; ++i) part.push_back(data[order[i]]);
+        for (const auto& r : score(part, with).rows) c.gains.push_back(r.score - best_rows_[order[c.gains.size()]]);
+        if (c.gains.size() < 8) continue;
+        double mean = mean_of(c.gains), square = 0;
+        for (double g : c.gains) square += (g - mean) * (g - mean);
+        auto n = static_cast<double>(c.gains.size());
+        c.behind = mean + errors * std::sqrt(square / (n - 1) / n) < others;
+        if (c.behind) break;
+    }
+    return c;
+}
+
+study::race_result study::race(const dataset& data, const parameters& with) {
+    if (best_rows_.size() == data.size()) {
+        auto seen = compare_with_best(data, in_order(data.size()), with, 0, 1.5);
+        if (seen.behind && seen.gains.size() < data.size()) {
+            race_result r{{}, false};
+            r.seen.rows.resize(seen.gains.size());
+            r.seen.score = std::round((*best_score_ + 100 * mean_of(seen.gains)) * 100) / 100;
+            return r;
         }
     }
-    return {score(data, with)};  // everything is known by now
+    return {score(data, with)};  // what is known by now is not asked again
 }
 
 evaluation study::teach(const dataset& data, const parameters& with, std::size_t round) {
@@ -143,10 +159,12 @@ std::vector<std::vector<float>> study::embed(const embedder& with, std::vector<s
     return rt_.run(run_options{}, embedding{with, std::move(texts)});
 }
 
-bool study::offer(const parameters& candidate, double score) {
-    if (best_score_ && score <= *best_score_) return false;
-    best_score_ = score;
+bool study::offer(const parameters& candidate, const evaluation& e) {
+    if (best_score_ && e.score <= *best_score_) return false;
+    best_score_ = e.score;
     best_ = candidate;
+    best_rows_.clear();
+    for (const auto& r : e.rows) best_rows_.push_back(r.score);
     return true;
 }
 
@@ -173,7 +191,7 @@ compiled optimizer::compile(runtime& rt, const module& program, const program_fu
     } catch (const search_stopped&) {
     }
     s.throw_if_all_failed();
-    auto seconds = [&] { return rounded(std::chrono::duration<double>(clock::now() - began).count(), 0.001); };
+    auto seconds = [&] { return rounded(std::chrono::duration<double>(clock::now() - began).count(), 1e3); };
     compiled c;
     c.best = s.best_;
     c.score = s.best_score_;
@@ -204,7 +222,7 @@ compiled optimizer::compile(runtime& rt, const module& program, const program_fu
             try {
                 auto before = s.score(data, s.start_), after = s.score(data, c.best);
                 auto difference = compare(before, after);
-                double p = rounded(difference.p_value, 1e-4);
+                double p = rounded(difference.p_value, 1e4);
                 json::object one{{"before", figures(before)},           {"after", figures(after)},
                                  {"difference", difference.difference}, {"p_value", p},
                                  {"fixed", difference.fixed.size()},    {"broken", difference.broken.size()}};

@@ -34,12 +34,24 @@ public:
     /// The student on every example; counted, and stopped by the limits. @throws search_stopped; what a run threw, when all failed
     evaluation score(const dataset& data, const parameters& with);
 
-    /// As `score`, but given up as soon as the candidate cannot come above `to_beat` (points), if no score is above 1.
+    /// A candidate beside the best so far, example by example, which is less noisy than comparing means. In thirds: what is clearly behind
+    /// is not looked at to its end.
+    struct comparison_by_parts {
+        std::vector<double> gains;  ///< of each example that was tried, in that order
+        bool behind = false;
+    };
+    /// @param order indexes of the examples, all of them among those that the best was offered with
+    /// @param others what it has to gain at least, as a mean
+    /// @param errors by how many standard errors it has to be below that to be behind
+    comparison_by_parts compare_with_best(const dataset& data, const std::vector<std::size_t>& order, const parameters& with, double others,
+                                          double errors);
+
+    /// As `score`, but given up when the candidate is clearly behind the best so far; then the score is an estimate.
     struct race_result {
         evaluation seen;
         bool complete = true;
     };
-    race_result race(const dataset& data, const parameters& with, std::optional<double> to_beat);
+    race_result race(const dataset& data, const parameters& with);
 
     /// The teacher, with the runs' journals. @param round 0, or each further try of the same, with answers of its own
     evaluation teach(const dataset& data, const parameters& with, std::size_t round);
@@ -62,7 +74,7 @@ public:
     std::vector<std::vector<float>> embed(const embedder& with, std::vector<std::string> texts);
 
     /// A candidate and what it came to on the data that candidates are compared on: kept when it is better than all before.
-    bool offer(const parameters& candidate, double score);
+    bool offer(const parameters& candidate, const evaluation& e);
     /// What is best without a score.
     void settle_on(parameters p) { best_ = std::move(p); }
     void note(json::object candidate) { candidates_.push_back(std::move(candidate)); }
@@ -93,6 +105,7 @@ private:
     std::vector<const predictor*> predictors_;
     parameters start_, teacher_start_, best_;
     std::optional<double> best_score_;
+    std::vector<double> best_rows_;  // what the best scored on each example
     json::array candidates_;
     json::object extra_;
     std::size_t errors_ = 0, successes_ = 0;
@@ -130,6 +143,8 @@ std::map<std::string, json::object> demos_of(const journal& history);
 std::string described_failure(const example& e, const evaluation_row& row);
 
 std::size_t demos_in(const parameters& p);
+
+double mean_of(const std::vector<double>& values);  ///< 0 for none
 
 /// Indexes 0 to n - 1.
 std::vector<std::size_t> in_order(std::size_t n);

@@ -91,11 +91,13 @@ std::vector<std::size_t> categorical_tpe::ask() {
         return kernels;
     };
     mixture below_{choices_, in_time(0, good)}, above{choices_, in_time(good, order.size())};
-    double most = -std::numeric_limits<double>::infinity();
+    // What is new goes before what is known, whatever either promises.
+    std::pair<bool, double> most{false, -std::numeric_limits<double>::infinity()};
     for (std::size_t n = 0; n < std::max<std::size_t>(1, options_.candidates); ++n) {
         auto candidate = below_.draw([this] { return uniform(); });
-        double gain = below_.log_density(candidate) - above.log_density(candidate);
-        if (gain > most) most = gain, best = std::move(candidate);
+        bool fresh = std::none_of(seen_.begin(), seen_.end(), [&](const observation& o) { return o.combination == candidate; });
+        std::pair gain{fresh, below_.log_density(candidate) - above.log_density(candidate)};
+        if (best.empty() || gain > most) most = gain, best = std::move(candidate);
     }
     return best;
 }

@@ -49,7 +49,7 @@ struct bootstrap_random_search_options : bootstrap_few_shot_options {
 };
 
 /// Several sets of demonstrations, each bootstrapped from the training set in another order and of another size, scored on the validation
-/// set (default: the training set); the best is taken, of equal ones the first. A candidate that cannot become the best any more is not
+/// set (default: the training set); the best is taken, of equal ones the first. A candidate that is clearly behind is not
 /// scored to its end. Source: DSPy 3, `dspy.BootstrapFewShotWithRandomSearch`.
 class bootstrap_random_search final : public optimizer {
 public:
