@@ -1,6 +1,7 @@
 #include "subject.hpp"
 
 #include <reagent/error.hpp>
+#include <reagent/module/program_store.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
@@ -41,15 +42,8 @@ struct run_command_options : subject_options {
     std::vector<std::string> values;
 };
 
-// "name=text", or one JSON object on standard input.
 json::object inputs_from(const std::vector<std::string>& given) {
     json::object inputs;
-    if (given.empty()) {
-        std::string text{std::istreambuf_iterator<char>{std::cin}, {}};
-        auto v = parse_json(text);
-        if (!v || !v->is_object()) throw misuse{"give the inputs as NAME=VALUE, or as one JSON object on standard input"};
-        return v->get_object();
-    }
     for (const auto& g : given) {
         auto at = g.find('=');
         if (at == g.npos || at == 0) throw misuse{"\"" + g + "\" is no input; write NAME=VALUE, as message=Hello"};
@@ -58,16 +52,53 @@ json::object inputs_from(const std::vector<std::string>& given) {
     return inputs;
 }
 
+struct one_call {
+    const program_function& program;
+    json::object inputs;
+    task<json::object> forward(run& r) const { return program(r, inputs); }
+};
+
+// A line in, a line out, until the input ends. A store's tag is looked at before each, so that a new version is taken over at once.
+int serve_lines(runtime& rt, run_options options, const subject& s, const run_command_options& o) {
+    std::optional<program_store> store;
+    std::string tag;
+    std::uint64_t version = 0;
+    if (auto at = o.program.rfind('@'); at != o.program.npos && std::filesystem::is_directory(o.program.substr(0, at))) {
+        store.emplace(o.program.substr(0, at));
+        tag = o.program.substr(at + 1);
+        version = store->number_of(tag);
+    }
+    bool good = true;
+    for (std::string line; std::getline(std::cin, line);) {
+        if (line.find_first_not_of(" \t\r") == line.npos) continue;
+        json::object answer;
+        try {
+            if (store)
+                if (auto now = store->number_of(tag); now != version) {
+                    options.parameters = s.load_parameters(o.program, o.lm.empty());
+                    version = now;
+                    std::cerr << "now version " << now << "\n";
+                }
+            auto inputs = parse_json(line);
+            if (!inputs || !inputs->is_object())
+                answer = json::object{{"error", "this line is no JSON object of inputs"}};
+            else
+                answer = rt.run(options, one_call{s.call(), inputs->get_object()});
+        } catch (const std::exception& e) {
+            answer = json::object{{"error", e.what()}};
+        }
+        good = good && !answer.contains("error");
+        std::cout << dump_strict_json(answer) << std::endl;
+    }
+    return good ? 0 : 1;
+}
+
 int run_program(const run_command_options& o, const cli_program& own) {
     subject s{o, &own};
     auto options = s.prepared(o);
-    struct call {
-        const program_function& program;
-        json::object inputs;
-        task<json::object> forward(run& r) const { return program(r, inputs); }
-    } work{s.call(), inputs_from(o.values)};
     runtime rt;
-    json::object outputs = rt.run(std::move(options), work);
+    if (o.values.empty()) return serve_lines(rt, std::move(options), s, o);
+    json::object outputs = rt.run(std::move(options), one_call{s.call(), inputs_from(o.values)});
     if (o.json)
         std::cout << dump_strict_json(outputs) << "\n";
     else
@@ -80,9 +111,11 @@ int run_program(const run_command_options& o, const cli_program& own) {
 
 void add_run(CLI::App& app, command& chosen, const cli_program& own) {
     auto o = std::make_shared<run_command_options>();
-    auto* c = app.add_subcommand("run", "Runs the program once");
+    auto* c = app.add_subcommand("run", "Runs the program: once, or for every line of standard input");
     add_subject_options(*c, *o, &own);
-    c->add_option("INPUT", o->values, "NAME=VALUE for each input; none: one JSON object on standard input");
+    c->add_option(
+        "INPUT", o->values,
+        "NAME=VALUE for each input; none: a JSON object of inputs on each line of standard input, a JSON object of outputs for each");
     c->callback([o, &chosen, &own] { chosen = [o, &own] { return run_program(*o, own); }; });
 }
 
