@@ -123,6 +123,101 @@ BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {
     BOOST_TEST(wrong("--optimizer labeled_few_shot --val " + train).out.find("stand in --train too") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(every_optimizer_is_there_by_its_name_and_settings) {
+    learner_server server{{.noise = 5, .without_hints = 20}};
+    folder f;
+    auto train = f.write("train.jsonl", json_lines(support_messages(20, 1))).string(),
+         dev = f.write("dev.jsonl", json_lines(support_messages(20, 2))).string(),
+         test = f.write("test.jsonl", json_lines(support_messages(20, 3))).string();
+    std::string out = (f.path / "out.json").string();
+    auto compile = [&](const std::string& rest) {
+        return reagent_cli("compile --signature 'message -> intent' --metric exact_match:intent --lm openai/x --quiet --json --api-base " +
+                               server.url() + " --train " + train + " --out " + out + " " + rest,
+                           true);
+    };
+    for (const char* optimizer :
+         {"labeled_few_shot k=3", "bootstrap_few_shot max_rounds=2 metric_threshold=0.5",
+          "bootstrap_random_search num_candidate_programs=2", "knn_few_shot k=2 bootstrap=true", "ensemble size=2",
+          "copro breadth=2 depth=1 init_temperature=1.0", "mipro auto=none num_candidates=3 num_trials=3 minibatch=false",
+          "mipro auto=light num_trials=2 max_bootstrapped_demos=0 max_labeled_demos=0"}) {
+        auto made = compile(std::string{"--optimizer "} + optimizer + " --val " + dev + " --test " + test);
+        BOOST_TEST(made.code == 0, optimizer << made.out);
+        const json::value report = json::parse(made.out);
+        for (const char* part : {"train", "validation", "test", "verdict", "search_calls", "seed"})
+            BOOST_TEST(report.as_object().contains(part), optimizer << part);
+        BOOST_TEST(reagent_cli("eval --signature 'message -> intent' --metric exact_match:intent --quiet --lm openai/x --api-base " +
+                               server.url() + " --data " + dev + " --program " + out)
+                       .code == 0);
+        BOOST_TEST(reagent_cli("program show " + out).code == 0);
+    }
+    // What it will cost is said before, and kept.
+    auto dry = json::parse(reagent_cli("compile --signature 'message -> intent' --metric exact_match:intent --lm openai/gpt-4o-mini "
+                                       "--quiet --json --dry-run --train " +
+                                       train + " --val " + dev + " --optimizer mipro --api-base " + server.url())
+                               .out);
+    BOOST_TEST(dry.at("calls").to_number<int>() > 100);
+    BOOST_TEST(dry.at("dollars").to_number<double>() > 0);
+    auto before = server.requests();
+    auto limited = json::parse(compile("--optimizer copro --max-calls 50 --val " + dev).out);
+    BOOST_TEST(server.requests() - before <= 50u);
+    BOOST_TEST(limited.at("stopped").as_string().find("limit") != std::string::npos);
+    // A second time with the same state nothing is asked.
+    compile("--optimizer mipro num_trials=3 --state " + (f.path / "state").string() + " --val " + dev);
+    auto first = f.read("out.json");
+    before = server.requests();
+    auto again = json::parse(compile("--optimizer mipro num_trials=3 --state " + (f.path / "state").string() + " --val " + dev).out);
+    BOOST_TEST(server.requests() == before);
+    BOOST_TEST(again.at("usage").at("asked_now").to_number<int>() == 0);
+    BOOST_TEST(f.read("out.json") == first);
+    auto wrong = [&](const std::string& rest) {
+        auto r = compile(rest);
+        BOOST_TEST(r.code == 2, r.out);
+        return r.out;
+    };
+    BOOST_TEST(wrong("--optimizer mipro auto=huge").find("light, medium, heavy or none") != std::string::npos);
+    BOOST_TEST(wrong("--optimizer copro breadth=0").find("at least 1") != std::string::npos);
+    BOOST_TEST(wrong("--optimizer copro depth=x").find("must be a number") != std::string::npos);
+    BOOST_TEST(wrong("--optimizer mipro num_trial=3").find("did you mean `num_trials`?") != std::string::npos);
+    BOOST_TEST(compile("--optimizer mipro --state /proc/none").code == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupted_evaluation_goes_on) {
+    learner_server server;
+    folder f;
+    auto dev = f.write("dev.jsonl", json_lines(support_messages(30, 2))).string(), state = (f.path / "state").string();
+    std::string command = "eval --signature 'message -> intent' --metric exact_match:intent --quiet --json --lm openai/x --api-base " +
+                          server.url() + " --data " + dev + " --slices intent --state " + state;
+    auto whole = json::parse(reagent_cli(command).out);
+    BOOST_TEST(server.requests() == 30u);
+    BOOST_TEST(whole.at("slices").at("intent").as_array().size() == 3u);
+    // Half of the answers are gone, as if it had been killed.
+    auto answers = f.read("state/answers.jsonl");
+    f.write("state/answers.jsonl", answers.substr(0, answers.size() / 2));
+    auto rest = json::parse(reagent_cli(command).out);
+    BOOST_TEST(rest.at("score") == whole.at("score"));
+    BOOST_TEST(server.requests() < 50u);
+    BOOST_TEST(server.requests() > 40u);
+}
+
+BOOST_AUTO_TEST_CASE(a_store_keeps_versions_and_tags) {
+    folder f;
+    std::string store = (f.path / "store").string(), of = " --store " + store;
+    BOOST_TEST(reagent_cli("program put " + saved + "predict_class.json --tag production --score 80 --what first" + of).out ==
+               "version 1, tagged production\n");
+    BOOST_TEST(reagent_cli("program put " + saved + "labeled_k3.json" + of).out == "version 2\n");
+    BOOST_TEST(reagent_cli("program tag production latest" + of).out == "production is version 2\n");
+    BOOST_TEST(reagent_cli("program diff " + store + "@1 " + store + "@production").code == 1);
+    BOOST_TEST(reagent_cli("program rollback production" + of).out == "production is version 1\n");
+    BOOST_TEST(reagent_cli("program show --json " + store + "@production").out == reagent_cli("program show --json " + store + "@1").out);
+    const json::value all = json::parse(reagent_cli("program list --json" + of).out);
+    BOOST_TEST(all.at(0).at("what") == "first");
+    BOOST_TEST(all.at(0).at("tags").at(0) == "production");
+    BOOST_TEST(all.at(1).at("score").is_null());
+    BOOST_TEST(reagent_cli("program rollback production" + of, true).code == 1);
+    BOOST_TEST(reagent_cli("program put /nowhere.json" + of, true).code == 1);
+    BOOST_TEST(reagent_cli("program put " + saved + "cot.json", true).code == 2);
+}
+
 BOOST_AUTO_TEST_CASE(programs_are_shown_compared_and_checked) {
     auto shown = json::parse(reagent_cli("program show --json " + saved + "bootstrapped_cot.json").out);
     BOOST_REQUIRE(shown.at("predictors").as_array().size() == 1u);
