@@ -6,6 +6,7 @@ reagent=$1
 learner=$2
 kills=${3:-20}
 concurrency=8
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
 fail() { echo "$*" >&2; exit 1; }
@@ -18,23 +19,8 @@ exec 8>"$work/in"
 for _ in $(seq 100); do [ -s "$work/address" ] && break; sleep 0.05; done
 base=$(cat "$work/address")
 
-words() { awk -v n="$1" -v seed="$2" 'BEGIN {
-    srand(seed)
-    split("billing delivery account", kind)
-    split("invoice charged refund payment card price twice receipt bank discount", w1)
-    split("parcel late courier tracking shipped address doorstep package arrive lost", w2)
-    split("password login email username locked profile reset code phone settings", w3)
-    split("hello please help my the was with today again thanks", filler)
-    for (i = 0; i < n; ++i) {
-        k = int(rand() * 3) + 1; text = ""
-        for (w = 0; w < 8; ++w) {
-            r = int(rand() * 10) + 1
-            text = text (w ? " " : "") (w % 3 ? filler[r] : k == 1 ? w1[r] : k == 2 ? w2[r] : w3[r])
-        }
-        printf "{\"message\": \"%s\", \"intent\": \"%s\"}\n", text, kind[k]
-    }}'; }
-words 40 1 >"$work/train.jsonl"
-words 80 2 >"$work/val.jsonl"
+"$here/messages.sh" 40 1 >"$work/train.jsonl"
+"$here/messages.sh" 80 2 >"$work/val.jsonl"
 
 compile() {  # OUT STATE; becomes the tool, so that a kill hits it: call it in a subshell
     exec env -u http_proxy -u HTTP_PROXY OPENAI_API_KEY=none "$reagent" compile --signature 'message -> intent' --optimizer mipro \

@@ -129,7 +129,7 @@ std::string learner::answer(const std::vector<message>& messages, std::uint64_t 
     std::string out;
     for (const auto& name : asked) {
         std::string value = guess ? known : field(best, name);
-        if (value.empty() && messages.size() > 3)  // a guess is what some demonstration says
+        if (value.empty() && !options_.labels.empty() && messages.size() > 3)  // a guess is what some demonstration says
             value = field(messages[2 + 2 * (luck / 100 % ((messages.size() - 2) / 2))].content, name);
         if (value.empty()) value = labels[(luck / 100 + hash_of(name)) % labels.size()];
         out += "[[ ## " + name + " ## ]]\n" + value + "\n\n";

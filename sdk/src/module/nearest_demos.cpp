@@ -1,16 +1,17 @@
 #include <reagent/module/nearest_demos.hpp>
 
 #include <reagent/error.hpp>
-#include <reagent/module/majority.hpp>
 #include <reagent/run/run.hpp>
 #include <reagent/schema/render.hpp>
+
+#include "word_vectors.hpp"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <mutex>
-#include <unordered_map>
 
 namespace reagent {
 
@@ -56,21 +57,6 @@ std::vector<std::string> names_of(const json::object& inputs) {
     std::vector<std::string> names;
     for (const auto& [name, v] : inputs) names.emplace_back(name);
     return names;
-}
-
-using word_counts = std::unordered_map<std::string, double>;
-
-word_counts words_of(const std::string& text) {
-    word_counts counts;
-    std::string normal = normalize_text(text), word;
-    for (char c : normal + " ")
-        if (c != ' ' && c != '\n' && c != '\t')
-            word += c;
-        else if (!word.empty()) {
-            ++counts[word];
-            word.clear();
-        }
-    return counts;
 }
 
 double cosine(const std::vector<float>& a, const std::vector<float>& b) {
@@ -125,55 +111,26 @@ public:
     }
 
 private:
-    struct index {
-        std::vector<word_counts> weights;  // of each demonstration, of length 1
-        word_counts rarity;
-    };
-
     // By the names of the inputs: made at the first call, and the same for all that follow.
-    const index& index_for(const json::object& inputs) const {
-        std::string names;
-        for (const auto& [name, v] : inputs) names += std::string{name} + "\n";
+    const word_vectors& words_for(const std::vector<std::string>& names) const {
+        std::string key;
+        for (const auto& name : names) key += name + "\n";
         std::lock_guard lock{mutex_};
-        auto [found, fresh] = indexes_.try_emplace(names);
-        index& made = found->second;
-        if (!fresh) return made;
-        for (const auto& d : pool_) {
-            made.weights.push_back(words_of(compared_text(d, names_of(inputs))));
-            for (const auto& [word, n] : made.weights.back()) ++made.rarity[word];
+        auto& made = words_[key];
+        if (!made) {
+            std::vector<std::string> texts;
+            for (const auto& d : pool_) texts.push_back(compared_text(d, names));
+            made = std::make_unique<const word_vectors>(texts);
         }
-        for (auto& [word, n] : made.rarity) n = std::log((1 + static_cast<double>(pool_.size())) / (1 + n)) + 1;
-        for (auto& w : made.weights) scale(w, made.rarity);
-        return made;
-    }
-
-    static void scale(word_counts& w, const word_counts& rarity) {
-        std::vector<double> squares;
-        for (auto& [word, n] : w) {
-            auto found = rarity.find(word);
-            n = found == rarity.end() ? 0 : n * found->second;
-            squares.push_back(n * n);
-        }
-        std::sort(squares.begin(), squares.end());  // the same sum whatever the order of the table
-        double sum = 0;
-        for (double s : squares) sum += s;
-        if (sum > 0)
-            for (auto& [word, n] : w) n /= std::sqrt(sum);
+        return *made;
     }
 
     std::vector<double> by_words(const json::object& inputs) const {
-        const index& i = index_for(inputs);
-        auto asked = words_of(compared_text(inputs, names_of(inputs)));
-        scale(asked, i.rarity);
-        std::vector<std::pair<std::string, double>> in_order(asked.begin(), asked.end());
-        std::sort(in_order.begin(), in_order.end());
+        const auto names = names_of(inputs);
+        const auto& known = words_for(names);
+        const auto asked = known.of(compared_text(inputs, names));
         std::vector<double> near;
-        for (const auto& w : i.weights) {
-            double product = 0;
-            for (const auto& [word, n] : in_order)
-                if (auto found = w.find(word); found != w.end()) product += n * found->second;
-            near.push_back(product);
-        }
+        for (std::size_t i = 0; i < known.size(); ++i) near.push_back(word_vectors::cosine(known.at(i), asked));
         return near;
     }
 
@@ -191,7 +148,7 @@ private:
     std::shared_ptr<const reagent::embedder> embedder_;
     std::vector<std::vector<float>> vectors_;
     mutable std::mutex mutex_;  // guards what is made at first use
-    mutable std::unordered_map<std::string, index> indexes_;
+    mutable std::map<std::string, std::unique_ptr<const word_vectors>> words_;
 };
 
 }  // namespace

@@ -311,7 +311,7 @@ void mipro::search(study& s) const {
                 if (!t.whole) promised = std::max(promised, (t.mean() - *s.best_score()) / 100);
             auto seen = s.compare_with_best(data, drawn, space.at(s, combination), promised, 1);
             evaluation e;
-            e.score = two_digits(*s.best_score() + 100 * mean_of(seen.gains));
+            e.score = two_digits(std::max(0.0, *s.best_score() + 100 * mean_of(seen.gains)));
             e.rows.resize(seen.gains.size());
             auto& k = known[combination];
             k.sum += e.score, ++k.times;

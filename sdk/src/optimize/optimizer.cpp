@@ -159,6 +159,20 @@ std::vector<std::vector<float>> study::embed(const embedder& with, std::vector<s
     return rt_.run(run_options{}, embedding{with, std::move(texts)});
 }
 
+double study::similarity(std::size_t a, std::size_t b) {
+    const std::size_t n = train_.size();
+    if (!words_ || words_->size() != n) {
+        std::vector<std::string> texts;
+        for (const auto& e : train_) texts.push_back(compared_text(e.fields, e.inputs));
+        words_ = std::make_unique<const word_vectors>(texts);
+        similarities_.assign(n <= 1'000 ? n * n : 0, -1.0f);
+    }
+    if (similarities_.empty()) return word_vectors::cosine(words_->at(a), words_->at(b));
+    float& known = similarities_[a * n + b];
+    if (known < 0) known = static_cast<float>(word_vectors::cosine(words_->at(a), words_->at(b)));
+    return static_cast<double>(known);
+}
+
 bool study::offer(const parameters& candidate, const evaluation& e) {
     if (best_score_ && e.score <= *best_score_) return false;
     best_score_ = e.score;
@@ -338,12 +352,32 @@ std::string described_failure(const example& e, const evaluation_row& row) {
 
 namespace {
 
-void add_labels(std::vector<json::object>& demos, const predictor& p, const dataset& all, std::vector<std::size_t> pool, std::size_t wanted,
-                dice& random) {
+// Labeled examples that stand for the whole of the training data: each next one is that which makes the examples most similar to some chosen
+// one, of a part of the pool that is drawn anew for each candidate. Source: the greedy rule for facility location (Nemhauser et al., 1978).
+void add_labels(study& s, std::vector<json::object>& demos, const predictor& p, std::vector<std::size_t> pool,
+                const std::vector<std::size_t>& covered, std::size_t wanted, dice& random) {
+    if (demos.size() >= wanted) return;
+    constexpr std::size_t most = 400;
     random.shuffle(pool);
-    for (auto i : pool) {
-        if (demos.size() >= wanted) return;
-        if (auto demo = labeled_demo(p, all[i])) demos.push_back(std::move(*demo));
+    if (pool.size() > most) pool.resize(most);
+    std::vector<double> nearest(pool.size(), 0.0);
+    for (std::size_t i = 0; i < pool.size(); ++i)
+        for (auto c : covered) nearest[i] = std::max(nearest[i], s.similarity(pool[i], c));
+    std::size_t eligible = std::max(wanted - demos.size(), pool.size() * 3 / 4);
+    std::vector<std::pair<std::size_t, json::object>> open;  // place in the pool, demonstration
+    for (std::size_t i = 0; i < pool.size() && open.size() < eligible; ++i)
+        if (auto demo = labeled_demo(p, s.train()[pool[i]])) open.emplace_back(i, std::move(*demo));
+    while (demos.size() < wanted && !open.empty()) {
+        std::size_t best = 0;
+        double most_gained = -1;
+        for (std::size_t o = 0; o < open.size(); ++o) {
+            double gained = 0;
+            for (std::size_t i = 0; i < pool.size(); ++i) gained += std::max(0.0, s.similarity(pool[i], pool[open[o].first]) - nearest[i]);
+            if (gained > most_gained) most_gained = gained, best = o;
+        }
+        for (std::size_t i = 0; i < pool.size(); ++i) nearest[i] = std::max(nearest[i], s.similarity(pool[i], pool[open[best].first]));
+        demos.push_back(std::move(open[best].second));
+        open.erase(open.begin() + static_cast<std::ptrdiff_t>(best));
     }
 }
 
@@ -376,7 +410,7 @@ bootstrapped bootstrap_demos(study& s, const std::vector<std::size_t>& order, co
             dice random = s.random(purpose + 1);
             for (const predictor* p : s.predictors()) {
                 auto& own = with.predictors[p->predictor_path()];
-                if (own.demos.empty() && !own.selector) add_labels(own.demos, *p, train, without(train.size(), wave), size.labeled, random);
+                if (own.demos.empty() && !own.selector) add_labels(s, own.demos, *p, without(train.size(), wave), {}, size.labeled, random);
             }
             evaluation e;
             try {
@@ -412,7 +446,7 @@ parameters with_demos(study& s, const bootstrapped& made, const bootstrap_size& 
         own.demos.clear();
         if (auto found = made.demos.find(one->predictor_path()); found != made.demos.end()) own.demos = found->second;
         if (own.demos.size() > size.bootstrapped) own.demos.resize(size.bootstrapped);
-        add_labels(own.demos, *one, s.train(), rest, std::max(size.labeled, own.demos.size()), random);
+        add_labels(s, own.demos, *one, rest, made.used, std::max(size.labeled, own.demos.size()), random);
     }
     return p;
 }

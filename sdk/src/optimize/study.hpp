@@ -4,6 +4,7 @@
 #include <reagent/lm/embedder.hpp>
 #include <reagent/optimize/optimizer.hpp>
 
+#include "../module/word_vectors.hpp"
 #include "dice.hpp"
 
 namespace reagent {
@@ -18,9 +19,12 @@ public:
           const compile_options& o, answer_log& log);
 
     /// Other data to work with than what was given.
-    void use(dataset train, dataset validation) { train_ = std::move(train), validation_ = std::move(validation); }
+    void use(dataset train, dataset validation) { train_ = std::move(train), validation_ = std::move(validation), words_.reset(); }
     const dataset& train() const { return train_; }
     const dataset& validation() const { return validation_; }  ///< may be empty
+    /// How much the inputs of two training examples have in common, from 0 to 1.
+    double similarity(std::size_t a, std::size_t b);
+
     const std::vector<const predictor*>& predictors() const { return predictors_; }
     const parameters& start() const { return start_; }
     const parameters& teacher_start() const { return teacher_start_; }
@@ -105,6 +109,8 @@ private:
     std::vector<const predictor*> predictors_;
     parameters start_, teacher_start_, best_;
     std::optional<double> best_score_;
+    std::unique_ptr<const word_vectors> words_;
+    std::vector<float> similarities_;
     std::vector<double> best_rows_;  // what the best scored on each example
     json::array candidates_;
     json::object extra_;
