@@ -253,6 +253,10 @@ int compile(const compile_command& o, const cli_program* own) {
     if (!o.quiet)
         std::cerr << o.optimizer << ": " << estimate.text() << (o.max_calls || o.max_cost ? "" : "; --max-calls and --max-cost limit it")
                   << "\n";
+    usage one;
+    one.calls = one.prompt_tokens = one.completion_tokens = 1;
+    if (o.max_cost && options.run.lm && !price_of(options.run.lm.name(), one))
+        std::cerr << "reagent: the price of " << printable(options.run.lm.name()) << " is not known, so --max-cost does not count its calls; use --max-calls\n";
     if (o.dry_run) {
         json::object e{{"calls", estimate.calls}, {"tokens", estimate.tokens}};
         if (estimate.dollars) e["dollars"] = *estimate.dollars;

@@ -28,6 +28,7 @@ int eval(const eval_options& o, const cli_program* own) {
     options.run = s.prepared(o);
     options.concurrency = o.concurrency;
     options.max_errors = o.max_errors;
+    options.keep_histories = !o.html.empty();
     std::optional<answer_log> log;
     if (!o.state.empty()) {
         std::filesystem::create_directories(o.state);

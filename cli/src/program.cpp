@@ -42,6 +42,13 @@ int show(const std::string& file, bool as_json) {
         for (const auto& f : p.fields) std::cout << t.dim("  " + printable(f.prefix) + " " + printable(f.description)) << "\n";
         for (const auto& d : p.demos) std::cout << "  - " << printable(shortened(dump_json(json::value(d)), 300)) << "\n";
     }
+    if (const auto* nearest = program.addition("nearest"); nearest && nearest->is_object())
+        for (const auto& [path, one] : nearest->get_object())
+            if (const auto* o = one.if_object(); o && o->contains("pool") && o->at("pool").is_array())
+                std::cout << "\n"
+                          << printable(path) << " chooses for each call from " << o->at("pool").get_array().size() << " demonstrations\n";
+    if (const auto* members = program.addition("members"); members && members->is_array())
+        std::cout << "\nan ensemble: " << members->get_array().size() << " members vote; shown is the first\n";
     return 0;
 }
 

@@ -221,6 +221,41 @@ BOOST_AUTO_TEST_CASE(a_judge_may_be_a_model) {
     BOOST_TEST(e.metric_usage.calls == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(examples_are_seen_as_structs_and_made_from_them) {
+    enum class mood { calm, angry };
+    struct given {
+        std::string message;
+    };
+    struct labels {
+        mood how;
+        std::optional<double> sure;
+    };
+    auto e = make_example(given{"hello"}, labels{mood::angry, {}});
+    BOOST_TEST(e.inputs == std::vector<std::string>{"message"}, boost::test_tools::per_element());
+    BOOST_TEST(view<given>(e).message == "hello");
+    BOOST_TEST((view<labels>(e).how == mood::angry));
+    e.fields["how"] = "bored";
+    BOOST_CHECK_EXCEPTION(view<labels>(e), schema_error,
+                          [](const schema_error& x) { return std::string{x.what()}.find("how") != std::string::npos; });
+}
+
+BOOST_AUTO_TEST_CASE(votes_are_counted_over_members_and_memory_need_not_grow) {
+    sum program;
+    evaluate_options o;
+    o.run.lm = language_model{std::make_shared<adder>()};
+    o.keep_histories = false;
+    runtime rt;
+    auto e = evaluate(rt, as_program(program), sums(10), exact_match_of("answer"), o);
+    for (const auto& r : e.rows) BOOST_TEST(!r.history);
+    parameters p;
+    for (int i = 0; i < 3; ++i) p.members.push_back(std::make_shared<const parameters>());
+    o.run.parameters = std::make_shared<const parameters>(p);
+    o.keep_histories = true;
+    auto voted = evaluate(rt, as_program(program), sums(10), exact_match_of("answer"), o);
+    BOOST_TEST(voted.score == e.score);
+    BOOST_TEST(voted.usage.calls == 30u);
+}
+
 BOOST_AUTO_TEST_CASE(two_evaluations_are_compared) {
     auto made = [](std::vector<double> scores) {
         evaluation e;

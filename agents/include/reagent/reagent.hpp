@@ -5,6 +5,7 @@
 #include <reagent/agents/react.hpp>
 #include <reagent/agents/safe_sql.hpp>
 #include <reagent/evaluate/evaluation.hpp>
+#include <reagent/evaluate/typed_example.hpp>
 #include <reagent/lm/answer_log.hpp>
 #include <reagent/lm/catalog.hpp>
 #include <reagent/lm/decorators.hpp>
