@@ -2,20 +2,40 @@
 
 #include <reagent/error.hpp>
 #include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
 
 #include <boost/json.hpp>
 
+#include <cmath>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 namespace reagent::cli {
 namespace {
 
 struct eval_options : subject_options {
-    std::string data, html, csv;
+    std::string data, html, csv, baseline;
     std::vector<std::string> slices;
     std::size_t max_errors = 10;
     std::optional<double> min_score;
 };
+
+// A result that `eval --json` wrote before.
+evaluation saved_evaluation(const std::string& file) {
+    std::ifstream in{file, std::ios::binary};
+    if (!in) throw program_error{program_errc::unreadable, "the file \"" + file + "\" cannot be read", {.path = file}};
+    std::string text{std::istreambuf_iterator<char>{in}, {}};
+    auto v = parse_json(text);
+    if (!v) throw program_error{program_errc::not_json, file + ": this is no JSON", {.path = file}};
+    return evaluation_from_json(*v);
+}
+
+std::string numbers(const std::vector<std::size_t>& indexes) {
+    std::string text;
+    for (std::size_t i = 0; i < indexes.size() && i < 20; ++i) text += (i ? ", " : "") + std::to_string(indexes[i] + 1);
+    return indexes.empty() ? "none" : text + (indexes.size() > 20 ? " and " + std::to_string(indexes.size() - 20) + " more" : "");
+}
 
 std::string tokens_text(const usage& u) { return std::to_string(u.calls) + " model calls, " + std::to_string(u.tokens()) + " tokens"; }
 
@@ -24,6 +44,8 @@ int eval(const eval_options& o, const cli_program* own) {
     auto data = s.load(o.data);
     auto m = metric_of(o);
     s.check_metric(o.metric, data);
+    std::optional<evaluation> before;
+    if (!o.baseline.empty()) before = saved_evaluation(o.baseline);
     evaluate_options options;
     options.run = s.prepared(o);
     options.concurrency = o.concurrency;
@@ -51,6 +73,17 @@ int eval(const eval_options& o, const cli_program* own) {
     if (o.json) {
         auto result = to_json(e, data);
         if (!by_field.empty()) result["slices"] = by_field;
+        if (before) {
+            auto c = compare(*before, e);
+            json::array fixed, broken;
+            for (auto i : c.fixed) fixed.emplace_back(i);
+            for (auto i : c.broken) broken.emplace_back(i);
+            result["comparison"] = json::object{{"before", before->score},
+                                                {"difference", c.difference},
+                                                {"p_value", c.p_value},
+                                                {"fixed", std::move(fixed)},
+                                                {"broken", std::move(broken)}};
+        }
         std::cout << dump_strict_json(result) << "\n";
     } else {
         terminal t;
@@ -64,6 +97,12 @@ int eval(const eval_options& o, const cli_program* own) {
             for (const auto& part : parts.as_array())
                 std::cout << "  " << printable(std::string{field}) << " = " << printable(shortened(python_str(part.at("value")), 60))
                           << ": " << python_str(part.at("score")) << "  (" << python_str(part.at("examples")) << ")\n";
+        if (before) {
+            auto c = compare(*before, e);
+            std::cout << (c.difference >= 0 ? "+" : "") << python_float(c.difference) << " points on " << printable(o.baseline)
+                      << " (p = " << python_float(std::round(c.p_value * 1e4) / 1e4) << (c.p_value > 0.05 ? ", within noise" : "")
+                      << ")\n  fixed: examples " << numbers(c.fixed) << "\n  broken: examples " << numbers(c.broken) << "\n";
+        }
         std::size_t listed = 0;
         for (const auto& r : e.rows)
             if (!r.error.empty() && ++listed <= 5)
@@ -96,6 +135,8 @@ void add_eval(CLI::App& app, command& chosen, const cli_program* own) {
     c->add_option("--max-errors", o->max_errors, "more than this stop the evaluation");
     c->add_option("--min-score", o->min_score, "exit code 3 when the score, from 0 to 100, is below this");
     c->add_option("--slices", o->slices, "fields by whose values the score is told, as a,b")->delimiter(',');
+    c->add_option("--baseline", o->baseline,
+                  "compare with an earlier result, as --json wrote it: what got fixed, what broke, and whether it is noise");
     c->add_option("--html", o->html, "write a page with every row and its trace");
     c->add_option("--csv", o->csv, "write the rows as CSV");
     c->footer("Exit code: 0 done, 1 failed, 2 wrong command line, 3 below --min-score.\nExample:\n  " + app.get_name() + " eval " +

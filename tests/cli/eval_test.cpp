@@ -190,6 +190,17 @@ BOOST_AUTO_TEST_CASE(an_interrupted_evaluation_goes_on) {
     auto whole = json::parse(reagent_cli(command).out);
     BOOST_TEST(server.requests() == 30u);
     BOOST_TEST(whole.at("slices").at("intent").as_array().size() == 3u);
+    // Compared with itself nothing differs; with a worse one, what was fixed is listed.
+    auto same = f.write("same.json", json::serialize(whole)).string();
+    auto compared = json::parse(reagent_cli(command + " --baseline " + same).out);
+    BOOST_TEST(compared.at("comparison").at("difference").to_number<double>() == 0);
+    whole.at("rows").at(3).at("score") = whole.at("rows").at(3).at("score").to_number<double>() - 1;
+    auto worse = f.write("worse.json", json::serialize(whole)).string();
+    BOOST_TEST(json::parse(reagent_cli(command + " --baseline " + worse).out).at("comparison").at("fixed").at(0).to_number<int>() == 3);
+    whole.at("rows").at(3).at("score") = whole.at("rows").at(3).at("score").to_number<double>() + 1;
+    BOOST_TEST(reagent_cli(command + " --baseline " + f.write("no.json", "{}").string(), true).out.find("`score` is missing") !=
+               std::string::npos);
+    BOOST_TEST(server.requests() == 30u);
     // Half of the answers are gone, as if it had been killed.
     auto answers = f.read("state/answers.jsonl");
     f.write("state/answers.jsonl", answers.substr(0, answers.size() / 2));

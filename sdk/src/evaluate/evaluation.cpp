@@ -281,6 +281,31 @@ json::object to_json(const evaluation& e, const dataset& data) {
             {"rows", std::move(rows)}};
 }
 
+evaluation evaluation_from_json(const json::value& document) {
+    auto bad = [](const std::string& path) {
+        return program_error{
+            program_errc::bad_document, "this is no saved evaluation: `" + path + "` is missing or of another type", {.path = path}};
+    };
+    const auto* o = document.if_object();
+    const auto *score = o ? o->if_contains("score") : nullptr, *rows = o ? o->if_contains("rows") : nullptr;
+    if (!score || !score->is_number()) throw bad("score");
+    if (!rows || !rows->is_array()) throw bad("rows");
+    evaluation e;
+    e.score = score->to_number<double>();
+    for (const auto& r : rows->get_array()) {
+        std::string path = "rows[" + std::to_string(e.rows.size()) + "]";
+        const auto* row = r.if_object();
+        const auto *index = row ? row->if_contains("index") : nullptr, *one = row ? row->if_contains("score") : nullptr;
+        if (!index || !(index->is_int64() || index->is_uint64()) || index->to_number<std::int64_t>() < 0) throw bad(path + ".index");
+        if (!one || !one->is_number()) throw bad(path + ".score");
+        evaluation_row made;
+        made.index = index->to_number<std::size_t>();
+        made.score = one->to_number<double>();
+        e.rows.push_back(std::move(made));
+    }
+    return e;
+}
+
 std::string to_csv(const evaluation& e, const dataset& data) {
     std::vector<std::string> fields, outputs;
     auto note = [](std::vector<std::string>& names, const json::object& o) {

@@ -74,6 +74,10 @@ struct comparison {
 comparison compare(const evaluation& before, const evaluation& after);
 
 json::object to_json(const evaluation& e, const dataset& data);
+
+/// What `to_json` wrote, as far as `compare` needs it: scores by example. @throws program_error(bad_document) naming the place
+evaluation evaluation_from_json(const json::value& document);
+
 std::string to_csv(const evaluation& e, const dataset& data);
 /// One page that needs nothing else: sortable rows, each with a link to its trace.
 std::string to_html(const evaluation& e, const dataset& data, const std::string& title);
