@@ -249,22 +249,27 @@ void mipro::search(study& s) const {
     if (!summary.empty()) s.report("data_summary", json::value(json::string(summary)));
     for (std::size_t i = 0; i < n; ++i) {
         const predictor& p = *s.predictors()[i];
-        std::vector<proposal_ground> grounds;
-        for (std::size_t k = 1; k < how.instructions; ++k) {
+        std::vector<std::string> all{p.open_instructions(s.start().find(p.predictor_path()))};
+        auto ground = [&](std::size_t k) {
             proposal_ground g;
             g.data = summary;
             g.program = structure;
             g.step = described(p);
-            g.instructions = p.open_instructions(s.start().find(p.predictor_path()));
+            g.instructions = all.front();
             g.failures = worst;
             if (!shown.empty())
                 if (const auto* own = shown[k % shown.size()].find(p.predictor_path())) g.demos = shown_demos(own->demos, 3);
             g.tip = tip(k - 1);
-            grounds.push_back(std::move(g));
+            for (std::size_t known = 1; known < all.size(); ++known) g.attempts.push_back(all[known] + not_this_again);
+            return g;
+        };
+        // A model that proposes the same twice is asked again, and shown what there is.
+        for (std::size_t round = 0, k = 1; round < 3 && all.size() < how.instructions; ++round) {
+            std::vector<proposal_ground> grounds;
+            for (std::size_t missing = all.size(); missing < how.instructions; ++missing) grounds.push_back(ground(k++));
+            for (auto& text : propose(s, std::move(grounds), how_.init_temperature, 10'000 * (i + 1) + 100 * round))
+                if (std::find(all.begin(), all.end(), text) == all.end()) all.push_back(std::move(text));
         }
-        std::vector<std::string> all{p.open_instructions(s.start().find(p.predictor_path()))};
-        for (auto& text : propose(s, std::move(grounds), how_.init_temperature, 10'000 * (i + 1)))
-            if (text != all.front()) all.push_back(std::move(text));
         s.tell(p.predictor_path() + ": " + std::to_string(all.size() - 1) + " instructions proposed");
         json::array listed;
         for (const auto& text : all) listed.emplace_back(text);

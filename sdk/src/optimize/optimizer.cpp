@@ -110,7 +110,7 @@ double mean_of(const std::vector<double>& values) {
 study::comparison_by_parts study::compare_with_best(const dataset& data, const std::vector<std::size_t>& order, const parameters& with,
                                                     double others, double errors) {
     comparison_by_parts c;
-    for (std::size_t upto : {(order.size() + 2) / 3, order.size() * 2 / 3, order.size()}) {
+    for (std::size_t upto : {(order.size() + 3) / 4, order.size() / 2, order.size()}) {
         dataset part;
         for (std::size_t i = c.gains.size(); i < upto; ++i) part.push_back(data[order[i]]);
         for (const auto& r : score(part, with).rows) c.gains.push_back(r.score - best_rows_[order[c.gains.size()]]);
@@ -352,8 +352,9 @@ std::string described_failure(const example& e, const evaluation_row& row) {
 
 namespace {
 
-// Labeled examples that stand for the whole of the training data: each next one is that which makes the examples most similar to some chosen
-// one, of a part of the pool that is drawn anew for each candidate. Source: the greedy rule for facility location (Nemhauser et al., 1978).
+// Labeled examples that stand for the whole of the training data: each next one is that which makes the examples most similar to some
+// chosen one, of a part of the pool that is drawn anew for each candidate. Source: the greedy rule for facility location (Nemhauser et al.,
+// 1978).
 void add_labels(study& s, std::vector<json::object>& demos, const predictor& p, std::vector<std::size_t> pool,
                 const std::vector<std::size_t>& covered, std::size_t wanted, dice& random) {
     if (demos.size() >= wanted) return;

@@ -152,7 +152,7 @@ std::vector<std::string> propose_many(study& s, proposal_ground ground, std::siz
     for (std::size_t n = all.size(); n < wanted; ++n) {
         auto& g = more.emplace_back(ground);
         g.tip = tip(n);
-        for (const auto& known : all) g.attempts.push_back(known + " (score not known yet: write something different)");
+        for (const auto& known : all) g.attempts.push_back(known + not_this_again);
     }
     if (!more.empty()) add_new(all, propose(s, std::move(more), temperature, rollout));
     if (all.size() > wanted) all.resize(wanted);

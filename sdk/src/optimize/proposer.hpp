@@ -16,6 +16,9 @@ struct proposal_ground {
     std::string tip{};
 };
 
+/// Behind an attempt that has no score.
+inline constexpr const char* not_this_again = " (score not known yet: write something different)";
+
 /// Instructions that the prompt model proposes, one for each ground; equal and unreadable ones are left out. All at once.
 std::vector<std::string> propose(study& s, std::vector<proposal_ground> grounds, double temperature, std::uint64_t rollout);
 

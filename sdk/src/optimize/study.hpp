@@ -38,8 +38,8 @@ public:
     /// The student on every example; counted, and stopped by the limits. @throws search_stopped; what a run threw, when all failed
     evaluation score(const dataset& data, const parameters& with);
 
-    /// A candidate beside the best so far, example by example, which is less noisy than comparing means. In thirds: what is clearly behind
-    /// is not looked at to its end.
+    /// A candidate beside the best so far, example by example, which is less noisy than comparing means. After a quarter and a half: what
+    /// is clearly behind is not looked at to its end.
     struct comparison_by_parts {
         std::vector<double> gains;  ///< of each example that was tried, in that order
         bool behind = false;

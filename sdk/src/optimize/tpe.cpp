@@ -73,10 +73,17 @@ categorical_tpe::categorical_tpe(std::vector<std::size_t> choices, tpe_options o
 double categorical_tpe::uniform() { return static_cast<double>(random_() >> 11) * 0x1.0p-53; }
 std::size_t categorical_tpe::below(std::size_t n) { return static_cast<std::size_t>(random_() % n); }
 
+bool categorical_tpe::is_fresh(const std::vector<std::size_t>& combination) const {
+    return std::none_of(seen_.begin(), seen_.end(), [&](const observation& o) { return o.combination == combination; });
+}
+
 std::vector<std::size_t> categorical_tpe::ask() {
     std::vector<std::size_t> best;
     if (seen_.size() < options_.startup_trials) {
-        for (auto n : choices_) best.push_back(below(n));
+        for (std::size_t n = 0; best.empty() || (n < options_.candidates && !is_fresh(best)); ++n) {
+            best.clear();
+            for (auto c : choices_) best.push_back(below(c));
+        }
         return best;
     }
     std::vector<std::size_t> order(seen_.size());
@@ -95,8 +102,7 @@ std::vector<std::size_t> categorical_tpe::ask() {
     std::pair<bool, double> most{false, -std::numeric_limits<double>::infinity()};
     for (std::size_t n = 0; n < std::max<std::size_t>(1, options_.candidates); ++n) {
         auto candidate = below_.draw([this] { return uniform(); });
-        bool fresh = std::none_of(seen_.begin(), seen_.end(), [&](const observation& o) { return o.combination == candidate; });
-        std::pair gain{fresh, below_.log_density(candidate) - above.log_density(candidate)};
+        std::pair gain{is_fresh(candidate), below_.log_density(candidate) - above.log_density(candidate)};
         if (best.empty() || gain > most) most = gain, best = std::move(candidate);
     }
     return best;

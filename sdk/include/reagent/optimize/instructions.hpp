@@ -36,8 +36,8 @@ struct mipro_options {
     std::size_t max_bootstrapped_demos = 4;  ///< both 0: instructions only, the program keeps no demonstration
     std::size_t max_labeled_demos = 4;
     std::optional<double> metric_threshold{};
-    bool minibatch = true;  ///< trials on part of the validation set, where that has more than 50 examples
-    std::size_t minibatch_size = 35;
+    bool minibatch = true;                      ///< trials on part of the validation set, where that has more than 50 examples
+    std::size_t minibatch_size = 25;            ///< DSPy: 35; here trials are compared example by example, which needs fewer
     std::size_t minibatch_full_eval_steps = 5;  ///< after so many trials the best of them is scored on the whole set
     double init_temperature = 1.0;              ///< of the proposals
 };
