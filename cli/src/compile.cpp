@@ -121,6 +121,7 @@ const known_optimizer optimizers[]{
          bootstrap_random_search_options o;
          take_bootstrap(given, o);
          given.take("num_candidate_programs", o.num_candidate_programs);
+         given.take("stop_at_score", o.stop_at_score);
          return std::make_unique<bootstrap_random_search>(o);
      }},
     {"knn_few_shot",
@@ -215,6 +216,8 @@ int compile(const compile_command& o, const cli_program* own) {
     std::unique_ptr<optimizer> chosen;
     for (const auto& k : optimizers)
         if (o.optimizer == k.name) chosen = k.make(given, o);
+    auto max_errors = o.max_errors;
+    given.take("max_errors", max_errors);
     given.finish(o.optimizer);
     if (o.out.empty() && !o.dry_run) throw misuse{"--out FILE is missing: where the compiled program is written"};
 
@@ -235,7 +238,7 @@ int compile(const compile_command& o, const cli_program* own) {
 
     options.seed = o.seed;
     options.concurrency = o.concurrency;
-    options.max_errors = o.max_errors;
+    options.max_errors = max_errors;
     options.limit.calls = o.max_calls;
     options.limit.dollars = o.max_cost;
     options.state = o.state;
@@ -256,7 +259,8 @@ int compile(const compile_command& o, const cli_program* own) {
     usage one;
     one.calls = one.prompt_tokens = one.completion_tokens = 1;
     if (o.max_cost && options.run.lm && !price_of(options.run.lm.name(), one))
-        std::cerr << "reagent: the price of " << printable(options.run.lm.name()) << " is not known, so --max-cost does not count its calls; use --max-calls\n";
+        std::cerr << "reagent: the price of " << printable(options.run.lm.name())
+                  << " is not known, so --max-cost does not count its calls; use --max-calls\n";
     if (o.dry_run) {
         json::object e{{"calls", estimate.calls}, {"tokens", estimate.tokens}};
         if (estimate.dollars) e["dollars"] = *estimate.dollars;
@@ -305,10 +309,11 @@ void add_compile(CLI::App& app, command& chosen, const cli_program* own) {
     c->add_option(
         "SETTING", o->settings,
         "NAME=VALUE. labeled_few_shot: k. bootstrap_few_shot: max_bootstrapped_demos, max_labeled_demos, max_rounds, "
-        "metric_threshold. bootstrap_random_search: the same and num_candidate_programs. knn_few_shot: k, max_pool, bootstrap, embedder. "
+        "metric_threshold. bootstrap_random_search: the same, num_candidate_programs and stop_at_score. knn_few_shot: k, max_pool, "
+        "bootstrap, embedder. "
         "ensemble: as bootstrap_few_shot, and size. copro: breadth, depth, init_temperature. mipro: auto (light, medium, heavy, none), "
         "num_candidates, num_trials, max_bootstrapped_demos, max_labeled_demos, metric_threshold, minibatch, minibatch_size, "
-        "minibatch_full_eval_steps, init_temperature");
+        "minibatch_full_eval_steps, init_temperature. All: max_errors");
     c->footer("Exit code: 0 done, 1 failed, 2 wrong command line.\nExample:\n  " + app.get_name() + " compile " +
               (own ? "" : "--signature \"message -> intent\" ") +
               "--train train.jsonl --val dev.jsonl --metric exact_match:intent \\\n    --optimizer mipro --lm openai/gpt-4o-mini --state "

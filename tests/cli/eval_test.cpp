@@ -135,11 +135,11 @@ BOOST_AUTO_TEST_CASE(every_optimizer_is_there_by_its_name_and_settings) {
                                server.url() + " --train " + train + " --out " + out + " " + rest,
                            true);
     };
-    for (const char* optimizer :
-         {"labeled_few_shot k=3", "bootstrap_few_shot max_rounds=2 metric_threshold=0.5",
-          "bootstrap_random_search num_candidate_programs=2", "knn_few_shot k=2 bootstrap=true", "ensemble size=2",
-          "copro breadth=2 depth=1 init_temperature=1.0", "mipro auto=none num_candidates=3 num_trials=3 minibatch=false",
-          "mipro auto=light num_trials=2 max_bootstrapped_demos=0 max_labeled_demos=0"}) {
+    for (const char* optimizer : {"labeled_few_shot k=3", "bootstrap_few_shot max_rounds=2 metric_threshold=0.5",
+                                  "bootstrap_random_search num_candidate_programs=2 stop_at_score=99.5 max_errors=50",
+                                  "knn_few_shot k=2 bootstrap=true", "ensemble size=2", "copro breadth=2 depth=1 init_temperature=1.0",
+                                  "mipro auto=none num_candidates=3 num_trials=3 minibatch=false",
+                                  "mipro auto=light num_trials=2 max_bootstrapped_demos=0 max_labeled_demos=0"}) {
         auto made = compile(std::string{"--optimizer "} + optimizer + " --val " + dev + " --test " + test);
         BOOST_TEST(made.code == 0, optimizer << made.out);
         const json::value report = json::parse(made.out);

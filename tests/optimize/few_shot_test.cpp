@@ -74,6 +74,11 @@ BOOST_AUTO_TEST_CASE(every_optimizer_raises_the_held_out_score) {
     double searched = score(rt, p, found.best, d.test, model);
     BOOST_TEST(searched > before + 20);
     BOOST_TEST(found.report.at("candidates").as_array().size() == 9u);
+    bootstrap_random_search_options early;
+    early.stop_at_score = before;
+    auto first = bootstrap_random_search{early}.compile(rt, p, d.train, d.dev, right, on(model));
+    BOOST_TEST(first.report.at("candidates").as_array().size() < 19u);
+    BOOST_TEST(*first.score >= before);
     for (const auto& c : found.report.at("candidates").as_array()) BOOST_TEST(c.at("score").to_number<double>() <= *found.score);
     BOOST_TEST_MESSAGE("zero-shot " << before << ", 3 labels " << few << ", 30 labels " << many << ", bootstrap " << bootstrapped
                                     << ", search " << searched);

@@ -148,6 +148,14 @@ BOOST_AUTO_TEST_CASE(without_demonstrations_means_without) {
     how.max_bootstrapped_demos = how.max_labeled_demos = 0;
     auto c = mipro{how}.compile(rt, p, d.train, d.dev, right, o);
     BOOST_TEST(c.best.predictors.at("self").demos.empty());
+    // Also when the program began with a pool to choose from, or as an ensemble.
+    auto pool = knn_few_shot{{.k = 3}}.compile(rt, p, d.train, {}, right, o).best;
+    pool.members.push_back(std::make_shared<const parameters>(pool));
+    o.run.parameters = std::make_shared<const parameters>(pool);
+    auto without = mipro{how}.compile(rt, p, d.train, d.dev, right, o);
+    BOOST_TEST(without.best.predictors.at("self").demos.empty());
+    BOOST_TEST(!without.best.predictors.at("self").selector);
+    BOOST_TEST(without.best.members.empty());
 }
 
 BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_file_whatever_the_threads) {

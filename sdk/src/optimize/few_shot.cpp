@@ -15,10 +15,7 @@ bootstrap_size size_of(const bootstrap_few_shot_options& how) {
 }
 
 void note_candidate(study& s, std::size_t n, std::size_t all, const std::string& kind, const study::race_result& r) {
-    s.note(json::object{{"kind", kind},
-                        {"score", r.seen.score},
-                        {"examples", r.seen.rows.size()},
-                        {"complete", r.complete}});
+    s.note(json::object{{"kind", kind}, {"score", r.seen.score}, {"examples", r.seen.rows.size()}, {"complete", r.complete}});
     s.tell("candidate " + std::to_string(n + 1) + " of " + std::to_string(all) + " (" + kind + "): " + python_float(r.seen.score) +
            (r.complete ? "" : " after " + std::to_string(r.seen.rows.size()) + " examples, clearly behind the best"));
 }
@@ -71,6 +68,7 @@ void bootstrap_random_search::search(study& s) const {
         auto result = s.race(data, candidate);
         if (result.complete) s.offer(candidate, result.seen);
         note_candidate(s, n, all, kind, result);
+        if (how_.stop_at_score && s.best_score() && *s.best_score() >= *how_.stop_at_score) return;
     }
 }
 

@@ -137,6 +137,7 @@ double two_digits(double d) { return std::round(d * 100) / 100; }
 
 // The lists that are searched: for each predictor its instructions and sets of demonstrations, the first of both as it is.
 struct search_space {
+    parameters base;
     std::vector<std::vector<std::string>> instructions;
     std::vector<std::vector<std::vector<json::object>>> demos;
 
@@ -152,7 +153,7 @@ struct search_space {
         return n;
     }
     parameters at(study& s, const std::vector<std::size_t>& combination) const {
-        parameters p = s.start();
+        parameters p = base;
         for (std::size_t i = 0; i < s.predictors().size(); ++i) {
             const auto& path = s.predictors()[i]->predictor_path();
             auto chosen = combination[i];
@@ -210,8 +211,12 @@ void mipro::search(study& s) const {
     };
     parameters begin = s.start();
     if (how.zero_shot)
-        for (auto& [path, own] : begin.predictors) own.demos.clear(), own.selector = nullptr;
+        for (auto& [path, own] : begin.predictors) {
+            own.demos.clear();
+            own.selector = nullptr;
+        }
     add_set(begin);
+    space.base = begin;
     std::vector<std::string> failures;
     std::vector<parameters> shown;  // what proposals see
     for (std::size_t set = 1; set < std::max<std::size_t>(2, how.demo_sets); ++set) {

@@ -53,7 +53,10 @@ study::study(runtime& rt, const module& root, const program_function& call, cons
       predictors_{predictors_of(root)},
       start_{o.run.parameters ? *o.run.parameters : parameters{}},
       teacher_start_{o.teacher_parameters ? *o.teacher_parameters : start_},
-      best_{start_} {}
+      best_{start_} {
+    // Members of an ensemble would vote instead of the candidate.
+    for (auto* p : {&start_, &teacher_start_, &best_}) p->members.clear();
+}
 
 void study::stop(std::string why) {
     if (stopped_.empty()) tell("stopped: " + why);

@@ -9,9 +9,9 @@ struct labeled_few_shot_options {
     std::size_t k = 16;  ///< demonstrations of each predictor
 };
 
-/// Examples of the training set as demonstrations, chosen so that every other example is similar to one of them; which ones may be chosen is
-/// drawn by seed. Only fields that a predictor has; a predictor none of whose outputs is
-/// labeled gets none. Calls no model. Source: DSPy 3, `dspy.LabeledFewShot`.
+/// Examples of the training set as demonstrations, chosen so that every other example is similar to one of them; which ones may be chosen
+/// is drawn by seed. Only fields that a predictor has; a predictor none of whose outputs is labeled gets none. Calls no model. Source: DSPy
+/// 3, `dspy.LabeledFewShot`.
 class labeled_few_shot final : public optimizer {
 public:
     explicit labeled_few_shot(labeled_few_shot_options how = {}) : how_{how} {}
@@ -31,9 +31,10 @@ struct bootstrap_few_shot_options {
 };
 
 /// Demonstrations of every predictor from runs of the teacher that the metric passed, an agent's steps included; the rest is filled up with
-/// labeled examples, as `labeled_few_shot` chooses them. While an example is tried it is no demonstration of its own. Examples are tried in the order of the training set, as
-/// many at once as demonstrations are still missing, so the number of threads changes neither the result nor the calls. Source: Khattab et
-/// al., "DSPy: Compiling Declarative Language Model Calls into Self-Improving Pipelines", 2023; DSPy 3, `dspy.BootstrapFewShot`.
+/// labeled examples, as `labeled_few_shot` chooses them. While an example is tried it is no demonstration of its own. Examples are tried in
+/// the order of the training set, as many at once as demonstrations are still missing, so the number of threads changes neither the result
+/// nor the calls. Source: Khattab et al., "DSPy: Compiling Declarative Language Model Calls into Self-Improving Pipelines", 2023; DSPy 3,
+/// `dspy.BootstrapFewShot`.
 class bootstrap_few_shot final : public optimizer {
 public:
     explicit bootstrap_few_shot(bootstrap_few_shot_options how = {}) : how_{how} {}
@@ -47,6 +48,7 @@ private:
 
 struct bootstrap_random_search_options : bootstrap_few_shot_options {
     std::size_t num_candidate_programs = 16;  ///< besides the program as it is, with labels only, and bootstrapped in order
+    std::optional<double> stop_at_score{};    ///< from 0 to 100: the first candidate that reaches it is taken at once
 };
 
 /// Several sets of demonstrations, each bootstrapped from the training set in another order and of another size, scored on the validation
