@@ -1,4 +1,5 @@
 #include "support/learner.hpp"
+#include "support/loopback_server.hpp"
 #include "support/scripted_openai.hpp"
 
 #include <reagent/reagent.hpp>
@@ -143,7 +144,13 @@ BOOST_AUTO_TEST_CASE(a_teacher_makes_the_demonstrations_and_rounds_try_again) {
     auto demos = [](const compiled& c) { return c.best.predictors.at("self").demos.size(); };
     BOOST_TEST(demos(one) < demos(six));
     BOOST_TEST(student->calls == 0u);
-    BOOST_TEST(teacher->calls == one.usage.calls + six.usage.calls);
+    // A better teacher passes more of the same examples.
+    auto better = o;
+    better.teacher = language_model{std::make_shared<learner>(0)};
+    auto good = bootstrapping(8, 16).compile(rt, p, d.train, none, right, better),
+         bad = bootstrapping(8, 16).compile(rt, p, d.train, none, right, o);
+    BOOST_TEST(good.usage.calls < bad.usage.calls);
+    BOOST_TEST(teacher->calls == one.usage.calls + six.usage.calls + bad.usage.calls);
 }
 
 BOOST_AUTO_TEST_CASE(every_predictor_of_a_program_gets_its_own) {
@@ -210,6 +217,30 @@ BOOST_AUTO_TEST_CASE(failures_of_the_model_are_counted_and_skipped) {
     BOOST_CHECK_EXCEPTION(bootstrapping(4).compile(rt, p, d.train, none, right, o), program_error, [](const program_error& e) {
         return std::string{e.what()}.find("every run of the program failed") != std::string::npos;
     });
+}
+
+BOOST_AUTO_TEST_CASE(what_is_clearly_behind_is_not_scored_to_its_end) {
+    bench_set d;
+    classify p;
+    runtime rt;
+    auto model = std::make_shared<learner>(5);
+    auto o = on(model);
+    // It begins with many labels, so that candidates with few are behind.
+    o.run.parameters = std::make_shared<const parameters>(labeled_few_shot{{40}}.compile(rt, p, d.train, none, right, o).best);
+    bootstrap_random_search_options few;
+    few.max_bootstrapped_demos = few.max_labeled_demos = 1;
+    few.num_candidate_programs = 5;
+    auto calls = model->calls.load();
+    auto c = bootstrap_random_search{few}.compile(rt, p, d.train, d.dev, right, o);
+    std::size_t given_up = 0, looked_at = 0;
+    for (const auto& one : c.report.at("candidates").as_array()) {
+        given_up += !one.at("complete").as_bool();
+        looked_at += one.at("examples").to_number<std::size_t>();
+    }
+    BOOST_TEST(given_up == 7u);  // all but the first
+    BOOST_TEST(looked_at <= d.dev.size() + 7 * (d.dev.size() / 2));
+    BOOST_TEST(model->calls - calls < 4 * d.dev.size());
+    BOOST_TEST(c.best.predictors.at("self").demos.size() == 40u);
 }
 
 BOOST_AUTO_TEST_CASE(limits_end_a_search_with_the_best_so_far_always_the_same) {
@@ -297,6 +328,60 @@ BOOST_AUTO_TEST_CASE(the_nearest_demonstrations_are_chosen_for_each_call) {
     auto pool = to_saved(p, boot.best).addition("nearest")->at("self").at("pool").as_array();
     BOOST_TEST(pool.size() < d.train.size());
     BOOST_TEST(pool.at(0).as_object().contains("augmented"));
+}
+
+BOOST_AUTO_TEST_CASE(nearness_may_be_that_of_vectors) {
+    // Vectors that know that a dog and a puppy are alike, which no word tells.
+    std::atomic<int> asked = 0;
+    loopback_server server{[&](const server_request& q) {
+        ++asked;
+        const json::value body = json::parse(q.body);
+        json::array data;
+        for (const auto& text : body.at("input").as_array()) {
+            std::string t{text.as_string()};
+            bool animal = t.find("dog") != t.npos || t.find("puppy") != t.npos;
+            data.push_back(json::object{{"index", data.size()}, {"embedding", animal ? json::array{1.0, 0.1} : json::array{0.1, 1.0}}});
+        }
+        json::object answer{{"data", std::move(data)}, {"model", "e"}, {"usage", json::object{{"prompt_tokens", 3}, {"total_tokens", 3}}}};
+        return server_response{.body = json::serialize(answer)};
+    }};
+    ::setenv("OPENAI_API_KEY", "none", 1);
+    ::setenv("OPENAI_BASE_URL", server.url("/v1").c_str(), 1);
+    predict<sig<"text -> kind">> p;
+    dataset train;
+    for (const auto& [text, kind] :
+         {std::pair{"a big car", "vehicle"}, std::pair{"the puppy sleeps", "animal"}, std::pair{"some old bus", "vehicle"}})
+        train.push_back(example{{{"text", text}, {"kind", kind}}, {"text"}});
+    knn_few_shot_options how;
+    how.k = 1;
+    how.embedder = std::make_shared<const embedder>("openai/e", embedder_options{.api_base = server.url("/v1"), .api_key = secret{"none"}});
+    compile_options o;
+    o.measure = false;
+    runtime rt;
+    auto c = knn_few_shot{how}.compile(rt, p, train, none, right, o);
+    BOOST_TEST(asked == 1);  // the pool, in one request
+    auto shown = [&](const parameters& with, std::shared_ptr<const journal> replay = {}) {
+        auto model = scripted_model::texts({chat_completion({{"kind", "animal"}})});
+        run_options ro{language_model{model}};
+        ro.parameters = std::make_shared<const parameters>(with);
+        ro.replay = std::move(replay);
+        auto result = rt.execute(ro, p, "text"_f = "my dog");
+        std::string prompt;
+        for (const auto& e : result.report.history->events())
+            if (e.request)
+                for (const auto& m : e.request->messages) prompt += m.content;
+        BOOST_TEST(prompt.find("the puppy sleeps") != std::string::npos);
+        BOOST_TEST(prompt.find("a big car") == std::string::npos);
+        return result.report.history;
+    };
+    auto history = shown(c.best);
+    BOOST_TEST(asked == 2);
+    shown(c.best, history);  // a replay embeds nothing
+    BOOST_TEST(asked == 2);
+    // The file holds the vectors; who loads it finds the same.
+    auto loaded = from_saved(p, saved_program::parse(dump_pretty_json(to_saved(p, c.best).document())));
+    shown(loaded);
+    BOOST_TEST(asked == 3);
 }
 
 BOOST_AUTO_TEST_CASE(an_ensemble_votes) {
