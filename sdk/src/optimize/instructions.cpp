@@ -332,7 +332,7 @@ void mipro::search(study& s) const {
         if (!mini || (trial % std::max<std::size_t>(1, how_.minibatch_full_eval_steps) != 0 && trial != how.trials)) continue;
         const std::vector<std::size_t>* promising = nullptr;
         for (const auto& [c, t] : known)
-            if (!t.whole && (!promising || t.mean() > known[*promising].mean())) promising = &c;
+            if (!t.whole && t.mean() > *s.best_score() && (!promising || t.mean() > known[*promising].mean())) promising = &c;
         if (!promising) continue;
         auto result = score_whole(std::vector<std::size_t>(*promising));
         s.tell("the best of them on all " + std::to_string(data.size()) + ": " + python_float(result) + ", best " +

@@ -117,7 +117,7 @@ study::comparison_by_parts study::compare_with_best(const dataset& data, const s
         dataset part;
         for (std::size_t i = c.gains.size(); i < upto; ++i) part.push_back(data[order[i]]);
         for (const auto& r : score(part, with).rows) c.gains.push_back(r.score - best_rows_[order[c.gains.size()]]);
-        if (c.gains.size() < 8) continue;
+        if (c.gains.size() < 6) continue;
         double mean = mean_of(c.gains), square = 0;
         for (double g : c.gains) square += (g - mean) * (g - mean);
         auto n = static_cast<double>(c.gains.size());
