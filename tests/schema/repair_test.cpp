@@ -148,4 +148,12 @@ BOOST_AUTO_TEST_CASE(numbers_are_read_exactly) {
         BOOST_TEST(!parse_json(bad), bad);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_repaired_is_never_nested_deeper_than_what_is_read) {
+    for (int depth : {127, 128, 129, 143, 5000})
+        for (const char* tail : {"", "'", "{'", "{{{'", "{\"a\": [1"}) {
+            auto v = repair_json(std::string(static_cast<std::size_t>(depth), '[') + tail);
+            BOOST_TEST(parse_json(dump_strict_json(v)).has_value(), depth << " " << tail);
+        }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -105,7 +105,7 @@ private:
     };
 
     json::value object() {
-        if (too_deep()) return json::object{};
+        if (too_deep()) return nullptr;  // an empty one would be a level too many
         level here{depth_};
         std::size_t begin = ++i_;
         json::object members;
@@ -159,7 +159,7 @@ private:
     }
 
     json::value array(char closer) {
-        if (too_deep()) return json::array{};
+        if (too_deep()) return nullptr;
         level here{depth_};
         if (closer == ']' || closer == ')') ++i_;
         level enclosing{arrays_};
