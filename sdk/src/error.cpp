@@ -59,7 +59,14 @@ constexpr std::array run_texts{"call budget used up",
                                "journal full",
                                "replay does not match the journal",
                                "no language model",
-                               "assertion failed"};
+                               "assertion failed",
+                               "run suspended",
+                               "malformed journal",
+                               "journal store unavailable",
+                               "run taken over by another worker",
+                               "unknown run",
+                               "unknown program",
+                               "not possible in the run's state"};
 constexpr std::array program_texts{"program file unreadable", "not JSON", "malformed saved program",
                                    "saved program does not fit the program", "program file unwritable"};
 constexpr std::array tool_texts{"duplicate tool name", "bad tool name", "bad argument name", "bad tool configuration"};

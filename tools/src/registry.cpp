@@ -42,6 +42,12 @@ json::value limited(json::value v, std::size_t limit) {
                                     std::to_string(all) + " bytes are shown; ask for less, or for another part]"));
 }
 
+task<approval_decision> decided_by(const tools::approval& who, run& r, const tool& t, const json::object& arguments) {
+    approval_decision d;
+    d.approved = co_await who(r, t, arguments);
+    co_return d;
+}
+
 }  // namespace
 
 // --- tool ----------------------------------------------------------------------------------------------------------
@@ -161,12 +167,24 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
 
     json::object given = read.value.get_object();
     if (t.options().destructive) {
-        bool approved = false;
-        if (approve_) approved = co_await approve_(r, t, given);
-        if (!approved)
-            co_return failure("Error: `" + name + "` was not called: it may destroy something, and " +
-                              (approve_ ? "the call was refused" : "nobody is there to approve it") +
+        if (!approve_ && !r.is_durable())
+            co_return failure("Error: `" + name +
+                              "` was not called: it may destroy something, and nobody is there to approve it. Find another way, or finish and "
+                              "say what you would have done.");
+        std::function<task<approval_decision>()> ask;
+        if (approve_) ask = [&]() { return decided_by(approve_, r, t, given); };
+        approval_decision decision = co_await r.ask_approval(path, name, json::value(given), json::value(t.parameters()), ask);
+        if (!decision.approved)
+            co_return failure("Error: `" + name + "` was not called: it may destroy something, and the call was refused" +
+                              (decision.reason.empty() ? "" : ": " + decision.reason) +
                               ". Find another way, or finish and say what you would have done.");
+        if (decision.arguments) {
+            auto edited = t.read_arguments(json::value(*decision.arguments));
+            if (!edited.ok() || !edited.value.is_object())
+                co_return failure("Error: `" + name + "` was not called: the arguments that whoever approved it gave are wrong: " +
+                                  one_line(edited.violations) + ".");
+            given = edited.value.get_object();
+        }
     }
 
     auto timeout = t.options().timeout;
@@ -182,7 +200,8 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     };
     std::string problem;
     try {
-        json::value result = co_await r.call_tool(std::move(path), name, json::value(given), effect);
+        const tool_call_traits traits{t.options().idempotent, t.options().read_only, t.uses_run()};
+        json::value result = co_await r.call_tool(std::move(path), name, json::value(given), effect, traits);
         co_return observation{limited(std::move(result), t.options().max_result_bytes), false};
     } catch (const run_error&) {
         throw;

@@ -56,6 +56,13 @@ enum class run_errc {
     replay_mismatch,
     no_language_model,
     assertion_failed,
+    suspended,
+    bad_journal,
+    journal_unavailable,
+    lease_lost,
+    unknown_run,
+    unknown_program,
+    not_possible,
 };
 enum class program_errc { unreadable = 1, not_json, bad_document, mismatch, unwritable };
 enum class tool_errc { duplicate_name = 1, bad_name, bad_argument_name, bad_configuration };

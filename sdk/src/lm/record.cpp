@@ -47,6 +47,52 @@ std::uint64_t number(const json::object& o, const char* key) {
     return ec ? 0 : n;
 }
 
+lm_error bad(const char* kind, const char* what) {
+    return lm_error{lm_errc::malformed_response, std::string{"this is no recorded "} + kind + ": " + what};
+}
+
+std::vector<tool_call> tool_calls_from(const json::object& o, const char* kind) {
+    std::vector<tool_call> all;
+    if (auto* calls = o.if_contains("tool_calls"); calls && calls->is_array())
+        for (const auto& c : calls->get_array()) {
+            if (!c.is_object()) throw bad(kind, "a tool call is no object");
+            const auto& call = c.get_object();
+            all.push_back({text(call, "id"), text(call, "name"), text(call, "arguments"), text(call, "signature")});
+        }
+    return all;
+}
+
+message message_from(const json::value& v) {
+    if (!v.is_object()) throw bad("request", "a message is no object");
+    const auto& o = v.get_object();
+    message m;
+    for (auto r : {role::system, role::user, role::assistant, role::tool})
+        if (to_string(r) == text(o, "role")) m.role = r;
+    m.content = text(o, "content");
+    m.tool_calls = tool_calls_from(o, "request");
+    m.tool_call_id = text(o, "tool_call_id");
+    if (auto* images = o.if_contains("images"); images && images->is_array())
+        for (const auto& i : images->get_array()) {
+            if (!i.is_object()) throw bad("request", "an image is no object");
+            const auto& picture = i.get_object();
+            m.images.push_back({text(picture, "media_type"), from_base64(text(picture, "base64")), text(picture, "url")});
+        }
+    if (auto* blocks = o.if_contains("reasoning_blocks"); blocks && blocks->is_array())
+        m.reasoning_blocks.assign(blocks->get_array().begin(), blocks->get_array().end());
+    return m;
+}
+
+constexpr const char* choice_names[]{"auto", "none", "required", "one"};
+
+template <class T>
+void take_number(const json::object& o, const char* key, std::optional<T>& into) {
+    auto* v = o.if_contains(key);
+    boost::system::error_code ec;
+    if (!v || !v->is_number()) return;
+    T n = v->to_number<T>(ec);
+    if (!ec) into = n;
+}
+
 }  // namespace
 
 json::object to_json(const lm_request& r) {
@@ -73,9 +119,8 @@ json::object to_json(const lm_request& r) {
     if (s.reasoning_effort) sampling["reasoning_effort"] = effort_names[static_cast<int>(*s.reasoning_effort)];
     if (!sampling.empty()) o["sampling"] = std::move(sampling);
     if (r.outputs_schema) o["outputs_schema"] = *r.outputs_schema;
-    constexpr const char* choices[]{"auto", "none", "required", "one"};
     if (r.tool_choice != tool_choice{}) {
-        json::object choice{{"kind", choices[r.tool_choice.kind]}, {"name", r.tool_choice.name}};
+        json::object choice{{"kind", choice_names[r.tool_choice.kind]}, {"name", r.tool_choice.name}};
         o["tool_choice"] = std::move(choice);
     }
     if (r.parallel_tool_calls) o["parallel_tool_calls"] = *r.parallel_tool_calls;
@@ -98,21 +143,15 @@ json::object to_json(const lm_response& r) {
 }
 
 lm_response lm_response_from_json(const json::value& v) {
-    auto bad = [](const char* what) { return lm_error{lm_errc::malformed_response, std::string{"this is no recorded answer: "} + what}; };
-    if (!v.is_object()) throw bad("it is no object");
+    if (!v.is_object()) throw bad("answer", "it is no object");
     const auto& o = v.get_object();
-    if (!o.contains("content") || !o.contains("finish")) throw bad("it has no `content` and `finish`");
+    if (!o.contains("content") || !o.contains("finish")) throw bad("answer", "it has no `content` and `finish`");
     lm_response r;
     r.text = text(o, "content");
     for (auto f :
          {finish_reason::stop, finish_reason::length, finish_reason::tool_calls, finish_reason::content_filter, finish_reason::other})
         if (to_string(f) == text(o, "finish")) r.finish = f;
-    if (auto* calls = o.if_contains("tool_calls"); calls && calls->is_array())
-        for (const auto& c : calls->get_array()) {
-            if (!c.is_object()) throw bad("a tool call is no object");
-            const auto& call = c.get_object();
-            r.tool_calls.push_back({text(call, "id"), text(call, "name"), text(call, "arguments"), text(call, "signature")});
-        }
+    r.tool_calls = tool_calls_from(o, "answer");
     if (auto* u = o.if_contains("usage"); u && u->is_object()) {
         const auto& used = u->get_object();
         r.usage = {.calls = number(used, "calls"),
@@ -130,6 +169,44 @@ lm_response lm_response_from_json(const json::value& v) {
     if (auto* more = o.if_contains("alternatives"); more && more->is_array())
         for (const auto& a : more->get_array())
             if (a.is_string()) r.alternatives.emplace_back(a.get_string());
+    return r;
+}
+
+lm_request lm_request_from_json(const json::value& v) {
+    if (!v.is_object()) throw bad("request", "it is no object");
+    const auto& o = v.get_object();
+    auto* messages = o.if_contains("messages");
+    if (!messages || !messages->is_array()) throw bad("request", "it has no `messages`");
+    lm_request r;
+    for (const auto& m : messages->get_array()) r.messages.push_back(message_from(m));
+    if (auto* tools = o.if_contains("tools"); tools && tools->is_array())
+        for (const auto& t : tools->get_array()) {
+            if (!t.is_object()) throw bad("request", "a tool is no object");
+            const auto& tool = t.get_object();
+            auto* parameters = tool.if_contains("parameters");
+            r.tools.push_back({text(tool, "name"), text(tool, "description"), parameters ? *parameters : json::value{}});
+        }
+    if (auto* sampling = o.if_contains("sampling"); sampling && sampling->is_object()) {
+        const auto& s = sampling->get_object();
+        take_number(s, "temperature", r.sampling.temperature);
+        take_number(s, "top_p", r.sampling.top_p);
+        take_number(s, "max_tokens", r.sampling.max_tokens);
+        take_number(s, "seed", r.sampling.seed);
+        take_number(s, "n", r.sampling.n);
+        if (auto* stop = s.if_contains("stop"); stop && stop->is_array())
+            for (const auto& word : stop->get_array())
+                if (word.is_string()) r.sampling.stop.emplace_back(word.get_string());
+        for (int i = 0; i < 5; ++i)
+            if (text(s, "reasoning_effort") == effort_names[i]) r.sampling.reasoning_effort = static_cast<effort>(i);
+    }
+    if (auto* outputs = o.if_contains("outputs_schema"); outputs && outputs->is_object()) r.outputs_schema = outputs->get_object();
+    if (auto* choice = o.if_contains("tool_choice"); choice && choice->is_object()) {
+        for (int i = 0; i < 4; ++i)
+            if (text(choice->get_object(), "kind") == choice_names[i]) r.tool_choice.kind = static_cast<tool_choice::kind_t>(i);
+        r.tool_choice.name = text(choice->get_object(), "name");
+    }
+    if (auto* at_once = o.if_contains("parallel_tool_calls"); at_once && at_once->is_bool()) r.parallel_tool_calls = at_once->get_bool();
+    r.rollout_id = number(o, "rollout_id");
     return r;
 }
 

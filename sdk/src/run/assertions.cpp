@@ -60,7 +60,7 @@ void run::failed(bool soft, std::string message, const assertion_target& target,
     check();
     auto& s = *state_;
     wish w;
-    w.what = {.soft = soft, .message = std::move(message), .site = site_text(site)};
+    w.what = {.soft = soft, .message = std::move(message), .site = site_text(site), .at = elapsed()};
     const made_call* blamed = find_call(target, w.blamed);
     if (blamed) {
         w.what.blamed = blamed->call->place;
@@ -82,6 +82,7 @@ void run::failed(bool soft, std::string message, const assertion_target& target,
     }
     w.what.final = true;
     if (!known_end) s.history->append(w.what);
+    if (!known_end && s.log) s.record_in_log(assertion_recorded{w.what});
     std::string text = (soft ? "suggestion not met: " : "assertion failed: ") + w.what.message;
     if (soft) {
         notify({.kind = run_event::note, .path = w.what.blamed.path, .error = text});
@@ -102,15 +103,19 @@ void run::go_back(std::vector<wish> reasons) {
     wishes_.clear();
     std::size_t first = reasons.front().blamed;
     for (const auto& r : reasons) first = std::min(first, r.blamed);
+    auto& log = state_->log;
+    if (log) log->hold_back();  // until `rewind`: why the program goes back and what that undoes are stored together
     std::string together;
     for (auto& r : reasons) {
         if (r.blamed != first) continue;
         together += (together.empty() ? "" : "\n") + r.what.message;
+        if (log) state_->record_in_log(assertion_recorded{r.what});
         state_->history->append(std::move(r.what));
     }
     const made_call& blamed = calls_[first];
     const call_place& place = blamed.call->place;
     state_->history->advise(place, {blamed.call->outputs, together});
+    if (log) state_->record_in_log(advice_given{place, {blamed.call->outputs, together}});
     notify({.kind = run_event::backtrack, .path = place.path, .error = together});
     if (options().stream) {
         std::vector<std::string_view> told;  // all that was written since does not count
@@ -150,9 +155,10 @@ run::begun_call run::begin_call(const std::string& path) {
     auto found = all.find(b.place);
     if (found == all.end()) return b;
     // Here again with other inputs, because an earlier call was asked again: what was said then does not fit any more.
-    if (live_ && !arrived)
+    if (live_ && !arrived) {
         s.history->forget_advice(b.place);
-    else
+        if (s.log) s.record_in_log(advice_forgotten{b.place});
+    } else
         b.earlier = &found->second;
     return b;
 }
@@ -160,6 +166,7 @@ run::begun_call run::begin_call(const std::string& path) {
 void run::finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs, std::string trajectory) {
     auto made = std::make_shared<const predictor_call>(predictor_call{call.place, std::move(inputs), outputs, std::move(trajectory)});
     state_->history->append(made);
+    if (is_recording() && !state_->log->was_recorded(made->place)) state_->record_in_log(predictor_returned{made});
     calls_.push_back({&who, std::move(made), call.splits});
 }
 
@@ -186,7 +193,8 @@ run run::branch(std::size_t index, std::shared_ptr<const variation> v) const {
 run run::branch_of_tool() const {
     run made{state_, branch_name(branches_ - 1)};
     made.variation_ = variation_;
-    made.live_ = live_;
+    made.live_ = live_ && !state_->kept.has(made.branch_);  // a tool that is entered again after a crash finds what it did
+    made.idempotency_key_ = idempotency_key_;
     return made;
 }
 
@@ -207,7 +215,12 @@ void run::settle() {
             "replay: the program ended without coming back to \"" + way_back_->target.path +
                 "\", which an assertion blames; what a program does may depend on its inputs and on what goes through the run only",
             {.attempted = "going back to a call", .path = way_back_->target.path}};
-    for (auto& left : state_->kept.flush(branch_)) state_->history->abandon(std::move(left.what));
+    effects_abandoned undone;
+    for (auto& left : state_->kept.flush(branch_)) {
+        undone.ids.push_back(left.what.id);
+        state_->history->abandon(std::move(left.what));
+    }
+    if (state_->log && !undone.ids.empty()) state_->record_in_log(std::move(undone));
 }
 
 // Keeps what did not follow from the call that is to be made again. What follows it: the rest of its branch, branches
@@ -230,13 +243,23 @@ void run::rewind(const detail::backtrack& b) {
         return false;
     };
     std::vector<event> keep;
+    effects_abandoned undone;
+    auto abandon = [&](event e) {
+        undone.ids.push_back(e.id);
+        s.history->abandon(std::move(e));
+    };
     for (auto& e : s.history->take(branch_)) {
         if (follows(e))
-            s.history->abandon(std::move(e));
+            abandon(std::move(e));
         else
             keep.push_back(std::move(e));
     }
-    for (auto& old : s.kept.put(std::move(keep), true)) s.history->abandon(std::move(old));
+    for (auto& old : s.kept.put(std::move(keep), true)) abandon(std::move(old));
+    if (s.log) {
+        for (auto id : s.log->given_up(branch_)) undone.ids.push_back(id);
+        s.record_in_log(std::move(undone));
+        s.log->release();
+    }
     branches_ = 0;
     occurrences_.clear();
     calls_.resize(inherited_calls_);

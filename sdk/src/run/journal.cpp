@@ -42,6 +42,7 @@ std::string_view to_string(event_kind k) {
         case event_kind::tool_call: return "tool_call";
         case event_kind::clock: return "clock";
         case event_kind::random: return "random";
+        case event_kind::approval: return "approval";
     }
     return {};
 }

@@ -56,6 +56,12 @@ const event* kept_events::next(std::string_view branch) const {
     return found == by_branch_.end() ? nullptr : &found->second.slots[found->second.first].what;
 }
 
+bool kept_events::has(std::string_view branch) const {
+    for (const auto& [name, r] : by_branch_)
+        if (is_within(name, branch)) return true;
+    return false;
+}
+
 std::vector<kept_events::slot> kept_events::flush(std::string_view branch) {
     std::vector<slot> left;
     for (auto r = by_branch_.begin(); r != by_branch_.end();) {

@@ -30,6 +30,9 @@ public:
     /// The first event of a branch that is not used up; null when there is none.
     const event* next(std::string_view branch) const;
 
+    /// Whether something of a branch, or of one below it, is not used up.
+    bool has(std::string_view branch) const;
+
     /// Takes out everything of a branch and of those below it that is not used up.
     std::vector<slot> flush(std::string_view branch);
 

@@ -6,7 +6,12 @@
 #include "state.hpp"
 
 #include <spdlog/spdlog.h>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
+
+#include <algorithm>
 
 namespace reagent {
 namespace {
@@ -40,6 +45,7 @@ std::string event_text(const event& e) {
     std::string what = e.kind == event_kind::model_call  ? "a model call"
                        : e.kind == event_kind::tool_call ? "a call of tool " + e.tool
                        : e.kind == event_kind::clock     ? "the time"
+                       : e.kind == event_kind::approval  ? "consent to tool " + e.tool
                                                          : "a random number";
     return what + " at " + place_text(e.branch, e.path, e.occurrence);
 }
@@ -64,9 +70,7 @@ usage run::usage() const { return state_->usage; }
 const std::map<std::string, usage>& run::usage_by_model() const { return state_->by_model; }
 http::client& run::http() { return *state_->http; }
 
-std::chrono::microseconds run::elapsed() const {
-    return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - state_->started);
-}
+std::chrono::microseconds run::elapsed() const { return state_->elapsed(); }
 
 namespace {
 
@@ -92,6 +96,7 @@ std::uint32_t run::upcoming(event_kind kind, std::string_view path) const {
 
 event run::started(event_kind kind, std::string_view path, std::uint32_t n) const {
     event e{.kind = kind, .branch = branch_, .path = std::string{path}, .occurrence = n};
+    e.splits = static_cast<std::uint32_t>(branches_);
     e.started = elapsed();
     return e;
 }
@@ -103,6 +108,14 @@ void run::record(event e) {
     if (s.history->bytes() > s.options.max_journal_bytes)
         throw run_error{run_errc::journal_full, "the run's journal has grown beyond " + std::to_string(s.options.max_journal_bytes) +
                                                     " bytes; raise run_options::max_journal_bytes or split the run"};
+}
+
+// What has just happened, and was not known before.
+void run::record_fresh(event e) {
+    if (!e.id) e.id = state_->next_id++;
+    e.splits = static_cast<std::uint32_t>(branches_);
+    if (state_->log) state_->record_in_log(effect_finished{e});
+    record(std::move(e));
 }
 
 // What the journal answers. Without an answer the program is where no journal knows the way: from then on this handle lives.
@@ -164,7 +177,92 @@ void run::notify(run_event e) const {
 
 void run::check() const {
     if (state_->cancelled) throw run_error{run_errc::cancelled, "the run was cancelled"};
+    if (state_->suspended) throw run_error{run_errc::suspended, "the run is suspended"};
 }
+
+bool run::is_durable() const { return state_->log != nullptr; }
+const std::string& run::id() const { return state_->own_name(); }
+
+// --- durable runs --------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::string random_run_name() {
+    std::random_device device;
+    constexpr const char* digits = "0123456789abcdef";
+    std::string name;
+    for (int i = 0; i < 16; ++i) name += digits[device() % 16];
+    return name;
+}
+
+// An effect that is not to be interrupted by a suspension.
+class at_work {
+public:
+    explicit at_work(run::state& s) : state_{s} { ++state_.at_work; }
+    ~at_work() {
+        --state_.at_work;
+        if (!state_.waiting.empty()) state_.consider_suspending();
+    }
+    at_work(const at_work&) = delete;
+
+private:
+    run::state& state_;
+};
+
+}  // namespace
+
+const std::string& run::state::own_name() {
+    if (name.empty()) name = log ? log->run_id() : random_run_name();
+    return name;
+}
+
+void run::state::record_in_log(detail::run_log::content what) { log->append(elapsed(), std::move(what)); }
+
+void run::state::consider_suspending() {
+    // Later, when whatever goes on now has come to its next effect.
+    asio::post(executor, [self = shared_from_this()] {
+        auto& s = *self;
+        if (s.finished || s.suspended || s.cancelled || s.waiting.empty() || s.at_work > 0) return;
+        for (const auto& [id, tool] : s.entered) {
+            std::string inside = tool.what.branch + (tool.what.branch.empty() ? "" : ".") + std::to_string(tool.what.splits - 1);
+            if (std::none_of(s.waiting.begin(), s.waiting.end(), [&](const auto& w) { return is_within(w.branch, inside); })) return;
+        }
+        s.suspended = true;
+        for (const auto& w : s.waiting) s.suspended_for.push_back(w.why);
+        for (auto& [id, tool] : s.entered) {
+            tool.reentered = true;
+            s.record_in_log(tool);
+        }
+        s.signal.emit(asio::cancellation_type::terminal);
+    });
+}
+
+// The run's work ends here, until somebody has decided.
+task<void> run::park(run_status why, std::uint64_t id) {
+    auto& s = *state_;
+    auto mine = s.waiting.insert(s.waiting.end(), {branch_, why});
+    struct leave {
+        run::state& s;
+        std::string branch;
+        std::uint64_t id;
+        ~leave() {
+            std::erase_if(s.waiting, [&](const auto& w) { return w.branch == branch; });
+            if (!s.suspended && !s.cancelled && id) s.record_in_log(effects_abandoned{{id}});  // nobody waits for it any more
+        }
+    } at_end{s, mine->branch, id};
+    s.consider_suspending();
+    asio::steady_timer never{s.executor, clock::time_point::max()};
+    co_await never.async_wait(asio::use_awaitable);
+}
+
+// What a durable run does before any effect.
+task<void> run::begin_effect() {
+    auto& s = *state_;
+    if (s.draining) co_await park(run_status::ready, 0);
+    co_await s.log->certain();
+}
+
+bool run::is_recording() const { return state_->log && !rewinding_; }
 
 namespace {
 
@@ -201,8 +299,9 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
             mismatch(*known, "but with other messages or tools than the journal has");
         auto response = known->response;
         std::string failed = known->error;
+        auto code = known->error_code ? static_cast<lm_errc>(known->error_code) : lm_errc::unavailable;
         record(std::move(*known));
-        if (!failed.empty()) throw lm_error{lm_errc::unavailable, "replayed: " + failed};
+        if (!failed.empty()) throw lm_error{code, failed};
         co_return response;
     }
     if (!model)
@@ -217,6 +316,8 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
         throw run_error{run_errc::budget_cost, "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
     ++s.calls_started;
     if (s.options.around) model = s.options.around(model);
+    if (s.log) co_await begin_effect();
+    at_work uninterrupted{s};
 
     event e = started(event_kind::model_call, path, n);
     request.sampling = request.sampling.or_else(s.options.sampling);
@@ -232,6 +333,10 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
         if (aborted.code() == asio::error::operation_aborted) throw;  // a branch was given up: nothing has come of it
         e.error = aborted.what();
         failure = std::current_exception();
+    } catch (const lm_error& refused) {
+        e.error = refused.what();
+        e.error_code = refused.code().value();
+        failure = std::current_exception();
     } catch (const std::exception& what) {
         e.error = what.what();
         failure = std::current_exception();
@@ -245,12 +350,15 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
             .duration = e.duration});
     auto response = e.response;
     if (response) count(s, *response);
-    record(std::move(e));
+    record_fresh(std::move(e));
+    if (s.log) co_await s.log->stored();
     if (failure) std::rethrow_exception(failure);
     co_return response;
 }
 
-task<json::value> run::call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect) {
+task<json::value> run::call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect,
+                                 tool_call_traits traits) {
+    auto& s = *state_;
     check();
     before_effect();
     auto n = occurrence(event_kind::tool_call, path);
@@ -271,6 +379,57 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     event e = started(event_kind::tool_call, path, n);
     e.tool = tool;
     e.arguments = arguments;
+    std::optional<at_work> uninterrupted;
+    struct entered_tool {
+        run::state& s;
+        std::uint64_t id = 0;
+        ~entered_tool() { s.entered.erase(id); }
+    } entered{s};
+    if (s.log) {
+        auto before = s.log->take_open(e);
+        if (before && (before->what.tool != tool || before->what.arguments != arguments))
+            mismatch(e, "but when the last worker ended, a call of another tool or with other arguments was under way there");
+        if (before) {
+            e.id = before->what.id;
+            if (!before->reentered && !before->repeatable && !traits.repeatable && !traits.harmless) {
+                auto asked = s.log->take_pending(e);
+                if (!asked || !asked->decided) {
+                    s.unknown_call = "`" + tool + "`" + (before->worker.empty() ? "" : " (worker " + before->worker + ": make sure that it has ended)");
+                    if (!asked) s.record_in_log(decision_wanted{e, {}});
+                    co_await park(run_status::outcome_unknown, e.id);
+                }
+                const run_decision d = std::move(*asked->decided);
+                if (d.kind == run_decision::repeat) {
+                    s.record_in_log(effects_abandoned{{e.id}});  // so that a crash in the next attempt is asked about again
+                    e.id = 0;
+                } else {
+                    if (d.kind == run_decision::happened)
+                        e.result = d.result;
+                    else
+                        e.error = d.text.empty() ? "it did not happen" : d.text;
+                    json::value result = e.result;
+                    std::string failed = e.error;
+                    record_fresh(std::move(e));
+                    co_await s.log->stored();
+                    if (!failed.empty()) throw std::runtime_error{failed};
+                    co_return result;
+                }
+            }
+        }
+        if (s.draining) co_await park(run_status::ready, 0);
+        if (!e.id) e.id = s.next_id++;
+        effect_begun begun{e, traits.repeatable || traits.harmless, false, {}};
+        s.record_in_log(begun);
+        if (!traits.harmless) co_await s.log->stored();
+        co_await s.log->certain();
+        if (traits.enters_run) {
+            entered.id = e.id;
+            s.entered.emplace(e.id, std::move(begun));
+        } else
+            uninterrupted.emplace(s);
+    } else
+        e.id = s.next_id++;
+    idempotency_key_ = s.own_name() + "-" + std::to_string(e.id);
     notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
     std::exception_ptr failure;
     try {
@@ -298,9 +457,49 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
             .error = e.error,
             .duration = e.duration});
     json::value result = e.result;
-    record(std::move(e));
+    record_fresh(std::move(e));
+    if (s.log && !traits.harmless) co_await s.log->stored();
     if (failure) std::rethrow_exception(failure);
     co_return result;
+}
+
+task<approval_decision> run::ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
+                                          std::function<task<approval_decision>()> ask) {
+    auto& s = *state_;
+    check();
+    before_effect();
+    auto n = occurrence(event_kind::approval, path);
+    if (auto known = recorded(event_kind::approval, path, n)) {
+        if (known->tool != tool || known->arguments != arguments)
+            mismatch(*known, "but for other arguments than the journal has, or another tool");
+        auto decision = approval_decision_from_json(known->result);
+        record(std::move(*known));
+        co_return decision;
+    }
+    event e = started(event_kind::approval, path, n);
+    e.tool = std::move(tool);
+    e.arguments = std::move(arguments);
+    approval_decision decision;
+    if (ask) {
+        if (s.log) co_await begin_effect();
+        at_work uninterrupted{s};
+        decision = co_await ask();
+    } else {
+        if (!s.log) throw run_error{run_errc::not_possible, "nobody is there to approve a call of `" + e.tool + "`, and the run is not durable: it cannot wait"};
+        auto asked = s.log->take_pending(e);
+        if (asked && (asked->wanted.what.tool != e.tool || asked->wanted.what.arguments != e.arguments))
+            mismatch(e, "but for other arguments than those that were shown to whoever decides, or another tool");
+        e.id = asked ? asked->wanted.what.id : s.next_id++;
+        if (!asked) s.record_in_log(decision_wanted{e, schema});
+        if (!asked || !asked->decided) co_await park(run_status::awaiting_approval, e.id);
+        const run_decision& d = *asked->decided;
+        decision = {d.kind == run_decision::approve, d.arguments, d.text, d.by};
+    }
+    e.duration = elapsed() - e.started;
+    e.result = to_json(decision);
+    record_fresh(std::move(e));
+    if (s.log) co_await s.log->stored();
+    co_return decision;
 }
 
 std::shared_ptr<const prompt_template> run::prompt(const std::string& key,
@@ -315,12 +514,16 @@ std::chrono::system_clock::time_point run::now(std::string_view path) {
     before_effect();
     auto n = occurrence(event_kind::clock, path);
     event e = started(event_kind::clock, path, n);
-    if (auto known = recorded(event_kind::clock, path, n))
+    auto known = recorded(event_kind::clock, path, n);
+    if (known)
         e = std::move(*known);
     else
         e.result = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
     auto time = system_clock::time_point{duration_cast<system_clock::duration>(microseconds{e.result.to_number<std::int64_t>()})};
-    record(std::move(e));
+    if (known)
+        record(std::move(e));
+    else
+        record_fresh(std::move(e));
     return time;
 }
 
@@ -328,7 +531,8 @@ double run::random(std::string_view path) {
     before_effect();
     auto n = occurrence(event_kind::random, path);
     event e = started(event_kind::random, path, n);
-    if (auto known = recorded(event_kind::random, path, n))
+    auto known = recorded(event_kind::random, path, n);
+    if (known)
         e = std::move(*known);
     else {
         auto& generator = state_->random;
@@ -336,7 +540,10 @@ double run::random(std::string_view path) {
         e.result = static_cast<double>((*generator)() >> 11) * 0x1p-53;
     }
     double value = e.result.to_number<double>();
-    record(std::move(e));
+    if (known)
+        record(std::move(e));
+    else
+        record_fresh(std::move(e));
     return value;
 }
 

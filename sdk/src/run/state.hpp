@@ -4,6 +4,7 @@
 #include <reagent/run/run.hpp>
 
 #include "kept_events.hpp"
+#include "run_log.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
@@ -38,6 +39,30 @@ struct run::state : std::enable_shared_from_this<run::state> {
 
     // By the parameters of the variation they were made for; null: the run's own.
     std::map<std::shared_ptr<const reagent::parameters>, std::map<std::string, std::shared_ptr<const prompt_template>>> prompts;
+
+    // Of a durable run.
+    std::shared_ptr<detail::run_log> log;
+    std::optional<json::object> outputs;  // of its program
+    std::map<std::uint64_t, effect_begun> entered;  // tools at work that go through the run themselves
+    struct parked {
+        std::string branch;
+        run_status why;  // ready: nothing but the wish to stop
+    };
+    std::vector<parked> waiting;
+    std::size_t at_work = 0;  // effects under way that nothing may interrupt
+    bool draining = false;    // no effect begins any more
+    bool suspended = false;
+    std::vector<run_status> suspended_for;
+    std::string unknown_call;  // the last one whose outcome nobody knows, for the message
+    std::atomic<bool> shutdown = false;  // cancelled because the runtime ends: another worker goes on
+
+    std::uint64_t next_id = 1;
+    std::string name;  // of the run, for idempotency keys and logs; made when it is first wanted
+    const std::string& own_name();
+    void record_in_log(detail::run_log::content what);
+    /// Ends the run in good order once all that is left of it waits.
+    void consider_suspending();
+    std::chrono::microseconds elapsed() const { return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - started); }
 
     asio::cancellation_signal signal;
     std::atomic<bool> cancelled = false;

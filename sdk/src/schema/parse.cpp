@@ -93,13 +93,13 @@ private:
 
 }  // namespace
 
-std::optional<json::value> parse_json(std::string_view text) {
+std::optional<json::value> parse_json(std::string_view text, int max_depth) {
     text = trim(text);
     if (text == "NaN") return json::value(std::nan(""));
     if (text == "Infinity") return json::value(INFINITY);
     if (text == "-Infinity") return json::value(-INFINITY);
     json::parse_options options;
-    options.max_depth = max_json_depth;
+    options.max_depth = static_cast<std::size_t>(max_depth);
     json::basic_parser<exact_handler> parser{options};
     error_code ec;
     auto used = parser.write_some(false, text.data(), text.size(), ec);

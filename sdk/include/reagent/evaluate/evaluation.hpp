@@ -5,9 +5,6 @@
 
 namespace reagent {
 
-/// A program as evaluation and optimizers call it: an example's inputs by name in, outputs by name out. Its first parameter is the run.
-using program_function = std::function<task<json::object>(run&, const json::object& inputs)>;
-
 struct evaluation_progress {
     std::size_t done = 0, all = 0, errors = 0;
     double score = 0;  ///< of those that are done, from 0 to 100

@@ -77,6 +77,7 @@ json::object to_json(const lm_request& r);  ///< all of it, without keys; for di
 json::object to_json(const lm_response& r);
 /// @throws lm_error(malformed_response) for what `to_json` did not write
 lm_response lm_response_from_json(const json::value& v);
+lm_request lm_request_from_json(const json::value& v);  ///< throws as `lm_response_from_json`
 
 /// A piece of an answer that is being written.
 struct lm_event {

@@ -15,7 +15,7 @@
 namespace reagent {
 
 /// The effects that a run can have.
-enum class event_kind { model_call, tool_call, clock, random };
+enum class event_kind { model_call, tool_call, clock, random, approval };
 
 std::string_view to_string(event_kind k);
 
@@ -23,6 +23,7 @@ std::string_view to_string(event_kind k);
 /// kind happened there before. So a replay does not depend on how concurrent branches interleaved.
 struct event {
     event_kind kind{};
+    std::uint64_t id = 0;  ///< counts a run's effects in the order in which they began; stable over its resumes
     std::string branch{};  ///< "" is the trunk; "0.2" the third branch of the first one
     std::string path{};    ///< predictor path: "router.classify"
     std::uint32_t occurrence = 0;
@@ -30,10 +31,11 @@ struct event {
 
     std::shared_ptr<const lm_request> request{};    ///< of a model call
     std::shared_ptr<const lm_response> response{};  ///< of a model call that succeeded
-    std::string tool{};                             ///< of a tool call
-    json::value arguments{};                        ///< of a tool call
-    json::value result{};                           ///< of the others; the clock in microseconds since 1970
+    std::string tool{};                             ///< of a tool call, and of the approval of one
+    json::value arguments{};                        ///< likewise
+    json::value result{};                           ///< of the others; the clock in microseconds since 1970; an `approval_decision`
     std::string error{};                            ///< why it failed; "" when it did not
+    int error_code = 0;                             ///< of a model call that failed: an `lm_errc`; 0: something else
 
     std::chrono::microseconds started{};  ///< since the run began
     std::chrono::microseconds duration{};
@@ -65,6 +67,7 @@ struct failed_assertion {
     std::string site{};      ///< where it stands: "safe_sql.cpp:41:13"
     call_place blamed{};     ///< the call that was asked again; path "" when no predictor had run
     json::object outputs{};  ///< what that call had returned
+    std::chrono::microseconds at{};  ///< since the run began
 };
 
 /// What a call is told of an earlier attempt at it.

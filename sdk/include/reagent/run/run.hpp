@@ -3,6 +3,7 @@
 #include <reagent/adapter/adapter.hpp>
 #include <reagent/error.hpp>
 #include <reagent/run/journal.hpp>
+#include <reagent/run/journal_record.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -17,7 +18,12 @@
 namespace reagent {
 
 class module;
+class run;
 struct parameters;
+enum class run_status;
+
+/// A program as something that takes inputs and gives outputs, by name.
+using program_function = std::function<task<json::object>(run&, const json::object& inputs)>;
 
 /// What a run may use up. A run that reaches a limit ends with run_error.
 struct budget {
@@ -117,6 +123,13 @@ struct variation {
     std::shared_ptr<const reagent::parameters> parameters{};   ///< none: the run's
 };
 
+/// What a run has to know of a tool to be able to continue after a crash in the middle of a call.
+struct tool_call_traits {
+    bool repeatable = false;  ///< calling it twice with one idempotency key does no more than calling it once
+    bool harmless = false;    ///< it changes nothing
+    bool enters_run = false;  ///< it does its work through the run
+};
+
 namespace detail {
 
 /// Thrown through a program that is to start again; no std::exception, so that nobody takes it for a failure.
@@ -152,7 +165,23 @@ public:
                                                         std::function<void(const lm_event&)> on_event = {});
 
     /// Does what `effect` does, or answers from the journal. Exceptions of `effect` are recorded and thrown on.
-    task<json::value> call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect);
+    /// In a durable run the call is stored before `effect`, its result after it; one that was under way in a crash is made again only
+    /// where `traits` allow it, else the run stops and asks (run_status::outcome_unknown).
+    task<json::value> call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect,
+                                tool_call_traits traits = {});
+
+    /// Asks for consent to a tool's call. @param ask who is asked here and now; none: the run is suspended until somebody decides
+    /// (run_status::awaiting_approval), which a durable run can. @param schema what edited arguments must fit
+    task<approval_decision> ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
+                                         std::function<task<approval_decision>()> ask);
+    bool is_durable() const;
+
+    /// Within a tool: the same for each attempt at this call, also after a crash, and for no other call. Hand it on to a service that
+    /// does things once per key.
+    std::string idempotency_key() const { return idempotency_key_; }
+
+    /// A durable run's id; of another one a random name.
+    const std::string& id() const;
 
     /// The time of day; the same again when the run is replayed. @param path whose clock it is; one of your choice
     std::chrono::system_clock::time_point now(std::string_view path = {});
@@ -257,6 +286,10 @@ private:
         bool reached = false;
     };
 
+    task<void> begin_effect();
+    task<void> park(run_status why, std::uint64_t id);
+    void record_fresh(event e);
+    bool is_recording() const;
     std::uint32_t occurrence(event_kind kind, std::string_view path);
     std::uint32_t upcoming(event_kind kind, std::string_view path) const;
     std::chrono::microseconds elapsed() const;
@@ -287,6 +320,7 @@ private:
     bool turned_back_ = false;  // `way_back_` is this handle's own
     bool live_ = false;         // nothing more is answered from the journal
     bool rewinding_ = false;    // what happens has been told before
+    std::string idempotency_key_;
 };
 
 namespace detail {

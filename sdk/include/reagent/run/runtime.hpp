@@ -2,6 +2,7 @@
 
 #include <reagent/deadline.hpp>
 #include <reagent/http/client.hpp>
+#include <reagent/run/journal_store.hpp>
 #include <reagent/run/owned.hpp>
 #include <reagent/run/run.hpp>
 
@@ -25,6 +26,15 @@ struct runtime_options {
     unsigned threads = 1;           ///< each with an event loop and a connection pool of its own
     unsigned blocking_threads = 4;  ///< for tools and everything else that may block
     http::client_options http{};
+    std::shared_ptr<journal_store> journals{};  ///< of durable runs; see `runtime::serve`
+};
+
+/// How a worker takes up runs.
+struct work_options {
+    std::size_t concurrency = 64;                ///< runs at work at the same time
+    bool until_idle = false;                     ///< come back when nothing is left to do, here or at another worker
+    std::chrono::milliseconds poll{200};         ///< how often it looks for runs that others submitted or left behind
+    std::function<void(const stored_run&)> on_halt{};  ///< told of every run that this worker leaves; on some thread
 };
 
 /// What remains of a finished run.
@@ -161,8 +171,39 @@ public:
         });
     }
 
+    // Durable runs: programs under a name, so that any process that serves them can continue a run. They need runtime_options::journals.
+
+    /// Makes a program known. @param options of its runs: model, budget, deadline; these hold for all resumes of a run together
+    void serve(std::string name, program_function program, run_options options);
+    /// A module that has `call(run&, json::object)`; it must outlive the runtime.
+    template <class Module>
+        requires(!std::is_convertible_v<const Module&, program_function>)
+    void serve(std::string name, const Module& module, run_options options) {
+        serve(std::move(name), program_function{[&module](reagent::run& r, const json::object& inputs) { return module.call(r, inputs); }},
+              std::move(options));
+    }
+
+    /// Stores a run; it begins when a worker, or `resume`, takes it. @return its id
+    std::string submit(const std::string& program, json::object inputs, std::string id = {}, std::string session = {});
+
+    /// Continues a run here and waits until it ends or waits for somebody: what is in its journal is not done again.
+    /// A run that failed is tried again from where it failed. @return where it stands then
+    /// @throws run_error(unknown_run, unknown_program, lease_lost, not_possible, journal_unavailable, bad_journal)
+    stored_run resume(const std::string& run_id);
+
+    /// Submits a run and continues it here.
+    stored_run run_durably(const std::string& program, json::object inputs, std::string id = {}) {
+        return resume(submit(program, std::move(inputs), std::move(id)));
+    }
+
+    /// A worker: takes up runs that are ready, and those whose worker is gone, until `stop_work`. Blocks.
+    void work(const work_options& options = {});
+    /// From any thread: `work` takes up nothing more, lets effects under way end, leaves its runs ready for others, and returns.
+    void stop_work();
+
 private:
     std::shared_ptr<run::state> prepare(run_options options);
+    void continue_run(journal_store::taken_run taken, std::function<void(std::exception_ptr)> ended);
     static reagent::run& trunk(const std::shared_ptr<run::state>& s);
     // Calls `ended` once, on the run's thread, when nothing of the run is left; with what ended it, or null.
     void spawn(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> ended);

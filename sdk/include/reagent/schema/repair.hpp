@@ -12,8 +12,8 @@ namespace json = boost::json;
 /// Deepest nesting that is read from a model; what lies deeper is cut off as if the text ended there.
 inline constexpr int max_json_depth = 128;
 
-/// Strict JSON (plus NaN and Infinity), or nothing. Nested deeper than `max_json_depth` is nothing.
-std::optional<json::value> parse_json(std::string_view text);
+/// Strict JSON (plus NaN and Infinity), or nothing. Nested deeper than `max_depth` is nothing.
+std::optional<json::value> parse_json(std::string_view text, int max_depth = max_json_depth);
 
 /// What a model meant by `text`: strict JSON where it is that; else the objects and arrays found in it, with prose and
 /// fences around them ignored and trailing commas, single quotes, Python literals, unquoted keys, comments, missing

@@ -51,6 +51,18 @@ struct without_run<std::tuple<run&, A...>> {
     using type = std::tuple<A...>;
     static constexpr bool present = true;
 };
+/// A function whose first parameter is the call's idempotency key.
+template <class Tuple>
+struct without_key {
+    using type = Tuple;
+    static constexpr bool present = false;
+};
+template <class First, class... A>
+    requires std::is_same_v<std::remove_cvref_t<First>, call_key>
+struct without_key<std::tuple<First, A...>> {
+    using type = std::tuple<A...>;
+    static constexpr bool present = true;
+};
 
 /// Adds one argument to a tool's JSON Schema.
 void add_argument(json::object& parameters, const argument& a, json::value schema, bool optional);
@@ -81,8 +93,9 @@ template <class F>
 class function_adapter {
     using result_type = typename signature_of_function<F>::result;
     using all_parameters = typename signature_of_function<F>::parameters;
-    using parameters = typename without_run<all_parameters>::type;
+    using parameters = typename without_key<typename without_run<all_parameters>::type>::type;
     static constexpr bool wants_run = without_run<all_parameters>::present;
+    static constexpr bool wants_key = without_key<all_parameters>::present;
     static constexpr std::size_t count = std::tuple_size_v<parameters>;
 
     template <std::size_t I>
@@ -151,7 +164,7 @@ public:
         else if (quick)
             return immediate(function_, r, converted);
         else
-            return r.blocking([f = function_, converted] { return plain(*f, *converted); });
+            return r.blocking([f = function_, converted, key = key_of(r)] { return plain(*f, *converted, key); });
     }
 
 private:
@@ -183,25 +196,40 @@ private:
             });
     }
 
+    static call_key key_of(const run& r) {
+        if constexpr (wants_key)
+            return {r.idempotency_key()};
+        else
+            return {};
+    }
+
     auto call(run& r, values& v) const {
         return std::apply(
             [&](auto&... a) {
                 if constexpr (wants_run)
                     return invoke_tool(*function_, r, std::move(a)...);
+                else if constexpr (wants_key)
+                    return invoke_tool(*function_, key_of(r), std::move(a)...);
                 else
                     return invoke_tool(*function_, std::move(a)...);
             },
             v);
     }
 
-    static json::value plain(const F& f, values& v) {
+    static json::value plain(const F& f, values& v, const call_key& key) {
+        auto bound = [&](auto&&... a) {
+            if constexpr (wants_key)
+                return invoke_tool(f, key, std::forward<decltype(a)>(a)...);
+            else
+                return invoke_tool(f, std::forward<decltype(a)>(a)...);
+        };
         return std::apply(
             [&](auto&... a) -> json::value {
                 if constexpr (std::is_void_v<result_type>) {
-                    invoke_tool(f, std::move(a)...);
+                    bound(std::move(a)...);
                     return json::value("Done.");
                 } else
-                    return to_value(std::remove_cvref_t<result_type>(invoke_tool(f, std::move(a)...)));
+                    return to_value(std::remove_cvref_t<result_type>(bound(std::move(a)...)));
             },
             v);
     }
@@ -219,7 +247,7 @@ private:
                 },
                 *v);
         } else
-            co_return plain(*f, *v);
+            co_return plain(*f, *v, key_of(r));
     }
 
     std::shared_ptr<const F> function_;

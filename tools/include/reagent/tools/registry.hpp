@@ -24,14 +24,15 @@ struct observation {
 ///     tools.add("find", "Finds a customer.", &store::find, shop, {"name"});
 class tools {
 public:
-    /// Asked before a destructive tool is called; false refuses. Without one, destructive calls are refused.
+    /// Asked before a destructive tool is called; false refuses. Without one, a durable run is suspended until somebody decides, and
+    /// in others destructive calls are refused. What was decided is journaled.
     using approval = std::function<task<bool>(run&, const tool&, const json::object&)>;
 
     tools() = default;
     tools(std::initializer_list<tool> all);
 
     /// Registers a function, function pointer, lambda or coroutine. Its parameters become the tool's arguments, named in
-    /// order; a first parameter of type `run&` is the caller's run and no argument; a single struct without names
+    /// order; a first parameter of type `run&` is the caller's run and no argument, one of type `call_key` is the call's idempotency key; a single struct without names
     /// stands for its members. `std::optional` parameters and those with a fallback may be left out.
     ///
     /// Functions run on the runtime's threads for blocking work, several at once, unless `quick`; coroutines on the

@@ -14,6 +14,7 @@ namespace reagent {
 struct tool_options {
     bool read_only = false;    ///< changes nothing outside
     bool destructive = false;  ///< may destroy something: somebody is asked before each call
+    bool idempotent = false;   ///< calling it again with the same idempotency key does no harm (run::idempotency_key, call_key)
     bool quick = false;        ///< never blocks, so it runs on the run's own thread; coroutines always do
     std::chrono::milliseconds timeout{30'000};
     std::size_t max_result_bytes = 20'000;  ///< of the observation; what is longer is cut, and the model told so
@@ -29,6 +30,12 @@ struct argument {
     argument(std::string n) : name{std::move(n)} {}
     argument(std::string n, std::string d) : name{std::move(n)}, description{std::move(d)} {}
     argument(std::string n, std::string d, json::value f) : name{std::move(n)}, description{std::move(d)}, fallback{std::move(f)} {}
+};
+
+/// A first parameter of this type is given the call's idempotency key: the same for each attempt at one call, also after a crash, and
+/// for no other call.
+struct call_key {
+    std::string text;
 };
 
 /// A last parameter of this type takes whatever arguments the others do not name.

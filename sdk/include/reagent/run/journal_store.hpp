@@ -1,0 +1,191 @@
+#pragma once
+
+#include <reagent/run/journal_record.hpp>
+#include <reagent/secret.hpp>
+
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+
+namespace reagent {
+
+/// Where a stored run stands.
+enum class run_status {
+    ready,              ///< waits for a worker
+    running,            ///< a worker has it; when that one's lease has run out, any other may take it
+    awaiting_approval,  ///< a tool needs consent: `journal_store::decide`
+    outcome_unknown,    ///< a crash fell between a tool's act and its record: somebody has to look: `journal_store::decide`
+    finished,
+    failed,
+    cancelled,
+};
+std::string_view to_string(run_status s);
+std::optional<run_status> run_status_named(std::string_view name);
+
+/// A run as its store has it, without its records.
+struct stored_run {
+    std::string id{};
+    std::string program{};  ///< the name under which `runtime::serve` knows it
+    run_status status{};
+    json::object inputs{};
+    std::optional<json::object> outputs{};
+    std::string error{};    ///< of a run that failed, or waits: why
+    std::string session{};  ///< the conversation that it is part of
+    std::string parent{};   ///< the run that it was forked from
+    std::string worker{};   ///< who has it, or had it last
+    int format = journal_format;
+    bool cancel_requested = false;
+    std::uint64_t records = 0;
+    std::uint64_t takes = 0;  ///< how often a worker took it up
+    reagent::usage usage{};   ///< of all resumes together, as of its last halt
+    std::chrono::microseconds active{};  ///< time in which it was worked on
+    std::chrono::system_clock::time_point created{}, updated{};
+};
+json::object to_json(const stored_run& r);
+
+struct new_run {
+    std::string program{};
+    json::object inputs{};
+    std::string id{};  ///< one of your choice, for example an order's number; "": a random one
+    std::string session{};
+};
+
+struct run_filter {
+    std::optional<run_status> status{};
+    std::string program{}, session{};  ///< "": any
+    std::size_t most = 100;            ///< the newest of them
+};
+
+/// What somebody decided about an effect that waits.
+struct run_decision {
+    enum kind_t {
+        approve,   ///< the tool may be called; with `arguments`, with these instead
+        reject,    ///< it may not; the model is told `text`
+        repeat,    ///< of an unknown outcome: it did not happen, or may happen again
+        happened,  ///< it did, and `result` came of it
+        failed,    ///< it did not, and shall not: the model is told `text`
+    } kind{};
+    std::optional<json::object> arguments{};
+    json::value result{};
+    std::string text{};
+    std::string by{};  ///< who; for the record
+};
+
+/// An effect that waits for a decision.
+struct pending_decision {
+    decision_wanted wanted;
+    std::optional<run_decision> decided{};  ///< and the run has not gone on since
+};
+
+/// A worker's hold on a run: while it lasts no other continues it. Thread-safe.
+class held_run {
+public:
+    held_run(std::string run, std::uint64_t f) : id{std::move(run)}, fence{f} {}
+
+    const std::string id;
+    const std::uint64_t fence;  ///< grows with every take; the store refuses writes with an older one
+
+    bool is_lost() const { return lost_; }
+    bool is_cancelled() const { return cancelled_; }
+    bool is_certain() const { return std::chrono::steady_clock::now().time_since_epoch().count() < certain_until_; }
+
+    /// Called once, from the store's thread, when the hold is lost or somebody wants the run cancelled.
+    void on_end(std::function<void()> tell);
+
+private:
+    friend class journal_store;
+    friend struct journal_store_impl;
+    void end(bool lost);
+    std::atomic<bool> lost_ = false, cancelled_ = false;
+    std::atomic<std::int64_t> certain_until_ = 0;
+    std::mutex mutex_;
+    std::function<void()> tell_;
+};
+
+struct journal_store_options {
+    std::chrono::milliseconds lease{30'000};  ///< how long a worker that says nothing keeps its runs
+    std::string worker{};                     ///< name of this one; "": host, process and a random number
+    /// False: commits do not wait for the disk. Kills of the process lose nothing then either; a power failure may lose the last
+    /// transactions (SQLite only).
+    bool survive_power_failure = true;
+    std::chrono::milliseconds patience{10'000};  ///< how long a locked database, or one that is away, is tried again
+};
+
+/// Journals of many runs, in one SQLite file or one PostgreSQL database, shared by any number of threads, processes and (PostgreSQL)
+/// machines. Does its work on one thread of its own; what is written at the same time goes into one transaction.
+/// All functions but `write` and `finish` block: from a task, call them by `run::blocking`. Thread-safe.
+class journal_store {
+public:
+    /// @param where a file of SQLite, or a PostgreSQL address (postgresql://...)
+    /// @throws run_error(journal_unavailable, bad_journal)
+    static std::shared_ptr<journal_store> open(const std::string& where, journal_store_options options = {});
+    static std::shared_ptr<journal_store> open_sqlite(const std::string& file, journal_store_options options = {});
+    /// @param conninfo as libpq takes it: "host=... dbname=...", or an address
+    static std::shared_ptr<journal_store> open_postgres(const secret& conninfo, journal_store_options options = {});
+    ~journal_store();
+    journal_store(const journal_store&) = delete;
+
+    const std::string& worker() const;
+
+    // All of these throw run_error: journal_unavailable, bad_journal, unknown_run, not_possible.
+    std::string create(const new_run& r);  ///< @return its id. A second run with the same id is not_possible
+    std::optional<stored_run> find(const std::string& id);
+    stored_run get(const std::string& id);
+    std::vector<stored_run> list(const run_filter& filter = {});
+    /// @param after how many are known already
+    std::vector<journal_record> records(const std::string& id, std::uint64_t after = 0, std::size_t most = SIZE_MAX);
+    std::vector<pending_decision> pending(const std::string& id);
+    /// @param effect 0: the only one that waits. @throws run_error(not_possible) when it does not wait, or for that kind of decision
+    void decide(const std::string& id, std::uint64_t effect, const run_decision& d);
+    void cancel(const std::string& id);  ///< at once, or by its worker at the next effect
+    /// A run that failed is tried again: model calls that failed are forgotten, everything else stays.
+    void retry(const std::string& id);
+    /// A new run that has lived through the first `records` of another; 0: all. Effects that were under way there are left out.
+    std::string fork(const std::string& id, std::uint64_t records = 0, const std::string& new_id = {});
+    void remove(const std::string& id);  ///< of a run that is over
+
+    struct taken_run {
+        std::shared_ptr<held_run> hold;
+        stored_run run;
+        std::vector<journal_record> records;
+        std::vector<pending_decision> pending;
+    };
+    /// Takes runs that are ready, or whose worker is gone. @param programs that can be continued here
+    std::vector<taken_run> take(const std::vector<std::string>& programs, std::size_t most);
+    /// This one. @throws run_error(lease_lost) when another worker has it, not_possible when it is over or waits
+    taken_run take(const std::string& id);
+    /// Whether something is there to take, now or when a lease runs out.
+    bool has_work(const std::vector<std::string>& programs);
+
+    /// Appends records. `done` is called on the store's thread. Errors: run_error(lease_lost, journal_unavailable)
+    using completion = std::function<void(std::exception_ptr)>;
+    struct numbered_record {
+        std::uint64_t number;
+        journal_record what;
+    };
+    void write(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active, completion done);
+
+    /// How a worker leaves a run.
+    struct ending {
+        run_status status;  ///< awaiting_approval and outcome_unknown become ready when everything was decided meanwhile
+        std::optional<json::object> outputs{};
+        std::string error{};
+        reagent::usage usage{};
+    };
+    void finish(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active, ending e,
+                completion done);
+
+    // Conversations, for `session`.
+    std::optional<json::value> load_session(const std::string& id);
+    /// @param version what was loaded; 0: new. @throws run_error(not_possible) when somebody else wrote it since
+    void save_session(const std::string& id, const json::value& body, std::uint64_t version);
+    std::vector<std::string> sessions(std::size_t most = 100);
+
+private:
+    explicit journal_store(std::unique_ptr<struct journal_store_impl> impl);
+    std::unique_ptr<struct journal_store_impl> impl_;
+};
+
+}  // namespace reagent

@@ -1,0 +1,78 @@
+#include <reagent/run/journal_record.hpp>
+
+#include <reagent/error.hpp>
+#include <reagent/schema/repair.hpp>
+
+#include "../text.hpp"
+
+#include <boost/json.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+namespace reagent {
+namespace {
+
+run_error unavailable(const std::string& file, const std::string& what) {
+    return run_error{run_errc::journal_unavailable, "the journal \"" + file + "\" cannot be " + what, {.path = file}};
+}
+
+}  // namespace
+
+void save_journal(const std::string& file, const journal& j, const json::object& about) {
+    json::object head{{"journal", "reagent"}, {"format", journal_format}};
+    for (const auto& [key, value] : about) head[key] = value;
+    std::string temporary = file + ".tmp";
+    {
+        std::ofstream out{temporary, std::ios::binary};
+        out << json::serialize(head) << "\n";
+        for (const auto& r : records_of(j)) out << to_text(r) << "\n";
+        out.flush();
+        if (!out) {
+            std::string why = std::strerror(errno);
+            std::remove(temporary.c_str());
+            throw unavailable(file, "written: " + why);
+        }
+    }
+    std::error_code ec;
+    std::filesystem::rename(temporary, file, ec);
+    if (ec) throw unavailable(file, "written: " + ec.message());
+}
+
+journal_file read_journal_file(const std::string& file) {
+    std::ifstream in{file, std::ios::binary};
+    if (!in || std::filesystem::is_directory(file)) throw unavailable(file, std::string{"read: "} + std::strerror(in ? EISDIR : errno));
+    journal_file found;
+    std::size_t number = 0;
+    for (std::string line; std::getline(in, line);) {
+        ++number;
+        if (trim(line).empty()) continue;
+        auto wrong = [&](const std::string& why) {
+            return run_error{run_errc::bad_journal, "\"" + file + "\", line " + std::to_string(number) + ": " + why, {.path = file}};
+        };
+        if (found.about.empty()) {
+            auto head = parse_json(line);
+            if (!head || !head->is_object() || !head->get_object().contains("journal") || !head->get_object().contains("format"))
+                throw wrong("this is no journal; the first line of one names its format");
+            found.about = head->get_object();
+            const auto& format = found.about.at("format");
+            if (!format.is_int64() || format.get_int64() < 1 || format.get_int64() > journal_format)
+                throw wrong("its format " + json::serialize(format) + " is not known here, only 1 to " + std::to_string(journal_format) +
+                            "; use the version of Reagent that wrote it, or a newer one");
+            continue;
+        }
+        try {
+            found.records.push_back(journal_record_from_text(line));
+        } catch (const run_error& e) {
+            throw wrong(e.what());
+        }
+    }
+    if (found.about.empty()) throw run_error{run_errc::bad_journal, "\"" + file + "\" is empty and no journal", {.path = file}};
+    return found;
+}
+
+std::shared_ptr<const journal> replay_from(const std::string& file) { return load_journal(read_journal_file(file).records).history; }
+
+}  // namespace reagent

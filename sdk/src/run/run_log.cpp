@@ -1,0 +1,114 @@
+#include "run_log.hpp"
+
+#include <reagent/error.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace reagent::detail {
+
+struct run_log::waiter {
+    std::uint64_t submission;
+    asio::steady_timer timer;
+};
+
+void run_log::append(std::chrono::microseconds at, content what) {
+    at_ = at;
+    if (auto* b = std::get_if<effect_begun>(&what))
+        begun_[b->what.id] = b->what.branch;
+    else if (auto* f = std::get_if<effect_finished>(&what))
+        begun_.erase(f->what.id);
+    pending_.push_back({++written_, {at, std::move(what)}});
+    if (!held_back_) submit();
+}
+
+void run_log::release() {
+    if (held_back_ > 0 && --held_back_ == 0 && !pending_.empty()) submit();
+}
+
+void run_log::submit() {
+    auto number = ++asked_;
+    store_->write(hold_, std::exchange(pending_, {}), at_, [self = shared_from_this(), number](std::exception_ptr failure) {
+        asio::post(self->executor_, [self, number, failure] { self->arrived(number, failure); });
+    });
+}
+
+void run_log::arrived(std::uint64_t number, std::exception_ptr failure) {
+    answered_ = std::max(answered_, number);
+    if (failure && !failure_) failure_ = failure;
+    for (auto* w : waiters_)
+        if (w->submission <= answered_ || failure_) w->timer.cancel();
+}
+
+task<void> run_log::wait_for(std::uint64_t submission) {
+    if (answered_ < submission && !failure_) {
+        waiter w{submission, asio::steady_timer{executor_, clock::time_point::max()}};
+        waiters_.push_back(&w);
+        struct leave {
+            run_log& log;
+            waiter& w;
+            ~leave() { std::erase(log.waiters_, &w); }
+        } at_end{*this, w};
+        boost::system::error_code ec;
+        co_await w.timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        if (answered_ < submission && !failure_) throw boost::system::system_error{asio::error::operation_aborted};
+    }
+    if (failure_) std::rethrow_exception(failure_);
+}
+
+task<void> run_log::stored() {
+    if (!pending_.empty() && !held_back_) submit();
+    return wait_for(asked_);
+}
+
+task<void> run_log::certain() {
+    if (failure_) std::rethrow_exception(failure_);
+    if (hold_->is_certain()) co_return;
+    submit();
+    co_await wait_for(asked_);
+}
+
+task<void> run_log::finish(std::chrono::microseconds at, journal_store::ending e) {
+    held_back_ = 0;
+    auto number = ++asked_;
+    store_->finish(hold_, std::exchange(pending_, {}), at, std::move(e), [self = shared_from_this(), number](std::exception_ptr failure) {
+        asio::post(self->executor_, [self, number, failure] { self->arrived(number, failure); });
+    });
+    return wait_for(number);
+}
+
+void run_log::remember(const loaded_journal& loaded, std::vector<pending_decision> pending) {
+    for (const auto& b : loaded.open) open_.insert_or_assign(place_of(b.what), b);
+    for (auto& p : pending) decisions_.insert_or_assign(place_of(p.wanted.what), std::move(p));
+    for (const auto& c : loaded.history->predictor_calls()) recorded_calls_.insert(c->place);
+}
+
+std::optional<effect_begun> run_log::take_open(const event& at) {
+    auto found = open_.find(place_of(at));
+    if (found == open_.end()) return {};
+    auto b = std::move(found->second);
+    open_.erase(found);
+    return b;
+}
+
+std::vector<std::uint64_t> run_log::given_up(std::string_view branch) {
+    std::vector<std::uint64_t> ids;
+    for (const auto& [id, where] : begun_)
+        if (is_within(where, branch)) ids.push_back(id);
+    for (auto id : ids) begun_.erase(id);
+    return ids;
+}
+
+std::optional<pending_decision> run_log::take_pending(const event& at) {
+    auto found = decisions_.find(place_of(at));
+    if (found == decisions_.end()) return {};
+    auto d = std::move(found->second);
+    decisions_.erase(found);
+    return d;
+}
+
+}  // namespace reagent::detail

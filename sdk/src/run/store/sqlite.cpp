@@ -1,0 +1,114 @@
+#include "database.hpp"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <map>
+
+namespace reagent::detail {
+namespace {
+
+class sqlite_database final : public database {
+public:
+    sqlite_database(const std::string& file, bool survive_power_failure, std::chrono::milliseconds patience) : file_{file} {
+        sqlite3* raw = nullptr;
+        int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+        db_.reset(raw);
+        if (rc != SQLITE_OK) throw failure(rc);
+        sqlite3_busy_timeout(raw, static_cast<int>(std::min<std::int64_t>(patience.count(), 1000)));  // then the store tries again
+        sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+        // Source: sqlite.org/wal.html and sqlite.org/pragma.html#pragma_synchronous: in WAL mode NORMAL loses no transaction when a
+        // process dies, FULL none when the power fails either.
+        for (const char* setting : {"PRAGMA journal_mode = WAL", survive_power_failure ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"})
+            if (int r = sqlite3_exec(raw, setting, nullptr, nullptr, nullptr); r != SQLITE_OK) throw failure(r);
+    }
+
+    std::vector<sql_row> run(std::string_view text, const std::vector<sql_value>& values) override {
+        sqlite3_stmt* s = prepared(text);
+        struct reset {
+            sqlite3_stmt* s;
+            ~reset() {
+                sqlite3_reset(s);
+                sqlite3_clear_bindings(s);
+            }
+        } at_end{s};
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            int at = static_cast<int>(i) + 1;
+            if (auto* n = std::get_if<std::int64_t>(&values[i]))
+                sqlite3_bind_int64(s, at, *n);
+            else if (auto* t = std::get_if<std::string_view>(&values[i]))
+                sqlite3_bind_text64(s, at, t->data() ? t->data() : "", t->size(), SQLITE_STATIC, SQLITE_UTF8);
+        }
+        std::vector<sql_row> rows;
+        int rc;
+        while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+            sql_row row;
+            for (int i = 0; i < sqlite3_column_count(s); ++i) {
+                if (sqlite3_column_type(s, i) == SQLITE_NULL) {
+                    row.emplace_back();
+                    continue;
+                }
+                auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(s, i));
+                row.emplace_back(std::string{bytes, static_cast<std::size_t>(sqlite3_column_bytes(s, i))});
+            }
+            rows.push_back(std::move(row));
+        }
+        if (rc != SQLITE_DONE) throw failure(rc);
+        return rows;
+    }
+
+    void begin() override { run("BEGIN IMMEDIATE", {}); }
+    void commit() override { run("COMMIT", {}); }
+    void roll_back() noexcept override {
+        if (!sqlite3_get_autocommit(db_.get())) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    }
+
+    const char* now_ms() const override { return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"; }
+    const char* skip_locked() const override { return ""; }  // a writer is alone
+    const char* lock_row() const override { return ""; }
+    std::string name() const override { return "the SQLite file \"" + file_ + "\""; }
+
+private:
+    database_error failure(int rc) const {
+        std::string said = db_ ? sqlite3_errmsg(db_.get()) : "out of memory";
+        switch (rc & 0xff) {
+            case SQLITE_BUSY:
+            case SQLITE_LOCKED: return {"another process keeps it locked; find out which (fuser " + file_ + ") and end it", true};
+            case SQLITE_FULL: return {"the disk is full; make room and resume what stopped, nothing that was stored is lost", false};
+            case SQLITE_CORRUPT:
+                return {"it is damaged (" + said + "); keep it, and recover what is in it with `sqlite3 FILE .recover | sqlite3 NEW`", false};
+            case SQLITE_NOTADB: return {"it is no SQLite database", false};
+            case SQLITE_CANTOPEN: return {"it cannot be opened; does the folder exist, and may you write there?", false};
+            case SQLITE_READONLY: return {"it is read-only", false};
+            case SQLITE_IOERR: return {"reading or writing failed: " + said, false};
+            default: return {said, false};
+        }
+    }
+
+    sqlite3_stmt* prepared(std::string_view text) {
+        auto found = statements_.find(text);
+        if (found == statements_.end()) {
+            sqlite3_stmt* raw = nullptr;
+            int rc = sqlite3_prepare_v3(db_.get(), text.data(), static_cast<int>(text.size()), SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+            if (rc != SQLITE_OK) throw failure(rc);
+            found = statements_.emplace(std::string{text}, statement{raw, sqlite3_finalize}).first;
+        }
+        return found->second.get();
+    }
+
+    using statement = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
+    struct closer {
+        void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+    };
+    std::string file_;
+    std::unique_ptr<sqlite3, closer> db_;
+    std::map<std::string, statement, std::less<>> statements_;
+};
+
+}  // namespace
+
+std::unique_ptr<database> open_sqlite(const std::string& file, bool survive_power_failure, std::chrono::milliseconds patience) {
+    return std::make_unique<sqlite_database>(file, survive_power_failure, patience);
+}
+
+}  // namespace reagent::detail

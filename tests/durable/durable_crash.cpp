@@ -1,0 +1,352 @@
+// Workers that are killed, and frozen beyond their lease, again and again while they run agents: every run must end right, no side
+// effect may happen twice, and nothing that was answered may be asked again.
+//
+//     durable_crash sqlite|postgres [RUNS [KILLS]]
+//
+// Each run is an agent with five steps: an idempotent tool, one that must not be called twice (it appends a line to a file), one that
+// needs consent, the second one again, and the end. The driver plays the operator: it consents, and where the outcome of a call is unknown it
+// looks into the file.
+#include "../support/folder.hpp"
+#include "../support/postgres_server.hpp"
+#include "../support/scripted_openai.hpp"
+
+#include <reagent/reagent.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json.hpp>
+
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <random>
+#include <set>
+#include <thread>
+
+using namespace std::chrono_literals;
+namespace rg = reagent;
+namespace json = boost::json;
+
+namespace {
+
+constexpr auto lease = 500ms;
+
+void append(const std::string& file, const std::string& line) {
+    int fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    std::string text = line + "\n";
+    if (fd < 0 || ::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::abort();
+    ::close(fd);
+}
+
+std::vector<std::string> lines_of(const std::string& file) {
+    std::vector<std::string> all;
+    std::ifstream in{file};
+    for (std::string line; std::getline(in, line);) all.push_back(line);
+    return all;
+}
+
+void nap(int most_ms) {
+    thread_local std::mt19937 dice{std::random_device{}()};
+    std::this_thread::sleep_for(std::chrono::microseconds{dice() % static_cast<unsigned>(most_ms * 1000)});
+}
+
+// Decides on the next step by what the prompt shows of the earlier ones.
+class planner final : public rg::lm_backend {
+public:
+    explicit planner(std::string folder) : folder_{std::move(folder)} {}
+    std::string name() const override { return "test/planner"; }
+
+    rg::task<rg::lm_response> complete(rg::lm_context, const rg::lm_request& request) const override {
+        auto executor = co_await boost::asio::this_coro::executor;
+        boost::asio::steady_timer timer{executor, 30ms};
+        co_await timer.async_wait(boost::asio::use_awaitable);
+        const std::string& text = request.messages.back().content;
+        auto between = [&](const std::string& from) {
+            auto at = text.find(from);
+            if (at == text.npos) return std::string{};
+            at += from.size();
+            return text.substr(at, text.find_first_not_of("0123456789", at) - at);
+        };
+        std::string order = between("order ");
+        int steps = 0;
+        while (text.find("observation_" + std::to_string(steps)) != text.npos) ++steps;
+        json::object fields;
+        auto step = [&](const char* tool, json::object args) {
+            fields = {{"next_thought", "step " + std::to_string(steps)}, {"next_tool_name", tool}, {"next_tool_args", std::move(args)}};
+        };
+        bool extract = request.messages.front().content.find("`next_tool_name`") == std::string::npos;
+        if (extract)
+            fields = {{"reasoning", "done"}, {"answer", "order " + order + " in " + std::to_string(steps) + " steps"}};
+        else if (steps == 0)
+            step("reserve", {{"order", order}});
+        else if (steps == 1)
+            step("charge", {{"order", order}, {"amount", 10}});
+        else if (steps == 2)
+            step("refund", {{"order", order}, {"amount", 3}});
+        else if (steps == 3)
+            step("charge", {{"order", order}, {"amount", 20}});
+        else
+            step("finish", {});
+        append(folder_ + "/answers", order + (extract ? " extract" : " " + std::to_string(steps)));
+        rg::lm_response r;
+        r.text = rg::test::chat_completion(fields);
+        r.model = "planner";
+        r.usage = {.calls = 1, .prompt_tokens = text.size() / 4, .completion_tokens = 20};
+        co_return r;
+    }
+
+private:
+    std::string folder_;
+};
+
+rg::tools shop(const std::string& folder) {
+    rg::tools tools;
+    tools.add(
+        "reserve", "Reserves the goods.",
+        [folder](rg::call_key key, std::string order) {
+            nap(20);
+            append(folder + "/reservations", order + " " + key.text);
+            nap(20);
+            return "reserved " + order;
+        },
+        {"order"}, {.idempotent = true});
+    tools.add(
+        "charge", "Charges the card.",
+        [folder](std::string order, int amount) {
+            nap(20);
+            append(folder + "/charges", order + " " + std::to_string(amount));
+            nap(20);
+            return "charged " + std::to_string(amount);
+        },
+        {"order", "amount"});
+    tools.add(
+        "refund", "Pays back.",
+        [folder](std::string order, int amount) {
+            append(folder + "/refunds", order + " " + std::to_string(amount));
+            return "refunded " + std::to_string(amount);
+        },
+        {"order", "amount"}, {.destructive = true});
+    return tools;
+}
+
+using agent = rg::react<rg::sig<"question -> answer">>;
+
+std::shared_ptr<rg::journal_store> open(const std::string& where) { return rg::journal_store::open(where, {.lease = lease}); }
+
+int work(const std::string& where, const std::string& folder) {
+    agent a{shop(folder), {.max_iters = 8}};
+    rg::runtime runtime{{.threads = 2, .journals = open(where)}};
+    runtime.serve("shop", a, {rg::language_model{std::make_shared<planner>(folder)}});
+    runtime.work({.concurrency = 3, .poll = 20ms});
+    return 0;
+}
+
+struct driver {
+    driver(std::string program, std::string s, std::string f) : self{std::move(program)}, where{std::move(s)}, folder{std::move(f)} {}
+
+    std::string self, where, folder;
+    std::shared_ptr<rg::journal_store> store = open(where);
+    std::mt19937 dice{7};
+    std::mutex mutex{};
+    std::set<pid_t> alive{};  // frozen ones too
+    std::atomic<int> kills = 0;
+    int submitted = 0, freezes = 0, unknown = 0, unknown_happened = 0, wrong = 0;
+
+    void fail(const std::string& what) {
+        ++wrong;
+        std::cerr << "WRONG: " << what << "\n";
+    }
+
+    void submit(int n) {
+        for (int i = 0; i < n; ++i) {
+            std::string number = std::to_string(submitted++);
+            store->create({.program = "shop", .inputs = {{"question", "Handle order " + number + "."}}, .id = "order-" + number});
+        }
+    }
+
+    pid_t start() {
+        pid_t pid = ::fork();
+        if (pid == 0) {
+            ::execl(self.c_str(), self.c_str(), "work", where.c_str(), folder.c_str(), nullptr);
+            ::_exit(127);
+        }
+        std::lock_guard lock{mutex};
+        alive.insert(pid);
+        return pid;
+    }
+
+    void end(pid_t pid) {
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, nullptr, 0);
+        std::lock_guard lock{mutex};
+        alive.erase(pid);
+    }
+
+    // Who waits for consent gets it: most as asked, some with another amount, some are refused.
+    void operate() {
+        for (const auto& r : store->list({.status = rg::run_status::awaiting_approval, .most = 1000}))
+            for (const auto& p : store->pending(r.id)) {
+                if (p.decided) continue;
+                int n = std::stoi(r.id.substr(6)) % 5;
+                if (n == 0)
+                    store->decide(r.id, p.wanted.what.id, {.kind = rg::run_decision::reject, .text = "not this one", .by = "test"});
+                else if (n == 1)
+                    store->decide(r.id, p.wanted.what.id,
+                                  {.kind = rg::run_decision::approve, .arguments = json::object{{"order", r.id.substr(6)}, {"amount", 1}}});
+                else
+                    store->decide(r.id, p.wanted.what.id, {.kind = rg::run_decision::approve, .by = "test"});
+            }
+        for (const auto& r : store->list({.status = rg::run_status::outcome_unknown, .most = 1000}))
+            for (const auto& p : store->pending(r.id)) {
+                if (p.decided || p.wanted.what.kind != rg::event_kind::tool_call) continue;
+                const auto& call = p.wanted.what;
+                if (call.tool == "reserve") fail(r.id + " asks about a tool that may be repeated");
+                // Those, and only those, whose call began and did not end.
+                auto loaded = rg::load_journal(store->records(r.id));
+                bool open = false, may_act = false;
+                for (const auto& b : loaded.open)
+                    if (b.what.id == call.id) open = true, may_act = is_alive(b.worker);
+                if (may_act) continue;  // frozen in the middle of the call: it may act when it wakes
+                if (!open) fail(r.id + " asks about a call that did not begin, or that ended");
+                const auto& args = call.arguments.as_object();
+                std::string line = std::string{args.at("order").as_string()} + " " + json::serialize(args.at("amount"));
+                auto done = lines_of(folder + (call.tool == "charge" ? "/charges" : "/refunds"));
+                ++unknown;
+                if (std::count(done.begin(), done.end(), line)) {
+                    ++unknown_happened;
+                    store->decide(r.id, call.id, {.kind = rg::run_decision::happened, .result = "charged"});
+                } else
+                    store->decide(r.id, call.id, {.kind = rg::run_decision::repeat});
+            }
+    }
+
+    // A worker's name is host:process:random.
+    bool is_alive(const std::string& worker) {
+        auto colon = worker.find(':');
+        std::lock_guard lock{mutex};
+        return alive.contains(std::atoi(worker.c_str() + colon + 1));
+    }
+
+    bool all_over() {
+        for (auto s : {rg::run_status::ready, rg::run_status::running, rg::run_status::awaiting_approval, rg::run_status::outcome_unknown})
+            if (!store->list({.status = s, .most = 1}).empty()) return false;
+        return true;
+    }
+
+    void run(int runs, int least_kills) {
+        submit(runs);
+        struct worker {
+            pid_t pid;
+            std::chrono::steady_clock::time_point until;
+            bool frozen = false;
+        };
+        std::vector<worker> workers;
+        auto now = [] { return std::chrono::steady_clock::now(); };
+        auto life = [&] { return now() + std::chrono::milliseconds{60 + dice() % 500}; };
+        std::atomic<bool> done = false, idle = false;
+        // On its own thread: a worker may be frozen while it has the database locked, and then nobody writes.
+        std::thread operating{[&] {
+            while (!done) {
+                operate();
+                bool over = all_over();
+                if (over && kills < least_kills) {
+                    submit(20);
+                    over = false;
+                }
+                idle = over;
+                std::this_thread::sleep_for(10ms);
+            }
+        }};
+        while (!idle || kills < least_kills) {
+            while (workers.size() < 3) workers.push_back({start(), life()});
+            std::this_thread::sleep_for(10ms);
+            for (auto& w : workers) {
+                if (now() < w.until) continue;
+                if (w.frozen) {
+                    ::kill(w.pid, SIGCONT);  // its runs have gone on elsewhere; it must notice
+                    w.frozen = false;
+                    w.until = life();
+                } else if (dice() % 8 == 0) {
+                    ::kill(w.pid, SIGSTOP);
+                    w.frozen = true;
+                    w.until = now() + 3 * lease;
+                    ++freezes;
+                } else {
+                    end(w.pid);
+                    ++kills;
+                    w = {start(), life()};
+                }
+            }
+        }
+        done = true;
+        operating.join();
+        for (auto& w : workers) end(w.pid);
+        check();
+    }
+
+    void check() {
+        auto count = [](const std::vector<std::string>& lines) {
+            std::map<std::string, int> all;
+            for (const auto& l : lines) ++all[l];
+            return all;
+        };
+        auto charges = count(lines_of(folder + "/charges")), refunds = count(lines_of(folder + "/refunds"));
+        std::map<std::string, std::set<std::string>> keys;
+        for (const auto& l : lines_of(folder + "/reservations")) keys[l.substr(0, l.find(' '))].insert(l.substr(l.find(' ') + 1));
+        std::size_t model_calls = 0;
+        for (const auto& r : store->list({.most = 100'000})) {
+            std::string order = r.id.substr(6);
+            int n = std::stoi(order) % 5;
+            if (r.status != rg::run_status::finished) fail(r.id + " is " + std::string{to_string(r.status)} + ": " + r.error);
+            if (!r.outputs || std::string_view{r.outputs->at("answer").as_string()} != "order " + order + " in 5 steps")
+                fail(r.id + " ended with " + (r.outputs ? json::serialize(*r.outputs) : "nothing"));
+            for (const char* amount : {" 10", " 20"})
+                if (charges[order + amount] != 1) fail(r.id + " was charged" + amount + " " + std::to_string(charges[order + amount]) + " times");
+            if (refunds[order + " 3"] != (n > 1) || refunds[order + " 1"] != (n == 1)) fail(r.id + ": the refund does not fit the decision");
+            if (keys[order].size() != 1) fail(r.id + ": " + std::to_string(keys[order].size()) + " idempotency keys for one call");
+            std::map<std::tuple<rg::event_kind, std::string, std::string, std::uint32_t>, int> places;
+            auto loaded = rg::load_journal(store->records(r.id));
+            for (const auto& e : loaded.history->events())
+                if (++places[{e.kind, e.branch, e.path, e.occurrence}] > 1) fail(r.id + ": an effect was recorded twice at " + e.path);
+            for (const auto& e : loaded.history->events()) model_calls += e.kind == rg::event_kind::model_call;
+            if (loaded.history->events().size() != 10u + (n > 0)) fail(r.id + " has " + std::to_string(loaded.history->events().size()) + " effects");
+            if (r.usage.calls != 6) fail(r.id + " counts " + std::to_string(r.usage.calls) + " model calls");
+        }
+        std::size_t reserved = lines_of(folder + "/reservations").size();
+        auto answers = lines_of(folder + "/answers").size();
+        std::cout << submitted << " runs, " << kills << " kills, " << freezes << " freezes of three leases; " << model_calls
+                  << " model calls stored, " << answers - model_calls << " answers lost in a kill before they could be stored; "
+                  << unknown << " unknown outcomes (" << unknown_happened << " had happened, " << unknown - unknown_happened << " not); "
+                  << reserved - static_cast<std::size_t>(submitted) << " idempotent calls repeated; " << wrong << " wrong\n";
+        if (kills + freezes > 0 && answers - model_calls > static_cast<std::size_t>(kills + freezes) * 6) fail("too many model calls were repeated");
+    }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::string what = argc > 1 ? argv[1] : "";
+    if (what == "work" && argc == 4) return work(argv[2], argv[3]);
+    if (what != "sqlite" && what != "postgres") {
+        std::cerr << "usage: durable_crash sqlite|postgres [RUNS [KILLS]]\n";
+        return 2;
+    }
+    if (what == "postgres" && !rg::test::postgres_server::is_installed()) {
+        std::cerr << "skipped: no PostgreSQL server is installed\n";
+        return 77;
+    }
+    rg::test::folder folder;
+    std::optional<rg::test::postgres_server> server;
+    std::string where = folder.path / "runs.db";
+    if (what == "postgres") where = server.emplace().conninfo();
+    driver d{std::filesystem::canonical("/proc/self/exe"), where, folder.path};
+    d.run(argc > 2 ? std::atoi(argv[2]) : 200, argc > 3 ? std::atoi(argv[3]) : 300);
+    return d.wrong ? 1 : 0;
+}
