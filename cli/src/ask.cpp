@@ -1,4 +1,4 @@
-#include "commands.hpp"
+#include "runs.hpp"
 
 #include <reagent/agents/react.hpp>
 #include <reagent/lm/decorators.hpp>
@@ -23,7 +23,7 @@ struct ask_options {
     std::vector<std::string> inputs;
     std::size_t max_iters = 12;
     double timeout = 300;
-    std::string log_level = "off";
+    std::string log_level = "off", journals, run_id, save_journal;
     bool json = false, quiet = false, native = false;
 };
 
@@ -109,6 +109,34 @@ std::string summary(const run_report& r) {
     return s.str();
 }
 
+// As a durable run: it can be killed, and goes on with `reagent runs resume`.
+int ask_durably(const ask_options& o, const language_model& model, run_options options, runtime_options with, json::object inputs,
+                live_view& view, const terminal& t) {
+    if (!o.types.empty()) throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
+    with.journals = open_journals(o.journals, true);
+    runtime rt{with};
+    rt.serve(ask_program, ask_program_function(), std::move(options));
+    json::object program{{"inputs", std::move(inputs)}, {"signature", o.signature}, {"tools", o.tools}, {"lm", model.name()},
+                         {"adapter", o.adapter},        {"max_iters", o.max_iters}, {"native", o.native}};
+    if (!o.api_base.empty()) program["api_base"] = o.api_base;
+    auto id = rt.submit(ask_program, std::move(program), o.run_id);
+    if (!o.quiet) std::cerr << terminal{true}.dim("run " + id + "; should it be interrupted: reagent runs resume " + id + " --journals " + o.journals) << std::endl;
+    auto r = rt.resume(id);
+    view.close();
+    if (o.json)
+        std::cout << dump_strict_json(to_json(r)) << "\n";
+    else if (r.outputs) {
+        signature s = parse_signature(o.signature);
+        for (const auto& f : s.outputs) {
+            if (view.has_shown(f.name) || !r.outputs->contains(f.name)) continue;
+            const auto& v = r.outputs->at(f.name);
+            std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(printable(v.is_structured() ? dump_json(v) : python_str(v))) << "\n";
+        }
+    } else
+        std::cerr << "run " << id << " is " << to_string(r.status) << ": " << printable(r.error) << "\n";
+    return r.status == run_status::finished ? 0 : 1;
+}
+
 int ask(const ask_options& o) {
     signature s = parse_signature(o.signature, types_from(o.types));
     json::object inputs;
@@ -157,7 +185,9 @@ int ask(const ask_options& o) {
         with.logger->set_level(spdlog::level::from_str(o.log_level));
     }
     runtime rt{with};
+    if (!o.journals.empty()) return ask_durably(o, chosen.model, std::move(options), with, std::move(inputs), view, t);
     auto result = rt.execute(options, whole, inputs);
+    if (!o.save_journal.empty()) save_journal(o.save_journal, *result.report.history, {{"program", "ask"}, {"inputs", inputs}});
 
     json::object outputs = result.value.outputs;
     std::string reasoning = outputs.contains("reasoning") && !s.output("reasoning") ? python_str(outputs["reasoning"]) : "";
@@ -209,6 +239,10 @@ void add_ask(CLI::App& app, command& chosen) {
     c->add_option("--log-level", o->log_level, "off, warn or debug: a line on stderr for each call, without its contents")
         ->check(CLI::IsMember({"off", "warn", "debug"}))
         ->capture_default_str();
+    c->add_option("--journals", o->journals,
+                  "a durable run: its journal in this file of SQLite or postgresql://...; it can be killed and goes on with `reagent runs resume`");
+    c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one");
+    c->add_option("--save-journal", o->save_journal, "keep what happened in this file, for `reagent trace`");
     c->add_flag("--native", o->native, "use the provider's own tool calling");
     c->add_flag("--json", o->json, "one JSON object on stdout: outputs, trajectory, usage");
     c->add_flag("--quiet,-q", o->quiet, "print nothing but the answer");

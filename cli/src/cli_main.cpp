@@ -1,4 +1,4 @@
-#include "subject.hpp"
+#include "runs.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/module/program_store.hpp>
@@ -40,7 +40,31 @@ namespace {
 
 struct run_command_options : subject_options {
     std::vector<std::string> values;
+    std::string journals, run_id;
 };
+
+void print_outputs(const json::object& outputs, bool as_json) {
+    if (as_json)
+        std::cout << dump_strict_json(outputs) << "\n";
+    else
+        for (const auto& [name, v] : outputs)
+            std::cout << terminal{}.bold(printable(name)) << ": " << printable(v.is_structured() ? dump_json(v) : python_str(v)) << "\n";
+}
+
+// One run that survives: what it did is in its journal, whatever becomes of this process.
+int run_durably(const run_command_options& o, const cli_program& own, json::object inputs) {
+    runtime rt{{.journals = open_journals(o.journals, true)}};
+    serve_program(rt, &own, {o.lm, o.api_base, o.program}, nullptr);
+    auto id = rt.submit(program_name(own), std::move(inputs), o.run_id);
+    if (!o.quiet) std::cerr << "run " << printable(id) << "\n";
+    auto r = rt.resume(id);
+    if (r.outputs) {
+        print_outputs(*r.outputs, o.json);
+        return 0;
+    }
+    std::cerr << "run " << printable(id) << " is " << to_string(r.status) << ": " << printable(r.error) << "\n";
+    return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
+}
 
 json::object inputs_from(const std::vector<std::string>& given) {
     json::object inputs;
@@ -94,16 +118,16 @@ int serve_lines(runtime& rt, run_options options, const subject& s, const run_co
 }
 
 int run_program(const run_command_options& o, const cli_program& own) {
+    if (!o.journals.empty()) {
+        if (o.values.empty()) throw misuse{"with --journals give the inputs as NAME=VALUE"};
+        return run_durably(o, own, inputs_from(o.values));
+    }
     subject s{o, &own};
     auto options = s.prepared(o);
     runtime rt;
     if (o.values.empty()) return serve_lines(rt, std::move(options), s, o);
     json::object outputs = rt.run(std::move(options), one_call{s.call(), inputs_from(o.values)});
-    if (o.json)
-        std::cout << dump_strict_json(outputs) << "\n";
-    else
-        for (const auto& [name, v] : outputs)
-            std::cout << terminal{}.bold(printable(name)) << ": " << printable(v.is_structured() ? dump_json(v) : python_str(v)) << "\n";
+    print_outputs(outputs, o.json);
     return 0;
 }
 
@@ -116,21 +140,29 @@ void add_run(CLI::App& app, command& chosen, const cli_program& own) {
     c->add_option(
         "INPUT", o->values,
         "NAME=VALUE for each input; none: a JSON object of inputs on each line of standard input, a JSON object of outputs for each");
+    c->add_option("--journals", o->journals,
+                  "a durable run: its journal in this file of SQLite or postgresql://...; see `runs`. Exit code 3: it waits for somebody");
+    c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one");
     c->callback([o, &chosen, &own] { chosen = [o, &own] { return run_program(*o, own); }; });
 }
 
 }  // namespace cli
 
-int cli_main(int argc, char** argv, const cli_program& program) {
-    CLI::App app{program.description.empty() ? "A program that is built with Reagent." : program.description};
+int cli_main(int argc, char** argv, const cli_program& given) {
+    cli_program program = given;
+    CLI::App app{given.description.empty() ? "A program that is built with Reagent." : given.description};
     std::string name = argc > 0 ? argv[0] : "program";
     app.name(name.substr(name.rfind('/') + 1));
+    if (program.name.empty()) program.name = app.get_name();
     app.require_subcommand(1);
     cli::command chosen;
     cli::add_run(app, chosen, program);
     cli::add_eval(app, chosen, &program);
     cli::add_compile(app, chosen, &program);
     cli::add_program(app, chosen);
+    cli::add_runs(app, chosen, &program);
+    cli::add_trace(app, chosen);
+    cli::add_ui(app, chosen);
     return cli::run_commands(app, chosen, argc, argv);
 }
 

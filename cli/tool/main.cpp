@@ -1,4 +1,4 @@
-#include "subject.hpp"
+#include "runs.hpp"
 
 int main(int argc, char** argv) {
     CLI::App app{"Reagent: agents that use tools, from the command line.", "reagent"};
@@ -20,5 +20,8 @@ int main(int argc, char** argv) {
     reagent::cli::add_program(app, chosen);
     reagent::cli::add_eval(app, chosen);
     reagent::cli::add_compile(app, chosen);
+    reagent::cli::add_runs(app, chosen);
+    reagent::cli::add_trace(app, chosen);
+    reagent::cli::add_ui(app, chosen);
     return reagent::cli::run_commands(app, chosen, argc, argv);
 }

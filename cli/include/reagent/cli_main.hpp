@@ -14,9 +14,10 @@ struct cli_program {
     std::vector<std::string> inputs{};   ///< names; empty: those of the first predictor
     std::vector<std::string> outputs{};  ///< names, so that a misspelt metric is told before any call; empty: not known
     std::string description{};           ///< for --help
+    std::string name{};                  ///< under which its durable runs are stored; "": that of the executable
 };
 
-/// The `main` of a program of your own: `run`, `eval`, `compile` and `program`, with the options of the `reagent` tool.
+/// The `main` of a program of your own: `run`, `eval`, `compile`, `program`, `runs` and `trace`, with the options of the `reagent` tool.
 ///
 ///     int main(int argc, char** argv) { return rg::cli_main(argc, argv, customer_care{}); }
 ///

@@ -1,0 +1,353 @@
+// Durable runs: what there is, what waits for somebody, and how it goes on.
+#include "runs.hpp"
+
+#include <reagent/run/trace.hpp>
+#include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
+
+#include <boost/json.hpp>
+
+#include <csignal>
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+#include <thread>
+
+namespace reagent::cli {
+namespace {
+
+struct runs_options {
+    std::string journals, id, status, program, session, arguments, result, failed, reason, new_id, lm, api_base, saved;
+    std::size_t limit = 50, concurrency = 16;
+    std::uint64_t effect = 0, records = 0;
+    bool json = false, repeat = false, until_idle = false;
+};
+
+std::string time_text(std::chrono::system_clock::time_point t) {
+    std::time_t seconds = std::chrono::system_clock::to_time_t(t);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    char text[40];
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &parts);
+    return text;
+}
+
+std::string seconds_text(std::chrono::microseconds t) {
+    std::ostringstream s;
+    s << std::fixed << std::setprecision(2) << static_cast<double>(t.count()) / 1e6 << " s";
+    return s.str();
+}
+
+std::string status_text(const terminal& t, run_status s) {
+    std::string name{to_string(s)};
+    if (s == run_status::finished) return t.green(name);
+    if (s == run_status::failed || s == run_status::outcome_unknown) return t.red(name);
+    if (s == run_status::awaiting_approval) return t.bold(name);
+    return name;
+}
+
+std::string one_line(const json::value& v, std::size_t limit) {
+    std::string text = printable(v.is_structured() ? dump_json(v) : python_str(v));
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return shortened(text, limit);
+}
+
+json::object parsed_object(const std::string& text, const char* option) {
+    auto v = parse_json(text);
+    if (!v || !v->is_object()) throw misuse{std::string{option} + " takes a JSON object, as '{\"amount\": 3}'"};
+    return v->get_object();
+}
+
+int list(const runs_options& o) {
+    auto store = open_journals(o.journals);
+    run_filter filter{.program = o.program, .session = o.session, .most = o.limit};
+    if (!o.status.empty()) filter.status = run_status_named(o.status);
+    auto all = store->list(filter);
+    if (o.json) {
+        json::array rows;
+        for (const auto& r : all) rows.push_back(to_json(r));
+        std::cout << dump_strict_json(rows) << "\n";
+        return 0;
+    }
+    if (all.empty()) {
+        std::cout << "There are no such runs.\n";
+        return 0;
+    }
+    terminal t;
+    std::size_t width = 4;
+    for (const auto& r : all) width = std::max(width, r.id.size());
+    for (const auto& r : all) {
+        std::string status{to_string(r.status)};
+        std::cout << std::left << std::setw(static_cast<int>(width)) << printable(r.id) << "  " << status_text(t, r.status)
+                  << std::string(status.size() < 18 ? 18 - status.size() : 1, ' ') << time_text(r.updated) << "  " << std::right << std::setw(9)
+                  << seconds_text(r.active) << "  " << std::setw(3) << r.usage.calls << " calls  " << printable(r.program) << "  "
+                  << t.dim(one_line(r.error.empty() ? json::value(r.inputs) : json::value(json::string(r.error)), 80)) << "\n";
+    }
+    return 0;
+}
+
+void print_pending(const terminal& t, const pending_decision& p, const std::string& id) {
+    const auto& e = p.wanted.what;
+    bool approval = e.kind == event_kind::approval;
+    std::cout << t.bold(approval ? "waits for consent" : "outcome unknown") << ": effect " << e.id << ", " << printable(e.tool) << " "
+              << one_line(e.arguments, 400) << "\n";
+    if (p.decided)
+        std::cout << "  decided, and not continued yet: " << (p.decided->kind == run_decision::approve || p.decided->kind == run_decision::repeat || p.decided->kind == run_decision::happened ? "yes" : "no")
+                  << "\n";
+    else if (approval)
+        std::cout << "  reagent runs approve " << printable(id) << " [--arguments JSON]   or   reagent runs reject " << printable(id)
+                  << " --reason TEXT\n";
+    else
+        std::cout << "  reagent runs resume " << printable(id) << " --happened RESULT   or   --failed REASON   or   --repeat\n";
+}
+
+int show(const runs_options& o) {
+    auto store = open_journals(o.journals);
+    auto r = store->get(o.id);
+    auto records = store->records(o.id);
+    auto pending = store->pending(o.id);
+    auto trace = trace_of(records, r.program);
+    if (o.json) {
+        json::object all = to_json(r);
+        json::array waiting;
+        for (const auto& p : pending)
+            waiting.push_back(json::object{{"effect", p.wanted.what.id},
+                                           {"kind", p.wanted.what.kind == event_kind::approval ? "approval" : "outcome_unknown"},
+                                           {"tool", p.wanted.what.tool},
+                                           {"arguments", p.wanted.what.arguments},
+                                           {"decided", p.decided.has_value()}});
+        all["pending"] = std::move(waiting);
+        all["trace"] = to_json(trace, {}, true).at("spans");
+        std::cout << dump_strict_json(all) << "\n";
+        return 0;
+    }
+    terminal t;
+    std::cout << t.bold(printable(r.id)) << "  " << status_text(t, r.status) << "  " << printable(r.program) << "\n";
+    std::cout << t.dim("created " + time_text(r.created) + ", changed " + time_text(r.updated) + ", worked on for " + seconds_text(r.active) +
+                       ", taken up " + std::to_string(r.takes) + (r.takes == 1 ? " time" : " times") + ", " + std::to_string(r.records) + " records")
+              << "\n";
+    if (!r.parent.empty()) std::cout << t.dim("forked from " + printable(r.parent)) << "\n";
+    if (!r.worker.empty()) std::cout << t.dim("worker " + printable(r.worker)) << "\n";
+    std::cout << "inputs   " << one_line(r.inputs, 600) << "\n";
+    if (r.outputs) std::cout << "outputs  " << one_line(*r.outputs, 600) << "\n";
+    if (!r.error.empty()) std::cout << "error    " << t.red(printable(r.error)) << "\n";
+    std::vector<int> depth(trace.size());
+    for (std::size_t i = 1; i < trace.size(); ++i) {
+        const auto& s = trace[i];
+        depth[i] = depth[s.parent] + 1;
+        std::string line = std::string(static_cast<std::size_t>(2 * depth[i] - 2), ' ') + std::string{to_string(s.kind)} + " " + printable(s.name);
+        if (s.effect && s.effect->kind == event_kind::tool_call) line += " " + one_line(s.effect->arguments, 60);
+        if (s.effect && s.effect->response) line += ", " + std::to_string(s.effect->response->usage.tokens()) + " tokens";
+        if (s.open) line += ", not finished";
+        if (s.abandoned) line += ", undone by a backtrack";
+        if (!s.error.empty()) line += ": " + one_line(json::value(json::string(s.error)), 100);
+        std::cout << std::right << std::setw(10) << seconds_text(s.start) << "  " << std::setw(8) << seconds_text(s.duration) << "  "
+                  << (s.error.empty() ? line : t.red(line)) << (s.effect ? t.dim("  #" + std::to_string(s.effect->id)) : "") << "\n";
+    }
+    for (const auto& p : pending) print_pending(t, p, r.id);
+    return 0;
+}
+
+int after_decision(journal_store& store, const std::string& id) {
+    auto r = store.get(id);
+    std::cout << "run " << printable(id) << " is " << to_string(r.status)
+              << (r.status == run_status::ready ? "; a worker will take it up, or: reagent runs resume " + printable(id) : "") << "\n";
+    return 0;
+}
+
+std::string user_name() {
+    const char* name = std::getenv("USER");
+    return name ? name : "";
+}
+
+int decide(const runs_options& o, run_decision::kind_t kind) {
+    auto store = open_journals(o.journals);
+    run_decision d{.kind = kind, .text = o.reason, .by = user_name()};
+    if (!o.arguments.empty()) d.arguments = parsed_object(o.arguments, "--arguments");
+    store->decide(o.id, o.effect, d);
+    return after_decision(*store, o.id);
+}
+
+int exit_code(run_status s) {
+    switch (s) {
+        case run_status::finished: return 0;
+        case run_status::awaiting_approval:
+        case run_status::outcome_unknown: return 3;
+        default: return 1;
+    }
+}
+
+int resume(const runs_options& o, const cli_program* own) {
+    auto store = open_journals(o.journals);
+    run_decision d{.by = user_name()};
+    int ways = o.repeat + !o.result.empty() + !o.failed.empty();
+    if (ways > 1) throw misuse{"--happened, --failed and --repeat exclude each other"};
+    if (ways == 1) {
+        d.kind = o.repeat ? run_decision::repeat : !o.result.empty() ? run_decision::happened : run_decision::failed;
+        if (auto v = parse_json(o.result); v && !o.result.empty())
+            d.result = *v;
+        else
+            d.result = json::value(json::string(o.result));
+        d.text = o.failed;
+        store->decide(o.id, o.effect, d);
+    }
+    auto before = store->get(o.id);
+    if (before.status == run_status::finished) throw std::runtime_error{"run " + o.id + " is finished already; `reagent runs show " + o.id + "`"};
+    runtime rt{{.journals = store}};
+    serve_program(rt, own, {o.lm, o.api_base, o.saved}, &before);
+    auto r = rt.resume(o.id);
+    if (o.json)
+        std::cout << dump_strict_json(to_json(r)) << "\n";
+    else {
+        terminal t;
+        std::cout << "run " << printable(r.id) << " is " << status_text(t, r.status) << "\n";
+        if (r.outputs)
+            for (const auto& [name, v] : *r.outputs) std::cout << t.bold(printable(name)) << ": " << printable(v.is_structured() ? dump_json(v) : python_str(v)) << "\n";
+        if (!r.error.empty()) std::cout << t.red(printable(r.error)) << "\n";
+        for (const auto& p : store->pending(r.id)) print_pending(t, p, r.id);
+    }
+    return exit_code(r.status);
+}
+
+int work(const runs_options& o, const cli_program* own) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread begins
+    auto store = open_journals(o.journals);
+    runtime rt{{.journals = store}};
+    serve_program(rt, own, {o.lm, o.api_base, o.saved}, nullptr);
+    std::atomic<bool> over = false;
+    std::thread watch{[&] {
+        timespec often{0, 100'000'000};
+        while (!over)
+            if (::sigtimedwait(&signals, nullptr, &often) > 0) {
+                std::cerr << "stopping: effects under way come to their end, then others may go on\n";
+                rt.stop_work();
+            }
+    }};
+    std::mutex printing;
+    terminal t;
+    auto halted = [&](const stored_run& r) {
+        std::lock_guard lock{printing};
+        if (o.json)
+            std::cout << dump_strict_json(to_json(r)) << std::endl;
+        else
+            std::cout << printable(r.id) << "  " << status_text(t, r.status) << "  "
+                      << one_line(r.outputs ? json::value(*r.outputs) : json::value(json::string(r.error)), 160) << std::endl;
+    };
+    if (!o.json) std::cerr << t.dim("worker " + store->worker() + " takes up runs; Ctrl-C stops it") << std::endl;
+    rt.work({.concurrency = o.concurrency, .until_idle = o.until_idle, .on_halt = halted});
+    over = true;
+    watch.join();
+    return 0;
+}
+
+}  // namespace
+
+std::string default_journals() {
+    const char* where = std::getenv("REAGENT_JOURNALS");
+    return where && *where ? where : "reagent-runs.db";
+}
+
+std::shared_ptr<journal_store> open_journals(const std::string& where, bool create) {
+    std::string place = where.empty() ? default_journals() : where;
+    bool file = place.find("://") == place.npos && !place.starts_with("host=") && !place.starts_with("dbname=");
+    if (file && !create && !std::filesystem::exists(place.starts_with("sqlite:") ? place.substr(7) : place))
+        throw std::runtime_error{"there are no journals in \"" + place + "\"; name them with --journals, or in $REAGENT_JOURNALS"};
+    return journal_store::open(place);
+}
+
+void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
+    auto o = std::make_shared<runs_options>();
+    auto* runs = app.add_subcommand("runs", "Durable runs: list, show, resume, approve, reject, cancel, fork, work");
+    runs->require_subcommand(1);
+    auto add = [&](const char* name, const char* help, bool id) {
+        auto* c = runs->add_subcommand(name, help);
+        c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db");
+        if (id) c->add_option("ID", o->id, "which run")->required();
+        return c;
+    };
+    auto one_effect = [&](CLI::App* c) { c->add_option("--effect", o->effect, "number of the effect, where several wait"); };
+    auto with_model = [&](CLI::App* c) {
+        c->add_option("--lm", o->lm, "language model; default: the one that the run was started with, or as for `reagent ask`");
+        c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server");
+        if (own) c->add_option("--program", o->saved, "saved program: a file, or FOLDER@TAG of a store");
+    };
+    auto as_json = [&](CLI::App* c) { c->add_flag("--json", o->json, "JSON on stdout"); };
+
+    auto* c = add("list", "The newest runs first", false);
+    c->add_option("--status", o->status, "only those that are so")
+        ->check(CLI::IsMember({"ready", "running", "awaiting_approval", "outcome_unknown", "finished", "failed", "cancelled"}));
+    c->add_option("--program", o->program, "only those of this program");
+    c->add_option("--session", o->session, "only those of this conversation");
+    c->add_option("--limit", o->limit, "at most so many")->capture_default_str();
+    as_json(c);
+    c->callback([o, &chosen] { chosen = [o] { return list(*o); }; });
+
+    c = add("show", "One run: what it did, and what it waits for", true);
+    as_json(c);
+    c->callback([o, &chosen] { chosen = [o] { return show(*o); }; });
+
+    c = add("resume", "Continues a run here and waits for it; exit code 0: it finished, 1: it failed, 3: it waits for somebody", true);
+    c->add_option("--happened", o->result, "of a call whose outcome is unknown: it happened, and this came of it (JSON, or a text)");
+    c->add_option("--failed", o->failed, "... it did not happen and is not to: the model is told this");
+    c->add_flag("--repeat", o->repeat, "... it is to be made again");
+    one_effect(c);
+    with_model(c);
+    as_json(c);
+    c->callback([o, &chosen, own] { chosen = [o, own] { return resume(*o, own); }; });
+
+    c = add("approve", "Consents to a tool's call", true);
+    c->add_option("--arguments", o->arguments, "JSON object: call it with these instead");
+    one_effect(c);
+    c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::approve); }; });
+
+    c = add("reject", "Refuses a tool's call", true);
+    c->add_option("--reason", o->reason, "what the model is told");
+    one_effect(c);
+    c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::reject); }; });
+
+    c = add("cancel", "Ends a run; one that is at work stops at its next effect", true);
+    c->callback([o, &chosen] {
+        chosen = [o] {
+            auto store = open_journals(o->journals);
+            store->cancel(o->id);
+            auto r = store->get(o->id);
+            std::cout << "run " << printable(o->id) << (r.status == run_status::cancelled ? " is cancelled" : " will be cancelled by its worker") << "\n";
+            return 0;
+        };
+    });
+
+    c = add("fork", "A new run that has lived through the beginning of another", true);
+    c->add_option("--records", o->records, "how many of its records; default: all");
+    c->add_option("--new-id", o->new_id, "id of the new run; default: a random one");
+    c->callback([o, &chosen] {
+        chosen = [o] {
+            auto store = open_journals(o->journals);
+            std::cout << store->fork(o->id, o->records, o->new_id) << "\n";
+            return 0;
+        };
+    });
+
+    c = add("remove", "Forgets a run that is over", true);
+    c->callback([o, &chosen] {
+        chosen = [o] {
+            open_journals(o->journals)->remove(o->id);
+            return 0;
+        };
+    });
+
+    c = add("work", "A worker: takes up runs that are ready, and those whose worker is gone, until it is stopped", false);
+    c->add_option("--concurrency", o->concurrency, "runs at the same time")->capture_default_str();
+    c->add_flag("--until-idle", o->until_idle, "end when nothing is left to do");
+    with_model(c);
+    as_json(c);
+    c->callback([o, &chosen, own] { chosen = [o, own] { return work(*o, own); }; });
+}
+
+}  // namespace reagent::cli

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "subject.hpp"
+
+#include <reagent/run/runtime.hpp>
+
+namespace reagent::cli {
+
+/// $REAGENT_JOURNALS, else reagent-runs.db.
+std::string default_journals();
+
+/// @param create false: a file that is not there is an error, and not made
+std::shared_ptr<journal_store> open_journals(const std::string& where, bool create = false);
+
+struct model_choice {
+    std::string lm, api_base, saved;
+};
+
+/// Makes the program known whose runs are to be continued: the one of `cli_main`, or the agent of `reagent ask`.
+/// @param of a run whose own model counts where none is chosen; may be null
+void serve_program(runtime& rt, const cli_program* own, const model_choice& choice, const stored_run* of);
+
+/// The name under which an own program's runs are stored.
+std::string program_name(const cli_program& own);
+
+/// The agent of `reagent ask` as a durable program: its inputs hold signature, tools and limits.
+inline constexpr const char* ask_program = "ask";
+program_function ask_program_function();
+
+void add_runs(CLI::App& app, command& chosen, const cli_program* own = nullptr);
+void add_trace(CLI::App& app, command& chosen);
+void add_ui(CLI::App& app, command& chosen);
+
+}  // namespace reagent::cli

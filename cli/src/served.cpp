@@ -1,0 +1,66 @@
+// Programs whose runs survive, as the commands serve them.
+#include "runs.hpp"
+
+#include <reagent/agents/react.hpp>
+
+#include <boost/json.hpp>
+
+#include <iostream>
+
+namespace reagent::cli {
+namespace {
+
+std::string text_of(const json::object& o, const char* key, const char* otherwise = "") {
+    auto* v = o.if_contains(key);
+    return v && v->is_string() ? std::string{v->get_string()} : otherwise;
+}
+
+task<json::object> answer(run& r, json::object in) {
+    auto* given = in.if_contains("inputs");
+    auto* iters = in.if_contains("max_iters");
+    auto* native = in.if_contains("native");
+    json::object inputs;
+    if (given && given->is_object()) inputs = given->get_object();
+    react_options options;
+    if (iters && iters->is_int64()) options.max_iters = static_cast<std::size_t>(iters->get_int64());
+    if (native && native->is_bool() && native->get_bool()) options.mode = react_mode::native;
+    signature s = parse_signature(text_of(in, "signature", "question -> answer"));
+    const detail::react_core agent{s, tools_from(text_of(in, "tools")), options};
+    auto result = co_await agent.run_loop(r, std::move(inputs), {});
+    co_return std::move(result.outputs);
+}
+
+}  // namespace
+
+program_function ask_program_function() {
+    return [](run& r, const json::object& inputs) { return answer(r, inputs); };
+}
+
+std::string program_name(const cli_program& own) { return own.name.empty() ? "program" : own.name; }
+
+void serve_program(runtime& rt, const cli_program* own, const model_choice& choice, const stored_run* of) {
+    if (own) {
+        subject_options o;
+        o.lm = choice.lm;
+        o.api_base = choice.api_base;
+        o.program = choice.saved;
+        subject s{o, own};
+        rt.serve(program_name(*own), own->call, s.prepared(o));
+        return;
+    }
+    if (of && of->program != ask_program)
+        throw misuse{"run " + of->id + " is one of the program \"" + of->program +
+                     "\", which this tool does not have; run the program's own `runs resume` (cli_main), or runtime::resume in your code"};
+    std::string lm = choice.lm, api_base = choice.api_base;
+    if (of && lm.empty()) {
+        lm = text_of(of->inputs, "lm");
+        if (api_base.empty()) api_base = text_of(of->inputs, "api_base");
+    }
+    auto chosen = choose_model(lm, api_base);
+    if (!chosen.notice.empty()) std::cerr << terminal{true}.dim("reagent: " + chosen.notice) << "\n";
+    run_options options{with_retries(chosen.model)};
+    if (of) options.adapter = adapter_named(text_of(of->inputs, "adapter", "chat"));
+    rt.serve(ask_program, ask_program_function(), std::move(options));
+}
+
+}  // namespace reagent::cli

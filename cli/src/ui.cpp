@@ -1,0 +1,297 @@
+// `reagent ui`: the trace page, live. For this machine's own user only: it listens on loopback, and wants a token.
+#include "runs.hpp"
+#include "trace_page.hpp"
+
+#include <reagent/run/trace.hpp>
+#include <reagent/schema/render.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/json.hpp>
+#include <boost/url.hpp>
+
+#include <iostream>
+#include <random>
+
+namespace reagent::cli {
+namespace {
+
+namespace beast = boost::beast;
+namespace bhttp = boost::beast::http;
+using tcp = asio::ip::tcp;
+using request = bhttp::request<bhttp::string_body>;
+using response = bhttp::response<bhttp::string_body>;
+
+struct ui_options {
+    std::string journals, token;
+    unsigned short port = 7700;
+};
+
+constexpr std::size_t most_connections = 64, most_runs = 200;
+
+std::string random_token() {
+    std::random_device device;
+    std::string token;
+    for (int i = 0; i < 32; ++i) token += "abcdefghijklmnopqrstuvwxyz012345"[device() % 32];
+    return token;
+}
+
+// The time that a comparison takes tells nothing of where the texts differ.
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+    unsigned char differ = a.size() != b.size();
+    for (std::size_t i = 0; i < a.size(); ++i) differ = static_cast<unsigned char>(differ | (a[i] ^ (b.empty() ? 'x' : b[i % b.size()])));
+    return differ == 0;
+}
+
+class server {
+public:
+    server(asio::io_context& context, std::shared_ptr<journal_store> store, std::string token, unsigned short port)
+        : context_{context}, acceptor_{context, tcp::endpoint{asio::ip::address_v4::loopback(), port}}, store_{std::move(store)}, token_{std::move(token)} {}
+
+    unsigned short port() const { return acceptor_.local_endpoint().port(); }
+
+    task<void> run() {
+        for (;;) {
+            tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
+            if (*open_ >= most_connections) continue;  // closes it
+            asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
+        }
+    }
+
+private:
+    struct counted {
+        std::shared_ptr<std::size_t> n;  // shared: connections may outlive the server by a moment
+        explicit counted(std::shared_ptr<std::size_t> of) : n{std::move(of)} { ++*n; }
+        ~counted() { --*n; }
+        counted(const counted&) = delete;
+    };
+
+    template <class F>
+    auto in_background(F work) -> task<decltype(work())> {
+        using T = decltype(work());
+        auto result = std::make_shared<std::optional<T>>();
+        auto failure = std::make_shared<std::exception_ptr>();
+        asio::steady_timer done{context_, clock::time_point::max()};
+        asio::post(pool_, [&done, result, failure, work, this] {
+            try {
+                result->emplace(work());
+            } catch (...) {
+                *failure = std::current_exception();
+            }
+            asio::post(context_, [&done] { done.cancel(); });
+        });
+        boost::system::error_code ec;
+        co_await done.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        if (*failure) std::rethrow_exception(*failure);
+        co_return std::move(**result);
+    }
+
+    task<void> serve(tcp::socket socket) {
+        counted one{open_};
+        beast::tcp_stream stream{std::move(socket)};
+        beast::flat_buffer buffer{64 * 1024};
+        try {
+            for (;;) {
+                stream.expires_after(std::chrono::seconds{60});
+                request in;
+                co_await bhttp::async_read(stream, buffer, in, asio::use_awaitable);
+                auto target = boost::urls::parse_origin_form(std::string_view{in.target().data(), in.target().size()});
+                if (target && allowed(in, *target) && std::string_view{target->path()} == "/api/events") {
+                    co_await tell(stream);
+                    co_return;
+                }
+                response out = co_await answer(in);
+                bool last = out.need_eof() || !in.keep_alive();
+                co_await bhttp::async_write(stream, out, asio::use_awaitable);
+                if (last) break;
+            }
+        } catch (const std::exception&) {  // the browser went away
+        }
+    }
+
+    static std::string parameter(const boost::urls::url_view& target, std::string_view name) {
+        for (auto p : target.params())
+            if (p.key == name) return std::string{p.value};
+        return {};
+    }
+
+    bool allowed(const request& in, const boost::urls::url_view& target) const {
+        // Only by its own address: a page from elsewhere whose name was made to point here gets nothing.
+        std::string port = ":" + std::to_string(acceptor_.local_endpoint().port());
+        std::string_view host{in[bhttp::field::host].data(), in[bhttp::field::host].size()};
+        if (host != "127.0.0.1" + port && host != "localhost" + port) return false;
+        std::string given = parameter(target, "token");
+        std::string_view header{in[bhttp::field::authorization].data(), in[bhttp::field::authorization].size()};
+        if (given.empty() && header.starts_with("Bearer ")) given = header.substr(7);
+        return equal_in_constant_time(given, token_);
+    }
+
+    static response reply(const request& in, bhttp::status status, std::string type, std::string body) {
+        response r{status, in.version()};
+        r.set(bhttp::field::content_type, type);
+        r.set(bhttp::field::cache_control, "no-store");
+        r.set("X-Content-Type-Options", "nosniff");
+        r.set("X-Frame-Options", "DENY");
+        r.set("Referrer-Policy", "no-referrer");
+        r.keep_alive(in.keep_alive());
+        r.body() = std::move(body);
+        r.prepare_payload();
+        return r;
+    }
+
+    task<response> answer(const request& in) {
+        auto target = boost::urls::parse_origin_form(std::string_view{in.target().data(), in.target().size()});
+        const std::string plain = "text/plain; charset=utf-8";
+        if (!target) co_return reply(in, bhttp::status::bad_request, plain, "this is no address\n");
+        if (in.method() != bhttp::verb::get) co_return reply(in, bhttp::status::method_not_allowed, plain, "only GET\n");
+        if (!allowed(in, *target))
+            co_return reply(in, bhttp::status::forbidden, plain, "the address needs the token that `reagent ui` printed, as ?token=...\n");
+        std::string path{target->path()};
+        std::string problem;
+        bhttp::status status = bhttp::status::internal_server_error;
+        try {
+            if (path == "/") {
+                json::value page = json::object{{"live", true}, {"runs", json::array{}}};
+                co_return reply(in, bhttp::status::ok, "text/html; charset=utf-8", trace_page(page));
+            }
+            if (path == "/api/runs") {
+                std::string list = co_await in_background([this] { return runs(); });
+                co_return reply(in, bhttp::status::ok, "application/json", std::move(list));
+            }
+            if (path == "/api/run") {
+                std::string id = parameter(*target, "id");
+                std::string body = co_await in_background([this, id] { return run_named(id); });
+                co_return reply(in, bhttp::status::ok, "application/json", std::move(body));
+            }
+            if (path == "/metrics") {
+                std::string body = co_await in_background([this] { return metrics(); });
+                co_return reply(in, bhttp::status::ok, "text/plain; version=0.0.4; charset=utf-8", std::move(body));
+            }
+            status = bhttp::status::not_found;
+            problem = "there is nothing here";
+        } catch (const error& e) {
+            if (e.code() == run_errc::unknown_run) status = bhttp::status::not_found;
+            problem = e.what();
+        } catch (const std::exception& e) {
+            problem = e.what();
+        }
+        co_return reply(in, status, plain, problem + "\n");
+    }
+
+    std::string runs() {
+        json::array rows;
+        for (const auto& r : store_->list({.most = most_runs}))
+            rows.push_back(json::object{{"id", r.id}, {"program", r.program}, {"status", to_string(r.status)}, {"records", r.records}});
+        return dump_strict_json(rows);
+    }
+
+    std::string run_named(const std::string& id) {
+        auto r = store_->get(id);
+        auto records = store_->records(id);
+        return dump_strict_json(to_json(trace_of(records, r.program), to_json(r)));
+    }
+
+    // Source: Prometheus documentation, "Text-based format", version 0.0.4.
+    std::string metrics() {
+        std::map<std::pair<std::string, std::string>, std::size_t> by_status;
+        std::map<std::string, usage> used;
+        for (const auto& r : store_->list({.most = 100'000})) {
+            ++by_status[{r.program, std::string{to_string(r.status)}}];
+            used[r.program] += r.usage;
+        }
+        auto label = [](std::string_view text) {
+            std::string out;
+            for (char c : text) out += c == '\\' ? "\\\\" : c == '"' ? "\\\"" : c == '\n' ? "\\n" : std::string(1, c);
+            return "\"" + out + "\"";
+        };
+        std::string out = "# HELP reagent_runs Durable runs by program and status.\n# TYPE reagent_runs gauge\n";
+        for (const auto& [key, n] : by_status)
+            out += "reagent_runs{program=" + label(key.first) + ",status=" + label(key.second) + "} " + std::to_string(n) + "\n";
+        auto counter = [&](const char* name, const char* help, auto value) {
+            out += std::string{"# HELP "} + name + " " + help + "\n# TYPE " + name + " counter\n";
+            for (const auto& [program, u] : used) out += std::string{name} + "{program=" + label(program) + "} " + value(u) + "\n";
+        };
+        counter("reagent_model_calls_total", "Model calls of runs, as of their last halt.", [](const usage& u) { return std::to_string(u.calls); });
+        counter("reagent_prompt_tokens_total", "Prompt tokens of those calls.", [](const usage& u) { return std::to_string(u.prompt_tokens); });
+        counter("reagent_completion_tokens_total", "Completion tokens of those calls.", [](const usage& u) { return std::to_string(u.completion_tokens); });
+        counter("reagent_cost_dollars_total", "US dollars, where prices are known.", [](const usage& u) { return std::to_string(u.cost.value_or(0)); });
+        return out;
+    }
+
+    // Server-sent events: the list of runs, whenever something in it changes.
+    task<void> tell(beast::tcp_stream& stream) {
+        std::string head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n\r\n";
+        stream.expires_never();
+        co_await asio::async_write(stream, asio::buffer(head), asio::use_awaitable);
+        std::string before;
+        asio::steady_timer pause{context_};
+        for (int quiet = 0;; ++quiet) {
+            std::string now = co_await in_background([this] { return runs(); });
+            std::string piece;
+            if (now != before) {
+                piece = "event: runs\ndata: " + now + "\n\n";
+                before = std::move(now);
+            } else if (quiet % 30 == 29)
+                piece = ": still here\n\n";
+            if (!piece.empty()) {
+                stream.expires_after(std::chrono::seconds{30});
+                co_await asio::async_write(stream, asio::buffer(piece), asio::use_awaitable);
+            }
+            pause.expires_after(std::chrono::milliseconds{500});
+            co_await pause.async_wait(asio::use_awaitable);
+        }
+    }
+
+    asio::io_context& context_;
+    tcp::acceptor acceptor_;
+    std::shared_ptr<journal_store> store_;
+    std::string token_;
+    std::shared_ptr<std::size_t> open_ = std::make_shared<std::size_t>(0);
+    asio::thread_pool pool_{2};
+};
+
+int ui(const ui_options& o) {
+    auto store = open_journals(o.journals, true);
+    asio::io_context context;
+    std::string token = o.token.empty() ? random_token() : o.token;
+    std::unique_ptr<server> s;
+    try {
+        s = std::make_unique<server>(context, store, token, o.port);
+    } catch (const boost::system::system_error& e) {
+        throw std::runtime_error{"port " + std::to_string(o.port) + " cannot be listened on: " + e.code().message() + "; choose another with --port, 0 for any"};
+    }
+    asio::signal_set signals{context, SIGINT, SIGTERM};
+    signals.async_wait([&](auto, int) { context.stop(); });
+    std::cout << "http://127.0.0.1:" << s->port() << "/?token=" << token << std::endl;
+    std::cerr << "Ctrl-C ends it. The address is for you alone: who has it reads every prompt and result.\n";
+    asio::co_spawn(context, s->run(), asio::detached);
+    context.run();
+    return 0;
+}
+
+}  // namespace
+
+void add_ui(CLI::App& app, command& chosen) {
+    auto o = std::make_shared<ui_options>();
+    auto* c = app.add_subcommand("ui", "Shows durable runs in the browser while they go on; on this machine only");
+    c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db");
+    c->add_option("--port", o->port, "port on 127.0.0.1; 0: any that is free")->capture_default_str();
+    c->add_option("--token", o->token, "what the address must hold; default: a random one")->check([](const std::string& t) {
+        return t.size() < 16 ? std::string{"a token has at least 16 characters"} : std::string{};
+    });
+    c->footer("Prometheus finds its metrics at /metrics, with `authorization: {credentials: TOKEN}`.");
+    c->callback([o, &chosen] { chosen = [o] { return ui(*o); }; });
+}
+
+}  // namespace reagent::cli
