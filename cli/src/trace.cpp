@@ -23,9 +23,16 @@ struct trace_options {
     bool open = false, json = false, no_content = false;
 };
 
-std::string replaced(std::string text, std::string_view what, std::string_view by) {
-    for (std::size_t at = 0; (at = text.find(what, at)) != text.npos; at += by.size()) text.replace(at, what.size(), by);
-    return text;
+std::string replaced(std::string_view text, std::string_view what, std::string_view by) {
+    std::string out;
+    out.reserve(text.size() + text.size() / 8);
+    for (std::size_t at = 0;;) {
+        auto next = text.find(what, at);
+        out += text.substr(at, next - at);
+        if (next == text.npos) return out;
+        out += by;
+        at = next + what.size();
+    }
 }
 
 json::object trace_named(const std::string& what, const std::string& journals, bool content) {

@@ -55,4 +55,10 @@ head -n 1 "$work/replies" | grep -q '"reply"' || fail "no reply: $(cat "$work/re
     --out "$work/router.json" --json "${model[@]}" max_bootstrapped_demos=8 max_labeled_demos=100 >"$work/router.report"
 "$router" run --program "$work/router.json" --json "${model[@]}" message="My card was charged twice" >"$work/routed"
 grep -q "\"team\"" "$work/routed" || fail "the router does not answer: $(cat "$work/routed")"
-echo "ticket router: compiled and run"
+# Recorded, and replayed without asking any server.
+for program in "$care" "$router"; do
+    REAGENT_RECORD=$work/recorded "$program" run --json "${model[@]}" message="My card was charged twice" >"$work/live"
+    REAGENT_REPLAY=$work/recorded "$program" run --json --lm openai/x --api-base http://127.0.0.1:9/v1 message="My card was charged twice" >"$work/replayed"
+    cmp "$work/live" "$work/replayed" || fail "the replay differs"
+done
+echo "ticket router: compiled, run and replayed"

@@ -3,6 +3,7 @@
 #include <reagent/deadline.hpp>
 
 #include "../pool.hpp"
+#include "../text.hpp"
 #include "state.hpp"
 
 #include <spdlog/spdlog.h>
@@ -22,6 +23,29 @@ bool same_request(const lm_request& a, const lm_request& b) {
     for (std::size_t i = 0; i < a.tools.size(); ++i)
         if (a.tools[i].name != b.tools[i].name) return false;
     return true;
+}
+
+// Where two requests differ first, with what stands there.
+std::string difference(const lm_request& recorded, const lm_request& now) {
+    auto around = [](const std::string& text, std::size_t at) {
+        std::size_t from = at > 30 ? at - 30 : 0;
+        while (from > 0 && (static_cast<unsigned char>(text[from]) & 0xC0) == 0x80) --from;
+        return "\"" + cut(text.substr(from), 80) + "\"";
+    };
+    for (std::size_t i = 0; i < std::min(recorded.messages.size(), now.messages.size()); ++i) {
+        const auto &a = recorded.messages[i], &b = now.messages[i];
+        if (a == b) continue;
+        std::string where = "message " + std::to_string(i + 1) + " (" + std::string{to_string(b.role)} + ")";
+        if (a.role != b.role) return where + " was one of the " + std::string{to_string(a.role)};
+        if (a.content == b.content) return where + " has other tool calls, images or reasoning";
+        std::size_t at = 0;
+        while (at < std::min(a.content.size(), b.content.size()) && a.content[at] == b.content[at]) ++at;
+        auto line = std::count(a.content.begin(), a.content.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
+        return where + " differs in line " + std::to_string(line) + ": the journal has " + around(a.content, at) + ", the program " + around(b.content, at);
+    }
+    if (recorded.messages.size() != now.messages.size())
+        return "the journal has " + std::to_string(recorded.messages.size()) + " messages, the program " + std::to_string(now.messages.size());
+    return "other tools are offered";
 }
 
 std::uint64_t machine_seed() {
@@ -295,8 +319,11 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
     }
     auto n = occurrence(event_kind::model_call, path);
     if (auto known = recorded(event_kind::model_call, path, n)) {
-        if (!known->request || !same_request(*known->request, request))
-            mismatch(*known, "but with other messages or tools than the journal has");
+        if (!known->request || !same_request(*known->request, request)) {
+            std::string how = known->request ? difference(*known->request, request) : "the journal has no request there";
+            if (!s.options.on_difference) mismatch(*known, "but with other messages or tools than the journal has: " + how);
+            s.options.on_difference(event_text(*known), how);
+        }
         auto response = known->response;
         std::string failed = known->error;
         auto code = known->error_code ? static_cast<lm_errc>(known->error_code) : lm_errc::unavailable;
@@ -364,8 +391,13 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     auto n = occurrence(event_kind::tool_call, path);
     std::size_t inside = branches_++;
     if (auto known = recorded(event_kind::tool_call, path, n)) {
-        if (known->tool != tool || known->arguments != arguments)
-            mismatch(*known, "but with other arguments than the journal has, or another tool");
+        if (known->tool != tool || known->arguments != arguments) {
+            std::string how = "the journal has " + known->tool + " " + cut(json::serialize(known->arguments), 200) + ", the program " + tool + " " +
+                              cut(json::serialize(arguments), 200);
+            if (!s.options.on_difference || known->tool != tool)
+                mismatch(*known, "but with other arguments than the journal has, or another tool: " + how);
+            s.options.on_difference(event_text(*known), how);
+        }
         for (auto& within : state_->kept.flush(branch_name(inside))) {  // what happened inside of the tool
             if (within.what.response && !within.counted) count(*state_, *within.what.response);
             state_->history->append(std::move(within.what));

@@ -7,9 +7,12 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <spdlog/logger.h>
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
 #include <list>
 #include <mutex>
 #include <set>
@@ -34,8 +37,19 @@ struct loop {
 
 }  // namespace
 
+namespace {
+
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+}  // namespace
+
 struct runtime::impl {
-    explicit impl(const runtime_options& o) : logger{o.logger}, journals{o.journals}, blocking{std::max(1u, o.blocking_threads)} {
+    explicit impl(const runtime_options& o)
+        : logger{o.logger}, record{o.record.empty() ? variable("REAGENT_RECORD") : o.record},
+          replay{o.replay.empty() ? variable("REAGENT_REPLAY") : o.replay}, journals{o.journals}, blocking{std::max(1u, o.blocking_threads)} {
         for (unsigned i = 0; i < std::max(1u, o.threads); ++i) loops.emplace_back(o.http);
         next = loops.begin();
     }
@@ -54,6 +68,8 @@ struct runtime::impl {
     }
 
     std::shared_ptr<spdlog::logger> logger;
+    std::string record, replay;
+    std::atomic<std::uint64_t> started = 0;
     std::shared_ptr<journal_store> journals;
     struct served {
         program_function program;
@@ -74,6 +90,17 @@ runtime::~runtime() = default;
 std::shared_ptr<run::state> runtime::prepare(run_options options) {
     auto s = std::make_shared<run::state>();
     s->options = std::move(options);
+    auto number = ++impl_->started;
+    auto file_in = [&](const std::string& folder) { return folder + "/run-" + std::to_string(number) + ".jsonl"; };
+    if (!impl_->record.empty()) {
+        std::error_code ec;
+        std::filesystem::create_directories(impl_->record, ec);  // what is wrong with it is told when the file is written
+        s->record_to = file_in(impl_->record);
+    }
+    if (!impl_->replay.empty()) {
+        s->options.replay = replay_from(file_in(impl_->replay));
+        s->options.lm = {};  // so that nothing but the journal answers
+    }
     {
         std::lock_guard lock{impl_->mutex};
         loop& l = *impl_->next;
@@ -90,6 +117,11 @@ std::shared_ptr<run::state> runtime::prepare(run_options options) {
         s->history->adopt_assertions(*s->options.replay);
         for (const auto* events : {&s->options.replay->events(), &s->options.replay->abandoned()})
             for (const auto& e : *events) s->next_id = std::max(s->next_id, e.id + 1);
+        for (const auto& e : s->options.replay->abandoned())  // paid for as well; the others are counted as the program comes by
+            if (e.response) {
+                s->usage += e.response->usage;
+                s->by_model[e.response->model] += e.response->usage;
+            }
     }
     s->trunk.emplace(s);
     return s;
@@ -178,6 +210,13 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
     }
     s->duration = s->elapsed();
     s->finished = true;
+    if (!s->record_to.empty()) {
+        try {
+            save_journal(s->record_to, *s->history, {{"program", "run"}});
+        } catch (const std::exception&) {
+            if (!failure) failure = std::current_exception();
+        }
+    }
     if (s->log) {
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         std::exception_ptr unwritten;

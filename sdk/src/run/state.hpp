@@ -40,6 +40,8 @@ struct run::state : std::enable_shared_from_this<run::state> {
     // By the parameters of the variation they were made for; null: the run's own.
     std::map<std::shared_ptr<const reagent::parameters>, std::map<std::string, std::shared_ptr<const prompt_template>>> prompts;
 
+    std::string record_to;  // a file; "": nowhere
+
     // Of a durable run.
     std::shared_ptr<detail::run_log> log;
     std::optional<json::object> outputs;  // of its program

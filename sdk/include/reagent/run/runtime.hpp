@@ -27,6 +27,12 @@ struct runtime_options {
     unsigned blocking_threads = 4;  ///< for tools and everything else that may block
     http::client_options http{};
     std::shared_ptr<journal_store> journals{};  ///< of durable runs; see `runtime::serve`
+
+    /// Folder into which the journal of every run goes, as run-1.jsonl and so on in the order of their start; default: $REAGENT_RECORD.
+    std::string record{};
+    /// Such a folder: the runs are answered from there, without models, tools and network, or fail where they do something else;
+    /// default: $REAGENT_REPLAY.
+    std::string replay{};
 };
 
 /// How a worker takes up runs.
