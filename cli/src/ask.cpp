@@ -179,7 +179,8 @@ int ask(const ask_options& o) {
         const detail::react_core& agent;
         task<detail::react_result> forward(run& r, const json::object& in) const { return agent.run_loop(r, in, {}); }
     } whole{agent};
-    runtime_options with;
+    runtime_options with = runtime_options_for();
+    options.program = ask_program;
     if (o.log_level != "off") {
         with.logger = spdlog::stderr_color_mt("reagent");
         with.logger->set_level(spdlog::level::from_str(o.log_level));

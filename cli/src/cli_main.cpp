@@ -53,7 +53,7 @@ void print_outputs(const json::object& outputs, bool as_json) {
 
 // One run that survives: what it did is in its journal, whatever becomes of this process.
 int run_durably(const run_command_options& o, const cli_program& own, json::object inputs) {
-    runtime rt{{.journals = open_journals(o.journals, true)}};
+    runtime rt{runtime_options_for(open_journals(o.journals, true))};
     serve_program(rt, &own, {o.lm, o.api_base, o.program}, nullptr);
     auto id = rt.submit(program_name(own), std::move(inputs), o.run_id);
     if (!o.quiet) std::cerr << "run " << printable(id) << "\n";
@@ -124,7 +124,8 @@ int run_program(const run_command_options& o, const cli_program& own) {
     }
     subject s{o, &own};
     auto options = s.prepared(o);
-    runtime rt;
+    options.program = program_name(own);
+    runtime rt{runtime_options_for()};
     if (o.values.empty()) return serve_lines(rt, std::move(options), s, o);
     json::object outputs = rt.run(std::move(options), one_call{s.call(), inputs_from(o.values)});
     print_outputs(outputs, o.json);

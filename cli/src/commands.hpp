@@ -1,6 +1,7 @@
 #pragma once
 
 #include <reagent/lm/language_model.hpp>
+#include <reagent/run/runtime.hpp>
 #include <reagent/signature/signature.hpp>
 #include <reagent/tools/registry.hpp>
 
@@ -32,6 +33,9 @@ struct chosen_model {
     std::string notice;
 };
 chosen_model choose_model(const std::string& name, const std::string& api_base);
+
+/// A runtime's options, with telemetry where the environment names a collector.
+runtime_options runtime_options_for(std::shared_ptr<journal_store> journals = {});
 
 /// The `models` object of a golden file, or an object of type name to JSON Schema. @throws error naming the file
 named_types types_from(const std::string& file);

@@ -85,4 +85,11 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
             "--api-base"};
 }
 
+runtime_options runtime_options_for(std::shared_ptr<journal_store> journals) {
+    runtime_options o;
+    o.journals = std::move(journals);
+    if (auto t = telemetry_options::from_environment()) o.telemetry = std::make_shared<telemetry>(std::move(*t));
+    return o;
+}
+
 }  // namespace reagent::cli

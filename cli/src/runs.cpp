@@ -196,7 +196,7 @@ int resume(const runs_options& o, const cli_program* own) {
     }
     auto before = store->get(o.id);
     if (before.status == run_status::finished) throw std::runtime_error{"run " + o.id + " is finished already; `reagent runs show " + o.id + "`"};
-    runtime rt{{.journals = store}};
+    runtime rt{runtime_options_for(store)};
     serve_program(rt, own, {o.lm, o.api_base, o.saved}, &before);
     auto r = rt.resume(o.id);
     if (o.json)
@@ -219,7 +219,7 @@ int work(const runs_options& o, const cli_program* own) {
     sigaddset(&signals, SIGTERM);
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread begins
     auto store = open_journals(o.journals);
-    runtime rt{{.journals = store}};
+    runtime rt{runtime_options_for(store)};
     serve_program(rt, own, {o.lm, o.api_base, o.saved}, nullptr);
     std::atomic<bool> over = false;
     std::thread watch{[&] {

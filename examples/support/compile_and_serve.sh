@@ -56,9 +56,12 @@ head -n 1 "$work/replies" | grep -q '"reply"' || fail "no reply: $(cat "$work/re
 "$router" run --program "$work/router.json" --json "${model[@]}" message="My card was charged twice" >"$work/routed"
 grep -q "\"team\"" "$work/routed" || fail "the router does not answer: $(cat "$work/routed")"
 # Recorded, and replayed without asking any server.
-for program in "$care" "$router"; do
-    REAGENT_RECORD=$work/recorded "$program" run --json "${model[@]}" message="My card was charged twice" >"$work/live"
-    REAGENT_REPLAY=$work/recorded "$program" run --json --lm openai/x --api-base http://127.0.0.1:9/v1 message="My card was charged twice" >"$work/replayed"
+replayed() {  # PROGRAM SAVED
+    REAGENT_RECORD=$work/recorded "$1" run --program "$2" --json "${model[@]}" message="My card was charged twice" >"$work/live"
+    REAGENT_REPLAY=$work/recorded "$1" run --program "$2" --json --lm openai/x --api-base http://127.0.0.1:9/v1 message="My card was charged twice" \
+        >"$work/replayed"
     cmp "$work/live" "$work/replayed" || fail "the replay differs"
-done
+}
+replayed "$care" "$work/store@production"
+replayed "$router" "$work/router.json"
 echo "ticket router: compiled, run and replayed"

@@ -78,6 +78,7 @@ void put_event(json::object& o, const event& e) {
     o["kind"] = to_string(e.kind);
     put_place(o, {e.branch, e.path, e.occurrence});
     if (e.splits) o["splits"] = e.splits;
+    put(o, "model", e.model);
     if (e.request) o["request"] = to_json(*e.request);
     if (e.response) o["response"] = to_json(*e.response);
     put(o, "tool", e.tool);
@@ -142,6 +143,7 @@ event event_at(const json::object& o) {
     } catch (const lm_error& what) {
         throw bad(what.what());
     }
+    e.model = text_at(o, "model");
     e.tool = text_at(o, "tool");
     if (auto* v = o.if_contains("arguments")) e.arguments = *v;
     if (auto* v = o.if_contains("result")) e.result = *v;

@@ -350,6 +350,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
     request.sampling = request.sampling.or_else(s.options.sampling);
     auto shared = std::make_shared<const lm_request>(std::move(request));
     e.request = shared;
+    e.model = model.name();
     notify({.kind = run_event::model_started, .path = path, .request = shared.get()});
     std::exception_ptr failure;
     try {

@@ -48,7 +48,7 @@ std::string variable(const char* name) {
 
 struct runtime::impl {
     explicit impl(const runtime_options& o)
-        : logger{o.logger}, record{o.record.empty() ? variable("REAGENT_RECORD") : o.record},
+        : logger{o.logger}, telemetry{o.telemetry}, record{o.record.empty() ? variable("REAGENT_RECORD") : o.record},
           replay{o.replay.empty() ? variable("REAGENT_REPLAY") : o.replay}, journals{o.journals}, blocking{std::max(1u, o.blocking_threads)} {
         for (unsigned i = 0; i < std::max(1u, o.threads); ++i) loops.emplace_back(o.http);
         next = loops.begin();
@@ -68,6 +68,7 @@ struct runtime::impl {
     }
 
     std::shared_ptr<spdlog::logger> logger;
+    std::shared_ptr<reagent::telemetry> telemetry;
     std::string record, replay;
     std::atomic<std::uint64_t> started = 0;
     std::shared_ptr<journal_store> journals;
@@ -109,6 +110,7 @@ std::shared_ptr<run::state> runtime::prepare(run_options options) {
         s->http = &l.http;
     }
     s->blocking = &impl_->blocking;
+    s->telemetry = impl_->telemetry;
     s->logger = impl_->logger;
     if (s->options.deadline.count() > 0 && s->options.deadline < std::chrono::hours{24 * 365})
         s->deadline = s->started + s->options.deadline;
@@ -227,6 +229,9 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
         }
         if (unwritten) failure = unwritten;
     }
+    if (s->telemetry && !s->suspended)
+        s->telemetry->record({s->own_name(), s->options.program.empty() ? "run" : s->options.program, s->session, s->history,
+                              std::chrono::system_clock::now() - s->duration, s->duration, failure ? text_of(failure) : ""});
     s->trunk.reset();  // breaks the cycle between the state and its own handle
     ended(std::move(failure));
 }
@@ -271,6 +276,8 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
     auto s = prepare(served->options);
     s->log = std::make_shared<detail::run_log>(impl_->journals, taken.hold, taken.run.records, s->executor);
     s->log->remember(loaded, std::move(taken.pending));
+    s->options.program = taken.run.program;
+    s->session = taken.run.session;
     s->next_id = loaded.next_id;
     // Budgets and the deadline hold for all resumes together: what was spent is spent, and time goes on where it stopped.
     auto before = std::max(loaded.at, taken.run.active);

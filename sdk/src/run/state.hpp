@@ -2,6 +2,7 @@
 
 #include <reagent/http/client.hpp>
 #include <reagent/run/run.hpp>
+#include <reagent/run/telemetry.hpp>
 
 #include "kept_events.hpp"
 #include "run_log.hpp"
@@ -41,6 +42,8 @@ struct run::state : std::enable_shared_from_this<run::state> {
     std::map<std::shared_ptr<const reagent::parameters>, std::map<std::string, std::shared_ptr<const prompt_template>>> prompts;
 
     std::string record_to;  // a file; "": nowhere
+    std::shared_ptr<reagent::telemetry> telemetry;
+    std::string session;  // for telemetry
 
     // Of a durable run.
     std::shared_ptr<detail::run_log> log;

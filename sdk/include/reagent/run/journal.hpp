@@ -29,6 +29,7 @@ struct event {
     std::uint32_t occurrence = 0;
     std::uint32_t splits = 0;  ///< how many branches had been split off from its own before it
 
+    std::string model{};                            ///< of a model call: the model's name, as "openai/gpt-4o-mini"
     std::shared_ptr<const lm_request> request{};    ///< of a model call
     std::shared_ptr<const lm_response> response{};  ///< of a model call that succeeded
     std::string tool{};                             ///< of a tool call, and of the approval of one

@@ -63,6 +63,7 @@ struct run_options {
     run_options(language_model model) : lm{std::move(model)} {}
 
     language_model lm{};
+    std::string program{};  ///< a name for telemetry and logs
     reagent::adapter adapter = reagent::adapter::chat;
     bool json_fallback = true;     ///< ask once more, for JSON, when a chat completion cannot be read
     reagent::sampling sampling{};  ///< for every call of this run

@@ -5,6 +5,7 @@
 #include <reagent/run/journal_store.hpp>
 #include <reagent/run/owned.hpp>
 #include <reagent/run/run.hpp>
+#include <reagent/run/telemetry.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -27,6 +28,8 @@ struct runtime_options {
     unsigned blocking_threads = 4;  ///< for tools and everything else that may block
     http::client_options http{};
     std::shared_ptr<journal_store> journals{};  ///< of durable runs; see `runtime::serve`
+
+    std::shared_ptr<reagent::telemetry> telemetry{};  ///< told of every run that has ended
 
     /// Folder into which the journal of every run goes, as run-1.jsonl and so on in the order of their start; default: $REAGENT_RECORD.
     std::string record{};
