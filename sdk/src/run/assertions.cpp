@@ -246,6 +246,12 @@ void run::rewind(const detail::backtrack& b) {
     effects_abandoned undone;
     auto abandon = [&](event e) {
         undone.ids.push_back(e.id);
+        // What was said of a later call does not fit any more: it is made anew, perhaps with other inputs.
+        call_place place{e.branch, e.path, e.occurrence};
+        if (e.kind == event_kind::model_call && place != target && s.history->feedback_by_place().contains(place)) {
+            s.history->forget_advice(place);
+            if (s.log) s.record_in_log(advice_forgotten{place});
+        }
         s.history->abandon(std::move(e));
     };
     for (auto& e : s.history->take(branch_)) {
@@ -257,6 +263,7 @@ void run::rewind(const detail::backtrack& b) {
     for (auto& old : s.kept.put(std::move(keep), true)) abandon(std::move(old));
     if (s.log) {
         for (auto id : s.log->given_up(branch_)) undone.ids.push_back(id);
+        undone.backtrack = true;
         s.record_in_log(std::move(undone));
         s.log->release();
     }

@@ -217,6 +217,7 @@ json::object to_json(const journal_record& r) {
                        json::array ids;
                        for (auto id : a.ids) ids.push_back(id);
                        o["ids"] = std::move(ids);
+                       if (a.backtrack) o["backtrack"] = true;
                    },
                    [&](const assertion_recorded& a) {
                        named(a.what.soft ? "suggestion" : "assertion");
@@ -273,6 +274,7 @@ journal_record journal_record_from_json(const json::value& v) {
             boost::system::error_code ec;
             a.ids.push_back(id.is_number() ? id.to_number<std::uint64_t>(ec) : throw bad("an id is no number"));
         }
+        a.backtrack = flag_at(o, "backtrack");
         r.what = std::move(a);
     } else if (name == "suggestion" || name == "assertion")
         r.what = assertion_recorded{{.soft = name == "suggestion",
@@ -386,6 +388,19 @@ loaded_journal load_journal(const std::vector<journal_record>& records) {
     for (auto& [id, b] : open) all.open.push_back(std::move(b));
     for (auto& [id, d] : wanted) all.undecided.push_back(std::move(d));
     return all;
+}
+
+std::size_t whole_records(const std::vector<journal_record>& records, std::size_t wanted) {
+    std::size_t open = 0, n = 0;
+    while (n < records.size() && (n < wanted || open > 0)) {
+        const auto& what = records[n++].what;
+        if (std::holds_alternative<advice_given>(what)) ++open;
+        if (auto* a = std::get_if<effects_abandoned>(&what); a && a->backtrack && open > 0) --open;
+    }
+    // An assertion stands before its advice.
+    if (n < records.size() && n > 0)
+        if (auto* a = std::get_if<assertion_recorded>(&records[n - 1].what); a && !a->what.final) return whole_records(records, n + 1);
+    return n;
 }
 
 std::vector<journal_record> records_of(const journal& j) {

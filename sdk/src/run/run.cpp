@@ -271,7 +271,7 @@ task<void> run::park(run_status why, std::uint64_t id) {
         std::uint64_t id;
         ~leave() {
             std::erase_if(s.waiting, [&](const auto& w) { return w.branch == branch; });
-            if (!s.suspended && !s.cancelled && id) s.record_in_log(effects_abandoned{{id}});  // nobody waits for it any more
+            if (!s.suspended && !s.cancelled && id) s.record_in_log(effects_abandoned{{id}, false});  // nobody waits for it any more
         }
     } at_end{s, mine->branch, id};
     s.consider_suspending();
@@ -433,7 +433,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
                 }
                 const run_decision d = std::move(*asked->decided);
                 if (d.kind == run_decision::repeat) {
-                    s.record_in_log(effects_abandoned{{e.id}});  // so that a crash in the next attempt is asked about again
+                    s.record_in_log(effects_abandoned{{e.id}, false});  // so that a crash in the next attempt is asked about again
                     e.id = 0;
                 } else {
                     if (d.kind == run_decision::happened)
@@ -452,14 +452,15 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
         if (s.draining) co_await park(run_status::ready, 0);
         if (!e.id) e.id = s.next_id++;
         effect_begun begun{e, traits.repeatable || traits.harmless, false, {}};
-        s.record_in_log(begun);
-        if (!traits.harmless) co_await s.log->stored();
-        co_await s.log->certain();
+        // From here on no suspension cuts it off.
         if (traits.enters_run) {
             entered.id = e.id;
-            s.entered.emplace(e.id, std::move(begun));
+            s.entered.emplace(e.id, begun);
         } else
             uninterrupted.emplace(s);
+        s.record_in_log(std::move(begun));
+        if (!traits.harmless) co_await s.log->stored();
+        co_await s.log->certain();
     } else
         e.id = s.next_id++;
     idempotency_key_ = s.own_name() + "-" + std::to_string(e.id);

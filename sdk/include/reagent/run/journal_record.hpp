@@ -27,6 +27,7 @@ struct decision_wanted {
 /// Effects that a backtrack undid, by their ids.
 struct effects_abandoned {
     std::vector<std::uint64_t> ids;
+    bool backtrack = false;  ///< closes the advice before it: both are stored together, or neither
 };
 struct assertion_recorded {
     failed_assertion what;
@@ -84,6 +85,9 @@ struct loaded_journal {
 
 /// @throws run_error(bad_journal)
 loaded_journal load_journal(const std::vector<journal_record>& records);
+
+/// How many of the records to take so that at least the first `wanted` are there and no backtrack is cut in two.
+std::size_t whole_records(const std::vector<journal_record>& records, std::size_t wanted);
 
 /// The records of a journal in memory, by which it can be stored, drawn and replayed.
 std::vector<journal_record> records_of(const journal& j);

@@ -737,10 +737,11 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
     return impl_->call([&] {
         return impl_->transaction([&] {
             auto r = impl_->get(id);
-            auto all = impl_->records(id, 0, records ? records : SIZE_MAX);
+            auto all = impl_->records(id, 0, SIZE_MAX);
+            if (records) all.resize(whole_records(all, records));
             // What was under way at that point is forgotten, and so is who worked on it.
             auto loaded = load_journal(all);
-            effects_abandoned open;
+            effects_abandoned open{};
             for (const auto& b : loaded.open) open.ids.push_back(b.what.id);
             for (const auto& d : loaded.undecided) open.ids.push_back(d.what.id);
             if (!open.ids.empty()) all.push_back({loaded.at, open});
