@@ -4,8 +4,11 @@
 #include <reagent/lm/decorators.hpp>
 #include <reagent/reagent.hpp>
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <iostream>
@@ -34,15 +37,62 @@ struct tally {
     }
 };
 
+// A run that does nothing but look how late it is woken: what else its event loop does at a stretch.
+struct stall_probe {
+    std::atomic<bool>& over;
+    double& longest_ms;
+
+    rg::task<bool> forward(rg::run&) const {
+        boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor};
+        while (!over) {
+            timer.expires_after(std::chrono::milliseconds{1});
+            auto due = timer.expiry();
+            co_await timer.async_wait(boost::asio::use_awaitable);
+            double late = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - due).count();
+            longest_ms = std::max(longest_ms, late);
+        }
+        co_return true;
+    }
+};
+
+// The same runs with their journals in a store: every answer is on disk before the agent sees it, every tool's call before it acts.
+int durable(const std::string& where, const agent& a, const rg::language_model& model, unsigned long runs, unsigned long concurrency) {
+    for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(where + end);
+    auto store = rg::journal_store::open(where);
+    rg::runtime_options options{.journals = store};
+    options.http.max_idle_connections = concurrency;
+    rg::runtime runtime{options};
+    auto program = [&a](rg::run& r, const rg::json::object& in) { return a.call(r, in); };
+    runtime.serve("load", rg::program_function{program}, {model});
+    for (unsigned long i = 0; i < runs; ++i) runtime.submit("load", {{"question", "What is " + std::to_string(i) + " plus 1?"}});
+    std::atomic<bool> over = false;
+    double longest_ms = 0;
+    auto probe = runtime.start({model}, stall_probe{over, longest_ms});
+    stopwatch watch;
+    runtime.work({.concurrency = concurrency, .until_idle = true});
+    over = true;
+    probe.get();
+    unsigned long calls = 0, failed = 0;
+    for (const auto& r : store->list({.most = runs + 1})) {
+        calls += r.usage.calls;
+        failed += r.status != rg::run_status::finished;
+    }
+    watch.report("react_load", runs, calls, failed);
+    std::printf("longest stall of the event loop: %.2f ms\n", longest_ms);
+    return failed ? 1 : 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    bool decorated = argc == 5 && std::string_view{argv[4]} == "decorated";
-    if (argc != 4 && !decorated) {
-        std::cerr << "usage: react_load PORT RUNS CONCURRENCY [decorated]\n"
+    bool decorated = argc == 5 && std::string_view{argv[4]} == "decorated", traced = argc == 5 && std::string_view{argv[4]} == "traced";
+    std::string journals = argc == 6 && std::string_view{argv[4]} == "durable" ? argv[5] : "";
+    if (argc != 4 && !decorated && !traced && journals.empty()) {
+        std::cerr << "usage: react_load PORT RUNS CONCURRENCY [decorated | traced | durable JOURNALS]\n"
                      "Runs a ReAct agent (question -> answer: int, one tool add(a, b)) RUNS times, CONCURRENCY at a time, on one\n"
                      "thread, against http://127.0.0.1:PORT/v1, and reports CPU time per model call; `decorated` puts a cache and\n"
-                     "retries around the model.\n";
+                     "retries around the model; `traced` sends the spans of every run to PORT too; `durable` keeps the journals in a\n"
+                     "file of SQLite (made anew) or at postgresql://...\n";
         return 2;
     }
     allow_many_files();
@@ -55,8 +105,10 @@ int main(int argc, char** argv) {
     agent a{tools, {.max_iters = 10}};
     rg::language_model model{"openai/load", {.api_base = "http://127.0.0.1:" + port + "/v1"}};
     if (decorated) model = rg::cached(rg::retrying(model));
+    if (!journals.empty()) return durable(journals, a, model, runs, concurrency);
     rg::runtime_options options;
     options.http.max_idle_connections = concurrency;
+    if (traced) options.telemetry = std::make_shared<rg::telemetry>(rg::telemetry_options{.endpoint = "http://127.0.0.1:" + port});
     rg::runtime runtime{options};
 
     // A window of `concurrency` runs: each that ends starts the next, on the loop's own thread.

@@ -116,11 +116,13 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
     with.journals = open_journals(o.journals, true);
     runtime rt{with};
     rt.serve(ask_program, ask_program_function(), std::move(options));
-    json::object program{{"inputs", std::move(inputs)}, {"signature", o.signature}, {"tools", o.tools}, {"lm", model.name()},
+    json::object program{{"inputs", std::move(inputs)}, {"signature", o.signature}, {"tools", o.tools},  {"lm", model.name()},
                          {"adapter", o.adapter},        {"max_iters", o.max_iters}, {"native", o.native}};
     if (!o.api_base.empty()) program["api_base"] = o.api_base;
     auto id = rt.submit(ask_program, std::move(program), o.run_id);
-    if (!o.quiet) std::cerr << terminal{true}.dim("run " + id + "; should it be interrupted: reagent runs resume " + id + " --journals " + o.journals) << std::endl;
+    if (!o.quiet)
+        std::cerr << terminal{true}.dim("run " + id + "; should it be interrupted: reagent runs resume " + id + " --journals " + o.journals)
+                  << std::endl;
     auto r = rt.resume(id);
     view.close();
     if (o.json)
@@ -130,7 +132,8 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
         for (const auto& f : s.outputs) {
             if (view.has_shown(f.name) || !r.outputs->contains(f.name)) continue;
             const auto& v = r.outputs->at(f.name);
-            std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(printable(v.is_structured() ? dump_json(v) : python_str(v))) << "\n";
+            std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(printable(v.is_structured() ? dump_json(v) : python_str(v)))
+                      << "\n";
         }
     } else
         std::cerr << "run " << id << " is " << to_string(r.status) << ": " << printable(r.error) << "\n";
@@ -240,8 +243,9 @@ void add_ask(CLI::App& app, command& chosen) {
     c->add_option("--log-level", o->log_level, "off, warn or debug: a line on stderr for each call, without its contents")
         ->check(CLI::IsMember({"off", "warn", "debug"}))
         ->capture_default_str();
-    c->add_option("--journals", o->journals,
-                  "a durable run: its journal in this file of SQLite or postgresql://...; it can be killed and goes on with `reagent runs resume`");
+    c->add_option(
+        "--journals", o->journals,
+        "a durable run: its journal in this file of SQLite or postgresql://...; it can be killed and goes on with `reagent runs resume`");
     c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one");
     c->add_option("--save-journal", o->save_journal, "keep what happened in this file, for `reagent trace`");
     c->add_flag("--native", o->native, "use the provider's own tool calling");

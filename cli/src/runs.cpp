@@ -7,8 +7,8 @@
 
 #include <boost/json.hpp>
 
-#include <csignal>
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <iomanip>
@@ -82,9 +82,9 @@ int list(const runs_options& o) {
     for (const auto& r : all) {
         std::string status{to_string(r.status)};
         std::cout << std::left << std::setw(static_cast<int>(width)) << printable(r.id) << "  " << status_text(t, r.status)
-                  << std::string(status.size() < 18 ? 18 - status.size() : 1, ' ') << time_text(r.updated) << "  " << std::right << std::setw(9)
-                  << seconds_text(r.active) << "  " << std::setw(3) << r.usage.calls << " calls  " << printable(r.program) << "  "
-                  << t.dim(one_line(r.error.empty() ? json::value(r.inputs) : json::value(json::string(r.error)), 80)) << "\n";
+                  << std::string(status.size() < 18 ? 18 - status.size() : 1, ' ') << time_text(r.updated) << "  " << std::right
+                  << std::setw(9) << seconds_text(r.active) << "  " << std::setw(3) << r.usage.calls << " calls  " << printable(r.program)
+                  << "  " << t.dim(one_line(r.error.empty() ? json::value(r.inputs) : json::value(json::string(r.error)), 80)) << "\n";
     }
     return 0;
 }
@@ -95,7 +95,11 @@ void print_pending(const terminal& t, const pending_decision& p, const std::stri
     std::cout << t.bold(approval ? "waits for consent" : "outcome unknown") << ": effect " << e.id << ", " << printable(e.tool) << " "
               << one_line(e.arguments, 400) << "\n";
     if (p.decided)
-        std::cout << "  decided, and not continued yet: " << (p.decided->kind == run_decision::approve || p.decided->kind == run_decision::repeat || p.decided->kind == run_decision::happened ? "yes" : "no")
+        std::cout << "  decided, and not continued yet: "
+                  << (p.decided->kind == run_decision::approve || p.decided->kind == run_decision::repeat ||
+                              p.decided->kind == run_decision::happened
+                          ? "yes"
+                          : "no")
                   << "\n";
     else if (approval)
         std::cout << "  reagent runs approve " << printable(id) << " [--arguments JSON]   or   reagent runs reject " << printable(id)
@@ -126,8 +130,9 @@ int show(const runs_options& o) {
     }
     terminal t;
     std::cout << t.bold(printable(r.id)) << "  " << status_text(t, r.status) << "  " << printable(r.program) << "\n";
-    std::cout << t.dim("created " + time_text(r.created) + ", changed " + time_text(r.updated) + ", worked on for " + seconds_text(r.active) +
-                       ", taken up " + std::to_string(r.takes) + (r.takes == 1 ? " time" : " times") + ", " + std::to_string(r.records) + " records")
+    std::cout << t.dim("created " + time_text(r.created) + ", changed " + time_text(r.updated) + ", worked on for " +
+                       seconds_text(r.active) + ", taken up " + std::to_string(r.takes) + (r.takes == 1 ? " time" : " times") + ", " +
+                       std::to_string(r.records) + " records")
               << "\n";
     if (!r.parent.empty()) std::cout << t.dim("forked from " + printable(r.parent)) << "\n";
     if (!r.worker.empty()) std::cout << t.dim("worker " + printable(r.worker)) << "\n";
@@ -138,7 +143,8 @@ int show(const runs_options& o) {
     for (std::size_t i = 1; i < trace.size(); ++i) {
         const auto& s = trace[i];
         depth[i] = depth[s.parent] + 1;
-        std::string line = std::string(static_cast<std::size_t>(2 * depth[i] - 2), ' ') + std::string{to_string(s.kind)} + " " + printable(s.name);
+        std::string line =
+            std::string(static_cast<std::size_t>(2 * depth[i] - 2), ' ') + std::string{to_string(s.kind)} + " " + printable(s.name);
         if (s.effect && s.effect->kind == event_kind::tool_call) line += " " + one_line(s.effect->arguments, 60);
         if (s.effect && s.effect->response) line += ", " + std::to_string(s.effect->response->usage.tokens()) + " tokens";
         if (s.open) line += ", not finished";
@@ -195,7 +201,8 @@ int resume(const runs_options& o, const cli_program* own) {
         store->decide(o.id, o.effect, d);
     }
     auto before = store->get(o.id);
-    if (before.status == run_status::finished) throw std::runtime_error{"run " + o.id + " is finished already; `reagent runs show " + o.id + "`"};
+    if (before.status == run_status::finished)
+        throw std::runtime_error{"run " + o.id + " is finished already; `reagent runs show " + o.id + "`"};
     runtime rt{runtime_options_for(store)};
     serve_program(rt, own, {o.lm, o.api_base, o.saved}, &before);
     auto r = rt.resume(o.id);
@@ -205,7 +212,8 @@ int resume(const runs_options& o, const cli_program* own) {
         terminal t;
         std::cout << "run " << printable(r.id) << " is " << status_text(t, r.status) << "\n";
         if (r.outputs)
-            for (const auto& [name, v] : *r.outputs) std::cout << t.bold(printable(name)) << ": " << printable(v.is_structured() ? dump_json(v) : python_str(v)) << "\n";
+            for (const auto& [name, v] : *r.outputs)
+                std::cout << t.bold(printable(name)) << ": " << printable(v.is_structured() ? dump_json(v) : python_str(v)) << "\n";
         if (!r.error.empty()) std::cout << t.red(printable(r.error)) << "\n";
         for (const auto& p : store->pending(r.id)) print_pending(t, p, r.id);
     }
@@ -318,7 +326,8 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
             auto store = open_journals(o->journals);
             store->cancel(o->id);
             auto r = store->get(o->id);
-            std::cout << "run " << printable(o->id) << (r.status == run_status::cancelled ? " is cancelled" : " will be cancelled by its worker") << "\n";
+            std::cout << "run " << printable(o->id)
+                      << (r.status == run_status::cancelled ? " is cancelled" : " will be cancelled by its worker") << "\n";
             return 0;
         };
     });

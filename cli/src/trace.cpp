@@ -42,7 +42,8 @@ json::object trace_named(const std::string& what, const std::string& journals, b
         json::object about = file.about;
         about.erase("journal");
         about["id"] = std::filesystem::path{what}.filename().string();
-        return to_json(trace_of(file.records, program && program->is_string() ? std::string{program->get_string()} : "run"), about, content);
+        return to_json(trace_of(file.records, program && program->is_string() ? std::string{program->get_string()} : "run"), about,
+                       content);
     }
     std::string where = journals.empty() ? default_journals() : journals;
     if (journals.empty() && !std::filesystem::exists(where) && where.find("://") == where.npos)

@@ -56,7 +56,10 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 class server {
 public:
     server(asio::io_context& context, std::shared_ptr<journal_store> store, std::string token, unsigned short port)
-        : context_{context}, acceptor_{context, tcp::endpoint{asio::ip::address_v4::loopback(), port}}, store_{std::move(store)}, token_{std::move(token)} {}
+        : context_{context},
+          acceptor_{context, tcp::endpoint{asio::ip::address_v4::loopback(), port}},
+          store_{std::move(store)},
+          token_{std::move(token)} {}
 
     unsigned short port() const { return acceptor_.local_endpoint().port(); }
 
@@ -221,17 +224,22 @@ private:
             out += std::string{"# HELP "} + name + " " + help + "\n# TYPE " + name + " counter\n";
             for (const auto& [program, u] : used) out += std::string{name} + "{program=" + label(program) + "} " + value(u) + "\n";
         };
-        counter("reagent_model_calls_total", "Model calls of runs, as of their last halt.", [](const usage& u) { return std::to_string(u.calls); });
-        counter("reagent_prompt_tokens_total", "Prompt tokens of those calls.", [](const usage& u) { return std::to_string(u.prompt_tokens); });
-        counter("reagent_completion_tokens_total", "Completion tokens of those calls.", [](const usage& u) { return std::to_string(u.completion_tokens); });
-        counter("reagent_cost_dollars_total", "US dollars, where prices are known.", [](const usage& u) { return std::to_string(u.cost.value_or(0)); });
+        counter("reagent_model_calls_total", "Model calls of runs, as of their last halt.",
+                [](const usage& u) { return std::to_string(u.calls); });
+        counter("reagent_prompt_tokens_total", "Prompt tokens of those calls.",
+                [](const usage& u) { return std::to_string(u.prompt_tokens); });
+        counter("reagent_completion_tokens_total", "Completion tokens of those calls.",
+                [](const usage& u) { return std::to_string(u.completion_tokens); });
+        counter("reagent_cost_dollars_total", "US dollars, where prices are known.",
+                [](const usage& u) { return std::to_string(u.cost.value_or(0)); });
         return out;
     }
 
     // Server-sent events: the list of runs, whenever something in it changes.
     task<void> tell(beast::tcp_stream& stream) {
         std::string head =
-            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n\r\n";
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\nX-Content-Type-Options: "
+            "nosniff\r\n\r\n";
         stream.expires_never();
         co_await asio::async_write(stream, asio::buffer(head), asio::use_awaitable);
         std::string before;
@@ -269,7 +277,8 @@ int ui(const ui_options& o) {
     try {
         s = std::make_unique<server>(context, store, token, o.port);
     } catch (const boost::system::system_error& e) {
-        throw std::runtime_error{"port " + std::to_string(o.port) + " cannot be listened on: " + e.code().message() + "; choose another with --port, 0 for any"};
+        throw std::runtime_error{"port " + std::to_string(o.port) + " cannot be listened on: " + e.code().message() +
+                                 "; choose another with --port, 0 for any"};
     }
     asio::signal_set signals{context, SIGINT, SIGTERM};
     signals.async_wait([&](auto, int) { context.stop(); });

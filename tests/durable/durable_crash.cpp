@@ -4,8 +4,8 @@
 //     durable_crash sqlite|postgres [RUNS [KILLS]]
 //
 // Each run is an agent with five steps: an idempotent tool, one that must not be called twice (it appends a line to a file), one that
-// needs consent, the second one again, and the end. The driver plays the operator: it consents, and where the outcome of a call is unknown it
-// looks into the file.
+// needs consent, the second one again, and the end. The driver plays the operator: it consents, and where the outcome of a call is unknown
+// it looks into the file.
 #include "../support/folder.hpp"
 #include "../support/postgres_server.hpp"
 #include "../support/scripted_openai.hpp"
@@ -19,11 +19,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <random>
@@ -108,31 +108,28 @@ private:
 
 rg::tools shop(const std::string& folder) {
     rg::tools tools;
-    tools.add(
-        "reserve", "Reserves the goods.",
-        [folder](rg::call_key key, std::string order) {
-            nap(20);
-            append(folder + "/reservations", order + " " + key.text);
-            nap(20);
-            return "reserved " + order;
-        },
-        {"order"}, {.idempotent = true});
-    tools.add(
-        "charge", "Charges the card.",
-        [folder](std::string order, int amount) {
-            nap(20);
-            append(folder + "/charges", order + " " + std::to_string(amount));
-            nap(20);
-            return "charged " + std::to_string(amount);
-        },
-        {"order", "amount"});
-    tools.add(
-        "refund", "Pays back.",
-        [folder](std::string order, int amount) {
-            append(folder + "/refunds", order + " " + std::to_string(amount));
-            return "refunded " + std::to_string(amount);
-        },
-        {"order", "amount"}, {.destructive = true});
+    tools.add("reserve", "Reserves the goods.",
+              [folder](rg::call_key key, std::string order) {
+                  nap(20);
+                  append(folder + "/reservations", order + " " + key.text);
+                  nap(20);
+                  return "reserved " + order;
+              },
+              {"order"}, {.idempotent = true});
+    tools.add("charge", "Charges the card.",
+              [folder](std::string order, int amount) {
+                  nap(20);
+                  append(folder + "/charges", order + " " + std::to_string(amount));
+                  nap(20);
+                  return "charged " + std::to_string(amount);
+              },
+              {"order", "amount"});
+    tools.add("refund", "Pays back.",
+              [folder](std::string order, int amount) {
+                  append(folder + "/refunds", order + " " + std::to_string(amount));
+                  return "refunded " + std::to_string(amount);
+              },
+              {"order", "amount"}, {.destructive = true});
     return tools;
 }
 
@@ -308,24 +305,28 @@ struct driver {
             if (!r.outputs || std::string_view{r.outputs->at("answer").as_string()} != "order " + order + " in 5 steps")
                 fail(r.id + " ended with " + (r.outputs ? json::serialize(*r.outputs) : "nothing"));
             for (const char* amount : {" 10", " 20"})
-                if (charges[order + amount] != 1) fail(r.id + " was charged" + amount + " " + std::to_string(charges[order + amount]) + " times");
-            if (refunds[order + " 3"] != (n > 1) || refunds[order + " 1"] != (n == 1)) fail(r.id + ": the refund does not fit the decision");
+                if (charges[order + amount] != 1)
+                    fail(r.id + " was charged" + amount + " " + std::to_string(charges[order + amount]) + " times");
+            if (refunds[order + " 3"] != (n > 1) || refunds[order + " 1"] != (n == 1))
+                fail(r.id + ": the refund does not fit the decision");
             if (keys[order].size() != 1) fail(r.id + ": " + std::to_string(keys[order].size()) + " idempotency keys for one call");
             std::map<std::tuple<rg::event_kind, std::string, std::string, std::uint32_t>, int> places;
             auto loaded = rg::load_journal(store->records(r.id));
             for (const auto& e : loaded.history->events())
                 if (++places[{e.kind, e.branch, e.path, e.occurrence}] > 1) fail(r.id + ": an effect was recorded twice at " + e.path);
             for (const auto& e : loaded.history->events()) model_calls += e.kind == rg::event_kind::model_call;
-            if (loaded.history->events().size() != 10u + (n > 0)) fail(r.id + " has " + std::to_string(loaded.history->events().size()) + " effects");
+            if (loaded.history->events().size() != 10u + (n > 0))
+                fail(r.id + " has " + std::to_string(loaded.history->events().size()) + " effects");
             if (r.usage.calls != 6) fail(r.id + " counts " + std::to_string(r.usage.calls) + " model calls");
         }
         std::size_t reserved = lines_of(folder + "/reservations").size();
         auto answers = lines_of(folder + "/answers").size();
         std::cout << submitted << " runs, " << kills << " kills, " << freezes << " freezes of three leases; " << model_calls
-                  << " model calls stored, " << answers - model_calls << " answers lost in a kill before they could be stored; "
-                  << unknown << " unknown outcomes (" << unknown_happened << " had happened, " << unknown - unknown_happened << " not); "
+                  << " model calls stored, " << answers - model_calls << " answers lost in a kill before they could be stored; " << unknown
+                  << " unknown outcomes (" << unknown_happened << " had happened, " << unknown - unknown_happened << " not); "
                   << reserved - static_cast<std::size_t>(submitted) << " idempotent calls repeated; " << wrong << " wrong\n";
-        if (kills + freezes > 0 && answers - model_calls > static_cast<std::size_t>(kills + freezes) * 6) fail("too many model calls were repeated");
+        if (kills + freezes > 0 && answers - model_calls > static_cast<std::size_t>(kills + freezes) * 6)
+            fail("too many model calls were repeated");
     }
 };
 

@@ -3,8 +3,8 @@
 #include "support/scripted_openai.hpp"
 
 #include <reagent/module/parallel.hpp>
-#include <reagent/schema/repair.hpp>
 #include <reagent/reagent.hpp>
+#include <reagent/schema/repair.hpp>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -197,7 +197,8 @@ BOOST_FIXTURE_TEST_CASE(consent_is_waited_for_without_anything_in_memory, approv
     auto elsewhere = open();
     thrown(run_errc::not_possible, [&] { elsewhere->decide("a", 0, {.kind = run_decision::repeat}); });
     thrown(run_errc::not_possible, [&] { elsewhere->decide("a", 77, {.kind = run_decision::approve}); });
-    auto wrong = thrown(run_errc::not_possible, [&] { elsewhere->decide("a", 0, {.kind = run_decision::approve, .arguments = json::object{{"table", 3}}}); });
+    auto wrong = thrown(run_errc::not_possible,
+                        [&] { elsewhere->decide("a", 0, {.kind = run_decision::approve, .arguments = json::object{{"table", 3}}}); });
     BOOST_TEST(wrong.find("edited arguments") != std::string::npos, wrong);
     elsewhere->decide("a", 0, {.kind = run_decision::approve, .arguments = json::object{{"table", "older"}}, .by = "me"});
     BOOST_TEST(status("a") == "ready");
@@ -220,7 +221,8 @@ BOOST_FIXTURE_TEST_CASE(consent_is_refused, approvals) {
     BOOST_TEST(r.outputs->at("answer").as_string() == "refused");
     BOOST_TEST(dropped.empty());
     bool told = false;
-    for (const auto& e : load_journal(store->records("a")).history->events())
+    auto loaded = load_journal(store->records("a"));
+    for (const auto& e : loaded.history->events())
         if (e.request) told = told || last_text(*e.request).find("not on a Friday") != std::string::npos;
     BOOST_TEST(told);
 }
@@ -566,8 +568,10 @@ BOOST_FIXTURE_TEST_CASE(from_every_record_on_a_run_comes_to_the_same_end, fixtur
         auto r = rt.resume(id);
         BOOST_TEST((r.status == run_status::finished), id << ": " << r.error);
         if (!r.outputs) continue;
-        BOOST_TEST(r.outputs->at("sum").as_int64() == whole.outputs->at("sum").as_int64(), id << ": " << r.outputs->at("sum").as_int64() << " and not " << whole.outputs->at("sum").as_int64());
-        BOOST_TEST(w.model->calls - before + static_cast<int>(answered) == calls, id << " asked " << w.model->calls - before << " after " << answered);
+        BOOST_TEST(r.outputs->at("sum").as_int64() == whole.outputs->at("sum").as_int64(),
+                   id << ": " << r.outputs->at("sum").as_int64() << " and not " << whole.outputs->at("sum").as_int64());
+        BOOST_TEST(w.model->calls - before + static_cast<int>(answered) == calls,
+                   id << " asked " << w.model->calls - before << " after " << answered);
         more += w.model->calls - before;
         BOOST_TEST(r.usage.calls == static_cast<std::uint64_t>(calls), id);
     }
@@ -633,8 +637,9 @@ BOOST_AUTO_TEST_CASE(records_are_read_back_as_they_were_written) {
     }
     e.result = deep;
     BOOST_TEST((std::get<effect_finished>(journal_record_from_text(to_text({3us, effect_finished{e}})).what).what.result == deep));
-    for (const char* bad : {"", "[]", "{}", "{\"record\":\"nonsense\"}", "{\"record\":\"finished\",\"kind\":\"x\"}", "{\"record\":\"finished\",\"kind\":\"clock\",\"id\":-1}",
-                            "{\"record\":\"abandoned\",\"ids\":[\"a\"]}", "{\"record\":\"finished\",\"kind\":\"clock\",\"branch\":\"a\"}",
+    for (const char* bad : {"", "[]", "{}", "{\"record\":\"nonsense\"}", "{\"record\":\"finished\",\"kind\":\"x\"}",
+                            "{\"record\":\"finished\",\"kind\":\"clock\",\"id\":-1}", "{\"record\":\"abandoned\",\"ids\":[\"a\"]}",
+                            "{\"record\":\"finished\",\"kind\":\"clock\",\"branch\":\"a\"}",
                             "{\"record\":\"finished\",\"kind\":\"model_call\",\"request\":3}", "{\"record\":\"predictor\",\"inputs\":3}"})
         thrown(run_errc::bad_journal, [&] { journal_record_from_text(bad); });
 }
@@ -658,7 +663,8 @@ BOOST_AUTO_TEST_CASE(files_that_are_no_store_are_refused_and_left_alone) {
     BOOST_TEST(thrown(run_errc::journal_unavailable, [&] { journal_store::open(text); }).find("no SQLite database") != std::string::npos);
     BOOST_TEST(f.read("text.db") == std::string(5000, 'x'));
     thrown(run_errc::journal_unavailable, [&] { journal_store::open(f.path / "no" / "folder" / "runs.db"); });
-    thrown(run_errc::journal_unavailable, [&] { journal_store::open("postgresql://127.0.0.1:1/none?connect_timeout=1", {.patience = 50ms}); });
+    thrown(run_errc::journal_unavailable,
+           [&] { journal_store::open("postgresql://127.0.0.1:1/none?connect_timeout=1", {.patience = 50ms}); });
     {
         auto store = journal_store::open(f.path / "runs.db");
         for (int i = 0; i < 200; ++i) store->create({.program = "p", .inputs = {{"text", std::string(2000, 'a')}}});

@@ -168,9 +168,10 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     json::object given = read.value.get_object();
     if (t.options().destructive) {
         if (!approve_ && !r.is_durable())
-            co_return failure("Error: `" + name +
-                              "` was not called: it may destroy something, and nobody is there to approve it. Find another way, or finish and "
-                              "say what you would have done.");
+            co_return failure(
+                "Error: `" + name +
+                "` was not called: it may destroy something, and nobody is there to approve it. Find another way, or finish and "
+                "say what you would have done.");
         std::function<task<approval_decision>()> ask;
         if (approve_) ask = [&]() { return decided_by(approve_, r, t, given); };
         approval_decision decision = co_await r.ask_approval(path, name, json::value(given), json::value(t.parameters()), ask);

@@ -41,10 +41,12 @@ std::string difference(const lm_request& recorded, const lm_request& now) {
         std::size_t at = 0;
         while (at < std::min(a.content.size(), b.content.size()) && a.content[at] == b.content[at]) ++at;
         auto line = std::count(a.content.begin(), a.content.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
-        return where + " differs in line " + std::to_string(line) + ": the journal has " + around(a.content, at) + ", the program " + around(b.content, at);
+        return where + " differs in line " + std::to_string(line) + ": the journal has " + around(a.content, at) + ", the program " +
+               around(b.content, at);
     }
     if (recorded.messages.size() != now.messages.size())
-        return "the journal has " + std::to_string(recorded.messages.size()) + " messages, the program " + std::to_string(now.messages.size());
+        return "the journal has " + std::to_string(recorded.messages.size()) + " messages, the program " +
+               std::to_string(now.messages.size());
     return "other tools are offered";
 }
 
@@ -212,10 +214,9 @@ const std::string& run::id() const { return state_->own_name(); }
 namespace {
 
 std::string random_run_name() {
-    std::random_device device;
     constexpr const char* digits = "0123456789abcdef";
     std::string name;
-    for (int i = 0; i < 16; ++i) name += digits[device() % 16];
+    for (auto bits = machine_seed(); name.size() < 16; bits >>= 4) name += digits[bits & 15];
     return name;
 }
 
@@ -274,6 +275,7 @@ task<void> run::park(run_status why, std::uint64_t id) {
             if (!s.suspended && !s.cancelled && id) s.record_in_log(effects_abandoned{{id}, false});  // nobody waits for it any more
         }
     } at_end{s, mine->branch, id};
+    s.log->send();  // so that whoever decides sees it, while other branches are still at work
     s.consider_suspending();
     asio::steady_timer never{s.executor, clock::time_point::max()};
     co_await never.async_wait(asio::use_awaitable);
@@ -393,8 +395,8 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     std::size_t inside = branches_++;
     if (auto known = recorded(event_kind::tool_call, path, n)) {
         if (known->tool != tool || known->arguments != arguments) {
-            std::string how = "the journal has " + known->tool + " " + cut(json::serialize(known->arguments), 200) + ", the program " + tool + " " +
-                              cut(json::serialize(arguments), 200);
+            std::string how = "the journal has " + known->tool + " " + cut(json::serialize(known->arguments), 200) + ", the program " +
+                              tool + " " + cut(json::serialize(arguments), 200);
             if (!s.options.on_difference || known->tool != tool)
                 mismatch(*known, "but with other arguments than the journal has, or another tool: " + how);
             s.options.on_difference(event_text(*known), how);
@@ -427,7 +429,8 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
             if (!before->reentered && !before->repeatable && !traits.repeatable && !traits.harmless) {
                 auto asked = s.log->take_pending(e);
                 if (!asked || !asked->decided) {
-                    s.unknown_call = "`" + tool + "`" + (before->worker.empty() ? "" : " (worker " + before->worker + ": make sure that it has ended)");
+                    s.unknown_call =
+                        "`" + tool + "`" + (before->worker.empty() ? "" : " (worker " + before->worker + ": make sure that it has ended)");
                     if (!asked) s.record_in_log(decision_wanted{e, {}});
                     co_await park(run_status::outcome_unknown, e.id);
                 }
@@ -519,7 +522,9 @@ task<approval_decision> run::ask_approval(std::string path, std::string tool, js
         at_work uninterrupted{s};
         decision = co_await ask();
     } else {
-        if (!s.log) throw run_error{run_errc::not_possible, "nobody is there to approve a call of `" + e.tool + "`, and the run is not durable: it cannot wait"};
+        if (!s.log)
+            throw run_error{run_errc::not_possible,
+                            "nobody is there to approve a call of `" + e.tool + "`, and the run is not durable: it cannot wait"};
         auto asked = s.log->take_pending(e);
         if (asked && (asked->wanted.what.tool != e.tool || asked->wanted.what.arguments != e.arguments))
             mismatch(e, "but for other arguments than those that were shown to whoever decides, or another tool");

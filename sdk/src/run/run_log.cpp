@@ -23,23 +23,27 @@ void run_log::append(std::chrono::microseconds at, content what) {
     else if (auto* f = std::get_if<effect_finished>(&what))
         begun_.erase(f->what.id);
     pending_.push_back({++written_, {at, std::move(what)}});
-    if (!held_back_) submit();
+    if (pending_.size() >= 64 && !held_back_) submit();
 }
 
 void run_log::release() {
-    if (held_back_ > 0 && --held_back_ == 0 && !pending_.empty()) submit();
+    if (held_back_ > 0) --held_back_;
+}
+
+void run_log::send() {
+    if (!pending_.empty() && !held_back_) submit();
 }
 
 void run_log::submit() {
     auto number = ++asked_;
     store_->write(hold_, std::exchange(pending_, {}), at_, [self = shared_from_this(), number](std::exception_ptr failure) {
-        asio::post(self->executor_, [self, number, failure] { self->arrived(number, failure); });
+        asio::post(self->executor_, [self, number, failure = std::move(failure)]() mutable { self->arrived(number, std::move(failure)); });
     });
 }
 
 void run_log::arrived(std::uint64_t number, std::exception_ptr failure) {
     answered_ = std::max(answered_, number);
-    if (failure && !failure_) failure_ = failure;
+    if (failure && !failure_) failure_ = std::move(failure);
     for (auto* w : waiters_)
         if (w->submission <= answered_ || failure_) w->timer.cancel();
 }
@@ -61,7 +65,7 @@ task<void> run_log::wait_for(std::uint64_t submission) {
 }
 
 task<void> run_log::stored() {
-    if (!pending_.empty() && !held_back_) submit();
+    send();
     return wait_for(asked_);
 }
 
@@ -76,7 +80,7 @@ task<void> run_log::finish(std::chrono::microseconds at, journal_store::ending e
     held_back_ = 0;
     auto number = ++asked_;
     store_->finish(hold_, std::exchange(pending_, {}), at, std::move(e), [self = shared_from_this(), number](std::exception_ptr failure) {
-        asio::post(self->executor_, [self, number, failure] { self->arrived(number, failure); });
+        asio::post(self->executor_, [self, number, failure = std::move(failure)]() mutable { self->arrived(number, std::move(failure)); });
     });
     return wait_for(number);
 }

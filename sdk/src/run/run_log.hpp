@@ -23,8 +23,10 @@ public:
     const std::string& run_id() const { return hold_->id; }
     held_run& hold() { return *hold_; }
 
-    /// Goes to the store at once, in this order; nobody waits for it.
+    /// Goes to the store in this order, together with the next record for which somebody waits: what follows from it is never there
+    /// without it.
     void append(std::chrono::microseconds at, content what);
+    void send();  ///< at once
 
     /// Until everything that was appended is stored. @throws run_error(lease_lost, journal_unavailable)
     task<void> stored();
@@ -60,7 +62,7 @@ private:
     std::shared_ptr<held_run> hold_;
     asio::any_io_executor executor_;
     std::vector<journal_store::numbered_record> pending_;
-    std::uint64_t written_;               // numbers of records
+    std::uint64_t written_;                   // numbers of records
     std::uint64_t asked_ = 0, answered_ = 0;  // submissions, which may hold no record
     std::chrono::microseconds at_{};
     int held_back_ = 0;

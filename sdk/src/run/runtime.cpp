@@ -2,11 +2,11 @@
 
 #include "state.hpp"
 
+#include <spdlog/logger.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <spdlog/logger.h>
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -48,8 +48,12 @@ std::string variable(const char* name) {
 
 struct runtime::impl {
     explicit impl(const runtime_options& o)
-        : logger{o.logger}, telemetry{o.telemetry}, record{o.record.empty() ? variable("REAGENT_RECORD") : o.record},
-          replay{o.replay.empty() ? variable("REAGENT_REPLAY") : o.replay}, journals{o.journals}, blocking{std::max(1u, o.blocking_threads)} {
+        : logger{o.logger},
+          telemetry{o.telemetry},
+          record{o.record.empty() ? variable("REAGENT_RECORD") : o.record},
+          replay{o.replay.empty() ? variable("REAGENT_REPLAY") : o.replay},
+          journals{o.journals},
+          blocking{std::max(1u, o.blocking_threads)} {
         for (unsigned i = 0; i < std::max(1u, o.threads); ++i) loops.emplace_back(o.http);
         next = loops.begin();
     }
@@ -165,10 +169,9 @@ task<void> close_log(run::state& s, std::exception_ptr& failure) {
             if (w == run_status::awaiting_approval && end.status == run_status::ready) end.status = w;
         }
         if (end.status == run_status::outcome_unknown)
-            end.error =
-                "a worker ended in a call of " + s.unknown_call +
-                ", which must not be made twice: it may have acted or not. Look, then say: reagent runs resume " + s.log->run_id() +
-                " --happened RESULT | --failed REASON | --repeat";
+            end.error = "a worker ended in a call of " + s.unknown_call +
+                        ", which must not be made twice: it may have acted or not. Look, then say: reagent runs resume " + s.log->run_id() +
+                        " --happened RESULT | --failed REASON | --repeat";
         else if (end.status == run_status::awaiting_approval)
             end.error = "a tool needs consent: reagent runs approve " + s.log->run_id() + ", or reject";
         failure = std::make_exception_ptr(run_error{run_errc::suspended, end.error.empty() ? "the worker was told to stop" : end.error});
@@ -178,7 +181,8 @@ task<void> close_log(run::state& s, std::exception_ptr& failure) {
     } else if (s.log->hold().is_lost() || is_of_journal(failure)) {
         if (s.log->hold().is_lost())
             failure = std::make_exception_ptr(run_error{
-                run_errc::lease_lost, "run " + s.log->run_id() + " was taken over by another worker, because this one had not been heard of for too long"});
+                run_errc::lease_lost,
+                "run " + s.log->run_id() + " was taken over by another worker, because this one had not been heard of for too long"});
         co_return;
     } else if (s.shutdown)
         end.status = run_status::ready;
@@ -365,8 +369,7 @@ void runtime::work(const work_options& options) {
         if (stopping && !std::exchange(drained, true)) {
             std::lock_guard lock{impl_->mutex};
             for (const auto& weak : impl_->active)
-                if (auto s = weak.lock(); s && s->log)
-                    asio::post(s->executor, [s] { s->draining = true; });
+                if (auto s = weak.lock(); s && s->log) asio::post(s->executor, [s] { s->draining = true; });
         }
         bool more = false;
         if (!stopping && room > 0) {

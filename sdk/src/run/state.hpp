@@ -47,7 +47,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
 
     // Of a durable run.
     std::shared_ptr<detail::run_log> log;
-    std::optional<json::object> outputs;  // of its program
+    std::optional<json::object> outputs;            // of its program
     std::map<std::uint64_t, effect_begun> entered;  // tools at work that go through the run themselves
     struct parked {
         std::string branch;
@@ -58,7 +58,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     bool draining = false;    // no effect begins any more
     bool suspended = false;
     std::vector<run_status> suspended_for;
-    std::string unknown_call;  // the last one whose outcome nobody knows, for the message
+    std::string unknown_call;            // the last one whose outcome nobody knows, for the message
     std::atomic<bool> shutdown = false;  // cancelled because the runtime ends: another worker goes on
 
     std::uint64_t next_id = 1;

@@ -41,7 +41,9 @@ std::string id_of(const std::string& text, std::size_t bytes) {
 }
 
 // 64-bit numbers are texts in protobuf's JSON.
-std::string nanoseconds_text(system_clock::time_point t) { return std::to_string(duration_cast<nanoseconds>(t.time_since_epoch()).count()); }
+std::string nanoseconds_text(system_clock::time_point t) {
+    return std::to_string(duration_cast<nanoseconds>(t.time_since_epoch()).count());
+}
 
 class attribute_list {
 public:
@@ -89,11 +91,13 @@ json::array messages_of(const lm_request& r) {
 json::array answer_of(const lm_response& r) {
     json::array parts;
     if (!r.text.empty()) parts.push_back(json::object{{"type", "text"}, {"content", r.text}});
-    for (const auto& c : r.tool_calls) parts.push_back(json::object{{"type", "tool_call"}, {"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
+    for (const auto& c : r.tool_calls)
+        parts.push_back(json::object{{"type", "tool_call"}, {"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
     return {json::object{{"role", "assistant"}, {"parts", std::move(parts)}, {"finish_reason", to_string(r.finish)}}};
 }
 
-json::object span_json(const span& s, const ended_run& run, const std::vector<std::string>& ids, std::size_t index, const std::string& trace_id, bool content) {
+json::object span_json(const span& s, const ended_run& run, const std::vector<std::string>& ids, std::size_t index,
+                       const std::string& trace_id, bool content) {
     attribute_list a;
     std::string name;
     int kind = 1;  // INTERNAL
@@ -147,9 +151,14 @@ json::object span_json(const span& s, const ended_run& run, const std::vector<st
     if (s.abandoned) a.add_flag("reagent.abandoned", true);
     std::string error = s.kind == span_kind::run ? run.error : s.error;
     bool failed = !error.empty() && s.kind != span_kind::backtrack;
-    if (failed) a.add("error.type", s.effect && s.effect->error_code ? make_error_code(static_cast<lm_errc>(s.effect->error_code)).message() : "error");
+    if (failed)
+        a.add("error.type",
+              s.effect && s.effect->error_code ? make_error_code(static_cast<lm_errc>(s.effect->error_code)).message() : "error");
     auto start = run.began + s.start;
-    json::object o{{"traceId", trace_id}, {"spanId", ids[index]}, {"name", name}, {"kind", kind},
+    json::object o{{"traceId", trace_id},
+                   {"spanId", ids[index]},
+                   {"name", name},
+                   {"kind", kind},
                    {"startTimeUnixNano", nanoseconds_text(start)},
                    {"endTimeUnixNano", nanoseconds_text(start + s.duration)}};
     if (s.parent != SIZE_MAX) o["parentSpanId"] = ids[s.parent];
@@ -304,8 +313,11 @@ struct telemetry::impl {
             json::array counts, limits;
             for (auto c : h.counts) counts.emplace_back(std::to_string(c));
             for (auto b : bounds) limits.emplace_back(b);
-            json::object p{{"attributes", a.take()}, {"startTimeUnixNano", nanoseconds_text(began)}, {"timeUnixNano", nanoseconds_text(system_clock::now())},
-                           {"count", std::to_string(h.count)}, {"sum", h.sum}};
+            json::object p{{"attributes", a.take()},
+                           {"startTimeUnixNano", nanoseconds_text(began)},
+                           {"timeUnixNano", nanoseconds_text(system_clock::now())},
+                           {"count", std::to_string(h.count)},
+                           {"sum", h.sum}};
             p["bucketCounts"] = std::move(counts);
             p["explicitBounds"] = std::move(limits);
             points.push_back(std::move(p));
@@ -321,8 +333,9 @@ struct telemetry::impl {
                                  [](attribute_list& a, const auto& key) {
                                      if (std::get<2>(key)) a.add("error.type", "error");
                                  }));
-        metrics.push_back(metric("gen_ai.client.token.usage", "{token}", "Tokens of model calls", tokens, token_bounds,
-                                 [](attribute_list& a, const auto& key) { a.add("gen_ai.token.type", std::get<2>(key) ? "input" : "output"); }));
+        metrics.push_back(
+            metric("gen_ai.client.token.usage", "{token}", "Tokens of model calls", tokens, token_bounds,
+                   [](attribute_list& a, const auto& key) { a.add("gen_ai.token.type", std::get<2>(key) ? "input" : "output"); }));
         scopes.push_back(json::object{{"scope", json::object{{"name", "reagent"}}}, {"metrics", std::move(metrics)}});
         resources.push_back(json::object{{"resource", resource()}, {"scopeMetrics", std::move(scopes)}});
         std::string body = json::serialize(json::object{{"resourceMetrics", std::move(resources)}});

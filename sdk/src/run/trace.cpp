@@ -83,7 +83,8 @@ private:
         if (branch.empty()) return 0;
         if (auto found = homes_.find(branch); found != homes_.end()) return found->second;
         std::size_t above = home_of(parent_branch(branch));
-        auto made = add({.parent = above, .kind = span_kind::branch, .name = "branch " + branch, .branch = branch, .start = spans_[above].start});
+        auto made =
+            add({.parent = above, .kind = span_kind::branch, .name = "branch " + branch, .branch = branch, .start = spans_[above].start});
         starts_.insert(made);
         homes_[branch] = made;
         return made;
@@ -104,7 +105,7 @@ private:
         const event& e = *i.effect;
         std::size_t parent = home_of(e.branch);
         if (e.kind == event_kind::model_call) parent = predictor_of(e, parent, i);
-        std::string name = e.kind == event_kind::model_call ? (e.response && !e.response->model.empty() ? e.response->model : "model")
+        std::string name = e.kind == event_kind::model_call  ? (e.response && !e.response->model.empty() ? e.response->model : "model")
                            : e.kind == event_kind::tool_call ? e.tool
                            : e.kind == event_kind::approval  ? "consent to " + e.tool
                                                              : std::string{to_string(e.kind)};
@@ -119,7 +120,8 @@ private:
                          .abandoned = i.abandoned,
                          .error = e.error,
                          .effect = &e});
-        if (e.kind == event_kind::tool_call && e.splits > 0) homes_[e.branch + (e.branch.empty() ? "" : ".") + std::to_string(e.splits - 1)] = made;
+        if (e.kind == event_kind::tool_call && e.splits > 0)
+            homes_[e.branch + (e.branch.empty() ? "" : ".") + std::to_string(e.splits - 1)] = made;
     }
 
     // Several model calls may belong to one call of a predictor: those until the next call at the same place began.
@@ -133,7 +135,8 @@ private:
         auto key = std::make_tuple(e.branch, e.path, first, i.abandoned);
         auto open = predictors_.find(key);
         // An attempt that was undone is a span of its own.
-        if (open != predictors_.end() && !(i.abandoned && spans_[open->second].start != e.started && first == e.occurrence)) return open->second;
+        if (open != predictors_.end() && !(i.abandoned && spans_[open->second].start != e.started && first == e.occurrence))
+            return open->second;
         auto made = add({.parent = home,
                          .kind = span_kind::predictor,
                          .name = e.path,

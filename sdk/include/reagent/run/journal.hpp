@@ -62,12 +62,12 @@ struct predictor_call {
 
 /// An assertion or a suggestion that did not hold.
 struct failed_assertion {
-    bool soft = false;       ///< a suggestion
-    bool final = false;      ///< nothing was tried any more: the assertion was thrown, the suggestion let go
-    std::string message{};   ///< as the program gave it
-    std::string site{};      ///< where it stands: "safe_sql.cpp:41:13"
-    call_place blamed{};     ///< the call that was asked again; path "" when no predictor had run
-    json::object outputs{};  ///< what that call had returned
+    bool soft = false;               ///< a suggestion
+    bool final = false;              ///< nothing was tried any more: the assertion was thrown, the suggestion let go
+    std::string message{};           ///< as the program gave it
+    std::string site{};              ///< where it stands: "safe_sql.cpp:41:13"
+    call_place blamed{};             ///< the call that was asked again; path "" when no predictor had run
+    json::object outputs{};          ///< what that call had returned
     std::chrono::microseconds at{};  ///< since the run began
 };
 

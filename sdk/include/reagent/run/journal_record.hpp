@@ -21,7 +21,7 @@ struct effect_finished {
 };
 /// Somebody has to decide: whether a tool may be called, or what has become of a call that was under way in a crash.
 struct decision_wanted {
-    event what;  ///< of kind approval; or of kind tool_call: its outcome is not known
+    event what;            ///< of kind approval; or of kind tool_call: its outcome is not known
     json::value schema{};  ///< what edited arguments must fit
 };
 /// Effects that a backtrack undid, by their ids.

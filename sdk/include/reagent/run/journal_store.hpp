@@ -38,8 +38,8 @@ struct stored_run {
     int format = journal_format;
     bool cancel_requested = false;
     std::uint64_t records = 0;
-    std::uint64_t takes = 0;  ///< how often a worker took it up
-    reagent::usage usage{};   ///< of all resumes together, as of its last halt
+    std::uint64_t takes = 0;             ///< how often a worker took it up
+    reagent::usage usage{};              ///< of all resumes together, as of its last halt
     std::chrono::microseconds active{};  ///< time in which it was worked on
     std::chrono::system_clock::time_point created{}, updated{};
 };

@@ -71,7 +71,7 @@ struct run_options {
     reagent::budget budget{};
     std::chrono::milliseconds deadline{std::chrono::hours{1}};
     std::size_t max_journal_bytes = 256 * 1024 * 1024;
-    std::shared_ptr<const journal> replay{};           ///< effects recorded here are answered from here
+    std::shared_ptr<const journal> replay{};  ///< effects recorded here are answered from here
     /// With `replay`: told of a place where the program asks something else than the journal has, and how; the run goes on with what the
     /// journal has. None: the first difference ends the run with run_error(replay_mismatch).
     std::function<void(const std::string& place, const std::string& difference)> on_difference{};

@@ -40,9 +40,9 @@ struct runtime_options {
 
 /// How a worker takes up runs.
 struct work_options {
-    std::size_t concurrency = 64;                ///< runs at work at the same time
-    bool until_idle = false;                     ///< come back when nothing is left to do, here or at another worker
-    std::chrono::milliseconds poll{200};         ///< how often it looks for runs that others submitted or left behind
+    std::size_t concurrency = 64;                      ///< runs at work at the same time
+    bool until_idle = false;                           ///< come back when nothing is left to do, here or at another worker
+    std::chrono::milliseconds poll{200};               ///< how often it looks for runs that others submitted or left behind
     std::function<void(const stored_run&)> on_halt{};  ///< told of every run that this worker leaves; on some thread
 };
 

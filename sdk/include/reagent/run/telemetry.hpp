@@ -20,10 +20,10 @@ struct telemetry_options {
     std::string service_name = "reagent";
     bool content = false;  ///< send prompts, completions, arguments and results too
     bool traces = true, metrics = true;
-    std::chrono::milliseconds interval{1'000};          ///< between batches of spans; metrics go every ten of them
-    std::size_t max_queued_runs = 2'000;                ///< more are dropped, and counted
+    std::chrono::milliseconds interval{1'000};  ///< between batches of spans; metrics go every ten of them
+    std::size_t max_queued_runs = 2'000;        ///< more are dropped, and counted
     std::size_t max_spans_per_request = 2'000;
-    std::chrono::milliseconds timeout{10'000};          ///< of one request
+    std::chrono::milliseconds timeout{10'000};  ///< of one request
     http::client_options http{};
 
     /// What OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS (a=b,c=d), OTEL_SERVICE_NAME, OTEL_SDK_DISABLED and
@@ -44,11 +44,12 @@ struct ended_run {
     std::string error{};
 };
 
-/// Sends spans and metrics of ended runs to a collector, by OTLP over HTTP in JSON. Works on a thread of its own: a run hands over a pointer
-/// and goes on, whatever the collector does. Its destructor sends what is queued, for at most `timeout`.
+/// Sends spans and metrics of ended runs to a collector, by OTLP over HTTP in JSON. Works on a thread of its own: a run hands over a
+/// pointer and goes on, whatever the collector does. Its destructor sends what is queued, for at most `timeout`.
 ///
 /// Spans: `invoke_agent` for a run, `chat` for a model call, `execute_tool`, and spans of ours for branches, predictors, consents
-/// and backtracks. Sources: OpenTelemetry protocol 1.9 (OTLP/HTTP, JSON encoding); OpenTelemetry semantic conventions for generative AI, 1.38.
+/// and backtracks. Sources: OpenTelemetry protocol 1.9 (OTLP/HTTP, JSON encoding); OpenTelemetry semantic conventions for generative
+/// AI, 1.38.
 class telemetry {
 public:
     explicit telemetry(telemetry_options options);

@@ -19,9 +19,9 @@ struct span {
     bool open = false;                              ///< began, and has no end in the journal
     bool abandoned = false;                         ///< a backtrack undid it
     std::string error{};
-    const event* effect = nullptr;                 ///< of a model call, tool, approval, clock or random number
-    const predictor_call* call = nullptr;          ///< of a predictor that returned
-    const failed_assertion* assertion = nullptr;   ///< of a backtrack
+    const event* effect = nullptr;                ///< of a model call, tool, approval, clock or random number
+    const predictor_call* call = nullptr;         ///< of a predictor that returned
+    const failed_assertion* assertion = nullptr;  ///< of a backtrack
 };
 
 /// A journal, drawn. Points into `records`, which must outlive it.

@@ -34,10 +34,10 @@ public:
     virtual void roll_back() noexcept = 0;
     virtual void reconnect() {}
 
-    virtual const char* now_ms() const = 0;      ///< an expression: milliseconds since 1970, by the database's clock
+    virtual const char* now_ms() const = 0;       ///< an expression: milliseconds since 1970, by the database's clock
     virtual const char* skip_locked() const = 0;  ///< behind a SELECT whose rows will be changed: rows of others are passed over
     virtual const char* lock_row() const = 0;     ///< likewise, but waits for them
-    virtual std::string name() const = 0;        ///< without a password
+    virtual std::string name() const = 0;         ///< without a password
 };
 
 std::unique_ptr<database> open_sqlite(const std::string& file, bool survive_power_failure, std::chrono::milliseconds patience);

@@ -14,10 +14,10 @@
 #include <array>
 #include <condition_variable>
 #include <deque>
-#include <future>
 #include <map>
 #include <random>
 #include <thread>
+#include <variant>
 
 namespace reagent {
 namespace {
@@ -28,15 +28,16 @@ using detail::sql_row;
 using detail::sql_value;
 
 constexpr std::array<std::pair<run_status, std::string_view>, 7> status_names{{{run_status::ready, "ready"},
-                                                                                {run_status::running, "running"},
-                                                                                {run_status::awaiting_approval, "awaiting_approval"},
-                                                                                {run_status::outcome_unknown, "outcome_unknown"},
-                                                                                {run_status::finished, "finished"},
-                                                                                {run_status::failed, "failed"},
-                                                                                {run_status::cancelled, "cancelled"}}};
+                                                                               {run_status::running, "running"},
+                                                                               {run_status::awaiting_approval, "awaiting_approval"},
+                                                                               {run_status::outcome_unknown, "outcome_unknown"},
+                                                                               {run_status::finished, "finished"},
+                                                                               {run_status::failed, "failed"},
+                                                                               {run_status::cancelled, "cancelled"}}};
 
 constexpr std::int64_t takes_without_progress = 20;
 constexpr std::size_t most_in_one_transaction = 512;
+constexpr std::chrono::milliseconds gathering{2};
 
 bool is_over(run_status s) { return s == run_status::finished || s == run_status::failed || s == run_status::cancelled; }
 
@@ -44,7 +45,10 @@ std::string random_name(std::size_t length) {
     static constexpr char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";  // Crockford's base 32: none is mistaken for another
     std::random_device device;
     std::string name;
-    for (std::size_t i = 0; i < length; ++i) name += letters[device() % 32];
+    while (name.size() < length) {
+        auto bits = device();
+        for (int k = 0; k < 6 && name.size() < length; ++k, bits >>= 5) name += letters[bits & 31];
+    }
     return name;
 }
 
@@ -60,7 +64,9 @@ json::object object(const std::optional<std::string>& t) {
     auto v = t ? parse_json(*t, 2 * max_json_depth) : std::optional<json::value>{};
     return v && v->is_object() ? v->get_object() : json::object{};
 }
-std::chrono::system_clock::time_point time_of(std::int64_t ms) { return std::chrono::system_clock::time_point{std::chrono::milliseconds{ms}}; }
+std::chrono::system_clock::time_point time_of(std::int64_t ms) {
+    return std::chrono::system_clock::time_point{std::chrono::milliseconds{ms}};
+}
 
 constexpr const char* run_columns =
     "id, program, status, inputs, outputs, error, session, parent, worker, format, cancel_requested, last_record, takes, usage, active, "
@@ -126,8 +132,9 @@ run_error unknown_run(const std::string& id) {
     return run_error{run_errc::unknown_run, "there is no run \"" + cut(id, 80) + "\"; `reagent runs list` shows those that there are"};
 }
 run_error taken_over(const std::string& id) {
-    return run_error{run_errc::lease_lost, "run " + id + " was taken over by another worker, because this one had not been heard of for too "
-                                           "long; it goes on there"};
+    return run_error{run_errc::lease_lost, "run " + id +
+                                               " was taken over by another worker, because this one had not been heard of for too "
+                                               "long; it goes on there"};
 }
 
 }  // namespace
@@ -255,17 +262,23 @@ struct journal_store_impl {
                 return;
             }
             for (const char* statement :
-                 {"CREATE TABLE reagent_runs (id TEXT PRIMARY KEY, program TEXT NOT NULL, status TEXT NOT NULL, inputs TEXT NOT NULL, outputs "
-                  "TEXT, error TEXT, session TEXT, parent TEXT, worker TEXT, format BIGINT NOT NULL, cancel_requested BIGINT NOT NULL DEFAULT "
-                  "0, last_record BIGINT NOT NULL DEFAULT 0, takes BIGINT NOT NULL DEFAULT 0, stalled BIGINT NOT NULL DEFAULT 0, fence BIGINT "
-                  "NOT NULL DEFAULT 0, lease_until BIGINT NOT NULL DEFAULT 0, usage TEXT, active BIGINT NOT NULL DEFAULT 0, created BIGINT NOT "
+                 {"CREATE TABLE reagent_runs (id TEXT PRIMARY KEY, program TEXT NOT NULL, status TEXT NOT NULL, inputs TEXT NOT NULL, "
+                  "outputs "
+                  "TEXT, error TEXT, session TEXT, parent TEXT, worker TEXT, format BIGINT NOT NULL, cancel_requested BIGINT NOT NULL "
+                  "DEFAULT "
+                  "0, last_record BIGINT NOT NULL DEFAULT 0, takes BIGINT NOT NULL DEFAULT 0, stalled BIGINT NOT NULL DEFAULT 0, fence "
+                  "BIGINT "
+                  "NOT NULL DEFAULT 0, lease_until BIGINT NOT NULL DEFAULT 0, usage TEXT, active BIGINT NOT NULL DEFAULT 0, created BIGINT "
+                  "NOT "
                   "NULL, updated BIGINT NOT NULL)",
                   "CREATE INDEX reagent_runs_open ON reagent_runs (status, lease_until)",
                   "CREATE INDEX reagent_runs_updated ON reagent_runs (updated)",
                   "CREATE TABLE reagent_records (run TEXT NOT NULL, number BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, number))",
-                  "CREATE TABLE reagent_decisions (run TEXT NOT NULL, effect BIGINT NOT NULL, wanted TEXT NOT NULL, decided TEXT, used BIGINT NOT "
+                  "CREATE TABLE reagent_decisions (run TEXT NOT NULL, effect BIGINT NOT NULL, wanted TEXT NOT NULL, decided TEXT, used "
+                  "BIGINT NOT "
                   "NULL DEFAULT 0, PRIMARY KEY (run, effect))",
-                  "CREATE TABLE reagent_sessions (id TEXT PRIMARY KEY, version BIGINT NOT NULL, body TEXT NOT NULL, updated BIGINT NOT NULL)",
+                  "CREATE TABLE reagent_sessions (id TEXT PRIMARY KEY, version BIGINT NOT NULL, body TEXT NOT NULL, updated BIGINT NOT "
+                  "NULL)",
                   "INSERT INTO reagent_meta (name, value) VALUES ('format', '1')"})
                 db->run(statement);
         });
@@ -275,25 +288,38 @@ struct journal_store_impl {
     template <class F>
     auto call(F work) {
         using T = decltype(work());
-        std::promise<T> promise;
-        auto result = promise.get_future();
+        struct {
+            std::mutex mutex;
+            std::condition_variable changed;
+            bool done = false;
+            std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>> value;
+            std::exception_ptr failure;
+        } result;
         {
             std::lock_guard lock{mutex};
             if (stopping) throw run_error{run_errc::journal_unavailable, "the journals are closed"};
             jobs.push_back([&] {
+                std::exception_ptr failure;
                 try {
                     if constexpr (std::is_void_v<T>) {
                         patiently(work);
-                        promise.set_value();
+                        result.value.emplace();
                     } else
-                        promise.set_value(patiently(work));
+                        result.value.emplace(patiently(work));
                 } catch (...) {
-                    promise.set_exception(std::current_exception());
+                    failure = std::current_exception();
                 }
+                std::lock_guard done{result.mutex};
+                result.failure = std::move(failure);  // moved, so that this thread is not the last to hold it
+                result.done = true;
+                result.changed.notify_one();
             });
         }
         wake.notify_one();
-        return result.get();
+        std::unique_lock lock{result.mutex};
+        result.changed.wait(lock, [&] { return result.done; });
+        if (result.failure) std::rethrow_exception(std::move(result.failure));
+        if constexpr (!std::is_void_v<T>) return std::move(*result.value);
     }
 
     void enqueue(write_job job) {
@@ -317,8 +343,12 @@ struct journal_store_impl {
             {
                 std::unique_lock lock{mutex};
                 wake.wait_until(lock, std::min(next_renewal, next_look), [&] { return stopping || !writes.empty() || !jobs.empty(); });
+                // A commit costs the same for one run and for a hundred: where many are at work, a moment's wait gathers theirs.
+                if (jobs.empty() && !stopping && held.size() > 8)
+                    wake.wait_for(lock, gathering, [&] { return stopping || writes.size() * 2 >= held.size() || !jobs.empty(); });
                 auto n = std::min(writes.size(), most_in_one_transaction);
-                batch.assign(std::make_move_iterator(writes.begin()), std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(n)));
+                batch.assign(std::make_move_iterator(writes.begin()),
+                             std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(n)));
                 writes.erase(writes.begin(), writes.begin() + static_cast<std::ptrdiff_t>(n));
                 todo.swap(jobs);
                 if (stopping && batch.empty() && todo.empty()) return;
@@ -359,7 +389,7 @@ struct journal_store_impl {
 
     void write(std::vector<write_job>& batch) {
         std::vector<std::exception_ptr> failures(batch.size());
-        std::vector<char> to_cancel(batch.size());
+        std::vector<char> to_cancel(batch.size()), fresh(batch.size());
         auto asked = std::chrono::steady_clock::now();
         try {
             patiently([&] {
@@ -367,24 +397,23 @@ struct journal_store_impl {
                 std::fill(failures.begin(), failures.end(), nullptr);
                 transaction([&] {
                     for (std::size_t i = 0; i < batch.size(); ++i) {
-                        bool cancel = false;
-                        if (!store(batch[i], cancel)) failures[i] = std::make_exception_ptr(taken_over(batch[i].hold->id));
+                        bool cancel = false, renewed = false;
+                        if (!store(batch[i], cancel, renewed)) failures[i] = std::make_exception_ptr(taken_over(batch[i].hold->id));
                         to_cancel[i] = cancel;
+                        fresh[i] = renewed;
                     }
                 });
             });
-        } catch (...) {
-            std::fill(failures.begin(), failures.end(), std::current_exception());
+        } catch (const run_error& e) {
+            for (auto& f : failures) f = std::make_exception_ptr(run_error{e});  // one for each: they go to different threads
         }
         for (std::size_t i = 0; i < batch.size(); ++i) {
             auto& job = batch[i];
-            if (!failures[i])
-                job.hold->certain_until_ = certain_from(asked);
-            else if (is_lost(failures[i]))
-                lose(job.hold);
+            if (!failures[i] && fresh[i]) job.hold->certain_until_ = certain_from(asked);
+            if (failures[i] && is_lost(failures[i])) lose(job.hold);
             if (job.ending) forget(job.hold->id);
-            job.done(failures[i]);
             if (!failures[i] && to_cancel[i]) job.hold->end(false);
+            job.done(std::move(failures[i]));
         }
     }
 
@@ -398,16 +427,24 @@ struct journal_store_impl {
         }
     }
 
-    bool store(const write_job& job, bool& cancel) {
+    bool store(const write_job& job, bool& cancel, bool& renewed) {
         const auto& h = *job.hold;
         std::int64_t last = job.records.empty() ? -1 : static_cast<std::int64_t>(job.records.back().number);
         if (write_statement.empty())
-            write_statement = "UPDATE reagent_runs SET lease_until = " + lease_end() + ", updated = " + now +
-                              ", active = $1, last_record = CASE WHEN CAST($2 AS BIGINT) < 0 THEN last_record ELSE CAST($3 AS BIGINT) END, "
-                              "stalled = 0 WHERE id = $4 AND fence = $5 AND status = 'running' RETURNING cancel_requested";
+            write_statement =
+                "UPDATE reagent_runs SET active = $1, last_record = CASE WHEN CAST($2 AS BIGINT) < 0 THEN last_record ELSE CAST($3 AS "
+                "BIGINT) END, "
+                "stalled = 0 WHERE id = $4 AND fence = $5 AND status = 'running' RETURNING cancel_requested, lease_until > " +
+                now + " + " + std::to_string(options.lease.count() / 2);
         auto rows = db->run(write_statement, {job.active.count(), last, last, std::string_view{h.id}, static_cast<std::int64_t>(h.fence)});
         if (rows.empty()) return false;
         cancel = number(rows[0][0]) != 0;
+        // No index is touched here: `renew` keeps leases, and here only one is renewed of which less than half is left.
+        std::string_view in_time = rows[0][1] ? std::string_view{*rows[0][1]} : "";
+        if (in_time != "1" && in_time != "t") {
+            db->run("UPDATE reagent_runs SET lease_until = " + lease_end() + " WHERE id = $1", {std::string_view{h.id}});
+            renewed = true;
+        }
         for (const auto& r : job.records) {
             std::string body = to_text(r.what);
             // Doing nothing on a conflict: after a connection was lost in the middle of a commit, it may be there already.
@@ -438,9 +475,12 @@ struct journal_store_impl {
                 outputs = to_text_of(*e.outputs);
                 out = std::string_view{outputs};
             }
-            db->run("UPDATE reagent_runs SET status = $1, outputs = $2, error = $3, usage = $4, lease_until = 0 WHERE id = $5 AND fence = $6",
-                    {to_string(status), out, std::string_view{e.error}, std::string_view{used}, std::string_view{h.id},
-                     static_cast<std::int64_t>(h.fence)});
+            if (finish_statement.empty())
+                finish_statement =
+                    "UPDATE reagent_runs SET status = $1, outputs = $2, error = $3, usage = $4, lease_until = 0, updated = " + now +
+                    " WHERE id = $5 AND fence = $6";
+            db->run(finish_statement, {to_string(status), out, std::string_view{e.error}, std::string_view{used}, std::string_view{h.id},
+                                       static_cast<std::int64_t>(h.fence)});
         }
         return true;
     }
@@ -453,7 +493,8 @@ struct journal_store_impl {
     }
 
     std::int64_t undecided(const std::string& id) {
-        return number(db->run("SELECT count(*) FROM reagent_decisions WHERE run = $1 AND decided IS NULL AND used = 0", {std::string_view{id}})[0][0]);
+        return number(db->run("SELECT count(*) FROM reagent_decisions WHERE run = $1 AND decided IS NULL AND used = 0",
+                              {std::string_view{id}})[0][0]);
     }
 
     void renew() {
@@ -517,15 +558,15 @@ struct journal_store_impl {
         t.pending = pending(t.run.id);
     }
     std::string taking() const {
-        return "status = 'running', worker = $1, fence = fence + 1, takes = takes + 1, stalled = stalled + 1, lease_until = " + lease_end() +
-               ", updated = " + now;
+        return "status = 'running', worker = $1, fence = fence + 1, takes = takes + 1, stalled = stalled + 1, lease_until = " +
+               lease_end() + ", updated = " + now;
     }
 
     std::vector<journal_record> records(const std::string& id, std::uint64_t after, std::size_t most) {
         std::vector<journal_record> all;
-        auto rows = db->run("SELECT body, number FROM reagent_records WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3",
-                            {std::string_view{id}, static_cast<std::int64_t>(after),
-                             static_cast<std::int64_t>(std::min<std::size_t>(most, INT64_MAX))});
+        auto rows = db->run(
+            "SELECT body, number FROM reagent_records WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3",
+            {std::string_view{id}, static_cast<std::int64_t>(after), static_cast<std::int64_t>(std::min<std::size_t>(most, INT64_MAX))});
         for (const auto& row : rows) {
             try {
                 all.push_back(journal_record_from_text(text(row[0])));
@@ -538,7 +579,8 @@ struct journal_store_impl {
 
     std::vector<pending_decision> pending(const std::string& id) {
         std::vector<pending_decision> all;
-        for (const auto& row : db->run("SELECT wanted, decided FROM reagent_decisions WHERE run = $1 AND used = 0 ORDER BY effect", {std::string_view{id}})) {
+        for (const auto& row :
+             db->run("SELECT wanted, decided FROM reagent_decisions WHERE run = $1 AND used = 0 ORDER BY effect", {std::string_view{id}})) {
             auto record = journal_record_from_text(text(row[0]));
             pending_decision p{std::get<decision_wanted>(record.what), {}};
             if (row[1]) p.decided = decision_from(object(row[1]));
@@ -571,7 +613,7 @@ struct journal_store_impl {
     journal_store_options options;
     std::string worker;
     std::unique_ptr<database> db;
-    std::string now, write_statement;
+    std::string now, write_statement, finish_statement;
     std::mutex mutex;
     std::condition_variable wake;
     std::vector<write_job> writes;
@@ -615,10 +657,13 @@ std::string journal_store::create(const new_run& r) {
     if (id.size() > 200 || id.find('\0') != id.npos) throw not_possible("a run's id has 1 to 200 bytes, without zeros");
     std::string inputs = journal_store_impl::to_text_of(r.inputs);
     impl_->call([&] {
-        auto rows = impl_->db->run("INSERT INTO reagent_runs (id, program, status, inputs, session, format, created, updated) VALUES ($1, $2, 'ready', $3, $4, " +
-                                       std::to_string(journal_format) + ", " + impl_->now + ", " + impl_->now + ") ON CONFLICT DO NOTHING RETURNING id",
-                                   {std::string_view{id}, std::string_view{r.program}, std::string_view{inputs}, std::string_view{r.session}});
-        if (rows.empty()) throw not_possible("there is a run \"" + cut(id, 80) + "\" already; choose another id, or look at that one: `reagent runs show " + cut(id, 80) + "`");
+        auto rows = impl_->db->run(
+            "INSERT INTO reagent_runs (id, program, status, inputs, session, format, created, updated) VALUES ($1, $2, 'ready', $3, $4, " +
+                std::to_string(journal_format) + ", " + impl_->now + ", " + impl_->now + ") ON CONFLICT DO NOTHING RETURNING id",
+            {std::string_view{id}, std::string_view{r.program}, std::string_view{inputs}, std::string_view{r.session}});
+        if (rows.empty())
+            throw not_possible("there is a run \"" + cut(id, 80) +
+                               "\" already; choose another id, or look at that one: `reagent runs show " + cut(id, 80) + "`");
     });
     return id;
 }
@@ -665,14 +710,17 @@ void journal_store::decide(const std::string& id, std::uint64_t effect, const ru
             auto r = impl_->get(id, true);
             auto all = impl_->pending(id);
             std::erase_if(all, [](const auto& p) { return p.decided.has_value(); });
-            if (is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + ", there is nothing to decide");
-            if (all.empty()) throw not_possible("nothing in run " + id + " waits for a decision; it is " + std::string{to_string(r.status)});
+            if (is_over(r.status))
+                throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + ", there is nothing to decide");
+            if (all.empty())
+                throw not_possible("nothing in run " + id + " waits for a decision; it is " + std::string{to_string(r.status)});
             const pending_decision* found = nullptr;
             for (const auto& p : all)
                 if (p.wanted.what.id == effect || (effect == 0 && all.size() == 1)) found = &p;
             if (!found) {
                 std::string list;
-                for (const auto& p : all) list += (list.empty() ? "" : ", ") + std::to_string(p.wanted.what.id) + " (" + p.wanted.what.tool + ")";
+                for (const auto& p : all)
+                    list += (list.empty() ? "" : ", ") + std::to_string(p.wanted.what.id) + " (" + p.wanted.what.tool + ")";
                 throw not_possible("run " + id + " waits for decisions about the effects " + list + "; name one of them");
             }
             const auto& wanted = found->wanted;
@@ -680,20 +728,23 @@ void journal_store::decide(const std::string& id, std::uint64_t effect, const ru
             bool fits = approval ? d.kind == run_decision::approve || d.kind == run_decision::reject
                                  : d.kind != run_decision::approve && d.kind != run_decision::reject;
             if (!fits)
-                throw not_possible(approval ? "effect " + std::to_string(wanted.what.id) + " of run " + id + " waits for consent: approve or reject it"
+                throw not_possible(approval ? "effect " + std::to_string(wanted.what.id) + " of run " + id +
+                                                  " waits for consent: approve or reject it"
                                             : "effect " + std::to_string(wanted.what.id) + " of run " + id +
                                                   " was under way in a crash: say whether it happened, failed, or is to be repeated");
             if (d.arguments && wanted.schema.is_object()) {
                 std::string wrong;
-                for (const auto& v : schema{wanted.schema}.validate(json::value(*d.arguments))) wrong += (wrong.empty() ? "" : "; ") + v.path + " " + v.message;
+                for (const auto& v : schema{wanted.schema}.validate(json::value(*d.arguments)))
+                    wrong += (wrong.empty() ? "" : "; ") + v.path + " " + v.message;
                 if (!wrong.empty()) throw not_possible("the edited arguments do not fit the tool `" + wanted.what.tool + "`: " + wrong);
             }
             std::string body = json::serialize(to_json_object(d));
             impl_->db->run("UPDATE reagent_decisions SET decided = $1 WHERE run = $2 AND effect = $3",
                            {std::string_view{body}, std::string_view{id}, static_cast<std::int64_t>(wanted.what.id)});
             if (r.status != run_status::running && impl_->undecided(id) == 0)
-                impl_->db->run("UPDATE reagent_runs SET status = 'ready', error = NULL, stalled = 0, updated = " + impl_->now + " WHERE id = $1",
-                               {std::string_view{id}});
+                impl_->db->run(
+                    "UPDATE reagent_runs SET status = 'ready', error = NULL, stalled = 0, updated = " + impl_->now + " WHERE id = $1",
+                    {std::string_view{id}});
         });
     });
 }
@@ -704,8 +755,8 @@ void journal_store::cancel(const std::string& id) {
             auto r = impl_->get(id, true);
             if (is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + " already");
             // One whose worker is gone has nobody else who could end it.
-            impl_->db->run("UPDATE reagent_runs SET cancel_requested = 1, status = CASE WHEN status = 'running' AND lease_until > " + impl_->now +
-                               " THEN status ELSE 'cancelled' END, updated = " + impl_->now + " WHERE id = $1",
+            impl_->db->run("UPDATE reagent_runs SET cancel_requested = 1, status = CASE WHEN status = 'running' AND lease_until > " +
+                               impl_->now + " THEN status ELSE 'cancelled' END, updated = " + impl_->now + " WHERE id = $1",
                            {std::string_view{id}});
         });
     });
@@ -715,7 +766,8 @@ void journal_store::retry(const std::string& id) {
     impl_->call([&] {
         impl_->transaction([&] {
             auto r = impl_->get(id, true);
-            if (r.status != run_status::failed) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + "; only one that failed can be tried again");
+            if (r.status != run_status::failed)
+                throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + "; only one that failed can be tried again");
             auto all = impl_->records(id, 0, SIZE_MAX);
             auto loaded = load_journal(all);
             effects_abandoned failed;
@@ -724,10 +776,13 @@ void journal_store::retry(const std::string& id) {
             if (!failed.ids.empty()) {
                 std::string body = to_text(journal_record{loaded.at, failed});
                 auto next = static_cast<std::int64_t>(r.records + 1);
-                impl_->db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3)", {std::string_view{id}, next, std::string_view{body}});
+                impl_->db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3)",
+                               {std::string_view{id}, next, std::string_view{body}});
                 impl_->db->run("UPDATE reagent_runs SET last_record = $1 WHERE id = $2", {next, std::string_view{id}});
             }
-            impl_->db->run("UPDATE reagent_runs SET status = 'ready', error = NULL, stalled = 0, updated = " + impl_->now + " WHERE id = $1", {std::string_view{id}});
+            impl_->db->run(
+                "UPDATE reagent_runs SET status = 'ready', error = NULL, stalled = 0, updated = " + impl_->now + " WHERE id = $1",
+                {std::string_view{id}});
         });
     });
 }
@@ -745,14 +800,18 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
             for (const auto& b : loaded.open) open.ids.push_back(b.what.id);
             for (const auto& d : loaded.undecided) open.ids.push_back(d.what.id);
             if (!open.ids.empty()) all.push_back({loaded.at, open});
-            auto rows = impl_->db->run("INSERT INTO reagent_runs (id, program, status, inputs, session, parent, format, last_record, active, created, updated) SELECT CAST($1 AS TEXT), program, 'ready', "
-                                       "inputs, session, id, format, CAST($2 AS BIGINT), CAST($3 AS BIGINT), " + impl_->now + ", " + impl_->now + " FROM reagent_runs WHERE id = $4 ON CONFLICT DO NOTHING RETURNING id",
-                                       {std::string_view{name}, static_cast<std::int64_t>(all.size()), loaded.at.count(), std::string_view{id}});
+            auto rows = impl_->db->run(
+                "INSERT INTO reagent_runs (id, program, status, inputs, session, parent, format, last_record, active, created, updated) "
+                "SELECT CAST($1 AS TEXT), program, 'ready', "
+                "inputs, session, id, format, CAST($2 AS BIGINT), CAST($3 AS BIGINT), " +
+                    impl_->now + ", " + impl_->now + " FROM reagent_runs WHERE id = $4 ON CONFLICT DO NOTHING RETURNING id",
+                {std::string_view{name}, static_cast<std::int64_t>(all.size()), loaded.at.count(), std::string_view{id}});
             if (rows.empty()) throw not_possible("there is a run \"" + cut(name, 80) + "\" already");
             std::int64_t next = 0;
             for (const auto& record : all) {
                 std::string body = to_text(record);
-                impl_->db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3)", {std::string_view{name}, ++next, std::string_view{body}});
+                impl_->db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3)",
+                               {std::string_view{name}, ++next, std::string_view{body}});
             }
             return name;
         });
@@ -764,7 +823,8 @@ void journal_store::remove(const std::string& id) {
         impl_->transaction([&] {
             auto r = impl_->get(id, true);
             if (!is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + "; cancel it first");
-            for (const char* table : {"DELETE FROM reagent_records WHERE run = $1", "DELETE FROM reagent_decisions WHERE run = $1", "DELETE FROM reagent_runs WHERE id = $1"})
+            for (const char* table : {"DELETE FROM reagent_records WHERE run = $1", "DELETE FROM reagent_decisions WHERE run = $1",
+                                      "DELETE FROM reagent_runs WHERE id = $1"})
                 impl_->db->run(table, {std::string_view{id}});
         });
     });
@@ -777,13 +837,17 @@ std::vector<journal_store::taken_run> journal_store::take(const std::vector<std:
             auto asked = std::chrono::steady_clock::now();
             // A run that ends every worker that takes it would otherwise go round for ever.
             impl_->db->run("UPDATE reagent_runs SET status = 'failed', error = 'taken up " + std::to_string(takes_without_progress) +
-                           " times in a row without getting anywhere: it seems to end every worker that takes it; `reagent runs resume` tries again', updated = " +
-                           impl_->now + " WHERE status = 'running' AND lease_until < " + impl_->now + " AND stalled >= " + std::to_string(takes_without_progress));
+                           " times in a row without getting anywhere: it seems to end every worker that takes it; `reagent runs resume` "
+                           "tries again', updated = " +
+                           impl_->now + " WHERE status = 'running' AND lease_until < " + impl_->now +
+                           " AND stalled >= " + std::to_string(takes_without_progress));
             std::vector<sql_value> values{std::string_view{impl_->worker}};
             std::string list = impl_->programs_clause(programs, values);
             values.emplace_back(static_cast<std::int64_t>(most));
-            std::string statement = "UPDATE reagent_runs SET " + impl_->taking() + " WHERE id IN (SELECT id FROM reagent_runs WHERE (status = 'ready' OR (status = "
-                                    "'running' AND lease_until < " + impl_->now + ")) AND program IN (" + list + ") ORDER BY updated LIMIT $" +
+            std::string statement = "UPDATE reagent_runs SET " + impl_->taking() +
+                                    " WHERE id IN (SELECT id FROM reagent_runs WHERE (status = 'ready' OR (status = "
+                                    "'running' AND lease_until < " +
+                                    impl_->now + ")) AND program IN (" + list + ") ORDER BY updated LIMIT $" +
                                     std::to_string(values.size()) + impl_->db->skip_locked() + ") RETURNING " + run_columns;
             std::vector<taken_run> all;
             for (const auto& row : impl_->db->run(statement, values)) {
@@ -802,14 +866,16 @@ journal_store::taken_run journal_store::take(const std::string& id) {
     auto taken = impl_->call([&] {
         return impl_->transaction([&] {
             auto asked = std::chrono::steady_clock::now();
-            auto rows = impl_->db->run("UPDATE reagent_runs SET " + impl_->taking() + " WHERE id = $2 AND (status = 'ready' OR (status = 'running' AND lease_until < " +
-                                           impl_->now + ")) RETURNING " + run_columns,
+            auto rows = impl_->db->run("UPDATE reagent_runs SET " + impl_->taking() +
+                                           " WHERE id = $2 AND (status = 'ready' OR (status = 'running' AND lease_until < " + impl_->now +
+                                           ")) RETURNING " + run_columns,
                                        {std::string_view{impl_->worker}, std::string_view{id}});
             if (rows.empty()) {
                 auto r = impl_->get(id);
                 std::string status{to_string(r.status)};
                 if (r.status == run_status::running)
-                    throw run_error{run_errc::lease_lost, "run " + id + " is at work in " + r.worker + "; if that worker is gone, it can be taken when its lease has run out"};
+                    throw run_error{run_errc::lease_lost, "run " + id + " is at work in " + r.worker +
+                                                              "; if that worker is gone, it can be taken when its lease has run out"};
                 throw not_possible("run " + id + " cannot be continued, it is " + status + (r.error.empty() ? "" : ": " + r.error));
             }
             auto t = impl_->took(rows[0], asked);
@@ -827,11 +893,14 @@ bool journal_store::has_work(const std::vector<std::string>& programs) {
     return impl_->call([&] {
         std::vector<sql_value> values;
         std::string list = impl_->programs_clause(programs, values);
-        return !impl_->db->run("SELECT 1 FROM reagent_runs WHERE status IN ('ready', 'running') AND program IN (" + list + ") LIMIT 1", values).empty();
+        return !impl_->db
+                    ->run("SELECT 1 FROM reagent_runs WHERE status IN ('ready', 'running') AND program IN (" + list + ") LIMIT 1", values)
+                    .empty();
     });
 }
 
-void journal_store::write(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active, completion done) {
+void journal_store::write(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active,
+                          completion done) {
     impl_->enqueue({std::move(hold), std::move(records), active, {}, std::move(done)});
 }
 
@@ -853,8 +922,8 @@ std::optional<json::value> journal_store::load_session(const std::string& id) {
 void journal_store::save_session(const std::string& id, const json::value& body, std::uint64_t version) {
     std::string written = body.is_object() ? journal_store_impl::to_text_of(body.get_object()) : "{}";
     impl_->call([&] {
-        auto rows = version == 0 ? impl_->db->run("INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 1, $2, " + impl_->now +
-                                                      ") ON CONFLICT DO NOTHING RETURNING id",
+        auto rows = version == 0 ? impl_->db->run("INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 1, $2, " +
+                                                      impl_->now + ") ON CONFLICT DO NOTHING RETURNING id",
                                                   {std::string_view{id}, std::string_view{written}})
                                  : impl_->db->run("UPDATE reagent_sessions SET version = version + 1, body = $1, updated = " + impl_->now +
                                                       " WHERE id = $2 AND version = $3 RETURNING id",
@@ -866,7 +935,8 @@ void journal_store::save_session(const std::string& id, const json::value& body,
 std::vector<std::string> journal_store::sessions(std::size_t most) {
     return impl_->call([&] {
         std::vector<std::string> all;
-        for (const auto& row : impl_->db->run("SELECT id FROM reagent_sessions ORDER BY updated DESC LIMIT $1", {static_cast<std::int64_t>(std::min<std::size_t>(most, INT64_MAX))}))
+        for (const auto& row : impl_->db->run("SELECT id FROM reagent_sessions ORDER BY updated DESC LIMIT $1",
+                                              {static_cast<std::int64_t>(std::min<std::size_t>(most, INT64_MAX))}))
             all.push_back(text(row[0]));
         return all;
     });

@@ -37,9 +37,9 @@ public:
             else
                 pointers.push_back(nullptr);
         }
-        return check(result{PQexecPrepared(db_.get(), found->second.c_str(), static_cast<int>(pointers.size()), pointers.data(), nullptr,
-                                           nullptr, 0),
-                            PQclear});
+        return check(result{
+            PQexecPrepared(db_.get(), found->second.c_str(), static_cast<int>(pointers.size()), pointers.data(), nullptr, nullptr, 0),
+            PQclear});
     }
 
     void begin() override { command("BEGIN"); }
@@ -83,7 +83,8 @@ private:
             std::string_view state = code ? code : "";
             bool again = away || state.starts_with("40") || state == "55P03" || state.starts_with("57P");
             std::string what = said ? said : trimmed(PQerrorMessage(db_.get()));
-            if (state == "53100") what = "its disk is full; make room and resume what stopped, nothing that was stored is lost (" + what + ")";
+            if (state == "53100")
+                what = "its disk is full; make room and resume what stopped, nothing that was stored is lost (" + what + ")";
             throw database_error{redact(what, conninfo_), again};
         }
         std::vector<sql_row> rows;

@@ -19,7 +19,8 @@ public:
         sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
         // Source: sqlite.org/wal.html and sqlite.org/pragma.html#pragma_synchronous: in WAL mode NORMAL loses no transaction when a
         // process dies, FULL none when the power fails either.
-        for (const char* setting : {"PRAGMA journal_mode = WAL", survive_power_failure ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"})
+        for (const char* setting :
+             {"PRAGMA journal_mode = WAL", survive_power_failure ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"})
             if (int r = sqlite3_exec(raw, setting, nullptr, nullptr, nullptr); r != SQLITE_OK) throw failure(r);
     }
 
@@ -76,7 +77,8 @@ private:
             case SQLITE_LOCKED: return {"another process keeps it locked; find out which (fuser " + file_ + ") and end it", true};
             case SQLITE_FULL: return {"the disk is full; make room and resume what stopped, nothing that was stored is lost", false};
             case SQLITE_CORRUPT:
-                return {"it is damaged (" + said + "); keep it, and recover what is in it with `sqlite3 FILE .recover | sqlite3 NEW`", false};
+                return {"it is damaged (" + said + "); keep it, and recover what is in it with `sqlite3 FILE .recover | sqlite3 NEW`",
+                        false};
             case SQLITE_NOTADB: return {"it is no SQLite database", false};
             case SQLITE_CANTOPEN: return {"it cannot be opened; does the folder exist, and may you write there?", false};
             case SQLITE_READONLY: return {"it is read-only", false};

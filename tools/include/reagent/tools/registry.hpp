@@ -32,8 +32,8 @@ public:
     tools(std::initializer_list<tool> all);
 
     /// Registers a function, function pointer, lambda or coroutine. Its parameters become the tool's arguments, named in
-    /// order; a first parameter of type `run&` is the caller's run and no argument, one of type `call_key` is the call's idempotency key; a single struct without names
-    /// stands for its members. `std::optional` parameters and those with a fallback may be left out.
+    /// order; a first parameter of type `run&` is the caller's run and no argument, one of type `call_key` is the call's idempotency key; a
+    /// single struct without names stands for its members. `std::optional` parameters and those with a fallback may be left out.
     ///
     /// Functions run on the runtime's threads for blocking work, several at once, unless `quick`; coroutines on the
     /// run's thread. @throws tool_error(duplicate_name, bad_name, bad_argument_name)
