@@ -173,7 +173,8 @@ private:
             }
             if (path == "/api/run") {
                 std::string id = parameter(*target, "id");
-                std::string body = co_await in_background([this, id] { return run_named(id); });
+                auto named = [this, id] { return run_named(id); };  // a name: g++ 12 frees such a temporary of a co_await twice
+                std::string body = co_await in_background(named);
                 co_return reply(in, bhttp::status::ok, "application/json", std::move(body));
             }
             if (path == "/metrics") {

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Durable runs from the command line: started, killed, resumed, listed, shown, forked, drawn; and the page that shows them live: runs.sh REAGENT
+set -euo pipefail
+reagent=$1
+work=$(mktemp -d)
+trap 'kill "${ui:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "WRONG: $*" >&2; exit 1; }
+unset REAGENT_LM OPENAI_API_KEY http_proxy HTTP_PROXY OTEL_EXPORTER_OTLP_ENDPOINT
+export REAGENT_JOURNALS=$work/runs.db
+code() { local c=0; "$@" >out 2>err || c=$?; echo "$c"; }
+
+[ "$(code "$reagent" runs list)" = 1 ] || fail "no journals, and no error"
+grep -q -- --journals err || fail "the error does not say what to do: $(cat err)"
+"$reagent" ask "What is 17% of 2,340 plus 12?" --journals runs.db --run-id a --quiet >out
+grep -qx 409.8 out || fail "the answer: $(cat out)"
+"$reagent" runs list >out; grep -q 'a .*finished' out || fail "list: $(cat out)"
+"$reagent" runs show a >out; grep -q 'tool calculator' out || fail "show: $(cat out)"
+"$reagent" runs show a --json | python3 -c 'import json,sys; r = json.load(sys.stdin); assert r["status"] == "finished" and r["usage"]["calls"] == 3, r'
+[ "$(code "$reagent" runs resume a)" = 1 ] || fail "a finished run was resumed"
+[ "$(code "$reagent" runs approve a)" = 1 ] || fail "a finished run was approved"
+[ "$(code "$reagent" runs show none)" = 1 ] || fail "a run that is not there"
+[ "$(code "$reagent" runs resume)" = 2 ] || fail "a command line without its argument"
+"$reagent" runs fork a --records 4 --new-id b >out
+"$reagent" runs resume b --json >out 2>err || fail "the fork does not end: $(cat err)"
+grep -q '409.8' out || fail "the fork's answer: $(cat out)"
+"$reagent" trace a b -o both.html >out; grep -q 'differs\|comparison' both.html
+"$reagent" trace a --json | python3 -c 'import json,sys; assert json.load(sys.stdin)["spans"][0]["kind"] == "run"'
+"$reagent" ask "What is 3 plus 4?" --save-journal file.jsonl --quiet >out
+"$reagent" trace file.jsonl >out; [ -s trace-file.jsonl.html ] || fail "no page"
+
+"$reagent" ui --port 0 --token 0123456789abcdef >address 2>/dev/null &
+ui=$!
+for _ in $(seq 100); do [ -s address ] && break; sleep 0.05; done
+url=$(sed 's/?.*//' address)
+get() { curl -s --noproxy '*' -o body -w '%{http_code}' "$@"; }
+[ "$(get "$url")" = 403 ] || fail "the page without a token"
+[ "$(get "$url?token=0123456789abcdeX")" = 403 ] || fail "the page with a wrong token"
+[ "$(get "$url?token=0123456789abcdef" -H 'Host: evil.example')" = 403 ] || fail "the page by another name"
+[ "$(get "$url?token=0123456789abcdef")" = 200 ] || fail "the page"
+[ "$(get "${url}api/run?id=a&token=0123456789abcdef")" = 200 ] || fail "a run"
+grep -q execute body || grep -q calculator body || fail "a run's spans"
+[ "$(get "${url}api/run?id=none&token=0123456789abcdef")" = 404 ] || fail "a run that is not there"
+[ "$(get "${url}metrics" -H 'Authorization: Bearer 0123456789abcdef')" = 200 ] || fail "metrics"
+grep -q '^reagent_runs{program="ask",status="finished"} 2$' body || fail "metrics: $(cat body)"
+grep -q '^reagent_model_calls_total{program="ask"}' body || fail "metrics: $(cat body)"
+(timeout 5 curl -sN --noproxy '*' "${url}api/events?token=0123456789abcdef" >events || true) &
+sleep 1
+"$reagent" ask "What is 5 plus 5?" --journals runs.db --run-id live --quiet >out
+sleep 1.5
+grep -q '^event: runs' events && grep -q '"live"' events || fail "the events do not tell of a new run: $(cat events)"
+"$reagent" runs cancel a >out 2>&1 && fail "a finished run was cancelled"
+"$reagent" runs remove a
+[ "$(code "$reagent" runs show a)" = 1 ] || fail "a removed run is still there"
+
+# A full disk: a clear error, and nothing that was stored is lost.
+if [ "$(id -u)" -eq 0 ] && mkdir small && mount -t tmpfs -o size=400k none small 2>/dev/null; then
+    "$reagent" ask "What is 1 plus 2?" --journals small/runs.db --run-id first --quiet >out 2>&1 || fail "before the disk is full: $(cat out)"
+    dd if=/dev/zero of=small/filler bs=1k count=1000 2>/dev/null || true
+    [ "$(code "$reagent" ask "What is 17% of 2,340 plus 12?" --journals small/runs.db --run-id second --quiet)" = 1 ] || fail "a full disk went unnoticed"
+    grep -qi 'disk is full\|full' err || fail "a full disk is not told: $(cat err)"
+    rm small/filler
+    "$reagent" runs show first --journals small/runs.db >out || fail "what was stored is lost: $(cat out)"
+    umount small
+    echo "a full disk: told, nothing lost"
+else
+    echo "a full disk is not tried: no small file system can be mounted here"
+fi
+echo "runs, trace and ui: as they should be"
