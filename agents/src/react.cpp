@@ -249,9 +249,11 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
     const auto& written = own && own->instructions ? *own->instructions : signature_.instructions;
     std::vector<message> opening{{role::system, written + "\n\nCall tools to find out what you need; call `finish` once you can produce " +
                                                     output_names(signature_) + "."}};
+    for (auto& m : history_messages(r.options().adapter, signature_, inputs)) opening.push_back(std::move(m));
     further_fields given;
     for (const auto& f : signature_.inputs)
-        if (const auto* v = inputs.if_contains(f.name)) given.emplace_back(f.name, json::value(json::string(format_value(f, *v))));
+        if (const auto* v = is_history(f) ? nullptr : inputs.if_contains(f.name))
+            given.emplace_back(f.name, json::value(json::string(format_value(f, *v))));
     opening.push_back({role::user, format_further(r.options().adapter, given)});
 
     std::function<void(const lm_event&)> on_event;
@@ -266,6 +268,7 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
     std::vector<std::vector<message>> rounds;  // each an assistant's calls with their results
     for (std::size_t i = 0; i < options_.max_iters;) {
         const auto begun = r.begin_call(path);
+        r.mark_private(path, signature_, inputs);
         lm_request request;
         request.messages = opening;
         for (const auto& round : rounds) request.messages.insert(request.messages.end(), round.begin(), round.end());

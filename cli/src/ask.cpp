@@ -1,3 +1,4 @@
+#include "live_view.hpp"
 #include "runs.hpp"
 
 #include <reagent/agents/react.hpp>
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <iomanip>
 #include <iostream>
-#include <set>
 #include <sstream>
 
 namespace reagent::cli {
@@ -20,85 +20,11 @@ namespace {
 
 struct ask_options {
     std::string question, tools = "calculator,time", lm, api_base, signature = "question -> answer", adapter = "chat", types;
-    std::vector<std::string> inputs;
+    std::vector<std::string> inputs, private_fields;
     std::size_t max_iters = 12;
     double timeout = 300;
     std::string log_level = "off", journals, run_id, save_journal;
     bool json = false, quiet = false, native = false;
-};
-
-std::string indented(const std::string& s, const std::string& by) {
-    std::string out;
-    for (char c : s) out += c == '\n' ? "\n" + by : std::string(1, c);
-    return out;
-}
-
-// Shows an agent at work: thoughts and text outputs grow while the model writes them.
-class live_view {
-public:
-    live_view(const terminal& t, const signature& s) : t_{t}, signature_{s} {}
-
-    void operator()(const run_event& e) {
-        switch (e.kind) {
-            case run_event::piece: return grow(e);
-            case run_event::restart:
-                close();
-                shown_.clear();
-                return line(t_.dim("note     the model is asked again"));
-            case run_event::step:
-                close();
-                if (!e.thought.empty() && !thought_shown_) line(t_.dim("thought  ") + indented(printable(e.thought), "         "));
-                thought_shown_ = false;
-                return line(t_.cyan("call     ") + t_.bold(printable(e.tool)) + " " +
-                            indented(shortened(printable(dump_json(*e.arguments)), 600), "         "));
-            case run_event::observed: {
-                close();
-                std::string text = e.result->is_structured() ? dump_json(*e.result) : python_str(*e.result);
-                return line((e.error.empty() ? t_.green("result   ") : t_.red("result   ")) +
-                            indented(shortened(printable(text), 800), "         "));
-            }
-            case run_event::backtrack:
-                close();
-                return line(t_.dim("back     to " + std::string{e.path} + ": " + indented(printable(e.error), "         ")));
-            case run_event::note: close(); return line(t_.dim("note     " + indented(printable(e.error), "         ")));
-            default: return;
-        }
-    }
-
-    /// Whether an output has been shown already.
-    bool has_shown(const std::string& output) const { return shown_.contains(output); }
-    void close() {
-        if (!open_.empty()) std::cout << (open_ == "next_thought" ? "" : t_.bold_end()) << std::endl;
-        open_.clear();
-    }
-
-private:
-    static void line(const std::string& text) { std::cout << text << std::endl; }
-
-    void grow(const run_event& e) {
-        std::string field{e.field};
-        const auto* output = signature_.output(field);
-        bool thought = field == "next_thought";
-        if (!thought && !(output && output->type == "str")) return;  // other values are shown when they are whole
-        if (field != open_) {
-            close();
-            open_ = field;
-            if (thought) {
-                std::cout << t_.dim("thought  ");
-                thought_shown_ = true;
-            } else {
-                std::cout << (shown_.empty() ? "\n" : "") << (signature_.outputs.size() == 1 ? "" : field + ": ") << t_.bold_begin();
-                shown_.insert(field);
-            }
-        }
-        std::cout << (thought ? indented(printable(e.text), "         ") : printable(e.text)) << std::flush;
-    }
-
-    terminal t_;
-    const signature& signature_;
-    std::string open_;
-    bool thought_shown_ = false;
-    std::set<std::string> shown_;
 };
 
 std::string summary(const run_report& r) {
@@ -174,6 +100,7 @@ int ask(const ask_options& o) {
     run_options options{remote ? retrying(chosen.model, {.max_attempts = 4}) : chosen.model};
     options.adapter = adapter_named(o.adapter);
     options.deadline = std::chrono::milliseconds{static_cast<long>(o.timeout * 1000)};
+    options.private_fields = {o.private_fields.begin(), o.private_fields.end()};
     live_view view{t, s};
     options.stream = !o.json && !o.quiet;
     if (options.stream) options.on_event = [&view](const run_event& e) { view(e); };
@@ -240,9 +167,11 @@ void add_ask(CLI::App& app, command& chosen) {
     c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
     c->add_option("--max-iters", o->max_iters, "most steps that the agent may take")->check(CLI::Range(0, 1000))->capture_default_str();
     c->add_option("--timeout", o->timeout, "seconds until the run is given up")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
-    c->add_option("--log-level", o->log_level, "off, warn or debug: a line on stderr for each call, without its contents")
-        ->check(CLI::IsMember({"off", "warn", "debug"}))
+    c->add_option("--log-level", o->log_level,
+                  "off, warn, info, debug or trace: lines of key=value on stderr; contents at trace only, without what is private")
+        ->check(CLI::IsMember({"off", "warn", "info", "debug", "trace"}))
         ->capture_default_str();
+    c->add_option("--private", o->private_fields, "a field whose values stand in no log and no telemetry");
     c->add_option(
         "--journals", o->journals,
         "a durable run: its journal in this file of SQLite or postgresql://...; it can be killed and goes on with `reagent runs resume`");

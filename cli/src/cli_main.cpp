@@ -40,7 +40,7 @@ namespace {
 
 struct run_command_options : subject_options {
     std::vector<std::string> values;
-    std::string journals, run_id;
+    std::string journals, run_id, session;
 };
 
 void print_outputs(const json::object& outputs, bool as_json) {
@@ -55,7 +55,7 @@ void print_outputs(const json::object& outputs, bool as_json) {
 int run_durably(const run_command_options& o, const cli_program& own, json::object inputs) {
     runtime rt{runtime_options_for(open_journals(o.journals, true))};
     serve_program(rt, &own, {o.lm, o.api_base, o.program}, nullptr);
-    auto id = rt.submit(program_name(own), std::move(inputs), o.run_id);
+    auto id = rt.submit(program_name(own), std::move(inputs), o.run_id, o.session);
     if (!o.quiet) std::cerr << "run " << printable(id) << "\n";
     auto r = rt.resume(id);
     if (r.outputs) {
@@ -118,6 +118,7 @@ int serve_lines(runtime& rt, run_options options, const subject& s, const run_co
 }
 
 int run_program(const run_command_options& o, const cli_program& own) {
+    if (o.journals.empty() && !o.session.empty()) throw misuse{"--session wants --journals: where the conversation is kept"};
     if (!o.journals.empty()) {
         if (o.values.empty()) throw misuse{"with --journals give the inputs as NAME=VALUE"};
         return run_durably(o, own, inputs_from(o.values));
@@ -144,6 +145,7 @@ void add_run(CLI::App& app, command& chosen, const cli_program& own) {
     c->add_option("--journals", o->journals,
                   "a durable run: its journal in this file of SQLite or postgresql://...; see `runs`. Exit code 3: it waits for somebody");
     c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one");
+    c->add_option("--session", o->session, "the durable run is the next turn of this conversation: its turns are the input `history`");
     c->callback([o, &chosen, &own] { chosen = [o, &own] { return run_program(*o, own); }; });
 }
 
@@ -162,6 +164,7 @@ int cli_main(int argc, char** argv, const cli_program& given) {
     cli::add_compile(app, chosen, &program);
     cli::add_program(app, chosen);
     cli::add_runs(app, chosen, &program);
+    cli::add_sessions(app, chosen);
     cli::add_trace(app, chosen);
     cli::add_ui(app, chosen);
     return cli::run_commands(app, chosen, argc, argv);

@@ -13,6 +13,7 @@
 #include <ctime>
 #include <iomanip>
 #include <iostream>
+#include <random>
 #include <sstream>
 #include <thread>
 
@@ -25,15 +26,6 @@ struct runs_options {
     std::uint64_t effect = 0, records = 0;
     bool json = false, repeat = false, until_idle = false;
 };
-
-std::string time_text(std::chrono::system_clock::time_point t) {
-    std::time_t seconds = std::chrono::system_clock::to_time_t(t);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    char text[40];
-    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &parts);
-    return text;
-}
 
 std::string seconds_text(std::chrono::microseconds t) {
     std::ostringstream s;
@@ -255,7 +247,45 @@ int work(const runs_options& o, const cli_program* own) {
     return 0;
 }
 
+int replay(const runs_options& o, const cli_program* own) {
+    auto store = open_journals(o.journals);
+    auto r = store->get(o.id);
+    runtime rt{runtime_options_for(store)};
+    serve_program(rt, own, {o.lm, o.api_base, o.saved}, &r);
+    auto found = rt.replay(o.id);
+    if (o.json) {
+        json::array differences;
+        for (const auto& d : found.differences) differences.push_back(json::object{{"place", d.place}, {"what", d.what}});
+        json::object all{{"id", o.id}, {"same", found.differences.empty()}, {"differences", std::move(differences)}};
+        if (found.outputs) all["outputs"] = *found.outputs;
+        if (!found.ended.empty()) all["ended"] = found.ended;
+        std::cout << dump_strict_json(all) << "\n";
+    } else {
+        terminal t;
+        for (const auto& d : found.differences) std::cout << t.bold(printable(d.place)) << ": " << printable(d.what) << "\n";
+        if (found.differences.empty()) std::cout << "the program does what run " << printable(o.id) << " did\n";
+        if (!found.ended.empty() && found.differences.empty()) std::cout << "until: " << printable(found.ended) << "\n";
+    }
+    return found.differences.empty() ? 0 : 3;
+}
+
 }  // namespace
+
+std::string time_text(std::chrono::system_clock::time_point t) {
+    std::time_t seconds = std::chrono::system_clock::to_time_t(t);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    char text[40];
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &parts);
+    return text;
+}
+
+std::string random_id() {
+    std::random_device device;
+    std::string id;
+    for (int i = 0; i < 8; ++i) id += "0123456789abcdefghjkmnpqrstvwxyz"[device() % 32];
+    return id;
+}
 
 std::string default_journals() {
     const char* where = std::getenv("REAGENT_JOURNALS");
@@ -272,7 +302,7 @@ std::shared_ptr<journal_store> open_journals(const std::string& where, bool crea
 
 void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     auto o = std::make_shared<runs_options>();
-    auto* runs = app.add_subcommand("runs", "Durable runs: list, show, resume, approve, reject, cancel, fork, work");
+    auto* runs = app.add_subcommand("runs", "Durable runs: list, show, resume, approve, reject, cancel, fork, replay, remove, work");
     runs->require_subcommand(1);
     auto add = [&](const char* name, const char* help, bool id) {
         auto* c = runs->add_subcommand(name, help);
@@ -342,6 +372,14 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
             return 0;
         };
     });
+
+    c = add("replay",
+            "Executes the program as it is now on a run's journal, without any model or tool, and tells where it differs; exit code 0: "
+            "nowhere, 3: somewhere",
+            true);
+    with_model(c);
+    as_json(c);
+    c->callback([o, &chosen, own] { chosen = [o, own] { return replay(*o, own); }; });
 
     c = add("remove", "Forgets a run that is over", true);
     c->callback([o, &chosen] {

@@ -27,6 +27,11 @@ std::string program_name(const cli_program& own);
 inline constexpr const char* ask_program = "ask";
 program_function ask_program_function();
 
+std::string time_text(std::chrono::system_clock::time_point t);
+std::string random_id();
+
+void add_chat(CLI::App& app, command& chosen);
+void add_sessions(CLI::App& app, command& chosen);
 void add_runs(CLI::App& app, command& chosen, const cli_program* own = nullptr);
 void add_trace(CLI::App& app, command& chosen);
 void add_ui(CLI::App& app, command& chosen);

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include <iostream>
+#include <set>
 
 namespace reagent::cli {
 namespace {
@@ -13,6 +14,26 @@ namespace {
 std::string text_of(const json::object& o, const char* key, const char* otherwise = "") {
     auto* v = o.if_contains(key);
     return v && v->is_string() ? std::string{v->get_string()} : otherwise;
+}
+
+const std::set<std::string, std::less<>> set_up{"signature", "tools", "lm", "api_base", "adapter", "max_iters", "native"};
+
+// A stored turn holds how the agent was set up; a prompt shows what was said.
+json::object turns_of(json::object history) {
+    auto* messages = history.if_contains("messages");
+    if (!messages || !messages->is_array()) return history;
+    for (auto& m : messages->get_array()) {
+        if (!m.is_object()) continue;
+        json::object said;
+        for (auto& [name, v] : m.get_object()) {
+            if (name == "inputs" && v.is_object())
+                for (auto& [input, given] : v.get_object()) said[input] = given;
+            else if (!set_up.contains(name))
+                said[name] = v;
+        }
+        m = std::move(said);
+    }
+    return history;
 }
 
 task<json::object> answer(run& r, json::object in) {
@@ -25,6 +46,9 @@ task<json::object> answer(run& r, json::object in) {
     if (iters && iters->is_int64()) options.max_iters = static_cast<std::size_t>(iters->get_int64());
     if (native && native->is_bool() && native->get_bool()) options.mode = react_mode::native;
     signature s = parse_signature(text_of(in, "signature", "question -> answer"));
+    if (auto* history = in.if_contains("history"); history && history->is_object())
+        for (const auto& f : s.inputs)
+            if (is_history(f)) inputs[f.name] = turns_of(history->get_object());
     const detail::react_core agent{s, tools_from(text_of(in, "tools")), options};
     auto result = co_await agent.run_loop(r, std::move(inputs), {});
     co_return std::move(result.outputs);

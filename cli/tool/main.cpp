@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
         "Help on a command: reagent ask --help");
     reagent::cli::command chosen;
     reagent::cli::add_ask(app, chosen);
+    reagent::cli::add_chat(app, chosen);
     reagent::cli::add_signature(app, chosen);
     reagent::cli::add_parse(app, chosen);
     reagent::cli::add_tools(app, chosen);
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
     reagent::cli::add_eval(app, chosen);
     reagent::cli::add_compile(app, chosen);
     reagent::cli::add_runs(app, chosen);
+    reagent::cli::add_sessions(app, chosen);
     reagent::cli::add_trace(app, chosen);
     reagent::cli::add_ui(app, chosen);
     return reagent::cli::run_commands(app, chosen, argc, argv);

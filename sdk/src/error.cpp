@@ -66,7 +66,8 @@ constexpr std::array run_texts{"call budget used up",
                                "run taken over by another worker",
                                "unknown run",
                                "unknown program",
-                               "not possible in the run's state"};
+                               "not possible in the run's state",
+                               "unknown session"};
 constexpr std::array program_texts{"program file unreadable", "not JSON", "malformed saved program",
                                    "saved program does not fit the program", "program file unwritable"};
 constexpr std::array tool_texts{"duplicate tool name", "bad tool name", "bad argument name", "bad tool configuration"};

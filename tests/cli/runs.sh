@@ -3,7 +3,7 @@
 set -euo pipefail
 reagent=$1
 work=$(mktemp -d)
-trap 'kill "${ui:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'kill "${ui:-}" 2>/dev/null || true; umount "$work/small" 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "WRONG: $*" >&2; exit 1; }
 unset REAGENT_LM OPENAI_API_KEY http_proxy HTTP_PROXY OTEL_EXPORTER_OTLP_ENDPOINT
@@ -29,6 +29,30 @@ grep -q '409.8' out || fail "the fork's answer: $(cat out)"
 "$reagent" ask "What is 3 plus 4?" --save-journal file.jsonl --quiet >out
 "$reagent" trace file.jsonl >out; [ -s trace-file.jsonl.html ] || fail "no page"
 
+# A changed program is told apart from the run; nothing is asked for that.
+"$reagent" runs replay a >out || fail "a run differs from itself: $(cat out)"
+python3 - <<'PY'
+import sqlite3
+db = sqlite3.connect("runs.db")
+db.execute("UPDATE reagent_runs SET inputs = replace(inputs, '2,340', '2,350') WHERE id = 'b'")
+db.commit()
+PY
+[ "$(code "$reagent" runs replay b --json)" = 3 ] || fail "other inputs, and no difference: $(cat out)"
+python3 -c 'import json,sys; r = json.load(open("out")); assert not r["same"] and "2,350" in r["differences"][0]["what"], r'
+
+# A conversation, by several processes.
+[ "$("$reagent" chat "What is 17% of 2340?" --session ada --quiet --lm offline/demo)" = 397.8 ] || fail "the first turn"
+printf 'What is 3 plus 4?\n\nWhat is 2 plus 2?\n/quit\nWhat is 1 plus 1?\n' | "$reagent" chat --session ada --lm offline/demo --json >out
+[ "$(wc -l <out)" = 2 ] || fail "two lines are two turns: $(cat out)"
+"$reagent" sessions list >out; grep -q '^ada .*3 turns' out || fail "sessions: $(cat out)"
+"$reagent" sessions show ada >out; grep -q 'reply: 397.8' out || fail "a session: $(cat out)"
+"$reagent" sessions fork ada --turns 1 --new-id eve >out
+"$reagent" sessions show eve --json | python3 -c 'import json,sys; s = json.load(sys.stdin); assert len(s["turns"]) == 1 and s["parent"] == "ada", s'
+[ "$(code "$reagent" sessions show none)" = 1 ] || fail "a session that is not there"
+[ "$(code "$reagent" chat hello --session x --signature "question -> answer")" = 2 ] || fail "a signature without history"
+"$reagent" sessions remove eve
+[ "$(code "$reagent" sessions show eve)" = 1 ] || fail "a removed session is still there"
+
 "$reagent" ui --port 0 --token 0123456789abcdef >address 2>/dev/null &
 ui=$!
 for _ in $(seq 100); do [ -s address ] && break; sleep 0.05; done
@@ -42,7 +66,7 @@ get() { curl -s --noproxy '*' -o body -w '%{http_code}' "$@"; }
 grep -q execute body || grep -q calculator body || fail "a run's spans"
 [ "$(get "${url}api/run?id=none&token=0123456789abcdef")" = 404 ] || fail "a run that is not there"
 [ "$(get "${url}metrics" -H 'Authorization: Bearer 0123456789abcdef')" = 200 ] || fail "metrics"
-grep -q '^reagent_runs{program="ask",status="finished"} 2$' body || fail "metrics: $(cat body)"
+grep -q '^reagent_runs{program="ask",status="finished"} 5$' body || fail "metrics: $(cat body)"
 grep -q '^reagent_model_calls_total{program="ask"}' body || fail "metrics: $(cat body)"
 (timeout 5 curl -sN --noproxy '*' "${url}api/events?token=0123456789abcdef" >events || true) &
 sleep 1

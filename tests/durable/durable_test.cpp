@@ -1,3 +1,4 @@
+#include "fixture.hpp"
 #include "support/folder.hpp"
 #include "support/postgres_server.hpp"
 #include "support/scripted_openai.hpp"
@@ -25,58 +26,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Answers by what it is asked, and counts.
-class answering final : public lm_backend {
-public:
-    using function = std::function<std::string(const lm_request&)>;
-    explicit answering(function f) : f_{std::move(f)} {}
-    std::string name() const override { return "test/answering"; }
-    task<lm_response> complete(lm_context, const lm_request& q) const override {
-        ++calls;
-        lm_response r;
-        r.text = f_(q);
-        r.model = "answering";
-        r.usage = {.calls = 1, .prompt_tokens = 10, .completion_tokens = 5};
-        co_return r;
-    }
-    mutable std::atomic<int> calls = 0;
-
-private:
-    function f_;
-};
-
-std::string last_text(const lm_request& q) { return q.messages.back().content; }
-
-// "n is 3" in a prompt: 3.
-int number_in(const std::string& text) {
-    auto at = text.find("n is ");
-    return at == text.npos ? -1 : std::atoi(text.c_str() + at + 5);
-}
-
-struct fixture {
-    folder files;
-    std::shared_ptr<journal_store> store = open();
-    std::shared_ptr<answering> model =
-        std::make_shared<answering>([](const lm_request& q) { return chat_completion({{"answer", number_in(last_text(q)) + 1}}); });
-
-    std::shared_ptr<journal_store> open(journal_store_options o = {}) { return journal_store::open_sqlite(files.path / "runs.db", o); }
-    run_options options() const { return run_options{language_model{model}}; }
-    std::string status(const std::string& id) { return std::string{to_string(store->get(id).status)}; }
-};
-
 using ask = predict<sig<"question -> answer: int">>;
-
-template <class Errc, class F>
-std::string thrown(Errc wanted, F f) {
-    try {
-        f();
-    } catch (const error& e) {
-        BOOST_TEST((e.code() == wanted), e.what());
-        return e.what();
-    }
-    BOOST_ERROR("nothing was thrown");
-    return {};
-}
 
 task<json::object> count_up(run& r, json::object in, const ask& one) {
     std::int64_t n = in.at("n").as_int64();
@@ -678,17 +628,6 @@ BOOST_AUTO_TEST_CASE(files_that_are_no_store_are_refused_and_left_alone) {
     });
     BOOST_TEST(said.find("damaged") != std::string::npos, said);
     BOOST_TEST(said.find(".recover") != std::string::npos, said);
-}
-
-BOOST_FIXTURE_TEST_CASE(sessions_are_not_overwritten_unseen, fixture) {
-    BOOST_TEST((!store->load_session("s")));
-    store->save_session("s", json::object{{"turns", 1}}, 0);
-    thrown(run_errc::not_possible, [&] { store->save_session("s", json::object{{"turns", 9}}, 0); });
-    auto v = store->load_session("s");
-    BOOST_TEST(v->at("turns").as_int64() == 1);
-    store->save_session("s", json::object{{"turns", 2}}, static_cast<std::uint64_t>(v->at("version").as_int64()));
-    thrown(run_errc::not_possible, [&] { store->save_session("s", json::object{{"turns", 3}}, 1); });
-    BOOST_TEST(store->sessions().size() == 1u);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_locked_file_is_waited_for_and_then_told, fixture) {

@@ -18,8 +18,6 @@ const detail::prompt_format& format_of(adapter a) {
     return detail::chat_format();
 }
 
-bool is_history(const signature_field& f) { return f.type == "History"; }
-
 // A conversation given as an input is shown as turns, not as a field.
 signature without_history(const signature& s) {
     signature result = s;
@@ -58,6 +56,50 @@ void add_turn(std::vector<message>& out, const detail::prompt_format& format, co
     out.push_back({role::assistant, format.outputs(s, values)});
 }
 
+void append_further(std::string& out, adapter a, const further_fields& fields) {
+    const auto& how = format_of(a);
+    for (const auto& [name, v] : fields) {
+        if (!out.empty()) out += "\n\n";
+        how.further(out, name, v.is_structured() ? dump_json(v) : python_str(v));
+    }
+}
+
+// A turn may hold more than this signature knows: what an agent answered is no output of the predictor that decides on its steps.
+signature of_turn(const signature& s, const json::object& turn) {
+    signature all = s;
+    for (const auto& [name, v] : turn) {
+        if (name == "trajectory" || s.input(name) || s.output(name)) continue;
+        bool text = v.is_string();
+        all.outputs.push_back(make_field(name, text ? "str" : "Any", schema{json::object{}}));
+        if (text) all.outputs.back().kind = field_kind::text;
+    }
+    return all;
+}
+
+// A conversation: the summary of what is not shown any more, then turns, each with the tools that it called.
+void add_history(std::vector<message>& out, adapter a, const signature& s, const json::value& history) {
+    const auto& how = format_of(a);
+    const json::object* whole = history.if_object();
+    if (const auto* summary = whole ? whole->if_contains("summary") : nullptr; summary && summary->is_string()) {
+        std::string text;
+        append_further(text, a, {{"conversation_so_far", *summary}});
+        out.push_back({role::user, std::move(text)});
+        out.push_back({role::assistant, "Noted."});
+    }
+    const json::value* turns = whole ? whole->if_contains("messages") : &history;
+    if (!turns || !turns->is_array()) return;
+    for (const auto& turn : turns->get_array()) {
+        if (!turn.is_object()) continue;
+        const auto& values = turn.get_object();
+        add_turn(out, how, of_turn(s, values), values, false);
+        const auto* steps = s.input("trajectory") || s.output("trajectory") ? nullptr : values.if_contains("trajectory");
+        if (!steps || !steps->is_object()) continue;
+        further_fields fields;
+        for (const auto& [name, v] : steps->get_object()) fields.emplace_back(name, v);
+        append_further(out[out.size() - 2].content, a, fields);
+    }
+}
+
 }  // namespace
 
 std::string_view to_string(adapter a) { return a == adapter::chat ? "chat" : a == adapter::json ? "json" : "xml"; }
@@ -67,18 +109,6 @@ adapter adapter_named(std::string_view name) {
         if (to_string(a) == name) return a;
     throw error{adapter_errc::no_fields, "unknown adapter \"" + std::string{name} + "\"; known are chat, json and xml"};
 }
-
-namespace {
-
-void append_further(std::string& out, adapter a, const further_fields& fields) {
-    const auto& how = format_of(a);
-    for (const auto& [name, v] : fields) {
-        if (!out.empty()) out += "\n\n";
-        how.further(out, name, v.is_structured() ? dump_json(v) : python_str(v));
-    }
-}
-
-}  // namespace
 
 prompt_template::prompt_template(reagent::adapter a, reagent::signature s, const std::vector<json::object>& demos)
     : adapter_{a}, signature_{std::move(s)}, shown_{without_history(signature_)} {
@@ -107,11 +137,7 @@ std::vector<message> prompt_template::messages(const json::object& inputs, const
     if (shown_.inputs.size() != signature_.inputs.size())
         for (const auto& f : signature_.inputs) {
             if (!is_history(f)) continue;
-            const json::value* v = inputs.if_contains(f.name);
-            if (v && v->is_object()) v = v->get_object().if_contains("messages");
-            if (!v || !v->is_array()) continue;
-            for (const auto& turn : v->get_array())
-                if (turn.is_object()) add_turn(messages, how, shown_, turn.get_object(), false);
+            if (const json::value* v = inputs.if_contains(f.name)) add_history(messages, adapter_, shown_, *v);
         }
     std::string question = how.inputs(shown_, inputs);
     question.reserve(question.size() + request_.size() + 256 * past.size() / 4 + 64);
@@ -120,6 +146,15 @@ std::vector<message> prompt_template::messages(const json::object& inputs, const
     messages.push_back({role::user, std::move(question)});
     return messages;
 }
+
+std::vector<message> history_messages(adapter a, const signature& s, const json::object& inputs) {
+    std::vector<message> messages;
+    for (const auto& f : s.inputs)
+        if (const auto* v = is_history(f) ? inputs.if_contains(f.name) : nullptr) add_history(messages, a, without_history(s), *v);
+    return messages;
+}
+
+bool is_history(const signature_field& f) { return f.type == "History"; }
 
 std::vector<message> format(adapter a, const signature& s, const prompt_parts& parts) {
     return prompt_template{a, s, parts.demos}.messages(parts.inputs, parts.history, parts.past);

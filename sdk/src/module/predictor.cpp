@@ -70,7 +70,7 @@ reagent::signature predictor::signature_with(const predictor_parameters& p) cons
 
 void predictor::check_inputs(const json::object& inputs) const {
     for (const auto& f : signature_.inputs)
-        if (!inputs.contains(f.name) && f.type != "History")
+        if (!inputs.contains(f.name) && !is_history(f))
             throw signature_error{signature_errc::missing_input, "input `" + f.name + "` of \"" + signature_.text() + "\" is missing", 0,
                                   "pass \"" + f.name + "\"_f = ..."};
     for (const auto& [name, v] : inputs) {
@@ -246,6 +246,7 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
     check_inputs(inputs);
     const std::string& path = predictor_path();
     const auto begun = r.begin_call(path);
+    r.mark_private(path, signature_, inputs);
     const auto* own = r.parameters() ? r.parameters()->find(path) : nullptr;
     std::string trajectory = format_further(adapter::chat, options.past);
     conversation c{*this,

@@ -1,6 +1,7 @@
 // Assertions and suggestions: what failed, whom it blames, and how the program gets back there.
 #include <reagent/run/run.hpp>
 
+#include "log.hpp"
 #include "state.hpp"
 
 #include <boost/json.hpp>
@@ -163,9 +164,15 @@ run::begun_call run::begin_call(const std::string& path) {
     return b;
 }
 
+void run::mark_private(const std::string& path, const signature& s, const json::object& inputs) {
+    if (state_->logger || state_->telemetry) state_->private_to.learn(path, s, inputs);
+}
+
 void run::finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs, std::string trajectory) {
     auto made = std::make_shared<const predictor_call>(predictor_call{call.place, std::move(inputs), outputs, std::move(trajectory)});
     state_->history->append(made);
+    if (state_->private_to.withholds(call.place.path)) state_->private_to.learn(call.place.path, outputs);
+    if (state_->logger && !rewinding_) detail::log_call(*state_, *made);
     if (is_recording() && !state_->log->was_recorded(made->place)) state_->record_in_log(predictor_returned{made});
     calls_.push_back({&who, std::move(made), call.splits});
 }

@@ -4,9 +4,9 @@
 
 #include "../pool.hpp"
 #include "../text.hpp"
+#include "log.hpp"
 #include "state.hpp"
 
-#include <spdlog/spdlog.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -168,33 +168,11 @@ void run::go_live() {
     rewinding_ = false;
 }
 
-namespace {
-
-void log(spdlog::logger& to, const run_event& e) {
-    auto ms = static_cast<double>(e.duration.count()) / 1000;
-    bool failed = !e.error.empty();
-    std::string branch = e.branch.empty() ? "" : "[" + std::string{e.branch} + "] ";
-    auto level = failed ? spdlog::level::warn : spdlog::level::debug;
-    if (e.kind == run_event::model_finished && e.response)
-        to.log(level, "model call {}{}: {:.1f} ms, {} tokens, finish {}", branch, e.path, ms, e.response->usage.tokens(),
-               to_string(e.response->finish));
-    else if (e.kind == run_event::model_finished)
-        to.log(level, "model call {}{}: {:.1f} ms, failed: {}", branch, e.path, ms, e.error);
-    else if (e.kind == run_event::tool_finished)
-        to.log(level, "tool call {}{} {}: {:.1f} ms{}{}", branch, e.path, e.tool, ms, failed ? ", failed: " : "", e.error);
-    else if (e.kind == run_event::backtrack)
-        to.log(level, "{}an assertion failed: back to {}", branch, e.path);
-    else if (e.kind == run_event::note)
-        to.log(level, "{}{}: {}", branch, e.path, e.error);
-}
-
-}  // namespace
-
 void run::notify(run_event e) const {
     if (rewinding_) return;
     if (state_->logger) {
         e.branch = branch_;
-        log(*state_->logger, e);
+        detail::log_event(*state_, e);
     }
     if (!state_->options.on_event) return;
     e.branch = branch_;
@@ -467,6 +445,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     } else
         e.id = s.next_id++;
     idempotency_key_ = s.own_name() + "-" + std::to_string(e.id);
+    if (e.arguments.is_object()) s.private_to.learn(path, e.arguments.get_object());
     notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
     std::exception_ptr failure;
     try {

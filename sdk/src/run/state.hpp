@@ -5,6 +5,7 @@
 #include <reagent/run/telemetry.hpp>
 
 #include "kept_events.hpp"
+#include "privacy.hpp"
 #include "run_log.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
@@ -27,6 +28,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     http::client* http = nullptr;
     asio::thread_pool* blocking = nullptr;
     std::shared_ptr<spdlog::logger> logger;
+    detail::privacy private_to;  // this run
 
     std::shared_ptr<journal> history = std::make_shared<journal>();
     detail::kept_events kept;
@@ -43,7 +45,10 @@ struct run::state : std::enable_shared_from_this<run::state> {
 
     std::string record_to;  // a file; "": nowhere
     std::shared_ptr<reagent::telemetry> telemetry;
-    std::string session;  // for telemetry
+
+    // Of a turn of a conversation: its id, and what the program was given besides, and of what came before.
+    std::string session;
+    json::object turn_inputs, turn_history;
 
     // Of a durable run.
     std::shared_ptr<detail::run_log> log;

@@ -5,6 +5,7 @@
 #include <reagent/schema/render.hpp>
 
 #include "../text.hpp"
+#include "privacy.hpp"
 
 #include <openssl/sha.h>
 #include <spdlog/spdlog.h>
@@ -96,8 +97,16 @@ json::array answer_of(const lm_response& r) {
     return {json::object{{"role", "assistant"}, {"parts", std::move(parts)}, {"finish_reason", to_string(r.finish)}}};
 }
 
+constexpr std::string_view withheld = "(withheld: holds private fields)";
+
 json::object span_json(const span& s, const ended_run& run, const std::vector<std::string>& ids, std::size_t index,
                        const std::string& trace_id, bool content) {
+    static const detail::privacy nothing;
+    const auto& privacy = run.privacy ? *run.privacy : nothing;
+    auto text_of = [&](const event& e, json::array messages) {
+        return privacy.withholds(e.path) ? std::string{withheld} : json::serialize(privacy.shown(e.path, json::value(std::move(messages))));
+    };
+    auto value_of = [&](const event& e, const json::value& v) { return dump_json(privacy.shown(e.path, v)); };
     attribute_list a;
     std::string name;
     int kind = 1;  // INTERNAL
@@ -123,7 +132,7 @@ json::object span_json(const span& s, const ended_run& run, const std::vector<st
                 if (p.temperature) a.add("gen_ai.request.temperature", *p.temperature);
                 if (p.top_p) a.add("gen_ai.request.top_p", *p.top_p);
                 if (p.max_tokens) a.add("gen_ai.request.max_tokens", *p.max_tokens);
-                if (content) a.add("gen_ai.input.messages", json::serialize(messages_of(*e.request)));
+                if (content) a.add("gen_ai.input.messages", text_of(e, messages_of(*e.request)));
             }
             if (e.response) {
                 a.add("gen_ai.response.model", e.response->model);
@@ -132,7 +141,7 @@ json::object span_json(const span& s, const ended_run& run, const std::vector<st
                 a.add("gen_ai.usage.input_tokens", e.response->usage.prompt_tokens);
                 a.add("gen_ai.usage.output_tokens", e.response->usage.completion_tokens);
                 if (e.response->usage.cached_tokens) a.add("gen_ai.usage.cache_read.input_tokens", e.response->usage.cached_tokens);
-                if (content) a.add("gen_ai.output.messages", json::serialize(answer_of(*e.response)));
+                if (content) a.add("gen_ai.output.messages", text_of(e, answer_of(*e.response)));
             }
             break;
         }
@@ -142,8 +151,8 @@ json::object span_json(const span& s, const ended_run& run, const std::vector<st
             a.add("gen_ai.tool.name", s.name);
             a.add("gen_ai.tool.type", "function");
             a.add("gen_ai.tool.call.id", run.id + "-" + std::to_string(s.effect->id));
-            if (content) a.add("gen_ai.tool.call.arguments", dump_json(s.effect->arguments));
-            if (content) a.add("gen_ai.tool.call.result", dump_json(s.effect->result));
+            if (content) a.add("gen_ai.tool.call.arguments", value_of(*s.effect, s.effect->arguments));
+            if (content) a.add("gen_ai.tool.call.result", value_of(*s.effect, s.effect->result));
             break;
         default: name = std::string{to_string(s.kind)} + " " + s.name;
     }
@@ -165,7 +174,7 @@ json::object span_json(const span& s, const ended_run& run, const std::vector<st
     o["attributes"] = a.take();
     if (failed) {
         // An error's text may quote a prompt or a result.
-        o["status"] = content ? json::object{{"code", 2}, {"message", error}} : json::object{{"code", 2}};
+        o["status"] = content ? json::object{{"code", 2}, {"message", privacy.shown(error)}} : json::object{{"code", 2}};
     }
     return o;
 }

@@ -74,6 +74,14 @@ private:
 /// `prompt_template`, used once.
 std::vector<message> format(adapter a, const signature& s, const prompt_parts& parts);
 
+/// Whether a field is a conversation: an input of type `History`, whose value is `{"messages": [{field: value, ...}, ...]}`, each message a
+/// turn's inputs and outputs. An agent's steps may stand under `trajectory`, and a `summary` of still earlier turns beside the messages.
+/// Prompts show turns as pairs of user and assistant messages before the question. Source: DSPy's `dspy.History`.
+bool is_history(const signature_field& f);
+
+/// The messages of the signature's conversations.
+std::vector<message> history_messages(adapter a, const signature& s, const json::object& inputs);
+
 /// Further fields as a prompt shows them.
 std::string format_further(adapter a, const further_fields& fields);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <reagent/run/journal_record.hpp>
+#include <reagent/run/session.hpp>
 #include <reagent/secret.hpp>
 
 #include <atomic>
@@ -48,8 +49,8 @@ json::object to_json(const stored_run& r);
 struct new_run {
     std::string program{};
     json::object inputs{};
-    std::string id{};  ///< one of your choice, for example an order's number; "": a random one
-    std::string session{};
+    std::string id{};       ///< one of your choice, for example an order's number; "": a random one
+    std::string session{};  ///< a conversation, made when it is new: its turns so far become the input `history`
 };
 
 struct run_filter {
@@ -142,7 +143,8 @@ public:
     void cancel(const std::string& id);  ///< at once, or by its worker at the next effect
     /// A run that failed is tried again: model calls that failed are forgotten, everything else stays.
     void retry(const std::string& id);
-    /// A new run that has lived through the first `records` of another; 0: all. Effects that were under way there are left out.
+    /// A new run that has lived through the first `records` of another; 0: all. Effects that were under way there are left out, and
+    /// it is no turn of a conversation.
     std::string fork(const std::string& id, std::uint64_t records = 0, const std::string& new_id = {});
     void remove(const std::string& id);  ///< of a run that is over
 
@@ -173,15 +175,32 @@ public:
         std::optional<json::object> outputs{};
         std::string error{};
         reagent::usage usage{};
+        /// Of a run that finished as a part of a conversation: what is added to that.
+        struct said {
+            turn what;
+            std::size_t number = 0;  ///< of the turn, from 1
+            std::string summary{};
+            std::size_t summarized = 0;
+        };
+        std::optional<said> turn{};
     };
     void finish(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active, ending e,
                 completion done);
 
-    // Conversations, for `session`.
-    std::optional<json::value> load_session(const std::string& id);
-    /// @param version what was loaded; 0: new. @throws run_error(not_possible) when somebody else wrote it since
-    void save_session(const std::string& id, const json::value& body, std::uint64_t version);
-    std::vector<std::string> sessions(std::size_t most = 100);
+    // Conversations. Made by `create`; a turn is added in the transaction in which its run finishes.
+    std::optional<session> find_session(const std::string& id);
+    session get_session(const std::string& id);  ///< @throws run_error(unknown_session)
+    /// The newest first. Without their turns, but for how many there are.
+    struct listed_session {
+        std::string id{}, program{}, parent{};
+        std::size_t turns = 0;
+        std::string waits_for{};  ///< the run that is its next turn, and is not over
+        std::chrono::system_clock::time_point updated{};
+    };
+    std::vector<listed_session> sessions(std::size_t most = 100);
+    /// A conversation that has lived through the first `turns` of another; 0: all. @return its id
+    std::string fork_session(const std::string& id, std::size_t turns = 0, const std::string& new_id = {});
+    void remove_session(const std::string& id);  ///< its runs stay. @throws run_error(not_possible) while one is not over
 
 private:
     explicit journal_store(std::unique_ptr<struct journal_store_impl> impl);

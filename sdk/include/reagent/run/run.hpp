@@ -4,6 +4,7 @@
 #include <reagent/error.hpp>
 #include <reagent/run/journal.hpp>
 #include <reagent/run/journal_record.hpp>
+#include <reagent/run/session.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -11,6 +12,7 @@
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <set>
 #include <source_location>
 #include <type_traits>
 #include <variant>
@@ -20,6 +22,7 @@ namespace reagent {
 class module;
 class run;
 struct parameters;
+struct signature;
 enum class run_status;
 
 /// A program as something that takes inputs and gives outputs, by name.
@@ -64,6 +67,9 @@ struct run_options {
 
     language_model lm{};
     std::string program{};  ///< a name for telemetry and logs
+    /// Fields of signatures and arguments of tools whose values stand in no log and no telemetry, besides those that signatures mark
+    /// (`is_private`). Values of four bytes and more are also looked for in other texts there. Journals hold them.
+    std::set<std::string> private_fields{};
     reagent::adapter adapter = reagent::adapter::chat;
     bool json_fallback = true;     ///< ask once more, for JSON, when a chat completion cannot be read
     reagent::sampling sampling{};  ///< for every call of this run
@@ -81,6 +87,8 @@ struct run_options {
     std::uint64_t rollout_id = 0;                      ///< of every request: a cache keeps runs with different ones apart
     std::size_t max_retries = 3;                       ///< of a call whose answer cannot be read or breaks a constraint
     std::size_t max_backtracks = 3;                    ///< for each assertion and suggestion, and each call that it blames
+
+    history_limits history{};  ///< of a run that is a turn of a conversation
 
     /// What stands around every model that the run calls, a predictor's own included; called with the model, may return it as it is.
     std::function<language_model(const language_model&)> around{};
@@ -236,6 +244,7 @@ public:
 
     /// For predictors: tells that `path` is called, before its first model call, and that it has returned.
     begun_call begin_call(const std::string& path);
+    void mark_private(const std::string& path, const signature& s, const json::object& inputs);  ///< what of a call is private
     void finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs,
                      std::string trajectory = {});
 

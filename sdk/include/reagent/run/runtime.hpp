@@ -21,9 +21,11 @@ class logger;
 namespace reagent {
 
 struct runtime_options {
-    /// Told of every model and tool call at level debug (path, duration, tokens; never a prompt, a result or a key), and of
-    /// failures at level warn. None by default.
+    /// Told what runs do, one line of NAME key=value ... each, with the run's id: that they begin and end (info), calls with path, duration
+    /// and tokens (debug), what goes in and comes out (trace), what fails (warn). No key stands there, and nothing that is marked
+    /// private. None by default.
     std::shared_ptr<spdlog::logger> logger{};
+    std::vector<secret> secrets{};  ///< texts that no log and no telemetry may hold: passwords that tools use, for example
     unsigned threads = 1;           ///< each with an event loop and a connection pool of its own
     unsigned blocking_threads = 4;  ///< for tools and everything else that may block
     http::client_options http{};
@@ -44,6 +46,17 @@ struct work_options {
     bool until_idle = false;                           ///< come back when nothing is left to do, here or at another worker
     std::chrono::milliseconds poll{200};               ///< how often it looks for runs that others submitted or left behind
     std::function<void(const stored_run&)> on_halt{};  ///< told of every run that this worker leaves; on some thread
+};
+
+/// What a program does differently from a run that it, or an earlier version of it, has made.
+struct run_comparison {
+    struct difference {
+        std::string place{};  ///< "a model call at "generate", call 2"
+        std::string what{};   ///< what the journal has there, and what the program
+    };
+    std::vector<difference> differences{};
+    std::optional<json::object> outputs{};  ///< none: it did not come to an end
+    std::string ended{};                    ///< why not
 };
 
 /// What remains of a finished run.
@@ -205,6 +218,16 @@ public:
         return resume(submit(program, std::move(inputs), std::move(id)));
     }
 
+    /// The next turn of a conversation, here: a run in that session, which is made when it is new. The program gets the turns so far as its
+    /// input `history`, as short as `run_options::history` wants it; what it answers is the session's next turn once the run has finished.
+    /// @throws as `resume`; run_error(not_possible) while the turn before is not over
+    stored_run converse(const std::string& session, const std::string& program, json::object inputs, std::string id = {});
+
+    /// Executes a program, as it is served now, on the journal of a run: no model is asked, no tool is called, nothing is stored. Goes on
+    /// over prompts and arguments that differ, with what the journal has, until the program wants something that is not there.
+    /// @throws run_error(unknown_run, unknown_program, journal_unavailable, bad_journal)
+    run_comparison replay(const std::string& run_id);
+
     /// A worker: takes up runs that are ready, and those whose worker is gone, until `stop_work`. Blocks.
     void work(const work_options& options = {});
     /// From any thread: `work` takes up nothing more, lets effects under way end, leaves its runs ready for others, and returns.
@@ -212,6 +235,7 @@ public:
 
 private:
     std::shared_ptr<run::state> prepare(run_options options);
+    std::shared_ptr<const struct served_program> served(const std::string& run_id, const std::string& program) const;
     void continue_run(journal_store::taken_run taken, std::function<void(std::exception_ptr)> ended);
     static reagent::run& trunk(const std::shared_ptr<run::state>& s);
     // Calls `ended` once, on the run's thread, when nothing of the run is left; with what ended it, or null.

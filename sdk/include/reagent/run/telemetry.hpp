@@ -13,12 +13,17 @@ class logger;
 
 namespace reagent {
 
+namespace detail {
+class privacy;
+}
+
 struct telemetry_options {
     std::string endpoint = "http://127.0.0.1:4318";  ///< of a collector; /v1/traces and /v1/metrics are added
     http::header_list headers{};
     std::vector<std::pair<std::string, secret>> credentials{};  ///< headers that hold keys
     std::string service_name = "reagent";
-    bool content = false;  ///< send prompts, completions, arguments and results too
+    /// Send prompts, completions, arguments and results too; private fields never, and of a predictor that has such no prompt either.
+    bool content = false;
     bool traces = true, metrics = true;
     std::chrono::milliseconds interval{1'000};  ///< between batches of spans; metrics go every ten of them
     std::size_t max_queued_runs = 2'000;        ///< more are dropped, and counted
@@ -42,6 +47,7 @@ struct ended_run {
     std::chrono::system_clock::time_point began{};
     std::chrono::microseconds duration{};
     std::string error{};
+    std::shared_ptr<const detail::privacy> privacy{};  ///< what is not to be sent even where content is; null: nothing
 };
 
 /// Sends spans and metrics of ended runs to a collector, by OTLP over HTTP in JSON. Works on a thread of its own: a run hands over a

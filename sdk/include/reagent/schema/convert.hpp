@@ -52,6 +52,10 @@ template <class T>
 inline constexpr bool is_field = false;
 template <class T, fixed_string D, auto... C>
 inline constexpr bool is_field<field<T, D, C...>> = true;
+template <class T>
+inline constexpr bool is_private_field = false;
+template <class T, fixed_string D, auto... C>
+inline constexpr bool is_private_field<field<T, D, C...>> = (std::is_same_v<std::remove_const_t<decltype(C)>, is_private> || ...);
 /// An optional, described by a `field` or not: may be left out of an object.
 template <class T>
 inline constexpr bool may_be_absent = is_a<T, std::optional>;
@@ -130,6 +134,7 @@ void add_constraint(json::object& schema, const at_least& c);
 void add_constraint(json::object& schema, const at_most& c);
 void add_constraint(json::object& schema, const length& c);
 void add_constraint(json::object& schema, const items& c);
+inline void add_constraint(json::object&, const is_private&) {}
 void add_constraint(json::object& schema, const char* keyword, std::string_view text);
 template <std::size_t N>
 void add_constraint(json::object& schema, const pattern<N>& c) {

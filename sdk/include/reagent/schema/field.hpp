@@ -29,6 +29,11 @@ struct pattern {  ///< pattern: an ECMAScript regular expression, found anywhere
     consteval pattern(const char (&t)[N]) : text{t} {}
 };
 
+/// No constraint: the values of a signature's input or output stand in no log and no telemetry.
+///
+///     rg::field<std::string, "as on the card", rg::is_private{}> card_number;
+struct is_private {};
+
 /// A member with a description for the model and constraints on its value. Behaves as the value.
 ///
 ///     rg::field<double, "how sure, from 0 to 1", rg::range{0, 1}> confidence;

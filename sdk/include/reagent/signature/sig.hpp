@@ -11,8 +11,8 @@ namespace reagent {
 /// Types in C++: str is `std::string`, int `std::int64_t`, float `double`, bool `bool`, list[T] `std::vector<T>`,
 /// dict[str, T] `std::map<std::string, T>`, tuple `std::tuple`, Optional `std::optional`, Union and `|` `std::variant`
 /// (or `std::optional` with None), Literal of texts `std::string`, of numbers `std::int64_t`; list, dict and Any without
-/// arguments are Boost.JSON's array, object and value. Structs and enumerations are given by name behind the text:
-/// `sig<"text -> item: Item", Item>`. What is wrong is a compile error that says so.
+/// arguments are Boost.JSON's array, object and value; so is History, a conversation (see `is_history`). Structs and enumerations are given
+/// by name behind the text: `sig<"text -> item: Item", Item>`. What is wrong is a compile error that says so.
 template <fixed_string Text, class... Structs>
 struct sig {
     static const signature& get();
@@ -156,7 +156,7 @@ consteval bool report_signature_error() {
 template <fixed_string Text, class... Structs>
 const signature& sig<Text, Structs...>::get() {
     static const signature s = [] {
-        named_types types;
+        named_types types{{"History", json::object{}}};
         ((types[std::string{reflect::type_name<Structs>()}] = schema_of<Structs>().document()), ...);
         return parse_signature(Text.view(), types);
     }();

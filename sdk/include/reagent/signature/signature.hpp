@@ -26,6 +26,7 @@ struct signature_field {
     std::string description;  ///< for the model; "${name}" when nobody described it
     std::string prefix;       ///< its name for people: "Search Query:"
     field_kind kind = field_kind::text;
+    bool is_private = false;  ///< its values stand in no log and no telemetry
 
     bool is_described() const { return description != "${" + name + "}"; }
 };

@@ -172,6 +172,7 @@ private:
         if (n == "list" || n == "List") return peek() == '[' ? generic(type_kind::list, 1, 1) : add({type_kind::any_list});
         if (n == "dict" || n == "Dict") return peek() == '[' ? generic(type_kind::dict, 2, 2) : add({type_kind::any_dict});
         if (n == "tuple" || n == "Tuple") return peek() == '[' ? generic(type_kind::tuple, 1, 16) : add({type_kind::any_list});
+        if (n == "History" || n == "dspy.History") return add({type_kind::any_dict});
         if (n == "Optional") return generic(type_kind::optional, 1, 1);
         if (n == "Union") return generic(type_kind::union_, 1, 16);
         if (n == "Literal") return literal();

@@ -4,6 +4,21 @@
 
 namespace reagent {
 
+/// A conversation as an input of a signature that is a struct; in one that is a text its type is `History`. See `is_history`.
+struct history {
+    json::object turns{};
+
+    history() = default;
+    history(json::object o) : turns{std::move(o)} {}
+};
+
+template <>
+struct json_conversion<history> {
+    static json::value schema() { return json::object{}; }
+    static json::value to(const history& h) { return h.turns; }
+    static history from(const json::value& v) { return history{v.as_object()}; }
+};
+
 namespace detail {
 
 template <class S>
@@ -38,6 +53,8 @@ std::string type_text() {
         return "Any";
     else if constexpr (std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::monostate>)
         return "NoneType";
+    else if constexpr (std::is_same_v<T, history>)
+        return "History";
     else if constexpr (is_a<T, std::vector> || is_std_array<T>)
         return "list[" + type_text<typename T::value_type>() + "]";
     else if constexpr (is_a<T, std::optional>)
@@ -71,6 +88,7 @@ std::vector<signature_field> fields_of_struct() {
         json::value document = schema_of<member>().document();
         std::string description = take_description(document);
         fields.push_back(make_field(std::string{name}, type_text<member>(), schema{std::move(document)}, std::move(description)));
+        fields.back().is_private = is_private_field<member>;
     });
     return fields;
 }

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 namespace reagent::detail {
@@ -70,19 +71,28 @@ public:
     std::string name() const override { return "the SQLite file \"" + file_ + "\""; }
 
 private:
+    static constexpr const char* full_disk = "the disk is full; make room and resume what stopped, nothing that was stored is lost";
+
+    // SQLite tells of a full disk as an error of reading or writing where it cannot make the index of its log.
+    bool is_disk_full() const {
+        std::error_code ec;
+        auto left = std::filesystem::space(std::filesystem::absolute(file_, ec).parent_path(), ec);
+        return !ec && left.available < 64 * 1024;
+    }
+
     database_error failure(int rc) const {
         std::string said = db_ ? sqlite3_errmsg(db_.get()) : "out of memory";
         switch (rc & 0xff) {
             case SQLITE_BUSY:
             case SQLITE_LOCKED: return {"another process keeps it locked; find out which (fuser " + file_ + ") and end it", true};
-            case SQLITE_FULL: return {"the disk is full; make room and resume what stopped, nothing that was stored is lost", false};
+            case SQLITE_FULL: return {full_disk, false};
             case SQLITE_CORRUPT:
                 return {"it is damaged (" + said + "); keep it, and recover what is in it with `sqlite3 FILE .recover | sqlite3 NEW`",
                         false};
             case SQLITE_NOTADB: return {"it is no SQLite database", false};
             case SQLITE_CANTOPEN: return {"it cannot be opened; does the folder exist, and may you write there?", false};
             case SQLITE_READONLY: return {"it is read-only", false};
-            case SQLITE_IOERR: return {"reading or writing failed: " + said, false};
+            case SQLITE_IOERR: return {is_disk_full() ? full_disk : "reading or writing failed: " + said, false};
             default: return {said, false};
         }
     }

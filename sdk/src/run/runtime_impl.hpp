@@ -1,0 +1,88 @@
+#pragma once
+
+#include <reagent/run/runtime.hpp>
+
+#include "state.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+
+#include <algorithm>
+#include <list>
+#include <mutex>
+#include <set>
+#include <thread>
+
+namespace reagent {
+namespace detail {
+
+// One thread with its event loop and its connections: nothing in it needs a lock.
+struct loop {
+    explicit loop(const http::client_options& options) : http{context.get_executor(), options}, thread{[this] { context.run(); }} {}
+    ~loop() {
+        work.reset();
+        thread.join();
+    }
+
+    asio::io_context context;
+    asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(context);
+    http::client http;
+    std::thread thread;
+};
+
+std::string variable(const char* name);
+
+/// "" when nothing failed.
+std::string text_of(const std::exception_ptr& failure);
+
+/// Tells a durable run's store of its end; `failure` becomes what a caller is told.
+task<void> close_log(run::state& s, std::exception_ptr& failure);
+
+}  // namespace detail
+
+struct served_program {
+    program_function program;
+    run_options options;
+};
+
+struct runtime::impl {
+    explicit impl(const runtime_options& o)
+        : logger{o.logger},
+          secrets{o.secrets},
+          telemetry{o.telemetry},
+          record{o.record.empty() ? detail::variable("REAGENT_RECORD") : o.record},
+          replay{o.replay.empty() ? detail::variable("REAGENT_REPLAY") : o.replay},
+          journals{o.journals},
+          blocking{std::max(1u, o.blocking_threads)} {
+        for (unsigned i = 0; i < std::max(1u, o.threads); ++i) loops.emplace_back(o.http);
+        next = loops.begin();
+    }
+    ~impl() {
+        {
+            std::lock_guard lock{mutex};
+            for (const auto& weak : active)
+                if (auto s = weak.lock()) {
+                    s->shutdown = true;
+                    detail::cancel(s);
+                }
+        }
+        // What runs on the pool reports to a loop, so the loops go last.
+        blocking.join();
+        loops.clear();
+    }
+
+    std::shared_ptr<spdlog::logger> logger;
+    std::vector<secret> secrets;
+    std::shared_ptr<reagent::telemetry> telemetry;
+    std::string record, replay;
+    std::atomic<std::uint64_t> started = 0;
+    std::shared_ptr<journal_store> journals;
+    std::map<std::string, std::shared_ptr<const served_program>> programs;  // under `mutex`
+    std::atomic<bool> stop_work = false;
+    asio::thread_pool blocking;
+    std::mutex mutex;
+    std::list<detail::loop> loops;
+    std::list<detail::loop>::iterator next;
+    std::set<std::weak_ptr<run::state>, std::owner_less<>> active;
+};
+
+}  // namespace reagent

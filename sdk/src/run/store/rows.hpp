@@ -1,0 +1,34 @@
+#pragma once
+
+#include <reagent/error.hpp>
+#include <reagent/run/journal_store.hpp>
+
+#include "database.hpp"
+
+namespace reagent::detail {
+
+// A column as number, text or object; what is missing is 0, "" or {}.
+std::int64_t number(const std::optional<std::string>& text);
+std::string text(const std::optional<std::string>& t);
+json::object object(const std::optional<std::string>& t);
+
+extern const char* const run_columns;  ///< what `run_from` reads, in its order; the fence follows
+stored_run run_from(const sql_row& row);
+
+/// Turns of its conversation that came before a run.
+std::size_t turns_before(const stored_run& r);
+
+json::object to_json_object(const run_decision& d);
+run_decision decision_from(const json::object& o);
+
+/// JSON as a database takes it: what is no UTF-8 in it is replaced as in a record.
+std::string to_text_of(const json::object& o);
+
+std::string random_name(std::size_t length);
+bool is_over(run_status s);
+
+run_error not_possible(const std::string& what);
+run_error unknown_run(const std::string& id);
+run_error taken_over(const std::string& id);
+
+}  // namespace reagent::detail
