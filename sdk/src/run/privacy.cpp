@@ -1,0 +1,83 @@
+#include "privacy.hpp"
+
+#include <reagent/signature/signature.hpp>
+
+#include "../text.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+namespace reagent::detail {
+namespace {
+
+constexpr std::size_t shortest = 4;  // bytes of a value that is looked for in other texts: shorter ones stand everywhere
+constexpr std::size_t most_values = 1000;
+constexpr std::string_view withheld = "(private)";
+
+}  // namespace
+
+bool privacy::is_private(const std::string& path, std::string_view name) const {
+    std::string key{name};
+    if (names_.contains(key)) return true;
+    auto found = paths_.find(path);
+    return found != paths_.end() && found->second.contains(key);
+}
+
+void privacy::keep(const json::value& v) {
+    if (v.is_object())
+        for (const auto& [key, item] : v.get_object()) keep(item);
+    else if (v.is_array())
+        for (const auto& item : v.get_array()) keep(item);
+    else if (!v.is_null() && !v.is_bool() && values_.size() < most_values) {
+        std::string text = v.is_string() ? std::string{v.get_string()} : json::serialize(v);
+        if (text.size() >= shortest) values_.insert(std::move(text));
+    }
+}
+
+void privacy::learn(const std::string& path, const signature& s, const json::object& inputs) {
+    for (const auto* fields : {&s.inputs, &s.outputs})
+        for (const auto& f : *fields)
+            if (f.is_private || names_.contains(f.name)) paths_[path].insert(f.name);
+    learn(path, inputs);
+}
+
+void privacy::learn(const std::string& path, const json::object& fields) {
+    if (is_empty()) return;
+    for (const auto& [name, v] : fields) {
+        if (is_private(path, name))
+            keep(v);
+        else if (v.is_object())
+            learn(path, v.get_object());
+    }
+}
+
+json::value privacy::shown(const std::string& path, const json::value& v) const {
+    if (v.is_object()) {
+        json::object o;
+        for (const auto& [name, item] : v.get_object()) o[name] = is_private(path, name) ? json::value(withheld) : shown(path, item);
+        return o;
+    }
+    if (v.is_array()) {
+        json::array a;
+        for (const auto& item : v.get_array()) a.push_back(shown(path, item));
+        return a;
+    }
+    if (v.is_string()) return json::value(json::string(shown(std::string_view{v.get_string()})));
+    if (v.is_number() && values_.contains(json::serialize(v))) return json::value(withheld);
+    return v;
+}
+
+std::string privacy::shown(std::string_view text) const {
+    std::string out{text};
+    for (const auto& s : secrets_) out = redact(out, s);
+    // The longer first: one may be a part of another.
+    std::vector<std::string_view> found;
+    for (const auto& v : values_)
+        if (out.find(v) != out.npos) found.push_back(v);
+    std::sort(found.begin(), found.end(), [](auto a, auto b) { return a.size() > b.size(); });
+    for (auto v : found) out = replace_all(out, v, withheld);
+    return redact(out, secret{});
+}
+
+}  // namespace reagent::detail

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <reagent/lm/message.hpp>
+#include <reagent/run/session.hpp>
+#include <reagent/secret.hpp>
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reagent {
+struct signature;
+}
+
+namespace reagent::detail {
+
+/// What of a run is kept out of logs and telemetry: fields that are marked private, by name and by the values they had, and secrets.
+/// A journal holds them all the same: without them no run could go on.
+class privacy {
+public:
+    privacy() = default;
+    privacy(std::set<std::string> names, std::vector<secret> secrets) : names_{std::move(names)}, secrets_{std::move(secrets)} {}
+
+    /// A predictor is about to be called.
+    void learn(const std::string& path, const signature& s, const json::object& inputs);
+    /// Fields of a predictor that has been called, or a tool's arguments.
+    void learn(const std::string& path, const json::object& fields);
+
+    /// Whether the prompts and completions of a predictor are withheld whole: they hold private fields.
+    bool withholds(const std::string& path) const { return paths_.contains(path) || (path == history_path && !is_empty()); }
+    bool is_empty() const { return names_.empty() && paths_.empty(); }
+
+    /// A value without private fields, private values and secrets.
+    json::value shown(const std::string& path, const json::value& v) const;
+    std::string shown(std::string_view text) const;
+
+private:
+    bool is_private(const std::string& path, std::string_view name) const;
+    void keep(const json::value& v);
+
+    std::set<std::string> names_;                         // of the run, wherever they occur
+    std::map<std::string, std::set<std::string>> paths_;  // predictors, with what their signatures mark
+    std::set<std::string> values_;
+    std::vector<secret> secrets_;
+};
+
+}  // namespace reagent::detail
