@@ -136,7 +136,11 @@ BOOST_AUTO_TEST_CASE(ask_shows_steps_and_json) {
     BOOST_TEST(j.at("trajectory").at("tool_name_0").as_string() == "calculator");
     BOOST_TEST(j.at("usage").at("calls").as_int64() == 3);
     auto logged = reagent_cli("ask 'What is 2 + 3?' --quiet --log-level debug" + demo_tools, true);
-    BOOST_TEST(logged.out.find("[debug] tool call react calculator") != std::string::npos, logged.out);
+    BOOST_TEST(logged.out.find(" path=react tool=calculator ms=") != std::string::npos, logged.out);
+    BOOST_TEST(logged.out.find("What is") == std::string::npos, logged.out);
+    auto traced = reagent_cli("ask 'What is 2 + 3?' --quiet --log-level trace --private question" + demo_tools, true);
+    BOOST_TEST(traced.out.find("predictor run=") != std::string::npos, traced.out);
+    BOOST_TEST(traced.out.find("What is") == std::string::npos, traced.out);
     auto native = reagent_cli("ask 'What is 2 + 3?' --native --quiet" + demo_tools);
     BOOST_TEST(native.out == "5\n");
     for (const char* a : {"json", "xml"})

@@ -80,6 +80,8 @@ check(took < 60, "a page that does not open")
 
 said, dom, _ = browse(page("compared", hundred, other), "return [comparison.changed.length, comparison.gone.length, comparison.fresh.length, comparison.changed[0].path]")
 check(said == [1, 0, 0, "react"], f"two runs compared: {said}")
+said, dom, _ = browse(page("compared", hundred, other), "document.querySelector('button.link').click(); return [spans[selected].kind, spans[selected].changed, document.querySelector('.hint').textContent.length < 200];")
+check(said == ["model", "differs", True], f"a difference is gone to: {said}")
 
 if axe != "-":
     script = pathlib.Path(axe).read_text()

@@ -159,6 +159,10 @@ BOOST_FIXTURE_TEST_CASE(consent_is_waited_for_without_anything_in_memory, approv
     BOOST_TEST(status("a") == "finished");
     BOOST_TEST(dropped == std::vector<std::string>{"older"});
     BOOST_TEST(model->calls == calls + 2);  // the next step and the answer
+    auto again = rt.replay("a");
+    BOOST_TEST(again.differences.empty());
+    BOOST_TEST((again.outputs == r.outputs));
+    BOOST_TEST(dropped.size() == 1u);
 }
 
 BOOST_FIXTURE_TEST_CASE(consent_is_refused, approvals) {
@@ -175,6 +179,7 @@ BOOST_FIXTURE_TEST_CASE(consent_is_refused, approvals) {
     for (const auto& e : loaded.history->events())
         if (e.request) told = told || last_text(*e.request).find("not on a Friday") != std::string::npos;
     BOOST_TEST(told);
+    BOOST_TEST(rt.replay("a").differences.empty());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_decision_of_the_program_itself_is_journaled, approvals) {

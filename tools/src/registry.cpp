@@ -167,7 +167,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
 
     json::object given = read.value.get_object();
     if (t.options().destructive) {
-        if (!approve_ && !r.is_durable())
+        if (!approve_ && !r.can_await_approval(path))
             co_return failure(
                 "Error: `" + name +
                 "` was not called: it may destroy something, and nobody is there to approve it. Find another way, or finish and "

@@ -158,7 +158,7 @@ std::shared_ptr<const served_program> runtime::served(const std::string& run_id,
 void runtime::continue_run(journal_store::taken_run taken, std::function<void(std::exception_ptr)> ended) {
     auto its_program = served(taken.run.id, taken.run.program);
     auto loaded = load_journal(taken.records);
-    auto s = prepare(its_program->options);
+    auto s = prepare(its_program->options, true);
     s->log = std::make_shared<detail::run_log>(impl_->journals, taken.hold, taken.run.records, s->executor);
     s->log->remember(loaded, std::move(taken.pending));
     s->options.program = taken.run.program;

@@ -51,6 +51,14 @@ std::optional<kept_events::slot> kept_events::take(event_kind kind, std::string_
     return {};
 }
 
+bool kept_events::holds(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence) const {
+    auto found = by_branch_.find(branch);
+    if (found == by_branch_.end()) return false;
+    for (const auto& s : found->second.slots)
+        if (!s.used && is_at(s.what, kind, path, occurrence)) return true;
+    return false;
+}
+
 const event* kept_events::next(std::string_view branch) const {
     auto found = by_branch_.find(branch);
     return found == by_branch_.end() ? nullptr : &found->second.slots[found->second.first].what;

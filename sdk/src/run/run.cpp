@@ -185,6 +185,9 @@ void run::check() const {
 }
 
 bool run::is_durable() const { return state_->log != nullptr; }
+bool run::can_await_approval(std::string_view path) const {
+    return is_durable() || state_->kept.holds(event_kind::approval, branch_, path, upcoming(event_kind::approval, path));
+}
 const std::string& run::id() const { return state_->own_name(); }
 
 // --- durable runs --------------------------------------------------------------------------------------------------

@@ -36,17 +36,17 @@ std::string text_of(const std::exception_ptr& failure) {
 runtime::runtime(runtime_options options) : impl_{std::make_unique<impl>(options)} {}
 runtime::~runtime() = default;
 
-std::shared_ptr<run::state> runtime::prepare(run_options options) {
+std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) {
     auto s = std::make_shared<run::state>();
     s->options = std::move(options);
-    auto number = ++impl_->started;
+    auto number = durable ? 0 : ++impl_->started;
     auto file_in = [&](const std::string& folder) { return folder + "/run-" + std::to_string(number) + ".jsonl"; };
-    if (!impl_->record.empty()) {
+    if (!impl_->record.empty() && !durable) {
         std::error_code ec;
         std::filesystem::create_directories(impl_->record, ec);  // what is wrong with it is told when the file is written
         s->record_to = file_in(impl_->record);
     }
-    if (!impl_->replay.empty()) {
+    if (!impl_->replay.empty() && !durable) {
         s->options.replay = replay_from(file_in(impl_->replay));
         s->options.lm = {};  // so that nothing but the journal answers
     }
@@ -106,7 +106,7 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
     s->finished = true;
     if (!s->record_to.empty()) {
         try {
-            save_journal(s->record_to, *s->history, {{"program", "run"}});
+            save_journal(s->record_to, *s->history, {{"program", s->options.program.empty() ? "run" : s->options.program}});
         } catch (const std::exception&) {
             if (!failure) failure = std::current_exception();
         }

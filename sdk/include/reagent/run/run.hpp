@@ -186,6 +186,8 @@ public:
     /// (run_status::awaiting_approval), which a durable run can. @param schema what edited arguments must fit
     task<approval_decision> ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
                                          std::function<task<approval_decision>()> ask);
+    /// Whether `ask_approval` without `ask` gets an answer: the run can wait for one, or its journal has one.
+    bool can_await_approval(std::string_view path) const;
     bool is_durable() const;
 
     /// Within a tool: the same for each attempt at this call, also after a crash, and for no other call. Hand it on to a service that

@@ -34,6 +34,7 @@ struct runtime_options {
     std::shared_ptr<reagent::telemetry> telemetry{};  ///< told of every run that has ended
 
     /// Folder into which the journal of every run goes, as run-1.jsonl and so on in the order of their start; default: $REAGENT_RECORD.
+    /// Durable runs have theirs in the store; see `runtime::replay`.
     std::string record{};
     /// Such a folder: the runs are answered from there, without models, tools and network, or fail where they do something else;
     /// default: $REAGENT_REPLAY.
@@ -234,7 +235,7 @@ public:
     void stop_work();
 
 private:
-    std::shared_ptr<run::state> prepare(run_options options);
+    std::shared_ptr<run::state> prepare(run_options options, bool durable = false);
     std::shared_ptr<const struct served_program> served(const std::string& run_id, const std::string& program) const;
     void continue_run(journal_store::taken_run taken, std::function<void(std::exception_ptr)> ended);
     static reagent::run& trunk(const std::shared_ptr<run::state>& s);
