@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     allow_many_files();
-    use_one_arena();
+    if (journals.empty()) use_one_arena();  // else two threads would wait for each other's turn in it
     std::string port = argv[1];
     unsigned long runs = std::strtoul(argv[2], nullptr, 10), concurrency = std::max(1ul, std::strtoul(argv[3], nullptr, 10));
 

@@ -159,7 +159,7 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
     auto its_program = served(taken.run.id, taken.run.program);
     auto loaded = load_journal(taken.records);
     auto s = prepare(its_program->options, true);
-    s->log = std::make_shared<detail::run_log>(impl_->journals, taken.hold, taken.run.records, s->executor);
+    s->log = std::make_shared<detail::run_log>(impl_->journals, taken.hold, taken.run.records, s->executor, s->arrivals);
     s->log->remember(loaded, std::move(taken.pending));
     s->options.program = taken.run.program;
     s->session = is_turn(taken.run) ? taken.run.session : "";
@@ -186,9 +186,15 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
     taken.hold->on_end([weak] {
         if (auto alive = weak.lock()) detail::cancel(alive);
     });
-    auto work = run_program(its_program->program, trunk(s), std::move(taken.run.inputs), !s->session.empty(), *s);
-    spawn(std::move(s), std::move(work),
-          [its_program, ended = std::move(ended)](std::exception_ptr failure) { ended(std::move(failure)); });
+    auto work = std::make_shared<task<void>>(
+        run_program(its_program->program, trunk(s), std::move(taken.run.inputs), !s->session.empty(), *s));
+    {
+        std::lock_guard lock{impl_->mutex};
+        impl_->active.insert(s);  // so that a runtime that ends cancels it even before it has begun
+    }
+    s->arrivals->add([this, s, work, its_program, ended = std::move(ended)] {
+        spawn(s, std::move(*work), [its_program, ended](std::exception_ptr failure) { ended(std::move(failure)); });
+    });
 }
 
 stored_run runtime::resume(const std::string& run_id) {
@@ -270,6 +276,7 @@ void runtime::work(const work_options& options) {
         bool halted = false;  // since the last look
     };
     auto p = std::make_shared<progress>();
+    detail::reserve_descriptors(2 * options.concurrency + 64);
     impl_->stop_work = false;
     bool drained = false;
     std::string trouble;

@@ -2,7 +2,6 @@
 
 #include <reagent/error.hpp>
 
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -37,7 +36,7 @@ void run_log::send() {
 void run_log::submit() {
     auto number = ++asked_;
     store_->write(hold_, std::exchange(pending_, {}), at_, [self = shared_from_this(), number](std::exception_ptr failure) {
-        asio::post(self->executor_, [self, number, failure = std::move(failure)]() mutable { self->arrived(number, std::move(failure)); });
+        self->arrivals_->add([self, number, failure = std::move(failure)]() mutable { self->arrived(number, std::move(failure)); });
     });
 }
 
@@ -80,7 +79,7 @@ task<void> run_log::finish(std::chrono::microseconds at, journal_store::ending e
     held_back_ = 0;
     auto number = ++asked_;
     store_->finish(hold_, std::exchange(pending_, {}), at, std::move(e), [self = shared_from_this(), number](std::exception_ptr failure) {
-        asio::post(self->executor_, [self, number, failure = std::move(failure)]() mutable { self->arrived(number, std::move(failure)); });
+        self->arrivals_->add([self, number, failure = std::move(failure)]() mutable { self->arrived(number, std::move(failure)); });
     });
     return wait_for(number);
 }

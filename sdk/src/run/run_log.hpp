@@ -3,6 +3,8 @@
 #include <reagent/run/journal_store.hpp>
 #include <reagent/task.hpp>
 
+#include "paced_queue.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 
 #include <map>
@@ -17,8 +19,13 @@ class run_log : public std::enable_shared_from_this<run_log> {
 public:
     using content = decltype(journal_record::what);
 
-    run_log(std::shared_ptr<journal_store> store, std::shared_ptr<held_run> hold, std::uint64_t records, asio::any_io_executor executor)
-        : store_{std::move(store)}, hold_{std::move(hold)}, executor_{std::move(executor)}, written_{records} {}
+    run_log(std::shared_ptr<journal_store> store, std::shared_ptr<held_run> hold, std::uint64_t records, asio::any_io_executor executor,
+            std::shared_ptr<paced_queue> arrivals)
+        : store_{std::move(store)},
+          hold_{std::move(hold)},
+          executor_{std::move(executor)},
+          arrivals_{std::move(arrivals)},
+          written_{records} {}
 
     const std::string& run_id() const { return hold_->id; }
     held_run& hold() { return *hold_; }
@@ -61,6 +68,7 @@ private:
     std::shared_ptr<journal_store> store_;
     std::shared_ptr<held_run> hold_;
     asio::any_io_executor executor_;
+    std::shared_ptr<paced_queue> arrivals_;  // on `executor_`
     std::vector<journal_store::numbered_record> pending_;
     std::uint64_t written_;                   // numbers of records
     std::uint64_t asked_ = 0, answered_ = 0;  // submissions, which may hold no record

@@ -3,7 +3,10 @@
 #include "log.hpp"
 #include "runtime_impl.hpp"
 
+#include <fcntl.h>
 #include <spdlog/logger.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -18,6 +21,16 @@ namespace detail {
 std::string variable(const char* name) {
     const char* value = std::getenv(name);
     return value ? value : "";
+}
+
+void reserve_descriptors(std::size_t n) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < 2) return;
+    int none = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (none < 0) return;
+    int far = ::fcntl(none, F_DUPFD_CLOEXEC, static_cast<int>(std::min<rlim_t>(n, limit.rlim_cur) - 1));
+    if (far >= 0) ::close(far);
+    ::close(none);
 }
 
 std::string text_of(const std::exception_ptr& failure) {
@@ -56,6 +69,7 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
         if (++impl_->next == impl_->loops.end()) impl_->next = impl_->loops.begin();
         s->executor = l.context.get_executor();
         s->http = &l.http;
+        s->arrivals = l.arrivals;
     }
     s->blocking = &impl_->blocking;
     s->telemetry = impl_->telemetry;

@@ -26,10 +26,15 @@ struct loop {
     asio::io_context context;
     asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(context);
     http::client http;
+    std::shared_ptr<paced_queue> arrivals = std::make_shared<paced_queue>(context.get_executor());
     std::thread thread;
 };
 
 std::string variable(const char* name);
+
+/// Makes room for so many open files. Linux lets a process with several threads wait for tens of milliseconds whenever its table of files
+/// grows (fs/file.c, expand_fdtable: synchronize_rcu), which on an event loop would stop every run.
+void reserve_descriptors(std::size_t n);
 
 /// "" when nothing failed.
 std::string text_of(const std::exception_ptr& failure);
@@ -53,6 +58,7 @@ struct runtime::impl {
           replay{o.replay.empty() ? detail::variable("REAGENT_REPLAY") : o.replay},
           journals{o.journals},
           blocking{std::max(1u, o.blocking_threads)} {
+        detail::reserve_descriptors(1'024);
         for (unsigned i = 0; i < std::max(1u, o.threads); ++i) loops.emplace_back(o.http);
         next = loops.begin();
     }

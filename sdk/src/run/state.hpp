@@ -25,6 +25,7 @@ namespace reagent {
 struct run::state : std::enable_shared_from_this<run::state> {
     run_options options;
     asio::any_io_executor executor;
+    std::shared_ptr<detail::paced_queue> arrivals;  // on `executor`
     http::client* http = nullptr;
     asio::thread_pool* blocking = nullptr;
     std::shared_ptr<spdlog::logger> logger;

@@ -7,8 +7,10 @@
 
 #include <boost/json.hpp>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
-#include <random>
 
 namespace reagent {
 namespace {
@@ -71,12 +73,9 @@ bool is_over(run_status s) { return s == run_status::finished || s == run_status
 
 std::string random_name(std::size_t length) {
     static constexpr char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";  // Crockford's base 32: none is mistaken for another
-    std::random_device device;
-    std::string name;
-    while (name.size() < length) {
-        auto bits = device();
-        for (int k = 0; k < 6 && name.size() < length; ++k, bits >>= 5) name += letters[bits & 31];
-    }
+    std::string name(std::min<std::size_t>(length, 256), '\0');
+    if (::getentropy(name.data(), name.size()) != 0) throw std::runtime_error{"the system has no random numbers"};
+    for (char& c : name) c = letters[static_cast<unsigned char>(c) & 31];
     return name;
 }
 
