@@ -201,7 +201,7 @@ run run::branch_of_tool() const {
     run made{state_, branch_name(branches_ - 1)};
     made.variation_ = variation_;
     made.live_ = live_ && !state_->kept.has(made.branch_);  // a tool that is entered again after a crash finds what it did
-    made.idempotency_key_ = idempotency_key_;
+    made.effect_ = effect_;
     return made;
 }
 

@@ -7,6 +7,7 @@
 #include "log.hpp"
 #include "state.hpp"
 
+#include <unistd.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -51,8 +52,9 @@ std::string difference(const lm_request& recorded, const lm_request& now) {
 }
 
 std::uint64_t machine_seed() {
-    std::random_device device;
-    return (static_cast<std::uint64_t>(device()) << 32) | device();
+    std::uint64_t bits = 0;  // a system call: std::random_device asks the processor first what it can, which virtual machines make slow
+    if (::getentropy(&bits, sizeof bits) != 0) throw std::runtime_error{"the system has no random numbers"};
+    return bits;
 }
 
 void count(run::state& s, const lm_response& r) {
@@ -188,6 +190,7 @@ bool run::is_durable() const { return state_->log != nullptr; }
 bool run::can_await_approval(std::string_view path) const {
     return is_durable() || state_->kept.holds(event_kind::approval, branch_, path, upcoming(event_kind::approval, path));
 }
+std::string run::idempotency_key() const { return effect_ ? state_->own_name() + "-" + std::to_string(effect_) : std::string{}; }
 const std::string& run::id() const { return state_->own_name(); }
 
 // --- durable runs --------------------------------------------------------------------------------------------------
@@ -447,7 +450,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
         co_await s.log->certain();
     } else
         e.id = s.next_id++;
-    idempotency_key_ = s.own_name() + "-" + std::to_string(e.id);
+    effect_ = e.id;
     if (e.arguments.is_object()) s.private_to.learn(path, e.arguments.get_object());
     notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
     std::exception_ptr failure;

@@ -192,7 +192,7 @@ public:
 
     /// Within a tool: the same for each attempt at this call, also after a crash, and for no other call. Hand it on to a service that
     /// does things once per key.
-    std::string idempotency_key() const { return idempotency_key_; }
+    std::string idempotency_key() const;
 
     /// A durable run's id; of another one a random name.
     const std::string& id() const;
@@ -335,7 +335,7 @@ private:
     bool turned_back_ = false;  // `way_back_` is this handle's own
     bool live_ = false;         // nothing more is answered from the journal
     bool rewinding_ = false;    // what happens has been told before
-    std::string idempotency_key_;
+    std::uint64_t effect_ = 0;  // the tool's call that this handle is in
 };
 
 namespace detail {
