@@ -145,6 +145,7 @@ const known_optimizer optimizers[]{
      [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
          copro_options o;
          given.take("breadth", o.breadth);
+         given.take("fill_breadth", o.fill_breadth);
          given.take("depth", o.depth);
          given.take("init_temperature", o.init_temperature);
          if (o.breadth < 1 || o.depth < 1) throw misuse{"breadth and depth must be at least 1"};
@@ -311,7 +312,8 @@ void add_compile(CLI::App& app, command& chosen, const cli_program* own) {
         "NAME=VALUE. labeled_few_shot: k. bootstrap_few_shot: max_bootstrapped_demos, max_labeled_demos, max_rounds, "
         "metric_threshold. bootstrap_random_search: the same, num_candidate_programs and stop_at_score. knn_few_shot: k, max_pool, "
         "bootstrap, embedder. "
-        "ensemble: as bootstrap_few_shot, and size. copro: breadth, depth, init_temperature. mipro: auto (light, medium, heavy, none), "
+        "ensemble: as bootstrap_few_shot, and size. copro: breadth, depth, init_temperature, fill_breadth. mipro: auto (light, medium, "
+        "heavy, none), "
         "num_candidates, num_trials, max_bootstrapped_demos, max_labeled_demos, metric_threshold, minibatch, minibatch_size, "
         "minibatch_full_eval_steps, init_temperature. All: max_errors");
     c->footer("Exit code: 0 done, 1 failed, 2 wrong command line.\nExample:\n  " + app.get_name() + " compile " +

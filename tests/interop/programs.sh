@@ -20,5 +20,6 @@ server=$!
 exec 8>"$work/in"
 for _ in $(seq 100); do [ -s "$work/address" ] && break; sleep 0.05; done
 # A proxy of the environment is not for loopback.
+export LITELLM_LOCAL_MODEL_COST_MAP=True  # LiteLLM would ask the internet for prices
 env -u http_proxy -u https_proxy -u all_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY OPENAI_API_KEY=none DSPY_CACHEDIR="$work/cache" \
     "$venv/bin/python" "$here/programs.py" "$2" "$(cat "$work/address")" "$work"

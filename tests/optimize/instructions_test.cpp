@@ -74,6 +74,21 @@ BOOST_AUTO_TEST_CASE(copro_finds_better_instructions_round_by_round) {
     for (const auto& c : four.report.at("candidates").as_array()) BOOST_TEST(c.at("score").to_number<double>() <= *four.score);
 }
 
+BOOST_AUTO_TEST_CASE(a_proposer_of_one_at_a_time_costs_no_more_than_one_candidate_a_round) {
+    bench_set d;
+    classify p;
+    runtime rt;
+    auto model = std::make_shared<learner>(learner_options{.noise = 5, .without_hints = 50});  // knows no `n`
+    for (std::size_t depth : {1u, 3u}) {
+        auto made = copro{{.breadth = 10, .depth = depth}}.compile(rt, p, d.train, {}, right, on(model, depth));
+        auto calls = made.report.at("search_calls").to_number<std::size_t>(), most = depth + (depth + 1) * d.train.size();
+        BOOST_TEST(calls <= most, calls << " calls, at most " << most);
+        BOOST_TEST(made.report.at("candidates").as_array().size() >= depth);
+    }
+    auto filled = copro{{.breadth = 6, .depth = 1, .fill_breadth = true}}.compile(rt, p, d.train, {}, right, on(model));
+    BOOST_TEST(filled.report.at("candidates").as_array().size() >= 3u);
+}
+
 BOOST_AUTO_TEST_CASE(the_proposer_sees_what_failed_and_what_was_tried) {
     bench_set d;
     classify p;

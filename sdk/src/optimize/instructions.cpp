@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <map>
 
 namespace reagent {
@@ -50,6 +51,7 @@ void copro::search(study& s) const {
         std::string instructions;
         double score;
     };
+    auto scored = [](const attempt& a) { return a.instructions + " (score " + python_float(a.score) + ")"; };
     const std::string structure = s.predictors().size() > 1 ? structure_of(s) : "";
     auto as_it_is = s.score(data, s.start());
     s.offer(s.start(), as_it_is);
@@ -60,6 +62,8 @@ void copro::search(study& s) const {
         const predictor& p = *s.predictors()[turn];
         const std::string& path = p.predictor_path();
         std::vector<attempt> attempts{{p.open_instructions(s.best().find(path)), *s.best_score()}};
+        // Where one completion comes for a request: what a round may cost in requests, and what was spent; what is left goes to the next.
+        std::size_t allowance = 0, spent = 0;
         for (std::size_t round = 0; round < how_.depth; ++round) {
             proposal_ground ground;
             ground.program = structure;
@@ -70,17 +74,38 @@ void copro::search(study& s) const {
                 auto sorted = attempts;
                 std::stable_sort(sorted.begin(), sorted.end(), [](const attempt& a, const attempt& b) { return a.score < b.score; });
                 std::size_t from = sorted.size() > how_.breadth ? sorted.size() - how_.breadth : 0;
-                for (std::size_t i = from; i < sorted.size(); ++i)
-                    ground.attempts.push_back(sorted[i].instructions + " (score " + python_float(sorted[i].score) + ")");
+                for (std::size_t i = from; i < sorted.size(); ++i) ground.attempts.push_back(scored(sorted[i]));
             }
+            const std::size_t seen = round > 0 ? attempts.size() : 1;  // of the attempts; the instructions as they are always are
             std::size_t wanted = how_.breadth - (round == 0 && how_.breadth > 1 ? 1 : 0);  // the first round tries what is there, too
-            auto proposals = propose_many(s, ground, wanted, how_.init_temperature, rollout);
+            auto made = propose_many(s, ground, wanted, how_.fill_breadth, how_.init_temperature, rollout);
             rollout += 1'000;
-            for (auto& text : proposals) {
-                if (std::any_of(attempts.begin(), attempts.end(), [&](const attempt& a) { return a.instructions == text; })) continue;
+            allowance += 1 + data.size();
+            ++spent;
+            std::deque<std::string> open{made.texts.begin(), made.texts.end()};
+            const bool one_by_one = made.one_by_one && !how_.fill_breadth;
+            for (std::size_t in_vain = 0, asked = 0;;) {
+                if (open.empty()) {
+                    if (!one_by_one || in_vain == 3 || ++asked > wanted || spent + 1 + data.size() > allowance) break;
+                    auto further = ground;
+                    further.tip = tip(asked);
+                    for (std::size_t i = seen; i < attempts.size(); ++i) further.attempts.push_back(scored(attempts[i]));
+                    auto more = propose(s, {further}, how_.init_temperature, rollout++);
+                    ++spent;
+                    if (more.empty()) ++in_vain;
+                    open.insert(open.end(), more.begin(), more.end());
+                    continue;
+                }
+                std::string text = std::move(open.front());
+                open.pop_front();
+                if (std::any_of(attempts.begin(), attempts.end(), [&](const attempt& a) { return a.instructions == text; })) {
+                    ++in_vain;
+                    continue;
+                }
                 parameters candidate = s.best();
                 candidate.predictors[path].instructions = text;
                 auto result = s.race(data, candidate);
+                spent += result.seen.rows.size();
                 bool better = result.complete && s.offer(candidate, result.seen);
                 if (better) failures = failures_in(result.seen, data, s.random(41 + rollout));
                 s.note(json::object{{"predictor", path},
@@ -93,6 +118,7 @@ void copro::search(study& s) const {
                        python_float(result.seen.score) + (better ? ", the best so far: " : ": ") + cut(text, 80));
                 attempts.push_back({std::move(text), result.seen.score});
             }
+            rollout += 1'000;
         }
     }
 }

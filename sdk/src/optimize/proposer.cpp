@@ -124,12 +124,13 @@ struct proposal_round {
     }
 };
 
-std::vector<std::string> made_by(study& s, std::vector<proposal_call> calls) {
+std::vector<std::string> made_by(study& s, std::vector<proposal_call> calls, std::size_t* drawn = nullptr) {
     std::vector<std::vector<std::string>> found(calls.size());
     std::string failure;
     s.ask_prompt_model(proposal_round{std::move(calls), found, failure});
     if (!failure.empty()) s.tell("a proposal failed: " + failure);
     std::vector<std::string> all;
+    if (drawn) *drawn = found.front().size();
     for (auto& f : found) add_new(all, std::move(f));
     return all;
 }
@@ -142,20 +143,23 @@ std::vector<std::string> propose(study& s, std::vector<proposal_ground> grounds,
     return made_by(s, std::move(calls));
 }
 
-std::vector<std::string> propose_many(study& s, proposal_ground ground, std::size_t wanted, double temperature, std::uint64_t rollout) {
-    std::vector<std::string> all;
+proposals propose_many(study& s, const proposal_ground& ground, std::size_t wanted, bool fill, double temperature, std::uint64_t rollout) {
+    proposals all;
     if (wanted == 0) return all;
     sampling several{.temperature = temperature};
     if (wanted > 1) several.n = wanted;
-    add_new(all, made_by(s, {{ground, several, ++rollout}}));
+    std::size_t drawn = 0;
+    add_new(all.texts, made_by(s, {{ground, several, ++rollout}}, &drawn));
+    all.one_by_one = wanted > 1 && drawn <= 1;
+    if (all.one_by_one && !fill) return all;
     std::vector<proposal_ground> more;
-    for (std::size_t n = all.size(); n < wanted; ++n) {
+    for (std::size_t n = all.texts.size(); n < wanted; ++n) {
         auto& g = more.emplace_back(ground);
         g.tip = tip(n);
-        for (const auto& known : all) g.attempts.push_back(known + not_this_again);
+        for (const auto& known : all.texts) g.attempts.push_back(known + not_this_again);
     }
-    if (!more.empty()) add_new(all, propose(s, std::move(more), temperature, rollout));
-    if (all.size() > wanted) all.resize(wanted);
+    if (!more.empty()) add_new(all.texts, propose(s, std::move(more), temperature, rollout));
+    if (all.texts.size() > wanted) all.texts.resize(wanted);
     return all;
 }
 
