@@ -27,7 +27,8 @@ def picture(name, script, *journals):
     page = (work / "page.html").read_text()
     nonce = re.search(r"script-src 'nonce-(\w+)'", page)[1]
     (work / "page.html").write_text(page.replace("</body>", f'<script nonce="{nonce}">{script}</script></body>'))
-    subprocess.run([chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1440,900",
+    subprocess.run([chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking",
+                    "--disable-component-update", "--disable-sync", "--no-first-run", f"--user-data-dir={work}/profile", "--window-size=1440,900",
                     "--virtual-time-budget=3000", f"--screenshot={here / name}", f"file://{work}/page.html"], check=True, capture_output=True)
 
 

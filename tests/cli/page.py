@@ -56,7 +56,10 @@ def browse(file, script="", scripts=()):
     copy = work / "copy.html"
     copy.write_text(text.replace("</body>", extra + "</body>"))
     begin = time.time()
-    dom = subprocess.run([chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=15000", "--dump-dom", f"file://{copy}"],
+    # The browser itself would look for updates and the like on the internet.
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run",
+             "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={work}/profile"]
+    dom = subprocess.run([chromium, "--headless=new", "--no-sandbox", "--disable-gpu", *quiet, "--virtual-time-budget=15000", "--dump-dom", f"file://{copy}"],
                          capture_output=True, text=True, timeout=120).stdout
     said = re.findall(r'<pre id="said">(.*?)</pre>', dom, re.S)
     check(said, f"{file} said nothing: {dom[-400:]}")

@@ -8,8 +8,8 @@ struct copro_options {
     std::size_t breadth = 10;       ///< instructions tried in each round, for each predictor
     std::size_t depth = 3;          ///< rounds
     double init_temperature = 1.4;  ///< of the proposals
-    /// Where the prompt model draws only one completion for a request: ask until there are `breadth` of them. Else a round may cost what one
-    /// proposal costs, to be scored on all examples, and tries as many as that allows.
+    /// Where the prompt model draws only one completion for a request: ask until there are `breadth` of them. Else a round may cost what
+    /// one proposal costs, to be scored on all examples, and tries as many as that allows.
     bool fill_breadth = false;
 };
 

@@ -12,16 +12,16 @@ namespace {
 constexpr int tables_format = 2;
 
 constexpr const char* first_tables[]{
-    "CREATE TABLE reagent_runs (id TEXT PRIMARY KEY, program TEXT NOT NULL, status TEXT NOT NULL, inputs TEXT NOT NULL, outputs TEXT, "
-    "error TEXT, session TEXT, parent TEXT, worker TEXT, format BIGINT NOT NULL, cancel_requested BIGINT NOT NULL DEFAULT 0, last_record "
-    "BIGINT NOT NULL DEFAULT 0, takes BIGINT NOT NULL DEFAULT 0, stalled BIGINT NOT NULL DEFAULT 0, fence BIGINT NOT NULL DEFAULT 0, "
-    "lease_until BIGINT NOT NULL DEFAULT 0, usage TEXT, active BIGINT NOT NULL DEFAULT 0, created BIGINT NOT NULL, updated BIGINT NOT "
-    "NULL)",
+    R"(CREATE TABLE reagent_runs (id TEXT PRIMARY KEY, program TEXT NOT NULL, status TEXT NOT NULL, inputs TEXT NOT NULL, outputs TEXT,
+       error TEXT, session TEXT, parent TEXT, worker TEXT, format BIGINT NOT NULL, cancel_requested BIGINT NOT NULL DEFAULT 0,
+       last_record BIGINT NOT NULL DEFAULT 0, takes BIGINT NOT NULL DEFAULT 0, stalled BIGINT NOT NULL DEFAULT 0,
+       fence BIGINT NOT NULL DEFAULT 0, lease_until BIGINT NOT NULL DEFAULT 0, usage TEXT, active BIGINT NOT NULL DEFAULT 0,
+       created BIGINT NOT NULL, updated BIGINT NOT NULL))",
     "CREATE INDEX reagent_runs_open ON reagent_runs (status, lease_until)",
     "CREATE INDEX reagent_runs_updated ON reagent_runs (updated)",
     "CREATE TABLE reagent_records (run TEXT NOT NULL, number BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, number))",
-    "CREATE TABLE reagent_decisions (run TEXT NOT NULL, effect BIGINT NOT NULL, wanted TEXT NOT NULL, decided TEXT, used BIGINT NOT NULL "
-    "DEFAULT 0, PRIMARY KEY (run, effect))",
+    R"(CREATE TABLE reagent_decisions (run TEXT NOT NULL, effect BIGINT NOT NULL, wanted TEXT NOT NULL, decided TEXT,
+       used BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (run, effect)))",
     "CREATE TABLE reagent_sessions (id TEXT PRIMARY KEY, version BIGINT NOT NULL, body TEXT NOT NULL, updated BIGINT NOT NULL)",
     "INSERT INTO reagent_meta (name, value) VALUES ('format', '1')"};
 
