@@ -445,8 +445,10 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
             s.entered.emplace(e.id, begun);
         } else
             uninterrupted.emplace(s);
-        s.record_in_log(std::move(begun));
-        if (!traits.harmless) co_await s.log->stored();
+        if (!traits.harmless) {  // of what changes nothing nobody needs to know that it began
+            s.record_in_log(std::move(begun));
+            co_await s.log->stored();
+        }
         co_await s.log->certain();
     } else
         e.id = s.next_id++;

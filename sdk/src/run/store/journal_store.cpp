@@ -20,14 +20,23 @@ using detail::text;
 
 std::vector<journal_record> journal_store_impl::records(const std::string& id, std::uint64_t after, std::size_t most) {
     std::vector<journal_record> all;
+    // A row holds one record or several, a line each; `number` is the first one's.
     auto rows = db->run(
-        "SELECT body, number FROM reagent_records WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3",
-        {std::string_view{id}, static_cast<std::int64_t>(after), static_cast<std::int64_t>(std::min<std::size_t>(most, INT64_MAX))});
+        "SELECT body, number FROM reagent_records WHERE run = $1 AND number >= COALESCE((SELECT max(number) FROM reagent_records WHERE run "
+        "= "
+        "$1 AND number <= $2), 0) ORDER BY number",
+        {std::string_view{id}, static_cast<std::int64_t>(std::min<std::uint64_t>(after, INT64_MAX))});
     for (const auto& row : rows) {
-        try {
-            all.push_back(journal_record_from_text(text(row[0])));
-        } catch (const run_error& e) {
-            throw run_error{run_errc::bad_journal, "record " + text(row[1]) + " of run " + id + " cannot be read: " + e.what()};
+        auto number = static_cast<std::uint64_t>(detail::number(row[1]));
+        for (const auto& line : split(text(row[0]), '\n')) {
+            if (all.size() == most) return all;
+            if (number++ <= after) continue;
+            try {
+                all.push_back(journal_record_from_text(line));
+            } catch (const run_error& e) {
+                throw run_error{run_errc::bad_journal,
+                                "record " + std::to_string(number - 1) + " of run " + id + " cannot be read: " + e.what()};
+            }
         }
     }
     return all;

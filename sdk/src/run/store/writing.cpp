@@ -170,11 +170,10 @@ bool journal_store_impl::store(const write_job& job, bool& cancel, bool& renewed
         db->run("UPDATE reagent_runs SET lease_until = " + lease_end() + " WHERE id = $1", {std::string_view{h.id}});
         renewed = true;
     }
+    // What is written together is one row: a line for each record, numbered on from the first.
+    std::string lines;
     for (const auto& r : job.records) {
         std::string body = to_text(r.what);
-        // Doing nothing on a conflict: after a connection was lost in the middle of a commit, it may be there already.
-        db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                {std::string_view{h.id}, static_cast<std::int64_t>(r.number), std::string_view{body}});
         if (auto* wanted = std::get_if<decision_wanted>(&r.what.what))
             db->run("INSERT INTO reagent_decisions (run, effect, wanted) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
                     {std::string_view{h.id}, static_cast<std::int64_t>(wanted->what.id), std::string_view{body}});
@@ -186,7 +185,12 @@ bool journal_store_impl::store(const write_job& job, bool& cancel, bool& renewed
             if (f->what.kind == event_kind::approval || f->what.kind == event_kind::tool_call) use(f->what.id);
         if (auto* a = std::get_if<effects_abandoned>(&r.what.what))
             for (auto id : a->ids) use(id);
+        lines += (lines.empty() ? "" : "\n") + body;
     }
+    // Doing nothing on a conflict: after a connection was lost in the middle of a commit, it may be there already.
+    if (!lines.empty())
+        db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                {std::string_view{h.id}, static_cast<std::int64_t>(job.records.front().number), std::string_view{lines}});
     if (job.ending) store_ending(job);
     return true;
 }
