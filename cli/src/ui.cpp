@@ -209,9 +209,9 @@ private:
     std::string metrics() {
         std::map<std::pair<std::string, std::string>, std::size_t> by_status;
         std::map<std::string, usage> used;
-        for (const auto& r : store_->list({.most = 100'000})) {
-            ++by_status[{r.program, std::string{to_string(r.status)}}];
-            used[r.program] += r.usage;
+        for (const auto& t : store_->totals()) {
+            by_status[{t.program, std::string{to_string(t.status)}}] = t.runs;
+            used[t.program] += t.usage;
         }
         auto label = [](std::string_view text) {
             std::string out;

@@ -1,4 +1,5 @@
 #include "fixture.hpp"
+#include "support/postgres_server.hpp"
 
 #include <reagent/schema/render.hpp>
 
@@ -303,6 +304,37 @@ BOOST_FIXTURE_TEST_CASE(whatever_is_said_fits_at_last, talk) {
         for (std::size_t k = 1; k + 1 < last.messages.size(); ++k) bytes += last.messages[k].content.size();
         BOOST_TEST(bytes < 4 * 150 + 1200u, bytes << " bytes of history");
     }
+}
+
+BOOST_FIXTURE_TEST_CASE(postgres_keeps_conversations_too, talk) {
+    if (!postgres_server::is_installed()) return;
+    postgres_server server;
+    auto shared = journal_store::open(server.conninfo());
+    runtime rt{{.journals = shared}};
+    rt.serve("chat", function(), options());
+    say(rt, "s", "one");
+    say(rt, "s", "two");
+    BOOST_TEST(shown(last).find("reply 1") != std::string::npos);
+    shared->fork_session("s", 1, "t");
+    auto open_turn = rt.submit("chat", {{"message", "three"}}, "", "t");
+    thrown(run_errc::not_possible, [&] { rt.submit("chat", {{"message", "four"}}, "", "t"); });
+    rt.resume(open_turn);
+    BOOST_TEST(shared->get_session("t").turns.size() == 2u);
+    BOOST_TEST(shared->sessions().size() == 2u);
+    auto all = shared->records(open_turn);
+    BOOST_REQUIRE(all.size() >= 3u);
+    for (std::uint64_t after = 0; after <= all.size(); ++after) {
+        auto rest = shared->records(open_turn, after);
+        BOOST_REQUIRE(rest.size() == all.size() - after);
+        if (!rest.empty()) BOOST_TEST(to_text(rest.front()) == to_text(all[after]));
+    }
+    BOOST_TEST(shared->records(open_turn, 1, 1).size() == 1u);
+    auto totals = shared->totals();
+    BOOST_REQUIRE(totals.size() == 1u);
+    BOOST_TEST(totals[0].runs == 3u);
+    BOOST_TEST(totals[0].usage.calls == 3u);
+    shared->remove_session("s");
+    BOOST_TEST((!shared->find_session("s")));
 }
 
 BOOST_FIXTURE_TEST_CASE(tables_of_an_older_version_become_todays, fixture) {

@@ -135,6 +135,13 @@ public:
     std::optional<stored_run> find(const std::string& id);
     stored_run get(const std::string& id);
     std::vector<stored_run> list(const run_filter& filter = {});
+    struct program_totals {
+        std::string program{};
+        run_status status{};
+        std::size_t runs = 0;
+        reagent::usage usage{};  ///< as of the runs' last halts
+    };
+    std::vector<program_totals> totals();  ///< by program and status
     /// @param after how many are known already
     std::vector<journal_record> records(const std::string& id, std::uint64_t after = 0, std::size_t most = SIZE_MAX);
     std::vector<pending_decision> pending(const std::string& id);

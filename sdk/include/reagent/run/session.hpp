@@ -47,6 +47,9 @@ struct history_limits {
     language_model summarizer{};  ///< none: the run's own model
 };
 
+/// Of a conversation that a new run is given: beyond it the oldest results of tools are left out before the run is stored.
+inline constexpr std::size_t most_history_tokens = 250'000;
+
 /// A conversation as an input of type `History`: `{"messages": [...], "summary": "...", "summarized": 3}`. A message holds a turn's inputs
 /// and outputs by name, and its trajectory under `trajectory`; the summary stands for the turns before them.
 json::object history_of(const session& s);

@@ -97,7 +97,9 @@ std::string journal_store::create(const new_run& r) {
                                {std::string_view{r.session}});
                 auto s = impl_->get_session(r.session, true);  // locked: turns come one after the other
                 impl_->check_idle(r.session);
-                inputs["history"] = history_of(s);
+                auto history = history_of(s);
+                leave_out_tool_results(history, most_history_tokens);
+                inputs["history"] = std::move(history);
             }
             std::string text = detail::to_text_of(inputs);
             auto rows = impl_->db->run(
@@ -144,6 +146,22 @@ std::vector<stored_run> journal_store::list(const run_filter& filter) {
 
 std::vector<journal_record> journal_store::records(const std::string& id, std::uint64_t after, std::size_t most) {
     return impl_->call([&] { return impl_->records(id, after, most); });
+}
+
+std::vector<journal_store::program_totals> journal_store::totals() {
+    return impl_->call([&] {
+        std::map<std::pair<std::string, std::string>, program_totals> all;
+        for (const auto& row : impl_->db->run("SELECT program, status, usage FROM reagent_runs")) {
+            auto& t = all[{text(row[0]), text(row[1])}];
+            t.program = text(row[0]);
+            t.status = run_status_named(text(row[1])).value_or(run_status::failed);
+            ++t.runs;
+            if (row[2]) t.usage += detail::usage_from(detail::object(row[2]));
+        }
+        std::vector<program_totals> list;
+        for (auto& [key, t] : all) list.push_back(std::move(t));
+        return list;
+    });
 }
 
 void journal_store::cancel(const std::string& id) {

@@ -27,13 +27,6 @@ std::chrono::system_clock::time_point time_of(std::int64_t ms) {
     return std::chrono::system_clock::time_point{std::chrono::milliseconds{ms}};
 }
 
-reagent::usage usage_from(const json::object& o) {
-    lm_response r;
-    json::object whole{{"content", ""}, {"finish", "stop"}};
-    whole["usage"] = o;
-    return lm_response_from_json(whole).usage;
-}
-
 constexpr const char* decision_names[]{"approve", "reject", "repeat", "happened", "failed"};
 
 }  // namespace
@@ -89,6 +82,13 @@ json::object object(const std::optional<std::string>& t) {
 const char* const run_columns =
     "id, program, status, inputs, outputs, error, session, parent, worker, format, cancel_requested, last_record, takes, usage, active, "
     "created, updated, fence";
+
+reagent::usage usage_from(const json::object& o) {
+    lm_response r;
+    json::object whole{{"content", ""}, {"finish", "stop"}};
+    whole["usage"] = o;
+    return lm_response_from_json(whole).usage;
+}
 
 stored_run run_from(const sql_row& row) {
     stored_run r;

@@ -14,6 +14,7 @@ json::object object(const std::optional<std::string>& t);
 
 extern const char* const run_columns;  ///< what `run_from` reads, in its order; the fence follows
 stored_run run_from(const sql_row& row);
+reagent::usage usage_from(const json::object& o);
 
 /// Turns of its conversation that came before a run.
 std::size_t turns_before(const stored_run& r);
