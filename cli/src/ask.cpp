@@ -63,7 +63,8 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
         }
     } else
         std::cerr << "run " << id << " is " << to_string(r.status) << ": " << printable(r.error) << "\n";
-    return r.status == run_status::finished ? 0 : 1;
+    if (r.status == run_status::finished) return 0;
+    return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
 }
 
 int ask(const ask_options& o) {
