@@ -186,8 +186,8 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
     taken.hold->on_end([weak] {
         if (auto alive = weak.lock()) detail::cancel(alive);
     });
-    auto work = std::make_shared<task<void>>(
-        run_program(its_program->program, trunk(s), std::move(taken.run.inputs), !s->session.empty(), *s));
+    auto work =
+        std::make_shared<task<void>>(run_program(its_program->program, trunk(s), std::move(taken.run.inputs), !s->session.empty(), *s));
     {
         std::lock_guard lock{impl_->mutex};
         impl_->active.insert(s);  // so that a runtime that ends cancels it even before it has begun

@@ -71,6 +71,10 @@ struct run::state : std::enable_shared_from_this<run::state> {
     std::string name;  // of the run, for idempotency keys and logs; made when it is first wanted
     const std::string& own_name();
     void record_in_log(detail::run_log::content what);
+    void count(const lm_response& r) {
+        usage += r.usage;
+        by_model[r.model] += r.usage;
+    }
     /// Ends the run in good order once all that is left of it waits.
     void consider_suspending();
     std::chrono::microseconds elapsed() const { return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - started); }

@@ -303,6 +303,7 @@ private:
 
     task<void> begin_effect();
     task<void> park(run_status why, std::uint64_t id);
+    task<bool> settle_open(event& e, const effect_begun& before, tool_call_traits traits);
     void record_fresh(event e);
     bool is_recording() const;
     std::uint32_t occurrence(event_kind kind, std::string_view path);

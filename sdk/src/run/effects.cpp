@@ -1,0 +1,411 @@
+// What a run does to the world: models, tools, consent, the clock, random numbers. Each answers from the journal where that knows.
+#include <reagent/run/run.hpp>
+
+#include "../text.hpp"
+#include "replay_difference.hpp"
+#include "state.hpp"
+
+#include <unistd.h>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+namespace reagent {
+
+using detail::difference;
+using detail::event_text;
+using detail::mismatch;
+using detail::same_request;
+
+namespace {
+
+std::uint64_t machine_seed() {
+    std::uint64_t bits = 0;  // a system call: std::random_device asks the processor first what it can, which virtual machines make slow
+    if (::getentropy(&bits, sizeof bits) != 0) throw std::runtime_error{"the system has no random numbers"};
+    return bits;
+}
+
+}  // namespace
+
+namespace {
+
+std::string random_run_name() {
+    constexpr const char* digits = "0123456789abcdef";
+    std::string name;
+    for (auto bits = machine_seed(); name.size() < 16; bits >>= 4) name += digits[bits & 15];
+    return name;
+}
+
+// An effect that is not to be interrupted by a suspension.
+class at_work {
+public:
+    explicit at_work(run::state& s) : state_{s} { ++state_.at_work; }
+    ~at_work() {
+        --state_.at_work;
+        if (!state_.waiting.empty()) state_.consider_suspending();
+    }
+    at_work(const at_work&) = delete;
+
+private:
+    run::state& state_;
+};
+
+}  // namespace
+
+const std::string& run::state::own_name() {
+    if (name.empty()) name = log ? log->run_id() : random_run_name();
+    return name;
+}
+
+void run::state::record_in_log(detail::run_log::content what) { log->append(elapsed(), std::move(what)); }
+
+void run::state::consider_suspending() {
+    // Later, when whatever goes on now has come to its next effect.
+    asio::post(executor, [self = shared_from_this()] {
+        auto& s = *self;
+        if (s.finished || s.suspended || s.cancelled || s.waiting.empty() || s.at_work > 0) return;
+        for (const auto& [id, tool] : s.entered) {
+            std::string inside = tool.what.branch + (tool.what.branch.empty() ? "" : ".") + std::to_string(tool.what.splits - 1);
+            if (std::none_of(s.waiting.begin(), s.waiting.end(), [&](const auto& w) { return is_within(w.branch, inside); })) return;
+        }
+        s.suspended = true;
+        for (const auto& w : s.waiting) s.suspended_for.push_back(w.why);
+        for (auto& [id, tool] : s.entered) {
+            tool.reentered = true;
+            s.record_in_log(tool);
+        }
+        s.signal.emit(asio::cancellation_type::terminal);
+    });
+}
+
+// The run's work ends here, until somebody has decided.
+task<void> run::park(run_status why, std::uint64_t id) {
+    auto& s = *state_;
+    auto mine = s.waiting.insert(s.waiting.end(), {branch_, why});
+    struct leave {
+        run::state& s;
+        std::string branch;
+        std::uint64_t id;
+        ~leave() {
+            std::erase_if(s.waiting, [&](const auto& w) { return w.branch == branch; });
+            if (!s.suspended && !s.cancelled && id) s.record_in_log(effects_abandoned{{id}, false});  // nobody waits for it any more
+        }
+    } at_end{s, mine->branch, id};
+    s.log->send();  // so that whoever decides sees it, while other branches are still at work
+    s.consider_suspending();
+    asio::steady_timer never{s.executor, clock::time_point::max()};
+    co_await never.async_wait(asio::use_awaitable);
+}
+
+// What a durable run does before any effect.
+task<void> run::begin_effect() {
+    auto& s = *state_;
+    if (s.draining) co_await park(run_status::ready, 0);
+    co_await s.log->certain();
+}
+
+bool run::is_recording() const { return state_->log && !rewinding_; }
+
+namespace {
+
+task<std::shared_ptr<const lm_response>> ask(const lm_backend& backend, lm_context context, const lm_request& request,
+                                             const std::function<void(const lm_event&)>& on_event) {
+    if (!on_event) {
+        lm_response whole = co_await backend.complete(context, request);
+        co_return std::make_shared<const lm_response>(std::move(whole));
+    }
+    auto stream = co_await backend.stream(context, request);
+    while (auto e = co_await stream->next()) {
+        on_event(*e);
+        if (e->kind == lm_event::end) co_return e->response;
+    }
+    throw lm_error{lm_errc::unavailable, backend.name() + " ended its stream without an answer"};
+}
+
+}  // namespace
+
+task<std::shared_ptr<const lm_response>> run::call_model(std::string path, language_model model, lm_request request,
+                                                         std::function<void(const lm_event&)> on_event) {
+    auto& s = *state_;
+    check();
+    before_effect();
+    if (!model) model = s.options.lm;
+    if (!request.rollout_id && !variation_) request.rollout_id = s.options.rollout_id;
+    if (variation_) {
+        if (!request.rollout_id) request.rollout_id = variation_->rollout_id + 4096 * s.options.rollout_id;
+        request.sampling = variation_->sampling.or_else(request.sampling);
+    }
+    auto n = occurrence(event_kind::model_call, path);
+    if (auto known = recorded(event_kind::model_call, path, n)) {
+        if (!known->request || !same_request(*known->request, request)) {
+            std::string how = known->request ? difference(*known->request, request) : "the journal has no request there";
+            if (!s.options.on_difference) mismatch(*known, "but with other messages or tools than the journal has: " + how);
+            s.options.on_difference(event_text(*known), how);
+        }
+        auto response = known->response;
+        std::string failed = known->error;
+        auto code = known->error_code ? static_cast<lm_errc>(known->error_code) : lm_errc::unavailable;
+        record(std::move(*known));
+        if (!failed.empty()) throw lm_error{code, failed};
+        co_return response;
+    }
+    if (!model)
+        throw run_error{run_errc::no_language_model,
+                        "this run has no language model; pass one to runtime.run, as in language_model(\"openai/gpt-4o-mini\")"};
+    const auto& limits = s.options.budget;
+    if (s.calls_started >= limits.calls)
+        throw run_error{run_errc::budget_calls, "the run's budget of " + std::to_string(limits.calls) + " model calls is used up"};
+    if (limits.tokens && s.usage.tokens() >= *limits.tokens)
+        throw run_error{run_errc::budget_tokens, "the run's budget of " + std::to_string(*limits.tokens) + " tokens is used up"};
+    if (limits.dollars && s.usage.cost.value_or(0) >= *limits.dollars)
+        throw run_error{run_errc::budget_cost, "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
+    ++s.calls_started;
+    if (s.options.around) model = s.options.around(model);
+    if (s.log) co_await begin_effect();
+    at_work uninterrupted{s};
+
+    event e = started(event_kind::model_call, path, n);
+    request.sampling = request.sampling.or_else(s.options.sampling);
+    auto shared = std::make_shared<const lm_request>(std::move(request));
+    e.request = shared;
+    e.model = model.name();
+    notify({.kind = run_event::model_started, .path = path, .request = shared.get()});
+    std::exception_ptr failure;
+    try {
+        lm_context context{*s.http, s.deadline, s.blocking->get_executor()};
+        e.response = co_await ask(*model.backend(), context, *shared, on_event);
+    } catch (const boost::system::system_error& aborted) {
+        check();
+        if (aborted.code() == asio::error::operation_aborted) throw;  // a branch was given up: nothing has come of it
+        e.error = aborted.what();
+        failure = std::current_exception();
+    } catch (const lm_error& refused) {
+        e.error = refused.what();
+        e.error_code = refused.code().value();
+        failure = std::current_exception();
+    } catch (const std::exception& what) {
+        e.error = what.what();
+        failure = std::current_exception();
+    }
+    e.duration = elapsed() - e.started;
+    notify({.kind = run_event::model_finished,
+            .path = path,
+            .request = shared.get(),
+            .response = e.response.get(),
+            .error = e.error,
+            .duration = e.duration});
+    auto response = e.response;
+    if (response) s.count(*response);
+    record_fresh(std::move(e));
+    if (s.log) co_await s.log->stored();
+    if (failure) std::rethrow_exception(failure);
+    co_return response;
+}
+
+// What becomes of a call that was under way when the last worker ended. @return whether somebody has said what came of it; else it is
+// made, with the id that `e` has then
+task<bool> run::settle_open(event& e, const effect_begun& before, tool_call_traits traits) {
+    auto& s = *state_;
+    if (before.what.tool != e.tool || before.what.arguments != e.arguments)
+        mismatch(e, "but when the last worker ended, a call of another tool or with other arguments was under way there");
+    e.id = before.what.id;
+    if (before.reentered || before.repeatable || traits.repeatable || traits.harmless) co_return false;
+    auto asked = s.log->take_pending(e);
+    if (!asked || !asked->decided) {
+        s.unknown_call = "`" + e.tool + "`" + (before.worker.empty() ? "" : " (worker " + before.worker + ": make sure that it has ended)");
+        if (!asked) s.record_in_log(decision_wanted{e, {}});
+        co_await park(run_status::outcome_unknown, e.id);
+    }
+    const run_decision& d = *asked->decided;
+    if (d.kind == run_decision::repeat) {
+        s.record_in_log(effects_abandoned{{e.id}, false});  // so that a crash in the next attempt is asked about again
+        e.id = 0;
+        co_return false;
+    }
+    if (d.kind == run_decision::happened)
+        e.result = d.result;
+    else
+        e.error = d.text.empty() ? "it did not happen" : d.text;
+    co_return true;
+}
+
+task<json::value> run::call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect,
+                                 tool_call_traits traits) {
+    auto& s = *state_;
+    check();
+    before_effect();
+    auto n = occurrence(event_kind::tool_call, path);
+    std::size_t inside = branches_++;
+    if (auto known = recorded(event_kind::tool_call, path, n)) {
+        if (known->tool != tool || known->arguments != arguments) {
+            std::string how = "the journal has " + known->tool + " " + cut(json::serialize(known->arguments), 200) + ", the program " +
+                              tool + " " + cut(json::serialize(arguments), 200);
+            if (!s.options.on_difference || known->tool != tool)
+                mismatch(*known, "but with other arguments than the journal has, or another tool: " + how);
+            s.options.on_difference(event_text(*known), how);
+        }
+        for (auto& within : s.kept.flush(branch_name(inside))) {  // what happened inside of the tool
+            if (within.what.response && !within.counted) s.count(*within.what.response);
+            s.history->append(std::move(within.what));
+        }
+        json::value result = known->result;
+        std::string error = known->error;
+        record(std::move(*known));
+        if (!error.empty()) throw std::runtime_error{error};
+        co_return result;
+    }
+    event e = started(event_kind::tool_call, path, n);
+    e.tool = tool;
+    e.arguments = arguments;
+    std::optional<at_work> uninterrupted;
+    struct entered_tool {
+        run::state& s;
+        std::uint64_t id = 0;
+        ~entered_tool() { s.entered.erase(id); }
+    } entered{s};
+    if (s.log) {
+        if (auto before = s.log->take_open(e)) {
+            bool settled = co_await settle_open(e, *before, traits);
+            if (settled) {
+                json::value result = e.result;
+                std::string failed = e.error;
+                record_fresh(std::move(e));
+                co_await s.log->stored();
+                if (!failed.empty()) throw std::runtime_error{failed};
+                co_return result;
+            }
+        }
+        if (s.draining) co_await park(run_status::ready, 0);
+        if (!e.id) e.id = s.next_id++;
+        effect_begun begun{e, traits.repeatable || traits.harmless, false, {}};
+        // From here on no suspension cuts it off.
+        if (traits.enters_run) {
+            entered.id = e.id;
+            s.entered.emplace(e.id, begun);
+        } else
+            uninterrupted.emplace(s);
+        if (!traits.harmless) {  // of what changes nothing nobody needs to know that it began
+            s.record_in_log(std::move(begun));
+            co_await s.log->stored();
+        }
+        co_await s.log->certain();
+    } else
+        e.id = s.next_id++;
+    effect_ = e.id;
+    if (e.arguments.is_object()) s.private_to.learn(path, e.arguments.get_object());
+    notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
+    std::exception_ptr failure;
+    try {
+        e.result = co_await effect();
+    } catch (const boost::system::system_error& aborted) {
+        check();
+        if (aborted.code() == asio::error::operation_aborted) throw;  // a branch was given up: nothing has come of it
+        e.error = aborted.what();
+        failure = std::current_exception();
+    } catch (const std::exception& what) {
+        e.error = what.what();
+        failure = std::current_exception();
+    } catch (const detail::backtrack&) {
+        throw;
+    } catch (...) {
+        e.error = "the tool threw something that is no std::exception";
+        failure = std::make_exception_ptr(std::runtime_error{e.error});
+    }
+    e.duration = elapsed() - e.started;
+    notify({.kind = run_event::tool_finished,
+            .path = path,
+            .tool = tool,
+            .arguments = &e.arguments,
+            .result = &e.result,
+            .error = e.error,
+            .duration = e.duration});
+    json::value result = e.result;
+    record_fresh(std::move(e));
+    if (s.log && !traits.harmless) co_await s.log->stored();
+    if (failure) std::rethrow_exception(failure);
+    co_return result;
+}
+
+task<approval_decision> run::ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
+                                          std::function<task<approval_decision>()> ask) {
+    auto& s = *state_;
+    check();
+    before_effect();
+    auto n = occurrence(event_kind::approval, path);
+    if (auto known = recorded(event_kind::approval, path, n)) {
+        if (known->tool != tool || known->arguments != arguments)
+            mismatch(*known, "but for other arguments than the journal has, or another tool");
+        auto decision = approval_decision_from_json(known->result);
+        record(std::move(*known));
+        co_return decision;
+    }
+    event e = started(event_kind::approval, path, n);
+    e.tool = std::move(tool);
+    e.arguments = std::move(arguments);
+    approval_decision decision;
+    if (ask) {
+        if (s.log) co_await begin_effect();
+        at_work uninterrupted{s};
+        decision = co_await ask();
+    } else {
+        if (!s.log)
+            throw run_error{run_errc::not_possible,
+                            "nobody is there to approve a call of `" + e.tool + "`, and the run is not durable: it cannot wait"};
+        auto asked = s.log->take_pending(e);
+        if (asked && (asked->wanted.what.tool != e.tool || asked->wanted.what.arguments != e.arguments))
+            mismatch(e, "but for other arguments than those that were shown to whoever decides, or another tool");
+        e.id = asked ? asked->wanted.what.id : s.next_id++;
+        if (!asked) s.record_in_log(decision_wanted{e, schema});
+        if (!asked || !asked->decided) co_await park(run_status::awaiting_approval, e.id);
+        const run_decision& d = *asked->decided;
+        decision = {d.kind == run_decision::approve, d.arguments, d.text, d.by};
+    }
+    e.duration = elapsed() - e.started;
+    e.result = to_json(decision);
+    record_fresh(std::move(e));
+    if (s.log) co_await s.log->stored();
+    co_return decision;
+}
+
+std::chrono::system_clock::time_point run::now(std::string_view path) {
+    using namespace std::chrono;
+    before_effect();
+    auto n = occurrence(event_kind::clock, path);
+    event e = started(event_kind::clock, path, n);
+    auto known = recorded(event_kind::clock, path, n);
+    if (known)
+        e = std::move(*known);
+    else
+        e.result = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+    auto time = system_clock::time_point{duration_cast<system_clock::duration>(microseconds{e.result.to_number<std::int64_t>()})};
+    if (known)
+        record(std::move(e));
+    else
+        record_fresh(std::move(e));
+    return time;
+}
+
+double run::random(std::string_view path) {
+    before_effect();
+    auto n = occurrence(event_kind::random, path);
+    event e = started(event_kind::random, path, n);
+    auto known = recorded(event_kind::random, path, n);
+    if (known)
+        e = std::move(*known);
+    else {
+        auto& generator = state_->random;
+        if (!generator) generator.emplace(state_->options.seed ? state_->options.seed : machine_seed());
+        e.result = static_cast<double>((*generator)() >> 11) * 0x1p-53;
+    }
+    double value = e.result.to_number<double>();
+    if (known)
+        record(std::move(e));
+    else
+        record_fresh(std::move(e));
+    return value;
+}
+
+}  // namespace reagent
