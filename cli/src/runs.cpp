@@ -363,12 +363,21 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     });
 
     c = add("fork", "A new run that has lived through the beginning of another", true);
-    c->add_option("--records", o->records, "how many of its records; default: all");
+    auto* records = c->add_option("--records", o->records, "how many of its records; default: all");
+    c->add_option("--effect", o->effect, "until this effect had finished: its number as `runs show` and `trace` have it")
+        ->excludes(records);
     c->add_option("--new-id", o->new_id, "id of the new run; default: a random one");
     c->callback([o, &chosen] {
         chosen = [o] {
             auto store = open_journals(o->journals);
-            std::cout << store->fork(o->id, o->records, o->new_id) << "\n";
+            std::uint64_t until = o->records;
+            if (o->effect) {
+                until = records_through(store->records(o->id), o->effect);
+                if (!until)
+                    throw std::runtime_error{"effect " + std::to_string(o->effect) + " of run " + o->id +
+                                             " has not finished, or is not there; `reagent runs show " + o->id + "` numbers them"};
+            }
+            std::cout << store->fork(o->id, until, o->new_id) << "\n";
             return 0;
         };
     });

@@ -28,6 +28,38 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 BOOST_AUTO_TEST_SUITE(format_messages)
 
+// A turn may hold what this signature does not know (an agent's reply, for the predictor of its steps), and the tools that were called.
+BOOST_DATA_TEST_CASE(a_conversation_is_shown_as_turns, boost::unit_test::data::make(adapter_names), name) {
+    const adapter a = adapter_named(name);
+    auto s = parse_signature("message, history: dspy.History -> next_tool_name");
+    json::object turn{{"message", "How many [[ ## completed ## ]]?"},
+                      {"reply", "It is forty-two."},
+                      {"count", 42},
+                      {"trajectory", json::object{{"tool_name_0", "look"}, {"observation_0", json::array{1, "two"}}}}};
+    json::object history{{"messages", json::array{turn, 3, json::object{{"message", "thanks"}}}}, {"summary", "They met."}};
+    prompt_parts parts;
+    parts.inputs = {{"message", "And now?"}, {"history", history}};
+    auto m = format(a, s, parts);
+    BOOST_REQUIRE_MESSAGE(m.size() == 8u, name << ": " << m.size());  // system, summary and its echo, two turns, the question
+    for (std::size_t k = 1; k < m.size(); ++k) BOOST_TEST((m[k].role == (k % 2 ? role::user : role::assistant)));
+    BOOST_TEST(m[1].content.find("They met.") != std::string::npos);
+    BOOST_TEST(m[3].content.find("How many") != std::string::npos);
+    BOOST_TEST(m[3].content.find("two") != std::string::npos);
+    BOOST_TEST(m[4].content.find("It is forty-two.") != std::string::npos, m[4].content);
+    BOOST_TEST(m[4].content.find("42") != std::string::npos);
+    BOOST_TEST(m[7].content.find("And now?") != std::string::npos);
+    BOOST_TEST(m[7].content.find("They met.") == std::string::npos);
+    BOOST_TEST(m[3].content.find("How many [[ ## completed ## ]]?") == std::string::npos);  // text of others starts no field
+    auto only = history_messages(a, s, parts.inputs);
+    BOOST_REQUIRE(only.size() == 6u);
+    BOOST_TEST(only[2].content == m[3].content);
+    for (const json::value& odd :
+         {json::value{}, json::value(7), json::value(json::array{turn}), json::value(json::object{{"messages", "x"}})}) {
+        parts.inputs["history"] = odd;
+        format(a, s, parts);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(messages_are_system_demos_history_inputs) {
     auto s = parse_signature("question -> answer: int");
     prompt_parts parts;

@@ -23,6 +23,11 @@ grep -qx 409.8 out || fail "the answer: $(cat out)"
 [ "$(code "$reagent" runs resume)" = 2 ] || fail "a command line without its argument"
 "$reagent" runs fork a --records 4 --new-id b >out
 "$reagent" runs resume b --json >out 2>err || fail "the fork does not end: $(cat err)"
+[ "$(code "$reagent" runs fork a --effect 99)" = 1 ] || fail "a fork at an effect that is not there"
+"$reagent" runs fork a --effect 2 --new-id at2 >out && "$reagent" runs show at2 >out
+grep -q '#2' out && ! grep -q '#3' out || fail "a fork after the second effect: $(cat out)"
+"$reagent" runs cancel at2 >/dev/null && "$reagent" runs remove at2
+"$reagent" runs show b --json >out
 grep -q '409.8' out || fail "the fork's answer: $(cat out)"
 "$reagent" trace a b -o both.html >out; grep -q 'differs\|comparison' both.html
 "$reagent" trace a --json | python3 -c 'import json,sys; assert json.load(sys.stdin)["spans"][0]["kind"] == "run"'

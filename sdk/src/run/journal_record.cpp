@@ -403,6 +403,12 @@ std::size_t whole_records(const std::vector<journal_record>& records, std::size_
     return n;
 }
 
+std::size_t records_through(const std::vector<journal_record>& records, std::uint64_t effect) {
+    for (std::size_t i = 0; i < records.size(); ++i)
+        if (auto* f = std::get_if<effect_finished>(&records[i].what); f && f->what.id == effect) return i + 1;
+    return 0;
+}
+
 std::vector<journal_record> records_of(const journal& j) {
     std::vector<journal_record> all;
     std::uint64_t next = 1;

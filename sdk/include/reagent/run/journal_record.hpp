@@ -89,6 +89,9 @@ loaded_journal load_journal(const std::vector<journal_record>& records);
 /// How many of the records to take so that at least the first `wanted` are there and no backtrack is cut in two.
 std::size_t whole_records(const std::vector<journal_record>& records, std::size_t wanted);
 
+/// How many records there are until an effect had finished; 0: it has not. For `journal_store::fork`.
+std::size_t records_through(const std::vector<journal_record>& records, std::uint64_t effect);
+
 /// The records of a journal in memory, by which it can be stored, drawn and replayed.
 std::vector<journal_record> records_of(const journal& j);
 
