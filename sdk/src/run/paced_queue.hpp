@@ -19,12 +19,18 @@ public:
     explicit paced_queue(asio::any_io_executor e) : executor_{std::move(e)} {}
 
     void add(std::function<void()> work) {
-        {
-            std::lock_guard lock{mutex_};
-            waiting_.push_back(std::move(work));
-            if (std::exchange(scheduled_, true)) return;
-        }
-        schedule();
+        std::lock_guard lock{mutex_};
+        if (closed_) return;
+        waiting_.push_back(std::move(work));
+        if (!std::exchange(scheduled_, true)) schedule();  // before anybody can close it
+    }
+
+    /// The loop has ended: a store may still have something to say to a run that was taken from it, and nobody is there to hear it.
+    void close() {
+        std::deque<std::function<void()>> left;
+        std::lock_guard lock{mutex_};
+        closed_ = true;
+        left.swap(waiting_);
     }
 
 private:
@@ -54,7 +60,7 @@ private:
     asio::any_io_executor executor_;
     std::mutex mutex_;
     std::deque<std::function<void()>> waiting_;
-    bool scheduled_ = false;
+    bool scheduled_ = false, closed_ = false;
 };
 
 }  // namespace reagent::detail

@@ -21,6 +21,7 @@ struct loop {
     ~loop() {
         work.reset();
         thread.join();
+        arrivals->close();
     }
 
     asio::io_context context;
