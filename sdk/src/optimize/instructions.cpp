@@ -17,6 +17,7 @@ namespace reagent {
 namespace {
 
 constexpr std::size_t most_failures_shown = 6;
+constexpr std::size_t most_in_vain = 6;  // proposals that are known already or unreadable, before a round asks for no more
 
 // Some of the rows that did not reach the full score, drawn by seed.
 std::vector<std::string> failures_in(const evaluation& e, const dataset& data, dice random) {
@@ -45,81 +46,164 @@ optimizer::work copro::plan(std::size_t predictors, std::size_t train, std::size
     return {predictors * tries * train, predictors * tries};
 }
 
-void copro::search(study& s) const {
-    const auto& data = s.train();
+namespace {
+
+// The turn of one predictor: rounds of proposals, each scored on the training data.
+class copro_turn {
+public:
+    copro_turn(study& s, const copro_options& how, const predictor& p, std::string structure, std::vector<std::string>& failures,
+               std::uint64_t& rollout)
+        : s_{s}, how_{how}, p_{p}, structure_{std::move(structure)}, failures_{failures}, rollout_{rollout} {
+        attempts_.push_back({p.open_instructions(s.best().find(p.predictor_path())), *s.best_score()});
+    }
+
+    void round(std::size_t number) {
+        number_ = number;
+        if (draws_one_ && spent_ + 1 + few() > budget()) return;
+        std::size_t wanted = how_.breadth - (number == 1 && how_.breadth > 1 ? 1 : 0);  // the first round tries what is there, too
+        auto made = propose_many(s_, ground(number > 1 ? attempts_.size() : 0), wanted, how_.fill_breadth, how_.init_temperature, rollout_);
+        rollout_ += 1'000;
+        draws_one_ = made.one_by_one && !how_.fill_breadth;
+        if (draws_one_)
+            one_by_one(std::move(made.texts), wanted);
+        else
+            for (auto& text : made.texts)
+                if (!is_known(text)) score(std::move(text));
+        rollout_ += 1'000;
+    }
+
+private:
     struct attempt {
         std::string instructions;
         double score;
     };
-    auto scored = [](const attempt& a) { return a.instructions + " (score " + python_float(a.score) + ")"; };
-    const std::string structure = s.predictors().size() > 1 ? structure_of(s) : "";
-    auto as_it_is = s.score(data, s.start());
-    s.offer(s.start(), as_it_is);
-    s.tell("as it is: " + python_float(as_it_is.score));
-    auto failures = failures_in(as_it_is, data, s.random(40));
-    std::uint64_t rollout = 0;
-    for (std::size_t turn = 0; turn < s.predictors().size(); ++turn) {
-        const predictor& p = *s.predictors()[turn];
-        const std::string& path = p.predictor_path();
-        std::vector<attempt> attempts{{p.open_instructions(s.best().find(path)), *s.best_score()}};
-        // Where one completion comes for a request: what a round may cost in requests, and what was spent; what is left goes to the next.
-        std::size_t allowance = 0, spent = 0;
-        for (std::size_t round = 0; round < how_.depth; ++round) {
-            proposal_ground ground;
-            ground.program = structure;
-            ground.step = described(p);
-            ground.instructions = p.open_instructions(s.start().find(path));
-            ground.failures = failures;
-            if (round > 0) {
-                auto sorted = attempts;
-                std::stable_sort(sorted.begin(), sorted.end(), [](const attempt& a, const attempt& b) { return a.score < b.score; });
-                std::size_t from = sorted.size() > how_.breadth ? sorted.size() - how_.breadth : 0;
-                for (std::size_t i = from; i < sorted.size(); ++i) ground.attempts.push_back(scored(sorted[i]));
-            }
-            const std::size_t seen = round > 0 ? attempts.size() : 1;  // of the attempts; the instructions as they are always are
-            std::size_t wanted = how_.breadth - (round == 0 && how_.breadth > 1 ? 1 : 0);  // the first round tries what is there, too
-            auto made = propose_many(s, ground, wanted, how_.fill_breadth, how_.init_temperature, rollout);
-            rollout += 1'000;
-            allowance += 1 + data.size();
-            ++spent;
-            std::deque<std::string> open{made.texts.begin(), made.texts.end()};
-            const bool one_by_one = made.one_by_one && !how_.fill_breadth;
-            for (std::size_t in_vain = 0, asked = 0;;) {
-                if (open.empty()) {
-                    if (!one_by_one || in_vain == 3 || ++asked > wanted || spent + 1 + data.size() > allowance) break;
-                    auto further = ground;
-                    further.tip = tip(asked);
-                    for (std::size_t i = seen; i < attempts.size(); ++i) further.attempts.push_back(scored(attempts[i]));
-                    auto more = propose(s, {further}, how_.init_temperature, rollout++);
-                    ++spent;
-                    if (more.empty()) ++in_vain;
-                    open.insert(open.end(), more.begin(), more.end());
-                    continue;
-                }
-                std::string text = std::move(open.front());
-                open.pop_front();
-                if (std::any_of(attempts.begin(), attempts.end(), [&](const attempt& a) { return a.instructions == text; })) {
+
+    // On how many examples a proposal is looked at first, and what the whole turn may cost, where one completion comes for a request.
+    std::size_t few() const { return std::min(s_.train().size(), std::max<std::size_t>(6, s_.train().size() / 10)); }
+    std::size_t budget() const { return how_.depth * (1 + s_.train().size()); }
+
+    // What the proposer sees, with the best of the first `shown` attempts.
+    proposal_ground ground(std::size_t shown) const {
+        proposal_ground g;
+        g.program = structure_;
+        g.step = described(p_);
+        g.instructions = p_.open_instructions(s_.start().find(p_.predictor_path()));
+        g.failures = failures_;
+        std::vector<attempt> sorted{attempts_.begin(), attempts_.begin() + static_cast<std::ptrdiff_t>(shown)};
+        std::stable_sort(sorted.begin(), sorted.end(), [](const attempt& a, const attempt& b) { return a.score < b.score; });
+        for (std::size_t i = sorted.size() > how_.breadth ? sorted.size() - how_.breadth : 0; i < sorted.size(); ++i)
+            g.attempts.push_back(sorted[i].instructions + " (score " + python_float(sorted[i].score) + ")");
+        return g;
+    }
+
+    bool is_known(const std::string& text) const {
+        return std::any_of(attempts_.begin(), attempts_.end(), [&](const attempt& a) { return a.instructions == text; });
+    }
+
+    parameters with(const std::string& text) const {
+        parameters candidate = s_.best();
+        candidate.predictors[p_.predictor_path()].instructions = text;
+        return candidate;
+    }
+
+    std::size_t score(std::string text) {
+        auto candidate = with(text);
+        auto result = s_.race(s_.train(), candidate);
+        bool better = result.complete && s_.offer(candidate, result.seen);
+        if (better) failures_ = failures_in(result.seen, s_.train(), s_.random(41 + rollout_));
+        tell(text, result.seen.score, result.seen.rows.size(), result.complete, better);
+        remember(std::move(text), result.seen.score);
+        return result.seen.rows.size();
+    }
+
+    void remember(std::string text, double score) {
+        for (auto& a : attempts_)
+            if (a.instructions == text) return void(a.score = score);
+        attempts_.push_back({std::move(text), score});
+    }
+
+    void tell(const std::string& text, double score, std::size_t examples, bool complete, bool better) {
+        const auto& path = p_.predictor_path();
+        s_.note(json::object{{"predictor", path},
+                             {"round", number_},
+                             {"instructions", text},
+                             {"score", score},
+                             {"examples", examples},
+                             {"complete", complete}});
+        s_.tell(path + ", round " + std::to_string(number_) + " of " + std::to_string(how_.depth) + ": " + (complete ? "" : "about ") +
+                python_float(score) + (better ? ", the best so far: " : ": ") + cut(text, 80));
+    }
+
+    // Where one completion comes for a request: a round may cost what a request and the scoring of its proposal on all examples would.
+    // Each proposal is looked at on a few examples, and the next one is asked for with what that came to; the most promising is scored on
+    // all. What a round leaves goes to the next.
+    void one_by_one(std::vector<std::string> texts, std::size_t wanted) {
+        const auto& data = s_.train();
+        const std::size_t few = this->few(), whole = data.size() - few;
+        allowance_ += 1 + data.size();
+        ++spent_;
+        auto drawn = in_order(data.size());
+        s_.random(42 + rollout_).shuffle(drawn);
+        drawn.resize(few);
+        std::map<std::string, double> promising;  // gain on the few
+        const std::size_t rest = number_ == how_.depth ? whole : whole / 2;
+        auto can = [&](std::size_t more) { return spent_ + more <= allowance_; };
+        for (std::size_t asked = 1, in_vain = 0;;) {
+            for (auto& text : texts) {
+                if (is_known(text)) {
                     ++in_vain;
                     continue;
                 }
-                parameters candidate = s.best();
-                candidate.predictors[path].instructions = text;
-                auto result = s.race(data, candidate);
-                spent += result.seen.rows.size();
-                bool better = result.complete && s.offer(candidate, result.seen);
-                if (better) failures = failures_in(result.seen, data, s.random(41 + rollout));
-                s.note(json::object{{"predictor", path},
-                                    {"round", round + 1},
-                                    {"instructions", text},
-                                    {"score", result.seen.score},
-                                    {"examples", result.seen.rows.size()},
-                                    {"complete", result.complete}});
-                s.tell(path + ", round " + std::to_string(round + 1) + " of " + std::to_string(how_.depth) + ": " +
-                       python_float(result.seen.score) + (better ? ", the best so far: " : ": ") + cut(text, 80));
-                attempts.push_back({std::move(text), result.seen.score});
+                auto seen = s_.compare_with_best(data, drawn, with(text), 0, 1);
+                spent_ += seen.gains.size();
+                double gain = mean_of(seen.gains), about = std::max(0.0, std::round(100 * (*s_.best_score() + 100 * gain)) / 100);
+                tell(text, about, seen.gains.size(), false, false);
+                remember(text, about);
+                if (gain > 0) promising[text] = gain;
             }
-            rollout += 1'000;
+            texts.clear();
+            if (in_vain >= most_in_vain || ++asked > wanted || !can(1 + few + (promising.empty() ? 0 : rest))) break;
+            auto further = ground(attempts_.size());
+            further.tip = tip(asked - 1);
+            texts = propose(s_, {further}, how_.init_temperature, rollout_++);
+            ++spent_;
+            if (texts.empty()) ++in_vain;
         }
+        while (!promising.empty()) {
+            auto best =
+                std::max_element(promising.begin(), promising.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+            if (spent_ + whole > budget()) break;
+            std::string text = best->first;
+            promising.erase(best);
+            auto rows = score(std::move(text));
+            spent_ += rows - std::min(rows, few);
+            if (rows == data.size() || !can(whole / 2)) break;
+        }
+    }
+
+    study& s_;
+    const copro_options& how_;
+    const predictor& p_;
+    const std::string structure_;
+    std::vector<std::string>& failures_;
+    std::uint64_t& rollout_;
+    std::vector<attempt> attempts_;
+    bool draws_one_ = false;
+    std::size_t number_ = 0, allowance_ = 0, spent_ = 0;
+};
+
+}  // namespace
+
+void copro::search(study& s) const {
+    const std::string structure = s.predictors().size() > 1 ? structure_of(s) : "";
+    auto as_it_is = s.score(s.train(), s.start());
+    s.offer(s.start(), as_it_is);
+    s.tell("as it is: " + python_float(as_it_is.score));
+    auto failures = failures_in(as_it_is, s.train(), s.random(40));
+    std::uint64_t rollout = 0;
+    for (const predictor* p : s.predictors()) {
+        copro_turn turn{s, how_, *p, structure, failures, rollout};
+        for (std::size_t round = 1; round <= how_.depth; ++round) turn.round(round);
     }
 }
 
