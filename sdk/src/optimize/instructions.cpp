@@ -224,7 +224,9 @@ mipro_plan plan_of(const mipro_options& how, std::size_t predictors) {
     p.most_validation = 1'000;
     if (how.effort) {
         const std::size_t sizes[]{6, 12, 18}, data[]{100, 300, 1'000};
-        n = how.num_candidates.value_or(sizes[static_cast<int>(*how.effort)]);
+        n = sizes[static_cast<int>(*how.effort)];
+        if (p.zero_shot) n += n / 6;  // words are all there is to search; trials cost less here than there
+        n = how.num_candidates.value_or(n);
         p.most_validation = data[static_cast<int>(*how.effort)];
     }
     p.instructions = p.zero_shot || !how.effort ? n : std::max<std::size_t>(4, n / 2);
@@ -245,15 +247,34 @@ struct tried {
 
 double two_digits(double d) { return std::round(d * 100) / 100; }
 
+// Instructions of a predictor with what they came to, the best last; those as they are without.
+std::vector<std::string> attempts_of(const std::vector<std::string>& all, std::size_t predictor,
+                                     const std::map<std::vector<std::size_t>, tried>& known) {
+    std::vector<std::pair<double, std::string>> scored;
+    std::vector<std::string> shown;
+    for (std::size_t i = 1; i < all.size(); ++i) {
+        double sum = 0, times = 0;
+        for (const auto& [combination, t] : known)
+            if (combination[predictor] == i) sum += t.mean(), ++times;
+        if (times > 0)
+            scored.emplace_back(sum / times, all[i]);
+        else
+            shown.push_back(all[i] + not_this_again);
+    }
+    std::stable_sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [score, text] : scored) shown.push_back(text + " (score " + python_float(two_digits(score)) + ")");
+    return shown;
+}
+
 // The lists that are searched: for each predictor its instructions and sets of demonstrations, the first of both as it is.
 struct search_space {
     parameters base;
     std::vector<std::vector<std::string>> instructions;
+    std::vector<std::size_t> most_instructions;  // how many they may become
     std::vector<std::vector<std::vector<json::object>>> demos;
 
     std::vector<std::size_t> sizes() const {
-        std::vector<std::size_t> all;
-        for (const auto& i : instructions) all.push_back(i.size());
+        std::vector<std::size_t> all = most_instructions;
         for (const auto& d : demos) all.push_back(d.size());
         return all;
     }
@@ -362,10 +383,18 @@ void mipro::search(study& s) const {
     keep_some(worst, most_failures_shown);
     const std::string summary = summary_of_data(s), structure = structure_of(s);
     if (!summary.empty()) s.report("data_summary", json::value(json::string(summary)));
-    for (std::size_t i = 0; i < n; ++i) {
+    for (const predictor* p : s.predictors()) {
+        space.instructions.push_back({p->open_instructions(s.start().find(p->predictor_path()))});
+        space.most_instructions.push_back(how.instructions);
+    }
+    std::map<std::vector<std::size_t>, tried> known;
+    // Proposals are made when the search first wants them, so that each sees what those before came to. A model that proposes the same
+    // again is asked again, and shown what there is. False: it knows nothing new.
+    auto propose_another = [&](std::size_t i) {
         const predictor& p = *s.predictors()[i];
-        std::vector<std::string> all{p.open_instructions(s.start().find(p.predictor_path()))};
-        auto ground = [&](std::size_t k) {
+        auto& all = space.instructions[i];
+        for (std::size_t round = 0; round < 3; ++round) {
+            const std::size_t k = all.size() + round;
             proposal_ground g;
             g.data = summary;
             g.program = structure;
@@ -375,26 +404,20 @@ void mipro::search(study& s) const {
             if (!shown.empty())
                 if (const auto* own = shown[k % shown.size()].find(p.predictor_path())) g.demos = shown_demos(own->demos, 3);
             g.tip = tip(k - 1);
-            for (std::size_t known = 1; known < all.size(); ++known) g.attempts.push_back(all[known] + not_this_again);
-            return g;
-        };
-        // A model that proposes the same twice is asked again, and shown what there is.
-        for (std::size_t round = 0, k = 1; round < 3 && all.size() < how.instructions; ++round) {
-            std::vector<proposal_ground> grounds;
-            for (std::size_t missing = all.size(); missing < how.instructions; ++missing) grounds.push_back(ground(k++));
-            for (auto& text : propose(s, std::move(grounds), how_.init_temperature, 10'000 * (i + 1) + 100 * round))
-                if (std::find(all.begin(), all.end(), text) == all.end()) all.push_back(std::move(text));
+            g.attempts = attempts_of(all, i, known);
+            for (auto& text : propose(s, {std::move(g)}, how_.init_temperature, 10'000 * (i + 1) + 100 * round + all.size()))
+                if (std::find(all.begin(), all.end(), text) == all.end()) {
+                    s.tell(p.predictor_path() + ", instructions " + std::to_string(all.size()) + ": " + cut(text, 80));
+                    all.push_back(std::move(text));
+                    s.report("instructions of " + p.predictor_path(), json::array(all.begin(), all.end()));
+                    return true;
+                }
         }
-        s.tell(p.predictor_path() + ": " + std::to_string(all.size() - 1) + " instructions proposed");
-        json::array listed;
-        for (const auto& text : all) listed.emplace_back(text);
-        s.report("instructions of " + p.predictor_path(), std::move(listed));
-        space.instructions.push_back(std::move(all));
-    }
+        return false;
+    };
 
     // 3. The search.
     categorical_tpe tpe{space.sizes(), {.seed = s.options().seed}};
-    std::map<std::vector<std::size_t>, tried> known;
     auto note = [&](const std::vector<std::size_t>& combination, const evaluation& e, bool whole, bool complete) {
         json::array chosen;
         for (auto c : combination) chosen.emplace_back(c);
@@ -416,6 +439,14 @@ void mipro::search(study& s) const {
     s.tell("as it is: " + python_float(first));
     for (std::size_t trial = 1; trial <= how.trials; ++trial) {
         auto combination = tpe.ask();
+        for (std::size_t i = 0; i < n; ++i) {
+            auto& all = space.instructions[i];
+            if (combination[i] < all.size()) continue;
+            combination[i] = all.size();
+            if (propose_another(i)) continue;
+            tpe.shrink(i, space.most_instructions[i] = all.size());
+            combination[i] = all.size() - 1;
+        }
         std::string said = "trial " + std::to_string(trial) + " of " + std::to_string(how.trials) + ": ";
         if (known.contains(combination)) {
             if (static_cast<double>(known.size()) >= space.combinations()) trial = how.trials;  // all have been tried

@@ -8,8 +8,8 @@ struct copro_options {
     std::size_t breadth = 10;       ///< instructions tried in each round, for each predictor
     std::size_t depth = 3;          ///< rounds
     double init_temperature = 1.4;  ///< of the proposals
-    /// Where the prompt model draws only one completion for a request: ask until there are `breadth` of them. Else a round may cost what
-    /// one proposal costs, to be scored on all examples, and tries as many as that allows.
+    /// Where the prompt model draws only one completion for a request: ask until there are `breadth` of them, and score each. Else a round
+    /// may cost what one proposal costs, to be scored on all examples: it looks at several on a tenth of them, and scores the best on all.
     bool fill_breadth = false;
 };
 
@@ -30,8 +30,8 @@ private:
 enum class mipro_effort { light, medium, heavy };
 
 struct mipro_options {
-    /// How much to try: 6, 12 or 18 instructions and sets of demonstrations, on at most 100, 300 or 1,000 validation examples; trials
-    /// from their number. None: as the next two fields say.
+    /// How much to try: 6, 12 or 18 instructions and sets of demonstrations (without demonstrations 7, 14 or 21 instructions), on at most
+    /// 100, 300 or 1,000 validation examples; trials from their number. None: as the next two fields say.
     std::optional<mipro_effort> effort = mipro_effort::light;
     std::optional<std::size_t> num_candidates{};
     std::optional<std::size_t> num_trials{};
@@ -45,11 +45,12 @@ struct mipro_options {
     double init_temperature = 1.0;              ///< of the proposals
 };
 
-/// Searches instructions and demonstrations together. Sets of demonstrations are bootstrapped; instructions are proposed from a summary of
-/// the data, the structure of the program, demonstrations, a tip, and examples that failed with the reasons; then a tree-structured Parzen
-/// estimator chooses combinations, scored on minibatches, the best of them on the whole validation set (default: four fifths of the
-/// training set, which then trains with the rest). Source: Opsahl-Ong et al., "Optimizing Instructions and Demonstrations for Multi-Stage
-/// Language Model Programs", 2024; DSPy 3, `dspy.MIPROv2`.
+/// Searches instructions and demonstrations together. Sets of demonstrations are bootstrapped; then a tree-structured Parzen estimator
+/// chooses combinations. Instructions are proposed when it first wants them, from a summary of the data, the structure of the program,
+/// demonstrations, a tip, examples that failed with the reasons, and the scores of earlier proposals. Combinations are scored on
+/// minibatches, the best of them on the whole validation set (default: four fifths of the training set, which then trains with the rest).
+/// Source: Opsahl-Ong et al., "Optimizing Instructions and Demonstrations for Multi-Stage Language Model Programs", 2024; DSPy 3,
+/// `dspy.MIPROv2`.
 class mipro final : public optimizer {
 public:
     explicit mipro(mipro_options how = {}) : how_{how} {}

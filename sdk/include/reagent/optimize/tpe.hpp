@@ -25,6 +25,8 @@ public:
     std::vector<std::size_t> ask();  ///< the combination to try next
     /// @param score the larger the better. A combination may be told of several times
     void tell(std::vector<std::size_t> combination, double score);
+    /// A choice has fewer values than was thought. @pre nothing at `values` or above was told of
+    void shrink(std::size_t choice, std::size_t values) { choices_.at(choice) = values ? values : 1; }
 
 private:
     struct observation {
