@@ -11,6 +11,8 @@
 #include <boost/beast/http.hpp>
 #include <boost/url.hpp>
 
+#include <netinet/tcp.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -200,6 +202,13 @@ struct client::impl {
         });
     }
 
+    // A server that writes the head and the body apart, without TCP_NODELAY (as Python's http.server), sends the body when the head is
+    // acknowledged, which the kernel would do up to 40 ms later.
+    static void acknowledge_at_once(tcp::socket& socket) {
+        error_code ignored;
+        socket.set_option(asio::detail::socket_option::boolean<IPPROTO_TCP, TCP_QUICKACK>{true}, ignored);
+    }
+
     // Writes the request and reads the head of the response, or all of it when the parser keeps the body.
     template <class Stream, class Parser>
     task<error_code> exchange_on(Stream& stream, connection& c, const wire_request& wire, Parser& parser, bool& answered) {
@@ -212,10 +221,18 @@ struct client::impl {
             parser->body_limit(options.max_response_bytes);
             parser->header_limit(static_cast<std::uint32_t>(options.max_header_bytes));
             if (wire.method() == beast_http::verb::head) parser->skip(true);
-            if constexpr (std::is_same_v<Parser, whole_parser>)
-                co_await beast_http::async_read(stream, c.buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
-            else
-                co_await beast_http::async_read_header(stream, c.buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
+            co_await beast_http::async_read_header(stream, c.buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
+            if constexpr (std::is_same_v<Parser, whole_parser>) {
+                parser->eager(true);
+                if (!ec && !parser->is_done() && c.buffer.size() > 0) {
+                    c.buffer.consume(parser->put(c.buffer.data(), ec));
+                    if (ec == beast_http::error::need_more) ec = {};
+                }
+                if (!ec && !parser->is_done()) {
+                    acknowledge_at_once(c.socket);
+                    co_await beast_http::async_read(stream, c.buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
+                }
+            }
             answered = answered || parser->got_some() || c.buffer.size() > 0;
             // A server that drops the connection without a TLS goodbye may still have sent a whole response.
             if (ec && parser->is_done() && is_close(ec)) ec = {};
