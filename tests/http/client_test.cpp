@@ -116,6 +116,40 @@ BOOST_AUTO_TEST_CASE(failures_have_codes) {
     BOOST_TEST((failure_of(injected) == http_errc::bad_url));
 }
 
+BOOST_AUTO_TEST_CASE(an_answer_arrives_whole_in_any_pieces) {
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", body = "0123456789",
+                      chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                      interim = "HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n", chunks = "4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n";
+    struct {
+        std::string first;
+        std::vector<std::string> others;
+    } const answers[]{{head, {body}},
+                      {head + "01", {"234", "56789"}},
+                      {head.substr(0, 20), {head.substr(20) + body}},
+                      {head.substr(0, 20), {head.substr(20) + "0", "123456789"}},
+                      {chunked, {chunks}},
+                      {chunked + chunks.substr(0, 2), {chunks.substr(2, 6), chunks.substr(8, 9), chunks.substr(17)}},
+                      {interim, {head, body}},
+                      {interim + head + "012", {"3456789"}}};
+    certificate good;
+    loopback_server::tls keys{good.certificate_pem, good.key_pem};
+    for (bool tls : {false, true}) {
+        std::size_t next = 0;
+        loopback_server server{[&](const server_request&) {
+                                   const auto& [first, others] = answers[next++ % std::size(answers)];
+                                   return server_response{.raw = first, .pieces = others, .piece_delay = 2ms};
+                               },
+                               tls ? &keys : nullptr};
+        go([&](auto& context) -> task<void> {
+            http::client client{context.get_executor(), {.ca_file = good.file}};
+            for (std::size_t i = 0; i < 2 * std::size(answers); ++i) {
+                auto response = co_await client.send(get(server.url()), reagent::clock::now() + 5s);
+                BOOST_TEST(response.body == body, "answer " << i % std::size(answers) << ": " << response.body);
+            }
+        });
+    }
+}
+
 BOOST_AUTO_TEST_CASE(tls_is_verified) {
     certificate good, other{"DNS:example.org"};
     loopback_server::tls keys{good.certificate_pem, good.key_pem}, wrong{other.certificate_pem, other.key_pem};
