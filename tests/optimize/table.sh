@@ -2,7 +2,7 @@
 # What every optimizer does for a program on the in-context learner, on 500 messages that it never saw: table.sh REAGENT LEARNER_SERVER
 # [TRANSCRIPTS_FOLDER]
 set -euo pipefail
-reagent=$1 learner=$2 transcripts=${3:-}
+reagent=$(realpath "$1") learner=$(realpath "$2") transcripts=${3:+$(realpath "$3")}
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
