@@ -78,9 +78,10 @@ private:
         double score;
     };
 
-    // On how many examples a proposal is looked at first, and what the whole turn may cost, where one completion comes for a request.
+    // On how many examples a proposal is looked at first, and what the whole turn may cost, where one completion comes for a request: a
+    // little less than a proposal a round that is scored on all examples.
     std::size_t few() const { return std::min(s_.train().size(), std::max<std::size_t>(6, s_.train().size() / 10)); }
-    std::size_t budget() const { return how_.depth * (1 + s_.train().size()); }
+    std::size_t budget() const { return std::max(1 + s_.train().size(), how_.depth * (1 + s_.train().size()) * 9 / 10); }
 
     // What the proposer sees, with the best of the first `shown` attempts.
     proposal_ground ground(std::size_t shown) const {
@@ -134,20 +135,19 @@ private:
                 python_float(score) + (better ? ", the best so far: " : ": ") + cut(text, 80));
     }
 
-    // Where one completion comes for a request: a round may cost what a request and the scoring of its proposal on all examples would.
-    // Each proposal is looked at on a few examples, and the next one is asked for with what that came to; the most promising is scored on
-    // all. What a round leaves goes to the next.
+    // Where one completion comes for a request: each proposal is looked at on a few examples, and the next one is asked for with what that
+    // came to; the most promising is scored on all.
     void one_by_one(std::vector<std::string> texts, std::size_t wanted) {
         const auto& data = s_.train();
         const std::size_t few = this->few(), whole = data.size() - few;
-        allowance_ += 1 + data.size();
+        const std::size_t allowance = budget() * number_ / how_.depth;  // what earlier rounds left included
         ++spent_;
         auto drawn = in_order(data.size());
         s_.random(42 + rollout_).shuffle(drawn);
         drawn.resize(few);
         std::map<std::string, double> promising;  // gain on the few
         const std::size_t rest = number_ == how_.depth ? whole : whole / 2;
-        auto can = [&](std::size_t more) { return spent_ + more <= allowance_; };
+        auto can = [&](std::size_t more) { return spent_ + more <= allowance; };
         for (std::size_t asked = 1, in_vain = 0;;) {
             for (auto& text : texts) {
                 if (is_known(text)) {
@@ -189,7 +189,7 @@ private:
     std::uint64_t& rollout_;
     std::vector<attempt> attempts_;
     bool draws_one_ = false;
-    std::size_t number_ = 0, allowance_ = 0, spent_ = 0;
+    std::size_t number_ = 0, spent_ = 0;
 };
 
 }  // namespace

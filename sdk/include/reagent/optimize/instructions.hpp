@@ -9,7 +9,7 @@ struct copro_options {
     std::size_t depth = 3;          ///< rounds
     double init_temperature = 1.4;  ///< of the proposals
     /// Where the prompt model draws only one completion for a request: ask until there are `breadth` of them, and score each. Else a round
-    /// may cost what one proposal costs, to be scored on all examples: it looks at several on a tenth of them, and scores the best on all.
+    /// costs less than one proposal that is scored on all examples: it looks at several on a tenth of them, and scores the best on all.
     bool fill_breadth = false;
 };
 
