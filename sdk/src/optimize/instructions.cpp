@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <map>
 
 namespace reagent {
@@ -225,7 +224,7 @@ mipro_plan plan_of(const mipro_options& how, std::size_t predictors) {
     if (how.effort) {
         const std::size_t sizes[]{6, 12, 18}, data[]{100, 300, 1'000};
         n = sizes[static_cast<int>(*how.effort)];
-        if (p.zero_shot) n += n / 6;  // words are all there is to search; trials cost less here than there
+        if (p.zero_shot) n += n / 6;  // one choice less for each predictor needs fewer trials
         n = how.num_candidates.value_or(n);
         p.most_validation = data[static_cast<int>(*how.effort)];
     }
