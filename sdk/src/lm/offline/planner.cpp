@@ -46,6 +46,15 @@ std::string first_number(std::string_view text, std::size_t from = 0) {
     return {};
 }
 
+// "how many are there, and what is ...": a question that begins behind an "and".
+bool asks_twice(const std::vector<word>& words) {
+    for (std::size_t i = 1; i + 1 < words.size(); ++i)
+        if (words[i].lower == "and")
+            for (std::string_view begin : {"what", "how", "which", "who", "where", "when"})
+                if (words[i + 1].lower == begin) return true;
+    return false;
+}
+
 // A plan is straight-line code: `ask` answers from the past as far as it reaches, and stops at the first new call.
 class planner {
 public:
@@ -75,6 +84,7 @@ public:
         auto a = read_arithmetic(question);
         if (a && a->operators > 0) {
             if (a->unknowns.empty()) return calculated(a->expression, decimals);
+            if (asks_twice(words_of(question))) throw cannot{"it asks for two things; ask for one, then for the other"};
             if (auto found = combined(*a, decimals)) return *found;
         }
         std::string first = words_of(question).front().lower;
@@ -92,9 +102,9 @@ private:
         auto is = [&](std::size_t i, std::initializer_list<std::string_view> any) {
             return i < w.size() && std::find(any.begin(), any.end(), w[i].lower) != any.end();
         };
+        if (asks_twice(w)) return true;
         bool counts = is(0, {"how"}) && is(1, {"many", "much"});
         for (std::size_t i = 2; i < w.size(); ++i) {
-            if (is(i, {"and"}) && is(i + 1, {"how", "what", "who", "which", "where", "when"})) return true;
             if (counts && is(i, {"with"}) && is(i + 1, {"the"}) &&
                 is(i + 2, {"most", "fewest", "highest", "lowest", "least", "largest", "biggest"}))
                 return true;
