@@ -23,6 +23,12 @@ void refuse_unless_allowed(const std::string& statement, const policy& p, const 
     if (!verdict.ok()) throw std::runtime_error{"the statement was not run. " + verdict.message()};
 }
 
+safe_statement safe(std::string_view statement, const policy& p, const schema& columns) {
+    safe_statement s{check(statement, p, columns)};
+    if (s.verdict.ok()) s.statement = statement;
+    return s;
+}
+
 bool allows_table(const policy& p, std::string_view table, std::string_view table_schema) {
     rules r{p, {}};
     return r.allows_table(folded(p, table_schema), folded(p, table));

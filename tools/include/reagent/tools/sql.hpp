@@ -45,8 +45,10 @@ using schema = std::map<std::string, std::vector<std::string>>;
 struct policy {
     sql::dialect dialect = sql::dialect::postgres;
     std::vector<std::string> allowed_tables{};                    ///< "orders"; "archive.orders" for one that is named with its schema
+    std::vector<std::string> denied_tables{};                     ///< never, whatever `allowed_tables` says
     std::vector<std::string> allowed_schemas{"public"};           ///< that an allowed table may be named with; "main" in SQLite
-    std::vector<std::string> denied_columns{};                    ///< "customers.ssn"; "ssn" in every table
+    std::vector<std::string> denied_columns{};                    ///< "customers.ssn"; "ssn" or "*.ssn" in every table
+    std::vector<std::string> listed_columns{};                    ///< "orders.status": a model is shown the values that stand in it
     std::optional<std::vector<std::string>> allowed_functions{};  ///< not set: a list of harmless ones
     std::optional<std::uint64_t> max_rows{};                      ///< the statement must have a LIMIT of at most this
     std::size_t max_length = 20'000;                              ///< bytes
@@ -73,6 +75,19 @@ struct verdict {
 /// the schema. What is not understood is refused. @param columns of the tables; SQLite needs it, for PostgreSQL it makes
 /// fewer honest statements be refused
 verdict check(std::string_view statement, const policy& p, const schema& columns = {});
+
+/// @throws schema_error naming the field and, where one is near, the name that was meant: when the policy allows no table, or names a
+/// table or a column that the schema does not have
+void validate(const policy& p, const schema& columns);
+
+/// What may be run in a statement's place.
+struct safe_statement {
+    sql::verdict verdict{};
+    std::string statement{};  ///< "" where the verdict is no
+};
+
+/// The statement with nothing denied left in it, for running on a database: see docs/sql-safety.md.
+safe_statement safe(std::string_view statement, const policy& p, const schema& columns);
 
 /// The statement in what a model wrote: the inside of a fenced block when there is exactly one, else all of it; without spaces around.
 /// Judges nothing.
