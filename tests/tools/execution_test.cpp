@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(a_violation_is_an_observation_that_tells_what_to_do) {
         auto o = call(rt, t, "SELECT ssn, word FROM customers, secrets");
         BOOST_TEST(o.failed);
         has(o.text(), {"was not run", "secrets", "customers, orders"});
-        has(call(rt, t, "SELECT * FROM customers").text(), {"was not run", "must not be read"});
+        has(call(rt, t, "SELECT name, ssn FROM customers").text(), {"was not run", "must not be read"});
         has(call(rt, t, "DELETE FROM customers").text(), {"was not run", "Only SELECT"});
         has(call(rt, t, "SELEC id FROM orders").text(), {"was not run", "syntax"});
         has(call(rt, t, "").text(), {"was not run"});

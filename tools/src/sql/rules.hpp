@@ -6,22 +6,38 @@
 
 namespace reagent::sql {
 
-/// A policy and a schema, made ready for looking names up.
-struct rules {
+/// A policy and a schema, made ready for looking names up. Both outlive it.
+class rules {
+public:
     rules(const policy& p, const schema& s);
     rules(const rules&) = delete;
 
-    bool allows_table(const std::string& table_schema, const std::string& table) const;
-    bool allows_schema(const std::string& name) const { return schemas.contains(name); }
-    bool allows_function(const std::string& name) const { return functions->contains(name); }
-    const std::set<std::string>* denied(const std::string& table) const;
+    /// A table that may be read.
+    struct table {
+        std::string schema, name;
+        const std::vector<std::string>* columns = nullptr;  ///< all of them, in order; null where the schema does not tell
+        std::set<std::string> denied{};                     ///< columns that must not be read
+        bool is_denied(std::string_view column) const { return denied.contains(std::string{column}); }
+    };
+    /// @param in the schema that it is named with, "" for none
+    std::optional<table> find(std::string_view in, std::string_view name) const;
+
+    bool allows_schema(std::string_view name) const { return schemas_.contains(std::string{name}); }
+    bool allows_function(std::string_view name) const { return functions_->contains(std::string{name}); }
+    /// "public.orders" or "orders"; null where the schema does not tell
+    const std::vector<std::string>* columns_of(const std::string& table) const;
+    const schema& known() const { return *schema_; }
+    const std::string& table_list() const { return table_list_; }  ///< for messages
 
     const policy& given;
-    std::set<std::string> tables, schemas, own_functions;
-    const std::set<std::string>* functions;                       // the policy's, or the harmless ones
-    std::map<std::string, std::set<std::string>> denied_columns;  // by table, without its schema
-    std::map<std::string, std::vector<std::string>> columns;
-    std::string table_list;  // for messages
+
+private:
+    const schema* schema_;
+    schema folded_;  // SQLite's, in lower case
+    std::set<std::string> tables_, denied_tables_, schemas_, own_functions_;
+    const std::set<std::string>* functions_;                       // the policy's, or the harmless ones
+    std::map<std::string, std::set<std::string>> denied_columns_;  // by table, without its schema; "" for every table
+    std::string table_list_;
 };
 
 std::string lower(std::string_view s);
@@ -29,11 +45,31 @@ std::string lower(std::string_view s);
 /// A name as both dialects take it whatever it holds: "a""b".
 std::string identifier(std::string_view name);
 
+/// A name of a policy as the dialect compares it.
+std::string folded(dialect d, std::string_view name);
+
+/// "customers" and "ssn" of "public.customers.ssn"; no table for "ssn" and "*.ssn".
+struct column_name {
+    std::string table, column;
+};
+column_name split_column(std::string_view name);
+
 /// The harmless functions of a dialect.
 const std::set<std::string>& harmless_functions(dialect d);
+/// PostgreSQL's functions that may give several rows, and its aggregates.
+const std::set<std::string>& set_returning_functions();
+const std::set<std::string>& aggregate_functions();
+/// The columns of listed functions of PostgreSQL that give rows: json_each -> key, value.
+const std::map<std::string, std::vector<std::string>>& function_columns();
 
 void check_postgres(std::string_view statement, const rules& r, verdict& v);
 void check_sqlite(std::string_view statement, const rules& r, verdict& v);
+
+/// The statement that runs in place of one that is allowed so; "" with the reason in `v` otherwise.
+std::string rewritten_postgres(std::string_view statement, const rules& r, const safe_options& options, verdict& v);
+
+/// What both dialects look at before a parser sees the statement. @return whether it may
+bool check_text(std::string_view statement, const policy& p, verdict& v);
 
 /// Adds a violation, but not the same twice.
 void add(verdict& v, reason code, std::size_t position, std::string message);

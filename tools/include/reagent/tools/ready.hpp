@@ -15,19 +15,20 @@ namespace reagent::ready {
 tool calculator();
 
 struct sqlite_options {
-    std::size_t max_rows = 100;                   ///< of one answer; the model is told when there are more
-    std::size_t max_bytes = 256 * 1024;           ///< of one answer
-    std::chrono::milliseconds time_limit{5'000};  ///< of one query
-    std::size_t listed_values = 25;               ///< text columns with no more distinct values are described with them
+    std::size_t max_rows = 100;                               ///< of one answer; the model is told when there are more
+    std::size_t max_bytes = 256 * 1024;                       ///< of one answer
+    std::chrono::milliseconds time_limit{5'000};              ///< of one query
+    std::size_t max_temporary_bytes = 64 * 1024 * 1024;       ///< that a query sorts, groups and keeps, in memory
+    std::size_t listed_values = 25;                           ///< a column of `policy.listed_columns` is described with its values, if it has no more
 
     /// What a statement may do; its dialect is set to SQLite. Default: any table and view, the harmless functions.
     std::optional<sql::policy> policy{};
 };
 
-/// One SELECT over an SQLite database, as far as `sql::check` allows it. The file is opened read-only, and SQLite's
-/// authorizer lets nothing but reading through (no ATTACH, no PRAGMA, no writing, no extension), nor a denied column. The
-/// description lists tables, columns and the values of columns that have few.
-/// @throws tool_error(bad_configuration) when the file cannot be opened
+/// One SELECT over an SQLite database, as far as `sql::check` allows it. The file is opened read-only; in front of tables with denied
+/// columns stand views without them, and SQLite's authorizer and the compiled program are held against the policy besides, so that a
+/// statement reads nothing else even if the check were wrong. The description lists the tables and columns that may be read.
+/// @throws tool_error(bad_configuration) when the file cannot be opened, or does not have what the policy names
 tool sqlite_query(const std::filesystem::path& database, sqlite_options options = {});
 
 struct postgres_options {
@@ -35,15 +36,17 @@ struct postgres_options {
     std::size_t max_rows = 100;                   ///< of one answer; the model is told when there are more
     std::size_t max_bytes = 256 * 1024;           ///< of one answer; a single row is received before it is found too large
     std::chrono::milliseconds time_limit{5'000};  ///< of one query, kept by the server
+    std::size_t max_temporary_bytes = 256 * 1024 * 1024;  ///< of files that a query sorts and keeps in, where the user may set the limit
 };
 
-/// One SELECT over a PostgreSQL database, as far as `sql::check` allows it, in a transaction that is read-only, has a statement
-/// timeout, sees the policy's schemas only, and is rolled back. Asynchronous on the run's thread; connections are kept for
-/// the next query. The tables' columns are read now, blocking. Give it a user that may read only what a model may read: that is the
-/// wall, this is the guard in front of it.
+/// One SELECT over a PostgreSQL database, as far as `sql::safe` allows it: what runs is the rewritten statement, in which nothing denied
+/// exists ("ran" in the result), in a transaction that is read-only, has a statement timeout, sees the policy's schemas only, and is rolled
+/// back. Asynchronous on the run's thread; connections are kept for the next query, without anything that the last one left. The tables'
+/// columns are read now, blocking. Give it a user that may read only what a model may read: that is the wall, this is the guard in front
+/// of it.
 ///
 /// @param conninfo as libpq takes it: "postgresql://reader:...@host/shop" or "host=... dbname=..."; never shown nor logged
-/// @throws tool_error(bad_configuration) when the database cannot be reached or no table is allowed
+/// @throws tool_error(bad_configuration) when the database cannot be reached, no table is allowed, or it does not have what the policy names
 tool postgres_query(secret conninfo, postgres_options options);
 
 struct search_options {

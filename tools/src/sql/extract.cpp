@@ -1,13 +1,8 @@
-#include "guard.hpp"
-
+// The statement in what a model wrote.
 #include "rules.hpp"
-
-#include <stdexcept>
 
 namespace reagent::sql {
 namespace {
-
-std::string folded(const policy& p, std::string_view name) { return p.dialect == dialect::sqlite ? lower(name) : std::string{name}; }
 
 std::string_view trimmed(std::string_view s) {
     constexpr std::string_view space = " \t\r\n";
@@ -17,28 +12,6 @@ std::string_view trimmed(std::string_view s) {
 }
 
 }  // namespace
-
-void refuse_unless_allowed(const std::string& statement, const policy& p, const schema& columns) {
-    auto verdict = check(statement, p, columns);
-    if (!verdict.ok()) throw std::runtime_error{"the statement was not run. " + verdict.message()};
-}
-
-safe_statement safe(std::string_view statement, const policy& p, const schema& columns) {
-    safe_statement s{check(statement, p, columns)};
-    if (s.verdict.ok()) s.statement = statement;
-    return s;
-}
-
-bool allows_table(const policy& p, std::string_view table, std::string_view table_schema) {
-    rules r{p, {}};
-    return r.allows_table(folded(p, table_schema), folded(p, table));
-}
-
-bool denies_column(const policy& p, std::string_view table, std::string_view column) {
-    rules r{p, {}};
-    const auto* denied = r.denied(folded(p, table));
-    return denied && denied->contains(folded(p, column));
-}
 
 std::string extract(std::string_view completion) {
     constexpr std::string_view fence = "```";

@@ -1,0 +1,269 @@
+// A policy: read from JSON, held against a schema, looked up.
+#include "rules.hpp"
+
+#include <reagent/error.hpp>
+#include <reagent/schema/convert.hpp>
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+namespace reagent::sql {
+namespace {
+
+std::string joined(const std::vector<std::string>& list) {
+    std::string all;
+    for (const auto& s : list) all += (all.empty() ? "" : ", ") + s;
+    return all;
+}
+
+[[noreturn]] void bad(const std::string& field, const std::string& why) {
+    throw schema_error{schema_errc::mismatch, "policy: $." + field + ": " + why, {.path = "$." + field}};
+}
+
+std::vector<std::string> texts(const boost::json::value& v, const std::string& field) {
+    if (!v.is_array()) bad(field, "expected a list of text");
+    std::vector<std::string> out;
+    for (const auto& item : v.get_array()) {
+        if (!item.is_string()) bad(field + "[" + std::to_string(out.size()) + "]", "expected text");
+        out.emplace_back(item.get_string());
+    }
+    return out;
+}
+
+// The table of "schema.table", as keys of a schema and names of a policy are written.
+std::string_view without_schema(std::string_view name) {
+    auto dot = name.rfind('.');
+    return dot == name.npos ? name : name.substr(dot + 1);
+}
+
+// Looks names of a policy up in a schema, and finds what was meant.
+class names {
+public:
+    names(const policy& p, const schema& s) : dialect_{p.dialect}, schemas_{p.allowed_schemas}, schema_{s} {}
+
+    void table(const std::string& name, const std::string& field) {
+        if (columns(name).empty()) bad(field, "the schema has no table \"" + name + "\"" + meant(name, tables()));
+    }
+
+    void column(const std::string& name, const std::string& field) {
+        auto [of, column] = split_column(name);
+        auto given = folded(dialect_, column);
+        std::vector<std::string> others;
+        auto has = [&](const std::vector<std::string>& list) {
+            for (const auto& c : list) {
+                if (c == column || folded(dialect_, c) == given) return true;
+                others.push_back(c);
+            }
+            return false;
+        };
+        if (of.empty()) {
+            for (const auto& [table, list] : schema_)
+                if (has(list)) return;
+            bad(field, "no table of the schema has a column \"" + column + "\"" + meant(column, others));
+        }
+        auto found = columns(of);
+        if (found.empty()) bad(field, "the schema has no table \"" + of + "\"" + meant(of, tables()));
+        for (const auto* list : found)
+            if (has(*list)) return;
+        bad(field, "the table \"" + of + "\" has no column \"" + column + "\"" + meant(column, others));
+    }
+
+private:
+    using lists = std::vector<const std::vector<std::string>*>;
+
+    // The columns of all tables that a name may mean. Where it stands as the schema writes it, one look is enough.
+    lists columns(const std::string& name) {
+        lists all;
+        auto look = [&](const std::string& key) {
+            if (auto found = schema_.find(key); found != schema_.end()) all.push_back(&found->second);
+        };
+        look(name);
+        for (const auto& s : schemas_) look(s + "." + name);
+        if (!all.empty()) return all;
+        auto given = folded(dialect_, name), bare = std::string{without_schema(given)};
+        for (const auto& [table, list] : schema_) {
+            auto key = folded(dialect_, table);
+            bool whole = key.find('.') != key.npos;
+            if (key == given || (whole ? without_schema(key) == given : key == bare)) all.push_back(&list);
+        }
+        return all;
+    }
+
+    std::vector<std::string> tables() const {
+        std::vector<std::string> all;
+        for (const auto& [table, list] : schema_) {
+            all.push_back(table);
+            all.emplace_back(without_schema(table));
+        }
+        return all;
+    }
+
+    static std::string meant(const std::string& name, const std::vector<std::string>& all) {
+        for (const auto& other : all)
+            if (lower(other) == lower(name)) return "; did you mean \"" + other + "\"?";
+        auto near = did_you_mean(name, all);
+        return near.empty() ? "" : "; did you mean \"" + near + "\"?";
+    }
+
+    dialect dialect_;
+    const std::vector<std::string>& schemas_;
+    const schema& schema_;
+};
+
+std::string item(const char* field, std::size_t i) { return field + ("[" + std::to_string(i)) + "]"; }
+
+}  // namespace
+
+std::string folded(dialect d, std::string_view name) { return d == dialect::sqlite ? lower(name) : std::string{name}; }
+
+column_name split_column(std::string_view name) {
+    auto dot = name.rfind('.');
+    if (dot == name.npos) return {"", std::string{name}};
+    auto table = without_schema(name.substr(0, dot));
+    return {std::string{table == "*" ? std::string_view{} : table}, std::string{name.substr(dot + 1)}};
+}
+
+void validate(const policy& p, const schema& columns) {
+    if (p.allowed_tables.empty()) bad("allowed_tables", "no table is allowed; list those that may be read");
+    for (std::size_t i = 0; i < p.denied_columns.size(); ++i)
+        if (p.denied_columns[i].empty() || p.denied_columns[i].ends_with('.') || p.denied_columns[i].ends_with('*'))
+            bad(item("denied_columns", i), "expected \"table.column\" or \"column\"");
+    if (columns.empty()) return;
+    names known{p, columns};
+    for (std::size_t i = 0; i < p.allowed_tables.size(); ++i) known.table(p.allowed_tables[i], item("allowed_tables", i));
+    for (std::size_t i = 0; i < p.denied_columns.size(); ++i) {
+        // A column of a table that is denied as a whole need not be known.
+        auto of = split_column(p.denied_columns[i]).table;
+        bool denied = std::any_of(p.denied_tables.begin(), p.denied_tables.end(), [&](const auto& t) {
+            return folded(p.dialect, without_schema(t)) == folded(p.dialect, of);
+        });
+        if (!denied) known.column(p.denied_columns[i], item("denied_columns", i));
+    }
+    for (std::size_t i = 0; i < p.listed_columns.size(); ++i) known.column(p.listed_columns[i], item("listed_columns", i));
+}
+
+rules::rules(const policy& p, const schema& s) : given{p}, schema_{&s} {
+    auto name = [&](std::string_view n) { return folded(p.dialect, n); };
+    for (const auto& t : p.allowed_tables) tables_.insert(name(t));
+    for (const auto& t : p.denied_tables) denied_tables_.insert(name(t));
+    for (const auto& x : p.allowed_schemas) schemas_.insert(name(x));
+    if (p.dialect == dialect::sqlite) {
+        schemas_.insert("main");
+        for (const auto& [table, list] : s)
+            for (const auto& c : list) folded_[name(table)].push_back(name(c));
+        schema_ = &folded_;
+    }
+    functions_ = &harmless_functions(p.dialect);
+    if (p.allowed_functions) {
+        for (const auto& f : *p.allowed_functions) own_functions_.insert(lower(f));
+        functions_ = &own_functions_;
+    }
+    for (const auto& c : p.denied_columns) {
+        auto [table, column] = split_column(c);
+        denied_columns_[name(table)].insert(name(column));
+    }
+    table_list_ = joined(p.allowed_tables);
+}
+
+const std::vector<std::string>* rules::columns_of(const std::string& table) const {
+    auto found = schema_->find(table);
+    return found == schema_->end() ? nullptr : &found->second;
+}
+
+std::optional<rules::table> rules::find(std::string_view in, std::string_view name) const {
+    table t{std::string{in}, std::string{name}};
+    auto whole = [&](const std::string& schema) { return schema + "." + t.name; };
+    if (in.empty()) {
+        if (!tables_.contains(t.name) || denied_tables_.contains(t.name)) return {};
+        t.schema = given.dialect == dialect::sqlite ? "main" : given.allowed_schemas.empty() ? "public" : given.allowed_schemas.front();
+        // The first schema that has it, as the search path takes it.
+        for (const auto& s : given.allowed_schemas)
+            if (schema_->contains(whole(s))) {
+                t.schema = s;
+                break;
+            }
+    } else {
+        bool allowed = tables_.contains(whole(t.schema)) || (tables_.contains(t.name) && allows_schema(in));
+        if (!allowed || denied_tables_.contains(t.name)) return {};
+    }
+    if (denied_tables_.contains(whole(t.schema))) return {};
+    t.columns = columns_of(whole(t.schema));
+    if (!t.columns) t.columns = columns_of(t.name);
+    for (const auto& key : {t.name, std::string{}})
+        if (auto denied = denied_columns_.find(key); denied != denied_columns_.end())
+            for (const auto& c : denied->second)
+                if (!t.columns || std::find(t.columns->begin(), t.columns->end(), c) != t.columns->end()) t.denied.insert(c);
+    return t;
+}
+
+bool allows_table(const policy& p, std::string_view table, std::string_view table_schema) {
+    return rules{p, {}}.find(folded(p.dialect, table_schema), folded(p.dialect, table)).has_value();
+}
+
+namespace {
+
+bool names_column(const policy& p, const std::vector<std::string>& list, std::string_view table, std::string_view column) {
+    return std::any_of(list.begin(), list.end(), [&](const std::string& c) {
+        auto [of, name] = split_column(c);
+        return (of.empty() || folded(p.dialect, of) == folded(p.dialect, table)) && folded(p.dialect, name) == folded(p.dialect, column);
+    });
+}
+
+}  // namespace
+
+bool denies_column(const policy& p, std::string_view table, std::string_view column) { return names_column(p, p.denied_columns, table, column); }
+bool lists_column(const policy& p, std::string_view table, std::string_view column) { return names_column(p, p.listed_columns, table, column); }
+
+policy policy_from_json(const boost::json::value& v) {
+    if (!v.is_object()) throw schema_error{schema_errc::mismatch, "policy: expected an object"};
+    policy p;
+    for (const auto& [key, value] : v.get_object()) {
+        std::string field{key};
+        auto count = [&, &number = value]() -> std::uint64_t {
+            if (number.is_int64() && number.get_int64() >= 0) return static_cast<std::uint64_t>(number.get_int64());
+            if (number.is_uint64()) return number.get_uint64();
+            bad(field, "expected a whole number from 0");
+        };
+        if (field == "dialect") {
+            if (value == "postgres" || value == "postgresql")
+                p.dialect = dialect::postgres;
+            else if (value == "sqlite")
+                p.dialect = dialect::sqlite;
+            else
+                bad(field, "expected \"postgres\" or \"sqlite\"");
+        } else if (field == "allowed_tables")
+            p.allowed_tables = texts(value, field);
+        else if (field == "denied_tables")
+            p.denied_tables = texts(value, field);
+        else if (field == "allowed_schemas")
+            p.allowed_schemas = texts(value, field);
+        else if (field == "denied_columns")
+            p.denied_columns = texts(value, field);
+        else if (field == "listed_columns")
+            p.listed_columns = texts(value, field);
+        else if (field == "allowed_functions") {
+            if (!value.is_null()) p.allowed_functions = texts(value, field);
+        } else if (field == "max_rows") {
+            if (!value.is_null()) p.max_rows = count();
+        } else if (field == "max_length")
+            p.max_length = count();
+        else if (field == "max_depth")
+            p.max_depth = count();
+        else {
+            auto near = did_you_mean(field, {"dialect", "allowed_tables", "denied_tables", "allowed_schemas", "denied_columns",
+                                             "listed_columns", "allowed_functions", "max_rows", "max_length", "max_depth"});
+            bad(field, near.empty() ? "no such setting" : "no such setting; did you mean \"" + near + "\"?");
+        }
+    }
+    return p;
+}
+
+schema schema_from_json(const boost::json::value& v) {
+    if (!v.is_object()) throw schema_error{schema_errc::mismatch, "schema: expected an object of table name to list of columns"};
+    schema s;
+    for (const auto& [table, list] : v.get_object()) s[std::string{table}] = texts(list, std::string{table});
+    return s;
+}
+
+}  // namespace reagent::sql

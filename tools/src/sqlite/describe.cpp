@@ -1,0 +1,84 @@
+#include "describe.hpp"
+
+#include "../sql/shown.hpp"
+#include "guarded.hpp"
+
+#include <reagent/error.hpp>
+
+#include <boost/json.hpp>
+
+namespace reagent::sqlite {
+
+using sql::identifier;
+using sql::shown;
+using sql::sqlite::each;
+using sql::sqlite::text;
+
+namespace {
+
+constexpr std::size_t most_tables = 50;  // that are shown
+
+// " : 'open' | 'paid'", where a column has few values.
+std::string values_of(sqlite3* db, const std::string& table, const std::string& column, std::size_t most) {
+    std::vector<std::string> values;
+    std::size_t bytes = 0;
+    each(db,
+         "SELECT DISTINCT " + identifier(column) + " FROM main." + identifier(table) + " WHERE " + identifier(column) +
+             " IS NOT NULL ORDER BY 1 LIMIT " + std::to_string(most + 1),
+         [&](sqlite3_stmt* v) {
+             values.push_back(text(v, 0));
+             bytes += values.back().size();
+         });
+    if (values.empty() || values.size() > most || bytes > 600) return {};
+    std::string all = ":";
+    for (std::size_t i = 0; i < values.size(); ++i) all += (i ? " | " : " ") + sql::shown_value(values[i]);
+    return all;
+}
+
+}  // namespace
+
+description describe(const std::filesystem::path& file, ready::sqlite_options& options) {
+    database db = open(file);
+    time_limit limit{db.get(), options.time_limit};
+    description d;
+    std::vector<std::string> tables;
+    each(db.get(), "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
+         [&](sqlite3_stmt* t) { tables.push_back(text(t, 0)); });
+    for (const auto& table : tables)
+        each(db.get(), "PRAGMA main.table_xinfo(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
+            constexpr int hidden = 1;  // of a virtual table
+            if (sqlite3_column_int(c, 6) != hidden) d.columns[table].push_back(text(c, 1));
+        });
+    if (!options.policy) {
+        options.policy.emplace();
+        for (const auto& [table, columns] : d.columns) options.policy->allowed_tables.push_back(table);
+    }
+    auto& policy = *options.policy;
+    policy.dialect = sql::dialect::sqlite;
+    try {
+        sql::validate(policy, d.columns);
+    } catch (const schema_error& e) {
+        throw tool_error{tool_errc::bad_configuration, "the database \"" + file.string() + "\" does not fit its policy: " + e.what()};
+    }
+    std::size_t shown_tables = 0;
+    for (const auto& table : tables) {
+        if (!sql::allows_table(policy, table, "main") || ++shown_tables > most_tables) continue;
+        std::map<std::string, std::string> references;
+        each(db.get(), "PRAGMA main.foreign_key_list(" + identifier(table) + ")", [&](sqlite3_stmt* k) {
+            references[text(k, 3)] = shown(text(k, 2)) + "." + (text(k, 4).empty() ? "rowid" : shown(text(k, 4)));
+        });
+        std::string columns;
+        each(db.get(), "PRAGMA main.table_xinfo(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
+            std::string name = text(c, 1), type = text(c, 2);
+            if (sql::denies_column(policy, table, name)) return;
+            columns += (columns.empty() ? "" : ", ") + shown(name) + (type.empty() ? "" : " " + sql::shown_type(type));
+            if (auto r = references.find(name); r != references.end()) columns += " -> " + r->second;
+            if (sql::lists_column(policy, table, name)) columns += values_of(db.get(), table, name, options.listed_values);
+        });
+        d.text += "\n- " + shown(table) + "(" + columns + ")";
+    }
+    if (shown_tables > most_tables) d.text += "\n- and " + std::to_string(shown_tables - most_tables) + " more tables";
+    return d;
+}
+
+}  // namespace reagent::sqlite

@@ -1,0 +1,234 @@
+#include "guarded.hpp"
+
+#include <reagent/error.hpp>
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+namespace reagent::sqlite {
+
+using sql::identifier;
+using sql::lower;
+using sql::sqlite::each;
+using sql::sqlite::program;
+using sql::sqlite::text;
+
+namespace {
+
+json::value value_of(sqlite3_stmt* s, int i) {
+    switch (sqlite3_column_type(s, i)) {
+        case SQLITE_INTEGER: return static_cast<std::int64_t>(sqlite3_column_int64(s, i));
+        case SQLITE_FLOAT: return sqlite3_column_double(s, i);
+        case SQLITE_TEXT: return json::value(json::string(text(s, i)));
+        case SQLITE_BLOB: return json::value(json::string("(" + std::to_string(sqlite3_column_bytes(s, i)) + " bytes)"));
+        default: return nullptr;
+    }
+}
+
+std::string random_name() {
+    std::random_device source;
+    std::string name = "reagent_";
+    for (int i = 0; i < 4; ++i) {
+        char part[9];
+        std::snprintf(part, sizeof part, "%08x", static_cast<unsigned>(source()));
+        name += part;
+    }
+    return name;
+}
+
+constexpr int flattener = 1;  // SQLite's sqliteInt.h: SQLITE_QueryFlattener
+
+}  // namespace
+
+database open(const std::filesystem::path& file, const char* vfs) {
+    sqlite3* raw = nullptr;
+    int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, vfs);
+    database db{raw, sqlite3_close};
+    if (rc == SQLITE_OK) rc = sqlite3_exec(db.get(), "SELECT count(*) FROM sqlite_schema", nullptr, nullptr, nullptr);
+    if (rc != SQLITE_OK)
+        throw tool_error{tool_errc::bad_configuration,
+                         "the database \"" + file.string() + "\" cannot be read: " + (raw ? sqlite3_errmsg(raw) : "out of memory")};
+    sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(db.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    sqlite3_limit(db.get(), SQLITE_LIMIT_LENGTH, 4 * 1024 * 1024);
+    sqlite3_limit(db.get(), SQLITE_LIMIT_SQL_LENGTH, 64 * 1024);
+    sqlite3_limit(db.get(), SQLITE_LIMIT_ATTACHED, 0);
+    return db;
+}
+
+time_limit::time_limit(sqlite3* db, std::chrono::milliseconds limit) : until{clock::now() + limit} {
+    sqlite3_progress_handler(db, 1000, [](void* self) { return clock::now() > static_cast<time_limit*>(self)->until ? 1 : 0; }, this);
+}
+
+guarded_database::guarded_database(const std::filesystem::path& file, const ready::sqlite_options& options, const sql::schema& columns)
+    : options_{options},
+      known_{columns},
+      rules_{*options.policy, known_},
+      temporary_{options.max_temporary_bytes},
+      db_{open(file, temporary_.vfs_name())},
+      time_{db_.get(), options.time_limit},
+      layout_{sql::sqlite::layout_of(db_.get())} {
+    put_views_in_front();
+    sqlite3_exec(db_.get(), "PRAGMA query_only = ON", nullptr, nullptr, nullptr);
+    std::size_t widest = 0;
+    for (const auto& [table, list] : known_) widest = std::max(widest, list.size());
+    sqlite3_limit(db_.get(), SQLITE_LIMIT_COLUMN, static_cast<int>(std::max<std::size_t>(200, 2 * widest)));
+    each(db_.get(), "SELECT 1 FROM json_each('[]'), json_tree('[]')", [](sqlite3_stmt*) {});  // these ask the authorizer at their first use
+    sqlite3_set_authorizer(
+        db_.get(),
+        [](void* self, int action, const char* a, const char* b, const char* in, const char* from) {
+            return static_cast<const guarded_database*>(self)->see(action, a, b, in, from);
+        },
+        this);
+}
+
+void guarded_database::put_views_in_front() {
+    for (const auto& [table, columns] : known_) {
+        auto known = rules_.find("", lower(table));
+        if (!known || known->denied.empty()) continue;
+        source s{table, {}, random_name()};
+        std::string list;
+        for (const auto& c : columns)
+            if (!known->is_denied(lower(c))) {
+                s.columns.push_back(c);
+                list += (list.empty() ? "" : ", ") + identifier(c);
+            }
+        if (list.empty()) list = "NULL AS nothing";
+        std::string inner = "CREATE TEMP VIEW " + identifier(s.inner_view) + " AS SELECT " + list + " FROM main." + identifier(table);
+        std::string outer = "CREATE TEMP VIEW " + identifier(table) + " AS SELECT * FROM temp." + identifier(s.inner_view);
+        for (const auto& view : {inner, outer})
+            if (sqlite3_exec(db_.get(), view.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+                throw std::runtime_error{std::string{"the database cannot be guarded: "} + sqlite3_errmsg(db_.get())};
+        guarded_.emplace(lower(table), std::move(s));
+    }
+    // What the views of the file read, that the policy allows by their name.
+    each(db_.get(), "SELECT name FROM main.sqlite_schema WHERE type = 'view'", [&](sqlite3_stmt* v) {
+        std::string view = text(v, 0);
+        if (!rules_.find("", lower(view))) return;
+        views_.insert(lower(view));
+        try {
+            for (const auto& a : sql::sqlite::program_of(db_.get(), "SELECT * FROM main." + identifier(view)).accesses) {
+                auto tree = layout_.trees.find(a.page);
+                if (tree == layout_.trees.end()) continue;
+                std::string column = a.column >= 0 && static_cast<std::size_t>(a.column) < tree->second.columns.size()
+                                         ? tree->second.columns[static_cast<std::size_t>(a.column)]
+                                         : "";
+                read_by_views_.emplace(lower(tree->second.table), lower(column));
+                read_by_views_.emplace(lower(tree->second.table), "");
+            }
+        } catch (const std::runtime_error&) {
+            // A view that cannot be compiled cannot be read either.
+        }
+    });
+}
+
+// Source: sqlite.org/c3ref/c_alter_table.html (action codes). Everything that is not listed is denied.
+int guarded_database::see(int action, const char* first, const char* second, const char* in, const char* from) const {
+    auto name = [](const char* s) { return s ? lower(s) : std::string{}; };
+    switch (action) {
+        case SQLITE_SELECT:
+        case SQLITE_RECURSIVE: return SQLITE_OK;
+        case SQLITE_READ: return may_read(name(first), name(second), name(in), name(from)) ? SQLITE_OK : SQLITE_DENY;
+        case SQLITE_FUNCTION: return rules_.allows_function(name(second)) || views_.contains(name(from)) ? SQLITE_OK : SQLITE_DENY;
+        default: return SQLITE_DENY;
+    }
+}
+
+bool guarded_database::may_read(const std::string& table, const std::string& column, const std::string& in, const std::string& from) const {
+    auto allowed = rules_.find("", table);
+    if (allowed && allowed->is_denied(column)) return false;
+    if (in == "temp")
+        return std::any_of(guarded_.begin(), guarded_.end(), [&](const auto& g) { return g.first == table || g.second.inner_view == table; });
+    if (table == "json_each" || table == "json_tree") return rules_.allows_function(table);
+    if (auto g = guarded_.find(table); g != guarded_.end()) return from == g->second.inner_view || views_.contains(from);
+    if (allowed || views_.contains(from)) return true;
+    // A subquery none of whose columns is used is told as if it were a table.
+    return column.empty() && !known_.contains(table) && !table.starts_with("sqlite_") && !table.starts_with("pragma_");
+}
+
+// What the program opens and reads, whatever the authorizer was asked about.
+void guarded_database::look_at(const program& p) const {
+    auto refuse = [](const std::string& what) { return std::runtime_error{"the statement was not run: it reads " + what}; };
+    if (p.reads_other_databases) throw refuse("another database");
+    for (const auto& a : p.accesses) {
+        auto tree = layout_.trees.find(a.page);
+        if (tree == layout_.trees.end()) throw refuse("what is no table of the database");
+        const auto& t = tree->second;
+        bool known = a.column >= 0 && static_cast<std::size_t>(a.column) < t.columns.size();
+        std::string table = lower(t.table), column = known ? lower(t.columns[static_cast<std::size_t>(a.column)]) : "";
+        if (read_by_views_.contains({table, column})) continue;
+        auto allowed = rules_.find("", table);
+        if (!allowed) throw refuse("the table \"" + t.table + "\", which is not allowed");
+        if (allowed->denied.empty() || a.column == program::access::none) continue;
+        bool is_key = a.column == program::access::rowid;
+        if (is_key) column = lower(t.key);
+        if ((!is_key && column.empty()) || allowed->is_denied(column)) throw refuse("a column of \"" + t.table + "\" that must not be read");
+    }
+}
+
+// SQLite puts the expressions of subqueries into those that use them, and so on: with enough of both it takes all memory, and looks at no limit
+// meanwhile. What could become that large is compiled without. The views in front multiply nothing: they are columns.
+bool guarded_database::may_flatten(const program& p) const {
+    std::size_t derived = p.derived_tables;
+    for (const auto& [page, times] : p.opened)
+        if (auto tree = layout_.trees.find(page); tree != layout_.trees.end() && guarded_.contains(lower(tree->second.table)))
+            derived -= std::min(derived, 2 * times);
+    double levels = 1 + static_cast<double>(derived);
+    return std::pow(static_cast<double>(p.operations) / levels, levels) < 1e7;
+}
+
+std::runtime_error guarded_database::failure(int rc) const {
+    if (rc == SQLITE_INTERRUPT)
+        return std::runtime_error{"the query took longer than " + std::to_string(options_.time_limit.count()) + " ms; make it simpler"};
+    if (rc == SQLITE_AUTH) return std::runtime_error{"only reading is allowed: write one SELECT statement over the allowed tables"};
+    if (rc == SQLITE_FULL)
+        return std::runtime_error{"the query sorts or keeps more than " + std::to_string(options_.max_temporary_bytes) +
+                                  " bytes; select fewer rows or columns"};
+    return std::runtime_error{sqlite3_errmsg(db_.get())};
+}
+
+program guarded_database::program_of(const std::string& statement) const {
+    try {
+        return sql::sqlite::program_of(db_.get(), statement);
+    } catch (const std::runtime_error&) {
+        throw failure(sqlite3_errcode(db_.get()));
+    }
+}
+
+json::value guarded_database::run(const std::string& statement) {
+    if (sql::sqlite::expanded_size(statement) > sql::sqlite::most_expanded)
+        throw std::runtime_error{"what WITH defines is used too often inside of itself; write a simpler statement"};
+    sqlite3_test_control(SQLITE_TESTCTRL_OPTIMIZATIONS, db_.get(), flattener);
+    if (may_flatten(program_of(statement))) sqlite3_test_control(SQLITE_TESTCTRL_OPTIMIZATIONS, db_.get(), 0);
+    look_at(program_of(statement));
+    int rc = SQLITE_OK;
+    auto s = sql::sqlite::compile(db_.get(), statement, rc);
+    if (rc != SQLITE_OK) throw failure(rc);
+    if (!s) throw std::runtime_error{"the query is empty; write one SELECT statement"};
+    if (!sqlite3_stmt_readonly(s.get())) throw failure(SQLITE_AUTH);
+    json::array columns, rows;
+    for (int i = 0; i < sqlite3_column_count(s.get()); ++i) columns.emplace_back(sqlite3_column_name(s.get(), i));
+    bool more = false;
+    std::size_t bytes = 0;
+    while ((rc = sqlite3_step(s.get())) == SQLITE_ROW) {
+        if (rows.size() == options_.max_rows || bytes > options_.max_bytes) {
+            more = true;
+            break;
+        }
+        json::array row;
+        for (int i = 0; i < sqlite3_column_count(s.get()); ++i) {
+            row.push_back(value_of(s.get(), i));
+            bytes += static_cast<std::size_t>(sqlite3_column_bytes(s.get(), i)) + 8;
+        }
+        rows.push_back(std::move(row));
+    }
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) throw failure(rc);
+    json::object result{{"columns", std::move(columns)}, {"rows", std::move(rows)}};
+    if (more) result["note"] = "there are more rows; narrow the query or aggregate";
+    return result;
+}
+
+}  // namespace reagent::sqlite

@@ -1,0 +1,32 @@
+#include "query.hpp"
+
+#include <reagent/tools/function.hpp>
+
+#include "describe.hpp"
+#include "guarded.hpp"
+
+#include <boost/json.hpp>
+
+namespace reagent {
+
+json::value sqlite::query(const std::filesystem::path& file, const ready::sqlite_options& options, const sql::schema& columns,
+                          const std::string& statement) {
+    auto checked = sql::safe(statement, *options.policy, columns);
+    if (!checked.verdict.ok()) throw std::runtime_error{"the statement was not run. " + checked.verdict.message()};
+    guarded_database db{file, options, columns};
+    return db.run(checked.statement);
+}
+
+tool ready::sqlite_query(const std::filesystem::path& file, sqlite_options options) {
+    auto known = sqlite::describe(file, options);
+    std::string rule;
+    if (options.policy->max_rows)
+        rule = " The statement must end with LIMIT and a number of at most " + std::to_string(*options.policy->max_rows) + ".";
+    auto shared = std::make_shared<const sqlite_options>(std::move(options));
+    auto call = [file, shared, columns = std::move(known.columns)](std::string sql) { return sqlite::query(file, *shared, columns, sql); };
+    return detail::make_tool(
+        "sql", "Runs one SELECT statement on an SQLite database and returns columns and rows." + rule + " Tables:" + known.text, call,
+        {{"query", "one SQLite SELECT statement"}}, {.read_only = true, .timeout = shared->time_limit + std::chrono::seconds{2}});
+}
+
+}  // namespace reagent
