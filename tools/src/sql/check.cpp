@@ -66,8 +66,7 @@ std::string identifier(std::string_view name) {
 }
 
 void add(verdict& v, reason code, std::size_t position, std::string message) {
-    constexpr std::size_t most = 50;
-    if (v.violations.size() >= most) return;
+    if (v.violations.size() >= most_violations) return;
     for (const auto& x : v.violations)
         if (x.code == code && x.message == message) return;
     v.violations.push_back({code, position, std::move(message)});

@@ -75,7 +75,8 @@ public:
             return;
         }
         select(n->select_stmt, nullptr);
-        for (const auto& r : references_) judge(r);
+        for (const auto& r : references_)
+            if (!stopped_ && verdict_.violations.size() < most_violations) judge(r);
     }
 
 private:
@@ -215,9 +216,9 @@ private:
 
     void append(column_list& all, const column_list& more) {
         all.exact = all.exact && more.exact;
-        all.names.insert(all.names.end(), more.names.begin(), more.names.end());
+        if (all.names.size() + more.names.size() > most_columns) stop(std::to_string(most_columns) + " columns in a row");
         count(more.names.size());
-        if (all.names.size() > most_columns) stop(std::to_string(most_columns) + " columns in a row");
+        if (!stopped_) all.names.insert(all.names.end(), more.names.begin(), more.names.end());
     }
     void count(std::size_t columns) {
         columns_ += columns;
@@ -514,22 +515,24 @@ private:
         if (c.n_fields > 2 && found_) found_->long_names.push_back(&c);
         const auto* candidates = relations(of);
         if (!candidates) return report(reason::table_not_allowed, c.location, quoted(of) + " is no table or alias of this query.");
-        for (const auto* r : *candidates) {
-            if (star)
-                wildcard(*r, c.location);
-            else
-                field(*r, name, c.location);
-        }
+        for (const auto* r : *candidates)
+            if (star ? !wildcard(*r, c.location) : !field(*r, name, c.location)) return;
     }
 
     // alias.name is a column where the relation has one of that name, else a call of the function of that name with the row.
-    void field(const relation& r, std::string_view name, int position) {
-        if (r.denies(name)) return deny_column(name, position);
-        if (r.columns.has(name)) return;
-        if (r.is_sensitive() && how_ == use::as_written)
-            return report(reason::whole_row_exposes_denied_column, position,
-                          quoted(std::string{r.name} + "." + std::string{name}) + " is no column that is known; name one of the table's columns.");
-        if (!rules_.allows_function(name)) no_column(std::string{r.name}, name, position);
+    bool field(const relation& r, std::string_view name, int position) {
+        if (r.denies(name))
+            deny_column(name, position);
+        else if (r.columns.has(name))
+            return true;
+        else if (r.is_sensitive() && how_ == use::as_written)
+            report(reason::whole_row_exposes_denied_column, position,
+                   quoted(std::string{r.name} + "." + std::string{name}) + " is no column that is known; name one of the table's columns.");
+        else if (rules_.allows_function(name))
+            return true;
+        else
+            no_column(std::string{r.name}, name, position);
+        return false;
     }
 
     void no_column(const std::string& of, std::string_view name, int position) {
@@ -556,10 +559,11 @@ private:
                               quoted(name) + " is a whole row of a table with columns that must not be read; name the columns.");
     }
 
-    void wildcard(const relation& r, int position) {
-        if (r.is_sensitive() && how_ == use::as_written)
-            report(reason::wildcard_exposes_denied_column, position,
-                   "* of " + quoted(r.name) + " shows columns that must not be read; name the columns that you need.");
+    bool wildcard(const relation& r, int position) {
+        if (!r.is_sensitive() || how_ == use::rewritten) return true;
+        report(reason::wildcard_exposes_denied_column, position,
+               "* of " + quoted(r.name) + " shows columns that must not be read; name the columns that you need.");
+        return false;
     }
 
     // (x).f: a field of x, or f called with x.

@@ -12,6 +12,8 @@ public:
     rewriter(tree& t, const findings& found, const safe_options& options) : tree_{t}, found_{found}, options_{options} {}
 
     void all() {
+        auto* root = tree_.root();
+        if (root->n_stmts != 1 || root->stmts[0]->stmt->node_case != PG_QUERY__NODE__NODE_SELECT_STMT) throw std::runtime_error{"only one SELECT is allowed"};
         for (const auto& g : found_.groupings)
             for (const auto& [name, of] : g.of) group_by_key(*g.at, name, found_.tables[of], g.alone);
         for (const auto& use : found_.tables) table(use);
@@ -19,11 +21,22 @@ public:
         for (auto* call : found_.calls) call_by_schema(*call);
         for (auto* name : found_.long_names) shortened(*name);
         limit();
+        look(&tree_.root()->base);
     }
 
 private:
     static PgQuery__RangeVar& named(const node& n) {
         return n.node_case == PG_QUERY__NODE__NODE_RANGE_VAR ? *n.range_var : *n.range_table_sample->relation->range_var;
+    }
+
+    // Every table of the statement is one that was put there, and nothing but SELECT is left, whatever the check has seen.
+    void look(const ProtobufCMessage* m) const {
+        if (m->descriptor == &pg_query__range_var__descriptor && !placed_.contains(m))
+            throw std::runtime_error{"the table \"" + std::string{text_of(reinterpret_cast<const PgQuery__RangeVar*>(m)->relname)} + "\" is not allowed"};
+        for (const auto* other : {&pg_query__into_clause__descriptor, &pg_query__locking_clause__descriptor, &pg_query__insert_stmt__descriptor,
+                                  &pg_query__update_stmt__descriptor, &pg_query__delete_stmt__descriptor, &pg_query__merge_stmt__descriptor})
+            if (m->descriptor == other) throw std::runtime_error{"only SELECT is allowed"};
+        each_message(m, [&](const ProtobufCMessage* inner) { look(inner); });
     }
 
     PgQuery__Alias* alias(std::string_view name) {
@@ -35,6 +48,7 @@ private:
     void table(const findings::table_use& use) {
         auto& var = named(*use.at);
         var.schemaname = tree_.text(use.table.schema);
+        placed_.insert(&var.base);
         if (use.table.denied.empty()) return;
         if (!use.table.columns)
             throw std::runtime_error{"the columns of the table \"" + use.table.name + "\" are not known; give the schema"};
@@ -84,9 +98,9 @@ private:
             if (!is_grouped(k)) return;
         node** all = tree_.list(s.n_group_clause + use.table.columns->size());
         std::copy(s.group_clause, s.group_clause + s.n_group_clause, all);
+        s.group_clause = all;
         for (const auto& c : *use.table.columns)
             if (!use.table.denied.contains(c) && !is_grouped(c)) all[s.n_group_clause++] = column({name, c});
-        s.group_clause = all;
     }
 
     const std::vector<std::string>* key_of(const rules::table& t) const {
@@ -143,6 +157,7 @@ private:
         for (const auto& use : found_.cte_uses) {
             if (!use.at->alias) use.at->alias = alias(text_of(use.at->relname));
             use.at->relname = names.at(use.of);
+            placed_.insert(&use.at->base);
         }
         for (auto* c : found_.ctes) c->ctename = names.at(c);
     }
@@ -151,6 +166,8 @@ private:
     void call_by_schema(PgQuery__FuncCall& f) {
         f.funcformat = PG_QUERY__COERCION_FORM__COERCE_EXPLICIT_CALL;
         if (f.n_funcname > 1) return;
+        bool of_several = f.n_args > 1 && text_of(f.funcname[0]) == "unnest";  // known to the parser by its bare name
+        if (of_several) return;
         if (!harmless_functions(dialect::postgres).contains(std::string{text_of(f.funcname[0])})) return;  // one that the policy names
         node** name = tree_.list(2);
         name[0] = tree_.string("pg_catalog");
@@ -169,7 +186,8 @@ private:
     tree& tree_;
     const findings& found_;
     const safe_options& options_;
-    std::set<std::string> replaced_;
+    std::set<std::string> replaced_;            // tables that are subqueries now
+    std::set<const ProtobufCMessage*> placed_;  // RangeVars
 };
 
 }  // namespace

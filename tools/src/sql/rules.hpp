@@ -71,7 +71,9 @@ std::string rewritten_postgres(std::string_view statement, const rules& r, const
 /// What both dialects look at before a parser sees the statement. @return whether it may
 bool check_text(std::string_view statement, const policy& p, verdict& v);
 
-/// Adds a violation, but not the same twice.
+constexpr std::size_t most_violations = 50;
+
+/// Adds a violation, but not the same twice, and no more than most_violations.
 void add(verdict& v, reason code, std::size_t position, std::string message);
 
 }  // namespace reagent::sql

@@ -51,7 +51,7 @@ public:
     void all() {
         if (!make_tables()) return;
         if (auto size = expanded_size(statement_); size > most_expanded)
-            return report(reason::too_deep, 0, "What WITH defines is used too often inside of itself; write a simpler statement.");
+            return report(reason::too_deep, 0, "The statement is too large when what WITH defines stands in each place that uses it; write a simpler one.");
         set_limits();
         if (!compile_all()) return;
         try {

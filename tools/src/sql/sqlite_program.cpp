@@ -208,6 +208,9 @@ std::size_t size_of(std::string_view text, std::vector<definition>& all, definit
 
 std::size_t expanded_size(std::string_view statement) {
     std::string text = lower(statement);
+    // Each level costs by the columns of those below.
+    constexpr std::size_t most_selects = 150;
+    if (places_of(text, "select").size() > most_selects) return enough;
     std::vector<definition> all;
     bool plain = places_of(text, "with").size() == 1;
     for (auto at : places_of(text, "as")) {
@@ -220,15 +223,18 @@ std::size_t expanded_size(std::string_view statement) {
     if (all.empty()) return text.size();
     for (std::size_t i = 0; i + 1 < all.size(); ++i) all[i].end = all[i + 1].begin;
     if (plain) {
-        // The last one's text reaches to the end, with what uses it.
-        auto& last = all.back();
-        auto uses = uses_of(std::string_view{text}.substr(last.begin), last.name);
-        return plus(text.size(), times(std::max<std::size_t>(1, uses), size_of(text, all, last)));
+        // The text behind a definition may be that of the query which uses it.
+        std::size_t size = text.size();
+        for (auto& d : all) {
+            auto uses = uses_of(std::string_view{text}.substr(d.begin, d.end - d.begin), d.name);
+            size = plus(size, times(std::max<std::size_t>(1, uses), size_of(text, all, d)));
+        }
+        return size;
     }
     // WITH inside of WITH, or names that are not plain: each may be used in each.
     std::size_t product = 1;
     for (const auto& d : all) {
-        std::size_t uses = d.name.empty() ? places_of(text, "from").size() + places_of(text, "join").size() + 1 : uses_of(text, d.name) - 1;
+        std::size_t uses = d.name.empty() ? places_of(text, "from").size() + places_of(text, "join").size() + 1 : std::max<std::size_t>(1, uses_of(text, d.name)) - 1;
         product = times(product, std::max<std::size_t>(1, uses));
     }
     return times(product, text.size());

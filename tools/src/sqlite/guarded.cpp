@@ -200,7 +200,7 @@ program guarded_database::program_of(const std::string& statement) const {
 
 json::value guarded_database::run(const std::string& statement) {
     if (sql::sqlite::expanded_size(statement) > sql::sqlite::most_expanded)
-        throw std::runtime_error{"what WITH defines is used too often inside of itself; write a simpler statement"};
+        throw std::runtime_error{"the statement is too large when what WITH defines stands in each place that uses it; write a simpler one"};
     sqlite3_test_control(SQLITE_TESTCTRL_OPTIMIZATIONS, db_.get(), flattener);
     if (may_flatten(program_of(statement))) sqlite3_test_control(SQLITE_TESTCTRL_OPTIMIZATIONS, db_.get(), 0);
     look_at(program_of(statement));
