@@ -1,6 +1,6 @@
 // Rule 1 of docs/sql-safety.md on PostgreSQL's own parse tree. One walk collects every relation of the statement and every reference; each
-// reference is then held against all relations that its name might reach, wherever in the statement they stand. Kinds of nodes that are not
-// listed are refused.
+// reference is then held against all relations that its name might reach: those in the FROM of any query that it stands in, however deep.
+// Which of them PostgreSQL would take is not asked. Kinds of nodes that are not listed are refused.
 #include "postgres_tree.hpp"
 
 #include <algorithm>
@@ -28,6 +28,7 @@ struct relation {
     std::vector<std::string_view> denied{};  // columns that must not be read: then its row and its * must not be either
     std::size_t weight = 1;                  // references to columns that one of its columns stands for
     std::optional<std::size_t> table{};      // its number in findings::tables
+    std::size_t query = 0;                   // the number of the query that has it in its FROM
     bool is_sensitive() const { return !denied.empty(); }
     bool denies(std::string_view column) const { return std::find(denied.begin(), denied.end(), column) != denied.end(); }
 };
@@ -61,6 +62,7 @@ struct reference {
     PgQuery__ColumnRef* column = nullptr;
     const PgQuery__AIndirection* indirection = nullptr;  // (x).f
     std::string_view compared{};                          // a column of USING
+    std::size_t query = 0;                                // the number of the query that it stands in
 };
 
 using joined = std::vector<const relation*>;  // what one item of FROM makes visible
@@ -91,6 +93,22 @@ private:
         checker& c_;
     };
 
+    // A query: what stands in it has a number from its own to the last of those within it.
+    struct inside {
+        explicit inside(checker& c) : c_{c}, outer_{c.query_}, own_{c.last_within_.size()} {
+            c_.query_ = own_;
+            c_.last_within_.push_back(own_);
+        }
+        ~inside() {
+            c_.last_within_[own_] = c_.last_within_.size() - 1;
+            c_.query_ = outer_;
+        }
+        checker& c_;
+        std::size_t outer_, own_;
+    };
+    // Whether a name that stands in a query might reach a relation.
+    bool reaches(std::size_t query, const relation& r) const { return r.query <= query && query <= last_within_[r.query]; }
+
     void report(reason code, int position, std::string message) {
         add(verdict_, code, position > 0 ? static_cast<std::size_t>(position) : 0, std::move(message));
     }
@@ -110,6 +128,7 @@ private:
     selected select(PgQuery__SelectStmt* s, const environment* tables) {
         deeper d{*this};
         if (d.too_deep() || !s) return {};
+        inside q{*this};
         environment own{tables};
         if (s->with_clause) with(*s->with_clause, own);
         return select_in(s, own);
@@ -272,11 +291,11 @@ private:
     // SEARCH and CYCLE compare columns of the table that they stand at, and add some to it.
     void search_and_cycle(const PgQuery__CommonTableExpr& c, column_list& columns, const environment& tables) {
         if (const auto* s = c.search_clause) {
-            for (std::size_t i = 0; i < s->n_search_col_list; ++i) references_.push_back({nullptr, nullptr, text_of(s->search_col_list[i])});
+            for (std::size_t i = 0; i < s->n_search_col_list; ++i) compared(text_of(s->search_col_list[i]));
             columns.names.push_back(text_of(s->search_seq_column));
         }
         if (const auto* y = c.cycle_clause) {
-            for (std::size_t i = 0; i < y->n_cycle_col_list; ++i) references_.push_back({nullptr, nullptr, text_of(y->cycle_col_list[i])});
+            for (std::size_t i = 0; i < y->n_cycle_col_list; ++i) compared(text_of(y->cycle_col_list[i]));
             one(y->cycle_mark_value, tables);
             one(y->cycle_mark_default, tables);
             columns.names.push_back(text_of(y->cycle_mark_column));
@@ -290,6 +309,7 @@ private:
         if (s->op == PG_QUERY__SET_OPERATION__SETOP_NONE || s->with_clause || !s->larg || !s->rarg) return select(s, &own);
         deeper d{*this};
         if (d.too_deep()) return {};
+        inside q{*this};
         if (s->n_locking_clause) report(reason::locking_clause, 0, "FOR UPDATE and FOR SHARE lock rows; leave them out.");
         auto columns = select(s->larg, &own).columns;
         own.tables[at].columns = renamed(columns, c.aliascolnames, c.n_aliascolnames);
@@ -312,11 +332,12 @@ private:
     const relation* seen(relation r) {
         if (++relations_ > most_relations) stop(std::to_string(most_relations) + " tables");
         count(r.columns.names.size());
+        r.query = query_;
         all_.push_back(std::make_unique<relation>(std::move(r)));
         const relation* kept = all_.back().get();
         named_[kept->name].push_back(kept);
         if (!kept->columns.exact) all_exact_ = false;
-        for (auto name : kept->denied) denied_.insert(name);
+        if (kept->is_sensitive()) sensitive_.push_back(kept);
         return kept;
     }
 
@@ -444,7 +465,7 @@ private:
     joined join(PgQuery__JoinExpr& j, const environment& tables) {
         auto left = from(j.larg, tables);
         auto right = from(j.rarg, tables);
-        for (std::size_t i = 0; i < j.n_using_clause; ++i) references_.push_back({nullptr, nullptr, text_of(j.using_clause[i])});
+        for (std::size_t i = 0; i < j.n_using_clause; ++i) compared(text_of(j.using_clause[i]));
         if (j.is_natural && how_ == use::as_written) {
             compare_all(left, right);
             compare_all(right, left);
@@ -485,22 +506,32 @@ private:
 
     // ------------------------------------------------------------------ names
 
+    void compared(std::string_view column) { references_.push_back({nullptr, nullptr, column, query_}); }
+
     void judge(const reference& r) {
-        if (r.column) return column(*r.column);
-        if (r.indirection) return attribute(*r.indirection);
-        if (denied_.contains(r.compared)) deny_column(r.compared, 0);
+        if (r.column) return column(*r.column, r.query);
+        if (r.indirection) return attribute(*r.indirection, r.query);
+        if (is_denied(r.compared, r.query)) deny_column(r.compared, 0);
+    }
+
+    bool is_denied(std::string_view column, std::size_t query) const {
+        return std::any_of(sensitive_.begin(), sensitive_.end(), [&](const relation* r) { return r->denies(column) && reaches(query, *r); });
     }
 
     void deny_column(std::string_view column, int position) {
         report(reason::column_denied, position, "The column " + quoted(column) + " must not be read; leave it out.");
     }
 
-    const std::vector<const relation*>* relations(std::string_view name) const {
-        auto found = named_.find(name);
-        return found == named_.end() ? nullptr : &found->second;
+    // What a name might stand for.
+    std::vector<const relation*> relations(std::string_view name, std::size_t query) const {
+        std::vector<const relation*> all;
+        if (auto found = named_.find(name); found != named_.end())
+            for (const auto* r : found->second)
+                if (reaches(query, *r)) all.push_back(r);
+        return all;
     }
 
-    void column(PgQuery__ColumnRef& c) {
+    void column(PgQuery__ColumnRef& c, std::size_t query) {
         if (c.n_fields == 0) return refuse("a column without a name");
         const node* last = c.fields[c.n_fields - 1];
         bool star = last->node_case == PG_QUERY__NODE__NODE_A_STAR;
@@ -508,19 +539,19 @@ private:
         if (c.n_fields == 1) {
             if (star)  // somewhere else than alone in a select list: row(*)
                 return refuse("* inside of an expression");
-            return plain_name(name, c.location);
+            return plain_name(name, query, c.location);
         }
         // alias.column, schema.table.column: the name before the last stands for a relation
         auto of = text_of(c.fields[c.n_fields - 2]);
         if (c.n_fields > 2 && found_) found_->long_names.push_back(&c);
-        const auto* candidates = relations(of);
-        if (!candidates) return report(reason::table_not_allowed, c.location, quoted(of) + " is no table or alias of this query.");
-        for (const auto* r : *candidates)
-            if (star ? !wildcard(*r, c.location) : !field(*r, name, c.location)) return;
+        auto candidates = relations(of, query);
+        if (candidates.empty()) return report(reason::table_not_allowed, c.location, quoted(of) + " is no table or alias of this query.");
+        for (const auto* r : candidates)
+            if (star ? !wildcard(*r, c.location) : !field(*r, name, candidates, c.location)) return;
     }
 
     // alias.name is a column where the relation has one of that name, else a call of the function of that name with the row.
-    bool field(const relation& r, std::string_view name, int position) {
+    bool field(const relation& r, std::string_view name, const std::vector<const relation*>& candidates, int position) {
         if (r.denies(name))
             deny_column(name, position);
         else if (r.columns.has(name))
@@ -531,14 +562,13 @@ private:
         else if (rules_.allows_function(name))
             return true;
         else
-            no_column(std::string{r.name}, name, position);
+            no_column(std::string{r.name}, name, candidates, position);
         return false;
     }
 
-    void no_column(const std::string& of, std::string_view name, int position) {
-        const auto* candidates = relations(of);
-        bool several = candidates && candidates->size() > 1;
-        bool unknown = candidates && std::any_of(candidates->begin(), candidates->end(), [](const relation* r) { return !r->columns.exact; });
+    void no_column(const std::string& of, std::string_view name, const std::vector<const relation*>& candidates, int position) {
+        bool several = candidates.size() > 1;
+        bool unknown = std::any_of(candidates.begin(), candidates.end(), [](const relation* r) { return !r->columns.exact; });
         report(reason::function_not_allowed, position,
                quoted(of + "." + std::string{name}) + " may call a function that is not allowed, since not every " + quoted(of) +
                    " of the statement is known to have a column of that name; " +
@@ -548,12 +578,10 @@ private:
     }
 
     // A column, else the row of the relation of that name.
-    void plain_name(std::string_view name, int position) {
-        if (denied_.contains(name)) return deny_column(name, position);
+    void plain_name(std::string_view name, std::size_t query, int position) {
+        if (is_denied(name, query)) return deny_column(name, position);
         if (how_ == use::rewritten) return;
-        const auto* candidates = relations(name);
-        if (!candidates) return;
-        for (const auto* r : *candidates)
+        for (const auto* r : relations(name, query))
             if (r->is_sensitive() && !r->columns.has(name))
                 return report(reason::whole_row_exposes_denied_column, position,
                               quoted(name) + " is a whole row of a table with columns that must not be read; name the columns.");
@@ -567,20 +595,20 @@ private:
     }
 
     // (x).f: a field of x, or f called with x.
-    void attribute(const PgQuery__AIndirection& a) {
+    void attribute(const PgQuery__AIndirection& a, std::size_t query) {
         for (std::size_t i = 0; i < a.n_indirection; ++i) {
             if (a.indirection[i]->node_case != PG_QUERY__NODE__NODE_STRING) continue;
             auto name = text_of(a.indirection[i]);
-            if (denied_.contains(name)) return deny_column(name, 0);
+            if (is_denied(name, query)) return deny_column(name, 0);
             if (rules_.allows_function(name)) continue;
-            if (i == 0 && a.arg && is_field(*a.arg, name)) continue;
+            if (i == 0 && a.arg && is_field(*a.arg, name, query)) continue;
             report(reason::function_not_allowed, 0,
                    "(...)." + std::string{name} + " may call a function that is not allowed; write a column as alias.column, without parentheses.");
         }
     }
 
     // A field for sure, whatever else the statement holds.
-    bool is_field(const node& of, std::string_view name) const {
+    bool is_field(const node& of, std::string_view name, std::size_t query) const {
         if (of.node_case == PG_QUERY__NODE__NODE_FUNC_CALL) {  // that it may be called is asked elsewhere
             auto function = std::string{text_of(of.func_call->funcname[of.func_call->n_funcname - 1])};
             auto columns = function_columns().find(function);
@@ -591,9 +619,9 @@ private:
         auto row = text_of(of.column_ref->fields[0]);
         for (const auto& r : all_)
             if (r->columns.has(row)) return false;  // a column of a type that we do not know
-        const auto* candidates = relations(row);
-        if (!candidates) return false;
-        return std::all_of(candidates->begin(), candidates->end(), [&](const relation* r) { return r->columns.has(name) && !r->denies(name); });
+        auto candidates = relations(row, query);
+        return !candidates.empty() &&
+               std::all_of(candidates.begin(), candidates.end(), [&](const relation* r) { return r->columns.has(name) && !r->denies(name); });
     }
 
     // ------------------------------------------------------------------ expressions
@@ -645,7 +673,7 @@ private:
         deeper d{*this};
         if (d.too_deep()) return;
         switch (n->node_case) {
-            case PG_QUERY__NODE__NODE_COLUMN_REF: references_.push_back({n->column_ref}); return;
+            case PG_QUERY__NODE__NODE_COLUMN_REF: references_.push_back({n->column_ref, nullptr, {}, query_}); return;
             case PG_QUERY__NODE__NODE_SELECT_STMT: select(n->select_stmt, &tables); return;
             case PG_QUERY__NODE__NODE_A_CONST:
             case PG_QUERY__NODE__NODE_STRING:
@@ -701,7 +729,7 @@ private:
             case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return one(n->collate_clause->arg, tables);
             case PG_QUERY__NODE__NODE_A_ARRAY_EXPR: return many(n->a_array_expr->elements, n->a_array_expr->n_elements, tables);
             case PG_QUERY__NODE__NODE_A_INDIRECTION:
-                references_.push_back({nullptr, n->a_indirection});
+                references_.push_back({nullptr, n->a_indirection, {}, query_});
                 many(n->a_indirection->indirection, n->a_indirection->n_indirection, tables);
                 return one(n->a_indirection->arg, tables);
             case PG_QUERY__NODE__NODE_A_INDICES: one(n->a_indices->lidx, tables); return one(n->a_indices->uidx, tables);
@@ -713,8 +741,13 @@ private:
                 return one(n->sort_by->node, tables);
             case PG_QUERY__NODE__NODE_WINDOW_DEF: return window(*n->window_def, tables);
             case PG_QUERY__NODE__NODE__NOT_SET: return;  // the empty element of DISTINCT
-            default: return refuse("an unknown kind of expression");
+            default: return refuse("an expression of the kind " + kind_of(*n));
         }
+    }
+
+    static std::string kind_of(const node& n) {
+        const auto* field = protobuf_c_message_descriptor_get_field(n.base.descriptor, n.node_case);
+        return field ? std::string{field->name} : "unknown";
     }
 
     void window(const PgQuery__WindowDef& w, const environment& tables) {
@@ -731,7 +764,9 @@ private:
 
     std::vector<std::unique_ptr<relation>> all_;
     std::unordered_map<std::string_view, std::vector<const relation*>> named_;
-    std::set<std::string_view> denied_;  // columns that must not be read, of any relation of the statement
+    std::vector<const relation*> sensitive_;
+    std::vector<std::size_t> last_within_;  // by query: the last one that stands in it
+    std::size_t query_ = 0;
     std::set<std::string> texts_;
     std::vector<reference> references_;
     std::size_t depth_ = 0, relations_ = 0, columns_ = 0;
