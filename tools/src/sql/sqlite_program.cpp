@@ -3,6 +3,7 @@
 #include "rules.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <stdexcept>
 
 namespace reagent::sql::sqlite {
@@ -42,7 +43,10 @@ layout layout_of(sqlite3* db) {
     for (const auto& f : found) {
         layout::tree t{f.table};
         if (f.index) {
-            each(db, "PRAGMA main.index_xinfo(" + identifier(f.name) + ")", [&](sqlite3_stmt* s) { t.columns.push_back(text(s, 2)); });
+            each(db, "PRAGMA main.index_xinfo(" + identifier(f.name) + ")", [&](sqlite3_stmt* s) {
+                constexpr int the_key = -1;
+                t.columns.push_back(sqlite3_column_int(s, 1) == the_key ? "rowid" : text(s, 2));
+            });
         } else {
             int keys = 0;
             each(db, "PRAGMA main.table_xinfo(" + identifier(f.name) + ")", [&](sqlite3_stmt* s) {
@@ -65,17 +69,39 @@ layout layout_of(sqlite3* db) {
             t.columns.clear();
             each(db, "PRAGMA main.index_xinfo(" + identifier(key->second) + ")", [&](sqlite3_stmt* s) { t.columns.push_back(text(s, 2)); });
         }
+    // An index ends with the table's key.
+    std::map<std::string, std::string> keys_of_tables;
+    for (const auto& f : found)
+        if (!f.index) keys_of_tables[f.table] = all.trees[f.page].key;
+    for (const auto& f : found) {
+        auto& t = all.trees[f.page];
+        if (!f.index) continue;
+        t.key = keys_of_tables[f.table];
+        if (!t.columns.empty() && t.columns.back() == "rowid" && !t.key.empty()) t.columns.back() = t.key;
+    }
     return all;
 }
+
+namespace {
+
+// Finds a place in a tree by comparing, so that it reads without a Column.
+bool compares(std::string_view code) {
+    static const std::set<std::string_view> all{"SeekGE", "SeekGT", "SeekLE", "SeekLT", "IdxGE", "IdxGT", "IdxLE", "IdxLT", "Found", "NotFound", "NoConflict", "IfNoHope"};
+    return all.contains(code);
+}
+constexpr int most_compared = 64;  // columns of an index
+
+}  // namespace
 
 program program_of(sqlite3* db, std::string_view statement) {
     struct operation {
         std::string code;
         int p1, p2, p3;
+        std::string p4;
     };
     std::vector<operation> all;
     bool shown = each(db, "EXPLAIN " + std::string{statement}, [&](sqlite3_stmt* s) {
-        all.push_back({text(s, 1), sqlite3_column_int(s, 2), sqlite3_column_int(s, 3), sqlite3_column_int(s, 4)});
+        all.push_back({text(s, 1), sqlite3_column_int(s, 2), sqlite3_column_int(s, 3), sqlite3_column_int(s, 4), text(s, 5)});
     });
     if (!shown || all.empty()) throw std::runtime_error{"SQLite does not show what the statement does"};
 
@@ -103,11 +129,18 @@ program program_of(sqlite3* db, std::string_view statement) {
         }
     }
     for (const auto& o : all) {
-        bool reads_column = o.code == "Column";
-        bool reads_key = o.code == "Rowid" || o.code == "IdxRowid";
-        if (!reads_column && !reads_key) continue;
-        if (auto of = pages.find(o.p1); of != pages.end())
-            for (int page : of->second) p.accesses.insert({page, reads_column ? o.p2 : program::access::rowid});
+        auto of = pages.find(o.p1);
+        if (of == pages.end()) continue;
+        auto reads = [&](int column) {
+            for (int page : of->second) p.accesses.insert({page, column});
+        };
+        if (o.code == "Column") reads(o.p2);
+        if (o.code == "Rowid" || o.code == "IdxRowid" || o.code == "SeekRowid" || o.code == "NotExists") reads(program::access::rowid);
+        if (!compares(o.code)) continue;
+        // With as many columns of an index as P4 says; a table's own key otherwise, or a whole record.
+        int columns = std::atoi(o.p4.c_str());
+        if (columns == 0) reads(program::access::rowid);
+        for (int i = 0; i < (columns ? columns : o.code.starts_with("Seek") ? 0 : most_compared); ++i) reads(i);
     }
     // A row after which the program ends is the only one; without a cursor and a coroutine each is given once.
     if (results == 1 && single == 1)

@@ -25,7 +25,7 @@ std::string text(sqlite3_stmt* s, int column);
 struct layout {
     struct tree {
         std::string table;                      ///< as the database writes it
-        std::vector<std::string> columns{};  ///< by their number in a record; "" for an expression and for the key
+        std::vector<std::string> columns{};  ///< by their number in a record; "" for an expression
         std::string key{};                   ///< the column that the key of a table's tree is, an INTEGER PRIMARY KEY; "" where it is none
     };
     std::map<int, tree> trees{};

@@ -163,7 +163,8 @@ void guarded_database::look_at(const program& p) const {
         auto allowed = rules_.find("", table);
         if (!allowed) throw refuse("the table \"" + t.table + "\", which is not allowed");
         if (allowed->denied.empty() || a.column == program::access::none) continue;
-        bool is_key = a.column == program::access::rowid;
+        bool is_key = a.column == program::access::rowid, beyond = a.column >= 0 && !known;  // more than a record has
+        if (beyond) continue;
         if (is_key) column = lower(t.key);
         if ((!is_key && column.empty()) || allowed->is_denied(column)) throw refuse("a column of \"" + t.table + "\" that must not be read");
     }
