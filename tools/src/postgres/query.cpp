@@ -1,4 +1,5 @@
 #include "connection.hpp"
+#include "wall.hpp"
 
 #include <reagent/tools/function.hpp>
 #include <reagent/tools/ready.hpp>
@@ -102,6 +103,7 @@ tool postgres_query(secret conninfo, postgres_options options) {
     if (options.policy.allowed_tables.empty())
         throw tool_error{tool_errc::bad_configuration,
                          "postgres_query needs policy.allowed_tables: which tables of the database may a model read?"};
+    if (!options.without_wall) sql::refuse_without_wall(conninfo, options.policy);
     auto s = std::make_shared<server>(conninfo, std::move(options));
     std::string tables;
     s->columns = columns_of(conninfo, s->options.policy, tables);
