@@ -1,9 +1,8 @@
-#include "commands.hpp"
+#include "sql.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
-#include <reagent/tools/sql.hpp>
 
 #include <boost/json.hpp>
 
@@ -14,10 +13,6 @@
 
 namespace reagent::cli {
 namespace {
-
-struct misuse : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 json::value json_file(const std::string& path) {
     std::ifstream in{path};
@@ -30,14 +25,9 @@ json::value json_file(const std::string& path) {
 }
 
 int check(const std::string& policy_file, const std::string& schema_file, const std::string& dialect, bool as_json) {
-    sql::policy policy;
+    sql::policy policy = policy_in(policy_file);
     sql::schema schema;
-    try {
-        policy = sql::policy_from_json(json_file(policy_file));
-        if (!schema_file.empty()) schema = sql::schema_from_json(json_file(schema_file));
-    } catch (const schema_error& e) {
-        throw misuse{e.what()};
-    }
+    if (!schema_file.empty()) schema = schema_in(schema_file);
     if (!dialect.empty()) policy.dialect = dialect == "sqlite" ? sql::dialect::sqlite : sql::dialect::postgres;
     if (policy.dialect == sql::dialect::sqlite && schema.empty())
         throw misuse{"SQLite compiles the statement against the schema; give it with --schema FILE"};
@@ -57,13 +47,29 @@ int check(const std::string& policy_file, const std::string& schema_file, const 
 
 }  // namespace
 
+sql::policy policy_in(const std::string& file) {
+    try {
+        return sql::policy_from_json(json_file(file));
+    } catch (const schema_error& e) {
+        throw misuse{e.what()};
+    }
+}
+
+sql::schema schema_in(const std::string& file) {
+    try {
+        return sql::schema_from_json(json_file(file));
+    } catch (const schema_error& e) {
+        throw misuse{e.what()};
+    }
+}
+
 void add_sql(CLI::App& app, command& chosen) {
     struct options {
         std::string policy, schema, dialect;
         bool json = false;
     };
     auto o = std::make_shared<options>();
-    auto* group = app.add_subcommand("sql", "Judges SQL by a policy");
+    auto* group = app.add_subcommand("sql", "Judges SQL by a policy, and the database user who runs it");
     auto* c = group->add_subcommand("check", "Reads a statement from stdin and says whether a policy allows it; executes nothing");
     group->require_subcommand(1);
     c->add_option("--policy", o->policy, "JSON file: {\"dialect\", \"allowed_tables\", \"denied_columns\", \"max_rows\", ...}")->required();
@@ -73,16 +79,9 @@ void add_sql(CLI::App& app, command& chosen) {
     c->footer(
         "Exit code: 0 allowed, 1 denied, 2 misuse.\nExample:\n  echo 'SELECT * FROM users' | reagent sql check --policy policy.json "
         "--schema schema.json");
-    c->callback([o, &chosen] {
-        chosen = [o] {
-            try {
-                return check(o->policy, o->schema, o->dialect, o->json);
-            } catch (const misuse& e) {
-                std::cerr << "reagent: " << printable(e.what()) << "\n";
-                return 2;
-            }
-        };
-    });
+    c->callback([o, &chosen] { chosen = [o] { return check(o->policy, o->schema, o->dialect, o->json); }; });
+    add_sql_grants(*group, chosen);
+    add_sql_probe(*group, chosen);
 }
 
 }  // namespace reagent::cli
