@@ -14,4 +14,4 @@ esac
 question=${1:-What is 15% of the total revenue from customers in Oslo?}
 [ $# -gt 0 ] || echo "asking: $question" >&2
 if [ $# -gt 0 ]; then shift; fi
-exec build/release/bin/reagent ask "$question" --tools "calculator,time,sql:build/release/demo/shop.db,docs:examples/data/documents" "$@"
+exec build/release/bin/reagent ask "$question" --tools "calculator,time,sql:build/release/demo/shop.db,policy=examples/data/shop_policy.json,docs:examples/data/documents" "$@"

@@ -1,9 +1,8 @@
-#include "commands.hpp"
+#include "sql.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
-#include <reagent/tools/sql.hpp>
 
 #include <boost/json.hpp>
 
@@ -15,10 +14,6 @@
 namespace reagent::cli {
 namespace {
 
-struct misuse : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
 json::value json_file(const std::string& path) {
     std::ifstream in{path};
     if (!in) throw misuse{"the file \"" + path + "\" cannot be read"};
@@ -29,26 +24,35 @@ json::value json_file(const std::string& path) {
     return *v;
 }
 
-int check(const std::string& policy_file, const std::string& schema_file, const std::string& dialect, bool as_json) {
-    sql::policy policy;
+int check(const std::string& policy_file, const std::string& schema_file, const std::string& dialect, bool rewritten, bool as_json) {
+    sql::policy policy = policy_in(policy_file);
     sql::schema schema;
-    try {
-        policy = sql::policy_from_json(json_file(policy_file));
-        if (!schema_file.empty()) schema = sql::schema_from_json(json_file(schema_file));
-    } catch (const schema_error& e) {
-        throw misuse{e.what()};
-    }
+    if (!schema_file.empty()) schema = schema_in(schema_file);
     if (!dialect.empty()) policy.dialect = dialect == "sqlite" ? sql::dialect::sqlite : sql::dialect::postgres;
     if (policy.dialect == sql::dialect::sqlite && schema.empty())
         throw misuse{"SQLite compiles the statement against the schema; give it with --schema FILE"};
     std::string statement{std::istreambuf_iterator<char>{std::cin}, {}};
-    auto verdict = sql::check(statement, policy, schema);
+    sql::safe_statement safe;
+    try {
+        if (rewritten)
+            safe = sql::safe(statement, policy, schema);
+        else
+            safe.verdict = sql::check(statement, policy, schema);
+    } catch (const schema_error& e) {
+        throw misuse{e.what()};
+    }
+    const auto& verdict = safe.verdict;
     if (as_json) {
-        std::cout << dump_strict_json(sql::to_json(verdict)) << "\n";
+        auto told = sql::to_json(verdict);
+        if (rewritten && verdict.ok()) told["statement"] = safe.statement;
+        std::cout << dump_strict_json(told) << "\n";
         return verdict.ok() ? 0 : 1;
     }
     terminal t;
-    if (verdict.ok()) std::cout << t.green("allowed") << "\n";
+    if (verdict.ok() && rewritten)
+        std::cout << safe.statement << "\n";
+    else if (verdict.ok())
+        std::cout << t.green("allowed") << "\n";
     for (const auto& v : verdict.violations)
         std::cout << t.red("denied") << "  " << t.bold(std::string{sql::to_string(v.code)}) << " at byte " << v.position << ": "
                   << printable(v.message) << "\n";
@@ -57,32 +61,42 @@ int check(const std::string& policy_file, const std::string& schema_file, const 
 
 }  // namespace
 
+sql::policy policy_in(const std::string& file) {
+    try {
+        return sql::policy_from_json(json_file(file));
+    } catch (const schema_error& e) {
+        throw misuse{e.what()};
+    }
+}
+
+sql::schema schema_in(const std::string& file) {
+    try {
+        return sql::schema_from_json(json_file(file));
+    } catch (const schema_error& e) {
+        throw misuse{e.what()};
+    }
+}
+
 void add_sql(CLI::App& app, command& chosen) {
     struct options {
         std::string policy, schema, dialect;
-        bool json = false;
+        bool rewritten = false, json = false;
     };
     auto o = std::make_shared<options>();
-    auto* group = app.add_subcommand("sql", "Judges SQL by a policy");
+    auto* group = app.add_subcommand("sql", "Judges SQL by a policy, and the database user who runs it");
     auto* c = group->add_subcommand("check", "Reads a statement from stdin and says whether a policy allows it; executes nothing");
     group->require_subcommand(1);
     c->add_option("--policy", o->policy, "JSON file: {\"dialect\", \"allowed_tables\", \"denied_columns\", \"max_rows\", ...}")->required();
     c->add_option("--schema", o->schema, "JSON file: {\"table\": [\"column\", ...]}");
     c->add_option("--dialect", o->dialect, "postgres or sqlite; default: as the policy says")->check(CLI::IsMember({"postgres", "sqlite"}));
-    c->add_flag("--json", o->json, "{\"verdict\", \"violations\": [{\"code\", \"position\", \"message\"}]}");
+    c->add_flag("--rewritten", o->rewritten, "judge as the query tools do, and print the statement that they run in its place");
+    c->add_flag("--json", o->json, "{\"verdict\", \"violations\": [{\"code\", \"position\", \"message\"}], \"statement\"}");
     c->footer(
         "Exit code: 0 allowed, 1 denied, 2 misuse.\nExample:\n  echo 'SELECT * FROM users' | reagent sql check --policy policy.json "
         "--schema schema.json");
-    c->callback([o, &chosen] {
-        chosen = [o] {
-            try {
-                return check(o->policy, o->schema, o->dialect, o->json);
-            } catch (const misuse& e) {
-                std::cerr << "reagent: " << printable(e.what()) << "\n";
-                return 2;
-            }
-        };
-    });
+    c->callback([o, &chosen] { chosen = [o] { return check(o->policy, o->schema, o->dialect, o->rewritten, o->json); }; });
+    add_sql_grants(*group, chosen);
+    add_sql_probe(*group, chosen);
 }
 
 }  // namespace reagent::cli

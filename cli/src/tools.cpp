@@ -1,4 +1,4 @@
-#include "commands.hpp"
+#include "sql.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/schema/render.hpp>
@@ -17,7 +17,7 @@ struct ready_tool {
 constexpr ready_tool ready_tools[]{
     {"calculator", "", "arithmetic on decimal numbers (muParser)"},
     {"time", "", "current date and time in UTC"},
-    {"sql", "FILE", "SELECT over an SQLite database, read-only, with row and time limits"},
+    {"sql", "FILE", "SELECT over an SQLite database, read-only, limited; sql:FILE,policy=FILE: by a policy"},
     {"docs", "DIR", "full-text search (BM25) in the .txt and .md files of a folder"},
     {"files", "DIR", "reads text files below a folder"},
     {"http", "HOST", "HTTP GET on one host; give it again for more hosts"},
@@ -34,6 +34,7 @@ tools tools_from(const std::string& list) {
         std::string part = list.substr(begin, end - begin);
         begin = end + 1;
         if (part.empty()) continue;
+        if (part.starts_with("policy=")) throw tool_error{tool_errc::bad_configuration, "policy=FILE stands right behind sql:FILE in --tools"};
         auto colon = part.find(':');
         std::string name = part.substr(0, colon), value = colon == part.npos ? "" : part.substr(colon + 1);
         const ready_tool* known = nullptr;
@@ -55,8 +56,15 @@ tools tools_from(const std::string& list) {
             all.add(ready::calculator());
         else if (name == "time")
             all.add(ready::current_time());
-        else if (name == "sql")
-            all.add(ready::sqlite_query(value));
+        else if (name == "sql") {
+            ready::sqlite_options options;
+            if (constexpr std::string_view option = "policy="; list.compare(std::min(begin, list.size()), option.size(), option) == 0) {
+                end = std::min(list.find(',', begin), list.size());
+                options.policy = policy_in(list.substr(begin + option.size(), end - begin - option.size()));
+                begin = end + 1;
+            }
+            all.add(ready::sqlite_query(value, std::move(options)));
+        }
         else if (name == "docs")
             all.add(ready::document_search(value));
         else if (name == "files")
@@ -77,7 +85,7 @@ void add_tools(CLI::App& app, command& chosen) {
     auto* c = app.add_subcommand("tools", "Lists the ready tools, or shows what a model is told of some");
     c->add_option("--tools", o->list, "show the full description of these, as calculator,sql:shop.db");
     c->add_flag("--json", o->json, "machine-readable output");
-    c->footer("Examples:\n  reagent tools\n  reagent tools --tools sql:shop.db --json");
+    c->footer("Examples:\n  reagent tools\n  reagent tools --tools sql:shop.db,policy=policy.json --json");
     c->callback([o, &chosen] {
         chosen = [o] {
             terminal t;

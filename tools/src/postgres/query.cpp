@@ -1,4 +1,6 @@
+#include "catalog.hpp"
 #include "connection.hpp"
+#include "wall.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/tools/function.hpp>
@@ -87,80 +89,47 @@ task<json::value> answer(run& r, std::shared_ptr<server> s, std::string statemen
     co_return result;
 }
 
-// What is read once, when the tool is made, on the caller's thread.
-class catalog {
-public:
-    explicit catalog(const secret& conninfo) {
-        std::string text{conninfo.reveal()};
-        db_.reset(PQconnectdb(text.c_str()));
-        if (PQstatus(db_.get()) != CONNECTION_OK) throw failed(PQerrorMessage(db_.get()));
-    }
+// What is asked once, when the tool is made, on the caller's thread.
+std::vector<catalog::row> columns_of(const catalog& db) {  // schema, table, column, type
+    return db.ask(
+        "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_class c JOIN pg_namespace n ON n.oid = "
+        "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.attnum > 0 AND NOT "
+        "a.attisdropped AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, a.attnum");
+}
 
-    // The columns of every table, with their types.
-    struct column {
-        std::string table, name, type;  // "schema.table"
-    };
-    std::vector<column> columns() {
-        std::vector<column> all;
-        ask("SELECT n.nspname || '.' || c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_class c "
-            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
-            "WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND n.nspname NOT IN ('pg_catalog', "
-            "'information_schema', 'pg_toast') ORDER BY 1, a.attnum",
-            [&](auto text) { all.push_back({text(0), text(1), text(2)}); });
-        return all;
-    }
-    // Whether this user may set, and should, how much of temporary files a query may write: others have what their role was given.
-    bool may_limit_files(std::size_t bytes) {
-        std::string may = PQserverVersion(db_.get()) < 150'000 ? "false" : "pg_catalog.has_parameter_privilege('temp_file_limit', 'SET')";
-        bool does = false;
-        ask("SELECT pg_catalog.current_setting('is_superuser') = 'on' OR " + may +
-                ", setting::bigint < 0 OR setting::bigint > " + std::to_string(bytes / 1024) +
-                " FROM pg_catalog.pg_settings WHERE name = 'temp_file_limit'",
-            [&](auto text) { does = text(0) == "t" && text(1) == "t"; });
-        return does;
-    }
-    sql::schema primary_keys() {
-        sql::schema keys;
-        ask("SELECT n.nspname || '.' || c.relname, a.attname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid "
-            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = "
-            "ANY (k.conkey) WHERE k.contype = 'p'",
-            [&](auto text) { keys[text(0)].push_back(text(1)); });
-        return keys;
-    }
+sql::schema primary_keys(const catalog& db) {
+    sql::schema keys;
+    for (const auto& r : db.ask(
+             "SELECT n.nspname, c.relname, a.attname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = "
+             "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey) WHERE k.contype = 'p'"))
+        keys[r[0] + "." + r[1]].push_back(r[2]);
+    return keys;
+}
 
-private:
-    static tool_error failed(std::string reason) {
-        while (!reason.empty() && reason.back() == '\n') reason.pop_back();
-        return tool_error{tool_errc::bad_configuration, "the PostgreSQL database cannot be read: " + reason};
-    }
-    template <class F>
-    void ask(const std::string& question, F row) {
-        result r{PQexec(db_.get(), question.c_str()), PQclear};
-        if (PQresultStatus(r.get()) != PGRES_TUPLES_OK) throw failed(PQresultErrorMessage(r.get()));
-        for (int i = 0; i < PQntuples(r.get()); ++i) row([&](int k) { return std::string{PQgetvalue(r.get(), i, k)}; });
-    }
-
-    std::unique_ptr<PGconn, decltype(&PQfinish)> db_{nullptr, PQfinish};
-};
+// Whether this user may set, and should, how much of temporary files a query may write: others have what their role was given.
+bool may_limit_files(const catalog& db, std::size_t bytes) {
+    std::string may = db.version() < 150'000 ? "false" : "has_parameter_privilege('temp_file_limit', 'SET')";
+    auto r = db.ask("SELECT current_setting('is_superuser') = 'on' OR " + may + ", setting::bigint < 0 OR setting::bigint > " +
+                    std::to_string(bytes / 1024) + " FROM pg_settings WHERE name = 'temp_file_limit'");
+    return !r.empty() && r[0][0] == "t" && r[0][1] == "t";
+}
 
 // Learns the tables of the database. @return those that a model may read, in words
 std::string learn(server& s, const secret& conninfo) {
     auto misfit = [](const std::string& why) {
         return tool_error{tool_errc::bad_configuration, "the PostgreSQL database does not fit its policy: " + why};
     };
-    catalog c{conninfo};
+    const catalog db{conninfo};
     std::map<std::string, std::string> shown;
     std::set<std::string> readable;
     const auto& p = s.options.policy;
-    for (const auto& column : c.columns()) {
-        s.columns[column.table].push_back(column.name);
-        auto dot = column.table.find('.');
-        std::string in = column.table.substr(0, dot), table = column.table.substr(dot + 1);
+    for (const auto& r : columns_of(db)) {
+        const auto &in = r[0], &table = r[1], &column = r[2];
+        s.columns[in + "." + table].push_back(column);
         if (!sql::allows_table(p, table, in)) continue;
-        readable.insert({table, column.table});
+        readable.insert({table, in + "." + table});
         auto& text = shown[sql::shown(table)];
-        if (!sql::denies_column(p, table, column.name))
-            text += (text.empty() ? "" : ", ") + sql::shown(column.name) + " " + sql::shown_type(column.type);
+        if (!sql::denies_column(p, table, column)) text += (text.empty() ? "" : ", ") + sql::shown(column) + " " + sql::shown_type(r[3]);
     }
     try {
         sql::validate(p, s.columns);
@@ -169,9 +138,9 @@ std::string learn(server& s, const secret& conninfo) {
     }
     for (const auto& t : p.allowed_tables)
         if (!readable.contains(t)) throw misfit("the table \"" + t + "\" stands in none of the allowed schemas");
-    s.safe.keys = c.primary_keys();
+    s.safe.keys = primary_keys(db);
     s.safe.max_rows = s.options.max_rows + 1;
-    s.begin = opening(s.options, c.may_limit_files(s.options.max_temporary_bytes));
+    s.begin = opening(s.options, may_limit_files(db, s.options.max_temporary_bytes));
     std::string described;
     for (const auto& [table, columns] : shown) described += "\n- " + table + "(" + columns + ")";
     return described;
@@ -184,6 +153,7 @@ tool postgres_query(secret conninfo, postgres_options options) {
     if (options.policy.allowed_tables.empty())
         throw tool_error{tool_errc::bad_configuration,
                          "postgres_query needs policy.allowed_tables: which tables of the database may a model read?"};
+    if (!options.without_wall) sql::refuse_without_wall(conninfo, options.policy);
     auto s = std::make_shared<server>(conninfo, std::move(options));
     std::string tables = learn(*s, conninfo);
     auto call = [s](run& r, std::string query) { return answer(r, s, std::move(query)); };

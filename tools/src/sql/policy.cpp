@@ -166,6 +166,19 @@ rules::rules(const policy& p, const schema& s) : given{p}, schema_{&s} {
     table_list_ = joined(p.allowed_tables);
 }
 
+rules::rules(const policy& p)
+    : rules{p, [&]() -> const schema& {
+                static const schema none;
+                return none;
+            }()} {}
+
+std::set<std::string> rules::denied_columns(const std::string& table) const {
+    std::set<std::string> all;
+    for (const auto& key : {table, std::string{}})
+        if (auto denied = denied_columns_.find(key); denied != denied_columns_.end()) all.insert(denied->second.begin(), denied->second.end());
+    return all;
+}
+
 const std::vector<std::string>* rules::columns_of(const std::string& table) const {
     auto found = schema_->find(table);
     return found == schema_->end() ? nullptr : &found->second;
@@ -190,15 +203,13 @@ std::optional<rules::table> rules::find(std::string_view in, std::string_view na
     if (denied_tables_.contains(whole(t.schema))) return {};
     t.columns = columns_of(whole(t.schema));
     if (!t.columns) t.columns = columns_of(t.name);
-    for (const auto& key : {t.name, std::string{}})
-        if (auto denied = denied_columns_.find(key); denied != denied_columns_.end())
-            for (const auto& c : denied->second)
-                if (!t.columns || std::find(t.columns->begin(), t.columns->end(), c) != t.columns->end()) t.denied.insert(c);
+    t.denied = denied_columns(t.name);
+    if (t.columns) std::erase_if(t.denied, [&](const std::string& c) { return std::find(t.columns->begin(), t.columns->end(), c) == t.columns->end(); });
     return t;
 }
 
 bool allows_table(const policy& p, std::string_view table, std::string_view table_schema) {
-    return rules{p, {}}.find(folded(p.dialect, table_schema), folded(p.dialect, table)).has_value();
+    return rules{p}.find(folded(p.dialect, table_schema), folded(p.dialect, table)).has_value();
 }
 
 namespace {

@@ -10,6 +10,8 @@ namespace reagent::sql {
 class rules {
 public:
     rules(const policy& p, const schema& s);
+    rules(const policy& p, schema&&) = delete;
+    explicit rules(const policy& p);  ///< where no columns are known
     rules(const rules&) = delete;
 
     /// A table that may be read.
@@ -21,6 +23,9 @@ public:
     };
     /// @param in the schema that it is named with, "" for none
     std::optional<table> find(std::string_view in, std::string_view name) const;
+
+    /// What the policy denies of a table, known or not.
+    std::set<std::string> denied_columns(const std::string& table) const;
 
     bool allows_schema(std::string_view name) const { return schemas_.contains(std::string{name}); }
     bool allows_function(std::string_view name) const { return functions_->contains(std::string{name}); }

@@ -37,16 +37,18 @@ struct postgres_options {
     std::size_t max_bytes = 256 * 1024;           ///< of one answer; a single row is received before it is found too large
     std::chrono::milliseconds time_limit{5'000};  ///< of one query, kept by the server
     std::size_t max_temporary_bytes = 256 * 1024 * 1024;  ///< of files that a query sorts and keeps in, where the user may set the limit
+    bool without_wall = false;                    ///< the user may do more than the policy wants; the check of statements is enough for you
 };
 
 /// One SELECT over a PostgreSQL database, as far as `sql::safe` allows it: what runs is the rewritten statement, in which nothing denied
 /// exists ("ran" in the result), in a transaction that is read-only, has a statement timeout, sees the policy's schemas only, and is rolled
 /// back. Asynchronous on the run's thread; connections are kept for the next query, without anything that the last one left. The tables'
 /// columns are read now, blocking. Give it a user that may read only what a model may read: that is the wall, this is the guard in front
-/// of it.
+/// of it. Whether the user stands behind one is asked now (`sql::probe_wall`); `sql::grants` makes such a user.
 ///
 /// @param conninfo as libpq takes it: "postgresql://reader:...@host/shop" or "host=... dbname=..."; never shown nor logged
-/// @throws tool_error(bad_configuration) when the database cannot be reached, no table is allowed, or it does not have what the policy names
+/// @throws tool_error(bad_configuration) when the database cannot be reached, no table is allowed, it does not have what the policy
+/// names, or the user may do more than the policy wants: the message lists what, and the statements that close it
 tool postgres_query(secret conninfo, postgres_options options);
 
 struct search_options {
