@@ -1,5 +1,6 @@
 #include "support/cli.hpp"
 #include "support/cases.hpp"
+#include "support/postgres_server.hpp"
 #include "support/scripted_openai.hpp"
 
 #include <boost/test/data/test_case.hpp>
@@ -20,6 +21,12 @@ std::string quoted(const std::string& s) {
     std::string q = "'";
     for (char c : s) q += c == '\'' ? "'\\''" : std::string(1, c);
     return q + "'";
+}
+
+// A conninfo begins with host=FOLDER.
+std::string folder_of(const postgres_server& s) {
+    auto conninfo = s.conninfo();
+    return conninfo.substr(5, conninfo.find(' ') - 5);
 }
 
 const std::string demo_tools =
@@ -280,6 +287,68 @@ BOOST_AUTO_TEST_CASE(sql_is_judged) {
         BOOST_TEST(f.code == 2, m.arguments);
         BOOST_TEST(f.out.find(m.words) != std::string::npos, f.out);
     }
+}
+
+BOOST_AUTO_TEST_CASE(the_wall_is_printed_and_probed) {
+    postgres_server server;
+    server.run("CREATE TABLE customers(id integer, ssn text); CREATE TABLE orders(id integer); CREATE TABLE secrets(word text)");
+    char path[] = "/tmp/reagent-cli-XXXXXX";
+    std::string folder = mkdtemp(path);
+    auto write = [&](const char* name, const char* text) {
+        std::ofstream{folder + "/" + name} << text;
+        return folder + "/" + name;
+    };
+    std::string policy = write("policy.json", R"({"allowed_tables": ["customers", "orders"], "denied_columns": ["customers.ssn"]})");
+    std::string schema = write("schema.json", R"({"customers": ["id", "ssn"], "orders": ["id"]})");
+    std::string lite = write("lite.json", R"({"dialect": "sqlite", "allowed_tables": ["orders"]})");
+
+    auto script = reagent_cli("sql grants --policy " + policy + " --schema " + schema + " --role 'A reader'");
+    BOOST_TEST(script.code == 0);
+    server.run(script.out);
+    std::string user = quoted(server.conninfo("'A reader'")), probe = "sql probe --policy " + policy;
+    auto good = reagent_cli(probe + " --conninfo " + user);
+    BOOST_TEST(good.code == 0, good.out);
+    BOOST_TEST(good.out.starts_with("behind the wall: "), good.out);
+
+    server.run("GRANT SELECT ON secrets TO \"A reader\"");
+    auto open = reagent_cli(probe + " --conninfo " + user);
+    BOOST_TEST(open.code == 1);
+    BOOST_TEST(open.out.starts_with("no wall: 1 opening; "), open.out);
+    for (const char* part : {"\nopen  relation: \"A reader\" may read public.secrets, which the policy does not allow\n",
+                             "\nnote  function: ", "\nREVOKE SELECT ON public.secrets FROM \"A reader\";\n",
+                             "\nREVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep"})
+        BOOST_TEST(open.out.find(part) != open.out.npos, open.out);
+    auto v = json::parse(reagent_cli(probe + " --json --conninfo " + user).out);
+    BOOST_TEST(!v.at("behind_wall").as_bool());
+    auto first = v.at("openings").at(0);
+    BOOST_TEST(
+        (first == json::parse(R"({"kind": "relation", "what": "\"A reader\" may read public.secrets, which the policy does not allow",
+        "serious": true, "closing": ["REVOKE SELECT ON public.secrets FROM \"A reader\";"]})")),
+        json::serialize(first));
+
+    // Without a word on the command line.
+    BOOST_TEST(reagent_cli(probe + " --conninfo -", false, "printf '%s\n' " + user + " | ").code == 1);
+    BOOST_TEST(reagent_cli(probe, false, "env REAGENT_CONNINFO=" + user).code == 1);
+    BOOST_TEST(
+        reagent_cli(probe, false, "env -u REAGENT_CONNINFO PGUSER='A reader' PGDATABASE=postgres PGHOST=" + folder_of(server)).code == 1);
+
+    struct {
+        std::string arguments, words;
+    } const misuse[]{{"grants --policy " + policy + " --role x", "columns of \"customers\""},
+                     {"grants --policy " + policy + " --schema " + schema + " --role public", "cannot be a role's name"},
+                     {"grants --policy " + lite + " --role x", "SQLite has no users"},
+                     {"grants --policy " + policy, "--role"},
+                     {"probe --policy " + lite + " --conninfo " + user, "SQLite has no users"},
+                     {"probe --policy /nonexistent --conninfo " + user, "cannot be read"},
+                     {"probe --policy " + policy + " --conninfo - </dev/null", "standard input"},
+                     {"probe --policy " + policy + " --conninfo 'host=127.0.0.1 port=1 user=x password=hunter2'", "cannot be read"}};
+    for (const auto& m : misuse) {
+        auto f = reagent_cli("sql " + m.arguments, true);
+        BOOST_TEST(f.code == 2, m.arguments);
+        BOOST_TEST(f.out.find(m.words) != std::string::npos, f.out);
+        BOOST_TEST(f.out.find("hunter2") == std::string::npos, f.out);
+    }
+    BOOST_TEST(reagent_cli("sql probe --help").out.find("REAGENT_CONNINFO") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_provider_that_fails_at_first_is_asked_again) {
