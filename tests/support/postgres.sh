@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A PostgreSQL server for one test, on a socket in a folder of its own and nowhere else: postgres.sh start DIR | stop DIR.
-# PostgreSQL refuses to run as root; then it runs as the user `postgres`, whom its package makes.
+# PostgreSQL refuses to run as root; then it runs as the user `postgres`, whom its package makes. REAGENT_POSTGRES_BIN: of another version.
 set -euo pipefail
 dir=$2
-bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)
+bin=${REAGENT_POSTGRES_BIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)}
 [ -n "$bin" ] || { echo "no PostgreSQL server is installed" >&2; exit 77; }
 as() { if [ "$(id -u)" -eq 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
 case $1 in

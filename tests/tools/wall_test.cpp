@@ -140,10 +140,10 @@ const mistake mistakes[]{
     {"ownership of a table", "ALTER TABLE customers OWNER TO reader", opening_kind::ownership, "owns table public.customers"},
     {"ownership of the database", "ALTER DATABASE postgres OWNER TO reader", opening_kind::ownership, "database postgres"},
     {"ownership of a schema", "CREATE SCHEMA mine AUTHORIZATION reader", opening_kind::ownership, "schema mine"},
-    {"inserting", "GRANT INSERT ON customers TO reader", opening_kind::write, "may INSERT public.customers"},
-    {"changing a column", "GRANT UPDATE (name) ON customers TO reader", opening_kind::write, "UPDATE public.customers"},
+    {"inserting", "GRANT INSERT ON customers TO reader", opening_kind::write, "reader has INSERT on public.customers"},
+    {"changing a column", "GRANT UPDATE (name) ON customers TO reader", opening_kind::write, "UPDATE on public.customers"},
     {"emptying a table", "GRANT TRUNCATE, TRIGGER, REFERENCES ON secrets TO PUBLIC", opening_kind::write, "REFERENCES, TRIGGER, TRUNCATE"},
-    {"a sequence", "GRANT USAGE ON SEQUENCE numbers TO reader", opening_kind::sequence, "may USAGE the sequence public.numbers"},
+    {"a sequence", "GRANT USAGE ON SEQUENCE numbers TO reader", opening_kind::sequence, "has USAGE on the sequence public.numbers"},
     {"making tables", "GRANT CREATE ON SCHEMA public TO PUBLIC", opening_kind::create, "schema public"},
     {"making schemas", "GRANT CREATE ON DATABASE postgres TO reader", opening_kind::create, "database postgres"},
     {"the owner's rights",
@@ -209,7 +209,7 @@ BOOST_DATA_TEST_CASE_F(fresh_shop, a_mistake_is_found_and_its_statements_close_i
 BOOST_FIXTURE_TEST_CASE(who_reads_what_the_policy_allows_stands_behind_the_wall, fresh_shop) {
     for (const char* harmless :
          {"SELECT 1", "GRANT SELECT ON \"Orders \"\"of\"\" 2024\" TO staff; GRANT staff TO reader",
-          "CREATE EXTENSION pg_trgm; CREATE EXTENSION pgcrypto",                             // C, but not of one's own
+          "CREATE EXTENSION pg_trgm; CREATE EXTENSION hstore",                               // C, but not of one's own
           "CREATE FUNCTION twice(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1 * 2'",  //
           "CREATE FUNCTION fired() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END'",
           "CREATE SCHEMA closed; CREATE FUNCTION closed.f() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT word FROM secrets'",
@@ -224,7 +224,7 @@ BOOST_FIXTURE_TEST_CASE(who_reads_what_the_policy_allows_stands_behind_the_wall,
 
 BOOST_FIXTURE_TEST_CASE(nothing_binds_a_superuser_whatever_role_it_takes_on, fresh_shop) {
     for (const std::string& user : {std::string{"owner"}, std::string{"owner options='-c role=reader'"}}) {
-        auto found = serious(probe(user));
+        auto found = probe(user);
         BOOST_REQUIRE(found.size() == 1u);
         BOOST_TEST(has(found[0].what, "owner is a superuser"));
         BOOST_TEST(found[0].closing.empty());  // the first superuser has to stay one
@@ -290,7 +290,7 @@ BOOST_FIXTURE_TEST_CASE(the_verdict_is_the_servers_own, fresh_shop) {
     std::mt19937 random{7};
     auto one_of = [&](std::vector<std::string> v) { return v[random() % v.size()]; };
     int open_ones = 0;
-    for (int i = 0; i < 150; ++i) {
+    for (int i = 0; i < 40; ++i) {
         server().run(std::string{clean} + shop);
         std::string setup;
         for (auto n = random() % 5; n > 0; --n) {
@@ -313,8 +313,8 @@ BOOST_FIXTURE_TEST_CASE(the_verdict_is_the_servers_own, fresh_shop) {
             BOOST_TEST(sql::behind_wall(probe()), words(serious(probe())));
         }
     }
-    BOOST_TEST(open_ones > 30);  // both verdicts are met
-    BOOST_TEST(open_ones < 140);
+    BOOST_TEST(open_ones > 8);  // both verdicts are met
+    BOOST_TEST(open_ones < 38);
 }
 
 BOOST_FIXTURE_TEST_CASE(the_script_makes_a_user_behind_the_wall_twice, fresh_shop) {
@@ -370,6 +370,7 @@ BOOST_AUTO_TEST_CASE(no_script_is_better_than_a_wrong_one) {
          {std::string{""}, std::string{"public"}, std::string{"pg_own"}, std::string{"a\nb"}, std::string(64, 'x')})
         says(shop_policy(), {{"customers", {"id"}}}, name, "cannot be a role's name");
     says({}, {}, "reader", "allows no table");
+    says({.allowed_tables = {"orders"}, .allowed_schemas = {}}, {}, "reader", "in which schema is \"orders\"");
     sql::policy lite{.dialect = sql::dialect::sqlite, .allowed_tables = {"orders"}};
     says(lite, {}, "reader", "SQLite has no users");
     BOOST_CHECK_THROW(sql::probe_wall(secret{"host=nowhere"}, lite), tool_error);

@@ -36,6 +36,7 @@ catalog::catalog(const secret& conninfo) : db_{nullptr, PQfinish} {
     if (PQstatus(db_.get()) != CONNECTION_OK) throw failed(PQerrorMessage(db_.get()));
     // Names mean those of the catalog, whatever the user's search_path says.
     ask("SET search_path = pg_catalog, pg_temp");
+    ask("SET jit = off");  // which compiles for longer than these queries run
     ask("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
 }
 

@@ -44,6 +44,8 @@ std::vector<allowed_table> tables_of(const policy& p) {
         auto dot = t.rfind('.');
         allowed_table a = dot == t.npos ? allowed_table{p.allowed_schemas.size() == 1 ? p.allowed_schemas[0] : "", t}
                                         : allowed_table{t.substr(0, dot), t.substr(dot + 1)};
+        if (a.schema.empty() && p.allowed_schemas.empty())
+            throw bad("in which schema is \"" + t + "\"? Write it as \"schema." + t + "\", or give the policy \"allowed_schemas\"");
         if (!denies_table(p, a.schema, a.name)) all.push_back(a);
     }
     return all;

@@ -73,8 +73,8 @@ std::vector<opening> probe::run() {
         others();
         future();
         idle();
+        limits();
     }
-    limits();
     return openings();
 }
 
@@ -217,7 +217,7 @@ void probe::judge(const access& a) {
         if (p != "SELECT") changes += (changes.empty() ? "" : ", ") + p;
     if (!changes.empty())
         found(a.by, is_sequence ? opening_kind::sequence : opening_kind::write,
-              "may " + changes + " " + (is_sequence ? "the sequence " : "") + a.of->quoted,
+              "has " + changes + " on " + (is_sequence ? "the sequence " : "") + a.of->quoted,
               {revoke(changes + (is_sequence ? " ON SEQUENCE " : " ON ") + a.of->quoted, a.by)}, a.reachable);
     if (is_sequence && a.privileges.contains("SELECT"))
         found(a.by, opening_kind::sequence, "may read the sequence " + a.of->quoted, {revoke("SELECT ON SEQUENCE " + a.of->quoted, a.by)},
