@@ -11,6 +11,8 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+
 namespace reagent::ready {
 namespace {
 
@@ -137,7 +139,8 @@ std::string learn(server& s, const secret& conninfo) {
         throw misfit(e.what());
     }
     for (const auto& t : p.allowed_tables)
-        if (!readable.contains(t)) throw misfit("the table \"" + t + "\" stands in none of the allowed schemas");
+        if (!readable.contains(t) && std::find(p.denied_tables.begin(), p.denied_tables.end(), t) == p.denied_tables.end())
+            throw misfit("the table \"" + t + "\" stands in none of the allowed schemas");
     s.safe.keys = primary_keys(db);
     s.safe.max_rows = s.options.max_rows + 1;
     s.begin = opening(s.options, may_limit_files(db, s.options.max_temporary_bytes));
