@@ -73,7 +73,7 @@ CREATE FUNCTION rows_of(orders) RETURNS SETOF text LANGUAGE sql AS $$SELECT publ
 CREATE FUNCTION upper(orders) RETURNS text LANGUAGE sql AS $$SELECT public.own('overload')$$;
 CREATE FUNCTION length(customers) RETURNS integer LANGUAGE sql AS $$SELECT length(public.own('overload'))$$;
 CREATE FUNCTION lower(integer) RETURNS text LANGUAGE sql AS $$SELECT public.own('overload')$$;
-CREATE FUNCTION plus(text, text) RETURNS text LANGUAGE sql AS $$SELECT public.own('overload')$$;
+CREATE FUNCTION plus(text, text) RETURNS text LANGUAGE sql AS $$SELECT $1 || $2$$;
 CREATE OPERATOR public.+ (LEFTARG = text, RIGHTARG = text, FUNCTION = plus);
 CREATE OPERATOR public.<?> (LEFTARG = text, RIGHTARG = text, FUNCTION = plus);
 )";
@@ -172,9 +172,10 @@ sql::policy shop_blind_policy(sql::dialect d) {
 
 sql::schema shop_schema(known k) {
     if (k == known::nothing) return {};
-    if (k == known::every_table) return every_table();
     sql::schema s;
+    if (k == known::every_table) s = every_table();
     for (const char* table : allowed) s[table] = every_table().at(table);
+    s["archive.orders"] = {"id", "total", "secret"};
     return s;
 }
 

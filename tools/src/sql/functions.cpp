@@ -61,7 +61,7 @@ const std::set<std::string>& harmless_functions(dialect d) {
         "bool cash_words char date float4 float8 int2 int4 int8 interval money name numeric text time timestamp timestamptz timetz "
         "to_char to_date to_number to_timestamp varbit varchar "
         // Sizes as people read them, of a number and not of a table.
-        "pg_size_bytes pg_size_pretty "
+        "pg_size_pretty "
         // UUID.
         "gen_random_uuid "
         // NULL.

@@ -47,7 +47,9 @@ public:
     }
 
     void column(const std::string& name, const std::string& field) {
-        auto [of, column] = split_column(name);
+        auto column = split_column(name).column;
+        auto of = name.substr(0, name.size() - std::min(name.size(), column.size() + 1));
+        if (of == "*") of.clear();
         auto given = folded(dialect_, column);
         std::vector<std::string> others;
         auto has = [&](const std::vector<std::string>& list) {
@@ -81,11 +83,14 @@ private:
         look(name);
         for (const auto& s : schemas_) look(s + "." + name);
         if (!all.empty()) return all;
+        // "public.orders" of a policy is "orders" of a schema, and the other way round.
         auto given = folded(dialect_, name), bare = std::string{without_schema(given)};
+        auto in = given.substr(0, given.size() - bare.size());
+        bool usual = in.empty() || in == "main." || std::any_of(schemas_.begin(), schemas_.end(), [&](const auto& s) { return folded(dialect_, s) + "." == in; });
         for (const auto& [table, list] : schema_) {
             auto key = folded(dialect_, table);
             bool whole = key.find('.') != key.npos;
-            if (key == given || (whole ? without_schema(key) == given : key == bare)) all.push_back(&list);
+            if (key == given || (whole ? without_schema(key) == given : usual && key == bare)) all.push_back(&list);
         }
         return all;
     }
@@ -131,15 +136,16 @@ void validate(const policy& p, const schema& columns) {
             bad(item("denied_columns", i), "expected \"table.column\" or \"column\"");
     if (columns.empty()) return;
     names known{p, columns};
-    for (std::size_t i = 0; i < p.allowed_tables.size(); ++i) known.table(p.allowed_tables[i], item("allowed_tables", i));
-    for (std::size_t i = 0; i < p.denied_columns.size(); ++i) {
-        // A column of a table that is denied as a whole need not be known.
-        auto of = split_column(p.denied_columns[i]).table;
-        bool denied = std::any_of(p.denied_tables.begin(), p.denied_tables.end(), [&](const auto& t) {
-            return folded(p.dialect, without_schema(t)) == folded(p.dialect, of);
+    // What is denied as a whole need not be known.
+    auto is_denied = [&](std::string_view table) {
+        return std::any_of(p.denied_tables.begin(), p.denied_tables.end(), [&](const auto& t) {
+            return folded(p.dialect, t) == folded(p.dialect, table) || folded(p.dialect, without_schema(t)) == folded(p.dialect, table);
         });
-        if (!denied) known.column(p.denied_columns[i], item("denied_columns", i));
-    }
+    };
+    for (std::size_t i = 0; i < p.allowed_tables.size(); ++i)
+        if (!is_denied(p.allowed_tables[i])) known.table(p.allowed_tables[i], item("allowed_tables", i));
+    for (std::size_t i = 0; i < p.denied_columns.size(); ++i)
+        if (!is_denied(split_column(p.denied_columns[i]).table)) known.column(p.denied_columns[i], item("denied_columns", i));
     for (std::size_t i = 0; i < p.listed_columns.size(); ++i) known.column(p.listed_columns[i], item("listed_columns", i));
 }
 
@@ -202,7 +208,8 @@ std::optional<rules::table> rules::find(std::string_view in, std::string_view na
     }
     if (denied_tables_.contains(whole(t.schema))) return {};
     t.columns = columns_of(whole(t.schema));
-    if (!t.columns) t.columns = columns_of(t.name);
+    // A table that stands without a schema is one of the allowed schemas'.
+    if (!t.columns && (in.empty() || allows_schema(in))) t.columns = columns_of(t.name);
     t.denied = denied_columns(t.name);
     if (t.columns) std::erase_if(t.denied, [&](const std::string& c) { return std::find(t.columns->begin(), t.columns->end(), c) == t.columns->end(); });
     return t;

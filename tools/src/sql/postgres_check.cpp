@@ -18,6 +18,7 @@ constexpr std::size_t most_references = 300'000;   // to columns, when subquerie
 struct column_list {
     std::vector<std::string_view> names{};
     bool exact = false;  // all of them, in their order
+    bool fewer = false;  // a rewriting leaves some out, so that the others have other places
     bool has(std::string_view name) const { return std::find(names.begin(), names.end(), name) != names.end(); }
 };
 
@@ -219,6 +220,7 @@ private:
                     if (c->n_fields > 1 && r->name != of) continue;
                     any = true;
                     append(all, r->columns);
+                    all.fewer = all.fewer || r->is_sensitive();
                 }
                 all.exact = all.exact && any;
                 if (c->n_fields == 1 && s.n_from_clause > 0 && merged_) all.exact = false;
@@ -235,6 +237,7 @@ private:
 
     void append(column_list& all, const column_list& more) {
         all.exact = all.exact && more.exact;
+        all.fewer = all.fewer || more.fewer;
         if (all.names.size() + more.names.size() > most_columns) stop(std::to_string(most_columns) + " columns in a row");
         count(more.names.size());
         if (!stopped_) all.names.insert(all.names.end(), more.names.begin(), more.names.end());
@@ -319,8 +322,12 @@ private:
     }
 
     // `(names)`: columns are renamed from the left.
-    static column_list renamed(column_list columns, node* const* names, std::size_t n) {
+    column_list renamed(column_list columns, node* const* names, std::size_t n) {
         if (!n) return columns;
+        if (columns.fewer && how_ == use::rewritten)
+            report(reason::wildcard_exposes_denied_column, 0,
+                   "The names in AS alias(" + std::string{text_of(names[0])} + ", ...) count columns that must not be read; select the columns by name.");
+        columns.fewer = false;
         if (!columns.exact) columns.names.clear();
         if (columns.names.size() < n) columns.names.resize(n);
         for (std::size_t i = 0; i < n; ++i) columns.names[i] = text_of(names[i]);
@@ -488,6 +495,7 @@ private:
             if (j.join_using_alias && r == all.back()) continue;
             whole.denied.insert(whole.denied.end(), r->denied.begin(), r->denied.end());
             append(whole.columns, r->columns);
+            whole.columns.fewer = whole.columns.fewer || r->is_sensitive();
             whole.weight = std::max(whole.weight, r->weight);
         }
         rename(whole, j.alias);
@@ -559,8 +567,11 @@ private:
         else if (r.is_sensitive() && how_ == use::as_written)
             report(reason::whole_row_exposes_denied_column, position,
                    quoted(std::string{r.name} + "." + std::string{name}) + " is no column that is known; name one of the table's columns.");
-        else if (rules_.allows_function(name))
+        else if (rules_.allows_function(name) && how_ == use::as_written)
             return true;
+        else if (rules_.allows_function(name))
+            report(reason::function_not_allowed, position,
+                   quoted(std::string{r.name} + "." + std::string{name}) + " may call a function; write " + std::string{name} + "(" + std::string{r.name} + ").");
         else
             no_column(std::string{r.name}, name, candidates, position);
         return false;
@@ -580,11 +591,18 @@ private:
     // A column, else the row of the relation of that name.
     void plain_name(std::string_view name, std::size_t query, int position) {
         if (is_denied(name, query)) return deny_column(name, position);
+        // Of a subquery that stands for a table there are none, so that they would be another table's.
+        if (is_system_column(name) && std::any_of(sensitive_.begin(), sensitive_.end(), [&](const relation* r) { return reaches(query, *r); }))
+            return report(reason::column_denied, position, "The system column " + quoted(name) + " must not be read beside tables with columns that must not be read; leave it out.");
         if (how_ == use::rewritten) return;
         for (const auto* r : relations(name, query))
             if (r->is_sensitive() && !r->columns.has(name))
                 return report(reason::whole_row_exposes_denied_column, position,
                               quoted(name) + " is a whole row of a table with columns that must not be read; name the columns.");
+    }
+
+    static bool is_system_column(std::string_view name) {
+        return name == "ctid" || name == "tableoid" || name == "xmin" || name == "xmax" || name == "cmin" || name == "cmax";
     }
 
     bool wildcard(const relation& r, int position) {
@@ -600,10 +618,10 @@ private:
             if (a.indirection[i]->node_case != PG_QUERY__NODE__NODE_STRING) continue;
             auto name = text_of(a.indirection[i]);
             if (is_denied(name, query)) return deny_column(name, 0);
-            if (rules_.allows_function(name)) continue;
+            if (rules_.allows_function(name) && how_ == use::as_written) continue;
             if (i == 0 && a.arg && is_field(*a.arg, name, query)) continue;
             report(reason::function_not_allowed, 0,
-                   "(...)." + std::string{name} + " may call a function that is not allowed; write a column as alias.column, without parentheses.");
+                   "(...)." + std::string{name} + " may call a function; write a column as alias.column, without parentheses, and a call as " + std::string{name} + "(...).");
         }
     }
 

@@ -71,6 +71,7 @@ private:
         for (const auto& [key, columns] : rules_.known()) {
             auto dot = key.rfind('.');
             std::string table = dot == key.npos ? key : key.substr(dot + 1);
+            if (dot != key.npos && key.substr(0, dot) != "main") continue;  // of another database
             auto known = rules_.find("", table);
             if (!known || tables_.contains(table)) continue;
             std::string sql = "CREATE TABLE " + identifier(table) + " (";
