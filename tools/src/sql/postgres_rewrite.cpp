@@ -21,12 +21,75 @@ public:
         for (auto* call : found_.calls) call_by_schema(*call);
         for (auto* name : found_.long_names) shortened(*name);
         limit();
+        put_parentheses(&tree_.root()->base);
         look(&tree_.root()->base);
     }
 
 private:
     static PgQuery__RangeVar& named(const node& n) {
         return n.node_case == PG_QUERY__NODE__NODE_RANGE_VAR ? *n.range_var : *n.range_table_sample->relation->range_var;
+    }
+
+    // libpg_query (15-4.0.0) forgets the parentheses of some expressions below a cast, an IS and a subscript. It does not around an operator, so that they
+    // are given one that changes nothing: (a AND b)::int is ((a AND b) = true)::int, and (ARRAY[a, b])[1] is (ARRAY[a, b] || NULL)[1].
+    void put_parentheses(ProtobufCMessage* m) {
+        node* below = nullptr;
+        bool subscripted = m->descriptor == &pg_query__a__indirection__descriptor;
+        if (m->descriptor == &pg_query__type_cast__descriptor) below = reinterpret_cast<PgQuery__TypeCast*>(m)->arg;
+        if (m->descriptor == &pg_query__null_test__descriptor) below = reinterpret_cast<PgQuery__NullTest*>(m)->arg;
+        if (m->descriptor == &pg_query__boolean_test__descriptor) below = reinterpret_cast<PgQuery__BooleanTest*>(m)->arg;
+        if (subscripted) below = reinterpret_cast<PgQuery__AIndirection*>(m)->arg;
+        if (m->descriptor == &pg_query__res_target__descriptor) name_subscripted_array(*reinterpret_cast<PgQuery__ResTarget*>(m));
+        each_message(m, [&](ProtobufCMessage* inner) { put_parentheses(inner); });
+        if (!below) return;
+        auto kind = below->node_case;
+        if (kind == PG_QUERY__NODE__NODE_BOOL_EXPR || kind == PG_QUERY__NODE__NODE_NULL_TEST || kind == PG_QUERY__NODE__NODE_BOOLEAN_TEST)
+            join(*below, "=", true);
+        if (subscripted && kind == PG_QUERY__NODE__NODE_A_ARRAY_EXPR) join(*below, "||", false);
+    }
+
+    // The column of (ARRAY[a, b])[1] is called array, whatever is done to it. Source: FigureColname in PostgreSQL's parse_target.c.
+    void name_subscripted_array(PgQuery__ResTarget& t) {
+        if (text_of(t.name).empty() && t.val && is_named_after_array(*t.val)) t.name = tree_.text("array");
+    }
+    static bool is_named_after_array(const node& n) {
+        const node* inner = nullptr;
+        if (n.node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR) return true;
+        if (n.node_case == PG_QUERY__NODE__NODE_TYPE_CAST) inner = n.type_cast->arg;
+        if (n.node_case == PG_QUERY__NODE__NODE_COLLATE_CLAUSE) inner = n.collate_clause->arg;
+        if (n.node_case == PG_QUERY__NODE__NODE_CASE_EXPR) inner = n.case_expr->defresult;
+        if (n.node_case == PG_QUERY__NODE__NODE_A_INDIRECTION) {
+            const auto& a = *n.a_indirection;
+            inner = a.arg;
+            for (std::size_t i = 0; i < a.n_indirection; ++i)
+                if (a.indirection[i]->node_case != PG_QUERY__NODE__NODE_A_INDICES) return false;
+        }
+        return inner && is_named_after_array(*inner);
+    }
+
+    // n <operator> true, or NULL
+    void join(node& n, std::string_view operation, bool with_true) {
+        PgQuery__Boolean yes = PG_QUERY__BOOLEAN__INIT;
+        yes.boolval = true;
+        PgQuery__AConst value = PG_QUERY__A__CONST__INIT;
+        value.isnull = !with_true;
+        if (with_true) {
+            value.val_case = PG_QUERY__A__CONST__VAL_BOOLVAL;
+            value.boolval = tree_.make(yes);
+        }
+        node constant = PG_QUERY__NODE__INIT;
+        constant.node_case = PG_QUERY__NODE__NODE_A_CONST;
+        constant.a_const = tree_.make(value);
+        PgQuery__AExpr e = PG_QUERY__A__EXPR__INIT;
+        e.kind = PG_QUERY__A__EXPR__KIND__AEXPR_OP;
+        e.name = tree_.list(1);
+        e.name[0] = tree_.string(operation);
+        e.n_name = 1;
+        node left = n;
+        e.lexpr = tree_.make(left);
+        e.rexpr = tree_.make(constant);
+        n.node_case = PG_QUERY__NODE__NODE_A_EXPR;
+        n.a_expr = tree_.make(e);
     }
 
     // Every table of the statement is one that was put there, and nothing but SELECT is left, whatever the check has seen.
