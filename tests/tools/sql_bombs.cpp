@@ -211,7 +211,7 @@ int main(int argc, char** argv) {
     constexpr long most_megabytes = 64;
     constexpr double worth_telling = 100;
     bool failed = false;
-    auto judge = [&](const char* name, sql::dialect d, const std::string& statement, const cost& c) {
+    auto judge = [&](const char* name, const std::string& statement, const cost& c) {
         bool bad = !c.ended || c.megabytes > most_megabytes;
         if (bad || c.milliseconds > worth_telling)
             std::printf("  %s: %s, %zu bytes: %.0f ms, %ld MB%s\n    %.300s\n", bad ? "TOO MUCH" : "long", name, statement.size(), c.milliseconds, c.megabytes,
@@ -225,7 +225,7 @@ int main(int argc, char** argv) {
             for (int k : sizes(s)) {
                 std::string statement = s.write(k);
                 auto c = of(d, statement);
-                judge(s.name, d, statement, c);
+                judge(s.name, statement, c);
                 worst.milliseconds = std::max(worst.milliseconds, c.milliseconds);
                 worst.megabytes = std::max(worst.megabytes, c.megabytes);
             }
@@ -236,7 +236,7 @@ int main(int argc, char** argv) {
         for (std::size_t i = 0; i < random_statements; ++i) {
             std::string statement = mixed(random);
             auto c = of(d, statement);
-            judge("mixed", d, statement, c);
+            judge("mixed", statement, c);
             worst.milliseconds = std::max(worst.milliseconds, c.milliseconds);
             worst.megabytes = std::max(worst.megabytes, c.megabytes);
         }
