@@ -49,6 +49,7 @@ public:
     check(std::string_view statement, const rules& r, verdict& v) : statement_{statement}, rules_{r}, verdict_{v} {}
 
     void all() {
+        const memory_leash leash{most_memory_to_compile};
         if (!make_tables()) return;
         if (auto size = expanded_size(statement_); size > most_expanded)
             return report(reason::too_deep, 0, "The statement is too large when what WITH defines stands in each place that uses it; write a simpler one.");
@@ -197,6 +198,8 @@ private:
 
     // What SQLite says when it cannot compile.
     void explain(const std::string& message, std::size_t at) {
+        if (message.find("out of memory") != message.npos)
+            return report(reason::too_deep, at, "SQLite takes too much memory to compile the statement; write a simpler one.");
         auto rest = [&](const char* prefix) { return message.substr(std::strlen(prefix)); };
         if (message.starts_with("no such table: ")) {
             std::string name = rest("no such table: ");

@@ -4,9 +4,39 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
 #include <stdexcept>
 
 namespace reagent::sql::sqlite {
+namespace {
+
+// The limits of the process before the first leash.
+struct {
+    std::mutex mutex;
+    std::size_t count = 0;
+    sqlite3_int64 hard = 0, soft = 0;
+} limits;
+
+}  // namespace
+
+memory_leash::memory_leash(std::size_t bytes) {
+    std::lock_guard lock{limits.mutex};
+    if (limits.count++ == 0) {
+        limits.hard = sqlite3_hard_heap_limit64(-1);
+        limits.soft = sqlite3_soft_heap_limit64(-1);
+    }
+    auto wanted = sqlite3_memory_used() + static_cast<sqlite3_int64>(bytes), now = sqlite3_hard_heap_limit64(-1);
+    if (limits.count > 1) wanted = std::max(wanted, now);  // one that began earlier keeps what it has
+    if (limits.hard > 0) wanted = std::min(wanted, limits.hard);
+    sqlite3_hard_heap_limit64(wanted);
+}
+
+memory_leash::~memory_leash() {
+    std::lock_guard lock{limits.mutex};
+    if (--limits.count > 0) return;
+    sqlite3_hard_heap_limit64(limits.hard);
+    sqlite3_soft_heap_limit64(limits.soft);
+}
 
 prepared compile(sqlite3* db, const std::string& text, int& rc, std::string_view* rest, unsigned flags) {
     sqlite3_stmt* raw = nullptr;
@@ -106,7 +136,6 @@ program program_of(sqlite3* db, std::string_view statement) {
     if (!shown || all.empty()) throw std::runtime_error{"SQLite does not show what the statement does"};
 
     program p;
-    p.operations = all.size();
     std::map<int, std::set<int>> pages;  // of a cursor
     bool loops = false;  // something may happen more than once
     std::size_t results = 0, single = 0;
@@ -117,11 +146,9 @@ program program_of(sqlite3* db, std::string_view statement) {
                 p.reads_other_databases = true;
             else {
                 pages[o.p1].insert(o.p2);
-                ++p.opened[o.p2];
                 p.accesses.insert({o.p2, program::access::none});
             }
         }
-        if (o.code == "InitCoroutine" || o.code == "BeginSubrtn" || o.code == "Gosub") ++p.derived_tables;
         if (o.code.starts_with("Open") || o.code == "VOpen" || o.code == "ReopenIdx" || o.code == "Yield") loops = true;
         if (o.code == "ResultRow") {
             ++results;

@@ -13,6 +13,17 @@ namespace reagent::sql::sqlite {
 
 using prepared = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
 
+/// Lets SQLite's memory in this process grow by no more than some bytes while it lives: what would take more fails with SQLITE_NOMEM. SQLite looks at no
+/// other limit while it puts aliases, CTEs and subqueries into what uses them. The limit is the process's (sqlite3_hard_heap_limit64), so that it is kept for
+/// a short time; several may live at once. Thread-safe.
+class memory_leash {
+public:
+    explicit memory_leash(std::size_t bytes);
+    ~memory_leash();
+    memory_leash(const memory_leash&) = delete;
+};
+constexpr std::size_t most_memory_to_compile = 32 * 1024 * 1024;
+
 /// Compiles the first statement of a text. @param rest what follows it
 /// @return null with `rc` SQLITE_OK when there is none
 prepared compile(sqlite3* db, const std::string& text, int& rc, std::string_view* rest = nullptr, unsigned flags = 0);
@@ -41,9 +52,6 @@ struct program {
         friend auto operator<=>(const access&, const access&) = default;
     };
     std::set<access> accesses{};
-    std::map<int, std::size_t> opened{};          ///< how often the tree at a page is
-    std::size_t operations = 0;
-    std::size_t derived_tables = 0;               ///< subqueries in FROM and what else is computed before it is read
     bool reads_other_databases = false;           ///< the temporary one, or what is attached
     std::optional<std::uint64_t> most_rows{};     ///< where the program's shape tells
 };

@@ -5,7 +5,6 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <random>
 
 namespace reagent::sqlite {
@@ -39,7 +38,7 @@ std::string random_name() {
     return name;
 }
 
-constexpr int flattener = 1;  // SQLite's sqliteInt.h: SQLITE_QueryFlattener
+constexpr std::size_t most_memory_to_run = 256 * 1024 * 1024;  // values, rows and caches; temporary files have a limit of their own
 
 }  // namespace
 
@@ -170,21 +169,11 @@ void guarded_database::look_at(const program& p) const {
     }
 }
 
-// SQLite puts the expressions of subqueries into those that use them, and so on: with enough of both it takes all memory, and looks at no limit
-// meanwhile. What could become that large is compiled without. The views in front multiply nothing: they are columns.
-bool guarded_database::may_flatten(const program& p) const {
-    std::size_t derived = p.derived_tables;
-    for (const auto& [page, times] : p.opened)
-        if (auto tree = layout_.trees.find(page); tree != layout_.trees.end() && guarded_.contains(lower(tree->second.table)))
-            derived -= std::min(derived, 2 * times);
-    double levels = 1 + static_cast<double>(derived);
-    return std::pow(static_cast<double>(p.operations) / levels, levels) < 1e7;
-}
-
 std::runtime_error guarded_database::failure(int rc) const {
     if (rc == SQLITE_INTERRUPT)
         return std::runtime_error{"the query took longer than " + std::to_string(options_.time_limit.count()) + " ms; make it simpler"};
     if (rc == SQLITE_AUTH) return std::runtime_error{"only reading is allowed: write one SELECT statement over the allowed tables"};
+    if (rc == SQLITE_NOMEM) return std::runtime_error{"the query takes too much memory; make it simpler"};
     if (rc == SQLITE_FULL)
         return std::runtime_error{"the query sorts or keeps more than " + std::to_string(options_.max_temporary_bytes) +
                                   " bytes; select fewer rows or columns"};
@@ -202,14 +191,14 @@ program guarded_database::program_of(const std::string& statement) const {
 json::value guarded_database::run(const std::string& statement) {
     if (sql::sqlite::expanded_size(statement) > sql::sqlite::most_expanded)
         throw std::runtime_error{"the statement is too large when what WITH defines stands in each place that uses it; write a simpler one"};
-    sqlite3_test_control(SQLITE_TESTCTRL_OPTIMIZATIONS, db_.get(), flattener);
-    if (may_flatten(program_of(statement))) sqlite3_test_control(SQLITE_TESTCTRL_OPTIMIZATIONS, db_.get(), 0);
+    std::optional<sql::sqlite::memory_leash> leash{sql::sqlite::most_memory_to_compile};
     look_at(program_of(statement));
     int rc = SQLITE_OK;
     auto s = sql::sqlite::compile(db_.get(), statement, rc);
     if (rc != SQLITE_OK) throw failure(rc);
     if (!s) throw std::runtime_error{"the query is empty; write one SELECT statement"};
     if (!sqlite3_stmt_readonly(s.get())) throw failure(SQLITE_AUTH);
+    leash.emplace(most_memory_to_run);
     json::array columns, rows;
     for (int i = 0; i < sqlite3_column_count(s.get()); ++i) columns.emplace_back(sqlite3_column_name(s.get(), i));
     bool more = false;

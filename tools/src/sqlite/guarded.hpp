@@ -47,7 +47,6 @@ private:
     bool may_read(const std::string& table, const std::string& column, const std::string& in, const std::string& from) const;
     sql::sqlite::program program_of(const std::string& statement) const;
     void look_at(const sql::sqlite::program& p) const;
-    bool may_flatten(const sql::sqlite::program& p) const;
     std::runtime_error failure(int rc) const;
 
     const ready::sqlite_options& options_;
