@@ -34,7 +34,8 @@ tools tools_from(const std::string& list) {
         std::string part = list.substr(begin, end - begin);
         begin = end + 1;
         if (part.empty()) continue;
-        if (part.starts_with("policy=")) throw tool_error{tool_errc::bad_configuration, "policy=FILE stands right behind sql:FILE in --tools"};
+        if (part.starts_with("policy="))
+            throw tool_error{tool_errc::bad_configuration, "policy=FILE stands right behind sql:FILE in --tools"};
         auto colon = part.find(':');
         std::string name = part.substr(0, colon), value = colon == part.npos ? "" : part.substr(colon + 1);
         const ready_tool* known = nullptr;
@@ -64,8 +65,7 @@ tools tools_from(const std::string& list) {
                 begin = end + 1;
             }
             all.add(ready::sqlite_query(value, std::move(options)));
-        }
-        else if (name == "docs")
+        } else if (name == "docs")
             all.add(ready::document_search(value));
         else if (name == "files")
             all.add(ready::read_file(value));

@@ -29,8 +29,8 @@ std::string folder_of(const postgres_server& s) {
     return conninfo.substr(5, conninfo.find(' ') - 5);
 }
 
-const std::string demo_tools =
-    std::string{" --lm offline/demo --tools calculator,time,sql:"} + REAGENT_SHOP + ",policy=" + REAGENT_EXAMPLE_DATA + "/shop_policy.json,docs:" + REAGENT_EXAMPLE_DATA + "/documents ";
+const std::string demo_tools = std::string{" --lm offline/demo --tools calculator,time,sql:"} + REAGENT_SHOP +
+                               ",policy=" + REAGENT_EXAMPLE_DATA + "/shop_policy.json,docs:" + REAGENT_EXAMPLE_DATA + "/documents ";
 
 std::string from_shop(const std::string& sql) {
     sqlite3* db = nullptr;

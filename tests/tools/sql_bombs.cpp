@@ -1,16 +1,16 @@
-// Statements that are made to cost much: sql_bombs [RANDOM_STATEMENTS [SEED]]. Each is checked in a process of its own, whose time on the processor and memory
-// are measured; the worst of each shape is printed, and whatever comes near the promised bounds. Exit code 1 where a check takes more than
-// 64 MB, or does not end.
+// Statements that are made to cost much: sql_bombs [RANDOM_STATEMENTS [SEED]]. Each is checked in a process of its own, whose time on the
+// processor and memory are measured; the worst of each shape is printed, and whatever comes near the promised bounds. Exit code 1 where a
+// check takes more than 64 MB, or does not end.
 #include <reagent/tools/sql.hpp>
 
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -37,41 +37,58 @@ struct shape {
 const std::vector<shape> shapes{
     {"CTEs that join the one before with itself",
      [](int k) {
-         return "WITH a0 AS (SELECT * FROM orders)" + times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT * FROM a" + n(i) + " x, a" + n(i) + " y)"; }) +
+         return "WITH a0 AS (SELECT * FROM orders)" +
+                times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT * FROM a" + n(i) + " x, a" + n(i) + " y)"; }) +
                 " SELECT 1 FROM orders";
      }},
     {"CTEs that ask the one before twice",
      [](int k) {
          return "WITH a0 AS (SELECT 1 AS x)" +
-                times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" + n(i) + "))"; }) +
+                times(
+                    k,
+                    [](int i) { return ", a" + n(i + 1) + " AS (SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" + n(i) + "))"; }) +
                 " SELECT x FROM a" + n(k) + " LIMIT 1";
      }},
     {"the same, not materialized",
      [](int k) {
          return "WITH a0 AS NOT MATERIALIZED (SELECT 1 AS x)" +
-                times(k, [](int i) { return ", a" + n(i + 1) + " AS NOT MATERIALIZED (SELECT x.x FROM a" + n(i) + " x, a" + n(i) + " y)"; }) +
+                times(k,
+                      [](int i) { return ", a" + n(i + 1) + " AS NOT MATERIALIZED (SELECT x.x FROM a" + n(i) + " x, a" + n(i) + " y)"; }) +
                 " SELECT x FROM a" + n(k);
      }},
     {"the same, names in quotes",
      [](int k) {
          return "WITH \"a0\" AS (SELECT 1 AS x)" +
-                times(k, [](int i) { return ", \"a" + n(i + 1) + "\" AS (SELECT x FROM \"a" + n(i) + "\" WHERE x IN (SELECT x FROM \"a" + n(i) + "\"))"; }) +
+                times(k,
+                      [](int i) {
+                          return ", \"a" + n(i + 1) + "\" AS (SELECT x FROM \"a" + n(i) + "\" WHERE x IN (SELECT x FROM \"a" + n(i) +
+                                 "\"))";
+                      }) +
                 " SELECT x FROM \"a" + n(k) + "\" LIMIT 1";
      }},
     {"the same, with comments between",
      [](int k) {
          return "WITH a0 AS/**/(SELECT 1 AS x)" +
-                times(k, [](int i) { return ", a" + n(i + 1) + "--\n AS --\n(SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" + n(i) + "))"; }) +
+                times(k,
+                      [](int i) {
+                          return ", a" + n(i + 1) + "--\n AS --\n(SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" + n(i) + "))";
+                      }) +
                 " SELECT x FROM a" + n(k) + " LIMIT 1";
      }},
     {"the same, WITH inside of WITH",
      [](int k) {
          std::string s = "SELECT 1 AS x";
-         for (int i = 0; i < k; ++i) s = "WITH a" + n(i) + " AS (" + s + ") SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" + n(i) + ")";
+         for (int i = 0; i < k; ++i)
+             s = "WITH a" + n(i) + " AS (" + s + ") SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" + n(i) + ")";
          return s;
      }},
-    {"the same, forward", [](int k) {
-         return "WITH RECURSIVE " + times(k, [](int i) { return "a" + n(i) + " AS (SELECT x FROM a" + n(i + 1) + " WHERE x IN (SELECT x FROM a" + n(i + 1) + ")), "; }) +
+    {"the same, forward",
+     [](int k) {
+         return "WITH RECURSIVE " +
+                times(k,
+                      [](int i) {
+                          return "a" + n(i) + " AS (SELECT x FROM a" + n(i + 1) + " WHERE x IN (SELECT x FROM a" + n(i + 1) + ")), ";
+                      }) +
                 "a" + n(k) + " AS (SELECT 1 AS x) SELECT x FROM a0 LIMIT 1";
      }},
     {"stars of stars",
@@ -82,14 +99,14 @@ const std::vector<shape> shapes{
      }},
     {"stars of stars by WITH",
      [](int k) {
-         return "WITH a0 AS (SELECT *, * FROM orders)" + times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT *, * FROM a" + n(i) + ")"; }) +
-                " SELECT 1 FROM a" + n(k);
+         return "WITH a0 AS (SELECT *, * FROM orders)" +
+                times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT *, * FROM a" + n(i) + ")"; }) + " SELECT 1 FROM a" + n(k);
      }},
     {"one wide row, again and again",
      [](int k) {
          return "WITH w AS (SELECT " + times(150, [](int i) { return (i ? ", id AS c" : "id AS c") + n(i); }) + " FROM orders)" +
-                times(k, [](int i) { return ", a" + n(i) + " AS (SELECT * FROM " + (i ? "a" + n(i - 1) : std::string{"w"}) + ")"; }) + " SELECT 1 FROM a" +
-                n(k - 1);
+                times(k, [](int i) { return ", a" + n(i) + " AS (SELECT * FROM " + (i ? "a" + n(i - 1) : std::string{"w"}) + ")"; }) +
+                " SELECT 1 FROM a" + n(k - 1);
      }},
     {"an expression in an expression",
      [](int k) {
@@ -99,8 +116,8 @@ const std::vector<shape> shapes{
      }},
     {"an expression in an expression by WITH",
      [](int k) {
-         return "WITH a0 AS (SELECT id AS x FROM orders)" + times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT x+x AS x FROM a" + n(i) + ")"; }) +
-                " SELECT x FROM a" + n(k);
+         return "WITH a0 AS (SELECT id AS x FROM orders)" +
+                times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT x+x AS x FROM a" + n(i) + ")"; }) + " SELECT x FROM a" + n(k);
      }},
     {"few levels of wide expressions",
      [](int k) {
@@ -109,7 +126,10 @@ const std::vector<shape> shapes{
          return s;
      }},
     {"an alias in a list",
-     [](int k) { return "SELECT 1 IN (" + times(k, [](int i) { return std::string{i ? ",1" : "1"}; }) + ") k WHERE 1 IN (" + times(k, [](int i) { return std::string{i ? ",k" : "k"}; }) + ")"; }},
+     [](int k) {
+         return "SELECT 1 IN (" + times(k, [](int i) { return std::string{i ? ",1" : "1"}; }) + ") k WHERE 1 IN (" +
+                times(k, [](int i) { return std::string{i ? ",k" : "k"}; }) + ")";
+     }},
     {"aliases of aliases",
      [](int k) {
          std::string s = "SELECT 1 AS k0";
@@ -119,30 +139,59 @@ const std::vector<shape> shapes{
          }
          return s + std::string(static_cast<std::size_t>(std::min(k, 12)), ')');
      }},
-    {"GROUP BY of an alias", [](int k) { return "SELECT id+id+id AS x FROM orders GROUP BY " + times(k, [](int i) { return std::string{i ? ",x" : "x"}; }); }},
-    {"ORDER BY of a place", [](int k) { return "SELECT id IN (" + times(k, [](int i) { return std::string{i ? ",1" : "1"}; }) + ") FROM orders ORDER BY " + times(k, [](int i) { return std::string{i ? ",1" : "1"}; }); }},
-    {"parentheses", [](int k) { return "SELECT " + std::string(static_cast<std::size_t>(k), '(') + "1" + std::string(static_cast<std::size_t>(k), ')'); }},
+    {"GROUP BY of an alias",
+     [](int k) { return "SELECT id+id+id AS x FROM orders GROUP BY " + times(k, [](int i) { return std::string{i ? ",x" : "x"}; }); }},
+    {"ORDER BY of a place",
+     [](int k) {
+         return "SELECT id IN (" + times(k, [](int i) { return std::string{i ? ",1" : "1"}; }) + ") FROM orders ORDER BY " +
+                times(k, [](int i) { return std::string{i ? ",1" : "1"}; });
+     }},
+    {"parentheses",
+     [](int k) { return "SELECT " + std::string(static_cast<std::size_t>(k), '(') + "1" + std::string(static_cast<std::size_t>(k), ')'); }},
     {"signs", [](int k) { return "SELECT 1" + times(k, [](int) { return std::string{"+1"}; }); }},
     {"NOT", [](int k) { return "SELECT " + times(k, [](int) { return std::string{"NOT "}; }) + "true"; }},
-    {"CASE", [](int k) { return "SELECT " + times(k, [](int) { return std::string{"CASE WHEN true THEN "}; }) + "1" + times(k, [](int) { return std::string{" END"}; }); }},
+    {"CASE",
+     [](int k) {
+         return "SELECT " + times(k, [](int) { return std::string{"CASE WHEN true THEN "}; }) + "1" +
+                times(k, [](int) { return std::string{" END"}; });
+     }},
     {"UNION", [](int k) { return "SELECT 1" + times(k, [](int) { return std::string{" UNION SELECT 1"}; }); }},
-    {"subqueries", [](int k) { return times(k, [](int) { return std::string{"SELECT * FROM ("}; }) + "SELECT 1" + times(k, [](int i) { return ") t" + n(i); }); }},
-    {"scalar subqueries", [](int k) { return times(k, [](int) { return std::string{"SELECT ("}; }) + "SELECT 1" + times(k, [](int) { return std::string{")"}; }); }},
+    {"subqueries",
+     [](int k) {
+         return times(k, [](int) { return std::string{"SELECT * FROM ("}; }) + "SELECT 1" + times(k, [](int i) { return ") t" + n(i); });
+     }},
+    {"scalar subqueries",
+     [](int k) {
+         return times(k, [](int) { return std::string{"SELECT ("}; }) + "SELECT 1" + times(k, [](int) { return std::string{")"}; });
+     }},
     {"tables", [](int k) { return "SELECT 1 FROM orders" + times(k, [](int i) { return ", orders o" + n(i); }); }},
     {"tables and references to one name",
-     [](int k) { return "SELECT " + times(k, [](int i) { return std::string{i ? ",a.x" : "a.x"} + n(i); }) + " FROM orders" + times(k / 2, [](int) { return std::string{",orders a"}; }); }},
-    {"joins with USING", [](int k) { return "SELECT 1 FROM orders" + times(k, [](int i) { return " JOIN orders o" + n(i) + " USING (id)"; }); }},
+     [](int k) {
+         return "SELECT " + times(k, [](int i) { return std::string{i ? ",a.x" : "a.x"} + n(i); }) + " FROM orders" +
+                times(k / 2, [](int) { return std::string{",orders a"}; });
+     }},
+    {"joins with USING",
+     [](int k) { return "SELECT 1 FROM orders" + times(k, [](int i) { return " JOIN orders o" + n(i) + " USING (id)"; }); }},
     {"natural joins", [](int k) { return "SELECT 1 FROM orders" + times(k, [](int i) { return " NATURAL JOIN customers o" + n(i); }); }},
-    {"joins with aliases", [](int k) {
+    {"joins with aliases",
+     [](int k) {
          std::string s = "orders";
          for (int i = 0; i < k; ++i) s = "(" + s + " JOIN orders b" + n(i) + " ON true) AS j" + n(i);
          return "SELECT 1 FROM " + s;
      }},
-    {"a long IN list", [](int k) { return "SELECT id FROM orders WHERE id IN (" + times(k, [](int i) { return (i ? "," : "") + n(i); }) + ")"; }},
-    {"a long list of texts", [](int k) { return "SELECT id FROM orders WHERE note IN (" + times(k, [](int i) { return std::string{i ? "," : ""} + "'a-b-c-" + n(i) + "'"; }) + ")"; }},
+    {"a long IN list",
+     [](int k) { return "SELECT id FROM orders WHERE id IN (" + times(k, [](int i) { return (i ? "," : "") + n(i); }) + ")"; }},
+    {"a long list of texts",
+     [](int k) {
+         return "SELECT id FROM orders WHERE note IN (" +
+                times(k, [](int i) { return std::string{i ? "," : ""} + "'a-b-c-" + n(i) + "'"; }) + ")";
+     }},
     {"columns", [](int k) { return "SELECT " + times(k, [](int i) { return (i ? ",id" : "id"); }) + " FROM orders"; }},
     {"rows of VALUES", [](int k) { return "VALUES (1)" + times(k, [](int) { return std::string{",(1)"}; }); }},
-    {"WINDOW", [](int k) { return "SELECT 1 FROM orders WINDOW w0 AS ()" + times(k, [](int i) { return ", w" + n(i + 1) + " AS (w" + n(i) + ")"; }); }},
+    {"WINDOW",
+     [](int k) {
+         return "SELECT 1 FROM orders WINDOW w0 AS ()" + times(k, [](int i) { return ", w" + n(i + 1) + " AS (w" + n(i) + ")"; });
+     }},
     {"CUBE", [](int k) { return "SELECT 1 FROM orders GROUP BY CUBE (id" + times(k, [](int) { return std::string{",id"}; }) + ")"; }},
     {"arguments", [](int k) { return "SELECT concat(1" + times(k, [](int) { return std::string{",1"}; }) + ")"; }},
     {"dots", [](int k) { return "SELECT " + times(k, [](int i) { return std::string{i ? ".a" : "a"}; }) + " FROM orders"; }},
@@ -196,7 +245,8 @@ std::vector<int> sizes(const shape& s) {
     for (; step > 0; step /= 2)
         if (s.write(most + step).size() <= sql::policy{}.max_length) most += step;
     std::vector<int> all;
-    for (int k : {1, 2, 3, 5, 7, 9, 11, 13, 15, 18, 22, 27, 33, 40, 48, 60, 80, 100, 130, 180, 250, 350, 500, 700, 950, 1300, 2000, 3000, 5000})
+    for (int k :
+         {1, 2, 3, 5, 7, 9, 11, 13, 15, 18, 22, 27, 33, 40, 48, 60, 80, 100, 130, 180, 250, 350, 500, 700, 950, 1300, 2000, 3000, 5000})
         if (k < most) all.push_back(k);
     all.push_back(most);
     return all;
@@ -228,8 +278,8 @@ int main(int argc, char** argv) {
     auto judge = [&](const char* name, const std::string& statement, const cost& c) {
         bool bad = !c.ended || c.megabytes > most_megabytes;
         if (bad || c.milliseconds > worth_telling)
-            std::printf("  %s: %s, %zu bytes: %.0f ms, %ld MB%s\n    %.300s\n", bad ? "TOO MUCH" : "long", name, statement.size(), c.milliseconds, c.megabytes,
-                        c.ended ? "" : ", did not end", statement.c_str());
+            std::printf("  %s: %s, %zu bytes: %.0f ms, %ld MB%s\n    %.300s\n", bad ? "TOO MUCH" : "long", name, statement.size(),
+                        c.milliseconds, c.megabytes, c.ended ? "" : ", did not end", statement.c_str());
         failed = failed || bad;
     };
     for (auto d : {sql::dialect::postgres, sql::dialect::sqlite}) {
@@ -254,7 +304,8 @@ int main(int argc, char** argv) {
             worst.milliseconds = std::max(worst.milliseconds, c.milliseconds);
             worst.megabytes = std::max(worst.megabytes, c.megabytes);
         }
-        if (random_statements) std::printf("  %zu mixed: %.1f ms, %ld MB at most\n", random_statements, worst.milliseconds, worst.megabytes);
+        if (random_statements)
+            std::printf("  %zu mixed: %.1f ms, %ld MB at most\n", random_statements, worst.milliseconds, worst.megabytes);
     }
     return failed;
 }

@@ -48,7 +48,9 @@ struct difference {
 bool names_system_column(const written& w) { return w.shapes.contains("system column"); }
 bool is_sampled(const written& w) { return w.shapes.contains("sampled") || w.text.find("TABLESAMPLE") != w.text.npos; }
 bool groups_by_key(const written& w) { return w.text.find("GROUP BY") != w.text.npos; }
-bool calls_overload(const written& w) { return w.shapes.contains("a listed name of another function") || w.shapes.contains("row in a function"); }
+bool calls_overload(const written& w) {
+    return w.shapes.contains("a listed name of another function") || w.shapes.contains("row in a function");
+}
 constexpr difference differences[]{
     {"a system column: a subquery has none", "42703", names_system_column},
     {"a system column: a subquery has none", "42883", names_system_column},

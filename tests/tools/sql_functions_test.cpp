@@ -132,22 +132,30 @@ struct memory_database {
 BOOST_AUTO_TEST_SUITE(function_lists)
 
 BOOST_AUTO_TEST_CASE(what_reads_changes_waits_or_executes_is_not_listed) {
-    none(common(postgres_list(), words(
-        "pg_sleep pg_sleep_for pg_sleep_until pg_read_file pg_read_binary_file pg_ls_dir pg_ls_waldir pg_stat_file current_setting "
-        "set_config setseed nextval currval lastval setval lo_import lo_export lo_get lo_put lo_create lo_open loread lowrite "
-        "pg_advisory_lock pg_try_advisory_lock pg_advisory_xact_lock pg_lock_status pg_terminate_backend pg_cancel_backend pg_notify "
-        "pg_reload_conf txid_current pg_current_xact_id pg_current_snapshot inet_server_addr inet_client_addr version "
-        "current_database current_query query_to_xml table_to_xml schema_to_xml database_to_xml cursor_to_xml ts_stat ts_rewrite "
-        "dblink dblink_exec xpath xpath_exists xml xmlagg pg_column_size pg_relation_size pg_database_size pg_get_viewdef "
-        "pg_get_functiondef pg_get_userbyid json_to_record json_to_recordset jsonb_to_record jsonb_to_recordset json_populate_record "
-        "json_populate_recordset jsonb_populate_record jsonb_populate_recordset current_user session_user getpgusername "
-        "has_table_privilege pg_has_role row_security_active pg_typeof format_type to_regclass to_regtype to_regrole regclass "
-        "currtid2 enum_range array_fill polygon bpchar ts_lexize ts_debug ts_parse record_out regclassin int4pl texteq "
-        "postgresql_fdw_validator makeaclitem aclexplode")), "listed");
-    none(common(sqlite_list(), words(
-        "randomblob zeroblob load_extension readfile writefile edit fts3_tokenizer sqlite_version sqlite_source_id "
-        "sqlite_compileoption_get sqlite_compileoption_used sqlite_log sqlite_offset last_insert_rowid changes total_changes optimize "
-        "rtreecheck match snippet usleep")), "listed");
+    none(
+        common(
+            postgres_list(),
+            words(
+                "pg_sleep pg_sleep_for pg_sleep_until pg_read_file pg_read_binary_file pg_ls_dir pg_ls_waldir pg_stat_file current_setting "
+                "set_config setseed nextval currval lastval setval lo_import lo_export lo_get lo_put lo_create lo_open loread lowrite "
+                "pg_advisory_lock pg_try_advisory_lock pg_advisory_xact_lock pg_lock_status pg_terminate_backend pg_cancel_backend "
+                "pg_notify "
+                "pg_reload_conf txid_current pg_current_xact_id pg_current_snapshot inet_server_addr inet_client_addr version "
+                "current_database current_query query_to_xml table_to_xml schema_to_xml database_to_xml cursor_to_xml ts_stat ts_rewrite "
+                "dblink dblink_exec xpath xpath_exists xml xmlagg pg_column_size pg_relation_size pg_database_size pg_get_viewdef "
+                "pg_get_functiondef pg_get_userbyid json_to_record json_to_recordset jsonb_to_record jsonb_to_recordset "
+                "json_populate_record "
+                "json_populate_recordset jsonb_populate_record jsonb_populate_recordset current_user session_user getpgusername "
+                "has_table_privilege pg_has_role row_security_active pg_typeof format_type to_regclass to_regtype to_regrole regclass "
+                "currtid2 enum_range array_fill polygon bpchar ts_lexize ts_debug ts_parse record_out regclassin int4pl texteq "
+                "postgresql_fdw_validator makeaclitem aclexplode")),
+        "listed");
+    none(common(sqlite_list(),
+                words("randomblob zeroblob load_extension readfile writefile edit fts3_tokenizer sqlite_version sqlite_source_id "
+                      "sqlite_compileoption_get sqlite_compileoption_used sqlite_log sqlite_offset last_insert_rowid changes total_changes "
+                      "optimize "
+                      "rtreecheck match snippet usleep")),
+         "listed");
 }
 
 BOOST_AUTO_TEST_CASE(listed_functions_exist) {
@@ -179,16 +187,16 @@ BOOST_AUTO_TEST_CASE(listed_functions_are_volatile_for_a_reason_only) {
 
 // A text constant becomes any of these types by itself, and a text column a regclass.
 BOOST_AUTO_TEST_CASE(listed_functions_take_and_return_no_names_of_objects) {
-    const names known{
-        // An xmin of the row at hand gives a number of transactions; analysts need the other overloads.
-        "age:xid",
-        // Numbers to the function, which looks nothing up.
-        "int8:oid", "max:oid", "min:oid", "max:pg_lsn", "min:pg_lsn", "max:tid", "min:tid", "max:xid8", "min:xid8",
-        // Makes text of a value that is XML already; nothing is parsed.
-        "text:xml",
-        // Chooses one of the owner's configurations; that one exists is all that can be learned.
-        "json_to_tsvector:regconfig", "jsonb_to_tsvector:regconfig", "phraseto_tsquery:regconfig", "plainto_tsquery:regconfig",
-        "to_tsquery:regconfig", "to_tsvector:regconfig", "ts_headline:regconfig", "websearch_to_tsquery:regconfig"};
+    const names known{// An xmin of the row at hand gives a number of transactions; analysts need the other overloads.
+                      "age:xid",
+                      // Numbers to the function, which looks nothing up.
+                      "int8:oid", "max:oid", "min:oid", "max:pg_lsn", "min:pg_lsn", "max:tid", "min:tid", "max:xid8", "min:xid8",
+                      // Makes text of a value that is XML already; nothing is parsed.
+                      "text:xml",
+                      // Chooses one of the owner's configurations; that one exists is all that can be learned.
+                      "json_to_tsvector:regconfig", "jsonb_to_tsvector:regconfig", "phraseto_tsquery:regconfig",
+                      "plainto_tsquery:regconfig", "to_tsquery:regconfig", "to_tsvector:regconfig", "ts_headline:regconfig",
+                      "websearch_to_tsquery:regconfig"};
     same(known, ask("SELECT proname || ':' || t.typname FROM (SELECT proname, unnest(prorettype || coalesce(proallargtypes, "
                     "proargtypes::oid[])) AS type FROM" +
                     catalog + is_listed() +
@@ -216,10 +224,10 @@ BOOST_AUTO_TEST_CASE(the_kinds_of_functions_are_as_the_catalog_says) {
         ours.insert(line);
     }
     // Those with columns of the same names in every overload.
-    same(ours, ask("SELECT min(columns) FROM (SELECT proname, proname || ',' || (SELECT string_agg(n, ',' ORDER BY i) FROM "
-                   "unnest(proargnames, proargmodes) WITH ORDINALITY AS a(n, m, i) WHERE m IN ('o', 't')) AS columns FROM" +
-                   catalog + is_listed() +
-                   "AND proretset) f GROUP BY proname HAVING count(*) = count(columns) AND min(columns) = max(columns)"));
+    same(ours,
+         ask("SELECT min(columns) FROM (SELECT proname, proname || ',' || (SELECT string_agg(n, ',' ORDER BY i) FROM "
+             "unnest(proargnames, proargmodes) WITH ORDINALITY AS a(n, m, i) WHERE m IN ('o', 't')) AS columns FROM" +
+             catalog + is_listed() + "AND proretset) f GROUP BY proname HAVING count(*) = count(columns) AND min(columns) = max(columns)"));
 }
 
 BOOST_AUTO_TEST_CASE(every_function_of_sqlite_is_listed_or_refused_with_a_reason) {
@@ -233,13 +241,31 @@ BOOST_AUTO_TEST_CASE(every_function_of_sqlite_is_listed_or_refused_with_a_reason
     none(unknown, "look at each: list it in functions.cpp if it keeps the rule there, else add it to refused_functions.txt");
 
     // What this SQLite may lack: table-valued functions, what is built on request only, and what came after 3.40.
-    const std::map<std::string, int> since{
-        {"json_each", 0}, {"json_tree", 0}, {"soundex", 0}, {"unhex", 3041000}, {"json_error_position", 3042000}, {"octet_length", 3043000},
-        {"timediff", 3043000}, {"concat", 3044000}, {"concat_ws", 3044000}, {"string_agg", 3044000}, {"jsonb", 3045000},
-        {"jsonb_array", 3045000}, {"jsonb_extract", 3045000}, {"jsonb_group_array", 3045000}, {"jsonb_group_object", 3045000},
-        {"jsonb_insert", 3045000}, {"jsonb_object", 3045000}, {"jsonb_patch", 3045000}, {"jsonb_remove", 3045000},
-        {"jsonb_replace", 3045000}, {"jsonb_set", 3045000}, {"json_pretty", 3046000}, {"if", 3048000}, {"unistr", 3050000},
-        {"unistr_quote", 3050000}};
+    const std::map<std::string, int> since{{"json_each", 0},
+                                           {"json_tree", 0},
+                                           {"soundex", 0},
+                                           {"unhex", 3041000},
+                                           {"json_error_position", 3042000},
+                                           {"octet_length", 3043000},
+                                           {"timediff", 3043000},
+                                           {"concat", 3044000},
+                                           {"concat_ws", 3044000},
+                                           {"string_agg", 3044000},
+                                           {"jsonb", 3045000},
+                                           {"jsonb_array", 3045000},
+                                           {"jsonb_extract", 3045000},
+                                           {"jsonb_group_array", 3045000},
+                                           {"jsonb_group_object", 3045000},
+                                           {"jsonb_insert", 3045000},
+                                           {"jsonb_object", 3045000},
+                                           {"jsonb_patch", 3045000},
+                                           {"jsonb_remove", 3045000},
+                                           {"jsonb_replace", 3045000},
+                                           {"jsonb_set", 3045000},
+                                           {"json_pretty", 3046000},
+                                           {"if", 3048000},
+                                           {"unistr", 3050000},
+                                           {"unistr_quote", 3050000}};
     for (const auto& name : without(sqlite_list(), all)) {
         auto found = since.find(name);
         bool may_lack = found != since.end() && (found->second == 0 || found->second > sqlite3_libversion_number());
@@ -247,8 +273,8 @@ BOOST_AUTO_TEST_CASE(every_function_of_sqlite_is_listed_or_refused_with_a_reason
     }
 
     // SQLite's own word for "may be called from a schema that is not trusted"; its JSON functions lack it in old versions.
-    auto risky = d.ask("SELECT name FROM pragma_function_list WHERE flags & " + std::to_string(SQLITE_DIRECTONLY) +
-                       " OR NOT flags & " + std::to_string(SQLITE_INNOCUOUS));
+    auto risky = d.ask("SELECT name FROM pragma_function_list WHERE flags & " + std::to_string(SQLITE_DIRECTONLY) + " OR NOT flags & " +
+                       std::to_string(SQLITE_INNOCUOUS));
     for (const auto& name : common(sqlite_list(), risky)) BOOST_TEST((name.starts_with("json") || name.starts_with("->")), name);
 }
 

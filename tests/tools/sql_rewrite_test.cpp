@@ -37,7 +37,8 @@ const rewriting rewritings[]{
     {"SELECT public.customers.name FROM public.customers", "SELECT customers.name FROM " CUSTOMERS " customers"},
     // The names of an alias stand for columns by their place, also of those that are gone.
     {"SELECT b FROM customers AS c(a, x, b)", "SELECT b FROM (SELECT id AS a, name AS b, city FROM public.customers reagent_table) c"},
-    {"SELECT name FROM customers TABLESAMPLE SYSTEM (10)", "SELECT name FROM (SELECT id, name, city FROM public.customers reagent_table TABLESAMPLE system(10)) customers"},
+    {"SELECT name FROM customers TABLESAMPLE SYSTEM (10)",
+     "SELECT name FROM (SELECT id, name, city FROM public.customers reagent_table TABLESAMPLE system(10)) customers"},
     {"SELECT c.name FROM orders o NATURAL JOIN customers c", "SELECT c.name FROM public.orders o NATURAL JOIN " CUSTOMERS " c"},
     {"WITH customers AS (SELECT id FROM customers) SELECT * FROM customers",
      "WITH reagent_with_1 AS (SELECT id FROM " CUSTOMERS " customers) SELECT * FROM reagent_with_1 customers"},
@@ -77,7 +78,8 @@ std::vector<hostile> attacks(const char* dialect) {
             if (c.at("verdict") != "deny" || !c.as_object().contains("sql")) continue;
             std::string policy{std::string_view{c.at("policy").as_string()}};
             if (corpus.at("policies").at(policy).at("dialect") != dialect) continue;
-            all.push_back({name, std::string{std::string_view{c.at("id").as_string()}}, std::string{std::string_view{c.at("sql").as_string()}}, policy});
+            all.push_back({name, std::string{std::string_view{c.at("id").as_string()}},
+                           std::string{std::string_view{c.at("sql").as_string()}}, policy});
         }
     }
     return all;
@@ -86,13 +88,15 @@ std::vector<hostile> attacks(const char* dialect) {
 // The corpora's tables, and others that a policy does not allow. Every value that must not be read holds the canary.
 std::string corpus_tables(const std::string& canary) {
     std::string s =
-        "CREATE TABLE orders(id integer, total numeric(10,2), customer_id integer, created_at timestamp, note text, name text, product_id integer);"
+        "CREATE TABLE orders(id integer, total numeric(10,2), customer_id integer, created_at timestamp, note text, name text, product_id "
+        "integer);"
         "CREATE TABLE customers(id integer, name text, city text, ssn text, card_number text);"
         "CREATE TABLE products(id integer, name text, product_id integer);"
         "CREATE TABLE inventory(product_id integer, qty integer);"
         "INSERT INTO orders VALUES (1, 10, 1, '2026-01-02', '{}', 'a', 1), (2, 20, 2, '2026-01-03', '{}', 'b', 2);"
         "INSERT INTO products VALUES (1, 'p', 1); INSERT INTO inventory VALUES (1, 5);";
-    s += "INSERT INTO customers VALUES (1, 'Ada', 'Oslo', '" + canary + "1', 'card " + canary + "'), (2, 'Ben', 'Oslo', '" + canary + "2', NULL);";
+    s += "INSERT INTO customers VALUES (1, 'Ada', 'Oslo', '" + canary + "1', 'card " + canary + "'), (2, 'Ben', 'Oslo', '" + canary +
+         "2', NULL);";
     for (const char* table : {"users", "users_pii", "payment_methods", "audit_log", "secrets", "employees"})
         s += std::string{"CREATE TABLE "} + table + "(id integer, name text, email text, password text, ssn text);INSERT INTO " + table +
              " VALUES (1, '" + canary + "', '" + canary + "', '" + canary + "', '" + canary + "');";
@@ -112,7 +116,8 @@ BOOST_DATA_TEST_CASE(statements_are_rewritten, boost::unit_test::data::make(rewr
 BOOST_AUTO_TEST_CASE(a_limit_is_added_where_there_is_none) {
     sql::safe_options few{.max_rows = 11};
     BOOST_TEST(sql::safe("SELECT id FROM orders", shop_policy, shop_schema, few).statement == "SELECT id FROM public.orders LIMIT 11");
-    BOOST_TEST(sql::safe("SELECT id FROM orders LIMIT 500", shop_policy, shop_schema, few).statement == "SELECT id FROM public.orders LIMIT 500");
+    BOOST_TEST(sql::safe("SELECT id FROM orders LIMIT 500", shop_policy, shop_schema, few).statement ==
+               "SELECT id FROM public.orders LIMIT 500");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_grouped_by_a_primary_key_stays_so) {
@@ -121,13 +126,15 @@ BOOST_AUTO_TEST_CASE(what_is_grouped_by_a_primary_key_stays_so) {
     BOOST_TEST(run("SELECT c.name, count(*) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY c.id") ==
                "SELECT c.name, pg_catalog.count(*) FROM " CUSTOMERS
                " c JOIN public.orders o ON o.customer_id = c.id GROUP BY c.id, c.name, c.city");
-    BOOST_TEST(run("SELECT name FROM customers GROUP BY id") == "SELECT name FROM " CUSTOMERS " customers GROUP BY id, customers.name, customers.city");
+    BOOST_TEST(run("SELECT name FROM customers GROUP BY id") == "SELECT name FROM " CUSTOMERS
+                                                                " customers GROUP BY id, customers.name, customers.city");
     BOOST_TEST(run("SELECT city FROM customers GROUP BY city") == "SELECT city FROM " CUSTOMERS " customers GROUP BY city");
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_made_safe_is_not) {
-    for (const char* bad : {"SELECT ssn FROM customers", "SELECT c.ssn FROM customers c", "SELECT id FROM users", "DELETE FROM orders", "SELECT 1; SELECT 2",
-                            "SELECT pg_sleep(1)", "SELECT id INTO x FROM orders", "SELECT id FROM orders FOR UPDATE", "nonsense", ""}) {
+    for (const char* bad :
+         {"SELECT ssn FROM customers", "SELECT c.ssn FROM customers c", "SELECT id FROM users", "DELETE FROM orders", "SELECT 1; SELECT 2",
+          "SELECT pg_sleep(1)", "SELECT id INTO x FROM orders", "SELECT id FROM orders FOR UPDATE", "nonsense", ""}) {
         auto made = sql::safe(bad, shop_policy, shop_schema);
         BOOST_TEST(!made.verdict.ok(), bad);
         BOOST_TEST(made.statement.empty(), bad);
@@ -143,10 +150,12 @@ BOOST_AUTO_TEST_CASE(with_the_check_off_no_canary_of_postgres_is_read) {
     server.run(corpus_tables("CANARY"));
     std::unique_ptr<PGconn, decltype(&PQfinish)> db{PQconnectdb(server.conninfo().c_str()), PQfinish};
     BOOST_REQUIRE(PQstatus(db.get()) == CONNECTION_OK);
-    PQsetNoticeProcessor(db.get(), [](void*, const char*) {}, nullptr);
+    PQsetNoticeProcessor(
+        db.get(), [](void*, const char*) {}, nullptr);
     auto ask = [&](const std::string& s) {
         PQclear(PQexec(db.get(), "BEGIN; SET LOCAL statement_timeout = 300"));
-        std::unique_ptr<PGresult, decltype(&PQclear)> r{PQexecParams(db.get(), s.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0), PQclear};
+        std::unique_ptr<PGresult, decltype(&PQclear)> r{PQexecParams(db.get(), s.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0),
+                                                        PQclear};
         std::string text;
         for (int i = 0; i < PQntuples(r.get()); ++i)
             for (int k = 0; k < PQnfields(r.get()); ++k) text += std::string{PQgetvalue(r.get(), i, k)} + "|";
@@ -159,7 +168,8 @@ BOOST_AUTO_TEST_CASE(with_the_check_off_no_canary_of_postgres_is_read) {
         auto policy = sql::policy_from_json(corpus.at("policies").at(a.policy));
         auto schema = sql::schema_from_json(corpus.at("schema"));
         bool calls = false;
-        for (const auto& v : sql::check(a.statement, policy, schema).violations) calls = calls || v.code == sql::reason::function_not_allowed;
+        for (const auto& v : sql::check(a.statement, policy, schema).violations)
+            calls = calls || v.code == sql::reason::function_not_allowed;
         if (calls) continue;
         as_written += ask(a.statement).find("CANARY") != std::string::npos;
         sql::rules r{policy, schema};
@@ -180,10 +190,12 @@ BOOST_AUTO_TEST_CASE(with_the_check_off_no_canary_of_sqlite_is_read) {
         std::filesystem::remove(files.back());
         sqlite3* db = nullptr;
         BOOST_REQUIRE(sqlite3_open(files.back().c_str(), &db) == SQLITE_OK);
-        std::string more = corpus_tables(canary) + "CREATE TABLE keyed(secret INTEGER PRIMARY KEY, name text); INSERT INTO keyed VALUES (" +
-                           std::to_string(std::string_view{canary}.size()) + ", 'k');CREATE INDEX by_ssn ON customers(ssn);CREATE INDEX by_city ON customers(city);" +
-                           "CREATE TABLE packed(id integer, ssn text, city text, PRIMARY KEY (city, ssn)) WITHOUT ROWID; INSERT INTO packed VALUES (1, '" +
-                           canary + "', 'Oslo');";
+        std::string more =
+            corpus_tables(canary) + "CREATE TABLE keyed(secret INTEGER PRIMARY KEY, name text); INSERT INTO keyed VALUES (" +
+            std::to_string(std::string_view{canary}.size()) +
+            ", 'k');CREATE INDEX by_ssn ON customers(ssn);CREATE INDEX by_city ON customers(city);" +
+            "CREATE TABLE packed(id integer, ssn text, city text, PRIMARY KEY (city, ssn)) WITHOUT ROWID; INSERT INTO packed VALUES (1, '" +
+            canary + "', 'Oslo');";
         BOOST_REQUIRE(sqlite3_exec(db, more.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
         sqlite3_close(db);
     }
@@ -195,7 +207,9 @@ BOOST_AUTO_TEST_CASE(with_the_check_off_no_canary_of_sqlite_is_read) {
     for (const auto& file : files) {
         auto db = sqlite::open(file);
         sql::sqlite::each(db.get(), "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table'",
-                          [&](sqlite3_stmt* s) { if (file == files[0]) schema[sql::sqlite::text(s, 0)].push_back(sql::sqlite::text(s, 1)); });
+                          [&](sqlite3_stmt* s) {
+                              if (file == files[0]) schema[sql::sqlite::text(s, 0)].push_back(sql::sqlite::text(s, 1));
+                          });
     }
     auto answer = [&](const std::filesystem::path& file, const std::string& statement) {
         sqlite::guarded_database db{file, options, schema};
@@ -206,14 +220,28 @@ BOOST_AUTO_TEST_CASE(with_the_check_off_no_canary_of_sqlite_is_read) {
         }
     };
     auto statements = attacks("sqlite");
-    for (const char* more :
-         {"SELECT count(*) FROM customers a JOIN main.users b USING (id)", "SELECT o.id FROM orders o JOIN main.users u USING (id)", "SELECT ssn FROM main.customers",
-          "SELECT count(*) FROM main.customers NATURAL JOIN (SELECT 'CANARY1' AS ssn)", "SELECT count(*) FROM main.customers a JOIN (SELECT 'CANARY1' AS ssn) b USING (ssn)",
-          "SELECT rowid FROM keyed", "SELECT secret FROM main.keyed", "SELECT count(*) FROM main.keyed JOIN (SELECT 6 AS secret) USING (secret)",
-          "SELECT rowid FROM main.keyed", "SELECT max(rowid) FROM main.keyed", "WITH customers AS (SELECT ssn FROM main.customers) SELECT * FROM customers",
-          "WITH keyed AS (SELECT secret FROM main.keyed) SELECT * FROM keyed", "SELECT count(*) FROM main.packed JOIN (SELECT 'CANARY' AS ssn) USING (ssn)",
-          "SELECT * FROM (SELECT ssn FROM main.customers) customers", "SELECT name FROM sqlite_temp_schema", "SELECT sql FROM sqlite_temp_master", "SELECT count(*) FROM customers WHERE ssn = 'CANARY1'",
-          "SELECT * FROM customers", "SELECT * FROM keyed", "SELECT * FROM packed", "SELECT (SELECT count(*) FROM users)", "SELECT count(*) FROM main.users"})
+    for (const char* more : {"SELECT count(*) FROM customers a JOIN main.users b USING (id)",
+                             "SELECT o.id FROM orders o JOIN main.users u USING (id)",
+                             "SELECT ssn FROM main.customers",
+                             "SELECT count(*) FROM main.customers NATURAL JOIN (SELECT 'CANARY1' AS ssn)",
+                             "SELECT count(*) FROM main.customers a JOIN (SELECT 'CANARY1' AS ssn) b USING (ssn)",
+                             "SELECT rowid FROM keyed",
+                             "SELECT secret FROM main.keyed",
+                             "SELECT count(*) FROM main.keyed JOIN (SELECT 6 AS secret) USING (secret)",
+                             "SELECT rowid FROM main.keyed",
+                             "SELECT max(rowid) FROM main.keyed",
+                             "WITH customers AS (SELECT ssn FROM main.customers) SELECT * FROM customers",
+                             "WITH keyed AS (SELECT secret FROM main.keyed) SELECT * FROM keyed",
+                             "SELECT count(*) FROM main.packed JOIN (SELECT 'CANARY' AS ssn) USING (ssn)",
+                             "SELECT * FROM (SELECT ssn FROM main.customers) customers",
+                             "SELECT name FROM sqlite_temp_schema",
+                             "SELECT sql FROM sqlite_temp_master",
+                             "SELECT count(*) FROM customers WHERE ssn = 'CANARY1'",
+                             "SELECT * FROM customers",
+                             "SELECT * FROM keyed",
+                             "SELECT * FROM packed",
+                             "SELECT (SELECT count(*) FROM users)",
+                             "SELECT count(*) FROM main.users"})
         statements.push_back({"", more, more, ""});
     std::size_t answered = 0;
     for (const auto& a : statements) {
@@ -224,10 +252,12 @@ BOOST_AUTO_TEST_CASE(with_the_check_off_no_canary_of_sqlite_is_read) {
     }
     BOOST_TEST(answered >= 5u);
     // And what may be read is read, by every way to it.
-    for (const char* good : {"SELECT name FROM customers ORDER BY id", "SELECT * FROM customers", "SELECT c.name FROM customers c JOIN orders o ON o.customer_id = c.id",
-                             "SELECT city FROM customers WHERE city = 'Oslo'", "SELECT name FROM keyed", "SELECT city FROM packed", "SELECT name FROM main.products",
-                             "WITH customers AS (SELECT id FROM orders) SELECT * FROM customers", "SELECT count(*) FROM customers a NATURAL JOIN customers b",
-                             "SELECT value FROM orders, json_each(orders.note)", "SELECT id FROM orders JOIN products USING (id)"})
+    for (const char* good :
+         {"SELECT name FROM customers ORDER BY id", "SELECT * FROM customers",
+          "SELECT c.name FROM customers c JOIN orders o ON o.customer_id = c.id", "SELECT city FROM customers WHERE city = 'Oslo'",
+          "SELECT name FROM keyed", "SELECT city FROM packed", "SELECT name FROM main.products",
+          "WITH customers AS (SELECT id FROM orders) SELECT * FROM customers", "SELECT count(*) FROM customers a NATURAL JOIN customers b",
+          "SELECT value FROM orders, json_each(orders.note)", "SELECT id FROM orders JOIN products USING (id)"})
         BOOST_TEST(answer(files[0], good) != "error", good);
     for (const auto& file : files) std::filesystem::remove(file);
 }
@@ -239,14 +269,16 @@ BOOST_AUTO_TEST_CASE(sorting_is_bounded_in_sqlite) {
     BOOST_REQUIRE(sqlite3_open(file.c_str(), &raw) == SQLITE_OK);
     BOOST_REQUIRE(sqlite3_exec(raw, "CREATE TABLE orders(id integer, note text)", nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(raw);
-    ready::sqlite_options options{.max_temporary_bytes = 1024 * 1024, .policy = sql::policy{.dialect = sql::dialect::sqlite, .allowed_tables = {"orders"}}};
+    ready::sqlite_options options{.max_temporary_bytes = 1024 * 1024,
+                                  .policy = sql::policy{.dialect = sql::dialect::sqlite, .allowed_tables = {"orders"}}};
     sql::schema schema{{"orders", {"id", "note"}}};
     auto run = [&](const std::string& s) {
         sqlite::guarded_database db{file, options, schema};
         return json::serialize(db.run(s));
     };
     const std::string many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) ";
-    for (const char* large : {"SELECT printf('%500d', i) AS t FROM n ORDER BY t LIMIT 100000 OFFSET 99999", "SELECT count(*) FROM (SELECT DISTINCT printf('%500d', i) FROM n)",
+    for (const char* large : {"SELECT printf('%500d', i) AS t FROM n ORDER BY t LIMIT 100000 OFFSET 99999",
+                              "SELECT count(*) FROM (SELECT DISTINCT printf('%500d', i) FROM n)",
                               "SELECT count(*) FROM (SELECT printf('%500d', i) AS t FROM n GROUP BY t)"})
         BOOST_CHECK_EXCEPTION(run(many + large), std::runtime_error, [](const std::runtime_error& e) {
             BOOST_TEST_MESSAGE(e.what());

@@ -355,10 +355,11 @@ BOOST_AUTO_TEST_CASE(names_behind_a_dot_are_columns_or_calls) {
                             "SELECT u.u FROM unnest(ARRAY[(SELECT o FROM orders o LIMIT 1)]) AS u", "SELECT f.pg_ls_dir FROM lower('/') f",
                             "SELECT (SELECT x.secret_of FROM orders x) FROM (SELECT 1 AS secret_of) x"})
         BOOST_TEST(!sql::check(bad, p, s).ok(), bad);
-    for (const char* good : {"SELECT o.to_json FROM orders o", "SELECT o.total FROM orders o", "SELECT (o).total FROM orders o",
-                             "SELECT g.g FROM generate_series(1, 3) g", "SELECT (json_each('{}')).key", "SELECT j.key FROM json_each('{}') j",
-                             "SELECT x.b FROM (VALUES (1, 2)) x(a, b)", "SELECT x.column2 FROM (VALUES (1, 2)) x",
-                             "SELECT x.count FROM (SELECT count(*) FROM orders) x", "SELECT u.a FROM unnest(ARRAY[1]) AS u(a)"})
+    for (const char* good :
+         {"SELECT o.to_json FROM orders o", "SELECT o.total FROM orders o", "SELECT (o).total FROM orders o",
+          "SELECT g.g FROM generate_series(1, 3) g", "SELECT (json_each('{}')).key", "SELECT j.key FROM json_each('{}') j",
+          "SELECT x.b FROM (VALUES (1, 2)) x(a, b)", "SELECT x.column2 FROM (VALUES (1, 2)) x",
+          "SELECT x.count FROM (SELECT count(*) FROM orders) x", "SELECT u.a FROM unnest(ARRAY[1]) AS u(a)"})
         BOOST_TEST(sql::check(good, p, s).ok(), good << "\n" << sql::check(good, p, s).message());
     // A name reaches the queries around it and no others.
     BOOST_TEST(sql::check("WITH d AS (SELECT m FROM generate_series(1, 3) m) SELECT m.total FROM orders m, d", p, s).ok());
@@ -422,7 +423,8 @@ BOOST_AUTO_TEST_CASE(tables_can_be_denied_and_schemas_named) {
         BOOST_TEST(sql::check("SELECT id FROM customers", p, s).ok());
         BOOST_TEST(!sql::check("SELECT ssn FROM customers", p, s).ok());
     }
-    sql::policy p{.allowed_tables = {"orders", "archive.orders"}, .denied_tables = {"hidden.orders"}, .allowed_schemas = {"public", "hidden"}};
+    sql::policy p{
+        .allowed_tables = {"orders", "archive.orders"}, .denied_tables = {"hidden.orders"}, .allowed_schemas = {"public", "hidden"}};
     sql::schema s{{"public.orders", {"id"}}, {"archive.orders", {"id", "old"}}, {"hidden.orders", {"id", "word"}}};
     BOOST_TEST(sql::check("SELECT o.old FROM archive.orders o", p, s).ok());
     BOOST_TEST(!sql::check("SELECT o.old FROM orders o", p, s).ok());
@@ -445,19 +447,34 @@ BOOST_AUTO_TEST_CASE(limits_are_kept_in_both_dialects) {
     for (auto d : {sql::dialect::postgres, sql::dialect::sqlite}) {
         sql::policy p{.dialect = d, .allowed_tables = {"orders"}, .max_rows = 100};
         sql::schema s{{"orders", {"id", "limit_"}}};
-        for (const char* good : {"SELECT id FROM orders LIMIT 100", "SELECT id FROM orders LIMIT 5 OFFSET 3",
-                                 "SELECT id FROM orders LIMIT 0;", "SELECT count(*) FROM orders", "SELECT max(id), min(id) FROM orders WHERE id > 3", "SELECT 1",
-                                 "SELECT (SELECT count(*) FROM orders)", "VALUES (1), (2), (3)", "SELECT id FROM orders LIMIT 5 /* all */ ; -- that",
-                                 "SELECT id FROM orders LIMIT\n5", "SELECT id FROM (SELECT id FROM orders) t LIMIT 5 -- LIMIT 5000"})
+        for (const char* good :
+             {"SELECT id FROM orders LIMIT 100", "SELECT id FROM orders LIMIT 5 OFFSET 3", "SELECT id FROM orders LIMIT 0;",
+              "SELECT count(*) FROM orders", "SELECT max(id), min(id) FROM orders WHERE id > 3", "SELECT 1",
+              "SELECT (SELECT count(*) FROM orders)", "VALUES (1), (2), (3)", "SELECT id FROM orders LIMIT 5 /* all */ ; -- that",
+              "SELECT id FROM orders LIMIT\n5", "SELECT id FROM (SELECT id FROM orders) t LIMIT 5 -- LIMIT 5000"})
             BOOST_TEST(sql::check(good, p, s).ok(), good);
-        for (const char* bad :
-             {"SELECT id FROM orders", "SELECT id FROM orders LIMIT 101", "SELECT id FROM orders LIMIT -1",
-              "SELECT id FROM orders LIMIT 1+1", "SELECT id FROM orders LIMIT 5 + 5", "SELECT id FROM orders LIMIT 5 -- LIMIT\n * 1000",
-              "SELECT id FROM orders WHERE id < -- LIMIT\n 5", "SELECT id FROM orders /* LIMIT 5", "SELECT id FROM orders LIMIT 5.5",
-              "SELECT id, count(*) FROM orders GROUP BY id", "SELECT DISTINCT id FROM orders", "SELECT 1 FROM orders", "SELECT id FROM orders LIMIT ALL",
-              "SELECT count(*) OVER () FROM orders", "SELECT (SELECT count(*) FROM orders) FROM orders", "SELECT id \"LIMIT\" FROM orders", "SELECT id FROM (SELECT id FROM orders LIMIT 5) t", "SELECT id FROM orders -- LIMIT 5",
-              "SELECT 'LIMIT 5' FROM orders", "SELECT id FROM orders LIMIT 99999999999999999999", "SELECT id FROM orders LIMIT NULL",
-              "SELECT id FROM orders LIMIT 0x10000"})
+        for (const char* bad : {"SELECT id FROM orders",
+                                "SELECT id FROM orders LIMIT 101",
+                                "SELECT id FROM orders LIMIT -1",
+                                "SELECT id FROM orders LIMIT 1+1",
+                                "SELECT id FROM orders LIMIT 5 + 5",
+                                "SELECT id FROM orders LIMIT 5 -- LIMIT\n * 1000",
+                                "SELECT id FROM orders WHERE id < -- LIMIT\n 5",
+                                "SELECT id FROM orders /* LIMIT 5",
+                                "SELECT id FROM orders LIMIT 5.5",
+                                "SELECT id, count(*) FROM orders GROUP BY id",
+                                "SELECT DISTINCT id FROM orders",
+                                "SELECT 1 FROM orders",
+                                "SELECT id FROM orders LIMIT ALL",
+                                "SELECT count(*) OVER () FROM orders",
+                                "SELECT (SELECT count(*) FROM orders) FROM orders",
+                                "SELECT id \"LIMIT\" FROM orders",
+                                "SELECT id FROM (SELECT id FROM orders LIMIT 5) t",
+                                "SELECT id FROM orders -- LIMIT 5",
+                                "SELECT 'LIMIT 5' FROM orders",
+                                "SELECT id FROM orders LIMIT 99999999999999999999",
+                                "SELECT id FROM orders LIMIT NULL",
+                                "SELECT id FROM orders LIMIT 0x10000"})
             BOOST_TEST(!sql::check(bad, p, s).ok(), bad);
     }
     sql::schema s{{"orders", {"id"}}};
@@ -468,8 +485,9 @@ BOOST_AUTO_TEST_CASE(limits_are_kept_in_both_dialects) {
         BOOST_TEST(!sql::check("VALUES (1), (2), (3)", few, s).ok());
     }
     few.dialect = sql::dialect::postgres;
-    for (const char* bad : {"SELECT generate_series(1, 1000)", "SELECT (ARRAY[1, 2, 3]).unnest", "SELECT count(*) FROM orders ORDER BY generate_series(1, 9)",
-                            "SELECT count(*), unnest(ARRAY[1, 2, 3]) FROM orders", "SELECT a.unnest FROM (SELECT ARRAY[1, 2, 3]) a"})
+    for (const char* bad :
+         {"SELECT generate_series(1, 1000)", "SELECT (ARRAY[1, 2, 3]).unnest", "SELECT count(*) FROM orders ORDER BY generate_series(1, 9)",
+          "SELECT count(*), unnest(ARRAY[1, 2, 3]) FROM orders", "SELECT a.unnest FROM (SELECT ARRAY[1, 2, 3]) a"})
         BOOST_TEST(!sql::check(bad, few, s).ok(), bad);
     sql::policy p{.dialect = sql::dialect::sqlite, .allowed_tables = {"orders"}, .max_rows = 100};
     BOOST_TEST(sql::check("SELECT id FROM orders LIMIT 5, 100", p, s).ok());

@@ -154,7 +154,8 @@ std::string grant_select(const rules& r, const std::string& table_schema, const 
     for (const auto& c : columns)
         if (!denied.contains(c)) list += (list.empty() ? "" : ", ") + identifier(c);
     if (!denied.empty() && list.empty()) return "";
-    return "GRANT SELECT" + (denied.empty() ? std::string{} : " (" + list + ")") + " ON " + name_of(table_schema, table) + " TO " + role + ";";
+    return "GRANT SELECT" + (denied.empty() ? std::string{} : " (" + list + ")") + " ON " + name_of(table_schema, table) + " TO " + role +
+           ";";
 }
 
 std::string grants(const policy& p, const schema& columns, const std::string& role) {

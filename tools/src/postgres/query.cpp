@@ -101,9 +101,10 @@ std::vector<catalog::row> columns_of(const catalog& db) {  // schema, table, col
 
 sql::schema primary_keys(const catalog& db) {
     sql::schema keys;
-    for (const auto& r : db.ask(
-             "SELECT n.nspname, c.relname, a.attname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = "
-             "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey) WHERE k.contype = 'p'"))
+    for (const auto& r :
+         db.ask("SELECT n.nspname, c.relname, a.attname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON "
+                "n.oid = "
+                "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey) WHERE k.contype = 'p'"))
         keys[r[0] + "." + r[1]].push_back(r[2]);
     return keys;
 }

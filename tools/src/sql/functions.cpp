@@ -156,11 +156,21 @@ const std::set<std::string>& aggregate_functions() {
 
 const std::map<std::string, std::vector<std::string>>& function_columns() {
     static const std::map<std::string, std::vector<std::string>> all{
-        {"json_array_elements", {"value"}},  {"json_array_elements_text", {"value"}},
-        {"json_each", {"key", "value"}},     {"json_each_text", {"key", "value"}},
-        {"jsonb_array_elements", {"value"}}, {"jsonb_array_elements_text", {"value"}},
-        {"jsonb_each", {"key", "value"}},    {"jsonb_each_text", {"key", "value"}},
+        {"json_array_elements", {"value"}},   {"json_array_elements_text", {"value"}}, {"json_each", {"key", "value"}},
+        {"json_each_text", {"key", "value"}}, {"jsonb_array_elements", {"value"}},     {"jsonb_array_elements_text", {"value"}},
+        {"jsonb_each", {"key", "value"}},     {"jsonb_each_text", {"key", "value"}},
     };
+    return all;
+}
+
+// PostgreSQL's types that hold what they show. Not those whose input looks something up (regclass) or that are made of other data (a
+// table's row).
+const std::set<std::string>& harmless_types() {
+    static const std::set<std::string> all = words(
+        "bit bool box bpchar bytea char cidr circle date daterange float4 float8 inet int2 int4 int4range int8 int8range "
+        "interval json jsonb jsonpath line lseg macaddr macaddr8 money name numeric numrange path point polygon regconfig text "
+        "time timestamp timestamptz timetz tsquery tsrange tstzrange tsvector uuid varbit varchar datemultirange int4multirange "
+        "int8multirange nummultirange tsmultirange tstzmultirange");
     return all;
 }
 

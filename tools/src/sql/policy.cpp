@@ -86,7 +86,8 @@ private:
         // "public.orders" of a policy is "orders" of a schema, and the other way round.
         auto given = folded(dialect_, name), bare = std::string{without_schema(given)};
         auto in = given.substr(0, given.size() - bare.size());
-        bool usual = in.empty() || in == "main." || std::any_of(schemas_.begin(), schemas_.end(), [&](const auto& s) { return folded(dialect_, s) + "." == in; });
+        bool usual = in.empty() || in == "main." ||
+                     std::any_of(schemas_.begin(), schemas_.end(), [&](const auto& s) { return folded(dialect_, s) + "." == in; });
         for (const auto& [table, list] : schema_) {
             auto key = folded(dialect_, table);
             bool whole = key.find('.') != key.npos;
@@ -181,7 +182,8 @@ rules::rules(const policy& p)
 std::set<std::string> rules::denied_columns(const std::string& table) const {
     std::set<std::string> all;
     for (const auto& key : {table, std::string{}})
-        if (auto denied = denied_columns_.find(key); denied != denied_columns_.end()) all.insert(denied->second.begin(), denied->second.end());
+        if (auto denied = denied_columns_.find(key); denied != denied_columns_.end())
+            all.insert(denied->second.begin(), denied->second.end());
     return all;
 }
 
@@ -211,7 +213,9 @@ std::optional<rules::table> rules::find(std::string_view in, std::string_view na
     // A table that stands without a schema is one of the allowed schemas'.
     if (!t.columns && (in.empty() || allows_schema(in))) t.columns = columns_of(t.name);
     t.denied = denied_columns(t.name);
-    if (t.columns) std::erase_if(t.denied, [&](const std::string& c) { return std::find(t.columns->begin(), t.columns->end(), c) == t.columns->end(); });
+    if (t.columns)
+        std::erase_if(t.denied,
+                      [&](const std::string& c) { return std::find(t.columns->begin(), t.columns->end(), c) == t.columns->end(); });
     return t;
 }
 
@@ -230,8 +234,12 @@ bool names_column(const policy& p, const std::vector<std::string>& list, std::st
 
 }  // namespace
 
-bool denies_column(const policy& p, std::string_view table, std::string_view column) { return names_column(p, p.denied_columns, table, column); }
-bool lists_column(const policy& p, std::string_view table, std::string_view column) { return names_column(p, p.listed_columns, table, column); }
+bool denies_column(const policy& p, std::string_view table, std::string_view column) {
+    return names_column(p, p.denied_columns, table, column);
+}
+bool lists_column(const policy& p, std::string_view table, std::string_view column) {
+    return names_column(p, p.listed_columns, table, column);
+}
 
 policy policy_from_json(const boost::json::value& v) {
     if (!v.is_object()) throw schema_error{schema_errc::mismatch, "policy: expected an object"};

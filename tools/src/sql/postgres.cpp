@@ -85,7 +85,8 @@ void check_all(tree& t, const rules& r, use how, verdict& v, findings* found) {
     check(t.root(), r, how, v, found);
     const node* first = root->stmts[0]->stmt;
     if (r.given.max_rows && first && first->node_case == PG_QUERY__NODE__NODE_SELECT_STMT) limit(*first->select_stmt, *r.given.max_rows, v);
-    std::stable_sort(v.violations.begin(), v.violations.end(), [](const violation& a, const violation& b) { return a.position < b.position; });
+    std::stable_sort(v.violations.begin(), v.violations.end(),
+                     [](const violation& a, const violation& b) { return a.position < b.position; });
 }
 
 }  // namespace

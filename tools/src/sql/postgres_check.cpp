@@ -1,38 +1,14 @@
-// Rule 1 of docs/sql-safety.md on PostgreSQL's own parse tree. One walk collects every relation of the statement and every reference; each
-// reference is then held against all relations that its name might reach: those in the FROM of any query that it stands in, however deep.
-// Which of them PostgreSQL would take is not asked. Kinds of nodes that are not listed are refused.
-#include "postgres_tree.hpp"
-
-#include <algorithm>
-#include <unordered_map>
+// The rule of docs/sql-safety.md on PostgreSQL's own parse tree: one walk that collects every relation and every name, for
+// postgres_names.cpp to judge. Kinds of nodes that are not listed are refused.
+#include "postgres_names.hpp"
 
 namespace reagent::sql::postgres {
 namespace {
 
-constexpr std::size_t most_columns = 1664;         // of one relation: PostgreSQL's own MaxTupleAttributeNumber
-constexpr std::size_t most_listed_columns = 8'000; // of all relations of a statement together
-constexpr std::size_t most_relations = 500;        // CTEs that are not materialized count as often as they are used
-constexpr std::size_t most_references = 300'000;   // to columns, when subqueries are put into what uses them, as planners do
-
-// The columns of a relation, as far as they are sure to exist.
-struct column_list {
-    std::vector<std::string_view> names{};
-    bool exact = false;  // all of them, in their order
-    bool fewer = false;  // a rewriting leaves some out, so that the others have other places
-    bool has(std::string_view name) const { return std::find(names.begin(), names.end(), name) != names.end(); }
-};
-
-// What a FROM clause makes visible under a name.
-struct relation {
-    std::string_view name{};
-    column_list columns{};
-    std::vector<std::string_view> denied{};  // columns that must not be read: then its row and its * must not be either
-    std::size_t weight = 1;                  // references to columns that one of its columns stands for
-    std::optional<std::size_t> table{};      // its number in findings::tables
-    std::size_t query = 0;                   // the number of the query that has it in its FROM
-    bool is_sensitive() const { return !denied.empty(); }
-    bool denies(std::string_view column) const { return std::find(denied.begin(), denied.end(), column) != denied.end(); }
-};
+constexpr std::size_t most_columns = 1664;          // of one relation: PostgreSQL's own MaxTupleAttributeNumber
+constexpr std::size_t most_listed_columns = 8'000;  // of all relations of a statement together
+constexpr std::size_t most_relations = 500;         // CTEs that are not materialized count as often as they are used
+constexpr std::size_t most_references = 300'000;    // to columns, when subqueries are put into what uses them, as planners do
 
 struct common_table {
     PgQuery__CommonTableExpr* definition;
@@ -58,19 +34,12 @@ struct environment {
     }
 };
 
-// A name that the statement uses, judged when all relations are known.
-struct reference {
-    PgQuery__ColumnRef* column = nullptr;
-    const PgQuery__AIndirection* indirection = nullptr;  // (x).f
-    std::string_view compared{};                          // a column of USING
-    std::size_t query = 0;                                // the number of the query that it stands in
-};
-
 using joined = std::vector<const relation*>;  // what one item of FROM makes visible
 
 class checker {
 public:
-    checker(const rules& r, use how, verdict& v, findings* found) : rules_{r}, how_{how}, verdict_{v}, found_{found} {}
+    checker(const rules& r, use how, verdict& v, findings* found)
+        : rules_{r}, how_{how}, verdict_{v}, found_{found}, names_{r, how, v, found} {}
 
     void statement(node* n) {
         if (!n || n->node_case != PG_QUERY__NODE__NODE_SELECT_STMT) {
@@ -78,8 +47,7 @@ public:
             return;
         }
         select(n->select_stmt, nullptr);
-        for (const auto& r : references_)
-            if (!stopped_ && verdict_.violations.size() < most_violations) judge(r);
+        if (!stopped_) names_.judge();
     }
 
 private:
@@ -94,26 +62,9 @@ private:
         checker& c_;
     };
 
-    // A query: what stands in it has a number from its own to the last of those within it.
-    struct inside {
-        explicit inside(checker& c) : c_{c}, outer_{c.query_}, own_{c.last_within_.size()} {
-            c_.query_ = own_;
-            c_.last_within_.push_back(own_);
-        }
-        ~inside() {
-            c_.last_within_[own_] = c_.last_within_.size() - 1;
-            c_.query_ = outer_;
-        }
-        checker& c_;
-        std::size_t outer_, own_;
-    };
-    // Whether a name that stands in a query might reach a relation.
-    bool reaches(std::size_t query, const relation& r) const { return r.query <= query && query <= last_within_[r.query]; }
-
     void report(reason code, int position, std::string message) {
         add(verdict_, code, position > 0 ? static_cast<std::size_t>(position) : 0, std::move(message));
     }
-    static std::string quoted(std::string_view name) { return '"' + std::string{name} + '"'; }
 
     void refuse(const std::string& what) {
         report(reason::syntax_error, 0, "This is not allowed here: " + what + "; write a plain SELECT.");
@@ -129,7 +80,7 @@ private:
     selected select(PgQuery__SelectStmt* s, const environment* tables) {
         deeper d{*this};
         if (d.too_deep() || !s) return {};
-        inside q{*this};
+        const names::query q{names_};
         environment own{tables};
         if (s->with_clause) with(*s->with_clause, own);
         return select_in(s, own);
@@ -155,12 +106,12 @@ private:
                 if (r->table) g.of.emplace_back(r->name, *r->table);
             found_->groupings.push_back(std::move(g));
         }
-        std::size_t weight = 1, widest = 1, before = references_.size();
+        std::size_t weight = 1, widest = 1, before = names_.references();
         for (const auto* r : visible) weight = std::max(weight, r->weight);
         for (std::size_t i = 0; i < s->n_target_list; ++i) {
-            std::size_t first = references_.size();
+            std::size_t first = names_.references();
             target(s->target_list[i], visible, own);
-            widest = std::max(widest, references_.size() - first);
+            widest = std::max(widest, names_.references() - first);
         }
         many(s->distinct_clause, s->n_distinct_clause, own);
         one(s->where_clause, own);
@@ -169,7 +120,7 @@ private:
         many(s->window_clause, s->n_window_clause, own);
         many(s->values_lists, s->n_values_lists, own);
         ordered(*s, own);
-        if ((references_.size() - before) * weight > most_references)
+        if ((names_.references() - before) * weight > most_references)
             stop(std::to_string(most_references) + " references to columns when its subqueries are put in place");
         result.columns = columns_of(*s, visible);
         // What is grouped, cut or made unique is not put in place.
@@ -190,7 +141,7 @@ private:
             t->res_target->val->node_case == PG_QUERY__NODE__NODE_COLUMN_REF) {
             const auto& c = *t->res_target->val->column_ref;
             if (c.n_fields == 1 && c.fields[0]->node_case == PG_QUERY__NODE__NODE_A_STAR) {
-                for (const auto* r : visible) wildcard(*r, c.location);
+                for (const auto* r : visible) names_.wildcard(*r, c.location);
                 return;
             }
         }
@@ -202,7 +153,8 @@ private:
         if (s.n_values_lists) {
             const node* row = s.values_lists[0];
             std::size_t n = row->node_case == PG_QUERY__NODE__NODE_LIST ? row->list->n_items : 0;
-            static constexpr std::string_view names[]{"column1", "column2", "column3", "column4", "column5", "column6", "column7", "column8"};
+            static constexpr std::string_view names[]{"column1", "column2", "column3", "column4",
+                                                      "column5", "column6", "column7", "column8"};
             all.exact = n <= std::size(names);
             all.names.assign(names, names + std::min(n, std::size(names)));
             return all;
@@ -294,11 +246,11 @@ private:
     // SEARCH and CYCLE compare columns of the table that they stand at, and add some to it.
     void search_and_cycle(const PgQuery__CommonTableExpr& c, column_list& columns, const environment& tables) {
         if (const auto* s = c.search_clause) {
-            for (std::size_t i = 0; i < s->n_search_col_list; ++i) compared(text_of(s->search_col_list[i]));
+            for (std::size_t i = 0; i < s->n_search_col_list; ++i) names_.compare(text_of(s->search_col_list[i]));
             columns.names.push_back(text_of(s->search_seq_column));
         }
         if (const auto* y = c.cycle_clause) {
-            for (std::size_t i = 0; i < y->n_cycle_col_list; ++i) compared(text_of(y->cycle_col_list[i]));
+            for (std::size_t i = 0; i < y->n_cycle_col_list; ++i) names_.compare(text_of(y->cycle_col_list[i]));
             one(y->cycle_mark_value, tables);
             one(y->cycle_mark_default, tables);
             columns.names.push_back(text_of(y->cycle_mark_column));
@@ -312,7 +264,7 @@ private:
         if (s->op == PG_QUERY__SET_OPERATION__SETOP_NONE || s->with_clause || !s->larg || !s->rarg) return select(s, &own);
         deeper d{*this};
         if (d.too_deep()) return {};
-        inside q{*this};
+        const names::query q{names_};
         if (s->n_locking_clause) report(reason::locking_clause, 0, "FOR UPDATE and FOR SHARE lock rows; leave them out.");
         auto columns = select(s->larg, &own).columns;
         own.tables[at].columns = renamed(columns, c.aliascolnames, c.n_aliascolnames);
@@ -326,7 +278,8 @@ private:
         if (!n) return columns;
         if (columns.fewer && how_ == use::rewritten)
             report(reason::wildcard_exposes_denied_column, 0,
-                   "The names in AS alias(" + std::string{text_of(names[0])} + ", ...) count columns that must not be read; select the columns by name.");
+                   "The names in AS alias(" + std::string{text_of(names[0])} +
+                       ", ...) count columns that must not be read; select the columns by name.");
         columns.fewer = false;
         if (!columns.exact) columns.names.clear();
         if (columns.names.size() < n) columns.names.resize(n);
@@ -339,13 +292,7 @@ private:
     const relation* seen(relation r) {
         if (++relations_ > most_relations) stop(std::to_string(most_relations) + " tables");
         count(r.columns.names.size());
-        r.query = query_;
-        all_.push_back(std::make_unique<relation>(std::move(r)));
-        const relation* kept = all_.back().get();
-        named_[kept->name].push_back(kept);
-        if (!kept->columns.exact) all_exact_ = false;
-        if (kept->is_sensitive()) sensitive_.push_back(kept);
-        return kept;
+        return names_.add(std::move(r));
     }
 
     joined from(node* n, const environment& tables) {
@@ -405,9 +352,11 @@ private:
             report(reason::schema_not_allowed, v.location, "Leave the database's name out of " + quoted(name) + ".");
         } else if (!known) {
             if (!in.empty() && !rules_.allows_schema(in))
-                report(reason::schema_not_allowed, v.location, "The schema " + quoted(in) + " is not allowed; use " + rules_.table_list() + ".");
+                report(reason::schema_not_allowed, v.location,
+                       "The schema " + quoted(in) + " is not allowed; use " + rules_.table_list() + ".");
             else
-                report(reason::table_not_allowed, v.location, "The table " + quoted(name) + " is not allowed; use " + rules_.table_list() + ".");
+                report(reason::table_not_allowed, v.location,
+                       "The table " + quoted(name) + " is not allowed; use " + rules_.table_list() + ".");
         } else if (known->columns) {
             r.columns.exact = true;
             r.columns.names.assign(known->columns->begin(), known->columns->end());
@@ -472,7 +421,7 @@ private:
     joined join(PgQuery__JoinExpr& j, const environment& tables) {
         auto left = from(j.larg, tables);
         auto right = from(j.rarg, tables);
-        for (std::size_t i = 0; i < j.n_using_clause; ++i) compared(text_of(j.using_clause[i]));
+        for (std::size_t i = 0; i < j.n_using_clause; ++i) names_.compare(text_of(j.using_clause[i]));
         if (j.is_natural && how_ == use::as_written) {
             compare_all(left, right);
             compare_all(right, left);
@@ -508,138 +457,9 @@ private:
             for (auto column : r->denied)
                 for (const auto* o : other)
                     if (!o->columns.exact || o->columns.has(column) || o->denies(column))
-                        report(reason::column_denied, 0,
-                               "NATURAL JOIN may compare the column " + quoted(column) + ", which must not be read; join with ON or USING.");
-    }
-
-    // ------------------------------------------------------------------ names
-
-    void compared(std::string_view column) { references_.push_back({nullptr, nullptr, column, query_}); }
-
-    void judge(const reference& r) {
-        if (r.column) return column(*r.column, r.query);
-        if (r.indirection) return attribute(*r.indirection, r.query);
-        if (is_denied(r.compared, r.query)) deny_column(r.compared, 0);
-    }
-
-    bool is_denied(std::string_view column, std::size_t query) const {
-        return std::any_of(sensitive_.begin(), sensitive_.end(), [&](const relation* r) { return r->denies(column) && reaches(query, *r); });
-    }
-
-    void deny_column(std::string_view column, int position) {
-        report(reason::column_denied, position, "The column " + quoted(column) + " must not be read; leave it out.");
-    }
-
-    // What a name might stand for.
-    std::vector<const relation*> relations(std::string_view name, std::size_t query) const {
-        std::vector<const relation*> all;
-        if (auto found = named_.find(name); found != named_.end())
-            for (const auto* r : found->second)
-                if (reaches(query, *r)) all.push_back(r);
-        return all;
-    }
-
-    void column(PgQuery__ColumnRef& c, std::size_t query) {
-        if (c.n_fields == 0) return refuse("a column without a name");
-        const node* last = c.fields[c.n_fields - 1];
-        bool star = last->node_case == PG_QUERY__NODE__NODE_A_STAR;
-        auto name = text_of(last);
-        if (c.n_fields == 1) {
-            if (star)  // somewhere else than alone in a select list: row(*)
-                return refuse("* inside of an expression");
-            return plain_name(name, query, c.location);
-        }
-        // alias.column, schema.table.column: the name before the last stands for a relation
-        auto of = text_of(c.fields[c.n_fields - 2]);
-        if (c.n_fields > 2 && found_) found_->long_names.push_back(&c);
-        auto candidates = relations(of, query);
-        if (candidates.empty()) return report(reason::table_not_allowed, c.location, quoted(of) + " is no table or alias of this query.");
-        for (const auto* r : candidates)
-            if (star ? !wildcard(*r, c.location) : !field(*r, name, candidates, c.location)) return;
-    }
-
-    // alias.name is a column where the relation has one of that name, else a call of the function of that name with the row.
-    bool field(const relation& r, std::string_view name, const std::vector<const relation*>& candidates, int position) {
-        if (r.denies(name))
-            deny_column(name, position);
-        else if (r.columns.has(name))
-            return true;
-        else if (r.is_sensitive() && how_ == use::as_written)
-            report(reason::whole_row_exposes_denied_column, position,
-                   quoted(std::string{r.name} + "." + std::string{name}) + " is no column that is known; name one of the table's columns.");
-        else if (rules_.allows_function(name) && how_ == use::as_written)
-            return true;
-        else if (rules_.allows_function(name))
-            report(reason::function_not_allowed, position,
-                   quoted(std::string{r.name} + "." + std::string{name}) + " may call a function; write " + std::string{name} + "(" + std::string{r.name} + ").");
-        else
-            no_column(std::string{r.name}, name, candidates, position);
-        return false;
-    }
-
-    void no_column(const std::string& of, std::string_view name, const std::vector<const relation*>& candidates, int position) {
-        bool several = candidates.size() > 1;
-        bool unknown = std::any_of(candidates.begin(), candidates.end(), [](const relation* r) { return !r->columns.exact; });
-        report(reason::function_not_allowed, position,
-               quoted(of + "." + std::string{name}) + " may call a function that is not allowed, since not every " + quoted(of) +
-                   " of the statement is known to have a column of that name; " +
-                   (several   ? "give each table and subquery an alias of its own."
-                    : unknown ? "write the column without " + quoted(of + ".") + ", or name the columns: AS " + of + "(column, ...)."
-                              : "name one of its columns."));
-    }
-
-    // A column, else the row of the relation of that name.
-    void plain_name(std::string_view name, std::size_t query, int position) {
-        if (is_denied(name, query)) return deny_column(name, position);
-        // Of a subquery that stands for a table there are none, so that they would be another table's.
-        if (is_system_column(name) && std::any_of(sensitive_.begin(), sensitive_.end(), [&](const relation* r) { return reaches(query, *r); }))
-            return report(reason::column_denied, position, "The system column " + quoted(name) + " must not be read beside tables with columns that must not be read; leave it out.");
-        if (how_ == use::rewritten) return;
-        for (const auto* r : relations(name, query))
-            if (r->is_sensitive() && !r->columns.has(name))
-                return report(reason::whole_row_exposes_denied_column, position,
-                              quoted(name) + " is a whole row of a table with columns that must not be read; name the columns.");
-    }
-
-    static bool is_system_column(std::string_view name) {
-        return name == "ctid" || name == "tableoid" || name == "xmin" || name == "xmax" || name == "cmin" || name == "cmax";
-    }
-
-    bool wildcard(const relation& r, int position) {
-        if (!r.is_sensitive() || how_ == use::rewritten) return true;
-        report(reason::wildcard_exposes_denied_column, position,
-               "* of " + quoted(r.name) + " shows columns that must not be read; name the columns that you need.");
-        return false;
-    }
-
-    // (x).f: a field of x, or f called with x.
-    void attribute(const PgQuery__AIndirection& a, std::size_t query) {
-        for (std::size_t i = 0; i < a.n_indirection; ++i) {
-            if (a.indirection[i]->node_case != PG_QUERY__NODE__NODE_STRING) continue;
-            auto name = text_of(a.indirection[i]);
-            if (is_denied(name, query)) return deny_column(name, 0);
-            if (rules_.allows_function(name) && how_ == use::as_written) continue;
-            if (i == 0 && a.arg && is_field(*a.arg, name, query)) continue;
-            report(reason::function_not_allowed, 0,
-                   "(...)." + std::string{name} + " may call a function; write a column as alias.column, without parentheses, and a call as " + std::string{name} + "(...).");
-        }
-    }
-
-    // A field for sure, whatever else the statement holds.
-    bool is_field(const node& of, std::string_view name, std::size_t query) const {
-        if (of.node_case == PG_QUERY__NODE__NODE_FUNC_CALL) {  // that it may be called is asked elsewhere
-            auto function = std::string{text_of(of.func_call->funcname[of.func_call->n_funcname - 1])};
-            auto columns = function_columns().find(function);
-            return columns != function_columns().end() && harmless_functions(dialect::postgres).contains(function) &&
-                   std::find(columns->second.begin(), columns->second.end(), name) != columns->second.end();
-        }
-        if (of.node_case != PG_QUERY__NODE__NODE_COLUMN_REF || of.column_ref->n_fields != 1 || !all_exact_) return false;
-        auto row = text_of(of.column_ref->fields[0]);
-        for (const auto& r : all_)
-            if (r->columns.has(row)) return false;  // a column of a type that we do not know
-        auto candidates = relations(row, query);
-        return !candidates.empty() &&
-               std::all_of(candidates.begin(), candidates.end(), [&](const relation* r) { return r->columns.has(name) && !r->denies(name); });
+                        report(
+                            reason::column_denied, 0,
+                            "NATURAL JOIN may compare the column " + quoted(column) + ", which must not be read; join with ON or USING.");
     }
 
     // ------------------------------------------------------------------ expressions
@@ -656,8 +476,9 @@ private:
         if (needs_constants(name))
             for (std::size_t i = 1; i < f.n_args; ++i)
                 if (f.args[i]->node_case != PG_QUERY__NODE__NODE_A_CONST)
-                    report(reason::function_not_allowed, f.location,
-                           "Only constants are allowed behind the first argument of " + quoted(name) + "; write the characters themselves.");
+                    report(
+                        reason::function_not_allowed, f.location,
+                        "Only constants are allowed behind the first argument of " + quoted(name) + "; write the characters themselves.");
         if (found_) found_->calls.push_back(&f);
     }
 
@@ -667,17 +488,9 @@ private:
     }
 
     void type(const PgQuery__TypeName& t) {
-        static const std::set<std::string, std::less<>> harmless{
-            "bit",       "bool",      "box",           "bpchar",      "bytea",     "char",      "cidr",   "circle",  "date",
-            "daterange", "float4",    "float8",        "inet",        "int2",      "int4",      "int4range",
-            "int8",      "int8range", "interval",      "json",        "jsonb",     "jsonpath",  "line",   "lseg",    "macaddr",
-            "macaddr8",  "money",     "name",          "numeric",     "numrange",  "path",      "point",  "polygon", "regconfig",
-            "text",      "time",      "timestamp",     "timestamptz", "timetz",    "tsquery",   "tsrange", "tstzrange", "tsvector",
-            "uuid",      "varbit",    "varchar",       "datemultirange", "int4multirange", "int8multirange", "nummultirange", "tsmultirange",
-            "tstzmultirange"};
         auto name = t.n_names ? text_of(t.names[t.n_names - 1]) : std::string_view{};
         bool own_schema = t.n_names == 1 || (t.n_names == 2 && text_of(t.names[0]) == "pg_catalog");
-        if (!own_schema || !harmless.contains(name) || t.pct_type || t.setof)
+        if (!own_schema || !harmless_types().contains(std::string{name}) || t.pct_type || t.setof)
             report(reason::function_not_allowed, t.location, "A cast to the type " + quoted(name) + " is not allowed; use a plain type.");
     }
 
@@ -691,7 +504,7 @@ private:
         deeper d{*this};
         if (d.too_deep()) return;
         switch (n->node_case) {
-            case PG_QUERY__NODE__NODE_COLUMN_REF: references_.push_back({n->column_ref, nullptr, {}, query_}); return;
+            case PG_QUERY__NODE__NODE_COLUMN_REF: names_.refer(*n->column_ref); return;
             case PG_QUERY__NODE__NODE_SELECT_STMT: select(n->select_stmt, &tables); return;
             case PG_QUERY__NODE__NODE_A_CONST:
             case PG_QUERY__NODE__NODE_STRING:
@@ -747,7 +560,7 @@ private:
             case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return one(n->collate_clause->arg, tables);
             case PG_QUERY__NODE__NODE_A_ARRAY_EXPR: return many(n->a_array_expr->elements, n->a_array_expr->n_elements, tables);
             case PG_QUERY__NODE__NODE_A_INDIRECTION:
-                references_.push_back({nullptr, n->a_indirection, {}, query_});
+                names_.refer(*n->a_indirection);
                 many(n->a_indirection->indirection, n->a_indirection->n_indirection, tables);
                 return one(n->a_indirection->arg, tables);
             case PG_QUERY__NODE__NODE_A_INDICES: one(n->a_indices->lidx, tables); return one(n->a_indices->uidx, tables);
@@ -780,16 +593,10 @@ private:
     verdict& verdict_;
     findings* found_;
 
-    std::vector<std::unique_ptr<relation>> all_;
-    std::unordered_map<std::string_view, std::vector<const relation*>> named_;
-    std::vector<const relation*> sensitive_;
-    std::vector<std::size_t> last_within_;  // by query: the last one that stands in it
-    std::size_t query_ = 0;
+    names names_;
     std::set<std::string> texts_;
-    std::vector<reference> references_;
     std::size_t depth_ = 0, relations_ = 0, columns_ = 0;
-    bool all_exact_ = true;  // every relation's columns are known
-    bool merged_ = false;    // USING or NATURAL stand somewhere: the order of a join's columns is not known
+    bool merged_ = false;  // USING or NATURAL stand somewhere: the order of a join's columns is not known
     bool stopped_ = false;
 };
 

@@ -13,7 +13,8 @@ public:
 
     void all() {
         auto* root = tree_.root();
-        if (root->n_stmts != 1 || root->stmts[0]->stmt->node_case != PG_QUERY__NODE__NODE_SELECT_STMT) throw std::runtime_error{"only one SELECT is allowed"};
+        if (root->n_stmts != 1 || root->stmts[0]->stmt->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
+            throw std::runtime_error{"only one SELECT is allowed"};
         for (const auto& g : found_.groupings)
             for (const auto& [name, of] : g.of) group_by_key(*g.at, name, found_.tables[of], g.alone);
         for (const auto& use : found_.tables) table(use);
@@ -30,8 +31,9 @@ private:
         return n.node_case == PG_QUERY__NODE__NODE_RANGE_VAR ? *n.range_var : *n.range_table_sample->relation->range_var;
     }
 
-    // libpg_query (15-4.0.0) forgets the parentheses of some expressions below a cast, an IS and a subscript. It does not around an operator, so that they
-    // are given one that changes nothing: (a AND b)::int is ((a AND b) = true)::int, and (ARRAY[a, b])[1] is (ARRAY[a, b] || NULL)[1].
+    // libpg_query (15-4.0.0) forgets the parentheses of some expressions below a cast, an IS and a subscript. It does not around an
+    // operator, so that they are given one that changes nothing: (a AND b)::int is ((a AND b) = true)::int, and (ARRAY[a, b])[1] is
+    // (ARRAY[a, b] || NULL)[1].
     void put_parentheses(ProtobufCMessage* m) {
         node* below = nullptr;
         bool subscripted = m->descriptor == &pg_query__a__indirection__descriptor;
@@ -95,9 +97,11 @@ private:
     // Every table of the statement is one that was put there, and nothing but SELECT is left, whatever the check has seen.
     void look(const ProtobufCMessage* m) const {
         if (m->descriptor == &pg_query__range_var__descriptor && !placed_.contains(m))
-            throw std::runtime_error{"the table \"" + std::string{text_of(reinterpret_cast<const PgQuery__RangeVar*>(m)->relname)} + "\" is not allowed"};
-        for (const auto* other : {&pg_query__into_clause__descriptor, &pg_query__locking_clause__descriptor, &pg_query__insert_stmt__descriptor,
-                                  &pg_query__update_stmt__descriptor, &pg_query__delete_stmt__descriptor, &pg_query__merge_stmt__descriptor})
+            throw std::runtime_error{"the table \"" + std::string{text_of(reinterpret_cast<const PgQuery__RangeVar*>(m)->relname)} +
+                                     "\" is not allowed"};
+        for (const auto* other :
+             {&pg_query__into_clause__descriptor, &pg_query__locking_clause__descriptor, &pg_query__insert_stmt__descriptor,
+              &pg_query__update_stmt__descriptor, &pg_query__delete_stmt__descriptor, &pg_query__merge_stmt__descriptor})
             if (m->descriptor == other) throw std::runtime_error{"only SELECT is allowed"};
         each_message(m, [&](const ProtobufCMessage* inner) { look(inner); });
     }
@@ -141,8 +145,8 @@ private:
         return tree_.make(n);
     }
 
-    // GROUP BY of a primary key lets the table's other columns be selected, of a subquery it does not: they become part of the GROUP BY, which
-    // makes no other groups.
+    // GROUP BY of a primary key lets the table's other columns be selected, of a subquery it does not: they become part of the GROUP BY,
+    // which makes no other groups.
     void group_by_key(PgQuery__SelectStmt& s, std::string_view name, const findings::table_use& use, bool alone) {
         const auto* key = key_of(use.table);
         const auto& var = named(*use.at);

@@ -36,7 +36,8 @@ constexpr std::size_t most_nesting = 1000;
 // The statement with blanks where PostgreSQL's scanner sees a constant, a quoted name or a comment. As it was when the scanner refuses it.
 std::string without_texts(const std::string& statement) {
     auto scanned = pg_query_scan(statement.c_str());
-    std::unique_ptr<PgQueryScanResult, void (*)(PgQueryScanResult*)> freed{&scanned, [](PgQueryScanResult* s) { pg_query_free_scan_result(*s); }};
+    std::unique_ptr<PgQueryScanResult, void (*)(PgQueryScanResult*)> freed{&scanned,
+                                                                           [](PgQueryScanResult* s) { pg_query_free_scan_result(*s); }};
     if (scanned.error) return statement;
     std::unique_ptr<PgQuery__ScanResult, void (*)(PgQuery__ScanResult*)> tokens{
         pg_query__scan_result__unpack(nullptr, scanned.pbuf.len, reinterpret_cast<const std::uint8_t*>(scanned.pbuf.data)),
@@ -62,7 +63,8 @@ void forget_places(ProtobufCMessage* m) {
         if (f.type == PROTOBUF_C_TYPE_INT32 && (name == "location" || name == "stmt_location" || name == "stmt_len"))
             *reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(m) + f.offset) = 0;
         // trim(x) and pg_catalog.btrim(x) are one call.
-        if (f.type == PROTOBUF_C_TYPE_ENUM && name == "funcformat") *reinterpret_cast<std::uint32_t*>(reinterpret_cast<char*>(m) + f.offset) = 0;
+        if (f.type == PROTOBUF_C_TYPE_ENUM && name == "funcformat")
+            *reinterpret_cast<std::uint32_t*>(reinterpret_cast<char*>(m) + f.offset) = 0;
     }
     each_message(m, [](ProtobufCMessage* inner) { forget_places(inner); });
 }

@@ -64,6 +64,8 @@ const std::set<std::string>& harmless_functions(dialect d);
 /// PostgreSQL's functions that may give several rows, and its aggregates.
 const std::set<std::string>& set_returning_functions();
 const std::set<std::string>& aggregate_functions();
+/// PostgreSQL's types that a statement may cast to.
+const std::set<std::string>& harmless_types();
 /// The columns of listed functions of PostgreSQL that give rows: json_each -> key, value.
 const std::map<std::string, std::vector<std::string>>& function_columns();
 

@@ -1,6 +1,6 @@
-// SQLite's side of the check. SQLite reads the statement, and nothing else does: it is compiled against empty tables that hold what the policy
-// allows; an authorizer sees the names that it uses, and its program the trees that it opens and the columns that it reads. What either sees
-// and the policy does not allow is refused.
+// SQLite's side of the check. SQLite reads the statement, and nothing else does: it is compiled against empty tables that hold what the
+// policy allows; an authorizer sees the names that it uses, and its program the trees that it opens and the columns that it reads. What
+// either sees and the policy does not allow is refused.
 #include "rules.hpp"
 #include "sqlite_program.hpp"
 
@@ -52,7 +52,8 @@ public:
         const memory_leash leash{most_memory_to_compile};
         if (!make_tables()) return;
         if (auto size = expanded_size(statement_); size > most_expanded)
-            return report(reason::too_deep, 0, "The statement is too large when what WITH defines stands in each place that uses it; write a simpler one.");
+            return report(reason::too_deep, 0,
+                          "The statement is too large when what WITH defines stands in each place that uses it; write a simpler one.");
         set_limits();
         if (!compile_all()) return;
         try {
@@ -105,7 +106,8 @@ private:
         for (const char* name : {"json_each", "json_tree"})
             if (rules_.allows_function(name)) kept[n++] = name;
         sqlite3_drop_modules(d_.db, kept);
-        for (const char* const* name = kept; *name; ++name) each(d_.db, std::string{"SELECT 1 FROM "} + *name + "('[]')", [](sqlite3_stmt*) {});
+        for (const char* const* name = kept; *name; ++name)
+            each(d_.db, std::string{"SELECT 1 FROM "} + *name + "('[]')", [](sqlite3_stmt*) {});
     }
 
     // ------------------------------------------------------------------ names
@@ -181,8 +183,7 @@ private:
             if (!s) break;
             if (++statements == 1) end_ = begin + text.size() - behind.size();
             parameters_ = sqlite3_bind_parameter_count(s.get());
-            if (parameters_ > 0)
-                report(reason::syntax_error, begin, "The statement has parameters; write the values themselves.");
+            if (parameters_ > 0) report(reason::syntax_error, begin, "The statement has parameters; write the values themselves.");
             reads = sqlite3_stmt_readonly(s.get()) && !sqlite3_stmt_isexplain(s.get()) && sqlite3_column_count(s.get()) > 0;
             if (!reads) report(reason::not_select, begin, "Only SELECT is allowed; write a query that reads.");
             rest = statement_.substr(begin + text.size() - behind.size());
@@ -223,7 +224,8 @@ private:
     // ------------------------------------------------------------------ its program
 
     void judge_program() {
-        if (program_.reads_other_databases) report(reason::table_not_allowed, 0, "Only tables of the database are allowed; use " + rules_.table_list() + ".");
+        if (program_.reads_other_databases)
+            report(reason::table_not_allowed, 0, "Only tables of the database are allowed; use " + rules_.table_list() + ".");
         for (const auto& a : program_.accesses) {
             auto tree = layout_.trees.find(a.page);
             auto table = tree == layout_.trees.end() ? tables_.end() : tables_.find(lower(tree->second.table));
@@ -268,7 +270,8 @@ private:
             // A comment that begins before LIMIT on its line would hide it and end before the number.
             auto line = text.rfind('\n', at);
             bool new_line = text.substr(at, i - at).find('\n') != text.npos;
-            if (new_line && text.substr(line == text.npos ? 0 : line, at - (line == text.npos ? 0 : line)).find("--") != text.npos) continue;
+            if (new_line && text.substr(line == text.npos ? 0 : line, at - (line == text.npos ? 0 : line)).find("--") != text.npos)
+                continue;
             auto first = digits();
             if (first.first == first.second) continue;
             auto number = first;

@@ -91,7 +91,8 @@ layout layout_of(sqlite3* db) {
     // A table WITHOUT ROWID is stored as the tree of its primary key: key columns first, then the others.
     std::map<std::string, std::string> keys;
     each(db,
-         "SELECT t.name, i.name FROM pragma_table_list t, pragma_index_list(t.name) i WHERE t.schema = 'main' AND t.wr = 1 AND i.origin = 'pk'",
+         "SELECT t.name, i.name FROM pragma_table_list t, pragma_index_list(t.name) i WHERE t.schema = 'main' AND t.wr = 1 AND i.origin = "
+         "'pk'",
          [&](sqlite3_stmt* s) { keys[text(s, 0)] = text(s, 1); });
     for (const auto& f : found)
         if (auto key = keys.find(f.name); !f.index && key != keys.end()) {
@@ -116,7 +117,8 @@ namespace {
 
 // Finds a place in a tree by comparing, so that it reads without a Column.
 bool compares(std::string_view code) {
-    static const std::set<std::string_view> all{"SeekGE", "SeekGT", "SeekLE", "SeekLT", "IdxGE", "IdxGT", "IdxLE", "IdxLT", "Found", "NotFound", "NoConflict", "IfNoHope"};
+    static const std::set<std::string_view> all{"SeekGE", "SeekGT", "SeekLE", "SeekLT",   "IdxGE",      "IdxGT",
+                                                "IdxLE",  "IdxLT",  "Found",  "NotFound", "NoConflict", "IfNoHope"};
     return all.contains(code);
 }
 constexpr int most_compared = 64;  // columns of an index
@@ -137,7 +139,7 @@ program program_of(sqlite3* db, std::string_view statement) {
 
     program p;
     std::map<int, std::set<int>> pages;  // of a cursor
-    bool loops = false;  // something may happen more than once
+    bool loops = false;                  // something may happen more than once
     std::size_t results = 0, single = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
         const auto& o = all[i];
@@ -180,7 +182,8 @@ program program_of(sqlite3* db, std::string_view statement) {
 namespace {
 
 bool is_name(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || static_cast<unsigned char>(c) >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
+           static_cast<unsigned char>(c) >= 0x80;
 }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
 
@@ -294,7 +297,8 @@ std::size_t expanded_size(std::string_view statement) {
     // WITH inside of WITH, or names that are not plain: each may be used in each.
     std::size_t product = 1;
     for (const auto& d : all) {
-        std::size_t uses = d.name.empty() ? places_of(text, "from").size() + places_of(text, "join").size() + 1 : std::max<std::size_t>(1, uses_of(text, d.name)) - 1;
+        std::size_t uses = d.name.empty() ? places_of(text, "from").size() + places_of(text, "join").size() + 1
+                                          : std::max<std::size_t>(1, uses_of(text, d.name)) - 1;
         product = times(product, std::max<std::size_t>(1, uses));
     }
     return times(product, text.size());

@@ -59,7 +59,8 @@ database open(const std::filesystem::path& file, const char* vfs) {
 }
 
 time_limit::time_limit(sqlite3* db, std::chrono::milliseconds limit) : until{clock::now() + limit} {
-    sqlite3_progress_handler(db, 1000, [](void* self) { return clock::now() > static_cast<time_limit*>(self)->until ? 1 : 0; }, this);
+    sqlite3_progress_handler(
+        db, 1000, [](void* self) { return clock::now() > static_cast<time_limit*>(self)->until ? 1 : 0; }, this);
 }
 
 guarded_database::guarded_database(const std::filesystem::path& file, const ready::sqlite_options& options, const sql::schema& columns)
@@ -140,7 +141,8 @@ bool guarded_database::may_read(const std::string& table, const std::string& col
     auto allowed = rules_.find("", table);
     if (allowed && allowed->is_denied(column)) return false;
     if (in == "temp")
-        return std::any_of(guarded_.begin(), guarded_.end(), [&](const auto& g) { return g.first == table || g.second.inner_view == table; });
+        return std::any_of(guarded_.begin(), guarded_.end(),
+                           [&](const auto& g) { return g.first == table || g.second.inner_view == table; });
     if (table == "json_each" || table == "json_tree") return rules_.allows_function(table);
     if (auto g = guarded_.find(table); g != guarded_.end()) return from == g->second.inner_view || views_.contains(from);
     if (allowed || views_.contains(from)) return true;
@@ -165,7 +167,8 @@ void guarded_database::look_at(const program& p) const {
         bool is_key = a.column == program::access::rowid, beyond = a.column >= 0 && !known;  // more than a record has
         if (beyond) continue;
         if (is_key) column = lower(t.key);
-        if ((!is_key && column.empty()) || allowed->is_denied(column)) throw refuse("a column of \"" + t.table + "\" that must not be read");
+        if ((!is_key && column.empty()) || allowed->is_denied(column))
+            throw refuse("a column of \"" + t.table + "\" that must not be read");
     }
 }
 
@@ -190,7 +193,8 @@ program guarded_database::program_of(const std::string& statement) const {
 
 json::value guarded_database::run(const std::string& statement) {
     if (sql::sqlite::expanded_size(statement) > sql::sqlite::most_expanded)
-        throw std::runtime_error{"the statement is too large when what WITH defines stands in each place that uses it; write a simpler one"};
+        throw std::runtime_error{
+            "the statement is too large when what WITH defines stands in each place that uses it; write a simpler one"};
     std::optional<sql::sqlite::memory_leash> leash{sql::sqlite::most_memory_to_compile};
     look_at(program_of(statement));
     int rc = SQLITE_OK;

@@ -24,9 +24,9 @@ struct time_limit {
 
 /// A connection on which nothing but what a policy allows can be read, whoever wrote the statement and whether or not it was checked.
 ///
-/// In front of each table with denied columns stands a temporary view of the others; an authorizer lets the table be read from inside of that view
-/// only, and other tables only where the policy allows them. The compiled program is looked at besides: SQLite asks no authorizer about the columns that
-/// USING and NATURAL compare.
+/// In front of each table with denied columns stands a temporary view of the others; an authorizer lets the table be read from inside of
+/// that view only, and other tables only where the policy allows them. The compiled program is looked at besides: SQLite asks no authorizer
+/// about the columns that USING and NATURAL compare.
 class guarded_database {
 public:
     /// @param columns of all tables of the file
@@ -56,9 +56,9 @@ private:
     database db_;
     time_limit time_;
     sql::sqlite::layout layout_;
-    std::map<std::string, source> guarded_;                               // by table, in lower case
-    std::set<std::string> views_;                                         // of the file that may be read, in lower case
-    std::set<std::pair<std::string, std::string>> read_by_views_;         // table and column, in lower case
+    std::map<std::string, source> guarded_;                        // by table, in lower case
+    std::set<std::string> views_;                                  // of the file that may be read, in lower case
+    std::set<std::pair<std::string, std::string>> read_by_views_;  // table and column, in lower case
 };
 
 }  // namespace reagent::sqlite

@@ -80,8 +80,9 @@ int control(sqlite3_file*, int, void*) { return SQLITE_NOTFOUND; }
 int sector_size(sqlite3_file*) { return 4096; }
 int characteristics(sqlite3_file*) { return 0; }
 
-constexpr sqlite3_io_methods methods{1,         close,   read,       write,      truncate, nothing, file_size, nothing,
-                                     nothing, not_locked, control, sector_size, characteristics, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+constexpr sqlite3_io_methods methods{1,       close,   read,       write,   truncate,    nothing,         file_size,
+                                     nothing, nothing, not_locked, control, sector_size, characteristics, nullptr,
+                                     nullptr, nullptr, nullptr,    nullptr, nullptr};
 
 int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, int* out_flags) {
     auto* s = static_cast<temporary_files::state*>(vfs->pAppData);

@@ -15,11 +15,11 @@ namespace reagent::ready {
 tool calculator();
 
 struct sqlite_options {
-    std::size_t max_rows = 100;                               ///< of one answer; the model is told when there are more
-    std::size_t max_bytes = 256 * 1024;                       ///< of one answer
-    std::chrono::milliseconds time_limit{5'000};              ///< of one query
-    std::size_t max_temporary_bytes = 64 * 1024 * 1024;       ///< that a query sorts, groups and keeps, in memory
-    std::size_t listed_values = 25;                           ///< a column of `policy.listed_columns` is described with its values, if it has no more
+    std::size_t max_rows = 100;                          ///< of one answer; the model is told when there are more
+    std::size_t max_bytes = 256 * 1024;                  ///< of one answer
+    std::chrono::milliseconds time_limit{5'000};         ///< of one query
+    std::size_t max_temporary_bytes = 64 * 1024 * 1024;  ///< that a query sorts, groups and keeps, in memory
+    std::size_t listed_values = 25;  ///< a column of `policy.listed_columns` is described with its values, if it has no more
 
     /// What a statement may do; its dialect is set to SQLite. Default: any table and view, the harmless functions.
     std::optional<sql::policy> policy{};
@@ -32,12 +32,12 @@ struct sqlite_options {
 tool sqlite_query(const std::filesystem::path& database, sqlite_options options = {});
 
 struct postgres_options {
-    sql::policy policy{};                         ///< `allowed_tables` must not be empty
-    std::size_t max_rows = 100;                   ///< of one answer; the model is told when there are more
-    std::size_t max_bytes = 256 * 1024;           ///< of one answer; a single row is received before it is found too large
-    std::chrono::milliseconds time_limit{5'000};  ///< of one query, kept by the server
+    sql::policy policy{};                                 ///< `allowed_tables` must not be empty
+    std::size_t max_rows = 100;                           ///< of one answer; the model is told when there are more
+    std::size_t max_bytes = 256 * 1024;                   ///< of one answer; a single row is received before it is found too large
+    std::chrono::milliseconds time_limit{5'000};          ///< of one query, kept by the server
     std::size_t max_temporary_bytes = 256 * 1024 * 1024;  ///< of files that a query sorts and keeps in, where the user may set the limit
-    bool without_wall = false;                    ///< the user may do more than the policy wants; the check of statements is enough for you
+    bool without_wall = false;  ///< the user may do more than the policy wants; the check of statements is enough for you
 };
 
 /// One SELECT over a PostgreSQL database, as far as `sql::safe` allows it: what runs is the rewritten statement, in which nothing denied
