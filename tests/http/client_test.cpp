@@ -150,6 +150,46 @@ BOOST_AUTO_TEST_CASE(an_answer_arrives_whole_in_any_pieces) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_comes_unasked_answers_no_other_request) {
+    certificate good;
+    loopback_server::tls keys{good.certificate_pem, good.key_pem};
+    auto answer = [](const std::string& body) {
+        return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    };
+    for (bool tls : {false, true})
+        for (bool late : {false, true})
+            for (bool streamed : {false, true}) {
+                loopback_server server{[&](const server_request& r) {
+                                           auto own = answer(r.target), more = answer("/poison");
+                                           if (!late) return server_response{.raw = own + more};
+                                           return server_response{.raw = own, .pieces = {more}, .piece_delay = 2ms};
+                                       },
+                                       tls ? &keys : nullptr};
+                go([&](auto& context) -> task<void> {
+                    http::client client{context.get_executor(), {.ca_file = good.file}};
+                    for (int i = 0; i < 4; ++i) {
+                        std::string target = "/" + std::to_string(i), body;
+                        auto r = get(server.url(target));
+                        r.repeatable = true;
+                        if (streamed) {
+                            auto stream = co_await client.open(std::move(r), reagent::clock::now() + 5s);
+                            for (;;) {
+                                auto piece = co_await stream.read();
+                                if (piece.empty()) break;
+                                body += piece;
+                            }
+                        } else {
+                            auto response = co_await client.send(std::move(r), reagent::clock::now() + 5s);
+                            body = response.body;
+                        }
+                        BOOST_TEST(body == target, (tls ? "TLS " : "") << (late ? "late " : "") << (streamed ? "streamed" : ""));
+                        boost::asio::steady_timer pause{context, 10ms};
+                        co_await pause.async_wait(boost::asio::use_awaitable);
+                    }
+                });
+            }
+}
+
 BOOST_AUTO_TEST_CASE(tls_is_verified) {
     certificate good, other{"DNS:example.org"};
     loopback_server::tls keys{good.certificate_pem, good.key_pem}, wrong{other.certificate_pem, other.key_pem};

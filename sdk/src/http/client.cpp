@@ -90,10 +90,7 @@ struct client::impl {
         return *tls;
     }
 
-    // @param repeatable a connection that was in use a moment ago is not asked whether it still stands: if it does not, the
-    // request is sent again
-    std::unique_ptr<connection> take_idle(const std::string& key, bool repeatable) {
-        constexpr std::chrono::milliseconds moment{100};
+    std::unique_ptr<connection> take_idle(const std::string& key) {
         auto found = idle.find(key);
         if (found == idle.end()) return nullptr;
         auto& list = found->second;
@@ -102,14 +99,13 @@ struct client::impl {
             auto c = std::move(list.back());
             list.pop_back();
             --idle_count;
-            auto idle_for = now - c->idle_since;
-            if (idle_for < options.idle_timeout && ((repeatable && idle_for < moment) || c->usable())) return c;
+            if (now - c->idle_since < options.idle_timeout && c->usable()) return c;
         }
         return nullptr;
     }
 
     void give_back(const std::string& key, std::unique_ptr<connection> c) {
-        if (idle_count >= options.max_idle_connections || c->expired) return;
+        if (idle_count >= options.max_idle_connections || c->expired || !c->usable()) return;
         c->idle_since = clock::now();
         idle[key].push_back(std::move(c));
         ++idle_count;
@@ -251,7 +247,7 @@ struct client::impl {
         wire_request wire = wire_of(r, *l.where, l.what);
         bool repeatable = r.repeatable || r.method == "GET" || r.method == "HEAD";
         for (bool first = true;; first = false) {
-            if (first) l.c = take_idle(l.where->key, repeatable);
+            if (first) l.c = take_idle(l.where->key);
             bool reused = l.c != nullptr;
             if (!reused) co_await connect_for(l, deadline);
             late->watch(*l.c, deadline);

@@ -18,6 +18,8 @@ using boost::system::system_error;
 
 bool connection::usable() {
     char byte;
+    // What a TLS record of the last answer held besides, or one that came with it.
+    if (buffer.size() > 0 || (tls && SSL_peek(tls->native_handle(), &byte, 1) > 0)) return false;
     auto n = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }

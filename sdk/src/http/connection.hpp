@@ -20,7 +20,8 @@ using tcp = asio::ip::tcp;
 struct connection {
     explicit connection(const asio::any_io_executor& executor) : socket{executor} {}
 
-    /// A server that closed an idle connection has sent EOF (or a TLS alert), so there is something to read.
+    /// Whether nothing waits to be read. A server that closed an idle connection has sent EOF (or a TLS alert); one that sent what nobody
+    /// asked for would have it taken for the answer to the next request, which may be another run's.
     bool usable();
 
     tcp::socket socket;
