@@ -5,14 +5,55 @@
 #include <reagent/schema/repair.hpp>
 
 #include <boost/json.hpp>
+#include <boost/json/basic_parser_impl.hpp>
 
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <set>
 #include <sstream>
 
 namespace reagent::cli {
 namespace {
+
+// Looks for keys that stand twice in one object: of those the last would count, without a word.
+struct keys {
+    static constexpr std::size_t max_object_size = SIZE_MAX, max_array_size = SIZE_MAX, max_key_size = SIZE_MAX, max_string_size = SIZE_MAX;
+    using error = boost::system::error_code;
+
+    std::vector<std::set<std::string>> open{};
+    std::string part{}, twice{};
+
+    bool on_document_begin(error&) { return true; }
+    bool on_document_end(error&) { return true; }
+    bool on_object_begin(error&) { return open.emplace_back(), true; }
+    bool on_object_end(std::size_t, error&) { return open.pop_back(), true; }
+    bool on_array_begin(error&) { return true; }
+    bool on_array_end(std::size_t, error&) { return true; }
+    bool on_key_part(json::string_view s, std::size_t, error&) { return part.append(s), true; }
+    bool on_key(json::string_view s, std::size_t, error&) {
+        part.append(s);
+        if (!open.back().insert(part).second && twice.empty()) twice = part;
+        return part.clear(), true;
+    }
+    bool on_string_part(json::string_view, std::size_t, error&) { return true; }
+    bool on_string(json::string_view, std::size_t, error&) { return true; }
+    bool on_number_part(json::string_view, error&) { return true; }
+    bool on_int64(std::int64_t, json::string_view, error&) { return true; }
+    bool on_uint64(std::uint64_t, json::string_view, error&) { return true; }
+    bool on_double(double, json::string_view, error&) { return true; }
+    bool on_bool(bool, error&) { return true; }
+    bool on_null(error&) { return true; }
+    bool on_comment_part(json::string_view, error&) { return true; }
+    bool on_comment(json::string_view, error&) { return true; }
+};
+
+std::string repeated_key(const std::string& text) {
+    json::basic_parser<keys> parser{json::parse_options{}};
+    boost::system::error_code ec;
+    parser.write_some(false, text.data(), text.size(), ec);
+    return parser.handler().twice;
+}
 
 json::value json_file(const std::string& path) {
     std::ifstream in{path};
@@ -21,6 +62,8 @@ json::value json_file(const std::string& path) {
     text << in.rdbuf();
     auto v = parse_json(text.str());
     if (!v) throw misuse{"the file \"" + path + "\" is no JSON"};
+    if (auto twice = repeated_key(text.str()); !twice.empty())
+        throw misuse{"the file \"" + path + "\" has the key \"" + twice + "\" twice in one object; which of them counts?"};
     return *v;
 }
 

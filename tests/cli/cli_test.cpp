@@ -263,6 +263,13 @@ BOOST_AUTO_TEST_CASE(sql_is_judged) {
         return reagent_cli("sql check " + arguments + " < /dev/stdin", errors, "printf '%s' " + quoted(statement) + " | ");
     };
     std::string both = "--policy " + policy + " --schema " + schema;
+    std::string twice = folder + "/twice.json";
+    std::ofstream{twice} << R"({"allowed_tables": ["orders"], "denied_columns": ["orders.id"], "denied_columns": []})";
+    BOOST_TEST(check("SELECT 1", "--policy " + twice, true).code == 2);
+    BOOST_TEST(check("SELECT 1", "--policy " + twice, true).out.find("\"denied_columns\" twice") != std::string::npos);
+    auto instead = check("SELECT * FROM customers c", both + " --rewritten");
+    BOOST_TEST(instead.code == 0);
+    BOOST_TEST(instead.out == "SELECT * FROM (SELECT id, name, city FROM public.customers reagent_table) c\n");
     auto good = check("SELECT id FROM orders", both);
     BOOST_TEST(good.code == 0);
     BOOST_TEST(good.out == "allowed\n");

@@ -6,7 +6,9 @@
 #include <reagent/tools/ready.hpp>
 
 #include "../../tools/src/sql/postgres_tree.hpp"
+#include "../../tools/src/sqlite/describe.hpp"
 #include "../../tools/src/sqlite/guarded.hpp"
+#include "../../tools/src/sqlite/query.hpp"
 
 #include <libpq-fe.h>
 #include <boost/json.hpp>
@@ -260,6 +262,61 @@ BOOST_AUTO_TEST_CASE(with_the_check_off_no_canary_of_sqlite_is_read) {
           "SELECT value FROM orders, json_each(orders.note)", "SELECT id FROM orders JOIN products USING (id)"})
         BOOST_TEST(answer(files[0], good) != "error", good);
     for (const auto& file : files) std::filesystem::remove(file);
+}
+
+BOOST_AUTO_TEST_CASE(guarded_tables_of_sqlite_serve_ordinary_statements) {
+    auto file = std::filesystem::temp_directory_path() / ("reagent-ordinary-" + std::to_string(::getpid()) + ".db");
+    std::filesystem::remove(file);
+    sqlite3* raw = nullptr;
+    BOOST_REQUIRE(sqlite3_open(file.c_str(), &raw) == SQLITE_OK);
+    const char* tables =
+        "CREATE TABLE customers(id INTEGER PRIMARY KEY, name text, ssn text, shown text GENERATED ALWAYS AS (ssn || '!') STORED, also text AS (ssn));"
+        "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id integer, total integer, twice integer AS (total * 2));"
+        "CREATE TABLE users(id integer, name text, ssn text);"
+        "CREATE TABLE hidden(a text, b text);"
+        "CREATE VIEW names AS SELECT name FROM users;"
+        "CREATE VIEW same AS SELECT c.id FROM customers c JOIN users u USING (ssn);"
+        "CREATE VIEW bare AS SELECT ssn AS number FROM customers;"
+        "INSERT INTO customers(id, name, ssn) VALUES (1, 'Ada', 'CANARY'), (2, 'Ben', 'CANARY2');"
+        "INSERT INTO orders(id, customer_id, total) VALUES (1, 1, 10), (2, 1, 20); INSERT INTO users VALUES (1, 'Eve', 'CANARY');";
+    BOOST_REQUIRE(sqlite3_exec(raw, tables, nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(raw);
+    ready::sqlite_options options{
+        .policy = sql::policy{.allowed_tables = {"main.customers", "orders", "hidden", "names", "same", "bare"},
+                              .denied_columns = {"customers.ssn", "hidden.a", "hidden.b"},
+                              .listed_columns = {"customers.name", "bare.number"}}};
+    auto known = sqlite::describe(file, options);
+    BOOST_TEST(known.text.find("CANARY") == known.text.npos, known.text);
+    BOOST_TEST(known.text.find("'Ada'") != known.text.npos, known.text);
+    BOOST_TEST(known.text.find("shown") == known.text.npos, known.text);  // computed from a denied column
+    auto run = [&](const std::string& s) {
+        try {
+            return json::serialize(sqlite::query(file, options, known.columns, s).at("rows"));
+        } catch (const std::runtime_error& e) {
+            return std::string{"refused: "} + e.what();
+        }
+    };
+    for (auto [statement, rows] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"SELECT count(*) FROM customers", "[[2]]"},
+             {"SELECT id FROM customers ORDER BY id", "[[1],[2]]"},
+             {"SELECT max(id) FROM customers", "[[2]]"},
+             {"SELECT count(*) FROM customers c JOIN orders o ON o.customer_id = c.id", "[[2]]"},
+             {"SELECT o.id FROM orders o WHERE EXISTS (SELECT 1 FROM customers c WHERE c.id = o.customer_id) ORDER BY 1", "[[1],[2]]"},
+             {"SELECT total FROM orders WHERE customer_id IN (SELECT id FROM customers) ORDER BY 1", "[[10],[20]]"},
+             {"SELECT c.name, sum(o.twice) FROM customers c LEFT JOIN orders o ON o.customer_id = c.id GROUP BY c.id ORDER BY 1", "[[\"Ada\",60],[\"Ben\",null]]"},
+             {"SELECT count(*) FROM names", "[[1]]"},
+             {"SELECT name FROM names", "[[\"Eve\"]]"},
+             {"SELECT count(*) FROM hidden", "[[0]]"}})
+        BOOST_TEST(run(statement) == rows, statement);
+    for (const char* bad : {"SELECT shown FROM customers", "SELECT also FROM customers", "SELECT max(also) FROM customers", "SELECT id FROM same", "SELECT count(*) FROM same",
+                            "SELECT number FROM bare", "SELECT name FROM users", "SELECT count(*) FROM users", "SELECT a FROM hidden", "SELECT ssn FROM users"})
+        BOOST_TEST(run(bad).starts_with("refused"), bad << ": " << run(bad));
+    // Memory while it runs, and values.
+    const std::string many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000000) ";
+    BOOST_TEST(run(many + "SELECT length(json_group_array(printf('%900000d', i))) FROM n").starts_with("refused"));
+    auto large = run("SELECT replace(printf('%900000d', 1), ' ', 'xx')");
+    BOOST_TEST(large.find("1048576 bytes") != std::string::npos, large.substr(0, 200));
+    std::filesystem::remove(file);
 }
 
 BOOST_AUTO_TEST_CASE(sorting_is_bounded_in_sqlite) {

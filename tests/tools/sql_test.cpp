@@ -237,6 +237,21 @@ const attack attacks[]{
     {"SELECT a FROM customers AS c(a)", true},
     {"SELECT current_date, localtimestamp", true},
     {"SELECT name FROM customers name", true},
+    // Rows by functions in places that are not the select list.
+    {"SELECT DISTINCT ON (generate_series(1, 100000)) 1", false, "limited"},
+    {"SELECT 1 WINDOW w AS (ORDER BY generate_series(1, 100000))", false, "limited"},
+    {"SELECT count(*) FROM orders WINDOW w AS (PARTITION BY generate_series(1, 100000))", false, "limited"},
+    {"SELECT count(*) OVER w FROM orders WINDOW w AS (PARTITION BY id)", false, "limited"},
+    {"SELECT count(*), max(total) FROM orders", true, "limited"},
+    // System columns beside a table with denied columns.
+    {"SELECT (SELECT ctid FROM customers c WHERE c.id = 1) FROM orders WHERE id = 3"},
+    {"SELECT id FROM orders WHERE ctid IN (SELECT ctid FROM customers)"},
+    {"SELECT ctid FROM orders", true},
+    // Letters that a server of another encoding writes in lower case.
+    {"SELECT \u00c9.* FROM customers \"\u00e9\", orders \"\u00c9\""},
+    {"SELECT \u00c9.ssn FROM customers \"\u00e9\", (SELECT 1 AS ssn) \"\u00c9\""},
+    {"SELECT \u00c9 FROM customers \"\u00e9\", (SELECT 1 AS a) \"\u00c9\""},
+    {"SELECT \u00e9.id FROM orders \u00e9", true},
     // SQLite.
     {"SELECT 1 FROM customers a JOIN customers b USING (ssn)", false, "sqlite"},
     {"SELECT 1 FROM customers a JOIN customers b USING (\"SSN\")", false, "sqlite"},
@@ -409,7 +424,34 @@ BOOST_AUTO_TEST_CASE(a_policy_that_the_schema_does_not_have_is_an_error) {
     wrong({.allowed_tables = {"customers"}, .denied_columns = {"customers.ssn", "customers.SSN"}}, "denied_columns[1]", "case:\"ssn\"");
     wrong({.allowed_tables = {"customers"}, .denied_columns = {"*.snn"}}, "denied_columns[0]", "did you mean \"ssn\"");
     wrong({.allowed_tables = {"customers"}, .denied_columns = {"customers."}}, "denied_columns[0]", "table.column");
+    wrong({.allowed_tables = {"customers"}, .denied_tables = {"custmers"}}, "denied_tables[0]", "did you mean \"customers\"");
+    wrong({.allowed_tables = {"customers"}, .denied_tables = {"CUSTOMERS"}}, "denied_tables[0]", "case:did you mean \"customers\"");
+    for (const char* odd : {"", "*", "public.*", "\"customers\"", ".customers", "public."})
+        wrong({.allowed_tables = {"customers"}, .denied_tables = {odd}}, "denied_tables[0]", "expected");
+    wrong({.allowed_tables = {"customers"}, .allowed_schemas = {""}}, "allowed_schemas[0]", "expected");
+    wrong({.allowed_tables = {"customers"}, .denied_columns = {"customers.*"}}, "denied_columns[0]", "expected");
     wrong({.allowed_tables = {"customers"}, .listed_columns = {"orders.status"}}, "listed_columns[0]", "no column");
+    sql::schema twice{{"customers", {"id", "ssn"}}, {"public.customers", {"id"}}};
+    sql::policy customers{.allowed_tables = {"customers"}, .denied_columns = {"customers.ssn"}};
+    BOOST_CHECK_THROW(sql::check("SELECT 1", customers, twice), schema_error);
+    customers.denied_columns = {std::string(64, 'x')};
+    BOOST_CHECK_THROW(sql::check("SELECT 1", customers, {}), schema_error);
+    customers.allowed_schemas.clear();
+    BOOST_CHECK_THROW(sql::check("SELECT 1", customers, {}), schema_error);
+    // A schema that is older than the database takes no denial away.
+    sql::policy everywhere{.allowed_tables = {"customers", "orders"}, .denied_columns = {"*.ssn"}};
+    sql::schema old{{"customers", {"id"}}, {"orders", {"id", "ssn"}}};
+    for (auto d : {sql::dialect::postgres, sql::dialect::sqlite}) {
+        everywhere.dialect = d;
+        for (const char* bad : {"SELECT ssn FROM customers", "SELECT c.ssn FROM customers c"}) BOOST_TEST(!sql::check(bad, everywhere, old).ok(), bad);
+    }
+    everywhere.dialect = sql::dialect::postgres;
+    BOOST_TEST(!sql::check("SELECT * FROM customers", everywhere, old).ok());
+    BOOST_TEST(sql::safe("SELECT * FROM customers", everywhere, old).statement == "SELECT * FROM (SELECT id FROM public.customers reagent_table) customers");
+    // A name with a dot in it is no other way to write a schema.
+    sql::policy archive{.allowed_tables = {"archive.orders"}, .denied_columns = {"archive.orders.id"}};
+    BOOST_TEST(!sql::check("SELECT id FROM \"archive.orders\"", archive).ok());
+    BOOST_TEST(!sql::check("SELECT id FROM public.\"archive.orders\"", archive).ok());
     sql::policy fine{.dialect = sql::dialect::sqlite, .allowed_tables = {"Customers"}, .denied_columns = {"CUSTOMERS.Ssn"}};
     BOOST_TEST(sql::check("SELECT id FROM customers", fine, s).ok());
     BOOST_TEST(!sql::check("SELECT sSn FROM customers", fine, s).ok());
@@ -507,11 +549,24 @@ BOOST_AUTO_TEST_CASE(size_and_depth_are_limited) {
              {"SELECT " + repeated("(", 9000) + "1" + repeated(")", 9000), "SELECT " + repeated("- ", 9000) + "1",
               "SELECT " + repeated("(", 300) + "1 IS NULL" + repeated(" IS NULL)", 300), "SELECT " + repeated("NOT ", 4000) + "true",
               "SELECT 1" + repeated("+1", 9000), "SELECT 1" + repeated(" UNION SELECT 1", 1200),
+              "SELECT 1 " + repeated("+", 5000) + " 1", 
               repeated("SELECT * FROM (", 1000) + "SELECT 1" + repeated(")", 1000), std::string(30'000, ' ')}) {
             auto v = sql::check(bad, p, s);
             BOOST_TEST(!v.ok(), bad.substr(0, 30));
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_slow_to_scan_is_not_scanned) {
+    sql::policy p{.allowed_tables = {"orders"}};
+    auto repeated = [](const char* part, int n) {
+        std::string all;
+        for (int i = 0; i < n; ++i) all += part;
+        return all;
+    };
+    BOOST_TEST(!sql::check("SELECT 1" + repeated("/*", 2000) + repeated("*/", 2000), p).ok());
+    BOOST_TEST(!sql::check("SELECT 1" + repeated("/**/", 2000), p).ok());
+    BOOST_TEST(sql::check("-- " + repeated("=", 200) + "\nSELECT 1" + repeated(" /* why */", 50), p).ok());
 }
 
 BOOST_AUTO_TEST_CASE(a_policy_is_read_strictly) {

@@ -92,9 +92,10 @@ task<json::value> answer(run& r, std::shared_ptr<server> s, std::string statemen
 }
 
 // What is asked once, when the tool is made, on the caller's thread.
-std::vector<catalog::row> columns_of(const catalog& db) {  // schema, table, column, type
+std::vector<catalog::row> columns_of(const catalog& db) {  // schema, table, column, type, whether it is computed from others
     return db.ask(
-        "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_class c JOIN pg_namespace n ON n.oid = "
+        "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated FROM pg_class c JOIN pg_namespace n "
+        "ON n.oid = "
         "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.attnum > 0 AND NOT "
         "a.attisdropped AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, a.attnum");
 }
@@ -125,10 +126,20 @@ std::string learn(server& s, const secret& conninfo) {
     const catalog db{conninfo};
     std::map<std::string, std::string> shown;
     std::set<std::string> readable;
-    const auto& p = s.options.policy;
-    for (const auto& r : columns_of(db)) {
+    auto& p = s.options.policy;
+    const auto rows = columns_of(db);
+    for (const auto& r : rows) s.columns[r[0] + "." + r[1]].push_back(r[2]);
+    // What is computed from a row with denied columns may show one.
+    auto denies_any = [&](const catalog::row& r) {
+        const auto& all = s.columns[r[0] + "." + r[1]];
+        return std::any_of(all.begin(), all.end(), [&](const auto& c) { return sql::denies_column(p, r[1], c); });
+    };
+    std::vector<std::string> computed;
+    for (const auto& r : rows)
+        if (!r[4].empty() && denies_any(r)) computed.push_back(r[0] + "." + r[1] + "." + r[2]);
+    p.denied_columns.insert(p.denied_columns.end(), computed.begin(), computed.end());
+    for (const auto& r : rows) {
         const auto &in = r[0], &table = r[1], &column = r[2];
-        s.columns[in + "." + table].push_back(column);
         if (!sql::allows_table(p, table, in)) continue;
         readable.insert({table, in + "." + table});
         auto& text = shown[sql::shown(table)];

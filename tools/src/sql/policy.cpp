@@ -1,5 +1,6 @@
 // A policy: read from JSON, held against a schema, looked up.
 #include "rules.hpp"
+#include "shown.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/schema/convert.hpp>
@@ -10,12 +11,6 @@
 
 namespace reagent::sql {
 namespace {
-
-std::string joined(const std::vector<std::string>& list) {
-    std::string all;
-    for (const auto& s : list) all += (all.empty() ? "" : ", ") + s;
-    return all;
-}
 
 [[noreturn]] void bad(const std::string& field, const std::string& why) {
     throw schema_error{schema_errc::mismatch, "policy: $." + field + ": " + why, {.path = "$." + field}};
@@ -44,6 +39,14 @@ public:
 
     void table(const std::string& name, const std::string& field) {
         if (columns(name).empty()) bad(field, "the schema has no table \"" + name + "\"" + meant(name, tables()));
+    }
+
+    // A table that is denied need not be known, but must not be another spelling of one that is allowed.
+    void meant_otherwise(const std::string& name, const std::vector<std::string>& allowed, const std::string& field) {
+        if (std::find(allowed.begin(), allowed.end(), name) != allowed.end() || !columns(name).empty()) return;
+        for (const auto& t : allowed)
+            if (without_schema(t) == name) return;
+        if (auto other = meant(name, allowed); !other.empty()) bad(field, "the schema has no table \"" + name + "\"" + other);
     }
 
     void column(const std::string& name, const std::string& field) {
@@ -81,7 +84,10 @@ private:
             if (auto found = schema_.find(key); found != schema_.end()) all.push_back(&found->second);
         };
         look(name);
+        bool without = !all.empty();
         for (const auto& s : schemas_) look(s + "." + name);
+        if (without && all.size() > 1)
+            bad("schema", "the table \"" + name + "\" stands there with and without its schema; leave one of them out");
         if (!all.empty()) return all;
         // "public.orders" of a policy is "orders" of a schema, and the other way round.
         auto given = folded(dialect_, name), bare = std::string{without_schema(given)};
@@ -119,6 +125,24 @@ private:
 
 std::string item(const char* field, std::size_t i) { return field + ("[" + std::to_string(i)) + "]"; }
 
+// "public.orders" as a prompt shows it.
+std::string shown_path(std::string_view name) {
+    auto dot = name.rfind('.');
+    return dot == name.npos ? shown(name) : shown(name.substr(0, dot)) + "." + shown(name.substr(dot + 1));
+}
+
+bool too_long(const policy& p, std::string_view name) { return p.dialect == dialect::postgres && name.size() > 63; }
+
+void plain_names(const policy& p, const std::vector<std::string>& list, const char* field, const char* expected) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        auto name = std::string_view{list[i]}, table = without_schema(name);
+        bool plain = !table.empty() && !name.starts_with('.') && name.find('*') == name.npos;
+        bool in_quotes = table.size() > 1 && table.front() == '"' && table.back() == '"';
+        if (!plain || in_quotes) bad(item(field, i), std::string{"expected "} + expected + ", as the database writes it, without quotes");
+        if (too_long(p, table)) bad(item(field, i), "PostgreSQL's names have at most 63 bytes");
+    }
+}
+
 }  // namespace
 
 std::string folded(dialect d, std::string_view name) { return d == dialect::sqlite ? lower(name) : std::string{name}; }
@@ -132,11 +156,22 @@ column_name split_column(std::string_view name) {
 
 void validate(const policy& p, const schema& columns) {
     if (p.allowed_tables.empty()) bad("allowed_tables", "no table is allowed; list those that may be read");
-    for (std::size_t i = 0; i < p.denied_columns.size(); ++i)
-        if (p.denied_columns[i].empty() || p.denied_columns[i].ends_with('.') || p.denied_columns[i].ends_with('*'))
-            bad(item("denied_columns", i), "expected \"table.column\" or \"column\"");
-    if (columns.empty()) return;
+    if (p.allowed_schemas.empty() && p.dialect == dialect::postgres)
+        bad("allowed_schemas", "no schema is allowed; leave it out for \"public\"");
+    plain_names(p, p.allowed_schemas, "allowed_schemas", "the name of a schema");
+    plain_names(p, p.allowed_tables, "allowed_tables", "\"table\" or \"schema.table\"");
+    plain_names(p, p.denied_tables, "denied_tables", "\"table\" or \"schema.table\"");
+    for (std::size_t i = 0; i < p.denied_columns.size(); ++i) {
+        const auto& c = p.denied_columns[i];
+        auto [table, column] = split_column(c);
+        if (column.empty() || column == "*" || c.starts_with('.'))
+            bad(item("denied_columns", i), "expected \"table.column\", \"column\" or \"*.column\"");
+        if (too_long(p, column) || too_long(p, table)) bad(item("denied_columns", i), "PostgreSQL's names have at most 63 bytes");
+    }
     names known{p, columns};
+    for (std::size_t i = 0; i < p.denied_tables.size(); ++i)
+        known.meant_otherwise(p.denied_tables[i], p.allowed_tables, item("denied_tables", i));
+    if (columns.empty()) return;
     // What is denied as a whole need not be known.
     auto is_denied = [&](std::string_view table) {
         return std::any_of(p.denied_tables.begin(), p.denied_tables.end(), [&](const auto& t) {
@@ -151,7 +186,11 @@ void validate(const policy& p, const schema& columns) {
 }
 
 rules::rules(const policy& p, const schema& s) : given{p}, schema_{&s} {
-    auto name = [&](std::string_view n) { return folded(p.dialect, n); };
+    auto name = [&](std::string_view n) {
+        auto given_name = folded(p.dialect, n);
+        if (p.dialect == dialect::sqlite && given_name.starts_with("main.")) given_name.erase(0, 5);
+        return given_name;
+    };
     for (const auto& t : p.allowed_tables) tables_.insert(name(t));
     for (const auto& t : p.denied_tables) denied_tables_.insert(name(t));
     for (const auto& x : p.allowed_schemas) schemas_.insert(name(x));
@@ -170,7 +209,8 @@ rules::rules(const policy& p, const schema& s) : given{p}, schema_{&s} {
         auto [table, column] = split_column(c);
         denied_columns_[name(table)].insert(name(column));
     }
-    table_list_ = joined(p.allowed_tables);
+    for (const auto& t : p.allowed_tables)
+        if (!denied_tables_.contains(name(t))) table_list_ += (table_list_.empty() ? "" : ", ") + shown_path(t);
 }
 
 rules::rules(const policy& p)
@@ -193,6 +233,7 @@ const std::vector<std::string>* rules::columns_of(const std::string& table) cons
 }
 
 std::optional<rules::table> rules::find(std::string_view in, std::string_view name) const {
+    if (name.find('.') != name.npos) return {};  // a policy could not tell it from "schema.table"
     table t{std::string{in}, std::string{name}};
     auto whole = [&](const std::string& schema) { return schema + "." + t.name; };
     if (in.empty()) {
@@ -212,10 +253,7 @@ std::optional<rules::table> rules::find(std::string_view in, std::string_view na
     t.columns = columns_of(whole(t.schema));
     // A table that stands without a schema is one of the allowed schemas'.
     if (!t.columns && (in.empty() || allows_schema(in))) t.columns = columns_of(t.name);
-    t.denied = denied_columns(t.name);
-    if (t.columns)
-        std::erase_if(t.denied,
-                      [&](const std::string& c) { return std::find(t.columns->begin(), t.columns->end(), c) == t.columns->end(); });
+    t.denied = denied_columns(t.name);  // also those that the schema does not list: it may be older than the database
     return t;
 }
 

@@ -49,9 +49,13 @@ std::optional<std::uint64_t> most_rows(const PgQuery__SelectStmt& s) {
     if (s.op != PG_QUERY__SET_OPERATION__SETOP_NONE || s.n_group_clause) return {};
     calls_in list;
     for (std::size_t i = 0; i < s.n_target_list; ++i) list.look(&s.target_list[i]->base);
+    bool aggregate = list.aggregate;
+    // What gives rows does so wherever it stands.
     for (std::size_t i = 0; i < s.n_sort_clause; ++i) list.look(&s.sort_clause[i]->base);
+    for (std::size_t i = 0; i < s.n_distinct_clause; ++i) list.look(&s.distinct_clause[i]->base);
+    for (std::size_t i = 0; i < s.n_window_clause; ++i) list.look(&s.window_clause[i]->base);
     if (list.may_give_rows) return {};
-    if (s.n_from_clause == 0 || list.aggregate) return 1;
+    if (s.n_from_clause == 0 || aggregate) return 1;
     return {};
 }
 

@@ -10,6 +10,18 @@ bool is_system_column(std::string_view name) {
 
 }  // namespace
 
+std::string unfolded(std::string_view name) {
+    std::string key{name};
+    for (char& c : key)
+        if (static_cast<unsigned char>(c) >= 0x80) c = '\x80';
+    return key;
+}
+
+bool relation::denies(std::string_view column) const {
+    return std::any_of(denied.begin(), denied.end(),
+                       [&](std::string_view d) { return d == column || (d.size() == column.size() && unfolded(d) == unfolded(column)); });
+}
+
 std::string quoted(std::string_view name) { return '"' + std::string{name} + '"'; }
 
 names::query::query(names& n) : names_{n}, outer_{n.query_}, own_{n.last_within_.size()} {
@@ -25,7 +37,7 @@ const relation* names::add(relation r) {
     r.query = query_;
     all_.push_back(std::make_unique<relation>(std::move(r)));
     const relation* kept = all_.back().get();
-    named_[kept->name].push_back(kept);
+    named_[unfolded(kept->name)].push_back(kept);
     if (!kept->columns.exact) all_exact_ = false;
     if (kept->is_sensitive()) sensitive_.push_back(kept);
     return kept;
@@ -58,7 +70,7 @@ void names::deny_column(std::string_view column, int position) {
 // What a name might stand for.
 names::relations names::reached(std::string_view name, std::size_t query) const {
     relations all;
-    if (auto found = named_.find(name); found != named_.end())
+    if (auto found = named_.find(unfolded(name)); found != named_.end())
         for (const auto* r : found->second)
             if (reaches(query, *r)) all.push_back(r);
     return all;

@@ -15,6 +15,10 @@ struct column_list {
     bool has(std::string_view name) const { return std::find(names.begin(), names.end(), name) != names.end(); }
 };
 
+/// A name without what a server may fold in it: PostgreSQL writes letters beyond ASCII in lower case where its encoding has one byte for
+/// each, and the parser here does not.
+std::string unfolded(std::string_view name);
+
 /// What a FROM clause makes visible under a name.
 struct relation {
     std::string_view name{};
@@ -24,7 +28,7 @@ struct relation {
     std::optional<std::size_t> table{};      ///< its number in findings::tables
     std::size_t query = 0;                   ///< the number of the query that has it in its FROM
     bool is_sensitive() const { return !denied.empty(); }
-    bool denies(std::string_view column) const { return std::find(denied.begin(), denied.end(), column) != denied.end(); }
+    bool denies(std::string_view column) const;
 };
 
 /// The relations and the names of a statement. Names are judged when all relations are known: each is held against all relations that it
@@ -84,7 +88,7 @@ private:
     verdict& verdict_;
     findings* found_;
     std::vector<std::unique_ptr<relation>> all_;
-    std::unordered_map<std::string_view, relations> named_;
+    std::unordered_map<std::string, relations> named_;  // by their unfolded names
     relations sensitive_;
     std::vector<reference> references_;
     std::vector<std::size_t> last_within_;  // by query: the last one that stands in it

@@ -33,6 +33,18 @@ std::size_t nesting(std::string_view s) {
 
 constexpr std::size_t most_nesting = 1000;
 
+// PostgreSQL's scanner takes the square of the length of a run of operator signs, and of the number of comments.
+bool is_slow_to_scan(std::string_view s) {
+    constexpr std::size_t most = 1000;
+    std::size_t run = 0, comments = 0;
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        run = std::string_view{"+-*/<>=~!@#%^&|`?"}.find(s[i]) == std::string_view::npos ? 0 : run + 1;
+        comments += s.substr(i, 2) == "/*";
+        if (run > most || comments > most) return true;
+    }
+    return false;
+}
+
 // The statement with blanks where PostgreSQL's scanner sees a constant, a quoted name or a comment. As it was when the scanner refuses it.
 std::string without_texts(const std::string& statement) {
     auto scanned = pg_query_scan(statement.c_str());
@@ -79,6 +91,10 @@ std::string packed(const PgQuery__ParseResult& r) {
 
 tree::tree(std::string_view statement, verdict& v) {
     std::string text{statement};
+    if (is_slow_to_scan(text)) {
+        add(v, reason::too_deep, 0, "The statement holds too many comments, or a run of too many signs; write a simpler one.");
+        return;
+    }
     if (nesting(text) > most_nesting && nesting(without_texts(text)) > most_nesting) {
         add(v, reason::too_deep, 0,
             "The statement holds more than " + std::to_string(most_nesting) + " operators and parentheses; write a simpler one.");

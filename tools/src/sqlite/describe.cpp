@@ -7,6 +7,9 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+#include <set>
+
 namespace reagent::sqlite {
 
 using sql::identifier;
@@ -42,13 +45,18 @@ description describe(const std::filesystem::path& file, ready::sqlite_options& o
     time_limit limit{db.get(), options.time_limit};
     description d;
     std::vector<std::string> tables;
+    std::set<std::string> views;
+    sql::schema generated;  // columns that are computed from others
     each(db.get(), "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
          [&](sqlite3_stmt* t) { tables.push_back(text(t, 0)); });
     for (const auto& table : tables)
         each(db.get(), "PRAGMA main.table_xinfo(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
-            constexpr int hidden = 1;  // of a virtual table
-            if (sqlite3_column_int(c, 6) != hidden) d.columns[table].push_back(text(c, 1));
+            constexpr int hidden = 1, computed_when_read = 2, computed_when_written = 3;
+            int kind = sqlite3_column_int(c, 6);
+            if (kind != hidden) d.columns[table].push_back(text(c, 1));
+            if (kind == computed_when_read || kind == computed_when_written) generated[table].push_back(text(c, 1));
         });
+    each(db.get(), "SELECT name FROM sqlite_schema WHERE type = 'view'", [&](sqlite3_stmt* v) { views.insert(text(v, 0)); });
     if (!options.policy) {
         options.policy.emplace();
         for (const auto& [table, columns] : d.columns) options.policy->allowed_tables.push_back(table);
@@ -59,6 +67,13 @@ description describe(const std::filesystem::path& file, ready::sqlite_options& o
         sql::validate(policy, d.columns);
     } catch (const schema_error& e) {
         throw tool_error{tool_errc::bad_configuration, "the database \"" + file.string() + "\" does not fit its policy: " + e.what()};
+    }
+    // What is computed from a row with denied columns may show one.
+    for (const auto& [table, columns] : generated) {
+        bool any_denied = std::any_of(d.columns[table].begin(), d.columns[table].end(),
+                                      [&](const auto& c) { return sql::denies_column(policy, table, c); });
+        if (any_denied)
+            for (const auto& c : columns) policy.denied_columns.push_back(table + "." + c);
     }
     std::size_t shown_tables = 0;
     for (const auto& table : tables) {
@@ -73,7 +88,8 @@ description describe(const std::filesystem::path& file, ready::sqlite_options& o
             if (sql::denies_column(policy, table, name)) return;
             columns += (columns.empty() ? "" : ", ") + shown(name) + (type.empty() ? "" : " " + sql::shown_type(type));
             if (auto r = references.find(name); r != references.end()) columns += " -> " + r->second;
-            if (sql::lists_column(policy, table, name)) columns += values_of(db.get(), table, name, options.listed_values);
+            if (sql::lists_column(policy, table, name) && !views.contains(table))
+                columns += values_of(db.get(), table, name, options.listed_values);
         });
         d.text += "\n- " + shown(table) + "(" + columns + ")";
     }

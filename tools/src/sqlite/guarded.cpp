@@ -52,7 +52,7 @@ database open(const std::filesystem::path& file, const char* vfs) {
                          "the database \"" + file.string() + "\" cannot be read: " + (raw ? sqlite3_errmsg(raw) : "out of memory")};
     sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(db.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    sqlite3_limit(db.get(), SQLITE_LIMIT_LENGTH, 4 * 1024 * 1024);
+    sqlite3_limit(db.get(), SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
     sqlite3_limit(db.get(), SQLITE_LIMIT_SQL_LENGTH, 64 * 1024);
     sqlite3_limit(db.get(), SQLITE_LIMIT_ATTACHED, 0);
     return db;
@@ -73,6 +73,7 @@ guarded_database::guarded_database(const std::filesystem::path& file, const read
       layout_{sql::sqlite::layout_of(db_.get())} {
     put_views_in_front();
     sqlite3_exec(db_.get(), "PRAGMA query_only = ON", nullptr, nullptr, nullptr);
+    sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH, static_cast<int>(std::min<std::size_t>(options_.max_value_bytes, 1'000'000'000)));
     std::size_t widest = 0;
     for (const auto& [table, list] : known_) widest = std::max(widest, list.size());
     sqlite3_limit(db_.get(), SQLITE_LIMIT_COLUMN, static_cast<int>(std::max<std::size_t>(200, 2 * widest)));
@@ -96,7 +97,7 @@ void guarded_database::put_views_in_front() {
                 s.columns.push_back(c);
                 list += (list.empty() ? "" : ", ") + identifier(c);
             }
-        if (list.empty()) list = "NULL AS nothing";
+        if (list.empty()) list = "NULL AS \"_\"";
         std::string inner = "CREATE TEMP VIEW " + identifier(s.inner_view) + " AS SELECT " + list + " FROM main." + identifier(table);
         std::string outer = "CREATE TEMP VIEW " + identifier(table) + " AS SELECT * FROM temp." + identifier(s.inner_view);
         for (const auto& view : {inner, outer})
@@ -104,25 +105,35 @@ void guarded_database::put_views_in_front() {
                 throw std::runtime_error{std::string{"the database cannot be guarded: "} + sqlite3_errmsg(db_.get())};
         guarded_.emplace(lower(table), std::move(s));
     }
-    // What the views of the file read, that the policy allows by their name.
+    // What the views of the file read, that the policy allows by their name. One that reads a denied column is none of them.
     each(db_.get(), "SELECT name FROM main.sqlite_schema WHERE type = 'view'", [&](sqlite3_stmt* v) {
         std::string view = text(v, 0);
         if (!rules_.find("", lower(view))) return;
-        views_.insert(lower(view));
         try {
+            std::set<std::pair<std::string, std::string>> reads;
             for (const auto& a : sql::sqlite::program_of(db_.get(), "SELECT * FROM main." + identifier(view)).accesses) {
-                auto tree = layout_.trees.find(a.page);
-                if (tree == layout_.trees.end()) continue;
-                std::string column = a.column >= 0 && static_cast<std::size_t>(a.column) < tree->second.columns.size()
-                                         ? tree->second.columns[static_cast<std::size_t>(a.column)]
-                                         : "";
-                read_by_views_.emplace(lower(tree->second.table), lower(column));
-                read_by_views_.emplace(lower(tree->second.table), "");
+                auto place = place_of(a);
+                if (rules_.denied_columns(place.table).contains(place.column)) return;
+                reads.insert({place.table, place.column});
+                reads.insert({place.table, ""});
             }
+            views_.insert(lower(view));
+            read_by_views_.merge(reads);
         } catch (const std::runtime_error&) {
             // A view that cannot be compiled cannot be read either.
         }
     });
+}
+
+guarded_database::place guarded_database::place_of(const program::access& a) const {
+    auto tree = layout_.trees.find(a.page);
+    if (tree == layout_.trees.end()) throw std::runtime_error{"the statement was not run: it reads what is no table of the database"};
+    const auto& t = tree->second;
+    bool known = a.column >= 0 && static_cast<std::size_t>(a.column) < t.columns.size();
+    if (known)
+        return {lower(t.table), lower(t.columns[static_cast<std::size_t>(a.column)]),
+                t.columns[static_cast<std::size_t>(a.column)].empty()};
+    return {lower(t.table), a.column == program::access::rowid ? lower(t.key) : "", false};
 }
 
 // Source: sqlite.org/c3ref/c_alter_table.html (action codes). Everything that is not listed is denied.
@@ -144,6 +155,8 @@ bool guarded_database::may_read(const std::string& table, const std::string& col
         return std::any_of(guarded_.begin(), guarded_.end(),
                            [&](const auto& g) { return g.first == table || g.second.inner_view == table; });
     if (table == "json_each" || table == "json_tree") return rules_.allows_function(table);
+    // Where no column is used, as by count(*), the view that it happens in is not told.
+    if (column.empty() && (allowed || read_by_views_.contains({table, ""}))) return true;
     if (auto g = guarded_.find(table); g != guarded_.end()) return from == g->second.inner_view || views_.contains(from);
     if (allowed || views_.contains(from)) return true;
     // A subquery none of whose columns is used is told as if it were a table.
@@ -155,27 +168,24 @@ void guarded_database::look_at(const program& p) const {
     auto refuse = [](const std::string& what) { return std::runtime_error{"the statement was not run: it reads " + what}; };
     if (p.reads_other_databases) throw refuse("another database");
     for (const auto& a : p.accesses) {
-        auto tree = layout_.trees.find(a.page);
-        if (tree == layout_.trees.end()) throw refuse("what is no table of the database");
-        const auto& t = tree->second;
-        bool known = a.column >= 0 && static_cast<std::size_t>(a.column) < t.columns.size();
-        std::string table = lower(t.table), column = known ? lower(t.columns[static_cast<std::size_t>(a.column)]) : "";
-        if (read_by_views_.contains({table, column})) continue;
-        auto allowed = rules_.find("", table);
-        if (!allowed) throw refuse("the table \"" + t.table + "\", which is not allowed");
-        if (allowed->denied.empty() || a.column == program::access::none) continue;
-        bool is_key = a.column == program::access::rowid, beyond = a.column >= 0 && !known;  // more than a record has
-        if (beyond) continue;
-        if (is_key) column = lower(t.key);
-        if ((!is_key && column.empty()) || allowed->is_denied(column))
-            throw refuse("a column of \"" + t.table + "\" that must not be read");
+        auto place = place_of(a);
+        auto denied = rules_.denied_columns(place.table);
+        if (denied.contains(place.column) || (place.is_expression && !denied.empty()))
+            throw refuse("a column of \"" + place.table + "\" that must not be read");
+        if (!rules_.find("", place.table) && !read_by_views_.contains({place.table, place.column}))
+            throw refuse("the table \"" + place.table + "\", which is not allowed");
     }
 }
 
 std::runtime_error guarded_database::failure(int rc) const {
     if (rc == SQLITE_INTERRUPT)
         return std::runtime_error{"the query took longer than " + std::to_string(options_.time_limit.count()) + " ms; make it simpler"};
-    if (rc == SQLITE_AUTH) return std::runtime_error{"only reading is allowed: write one SELECT statement over the allowed tables"};
+    if (rc == SQLITE_AUTH)
+        return std::runtime_error{
+            "only reading is allowed: write one SELECT over the allowed tables and columns, each table by its own name, without \"main.\""};
+    if (rc == SQLITE_TOOBIG)
+        return std::runtime_error{"a value or a row has more than " + std::to_string(options_.max_value_bytes) +
+                                  " bytes; select less of it"};
     if (rc == SQLITE_NOMEM) return std::runtime_error{"the query takes too much memory; make it simpler"};
     if (rc == SQLITE_FULL)
         return std::runtime_error{"the query sorts or keeps more than " + std::to_string(options_.max_temporary_bytes) +

@@ -42,6 +42,12 @@ private:
         std::string inner_view;            // whose name nobody knows
     };
 
+    struct place {
+        std::string table, column;  // in lower case; no column: only the table is opened
+        bool is_expression;         // of an index, over whatever columns
+    };
+
+    place place_of(const sql::sqlite::program::access& a) const;
     void put_views_in_front();
     int see(int action, const char* first, const char* second, const char* in, const char* from) const;
     bool may_read(const std::string& table, const std::string& column, const std::string& in, const std::string& from) const;

@@ -18,6 +18,7 @@ struct sqlite_options {
     std::size_t max_rows = 100;                          ///< of one answer; the model is told when there are more
     std::size_t max_bytes = 256 * 1024;                  ///< of one answer
     std::chrono::milliseconds time_limit{5'000};         ///< of one query
+    std::size_t max_value_bytes = 1024 * 1024;           ///< of a value, and of a row that one is read from
     std::size_t max_temporary_bytes = 64 * 1024 * 1024;  ///< that a query sorts, groups and keeps, in memory
     std::size_t listed_values = 25;  ///< a column of `policy.listed_columns` is described with its values, if it has no more
 
