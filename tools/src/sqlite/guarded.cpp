@@ -90,13 +90,10 @@ void guarded_database::put_views_in_front() {
     for (const auto& [table, columns] : known_) {
         auto known = rules_.find("", lower(table));
         if (!known || known->denied.empty()) continue;
-        source s{table, {}, random_name()};
+        source s{table, random_name()};
         std::string list;
         for (const auto& c : columns)
-            if (!known->is_denied(lower(c))) {
-                s.columns.push_back(c);
-                list += (list.empty() ? "" : ", ") + identifier(c);
-            }
+            if (!known->is_denied(lower(c))) list += (list.empty() ? "" : ", ") + identifier(c);
         if (list.empty()) list = "NULL AS \"_\"";
         std::string inner = "CREATE TEMP VIEW " + identifier(s.inner_view) + " AS SELECT " + list + " FROM main." + identifier(table);
         std::string outer = "CREATE TEMP VIEW " + identifier(table) + " AS SELECT * FROM temp." + identifier(s.inner_view);

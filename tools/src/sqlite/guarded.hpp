@@ -38,8 +38,7 @@ public:
 private:
     struct source {
         std::string table;
-        std::vector<std::string> columns;  // that may be read
-        std::string inner_view;            // whose name nobody knows
+        std::string inner_view;  // whose name nobody knows
     };
 
     struct place {
