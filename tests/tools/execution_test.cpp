@@ -212,6 +212,48 @@ BOOST_AUTO_TEST_CASE(what_ran_is_shown_and_has_nothing_denied_in_it) {
     BOOST_TEST(call(rt, t, many + ")").value.at("rows").as_array().size() == 3u);
 }
 
+BOOST_AUTO_TEST_CASE(one_row_needs_no_limit_whatever_the_policy_says) {
+    runtime rt;
+    for (std::uint64_t most : {1, 50, 100, 101, 1000}) {
+        auto policy = shop_policy();
+        policy.max_rows = most;
+        auto t = postgres_tools({.policy = policy});
+        for (const char* one : {"SELECT count(*) FROM orders", "SELECT sum(total) FROM orders", "SELECT 1"})
+            BOOST_TEST(!call(rt, t, one).failed, one);
+        BOOST_TEST(!call(rt, t, "SELECT id FROM orders LIMIT 1").failed);
+        BOOST_TEST(call(rt, t, "SELECT id FROM orders").failed);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_column_that_the_user_may_not_read_is_no_column) {
+    runtime rt;
+    auto& s = server();
+    s.run(
+        "CREATE TABLE public.growing(id integer, name text); INSERT INTO public.growing VALUES (1, 'a'); CREATE USER few; GRANT SELECT "
+        "(id, name) ON "
+        "growing TO few;"
+        "ALTER TABLE public.growing ADD COLUMN later text; CREATE TABLE public.computed(id integer, word text, twice text GENERATED ALWAYS "
+        "AS (word || "
+        "word) STORED);"
+        "INSERT INTO public.computed VALUES (1, 'canary'); CREATE SCHEMA old; CREATE TABLE old.growing(id integer, year integer);");
+    sql::policy p{.allowed_tables = {"growing"}};
+    auto t = postgres_tools({.policy = p}, "few");
+    BOOST_TEST(t.find("sql")->description().find("later") == std::string::npos);
+    BOOST_TEST(call(rt, t, "SELECT * FROM growing").value.at("columns").as_array().size() == 2u);
+    BOOST_TEST(call(rt, t, "SELECT later FROM growing").failed);
+    s.run("REVOKE SELECT (id, name) ON public.growing FROM few");
+    BOOST_CHECK_EXCEPTION(postgres_tools({.policy = p}, "few"), tool_error,
+                          [](const tool_error& e) { return std::string{e.what()}.find("sql grants") != std::string::npos; });
+    // What is computed from a row with denied columns is denied.
+    auto c = postgres_tools({.policy = {.allowed_tables = {"computed"}, .denied_columns = {"computed.word"}}});
+    BOOST_TEST(call(rt, c, "SELECT twice FROM computed").failed);
+    BOOST_TEST(call(rt, c, "SELECT * FROM computed").text().find("canary") == std::string::npos);
+    // Two tables of one name are told apart.
+    auto two = postgres_tools({.policy = {.allowed_tables = {"growing", "old.growing"}}});
+    has(two.find("sql")->description(), {"- growing(id", "- old.growing(id integer, year integer)"});
+    BOOST_TEST(!call(rt, two, "SELECT g.id, o.year FROM growing g JOIN old.growing o USING (id)").failed);
+}
+
 BOOST_AUTO_TEST_CASE(nothing_stays_in_the_connection) {
     runtime rt;
     auto policy = shop_policy();

@@ -141,6 +141,11 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_made_safe_is_not) {
         BOOST_TEST(!made.verdict.ok(), bad);
         BOOST_TEST(made.statement.empty(), bad);
     }
+    // Where the schema's name goes, the table's alone would be the nearest one's.
+    for (const char* bad : {"SELECT (SELECT public.customers.id FROM orders customers WHERE customers.id = 5) FROM customers",
+                            "SELECT (SELECT public.customers.name FROM (SELECT 'x' AS name) customers) FROM customers",
+                            "SELECT count(*) FROM employees AS e(a, b, c) NATURAL JOIN (SELECT 424243 AS c) s"})
+        BOOST_TEST(!sql::safe(bad, shop_policy, shop_schema).verdict.ok(), bad);
     // Without the columns of a table there is nothing to put in its place.
     auto made = sql::safe("SELECT name FROM customers", shop_policy, {});
     BOOST_TEST(!made.verdict.ok());
@@ -270,7 +275,8 @@ BOOST_AUTO_TEST_CASE(guarded_tables_of_sqlite_serve_ordinary_statements) {
     sqlite3* raw = nullptr;
     BOOST_REQUIRE(sqlite3_open(file.c_str(), &raw) == SQLITE_OK);
     const char* tables =
-        "CREATE TABLE customers(id INTEGER PRIMARY KEY, name text, ssn text, shown text GENERATED ALWAYS AS (ssn || '!') STORED, also text AS (ssn));"
+        "CREATE TABLE customers(id INTEGER PRIMARY KEY, name text, ssn text, shown text GENERATED ALWAYS AS (ssn || '!') STORED, also text "
+        "AS (ssn));"
         "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id integer, total integer, twice integer AS (total * 2));"
         "CREATE TABLE users(id integer, name text, ssn text);"
         "CREATE TABLE hidden(a text, b text);"
@@ -281,10 +287,9 @@ BOOST_AUTO_TEST_CASE(guarded_tables_of_sqlite_serve_ordinary_statements) {
         "INSERT INTO orders(id, customer_id, total) VALUES (1, 1, 10), (2, 1, 20); INSERT INTO users VALUES (1, 'Eve', 'CANARY');";
     BOOST_REQUIRE(sqlite3_exec(raw, tables, nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(raw);
-    ready::sqlite_options options{
-        .policy = sql::policy{.allowed_tables = {"main.customers", "orders", "hidden", "names", "same", "bare"},
-                              .denied_columns = {"customers.ssn", "hidden.a", "hidden.b"},
-                              .listed_columns = {"customers.name", "bare.number"}}};
+    ready::sqlite_options options{.policy = sql::policy{.allowed_tables = {"main.customers", "orders", "hidden", "names", "same", "bare"},
+                                                        .denied_columns = {"customers.ssn", "hidden.a", "hidden.b"},
+                                                        .listed_columns = {"customers.name", "bare.number"}}};
     auto known = sqlite::describe(file, options);
     BOOST_TEST(known.text.find("CANARY") == known.text.npos, known.text);
     BOOST_TEST(known.text.find("'Ada'") != known.text.npos, known.text);
@@ -303,13 +308,15 @@ BOOST_AUTO_TEST_CASE(guarded_tables_of_sqlite_serve_ordinary_statements) {
              {"SELECT count(*) FROM customers c JOIN orders o ON o.customer_id = c.id", "[[2]]"},
              {"SELECT o.id FROM orders o WHERE EXISTS (SELECT 1 FROM customers c WHERE c.id = o.customer_id) ORDER BY 1", "[[1],[2]]"},
              {"SELECT total FROM orders WHERE customer_id IN (SELECT id FROM customers) ORDER BY 1", "[[10],[20]]"},
-             {"SELECT c.name, sum(o.twice) FROM customers c LEFT JOIN orders o ON o.customer_id = c.id GROUP BY c.id ORDER BY 1", "[[\"Ada\",60],[\"Ben\",null]]"},
+             {"SELECT c.name, sum(o.twice) FROM customers c LEFT JOIN orders o ON o.customer_id = c.id GROUP BY c.id ORDER BY 1",
+              "[[\"Ada\",60],[\"Ben\",null]]"},
              {"SELECT count(*) FROM names", "[[1]]"},
              {"SELECT name FROM names", "[[\"Eve\"]]"},
              {"SELECT count(*) FROM hidden", "[[0]]"}})
         BOOST_TEST(run(statement) == rows, statement);
-    for (const char* bad : {"SELECT shown FROM customers", "SELECT also FROM customers", "SELECT max(also) FROM customers", "SELECT id FROM same", "SELECT count(*) FROM same",
-                            "SELECT number FROM bare", "SELECT name FROM users", "SELECT count(*) FROM users", "SELECT a FROM hidden", "SELECT ssn FROM users"})
+    for (const char* bad : {"SELECT shown FROM customers", "SELECT also FROM customers", "SELECT max(also) FROM customers",
+                            "SELECT id FROM same", "SELECT count(*) FROM same", "SELECT number FROM bare", "SELECT name FROM users",
+                            "SELECT count(*) FROM users", "SELECT a FROM hidden", "SELECT ssn FROM users"})
         BOOST_TEST(run(bad).starts_with("refused"), bad << ": " << run(bad));
     // Memory while it runs, and values.
     const std::string many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000000) ";

@@ -426,6 +426,12 @@ BOOST_AUTO_TEST_CASE(a_policy_that_the_schema_does_not_have_is_an_error) {
     wrong({.allowed_tables = {"customers"}, .denied_columns = {"customers."}}, "denied_columns[0]", "table.column");
     wrong({.allowed_tables = {"customers"}, .denied_tables = {"custmers"}}, "denied_tables[0]", "did you mean \"customers\"");
     wrong({.allowed_tables = {"customers"}, .denied_tables = {"CUSTOMERS"}}, "denied_tables[0]", "case:did you mean \"customers\"");
+    for (const char* elsewhere : {"publc.customers", "public.custmers", "Public.customers", "db.public.customers", "archive.customers"}) {
+        sql::policy p{.allowed_tables = {"customers", "orders"}, .denied_tables = {elsewhere}};
+        BOOST_CHECK_THROW(sql::check("SELECT 1", p, s), schema_error);
+    }
+    BOOST_CHECK_NO_THROW(
+        sql::check("SELECT 1", sql::policy{.allowed_tables = {"customers"}, .denied_tables = {"users", "hidden.secrets"}}, s));
     for (const char* odd : {"", "*", "public.*", "\"customers\"", ".customers", "public."})
         wrong({.allowed_tables = {"customers"}, .denied_tables = {odd}}, "denied_tables[0]", "expected");
     wrong({.allowed_tables = {"customers"}, .allowed_schemas = {""}}, "allowed_schemas[0]", "expected");
@@ -443,11 +449,14 @@ BOOST_AUTO_TEST_CASE(a_policy_that_the_schema_does_not_have_is_an_error) {
     sql::schema old{{"customers", {"id"}}, {"orders", {"id", "ssn"}}};
     for (auto d : {sql::dialect::postgres, sql::dialect::sqlite}) {
         everywhere.dialect = d;
-        for (const char* bad : {"SELECT ssn FROM customers", "SELECT c.ssn FROM customers c"}) BOOST_TEST(!sql::check(bad, everywhere, old).ok(), bad);
+        for (const char* bad : {"SELECT ssn FROM customers", "SELECT c.ssn FROM customers c"})
+            BOOST_TEST(!sql::check(bad, everywhere, old).ok(), bad);
     }
     everywhere.dialect = sql::dialect::postgres;
+    BOOST_TEST(!sql::check("SELECT x FROM customers t(a, x)", everywhere, old).ok());  // more names than columns are known
     BOOST_TEST(!sql::check("SELECT * FROM customers", everywhere, old).ok());
-    BOOST_TEST(sql::safe("SELECT * FROM customers", everywhere, old).statement == "SELECT * FROM (SELECT id FROM public.customers reagent_table) customers");
+    BOOST_TEST(sql::safe("SELECT * FROM customers", everywhere, old).statement ==
+               "SELECT * FROM (SELECT id FROM public.customers reagent_table) customers");
     // A name with a dot in it is no other way to write a schema.
     sql::policy archive{.allowed_tables = {"archive.orders"}, .denied_columns = {"archive.orders.id"}};
     BOOST_TEST(!sql::check("SELECT id FROM \"archive.orders\"", archive).ok());
@@ -548,8 +557,7 @@ BOOST_AUTO_TEST_CASE(size_and_depth_are_limited) {
         for (const std::string& bad :
              {"SELECT " + repeated("(", 9000) + "1" + repeated(")", 9000), "SELECT " + repeated("- ", 9000) + "1",
               "SELECT " + repeated("(", 300) + "1 IS NULL" + repeated(" IS NULL)", 300), "SELECT " + repeated("NOT ", 4000) + "true",
-              "SELECT 1" + repeated("+1", 9000), "SELECT 1" + repeated(" UNION SELECT 1", 1200),
-              "SELECT 1 " + repeated("+", 5000) + " 1", 
+              "SELECT 1" + repeated("+1", 9000), "SELECT 1" + repeated(" UNION SELECT 1", 1200), "SELECT 1 " + repeated("+", 5000) + " 1",
               repeated("SELECT * FROM (", 1000) + "SELECT 1" + repeated(")", 1000), std::string(30'000, ' ')}) {
             auto v = sql::check(bad, p, s);
             BOOST_TEST(!v.ok(), bad.substr(0, 30));

@@ -392,6 +392,28 @@ BOOST_AUTO_TEST_CASE(a_password_is_in_no_error) {
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(a_denied_column_that_is_none_is_told, fresh_shop) {
+    auto p = shop_policy();
+    p.denied_columns = {"customers.snn"};
+    BOOST_CHECK_EXCEPTION(probe("reader", p), tool_error, [](const tool_error& e) { return has(e.what(), "did you mean \"ssn\""); });
+    BOOST_CHECK_EXCEPTION(sql::grants(p, {{"customers", {"id", "ssn"}}}, "r"), schema_error,
+                          [](const schema_error& e) { return has(e.what(), "did you mean \"ssn\""); });
+}
+
+BOOST_FIXTURE_TEST_CASE(the_script_takes_nothing_from_whoever_runs_it, fresh_shop) {
+    auto script = sql::grants(shop_policy(), {{"customers", {"id", "ssn"}}}, "owner");
+    BOOST_CHECK_EXCEPTION(server().run(script), std::runtime_error,
+                          [](const std::runtime_error& e) { return has(e.what(), "takes rights away"); });
+    server().run("ROLLBACK");
+    BOOST_TEST(server().ask("SELECT rolsuper FROM pg_roles WHERE rolname = 'owner'") == "t");
+}
+
+BOOST_FIXTURE_TEST_CASE(what_stands_in_information_schema_beside_the_standard_is_seen, fresh_shop) {
+    server().run("CREATE VIEW information_schema.zz AS SELECT ssn AS x FROM customers; GRANT SELECT ON information_schema.zz TO PUBLIC");
+    BOOST_TEST(!sql::behind_wall(probe("reader")));
+    server().run("DROP VIEW information_schema.zz");
+}
+
 BOOST_FIXTURE_TEST_CASE(the_query_tool_wants_a_wall, fresh_shop) {
     auto make = [](const std::string& user, bool without_wall = false) {
         auto policy = shop_policy();

@@ -22,5 +22,6 @@
 #include <reagent/optimize/instructions.hpp>
 #include <reagent/run/runtime.hpp>
 #include <reagent/tools/ready.hpp>
+#include <reagent/tools/wall.hpp>
 #include <reagent/tools/registry.hpp>
 #include <reagent/tools/sql_metric.hpp>

@@ -32,7 +32,10 @@ catalog::catalog(const secret& conninfo) : db_{nullptr, PQfinish} {
             "spaces, and percent-encode a password in a URI");
     }
     PQconninfoFree(parsed);
-    db_.reset(PQconnectdb(text.c_str()));
+    // What the conninfo says of connect_timeout counts more.
+    const char* const words[]{"connect_timeout", "dbname", nullptr};
+    const char* const values[]{"10", text.c_str(), nullptr};
+    db_.reset(PQconnectdbParams(words, values, 1));
     if (PQstatus(db_.get()) != CONNECTION_OK) throw failed(PQerrorMessage(db_.get()));
     // Names mean those of the catalog, whatever the user's search_path says.
     ask("SET search_path = pg_catalog, pg_temp");

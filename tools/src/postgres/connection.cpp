@@ -116,7 +116,8 @@ task<std::unique_ptr<connection>> connection::open(const secret& conninfo) {
             co_await w.writable();
     }
     PQsetnonblocking(raw, 1);
-    PQsetNoticeProcessor(raw, [](void*, const char*) {}, nullptr);
+    PQsetNoticeProcessor(
+        raw, [](void*, const char*) {}, nullptr);
     co_return made;
 }
 

@@ -60,10 +60,15 @@ const std::vector<std::string>& columns_of(const schema& s, const allowed_table&
 
 std::string make_role(const std::string& role) {
     std::string name = identifier(role);
-    return do_block("IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = " + literal(role) + ") THEN\n  CREATE ROLE " + name +
-                    " NOSUPERUSER NOREPLICATION NOBYPASSRLS;\nELSIF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = " +
-                    literal(role) + " AND (rolsuper OR rolreplication OR rolbypassrls)) THEN\n  ALTER ROLE " + name +
-                    " NOSUPERUSER NOREPLICATION NOBYPASSRLS;\nEND IF;\n") +
+    return do_block(
+               "IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = " + literal(role) +
+               " AND (oid = 10 OR rolname IN (current_user, session_user))) THEN\n  RAISE EXCEPTION 'this script takes rights away: name a "
+               "role of its own, not the one that the server was made with or that runs it';\nEND IF;\n"
+               "IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = " +
+               literal(role) + ") THEN\n  CREATE ROLE " + name +
+               " NOSUPERUSER NOREPLICATION NOBYPASSRLS;\nELSIF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = " + literal(role) +
+               " AND (rolsuper OR rolreplication OR rolbypassrls)) THEN\n  ALTER ROLE " + name +
+               " NOSUPERUSER NOREPLICATION NOBYPASSRLS;\nEND IF;\n") +
            "ALTER ROLE " + name + " LOGIN NOCREATEDB NOCREATEROLE NOINHERIT CONNECTION LIMIT 20;\n";
 }
 
@@ -162,6 +167,7 @@ std::string grants(const policy& p, const schema& columns, const std::string& ro
     require_postgres(p);
     require_name(role);
     if (p.allowed_tables.empty()) throw bad("the policy allows no table; name them in \"allowed_tables\"");
+    if (!columns.empty()) validate_denied_columns(p, columns);
     rules r{p};
     auto tables = tables_of(p);
     std::set<std::string> schemas{p.allowed_schemas.begin(), p.allowed_schemas.end()};

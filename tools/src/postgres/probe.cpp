@@ -2,6 +2,8 @@
 // for every role that the user may become: SET ROLE needs no inheritance.
 #include "probe.hpp"
 
+#include <reagent/error.hpp>
+
 #include <algorithm>
 
 namespace reagent::sql {
@@ -150,6 +152,13 @@ void probe::tables() {
         t.is_allowed = allows_table(policy_, t.name, t.schema) && !denies_table(policy_, t.schema, t.name);
         if (!r[3].empty()) t.columns.push_back(r[3]);
     }
+    schema known;
+    for (const auto& [name, t] : tables_) known[t.schema + "." + t.name] = t.columns;
+    try {
+        validate_denied_columns(policy_, known);
+    } catch (const schema_error& e) {
+        throw tool_error{tool_errc::bad_configuration, std::string{"the database does not fit the policy: "} + e.what()};
+    }
 }
 
 // A view reads with its owner's rights. Through views of views the columns are followed by table: too often rather than too seldom.
@@ -183,7 +192,8 @@ void probe::relations() {
              reach +
              ", held AS (SELECT c.oid, '' AS attname, 0 AS attnum, a.* FROM pg_class c, aclexplode(c.relacl) a UNION ALL SELECT "
              "t.attrelid, t.attname, t.attnum, a.* FROM pg_attribute t, aclexplode(t.attacl) a WHERE NOT t.attisdropped), "
-             "named AS (SELECT a.*, n.nspname, c.relname, c.relkind, c.relowner, n.nspname = 'information_schema' AND a.grantee = 0 AND "
+             "named AS (SELECT a.*, n.nspname, c.relname, c.relkind, c.relowner, n.nspname = 'information_schema' AND c.oid < 16384 AND "
+             "a.grantee = 0 AND "
              "a.privilege_type = 'SELECT' AS standard, n.oid = 'pg_catalog'::regnamespace AS system, " +
              initially("pg_class", "a.oid", "a.attnum", " AND x.privilege_type = a.privilege_type") +
              " AS initial, coalesce((SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = "

@@ -92,9 +92,10 @@ task<json::value> answer(run& r, std::shared_ptr<server> s, std::string statemen
 }
 
 // What is asked once, when the tool is made, on the caller's thread.
-std::vector<catalog::row> columns_of(const catalog& db) {  // schema, table, column, type, whether it is computed from others
+std::vector<catalog::row> columns_of(const catalog& db) {  // schema, table, column, type, generated, readable
     return db.ask(
-        "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated FROM pg_class c JOIN pg_namespace n "
+        "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated, has_column_privilege(c.oid, "
+        "a.attnum, 'SELECT') FROM pg_class c JOIN pg_namespace n "
         "ON n.oid = "
         "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.attnum > 0 AND NOT "
         "a.attisdropped AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, a.attnum");
@@ -125,7 +126,7 @@ std::string learn(server& s, const secret& conninfo) {
     };
     const catalog db{conninfo};
     std::map<std::string, std::string> shown;
-    std::set<std::string> readable;
+    std::set<std::string> allowed, readable;  // "schema.table"; allowed ones without a schema too
     auto& p = s.options.policy;
     const auto rows = columns_of(db);
     for (const auto& r : rows) s.columns[r[0] + "." + r[1]].push_back(r[2]);
@@ -134,25 +135,34 @@ std::string learn(server& s, const secret& conninfo) {
         const auto& all = s.columns[r[0] + "." + r[1]];
         return std::any_of(all.begin(), all.end(), [&](const auto& c) { return sql::denies_column(p, r[1], c); });
     };
-    std::vector<std::string> computed;
+    // Nor is there any use in a column that this user may not read, as one that was added since its privileges were granted.
+    std::vector<std::string> left_out;
     for (const auto& r : rows)
-        if (!r[4].empty() && denies_any(r)) computed.push_back(r[0] + "." + r[1] + "." + r[2]);
-    p.denied_columns.insert(p.denied_columns.end(), computed.begin(), computed.end());
+        if (sql::allows_table(p, r[1], r[0]) && ((!r[4].empty() && denies_any(r)) || r[5] != "t"))
+            left_out.push_back(r[0] + "." + r[1] + "." + r[2]);
+    const auto given = p;
+    p.denied_columns.insert(p.denied_columns.end(), left_out.begin(), left_out.end());
     for (const auto& r : rows) {
         const auto &in = r[0], &table = r[1], &column = r[2];
         if (!sql::allows_table(p, table, in)) continue;
-        readable.insert({table, in + "." + table});
-        auto& text = shown[sql::shown(table)];
+        allowed.insert({table, in + "." + table});
+        if (!sql::denies_column(given, table, column) && r[5] == "t") readable.insert(in + "." + table);
+        auto name = sql::shown(table);
+        if (p.allowed_schemas.empty() || in != p.allowed_schemas.front()) name = sql::shown(in) + "." + name;
+        auto& text = shown[name];
         if (!sql::denies_column(p, table, column)) text += (text.empty() ? "" : ", ") + sql::shown(column) + " " + sql::shown_type(r[3]);
     }
     try {
-        sql::validate(p, s.columns);
+        sql::validate(given, s.columns);
     } catch (const schema_error& e) {
         throw misfit(e.what());
     }
     for (const auto& t : p.allowed_tables)
-        if (!readable.contains(t) && std::find(p.denied_tables.begin(), p.denied_tables.end(), t) == p.denied_tables.end())
+        if (!allowed.contains(t) && std::find(p.denied_tables.begin(), p.denied_tables.end(), t) == p.denied_tables.end())
             throw misfit("the table \"" + t + "\" stands in none of the allowed schemas");
+    for (const auto& [name, text] : shown)
+        if (text.empty() && !p.allowed_tables.empty())
+            throw misfit("this user may read no column of " + name + "; `reagent sql grants` prints what grants them");
     s.safe.keys = primary_keys(db);
     s.safe.max_rows = s.options.max_rows + 1;
     s.begin = opening(s.options, may_limit_files(db, s.options.max_temporary_bytes));
@@ -168,9 +178,10 @@ tool postgres_query(secret conninfo, postgres_options options) {
     if (options.policy.allowed_tables.empty())
         throw tool_error{tool_errc::bad_configuration,
                          "postgres_query needs policy.allowed_tables: which tables of the database may a model read?"};
-    if (!options.without_wall) sql::refuse_without_wall(conninfo, options.policy);
     auto s = std::make_shared<server>(conninfo, std::move(options));
-    std::string tables = learn(*s, conninfo);
+    const auto policy = s->options.policy;
+    std::string tables = learn(*s, conninfo);  // first: a policy that does not fit finds walls open that are not
+    if (!s->options.without_wall) sql::refuse_without_wall(conninfo, policy);
     auto call = [s](run& r, std::string query) { return answer(r, s, std::move(query)); };
     std::string rule = s->options.policy.max_rows ? " The statement must end with LIMIT and a number of at most " +
                                                         std::to_string(*s->options.policy.max_rows) + "."

@@ -37,6 +37,8 @@ class names {
 public:
     names(const policy& p, const schema& s) : dialect_{p.dialect}, schemas_{p.allowed_schemas}, schema_{s} {}
 
+    bool has_table(const std::string& name) { return !columns(name).empty(); }
+
     void table(const std::string& name, const std::string& field) {
         if (columns(name).empty()) bad(field, "the schema has no table \"" + name + "\"" + meant(name, tables()));
     }
@@ -44,9 +46,12 @@ public:
     // A table that is denied need not be known, but must not be another spelling of one that is allowed.
     void meant_otherwise(const std::string& name, const std::vector<std::string>& allowed, const std::string& field) {
         if (std::find(allowed.begin(), allowed.end(), name) != allowed.end() || !columns(name).empty()) return;
+        auto bare = std::string{without_schema(name)};
+        bool qualified = bare != name, in_allowed_schema = false;
+        for (const auto& s : schemas_) in_allowed_schema = in_allowed_schema || name == s + "." + bare;
         for (const auto& t : allowed)
-            if (without_schema(t) == name) return;
-        if (auto other = meant(name, allowed); !other.empty()) bad(field, "the schema has no table \"" + name + "\"" + other);
+            if (without_schema(t) == bare && (!qualified || in_allowed_schema)) return;
+        if (auto other = meant(bare, allowed); !other.empty()) bad(field, "the schema has no table \"" + name + "\"" + other);
     }
 
     void column(const std::string& name, const std::string& field) {
@@ -183,6 +188,15 @@ void validate(const policy& p, const schema& columns) {
     for (std::size_t i = 0; i < p.denied_columns.size(); ++i)
         if (!is_denied(split_column(p.denied_columns[i]).table)) known.column(p.denied_columns[i], item("denied_columns", i));
     for (std::size_t i = 0; i < p.listed_columns.size(); ++i) known.column(p.listed_columns[i], item("listed_columns", i));
+}
+
+void validate_denied_columns(const policy& p, const schema& columns) {
+    names known{p, columns};
+    for (std::size_t i = 0; i < p.denied_columns.size(); ++i) {
+        const auto& c = p.denied_columns[i];
+        auto of = c.substr(0, c.size() - std::min(c.size(), split_column(c).column.size() + 1));
+        if (of.empty() || of == "*" || known.has_table(of)) known.column(c, item("denied_columns", i));
+    }
 }
 
 rules::rules(const policy& p, const schema& s) : given{p}, schema_{&s} {

@@ -111,7 +111,9 @@ std::string rewritten_postgres(std::string_view statement, const rules& r, const
         return std::string{};
     };
     try {
-        postgres::rewrite(t, found, options);
+        safe_options bounded = options;
+        if (bounded.max_rows && r.given.max_rows) bounded.max_rows = std::min(*bounded.max_rows, *r.given.max_rows);
+        postgres::rewrite(t, found, bounded);
         std::string text = t.deparsed();
         // What comes out is trusted no more than what a model wrote.
         verdict second;

@@ -381,7 +381,7 @@ private:
         std::vector<std::string_view> denied = r.denied;
         if (r.is_sensitive())
             for (std::size_t i = 0; i < a->n_colnames; ++i)  // where the columns are not known, any may be a denied one
-                if (!r.columns.exact || (i < r.columns.names.size() && r.denies(r.columns.names[i])))
+                if (!r.columns.exact || i >= r.columns.names.size() || r.denies(r.columns.names[i]))
                     denied.push_back(text_of(a->colnames[i]));
         r.denied = std::move(denied);
         r.columns = renamed(std::move(r.columns), a->colnames, a->n_colnames);
@@ -422,7 +422,7 @@ private:
         auto left = from(j.larg, tables);
         auto right = from(j.rarg, tables);
         for (std::size_t i = 0; i < j.n_using_clause; ++i) names_.compare(text_of(j.using_clause[i]));
-        if (j.is_natural && how_ == use::as_written) {
+        if (j.is_natural) {
             compare_all(left, right);
             compare_all(right, left);
         }

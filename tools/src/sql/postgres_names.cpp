@@ -92,6 +92,11 @@ void names::column(PgQuery__ColumnRef& c, std::size_t query) {
     if (c.n_fields > 2 && found_) found_->long_names.push_back(&c);
     auto candidates = reached(of, query);
     if (candidates.empty()) return report(reason::table_not_allowed, c.location, quoted(of) + " is no table or alias of this query.");
+    // Where a table becomes a subquery, its schema is left out, and the name alone would be the nearest one's.
+    if (c.n_fields > 2 && candidates.size() > 1 && how_ == use::rewritten)
+        return report(
+            reason::syntax_error, c.location,
+            "Several tables are called " + quoted(of) + " here; give each an alias of its own, and write columns as alias.column.");
     for (const auto* r : candidates)
         if (star ? !wildcard(*r, c.location) : !field(*r, name, candidates, c.location)) return;
 }

@@ -6,6 +6,9 @@
 
 namespace reagent::sql {
 
+/// The part of `validate` that holds where a schema has some of the tables: a denied column that its table does not have denies nothing.
+void validate_denied_columns(const policy& p, const schema& columns);
+
 /// A policy and a schema, made ready for looking names up. Both outlive it.
 class rules {
 public:

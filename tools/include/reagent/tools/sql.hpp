@@ -48,7 +48,7 @@ struct policy {
     std::vector<std::string> denied_tables{};                     ///< never, whatever `allowed_tables` says
     std::vector<std::string> allowed_schemas{"public"};           ///< that an allowed table may be named with; "main" in SQLite
     std::vector<std::string> denied_columns{};                    ///< "customers.ssn"; "ssn" or "*.ssn" in every table
-    std::vector<std::string> listed_columns{};                    ///< "orders.status": a model is shown the values that stand in it
+    std::vector<std::string> listed_columns{};                    ///< "orders.status": a model is shown its values (ready::sqlite_query)
     std::optional<std::vector<std::string>> allowed_functions{};  ///< not set: a list of harmless ones
     std::optional<std::uint64_t> max_rows{};                      ///< the statement must have a LIMIT of at most this
     std::size_t max_length = 20'000;                              ///< bytes
