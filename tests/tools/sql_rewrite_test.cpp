@@ -49,6 +49,11 @@ const rewriting rewritings[]{
     {"SELECT count(*), lower(name) FROM customers GROUP BY 2",
      "SELECT pg_catalog.count(*), pg_catalog.lower(name) FROM " CUSTOMERS " customers GROUP BY 2"},
     {"SELECT (now() AT TIME ZONE 'UTC')::date", "SELECT pg_catalog.timezone('UTC', pg_catalog.now())::date"},
+    {"SELECT (total > 1 AND id IS NULL)::int, (id IS NULL)::int, (ARRAY[id, 2])[1] FROM orders",
+     "SELECT CAST((total > 1 AND id IS NULL) = true AS int), CAST((id IS NULL) = true AS int), (ARRAY[id, 2] || NULL)[1] AS \"array\" FROM "
+     "public.orders"},
+    {"SELECT (CASE WHEN true THEN ARRAY[1] END)[1], (coalesce(ARRAY[2], NULL))[1], (ARRAY(SELECT 3))[1]",
+     "SELECT (SELECT CASE WHEN true THEN ARRAY[1] END)[1], (SELECT COALESCE(ARRAY[2], NULL))[1], (SELECT ARRAY(SELECT 3))[1]"},
     {"SELECT a, b FROM unnest(ARRAY[1], ARRAY[2]) AS t(a, b)", "SELECT a, b FROM unnest(ARRAY[1], ARRAY[2]) t(a, b)"},
 };
 

@@ -48,6 +48,45 @@ private:
         if (kind == PG_QUERY__NODE__NODE_BOOL_EXPR || kind == PG_QUERY__NODE__NODE_NULL_TEST || kind == PG_QUERY__NODE__NODE_BOOLEAN_TEST)
             join(*below, "=", true);
         if (subscripted && kind == PG_QUERY__NODE__NODE_A_ARRAY_EXPR) join(*below, "||", false);
+        bool other = kind == PG_QUERY__NODE__NODE_CASE_EXPR || kind == PG_QUERY__NODE__NODE_COALESCE_EXPR ||
+                     kind == PG_QUERY__NODE__NODE_MIN_MAX_EXPR ||
+                     (kind == PG_QUERY__NODE__NODE_SUB_LINK && below->sub_link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK);
+        if (subscripted && other && !aggregates(&below->base)) select(*below);
+    }
+
+    // What would be another query's in a subquery.
+    static bool aggregates(const ProtobufCMessage* m) {
+        if (m->descriptor == &pg_query__func_call__descriptor) {
+            const auto& f = *reinterpret_cast<const PgQuery__FuncCall*>(m);
+            if (f.over || aggregate_functions().contains(std::string{text_of(f.funcname[f.n_funcname - 1])})) return true;
+        }
+        bool any = false;
+        each_message(m, [&](const ProtobufCMessage* inner) { any = any || aggregates(inner); });
+        return any;
+    }
+
+    // (SELECT n)
+    void select(node& n) {
+        PgQuery__ResTarget target = PG_QUERY__RES_TARGET__INIT;
+        node value = n;
+        target.val = tree_.make(value);
+        node item = PG_QUERY__NODE__INIT;
+        item.node_case = PG_QUERY__NODE__NODE_RES_TARGET;
+        item.res_target = tree_.make(target);
+        PgQuery__SelectStmt s = PG_QUERY__SELECT_STMT__INIT;
+        s.limit_option = PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_DEFAULT;
+        s.op = PG_QUERY__SET_OPERATION__SETOP_NONE;
+        s.target_list = tree_.list(1);
+        s.target_list[0] = tree_.make(item);
+        s.n_target_list = 1;
+        node inner = PG_QUERY__NODE__INIT;
+        inner.node_case = PG_QUERY__NODE__NODE_SELECT_STMT;
+        inner.select_stmt = tree_.make(s);
+        PgQuery__SubLink link = PG_QUERY__SUB_LINK__INIT;
+        link.sub_link_type = PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK;
+        link.subselect = tree_.make(inner);
+        n.node_case = PG_QUERY__NODE__NODE_SUB_LINK;
+        n.sub_link = tree_.make(link);
     }
 
     // The column of (ARRAY[a, b])[1] is called array, whatever is done to it. Source: FigureColname in PostgreSQL's parse_target.c.
