@@ -1,7 +1,9 @@
+#include "support/cases.hpp"
 #include "support/scripted_openai.hpp"
 
 #include <reagent/reagent.hpp>
 
+#include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 
 using namespace reagent;
@@ -42,6 +44,36 @@ BOOST_AUTO_TEST_CASE(a_statement_is_written_until_the_policy_allows_it) {
     BOOST_TEST(first.find("ssn") == first.npos);
     BOOST_TEST(first.find("secrets") == first.npos);
     has(third, {"past_sql_0", "SELECT name, ssn FROM customers", "past_sql_1", "DELETE FROM orders", "Only SELECT", "LIMIT"});
+}
+
+// A model that writes what an analyst wrote, and then what the words of the refusal lead to.
+BOOST_AUTO_TEST_CASE(what_is_harmless_and_refused_is_told_a_way) {
+    std::size_t refused = 0;
+    for (const char* name : {"sql_analysts", "sql_analysts_2"}) {
+        auto corpus = read_json(std::string{"corpora/"} + name + ".json").as_object();
+        for (const auto& c : corpus.at("cases").as_array()) {
+            auto* instead = c.as_object().if_contains("instead");
+            if (!instead) continue;
+            ++refused;
+            safe_sql_options o;
+            o.policy = sql::policy_from_json(corpus.at("policies").at(c.at("policy").as_string()));
+            o.schema = sql::schema_from_json(corpus.at("schema"));
+            o.preferred_bytes = 20'000;
+            std::string first{std::string_view{c.at("sql").as_string()}}, second{std::string_view{instead->as_string()}};
+            auto model = scripted_model::texts({written(first), written(second)});
+            safe_sql write{std::move(o)};
+            runtime rt;
+            BOOST_TEST(rt.run(language_model{model}, write, "that") == second, first);
+            BOOST_REQUIRE(model->requests().size() == 2u);
+            // The refusal says what it is about and what to do.
+            const auto told = model->requests()[1].messages.back().content;
+            bool leads = false;
+            for (const char* words : {"do without it", "use a plain type", "name the columns", "write a plain SELECT", "write a column as"})
+                leads = leads || told.find(words) != std::string::npos;
+            BOOST_TEST(leads, told);
+        }
+    }
+    BOOST_TEST(refused == 10u);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_never_allowed_is_never_returned) {
