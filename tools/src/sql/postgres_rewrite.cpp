@@ -65,26 +65,36 @@ private:
         return any;
     }
 
-    // (SELECT n)
-    void select(node& n) {
+    // An item of a select list; no name: it has the value's.
+    node* item(node* value, std::string_view name) {
         PgQuery__ResTarget target = PG_QUERY__RES_TARGET__INIT;
-        node value = n;
-        target.val = tree_.make(value);
-        node item = PG_QUERY__NODE__INIT;
-        item.node_case = PG_QUERY__NODE__NODE_RES_TARGET;
-        item.res_target = tree_.make(target);
+        if (!name.empty()) target.name = tree_.text(name);
+        target.val = value;
+        node n = PG_QUERY__NODE__INIT;
+        n.node_case = PG_QUERY__NODE__NODE_RES_TARGET;
+        n.res_target = tree_.make(target);
+        return tree_.make(n);
+    }
+
+    node* select_of(const std::vector<node*>& items) {
         PgQuery__SelectStmt s = PG_QUERY__SELECT_STMT__INIT;
         s.limit_option = PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_DEFAULT;
         s.op = PG_QUERY__SET_OPERATION__SETOP_NONE;
-        s.target_list = tree_.list(1);
-        s.target_list[0] = tree_.make(item);
-        s.n_target_list = 1;
-        node inner = PG_QUERY__NODE__INIT;
-        inner.node_case = PG_QUERY__NODE__NODE_SELECT_STMT;
-        inner.select_stmt = tree_.make(s);
+        s.target_list = tree_.list(items.size());
+        s.n_target_list = items.size();
+        std::copy(items.begin(), items.end(), s.target_list);
+        node n = PG_QUERY__NODE__INIT;
+        n.node_case = PG_QUERY__NODE__NODE_SELECT_STMT;
+        n.select_stmt = tree_.make(s);
+        return tree_.make(n);
+    }
+
+    // (SELECT n)
+    void select(node& n) {
+        node value = n;
         PgQuery__SubLink link = PG_QUERY__SUB_LINK__INIT;
         link.sub_link_type = PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK;
-        link.subselect = tree_.make(inner);
+        link.subselect = select_of({item(tree_.make(value), {})});
         n.node_case = PG_QUERY__NODE__NODE_SUB_LINK;
         n.sub_link = tree_.make(link);
     }
@@ -235,25 +245,13 @@ private:
         std::size_t renamed = names ? names->n_colnames : 0;
         if (renamed > t.columns->size())
             throw std::runtime_error{"the table \"" + t.name + "\" has no " + std::to_string(renamed) + " columns to rename"};
-        PgQuery__SelectStmt s = PG_QUERY__SELECT_STMT__INIT;
-        s.limit_option = PG_QUERY__LIMIT_OPTION__LIMIT_OPTION_DEFAULT;
-        s.op = PG_QUERY__SET_OPERATION__SETOP_NONE;
-        s.target_list = tree_.list(t.columns->size());
+        std::vector<node*> items;
         for (std::size_t i = 0; i < t.columns->size(); ++i) {
             const auto& name = (*t.columns)[i];
-            if (t.denied.contains(name)) continue;
-            PgQuery__ResTarget target = PG_QUERY__RES_TARGET__INIT;
-            if (i < renamed) target.name = tree_.text(text_of(names->colnames[i]));
-            target.val = column({name});
-            node item = PG_QUERY__NODE__INIT;
-            item.node_case = PG_QUERY__NODE__NODE_RES_TARGET;
-            item.res_target = tree_.make(target);
-            s.target_list[s.n_target_list++] = tree_.make(item);
+            if (!t.denied.contains(name))
+                items.push_back(item(column({name}), i < renamed ? text_of(names->colnames[i]) : std::string_view{}));
         }
-        node n = PG_QUERY__NODE__INIT;
-        n.node_case = PG_QUERY__NODE__NODE_SELECT_STMT;
-        n.select_stmt = tree_.make(s);
-        return tree_.make(n);
+        return select_of(items);
     }
 
     // A name that we took for one of WITH's is one of WITH's, or nothing: no table has it.
