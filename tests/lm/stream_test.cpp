@@ -169,7 +169,8 @@ BOOST_AUTO_TEST_CASE(a_cancelled_call_leaves_nothing_behind) {
     }};
     for (bool streamed : {false, true}) {
         int cancelled = 0, finished = 0;
-        for (int steps = 0; finished == 0 && steps < 400; ++steps) {
+        bool by_itself = false;
+        for (int steps = 0; !by_itself && steps < 400; ++steps) {
             n = 0;
             language_model plain{"openai/x", {.api_base = server.url("/v1")}};
             auto model = cached(concurrency_limited(rate_limited(retrying(plain), {.requests_per_minute = 1000}), 2));
@@ -195,6 +196,8 @@ BOOST_AUTO_TEST_CASE(a_cancelled_call_leaves_nothing_behind) {
                                           ++(e ? cancelled : finished);
                                       }));
                 for (int i = 0; i < steps && !done; ++i) context.run_one();
+                // A cancelled call may still end well, where its answer was there already; the next one is cut later.
+                by_itself = done;
                 if (!done) stop.emit(boost::asio::cancellation_type::terminal);
                 // Nothing but what was cancelled keeps the loop alive: it ends at once, not at a deadline.
                 auto begun = clock::now();
@@ -204,7 +207,8 @@ BOOST_AUTO_TEST_CASE(a_cancelled_call_leaves_nothing_behind) {
             }
         }
         BOOST_TEST(cancelled >= 5);
-        BOOST_TEST(finished == 1);
+        BOOST_TEST(finished >= 1);
+        BOOST_TEST(by_itself);
     }
     for (int i = 0; i < 500 && server.open() > 0; ++i) std::this_thread::sleep_for(10ms);
     BOOST_TEST(server.open() == 0);
