@@ -164,6 +164,40 @@ BOOST_AUTO_TEST_CASE(a_secret_does_not_print) {
     BOOST_TEST(redact("key hunter2hunter2 and sk-abcdefghijkl, not risk-free", s) == "key (secret) and (secret), not risk-free");
 }
 
+BOOST_AUTO_TEST_CASE(what_looks_like_a_key_is_left_out) {
+    const secret none;
+    for (std::string key : {"sk-proj-Ab12Cd34Ef56", "sk-abc***xyz", "AIzaSyD4x8Q2mTn0pR5sUvWxYz", "gsk_A1b2C3d4E5f6G7h8",
+                            "xai-0123456789abcdefghij", "pplx-0a1b2c3d4e5f6a7b", "tgp_v1_AbCdEfGh1234", "hf_abcdefghijKLMNOP12",
+                            "nvapi-aB3dE5gH7jK9lM1n", "ghp_0123456789abcdefABCD", "AKIAIOSFODNN7EXAMPLE"}) {
+        BOOST_TEST(redact("Incorrect key: " + key + ".", none) == "Incorrect key: (secret).");
+        BOOST_TEST(redact("{\"k\":\"" + key + "\"}", none) == "{\"k\":\"(secret)\"}");
+    }
+    const std::pair<const char*, const char*> named[] = {
+        {"Authorization: Bearer 9f8e7d6c5b4a", "Authorization: Bearer (secret)"},
+        {"authorization: basic dXNlcjpwYXNz", "authorization: basic (secret)"},
+        {"got header Bearer abCdEf123456/+==, refused", "got header Bearer (secret), refused"},
+        {"x-api-key: 0123456789abcdef", "x-api-key: (secret)"},
+        {"{\"x-goog-api-key\": \"q1w2e3r4t5\"}", "{\"x-goog-api-key\": \"(secret)\"}"},
+        {"{\\\"api_key\\\":\\\"q1w2e3r4t5\\\"}", "{\\\"api_key\\\":\\\"(secret)\\\"}"},
+        {"GET http://h/v1?alt=sse&key=q1w2e3r4t5&x=1", "GET http://h/v1?alt=sse&key=(secret)&x=1"},
+        {"postgresql://app:pa55word@db/shop", "postgresql://app:(secret)@db/shop"},
+    };
+    for (auto [text, shown] : named) BOOST_TEST(redact(text, none) == shown);
+    for (const char* harmless :
+         {"a risk-free task-list", "Bearer authentication is needed", "Basic understanding of keys", "the key is under the mat",
+          "the Bearer token was refused", "hf_ and gsk_ are prefixes", "https://example.org:8080/a@b", "sort by key=name",
+          "an api key is missing", "xai-explained", "api_key: required", "mailto:me@example.org"})
+        BOOST_TEST(redact(harmless, none) == harmless);
+}
+
+BOOST_AUTO_TEST_CASE(no_secret_hides_a_part_of_another) {
+    const secret both[] = {secret{"abcdef"}, secret{"defghijkl"}, secret{"p@ss w\"rd"}};
+    BOOST_TEST(redact("see abcdefghijkl.", both) == "see (secret).");
+    BOOST_TEST(redact("see defghijkl and abcdef", both) == "see (secret) and (secret)");
+    BOOST_TEST(redact("u=p%40ss%20w%22rd in {\"p\":\"p@ss w\\\"rd\"}", both) == "u=(secret) in {\"p\":\"(secret)\"}");
+    BOOST_TEST(redact("sk-0123abcdef456789", both) == "(secret)");
+}
+
 BOOST_AUTO_TEST_CASE(prices_are_known_for_listed_models_only) {
     usage u{1, 1'000'000, 1'000'000, {}};
     BOOST_TEST(*price_of("gpt-4o-mini-2024-07-18", u) == 0.75);
