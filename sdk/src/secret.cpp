@@ -1,5 +1,6 @@
 #include <reagent/secret.hpp>
 
+#include "redact.hpp"
 #include "text.hpp"
 
 #include <boost/json.hpp>
@@ -13,10 +14,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view shown = "(secret)";
-
 struct piece {
     std::size_t begin, end;
+    bool is_secret = true;
 };
 
 // How a provider's keys begin, and how many bytes follow at least. Sources: the providers' pages on authentication, 2025.
@@ -83,9 +83,9 @@ class finder {
 public:
     explicit finder(std::string_view text) : text_{text} {}
 
-    void literal(std::string_view what) {
+    void literal(std::string_view what, bool is_secret = true) {
         if (what.empty()) return;
-        for (std::size_t at = 0; (at = text_.find(what, at)) != text_.npos; ++at) found_.push_back({at, at + what.size()});
+        for (std::size_t at = 0; (at = text_.find(what, at)) != text_.npos; ++at) found_.push_back({at, at + what.size(), is_secret});
     }
 
     // Also within "...\"...", and in a URL.
@@ -150,10 +150,13 @@ public:
         std::string out;
         std::size_t done = 0;
         for (std::size_t i = 0; i < found_.size();) {
-            auto [begin, end] = found_[i];
-            for (++i; i < found_.size() && found_[i].begin < end; ++i) end = std::max(end, found_[i].end);
+            auto [begin, end, is_secret] = found_[i];
+            for (++i; i < found_.size() && found_[i].begin < end; ++i) {
+                end = std::max(end, found_[i].end);
+                is_secret = is_secret || found_[i].is_secret;
+            }
             out += text_.substr(done, begin - done);
-            out += shown;
+            out += is_secret ? detail::in_place_of_a_secret : detail::in_place_of_private;
             done = end;
         }
         out += text_.substr(done);
@@ -165,20 +168,48 @@ private:
     std::vector<piece> found_;
 };
 
+constexpr std::string_view key_names[] = {"bearer", "basic",          "authorization", "api-key",      "api_key",
+                                          "apikey", "x-goog-api-key", "access_token",  "client_secret"};
+
 }  // namespace
 
-std::string redact(std::string_view text, std::span<const secret> secrets) {
+namespace detail {
+
+std::string without(std::string_view text, std::span<const secret> secrets, std::span<const std::string_view> private_values) {
     finder f{text};
     for (const auto& s : secrets)
         if (!s.empty()) f.known(s.reveal());
+    for (auto v : private_values) f.literal(v, false);
     f.provider_forms();
-    for (std::string_view name :
-         {"bearer", "basic", "authorization", "api-key", "api_key", "apikey", "x-goog-api-key", "access_token", "client_secret"})
-        f.named(name);
+    for (auto name : key_names) f.named(name);
     f.named("key", true);
     f.passwords();
     return f.replaced();
 }
+
+bool is_named_key(std::string_view name, const json::value& v) {
+    if (!v.is_string() || v.get_string().size() < 6 || !looks_drawn(v.get_string())) return false;
+    if (name.starts_with("x-") || name.starts_with("X-")) name.remove_prefix(2);
+    return std::any_of(std::begin(key_names), std::end(key_names), [&](auto known) { return same_letters(name, known); });
+}
+
+json::value without(const json::value& v, std::span<const secret> secrets) {
+    if (v.is_string()) return json::value(json::string(redact(v.get_string(), secrets)));
+    if (v.is_array()) {
+        json::array a;
+        for (const auto& item : v.get_array()) a.push_back(without(item, secrets));
+        return a;
+    }
+    if (!v.is_object()) return v;
+    json::object o;
+    for (const auto& [name, item] : v.get_object())
+        o[redact(name, secrets)] = is_named_key(name, item) ? json::value(in_place_of_a_secret) : without(item, secrets);
+    return o;
+}
+
+}  // namespace detail
+
+std::string redact(std::string_view text, std::span<const secret> secrets) { return detail::without(text, secrets, {}); }
 
 std::string redact(std::string_view text, const secret& s) { return redact(text, std::span{&s, 1}); }
 

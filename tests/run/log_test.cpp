@@ -1,4 +1,5 @@
 #include "support/folder.hpp"
+#include "support/loopback_server.hpp"
 #include "support/scripted_openai.hpp"
 
 #include <reagent/reagent.hpp>
@@ -113,6 +114,108 @@ BOOST_AUTO_TEST_CASE(contents_at_level_trace_without_what_is_private) {
     BOOST_TEST(!w.has(card), w.text.str());
     BOOST_TEST(!w.has(password), w.text.str());
     BOOST_TEST(!w.has("hunter2"), w.text.str());
+}
+
+// A model of this process with a key: every text that a run is told of may hold it.
+class keyed final : public lm_backend {
+public:
+    explicit keyed(std::string key) : key_{std::move(key)} {}
+    std::string name() const override { return "test/keyed"; }
+    std::vector<secret> secrets() const override { return {secret{key_}}; }
+    task<lm_response> complete(lm_context, const lm_request& r) const override {
+        if (r.messages.back().content.find("fail") != std::string::npos) throw std::runtime_error{"no answer for " + key_};
+        lm_response a;
+        a.text = chat_completion({{"answer", "your key is " + key_}});
+        co_return a;
+    }
+
+private:
+    std::string key_;
+};
+
+BOOST_AUTO_TEST_CASE(no_key_of_any_model_of_the_runtime_is_logged_or_sent) {
+    std::mutex mutex;
+    std::string sent;
+    loopback_server server{[&](const server_request& r) {
+        std::lock_guard lock{mutex};
+        sent += r.body;
+        return server_response{.body = "{}"};
+    }};
+    const std::string key = "opaque0123456789abcdef", other = "0123456789abcdefOTHER9";
+    written w{spdlog::level::trace};
+    {
+        auto sink = std::make_shared<telemetry>(telemetry_options{.endpoint = server.url(""), .content = true});
+        runtime rt{{.logger = w.logger, .telemetry = sink}};
+        predict<sig<"message -> answer">> ask;
+        rt.run(run_options{language_model{std::make_shared<keyed>(other)}}, ask, "message"_f = "hello");
+        run_options o{retrying(fallback({language_model{scripted_model::texts({})}, language_model{std::make_shared<keyed>(key)}}))};
+        rt.run(o, ask, "message"_f = "mine is " + key + ", and theirs is " + other + "; AIzaSyA1b2C3d4E5f6G7h8 too");
+    }
+    BOOST_TEST(w.has("mine is (secret), and theirs is (secret); (secret) too"), w.text.str());
+    for (const auto& text : {key, other, std::string{"AIza"}}) {
+        BOOST_TEST(!w.has(text), w.text.str());
+        BOOST_TEST(sent.find(text) == std::string::npos, sent);
+    }
+    BOOST_TEST(sent.find("mine is (secret)") != std::string::npos, sent);
+}
+
+BOOST_AUTO_TEST_CASE(what_failed_is_kept_in_a_journal_without_keys_and_replays_the_same) {
+    const std::string key = "opaque0123456789abcdef";
+    tools all;
+    all.add("look", "", [key](std::string what) -> std::string { throw std::runtime_error{"GET /?key=" + key + " for " + what}; },
+            {"what"});
+    struct program {
+        const tools& all;
+        predict<sig<"message -> answer">> ask;
+        task<std::string> forward(run& r) const {
+            std::string path = "self", tool = "look";
+            json::value args = json::object{{"what", "x"}};
+            auto seen = co_await all.call(r, path, tool, args);
+            std::string told = seen.text();
+            try {
+                co_await ask(r, "message"_f = "fail " + told);
+            } catch (const std::exception& e) {
+                told += e.what();
+            }
+            co_return told;
+        }
+    } p{all, {}};
+    runtime rt;
+    run_options o{language_model{std::make_shared<keyed>(key)}};
+    auto handle = rt.start(o, p);
+    auto told = handle.get();
+    auto journal = json::serialize(handle.report().history->to_json());
+    for (const auto& text : {told, journal}) {
+        BOOST_TEST(text.find(key) == text.npos, text);
+        BOOST_TEST(text.find("no answer for (secret)") != text.npos, text);
+    }
+    run_options replay;
+    replay.replay = handle.report().history;
+    BOOST_TEST(rt.run(replay, p) == told);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_private_is_left_out_whole_though_a_part_of_it_looks_like_a_key) {
+    written w{spdlog::level::trace};
+    runtime rt{{.logger = w.logger}};
+    predict<sig<"message -> answer">> ask;
+    auto o = answering_with({chat_completion({{"answer", "so: pin 7777 and sk-abcdef123456 of Ada"}})});
+    o.private_fields = {"message"};
+    rt.run(o, ask, "message"_f = "pin 7777 and sk-abcdef123456 of Ada");
+    BOOST_TEST(!w.has("7777"), w.text.str());
+    BOOST_TEST(!w.has("Ada"), w.text.str());
+}
+
+BOOST_AUTO_TEST_CASE(headers_for_telemetry_are_percent_encoded) {
+    ::setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1", 1);
+    ::setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic%20dXNlcjpwYXNz%3D%3D, x-team = a%2Cb ,odd=100%,z=%zz", 1);
+    auto o = telemetry_options::from_environment();
+    ::unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT");
+    ::unsetenv("OTEL_EXPORTER_OTLP_HEADERS");
+    BOOST_REQUIRE(o.has_value());
+    std::vector<std::string> got;
+    for (const auto& [name, value] : o->credentials) got.push_back(name + ": " + std::string{value.reveal()});
+    std::vector<std::string> wanted{"Authorization: Basic dXNlcjpwYXNz==", "x-team: a,b", "odd: 100%", "z: %zz"};
+    BOOST_TEST(got == wanted, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(fields_are_marked_for_a_run_too) {

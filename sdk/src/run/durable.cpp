@@ -95,7 +95,7 @@ task<void> close_log(run::state& s, std::exception_ptr& failure) {
         end.status = run_status::cancelled;
     else {
         end.status = run_status::failed;
-        end.error = text_of(failure);
+        end.error = s.secrets->without(text_of(failure));
     }
     co_await s.log->finish(s.elapsed(), std::move(end));
 }

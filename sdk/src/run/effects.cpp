@@ -111,6 +111,15 @@ bool run::is_recording() const { return state_->log && !rewinding_; }
 
 namespace {
 
+// What a journal keeps of a failure, and so what the program is told of it, now and whenever it comes by again: no secret.
+std::exception_ptr without_secrets(const detail::known_secrets& secrets, event& e, std::exception_ptr failure) {
+    std::string shown = secrets.without(e.error);
+    if (shown == e.error) return failure;
+    e.error = std::move(shown);
+    if (e.error_code) return std::make_exception_ptr(lm_error{static_cast<lm_errc>(e.error_code), e.error});
+    return std::make_exception_ptr(std::runtime_error{e.error});
+}
+
 task<std::shared_ptr<const lm_response>> ask(const lm_backend& backend, lm_context context, const lm_request& request,
                                              const std::function<void(const lm_event&)>& on_event) {
     if (!on_event) {
@@ -164,6 +173,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
         throw run_error{run_errc::budget_cost, "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
     ++s.calls_started;
     if (s.options.around) model = s.options.around(model);
+    s.secrets->learn(model.backend());
     if (s.log) co_await begin_effect();
     at_work uninterrupted{s};
 
@@ -190,6 +200,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
         e.error = what.what();
         failure = std::current_exception();
     }
+    if (failure) failure = without_secrets(*s.secrets, e, failure);
     e.duration = elapsed() - e.started;
     notify({.kind = run_event::model_finished,
             .path = path,
@@ -314,6 +325,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
         e.error = "the tool threw something that is no std::exception";
         failure = std::make_exception_ptr(std::runtime_error{e.error});
     }
+    if (failure) failure = without_secrets(*s.secrets, e, failure);
     e.duration = elapsed() - e.started;
     notify({.kind = run_event::tool_finished,
             .path = path,

@@ -2,6 +2,7 @@
 
 #include <reagent/signature/signature.hpp>
 
+#include "../redact.hpp"
 #include "../text.hpp"
 
 #include <boost/json.hpp>
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::size_t shortest = 4;  // bytes of a value that is looked for in other texts: shorter ones stand everywhere
 constexpr std::size_t most_values = 1000;
-constexpr std::string_view withheld = "(private)";
+constexpr std::string_view withheld = in_place_of_private;
 
 }  // namespace
 
@@ -55,7 +56,10 @@ void privacy::learn(const std::string& path, const json::object& fields) {
 json::value privacy::shown(const std::string& path, const json::value& v) const {
     if (v.is_object()) {
         json::object o;
-        for (const auto& [name, item] : v.get_object()) o[name] = is_private(path, name) ? json::value(withheld) : shown(path, item);
+        for (const auto& [name, item] : v.get_object())
+            o[shown(std::string_view{name})] = is_private(path, name)     ? json::value(withheld)
+                                               : is_named_key(name, item) ? json::value(in_place_of_a_secret)
+                                                                          : shown(path, item);
         return o;
     }
     if (v.is_array()) {
@@ -69,15 +73,10 @@ json::value privacy::shown(const std::string& path, const json::value& v) const 
 }
 
 std::string privacy::shown(std::string_view text) const {
-    std::string out{text};
-    for (const auto& s : secrets_) out = redact(out, s);
-    // The longer first: one may be a part of another.
-    std::vector<std::string_view> found;
+    std::vector<std::string_view> values;
     for (const auto& v : values_)
-        if (out.find(v) != out.npos) found.push_back(v);
-    std::sort(found.begin(), found.end(), [](auto a, auto b) { return a.size() > b.size(); });
-    for (auto v : found) out = replace_all(out, v, withheld);
-    return redact(out, secret{});
+        if (text.find(v) != text.npos) values.push_back(v);
+    return without(text, secrets_ ? secrets_->all() : std::vector<secret>{}, values);
 }
 
 }  // namespace reagent::detail

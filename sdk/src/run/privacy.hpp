@@ -4,7 +4,10 @@
 #include <reagent/run/session.hpp>
 #include <reagent/secret.hpp>
 
+#include "known_secrets.hpp"
+
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -21,7 +24,8 @@ namespace reagent::detail {
 class privacy {
 public:
     privacy() = default;
-    privacy(std::set<std::string> names, std::vector<secret> secrets) : names_{std::move(names)}, secrets_{std::move(secrets)} {}
+    privacy(std::set<std::string> names, std::shared_ptr<const known_secrets> secrets)
+        : names_{std::move(names)}, secrets_{std::move(secrets)} {}
 
     /// A predictor is about to be called.
     void learn(const std::string& path, const signature& s, const json::object& inputs);
@@ -43,7 +47,7 @@ private:
     std::set<std::string> names_;                         // of the run, wherever they occur
     std::map<std::string, std::set<std::string>> paths_;  // predictors, with what their signatures mark
     std::set<std::string> values_;
-    std::vector<secret> secrets_;
+    std::shared_ptr<const known_secrets> secrets_;  // of the runtime; null: none
 };
 
 }  // namespace reagent::detail

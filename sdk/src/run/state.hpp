@@ -29,7 +29,8 @@ struct run::state : std::enable_shared_from_this<run::state> {
     http::client* http = nullptr;
     asio::thread_pool* blocking = nullptr;
     std::shared_ptr<spdlog::logger> logger;
-    detail::privacy private_to;  // this run
+    std::shared_ptr<detail::known_secrets> secrets;  // the runtime's
+    detail::privacy private_to;                      // this run
 
     std::shared_ptr<journal> history = std::make_shared<journal>();
     detail::kept_events kept;

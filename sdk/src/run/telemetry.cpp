@@ -99,6 +99,21 @@ json::array answer_of(const lm_response& r) {
 
 constexpr std::string_view withheld = "(withheld: holds private fields)";
 
+// As OTEL_EXPORTER_OTLP_HEADERS has its values. Source: OpenTelemetry Protocol Exporter, "Specifying headers via environment variables":
+// as W3C Baggage, section 3.3. What is no escape stays as it is.
+std::string percent_decoded(std::string_view text) {
+    auto digit = [](char c) {
+        return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    };
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        bool escape = text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
+        out += escape ? static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])) : text[i];
+        if (escape) i += 2;
+    }
+    return out;
+}
+
 json::object span_json(const span& s, const ended_run& run, const std::vector<std::string>& ids, std::size_t index,
                        const std::string& trace_id, bool content) {
     static const detail::privacy nothing;
@@ -376,7 +391,8 @@ std::optional<telemetry_options> telemetry_options::from_environment() {
     if (o.endpoint.empty() || variable("OTEL_SDK_DISABLED") == "true") return {};
     for (const auto& pair : split(variable("OTEL_EXPORTER_OTLP_HEADERS"), ','))
         if (auto equals = pair.find('='); equals != pair.npos)
-            o.credentials.emplace_back(std::string{trim(pair.substr(0, equals))}, secret{std::string{trim(pair.substr(equals + 1))}});
+            o.credentials.emplace_back(percent_decoded(trim(std::string_view{pair}.substr(0, equals))),
+                                       secret{percent_decoded(trim(std::string_view{pair}.substr(equals + 1)))});
     if (auto name = variable("OTEL_SERVICE_NAME"); !name.empty()) o.service_name = name;
     o.content = variable("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT") == "true";
     return o;

@@ -1,0 +1,26 @@
+// What of a text nobody is to read: secrets, whatever looks like a key, and private values, all looked for in the text as it is.
+#pragma once
+
+#include <reagent/secret.hpp>
+
+#include <boost/json/value.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reagent::detail {
+
+inline constexpr std::string_view in_place_of_a_secret = "(secret)", in_place_of_private = "(private)";
+
+/// As `redact`, with values that are private besides. What overlaps is left out as one.
+std::string without(std::string_view text, std::span<const secret> secrets, std::span<const std::string_view> private_values);
+
+/// Every text in it, and what stands under a name that keys have ("api_key"). The names too.
+boost::json::value without(const boost::json::value& v, std::span<const secret> secrets);
+
+/// Whether a member of this name with this value holds a key.
+bool is_named_key(std::string_view name, const boost::json::value& v);
+
+}  // namespace reagent::detail
