@@ -187,6 +187,7 @@ std::vector<std::string> optimizer_names() {
 }
 
 void print(const json::object& report, const terminal& t) {
+    if (const auto* why = report.if_contains("stopped")) std::cout << t.red("stopped: ") << printable(python_str(*why)) << "\n";
     for (const char* what : {"train", "validation", "test"}) {
         const auto* part = report.if_contains(what);
         if (!part) continue;
@@ -303,7 +304,7 @@ void add_compile(CLI::App& app, command& chosen, const cli_program* own) {
     c->add_option("--prompt-model", o->prompt_model, "model that writes instructions; default: --lm");
     c->add_option("--seed", o->seed, "the same seed gives the same file");
     c->add_option("--max-errors", o->max_errors, "runs that may fail before the search ends; default: failures are skipped");
-    c->add_option("--max-calls", o->max_calls, "calls of models; the search ends there with the best so far");
+    c->add_option("--max-calls", o->max_calls, "requests to models, also those that fail; the search ends there with the best so far");
     c->add_option("--max-cost", o->max_cost, "US dollars, for models with a known price");
     c->add_flag("--no-report", o->no_report, "make no calls but the search's: the scores before and after are not measured");
     c->add_flag("--dry-run", o->dry_run, "say what it will about cost, and stop");

@@ -8,6 +8,8 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <csignal>
 
 using namespace reagent;
@@ -93,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_limit_is_reached_at_the_same_place_with_and_without_a_cra
         try {
             for (; answered < 100; ++answered) ask_model(around, std::to_string(answered));
         } catch (const run_error&) {
-            BOOST_TEST(log.exhausted());
+            BOOST_TEST(!log.why_exhausted().empty());
         }
         return answered;
     };
@@ -105,6 +107,39 @@ BOOST_AUTO_TEST_CASE(a_limit_is_reached_at_the_same_place_with_and_without_a_cra
     BOOST_TEST(model->calls == 14);
     BOOST_TEST(asked_until_limit({}, {.tokens = 45}) == 3);
     BOOST_TEST(asked_until_limit({}, {.dollars = 2.0}) == 4);
+}
+
+BOOST_AUTO_TEST_CASE(the_next_process_may_begin_at_once_whatever_a_child_still_holds) {
+    folder f;
+    auto file = f.path / "answers.jsonl";
+    int both[2];
+    BOOST_REQUIRE(::pipe(both) == 0);
+    pid_t child = -1;
+    {
+        answer_log log{file};
+        child = ::fork();  // as a tool that starts a program does: until it calls exec it has every descriptor
+        if (child == 0) {
+            char c;
+            ::close(both[1]);
+            [[maybe_unused]] auto n = ::read(both[0], &c, 1);
+            ::_exit(0);
+        }
+    }
+    BOOST_CHECK_NO_THROW(answer_log{file});
+    ::close(both[1]);
+    ::close(both[0]);
+    ::waitpid(child, nullptr, 0);
+}
+
+BOOST_AUTO_TEST_CASE(requests_that_fail_count_against_the_limit) {
+    auto model = std::make_shared<counting>();
+    answer_log log{{}, {.calls = 5}};
+    auto around = log.around(retrying(language_model{model}, {.max_attempts = 3, .base = std::chrono::milliseconds{0}}));
+    for (int i = 0; i < 10; ++i) BOOST_CHECK_THROW(ask_model(around, "fail", static_cast<std::uint64_t>(i)), error);
+    BOOST_TEST(model->calls == 5);
+    BOOST_TEST(log.asked() == 5u);
+    BOOST_TEST(log.spent().calls == 0u);
+    BOOST_TEST(log.why_exhausted().find("5 calls") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_full_disk_is_told_and_the_file_stays_whole) {

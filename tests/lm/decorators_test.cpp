@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(a_cache_file_outlives_the_process) {
     BOOST_TEST(!ask(cached(language_model{std::make_shared<counting>("test/other")}, {.file = dir / "c.db"}), question("a")).from_cache);
 }
 
-BOOST_AUTO_TEST_CASE(broken_entries_are_misses_and_broken_files_are_errors) {
+BOOST_AUTO_TEST_CASE(broken_entries_and_files_are_misses) {
     folder dir;
     auto m = std::make_shared<counting>();
     for (const char* q : {"a", "b"}) ask(cached(language_model{m}, {.file = dir / "c.db"}), question(q));
@@ -210,8 +210,14 @@ BOOST_AUTO_TEST_CASE(broken_entries_are_misses_and_broken_files_are_errors) {
     sqlite3_close(db);
     BOOST_TEST(ask(cached(language_model{m}, {.file = dir / "c.db"}), question("a")).text == "a#3");
     BOOST_TEST(ask(cached(language_model{m}, {.file = dir / "c.db"}), question("a")).text == "a#3");
-    std::ofstream{dir / "d.db"} << std::string(8192, 'x');
-    BOOST_TEST(code_of<lm_error>([&] { cached(language_model{m}, {.file = dir / "d.db"}); }) == error_code{lm_errc::unavailable});
+    // What is no database is set aside, each time, and nothing of it lost.
+    for (const char* aside : {"d.db.broken", "d.db.broken-2"}) {
+        std::ofstream{dir / "d.db", std::ios::trunc} << std::string(8192, 'x') << aside;
+        BOOST_TEST(!ask(cached(language_model{m}, {.file = dir / "d.db"}), question("a")).from_cache);
+        BOOST_TEST(ask(cached(language_model{m}, {.file = dir / "d.db"}), question("a")).from_cache);
+        std::ifstream in{dir / aside};
+        BOOST_TEST((std::string{std::istreambuf_iterator<char>{in}, {}} == std::string(8192, 'x') + aside));
+    }
     BOOST_TEST(code_of<lm_error>([&] { cached(language_model{m}, {.file = dir / "no/such/folder.db"}); }) ==
                error_code{lm_errc::unavailable});
 }
@@ -343,6 +349,86 @@ BOOST_AUTO_TEST_CASE(a_budget_is_kept) {
     stops({.calls = 3}, 3, run_errc::budget_calls);
     stops({.tokens = 40}, 3, run_errc::budget_tokens);
     stops({.dollars = 0.5}, 2, run_errc::budget_cost);
+}
+
+BOOST_AUTO_TEST_CASE(what_fails_and_what_is_sent_again_counts) {
+    auto m = std::make_shared<counting>();
+    m->fails = [](int) { return failing(lm_errc::server_error); };
+    auto failing_calls = budgeted(language_model{m}, {.calls = 3});
+    for (int i = 0; i < 3; ++i) BOOST_CHECK_THROW(ask(failing_calls, question("q")), lm_error);
+    BOOST_CHECK_THROW(ask(failing_calls, question("q")), run_error);
+    BOOST_TEST(m->calls == 3);
+    m->calls = 0;
+    language_model again = retrying(language_model{m}, {.max_attempts = 4, .base = 0ms});
+    for (bool many : {false, true}) {
+        auto model = budgeted(many ? fallback({again, again}) : again, {.calls = 6});
+        m->calls = 0;
+        for (int i = 0; i < 5; ++i) BOOST_CHECK_THROW(ask(model, question("q")), error);
+        BOOST_TEST(m->calls == 6);
+        m->calls = 0;
+        for (int i = 0; i < 5; ++i) BOOST_CHECK_THROW(ask_streaming(budgeted(again, {.calls = 2}), question("q")), error);
+        BOOST_TEST(m->calls == 10);
+    }
+}
+
+// Many calls at once, until the limit ends them. @return what they cost
+double spent_at_once(const std::function<std::shared_ptr<lm_backend>()>& make, double limit, std::uint64_t max_tokens, int* most) {
+    auto m = make();
+    auto model = budgeted(language_model{m}, {.dollars = limit});
+    boost::asio::io_context context;
+    http::client client{context.get_executor(), {}};
+    double cost = 0;
+    int refused = 0;
+    auto one = [&](int i) -> task<void> {
+        lm_request r = question(std::to_string(i));
+        if (max_tokens) r.sampling.max_tokens = max_tokens;
+        lm_context where{client};
+        try {
+            auto a = co_await model.backend()->complete(where, r);
+            cost += a.usage.cost.value_or(0);
+        } catch (const run_error& e) {
+            refused += e.code() == run_errc::budget_cost;
+        }
+    };
+    for (int i = 0; i < 60; ++i) boost::asio::co_spawn(context, one(i), [](std::exception_ptr e) { BOOST_TEST(!e); });
+    context.run();
+    BOOST_TEST(refused > 0);
+    if (auto* counted = dynamic_cast<counting*>(m.get()); counted && most) *most = counted->most;
+    return cost;
+}
+
+BOOST_AUTO_TEST_CASE(a_limit_of_dollars_is_passed_by_one_call_at_most_whatever_the_concurrency) {
+    // A price that is not known: each costs 0.25.
+    int most = 0;
+    auto unknown = [] {
+        auto m = std::make_shared<counting>();
+        m->delay = 1ms;
+        return m;
+    };
+    double cost = spent_at_once(unknown, 8, 0, &most);
+    BOOST_TEST(cost >= 8);
+    BOOST_TEST(cost <= 8.25);
+    BOOST_TEST(most > 4);  // and they did not go one by one
+    // A known one: $0.60 per million tokens of completion, and answers of every length up to what was asked for.
+    class priced final : public lm_backend {
+    public:
+        std::string name() const override { return "openai/gpt-4o-mini"; }
+        task<lm_response> complete(lm_context, const lm_request& r) const override {
+            int n = ++calls;
+            asio::steady_timer t{co_await asio::this_coro::executor, 1ms};
+            co_await t.async_wait(asio::use_awaitable);
+            lm_response out;
+            out.text = "x";
+            out.usage = {.calls = 1, .prompt_tokens = 1, .completion_tokens = n < 10 ? 10 : *r.sampling.max_tokens};
+            out.usage.cost = price_of(name(), out.usage);
+            co_return out;
+        }
+        mutable std::atomic<int> calls = 0;
+    };
+    double each = 0.6 * 1000 / 1e6 + 0.15 / 1e6;
+    cost = spent_at_once([] { return std::make_shared<priced>(); }, each * 5, 1000, nullptr);
+    BOOST_TEST(cost >= each * 5);
+    BOOST_TEST(cost <= each * 6);
 }
 
 BOOST_AUTO_TEST_CASE(a_cassette_is_recorded_and_replayed) {

@@ -219,6 +219,59 @@ BOOST_AUTO_TEST_CASE(failures_of_the_model_are_counted_and_skipped) {
     });
 }
 
+// Fails always; counts.
+class refusing final : public lm_backend {
+public:
+    std::string name() const override { return "test/refusing"; }
+    task<lm_response> complete(lm_context, const lm_request&) const override {
+        ++calls;
+        throw lm_error{lm_errc::authentication, "your key is not valid"};
+    }
+    mutable std::atomic<int> calls = 0;
+};
+
+BOOST_AUTO_TEST_CASE(limits_hold_when_everything_fails_and_errors_keep_their_words) {
+    classify p;
+    runtime rt;
+    bench_set d;
+    auto said = [](const std::string& part) {
+        return [part](const program_error& e) {
+            BOOST_TEST(std::string{e.what()}.find(part) != std::string::npos, e.what());
+            return true;
+        };
+    };
+    for (std::uint64_t most : {5u, 0u}) {
+        auto model = std::make_shared<refusing>();
+        compile_options o;
+        o.run.lm = language_model{model};
+        o.limit.calls = most;
+        o.concurrency = 3;
+        o.measure = false;
+        if (most)
+            BOOST_CHECK_EXCEPTION(searching(3).compile(rt, p, d.train, d.dev, right, o), program_error, said("your key is not valid"));
+        else {
+            auto c = searching(3).compile(rt, p, d.train, d.dev, right, o);
+            BOOST_TEST(c.report.at("stopped").as_string() == "the limit of 0 calls is used up");
+        }
+        BOOST_TEST(model->calls == static_cast<int>(most));
+    }
+    auto model = std::make_shared<refusing>();
+    compile_options o;
+    o.run.lm = language_model{model};
+    o.max_errors = 0;
+    o.concurrency = 3;
+    o.measure = false;
+    BOOST_CHECK_EXCEPTION(searching(3).compile(rt, p, d.train, d.dev, right, o), program_error, said("your key is not valid"));
+    BOOST_TEST(model->calls <= 3);
+    // Some fail: what ends the search is told with the first one's words.
+    o.run.lm = language_model{std::make_shared<shaky>()};
+    o.max_errors = 2;
+    auto c = searching(3).compile(rt, p, d.train, d.dev, right, o);
+    std::string why{c.report.at("stopped").as_string()};
+    BOOST_TEST(why.find("max_errors = 2") != why.npos, why);
+    BOOST_TEST(why.find("overloaded") != why.npos, why);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_clearly_behind_is_not_scored_to_its_end) {
     bench_set d;
     classify p;

@@ -5,6 +5,7 @@
 
 #include "../pool.hpp"
 #include "decorators/common.hpp"
+#include "decorators/spending.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -50,7 +51,7 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
         bool counted = false;
     };
 
-    impl(const std::filesystem::path& file, spending_limit l) : limit{l}, path{file} {
+    impl(const std::filesystem::path& file, spending_limit l) : spent{std::make_shared<decorators::spending>(l)}, path{file} {
         if (file.empty()) {
             auto pattern = (std::filesystem::temp_directory_path() / "reagent-answers-XXXXXX").string();
             fd = ::mkostemp(pattern.data(), O_CLOEXEC);
@@ -126,6 +127,8 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
     bool keep(const std::string& key, const lm_response& r) {
         std::string line = "{\"key\":\"" + hex(key) + "\",\"response\":" + json::serialize(to_json(r)) + "}\n";
         std::lock_guard lock{mutex};
+        if (closed && broken.empty()) broken = cannot("written", "the work that it belongs to has ended").what();
+        if (closed) return false;
         std::size_t done = 0;
         while (done < line.size()) {
             auto n = ::pwrite(fd, line.data() + done, line.size() - done, static_cast<off_t>(end + done));
@@ -142,29 +145,22 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
         return true;
     }
 
-    // Before a request is answered, from the file too, so that the limit does not depend on who asked. False: it has been counted.
-    bool begin(const std::string& key) {
+    // Whether this request has been counted.
+    bool is_counted(const std::string& key) {
         std::lock_guard lock{mutex};
-        if (auto found = places.find(key); found != places.end() && found->second.counted) return false;
-        auto stop = [&](run_errc code, const std::string& what) {
-            stopped = true;
-            throw run_error{code, "the limit of " + what + " is used up"};
-        };
-        if (limit.calls && spent.calls + reserved >= *limit.calls) stop(run_errc::budget_calls, std::to_string(*limit.calls) + " calls");
-        if (limit.tokens && spent.tokens() >= *limit.tokens) stop(run_errc::budget_tokens, std::to_string(*limit.tokens) + " tokens");
-        if (limit.dollars && spent.cost.value_or(0) >= *limit.dollars)
-            stop(run_errc::budget_cost, std::to_string(*limit.dollars) + " dollars");
-        ++reserved;
-        return true;
+        auto found = places.find(key);
+        return found != places.end() && found->second.counted;
     }
-    void finish(const std::string& key, const lm_response* r) {
+    void count(const std::string& key) {
         std::lock_guard lock{mutex};
-        --reserved;
-        if (!r) return;
         if (auto found = places.find(key); found != places.end()) found->second.counted = true;
-        usage used = r->usage;
-        if (!used.calls) used.calls = 1;
-        spent += used;
+    }
+
+    // Nobody writes any more, and another process may. What is still at work on a pool keeps the descriptor, not the lock.
+    void let_go() {
+        std::lock_guard lock{mutex};
+        closed = true;
+        ::flock(fd, LOCK_UN);
     }
 
     std::string why_broken() {
@@ -174,10 +170,9 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
 
     std::mutex mutex;
     std::unordered_map<std::string, place> places;
-    std::uint64_t end = 0, reserved = 0;
-    usage spent;
-    spending_limit limit;
-    bool stopped = false;
+    std::uint64_t end = 0;
+    std::shared_ptr<decorators::spending> spent;
+    bool closed = false;
     std::string broken;
     std::filesystem::path path;
     int fd = -1;
@@ -195,21 +190,33 @@ public:
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         std::string key = decorators::digest_of(name(), request);
-        counted mine{*state_, key, state_->begin(key)};
+        // An answer from the file counts too, so that the limit does not depend on who asked.
+        std::optional<decorators::spending::claim> mine;
+        if (!state_->is_counted(key)) mine.emplace(co_await state_->spent->admit(context.deadline, name(), request));
+        auto answered = [&](const lm_response& r) {
+            if (!mine) return;
+            state_->count(key);
+            mine->answered(r.usage);
+        };
         std::function<std::optional<lm_response>()> find = [s = state_, key] { return s->find(key); };
         auto known = co_await on_pool<std::optional<lm_response>>(context.blocking, std::move(find));
         if (known) {
-            mine.answered(*known);
+            answered(*known);
             co_return std::move(*known);
         }
         ++state_->asked;
         ++state_->failed;
+        context.before_retry = [&, outer = context.before_retry] {
+            if (outer) outer();
+            if (mine) mine->again();
+            ++state_->asked;
+        };
         lm_response fresh = co_await inner().complete(context, request);
         --state_->failed;
         auto shared = std::make_shared<const lm_response>(fresh);
         std::function<bool()> keep = [s = state_, key, shared] { return s->keep(key, *shared); };
         if (!co_await on_pool<bool>(context.blocking, std::move(keep))) throw program_error{program_errc::unwritable, state_->why_broken()};
-        mine.answered(fresh);
+        answered(fresh);
         co_return fresh;
     }
 
@@ -219,24 +226,16 @@ public:
     }
 
 private:
-    struct counted {
-        State& state;
-        const std::string& key;
-        bool open;
-        void answered(const lm_response& r) {
-            if (std::exchange(open, false)) state.finish(key, &r);
-        }
-        ~counted() {
-            if (open) state.finish(key, nullptr);
-        }
-    };
     std::shared_ptr<State> state_;
 };
 
 }  // namespace
 
 answer_log::answer_log(const std::filesystem::path& file, spending_limit limit) : impl_{std::make_shared<impl>(file, limit)} {}
-answer_log::~answer_log() { auto models = std::exchange(impl_->models, {}); }  // they hold what holds them
+answer_log::~answer_log() {
+    auto models = std::exchange(impl_->models, {});  // they hold what holds them
+    impl_->let_go();
+}
 
 language_model answer_log::around(const language_model& model) {
     if (!model) return model;
@@ -254,18 +253,10 @@ std::function<language_model(const language_model&)> answer_log::hook() {
     return [this](const language_model& m) { return around(m); };
 }
 
-usage answer_log::spent() const {
-    std::lock_guard lock{impl_->mutex};
-    return impl_->spent;
-}
+usage answer_log::spent() const { return impl_->spent->spent(); }
 std::uint64_t answer_log::asked() const { return impl_->asked; }
 std::uint64_t answer_log::failed() const { return impl_->failed; }
-bool answer_log::exhausted() const {
-    std::lock_guard lock{impl_->mutex};
-    const auto& limit = impl_->limit;
-    return impl_->stopped || (limit.tokens && impl_->spent.tokens() > *limit.tokens) ||
-           (limit.dollars && impl_->spent.cost.value_or(0) > *limit.dollars);
-}
+std::string answer_log::why_exhausted() const { return impl_->spent->why_exhausted(); }
 std::string answer_log::unwritable() const { return impl_->why_broken(); }
 
 }  // namespace reagent

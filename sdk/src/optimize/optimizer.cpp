@@ -65,23 +65,24 @@ void study::stop(std::string why) {
 
 void study::check() {
     if (auto why = log_.unwritable(); !why.empty()) throw program_error{program_errc::unwritable, why};
-    if (log_.exhausted()) stop_now("the limit of calls, tokens or cost is reached");
+    if (auto why = log_.why_exhausted(); !why.empty()) stop_now(why);
     if (options_.max_errors && errors_ > *options_.max_errors)
-        stop_now(std::to_string(errors_) + " runs failed, more than max_errors allows");
+        stop_now(std::to_string(errors_) + (errors_ == 1 ? " run" : " runs") + " failed, more than max_errors = " +
+                 std::to_string(*options_.max_errors) + " allows" + (first_error_.empty() ? "" : ", the first with: " + first_error_));
 }
 
 void study::count(const evaluation& e) {
     errors_ += e.errors;
     successes_ += e.rows.size() - e.errors;
-    if (log_.exhausted() || !log_.unwritable().empty()) return check();
+    auto limit = log_.why_exhausted();
     for (const auto& r : e.rows)
-        if (first_error_.empty()) first_error_ = r.error;
+        if (first_error_.empty() && (limit.empty() || r.error.find(limit) == r.error.npos)) first_error_ = r.error;
     check();
     if (errors_ >= 10) throw_if_all_failed();
 }
 
 void study::throw_if_all_failed() const {
-    if (successes_ == 0 && errors_ > 0)
+    if (successes_ == 0 && errors_ > 0 && !first_error_.empty())  // none: the limit let nothing begin
         throw program_error{program_errc::mismatch,
                             "every run of the program failed (" + std::to_string(errors_) + "), the first with: " + first_error_};
 }
@@ -92,6 +93,7 @@ evaluation study::evaluate_with(const dataset& data, run_options run, bool histo
     eo.run.around = log_.hook();
     eo.concurrency = options_.concurrency;
     eo.max_errors = data.size();  // counted here, over all evaluations
+    if (options_.max_errors) eo.max_errors = *options_.max_errors - std::min(errors_, *options_.max_errors);
     eo.keep_histories = histories;
     return evaluate(rt_, call_, data, metric_, eo);
 }

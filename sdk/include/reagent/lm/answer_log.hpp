@@ -10,8 +10,11 @@ namespace reagent {
 /// What models answered during a long piece of work, on disk: after a crash the same work goes on without asking for what it knows.
 /// Within the work no request is sent twice. A request is known by a digest of the model's name and all of it, `rollout_id` included.
 ///
-/// What was spent is counted once for each request, whether this process asked or one before it; so a limit is reached at the same place
-/// with and without a crash. A request that was under way in the crash was never answered here, and is sent again.
+/// What was spent is counted once for each answer, whether this process asked or one before it, and for each request that this process
+/// sent and that failed, or was sent again; so a limit is reached at the same place with and without a crash. A request that was under
+/// way in the crash was never answered here, and is sent again. The limits of tokens and dollars are passed by what one call costs at
+/// most, whatever the concurrency: near the limit calls wait for each other. A call costs at most its prompt's bytes as tokens and
+/// `sampling.max_tokens`, or the longest answer of the model.
 /// Thread-safe. Must outlive the models around which it stands.
 class answer_log {
 public:
@@ -27,11 +30,11 @@ public:
     /// For `run_options::around`.
     std::function<language_model(const language_model&)> hook();
 
-    usage spent() const;             ///< of every request that was answered, from the file or by a model
-    std::uint64_t asked() const;     ///< requests that this process sent
-    std::uint64_t failed() const;    ///< of those, without an answer
-    bool exhausted() const;          ///< whether the limit stopped a call
-    std::string unwritable() const;  ///< why an answer could not be kept; "": they all were
+    usage spent() const;                ///< of every request that was answered, from the file or by a model
+    std::uint64_t asked() const;        ///< requests that this process sent
+    std::uint64_t failed() const;       ///< of those, without an answer
+    std::string why_exhausted() const;  ///< which limit stopped a call, or is passed; "": none
+    std::string unwritable() const;     ///< why an answer could not be kept; "": they all were
 
 private:
     struct impl;

@@ -21,7 +21,8 @@ struct cache_options {
 
 /// Answers from memory or the file what was asked before. A request is known by a digest of all of it: the model, messages,
 /// tools, sampling, schema, and its `rollout_id`. Equal requests that are under way are sent once (streams each on their own).
-/// What a hit used is zero. A file that is broken, or an entry in it, is a miss; a file that cannot be made is an error.
+/// What a hit used is zero. A file that is broken, or an entry in it, is a miss: what is no SQLite file is set aside as FILE.broken, and a
+/// new one made. A file that cannot be made is an error.
 /// @throws lm_error(unavailable)
 language_model cached(language_model inner, cache_options options = {});
 
@@ -65,7 +66,9 @@ struct spending_limit {
     std::optional<double> dollars{};  ///< counts calls whose price is known
 };
 
-/// Stops when all calls through it together have used up the limit. @throws run_error(budget_calls, budget_tokens, budget_cost)
+/// Stops when all calls through it together have used up the limit: every request that is sent counts, also one that fails and one that a
+/// decorator inside sends again. Tokens and dollars are passed by what one call uses at most: near the limit calls wait for each other.
+/// @throws run_error(budget_calls, budget_tokens, budget_cost)
 language_model budgeted(language_model inner, spending_limit limit);
 
 /// Appends every request and its answer to a file of JSON lines, without keys.

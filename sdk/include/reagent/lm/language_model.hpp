@@ -6,6 +6,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -108,6 +109,8 @@ struct lm_context {
     http::client& http;
     clock::time_point deadline = no_deadline;
     asio::any_io_executor blocking{};  ///< a pool for what blocks; none: it blocks here
+    /// Who counts requests is told by a decorator before it sends one again, or to another model; what it throws ends the call.
+    std::function<void()> before_retry{};
 };
 
 /// A provider's side of a language model. Implementations are immutable and safe to share between threads.
@@ -117,6 +120,8 @@ public:
     virtual std::string name() const = 0;  ///< "openai/gpt-4o-mini"
     /// Whether `lm_request::outputs_schema` is honoured.
     virtual bool has_structured_output() const { return false; }
+    /// The keys that it holds: no log, no telemetry and no error in a journal of a run that uses it shows one. By default none.
+    virtual std::vector<secret> secrets() const { return {}; }
     /// `request` outlives the task. @throws lm_error, http_error
     virtual task<lm_response> complete(lm_context context, const lm_request& request) const = 0;
     /// As `complete`, piece by piece. `request` outlives the stream. By default the whole answer is one piece.

@@ -2,9 +2,13 @@
 
 #include <reagent/error.hpp>
 
+#include <fcntl.h>
 #include <openssl/sha.h>
 #include <sqlite3.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 
@@ -48,24 +52,49 @@ sqlite3_stmt* cache_file::prepare(const char* sql) {
     return s;
 }
 
-void cache_file::open() {
+int cache_file::try_open(std::string& why) {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    auto fail = [&](const std::string& why) {
-        close();
-        return lm_error{lm_errc::unavailable, "the cache \"" + options_.file + "\" cannot be used: " + why +
-                                                  "; choose another file, or delete it when it holds nothing that you need"};
-    };
-    if (sqlite3_open_v2(options_.file.c_str(), &db_, flags, nullptr) != SQLITE_OK) throw fail(db_ ? sqlite3_errmsg(db_) : "out of memory");
-    sqlite3_busy_timeout(db_, 10'000);
-    bool ready = run("PRAGMA journal_mode = WAL") && run("PRAGMA synchronous = NORMAL") &&
-                 run("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum BLOB NOT NULL, made INTEGER NOT "
-                     "NULL) WITHOUT ROWID") &&
-                 run("CREATE INDEX IF NOT EXISTS answers_made ON answers (made)");
-    if (!ready) throw fail(sqlite3_errmsg(db_));
-    find_ = prepare("SELECT value, sum FROM answers WHERE key = ?1 AND made >= ?2");
-    store_ = prepare("INSERT OR REPLACE INTO answers (key, value, sum, made) VALUES (?1, ?2, ?3, ?4)");
-    drop_ = prepare("DELETE FROM answers WHERE key = ?1");
-    if (!find_ || !store_ || !drop_) throw fail(sqlite3_errmsg(db_));
+    bool ready = sqlite3_open_v2(options_.file.c_str(), &db_, flags, nullptr) == SQLITE_OK;
+    if (ready) sqlite3_busy_timeout(db_, 10'000);
+    ready = ready && run("PRAGMA journal_mode = WAL") && run("PRAGMA synchronous = NORMAL") &&
+            run("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum BLOB NOT NULL, made INTEGER NOT "
+                "NULL) WITHOUT ROWID") &&
+            run("CREATE INDEX IF NOT EXISTS answers_made ON answers (made)");
+    if (ready) {
+        find_ = prepare("SELECT value, sum FROM answers WHERE key = ?1 AND made >= ?2");
+        store_ = prepare("INSERT OR REPLACE INTO answers (key, value, sum, made) VALUES (?1, ?2, ?3, ?4)");
+        drop_ = prepare("DELETE FROM answers WHERE key = ?1");
+        if (find_ && store_ && drop_) return SQLITE_OK;
+    }
+    int code = db_ ? sqlite3_errcode(db_) : SQLITE_NOMEM;
+    why = db_ ? sqlite3_errmsg(db_) : "out of memory";
+    close();
+    return code == SQLITE_OK ? SQLITE_ERROR : code;
+}
+
+void cache_file::open() {
+    std::string why;
+    auto is_broken = [](int code) { return code == SQLITE_NOTADB || code == SQLITE_CORRUPT; };
+    int code = try_open(why);
+    if (is_broken(code)) {
+        // Of several processes that see it one sets it aside; the others find the new one.
+        int lock = ::open((options_.file + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (lock >= 0 && ::flock(lock, LOCK_EX) == 0) {
+            code = try_open(why);
+            if (is_broken(code) && set_aside()) code = try_open(why);
+        }
+        if (lock >= 0) ::close(lock);
+    }
+    if (code != SQLITE_OK)
+        throw lm_error{lm_errc::unavailable, "the cache \"" + options_.file + "\" cannot be used: " + why +
+                                                 "; choose another file, or delete it when it holds nothing that you need"};
+}
+
+bool cache_file::set_aside() {
+    std::string to = options_.file + ".broken";
+    for (int n = 2; ::access(to.c_str(), F_OK) == 0 && n < 100; ++n) to = options_.file + ".broken-" + std::to_string(n);
+    for (const char* beside : {"-wal", "-shm"}) ::rename((options_.file + beside).c_str(), (to + beside).c_str());
+    return ::rename(options_.file.c_str(), to.c_str()) == 0;
 }
 
 std::optional<std::string> cache_file::find(const std::string& key) {

@@ -11,7 +11,8 @@ struct sqlite3_stmt;
 
 namespace reagent::decorators {
 
-/// Answers in a SQLite file that many processes may share. Blocks; thread-safe. What is broken is a miss.
+/// Answers in a SQLite file that many processes may share. Blocks; thread-safe. What is broken is a miss: a broken entry is dropped, and
+/// a file that is no database is set aside as FILE.broken, nothing of it lost, and a new one made.
 class cache_file {
 public:
     /// @throws lm_error(unavailable) when the file cannot be made
@@ -24,6 +25,9 @@ public:
 
 private:
     void open();
+    /// @return SQLite's result code; `why` says more
+    int try_open(std::string& why);
+    bool set_aside();  ///< whether it is
     void close();
     bool run(const char* sql);
     sqlite3_stmt* prepare(const char* sql);

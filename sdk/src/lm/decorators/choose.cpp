@@ -101,6 +101,7 @@ public:
                 failure = failure_of_model();
             }
             o.next(failure);
+            if (context.before_retry) context.before_retry();
         }
     }
 
@@ -143,6 +144,7 @@ private:
                 if (handed_on_) std::rethrow_exception(failure);
                 stream_.reset();
                 order_.next(failure);
+                if (context_.before_retry) context_.before_retry();
             }
         }
 

@@ -29,6 +29,13 @@ bool around_many::has_structured_output() const {
     return std::all_of(models_.begin(), models_.end(), [](const auto& m) { return m.backend()->has_structured_output(); });
 }
 
+std::vector<secret> around_many::secrets() const {
+    std::vector<secret> all;
+    for (const auto& m : models_)
+        for (auto& s : m.backend()->secrets()) all.push_back(std::move(s));
+    return all;
+}
+
 namespace {
 
 // What is hashed: every part with its length in front, so that no two requests look alike. Prompts are long: no tree of values

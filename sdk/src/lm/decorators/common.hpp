@@ -18,6 +18,7 @@ public:
     explicit around(language_model inner);
     std::string name() const override { return inner_.name(); }
     bool has_structured_output() const override { return inner_.backend()->has_structured_output(); }
+    std::vector<secret> secrets() const override { return inner_.backend()->secrets(); }
 
 protected:
     const lm_backend& inner() const { return *inner_.backend(); }
@@ -32,6 +33,7 @@ public:
     explicit around_many(std::vector<language_model> models);
     std::string name() const override;
     bool has_structured_output() const override;
+    std::vector<secret> secrets() const override;
 
 protected:
     std::vector<language_model> models_;

@@ -1,4 +1,5 @@
 #include "common.hpp"
+#include "spending.hpp"
 
 #include <reagent/error.hpp>
 
@@ -224,48 +225,34 @@ private:
 
 class budget_limit final : public around {
 public:
-    budget_limit(language_model inner, spending_limit limit) : around{std::move(inner)}, state_{std::make_shared<state>(limit)} {}
+    budget_limit(language_model inner, spending_limit limit)
+        : around{std::move(inner)}, spending_{std::make_shared<spending>(limit, " for " + name())} {}
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
-        state_->begin(name());
+        auto mine = co_await spending_->admit(context.deadline, name(), request);
+        context.before_retry = [&mine, outer = context.before_retry] {
+            if (outer) outer();
+            mine.again();
+        };
         lm_response r = co_await inner().complete(context, request);
-        state_->spend(r.usage);
+        mine.answered(r.usage);
         co_return r;
     }
 
     task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const override {
-        state_->begin(name());
+        auto mine = std::make_shared<spending::claim>(co_await spending_->admit(context.deadline, name(), request));
+        context.before_retry = [mine, outer = context.before_retry] {
+            if (outer) outer();
+            mine->again();
+        };
         auto s = co_await inner().stream(context, request);
-        co_return watched(std::move(s), [state = state_](const lm_response* r, std::exception_ptr) {
-            if (r) state->spend(r->usage);
+        co_return watched(std::move(s), [mine](const lm_response* r, std::exception_ptr) {
+            if (r) mine->answered(r->usage);
         });
     }
 
 private:
-    struct state {
-        explicit state(spending_limit l) : limit{l} {}
-        void begin(const std::string& name) {
-            std::lock_guard lock{mutex};
-            auto used_up = [&](run_errc code, const std::string& what) {
-                return run_error{code, "the budget of " + what + " for " + name + " is used up"};
-            };
-            if (limit.calls && started >= *limit.calls) throw used_up(run_errc::budget_calls, std::to_string(*limit.calls) + " calls");
-            if (limit.tokens && spent.tokens() >= *limit.tokens)
-                throw used_up(run_errc::budget_tokens, std::to_string(*limit.tokens) + " tokens");
-            if (limit.dollars && spent.cost.value_or(0) >= *limit.dollars)
-                throw used_up(run_errc::budget_cost, std::to_string(*limit.dollars) + " dollars");
-            ++started;
-        }
-        void spend(const usage& u) {
-            std::lock_guard lock{mutex};
-            spent += u;
-        }
-        std::mutex mutex;
-        spending_limit limit;
-        usage spent;
-        std::uint64_t started = 0;
-    };
-    std::shared_ptr<state> state_;
+    std::shared_ptr<spending> spending_;
 };
 
 }  // namespace

@@ -81,6 +81,7 @@ public:
             stream_.reset();
             auto when = attempts_.next(failure);
             co_await sleep_until(when);
+            if (context_.before_retry) context_.before_retry();
         }
     }
 
@@ -108,6 +109,7 @@ public:
             }
             auto when = tries.next(failure);
             co_await sleep_until(when);
+            if (context.before_retry) context.before_retry();
         }
     }
 
