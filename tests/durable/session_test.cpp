@@ -292,6 +292,27 @@ BOOST_AUTO_TEST_CASE(results_of_tools_go_first_and_the_oldest_before_the_others)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_small_limit_is_one_too) {
+    for (std::size_t tokens : {0u, 1u, 10u, 60u, 500u})
+        for (std::size_t turns : {0u, 1u, 9u}) {
+            json::array messages;
+            for (std::size_t i = 0; i < turns; ++i)
+                messages.push_back(
+                    json::object{{"message", std::string(300, 'm')}, {"list", json::array{1, 2, 3}}, {"reply", std::string(300, 'r')}});
+            json::object history{{"messages", std::move(messages)}, {"summary", std::string(900, 's')}, {"summarized", 4}};
+            struct shorten {
+                json::object history;
+                std::size_t tokens;
+                task<json::object> forward(run& r) const { return compacted(r, history, {.tokens = tokens, .keep_turns = 3}); }
+            };
+            runtime rt;
+            auto o = run_options{language_model{scripted_model::texts({"short", "short", "short", "short", "short"})}};
+            auto made = rt.run(o, shorten{history, tokens});
+            BOOST_TEST(tokens_of(made) <= tokens);
+            BOOST_TEST(made.at("summarized").to_number<std::size_t>() + made.at("messages").as_array().size() == 4 + turns);
+        }
+}
+
 BOOST_FIXTURE_TEST_CASE(whatever_is_said_fits_at_last, talk) {
     auto o = options();
     o.history = {.tokens = 150, .keep_turns = 3};

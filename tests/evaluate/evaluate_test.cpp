@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <set>
 #include <thread>
 
@@ -173,6 +174,12 @@ BOOST_AUTO_TEST_CASE(failures_are_scored_listed_and_bounded) {
     o.max_errors = 100;
     auto wrong = evaluate(rt, as_program(program), data, exact_match_of("anwser"), o);
     BOOST_TEST(wrong.rows[1].error.find("`anwser`") != std::string::npos);
+    for (double odd : {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), std::nan("")}) {
+        metric m = [odd](run&, const rated_run&) -> task<judgement> { co_return judgement{odd}; };
+        auto unrated = evaluate(rt, as_program(program), data, m, o);
+        BOOST_TEST(unrated.rows[1].error.find("the metric returned") != std::string::npos);
+        BOOST_TEST(unrated.score == 50);  // of failures only
+    }
     dataset without{example{{{"question", "1 + 1"}}, {}}};
     message_of(program_errc::mismatch, [&] { evaluate(rt, as_program(program), without, exact_match_of("answer"), o); });
 }

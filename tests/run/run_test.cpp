@@ -1,3 +1,4 @@
+#include "support/folder.hpp"
 #include "support/scripted_openai.hpp"
 
 #include <reagent/deadline.hpp>
@@ -278,9 +279,31 @@ BOOST_AUTO_TEST_CASE(a_key_is_in_no_log_and_no_journal) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(no_recording_writes_over_another) {
+    folder f;
+    auto record = [&](int from, int runs) {
+        runtime_options ro;
+        ro.record = (f.path / "runs").string();
+        runtime rt{ro};
+        several m;
+        for (int i = 0; i < runs; ++i) {
+            std::vector<std::string> texts;
+            for (int n = 0; n < 2; ++n) texts.push_back(chat_completion({{"answer", from + i}}));
+            rt.run(scripted(texts), m, 2);
+        }
+    };
+    record(10, 2);
+    auto first = f.read("runs/run-1.jsonl"), second = f.read("runs/run-2.jsonl");
+    record(20, 1);  // as another process would
+    BOOST_TEST(f.read("runs/run-1.jsonl") == first);
+    BOOST_TEST(f.read("runs/run-2.jsonl") == second);
+    BOOST_TEST(f.read("runs/run-3.jsonl").find("20") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(many_runs_share_threads_and_modules) {
-    loopback_server server{
-        [](const server_request&) { return server_response{.body = openai_text(chat_completion({{"answer", 7}})), .delay = 2ms}; }};
+    loopback_server server{[](const server_request&) {
+        return server_response{.body = openai_text(chat_completion({{"answer", 7}})), .delay = 2ms};
+    }};
     runtime rt{{.threads = 3}};
     several m;
     language_model lm{"openai/x", {.api_base = server.url("/v1")}};

@@ -32,7 +32,8 @@ struct example_run {
         row.usage = r.usage();
         rated_run rated{subject, row.outputs, r.history()};
         auto judged = co_await rate(r, rated);
-        if (std::isnan(judged.score)) throw std::runtime_error{"the metric returned NaN"};
+        if (!std::isfinite(judged.score))
+            throw std::runtime_error{std::isnan(judged.score) ? "the metric returned NaN" : "the metric returned an infinite score"};
         row.score = judged.score;
         row.feedback = std::move(judged.feedback);
     }

@@ -12,6 +12,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 
@@ -46,6 +47,20 @@ std::string text_of(const std::exception_ptr& failure) {
 
 }  // namespace detail
 
+namespace {
+
+// A name in the folder that no run has, of this process or another; the file holds nothing until the run has ended.
+std::string next_record(const std::string& folder, std::atomic<std::uint64_t>& number) {
+    for (;;) {
+        std::string file = folder + "/run-" + std::to_string(++number) + ".jsonl";
+        int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0) ::close(fd);
+        if (fd >= 0 || errno != EEXIST) return file;  // what is wrong with it is told when it is written
+    }
+}
+
+}  // namespace
+
 runtime::runtime(runtime_options options) : impl_{std::make_unique<impl>(options)} {}
 runtime::~runtime() = default;
 
@@ -57,7 +72,7 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
     if (!impl_->record.empty() && !durable) {
         std::error_code ec;
         std::filesystem::create_directories(impl_->record, ec);  // what is wrong with it is told when the file is written
-        s->record_to = file_in(impl_->record);
+        s->record_to = next_record(impl_->record, impl_->recorded);
     }
     if (!impl_->replay.empty() && !durable) {
         s->options.replay = replay_from(file_in(impl_->replay));
@@ -74,6 +89,8 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
     s->blocking = &impl_->blocking;
     s->telemetry = impl_->telemetry;
     s->logger = impl_->logger;
+    s->secrets = impl_->secrets;
+    s->secrets->learn(s->options.lm.backend());
     if (s->logger || s->telemetry) s->private_to = {s->options.private_fields, impl_->secrets};
     if (s->options.deadline.count() > 0 && s->options.deadline < std::chrono::hours{24 * 365})
         s->deadline = s->started + s->options.deadline;

@@ -53,7 +53,7 @@ struct served_program {
 struct runtime::impl {
     explicit impl(const runtime_options& o)
         : logger{o.logger},
-          secrets{o.secrets},
+          secrets{std::make_shared<detail::known_secrets>(o.secrets)},
           telemetry{o.telemetry},
           record{o.record.empty() ? detail::variable("REAGENT_RECORD") : o.record},
           replay{o.replay.empty() ? detail::variable("REAGENT_REPLAY") : o.replay},
@@ -78,10 +78,10 @@ struct runtime::impl {
     }
 
     std::shared_ptr<spdlog::logger> logger;
-    std::vector<secret> secrets;
+    std::shared_ptr<detail::known_secrets> secrets;
     std::shared_ptr<reagent::telemetry> telemetry;
     std::string record, replay;
-    std::atomic<std::uint64_t> started = 0;
+    std::atomic<std::uint64_t> started = 0, recorded = 0;
     std::shared_ptr<journal_store> journals;
     std::map<std::string, std::shared_ptr<const served_program>> programs;  // under `mutex`
     std::atomic<bool> stop_work = false;

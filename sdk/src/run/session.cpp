@@ -77,6 +77,19 @@ void shorten(json::value& message, std::size_t bytes) {
     for (std::size_t limit = bytes; limit >= 16 && size_of(message) > bytes; limit /= 2) cut_texts(message.get_object(), limit, cut_texts);
 }
 
+// What no shortening of texts has brought within the limit: the oldest turns go, then the end of the summary.
+void cut_to(json::object& history, std::size_t tokens) {
+    if (fits(history, tokens)) return;
+    auto& messages = messages_of(history);
+    std::size_t gone = 0;
+    for (; !fits(history, tokens) && !messages.empty(); ++gone) messages.erase(messages.begin());
+    history["summarized"] = number_at(history, "summarized") + gone;
+    std::string summary = text_at(history, "summary");
+    std::size_t room = tokens * bytes_per_token, dots = std::min<std::size_t>(3, room);
+    if (summary.size() > room) summary = cut(std::move(summary), room - dots).substr(0, room);
+    if (!summary.empty() || history.contains("summary")) history["summary"] = std::move(summary);
+}
+
 task<std::string> summarize(run& r, std::string before, std::vector<std::string> turns, history_limits limits) {
     // In portions that a model can read; each summary goes on from the one before.
     std::size_t portion = std::max<std::size_t>(limits.tokens, 1000) * bytes_per_token;
@@ -179,6 +192,7 @@ task<json::object> compacted(run& r, json::object history, history_limits limits
         room -= std::min(room, text_at(history, "summary").size());
         for (auto& m : left) shorten(m, std::max<std::size_t>(room / kept, 64));
     }
+    cut_to(history, limits.tokens);
     co_return history;
 }
 

@@ -33,7 +33,8 @@ struct runtime_options {
 
     std::shared_ptr<reagent::telemetry> telemetry{};  ///< told of every run that has ended
 
-    /// Folder into which the journal of every run goes, as run-1.jsonl and so on in the order of their start; default: $REAGENT_RECORD.
+    /// Folder into which the journal of every run goes, as run-1.jsonl and so on in the order of their start, after those that are there:
+    /// nothing is written over. The file is empty until its run has ended. Default: $REAGENT_RECORD.
     /// Durable runs have theirs in the store; see `runtime::replay`.
     std::string record{};
     /// Such a folder: the runs are answered from there, without models, tools and network, or fail where they do something else;
@@ -200,8 +201,8 @@ public:
     void serve(std::string name, program_function program, run_options options);
     /// A module that has `call(run&, json::object)`; it must outlive the runtime.
     template <class Module>
-        requires(!std::is_convertible_v<const Module&, program_function>)
-    void serve(std::string name, const Module& module, run_options options) {
+    requires(!std::is_convertible_v<const Module&, program_function>) void serve(std::string name, const Module& module,
+                                                                                 run_options options) {
         serve(std::move(name), program_function{[&module](reagent::run& r, const json::object& inputs) { return module.call(r, inputs); }},
               std::move(options));
     }
