@@ -101,6 +101,14 @@ int put(const std::string& store, const std::string& file, const program_remarks
     return 0;
 }
 
+// Of a remark: it stands in a row.
+std::string one_line(std::string_view text) {
+    std::string shown = printable(text);
+    for (char& c : shown)
+        if (c == '\n' || c == '\t') c = ' ';
+    return shown;
+}
+
 int list(const std::string& store, bool as_json) {
     json::array all;
     terminal t;
@@ -110,12 +118,15 @@ int list(const std::string& store, bool as_json) {
         for (const auto& name : v.tags) tags.emplace_back(name), tag_text += " " + name;
         if (as_json) {
             json::object o{{"version", v.number}, {"hash", v.hash}, {"when", v.when}, {"who", v.who}, {"what", v.what}};
+            if (!v.problem.empty()) o["problem"] = v.problem;
             o["score"] = v.score ? json::value(*v.score) : json::value(nullptr);
             o["tags"] = std::move(tags);
             all.push_back(std::move(o));
-        } else
-            std::cout << v.number << "  " << v.hash.substr(0, 12) << "  " << printable(v.when) << "  " << printable(v.who) << "  "
-                      << (v.score ? python_float(*v.score) : "-") << "  " << printable(v.what) << t.green(tag_text) << "\n";
+        } else if (!v.problem.empty())
+            std::cout << v.number << "  " << t.red(one_line(v.problem)) << t.green(tag_text) << "\n";
+        else
+            std::cout << v.number << "  " << v.hash.substr(0, 12) << "  " << one_line(v.when) << "  " << one_line(v.who) << "  "
+                      << (v.score ? python_float(*v.score) : "-") << "  " << one_line(v.what) << t.green(tag_text) << "\n";
     }
     if (as_json) std::cout << dump_strict_json(all) << "\n";
     return 0;

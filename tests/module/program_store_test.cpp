@@ -158,6 +158,41 @@ BOOST_AUTO_TEST_CASE(versions_never_change_and_tags_move_and_roll_back) {
     check_refused(program_errc::unwritable, "cannot be made", [&] { program_store{f.write("file", "") / "x"}; });
 }
 
+BOOST_AUTO_TEST_CASE(what_is_damaged_hides_nothing_and_is_not_tagged) {
+    folder f;
+    answer program;
+    program_store store{f.path / "programs"};
+    for (const char* text : {"One.", "Two.", "Three."}) store.put(to_saved(program, with_instructions(text)), {.what = text});
+    store.tag("production", 2);
+    f.write("programs/versions/000002.json", "{\"torn");
+    f.write("programs/versions/18446744073709551615.json", "{}");  // a number of its own making
+    f.write("programs/versions/7.json", "{}");
+    auto all = store.list();
+    BOOST_REQUIRE(all.size() == 3u);
+    BOOST_TEST(all[0].what == "One.");
+    BOOST_TEST(!all[1].problem.empty());
+    BOOST_TEST(all[1].number == 2u);
+    BOOST_TEST(all[1].tags == std::vector<std::string>{"production"});
+    BOOST_TEST(all[2].what == "Three.");
+    BOOST_TEST(all[2].problem.empty());
+    BOOST_CHECK_THROW(store.tag("next", 2), program_error);
+    check_refused(program_errc::mismatch, "has no tag \"next\"", [&] { store.number_of("next"); });
+    BOOST_TEST(store.put(to_saved(program, with_instructions("Four."))) == 4u);
+    BOOST_TEST(store.put(to_saved(program, with_instructions("Five."))) == 5u);
+    BOOST_TEST(*store.get("1").predictors().front().instructions == "One.");
+    // A tag may not be rolled back to it either.
+    store.tag("production", 3);
+    BOOST_CHECK_THROW(store.roll_back("production"), program_error);
+    BOOST_TEST(store.number_of("production") == 3u);
+    for (const char* garbage : {"x", "1\n2 3\n", "-1\n", "99999999999999999999999\n", "1\n\n"}) {
+        f.write("programs/tags/production", garbage);
+        check_refused(program_errc::unreadable, "set the tag \"production\" anew", [&] { store.number_of("production"); });
+        BOOST_TEST(store.list().size() == 5u);
+        store.tag("production", 4);
+        BOOST_TEST(store.number_of("production") == 4u);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(processes_that_put_at_once_lose_nothing) {
     folder f;
     answer program;

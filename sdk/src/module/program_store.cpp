@@ -22,6 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t most_history = 1000;  // versions that a tag remembers
+constexpr std::size_t most_digits = 15;     // of a version
+
 std::string file_name(std::uint64_t number) {
     char name[32];
     std::snprintf(name, sizeof name, "%06llu.json", static_cast<unsigned long long>(number));
@@ -55,7 +58,10 @@ public:
                                 {.path = folder.string()}};
         }
     }
-    ~store_lock() { ::close(fd_); }
+    ~store_lock() {
+        ::flock(fd_, LOCK_UN);  // at once, whatever a child of this process still holds open
+        ::close(fd_);
+    }
     store_lock(const store_lock&) = delete;
 
 private:
@@ -92,8 +98,9 @@ std::vector<std::uint64_t> program_store::numbers() const {
     std::error_code ec;
     for (const auto& f : fs::directory_iterator{folder_ / "versions", ec}) {
         std::string name = f.path().filename().string();
-        if (name.size() < 6 || !name.ends_with(".json") || name.find_first_not_of("0123456789") != name.size() - 5) continue;
-        all.push_back(std::strtoull(name.c_str(), nullptr, 10));
+        if (name.size() < 6 || name.size() > 5 + most_digits) continue;
+        auto number = std::strtoull(name.c_str(), nullptr, 10);
+        if (number > 0 && name == file_name(number)) all.push_back(number);  // what the store would not have named is not its own
     }
     std::sort(all.begin(), all.end());
     return all;
@@ -115,9 +122,18 @@ std::uint64_t program_store::put(const saved_program& program, const program_rem
 }
 
 std::vector<std::uint64_t> program_store::history(const std::string& tag) const {
-    std::ifstream in{folder_ / "tags" / tag};
+    auto file = folder_ / "tags" / tag;
+    std::ifstream in{file};
     std::vector<std::uint64_t> all;
-    for (std::uint64_t n; in >> n;) all.push_back(n);
+    for (std::string line; std::getline(in, line);) {
+        bool number = !line.empty() && line.size() <= most_digits && line.find_first_not_of("0123456789") == line.npos;
+        if (!number || all.size() == 10 * most_history)
+            throw program_error{program_errc::unreadable,
+                                "the tag file \"" + file.string() + "\" is damaged: line " + std::to_string(all.size() + 1) +
+                                    " is no version; set the tag \"" + tag + "\" anew",
+                                {.path = file.string()}};
+        all.push_back(std::strtoull(line.c_str(), nullptr, 10));
+    }
     return all;
 }
 
@@ -170,13 +186,24 @@ std::vector<program_version> program_store::list() const {
     for (const auto& f : fs::directory_iterator{folder_ / "tags", ec}) {
         std::string name = f.path().filename().string();
         if (!is_tag(name)) continue;
-        if (auto past = history(name); !past.empty()) tags[past.back()].push_back(name);
+        try {
+            if (auto past = history(name); !past.empty()) tags[past.back()].push_back(name);
+        } catch (const program_error&) {  // told to whoever asks for that tag
+        }
     }
     std::vector<program_version> all;
     for (auto n : numbers()) {
-        auto program = saved_program::load(folder_ / "versions" / file_name(n));
-        program_version v{.number = n, .hash = program.hash()};
-        if (const auto* about = program.addition("version"); about && about->is_object()) {
+        program_version v{.number = n};
+        v.tags = tags[n];
+        std::sort(v.tags.begin(), v.tags.end());
+        std::optional<saved_program> program;
+        try {
+            program = saved_program::load(folder_ / "versions" / file_name(n));
+            v.hash = program->hash();
+        } catch (const program_error& e) {
+            v.problem = e.what();
+        }
+        if (const auto* about = program ? program->addition("version") : nullptr; about && about->is_object()) {
             const auto& o = about->get_object();
             auto text = [&](const char* key) {
                 const auto* t = o.if_contains(key);
@@ -185,8 +212,6 @@ std::vector<program_version> program_store::list() const {
             v.when = text("when"), v.who = text("who"), v.what = text("what");
             if (const auto* score = o.if_contains("score"); score && score->is_number()) v.score = score->to_number<double>();
         }
-        v.tags = tags[n];
-        std::sort(v.tags.begin(), v.tags.end());
         all.push_back(std::move(v));
     }
     return all;
@@ -195,11 +220,15 @@ std::vector<program_version> program_store::list() const {
 void program_store::tag(std::string_view name, std::uint64_t version) {
     check_tag(name);
     store_lock lock{folder_};
-    number_of(std::to_string(version));
-    auto past = history(std::string{name});
+    get(std::to_string(version));  // what cannot be loaded is not what anybody wants
+    std::vector<std::uint64_t> past;
+    try {
+        past = history(std::string{name});
+    } catch (const program_error&) {  // damaged: begun anew
+    }
     if (!past.empty() && past.back() == version) return;
     past.push_back(version);
-    if (past.size() > 1000) past.erase(past.begin());
+    if (past.size() > most_history) past.erase(past.begin());
     set_history(std::string{name}, past);
 }
 
@@ -220,7 +249,7 @@ std::uint64_t program_store::roll_back(std::string_view name) {
                                                         ? "the store \"" + folder_.string() + "\" has no tag \"" + std::string{name} + "\""
                                                         : "the tag \"" + std::string{name} + "\" never pointed elsewhere"};
     past.pop_back();
-    number_of(std::to_string(past.back()));
+    get(std::to_string(past.back()));
     set_history(std::string{name}, past);
     return past.back();
 }

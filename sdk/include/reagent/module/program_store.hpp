@@ -17,6 +17,7 @@ struct program_version {
     std::string what{};             ///< a remark
     std::optional<double> score{};  ///< as it was told
     std::vector<std::string> tags{};
+    std::string problem{};  ///< why its file cannot be read; the other members but number and tags are empty then
 };
 
 /// What is noted of a version.
@@ -45,10 +46,11 @@ public:
     saved_program get(std::string_view which = "latest") const;
     std::uint64_t number_of(std::string_view which) const;
 
-    std::vector<program_version> list() const;  ///< oldest first
+    /// Oldest first. What cannot be read is listed with its problem; a tag whose file is damaged is left out: `number_of` tells why.
+    std::vector<program_version> list() const;
 
     /// Names start with a letter and go on with letters, digits, - and _. @throws program_error(mismatch) for other names, "latest", or a
-    /// version that is not there
+    /// version that is not there; program_error(unreadable, bad_document) for one that cannot be loaded: it is not tagged
     void tag(std::string_view name, std::uint64_t version);
     void untag(std::string_view name);
     /// Points a tag to where it pointed before. @return the version. @throws program_error(mismatch) when it never pointed elsewhere
