@@ -54,7 +54,8 @@ std::string as_text(const json::value& message) {
     if (!message.is_object()) return text;
     auto add = [&](const json::object& fields) {
         for (const auto& [name, v] : fields)
-            if (name != "trajectory") text += std::string{name} + ": " + (v.is_structured() ? dump_json(v) : python_str(v)) + "\n";
+            if (name != "trajectory")
+                text += escape_markers(std::string{name} + ": " + (v.is_structured() ? dump_json(v) : python_str(v))) + "\n";
     };
     add(message.get_object());
     add(object_at(message.get_object(), "trajectory"));
