@@ -305,6 +305,9 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
         if (steps.size() == 1)
             co_await act(r, steps.front());
         else {
+            std::vector<std::string> together;
+            for (const auto& s : steps) together.push_back(s.tool);
+            tools_.announce(r, together);
             std::vector<std::size_t> order(steps.size());
             for (std::size_t k = 0; k < order.size(); ++k) order[k] = k;
             auto one = [&](run& branch, std::size_t k) -> task<bool> {

@@ -105,12 +105,18 @@ json::object to_json(const turn& t) {
     json::object o{{"inputs", t.inputs}, {"outputs", t.outputs}};
     if (!t.trajectory.empty()) o["trajectory"] = t.trajectory;
     if (!t.run.empty()) o["run"] = t.run;
+    if (auto met = to_json(t.flow); !met.empty()) o["flow"] = std::move(met);
     o["at_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(t.at.time_since_epoch()).count();
     return o;
 }
 
 turn turn_from_json(const json::object& o) {
-    turn t{object_at(o, "inputs"), object_at(o, "outputs"), object_at(o, "trajectory"), text_at(o, "run"), {}};
+    turn t{object_at(o, "inputs"),
+           object_at(o, "outputs"),
+           object_at(o, "trajectory"),
+           text_at(o, "run"),
+           flow_state_from_json(object_at(o, "flow")),
+           {}};
     t.at = std::chrono::system_clock::time_point{std::chrono::milliseconds{number_at(o, "at_ms")}};
     return t;
 }
@@ -136,6 +142,9 @@ json::object history_of(const session& s) {
     }
     json::object history{{"messages", std::move(messages)}};
     if (s.summarized) history["summary"] = s.summary, history["summarized"] = s.summarized;
+    flow_state met;
+    for (const auto& t : s.turns) met.meet(t.flow, t.run.empty() ? "an earlier turn" : "an earlier turn, run " + t.run);
+    if (auto flow = to_json(met); !flow.empty()) history["flow"] = std::move(flow);
     return history;
 }
 
