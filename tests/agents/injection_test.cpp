@@ -35,7 +35,8 @@ std::ostream& operator<<(std::ostream& out, const scenario& s) { return out << s
 
 std::vector<scenario> scenarios(const char* kind) {
     std::vector<scenario> all;
-    for (const auto& v : read_json("agents/injection.json").as_object().at(kind).as_array()) all.push_back({v.as_object()});
+    const json::value file = read_json("agents/injection.json");
+    for (const auto& v : file.as_object().at(kind).as_array()) all.push_back({v.as_object()});
     return all;
 }
 
@@ -215,7 +216,7 @@ BOOST_DATA_TEST_CASE(what_one_branch_reads_counts_for_the_others, boost::unit_te
         o.flow = flow;
         auto both = [&](run& r) -> task<bool> {
             std::vector<std::string> questions{"READ", "SEND"};
-            auto each = [&](run& b, const std::string& q) -> task<bool> {
+            auto each = [&](run& b, std::string q) -> task<bool> {
                 co_await a(b, "question"_f = q);
                 co_return true;
             };

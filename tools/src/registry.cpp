@@ -48,6 +48,12 @@ task<approval_decision> decided_by(const tools::approval& who, run& r, const too
     co_return d;
 }
 
+task<approval_decision> nobody_decides() {
+    approval_decision d;
+    d.reason = "nobody is there to approve it";
+    co_return d;
+}
+
 }  // namespace
 
 // --- tool ----------------------------------------------------------------------------------------------------------
@@ -194,16 +200,21 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     json::object given = read.value.get_object();
     const run::flow_question asked = question(r, path, t, given);
     if (asked.asks) {
-        if (!approve_ && !r.can_await_approval(asked.path))
-            co_return failure("Error: `" + name + "` was not called: " + asked.why +
+        // What the model is told is the same whenever the call is considered again.
+        const bool for_the_flow = !t.options().destructive;
+        const std::string told = for_the_flow ? asked.why : "it may destroy something";
+        const bool nobody = !approve_ && !r.can_await_approval(asked.path);
+        if (nobody && !for_the_flow)
+            co_return failure("Error: `" + name + "` was not called: " + told +
                               ", and nobody is there to approve it. Find another way, or finish and say what you would have done.");
         std::function<task<approval_decision>()> ask;
         if (approve_) ask = [&]() { return decided_by(approve_, r, t, given); };
+        if (nobody) ask = nobody_decides;  // recorded, so that a replay need not know what the run had met by then
         approval_decision decision =
             co_await r.ask_approval(asked.path, name, json::value(given), json::value(t.parameters()), ask, asked.why);
         if (!decision.approved)
-            co_return failure("Error: `" + name + "` was not called: " + (asked.why.empty() ? "it needs consent" : asked.why) +
-                              ", and the call was refused" + (decision.reason.empty() ? "" : ": " + decision.reason) +
+            co_return failure("Error: `" + name + "` was not called: " + told + ", and the call was refused" +
+                              (decision.reason.empty() ? "" : ": " + decision.reason) +
                               ". Find another way, or finish and say what you would have done.");
         if (decision.arguments) {
             auto edited = t.read_arguments(json::value(*decision.arguments));

@@ -134,7 +134,7 @@ run::flow_question run::question_flow(const std::string& path, const std::string
     auto& s = *state_;
     const std::string at = path + ".flow";
     const auto n = upcoming(event_kind::approval, at);
-    if (!live_ && s.kept.holds(event_kind::approval, branch_, at, n)) return {true, at, {}};
+    if (const event* known = live_ ? nullptr : s.kept.find(event_kind::approval, branch_, at, n)) return {true, at, known->why};
     const event asked{.kind = event_kind::approval, .branch = branch_, .path = at, .occurrence = n};
     if (!s.log || !s.log->is_pending(asked)) {
         const auto calls = upcoming(event_kind::tool_call, path);
