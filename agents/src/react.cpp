@@ -25,9 +25,10 @@ std::string tool_list(const tools& all, const signature& s) {
     std::string text;
     for (const auto& t : all.all()) {
         json::object shown = t.parameters();
-        text += "\n- " + t.name() + ": " + t.description();
+        // A description may hold what others wrote: a database's names and values, a server's words.
+        text += "\n- " + t.name() + ": " + escape_markers(t.description());
         auto* properties = shown.if_contains("properties");
-        text += " Arguments: " + (properties ? dump_json(*properties) : dump_json(json::value(shown)));
+        text += " Arguments: " + escape_markers(properties ? dump_json(*properties) : dump_json(json::value(shown)));
     }
     return text + "\n- finish: Ends the work, once you know enough to produce " + output_names(s) + ". Arguments: {}";
 }
@@ -60,7 +61,7 @@ standing_text step_standing(const signature& s, const tools& all) {
         {"next_tool_args", std::string{finish}}};
     for (const auto& t : all.all()) {
         standing.signs.push_back(t.name());
-        standing.signs.push_back(t.description());
+        standing.signs.push_back(escape_markers(t.description()));
     }
     return standing;
 }
@@ -242,6 +243,7 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
 
 task<void> react_core::native_loop(run& r, const json::object& inputs, progress& p) const {
     std::vector<tool_description> offered = tools_.describe();
+    for (auto& t : offered) t.description = escape_markers(std::move(t.description));
     offered.push_back({std::string{finish}, "Ends the work, once you know enough to produce " + output_names(signature_) + ".",
                        json::object{{"type", "object"}, {"properties", json::object{}}}});
     const std::string path = step_.predictor_path();
@@ -274,9 +276,10 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
         for (const auto& round : rounds) request.messages.insert(request.messages.end(), round.begin(), round.end());
         if (begun.earlier)
             for (const auto& f : *begun.earlier)
-                request.messages.push_back({role::user, "At this point you answered: " + dump_json(json::value(f.outputs)) +
-                                                            "\nThat was not accepted: " + f.message + "\nDo it differently."});
-        if (!begun.advice.empty()) request.messages.push_back({role::user, "Advice: " + begun.advice});
+                request.messages.push_back({role::user, "At this point you answered: " + escape_markers(dump_json(json::value(f.outputs))) +
+                                                            "\nThat was not accepted: " + escape_markers(f.message) +
+                                                            "\nDo it differently."});
+        if (!begun.advice.empty()) request.messages.push_back({role::user, "Advice: " + escape_markers(begun.advice)});
         request.tools = offered;
         if (own) request.sampling = own->sampling;
         language_model model;  // named: g++ 12 evaluates both sides of a `?:` inside of a co_await expression
@@ -302,6 +305,9 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
         if (steps.size() == 1)
             co_await act(r, steps.front());
         else {
+            std::vector<std::string> together;
+            for (const auto& s : steps) together.push_back(s.tool);
+            tools_.announce(r, together);
             std::vector<std::size_t> order(steps.size());
             for (std::size_t k = 0; k < order.size(); ++k) order[k] = k;
             auto one = [&](run& branch, std::size_t k) -> task<bool> {
@@ -319,7 +325,8 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
             point_out_repetition(p.steps);
             const auto& o = p.steps.back().observation;
             if (k < response->tool_calls.size())
-                round.push_back({role::tool, o.is_structured() ? dump_json(o) : python_str(o), {}, response->tool_calls[k].id});
+                round.push_back(
+                    {role::tool, escape_markers(o.is_structured() ? dump_json(o) : python_str(o)), {}, response->tool_calls[k].id});
         }
         if (finished) co_return;
         rounds.push_back(std::move(round));

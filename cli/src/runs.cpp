@@ -86,6 +86,7 @@ void print_pending(const terminal& t, const pending_decision& p, const std::stri
     bool approval = e.kind == event_kind::approval;
     std::cout << t.bold(approval ? "waits for consent" : "outcome unknown") << ": effect " << e.id << ", " << printable(e.tool) << " "
               << one_line(e.arguments, 400) << "\n";
+    if (!p.wanted.what.why.empty()) std::cout << "  because " << printable(p.wanted.what.why) << "\n";
     if (p.decided)
         std::cout << "  decided, and not continued yet: "
                   << (p.decided->kind == run_decision::approve || p.decided->kind == run_decision::repeat ||
@@ -98,6 +99,12 @@ void print_pending(const terminal& t, const pending_decision& p, const std::stri
                   << " --reason TEXT\n";
     else
         std::cout << "  reagent runs resume " << printable(id) << " --happened RESULT   or   --failed REASON   or   --repeat\n";
+}
+
+std::string flags_text(flow_flags f) {
+    std::string text;
+    for (const auto& name : to_json(f)) text += (text.empty() ? "" : " + ") + std::string{std::string_view{name.as_string()}};
+    return text;
 }
 
 int show(const runs_options& o) {
@@ -114,6 +121,7 @@ int show(const runs_options& o) {
                                            {"kind", p.wanted.what.kind == event_kind::approval ? "approval" : "outcome_unknown"},
                                            {"tool", p.wanted.what.tool},
                                            {"arguments", p.wanted.what.arguments},
+                                           {"why", p.wanted.what.why},
                                            {"decided", p.decided.has_value()}});
         all["pending"] = std::move(waiting);
         all["trace"] = to_json(trace, {}, true).at("spans");
@@ -131,6 +139,7 @@ int show(const runs_options& o) {
     std::cout << "inputs   " << one_line(r.inputs, 600) << "\n";
     if (r.outputs) std::cout << "outputs  " << one_line(*r.outputs, 600) << "\n";
     if (!r.error.empty()) std::cout << "error    " << t.red(printable(r.error)) << "\n";
+    if (auto met = met_in(trace).text(); !met.empty()) std::cout << "met      " << printable(met) << "\n";
     std::vector<int> depth(trace.size());
     for (std::size_t i = 1; i < trace.size(); ++i) {
         const auto& s = trace[i];
@@ -139,6 +148,8 @@ int show(const runs_options& o) {
             std::string(static_cast<std::size_t>(2 * depth[i] - 2), ' ') + std::string{to_string(s.kind)} + " " + printable(s.name);
         if (s.effect && s.effect->kind == event_kind::tool_call) line += " " + one_line(s.effect->arguments, 60);
         if (s.effect && s.effect->response) line += ", " + std::to_string(s.effect->response->usage.tokens()) + " tokens";
+        if (s.effect && s.effect->flow.any()) line += ", " + flags_text(s.effect->flow);
+        if (s.effect && !s.effect->why.empty()) line += ", because " + printable(s.effect->why);
         if (s.open) line += ", not finished";
         if (s.abandoned) line += ", undone by a backtrack";
         if (!s.error.empty()) line += ": " + one_line(json::value(json::string(s.error)), 100);

@@ -98,6 +98,7 @@ void add_tools(CLI::App& app, command& chosen) {
                                    {"parameters", tool.parameters()},
                                    {"read_only", tool.options().read_only},
                                    {"destructive", tool.options().destructive}};
+                    if (tool.options().flow) d["flow"] = to_json(*tool.options().flow);
                     if (!o->json)
                         std::cout << t.bold(tool.name()) << "\n  " << printable(tool.description()) << "\n  "
                                   << t.dim(dump_json(tool.parameters())) << "\n";

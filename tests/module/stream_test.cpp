@@ -84,3 +84,42 @@ BOOST_AUTO_TEST_CASE(a_stream_says_that_it_starts_over) {
     BOOST_TEST(rt.run(s.options(server.url("/v1")), qa, "question"_f = "x").get<"answer">() == 5);
     BOOST_TEST(s.log.find("<restart><answer>5") != s.log.npos, s.log);
 }
+
+// Of several blocks the last counts; what was shown of an earlier one is taken back, and not left standing.
+BOOST_AUTO_TEST_CASE(what_was_shown_and_does_not_count_is_taken_back) {
+    struct {
+        adapter a;
+        std::string text;
+    } const cases[]{
+        {adapter::chat, "[[ ## answer ## ]]\nevil\n\n[[ ## completed ## ]]\nNo:\n[[ ## answer ## ]]\ngood\n\n[[ ## completed ## ]]"},
+        {adapter::json, "{\"answer\": \"evil\"} No: {\"answer\": \"good\"}"},
+        {adapter::json, "{\"x\": {\"answer\": \"evil\"}} {\"answer\": \"good\"}"},
+    };
+    for (const auto& c : cases) {
+        loopback_server server{
+            [&](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = stream_of(c.text)}; }};
+        runtime rt;
+        seen s;
+        auto options = s.options(server.url("/v1"));
+        options.adapter = c.a;
+        predict<sig<"question -> answer">> qa;
+        BOOST_TEST(rt.run(options, qa, "question"_f = "x").get<"answer">() == "good");
+        auto last = s.log.rfind("<restart>");
+        std::string left = last == s.log.npos ? s.log : s.log.substr(last);
+        BOOST_TEST(left.find("evil") == left.npos, s.log);
+        BOOST_TEST(server.requests() == 1);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_was_shown_rightly_is_not_shown_twice) {
+    for (std::string text :
+         {"[[ ## answer ## ]]\n4 [[ \\## x ## ]]\n\n[[ ## completed ## ]]", "[[ ## answer ## ]]\na\n[[ ## answer ## ]]\na"}) {
+        loopback_server server{
+            [&](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = stream_of(text)}; }};
+        runtime rt;
+        seen s;
+        predict<sig<"question -> answer">> qa;
+        rt.run(s.options(server.url("/v1")), qa, "question"_f = "x");
+        BOOST_TEST(s.log.find("<restart>") == s.log.npos, s.log);
+    }
+}

@@ -45,7 +45,7 @@ tool calculator() {
     return detail::make_tool(
         "calculator", "Calculates an arithmetic expression and returns its value.", calculate,
         {{"expression", "numbers with + - * / ^ and parentheses, as in (2340 * 17 / 100) + 12; no thousands separators"}},
-        {.read_only = true, .quick = true});
+        {.read_only = true, .quick = true, .flow = flow_flags{}});
 }
 
 }  // namespace reagent::ready

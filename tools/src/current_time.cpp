@@ -19,7 +19,7 @@ std::string utc(run& r) {
 
 tool current_time() {
     return detail::make_tool("current_time", "Returns the current day of the week, date and time in UTC.", utc, {},
-                             {.read_only = true, .quick = true});
+                             {.read_only = true, .quick = true, .flow = flow_flags{}});
 }
 
 }  // namespace reagent::ready

@@ -78,7 +78,8 @@ private:
         document.set_data(all.str());
         generator.set_document(document);
         std::string title = file.stem().string();
-        std::replace_if(title.begin(), title.end(), [](char c) { return c == '-' || c == '_'; }, ' ');
+        std::replace_if(
+            title.begin(), title.end(), [](char c) { return c == '-' || c == '_'; }, ' ');
         generator.index_text(title, 2);
         generator.increase_termpos();
         generator.index_text(all.str());
@@ -107,7 +108,8 @@ tool document_search(const fs::path& folder, search_options options) {
         return detail::make_tool("search",
                                  "Searches " + std::to_string(index->size()) +
                                      " text documents by words and returns the best matches: document, score, snippet.",
-                                 call, {{"query", "the words to look for"}}, {.read_only = true});
+                                 call, {{"query", "the words to look for"}},
+                                 {.read_only = true, .flow = flow_flags{.untrusted = true, .private_data = true}});
     } catch (const Xapian::Error& e) {
         throw tool_error{tool_errc::bad_configuration, "the documents in \"" + folder.string() + "\" cannot be indexed: " + e.get_msg()};
     }

@@ -39,9 +39,12 @@ tool http_get(http_get_options options) {
     auto call = [shared](run& r, std::string url) { return get(r, shared, std::move(url)); };
     std::string list;
     for (const auto& h : shared->hosts) list += (list.empty() ? "" : ", ") + h;
-    return detail::make_tool(
-        "http_get", "Fetches a URL and returns status and text. Allowed hosts: " + list + ".", call, {{"url", "an http or https address"}},
-        {.read_only = true, .timeout = shared->timeout + std::chrono::seconds{2}, .max_result_bytes = shared->max_bytes + 1000});
+    return detail::make_tool("http_get", "Fetches a URL and returns status and text. Allowed hosts: " + list + ".", call,
+                             {{"url", "an http or https address"}},
+                             {.read_only = true,
+                              .timeout = shared->timeout + std::chrono::seconds{2},
+                              .max_result_bytes = shared->max_bytes + 1000,
+                              .flow = flow_flags{.untrusted = true, .acts = true}});
 }
 
 }  // namespace reagent::ready

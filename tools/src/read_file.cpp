@@ -55,7 +55,7 @@ json::value read(const fs::path& root, std::size_t max_bytes, const std::string&
     if (folder.fd < 0) throw fail(std::strerror(errno));
     descriptor file{open_beneath(folder.fd, path)};
     if (file.fd < 0) throw fail(errno == EXDEV || errno == ELOOP ? "it lies outside of the folder" : std::strerror(errno));
-    struct stat info{};
+    struct stat info {};
     if (::fstat(file.fd, &info) != 0) throw fail(std::strerror(errno));
     if (!S_ISREG(info.st_mode)) throw fail(S_ISDIR(info.st_mode) ? "it is a folder" : "it is no regular file");
     std::string text(max_bytes + 1, '\0');
@@ -83,8 +83,9 @@ tool read_file(const fs::path& root, std::size_t max_bytes) {
     if (!fs::is_directory(root, ec)) throw tool_error{tool_errc::bad_configuration, "\"" + root.string() + "\" is no folder"};
     fs::path absolute = fs::absolute(root);
     auto call = [absolute, max_bytes](std::string path) { return read(absolute, max_bytes, path); };
-    return detail::make_tool("read_file", "Returns the text of a file.", call, {{"path", "relative to the folder, as notes/today.txt"}},
-                             {.read_only = true, .max_result_bytes = max_bytes + 200});
+    return detail::make_tool(
+        "read_file", "Returns the text of a file.", call, {{"path", "relative to the folder, as notes/today.txt"}},
+        {.read_only = true, .max_result_bytes = max_bytes + 200, .flow = flow_flags{.untrusted = true, .private_data = true}});
 }
 
 }  // namespace reagent::ready

@@ -48,6 +48,12 @@ task<approval_decision> decided_by(const tools::approval& who, run& r, const too
     co_return d;
 }
 
+task<approval_decision> nobody_decides() {
+    approval_decision d;
+    d.reason = "nobody is there to approve it";
+    co_return d;
+}
+
 }  // namespace
 
 // --- tool ----------------------------------------------------------------------------------------------------------
@@ -64,6 +70,14 @@ tool::tool(std::string name, std::string description, json::object parameters, f
         checked["additionalProperties"] = false;
     data_ = std::make_shared<const data>(data{std::move(name), std::move(description), std::move(parameters),
                                               schema{json::value(std::move(checked))}, std::move(call), options, uses_run});
+}
+
+tool tool::with_flow(flow_flags f) const {
+    tool declared = *this;
+    auto changed = std::make_shared<data>(*data_);
+    changed->options.flow = f;
+    declared.data_ = std::move(changed);
+    return declared;
 }
 
 schema::outcome tool::read_arguments(const json::value& arguments) const {
@@ -145,6 +159,24 @@ std::vector<tool_description> tools::describe() const {
     return list;
 }
 
+namespace {
+
+flow_flags flags_of(const run& r, const tool& t) { return r.options().flow.flags_of(t.name(), t.options().flow, t.options().read_only); }
+
+// Whether somebody has to be asked, where the journal has the answer, and why.
+run::flow_question question(run& r, const std::string& path, const tool& t, const json::object& given) {
+    if (!t.options().destructive) return r.question_flow(path, t.name(), flags_of(r, t), json::value(given));
+    std::string met = r.flow().text();
+    return {true, path, "it may destroy something" + (met.empty() ? "" : "; this run has read " + met)};
+}
+
+}  // namespace
+
+void tools::announce(run& r, const std::vector<std::string>& names) const {
+    for (const auto& name : names)
+        if (const tool* t = find(name)) r.meet(flags_of(r, *t), name);
+}
+
 task<observation> tools::call(run& r, std::string path, std::string name, json::value arguments) const {
     const tool* found = find(name);
     if (!found) {
@@ -166,17 +198,22 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
                           ".");
 
     json::object given = read.value.get_object();
-    if (t.options().destructive) {
-        if (!approve_ && !r.can_await_approval(path))
-            co_return failure(
-                "Error: `" + name +
-                "` was not called: it may destroy something, and nobody is there to approve it. Find another way, or finish and "
-                "say what you would have done.");
+    const run::flow_question asked = question(r, path, t, given);
+    if (asked.asks) {
+        // What the model is told is the same whenever the call is considered again.
+        const bool for_the_flow = !t.options().destructive;
+        const std::string told = for_the_flow ? asked.why : "it may destroy something";
+        const bool nobody = !approve_ && !r.can_await_approval(asked.path);
+        if (nobody && !for_the_flow)
+            co_return failure("Error: `" + name + "` was not called: " + told +
+                              ", and nobody is there to approve it. Find another way, or finish and say what you would have done.");
         std::function<task<approval_decision>()> ask;
         if (approve_) ask = [&]() { return decided_by(approve_, r, t, given); };
-        approval_decision decision = co_await r.ask_approval(path, name, json::value(given), json::value(t.parameters()), ask);
+        if (nobody) ask = nobody_decides;  // recorded, so that a replay need not know what the run had met by then
+        approval_decision decision =
+            co_await r.ask_approval(asked.path, name, json::value(given), json::value(t.parameters()), ask, asked.why);
         if (!decision.approved)
-            co_return failure("Error: `" + name + "` was not called: it may destroy something, and the call was refused" +
+            co_return failure("Error: `" + name + "` was not called: " + told + ", and the call was refused" +
                               (decision.reason.empty() ? "" : ": " + decision.reason) +
                               ". Find another way, or finish and say what you would have done.");
         if (decision.arguments) {
@@ -201,7 +238,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     };
     std::string problem;
     try {
-        const tool_call_traits traits{t.options().idempotent, t.options().read_only, t.uses_run()};
+        const tool_call_traits traits{t.options().idempotent, t.options().read_only, t.uses_run(), flags_of(r, t)};
         json::value result = co_await r.call_tool(std::move(path), name, json::value(given), effect, traits);
         co_return observation{limited(std::move(result), t.options().max_result_bytes), false};
     } catch (const run_error&) {

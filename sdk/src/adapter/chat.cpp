@@ -3,6 +3,8 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+
 namespace reagent::detail {
 namespace {
 
@@ -73,12 +75,27 @@ const prompt_format& chat_format() {
     return f;
 }
 
-parsed_outputs parse_chat(const signature& s, std::string_view completion) {
-    json::object found;
+namespace {
+
+// The fields until a `completed` marker, or until the end.
+struct block {
+    std::vector<std::pair<const signature_field*, std::string>> fields{};
+    bool closed = false;
+
+    bool is_complete(const signature& s) const {
+        return closed && std::all_of(s.outputs.begin(), s.outputs.end(), [&](const signature_field& f) {
+                   return f.shape.allows_null() ||
+                          std::any_of(fields.begin(), fields.end(), [&](const auto& held) { return held.first == &f; });
+               });
+    }
+};
+
+std::vector<block> blocks_of(const signature& s, std::string_view completion) {
+    std::vector<block> blocks(1);
     const signature_field* current = nullptr;
     std::string section;
     auto close = [&] {
-        if (current && !found.contains(current->name)) found[current->name] = unescape_markers(std::string{trim(section)});
+        if (current) blocks.back().fields.emplace_back(current, trim(section));
         section.clear();
     };
     for (std::string_view line : lines_of(completion)) {
@@ -91,8 +108,30 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
         current = s.output(h->name);
         // Text on the marker's own line belongs to the field.
         if (current) section = trim(trim(line).substr(h->end));
+        if (!current && h->name == "completed") {
+            blocks.back().closed = true;
+            blocks.emplace_back();
+        }
     }
     close();
+    return blocks;
+}
+
+}  // namespace
+
+// The last complete block counts, and nothing behind it may say otherwise: what a model quotes must not choose its tool.
+parsed_outputs parse_chat(const signature& s, std::string_view completion) {
+    const auto blocks = blocks_of(s, completion);
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < blocks.size(); ++i)
+        if (blocks[i].is_complete(s)) first = i;
+    json::object found;
+    for (std::size_t i = first; i < blocks.size(); ++i)
+        for (const auto& [field, text] : blocks[i].fields) {
+            auto [at, fresh] = found.emplace(field->name, text);
+            if (!fresh && at->value().get_string() != text) return stands_twice(field->name);
+        }
+    for (auto& [name, v] : found) v = unescape_markers(std::move(v));
     return read_outputs(s, std::move(found));
 }
 

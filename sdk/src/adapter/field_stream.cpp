@@ -27,18 +27,6 @@ void append_utf8(std::string& out, char32_t c) {
     }
 }
 
-// Where an escaped marker begins that the text's end may cut, "[[ \##"; else the text's size.
-std::size_t cut_escape(std::string_view text) {
-    constexpr std::size_t longest = 4096;  // of a run of backslashes
-    if (text.ends_with("[[")) return text.size() - 2;
-    if (text.ends_with('[')) return text.size() - 1;
-    auto at = text.rfind("[[ ");
-    if (at == text.npos || text.size() - at > longest) return text.size();
-    auto rest = text.substr(at + 3);
-    rest.remove_prefix(std::min(rest.find_first_not_of('\\'), rest.size()));
-    return rest.empty() || rest == "#" ? at : text.size();
-}
-
 // One field as it grows: without the spaces around it, its escaped markers as they are meant.
 class growing_field {
 public:
@@ -59,7 +47,7 @@ public:
             if (held_.empty()) return;
             started_ = true;
         }
-        std::size_t ready = cut_escape(held_);
+        std::size_t ready = detail::cut_marker(held_);
         if (trimmed_)
             while (ready > 0 && is_space(held_[ready - 1])) --ready;
         // Never half a character.

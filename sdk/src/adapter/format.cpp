@@ -60,7 +60,7 @@ void append_further(std::string& out, adapter a, const further_fields& fields) {
     const auto& how = format_of(a);
     for (const auto& [name, v] : fields) {
         if (!out.empty()) out += "\n\n";
-        how.further(out, name, v.is_structured() ? dump_json(v) : python_str(v));
+        how.further(out, detail::marker_name(name), v.is_structured() ? dump_json(v) : python_str(v));
     }
 }
 
@@ -68,7 +68,8 @@ void append_further(std::string& out, adapter a, const further_fields& fields) {
 signature of_turn(const signature& s, const json::object& turn) {
     signature all = s;
     for (const auto& [name, v] : turn) {
-        if (name == "trajectory" || s.input(name) || s.output(name)) continue;
+        // No signature has a field whose name would end its own marker.
+        if (name == "trajectory" || s.input(name) || s.output(name) || detail::marker_name(name) != name) continue;
         bool text = v.is_string();
         all.outputs.push_back(make_field(name, text ? "str" : "Any", schema{json::object{}}));
         if (text) all.outputs.back().kind = field_kind::text;
@@ -227,72 +228,6 @@ std::string type_note(const signature_field& f) {
     }
     if (d.is_object() && d.get_object().empty()) return {};
     return "JSON of schema " + dump_json(d);
-}
-
-std::string marker(std::string_view name) { return "[[ ## " + std::string{name} + " ## ]]"; }
-
-// `[[ ##` becomes `[[ \##`, and `[[ \##` gets one more backslash, so that the way back is exact.
-std::string escape_markers(std::string text) {
-    if (text.find("[[ ") == text.npos) return text;
-    std::string out;
-    for (std::size_t i = 0; i < text.size();) {
-        if (text.compare(i, 3, "[[ ") == 0) {
-            std::size_t at = i + 3;
-            while (at < text.size() && text[at] == '\\') ++at;
-            if (text.compare(at, 2, "##") == 0) {
-                out += text.substr(i, at - i) + "\\##";
-                i = at + 2;
-                continue;
-            }
-        }
-        out += text[i++];
-    }
-    return out;
-}
-
-std::string unescape_markers(std::string text) {
-    if (text.find("[[ \\") == text.npos) return text;
-    std::string out;
-    for (std::size_t i = 0; i < text.size();) {
-        if (text.compare(i, 4, "[[ \\") == 0) {
-            std::size_t at = i + 3;
-            while (at < text.size() && text[at] == '\\') ++at;
-            if (text.compare(at, 2, "##") == 0) {
-                out += text.substr(i, at - i - 1) + "##";
-                i = at + 2;
-                continue;
-            }
-        }
-        out += text[i++];
-    }
-    return out;
-}
-
-namespace {
-template <class F>
-json::value in_every_text(json::value v, F change) {
-    if (v.is_string()) {
-        if (std::string_view{v.get_string()}.find("[[ ") != std::string_view::npos) v = json::string(change(std::string{v.get_string()}));
-    } else if (v.is_array()) {
-        for (auto& item : v.get_array()) item = in_every_text(std::move(item), change);
-    } else if (v.is_object()) {
-        json::object changed;
-        for (auto& [key, item] : v.get_object()) changed[change(std::string{key})] = in_every_text(std::move(item), change);
-        v = std::move(changed);
-    }
-    return v;
-}
-}  // namespace
-
-json::value escape_markers(json::value v) {
-    return in_every_text(std::move(v), [](std::string s) { return escape_markers(std::move(s)); });
-}
-json::value unescape_markers(json::value v) {
-    return in_every_text(std::move(v), [](std::string s) { return unescape_markers(std::move(s)); });
-}
-
-void append_field(std::string& out, std::string_view name, std::string text) {
-    out.append("[[ ## ").append(name).append(" ## ]]\n").append(escape_markers(std::move(text)));
 }
 
 std::string by_markers(const std::vector<signature_field>& fields, const json::object& values) {

@@ -28,11 +28,26 @@ parsed_outputs read_outputs(const signature& s, json::object found);
 std::string type_note(const signature_field& f);
 
 std::string marker(std::string_view name);
+
+/// A name as it may stand in a marker or a tag: what is neither letter, digit nor `_` becomes `_`, and it is cut at 100 bytes. Letters
+/// beyond ASCII stay.
+std::string marker_name(std::string_view name);
+
 void append_field(std::string& out, std::string_view name, std::string text);  // marker and escaped text
+
+/// Puts a backslash before the hashes of whatever our parser or a model could read as the beginning of a marker: `[[ ##` in any spelling,
+/// with spaces, tabs, line ends and invisible characters in it or none at all, in full-width or other brackets and hashes. Linear.
 std::string escape_markers(std::string text);
+/// The way back, exact: `unescape_markers(escape_markers(x)) == x`.
 std::string unescape_markers(std::string text);
 json::value escape_markers(json::value v);  // in every text of it
 json::value unescape_markers(json::value v);
+
+/// Where the beginning of a marker stands that the end of the text may have cut; else the text's size.
+std::size_t cut_marker(std::string_view text);
+
+/// What a field is that stands twice in one answer and says two things.
+parse_failure stands_twice(const std::string& field);
 
 /// Each field under its marker; inputs that are absent are left out.
 std::string by_markers(const std::vector<signature_field>& fields, const json::object& values);

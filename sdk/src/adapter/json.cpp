@@ -5,6 +5,8 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+
 namespace reagent::detail {
 namespace {
 
@@ -42,10 +44,21 @@ std::string request(const signature& s) {
     return text + ".";
 }
 
-// The first `{...}` whose braces balance and that is an object, wherever it stands. A few are tried, so that the effort
-// stays linear.
-json::value first_object(std::string_view text) {
+struct found_object {
+    json::value v;
+    std::vector<std::string> repeated;  // members that stand twice in it and say two things
+};
+
+bool is_complete(const signature& s, const json::object& o) {
+    return std::all_of(s.outputs.begin(), s.outputs.end(),
+                       [&](const signature_field& f) { return f.shape.allows_null() || o.contains(f.name); });
+}
+
+// Of all `{...}` whose braces balance the last that has every output, else the first that is an object. A few are tried, so that the
+// effort stays linear.
+found_object object_in(const signature& s, std::string_view text) {
     std::vector<std::size_t> open;
+    found_object best;
     int tried = 0;
     for (std::size_t i = 0; i < text.size() && tried < 8; ++i) {
         if (text[i] == '{') open.push_back(i);
@@ -53,11 +66,12 @@ json::value first_object(std::string_view text) {
         auto begin = open.back();
         open.pop_back();
         if (!open.empty()) continue;
-        json::value v = repair_json(text.substr(begin, i + 1 - begin));
-        if (v.is_object()) return v;
+        found_object one;
+        one.v = repair_json(text.substr(begin, i + 1 - begin), one.repeated);
+        if (one.v.is_object() && (!best.v.is_object() || is_complete(s, one.v.get_object()))) best = std::move(one);
         ++tried;
     }
-    return nullptr;
+    return best;
 }
 
 }  // namespace
@@ -68,11 +82,14 @@ const prompt_format& json_format() {
 }
 
 parsed_outputs parse_json_object(const signature& s, std::string_view completion) {
-    json::value found = repair_json(completion);
-    if (!found.is_object()) found = first_object(completion);
-    if (!found.is_object()) return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
+    found_object found;
+    found.v = repair_json(completion, found.repeated);
+    if (!found.v.is_object()) found = object_in(s, completion);
+    if (!found.v.is_object()) return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
+    for (const auto& name : found.repeated)
+        if (s.output(name)) return stands_twice(name);
     json::object wanted;
-    for (auto& [name, v] : found.get_object())
+    for (auto& [name, v] : found.v.get_object())
         if (s.output(name)) wanted[name] = unescape_markers(std::move(v));
     return read_outputs(s, std::move(wanted));
 }

@@ -6,6 +6,7 @@
 #include <expat.h>
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <memory>
 
 namespace reagent::detail {
@@ -176,6 +177,9 @@ json::value value_of(const std::vector<const element*>& group, const json::value
     return json::value(json::string(trim(first.children.empty() ? std::string_view{first.text} : std::string_view{first.inner})));
 }
 
+// What a model may take for the angle bracket of a tag is written as a character reference: XML has a way back from that.
+constexpr std::pair<std::string_view, std::string_view> written_by_number[]{{"\uFF1C", "&#xFF1C;"}, {"\uFE64", "&#xFE64;"}};
+
 std::string escape_xml(std::string_view text) {
     std::string out;
     for (char c : text) {
@@ -186,6 +190,8 @@ std::string escape_xml(std::string_view text) {
         else
             out += c;
     }
+    for (auto [bracket, reference] : written_by_number)
+        if (out.find(bracket) != out.npos) out = replace_all(out, bracket, reference);
     return out;
 }
 
@@ -232,6 +238,23 @@ const prompt_format& xml_format() {
     return f;
 }
 
+namespace {
+
+bool is_list(const json::value& declared, const json::value& document) {
+    const json::value& shape = resolved(declared, document);
+    if (has_type(shape, "array")) return true;
+    auto* any = member(shape, "anyOf");
+    return any && any->is_array() && std::any_of(any->get_array().begin(), any->get_array().end(), [&](const json::value& a) {
+               return has_type(resolved(a, document), "array");
+           });
+}
+
+bool says_two_things(const std::vector<const element*>& group) {
+    return std::any_of(group.begin(), group.end(), [&](const element* e) { return trim(e->inner) != trim(group.front()->inner); });
+}
+
+}  // namespace
+
 parsed_outputs parse_xml(const signature& s, std::string_view completion) {
     tree_builder builder;
     auto root = builder.parse(completion);
@@ -241,6 +264,11 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
         std::vector<const element*> group;
         for (const auto& child : root->children)
             if (child->name == f.name) group.push_back(child.get());
+        // Only a list may be written as several elements of its name.
+        if (!is_list(f.shape.document(), f.shape.document())) {
+            if (says_two_things(group)) return stands_twice(f.name);
+            if (group.size() > 1) group.resize(1);
+        }
         if (!group.empty()) found[f.name] = unescape_markers(value_of(group, f.shape.document(), f.shape.document()));
     }
     return read_outputs(s, std::move(found));

@@ -166,7 +166,8 @@ struct predictor::conversation {
     std::vector<rejected_completion> rejected{};
     parse_failure last{};
 
-    std::vector<json::object> chosen{};  // by a selector, for this call
+    std::vector<json::object> chosen{};                           // by a selector, for this call
+    std::shared_ptr<std::map<std::string, std::string>> shown{};  // of the outputs, while the answer was written
 
     void speak(adapter a) {
         format = a;
@@ -193,19 +194,42 @@ struct predictor::conversation {
         std::string_view how = format == adapter::json  ? "with nothing but the JSON object"
                                : format == adapter::xml ? "with every output in its element"
                                                         : "with every output under its marker";
-        return "That answer is not accepted: " + cut(listed(violations), 4'000) + "\nAnswer again, " + std::string{how} + ".";
+        // What is wrong may quote what was written.
+        return "That answer is not accepted: " + escape_markers(cut(listed(violations), 4'000)) + "\nAnswer again, " + std::string{how} +
+               ".";
     }
 
     // Tells what the outputs grow by, while they are written.
-    std::function<void(const lm_event&)> watch() const {
+    std::function<void(const lm_event&)> watch() {
+        shown.reset();
         if (!r.options().stream || !r.options().on_event) return {};
+        shown = std::make_shared<std::map<std::string, std::string>>();
         auto fields = std::make_shared<field_stream>(format, prompt->signature());
-        return [&r = r, &path = path, fields](const lm_event& e) {
+        return [&r = r, &path = path, fields, all = shown](const lm_event& e) {
             if (e.kind == lm_event::reasoning) r.notify({.kind = run_event::piece, .path = path, .text = e.text_piece});
             if (e.kind != lm_event::text && e.kind != lm_event::end) return;
-            for (const auto& p : e.kind == lm_event::end ? fields->finish() : fields->feed(e.text_piece))
+            for (const auto& p : e.kind == lm_event::end ? fields->finish() : fields->feed(e.text_piece)) {
+                (*all)[p.field] += p.text;
                 r.notify({.kind = run_event::piece, .path = path, .field = p.field, .text = p.text});
+            }
         };
+    }
+
+    // What was shown while it was written may not be what was read: of several blocks the last counts, and JSON is repaired.
+    void correct_what_was_shown(const json::object& outputs) const {
+        if (!shown || shown->empty()) return;
+        bool wrong = false;
+        for (const auto& [name, text] : *shown) {
+            const auto* f = prompt->signature().output(name);
+            if (!f || !outputs.contains(name)) continue;
+            auto read = read_field(*f, json::value(json::string(text)));
+            wrong = wrong || !read || *read != outputs.at(name);
+        }
+        if (!wrong) return;
+        r.notify({.kind = run_event::restart, .path = path});
+        for (const auto& f : prompt->signature().outputs)
+            if (const auto* v = outputs.if_contains(f.name); v && !v->is_null())
+                r.notify({.kind = run_event::piece, .path = path, .field = f.name, .text = format_value(f, *v)});
     }
 
     // The outputs of a completion, when nothing is wrong with them; else that is noted.
@@ -272,6 +296,7 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
             response = co_await r.call_model(path, c.model, std::move(request), on_event);
         auto outputs = c.read(*response);
         if (outputs) {
+            c.correct_what_was_shown(*outputs);
             r.finish_call(*this, begun, std::move(inputs), *outputs, std::move(trajectory));
             co_return std::move(*outputs);
         }

@@ -48,7 +48,7 @@ json::object calls_of(const journal& history) {
 // What a run that is a turn adds to its conversation.
 journal_store::ending::said turn_of(const run::state& s) {
     journal_store::ending::said t;
-    t.what = {s.turn_inputs, *s.outputs, calls_of(*s.history), s.log->run_id(), std::chrono::system_clock::now()};
+    t.what = {s.turn_inputs, *s.outputs, calls_of(*s.history), s.log->run_id(), s.flow, std::chrono::system_clock::now()};
     const auto& h = s.turn_history;
     auto at = [&](const char* key) { return h.if_contains(key); };
     if (auto* n = at("summarized")) t.summarized = n->to_number<std::size_t>();
@@ -179,6 +179,11 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
             s->by_model[e.response->model] += e.response->usage;
         }
     s->history->adopt_assertions(*loaded.history);
+    s->flow.meet(*loaded.history);
+    for (const auto& b : loaded.open) s->flow.meet(b.what.flow, {b.what.tool, b.what.id, {}});
+    if (!s->session.empty())
+        if (auto* met = taken.run.inputs.at("history").as_object().if_contains("flow"); met && met->is_object())
+            s->flow.meet(flow_state_from_json(met->get_object()), "an earlier turn");
     s->kept.put(loaded.history->events(), true);
     if (!loaded.history->events().empty()) s->options.replay = loaded.history;
     s->record_in_log(run_taken{impl_->journals->worker()});

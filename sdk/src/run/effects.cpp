@@ -262,6 +262,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
             if (within.what.response && !within.counted) s.count(*within.what.response);
             s.history->append(std::move(within.what));
         }
+        s.flow.meet(traits.flow, {tool, known->id, {}});  // a result of whatever origin lets in the same
         json::value result = known->result;
         std::string error = known->error;
         record(std::move(*known));
@@ -271,6 +272,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     event e = started(event_kind::tool_call, path, n);
     e.tool = tool;
     e.arguments = arguments;
+    e.flow = traits.flow;
     std::optional<at_work> uninterrupted;
     struct entered_tool {
         run::state& s;
@@ -306,6 +308,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     } else
         e.id = s.next_id++;
     effect_ = e.id;
+    s.flow.meet(e.flow, {e.tool, e.id, {}});
     if (e.arguments.is_object()) s.private_to.learn(path, e.arguments.get_object());
     notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
     std::exception_ptr failure;
@@ -342,7 +345,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
 }
 
 task<approval_decision> run::ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
-                                          std::function<task<approval_decision>()> ask) {
+                                          std::function<task<approval_decision>()> ask, std::string why) {
     auto& s = *state_;
     check();
     before_effect();
@@ -357,6 +360,7 @@ task<approval_decision> run::ask_approval(std::string path, std::string tool, js
     event e = started(event_kind::approval, path, n);
     e.tool = std::move(tool);
     e.arguments = std::move(arguments);
+    e.why = std::move(why);
     approval_decision decision;
     if (ask) {
         if (s.log) co_await begin_effect();

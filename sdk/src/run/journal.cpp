@@ -17,7 +17,8 @@ std::size_t weight(const json::value& v) {
 }
 
 std::size_t weight(const event& e) {
-    std::size_t n = sizeof e + e.branch.size() + e.path.size() + e.tool.size() + e.error.size() + weight(e.arguments) + weight(e.result);
+    std::size_t n =
+        sizeof e + e.branch.size() + e.path.size() + e.tool.size() + e.error.size() + e.why.size() + weight(e.arguments) + weight(e.result);
     if (e.request)
         for (const auto& m : e.request->messages) n += sizeof m + m.content.size();
     if (e.response) n += sizeof *e.response + e.response->text.size();
@@ -127,6 +128,8 @@ json::object to_json_object(const event& e) {
     if (!e.tool.empty()) o["tool"] = e.tool, o["arguments"] = e.arguments;
     if (e.kind != event_kind::model_call) o["result"] = e.result;
     if (!e.error.empty()) o["error"] = e.error;
+    if (e.flow.any()) o["flow"] = to_json(e.flow);
+    if (!e.why.empty()) o["why"] = e.why;
     o["started_us"] = e.started.count();
     o["duration_us"] = e.duration.count();
     return o;

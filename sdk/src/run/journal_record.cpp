@@ -85,6 +85,8 @@ void put_event(json::object& o, const event& e) {
     if (!e.arguments.is_null()) o["arguments"] = e.arguments;
     if (!e.result.is_null()) o["result"] = e.result;
     put(o, "error", e.error);
+    if (e.flow.any()) o["flow"] = to_json(e.flow);
+    put(o, "why", e.why);
     if (e.error_code) o["error_code"] = e.error_code;
     if (e.started.count()) o["started"] = e.started.count();
     if (e.duration.count()) o["duration"] = e.duration.count();
@@ -148,6 +150,8 @@ event event_at(const json::object& o) {
     if (auto* v = o.if_contains("arguments")) e.arguments = *v;
     if (auto* v = o.if_contains("result")) e.result = *v;
     e.error = text_at(o, "error");
+    if (auto* v = o.if_contains("flow")) e.flow = flow_flags_from_json(*v);
+    e.why = text_at(o, "why");
     e.error_code = static_cast<int>(number_at(o, "error_code", 1000));
     e.started = std::chrono::microseconds{number_at(o, "started")};
     e.duration = std::chrono::microseconds{number_at(o, "duration")};

@@ -51,12 +51,12 @@ std::optional<kept_events::slot> kept_events::take(event_kind kind, std::string_
     return {};
 }
 
-bool kept_events::holds(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence) const {
+const event* kept_events::find(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence) const {
     auto found = by_branch_.find(branch);
-    if (found == by_branch_.end()) return false;
+    if (found == by_branch_.end()) return nullptr;
     for (const auto& s : found->second.slots)
-        if (!s.used && is_at(s.what, kind, path, occurrence)) return true;
-    return false;
+        if (!s.used && is_at(s.what, kind, path, occurrence)) return &s.what;
+    return nullptr;
 }
 
 const event* kept_events::next(std::string_view branch) const {

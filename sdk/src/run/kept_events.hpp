@@ -27,7 +27,11 @@ public:
     /// The event of that place, which is used up by this.
     std::optional<slot> take(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence);
 
-    bool holds(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence) const;
+    bool holds(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence) const {
+        return find(kind, branch, path, occurrence) != nullptr;
+    }
+    /// The event of that place, which is not used up by this; null when there is none.
+    const event* find(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence) const;
 
     /// The first event of a branch that is not used up; null when there is none.
     const event* next(std::string_view branch) const;

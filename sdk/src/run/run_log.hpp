@@ -52,6 +52,8 @@ public:
     void remember(const loaded_journal& loaded, std::vector<pending_decision> pending);
     std::optional<effect_begun> take_open(const event& at);
     std::optional<pending_decision> take_pending(const event& at);
+    bool is_open(const event& at) const { return open_.contains(place_of(at)); }
+    bool is_pending(const event& at) const { return decisions_.contains(place_of(at)); }
     /// Calls of tools in a branch and below it that began and were cut off by a backtrack.
     std::vector<std::uint64_t> given_up(std::string_view branch);
     /// Whether a predictor's call has been recorded before the run was resumed.

@@ -94,7 +94,9 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
     if (s->logger || s->telemetry) s->private_to = {s->options.private_fields, impl_->secrets};
     if (s->options.deadline.count() > 0 && s->options.deadline < std::chrono::hours{24 * 365})
         s->deadline = s->started + s->options.deadline;
+    s->flow.meet(s->options.flow.inputs, {{}, 0, "the inputs"});
     if (s->options.replay) {
+        s->flow.meet(*s->options.replay);
         s->kept.put(s->options.replay->events(), false);
         s->history->adopt_assertions(*s->options.replay);
         for (const auto* events : {&s->options.replay->events(), &s->options.replay->abandoned()})

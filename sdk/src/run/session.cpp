@@ -54,7 +54,8 @@ std::string as_text(const json::value& message) {
     if (!message.is_object()) return text;
     auto add = [&](const json::object& fields) {
         for (const auto& [name, v] : fields)
-            if (name != "trajectory") text += std::string{name} + ": " + (v.is_structured() ? dump_json(v) : python_str(v)) + "\n";
+            if (name != "trajectory")
+                text += escape_markers(std::string{name} + ": " + (v.is_structured() ? dump_json(v) : python_str(v))) + "\n";
     };
     add(message.get_object());
     add(object_at(message.get_object(), "trajectory"));
@@ -117,12 +118,18 @@ json::object to_json(const turn& t) {
     json::object o{{"inputs", t.inputs}, {"outputs", t.outputs}};
     if (!t.trajectory.empty()) o["trajectory"] = t.trajectory;
     if (!t.run.empty()) o["run"] = t.run;
+    if (auto met = to_json(t.flow); !met.empty()) o["flow"] = std::move(met);
     o["at_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(t.at.time_since_epoch()).count();
     return o;
 }
 
 turn turn_from_json(const json::object& o) {
-    turn t{object_at(o, "inputs"), object_at(o, "outputs"), object_at(o, "trajectory"), text_at(o, "run"), {}};
+    turn t{object_at(o, "inputs"),
+           object_at(o, "outputs"),
+           object_at(o, "trajectory"),
+           text_at(o, "run"),
+           flow_state_from_json(object_at(o, "flow")),
+           {}};
     t.at = std::chrono::system_clock::time_point{std::chrono::milliseconds{number_at(o, "at_ms")}};
     return t;
 }
@@ -148,6 +155,9 @@ json::object history_of(const session& s) {
     }
     json::object history{{"messages", std::move(messages)}};
     if (s.summarized) history["summary"] = s.summary, history["summarized"] = s.summarized;
+    flow_state met;
+    for (const auto& t : s.turns) met.meet(t.flow, t.run.empty() ? "an earlier turn" : "an earlier turn, run " + t.run);
+    if (auto flow = to_json(met); !flow.empty()) history["flow"] = std::move(flow);
     return history;
 }
 

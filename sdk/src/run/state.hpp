@@ -34,6 +34,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
 
     std::shared_ptr<journal> history = std::make_shared<journal>();
     detail::kept_events kept;
+    flow_state flow;  // what the run has met; never less
     reagent::usage usage;
     std::map<std::string, reagent::usage> by_model;
     std::uint64_t calls_started = 0;

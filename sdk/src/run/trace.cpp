@@ -233,6 +233,13 @@ std::vector<span> trace_of(const std::vector<journal_record>& records, std::stri
     return drawing{records, std::move(program)}.take();
 }
 
+flow_state met_in(const std::vector<span>& trace) {
+    flow_state met;
+    for (const auto& s : trace)
+        if (s.kind == span_kind::tool && s.effect) met.meet(s.effect->flow, {s.effect->tool, s.effect->id, {}});
+    return met;
+}
+
 json::object to_json(const std::vector<span>& trace, const json::object& about, bool content) {
     json::array spans;
     spans.reserve(trace.size());
@@ -243,7 +250,11 @@ json::object to_json(const std::vector<span>& trace, const json::object& about, 
         if (s.open) o["open"] = true;
         if (s.abandoned) o["abandoned"] = true;
         if (!s.error.empty()) o["error"] = s.error;
+        if (s.kind == span_kind::run)
+            if (auto met = to_json(met_in(trace)); !met.empty()) o["met"] = std::move(met);
         if (s.effect) {
+            if (s.effect->flow.any()) o["flow"] = to_json(s.effect->flow);
+            if (!s.effect->why.empty()) o["why"] = s.effect->why;
             o["id"] = s.effect->id;
             o["path"] = s.effect->path;
             o["occurrence"] = s.effect->occurrence;

@@ -1,6 +1,7 @@
 #include <reagent/schema/repair.hpp>
 
 #include "../text.hpp"
+#include "repeated.hpp"
 #include "unicode.hpp"
 
 #include <boost/json.hpp>
@@ -39,14 +40,21 @@ class repairer {
 public:
     explicit repairer(std::string_view text) : s_{text} {}
 
+    /// Members of the last container that stand in it twice and say two things.
+    const std::vector<std::string>& repeated() const { return repeated_; }
+
     json::value run() {
         json::array found;
+        std::vector<std::string> of_last;
         while (find_container()) {
+            repeated_.clear();
             json::value v = s_[i_] == '{' ? object() : array(']');
             if (v.is_object() ? v.get_object().empty() && !found.empty() : v.get_array().empty() && !found.empty()) continue;
+            of_last = repeated_;
             if (!found.empty() && same_shape(found.back(), v)) found.pop_back();
             found.push_back(std::move(v));
         }
+        repeated_ = std::move(of_last);
         if (found.empty()) return "";
         if (found.size() == 1) return std::move(found.front());
         return found;
@@ -104,6 +112,12 @@ private:
         int& d_;
     };
 
+    void keep(json::object& members, const std::string& key, json::value v) {
+        auto* before = depth_ == outermost_ ? members.if_contains(key) : nullptr;
+        if (before && *before != v) repeated_.push_back(key);
+        members.insert_or_assign(key, std::move(v));
+    }
+
     json::value object() {
         if (too_deep()) return nullptr;  // an empty one would be a level too many
         level here{depth_};
@@ -119,9 +133,12 @@ private:
             }
             if (c == ']' && arrays_ > 0) break;
             if (c == '{') {  // `{{"a": 1}}`, a template's doubled braces
+                const bool doubled = depth_ == outermost_;
+                outermost_ += doubled;
                 json::value inner = object();
+                outermost_ -= doubled;
                 if (inner.is_object())
-                    for (auto& [key, value] : inner.get_object()) members.insert_or_assign(key, std::move(value));
+                    for (auto& [key, value] : inner.get_object()) keep(members, std::string{key}, std::move(value));
                 continue;
             }
             if (c == ',' || c == ';' || c == ':' || c == ']' || c == '[') {
@@ -153,7 +170,7 @@ private:
                 continue;
             }
             skip_space(place::value);
-            members.insert_or_assign(key, value(place::value));
+            keep(members, key, value(place::value));
         }
         return members;
     }
@@ -468,6 +485,8 @@ private:
     std::size_t i_ = 0;
     int depth_ = 0;
     int arrays_ = 0;
+    int outermost_ = 1;  // the depth of the object whose members are looked at for repetitions
+    std::vector<std::string> repeated_;
 };
 
 }  // namespace
@@ -475,6 +494,18 @@ private:
 json::value repair_json(std::string_view text) {
     if (auto v = parse_json(text)) return std::move(*v);
     return repairer{text}.run();
+}
+
+json::value repair_json(std::string_view text, std::vector<std::string>& repeated) {
+    repeated.clear();
+    if (auto v = parse_json(text)) {
+        if (v->is_object()) repeated = repeated_members(text);
+        return std::move(*v);
+    }
+    repairer r{text};
+    json::value v = r.run();
+    repeated = r.repeated();
+    return v;
 }
 
 }  // namespace reagent

@@ -188,7 +188,10 @@ tool postgres_query(secret conninfo, postgres_options options) {
                                                   : "";
     return detail::make_tool(
         "sql", "Runs one SELECT statement on a PostgreSQL database and returns columns and rows." + rule + " Tables:" + tables, call,
-        {{"query", "one PostgreSQL SELECT statement"}}, {.read_only = true, .timeout = s->options.time_limit + std::chrono::seconds{5}});
+        {{"query", "one PostgreSQL SELECT statement"}},
+        {.read_only = true,
+         .timeout = s->options.time_limit + std::chrono::seconds{5},
+         .flow = flow_flags{.untrusted = true, .private_data = true}});
 }
 
 }  // namespace reagent::ready

@@ -26,7 +26,10 @@ tool ready::sqlite_query(const std::filesystem::path& file, sqlite_options optio
     auto call = [file, shared, columns = std::move(known.columns)](std::string sql) { return sqlite::query(file, *shared, columns, sql); };
     return detail::make_tool(
         "sql", "Runs one SELECT statement on an SQLite database and returns columns and rows." + rule + " Tables:" + known.text, call,
-        {{"query", "one SQLite SELECT statement"}}, {.read_only = true, .timeout = shared->time_limit + std::chrono::seconds{2}});
+        {{"query", "one SQLite SELECT statement"}},
+        {.read_only = true,
+         .timeout = shared->time_limit + std::chrono::seconds{2},
+         .flow = flow_flags{.untrusted = true, .private_data = true}});
 }
 
 }  // namespace reagent

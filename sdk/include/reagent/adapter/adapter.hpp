@@ -85,8 +85,12 @@ std::vector<message> history_messages(adapter a, const signature& s, const json:
 /// Further fields as a prompt shows them.
 std::string format_further(adapter a, const further_fields& fields);
 
+/// Text of others for a place in a prompt that is no field: nothing in it is a marker, in whatever spelling. Fields are escaped anyway.
+std::string escape_markers(std::string text);
+
 /// Reads a completion. Every output of the signature is in the result, converted to its type; other fields are dropped.
-/// Pure; never throws but for lack of memory.
+/// A field that stands twice and says two things is a failure; of several complete blocks (that end with `completed`, or are objects of JSON)
+/// the last counts. Pure; never throws but for lack of memory.
 parsed_outputs parse(adapter a, const signature& s, std::string_view completion);
 
 /// A value as it stands in a prompt, before markers are escaped: text as it is, scalars as Python prints them, lists

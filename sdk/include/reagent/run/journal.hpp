@@ -1,6 +1,7 @@
 #pragma once
 
 #include <reagent/lm/language_model.hpp>
+#include <reagent/run/flow.hpp>
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -36,6 +37,8 @@ struct event {
     json::value arguments{};                        ///< likewise
     json::value result{};                           ///< of the others; the clock in microseconds since 1970; an `approval_decision`
     std::string error{};                            ///< why it failed; "" when it did not
+    flow_flags flow{};                              ///< of a tool call: what it lets in and out
+    std::string why{};                              ///< of an approval: why somebody is asked
     int error_code = 0;                             ///< of a model call that failed: an `lm_errc`; 0: something else
 
     std::chrono::microseconds started{};  ///< since the run began

@@ -2,6 +2,7 @@
 
 #include <reagent/adapter/adapter.hpp>
 #include <reagent/error.hpp>
+#include <reagent/run/flow.hpp>
 #include <reagent/run/journal.hpp>
 #include <reagent/run/journal_record.hpp>
 #include <reagent/run/session.hpp>
@@ -88,6 +89,8 @@ struct run_options {
     std::size_t max_retries = 3;                       ///< of a call whose answer cannot be read or breaks a constraint
     std::size_t max_backtracks = 3;                    ///< for each assertion and suggestion, and each call that it blames
 
+    flow_policy flow{};  ///< which calls of tools need consent, for what the run has read before
+
     history_limits history{};  ///< of a run that is a turn of a conversation
 
     /// What stands around every model that the run calls, a predictor's own included; called with the model, may return it as it is.
@@ -140,6 +143,7 @@ struct tool_call_traits {
     bool repeatable = false;  ///< calling it twice with one idempotency key does no more than calling it once
     bool harmless = false;    ///< it changes nothing
     bool enters_run = false;  ///< it does its work through the run
+    flow_flags flow{};        ///< what the call lets in; recorded with it, and met when it begins
 };
 
 namespace detail {
@@ -184,11 +188,24 @@ public:
 
     /// Asks for consent to a tool's call. @param ask who is asked here and now; none: the run is suspended until somebody decides
     /// (run_status::awaiting_approval), which a durable run can. @param schema what edited arguments must fit
+    /// @param why for whoever decides; recorded
     task<approval_decision> ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
-                                         std::function<task<approval_decision>()> ask);
+                                         std::function<task<approval_decision>()> ask, std::string why = {});
     /// Whether `ask_approval` without `ask` gets an answer: the run can wait for one, or its journal has one.
     bool can_await_approval(std::string_view path) const;
     bool is_durable() const;
+
+    /// What the run has met until now.
+    const flow_state& flow() const;
+    /// Calls that are made together are met together, before the first of them begins.
+    void meet(flow_flags f, std::string tool);
+    /// Before each call of a tool, once: whether the flow policy wants consent to it, or the journal says that it was asked for.
+    struct flow_question {
+        bool asks = false;
+        std::string path{};  ///< for `ask_approval`
+        std::string why{};
+    };
+    flow_question question_flow(const std::string& path, const std::string& tool, flow_flags flags, const json::value& arguments);
 
     /// Within a tool: the same for each attempt at this call, also after a crash, and for no other call. Hand it on to a service that
     /// does things once per key.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <reagent/lm/language_model.hpp>
+#include <reagent/run/flow.hpp>
 
 #include <boost/json/object.hpp>
 
@@ -18,6 +19,7 @@ struct turn {
     json::object outputs{};
     json::object trajectory{};  ///< calls of tools: `tool_name_0`, `tool_args_0`, `observation_0` and so on; each result cut to 16 KiB
     std::string run{};          ///< id of the durable run that it was
+    flow_state flow{};          ///< what it had met at its end, with the turns before it
     std::chrono::system_clock::time_point at{};
 };
 
@@ -51,7 +53,8 @@ struct history_limits {
 inline constexpr std::size_t most_history_tokens = 250'000;
 
 /// A conversation as an input of type `History`: `{"messages": [...], "summary": "...", "summarized": 3}`. A message holds a turn's inputs
-/// and outputs by name, and its trajectory under `trajectory`; the summary stands for the turns before them.
+/// and outputs by name, and its trajectory under `trajectory`; the summary stands for the turns before them, and
+/// `flow` says what all of them have met.
 json::object history_of(const session& s);
 
 /// Roughly the tokens that a history takes of a prompt.

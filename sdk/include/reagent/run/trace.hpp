@@ -27,6 +27,9 @@ struct span {
 /// A journal, drawn. Points into `records`, which must outlive it.
 std::vector<span> trace_of(const std::vector<journal_record>& records, std::string program);
 
+/// What the run has met by its own calls of tools.
+flow_state met_in(const std::vector<span>& trace);
+
 /// For pages and programs: `{"about": ..., "spans": [...]}`, with everything that the spans point to.
 /// @param content false: no prompts, completions, arguments and results
 json::object to_json(const std::vector<span>& trace, const json::object& about, bool content = true);

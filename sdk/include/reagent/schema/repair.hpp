@@ -3,7 +3,9 @@
 #include <boost/json/value.hpp>
 
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace reagent {
 
@@ -23,6 +25,9 @@ std::optional<json::value> parse_json(std::string_view text, int max_depth = max
 /// Linear time, bounded depth, no exceptions but `std::bad_alloc`. The behaviour follows Python's `json_repair`, which
 /// DSPy uses; where it differs is listed in tests/conformance/deviations.json.
 json::value repair_json(std::string_view text);
+
+/// As above, and which members of the object stand in it more than once with different values; the last of them is in the result.
+json::value repair_json(std::string_view text, std::vector<std::string>& repeated);
 
 /// A Python literal: `None`, `+7`, `0x10`, `1_000`, `'text'`, `(1, 2)`, `1, 2`, `{'a': [1]}`. Tuples and sets are arrays.
 /// Nothing when the text is no literal. Source: the Python Language Reference, section 2.4 and `ast.literal_eval`.

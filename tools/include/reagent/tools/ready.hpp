@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
-/// Tools that are ready to use. All of them only read.
+/// Tools that are ready to use. All of them only read. What they let in and out, for a run's `flow_policy`: databases, files and documents
+/// are untrusted and private, `http_get` is untrusted and acts (its URL tells a server what the model writes), the others are nothing of
+/// that; `tool::with_flow` declares one otherwise.
 namespace reagent::ready {
 
 /// Arithmetic on decimal numbers: + - * / ^, parentheses, %, and the functions of muParser (sqrt, min, ln, ...).

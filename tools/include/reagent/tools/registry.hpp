@@ -24,8 +24,9 @@ struct observation {
 ///     tools.add("find", "Finds a customer.", &store::find, shop, {"name"});
 class tools {
 public:
-    /// Asked before a destructive tool is called; false refuses. Without one, a durable run is suspended until somebody decides, and
-    /// in others destructive calls are refused. What was decided is journaled.
+    /// Asked before a destructive tool is called, and before a call that the run's `flow_policy` wants consent to (`run::flow` says what
+    /// the run has met); false refuses. Without one, a durable run is suspended until somebody decides, and in others such calls are
+    /// refused. What was decided is journaled.
     using approval = std::function<task<bool>(run&, const tool&, const json::object&)>;
 
     tools() = default;
@@ -38,16 +39,15 @@ public:
     /// Functions run on the runtime's threads for blocking work, several at once, unless `quick`; coroutines on the
     /// run's thread. @throws tool_error(duplicate_name, bad_name, bad_argument_name)
     template <class F>
-        requires(!std::is_member_function_pointer_v<F>)
-    tools& add(std::string name, std::string description, F f, std::initializer_list<argument> arguments = {}, tool_options options = {}) {
+    requires(!std::is_member_function_pointer_v<F>) tools& add(std::string name, std::string description, F f,
+                                                               std::initializer_list<argument> arguments = {}, tool_options options = {}) {
         return add(detail::make_tool(std::move(name), std::move(description), std::move(f), arguments, options));
     }
 
     /// Registers a member function of an object: a pointer, which must outlive the registry, or a shared pointer.
     template <class F, class Object>
-        requires(std::is_member_function_pointer_v<F>)
-    tools& add(std::string name, std::string description, F f, Object object, std::initializer_list<argument> arguments = {},
-               tool_options options = {}) {
+    requires(std::is_member_function_pointer_v<F>) tools& add(std::string name, std::string description, F f, Object object,
+                                                              std::initializer_list<argument> arguments = {}, tool_options options = {}) {
         return add(detail::make_tool(std::move(name), std::move(description), detail::bound_member<F, Object>{f, std::move(object)},
                                      arguments, options));
     }
@@ -61,6 +61,9 @@ public:
 
     /// For a provider's native tool calling.
     std::vector<tool_description> describe() const;
+
+    /// Tells the run that these are called together: what one of them lets in counts for all. Names that are no tool's are passed over.
+    void announce(run& r, const std::vector<std::string>& names) const;
 
     /// Calls a tool through the run: arguments checked, approval asked, the call journaled under `path`, deadline and
     /// size of the result enforced. Never throws for what the model or the tool did wrong.

@@ -18,6 +18,10 @@ struct tool_options {
     bool quick = false;        ///< never blocks, so it runs on the run's own thread; coroutines always do
     std::chrono::milliseconds timeout{30'000};
     std::size_t max_result_bytes = 20'000;  ///< of the observation; what is longer is cut, and the model told so
+
+    /// What its calls let in and out, as `.flow = flow_flags{.acts = true}`. None: it declares nothing; what that means the run's
+    /// `flow_policy` says. Once a run has met untrusted words and private data, a call that acts needs consent.
+    std::optional<flow_flags> flow{};
 };
 
 /// One argument of a tool: its name, and what the model is told of it.
@@ -58,6 +62,9 @@ public:
     const json::object& parameters() const { return data_->parameters; }  ///< JSON Schema of an object
     const tool_options& options() const { return data_->options; }
     bool uses_run() const { return data_->uses_run; }  ///< whether the function is given the run to work with
+
+    /// The same tool, declared otherwise: `ready::http_get({...}).with_flow({.untrusted = true})` of hosts that may be told anything.
+    tool with_flow(flow_flags f) const;
 
     /// The arguments with defaults filled in, or what is wrong with them.
     schema::outcome read_arguments(const json::value& arguments) const;
