@@ -105,8 +105,8 @@ BOOST_FIXTURE_TEST_CASE(a_machine_that_was_started_again_goes_on_with_its_runs, 
     // Its clock was set back meanwhile: a living worker would have renewed its lease by that clock within the time of a lease.
     store.reset();
     std::filesystem::remove(files.path / "runs.db");
-    auto hold = dies_with([&] { return open({.lease = 500ms, .clock = before}); });
-    auto other = open({.lease = 500ms, .clock = std::make_shared<test_machine>("two", -day)});
+    auto hold = dies_with([&] { return open({.lease = 3s, .clock = before}); });
+    auto other = open({.lease = 3s, .clock = std::make_shared<test_machine>("two", -day)});
     BOOST_TEST(!takes(*other));
     BOOST_TEST(comes_true([&] { return takes(*other); }));
 }
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(a_moved_clock_of_the_database_locks_no_run_and_gives_none_t
     two->age(777h);
     auto no_trouble = [](const std::string& what) { BOOST_TEST(what == ""); };
     auto open_on = [&](const machine& m) {
-        return journal_store::open(database.where(), {.lease = 3s, .on_trouble = no_trouble, .clock = m});
+        return journal_store::open(database.where(), {.lease = 4s, .on_trouble = no_trouble, .clock = m});
     };
     auto mine = open_on(one), other = open_on(two);
     mine->create({.program = "p", .id = "a"});
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_moved_clock_of_the_database_locks_no_run_and_gives_none_t
     for (const char* by : {"1 day", "-2 days", "1 day"}) {
         database.move(by);
         auto fresh = open_on(two);
-        auto until = std::chrono::steady_clock::now() + 5s;
+        auto until = std::chrono::steady_clock::now() + 6s;
         while (std::chrono::steady_clock::now() < until) {
             BOOST_TEST(!takes(*other), by);
             BOOST_TEST(!takes(*fresh), by);
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(a_moved_clock_of_the_database_locks_no_run_and_gives_none_t
 }
 
 BOOST_FIXTURE_TEST_CASE(a_lease_is_taken_by_force, fixture) {
-    auto mine = open({.lease = 400ms}), other = open();
+    auto mine = open({.lease = 3s}), other = open();
     mine->create({.program = "p", .id = "a"});
     auto taken = mine->take("a");
     auto said = thrown(run_errc::lease_lost, [&] { other->take("a"); });
@@ -176,7 +176,7 @@ BOOST_FIXTURE_TEST_CASE(a_lease_is_taken_by_force, fixture) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_worker_that_takes_its_own_run_again_knows_that_the_first_hold_is_gone, fixture) {
-    auto mine = open({.lease = 400ms});
+    auto mine = open({.lease = 3s});
     mine->create({.program = "p", .id = "a"});
     auto first = mine->take("a"), second = mine->take_by_force("a");
     BOOST_TEST(comes_true([&] { return first.hold->is_lost(); }));

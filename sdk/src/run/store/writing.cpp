@@ -64,13 +64,13 @@ void journal_store_impl::connect(const std::function<std::unique_ptr<database>()
 }
 
 void journal_store_impl::is_well() {
-    if (trouble.empty()) return;
+    if (trouble.empty() || stopping) return;
     trouble.clear();
     if (options.on_trouble) options.on_trouble("");
 }
 
 void journal_store_impl::is_in_trouble(const std::string& what) {
-    if (trouble == what) return;
+    if (trouble == what || stopping) return;
     trouble = what;
     if (options.on_trouble) options.on_trouble(what);
 }
