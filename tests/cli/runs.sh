@@ -83,7 +83,7 @@ grep -q '^event: runs' events && grep -q '"live"' events || fail "the events do 
 [ "$(code "$reagent" runs show a)" = 1 ] || fail "a removed run is still there"
 
 # A worker that still has its lease keeps its run, unless it is taken by force.
-"$reagent" runs fork b --records 4 --new-id kept >out
+"$reagent" runs fork live --records 4 --new-id kept >out
 python3 - <<'PY'
 import sqlite3, time
 db = sqlite3.connect("runs.db")
@@ -97,8 +97,8 @@ grep -q 'elsewhere:1:x' err && grep -q -- '--force kept' err || fail "the error 
 grep -q 'may still act' err || fail "the risk is not told: $(cat err)"
 
 # A worker says at once that its store cannot be used, and goes on when it can.
-cp runs.db mended.db
-"$reagent" runs fork b --records 4 --new-id left --journals mended.db >out
+python3 -c "import sqlite3; sqlite3.connect('runs.db').execute(\"VACUUM INTO 'mended.db'\")"
+"$reagent" runs fork live --records 4 --new-id left --journals mended.db >out
 "$reagent" runs work --journals mended.db >worker.out 2>worker.err &
 worker=$!
 for _ in $(seq 400); do grep -q 'left.*finished' worker.out && break; sleep 0.05; done
