@@ -24,7 +24,7 @@ struct runs_options {
     std::string journals, id, status, program, session, arguments, result, failed, reason, new_id, lm, api_base, saved;
     std::size_t limit = 50, concurrency = 16;
     std::uint64_t effect = 0, records = 0;
-    bool json = false, repeat = false, until_idle = false;
+    bool json = false, repeat = false, until_idle = false, force = false;
 };
 
 std::string seconds_text(std::chrono::microseconds t) {
@@ -208,7 +208,11 @@ int resume(const runs_options& o, const cli_program* own) {
         throw std::runtime_error{"run " + o.id + " is finished already; `reagent runs show " + o.id + "`"};
     runtime rt{runtime_options_for(store)};
     serve_program(rt, own, {o.lm, o.api_base, o.saved}, &before);
-    auto r = rt.resume(o.id);
+    if (o.force && before.status == run_status::running)
+        std::cerr << "taking run " << printable(o.id) << " from worker " << printable(before.worker)
+                  << ": what that one stores from now on is refused, but a tool that is at work in it may still act. See that its process "
+                     "has ended, above all before you say --repeat.\n";
+    auto r = o.force ? rt.resume_by_force(o.id) : rt.resume(o.id);
     if (o.json)
         std::cout << dump_strict_json(to_json(r)) << "\n";
     else {
@@ -223,13 +227,44 @@ int resume(const runs_options& o, const cli_program* own) {
     return exit_code(r.status);
 }
 
+// Says what is wrong with a store, and that it is over; once each.
+std::function<void(const std::string&)> tell_trouble() {
+    auto last = std::make_shared<std::string>();
+    return [last, both = std::make_shared<std::mutex>()](const std::string& what) {
+        std::lock_guard lock{*both};
+        if (*last == what) return;
+        *last = what;
+        std::cerr << (what.empty() ? "the journals work again" : printable(what) + "; trying again until it works") << std::endl;
+    };
+}
+
+// A database that is away or locked is waited for, until a signal comes; what waiting does not help is an error.
+std::shared_ptr<journal_store> open_for_worker(const std::string& where, const std::function<void(const std::string&)>& tell,
+                                               const sigset_t& signals) {
+    for (;;) {
+        auto may_pass = std::make_shared<std::atomic<bool>>(false);
+        auto heard = [may_pass, tell](const std::string& what) {
+            if (!what.empty()) *may_pass = true;
+            tell(what);
+        };
+        try {
+            return open_journals(where, true, {.on_trouble = heard});
+        } catch (const run_error& e) {
+            timespec now{};
+            if (!*may_pass || ::sigtimedwait(&signals, nullptr, &now) > 0) throw;
+        }
+    }
+}
+
 int work(const runs_options& o, const cli_program* own) {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread begins
-    auto store = open_journals(o.journals);
+    auto tell = tell_trouble();
+    check_there(o.journals);
+    auto store = open_for_worker(o.journals, tell, signals);
     runtime rt{runtime_options_for(store)};
     serve_program(rt, own, {o.lm, o.api_base, o.saved}, nullptr);
     std::atomic<bool> over = false;
@@ -252,7 +287,7 @@ int work(const runs_options& o, const cli_program* own) {
                       << one_line(r.outputs ? json::value(*r.outputs) : json::value(json::string(r.error)), 160) << std::endl;
     };
     if (!o.json) std::cerr << t.dim("worker " + store->worker() + " takes up runs; Ctrl-C stops it") << std::endl;
-    rt.work({.concurrency = o.concurrency, .until_idle = o.until_idle, .on_halt = halted});
+    rt.work({.concurrency = o.concurrency, .until_idle = o.until_idle, .on_halt = halted, .on_trouble = tell});
     over = true;
     watch.join();
     return 0;
@@ -303,12 +338,16 @@ std::string default_journals() {
     return where && *where ? where : "reagent-runs.db";
 }
 
-std::shared_ptr<journal_store> open_journals(const std::string& where, bool create) {
+void check_there(const std::string& where) {
     std::string place = where.empty() ? default_journals() : where;
     bool file = place.find("://") == place.npos && !place.starts_with("host=") && !place.starts_with("dbname=");
-    if (file && !create && !std::filesystem::exists(place.starts_with("sqlite:") ? place.substr(7) : place))
+    if (file && !std::filesystem::exists(place.starts_with("sqlite:") ? place.substr(7) : place))
         throw std::runtime_error{"there are no journals in \"" + place + "\"; name them with --journals, or in $REAGENT_JOURNALS"};
-    return journal_store::open(place);
+}
+
+std::shared_ptr<journal_store> open_journals(const std::string& where, bool create, journal_store_options options) {
+    if (!create) check_there(where);
+    return journal_store::open(where.empty() ? default_journals() : where, std::move(options));
 }
 
 void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
@@ -343,6 +382,8 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     c->callback([o, &chosen] { chosen = [o] { return show(*o); }; });
 
     c = add("resume", "Continues a run here and waits for it; exit code 0: it finished, 1: it failed, 3: it waits for somebody", true);
+    c->add_flag("--force", o->force,
+                "take it from a worker whose lease has not run out; that one may still act: see that its process has ended");
     c->add_option("--happened", o->result, "of a call whose outcome is unknown: it happened, and this came of it (JSON, or a text)");
     c->add_option("--failed", o->failed, "... it did not happen and is not to: the model is told this");
     c->add_flag("--repeat", o->repeat, "... it is to be made again");

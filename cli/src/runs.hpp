@@ -10,7 +10,8 @@ namespace reagent::cli {
 std::string default_journals();
 
 /// @param create false: a file that is not there is an error, and not made
-std::shared_ptr<journal_store> open_journals(const std::string& where, bool create = false);
+std::shared_ptr<journal_store> open_journals(const std::string& where, bool create = false, journal_store_options options = {});
+void check_there(const std::string& where);  ///< @throws std::runtime_error when it is a file that is not there
 
 struct model_choice {
     std::string lm, api_base, saved;

@@ -3,7 +3,7 @@
 set -euo pipefail
 reagent=$1
 work=$(mktemp -d)
-trap 'kill "${ui:-}" 2>/dev/null || true; umount "$work/small" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'kill "${ui:-}" "${worker:-}" 2>/dev/null || true; umount "$work/small" 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "WRONG: $*" >&2; exit 1; }
 unset REAGENT_LM OPENAI_API_KEY http_proxy HTTP_PROXY OTEL_EXPORTER_OTLP_ENDPOINT
@@ -81,6 +81,34 @@ grep -q '^event: runs' events && grep -q '"live"' events || fail "the events do 
 "$reagent" runs cancel a >out 2>&1 && fail "a finished run was cancelled"
 "$reagent" runs remove a
 [ "$(code "$reagent" runs show a)" = 1 ] || fail "a removed run is still there"
+
+# A worker that still has its lease keeps its run, unless it is taken by force.
+"$reagent" runs fork live --records 4 --new-id kept >out
+python3 - <<'PY'
+import sqlite3, time
+db = sqlite3.connect("runs.db")
+now = int(time.time() * 1000)
+db.execute("UPDATE reagent_runs SET status = 'running', worker = 'elsewhere:1:x', fence = 7, lease_from = ?, lease_until = ? WHERE id = 'kept'", (now, now + 3600000))
+db.commit()
+PY
+[ "$(code "$reagent" runs resume kept)" = 1 ] || fail "a run was taken from its worker"
+grep -q 'elsewhere:1:x' err && grep -q -- '--force kept' err || fail "the error does not say how to take it: $(cat err)"
+[ "$(code "$reagent" runs resume --force kept)" = 0 ] || fail "it was not taken by force: $(cat out err)"
+grep -q 'may still act' err || fail "the risk is not told: $(cat err)"
+
+# A worker says at once that its store cannot be used, and goes on when it can.
+python3 -c "import sqlite3; sqlite3.connect('runs.db').execute(\"VACUUM INTO 'mended.db'\")"
+"$reagent" runs fork live --records 4 --new-id left --journals mended.db >out
+"$reagent" runs work --journals mended.db >worker.out 2>worker.err &
+worker=$!
+for _ in $(seq 400); do grep -q 'left.*finished' worker.out && break; sleep 0.05; done
+python3 -c 'import sqlite3; db = sqlite3.connect("mended.db"); db.execute("ALTER TABLE reagent_runs RENAME TO gone")'
+for _ in $(seq 400); do grep -q 'not to be used' worker.err && break; sleep 0.05; done
+grep -q 'not to be used.*trying again' worker.err || fail "the worker is silent: $(cat worker.err)"
+python3 -c 'import sqlite3; db = sqlite3.connect("mended.db"); db.execute("ALTER TABLE gone RENAME TO reagent_runs")'
+for _ in $(seq 800); do grep -q 'work again' worker.err && break; sleep 0.05; done
+grep -q 'work again' worker.err || fail "the worker does not go on: $(cat worker.err)"
+kill "$worker"; wait "$worker" || fail "the worker did not end well"
 
 # A full disk: a clear error, and nothing that was stored is lost.
 if [ "$(id -u)" -eq 0 ] && mkdir small && mount -t tmpfs -o size=400k none small 2>/dev/null; then

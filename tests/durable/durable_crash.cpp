@@ -4,8 +4,9 @@
 //     durable_crash sqlite|postgres [RUNS [KILLS]]
 //
 // Each run is an agent with five steps: an idempotent tool, one that must not be called twice (it appends a line to a file), one that
-// needs consent, the second one again, and the end. The driver plays the operator: it consents, and where the outcome of a call is unknown
-// it looks into the file.
+// needs consent, the second one again, and the end. The driver plays the operator: it consents, consents with other arguments, or refuses;
+// where the outcome of a call is unknown it looks into the file; and it forks runs at any of their records, whatever they are doing. What
+// needs consent happens exactly once for each consent, whichever run it was given to.
 #include "../support/folder.hpp"
 #include "../support/postgres_server.hpp"
 #include "../support/scripted_openai.hpp"
@@ -117,16 +118,16 @@ rg::tools shop(const std::string& folder) {
               },
               {"order"}, {.idempotent = true});
     tools.add("charge", "Charges the card.",
-              [folder](std::string order, int amount) {
+              [folder](rg::call_key key, std::string order, int amount) {
                   nap(20);
-                  append(folder + "/charges", order + " " + std::to_string(amount));
+                  append(folder + "/charges", order + " " + std::to_string(amount) + " " + key.text);
                   nap(20);
                   return "charged " + std::to_string(amount);
               },
               {"order", "amount"});
     tools.add("refund", "Pays back.",
-              [folder](std::string order, int amount) {
-                  append(folder + "/refunds", order + " " + std::to_string(amount));
+              [folder](rg::call_key key, std::string order, int amount) {
+                  append(folder + "/refunds", order + " " + std::to_string(amount) + " " + key.text);
                   return "refunded " + std::to_string(amount);
               },
               {"order", "amount"}, {.destructive = true});
@@ -150,11 +151,16 @@ struct driver {
 
     std::string self, where, folder;
     std::shared_ptr<rg::journal_store> store = open(where);
-    std::mt19937 dice{7};
+    std::mt19937 dice{7}, dice_of_operator{11};
     std::mutex mutex{};
     std::set<pid_t> alive{};  // frozen ones too
     std::atomic<int> kills = 0;
     int submitted = 0, freezes = 0, unknown = 0, unknown_happened = 0, wrong = 0;
+    std::map<std::string, int> consents{};  // by run and amount
+    // What forks had not lived through: it happens in them again.
+    int forks = 0;
+    std::map<std::string, std::set<std::string>> done_before{};  // by fork: "reserve", "charge 10", ...
+    std::size_t copied_calls = 0;
 
     void fail(const std::string& what) {
         ++wrong;
@@ -191,12 +197,14 @@ struct driver {
         for (const auto& r : store->list({.status = rg::run_status::awaiting_approval, .most = 1000}))
             for (const auto& p : store->pending(r.id)) {
                 if (p.decided) continue;
-                int n = std::stoi(r.id.substr(6)) % 5;
+                int n = number_of(r.id) % 5;
+                if (n > 0) ++consents[r.id + (n == 1 ? " 1" : " 3")];
                 if (n == 0)
                     store->decide(r.id, p.wanted.what.id, {.kind = rg::run_decision::reject, .text = "not this one", .by = "test"});
                 else if (n == 1)
                     store->decide(r.id, p.wanted.what.id,
-                                  {.kind = rg::run_decision::approve, .arguments = json::object{{"order", r.id.substr(6)}, {"amount", 1}}});
+                                  {.kind = rg::run_decision::approve,
+                                   .arguments = json::object{{"order", std::to_string(number_of(r.id))}, {"amount", 1}}});
                 else
                     store->decide(r.id, p.wanted.what.id, {.kind = rg::run_decision::approve, .by = "test"});
             }
@@ -213,7 +221,9 @@ struct driver {
                 if (may_act) continue;  // frozen in the middle of the call: it may act when it wakes
                 if (!open) fail(r.id + " asks about a call that did not begin, or that ended");
                 const auto& args = call.arguments.as_object();
-                std::string line = std::string{args.at("order").as_string()} + " " + json::serialize(args.at("amount"));
+                // By its key: a fork of this run may have made the same call.
+                std::string line = std::string{args.at("order").as_string()} + " " + json::serialize(args.at("amount")) + " " + r.id + "-" +
+                                   std::to_string(call.id);
                 auto done = lines_of(folder + (call.tool == "charge" ? "/charges" : "/refunds"));
                 ++unknown;
                 if (std::count(done.begin(), done.end(), line)) {
@@ -222,6 +232,32 @@ struct driver {
                 } else
                     store->decide(r.id, call.id, {.kind = rg::run_decision::repeat});
             }
+    }
+
+    static int number_of(const std::string& id) { return std::atoi(id.c_str() + 6); }  // order-12, or order-12.f3
+
+    // A run that has begun, at any of its records.
+    void fork_some() {
+        if (forks * 8 > submitted) return;
+        auto all = store->list({.most = 200});
+        std::erase_if(all, [](const auto& r) { return r.records < 2 || !r.parent.empty(); });
+        if (all.empty()) return;
+        const auto& r = all[dice_of_operator() % all.size()];
+        std::string id = r.id + ".f" + std::to_string(forks);
+        auto until = 1 + dice_of_operator() % r.records;
+        store->fork(r.id, until, id);
+        ++forks;
+        auto records = store->records(id);  // a worker may have taken it up already
+        for (auto i = until; i < records.size(); ++i)
+            if (std::holds_alternative<rg::run_taken>(records[i].what)) records.resize(i);
+        auto loaded = rg::load_journal(records);
+        auto& done = done_before[id];
+        for (const auto& e : loaded.history->events()) {
+            copied_calls += e.kind == rg::event_kind::model_call;
+            if (e.kind != rg::event_kind::tool_call) continue;
+            auto* amount = e.arguments.as_object().if_contains("amount");
+            done.insert(e.tool + (amount ? " " + json::serialize(*amount) : ""));
+        }
     }
 
     // A worker's name is host:process:random.
@@ -252,6 +288,7 @@ struct driver {
         std::thread operating{[&] {
             while (!done) {
                 operate();
+                fork_some();
                 bool over = all_over();
                 if (over && kills < least_kills) {
                     submit(20);
@@ -294,22 +331,38 @@ struct driver {
             for (const auto& l : lines) ++all[l];
             return all;
         };
-        auto charges = count(lines_of(folder + "/charges")), refunds = count(lines_of(folder + "/refunds"));
+        auto without_effect = [](const std::string& line) { return line.substr(0, line.rfind('-')); };  // "order amount run"
+        std::vector<std::string> charged, refunded;
+        for (const auto& l : lines_of(folder + "/charges")) charged.push_back(without_effect(l));
+        for (const auto& l : lines_of(folder + "/refunds")) refunded.push_back(without_effect(l));
+        auto charges = count(charged), refunds = count(refunded);
         std::map<std::string, std::set<std::string>> keys;
-        for (const auto& l : lines_of(folder + "/reservations")) keys[l.substr(0, l.find(' '))].insert(l.substr(l.find(' ') + 1));
-        std::size_t model_calls = 0;
+        for (const auto& l : lines_of(folder + "/reservations"))
+            keys[without_effect(l).substr(l.find(' ') + 1)].insert(l.substr(l.find(' ') + 1));
+        std::size_t model_calls = 0, reservations = 0;
         for (const auto& r : store->list({.most = 100'000})) {
-            std::string order = r.id.substr(6);
-            int n = std::stoi(order) % 5;
+            std::string order = std::to_string(number_of(r.id));
+            int n = number_of(r.id) % 5;
             if (r.status != rg::run_status::finished) fail(r.id + " is " + std::string{to_string(r.status)} + ": " + r.error);
             if (!r.outputs || std::string_view{r.outputs->at("answer").as_string()} != "order " + order + " in 5 steps")
                 fail(r.id + " ended with " + (r.outputs ? json::serialize(*r.outputs) : "nothing"));
-            for (const char* amount : {" 10", " 20"})
-                if (charges[order + amount] != 1)
-                    fail(r.id + " was charged" + amount + " " + std::to_string(charges[order + amount]) + " times");
-            if (refunds[order + " 3"] != (n > 1) || refunds[order + " 1"] != (n == 1))
-                fail(r.id + ": the refund does not fit the decision");
-            if (keys[order].size() != 1) fail(r.id + ": " + std::to_string(keys[order].size()) + " idempotency keys for one call");
+            const auto& before = done_before[r.id];
+            for (std::string amount : {"10", "20"}) {
+                int times = charges[order + " " + amount + " " + r.id];
+                if (times != !before.contains("charge " + amount))
+                    fail(r.id + " was charged " + amount + " " + std::to_string(times) + " times");
+            }
+            for (std::string amount : {"1", "3"}) {
+                int times = refunds[order + " " + amount + " " + r.id], consented = consents[r.id + " " + amount];
+                if (times != consented)
+                    fail(r.id + " was paid back " + amount + " " + std::to_string(times) + " times, on " + std::to_string(consented) +
+                         " consents");
+                bool wanted = n > 0 && (n == 1) == (amount == "1") && !before.contains("refund " + amount);
+                if (times != wanted) fail(r.id + ": the refund does not fit the decision");
+            }
+            bool reserves = !before.contains("reserve");
+            reservations += reserves;
+            if (keys[r.id].size() != reserves) fail(r.id + ": " + std::to_string(keys[r.id].size()) + " idempotency keys for one call");
             std::map<std::tuple<rg::event_kind, std::string, std::string, std::uint32_t>, int> places;
             auto loaded = rg::load_journal(store->records(r.id));
             for (const auto& e : loaded.history->events())
@@ -321,10 +374,12 @@ struct driver {
         }
         std::size_t reserved = lines_of(folder + "/reservations").size();
         auto answers = lines_of(folder + "/answers").size();
-        std::cout << submitted << " runs, " << kills << " kills, " << freezes << " freezes of three leases; " << model_calls
-                  << " model calls stored, " << answers - model_calls << " answers lost in a kill before they could be stored; " << unknown
-                  << " unknown outcomes (" << unknown_happened << " had happened, " << unknown - unknown_happened << " not); "
-                  << reserved - static_cast<std::size_t>(submitted) << " idempotent calls repeated; " << wrong << " wrong\n";
+        model_calls -= copied_calls;
+        std::cout << submitted << " runs, " << forks << " forks, " << kills << " kills, " << freezes << " freezes of three leases; "
+                  << model_calls << " model calls stored, " << answers - model_calls
+                  << " answers lost in a kill before they could be stored; " << unknown << " unknown outcomes (" << unknown_happened
+                  << " had happened, " << unknown - unknown_happened << " not); " << reserved - reservations
+                  << " idempotent calls repeated; " << wrong << " wrong\n";
         if (kills + freezes > 0 && answers - model_calls > static_cast<std::size_t>(kills + freezes) * 6)
             fail("too many model calls were repeated");
     }

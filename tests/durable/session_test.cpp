@@ -363,11 +363,19 @@ BOOST_FIXTURE_TEST_CASE(tables_of_an_older_version_become_todays, fixture) {
     store.reset();
     sqlite3* db = nullptr;
     BOOST_REQUIRE(sqlite3_open((files.path / "runs.db").c_str(), &db) == SQLITE_OK);
-    BOOST_TEST(sqlite3_exec(db, "DROP TABLE reagent_turns; DROP INDEX reagent_runs_session; UPDATE reagent_meta SET value = '1'", nullptr,
-                            nullptr, nullptr) == SQLITE_OK);
+    BOOST_TEST(
+        sqlite3_exec(db,
+                     "DROP TRIGGER reagent_runs_made; DROP TRIGGER reagent_runs_changed; DROP TRIGGER reagent_runs_removed; DROP TABLE "
+                     "reagent_totals; DROP TABLE reagent_commits; ALTER TABLE reagent_runs DROP COLUMN lease_from; ALTER TABLE "
+                     "reagent_runs DROP COLUMN lease_odd; ALTER TABLE reagent_runs DROP COLUMN lease_boot; ALTER TABLE reagent_runs "
+                     "DROP COLUMN lease_boot_until; DROP TABLE reagent_turns; DROP INDEX reagent_runs_session; UPDATE reagent_meta "
+                     "SET value = '1'",
+                     nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(db);
     store = open();
     BOOST_TEST(status("old") == "ready");
+    BOOST_REQUIRE(store->totals().size() == 1u);  // counted as they are brought up to date
+    BOOST_TEST(store->totals()[0].runs == 1u);
     store->create({.program = "p", .session = "s"});
     BOOST_TEST(store->sessions().size() == 1u);
     store.reset();

@@ -43,6 +43,10 @@ postgres_server::postgres_server() {
 
 postgres_server::~postgres_server() { script("stop", folder_); }
 
+void postgres_server::crash() {
+    if (script("crash", folder_) != 0) throw std::runtime_error{"the PostgreSQL server did not start again"};
+}
+
 std::string postgres_server::conninfo(const std::string& user) const { return "host=" + folder_ + " dbname=postgres user=" + user; }
 
 void postgres_server::run(const std::string& statements) const { execute(conninfo(), statements); }

@@ -16,6 +16,10 @@ public:
     /// @param user "owner" may do everything
     std::string conninfo(const std::string& user = "owner") const;
 
+    const std::string& folder() const { return folder_; }  ///< where its socket is
+    /// Kills the server as a crash does, and starts it again on what it had stored.
+    void crash();
+
     /// Runs statements as the owner. @throws std::runtime_error with the server's words
     void run(const std::string& statements) const;
     /// The first column of the first row.

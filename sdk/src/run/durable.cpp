@@ -1,12 +1,8 @@
-// Durable runs: programs under a name, workers that take up their runs, conversations.
+// Durable runs: programs under a name, continued here; conversations.
 #include "../text.hpp"
 #include "runtime_impl.hpp"
 
-#include <spdlog/logger.h>
-#include <boost/asio/post.hpp>
 #include <boost/json.hpp>
-
-#include <condition_variable>
 
 namespace reagent {
 namespace {
@@ -124,12 +120,18 @@ task<void> run_program(const program_function& program, run& r, json::object inp
     s.outputs = co_await detail::attempts<json::object>(r, start);
 }
 
+}  // namespace
+
+namespace detail {
+
 run_error no_journals() {
     return run_error{run_errc::journal_unavailable,
                      "this runtime has no journals; make it with runtime_options{.journals = journal_store::open(\"runs.db\")}"};
 }
 
-}  // namespace
+}  // namespace detail
+
+using detail::no_journals;
 
 void runtime::serve(std::string name, program_function program, run_options options) {
     if (!impl_->journals) throw no_journals();
@@ -208,7 +210,20 @@ stored_run runtime::resume(const std::string& run_id) {
     auto r = journals.get(run_id);
     served(run_id, r.program);
     if (r.status == run_status::failed) journals.retry(run_id);
-    auto taken = journals.take(run_id);
+    return resume_taken(journals.take(run_id));
+}
+
+stored_run runtime::resume_by_force(const std::string& run_id) {
+    if (!impl_->journals) throw no_journals();
+    auto& journals = *impl_->journals;
+    auto r = journals.get(run_id);
+    served(run_id, r.program);
+    if (r.status == run_status::failed) journals.retry(run_id);
+    return resume_taken(journals.take_by_force(run_id));
+}
+
+stored_run runtime::resume_taken(journal_store::taken_run taken) {
+    std::string id = taken.run.id;
     std::promise<void> promise;
     auto halted = promise.get_future();
     std::exception_ptr why;
@@ -218,7 +233,7 @@ stored_run runtime::resume(const std::string& run_id) {
     });
     halted.get();
     if (why && is_of_journal(why)) std::rethrow_exception(why);
-    return journals.get(run_id);
+    return impl_->journals->get(id);
 }
 
 stored_run runtime::converse(const std::string& session, const std::string& program, json::object inputs, std::string id) {
@@ -270,107 +285,5 @@ run_comparison runtime::replay(const std::string& run_id) {
         found.differences.push_back({"the end", "the run finished, the program failed: " + found.ended});
     return found;
 }
-
-void runtime::work(const work_options& options) {
-    if (!impl_->journals) throw no_journals();
-    auto& journals = *impl_->journals;
-    struct progress {
-        std::mutex mutex;
-        std::condition_variable changed;
-        std::size_t active = 0;
-        bool halted = false;  // since the last look
-    };
-    auto p = std::make_shared<progress>();
-    detail::reserve_descriptors(2 * options.concurrency + 64);
-    impl_->stop_work = false;
-    bool drained = false;
-    std::string trouble;
-    auto all_programs = [&] {
-        std::vector<std::string> names;
-        std::lock_guard lock{impl_->mutex};
-        for (const auto& [name, program] : impl_->programs) names.push_back(name);
-        return names;
-    };
-    auto trouble_since = clock::now();
-    for (;;) {
-        bool stopping = impl_->stop_work;
-        std::size_t room = 0;
-        {
-            std::lock_guard lock{p->mutex};
-            if (stopping && p->active == 0) return;
-            room = options.concurrency > p->active ? options.concurrency - p->active : 0;
-            p->halted = false;
-        }
-        if (stopping && !std::exchange(drained, true)) {
-            std::lock_guard lock{impl_->mutex};
-            for (const auto& weak : impl_->active)
-                if (auto s = weak.lock(); s && s->log) asio::post(s->executor, [s] { s->draining = true; });
-        }
-        bool more = false;
-        if (!stopping && room > 0) {
-            try {
-                auto taken = journals.take(all_programs(), std::min<std::size_t>(room, 64));
-                more = !taken.empty();
-                for (auto& t : taken) {
-                    std::string id = t.run.id;
-                    {
-                        std::lock_guard lock{p->mutex};
-                        ++p->active;
-                    }
-                    auto done = [p, id, this, &options](std::exception_ptr failure) {
-                        if (failure && impl_->logger) impl_->logger->debug("run {}: {}", id, detail::text_of(failure));
-                        if (options.on_halt) {
-                            // Not here: this is the run's thread, and the store blocks.
-                            asio::post(impl_->blocking, [p, id, this, &options] {
-                                try {
-                                    options.on_halt(impl_->journals->get(id));
-                                } catch (const std::exception& e) {
-                                    if (impl_->logger) impl_->logger->warn("run {}: {}", id, e.what());
-                                }
-                                std::lock_guard lock{p->mutex};
-                                --p->active;
-                                p->halted = true;
-                                p->changed.notify_one();
-                            });
-                            return;
-                        }
-                        std::lock_guard lock{p->mutex};
-                        --p->active;
-                        p->halted = true;
-                        p->changed.notify_one();
-                    };
-                    auto hold = t.hold;
-                    auto active = t.run.active;
-                    try {
-                        continue_run(std::move(t), done);
-                    } catch (const run_error& e) {  // its journal cannot be read: no worker can go on with it
-                        journals.finish(hold, {}, active, {.status = run_status::failed, .error = e.what()},
-                                        [done](std::exception_ptr failure) { done(std::move(failure)); });
-                    }
-                }
-                if (!more && options.until_idle) {
-                    bool idle = false;
-                    {
-                        std::lock_guard lock{p->mutex};
-                        idle = p->active == 0;
-                    }
-                    if (idle && !journals.has_work(all_programs())) return;
-                }
-                trouble.clear();
-                trouble_since = clock::now();
-            } catch (const run_error& e) {
-                // The database is away. It may come back; what we have is kept.
-                if (trouble != e.what() && impl_->logger) impl_->logger->warn("{}", e.what());
-                trouble = e.what();
-                if (clock::now() - trouble_since > std::chrono::minutes{5}) throw;
-            }
-        }
-        if (more) continue;
-        std::unique_lock lock{p->mutex};
-        p->changed.wait_for(lock, options.poll, [&] { return p->halted || (impl_->stop_work && !drained); });
-    }
-}
-
-void runtime::stop_work() { impl_->stop_work = true; }
 
 }  // namespace reagent

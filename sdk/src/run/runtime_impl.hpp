@@ -43,6 +43,8 @@ std::string text_of(const std::exception_ptr& failure);
 /// Tells a durable run's store of its end; `failure` becomes what a caller is told.
 task<void> close_log(run::state& s, std::exception_ptr& failure);
 
+run_error no_journals();
+
 }  // namespace detail
 
 struct served_program {

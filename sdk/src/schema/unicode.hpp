@@ -11,6 +11,8 @@ void append_utf8(std::string& out, char32_t point);
 /// The text with every byte that is no valid UTF-8 replaced by U+FFFD (RFC 3629).
 std::string to_utf8(std::string_view text);
 
+bool is_utf8(std::string_view text);
+
 /// The number of code points.
 std::size_t utf8_length(std::string_view text);
 

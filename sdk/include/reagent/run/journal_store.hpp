@@ -90,7 +90,7 @@ public:
 
     bool is_lost() const { return lost_; }
     bool is_cancelled() const { return cancelled_; }
-    bool is_certain() const { return std::chrono::steady_clock::now().time_since_epoch().count() < certain_until_; }
+    bool is_certain() const;  ///< by the machine's own clock no other can have taken it yet
 
     /// Called once, from the store's thread, when the hold is lost or somebody wants the run cancelled.
     void on_end(std::function<void()> tell);
@@ -100,9 +100,18 @@ private:
     friend struct journal_store_impl;
     void end(bool lost);
     std::atomic<bool> lost_ = false, cancelled_ = false;
-    std::atomic<std::int64_t> certain_until_ = 0;
+    std::atomic<std::int64_t> certain_until_ = 0;  // milliseconds since the machine started
     std::mutex mutex_;
     std::function<void()> tell_;
+};
+
+/// What a machine knows of the time. Thread-safe. One of your own is for tests.
+class machine_clock {
+public:
+    virtual ~machine_clock() = default;
+    virtual std::string boot() const;                            ///< names this start of the machine; "": it is not known
+    virtual std::chrono::milliseconds since_boot() const;        ///< nobody sets it, and it goes on while the machine sleeps
+    virtual std::chrono::system_clock::time_point wall() const;  ///< anybody may set it
 };
 
 struct journal_store_options {
@@ -111,7 +120,11 @@ struct journal_store_options {
     /// False: commits do not wait for the disk. Kills of the process lose nothing then either; a power failure may lose the last
     /// transactions (SQLite only).
     bool survive_power_failure = true;
-    std::chrono::milliseconds patience{10'000};  ///< how long a locked database, or one that is away, is tried again
+    std::chrono::milliseconds patience{10'000};  ///< how long a locked database, or one that is away, is tried again; also by `open`
+    /// Told at once, and once, of what keeps the database from being used, and with "" when it works again. Called on the store's thread,
+    /// by `open` on the caller's; does not use the store.
+    std::function<void(const std::string&)> on_trouble{};
+    std::shared_ptr<const machine_clock> clock{};  ///< null: the machine's own
 };
 
 /// Journals of many runs, in one SQLite file or one PostgreSQL database, shared by any number of threads, processes and (PostgreSQL)
@@ -165,6 +178,9 @@ public:
     std::vector<taken_run> take(const std::vector<std::string>& programs, std::size_t most);
     /// This one. @throws run_error(lease_lost) when another worker has it, not_possible when it is over or waits
     taken_run take(const std::string& id);
+    /// Also from a worker whose lease has not run out. What that one stores from then on is refused, but a tool that is at work in it may
+    /// still act: see that its process has ended. @throws run_error(not_possible) when the run is over or waits
+    taken_run take_by_force(const std::string& id);
     /// Whether something is there to take, now or when a lease runs out.
     bool has_work(const std::vector<std::string>& programs);
 

@@ -48,6 +48,9 @@ struct work_options {
     bool until_idle = false;                           ///< come back when nothing is left to do, here or at another worker
     std::chrono::milliseconds poll{200};               ///< how often it looks for runs that others submitted or left behind
     std::function<void(const stored_run&)> on_halt{};  ///< told of every run that this worker leaves; on some thread
+    /// Told once of what keeps the worker from taking up runs, and with "" when that is over; on the thread of `work`. The worker goes
+    /// on trying, less and less often, up to every 30 seconds.
+    std::function<void(const std::string&)> on_trouble{};
 };
 
 /// What a program does differently from a run that it, or an earlier version of it, has made.
@@ -215,6 +218,9 @@ public:
     /// @throws run_error(unknown_run, unknown_program, lease_lost, not_possible, journal_unavailable, bad_journal)
     stored_run resume(const std::string& run_id);
 
+    /// Also takes it from a worker that still has it: see `journal_store::take_by_force` for the risk.
+    stored_run resume_by_force(const std::string& run_id);
+
     /// Submits a run and continues it here.
     stored_run run_durably(const std::string& program, json::object inputs, std::string id = {}) {
         return resume(submit(program, std::move(inputs), std::move(id)));
@@ -230,7 +236,8 @@ public:
     /// @throws run_error(unknown_run, unknown_program, journal_unavailable, bad_journal)
     run_comparison replay(const std::string& run_id);
 
-    /// A worker: takes up runs that are ready, and those whose worker is gone, until `stop_work`. Blocks.
+    /// A worker: takes up runs that are ready, and those whose worker is gone, until `stop_work`. Blocks. A store that cannot be used
+    /// does not end it; with `until_idle` one that cannot be used for five minutes does. @throws run_error(journal_unavailable)
     void work(const work_options& options = {});
     /// From any thread: `work` takes up nothing more, lets effects under way end, leaves its runs ready for others, and returns.
     void stop_work();
@@ -238,7 +245,12 @@ public:
 private:
     std::shared_ptr<run::state> prepare(run_options options, bool durable = false);
     std::shared_ptr<const struct served_program> served(const std::string& run_id, const std::string& program) const;
+    stored_run resume_taken(journal_store::taken_run taken);
     void continue_run(journal_store::taken_run taken, std::function<void(std::exception_ptr)> ended);
+    std::function<void(std::exception_ptr)> on_leaving(const std::string& id, const work_options& options, std::function<void()> left);
+    bool take_up(std::size_t most, const work_options& options, const std::function<void()>& begun, const std::function<void()>& left);
+    std::vector<std::string> served_names() const;
+    void drain();
     static reagent::run& trunk(const std::shared_ptr<run::state>& s);
     // Calls `ended` once, on the run's thread, when nothing of the run is left; with what ended it, or null.
     void spawn(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> ended);

@@ -30,51 +30,48 @@ std::int64_t journal_store_impl::undecided(const std::string& id) {
 }
 
 std::vector<pending_decision> journal_store::pending(const std::string& id) {
+    detail::check_known(id);
     return impl_->call([&] { return impl_->pending(id); });
 }
 
 void journal_store::decide(const std::string& id, std::uint64_t effect, const run_decision& d) {
-    impl_->call([&] {
-        impl_->transaction([&] {
-            auto r = impl_->get(id, true);
-            auto all = impl_->pending(id);
-            std::erase_if(all, [](const auto& p) { return p.decided.has_value(); });
-            if (is_over(r.status))
-                throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + ", there is nothing to decide");
-            if (all.empty())
-                throw not_possible("nothing in run " + id + " waits for a decision; it is " + std::string{to_string(r.status)});
-            const pending_decision* found = nullptr;
+    impl_->change([&] {
+        auto r = impl_->get(id, true);
+        auto all = impl_->pending(id);
+        std::erase_if(all, [](const auto& p) { return p.decided.has_value(); });
+        if (is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + ", there is nothing to decide");
+        if (all.empty()) throw not_possible("nothing in run " + id + " waits for a decision; it is " + std::string{to_string(r.status)});
+        const pending_decision* found = nullptr;
+        for (const auto& p : all)
+            if (p.wanted.what.id == effect || (effect == 0 && all.size() == 1)) found = &p;
+        if (!found) {
+            std::string list;
             for (const auto& p : all)
-                if (p.wanted.what.id == effect || (effect == 0 && all.size() == 1)) found = &p;
-            if (!found) {
-                std::string list;
-                for (const auto& p : all)
-                    list += (list.empty() ? "" : ", ") + std::to_string(p.wanted.what.id) + " (" + p.wanted.what.tool + ")";
-                throw not_possible("run " + id + " waits for decisions about the effects " + list + "; name one of them");
-            }
-            const auto& wanted = found->wanted;
-            bool approval = wanted.what.kind == event_kind::approval;
-            bool fits = approval ? d.kind == run_decision::approve || d.kind == run_decision::reject
-                                 : d.kind != run_decision::approve && d.kind != run_decision::reject;
-            if (!fits)
-                throw not_possible(approval ? "effect " + std::to_string(wanted.what.id) + " of run " + id +
-                                                  " waits for consent: approve or reject it"
-                                            : "effect " + std::to_string(wanted.what.id) + " of run " + id +
-                                                  " was under way in a crash: say whether it happened, failed, or is to be repeated");
-            if (d.arguments && wanted.schema.is_object()) {
-                std::string wrong;
-                for (const auto& v : schema{wanted.schema}.validate(json::value(*d.arguments)))
-                    wrong += (wrong.empty() ? "" : "; ") + v.path + " " + v.message;
-                if (!wrong.empty()) throw not_possible("the edited arguments do not fit the tool `" + wanted.what.tool + "`: " + wrong);
-            }
-            std::string body = json::serialize(detail::to_json_object(d));
-            impl_->db->run("UPDATE reagent_decisions SET decided = $1 WHERE run = $2 AND effect = $3",
-                           {std::string_view{body}, std::string_view{id}, static_cast<std::int64_t>(wanted.what.id)});
-            if (r.status != run_status::running && impl_->undecided(id) == 0)
-                impl_->db->run(
-                    "UPDATE reagent_runs SET status = 'ready', error = NULL, stalled = 0, updated = " + impl_->now + " WHERE id = $1",
-                    {std::string_view{id}});
-        });
+                list += (list.empty() ? "" : ", ") + std::to_string(p.wanted.what.id) + " (" + p.wanted.what.tool + ")";
+            throw not_possible("run " + id + " waits for decisions about the effects " + list + "; name one of them");
+        }
+        const auto& wanted = found->wanted;
+        bool approval = wanted.what.kind == event_kind::approval;
+        bool fits = approval ? d.kind == run_decision::approve || d.kind == run_decision::reject
+                             : d.kind != run_decision::approve && d.kind != run_decision::reject;
+        if (!fits)
+            throw not_possible(approval ? "effect " + std::to_string(wanted.what.id) + " of run " + id +
+                                              " waits for consent: approve or reject it"
+                                        : "effect " + std::to_string(wanted.what.id) + " of run " + id +
+                                              " was under way in a crash: say whether it happened, failed, or is to be repeated");
+        if (d.arguments && wanted.schema.is_object()) {
+            std::string wrong;
+            for (const auto& v : schema{wanted.schema}.validate(json::value(*d.arguments)))
+                wrong += (wrong.empty() ? "" : "; ") + v.path + " " + v.message;
+            if (!wrong.empty()) throw not_possible("the edited arguments do not fit the tool `" + wanted.what.tool + "`: " + wrong);
+        }
+        std::string body = json::serialize(detail::to_json_object(d));
+        impl_->db->run("UPDATE reagent_decisions SET decided = $1 WHERE run = $2 AND effect = $3",
+                       {std::string_view{body}, std::string_view{id}, static_cast<std::int64_t>(wanted.what.id)});
+        if (r.status != run_status::running && impl_->undecided(id) == 0)
+            impl_->db->run(
+                "UPDATE reagent_runs SET status = 'ready', error = NULL, stalled = 0, updated = " + impl_->now + " WHERE id = $1",
+                {std::string_view{id}});
     });
 }
 

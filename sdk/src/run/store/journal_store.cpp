@@ -18,6 +18,12 @@ using detail::run_from;
 using detail::sql_value;
 using detail::text;
 
+namespace {
+
+constexpr std::size_t most_program_bytes = 4096;  // it may be a signature
+
+}  // namespace
+
 std::vector<journal_record> journal_store_impl::records(const std::string& id, std::uint64_t after, std::size_t most) {
     std::vector<journal_record> all;
     // A row holds one record or several, a line each; `number` is the first one's.
@@ -43,6 +49,7 @@ std::vector<journal_record> journal_store_impl::records(const std::string& id, s
 }
 
 std::optional<stored_run> journal_store_impl::find(const std::string& id, bool lock) {
+    if (!detail::is_possible_id(id)) return {};
     auto rows = db->run(std::string{"SELECT "} + run_columns + " FROM reagent_runs WHERE id = $1" + (lock ? db->lock_row() : ""),
                         {std::string_view{id}});
     if (rows.empty()) return {};
@@ -68,9 +75,9 @@ std::shared_ptr<journal_store> journal_store::open(const std::string& where, jou
 std::shared_ptr<journal_store> journal_store::open_sqlite(const std::string& file, journal_store_options options) {
     auto connect = [&] {
         try {
-            return detail::open_sqlite(file, options.survive_power_failure, options.patience);
+            return detail::open_sqlite(file, options);
         } catch (const database_error& e) {
-            throw database_error{"\"" + file + "\": " + e.what(), false};
+            throw database_error{"\"" + file + "\": " + e.what(), e.may_pass};
         }
     };
     auto impl = std::make_unique<journal_store_impl>(connect, options);
@@ -78,39 +85,39 @@ std::shared_ptr<journal_store> journal_store::open_sqlite(const std::string& fil
 }
 
 std::shared_ptr<journal_store> journal_store::open_postgres(const secret& conninfo, journal_store_options options) {
-    auto impl = std::make_unique<journal_store_impl>([&] { return detail::open_postgres(conninfo); }, std::move(options));
+    auto impl = std::make_unique<journal_store_impl>([&, patience = options.patience] { return detail::open_postgres(conninfo, patience); },
+                                                     options);
     return std::shared_ptr<journal_store>{new journal_store{std::move(impl)}};
 }
 
 std::string journal_store::create(const new_run& r) {
     std::string id = r.id.empty() ? random_name(12) : r.id;
-    for (const std::string* name : {&std::as_const(id), &r.session})
-        if (name->size() > 200 || name->find('\0') != name->npos) throw not_possible("an id has 1 to 200 bytes, without zeros");
+    detail::check_new_name("id of a run", id);
+    detail::check_new_name("name of a program", r.program, most_program_bytes);
+    if (!r.session.empty()) detail::check_new_name("id of a session", r.session);
     if (!r.session.empty() && r.inputs.contains("history"))
         throw not_possible("the input `history` of a run in a session is filled from the session; leave it out");
-    impl_->call([&] {
-        impl_->transaction([&] {
-            json::object inputs = r.inputs;
-            if (!r.session.empty()) {
-                impl_->db->run("INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 0, '{}', " + impl_->now +
-                                   ") ON CONFLICT DO NOTHING",
-                               {std::string_view{r.session}});
-                auto s = impl_->get_session(r.session, true);  // locked: turns come one after the other
-                impl_->check_idle(r.session);
-                auto history = history_of(s);
-                leave_out_tool_results(history, most_history_tokens);
-                inputs["history"] = std::move(history);
-            }
-            std::string text = detail::to_text_of(inputs);
-            auto rows = impl_->db->run(
-                "INSERT INTO reagent_runs (id, program, status, inputs, session, format, created, updated) VALUES ($1, $2, 'ready', $3, "
-                "$4, " +
-                    std::to_string(journal_format) + ", " + impl_->now + ", " + impl_->now + ") ON CONFLICT DO NOTHING RETURNING id",
-                {std::string_view{id}, std::string_view{r.program}, std::string_view{text}, std::string_view{r.session}});
-            if (rows.empty())
-                throw not_possible("there is a run \"" + cut(id, 80) +
-                                   "\" already; choose another id, or look at that one: `reagent runs show " + cut(id, 80) + "`");
-        });
+    impl_->change([&] {
+        json::object inputs = r.inputs;
+        if (!r.session.empty()) {
+            impl_->db->run(
+                "INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 0, '{}', " + impl_->now + ") ON CONFLICT DO NOTHING",
+                {std::string_view{r.session}});
+            auto s = impl_->get_session(r.session, true);  // locked: turns come one after the other
+            impl_->check_idle(r.session);
+            auto history = history_of(s);
+            leave_out_tool_results(history, most_history_tokens);
+            inputs["history"] = std::move(history);
+        }
+        std::string text = detail::to_text_of(inputs);
+        auto rows = impl_->db->run(
+            "INSERT INTO reagent_runs (id, program, status, inputs, session, format, created, updated) VALUES ($1, $2, 'ready', $3, "
+            "$4, " +
+                std::to_string(journal_format) + ", " + impl_->now + ", " + impl_->now + ") ON CONFLICT DO NOTHING RETURNING id",
+            {std::string_view{id}, std::string_view{r.program}, std::string_view{text}, std::string_view{r.session}});
+        if (rows.empty())
+            throw not_possible("there is a run \"" + cut(id, 80) +
+                               "\" already; choose another id, or look at that one: `reagent runs show " + cut(id, 80) + "`");
     });
     return id;
 }
@@ -145,109 +152,89 @@ std::vector<stored_run> journal_store::list(const run_filter& filter) {
 }
 
 std::vector<journal_record> journal_store::records(const std::string& id, std::uint64_t after, std::size_t most) {
+    detail::check_known(id);
     return impl_->call([&] { return impl_->records(id, after, most); });
 }
 
-std::vector<journal_store::program_totals> journal_store::totals() {
-    return impl_->call([&] {
-        std::map<std::pair<std::string, std::string>, program_totals> all;
-        for (const auto& row : impl_->db->run("SELECT program, status, usage FROM reagent_runs")) {
-            auto& t = all[{text(row[0]), text(row[1])}];
-            t.program = text(row[0]);
-            t.status = run_status_named(text(row[1])).value_or(run_status::failed);
-            ++t.runs;
-            if (row[2]) t.usage += detail::usage_from(detail::object(row[2]));
-        }
-        std::vector<program_totals> list;
-        for (auto& [key, t] : all) list.push_back(std::move(t));
-        return list;
-    });
-}
-
 void journal_store::cancel(const std::string& id) {
-    impl_->call([&] {
-        impl_->transaction([&] {
-            auto r = impl_->get(id, true);
-            if (is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + " already");
-            // One whose worker is gone has nobody else who could end it.
-            impl_->db->run("UPDATE reagent_runs SET cancel_requested = 1, status = CASE WHEN status = 'running' AND lease_until > " +
-                               impl_->now + " THEN status ELSE 'cancelled' END, updated = " + impl_->now + " WHERE id = $1",
-                           {std::string_view{id}});
-        });
+    impl_->change([&] {
+        auto r = impl_->get(id, true);
+        if (is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + " already");
+        // One whose worker is gone has nobody else who could end it.
+        impl_->look_at_clock();
+        detail::statement_parameters p;
+        std::string statement = "UPDATE reagent_runs SET cancel_requested = 1, status = CASE WHEN status = 'running' AND NOT " +
+                                impl_->lease_is_over(p) + " THEN status ELSE 'cancelled' END, updated = " + impl_->now + " WHERE id = ";
+        statement += p.text(id);
+        impl_->db->run(statement, p);
     });
 }
 
 void journal_store::retry(const std::string& id) {
-    impl_->call([&] {
-        impl_->transaction([&] {
-            auto r = impl_->get(id, true);
-            if (r.status != run_status::failed)
-                throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + "; only one that failed can be tried again");
-            if (!r.session.empty()) {
-                auto s = impl_->find_session(r.session, true);
-                impl_->check_idle(r.session, id);
-                if (s && s->turns.size() != detail::turns_before(r))
-                    throw not_possible("session \"" + cut(r.session, 80) + "\" has gone on without run " + id + "; say it anew");
-            }
-            auto all = impl_->records(id, 0, SIZE_MAX);
-            auto loaded = load_journal(all);
-            effects_abandoned failed;
-            for (const auto& e : loaded.history->events())
-                if (e.kind == event_kind::model_call && !e.error.empty()) failed.ids.push_back(e.id);
-            if (!failed.ids.empty()) {
-                std::string body = to_text(journal_record{loaded.at, failed});
-                auto next = static_cast<std::int64_t>(r.records + 1);
-                impl_->db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3)",
-                               {std::string_view{id}, next, std::string_view{body}});
-                impl_->db->run("UPDATE reagent_runs SET last_record = $1 WHERE id = $2", {next, std::string_view{id}});
-            }
-            impl_->db->run(
-                "UPDATE reagent_runs SET status = 'ready', error = NULL, stalled = 0, updated = " + impl_->now + " WHERE id = $1",
-                {std::string_view{id}});
-        });
+    impl_->change([&] {
+        auto r = impl_->get(id, true);
+        if (r.status != run_status::failed)
+            throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + "; only one that failed can be tried again");
+        if (!r.session.empty()) {
+            auto s = impl_->find_session(r.session, true);
+            impl_->check_idle(r.session, id);
+            if (s && s->turns.size() != detail::turns_before(r))
+                throw not_possible("session \"" + cut(r.session, 80) + "\" has gone on without run " + id + "; say it anew");
+        }
+        auto all = impl_->records(id, 0, SIZE_MAX);
+        auto loaded = load_journal(all);
+        effects_abandoned failed;
+        for (const auto& e : loaded.history->events())
+            if (e.kind == event_kind::model_call && !e.error.empty()) failed.ids.push_back(e.id);
+        if (!failed.ids.empty()) {
+            std::string body = to_text(journal_record{loaded.at, failed});
+            auto next = static_cast<std::int64_t>(r.records + 1);
+            impl_->db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3)",
+                           {std::string_view{id}, next, std::string_view{body}});
+            impl_->db->run("UPDATE reagent_runs SET last_record = $1 WHERE id = $2", {next, std::string_view{id}});
+        }
+        impl_->db->run("UPDATE reagent_runs SET status = 'ready', error = NULL, stalled = 0, updated = " + impl_->now + " WHERE id = $1",
+                       {std::string_view{id}});
     });
 }
 
 std::string journal_store::fork(const std::string& id, std::uint64_t records, const std::string& new_id) {
     std::string name = new_id.empty() ? random_name(12) : new_id;
-    return impl_->call([&] {
-        return impl_->transaction([&] {
-            auto r = impl_->get(id);
-            auto all = impl_->records(id, 0, SIZE_MAX);
-            if (records) all.resize(whole_records(all, records));
-            // What was under way at that point is forgotten, and so is who worked on it.
-            auto loaded = load_journal(all);
-            effects_abandoned open{};
-            for (const auto& b : loaded.open) open.ids.push_back(b.what.id);
-            for (const auto& d : loaded.undecided) open.ids.push_back(d.what.id);
-            if (!open.ids.empty()) all.push_back({loaded.at, open});
-            auto rows = impl_->db->run(
-                "INSERT INTO reagent_runs (id, program, status, inputs, session, parent, format, last_record, active, created, updated) "
-                "SELECT CAST($1 AS TEXT), program, 'ready', "
-                "inputs, '', id, format, CAST($2 AS BIGINT), CAST($3 AS BIGINT), " +
-                    impl_->now + ", " + impl_->now + " FROM reagent_runs WHERE id = $4 ON CONFLICT DO NOTHING RETURNING id",
-                {std::string_view{name}, static_cast<std::int64_t>(all.size()), loaded.at.count(), std::string_view{id}});
-            if (rows.empty()) throw not_possible("there is a run \"" + cut(name, 80) + "\" already");
-            std::int64_t next = 0;
-            for (const auto& record : all) {
-                std::string body = to_text(record);
-                impl_->db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3)",
-                               {std::string_view{name}, ++next, std::string_view{body}});
-            }
-            return name;
-        });
+    detail::check_new_name("id of a run", name);
+    return impl_->change([&] {
+        auto r = impl_->get(id);
+        auto all = impl_->records(id, 0, SIZE_MAX);
+        if (records) all.resize(whole_records(all, records));
+        // What was under way at that point is forgotten, and so is who worked on it.
+        auto loaded = load_journal(all);
+        effects_abandoned open{};
+        for (const auto& b : loaded.open) open.ids.push_back(b.what.id);
+        for (const auto& d : loaded.undecided) open.ids.push_back(d.what.id);
+        if (!open.ids.empty()) all.push_back({loaded.at, open});
+        auto rows = impl_->db->run(
+            "INSERT INTO reagent_runs (id, program, status, inputs, session, parent, format, last_record, active, created, updated) "
+            "SELECT CAST($1 AS TEXT), program, 'ready', "
+            "inputs, '', id, format, CAST($2 AS BIGINT), CAST($3 AS BIGINT), " +
+                impl_->now + ", " + impl_->now + " FROM reagent_runs WHERE id = $4 ON CONFLICT DO NOTHING RETURNING id",
+            {std::string_view{name}, static_cast<std::int64_t>(all.size()), loaded.at.count(), std::string_view{id}});
+        if (rows.empty()) throw not_possible("there is a run \"" + cut(name, 80) + "\" already");
+        std::int64_t next = 0;
+        for (const auto& record : all) {
+            std::string body = to_text(record);
+            impl_->db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3)",
+                           {std::string_view{name}, ++next, std::string_view{body}});
+        }
+        return name;
     });
 }
 
 void journal_store::remove(const std::string& id) {
-    impl_->call([&] {
-        impl_->transaction([&] {
-            auto r = impl_->get(id, true);
-            if (!is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + "; cancel it first");
-            for (const char* table : {"DELETE FROM reagent_records WHERE run = $1", "DELETE FROM reagent_decisions WHERE run = $1",
-                                      "DELETE FROM reagent_runs WHERE id = $1"})
-                impl_->db->run(table, {std::string_view{id}});
-        });
+    impl_->change([&] {
+        auto r = impl_->get(id, true);
+        if (!is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + "; cancel it first");
+        for (const char* table : {"DELETE FROM reagent_records WHERE run = $1", "DELETE FROM reagent_decisions WHERE run = $1",
+                                  "DELETE FROM reagent_runs WHERE id = $1"})
+            impl_->db->run(table, {std::string_view{id}});
     });
 }
 

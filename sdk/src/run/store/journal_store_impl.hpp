@@ -3,6 +3,7 @@
 #include <reagent/run/journal_store.hpp>
 
 #include "database.hpp"
+#include "lease_clock.hpp"
 #include "rows.hpp"
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <variant>
 
@@ -34,45 +36,84 @@ struct journal_store_impl {
     journal_store_impl(std::function<std::unique_ptr<database>()> connect, journal_store_options o);
     ~journal_store_impl();
 
-    template <class F>
-    auto transaction(F work) {
-        db->begin();
-        try {
-            if constexpr (std::is_void_v<decltype(work())>) {
-                work();
-                db->commit();
-            } else {
-                auto value = work();
-                db->commit();
-                return value;
-            }
-        } catch (...) {
-            db->roll_back();
-            throw;
-        }
-    }
+    /// Waiting would not help: the database refuses this.
+    struct refused : run_error {
+        using run_error::run_error;
+    };
 
     /// Again while what is wrong may pass; then as an error of ours.
     template <class F>
     auto patiently(F work) {
         auto until = std::chrono::steady_clock::now() + options.patience;
         for (auto pause = std::chrono::milliseconds{20};; pause = std::min(pause * 2, std::chrono::milliseconds{500})) {
-            std::string why;
             try {
                 db->reconnect();
-                return work();
+                if constexpr (std::is_void_v<decltype(work())>) {
+                    work();
+                    is_well();
+                    return;
+                } else {
+                    auto value = work();
+                    is_well();
+                    return value;
+                }
             } catch (const database_error& e) {
-                why = e.what();
-                if (!e.may_pass || std::chrono::steady_clock::now() > until || stopping)
-                    throw run_error{run_errc::journal_unavailable, db->name() + " is not to be used: " + why};
+                give_up_or_tell(e, std::chrono::steady_clock::now() > until);
             }
             std::this_thread::sleep_for(pause);
         }
     }
 
-    /// Does `work` on the thread, and waits. From any other thread.
+    /// Does `work` in a transaction, patiently, and once: where the reply to its COMMIT was lost, the next try finds the mark of this
+    /// change and answers what the first one did.
+    template <class F>
+    auto once(F work) {
+        using T = decltype(work());
+        std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>> value;
+        detail::change_mark mark{writer, ++changes};
+        bool sent = false;
+        try {
+            patiently([&] {
+                try {
+                    if (!db->begin(mark)) return;
+                    sent = false;
+                    if constexpr (std::is_void_v<T>) {
+                        work();
+                        value.emplace();
+                    } else
+                        value.emplace(work());
+                    sent = true;
+                    db->commit();
+                } catch (...) {
+                    db->roll_back();
+                    throw;
+                }
+            });
+        } catch (const refused&) {
+            throw;
+        } catch (const run_error& e) {
+            if (!sent) throw;
+            throw run_error{e.code(), std::string{e.what()} + "; whether the last change was stored is not known"};
+        }
+        if constexpr (!std::is_void_v<T>) return std::move(*value);
+    }
+
+    /// `once`, as `call`.
+    template <class F>
+    auto change(F work) {
+        return call([&] { return once(work); }, as_it_is);
+    }
+
+    /// Does `work` on the thread, patiently, and waits. From any other thread.
     template <class F>
     auto call(F work) {
+        return call([&] { return patiently(work); }, as_it_is);
+    }
+
+    struct as_it_is_t {};
+    static constexpr as_it_is_t as_it_is{};
+    template <class F>
+    auto call(F work, as_it_is_t) {
         using T = decltype(work());
         struct {
             std::mutex mutex;
@@ -88,10 +129,10 @@ struct journal_store_impl {
                 std::exception_ptr failure;
                 try {
                     if constexpr (std::is_void_v<T>) {
-                        patiently(work);
+                        work();
                         result.value.emplace();
                     } else
-                        result.value.emplace(patiently(work));
+                        result.value.emplace(work());
                 } catch (...) {
                     failure = std::current_exception();
                 }
@@ -110,33 +151,59 @@ struct journal_store_impl {
 
     void enqueue(write_job job);  ///< from any thread
 
+    void is_well();
+    void is_in_trouble(const std::string& what);
+    void give_up_or_tell(const database_error& e, bool out_of_patience);
+
     // tables.cpp
+    void connect(const std::function<std::unique_ptr<database>()>& how);
     void make_tables();
+
+    // totals.cpp
+    void make_totals();
 
     // writing.cpp
     void work();
     void write(std::vector<write_job>& batch);
+    struct outcome {
+        std::exception_ptr failure{};
+        bool cancel = false, renewed = false;
+    };
+    void write_one_by_one(std::vector<write_job>& batch);
+    void write_all(const std::vector<write_job>& batch, std::vector<outcome>& outcomes, std::int64_t& asked);
+    void tell(write_job& job, outcome o, std::int64_t asked);
     bool store(const write_job& job, bool& cancel, bool& renewed);
     void store_ending(const write_job& job);
+
+    // leases.cpp
+    void keep(const std::shared_ptr<held_run>& hold);
     void renew();
+    void renew(std::span<const std::shared_ptr<held_run>> mine);
+    void hand_back();
     void look_for_cancellations();
     template <class F>
     void quietly(F work);
-    std::map<std::string, std::shared_ptr<held_run>> holds();
+    std::vector<std::shared_ptr<held_run>> holds();
     void lose(const std::shared_ptr<held_run>& hold);
-    void forget(const std::string& id);
+    void forget(const held_run& hold);
     std::chrono::milliseconds look_every() const { return std::min(options.lease / 3, std::chrono::milliseconds{1000}); }
-    std::string lease_end() const { return std::string{now} + " + " + std::to_string(options.lease.count()); }
-    std::int64_t certain_from(std::chrono::steady_clock::time_point asked) const {
-        // A tenth less than the store thinks, for clocks that differ.
-        return (asked + options.lease * 9 / 10).time_since_epoch().count();
-    }
+    // A tenth less than the store thinks, for clocks that differ.
+    std::int64_t certain_from(std::int64_t asked) const { return asked + options.lease.count() * 9 / 10; }
+
+    using parameters = detail::statement_parameters;
+    std::int64_t machine_now() const { return clock->since_boot().count(); }
+    void look_at_clock();
+    std::string lease_is_over(parameters& p);    ///< a condition on reagent_runs
+    std::string new_lease(parameters& p) const;  ///< what is set
 
     // taking.cpp
-    journal_store::taken_run took(const sql_row& row, std::chrono::steady_clock::time_point asked);
+    journal_store::taken_run took(const sql_row& row, std::int64_t asked);
+    journal_store::taken_run take(const std::string& id, bool by_force);
     void load(journal_store::taken_run& t);
-    std::string taking() const;
-    static std::string programs_clause(const std::vector<std::string>& programs, std::vector<sql_value>& values);
+    void give_up_stalled();
+    void fail(const std::string& id, const std::string& why);
+    std::string taking(parameters& p) const;
+    static std::string programs_clause(const std::vector<std::string>& programs, parameters& p);
 
     // journal_store.cpp
     std::vector<journal_record> records(const std::string& id, std::uint64_t after = 0, std::size_t most = SIZE_MAX);
@@ -155,14 +222,19 @@ struct journal_store_impl {
     void add_turn(const std::string& run, const journal_store::ending::said& t);
 
     journal_store_options options;
-    std::string worker;
+    std::string worker, trouble;
+    const std::string writer = detail::random_name(20);  // of marks: no two stores share one, whatever their workers are called
+    std::int64_t changes = 0;
+    std::shared_ptr<const machine_clock> clock;
+    std::string boot;
+    detail::lease_clock database_clock;
     std::unique_ptr<database> db;
     std::string now, write_statement, finish_statement;
     std::mutex mutex;
     std::condition_variable wake;
     std::vector<write_job> writes;
     std::deque<std::function<void()>> jobs;
-    std::map<std::string, std::weak_ptr<held_run>> held;
+    std::map<std::pair<std::string, std::uint64_t>, std::weak_ptr<held_run>> held;  // by run and fence
     std::atomic<bool> stopping = false;
     std::thread thread;
 };

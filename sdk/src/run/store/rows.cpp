@@ -3,6 +3,7 @@
 
 #include <reagent/schema/repair.hpp>
 
+#include "../../schema/unicode.hpp"
 #include "../../text.hpp"
 
 #include <boost/json.hpp>
@@ -150,6 +151,31 @@ std::string to_text_of(const json::object& o) {
     journal_record r{{}, predictor_returned{std::make_shared<const predictor_call>(predictor_call{{}, {}, o, {}})}};
     auto v = parse_json(to_text(r), 2 * max_json_depth);
     return json::serialize(v ? v->at("outputs") : json::value(o));
+}
+
+std::string_view bindable(std::string_view text, std::string& repaired) {
+    bool zeros = text.find('\0') != text.npos;
+    if (!zeros && is_utf8(text)) return text;
+    repaired = to_utf8(text);
+    if (zeros) repaired = replace_all(repaired, std::string_view{"\0", 1}, "\xEF\xBF\xBD");
+    return repaired;
+}
+
+bool is_possible_id(std::string_view id) { return is_utf8(id) && id.find('\0') == id.npos; }
+
+void check_known(const std::string& id) {
+    if (!is_possible_id(id)) throw unknown_run(id);
+}
+
+void check_new_name(const char* what, std::string_view name, std::size_t most_bytes) {
+    auto wrong = [&](const std::string& why) { return not_possible(std::string{"the "} + what + " " + why); };
+    if (name.empty() || name.size() > most_bytes)
+        throw wrong("has " + std::to_string(name.size()) + " bytes; it needs 1 to " + std::to_string(most_bytes));
+    auto control = std::find_if(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+    if (control != name.end())
+        throw wrong("holds the control character " + std::to_string(static_cast<int>(*control)) + " at byte " +
+                    std::to_string(control - name.begin()) + "; use printable characters");
+    if (!is_utf8(name)) throw wrong("is no UTF-8; encode it as that");
 }
 
 run_error not_possible(const std::string& what) { return run_error{run_errc::not_possible, what}; }

@@ -25,6 +25,13 @@ run_decision decision_from(const json::object& o);
 /// JSON as a database takes it: what is no UTF-8 in it is replaced as in a record.
 std::string to_text_of(const json::object& o);
 
+/// A new id or name: some bytes of UTF-8 without control characters.
+/// @param what it is, for the error. @throws run_error(not_possible)
+void check_new_name(const char* what, std::string_view name, std::size_t most_bytes = 200);
+/// No run and no session can have that id. @throws run_error(unknown_run)
+bool is_possible_id(std::string_view id);
+void check_known(const std::string& id);
+
 std::string random_name(std::size_t length);
 bool is_over(run_status s);
 

@@ -39,6 +39,7 @@ constexpr const char* open_run =
 }  // namespace
 
 std::optional<session> journal_store_impl::find_session(const std::string& id, bool lock) {
+    if (!detail::is_possible_id(id)) return {};
     auto rows = db->run(std::string{"SELECT body, updated FROM reagent_sessions WHERE id = $1"} + (lock ? db->lock_row() : ""),
                         {std::string_view{id}});
     if (rows.empty()) return {};
@@ -115,39 +116,36 @@ std::vector<journal_store::listed_session> journal_store::sessions(std::size_t m
 
 std::string journal_store::fork_session(const std::string& id, std::size_t turns, const std::string& new_id) {
     std::string name = new_id.empty() ? detail::random_name(12) : new_id;
-    return impl_->call([&] {
-        return impl_->transaction([&] {
-            session s = impl_->get_session(id);
-            if (turns > s.turns.size())
-                throw not_possible("session \"" + cut(id, 80) + "\" has " + std::to_string(s.turns.size()) + " turns, not " +
-                                   std::to_string(turns));
-            if (turns) s.turns.resize(turns);
-            if (s.summarized > s.turns.size()) s.summarized = 0, s.summary.clear();  // it tells of what did not happen here
-            s.parent = id;
-            std::string body = body_of(s);
-            auto rows = impl_->db->run("INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 1, $2, " + impl_->now +
-                                           ") ON CONFLICT DO NOTHING RETURNING id",
-                                       {std::string_view{name}, std::string_view{body}});
-            if (rows.empty()) throw not_possible("there is a session \"" + cut(name, 80) + "\" already");
-            std::int64_t next = 0;
-            for (const auto& t : s.turns) {
-                std::string said = detail::to_text_of(to_json(t));
-                impl_->db->run("INSERT INTO reagent_turns (session, number, body) VALUES ($1, $2, $3)",
-                               {std::string_view{name}, ++next, std::string_view{said}});
-            }
-            return name;
-        });
+    detail::check_new_name("id of a session", name);
+    return impl_->change([&] {
+        session s = impl_->get_session(id);
+        if (turns > s.turns.size())
+            throw not_possible("session \"" + cut(id, 80) + "\" has " + std::to_string(s.turns.size()) + " turns, not " +
+                               std::to_string(turns));
+        if (turns) s.turns.resize(turns);
+        if (s.summarized > s.turns.size()) s.summarized = 0, s.summary.clear();  // it tells of what did not happen here
+        s.parent = id;
+        std::string body = body_of(s);
+        auto rows = impl_->db->run("INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 1, $2, " + impl_->now +
+                                       ") ON CONFLICT DO NOTHING RETURNING id",
+                                   {std::string_view{name}, std::string_view{body}});
+        if (rows.empty()) throw not_possible("there is a session \"" + cut(name, 80) + "\" already");
+        std::int64_t next = 0;
+        for (const auto& t : s.turns) {
+            std::string said = detail::to_text_of(to_json(t));
+            impl_->db->run("INSERT INTO reagent_turns (session, number, body) VALUES ($1, $2, $3)",
+                           {std::string_view{name}, ++next, std::string_view{said}});
+        }
+        return name;
     });
 }
 
 void journal_store::remove_session(const std::string& id) {
-    impl_->call([&] {
-        impl_->transaction([&] {
-            impl_->get_session(id, true);
-            impl_->check_idle(id);
-            impl_->db->run("DELETE FROM reagent_turns WHERE session = $1", {std::string_view{id}});
-            impl_->db->run("DELETE FROM reagent_sessions WHERE id = $1", {std::string_view{id}});
-        });
+    impl_->change([&] {
+        impl_->get_session(id, true);
+        impl_->check_idle(id);
+        impl_->db->run("DELETE FROM reagent_turns WHERE session = $1", {std::string_view{id}});
+        impl_->db->run("DELETE FROM reagent_sessions WHERE id = $1", {std::string_view{id}});
     });
 }
 

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <map>
 
@@ -11,21 +12,30 @@ namespace {
 
 class sqlite_database final : public database {
 public:
-    sqlite_database(const std::string& file, bool survive_power_failure, std::chrono::milliseconds patience) : file_{file} {
+    sqlite_database(const std::string& file, const journal_store_options& o)
+        : file_{file}, clock_{o.clock ? o.clock : std::make_shared<const machine_clock>()} {
         sqlite3* raw = nullptr;
         int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
         db_.reset(raw);
         if (rc != SQLITE_OK) throw failure(rc);
-        sqlite3_busy_timeout(raw, static_cast<int>(std::min<std::int64_t>(patience.count(), 1000)));  // then the store tries again
+        sqlite3_busy_timeout(raw, static_cast<int>(std::clamp<std::int64_t>(o.patience.count(), 0, 1000)));  // then the store tries again
         sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
         // Source: sqlite.org/wal.html and sqlite.org/pragma.html#pragma_synchronous: in WAL mode NORMAL loses no transaction when a
         // process dies, FULL none when the power fails either.
         for (const char* setting :
-             {"PRAGMA journal_mode = WAL", survive_power_failure ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"})
+             {"PRAGMA journal_mode = WAL", o.survive_power_failure ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"})
             if (int r = sqlite3_exec(raw, setting, nullptr, nullptr, nullptr); r != SQLITE_OK) throw failure(r);
+        auto now = [](sqlite3_context* to, int, sqlite3_value**) {
+            auto t = static_cast<const machine_clock*>(sqlite3_user_data(to))->wall().time_since_epoch();
+            sqlite3_result_int64(to, std::chrono::duration_cast<std::chrono::milliseconds>(t).count());
+        };
+        int r =
+            sqlite3_create_function(raw, "reagent_now", 0, SQLITE_UTF8, const_cast<machine_clock*>(clock_.get()), now, nullptr, nullptr);
+        if (r != SQLITE_OK) throw failure(r);
     }
 
-    std::vector<sql_row> run(std::string_view text, const std::vector<sql_value>& values) override {
+    using database::run;
+    std::vector<sql_row> run(std::string_view text, const std::vector<sql_value>& values = {}) override {
         sqlite3_stmt* s = prepared(text);
         struct reset {
             sqlite3_stmt* s;
@@ -34,12 +44,15 @@ public:
                 sqlite3_clear_bindings(s);
             }
         } at_end{s};
+        std::deque<std::string> repaired;
         for (std::size_t i = 0; i < values.size(); ++i) {
-            int at = static_cast<int>(i) + 1;
+            int at = sqlite3_bind_parameter_index(s, ("$" + std::to_string(i + 1)).c_str());
             if (auto* n = std::get_if<std::int64_t>(&values[i]))
                 sqlite3_bind_int64(s, at, *n);
-            else if (auto* t = std::get_if<std::string_view>(&values[i]))
-                sqlite3_bind_text64(s, at, t->data() ? t->data() : "", t->size(), SQLITE_STATIC, SQLITE_UTF8);
+            else if (auto* t = std::get_if<std::string_view>(&values[i])) {
+                auto good = bindable(*t, repaired.emplace_back());
+                sqlite3_bind_text64(s, at, good.data() ? good.data() : "", good.size(), SQLITE_STATIC, SQLITE_UTF8);
+            }
         }
         std::vector<sql_row> rows;
         int rc;
@@ -59,15 +72,17 @@ public:
         return rows;
     }
 
-    void begin() override { run("BEGIN IMMEDIATE", {}); }
-    void commit() override { run("COMMIT", {}); }
+    using database::begin;
+    void begin() override { run(std::string_view{"BEGIN IMMEDIATE"}); }
+    void commit() override { run(std::string_view{"COMMIT"}); }
     void roll_back() noexcept override {
         if (!sqlite3_get_autocommit(db_.get())) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
     }
 
-    const char* now_ms() const override { return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"; }
+    const char* now_ms() const override { return "reagent_now()"; }
     const char* skip_locked() const override { return ""; }  // a writer is alone
     const char* lock_row() const override { return ""; }
+    bool is_postgres() const override { return false; }
     std::string name() const override { return "the SQLite file \"" + file_ + "\""; }
 
 private:
@@ -113,14 +128,15 @@ private:
         void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
     };
     std::string file_;
+    std::shared_ptr<const machine_clock> clock_;
     std::unique_ptr<sqlite3, closer> db_;
     std::map<std::string, statement, std::less<>> statements_;
 };
 
 }  // namespace
 
-std::unique_ptr<database> open_sqlite(const std::string& file, bool survive_power_failure, std::chrono::milliseconds patience) {
-    return std::make_unique<sqlite_database>(file, survive_power_failure, patience);
+std::unique_ptr<database> open_sqlite(const std::string& file, const journal_store_options& options) {
+    return std::make_unique<sqlite_database>(file, options);
 }
 
 }  // namespace reagent::detail

@@ -8,8 +8,9 @@ using detail::text;
 
 namespace {
 
-// Of the tables; records have a format of their own (`journal_format`). 2: turns of conversations stand one by one.
-constexpr int tables_format = 2;
+// Of the tables; records have a format of their own (`journal_format`). 2: turns of conversations stand one by one. 3: leases
+// by the machine's clock too, marks of changes, totals.
+constexpr int tables_format = 3;
 
 constexpr const char* first_tables[]{
     R"(CREATE TABLE reagent_runs (id TEXT PRIMARY KEY, program TEXT NOT NULL, status TEXT NOT NULL, inputs TEXT NOT NULL, outputs TEXT,
@@ -29,12 +30,24 @@ constexpr const char* from_1_to_2[]{
     "CREATE TABLE reagent_turns (session TEXT NOT NULL, number BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (session, number))",
     "CREATE INDEX reagent_runs_session ON reagent_runs (session)", "UPDATE reagent_meta SET value = '2' WHERE name = 'format'"};
 
+// A lease: until when by the database's clock, and since when, and whether that clock was odd then; until when by the clock of its worker's
+// machine, and which start of that.
+constexpr const char* from_2_to_3[]{"ALTER TABLE reagent_runs ADD COLUMN lease_from BIGINT NOT NULL DEFAULT 0",
+                                    "ALTER TABLE reagent_runs ADD COLUMN lease_odd BIGINT NOT NULL DEFAULT 0",
+                                    "ALTER TABLE reagent_runs ADD COLUMN lease_boot TEXT NOT NULL DEFAULT ''",
+                                    "ALTER TABLE reagent_runs ADD COLUMN lease_boot_until BIGINT NOT NULL DEFAULT 0",
+                                    "CREATE TABLE reagent_commits (writer TEXT PRIMARY KEY, number BIGINT NOT NULL, at BIGINT NOT NULL)",
+                                    "UPDATE reagent_meta SET value = '3' WHERE name = 'format'"};
+
+constexpr std::int64_t marks_kept_ms = 7 * 24 * 60 * 60 * 1000LL;  // of writers that died; a change is tried again for seconds
+
 }  // namespace
 
 void journal_store_impl::make_tables() {
-    transaction([&] {
+    db->begin();
+    try {
         // Several processes may come at once: PostgreSQL's IF NOT EXISTS is no lock (documentation of CREATE TABLE).
-        if (db->skip_locked()[0]) db->run("SELECT pg_advisory_xact_lock(7241950)");
+        if (db->is_postgres()) db->run("SELECT pg_advisory_xact_lock(7241950)");
         db->run("CREATE TABLE IF NOT EXISTS reagent_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)");
         auto version = db->run("SELECT value FROM reagent_meta WHERE name = 'format'");
         std::int64_t found = version.empty() ? 0 : number(version[0][0]);
@@ -46,7 +59,17 @@ void journal_store_impl::make_tables() {
             for (const char* statement : first_tables) db->run(statement);
         if (found < 2)
             for (const char* statement : from_1_to_2) db->run(statement);
-    });
+        if (found < 3) {
+            for (const char* statement : from_2_to_3) db->run(statement);
+            make_totals();
+        }
+        if (db->is_postgres())
+            db->run("DELETE FROM reagent_commits WHERE at < " + now + " - " + std::to_string(marks_kept_ms), std::vector<sql_value>{});
+        db->commit();
+    } catch (...) {
+        db->roll_back();
+        throw;
+    }
 }
 
 }  // namespace reagent

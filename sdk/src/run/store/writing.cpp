@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace reagent {
 
@@ -34,28 +35,51 @@ bool is_lost(const std::exception_ptr& failure) {
 
 }  // namespace
 
-void held_run::on_end(std::function<void()> tell) {
-    std::lock_guard lock{mutex_};
-    tell_ = std::move(tell);
-    if ((lost_ || cancelled_) && tell_) std::exchange(tell_, nullptr)();
-}
-
-void held_run::end(bool lost) {
-    std::lock_guard lock{mutex_};
-    (lost ? lost_ : cancelled_) = true;
-    if (tell_) std::exchange(tell_, nullptr)();
-}
-
-journal_store_impl::journal_store_impl(std::function<std::unique_ptr<database>()> connect, journal_store_options o)
-    : options{std::move(o)}, worker{options.worker.empty() ? own_name() : options.worker} {
-    try {
-        db = connect();
-    } catch (const database_error& e) {
-        throw run_error{run_errc::journal_unavailable, std::string{"the journals cannot be opened: "} + e.what()};
-    }
+journal_store_impl::journal_store_impl(std::function<std::unique_ptr<database>()> how, journal_store_options o)
+    : options{std::move(o)},
+      worker{options.worker.empty() ? own_name() : options.worker},
+      clock{options.clock ? options.clock : std::make_shared<const machine_clock>()},
+      boot{detail::quotable_boot(*clock)},
+      database_clock{detail::clock_tolerance(options.lease)} {
+    connect(how);
     now = db->now_ms();
     patiently([&] { make_tables(); });
+    patiently([&] { look_at_clock(); });
     thread = std::thread{[this] { work(); }};
+}
+
+void journal_store_impl::connect(const std::function<std::unique_ptr<database>()>& how) {
+    auto until = std::chrono::steady_clock::now() + options.patience;
+    for (auto pause = std::chrono::milliseconds{20};; pause = std::min(pause * 2, std::chrono::milliseconds{500})) {
+        try {
+            db = how();
+            return;
+        } catch (const database_error& e) {
+            if (!e.may_pass || std::chrono::steady_clock::now() > until)
+                throw run_error{run_errc::journal_unavailable, std::string{"the journals cannot be opened: "} + e.what()};
+            is_in_trouble(e.what());
+        }
+        std::this_thread::sleep_for(pause);
+    }
+}
+
+void journal_store_impl::is_well() {
+    if (trouble.empty() || stopping) return;
+    trouble.clear();
+    if (options.on_trouble) options.on_trouble("");
+}
+
+void journal_store_impl::is_in_trouble(const std::string& what) {
+    if (trouble == what || stopping) return;
+    trouble = what;
+    if (options.on_trouble) options.on_trouble(what);
+}
+
+void journal_store_impl::give_up_or_tell(const database_error& e, bool out_of_patience) {
+    std::string what = db->name() + " is not to be used: " + e.what();
+    if (!e.may_pass) throw refused{run_errc::journal_unavailable, what};
+    is_in_trouble(what);
+    if (out_of_patience || stopping) throw run_error{run_errc::journal_unavailable, what};
 }
 
 journal_store_impl::~journal_store_impl() {
@@ -79,13 +103,15 @@ void journal_store_impl::enqueue(write_job job) {
     job.done(std::make_exception_ptr(run_error{run_errc::journal_unavailable, "the journals are closed"}));
 }
 
-// Whatever goes wrong here will go wrong again where somebody waits for the result.
+// Whatever goes wrong here will go wrong again where somebody waits for the result, or is tried again.
 template <class F>
 void journal_store_impl::quietly(F work) {
     try {
-        db->reconnect();
+        if (!stopping) db->reconnect();
         work();
-    } catch (const std::exception&) {
+        is_well();
+    } catch (const std::exception& e) {
+        is_in_trouble(db->name() + " is not to be used: " + e.what());
         db->roll_back();
     }
 }
@@ -106,7 +132,7 @@ void journal_store_impl::work() {
             batch.assign(std::make_move_iterator(writes.begin()), std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(n)));
             writes.erase(writes.begin(), writes.begin() + static_cast<std::ptrdiff_t>(n));
             todo.swap(jobs);
-            if (stopping && batch.empty() && todo.empty()) return;
+            if (stopping && batch.empty() && todo.empty()) break;
         }
         if (!batch.empty()) write(batch);
         for (auto& job : todo) job();
@@ -116,40 +142,66 @@ void journal_store_impl::work() {
             next_renewal = std::chrono::steady_clock::now() + renewal;
         }
         if (time >= next_look) {
-            quietly([&] { look_for_cancellations(); });
+            quietly([&] {
+                look_at_clock();
+                hand_back();
+                look_for_cancellations();
+            });
             next_look = std::chrono::steady_clock::now() + look_every();
         }
     }
+    quietly([&] { hand_back(); });
+    if (changes) db->forget_marks(writer);
 }
 
 void journal_store_impl::write(std::vector<write_job>& batch) {
-    std::vector<std::exception_ptr> failures(batch.size());
-    std::vector<char> to_cancel(batch.size()), fresh(batch.size());
-    auto asked = std::chrono::steady_clock::now();
+    std::vector<outcome> outcomes(batch.size());
+    std::int64_t asked = 0;
     try {
-        patiently([&] {
-            asked = std::chrono::steady_clock::now();
-            std::fill(failures.begin(), failures.end(), nullptr);
-            transaction([&] {
-                for (std::size_t i = 0; i < batch.size(); ++i) {
-                    bool cancel = false, renewed = false;
-                    if (!store(batch[i], cancel, renewed)) failures[i] = std::make_exception_ptr(detail::taken_over(batch[i].hold->id));
-                    to_cancel[i] = cancel;
-                    fresh[i] = renewed;
-                }
-            });
-        });
+        write_all(batch, outcomes, asked);
     } catch (const run_error& e) {
-        for (auto& f : failures) f = std::make_exception_ptr(run_error{e});  // one for each: they go to different threads
+        bool one_may_be_to_blame = dynamic_cast<const refused*>(&e) || e.code() != run_errc::journal_unavailable;
+        if (one_may_be_to_blame && batch.size() > 1) return write_one_by_one(batch);
+        // One for each: they go to different threads.
+        for (auto& o : outcomes) o = {std::make_exception_ptr(run_error{e}), false, false};
+    } catch (const std::exception& e) {
+        if (batch.size() > 1) return write_one_by_one(batch);
+        for (auto& o : outcomes)
+            o = {std::make_exception_ptr(run_error{run_errc::journal_unavailable, std::string{"a record cannot be stored: "} + e.what()}),
+                 false, false};
     }
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-        auto& job = batch[i];
-        if (!failures[i] && fresh[i]) job.hold->certain_until_ = certain_from(asked);
-        if (failures[i] && is_lost(failures[i])) lose(job.hold);
-        if (job.ending) forget(job.hold->id);
-        if (!failures[i] && to_cancel[i]) job.hold->end(false);
-        job.done(std::move(failures[i]));
+    for (std::size_t i = 0; i < batch.size(); ++i) tell(batch[i], std::move(outcomes[i]), asked);
+}
+
+// What the database refuses of one run keeps no other from being stored.
+void journal_store_impl::write_one_by_one(std::vector<write_job>& batch) {
+    for (auto& job : batch) {
+        std::vector<write_job> one;
+        one.push_back(std::move(job));
+        write(one);
     }
+}
+
+void journal_store_impl::write_all(const std::vector<write_job>& batch, std::vector<outcome>& outcomes, std::int64_t& asked) {
+    once([&] {
+        asked = detail::machine_ms();
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            outcomes[i] = {};
+            if (!store(batch[i], outcomes[i].cancel, outcomes[i].renewed))
+                outcomes[i].failure = std::make_exception_ptr(detail::taken_over(batch[i].hold->id));
+        }
+    });
+}
+
+void journal_store_impl::tell(write_job& job, outcome o, std::int64_t asked) {
+    if (!o.failure && o.renewed) job.hold->certain_until_ = certain_from(asked);
+    if (o.failure && is_lost(o.failure)) lose(job.hold);
+    // One whose end could not be stored is handed back when its holder lets it go.
+    if (job.ending && !o.failure) forget(*job.hold);
+    if (!o.failure && o.cancel) job.hold->end(false);
+    auto done = std::move(job.done);
+    job.hold.reset();
+    done(std::move(o.failure));
 }
 
 bool journal_store_impl::store(const write_job& job, bool& cancel, bool& renewed) {
@@ -167,7 +219,10 @@ bool journal_store_impl::store(const write_job& job, bool& cancel, bool& renewed
     // No index is touched here: `renew` keeps leases, and here only one is renewed of which less than half is left.
     std::string_view in_time = rows[0][1] ? std::string_view{*rows[0][1]} : "";
     if (in_time != "1" && in_time != "t") {
-        db->run("UPDATE reagent_runs SET lease_until = " + lease_end() + " WHERE id = $1", {std::string_view{h.id}});
+        parameters p;
+        std::string statement = "UPDATE reagent_runs SET " + new_lease(p) + " WHERE id = ";
+        statement += p.text(h.id);
+        db->run(statement, p);
         renewed = true;
     }
     // What is written together is one row: a line for each record, numbered on from the first.
@@ -203,7 +258,9 @@ void journal_store_impl::store_ending(const write_job& job) {
         db->run(std::string{"SELECT id FROM reagent_runs WHERE id = $1"} + db->lock_row(), {std::string_view{h.id}});
         if (undecided(h.id) == 0) status = run_status::ready;
     }
-    std::string outputs, used = json::serialize(to_json(e.usage));
+    auto usage = e.usage;
+    if (usage.cost && !std::isfinite(*usage.cost)) usage.cost.reset();  // no JSON, and no sum
+    std::string outputs, used = json::serialize(to_json(usage));
     sql_value out = nullptr;
     if (e.outputs) {
         outputs = detail::to_text_of(*e.outputs);
@@ -215,57 +272,6 @@ void journal_store_impl::store_ending(const write_job& job) {
     db->run(finish_statement, {to_string(status), out, std::string_view{e.error}, std::string_view{used}, std::string_view{h.id},
                                static_cast<std::int64_t>(h.fence)});
     if (e.turn && status == run_status::finished) add_turn(h.id, *e.turn);
-}
-
-void journal_store_impl::renew() {
-    std::map<std::string, std::shared_ptr<held_run>> mine = holds();
-    if (mine.empty()) return;
-    auto asked = std::chrono::steady_clock::now();
-    auto rows = db->run("UPDATE reagent_runs SET lease_until = " + lease_end() +
-                            " WHERE worker = $1 AND status = 'running' RETURNING id, fence, cancel_requested",
-                        {std::string_view{worker}});
-    for (const auto& row : rows) {
-        auto found = mine.find(text(row[0]));
-        if (found == mine.end() || static_cast<std::uint64_t>(number(row[1])) != found->second->fence) continue;
-        found->second->certain_until_ = certain_from(asked);
-        if (number(row[2])) found->second->end(false);
-        mine.erase(found);
-    }
-    for (auto& [id, hold] : mine) {
-        // Not among the running ones: taken over, or ended by us in a transaction of which the worker knows.
-        auto row = db->run("SELECT fence, status FROM reagent_runs WHERE id = $1", {std::string_view{id}});
-        if (row.empty() || static_cast<std::uint64_t>(number(row[0][0])) != hold->fence) lose(hold);
-    }
-}
-
-void journal_store_impl::look_for_cancellations() {
-    std::map<std::string, std::shared_ptr<held_run>> mine = holds();
-    if (mine.empty()) return;
-    for (const auto& row : db->run("SELECT id FROM reagent_runs WHERE status = 'running' AND cancel_requested = 1 AND worker = $1",
-                                   {std::string_view{worker}}))
-        if (auto found = mine.find(text(row[0])); found != mine.end()) found->second->end(false);
-}
-
-std::map<std::string, std::shared_ptr<held_run>> journal_store_impl::holds() {
-    std::lock_guard lock{mutex};
-    std::map<std::string, std::shared_ptr<held_run>> all;
-    for (auto i = held.begin(); i != held.end();)
-        if (auto h = i->second.lock()) {
-            all.emplace(i->first, std::move(h));
-            ++i;
-        } else
-            i = held.erase(i);
-    return all;
-}
-
-void journal_store_impl::lose(const std::shared_ptr<held_run>& hold) {
-    forget(hold->id);
-    hold->end(true);
-}
-
-void journal_store_impl::forget(const std::string& id) {
-    std::lock_guard lock{mutex};
-    held.erase(id);
 }
 
 void journal_store::write(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active,
