@@ -83,7 +83,8 @@ BOOST_AUTO_TEST_CASE(every_writer_of_state_reaches_the_disk) {
         write();
         return disk_calls.calls;
     };
-    auto program = saved_program::parse(R"({"predict": {"traces": [], "train": [], "demos": [], "signature": {"instructions": "Answer.", "fields": [{"prefix": "Question:", "description": "q"}, {"prefix": "Answer:", "description": "a"}]}, "lm": null}, "metadata": {"dependency_versions": {}}})");
+    auto program = saved_program::parse(
+        R"({"predict": {"traces": [], "train": [], "demos": [], "signature": {"instructions": "Answer.", "fields": [{"prefix": "Question:", "description": "q"}, {"prefix": "Answer:", "description": "a"}]}, "lm": null}, "metadata": {"dependency_versions": {}}})");
     program_store store{f.path / "store"};
     BOOST_TEST(calls_of([&] { write_file(f.path / "text", "x"); }) == lasting, boost::test_tools::per_element());
     BOOST_TEST(calls_of([&] { program.save(f.path / "program.json"); }) == lasting, boost::test_tools::per_element());
