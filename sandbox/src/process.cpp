@@ -144,26 +144,37 @@ private:
         if (fds[0].revents) out_.read_some();
         if (fds[1].revents) err_.read_some();
         if (fds[2].revents) status_.read_some();
-        if (!released_)
-            if (auto init = told(status_text_, "child-pid")) release(static_cast<pid_t>(*init));
+        find_inner();
+        if (inner_.pidfd && !released_) release();
+    }
+
+    // Its number is that of bubblewrap's child as long as bubblewrap has not ended.
+    void find_inner() {
+        auto id = inner_.pidfd ? std::nullopt : told(status_text_, "child-pid");
+        if (!id) return;
+        process found{static_cast<pid_t>(*id), descriptor{static_cast<int>(::syscall(SYS_pidfd_open, *id, 0))}};
+        if (found.pidfd && !outer_.has_ended()) inner_ = std::move(found);
     }
 
     // Process 1 of the namespace waits for a byte before it starts the program.
-    void release(pid_t init) {
-        inner_ = {init, descriptor{static_cast<int>(::syscall(SYS_pidfd_open, init, 0))}};
-        if (outer_.has_ended()) return;  // else the number was still its child's when it was opened
-        if (!inner_.pidfd) fail("pidfd_open");
-        set_limits(init, of_each_process(c_.limit), root_);
-        watch_.emplace(init, c_.limit);
+    void release() {
+        set_limits(inner_.id, of_each_process(c_.limit), root_);
+        watch_.emplace(inner_.id, c_.limit);
         if (::write(hold_.write.fd, "g", 1) != 1) fail("starting the program");
         released_ = true;
     }
 
-    // With process 1 of a namespace the kernel kills all others in it, and it ends as the last one.
+    // With process 1 of a namespace the kernel kills all others in it, and it ends as the last one. Before bubblewrap has told
+    // who that is, it must not be killed: its child waits for it, does not notice, and stays.
     void end_all() {
+        auto until = deadline_ + grace;
+        while (!inner_.pidfd && !outer_.has_ended() && clock::now() < until - grace / 4) {
+            pollfd fds[]{{status_.end.fd, POLLIN, 0}, {outer_.pidfd.fd, POLLIN, 0}};
+            if (::poll(fds, 2, 10) > 0) status_.read_some();
+            find_inner();
+        }
         if (inner_.pidfd) inner_.kill();
         outer_.kill();
-        auto until = deadline_ + grace;
         for (const auto* p : {&inner_, &outer_})
             while (p->pidfd && !p->has_ended() && clock::now() < until) {
                 pollfd fd{p->pidfd.fd, POLLIN, 0};

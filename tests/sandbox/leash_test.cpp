@@ -128,6 +128,12 @@ BOOST_AUTO_TEST_CASE(a_program_dies_with_its_host) {
     BOOST_TEST(becomes_true([&] { return processes_with(tag).empty(); }));
 }
 
+BOOST_AUTO_TEST_CASE(nothing_is_left_of_a_start_that_was_cut_short) {
+    std::string tag = "9200." + std::to_string(::getpid());
+    for (int i = 0; i < 200; ++i) sandbox::run({"/bin/sleep", tag}, "", {.wall_time = std::chrono::milliseconds{i % 40}});
+    BOOST_TEST(becomes_true([&] { return processes_with(tag).empty(); }));
+}
+
 BOOST_AUTO_TEST_CASE(a_host_with_many_threads_starts_many_programs) {
     // Threads that allocate and lock all the time: what a child inherits of them must not be waited for.
     std::atomic<bool> stop{false};
