@@ -2,6 +2,7 @@
 #include "runs.hpp"
 
 #include <reagent/agents/react.hpp>
+#include <reagent/http/shown_url.hpp>
 #include <reagent/lm/decorators.hpp>
 #include <reagent/run/runtime.hpp>
 #include <reagent/schema/render.hpp>
@@ -44,7 +45,7 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
     rt.serve(ask_program, ask_program_function(), std::move(options));
     json::object program{{"inputs", std::move(inputs)}, {"signature", o.signature}, {"tools", o.tools},  {"lm", model.name()},
                          {"adapter", o.adapter},        {"max_iters", o.max_iters}, {"native", o.native}};
-    if (!o.api_base.empty()) program["api_base"] = o.api_base;
+    if (!o.api_base.empty()) program["api_base"] = http::shown_url(o.api_base);
     auto id = rt.submit(ask_program, std::move(program), o.run_id);
     if (!o.quiet)
         std::cerr << terminal{true}.dim("run " + id + "; should it be interrupted: reagent runs resume " + id + " --journals " + o.journals)

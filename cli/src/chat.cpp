@@ -3,6 +3,7 @@
 #include "runs.hpp"
 
 #include <reagent/agents/react.hpp>
+#include <reagent/http/shown_url.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <unistd.h>
@@ -72,7 +73,7 @@ public:
                              {"adapter", o_.adapter},
                              {"max_iters", o_.max_iters},
                              {"native", o_.native}};
-        if (!o_.api_base.empty()) program["api_base"] = o_.api_base;
+        if (!o_.api_base.empty()) program["api_base"] = http::shown_url(o_.api_base);
         view_.start_again();
         return show(runtime_->converse(o_.session, ask_program, std::move(program)));
     }

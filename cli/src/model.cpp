@@ -2,6 +2,7 @@
 
 #include <reagent/error.hpp>
 #include <reagent/http/client.hpp>
+#include <reagent/http/shown_url.hpp>
 #include <reagent/schema/repair.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -44,7 +45,7 @@ std::string first_model(const std::string& url, const char* list, const char* na
 }
 
 // The first model that an OpenAI-compatible server lists.
-std::string local_model(const std::string& api_base) { return first_model(api_base + "/models", "data", "id"); }
+std::string local_model(const std::string& api_base) { return first_model(http::url_below(api_base, "/models"), "data", "id"); }
 
 }  // namespace
 
@@ -56,8 +57,9 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
     if (!api_base.empty()) {
         std::string found = local_model(api_base);
         if (found.empty())
-            throw lm_error{lm_errc::unavailable, "the server at " + api_base + " lists no models; name one with --lm openai/NAME"};
-        return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + api_base};
+            throw lm_error{lm_errc::unavailable,
+                           "the server at " + http::shown_url(api_base) + " lists no models; name one with --lm openai/NAME"};
+        return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + http::shown_url(api_base)};
     }
     struct {
         const char *variable, *model;

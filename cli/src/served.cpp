@@ -54,6 +54,15 @@ task<json::object> answer(run& r, json::object in) {
     co_return std::move(result.outputs);
 }
 
+// Parameters and passwords of an address are not stored.
+std::string stored_address(const stored_run& of) {
+    std::string address = text_of(of.inputs, "api_base");
+    if (address.find("(secret)") != address.npos)
+        throw misuse{"run " + of.id + " was given the address " + address +
+                     "; what is secret in it was not stored: give it again with --api-base"};
+    return address;
+}
+
 }  // namespace
 
 program_function ask_program_function() {
@@ -78,7 +87,7 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
     std::string lm = choice.lm, api_base = choice.api_base;
     if (of && lm.empty()) {
         lm = text_of(of->inputs, "lm");
-        if (api_base.empty()) api_base = text_of(of->inputs, "api_base");
+        if (api_base.empty()) api_base = stored_address(*of);
     }
     auto chosen = choose_model(lm, api_base);
     if (!chosen.notice.empty()) std::cerr << terminal{true}.dim("reagent: " + chosen.notice) << "\n";

@@ -1,6 +1,7 @@
 #include "subject.hpp"
 
 #include <reagent/agents/react.hpp>
+#include <reagent/base/write_file.hpp>
 #include <reagent/error.hpp>
 #include <reagent/lm/decorators.hpp>
 #include <reagent/module/program_store.hpp>
@@ -12,6 +13,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <system_error>
 
 namespace reagent::cli {
 
@@ -181,10 +183,11 @@ void progress::operator()(const evaluation_progress& p) {
 }
 
 void write_file(const std::string& file, const std::string& text) {
-    std::ofstream out{file, std::ios::binary};
-    out << text;
-    out.close();
-    if (!out) throw program_error{program_errc::unwritable, "the file \"" + file + "\" cannot be written", {.path = file}};
+    try {
+        reagent::write_file(file, text);
+    } catch (const std::system_error& e) {
+        throw program_error{program_errc::unwritable, "the file \"" + file + "\" cannot be written: " + e.what(), {.path = file}};
+    }
 }
 
 }  // namespace reagent::cli

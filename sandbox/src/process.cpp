@@ -1,188 +1,213 @@
 #include <reagent/sandbox/process.hpp>
 
-#include <seccomp.h>
+#include "bubblewrap.hpp"
+#include "descriptor.hpp"
+#include "filter.hpp"
+#include "launch.hpp"
+#include "undumpable.hpp"
+#include "watch.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
+#include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <system_error>
+#include <cstdlib>
+#include <optional>
 
 namespace reagent::sandbox {
 namespace {
 
-struct descriptor {
-    int fd = -1;
-    descriptor() = default;
-    descriptor(const descriptor&) = delete;
-    ~descriptor() { close(); }
-    void close() {
-        if (fd >= 0) ::close(fd);
-        fd = -1;
-    }
-};
+using namespace detail;
+using clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
 
-struct pipe_ends {
-    descriptor read, write;
-    pipe_ends() {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0) throw std::system_error{errno, std::generic_category(), "pipe"};
-        read.fd = ends[0];
-        write.fd = ends[1];
-    }
-};
+constexpr auto sample_time = 25ms;
+constexpr auto grace = 800ms;  // for the kernel to end what was killed, after the deadline
 
-// System calls that reach other machines, other processes or the kernel's insides. Made before the fork: building a
-// filter allocates, which a child of a program with threads must not do.
-struct filter {
-    filter() : context{seccomp_init(SCMP_ACT_ALLOW)} {
-        if (!context) throw std::system_error{ENOMEM, std::generic_category(), "seccomp"};
-        for (int call : {SCMP_SYS(socket),
-                         SCMP_SYS(socketpair),
-                         SCMP_SYS(connect),
-                         SCMP_SYS(bind),
-                         SCMP_SYS(listen),
-                         SCMP_SYS(ptrace),
-                         SCMP_SYS(process_vm_readv),
-                         SCMP_SYS(process_vm_writev),
-                         SCMP_SYS(mount),
-                         SCMP_SYS(umount2),
-                         SCMP_SYS(bpf),
-                         SCMP_SYS(perf_event_open),
-                         SCMP_SYS(keyctl),
-                         SCMP_SYS(add_key),
-                         SCMP_SYS(request_key),
-                         SCMP_SYS(kexec_load),
-                         SCMP_SYS(init_module),
-                         SCMP_SYS(finit_module),
-                         SCMP_SYS(delete_module),
-                         SCMP_SYS(unshare),
-                         SCMP_SYS(setns),
-                         SCMP_SYS(io_uring_setup),
-                         SCMP_SYS(userfaultfd)})
-            if (int rc = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), call, 0); rc != 0)
-                throw std::system_error{-rc, std::generic_category(), "seccomp rule"};
-    }
-    ~filter() { seccomp_release(context); }
-    scmp_filter_ctx context;
-};
-
-void limit(__rlimit_resource what, std::uint64_t value) {
-    rlimit r{value, value};
-    ::setrlimit(what, &r);
+// What bubblewrap tells as JSON, read without a parser: it tells numbers only. "" in it is a name.
+std::optional<long> told(const std::string& status, const char* name) {
+    auto at = status.find(std::string{"\""} + name + "\": ");
+    auto end = at == status.npos ? at : status.find_first_of(",}", at);
+    if (end == status.npos) return std::nullopt;
+    return std::strtol(status.c_str() + status.find(": ", at) + 2, nullptr, 10);
 }
 
-void append(std::string& to, const char* data, std::size_t n, std::uint64_t most, bool& truncated) {
-    std::size_t room = to.size() < most ? static_cast<std::size_t>(most) - to.size() : 0;
-    if (n > room) truncated = true;
-    to.append(data, std::min(n, room));
+// Keeps the first `most` bytes of a pipe and throws the rest away. Never blocks.
+struct collected {
+    descriptor end;
+    std::string* text;
+    std::uint64_t most;
+    bool* truncated;
+
+    // Returns whether there may be more.
+    bool read_some() {
+        if (!end) return false;
+        std::array<char, 16384> part;
+        auto n = ::read(end.fd, part.data(), part.size());
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+        if (n <= 0) {
+            end.close();
+            return false;
+        }
+        auto got = static_cast<std::uint64_t>(n);
+        auto room = std::min(got, most - std::min<std::uint64_t>(most, text->size()));
+        if (room < got && truncated) *truncated = true;
+        text->append(part.data(), static_cast<std::size_t>(room));
+        return true;
+    }
+};
+
+// Of process 1 of the namespace, which is still held back; what it starts inherits them. The number of processes is counted
+// per user namespace (Linux 5.14), so others of the same user do not count.
+std::vector<resource_limit> of_each_process(const limits& l) {
+    return {{RLIMIT_CPU, static_cast<std::uint64_t>(l.cpu_time.count())},
+            {RLIMIT_AS, l.memory_bytes},
+            {RLIMIT_FSIZE, l.file_bytes},
+            {RLIMIT_NOFILE, l.open_files},
+            {RLIMIT_NPROC, l.processes + 1ull},  // process 1 is not the program
+            {RLIMIT_CORE, 1},                    // with 0 a machine that pipes core dumps to a program of its own would still do so
+            {RLIMIT_MSGQUEUE, 0},
+            {RLIMIT_MEMLOCK, std::min<std::uint64_t>(l.memory_bytes, 8 << 20)},
+            {RLIMIT_SIGPENDING, 1024}};
 }
+
+class supervised {
+public:
+    supervised(const command& c, clock::time_point deadline) : c_{c}, deadline_{deadline} {
+        const char* program = bubblewrap();
+        pipe_ends out, err, status;
+        // The program's descriptors 0 to 2; then bubblewrap's own, which it closes.
+        constexpr int filter = 3, arguments = 4, block = 5, reports = 6, keep = 7;
+        auto input = sealed_file("input", c.input), setup_text = sealed_file("setup", setup(c, {filter, block, keep, reports}));
+        auto calls = allowed_calls();
+        std::string arguments_number = std::to_string(arguments);
+        std::vector<const char*> argv{program, "--args", arguments_number.c_str(), "--"};
+        for (const auto& a : c.argv) argv.push_back(a.c_str());
+        outer_ =
+            launch(program, argv,
+                   {input.fd, out.write.fd, err.write.fd, calls.fd, setup_text.fd, hold_.read.fd, status.write.fd, hold_.write.fd}, root_);
+        status_ = {std::move(status.read), &status_text_, 10'000, nullptr};
+        out_ = {std::move(out.read), &result_.out, c.limit.output_bytes, &result_.truncated};
+        err_ = {std::move(err.read), &result_.err, c.limit.output_bytes, &result_.truncated};
+        for (auto* p : {&out_, &err_, &status_}) ::fcntl(p->end.fd, F_SETFL, O_NONBLOCK);
+    }
+
+    ~supervised() {
+        end_all();
+        if (inner_.pidfd) inner_.pidfd.close();
+        reap(std::move(outer_));
+    }
+
+    outcome finish() {
+        while (!outer_.has_ended() && result_.exceeded.empty()) turn();
+        end_all();
+        while (status_.read_some()) {
+        }
+        // Writers are dead or stopped for good; what they left in the pipes is bounded, unless one is stuck.
+        for (auto* p : {&out_, &err_})
+            for (int parts = 0; parts < 1024 && p->read_some(); ++parts) {
+            }
+        if (auto code = told(status_text_, "exit-code")) {
+            result_.exceeded.clear();  // it had ended by itself when its time was up
+            (*code > 128 && *code <= 128 + 64 ? result_.signal : result_.exit_code) =
+                static_cast<int>(*code > 128 && *code <= 192 ? *code - 128 : *code);
+        } else if (result_.exceeded.empty() && !released_)
+            could_not_start(c_, result_.err);
+        else if (result_.exceeded.empty() && result_.err.starts_with("bwrap: "))
+            could_not_start(c_, result_.err);
+        else
+            result_.signal = SIGKILL;
+        result_.timed_out = result_.exceeded == "wall_time";
+        return std::move(result_);
+    }
+
+private:
+    void turn() {
+        auto now = clock::now();
+        if (now >= deadline_) {
+            result_.exceeded = "wall_time";
+            return;
+        }
+        if (watch_ && now >= next_sample_) {
+            result_.exceeded = watch_->exceeded();
+            next_sample_ = clock::now() + sample_time;
+            if (!result_.exceeded.empty()) return;
+        }
+        auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::min<clock::duration>(deadline_ - now, sample_time));
+        std::array<pollfd, 4> fds{pollfd{out_.end.fd, POLLIN, 0}, pollfd{err_.end.fd, POLLIN, 0}, pollfd{status_.end.fd, POLLIN, 0},
+                                  pollfd{outer_.pidfd.fd, POLLIN, 0}};
+        if (::poll(fds.data(), fds.size(), static_cast<int>(wait.count())) <= 0) return;
+        if (fds[0].revents) out_.read_some();
+        if (fds[1].revents) err_.read_some();
+        if (fds[2].revents) status_.read_some();
+        find_inner();
+        if (inner_.pidfd && !released_) release();
+    }
+
+    // Its number is that of bubblewrap's child as long as bubblewrap has not ended.
+    void find_inner() {
+        auto id = inner_.pidfd ? std::nullopt : told(status_text_, "child-pid");
+        if (!id) return;
+        process found{static_cast<pid_t>(*id), descriptor{static_cast<int>(::syscall(SYS_pidfd_open, *id, 0))}};
+        if (found.pidfd && !outer_.has_ended()) inner_ = std::move(found);
+    }
+
+    // Process 1 of the namespace waits for a byte before it starts the program.
+    void release() {
+        set_limits(inner_.id, of_each_process(c_.limit), root_);
+        watch_.emplace(inner_.id, c_.limit);
+        if (::write(hold_.write.fd, "g", 1) != 1) fail("starting the program");
+        released_ = true;
+    }
+
+    // With process 1 of a namespace the kernel kills all others in it, and it ends as the last one. Before bubblewrap has told
+    // who that is, it must not be killed: its child waits for it, does not notice, and stays.
+    void end_all() {
+        auto until = deadline_ + grace;
+        while (!inner_.pidfd && !outer_.has_ended() && clock::now() < until - grace / 4) {
+            pollfd fds[]{{status_.end.fd, POLLIN, 0}, {outer_.pidfd.fd, POLLIN, 0}};
+            if (::poll(fds, 2, 10) > 0) status_.read_some();
+            find_inner();
+        }
+        if (inner_.pidfd) inner_.kill();
+        outer_.kill();
+        for (const auto* p : {&inner_, &outer_})
+            while (p->pidfd && !p->has_ended() && clock::now() < until) {
+                pollfd fd{p->pidfd.fd, POLLIN, 0};
+                ::poll(&fd, 1, 10);
+            }
+        result_.stuck = (inner_.pidfd && !inner_.has_ended()) || !outer_.has_ended();
+    }
+
+    undumpable shield_;
+    const command& c_;
+    clock::time_point deadline_, next_sample_{};
+    process outer_, inner_;  // bubblewrap, and process 1 of the namespace
+    pipe_ends hold_;         // the start signal; both ends are kept, so that neither side meets a closed pipe
+    std::string status_text_;
+    outcome result_;
+    collected status_, out_, err_;
+    std::optional<watch> watch_;
+    const bool root_ = ::geteuid() == 0;
+    bool released_ = false;
+};
 
 }  // namespace
 
-outcome run(const std::vector<std::string>& argv, const std::string& input, const limits& l) {
-    if (argv.empty()) throw std::system_error{EINVAL, std::generic_category(), "no program given"};
-    pipe_ends in, out, err, failed;
-    filter seccomp;
-    std::vector<char*> arguments;
-    for (const auto& a : argv) arguments.push_back(const_cast<char*>(a.c_str()));
-    arguments.push_back(nullptr);
-    char* environment[] = {const_cast<char*>("PATH=/usr/bin:/bin"), const_cast<char*>("LANG=C.UTF-8"), nullptr};
+outcome run(const command& c) {
+    auto deadline = clock::now() + c.limit.wall_time;
+    check(c);
+    supervised s{c, deadline};
+    return s.finish();
+}
 
-    pid_t child = ::fork();
-    if (child < 0) throw std::system_error{errno, std::generic_category(), "fork"};
-    if (child == 0) {
-        ::setpgid(0, 0);
-        ::dup2(in.read.fd, 0);
-        ::dup2(out.write.fd, 1);
-        ::dup2(err.write.fd, 2);
-        limit(RLIMIT_CPU, static_cast<std::uint64_t>(l.cpu_time.count()));
-        limit(RLIMIT_AS, l.memory_bytes);
-        limit(RLIMIT_FSIZE, l.file_bytes);
-        limit(RLIMIT_NOFILE, l.open_files);
-        limit(RLIMIT_CORE, 0);
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        int problem = -seccomp_load(seccomp.context);
-        if (problem == 0) {
-            ::execve(arguments[0], arguments.data(), environment);
-            problem = errno;
-        }
-        [[maybe_unused]] auto written = ::write(failed.write.fd, &problem, sizeof problem);
-        ::_exit(127);
-    }
-    ::setpgid(child, child);
-    in.read.close();
-    out.write.close();
-    err.write.close();
-    failed.write.close();
-
-    outcome result;
-    auto deadline = std::chrono::steady_clock::now() + l.wall_time;
-    std::size_t sent = 0;
-    ::fcntl(in.write.fd, F_SETFL, O_NONBLOCK);
-    if (input.empty()) in.write.close();
-    // A program that reads nothing must not kill the caller by SIGPIPE.
-    sigset_t pipe_signal, before;
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-    while (out.read.fd >= 0 || err.read.fd >= 0) {
-        auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-        if (left <= 0) {
-            result.timed_out = true;
-            break;
-        }
-        std::array<pollfd, 3> fds{pollfd{out.read.fd, POLLIN, 0}, pollfd{err.read.fd, POLLIN, 0}, pollfd{in.write.fd, POLLOUT, 0}};
-        if (::poll(fds.data(), fds.size(), static_cast<int>(std::min<long>(left, 1000))) < 0 && errno != EINTR) break;
-        char buffer[16384];
-        struct stream {
-            descriptor* end;
-            std::string* text;
-            short events;
-        };
-        for (auto [end, text, events] : {stream{&out.read, &result.out, fds[0].revents}, stream{&err.read, &result.err, fds[1].revents}}) {
-            if (end->fd < 0 || !(events & (POLLIN | POLLHUP | POLLERR))) continue;
-            auto n = ::read(end->fd, buffer, sizeof buffer);
-            if (n > 0)
-                append(*text, buffer, static_cast<std::size_t>(n), l.output_bytes, result.truncated);
-            else if (n == 0 || errno != EINTR)
-                end->close();
-        }
-        if (in.write.fd >= 0 && (fds[2].revents & (POLLOUT | POLLERR))) {
-            auto n = ::write(in.write.fd, input.data() + sent, input.size() - sent);
-            if (n > 0) sent += static_cast<std::size_t>(n);
-            if ((n < 0 && errno != EAGAIN && errno != EINTR) || sent == input.size()) in.write.close();
-        }
-    }
-    in.write.close();
-    // Whatever it has started goes with it; a child that closed its output is waited for until the deadline.
-    int status = 0;
-    while (!result.timed_out && ::waitpid(child, &status, WNOHANG) == 0) {
-        if (std::chrono::steady_clock::now() > deadline)
-            result.timed_out = true;
-        else
-            ::usleep(1000);
-    }
-    ::kill(-child, SIGKILL);
-    if (result.timed_out) ::waitpid(child, &status, 0);
-    timespec none{};
-    while (::sigtimedwait(&pipe_signal, nullptr, &none) > 0) {
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-
-    int problem = 0;
-    if (::read(failed.read.fd, &problem, sizeof problem) == static_cast<ssize_t>(sizeof problem))
-        throw std::system_error{problem, std::generic_category(), "cannot start " + argv[0]};
-    if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
-    if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
-    return result;
+outcome run(std::vector<std::string> argv, std::string input, const limits& l) {
+    command c{.argv = std::move(argv), .input = std::move(input), .limit = l};
+    return run(c);
 }
 
 }  // namespace reagent::sandbox

@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -94,6 +96,21 @@ BOOST_AUTO_TEST_CASE(documents_are_found_by_their_words) {
     BOOST_CHECK_THROW(ready::document_search("/nowhere"), tool_error);
     empty.write("a.txt", "<b>bold</b> & brave words");
     BOOST_TEST(call(ready::document_search(empty.path), {{"query", "brave"}}).find("<b>bold</b> & brave") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(documents_are_those_of_their_folder) {
+    temporary_folder outside, root;
+    outside.write("secret.txt", "the secret of the mill");
+    root.write("a.txt", "the mill stands");
+    root.write("large.txt", "mill " + std::string(5000, 'x'));
+    fs::create_symlink(outside.path / "secret.txt", root.path / "link.txt");
+    fs::create_directory_symlink(outside.path, root.path / "folder");
+    ::mkfifo((root.path / "pipe.txt").c_str(), 0600);
+    auto found = call(ready::document_search(root.path, {.max_file_bytes = 1000}), {{"query", "mill"}});
+    BOOST_TEST(found.find("a.txt") != std::string::npos);
+    for (const char* never : {"secret", "link.txt", "large.txt", "pipe.txt"}) BOOST_TEST(found.find(never) == std::string::npos, found);
+    BOOST_CHECK_EXCEPTION(ready::document_search(root.path, {.max_bytes = 100}), tool_error,
+                          [](const auto& e) { return std::string{e.what()}.find("max_bytes") != std::string::npos; });
 }
 
 BOOST_AUTO_TEST_CASE(files_are_read_below_their_root_only) {

@@ -1,3 +1,4 @@
+#include <reagent/base/folder.hpp>
 #include <reagent/tools/function.hpp>
 #include <reagent/tools/ready.hpp>
 
@@ -5,9 +6,8 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <fstream>
 #include <mutex>
-#include <sstream>
+#include <optional>
 
 namespace reagent::ready {
 namespace {
@@ -17,23 +17,30 @@ namespace fs = std::filesystem;
 // Xapian objects are not safe to use from several threads at once, so a search holds the lock.
 class document_index {
 public:
-    document_index(const fs::path& folder, const search_options& options)
+    document_index(const fs::path& where, const search_options& options)
         : options_{options}, database_{Xapian::WritableDatabase("", Xapian::DB_BACKEND_INMEMORY)} {
-        std::error_code ec;
-        if (!fs::is_directory(folder, ec))
-            throw tool_error{tool_errc::bad_configuration, "\"" + folder.string() + "\" is no folder of documents"};
-        std::vector<fs::path> files;
-        for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, ec)) {
-            auto extension = entry.path().extension();
-            if (entry.is_regular_file(ec) && (extension == ".txt" || extension == ".md") && entry.file_size(ec) <= options_.max_file_bytes)
-                files.push_back(entry.path());
-            if (files.size() >= options_.max_files) break;
+        auto unusable = [&](const std::string& why) {
+            return tool_error{tool_errc::bad_configuration, "\"" + where.string() + "\" " + why};
+        };
+        std::optional<folder> documents;
+        try {
+            documents.emplace(where);
+        } catch (const folder_error&) {
+            throw unusable("is no folder of documents");
         }
-        std::sort(files.begin(), files.end());
         Xapian::TermGenerator generator;
         generator.set_stemmer(stemmer_);
-        for (const auto& file : files) add(generator, folder, file);
-        if (files.empty()) throw tool_error{tool_errc::bad_configuration, "\"" + folder.string() + "\" holds no .txt or .md files"};
+        std::size_t total = 0;
+        for (const auto& file : documents->files(options_.max_files, is_text)) {
+            auto text = text_of(*documents, file);
+            if (!text) continue;
+            total += text->size();
+            if (total > options_.max_bytes)
+                throw unusable("holds more than " + std::to_string(options_.max_bytes) +
+                               " bytes of documents; raise search_options::max_bytes");
+            add(generator, file, *text);
+        }
+        if (size() == 0) throw unusable("holds no .txt or .md files");
     }
 
     std::size_t size() const { return database_.get_doccount(); }
@@ -68,21 +75,29 @@ public:
     }
 
 private:
-    void add(Xapian::TermGenerator& generator, const fs::path& folder, const fs::path& file) {
-        std::ifstream in{file, std::ios::binary};
-        std::stringstream all;
-        all << in.rdbuf();
+    static bool is_text(const fs::path& file) { return file.extension() == ".txt" || file.extension() == ".md"; }
+
+    // What is no file of this folder, as a link that leads out of it, or is too large, is no document.
+    std::optional<std::string> text_of(const folder& documents, const fs::path& file) const {
+        try {
+            auto found = documents.read(file, options_.max_file_bytes + 1);
+            if (found.text.size() <= options_.max_file_bytes) return std::move(found.text);
+        } catch (const folder_error&) {
+        }
+        return std::nullopt;
+    }
+
+    void add(Xapian::TermGenerator& generator, const fs::path& file, const std::string& text) {
         Xapian::Document document;
-        std::string name = fs::relative(file, folder).generic_string();
-        document.add_value(0, name);
-        document.set_data(all.str());
+        document.add_value(0, file.generic_string());
+        document.set_data(text);
         generator.set_document(document);
         std::string title = file.stem().string();
         std::replace_if(
             title.begin(), title.end(), [](char c) { return c == '-' || c == '_'; }, ' ');
         generator.index_text(title, 2);
         generator.increase_termpos();
-        generator.index_text(all.str());
+        generator.index_text(text);
         database_.add_document(document);
     }
 

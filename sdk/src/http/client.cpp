@@ -2,6 +2,7 @@
 
 #include <reagent/deadline.hpp>
 #include <reagent/error.hpp>
+#include <reagent/http/shown_url.hpp>
 
 #include "../text.hpp"
 #include "connection.hpp"
@@ -242,7 +243,7 @@ struct client::impl {
     task<lease> exchange(request& r, clock::time_point deadline, Parser& parser) {
         lease l;
         l.owner = this;
-        l.what = r.method + " " + r.url;
+        l.what = r.method + " " + shown_url(r.url);
         l.where = destination_of(r.url);
         wire_request wire = wire_of(r, *l.where, l.what);
         bool repeatable = r.repeatable || r.method == "GET" || r.method == "HEAD";
@@ -271,15 +272,15 @@ struct client::impl {
         if (r.follow == redirects::none || head.status / 100 != 3 || head.status == 300 || head.status == 304) return {};
         auto refuse = [&](const std::string& why) -> http_error {
             return {http_errc::redirect_refused,
-                    r.method + " " + r.url + " was answered by a redirect " + why,
-                    {.attempted = r.method + " " + r.url, .http_status = head.status}};
+                    r.method + " " + shown_url(r.url) + " was answered by a redirect " + why,
+                    {.attempted = r.method + " " + shown_url(r.url), .http_status = head.status}};
         };
         auto location = head.header("location");
         if (location.empty()) throw refuse("that names no address");
         if (followed >= 5) throw refuse("for the sixth time");
         bool keeps_method = head.status == 307 || head.status == 308;
         if (!keeps_method && r.method != "GET" && r.method != "HEAD")
-            throw refuse("that would turn it into a GET; use the address \"" + cut(std::string{location}, 200) + "\"");
+            throw refuse("that would turn it into a GET; use the address \"" + cut(shown_url(location), 200) + "\"");
         auto base = boost::urls::parse_uri(r.url);
         auto reference = boost::urls::parse_uri_reference({location.data(), location.size()});
         boost::urls::url to;

@@ -1,6 +1,7 @@
 #include <reagent/http/client.hpp>
 
 #include <reagent/error.hpp>
+#include <reagent/http/shown_url.hpp>
 
 #include "../text.hpp"
 
@@ -10,7 +11,7 @@ namespace reagent::http {
 
 url_parts parse_url(std::string_view text) {
     auto fail = [&](const std::string& why) -> http_error {
-        return {http_errc::bad_url, "\"" + cut(std::string{text}, 200) + "\" is no usable URL: " + why, {.attempted = "reading a URL"}};
+        return {http_errc::bad_url, "\"" + cut(shown_url(text), 200) + "\" is no usable URL: " + why, {.attempted = "reading a URL"}};
     };
     auto parsed = boost::urls::parse_uri({text.data(), text.size()});
     if (!parsed) throw fail("write it as http://host:port/path");

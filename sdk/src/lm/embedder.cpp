@@ -1,7 +1,9 @@
 #include <reagent/lm/embedder.hpp>
 
 #include <reagent/error.hpp>
+#include <reagent/http/shown_url.hpp>
 
+#include "http_model.hpp"
 #include "providers/reading.hpp"
 #include "resolve.hpp"
 
@@ -141,17 +143,21 @@ task<embeddings> embedder::embed(lm_context context, std::vector<std::string> te
         auto call = self->protocol->write(self->target.model, some, use, self->options.dimensions);
         http::request r;
         r.method = "POST";
-        r.url = self->target.api_base + call.target;
+        r.url = http::url_below(self->target.api_base, call.target);
         r.headers = self->target.facts->speaks->headers();
         r.headers.emplace_back("content-type", "application/json");
         r.credentials = self->target.facts->speaks->credentials(self->target.api_key);
         r.body = std::move(call.body);
         r.follow = http::redirects::same_origin;
         r.repeatable = true;
-        std::string what = "POST " + r.url;
+        std::string what = "POST " + http::shown_url(r.url);
         auto deadline = std::min(context.deadline, clock::now() + self->options.timeout);
         http::response answer = co_await context.http.send(std::move(r), deadline);
-        if (answer.status != 200) throw_status(answer, what, self->target.api_key);
+        try {
+            if (answer.status != 200) throw_status(answer, what, self->target.api_key);
+        } catch (const lm_error& e) {
+            throw redacted(e, http::secrets_of_url(self->target.api_base));
+        }
         read_vectors(*self->protocol, answer.body, some.size(), all);
     }
     all.usage.cost = price_of(self->target.model, all.usage);

@@ -4,6 +4,7 @@
 #include <reagent/deadline.hpp>
 #include <reagent/error.hpp>
 #include <reagent/http/events.hpp>
+#include <reagent/http/shown_url.hpp>
 #include <reagent/lm/catalog.hpp>
 
 #include <exception>
@@ -23,27 +24,25 @@ void complete_facts(lm_response& r, const http::response& head, const std::strin
     if (!r.usage.cost) r.usage.cost = price_of(model, r.usage);
 }
 
-// Runs what reads a provider's words; an error that quotes them does not quote the key.
+// Runs what reads a provider's words; an error that quotes them does not quote a key.
 template <class F>
-auto without_key(const secret& key, F read) {
+auto without_keys(const std::vector<secret>& keys, F read) {
     try {
         return read();
     } catch (const lm_error& e) {
-        diagnostics d = e.details();
-        d.provider_message = redact(d.provider_message, key);
-        throw lm_error{e.code(), redact(e.what(), key), d};
+        throw redacted(e, keys);
     }
 }
 
 class http_stream final : public lm_stream {
 public:
-    http_stream(http::response_stream body, std::string first, const protocol& p, std::string model, secret key)
+    http_stream(http::response_stream body, std::string first, const protocol& p, std::string model, std::vector<secret> keys)
         : body_{std::move(body)},
           first_{std::move(first)},
           reader_{p.stream()},
           lines_{p.streams_lines()},
           model_{std::move(model)},
-          key_{std::move(key)} {}
+          keys_{std::move(keys)} {}
 
     task<std::optional<lm_event>> next() override {
         while (given_ == ready_.size()) {
@@ -80,7 +79,7 @@ private:
     void take(std::string_view event, std::string_view data) {
         if (finished_) return;
         if (data == "[DONE]") return finish();
-        without_key(key_, [&] { reader_->read(event, data, ready_); });
+        without_keys(keys_, [&] { reader_->read(event, data, ready_); });
     }
 
     void finish() {
@@ -104,7 +103,7 @@ private:
     std::unique_ptr<provider::stream_reader> reader_;
     bool lines_;
     std::string model_;
-    secret key_;
+    std::vector<secret> keys_;
     http::event_parser event_parser_;
     http::line_parser line_parser_;
     std::vector<lm_event> ready_;
@@ -124,6 +123,8 @@ public:
           headers_{speaks_.headers()},
           credentials_{speaks_.credentials(options_.api_key)} {
         headers_.emplace_back("content-type", "application/json");
+        keys_ = http::secrets_of_url(options_.api_base);
+        keys_.push_back(options_.api_key);
     }
 
     std::string name() const override { return name_; }
@@ -132,17 +133,17 @@ public:
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         http::request r = request_for(request, false);
-        std::string what = "POST " + r.url;
+        std::string what = "POST " + http::shown_url(r.url);
         http::response answer = co_await context.http.send(std::move(r), deadline_of(context));
         if (answer.status != 200) refused(answer, what);
-        lm_response result = without_key(options_.api_key, [&] { return speaks_.read(answer.body); });
+        lm_response result = without_keys(keys_, [&] { return speaks_.read(answer.body); });
         complete_facts(result, answer, model_);
         co_return result;
     }
 
     task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const override {
         http::request r = request_for(request, true);
-        std::string what = "POST " + r.url;
+        std::string what = "POST " + http::shown_url(r.url);
         http::response_stream answer = co_await context.http.open(std::move(r), deadline_of(context));
         // An error, or a server that does not stream though asked to, answers with a plain body; some do not say what it is.
         bool plain = answer.head().status != 200;
@@ -152,7 +153,7 @@ public:
             auto begin = first.find_first_not_of(" \t\r\n");
             plain = begin == first.npos || first[begin] == '{' || first[begin] == '[';
         }
-        if (!plain) co_return std::make_unique<http_stream>(std::move(answer), std::move(first), speaks_, model_, options_.api_key);
+        if (!plain) co_return std::make_unique<http_stream>(std::move(answer), std::move(first), speaks_, model_, keys_);
         http::response whole = answer.head();
         whole.body = std::move(first);
         for (;;) {
@@ -161,7 +162,7 @@ public:
             whole.body += piece;
         }
         if (whole.status != 200) refused(whole, what);
-        lm_response result = without_key(options_.api_key, [&] { return speaks_.read(whole.body); });
+        lm_response result = without_keys(keys_, [&] { return speaks_.read(whole.body); });
         complete_facts(result, whole, model_);
         co_return stream_of(std::move(result));
     }
@@ -171,7 +172,7 @@ private:
         provider::call_settings settings{
             model_, options_.sampling, options_.structured_output, options_.cache_prompt, options_.drop_unsupported, stream, facts_.name};
         auto call = speaks_.write(settings, request);
-        http::request r{"POST", options_.api_base + call.target, headers_, std::move(call.body), credentials_};
+        http::request r{"POST", http::url_below(options_.api_base, call.target), headers_, std::move(call.body), credentials_};
         r.follow = options_.follow_redirects_anywhere ? http::redirects::any : http::redirects::same_origin;
         r.repeatable = true;  // a completion changes nothing at the provider
         return r;
@@ -180,9 +181,10 @@ private:
     [[noreturn]] void refused(const http::response& r, const std::string& what) const {
         try {
             provider::throw_status(r, what, options_.api_key);
-        } catch (const lm_error& e) {
+        } catch (const lm_error& given) {
+            lm_error e = redacted(given, keys_);
             std::string near = e.code() == lm_errc::not_found ? model_catalog::standard().nearest(model_) : "";
-            if (near.empty() || near == model_) throw;
+            if (near.empty() || near == model_) throw e;
             throw lm_error{e.code(), std::string{e.what()} + "; did you mean \"" + near + "\"?", e.details()};
         }
     }
@@ -194,9 +196,20 @@ private:
     const protocol& speaks_;
     language_model_options options_;
     http::header_list headers_, credentials_;
+    std::vector<secret> keys_;  // what no error may quote: the key, and those that the address holds
 };
 
 }  // namespace
+
+lm_error redacted(const lm_error& e, const std::vector<secret>& keys) {
+    diagnostics d = e.details();
+    std::string text = e.what();
+    for (const auto& k : keys) {
+        text = redact(text, k);
+        d.provider_message = redact(d.provider_message, k);
+    }
+    return {e.code(), text, d};
+}
 
 std::shared_ptr<const lm_backend> http_model(std::string name, std::string model, const provider::facts& facts,
                                              language_model_options options) {

@@ -1,6 +1,7 @@
 #include <reagent/lm/language_model.hpp>
 
 #include <reagent/error.hpp>
+#include <reagent/http/shown_url.hpp>
 #include <reagent/lm/catalog.hpp>
 #include <reagent/lm/offline.hpp>
 
@@ -63,7 +64,7 @@ request_preview preview(std::string_view name, const lm_request& request, langua
     provider::call_settings settings{target.model, options.sampling,  options.structured_output, options.cache_prompt, true,
                                      false,        target.facts->name};
     auto call = target.facts->speaks->write(settings, request);
-    return {target.api_base + call.target, json::parse(call.body), std::move(call.dropped)};
+    return {http::shown_url(http::url_below(target.api_base, call.target)), json::parse(call.body), std::move(call.dropped)};
 }
 
 }  // namespace reagent

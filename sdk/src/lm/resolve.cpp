@@ -46,11 +46,17 @@ resolved_name resolve(std::string_view name, std::string api_base, secret api_ke
         if (found->name == "ollama" && api_base.find(':') == std::string::npos) api_base += ":11434";
         api_base.insert(0, "http://");
     }
+    std::string parameters;
+    if (auto mark = api_base.find('?'); mark != api_base.npos) {
+        parameters = api_base.substr(mark);
+        api_base.resize(mark);
+    }
     while (api_base.ends_with('/')) api_base.pop_back();
     // Addresses are given with and without the version that a protocol's targets begin with.
     for (const char* version : {"/v1", "/v2"})
         if (!found->api_base.ends_with(version) && found->speaks != &provider::openai_chat() && api_base.ends_with(version))
             api_base.resize(api_base.size() - 3);
+    api_base += parameters;
     http::parse_url(api_base);
     for (auto variable : found->key_variables)
         if (api_key.empty()) api_key = secret{environment(variable)};

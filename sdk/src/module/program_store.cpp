@@ -1,5 +1,6 @@
 #include <reagent/module/program_store.hpp>
 
+#include <reagent/base/write_file.hpp>
 #include <reagent/schema/repair.hpp>
 
 #include "../text.hpp"
@@ -16,6 +17,7 @@
 #include <ctime>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 namespace reagent {
 namespace {
@@ -138,16 +140,15 @@ std::vector<std::uint64_t> program_store::history(const std::string& tag) const 
 }
 
 void program_store::set_history(const std::string& tag, const std::vector<std::uint64_t>& numbers) const {
-    auto file = folder_ / "tags" / tag, temporary = folder_ / "tags" / ("." + tag + "." + std::to_string(::getpid()));
-    std::ofstream out{temporary};
-    for (auto n : numbers) out << n << "\n";
-    out.close();
-    std::error_code ec;
-    if (out) fs::rename(temporary, file, ec);
-    if (out && !ec) return;
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    throw program_error{program_errc::unwritable, "the tag file \"" + file.string() + "\" cannot be written", {.path = file.string()}};
+    auto file = folder_ / "tags" / tag;
+    std::string lines;
+    for (auto n : numbers) lines += std::to_string(n) + "\n";
+    try {
+        write_file(file, lines);
+    } catch (const std::system_error& e) {
+        throw program_error{
+            program_errc::unwritable, "the tag file \"" + file.string() + "\" cannot be written: " + e.what(), {.path = file.string()}};
+    }
 }
 
 std::uint64_t program_store::number_of(std::string_view which) const {

@@ -1,5 +1,6 @@
 #include <reagent/module/saved_program.hpp>
 
+#include <reagent/base/write_file.hpp>
 #include <reagent/module/nearest_demos.hpp>
 
 #include <reagent/schema/render.hpp>
@@ -7,15 +8,14 @@
 
 #include "../text.hpp"
 
-#include <fcntl.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 #include <boost/json.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <system_error>
 
 namespace reagent {
 namespace {
@@ -193,31 +193,12 @@ saved_program saved_program::load(const std::filesystem::path& file) {
 }
 
 void saved_program::save(const std::filesystem::path& file) const {
-    std::string text = dump_pretty_json(document_) + "\n";
-    auto temporary = file;
-    temporary += "." + std::to_string(::getpid()) + ".tmp";
-    auto fail = [&](const std::string& why) {
-        ::unlink(temporary.c_str());
-        return program_error{
-            program_errc::unwritable, "the program file \"" + file.string() + "\" cannot be written: " + why, {.path = file.string()}};
-    };
-    int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) throw fail(system_message());
-    std::size_t done = 0;
-    while (done < text.size()) {
-        auto n = ::write(fd, text.data() + done, text.size() - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            auto why = system_message();
-            ::close(fd);
-            throw fail(why);
-        }
-        done += static_cast<std::size_t>(n);
+    try {
+        write_file(file, dump_pretty_json(document_) + "\n");
+    } catch (const std::system_error& e) {
+        throw program_error{
+            program_errc::unwritable, "the program file \"" + file.string() + "\" cannot be written: " + e.what(), {.path = file.string()}};
     }
-    bool kept = ::fsync(fd) == 0;
-    auto why = system_message();
-    if (::close(fd) != 0 || !kept) throw fail(why);
-    if (::rename(temporary.c_str(), file.c_str()) != 0) throw fail(system_message());
 }
 
 const saved_predictor* saved_program::find(std::string_view path) const {

@@ -1,5 +1,6 @@
 #include <reagent/run/journal_record.hpp>
 
+#include <reagent/base/write_file.hpp>
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 
 namespace reagent {
 namespace {
@@ -24,21 +26,14 @@ run_error unavailable(const std::string& file, const std::string& what) {
 void save_journal(const std::string& file, const journal& j, const json::object& about) {
     json::object head{{"journal", "reagent"}, {"format", journal_format}};
     for (const auto& [key, value] : about) head[key] = value;
-    std::string temporary = file + ".tmp";
-    {
-        std::ofstream out{temporary, std::ios::binary};
-        out << json::serialize(head) << "\n";
-        for (const auto& r : records_of(j)) out << to_text(r) << "\n";
-        out.flush();
-        if (!out) {
-            std::string why = std::strerror(errno);
-            std::remove(temporary.c_str());
-            throw unavailable(file, "written: " + why);
-        }
+    try {
+        file_replacement out{file};
+        out.write(json::serialize(head) + "\n");
+        for (const auto& r : records_of(j)) out.write(to_text(r) + "\n");
+        out.commit();
+    } catch (const std::system_error& e) {
+        throw unavailable(file, std::string{"written: "} + e.what());
     }
-    std::error_code ec;
-    std::filesystem::rename(temporary, file, ec);
-    if (ec) throw unavailable(file, "written: " + ec.message());
 }
 
 journal_file read_journal_file(const std::string& file) {

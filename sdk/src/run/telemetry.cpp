@@ -1,6 +1,7 @@
 #include <reagent/run/telemetry.hpp>
 
 #include <reagent/error.hpp>
+#include <reagent/http/shown_url.hpp>
 #include <reagent/run/trace.hpp>
 #include <reagent/schema/render.hpp>
 
@@ -216,7 +217,7 @@ struct histogram {
 struct telemetry::impl {
     explicit impl(telemetry_options o) : options{std::move(o)}, client{context.get_executor(), options.http}, timer{context} {
         while (options.endpoint.ends_with('/')) options.endpoint.pop_back();
-        http::parse_url(options.endpoint + "/v1/traces");
+        http::parse_url(http::url_below(options.endpoint, "/v1/traces"));
         asio::co_spawn(context, work(), asio::detached);
         thread = std::thread{[this] { context.run(); }};
     }
@@ -295,7 +296,7 @@ struct telemetry::impl {
     task<bool> post(const char* path, std::string body, const char* what) {
         http::request q;
         q.method = "POST";
-        q.url = options.endpoint + path;
+        q.url = http::url_below(options.endpoint, path);
         q.headers = options.headers;
         q.headers.emplace_back("content-type", "application/json");
         for (const auto& [name, value] : options.credentials) q.credentials.emplace_back(name, std::string{value.reveal()});
@@ -310,7 +311,7 @@ struct telemetry::impl {
             problem = e.what();
         }
         if (options.logger && told.insert(std::string{what} + problem).second)
-            options.logger->warn("telemetry: {} cannot be sent to {}: {}", what, options.endpoint, problem);
+            options.logger->warn("telemetry: {} cannot be sent to {}: {}", what, http::shown_url(options.endpoint), problem);
         co_return false;
     }
 

@@ -59,10 +59,11 @@ struct search_options {
     std::size_t snippet_bytes = 400;
     std::size_t max_file_bytes = 4 * 1024 * 1024;  ///< larger files are not indexed
     std::size_t max_files = 10'000;
+    std::size_t max_bytes = 256 * 1024 * 1024;  ///< of all; more is an error
 };
 
 /// Full-text search (BM25, English stemming) in the .txt and .md files of a folder and its subfolders, indexed in memory
-/// now. Answers with names, scores and snippets. @throws tool_error(bad_configuration)
+/// now. A link that leads out of the folder is no document. Answers with names, scores and snippets. @throws tool_error(bad_configuration)
 tool document_search(const std::filesystem::path& folder, search_options options = {});
 
 /// The text of a file under `root`; neither `..` nor a symbolic link leads out of it.

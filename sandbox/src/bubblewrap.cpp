@@ -1,0 +1,108 @@
+#include "bubblewrap.hpp"
+
+#include "descriptor.hpp"
+#include "launch.hpp"
+
+#include <filesystem>
+#include <initializer_list>
+
+namespace reagent::sandbox::detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* places[] = {"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/run/current-system/sw/bin/bwrap"};
+
+class arguments {
+public:
+    template <class... Texts>
+    void add(const Texts&... texts) {
+        ((text_.append(texts), text_.push_back('\0')), ...);
+    }
+    std::string take() { return std::move(text_); }
+
+private:
+    std::string text_;
+};
+
+// /bin and its like are links into /usr, or folders where a distribution has not merged them.
+void add_system(arguments& a) {
+    a.add("--ro-bind", "/usr", "/usr");
+    std::error_code ec;
+    for (const char* folder : {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}) {
+        if (fs::is_symlink(folder, ec))
+            a.add("--symlink", fs::read_symlink(folder, ec).string(), folder);
+        else if (fs::is_directory(folder, ec))
+            a.add("--ro-bind", folder, folder);
+    }
+    for (const char* file : {"/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"}) a.add("--ro-bind-try", file, file);
+}
+
+bool holds(const std::string& said, std::initializer_list<const char*> words) {
+    for (const char* w : words)
+        if (said.find(w) != said.npos) return true;
+    return false;
+}
+
+}  // namespace
+
+const char* bubblewrap() {
+    for (const char* place : places)
+        if (::access(place, X_OK) == 0) return place;
+    throw unavailable{std::string{"no program can be isolated here: bubblewrap is missing ("} + places[0] +
+                      "). Install it: apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora)"};
+}
+
+void check(const command& c) {
+    auto wrong = [](const std::string& why) { throw std::invalid_argument{"sandbox: " + why}; };
+    if (c.argv.empty()) wrong("no program is given; argv[0] is its path");
+    if (!c.argv[0].starts_with('/')) wrong("\"" + c.argv[0] + "\" is no absolute path of a program");
+    for (const auto& a : c.argv)
+        if (a.find('\0') != a.npos) wrong("an argument holds a zero byte");
+    for (const auto& [name, value] : c.environment)
+        if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos || value.find('\0') != value.npos)
+            wrong("\"" + name + "\" cannot be a variable of the environment");
+    for (const auto& path : c.readable) {
+        fs::path p = fs::path{path}.lexically_normal();
+        if (!p.is_absolute() || path.find('\0') != path.npos) wrong("readable: \"" + path + "\" is no absolute path");
+        for (const char* never : {"/proc", "/sys", "/dev"})
+            if (p == "/" || p == never || p.string().starts_with(std::string{never} + "/"))
+                wrong("readable: \"" + path + "\" would show the host's processes and devices; name the folder that is needed");
+    }
+    if (c.limit.disk_bytes == 0 || c.limit.processes == 0) wrong("disk_bytes and processes are at least 1");
+}
+
+std::string setup(const command& c, const channels& numbers) {
+    arguments a;
+    a.add("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try");
+    a.add("--uid", std::to_string(nobody), "--gid", std::to_string(nobody), "--hostname", "sandbox");
+    a.add("--die-with-parent", "--new-session", "--cap-drop", "ALL");
+    add_system(a);
+    a.add("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev");
+    a.add("--size", std::to_string(c.limit.disk_bytes), "--tmpfs", "/tmp");
+    for (const auto& path : c.readable) a.add("--ro-bind", path, path);
+    a.add("--remount-ro", "/", "--chdir", "/tmp", "--unsetenv", "PWD");
+    for (const auto& [name, value] : c.environment) a.add("--setenv", name, value);
+    a.add("--seccomp", std::to_string(numbers.filter), "--json-status-fd", std::to_string(numbers.status));
+    a.add("--block-fd", std::to_string(numbers.start), "--sync-fd", std::to_string(numbers.keep));
+    return a.take();
+}
+
+void could_not_start(const command& c, const std::string& said) {
+    std::string why = said.substr(0, 500);
+    while (why.ends_with('\n')) why.pop_back();
+    if (holds(said, {"execvp"})) {
+        int error = holds(said, {"No such file"}) ? ENOENT : holds(said, {"denied"}) ? EACCES : ENOEXEC;
+        throw std::system_error{error, std::generic_category(), "sandbox: cannot start " + c.argv[0]};
+    }
+    if (holds(said, {"Can't find source path", "Can't mkdir", "Can't create file at"}))
+        throw std::system_error{ENOENT, std::generic_category(),
+                                "sandbox: a path in `readable` cannot be shown (" + why + "); a host that is root reads as user " +
+                                    std::to_string(unprivileged_user) + " what everybody may"};
+    throw unavailable{"no program can be isolated here: " + (why.empty() ? "bubblewrap ended without a word" : why) +
+                      ". Needed are bubblewrap 0.8 and user namespaces (sysctl user.max_user_namespaces above 0, on some systems "
+                      "kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0; in a container, a "
+                      "seccomp profile that allows unshare and mount)"};
+}
+
+}  // namespace reagent::sandbox::detail

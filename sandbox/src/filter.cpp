@@ -1,0 +1,171 @@
+#include "filter.hpp"
+
+#include <seccomp.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <memory>
+#include <new>
+
+namespace reagent::sandbox::detail {
+namespace {
+
+// By name, so that one list serves every architecture and every version of the headers; a name that libseccomp does not know is not
+// allowed. clone, ioctl, prctl, socketpair, mknod and personality are allowed for some arguments only, below.
+constexpr const char* allowed[] = {
+    // Files.
+    "access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup", "dup2", "dup3", "faccessat",
+    "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "fcntl", "fdatasync",
+    "flock", "fgetxattr", "flistxattr", "getxattr", "lgetxattr", "listxattr", "llistxattr", "fstat", "fstatfs", "fsync", "ftruncate",
+    "futimesat", "getcwd", "getdents", "getdents64", "lchown", "link", "linkat", "lseek", "lstat", "mkdir", "mkdirat", "newfstatat", "open",
+    "openat", "openat2", "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read", "readahead", "readlink", "readlinkat",
+    "readv", "rename", "renameat", "renameat2", "rmdir", "sendfile", "splice", "stat", "statfs", "statx", "symlink", "symlinkat",
+    "sync_file_range", "tee", "truncate", "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes", "write", "writev",
+    // Waiting and pipes.
+    "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "pipe", "pipe2",
+    "poll", "ppoll", "pselect6", "select", "signalfd", "signalfd4", "timerfd_create", "timerfd_gettime", "timerfd_settime",
+    // What goes through a socketpair.
+    "getpeername", "getsockname", "getsockopt", "recvfrom", "recvmsg", "sendmsg", "sendto", "setsockopt", "shutdown",
+    // Memory. No memfd_create and no System V memory: it would count against no limit.
+    "brk", "get_mempolicy", "madvise", "mincore", "mlock", "mlock2", "mmap", "mprotect", "mremap", "msync", "munlock", "munmap",
+    "membarrier",
+    // Processes and threads of its own.
+    "arch_prctl", "execve", "execveat", "exit", "exit_group", "fork", "futex", "futex_waitv", "get_robust_list", "getegid", "geteuid",
+    "getgid", "getgroups", "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getresgid", "getresuid", "getrlimit", "getrusage",
+    "getsid", "gettid", "getuid", "kill", "pidfd_open", "pidfd_send_signal", "prlimit64", "rseq", "rt_sigaction", "rt_sigpending",
+    "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait", "sched_get_priority_max",
+    "sched_get_priority_min", "sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_setaffinity", "sched_yield",
+    "set_robust_list", "set_tid_address", "setpgid", "setpriority", "setrlimit", "setsid", "sigaltstack", "tgkill", "times", "tkill",
+    "vfork", "wait4", "waitid",
+    // Changing to oneself is allowed; the namespace has no other user.
+    "setfsgid", "setfsuid", "setgid", "setregid", "setresgid", "setresuid", "setreuid", "setuid",
+    // Time, and what the machine is.
+    "alarm", "capget", "clock_getres", "clock_gettime", "clock_nanosleep", "getcpu", "getitimer", "getrandom", "gettimeofday", "nanosleep",
+    "pause", "restart_syscall", "setitimer", "sysinfo", "time", "timer_create", "timer_delete", "timer_getoverrun", "timer_gettime",
+    "timer_settime", "uname"};
+
+// Refused rather than missing, which says more to who reads the error.
+constexpr const char* refused[] = {"accept",
+                                   "accept4",
+                                   "acct",
+                                   "add_key",
+                                   "bind",
+                                   "bpf",
+                                   "chroot",
+                                   "connect",
+                                   "delete_module",
+                                   "fanotify_init",
+                                   "finit_module",
+                                   "fsopen",
+                                   "init_module",
+                                   "io_uring_setup",
+                                   "ioperm",
+                                   "iopl",
+                                   "kcmp",
+                                   "kexec_load",
+                                   "keyctl",
+                                   "listen",
+                                   "memfd_create",
+                                   "memfd_secret",
+                                   "mount",
+                                   "mount_setattr",
+                                   "move_mount",
+                                   "name_to_handle_at",
+                                   "open_by_handle_at",
+                                   "open_tree",
+                                   "perf_event_open",
+                                   "pidfd_getfd",
+                                   "pivot_root",
+                                   "process_madvise",
+                                   "process_vm_readv",
+                                   "process_vm_writev",
+                                   "ptrace",
+                                   "quotactl",
+                                   "reboot",
+                                   "request_key",
+                                   "setdomainname",
+                                   "sethostname",
+                                   "setns",
+                                   "settimeofday",
+                                   "clock_settime",
+                                   "shmget",
+                                   "socket",
+                                   "swapon",
+                                   "syslog",
+                                   "umount2",
+                                   "unshare",
+                                   "userfaultfd",
+                                   "vmsplice"};
+
+// As on a file system without them: their space is bounded by no limit of a tmpfs on older kernels.
+constexpr const char* not_supported[] = {"fremovexattr", "fsetxattr", "lremovexattr", "lsetxattr", "removexattr", "setxattr"};
+
+constexpr unsigned namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+constexpr unsigned long terminal_reads[] = {TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, FIOASYNC};
+constexpr int harmless_prctl[] = {PR_SET_NAME,         PR_GET_NAME,         PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE,
+                                  PR_GET_NO_NEW_PRIVS, PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP,   PR_CAPBSET_READ,  PR_GET_TIMERSLACK,
+                                  PR_SET_TIMERSLACK,   0x53564d41 /* PR_SET_VMA: names of anonymous memory */};
+
+struct releases {
+    void operator()(scmp_filter_ctx c) const { seccomp_release(c); }
+};
+
+class filter {
+public:
+    filter() : context_{seccomp_init(SCMP_ACT_ERRNO(ENOSYS))} {
+        if (!context_) throw std::bad_alloc{};
+        check(seccomp_attr_set(context_.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
+        check(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));  // a tree of comparisons instead of a list
+    }
+
+    void add(std::uint32_t action, const char* name) {
+        if (int call = seccomp_syscall_resolve_name(name); call >= 0)
+            check(seccomp_rule_add_array(context_.get(), action, call, 0, nullptr));
+    }
+
+    void allow(const char* name, scmp_arg_cmp when) {
+        if (int call = seccomp_syscall_resolve_name(name); call >= 0)
+            check(seccomp_rule_add_array(context_.get(), SCMP_ACT_ALLOW, call, 1, &when));
+    }
+
+    descriptor exported() {
+        descriptor file{::memfd_create("filter", MFD_CLOEXEC)};
+        if (!file) fail("memfd_create");
+        check(seccomp_export_bpf(context_.get(), file.fd));
+        ::lseek(file.fd, 0, SEEK_SET);
+        return out_of_the_way(std::move(file));
+    }
+
+private:
+    static void check(int result) {
+        if (result != 0) fail("seccomp filter", -result);
+    }
+    std::unique_ptr<void, releases> context_;
+};
+
+}  // namespace
+
+descriptor allowed_calls() {
+    filter f;
+    for (const char* name : allowed) f.add(SCMP_ACT_ALLOW, name);
+    for (const char* name : refused) f.add(SCMP_ACT_ERRNO(EPERM), name);
+    for (const char* name : not_supported) f.add(SCMP_ACT_ERRNO(EOPNOTSUPP), name);
+    // The flags of clone3 lie in memory, which a filter cannot read: without it the C library uses clone.
+    f.allow("clone", SCMP_A0_32(SCMP_CMP_MASKED_EQ, namespaces, 0));
+    for (auto request : terminal_reads) f.allow("ioctl", SCMP_A1_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(request)));
+    for (auto option : harmless_prctl) f.allow("prctl", SCMP_A0_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(option)));
+    f.allow("socketpair", SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX));
+    f.allow("personality", SCMP_A0_32(SCMP_CMP_EQ, 0xffffffffu));  // asks only
+    for (std::uint32_t kind : {0u, static_cast<unsigned>(S_IFREG), static_cast<unsigned>(S_IFIFO)}) {
+        f.allow("mknod", SCMP_A1_32(SCMP_CMP_MASKED_EQ, S_IFMT, kind));
+        f.allow("mknodat", SCMP_A2_32(SCMP_CMP_MASKED_EQ, S_IFMT, kind));
+    }
+    return f.exported();
+}
+
+}  // namespace reagent::sandbox::detail

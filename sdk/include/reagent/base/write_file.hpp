@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+
+namespace reagent {
+
+/// Replaces a file as one step: whoever reads it, also after a crash or a power failure, finds the old text or the new one, whole.
+///
+/// Writes beside the file, in its folder, under a name of its own; `commit` brings the text to the disk, gives it the file's
+/// name, and brings the folder to the disk. A file that was there keeps its mode, and its owner where this user may give it away;
+/// through a symbolic link the file that it leads to is replaced. What is no regular file (a terminal, a pipe) is written to
+/// directly. Without `commit`, and when anything fails, the file stays as it was and nothing is left in the folder.
+///
+/// Errors are std::system_error; its text says what could not be done, not which file: callers know that.
+class file_replacement {
+public:
+    explicit file_replacement(const std::filesystem::path& file);
+    ~file_replacement();
+    file_replacement(const file_replacement&) = delete;
+    file_replacement& operator=(const file_replacement&) = delete;
+
+    void write(std::string_view text);
+    void commit();
+
+private:
+    void give_up() noexcept;
+
+    std::filesystem::path file_, temporary_;
+    int fd_ = -1;
+};
+
+/// A whole text by `file_replacement`. @throws std::system_error
+void write_file(const std::filesystem::path& file, std::string_view text);
+
+}  // namespace reagent
