@@ -1,14 +1,15 @@
 #include "connection.hpp"
+#include "certificate.hpp"
 
 #include <reagent/error.hpp>
 
-#include <openssl/err.h>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/read_size.hpp>
 #include <boost/beast/http.hpp>
 
+#include <openssl/err.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -179,17 +180,27 @@ task<void> handshake(connection& c, const url_parts& to, const client_options& o
     c.tls.emplace(c.socket, tls);
     error_code ec;
     asio::ip::make_address(to.host, ec);
-    if (ec && !SSL_set_tlsext_host_name(c.tls->native_handle(), to.host.c_str()))
+    SSL* session = c.tls->native_handle();
+    if (ec && !SSL_set_tlsext_host_name(session, to.host.c_str()))
         fail(http_errc::tls_failed, "the host name \"" + to.host + "\" cannot be sent to the server", what);
-    if (options.verify_tls) c.tls->set_verify_callback(asio::ssl::host_name_verification{to.host});
+    std::string names;  // of a certificate that is for others
+    if (options.verify_tls) verify_name(session, to.host, !ec);
+    if (options.verify_tls)
+        c.tls->set_verify_callback([&names](bool good, asio::ssl::verify_context& v) {
+            int verdict = X509_STORE_CTX_get_error(v.native_handle());
+            if (!good && (verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH))
+                names = names_of(X509_STORE_CTX_get0_cert(v.native_handle()));
+            return good;
+        });
     co_await c.tls->async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, ec));
     stop_if_aborted(ec);
-    if (ec) {
-        std::string why = ec.message();
-        if (long verdict = SSL_get_verify_result(c.tls->native_handle()); verdict != X509_V_OK)
-            why += std::string{" ("} + X509_verify_cert_error_string(verdict) + ")";
-        fail(http_errc::tls_failed, "TLS with " + to.host + " failed: " + why, what);
-    }
+    if (!ec) co_return;
+    std::string why = ec.message();
+    if (!names.empty())
+        why = "the certificate is for " + names + ", not for " + to.host;
+    else if (long verdict = SSL_get_verify_result(session); verdict != X509_V_OK)
+        why += std::string{" ("} + X509_verify_cert_error_string(verdict) + ")";
+    fail(http_errc::tls_failed, "TLS with " + to.host + " failed: " + why, what);
 }
 
 }  // namespace

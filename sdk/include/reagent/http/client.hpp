@@ -107,11 +107,14 @@ private:
     std::unique_ptr<impl> impl_;
 };
 
-/// Scheme, host, port and target of an absolute URL. @throws http_error(bad_url)
+/// Scheme, host, port and target of an absolute URL, as the client will use them: what checks an address before it is asked for reads it by
+/// this very function. `host` is a name in lower case, an IPv4 address of four numbers, or an IPv6 address in its shortest form without
+/// brackets; every other spelling (percent-encoding, a dot at the end, 0x7f.1, a user's name) is refused.
 struct url_parts {
     bool tls = false;
     std::string host, port, target;
 };
+/// @throws http_error(bad_url)
 url_parts parse_url(std::string_view url);
 
 }  // namespace reagent::http
