@@ -1,4 +1,5 @@
 // What a peer can make a connection hold, and for how long it is listened to.
+#include "../../sdk/src/http/connection.hpp"
 #include "support/loopback_server.hpp"
 
 #include <reagent/error.hpp>
@@ -98,14 +99,14 @@ struct fetched {
     std::size_t body = 0;
 };
 
-fetched fetch(const std::string& url, bool streamed, const http::client_options& options) {
+fetched fetch(const std::string& url, bool streamed, const http::client_options& options, const char* method = "GET") {
     fetched f;
     boost::asio::io_context context;
     auto work = [&]() -> task<void> {
         http::client client{context.get_executor(), options};
         auto deadline = reagent::clock::now() + 60s;
         try {
-            http::request r{"GET", url, {}, {}};
+            http::request r{method, url, {}, {}};
             if (streamed) {
                 auto stream = co_await client.open(std::move(r), deadline);
                 f.status = stream.head().status;
@@ -229,6 +230,49 @@ BOOST_AUTO_TEST_CASE(a_transfer_coding_that_is_not_understood_is_no_body) {
     for (const char* coding : {"gzip", "gzip, chunked", "chunked, gzip", "identity"}) {
         flooding_server server{std::string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: "} + coding + "\r\n\r\n1\r\nx\r\n0\r\n\r\n", ""};
         BOOST_TEST(fetch(server.url(), false, {}).code == error_code{http_errc::malformed_response}, coding);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_server_says_before_it_is_asked_is_no_answer) {
+    const std::string banner = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
+    boost::asio::io_context context;
+    int other = -1;
+    error_code code;
+    auto work = [&]() -> task<void> {
+        http::client client{context.get_executor(), {.proxy = ""}};
+        http::client_seams::dial_by(client, [&](http::tcp::socket& socket, const std::string&, const std::string&) {
+            int ends[2];
+            BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+            socket.assign(http::tcp::v4(), ends[0]);
+            other = ends[1];
+            BOOST_REQUIRE(::send(other, banner.data(), banner.size(), 0) == static_cast<long>(banner.size()));
+        });
+        try {
+            http::request r{"GET", "http://models.example/", {}, {}};
+            co_await client.send(std::move(r), reagent::clock::now() + 20s);
+        } catch (const http_error& e) {
+            code = e.code();
+        }
+    };
+    boost::asio::co_spawn(context, work(), [](std::exception_ptr e) {
+        if (e) std::rethrow_exception(e);
+    });
+    context.run();
+    BOOST_TEST(code == error_code{http_errc::malformed_response});
+    char byte;
+    BOOST_TEST(::recv(other, &byte, 1, 0) == 0);  // nothing was asked, and it is closed
+    ::close(other);
+}
+
+BOOST_AUTO_TEST_CASE(a_packed_answer_without_a_body_is_no_cut_one) {
+    for (bool head : {true, false}) {
+        std::string size = head ? "61" : "0";
+        flooding_server server{"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " + size + "\r\n\r\n", ""};
+        for (bool streamed : {false, true}) {
+            auto f = fetch(server.url(), streamed, {}, head ? "HEAD" : "GET");
+            BOOST_TEST(f.status == 200);
+            BOOST_TEST(!f.code, f.message);
+        }
     }
 }
 

@@ -119,11 +119,10 @@ BOOST_DATA_TEST_CASE(an_address_is_refused_or_means_what_it_says, boost::unit_te
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_name_has_its_limits) {
+BOOST_AUTO_TEST_CASE(a_name_has_its_limit) {
     std::string label(63, 'a'), name = label + "." + label + "." + label + "." + std::string(61, 'b');
     BOOST_TEST(http::parse_url("http://" + name + "/").host == name);
     BOOST_CHECK_THROW(http::parse_url("http://" + name + "c/"), http_error);
-    BOOST_CHECK_THROW(http::parse_url("http://" + label + "a/"), http_error);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

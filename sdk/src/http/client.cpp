@@ -83,7 +83,8 @@ struct client::impl {
     asio::ssl::context& tls_context() {
         if (tls) return *tls;
         tls.emplace(asio::ssl::context::tls_client);
-        tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
+        tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 |
+                         SSL_OP_NO_RENEGOTIATION);
         error_code ec;
         if (options.ca_file.empty())
             tls->set_default_verify_paths(ec);
@@ -270,6 +271,9 @@ struct client::impl {
             if (first) l.c = take_idle(l.where->key);
             bool reused = l.c != nullptr;
             if (!reused) co_await connect_for(l, deadline);
+            if (!reused && l.c->spoke_first())
+                throw http_error{
+                    http_errc::malformed_response, "the server of " + l.what + " spoke before it was asked", {.attempted = l.what}};
             late->watch(*l.c, deadline);
             bool answered = false;
             error_code ec;
@@ -320,8 +324,11 @@ struct client::impl {
         std::uint64_t unpacked_from = 0;
         std::string& piece = parser->get().body();
         parser->eager(true);
-        if (!parser->is_done() && l.c->buffer.size() == 0) acknowledge_at_once(l.c->socket);
-        while (!parser->is_done()) {
+        for (bool told = false; !parser->is_done();) {
+            if (!told && l.c->buffer.size() == 0) {
+                acknowledge_at_once(l.c->socket);
+                told = true;
+            }
             error_code ec = co_await l.c->advance(*parser);
             if (ec) l.fail(ec);
             if (unpack) {
@@ -390,7 +397,7 @@ struct response_stream::impl {
                 if (!out.empty()) co_return out;
             }
         }
-        if (unpack && !unpack->finished()) lease.fail(beast_http::error::partial_message);
+        if (unpack && body_bytes > 0 && !unpack->finished()) lease.fail(beast_http::error::partial_message);
         co_return std::string{};
     }
 

@@ -39,6 +39,13 @@ bool connection::usable() {
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
+bool connection::spoke_first() {
+    char byte;
+    if (buffer.size() > 0) return true;
+    if (tls) return SSL_peek(tls->native_handle(), &byte, 1) > 0;
+    return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void connection::rest() {
     constexpr std::size_t small = 4096;
     if (buffer.capacity() <= small) return;
@@ -183,21 +190,21 @@ task<void> handshake(connection& c, const url_parts& to, const client_options& o
     SSL* session = c.tls->native_handle();
     if (ec && !SSL_set_tlsext_host_name(session, to.host.c_str()))
         fail(http_errc::tls_failed, "the host name \"" + to.host + "\" cannot be sent to the server", what);
-    std::string names;  // of a certificate that is for others
+    auto names = std::make_shared<std::string>();  // of a certificate that is for others
     if (options.verify_tls) verify_name(session, to.host, !ec);
     if (options.verify_tls)
-        c.tls->set_verify_callback([&names](bool good, asio::ssl::verify_context& v) {
+        c.tls->set_verify_callback([names](bool good, asio::ssl::verify_context& v) {
             int verdict = X509_STORE_CTX_get_error(v.native_handle());
             if (!good && (verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH))
-                names = names_of(X509_STORE_CTX_get0_cert(v.native_handle()));
+                *names = names_of(X509_STORE_CTX_get0_cert(v.native_handle()));
             return good;
         });
     co_await c.tls->async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, ec));
     stop_if_aborted(ec);
     if (!ec) co_return;
     std::string why = ec.message();
-    if (!names.empty())
-        why = "the certificate is for " + names + ", not for " + to.host;
+    if (!names->empty())
+        why = "the certificate is for " + *names + ", not for " + to.host;
     else if (long verdict = SSL_get_verify_result(session); verdict != X509_V_OK)
         why += std::string{" ("} + X509_verify_cert_error_string(verdict) + ")";
     fail(http_errc::tls_failed, "TLS with " + to.host + " failed: " + why, what);

@@ -34,6 +34,9 @@ struct connection {
     /// asked for would have it taken for the answer to the next request, which may be another run's.
     bool usable();
 
+    /// Whether a server has sent something before it was asked, which is no answer to what it will be asked.
+    bool spoke_first();
+
     /// Gives memory back before a time of idleness.
     void rest();
 

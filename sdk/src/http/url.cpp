@@ -20,7 +20,7 @@ bool is_number(std::string_view label) { return all_digits(label) || label.start
 
 bool is_label(std::string_view s) {
     auto allowed = [](char c) { return is_word(c) || c == '-'; };
-    return !s.empty() && s.size() <= 63 && s.front() != '-' && s.back() != '-' && std::all_of(s.begin(), s.end(), allowed);
+    return !s.empty() && s.front() != '-' && s.back() != '-' && std::all_of(s.begin(), s.end(), allowed);
 }
 
 std::string read_name(std::string host, std::string& out) {
