@@ -5,6 +5,7 @@
 
 #include "../pool.hpp"
 #include "decorators/common.hpp"
+#include "saturating.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -150,7 +151,8 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
             stopped = true;
             throw run_error{code, "the limit of " + what + " is used up"};
         };
-        if (limit.calls && spent.calls + reserved >= *limit.calls) stop(run_errc::budget_calls, std::to_string(*limit.calls) + " calls");
+        if (limit.calls && saturating_sum(spent.calls, reserved) >= *limit.calls)
+            stop(run_errc::budget_calls, std::to_string(*limit.calls) + " calls");
         if (limit.tokens && spent.tokens() >= *limit.tokens) stop(run_errc::budget_tokens, std::to_string(*limit.tokens) + " tokens");
         if (limit.dollars && spent.cost.value_or(0) >= *limit.dollars)
             stop(run_errc::budget_cost, std::to_string(*limit.dollars) + " dollars");
