@@ -1,6 +1,7 @@
 // `reagent ui`: the trace page, live. For this machine's own user only: it listens on loopback, and wants a token.
 #include "runs.hpp"
 #include "trace_page.hpp"
+#include "visitors.hpp"
 
 #include <reagent/run/trace.hpp>
 #include <reagent/schema/render.hpp>
@@ -66,19 +67,12 @@ public:
     task<void> run() {
         for (;;) {
             tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
-            if (*open_ >= most_connections) continue;  // closes it
+            if (!visitors_->make_room(most_connections)) continue;  // closes it
             asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
         }
     }
 
 private:
-    struct counted {
-        std::shared_ptr<std::size_t> n;  // shared: connections may outlive the server by a moment
-        explicit counted(std::shared_ptr<std::size_t> of) : n{std::move(of)} { ++*n; }
-        ~counted() { --*n; }
-        counted(const counted&) = delete;
-    };
-
     template <class F>
     auto in_background(F work) -> task<decltype(work())> {
         using T = decltype(work());
@@ -100,14 +94,16 @@ private:
     }
 
     task<void> serve(tcp::socket socket) {
-        counted one{open_};
         beast::tcp_stream stream{std::move(socket)};
+        visitors::place place{visitors_, stream};
         beast::flat_buffer buffer{64 * 1024};
         try {
             for (;;) {
                 stream.expires_after(std::chrono::seconds{60});
                 request in;
+                place.waits();
                 co_await bhttp::async_read(stream, buffer, in, asio::use_awaitable);
+                place.is_served();
                 auto target = boost::urls::parse_origin_form(std::string_view{in.target().data(), in.target().size()});
                 if (target && allowed(in, *target) && std::string_view{target->path()} == "/api/events") {
                     co_await tell(stream);
@@ -266,7 +262,7 @@ private:
     tcp::acceptor acceptor_;
     std::shared_ptr<journal_store> store_;
     std::string token_;
-    std::shared_ptr<std::size_t> open_ = std::make_shared<std::size_t>(0);
+    std::shared_ptr<visitors> visitors_ = std::make_shared<visitors>();  // shared: connections may outlive the server by a moment
     asio::thread_pool pool_{2};
 };
 

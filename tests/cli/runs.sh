@@ -78,6 +78,18 @@ sleep 1
 "$reagent" ask "What is 5 plus 5?" --journals runs.db --run-id live --quiet >out
 sleep 1.5
 grep -q '^event: runs' events && grep -q '"live"' events || fail "the events do not tell of a new run: $(cat events)"
+# Connections that say nothing, or half a request, lock nobody out.
+python3 - "$(sed 's|.*:\([0-9]*\)/.*|\1|' <<<"$url")" <<'END' || fail "silent connections locked the ui out"
+import socket, sys
+def connected(): return socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10)
+silent = [connected() for _ in range(150)]
+for s in silent[::2]: s.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+for _ in range(3):
+    s = connected()
+    s.settimeout(20)
+    s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert s.recv(100).startswith(b"HTTP/1.1 403"), "no answer"
+END
 "$reagent" runs cancel a >out 2>&1 && fail "a finished run was cancelled"
 "$reagent" runs remove a
 [ "$(code "$reagent" runs show a)" = 1 ] || fail "a removed run is still there"

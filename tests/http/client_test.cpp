@@ -213,6 +213,39 @@ BOOST_AUTO_TEST_CASE(tls_is_verified) {
         (failure_of(get("https://127.0.0.1:" + std::to_string(plain.port()) + "/"), {.ca_file = good.file}) == http_errc::tls_failed));
 }
 
+BOOST_AUTO_TEST_CASE(a_certificate_for_another_name_is_told_as_that) {
+    struct {
+        const char *names, *host, *shown;
+    } const cases[]{
+        {"DNS:example.org", "127.0.0.1", "the certificate is for example.org, not for 127.0.0.1"},
+        {"DNS:example.org,DNS:*.example.net", "localhost", "the certificate is for example.org, *.example.net, not for localhost"},
+        {"IP:10.0.0.1,IP:::1", "127.0.0.1", "the certificate is for 10.0.0.1, ::1, not for 127.0.0.1"},
+        {"email:a@example.org", "localhost", "the certificate is for no name, not for localhost"},
+        {"DNS:a,DNS:b,DNS:c,DNS:d,DNS:e,DNS:f,DNS:g,DNS:h,DNS:i", "localhost",
+         "the certificate is for a, b, c, d, e, f, g, h and 1 more, not for"},
+    };
+    for (const auto& c : cases) {
+        certificate other{c.names};
+        loopback_server::tls keys{other.certificate_pem, other.key_pem};
+        loopback_server impostor{hello, &keys};
+        std::string message;
+        go([&](auto& context) -> task<void> {
+            http::client client{context.get_executor(), {.ca_file = other.file}};
+            try {
+                auto r = get("https://" + std::string{c.host} + ":" + std::to_string(impostor.port()) + "/");
+                co_await client.send(std::move(r), reagent::clock::now() + 20s);
+            } catch (const http_error& e) {
+                BOOST_TEST((e.code() == http_errc::tls_failed));
+                message = e.what();
+            }
+        });
+        BOOST_TEST(message.find(c.shown) != std::string::npos, message);
+        BOOST_TEST(message.find("unspecified") == std::string::npos, message);
+    }
+    // A name in a certificate is anybody's text.
+    certificate hostile{"DNS:a\x1b[31mb"};
+}
+
 BOOST_AUTO_TEST_CASE(with_deadline_tells_four_outcomes_apart) {
     struct missed : std::runtime_error {
         using runtime_error::runtime_error;

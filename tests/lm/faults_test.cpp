@@ -208,8 +208,9 @@ BOOST_AUTO_TEST_CASE(one_byte_a_second_ends_at_the_deadline) {
     std::string body = ok();
     std::vector<std::string> bytes;
     for (char c : raw("Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()), body)) bytes.emplace_back(1, c);
-    loopback_server server{
-        [&](const server_request&) { return server_response{.raw = "H", .pieces = {bytes.begin() + 1, bytes.end()}, .piece_delay = 1s}; }};
+    loopback_server server{[&](const server_request&) {
+        return server_response{.raw = "H", .pieces = {bytes.begin() + 1, bytes.end()}, .piece_delay = 1s};
+    }};
     auto model = model_at(server.url("/v1"), 300ms);
     BOOST_TEST(failure_of([&] { ask(model, question("x")); }) == error_code{http_errc::deadline_exceeded});
     BOOST_TEST(failure_of([&] { ask_streaming(model, question("x")); }) == error_code{http_errc::deadline_exceeded});
@@ -217,6 +218,68 @@ BOOST_AUTO_TEST_CASE(one_byte_a_second_ends_at_the_deadline) {
         [&](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = {sse(delta)}, .hold = true}; }};
     BOOST_TEST(failure_of([&] { ask_streaming(model_at(silent.url("/v1"), 300ms), question("x")); }) ==
                error_code{http_errc::deadline_exceeded});
+}
+
+BOOST_AUTO_TEST_CASE(a_quota_that_is_used_up_is_told_by_code_and_type_and_not_retried) {
+    struct {
+        int status;
+        const char* body;
+        bool used_up = true;
+    } const cases[]{
+        {429, R"({"error":{"message":"Slow down.","code":"insufficient_quota"}})"},
+        {429, R"({"error":{"message":"Slow down.","type":"insufficient_quota","code":null}})"},
+        {429, R"({"error":{"message":"Slow down.","type":"exceeded_current_quota_error"}})"},
+        {429, R"({"error":{"message":"Slow down.","code":"billing_hard_limit_reached"}})"},
+        {429, R"({"error":"Slow down.","code":"InsufficientQuota"})"},
+        {429, R"({"detail":{"message":"Slow down.","code":"insufficient_quota"}})"},
+        {429, R"({"errors":[{"message":"Slow down.","code":"insufficient_quota"}]})"},
+        {429, R"([{"error":{"message":"Slow down.","status":"INSUFFICIENT_QUOTA"}}])"},
+        {400, R"({"message":"Access denied.","code":"Arrearage"})"},
+        {403, R"({"type":"error","error":{"message":"Slow down.","type":"billing_error"}})"},
+        {500, R"({"error":{"message":"upstream","code":"insufficient_quota"}})"},
+        {503, R"({"error":{"message":"upstream","type":"insufficient_quota"}})"},
+        {200, R"({"error":{"message":"Slow down.","code":"insufficient_quota"}})"},
+        {429, R"({"error":{"message":"You exceeded your current quota, please check your plan and billing details."}})"},
+        {429, R"({"error":{"message":"Slow down.","code":"rate_limit_exceeded","type":"requests"}})", false},
+        {429, R"({"error":{"message":"Quota exceeded for requests per minute","status":"RESOURCE_EXHAUSTED"}})", false},
+        {503, R"({"error":{"message":"upstream","type":"server_error"}})", false},
+    };
+    for (const auto& c : cases) {
+        loopback_server server{[&](const server_request&) { return server_response{.status = c.status, .body = c.body}; }};
+        auto model = retrying(model_at(server.url("/v1")), quick);
+        for (bool streamed : {false, true}) {
+            int before = server.requests();
+            auto code = failure_of([&] { streamed ? ask_streaming(model, question("x")) : ask(model, question("x")); });
+            if (c.used_up) BOOST_TEST(code == error_code{lm_errc::rate_limited}, c.body << ": " << code.message());
+            BOOST_TEST(server.requests() - before == (c.used_up ? 1 : 3), (streamed ? "streamed " : "") << c.status << " " << c.body);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_lies_about_tokens_uses_a_budget_up) {
+    for (const char* count : {"18446744073709551615", "9223372036854775807", "1e300", "1e15", "18446744073709551616"}) {
+        loopback_server server{[&](const server_request&) {
+            return server_response{.body =
+                                       R"({"choices":[{"message":{"content":"fine"},"finish_reason":"stop"}],"usage":{"prompt_tokens":)" +
+                                       std::string{count} + R"(,"completion_tokens":)" + count + "}}"};
+        }};
+        auto model = budgeted(model_at(server.url("/v1")), {.tokens = 1000});
+        auto first = ask(model, question("x"));
+        BOOST_TEST(first.usage.tokens() >= 1'000'000u, count);
+        std::string why;
+        try {
+            ask(model, question("x"));
+        } catch (const run_error& e) {
+            why = e.code() == run_errc::budget_tokens ? "budget" : e.what();
+        }
+        BOOST_TEST(why == "budget", count);
+    }
+    usage u{1, ~0ull, 5, {}}, all;
+    for (int i = 0; i < 3; ++i) all += u;
+    BOOST_TEST(all.prompt_tokens == ~0ull);
+    BOOST_TEST(all.completion_tokens == 15u);
+    BOOST_TEST(all.calls == 3u);
+    BOOST_TEST(all.tokens() == ~0ull);
 }
 
 BOOST_AUTO_TEST_CASE(a_timeout_is_tried_again) {

@@ -151,6 +151,25 @@ BOOST_AUTO_TEST_CASE(only_allowed_hosts_are_asked) {
     BOOST_CHECK_THROW(ready::http_get({}), tool_error);
 }
 
+BOOST_AUTO_TEST_CASE(a_host_means_the_same_to_the_check_and_to_the_client) {
+    loopback_server server{[](const server_request&) { return server_response{.body = "page", .content_type = "text/plain"}; }};
+    std::string port = std::to_string(server.port());
+    auto t = ready::http_get({.hosts = {"LocalHost:" + port}});
+    BOOST_TEST(call(t, {{"url", "http://LOCALHOST:0" + port + "/"}}).find("page") != std::string::npos);
+    int asked = server.requests();
+    BOOST_TEST(asked == 1);
+    for (std::string other : {"localhost:" + port + "%20", "localhost.:" + port, "localhost:" + port + ":" + port, "127.0.0.1:" + port,
+                              "localhost%3a" + port, "localhost:" + port + "\\@x"})
+        BOOST_TEST(call(t, {{"url", "http://" + other + "/"}}).starts_with("Error:"), other);
+    BOOST_TEST(server.requests() == asked);
+    // "::1:8080" is an address; with brackets it is one with a port.
+    auto six = ready::http_get({.hosts = {"::1:8080", "[::1]:1"}});
+    BOOST_TEST(call(six, {{"url", "http://[::1]:8080/"}}).find("may not be asked") != std::string::npos);
+    BOOST_TEST(call(six, {{"url", "http://[::1]:1/"}}).find("may not be asked") == std::string::npos);
+    for (const char* unusable : {"", "http://example.org", "example.org/", "example.org:x", "*.example.org", "a@b", "0x7f.1"})
+        BOOST_CHECK_THROW(ready::http_get({.hosts = {unusable}}), tool_error);
+}
+
 BOOST_AUTO_TEST_CASE(the_time_comes_from_the_run) {
     auto now = call(ready::current_time(), {});
     BOOST_TEST(now.find("day, 20") != std::string::npos);

@@ -3,6 +3,8 @@
 
 #include <reagent/schema/render.hpp>
 
+#include "../lm/saturating.hpp"
+
 #include <boost/json.hpp>
 #include <boost/math/distributions/students_t.hpp>
 
@@ -77,11 +79,8 @@ void interval(evaluation& e) {
 usage usage_beyond(usage& program, const usage& all, bool failed) {
     if (failed) program = all;
     usage rest;
-    rest.calls = all.calls - program.calls;
-    rest.prompt_tokens = all.prompt_tokens - program.prompt_tokens;
-    rest.completion_tokens = all.completion_tokens - program.completion_tokens;
-    rest.cached_tokens = all.cached_tokens - program.cached_tokens;
-    rest.reasoning_tokens = all.reasoning_tokens - program.reasoning_tokens;
+    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens, &usage::reasoning_tokens})
+        rest.*count = saturating_difference(all.*count, program.*count);
     if (all.cost && rest.calls) rest.cost = *all.cost - program.cost.value_or(0);
     return rest;
 }

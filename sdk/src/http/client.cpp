@@ -42,6 +42,13 @@ http_errc classify(const error_code& ec) {
     return http_errc::malformed_response;
 }
 
+// An answer whose end we know how to find. 101 would make the connection one of another protocol.
+template <class Fields>
+bool is_understood(const Fields& message) {
+    auto coding = message.find(beast_http::field::transfer_encoding);
+    return message.result_int() / 100 != 1 && (coding == message.end() || to_lower(trim(std::string_view{coding->value()})) == "chunked");
+}
+
 template <class Fields>
 response head_of(const Fields& message) {
     response r;
@@ -77,7 +84,8 @@ struct client::impl {
     asio::ssl::context& tls_context() {
         if (tls) return *tls;
         tls.emplace(asio::ssl::context::tls_client);
-        tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
+        tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 |
+                         SSL_OP_NO_RENEGOTIATION);
         error_code ec;
         if (options.ca_file.empty())
             tls->set_default_verify_paths(ec);
@@ -108,6 +116,7 @@ struct client::impl {
     void give_back(const std::string& key, std::unique_ptr<connection> c) {
         if (idle_count >= options.max_idle_connections || c->expired || !c->usable()) return;
         c->idle_since = clock::now();
+        c->rest();
         idle[key].push_back(std::move(c));
         ++idle_count;
     }
@@ -157,6 +166,19 @@ struct client::impl {
         return wire;
     }
 
+    std::string words_for(const error_code& ec) const {
+        switch (classify(ec)) {
+            case http_errc::headers_too_large:
+                return "it has more than " + std::to_string(options.max_header_bytes) +
+                       " bytes around its body (status lines, headers, interim answers, sizes and extensions of chunks, trailers)";
+            case http_errc::body_too_large: return "its body has more than " + std::to_string(options.max_response_bytes) + " bytes";
+            default:
+                return ec == beast_http::error::bad_transfer_encoding ? "it comes in a transfer coding other than chunked, or asks for "
+                                                                        "another protocol, which nobody asked for"
+                                                                      : ec.message();
+        }
+    }
+
     // A connection that is in use; watched by the deadlines until it is let go.
     struct lease {
         impl* owner = nullptr;
@@ -180,14 +202,14 @@ struct client::impl {
                 throw http_error{
                     http_errc::deadline_exceeded, "no complete response from " + what + " before the deadline", {.attempted = what}};
             if (ec == asio::error::operation_aborted) throw system_error{ec};
-            throw http_error{classify(ec), "no usable response from " + what + ": " + ec.message(), {.attempted = what}};
+            throw http_error{classify(ec), "no usable response from " + what + ": " + owner->words_for(ec), {.attempted = what}};
         }
     };
 
     task<void> connect_for(lease& l, clock::time_point deadline) {
         auto limit = std::min(deadline, clock::now() + options.connect_timeout);
         auto* context = l.where->way.to.tls ? &tls_context() : nullptr;
-        auto work = connect(executor, l.where->way, options, context, l.what);
+        auto work = connect(executor, l.where->way, options, context, dial, l.what);
         l.c = co_await with_deadline(std::move(work), limit, [&] {
             if (limit == deadline)
                 return http_error{
@@ -206,36 +228,35 @@ struct client::impl {
         socket.set_option(asio::detail::socket_option::boolean<IPPROTO_TCP, TCP_QUICKACK>{true}, ignored);
     }
 
-    // Writes the request and reads the head of the response, or all of it when the parser keeps the body.
-    template <class Stream, class Parser>
-    task<error_code> exchange_on(Stream& stream, connection& c, const wire_request& wire, Parser& parser, bool& answered) {
-        error_code write_error, ec;
-        co_await beast_http::async_write(stream, wire, asio::redirect_error(asio::use_awaitable, write_error));
+    // Writes the request and reads the head of the answer, past the interim ones.
+    template <class Parser>
+    task<error_code> exchange_on(connection& c, const wire_request& wire, Parser& parser, bool& answered) {
+        c.begin_exchange();
+        error_code write_error = co_await write(c, wire);
         if (write_error == asio::error::operation_aborted || c.expired) co_return write_error;
         // A server that refuses early answers before it has read everything: read even when writing failed.
-        for (int interim = 0; interim < 8; ++interim) {
+        error_code ec;
+        do {
+            if (c.head_allowance() == 0) co_return beast_http::error::header_limit;
             parser.emplace();
             parser->body_limit(options.max_response_bytes);
-            parser->header_limit(static_cast<std::uint32_t>(options.max_header_bytes));
+            parser->header_limit(c.head_allowance());
             if (wire.method() == beast_http::verb::head) parser->skip(true);
-            co_await beast_http::async_read_header(stream, c.buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
-            if constexpr (std::is_same_v<Parser, whole_parser>) {
-                parser->eager(true);
-                if (!ec && !parser->is_done() && c.buffer.size() > 0) {
-                    c.buffer.consume(parser->put(c.buffer.data(), ec));
-                    if (ec == beast_http::error::need_more) ec = {};
-                }
-                if (!ec && !parser->is_done()) {
-                    acknowledge_at_once(c.socket);
-                    co_await beast_http::async_read(stream, c.buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
-                }
-            }
-            answered = answered || parser->got_some() || c.buffer.size() > 0;
-            // A server that drops the connection without a TLS goodbye may still have sent a whole response.
-            if (ec && parser->is_done() && is_close(ec)) ec = {};
-            if (ec || parser->get().result_int() / 100 != 1 || parser->get().result_int() == 101) break;
-        }
+            do ec = co_await c.advance(*parser);
+            while (!ec && !parser->is_header_done());
+            answered = answered || c.taken > 0 || c.buffer.size() > 0;
+        } while (!ec && parser->get().result_int() / 100 == 1 && parser->get().result_int() != 101);
+        if (!ec && !is_understood(parser->get())) ec = beast_http::error::bad_transfer_encoding;
         if (ec && write_error) ec = write_error;
+        co_return ec;
+    }
+
+    static task<error_code> write(connection& c, const wire_request& wire) {
+        error_code ec;
+        if (c.tls)
+            co_await beast_http::async_write(*c.tls, wire, asio::redirect_error(asio::use_awaitable, ec));
+        else
+            co_await beast_http::async_write(c.socket, wire, asio::redirect_error(asio::use_awaitable, ec));
         co_return ec;
     }
 
@@ -251,13 +272,13 @@ struct client::impl {
             if (first) l.c = take_idle(l.where->key);
             bool reused = l.c != nullptr;
             if (!reused) co_await connect_for(l, deadline);
+            if (!reused && l.c->spoke_first())
+                throw http_error{
+                    http_errc::malformed_response, "the server of " + l.what + " spoke before it was asked", {.attempted = l.what}};
             late->watch(*l.c, deadline);
             bool answered = false;
             error_code ec;
-            if (l.c->tls)
-                ec = co_await exchange_on(*l.c->tls, *l.c, wire, parser, answered);
-            else
-                ec = co_await exchange_on(l.c->socket, *l.c, wire, parser, answered);
+            ec = co_await exchange_on(*l.c, wire, parser, answered);
             if (!ec) break;
             if (!(reused && repeatable && !answered && !l.c->expired && is_close(ec))) l.fail(ec);
             late->forget(*l.c);
@@ -296,32 +317,51 @@ struct client::impl {
         r.url = std::move(next);
     }
 
+    // The body, to its end, unpacked as it comes: what is packed is not held besides.
+    task<std::string> body_of(const lease& l, whole_parser& parser, packing packed) {
+        std::optional<unpacker> unpack;
+        if (packed == packing::zlib) unpack.emplace(options.max_response_bytes);
+        std::string whole;
+        std::uint64_t unpacked_from = 0;
+        std::string& piece = parser->get().body();
+        parser->eager(true);
+        for (bool told = false; !parser->is_done();) {
+            if (!told && l.c->buffer.size() == 0) {
+                acknowledge_at_once(l.c->socket);
+                told = true;
+            }
+            error_code ec = co_await l.c->advance(*parser);
+            if (ec) l.fail(ec);
+            if (unpack) {
+                unpacked_from += piece.size();
+                whole += unpack->feed(piece);
+                piece.clear();
+            }
+            if (l.c->overfull(unpacked_from + piece.size())) l.fail(beast_http::error::header_limit);
+        }
+        if (!unpack) co_return std::move(piece);
+        if (unpacked_from > 0 && !unpack->finished())
+            throw http_error{http_errc::connection_closed, "the compressed response of " + l.what + " is cut off", {.attempted = l.what}};
+        co_return whole;
+    }
+
     task<response> send(request r, clock::time_point deadline) {
         for (int followed = 0;; ++followed) {
             whole_parser parser;
             lease l = co_await exchange(r, deadline, parser);
-            bool keep = parser->get().keep_alive();
-            auto message = parser->release();
-            response result = head_of(message);
-            result.body = std::move(message.body());
-            if (keep) l.keep();
-            if (std::string next = redirection(r, result, followed); !next.empty()) {
-                redirect(r, std::move(next));
-                continue;
-            }
-            if (packing_of(result, l.what) == packing::zlib && !result.body.empty()) {
-                unpacker unpack{options.max_response_bytes};
-                result.body = unpack.feed(result.body);
-                if (!unpack.finished())
-                    throw http_error{
-                        http_errc::connection_closed, "the compressed response of " + l.what + " is cut off", {.attempted = l.what}};
-            }
-            co_return result;
+            response result = head_of(parser->get());  // before the body: a trailer is no header
+            std::string next = redirection(r, result, followed);
+            auto packed = next.empty() ? packing_of(result, l.what) : packing::none;
+            result.body = co_await body_of(l, parser, packed);
+            if (parser->keep_alive()) l.keep();
+            if (next.empty()) co_return result;
+            redirect(r, std::move(next));
         }
     }
 
     asio::any_io_executor executor;
     client_options options;
+    dialer dial;
     std::shared_ptr<deadlines> late = std::make_shared<deadlines>(executor);
     std::optional<asio::ssl::context> tls;
     std::map<std::string, std::vector<std::unique_ptr<connection>>, std::less<>> idle;
@@ -339,35 +379,33 @@ struct response_stream::impl {
     std::optional<unpacker> unpack;
     char piece[16384];
 
-    template <class Stream>
-    task<std::string> read_from(Stream& stream) {
+    std::uint64_t body_bytes = 0;
+
+    task<std::string> next_piece() {
         while (!parser->is_done()) {
             auto& body = parser->get().body();
             body.data = piece;
             body.size = sizeof piece;
-            error_code ec;
-            co_await beast_http::async_read_some(stream, lease.c->buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
+            error_code ec = co_await lease.c->advance(*parser);
             if (ec == beast_http::error::need_buffer) ec = {};
-            if (ec && parser->is_done() && is_close(ec)) ec = {};
             if (ec) lease.fail(ec);
-            if (std::size_t n = sizeof piece - body.size; n > 0) {
+            std::size_t n = sizeof piece - body.size;
+            body_bytes += n;
+            if (lease.c->overfull(body_bytes)) lease.fail(beast_http::error::header_limit);
+            if (n > 0) {
                 std::string_view got{piece, n};
                 std::string out = unpack ? unpack->feed(got) : std::string{got};
                 if (!out.empty()) co_return out;
             }
         }
-        if (unpack && !unpack->finished()) lease.fail(beast_http::error::partial_message);
+        if (unpack && body_bytes > 0 && !unpack->finished()) lease.fail(beast_http::error::partial_message);
         co_return std::string{};
     }
 
     task<std::string> read() {
         if (!lease.c) co_return std::string{};
-        std::string got;
-        if (lease.c->tls)
-            got = co_await read_from(*lease.c->tls);
-        else
-            got = co_await read_from(lease.c->socket);
-        if (got.empty() && parser->get().keep_alive()) lease.keep();
+        std::string got = co_await next_piece();
+        if (got.empty() && parser->keep_alive()) lease.keep();
         co_return got;
     }
 };
@@ -382,6 +420,8 @@ task<std::string> response_stream::read() { return impl_->read(); }
 client::client(asio::any_io_executor executor, client_options options)
     : impl_{std::make_unique<impl>(std::move(executor), std::move(options))} {}
 client::~client() = default;
+
+void client_seams::dial_by(client& c, dialer d) { c.impl_->dial = std::move(d); }
 
 std::size_t client::idle_connections() const { return impl_->idle_count; }
 

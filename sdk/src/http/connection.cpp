@@ -1,12 +1,15 @@
 #include "connection.hpp"
+#include "certificate.hpp"
 
 #include <reagent/error.hpp>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/read_size.hpp>
 #include <boost/beast/http.hpp>
 
+#include <openssl/err.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -16,12 +19,73 @@ namespace reagent::http {
 namespace beast_http = boost::beast::http;
 using boost::system::system_error;
 
-bool connection::usable() {
+namespace {
+
+// Whether a TLS session holds nothing: no data, no beginning of a record, no goodbye. A session ticket is looked at and forgotten.
+bool is_silent(SSL* session) {
     char byte;
-    // What a TLS record of the last answer held besides, or one that came with it.
-    if (buffer.size() > 0 || (tls && SSL_peek(tls->native_handle(), &byte, 1) > 0)) return false;
+    ERR_clear_error();
+    int n = SSL_peek(session, &byte, 1);
+    return n <= 0 && SSL_get_error(session, n) == SSL_ERROR_WANT_READ && !SSL_has_pending(session) &&
+           BIO_ctrl_pending(SSL_get_rbio(session)) == 0;
+}
+
+}  // namespace
+
+bool connection::usable() {
+    if (buffer.size() > 0 || (tls && !is_silent(tls->native_handle()))) return false;
+    char byte;
     auto n = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+bool connection::spoke_first() {
+    char byte;
+    if (buffer.size() > 0) return true;
+    if (tls) return SSL_peek(tls->native_handle(), &byte, 1) > 0;
+    return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void connection::rest() {
+    constexpr std::size_t small = 4096;
+    if (buffer.capacity() <= small) return;
+    buffer.clear();
+    buffer.shrink_to_fit();
+}
+
+task<error_code> connection::fill() {
+    error_code ec;
+    std::size_t size = boost::beast::read_size(buffer, 65536);
+    if (size == 0) co_return beast_http::error::buffer_overflow;
+    auto room = buffer.prepare(size);
+    std::size_t n = 0;
+    if (tls)
+        n = co_await tls->async_read_some(room, asio::redirect_error(asio::use_awaitable, ec));
+    else
+        n = co_await socket.async_read_some(room, asio::redirect_error(asio::use_awaitable, ec));
+    buffer.commit(n);
+    co_return ec;
+}
+
+task<error_code> connection::advance(beast_http::basic_parser<false>& parser) {
+    for (;;) {
+        error_code ec;
+        if (buffer.size() > 0) {
+            std::size_t used = parser.put(buffer.data(), ec);
+            buffer.consume(used);
+            taken += used;
+            if (used > 0 && ec == beast_http::error::need_more) ec = {};  // some of it was a step
+            if (ec != beast_http::error::need_more) co_return ec;
+        }
+        ec = co_await fill();
+        if (ec == asio::error::eof) {
+            if (!parser.got_some() && buffer.size() == 0) co_return beast_http::error::end_of_stream;
+            ec = beast_http::error::partial_message;
+            if (parser.got_some()) parser.put_eof(ec);
+            co_return ec;
+        }
+        if (ec) co_return ec;
+    }
 }
 
 void deadlines::watch(connection& c, clock::time_point deadline) {
@@ -105,7 +169,8 @@ task<void> tunnel(connection& c, const route& r, const std::string& what) {
     stop_if_aborted(ec);
     beast_http::response_parser<beast_http::empty_body> parser;
     parser.skip(true);
-    if (!ec) co_await beast_http::async_read_header(c.socket, c.buffer, parser, asio::redirect_error(asio::use_awaitable, ec));
+    parser.header_limit(c.head_allowance());
+    while (!ec && !parser.is_header_done()) ec = co_await c.advance(parser);
     stop_if_aborted(ec);
     std::string proxy = r.proxy->host + ":" + r.proxy->port;
     if (ec) fail(http_errc::connect_failed, "the proxy " + proxy + " gave no usable answer: " + ec.message(), what);
@@ -113,34 +178,48 @@ task<void> tunnel(connection& c, const route& r, const std::string& what) {
     if (status / 100 != 2)
         fail(http_errc::connect_failed,
              "the proxy " + proxy + " refused a tunnel to " + authority + " (HTTP " + std::to_string(status) + ")", what);
+    // They would be taken for an answer of the server, which proves who it is only after this.
+    if (c.buffer.size() > 0)
+        fail(http_errc::connect_failed, "the proxy " + proxy + " sent bytes of its own before the server behind it did", what);
 }
 
 task<void> handshake(connection& c, const url_parts& to, const client_options& options, asio::ssl::context& tls, const std::string& what) {
     c.tls.emplace(c.socket, tls);
     error_code ec;
     asio::ip::make_address(to.host, ec);
-    if (ec && !SSL_set_tlsext_host_name(c.tls->native_handle(), to.host.c_str()))
+    SSL* session = c.tls->native_handle();
+    if (ec && !SSL_set_tlsext_host_name(session, to.host.c_str()))
         fail(http_errc::tls_failed, "the host name \"" + to.host + "\" cannot be sent to the server", what);
-    if (options.verify_tls) c.tls->set_verify_callback(asio::ssl::host_name_verification{to.host});
+    auto names = std::make_shared<std::string>();  // of a certificate that is for others
+    if (options.verify_tls) verify_name(session, to.host, !ec);
+    if (options.verify_tls)
+        c.tls->set_verify_callback([names](bool good, asio::ssl::verify_context& v) {
+            int verdict = X509_STORE_CTX_get_error(v.native_handle());
+            if (!good && (verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH))
+                *names = names_of(X509_STORE_CTX_get0_cert(v.native_handle()));
+            return good;
+        });
     co_await c.tls->async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, ec));
     stop_if_aborted(ec);
-    if (ec) {
-        std::string why = ec.message();
-        if (long verdict = SSL_get_verify_result(c.tls->native_handle()); verdict != X509_V_OK)
-            why += std::string{" ("} + X509_verify_cert_error_string(verdict) + ")";
-        fail(http_errc::tls_failed, "TLS with " + to.host + " failed: " + why, what);
-    }
+    if (!ec) co_return;
+    std::string why = ec.message();
+    if (!names->empty())
+        why = "the certificate is for " + *names + ", not for " + to.host;
+    else if (long verdict = SSL_get_verify_result(session); verdict != X509_V_OK)
+        why += std::string{" ("} + X509_verify_cert_error_string(verdict) + ")";
+    fail(http_errc::tls_failed, "TLS with " + to.host + " failed: " + why, what);
 }
 
 }  // namespace
 
 task<std::unique_ptr<connection>> connect(asio::any_io_executor executor, const route& r, const client_options& options,
-                                          asio::ssl::context* tls, const std::string& what) {
-    auto c = std::make_unique<connection>(executor);
-    if (r.proxy)
-        co_await reach(c->socket, r.proxy->host, r.proxy->port, what);
+                                          asio::ssl::context* tls, const dialer& dial, const std::string& what) {
+    auto c = std::make_unique<connection>(executor, options);
+    const std::string &host = r.proxy ? r.proxy->host : r.to.host, &port = r.proxy ? r.proxy->port : r.to.port;
+    if (dial)
+        dial(c->socket, host, port);
     else
-        co_await reach(c->socket, r.to.host, r.to.port, what);
+        co_await reach(c->socket, host, port, what);
     error_code ignored;
     c->socket.set_option(tcp::no_delay{true}, ignored);
     if (r.proxy && r.to.tls) co_await tunnel(*c, r, what);

@@ -4,6 +4,7 @@
 
 #include "../base64.hpp"
 #include "../text.hpp"
+#include "url.hpp"
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/url.hpp>
@@ -15,6 +16,8 @@ bool is_own_machine(const std::string& host) {
     if (host == "localhost") return true;
     error_code ec;
     auto address = asio::ip::make_address(host, ec);
+    if (!ec && address.is_v6() && address.to_v6().is_v4_mapped())
+        return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
     return !ec && address.is_loopback();
 }
 
@@ -39,11 +42,17 @@ proxy_address parse_proxy(const std::string& text) {
     std::string whole = text.find("://") == text.npos ? "http://" + text : text;  // the parsed URL refers to it
     auto parsed = boost::urls::parse_uri(whole);
     // The text may hold a password, so the message does not.
-    if (!parsed || parsed->scheme_id() != boost::urls::scheme::http || parsed->host_address().empty())
-        throw http_error{http_errc::bad_url,
-                         "the proxy's address is not usable; write it as http://host:port (an https or socks proxy is "
-                         "not supported)"};
-    proxy_address p{parsed->host_address(), parsed->has_port() ? std::string{parsed->port()} : "3128", {}};
+    auto unusable = [](const std::string& why) -> http_error {
+        return {http_errc::bad_url,
+                "the proxy's address is not usable" + why + "; write it as http://host:port (an https or socks proxy is not supported)"};
+    };
+    if (!parsed || parsed->scheme_id() != boost::urls::scheme::http) throw unusable("");
+    std::string_view rest = std::string_view{whole}.substr(whole.find("://") + 3);
+    rest = rest.substr(0, rest.find_first_of("/?#"));
+    if (auto user = rest.rfind('@'); user != rest.npos) rest.remove_prefix(user + 1);
+    authority where;
+    if (std::string wrong = read_authority(rest, "3128", where); !wrong.empty()) throw unusable(": " + wrong);
+    proxy_address p{std::move(where.host), std::move(where.port), {}};
     if (parsed->has_userinfo()) p.authorization = "Basic " + base64(parsed->user() + ":" + parsed->password());
     return p;
 }

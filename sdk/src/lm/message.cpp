@@ -2,6 +2,8 @@
 
 #include <reagent/error.hpp>
 
+#include "saturating.hpp"
+
 #include <boost/json.hpp>
 
 #include <fstream>
@@ -62,12 +64,11 @@ std::string_view to_string(role r) {
     return {};
 }
 
+std::uint64_t usage::tokens() const { return saturating_sum(prompt_tokens, completion_tokens); }
+
 usage& usage::operator+=(const usage& other) {
-    calls += other.calls;
-    prompt_tokens += other.prompt_tokens;
-    completion_tokens += other.completion_tokens;
-    cached_tokens += other.cached_tokens;
-    reasoning_tokens += other.reasoning_tokens;
+    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens, &usage::reasoning_tokens})
+        this->*count = saturating_sum(this->*count, other.*count);
     if (other.cost) cost = cost.value_or(0) + *other.cost;
     return *this;
 }

@@ -45,7 +45,10 @@ struct response {
 };
 
 struct client_options {
+    /// Of a response's body, whole or in pieces, packed and unpacked.
     std::size_t max_response_bytes = 16 * 1024 * 1024;
+    /// Of all that a response brings around its body: interim responses, status line, headers, sizes and extensions of chunks (beyond
+    /// 8 bytes for each byte of the body), trailers. With `max_response_bytes` this bounds what a server can make a connection hold.
     std::size_t max_header_bytes = 64 * 1024;
     std::size_t max_idle_connections = 1024;   ///< kept open in all
     std::chrono::seconds idle_timeout{30};     ///< an idle connection older than this is not used again
@@ -100,14 +103,18 @@ public:
     struct impl;
 
 private:
+    friend struct client_seams;
     std::unique_ptr<impl> impl_;
 };
 
-/// Scheme, host, port and target of an absolute URL. @throws http_error(bad_url)
+/// Scheme, host, port and target of an absolute URL, as the client will use them: what checks an address before it is asked for reads it by
+/// this very function. `host` is a name in lower case, an IPv4 address of four numbers, or an IPv6 address in its shortest form without
+/// brackets; every other spelling (percent-encoding, a dot at the end, 0x7f.1, a user's name) is refused.
 struct url_parts {
     bool tls = false;
     std::string host, port, target;
 };
+/// @throws http_error(bad_url)
 url_parts parse_url(std::string_view url);
 
 }  // namespace reagent::http

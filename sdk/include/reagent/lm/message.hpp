@@ -61,7 +61,8 @@ struct tool_description {
     json::value parameters;  ///< JSON Schema of an object
 };
 
-/// What a model call used. `cost` is in US dollars, where the model's prices are known.
+/// What a model call used. `cost` is in US dollars, where the model's prices are known. Sums stop at the largest number: a server that
+/// claims 2^64-1 tokens uses a budget up, and does not start it again.
 struct usage {
     std::uint64_t calls = 0;
     std::uint64_t prompt_tokens = 0;
@@ -70,7 +71,7 @@ struct usage {
     std::uint64_t cached_tokens = 0;     ///< prompt tokens that the provider's cache served; counted in prompt_tokens
     std::uint64_t reasoning_tokens = 0;  ///< counted in completion_tokens
 
-    std::uint64_t tokens() const { return prompt_tokens + completion_tokens; }
+    std::uint64_t tokens() const;
     usage& operator+=(const usage& other);
     bool operator==(const usage&) const = default;
 };

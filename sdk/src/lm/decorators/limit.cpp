@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <mutex>
 
@@ -145,7 +146,8 @@ public:
     }
     void give_back(double amount) {
         fill();
-        level_ = std::min(capacity_, level_ + amount);
+        constexpr double longest = 10;  // minutes of debt: what a server says that a call used may be a lie
+        level_ = std::clamp(level_ + amount, -longest * capacity_, capacity_);
     }
 
 private:

@@ -1,4 +1,4 @@
-#include "../../text.hpp"
+#include "../quota.hpp"
 #include "common.hpp"
 
 #include <reagent/error.hpp>
@@ -12,8 +12,7 @@ bool is_transient(const std::exception_ptr& failure) {
         std::rethrow_exception(failure);
     } catch (const lm_error& e) {
         if (e.code() == lm_errc::rate_limited) {
-            std::string words = to_lower(e.details().provider_message);
-            return words.find("insufficient_quota") == words.npos && words.find("exceeded your current quota") == words.npos;
+            return !quota_is_used_up(e.details().provider_message);
         }
         return e.code() == lm_errc::server_error || e.code() == lm_errc::unavailable;
     } catch (const http_error& e) {

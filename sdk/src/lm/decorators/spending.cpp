@@ -3,6 +3,8 @@
 #include <reagent/error.hpp>
 #include <reagent/lm/catalog.hpp>
 
+#include "../saturating.hpp"
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -48,7 +50,7 @@ void spending::claim::answered(const usage& used) {
 void spending::claim::again() {
     std::lock_guard lock{of_->mutex_};
     auto& s = *of_;
-    if (s.limit_.calls && s.spent_.calls + s.failed_ + s.under_way_ >= *s.limit_.calls) s.refuse_beyond();
+    if (s.limit_.calls && s.requests() >= *s.limit_.calls) s.refuse_beyond();
     ++s.failed_;
 }
 
@@ -61,9 +63,13 @@ std::optional<double> spending::most_of(const std::string& model, const lm_reque
     usage u;
     u.calls = 1;
     u.prompt_tokens = most_prompt_tokens(request);
-    u.completion_tokens = *output * std::max<std::uint64_t>(1, request.sampling.n.value_or(1));
+    u.completion_tokens = 0;
+    for (std::uint64_t n = std::min<std::uint64_t>(request.sampling.n.value_or(1), 1'000); n-- > 0;)
+        u.completion_tokens = saturating_sum(u.completion_tokens, *output);
     return price_of(model, u);
 }
+
+std::uint64_t spending::requests() const { return saturating_sum(saturating_sum(spent_.calls, failed_), under_way_); }
 
 void spending::refuse_beyond() {
     auto stop = [&](run_errc code, const std::string& what) {
@@ -71,8 +77,7 @@ void spending::refuse_beyond() {
         if (stopped_.empty()) stopped_ = why;
         throw run_error{code, why};
     };
-    if (limit_.calls && spent_.calls + failed_ + under_way_ >= *limit_.calls)
-        stop(run_errc::budget_calls, std::to_string(*limit_.calls) + " calls");
+    if (limit_.calls && requests() >= *limit_.calls) stop(run_errc::budget_calls, std::to_string(*limit_.calls) + " calls");
     if (limit_.tokens && spent_.tokens() >= *limit_.tokens) stop(run_errc::budget_tokens, std::to_string(*limit_.tokens) + " tokens");
     if (limit_.dollars && spent_.cost.value_or(0) >= *limit_.dollars)
         stop(run_errc::budget_cost, std::to_string(*limit_.dollars) + " dollars");
@@ -84,7 +89,7 @@ bool spending::fits(const std::optional<double>& most, double& dollars, std::uin
     if (under_way_ == 0) return true;
     if (limit_.dollars && (!most && answered_ == 0)) return false;  // what one costs is known when the first is answered
     if (limit_.dollars && spent_.cost.value_or(0) + held_dollars_ + dollars > *limit_.dollars) return false;
-    return !limit_.tokens || spent_.tokens() + held_tokens_ + tokens <= *limit_.tokens;
+    return !limit_.tokens || saturating_sum(saturating_sum(spent_.tokens(), held_tokens_), tokens) <= *limit_.tokens;
 }
 
 task<spending::claim> spending::admit(clock::time_point deadline, std::string model, const lm_request& request) {
@@ -100,7 +105,7 @@ task<spending::claim> spending::admit(clock::time_point deadline, std::string mo
             if (fits(most, dollars, tokens)) {
                 ++under_way_;
                 held_dollars_ += dollars;
-                held_tokens_ += tokens;
+                held_tokens_ = saturating_sum(held_tokens_, tokens);
                 co_return claim{shared_from_this(), dollars, tokens};
             }
             w = std::make_shared<waiter>(executor, deadline);
@@ -119,7 +124,7 @@ task<spending::claim> spending::admit(clock::time_point deadline, std::string mo
 void spending::leave(double dollars, std::uint64_t tokens, const usage* used) {
     --under_way_;
     held_dollars_ = under_way_ ? held_dollars_ - dollars : 0;  // no remains of rounding
-    held_tokens_ -= tokens;
+    held_tokens_ = under_way_ ? saturating_difference(held_tokens_, tokens) : 0;
     if (used) {
         usage u = *used;
         if (!u.calls) u.calls = 1;

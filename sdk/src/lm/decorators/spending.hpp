@@ -52,6 +52,7 @@ private:
     };
     /// US dollars that a call costs at most, where its price is known.
     std::optional<double> most_of(const std::string& model, const lm_request& request) const;
+    std::uint64_t requests() const;
     void refuse_beyond();  // under the lock, as all below
     bool fits(const std::optional<double>& most, double& dollars, std::uint64_t& tokens) const;
     void leave(double dollars, std::uint64_t tokens, const usage* used);

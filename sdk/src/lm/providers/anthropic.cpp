@@ -2,6 +2,7 @@
 // Source: Anthropic API reference, "Messages", "Streaming messages", "Extended thinking", "Tool use", "Structured outputs",
 // "Prompt caching".
 #include "../../base64.hpp"
+#include "../saturating.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
@@ -22,8 +23,8 @@ finish_reason finish_of(const std::string& name) {
 void add_usage(usage& u, const json::value* from) {
     auto read = count_of(member(from, "cache_read_input_tokens")), written = count_of(member(from, "cache_creation_input_tokens"));
     auto fresh = count_of(member(from, "input_tokens"));
-    if (fresh + read + written > 0) {
-        u.prompt_tokens = fresh + read + written;
+    if (saturating_sum(fresh, saturating_sum(read, written)) > 0) {
+        u.prompt_tokens = saturating_sum(fresh, saturating_sum(read, written));
         u.cached_tokens = read;
     }
     if (auto out = count_of(member(from, "output_tokens"))) u.completion_tokens = out;

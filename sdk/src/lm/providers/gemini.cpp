@@ -2,6 +2,7 @@
 // Source: Gemini API reference, "generateContent", "streamGenerateContent"; guides "Function calling", "Structured output",
 // "Thinking" (thought signatures go back with the call they came with).
 #include "../../base64.hpp"
+#include "../saturating.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
@@ -23,8 +24,8 @@ finish_reason finish_of(const std::string& name) {
 usage usage_of(const json::value* u) {
     auto thoughts = count_of(member(u, "thoughtsTokenCount"));
     return {.calls = 1,
-            .prompt_tokens = count_of(member(u, "promptTokenCount")) + count_of(member(u, "toolUsePromptTokenCount")),
-            .completion_tokens = count_of(member(u, "candidatesTokenCount")) + thoughts,
+            .prompt_tokens = saturating_sum(count_of(member(u, "promptTokenCount")), count_of(member(u, "toolUsePromptTokenCount"))),
+            .completion_tokens = saturating_sum(count_of(member(u, "candidatesTokenCount")), thoughts),
             .cached_tokens = count_of(member(u, "cachedContentTokenCount")),
             .reasoning_tokens = thoughts};
 }

@@ -5,7 +5,9 @@
 
 #include "../../base64.hpp"
 #include "../../text.hpp"
+#include "../quota.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -24,9 +26,11 @@ std::string text_of(const json::value* v) {
 
 std::uint64_t count_of(const json::value* v) {
     if (!v) return 0;
-    if (v->is_int64() && v->get_int64() > 0) return static_cast<std::uint64_t>(v->get_int64());
-    if (v->is_double() && v->get_double() > 0 && v->get_double() < 1e15) return static_cast<std::uint64_t>(std::llround(v->get_double()));
-    return v->is_uint64() ? v->get_uint64() : 0;
+    constexpr std::uint64_t most = 1'000'000'000'000'000;  // more is a lie; it must not pass for nothing, nor break what stores int64
+    if (v->is_int64() && v->get_int64() > 0) return std::min(most, static_cast<std::uint64_t>(v->get_int64()));
+    if (v->is_double() && v->get_double() > 0)
+        return v->get_double() < 1e15 ? static_cast<std::uint64_t>(std::llround(v->get_double())) : most;
+    return v->is_uint64() ? std::min(most, v->get_uint64()) : 0;
 }
 
 void malformed(const std::string& what, std::string_view body) {
@@ -244,7 +248,9 @@ std::optional<std::chrono::milliseconds> wait_of(const http::response& r) {
 }
 
 // What an error is, by its status (0: unknown) and words.
-std::pair<lm_errc, const char*> classify(int status, const std::string& lower) {
+std::pair<lm_errc, const char*> classify(int status, const std::string& code, const std::string& lower) {
+    if (quota_is_used_up(code) && status != 402)
+        return {lm_errc::rate_limited, "the provider's quota is used up, which waiting does not change; look at its plan and billing"};
     bool too_long = holds(lower, {"context_length", "context length", "context window", "too many tokens", "prompt is too long",
                                   "maximum context", "input token count", "exceeds the maximum number of tokens", "too many input tokens"});
     bool filtered = holds(lower, {"content_filter", "content management policy", "safety system"});
@@ -290,12 +296,27 @@ words words_of(const json::value* e) {
     if (!e) return {};
     if (e->is_string()) return {std::string{e->get_string()}, {}};
     if (e->is_array() && !e->get_array().empty()) return words_of(&e->get_array().front());
-    if (auto* inner = member(e, "error"); inner && !inner->is_null()) return words_of(inner);
     std::string code;
-    for (const char* key : {"code", "type", "status"}) code += " " + text_member(e, key);
+    for (const char* key : {"error", "errors", "detail"})
+        if (auto* inner = member(e, key); inner && !inner->is_null() && (!inner->is_string() || key == std::string_view{"error"})) {
+            auto w = words_of(inner);
+            if (w.message.empty()) w.message = text_member(e, "message");
+            for (const char* own : {"code", "type"})  // {"error": "...", "code": "insufficient_quota"}
+                if (std::string part = text_member(e, own); !part.empty()) w.code += " " + part;
+            return w;
+        }
+    for (const char* key : {"code", "type", "status"})
+        if (std::string part = text_member(e, key); !part.empty()) code += " " + part;
     std::string message = text_member(e, "message");
     if (message.empty()) message = text_member(e, "detail");
     return {message, code};
+}
+
+// The provider's words, with a code that says what they may not: `is_transient` reads it there.
+std::string shown_words(const words& w, const secret& key) {
+    std::string text = cut(redact(w.message, key), 1000);
+    if (!quota_is_used_up(w.code) || quota_is_used_up(text)) return text;
+    return text + " (" + cut(redact(std::string{trim(w.code)}, key), 100) + ")";
 }
 
 }  // namespace
@@ -306,8 +327,8 @@ void throw_error_object(const json::value& error) {
     int status = 0;
     if (auto* number = member(error, "code"); number && number->is_int64() && number->get_int64() >= 400 && number->get_int64() < 600)
         status = static_cast<int>(number->get_int64());
-    auto [errc, what] = classify(status, to_lower(message + code));
-    std::string shown = cut(redact(message, secret{}), 1000);
+    auto [errc, what] = classify(status, code, to_lower(message + code));
+    std::string shown = shown_words({message, code}, secret{});
     throw lm_error{errc, std::string{what} + ": " + shown, {.provider_message = shown, .http_status = status}};
 }
 
@@ -318,9 +339,9 @@ void throw_status(const http::response& r, const std::string& attempted, const s
     std::string id;
     for (const char* name : {"x-request-id", "request-id", "x-debug-trace-id"})
         if (id.empty()) id = r.header(name);
-    auto [errc, what] = classify(r.status, to_lower(message + code));
+    auto [errc, what] = classify(r.status, code, to_lower(message + code));
     diagnostics d{.attempted = attempted,
-                  .provider_message = cut(redact(message, key), 1000),
+                  .provider_message = shown_words({message, code}, key),
                   .request_id = id,
                   .http_status = r.status,
                   .retry_after = wait_of(r)};
