@@ -107,6 +107,7 @@ struct loopback_server::impl {
             std::string out = chunked ? size + piece + "\r\n" : piece;
             co_await asio::async_write(stream, asio::buffer(out), asio::redirect_error(asio::use_awaitable, ec));
             if (ec) co_return false;
+            ++pieces;
         }
         if (answer.reset) {
             reset(stream);
@@ -168,7 +169,7 @@ struct loopback_server::impl {
     handler handle;
     std::optional<asio::ssl::context> ssl;
     tcp::acceptor acceptor;
-    std::atomic<int> connections = 0, requests = 0;
+    std::atomic<int> connections = 0, requests = 0, pieces = 0;
     std::thread thread;
 };
 
@@ -177,6 +178,7 @@ loopback_server::~loopback_server() = default;
 unsigned short loopback_server::port() const { return impl_->acceptor.local_endpoint().port(); }
 int loopback_server::connections() const { return impl_->connections; }
 int loopback_server::requests() const { return impl_->requests; }
+int loopback_server::pieces() const { return impl_->pieces; }
 int loopback_server::open() const { return impl_->open_count; }
 std::string loopback_server::url(const std::string& target) const {
     return std::string{impl_->ssl ? "https" : "http"} + "://127.0.0.1:" + std::to_string(port()) + target;

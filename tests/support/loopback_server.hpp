@@ -46,6 +46,7 @@ public:
     std::string url(const std::string& target = "/") const;
     int connections() const;  // accepted so far
     int requests() const;
+    int pieces() const;  // sent so far, of all answers
     int open() const;   // connections that are open now
     void close_idle();  // closes every open connection
 
