@@ -36,16 +36,6 @@ BOOST_FIXTURE_TEST_CASE(a_run_that_ends_every_worker_is_given_up, fixture) {
     BOOST_TEST(status("a") == "ready");
 }
 
-BOOST_FIXTURE_TEST_CASE(an_id_has_at_most_200_bytes, fixture) {
-    BOOST_TEST(store->create({.program = "p", .id = std::string(200, 'a')}).size() == 200u);
-    store->create({.program = "p", .session = std::string(200, 's')});
-    for (const std::string& bad : {std::string(201, 'a'), std::string{"a\0b", 3}}) {
-        auto said = thrown(run_errc::not_possible, [&] { store->create({.program = "p", .id = bad}); });
-        BOOST_TEST(said.find("1 to 200 bytes") != std::string::npos, said);
-        thrown(run_errc::not_possible, [&] { store->create({.program = "p", .session = bad}); });
-    }
-}
-
 BOOST_FIXTURE_TEST_CASE(a_conversation_keeps_16_kib_of_a_tools_result, fixture) {
     tools t;
     t.add("look", "", [] { return std::string(100'000, 'x'); }, {}, {.read_only = true, .max_result_bytes = 200'000});
