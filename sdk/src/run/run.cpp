@@ -72,21 +72,24 @@ void run::record_fresh(event e) {
     record(std::move(e));
 }
 
-// What the journal answers. Without an answer the program is where no journal knows the way: from then on this handle lives.
+// What the journal answers. Without an answer the program is where no journal knows the way: from then on this handle lives. A run that has
+// neither a model nor a store only replays: there nothing happens that its journal does not hold.
 std::optional<event> run::recorded(event_kind kind, std::string_view path, std::uint32_t n) {
     auto& s = *state_;
-    if (live_ || (s.kept.empty() && !way_back_ && !s.options.replay)) return {};
-    if (auto known = s.kept.take(kind, branch_, path, n)) {
-        if (known->what.response && !known->counted) s.count(*known->what.response);
-        return std::move(known->what);
-    }
+    const bool only_replays = s.options.replay && !s.options.lm && !s.log;
+    if (!only_replays && (live_ || (s.kept.empty() && !way_back_ && !s.options.replay))) return {};
     event asked{.kind = kind, .branch = branch_, .path = std::string{path}, .occurrence = n};
-    if (const event* next = s.kept.next(branch_)) mismatch(asked, "where the journal has " + event_text(*next));
-    if (way_back_ && !way_back_->reached && way_back_->target.branch == branch_)
-        mismatch(asked, "before it comes back to " + place_text(branch_, way_back_->target.path, way_back_->target.occurrence) +
-                            ", which an assertion blames");
-    if (s.options.replay && !s.options.lm && (kind == event_kind::model_call || kind == event_kind::tool_call))
-        mismatch(asked, "which the journal does not hold, and the run has no language model to ask");
+    if (!live_) {
+        if (auto known = s.kept.take(kind, branch_, path, n)) {
+            if (known->what.response && !known->counted) s.count(*known->what.response);
+            return std::move(known->what);
+        }
+        if (const event* next = s.kept.next(branch_)) mismatch(asked, "where the journal has " + event_text(*next));
+        if (way_back_ && !way_back_->reached && way_back_->target.branch == branch_)
+            mismatch(asked, "before it comes back to " + place_text(branch_, way_back_->target.path, way_back_->target.occurrence) +
+                                ", which an assertion blames");
+    }
+    if (only_replays) mismatch(asked, "which the journal does not hold, and the run has no language model to go on with");
     go_live();
     return {};
 }
