@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <unordered_set>
 
 namespace reagent::detail {
 
@@ -52,6 +53,7 @@ public:
     void remember(const loaded_journal& loaded, std::vector<pending_decision> pending);
     std::optional<effect_begun> take_open(const event& at);
     std::optional<pending_decision> take_pending(const event& at);
+    bool has_open(const event& at) const { return open_.contains(place_of(at)); }
     /// Calls of tools in a branch and below it that began and were cut off by a backtrack.
     std::vector<std::uint64_t> given_up(std::string_view branch);
     /// Whether a predictor's call has been recorded before the run was resumed.
@@ -81,6 +83,7 @@ private:
     std::map<place, effect_begun> open_;
     std::map<place, pending_decision> decisions_;
     std::set<call_place> recorded_calls_;
+    std::unordered_set<std::string> texts_;  // keys of the trajectories that are stored
 };
 
 }  // namespace reagent::detail

@@ -4,6 +4,7 @@
 #include <reagent/run/run.hpp>
 #include <reagent/run/telemetry.hpp>
 
+#include "earlier.hpp"
 #include "kept_events.hpp"
 #include "privacy.hpp"
 #include "run_log.hpp"
@@ -33,6 +34,8 @@ struct run::state : std::enable_shared_from_this<run::state> {
 
     std::shared_ptr<journal> history = std::make_shared<journal>();
     detail::kept_events kept;
+    detail::earlier_requests requests;
+    detail::earlier_texts trajectories;
     reagent::usage usage;
     std::map<std::string, reagent::usage> by_model;
     std::uint64_t calls_started = 0;
@@ -65,6 +68,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     bool suspended = false;
     std::vector<run_status> suspended_for;
     std::string unknown_call;            // the last one whose outcome nobody knows, for the message
+    std::vector<std::string> questions;  // that wait for consent, for the message
     std::atomic<bool> shutdown = false;  // cancelled because the runtime ends: another worker goes on
 
     std::uint64_t next_id = 1;

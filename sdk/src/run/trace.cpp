@@ -195,7 +195,7 @@ json::object content_of(const span& s) {
     if (s.effect) {
         const event& e = *s.effect;
         if (e.request) {
-            json::object request = to_json(*e.request);
+            json::object request = to_json(e.request->whole());
             for (const char* key : {"messages", "tools", "sampling", "outputs_schema"})
                 if (auto* v = request.if_contains(key)) o[key] = *v;
         }
