@@ -174,7 +174,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
                 "say what you would have done.");
         std::function<task<approval_decision>()> ask;
         if (approve_) ask = [&]() { return decided_by(approve_, r, t, given); };
-        approval_decision decision = co_await r.ask_approval(path, name, json::value(given), json::value(t.parameters()), ask);
+        approval_decision decision = co_await r.ask_approval(path, name, json::value(given), t.checked_parameters(), ask);
         if (!decision.approved)
             co_return failure("Error: `" + name + "` was not called: it may destroy something, and the call was refused" +
                               (decision.reason.empty() ? "" : ": " + decision.reason) +

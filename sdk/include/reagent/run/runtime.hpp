@@ -200,8 +200,8 @@ public:
     void serve(std::string name, program_function program, run_options options);
     /// A module that has `call(run&, json::object)`; it must outlive the runtime.
     template <class Module>
-        requires(!std::is_convertible_v<const Module&, program_function>)
-    void serve(std::string name, const Module& module, run_options options) {
+    requires(!std::is_convertible_v<const Module&, program_function>) void serve(std::string name, const Module& module,
+                                                                                 run_options options) {
         serve(std::move(name), program_function{[&module](reagent::run& r, const json::object& inputs) { return module.call(r, inputs); }},
               std::move(options));
     }

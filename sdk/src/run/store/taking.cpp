@@ -32,7 +32,7 @@ void journal_store_impl::load(journal_store::taken_run& t) {
 
 std::string journal_store_impl::taking() const {
     return "status = 'running', worker = $1, fence = fence + 1, takes = takes + 1, stalled = stalled + 1, lease_until = " + lease_end() +
-           ", updated = " + now;
+           ", updated = " + now + ", format = " + std::to_string(journal_format);  // which is what is added from now on
 }
 
 std::string journal_store_impl::programs_clause(const std::vector<std::string>& programs, std::vector<sql_value>& values) {

@@ -59,6 +59,9 @@ public:
     const tool_options& options() const { return data_->options; }
     bool uses_run() const { return data_->uses_run; }  ///< whether the function is given the run to work with
 
+    /// What arguments are checked against: the parameters, with nothing besides those that they name.
+    const json::value& checked_parameters() const { return data_->check.document(); }
+
     /// The arguments with defaults filled in, or what is wrong with them.
     schema::outcome read_arguments(const json::value& arguments) const;
 
