@@ -12,6 +12,22 @@
 
 namespace reagent {
 
+namespace {
+
+std::string digest_of(std::string_view text) {
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+    std::string hex;
+    for (int i = 0; i < 12; ++i) hex += "0123456789abcdef"[digest[i] >> 4], hex += "0123456789abcdef"[digest[i] & 15];
+    return hex;
+}
+
+}  // namespace
+
+std::string chained_digest(std::string_view before, std::string_view more) {
+    return digest_of(std::string{before} + "|" + std::string{more});
+}
+
 struct recorded_text::node {
     std::vector<piece> pieces;
     mutable std::shared_ptr<const node> earlier;
@@ -28,10 +44,7 @@ struct recorded_text::node {
         std::string all = earlier_key;
         for (const auto& p : pieces)
             all += "|" + std::to_string(p.from) + "," + std::to_string(p.bytes) + "," + std::to_string(p.text.size()) + ":" + p.text;
-        unsigned char digest[SHA256_DIGEST_LENGTH];
-        SHA256(reinterpret_cast<const unsigned char*>(all.data()), all.size(), digest);
-        key.clear();
-        for (int i = 0; i < 12; ++i) key += "0123456789abcdef"[digest[i] >> 4], key += "0123456789abcdef"[digest[i] & 15];
+        key = digest_of(all);
     }
 };
 
@@ -81,6 +94,12 @@ recorded_text recorded_text::made_of(const recorded_text* earlier, std::vector<p
     n->earlier_key = std::move(earlier_key);
     if (earlier) n->earlier = earlier->node_;
     return recorded_text{std::shared_ptr<const node>{std::move(n)}};
+}
+
+recorded_text recorded_text::followed_by(std::string more) const {
+    if (empty()) return recorded_text{std::move(more)}.with_key();
+    if (more.empty()) return *this;
+    return made_of(this, {{0, size(), {}}, {0, 0, std::move(more)}}, key()).with_key();
 }
 
 recorded_text recorded_text::with_key() const {

@@ -30,7 +30,8 @@ public:
     /// @param earlier the text to which the pieces refer; null: one that is not known here
     /// @throws run_error(bad_journal) when a piece lies outside of it, or pieces overlap or go back
     static recorded_text made_of(const recorded_text* earlier, std::vector<piece> pieces, std::string earlier_key = {});
-    recorded_text with_key() const;  ///< the same text, with a key
+    recorded_text followed_by(std::string more) const;  ///< with a key
+    recorded_text with_key() const;                     ///< the same text, with a key
 
     /// All of it. @throws run_error(bad_journal) when the earlier text is not known here
     std::string str() const;
@@ -52,6 +53,9 @@ private:
     explicit recorded_text(std::shared_ptr<const node> n) : node_{std::move(n)} {}
     std::shared_ptr<const node> node_;
 };
+
+/// Names a sequence of texts by what the sequence before it was named and what is added: 24 hexadecimal digits of a SHA-256.
+std::string chained_digest(std::string_view before, std::string_view more);
 
 /// A request as a journal keeps it: messages of an earlier request by reference, and those that are new. Immutable, thread-safe.
 class recorded_request {
