@@ -14,6 +14,7 @@ std::shared_ptr<journal_store> open_journals(const std::string& where, bool crea
 
 struct model_choice {
     std::string lm, api_base, saved;
+    std::chrono::milliseconds consent_lifetime{std::chrono::hours{24}};  ///< `run_options::consent_lifetime`
 };
 
 /// Makes the program known whose runs are to be continued: the one of `cli_main`, or the agent of `reagent ask`.

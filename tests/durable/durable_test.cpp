@@ -46,7 +46,8 @@ BOOST_AUTO_TEST_SUITE(durable)
 BOOST_FIXTURE_TEST_CASE(a_run_ends_and_is_kept, fixture) {
     ask one;
     runtime rt{{.journals = store}};
-    rt.serve("count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, options());
+    rt.serve(
+        "count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, options());
     auto r = rt.run_durably("count", {{"n", 4}}, "first");
     BOOST_TEST((r.status == run_status::finished));
     BOOST_TEST(r.outputs->at("n").as_int64() == 7);
@@ -69,7 +70,8 @@ BOOST_FIXTURE_TEST_CASE(what_failed_goes_on_where_it_failed, fixture) {
     });
     ask one;
     runtime rt{{.journals = store}};
-    rt.serve("count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, options());
+    rt.serve(
+        "count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, options());
     auto r = rt.run_durably("count", {{"n", 1}}, "a");
     BOOST_TEST(status("a") == "failed");
     BOOST_TEST(r.error == "the model is away");
@@ -92,14 +94,16 @@ BOOST_FIXTURE_TEST_CASE(budgets_hold_for_all_resumes_together, fixture) {
     auto o = options();
     o.budget.tokens = 30;  // two calls
     runtime rt{{.journals = store}};
-    rt.serve("count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, o);
+    rt.serve(
+        "count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, o);
     rt.run_durably("count", {{"n", 1}}, "a");
     down = false;
     auto r = rt.resume("a");
     BOOST_TEST(status("a") == "failed");
     BOOST_TEST(r.error.find("budget of 30 tokens") != std::string::npos, r.error);
     o.budget.tokens = 100;
-    rt.serve("count", [&](run& run_, const json::object& in) { return count_up(run_, in, one); }, o);
+    rt.serve(
+        "count", [&](run& run_, const json::object& in) { return count_up(run_, in, one); }, o);
     BOOST_TEST((rt.resume("a").status == run_status::finished));
 }
 
@@ -147,8 +151,9 @@ BOOST_FIXTURE_TEST_CASE(consent_is_waited_for_without_anything_in_memory, approv
     auto elsewhere = open();
     thrown(run_errc::not_possible, [&] { elsewhere->decide("a", 0, {.kind = run_decision::repeat}); });
     thrown(run_errc::not_possible, [&] { elsewhere->decide("a", 77, {.kind = run_decision::approve}); });
-    auto wrong = thrown(run_errc::not_possible,
-                        [&] { elsewhere->decide("a", 0, {.kind = run_decision::approve, .arguments = json::object{{"table", 3}}}); });
+    auto wrong = thrown(run_errc::not_possible, [&] {
+        elsewhere->decide("a", 0, {.kind = run_decision::approve, .arguments = json::object{{"table", 3}}});
+    });
     BOOST_TEST(wrong.find("edited arguments") != std::string::npos, wrong);
     elsewhere->decide("a", 0, {.kind = run_decision::approve, .arguments = json::object{{"table", "older"}}, .by = "me"});
     BOOST_TEST(status("a") == "ready");
@@ -536,7 +541,8 @@ BOOST_FIXTURE_TEST_CASE(from_every_record_on_a_run_comes_to_the_same_end, fixtur
 BOOST_FIXTURE_TEST_CASE(a_changed_program_is_told_apart_with_the_place, fixture) {
     ask one;
     runtime rt{{.journals = store}};
-    rt.serve("count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, options());
+    rt.serve(
+        "count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, options());
     rt.run_durably("count", {{"n", 4}}, "a");
     auto copy = store->fork("a", 3, "b");
     ask other;
@@ -550,7 +556,8 @@ BOOST_FIXTURE_TEST_CASE(a_changed_program_is_told_apart_with_the_place, fixture)
     BOOST_TEST(r.error.find("differs in line") != std::string::npos, r.error);
     BOOST_TEST(r.error.find("\"self\"") != std::string::npos, r.error);
     auto before = store->records("b").size();
-    rt.serve("count", [&](run& run_, const json::object& in) { return count_up(run_, in, one); }, options());
+    rt.serve(
+        "count", [&](run& run_, const json::object& in) { return count_up(run_, in, one); }, options());
     BOOST_TEST((rt.resume("b").status == run_status::finished));  // nothing was lost
     BOOST_TEST(store->records("b").size() > before);
 
