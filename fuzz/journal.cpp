@@ -1,22 +1,27 @@
 // A journal's lines, as a file or a database holds them: read, written again, loaded, drawn, and a conversation made short.
 #include <reagent/error.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/run/session.hpp>
 #include <reagent/run/trace.hpp>
 #include <reagent/schema/repair.hpp>
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
     std::istringstream in{std::string{reinterpret_cast<const char*>(data), size}};
     std::vector<reagent::journal_record> records;
+    reagent::journal_reader reader;
     for (std::string line; std::getline(in, line);) {
         try {
-            auto record = reagent::journal_record_from_text(line);
-            auto text = reagent::to_text(record);
+            auto alone = reagent::journal_record_from_text(line);
+            auto text = reagent::to_text(alone);
             if (reagent::to_text(reagent::journal_record_from_text(text)) != text) std::abort();
+            auto record = reader.read(line);  // refuses what refers to nothing, so that what follows can be told whole
+            if (reagent::to_text(record) != text) std::abort();
             records.push_back(std::move(record));
         } catch (const reagent::run_error&) {
         }
@@ -34,7 +39,17 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     for (std::size_t i = 1; i < spans.size(); ++i)
         if (spans[i].parent >= i) std::abort();  // a parent stands before its children
     reagent::to_json(spans, {});
+    reagent::to_json(spans, {}, true, 0);
+    for (const auto& s : spans)
+        if (s.effect) reagent::question_text(*s.effect, size, "more");
+    // Nothing is told that was not there: references do not multiply.
+    std::size_t told = 0;
+    for (const auto& e : loaded.history->events())
+        if (e.request)
+            for (const auto& m : e.request->whole().messages) told = std::max(told, m.content.size());
+    if (told > 4 * size + 64) std::abort();
     auto again = reagent::records_of(*loaded.history);
-    for (const auto& r : again) reagent::journal_record_from_text(reagent::to_text(r));
+    reagent::journal_reader another;
+    for (const auto& r : again) another.read(reagent::to_text(r));
     return 0;
 }

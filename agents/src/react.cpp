@@ -69,16 +69,13 @@ standing_text step_standing(const signature& s, const tools& all) {
 constexpr const char* extract_standing =
     "\n\nBase it on the steps that follow the inputs as thought_0, tool_name_0, tool_args_0, observation_0 and so on.";
 
-further_fields past_of(const std::vector<react_step>& steps, std::size_t first) {
+further_fields fields_of(const react_step& step, std::size_t i) {
+    std::string n = std::to_string(i);
     further_fields fields;
-    fields.reserve(4 * (steps.size() - std::min(first, steps.size())));
-    for (std::size_t i = first; i < steps.size(); ++i) {
-        std::string n = std::to_string(i);
-        fields.emplace_back("thought_" + n, steps[i].thought);
-        fields.emplace_back("tool_name_" + n, steps[i].tool);
-        fields.emplace_back("tool_args_" + n, steps[i].args);
-        fields.emplace_back("observation_" + n, steps[i].observation);
-    }
+    fields.emplace_back("thought_" + n, step.thought);
+    fields.emplace_back("tool_name_" + n, step.tool);
+    fields.emplace_back("tool_args_" + n, step.args);
+    fields.emplace_back("observation_" + n, step.observation);
     return fields;
 }
 
@@ -103,6 +100,12 @@ json::object round_outputs(const lm_response& response) {
     return {{"text", response.text}, {"tool_calls", std::move(calls)}};
 }
 
+std::string words_of(const std::vector<message>& messages) {
+    lm_request all;
+    all.messages = messages;
+    return dump_json(to_json(all));
+}
+
 // A model that runs in circles is told so.
 void point_out_repetition(std::vector<react_step>& steps) {
     std::size_t same = 1;
@@ -123,7 +126,8 @@ void point_out_repetition(std::vector<react_step>& steps) {
 
 json::object to_json(const std::vector<react_step>& trajectory) {
     json::object o;
-    for (auto& [name, value] : past_of(trajectory, 0)) o[name] = std::move(value);
+    for (std::size_t i = 0; i < trajectory.size(); ++i)
+        for (auto& [name, value] : fields_of(trajectory[i], i)) o[name] = std::move(value);
     return o;
 }
 
@@ -132,6 +136,19 @@ namespace detail {
 struct react_core::progress {
     std::vector<react_step> steps;
     std::size_t shown_from = 0;  // earlier steps were dropped from the prompt because the context was too long
+
+    growing_fields& shown() {
+        for (; told < steps.size(); ++told) in_words.add(fields_of(steps[told], told));
+        return in_words;
+    }
+    void leave_out_oldest() {
+        in_words.clear();
+        told = ++shown_from;
+    }
+
+private:
+    growing_fields in_words;
+    std::size_t told = 0;
 };
 
 react_core::react_core(const signature& s, tools t, react_options o)
@@ -198,7 +215,7 @@ task<void> react_core::act(run& r, react_step& step) const {
 task<void> react_core::prompted_loop(run& r, const json::object& inputs, progress& p) const {
     for (std::size_t i = 0; i < options_.max_iters;) {
         call_options options;
-        options.past = past_of(p.steps, p.shown_from);
+        options.steps = &p.shown();
         options.max_retries = std::min<std::size_t>(1, r.options().max_retries);  // a step that cannot be read is an observation too
         json::object next;
         std::string unreadable;
@@ -212,7 +229,7 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
             too_long = true;
         }
         if (too_long) {
-            ++p.shown_from;
+            p.leave_out_oldest();
             r.notify({.kind = run_event::note,
                       .path = step_.predictor_path(),
                       .error = "the context is too long; the oldest step is left out of the prompt"});
@@ -268,36 +285,47 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
                           .text = e.text_piece});
         };
     std::vector<std::vector<message>> rounds;  // each an assistant's calls with their results
+    std::string begin = words_of(opening);
+    for (const auto& t : offered) begin += "|" + t.name;
+    begin = chained_digest({}, begin);
+    std::string so_far = begin;  // what a request is known by, without making it
     for (std::size_t i = 0; i < options_.max_iters;) {
         const auto begun = r.begin_call(path);
         r.mark_private(path, signature_, inputs);
-        lm_request request;
-        request.messages = opening;
-        for (const auto& round : rounds) request.messages.insert(request.messages.end(), round.begin(), round.end());
+        std::vector<message> told;
         if (begun.earlier)
             for (const auto& f : *begun.earlier)
-                request.messages.push_back({role::user, "At this point you answered: " + escape_markers(dump_json(json::value(f.outputs))) +
-                                                            "\nThat was not accepted: " + escape_markers(f.message) +
-                                                            "\nDo it differently."});
-        if (!begun.advice.empty()) request.messages.push_back({role::user, "Advice: " + escape_markers(begun.advice)});
-        request.tools = offered;
-        if (own) request.sampling = own->sampling;
+                told.push_back({role::user, "At this point you answered: " + escape_markers(dump_json(json::value(f.outputs))) +
+                                                "\nThat was not accepted: " + escape_markers(f.message) + "\nDo it differently."});
+        if (!begun.advice.empty()) told.push_back({role::user, "Advice: " + escape_markers(begun.advice)});
+        std::function<lm_request()> make = [&] {
+            lm_request request;
+            request.messages = opening;
+            for (const auto& round : rounds) request.messages.insert(request.messages.end(), round.begin(), round.end());
+            request.messages.insert(request.messages.end(), told.begin(), told.end());
+            request.tools = offered;
+            if (own) request.sampling = own->sampling;
+            return request;
+        };
+        std::string fingerprint = told.empty() ? so_far : chained_digest(so_far, words_of(told));
         language_model model;  // named: g++ 12 evaluates both sides of a `?:` inside of a co_await expression
         if (own) model = own->lm;
         std::shared_ptr<const lm_response> response;
         try {
-            response = co_await r.call_model(path, model, std::move(request), on_event);
+            response = co_await r.call_model(path, model, std::move(make), std::move(fingerprint), on_event);
         } catch (const lm_error& e) {
             if (e.code() != lm_errc::context_length || rounds.size() < 2) throw;
         }
         if (!response) {
             rounds.erase(rounds.begin());
+            so_far = begin;
+            for (const auto& round : rounds) so_far = chained_digest(so_far, words_of(round));
             r.notify(
                 {.kind = run_event::note, .path = path, .error = "the context is too long; the oldest step is left out of the prompt"});
             continue;
         }
         ++i;
-        r.finish_call(step_, begun, inputs, round_outputs(*response), format_further(adapter::chat, past_of(p.steps, p.shown_from)));
+        r.finish_call(step_, begun, inputs, round_outputs(*response), p.shown().trajectory());
         std::vector<react_step> steps;
         for (const auto& c : response->tool_calls)
             steps.push_back({steps.empty() ? response->text : std::string{}, c.name, arguments_of(c.arguments), {}, false});
@@ -329,6 +357,7 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
                     {role::tool, escape_markers(o.is_structured() ? dump_json(o) : python_str(o)), {}, response->tool_calls[k].id});
         }
         if (finished) co_return;
+        so_far = chained_digest(so_far, words_of(round));
         rounds.push_back(std::move(round));
     }
 }
@@ -336,14 +365,14 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
 task<json::object> react_core::extract(run& r, const json::object& inputs, progress& p, const output_check& accept) const {
     for (;;) {
         call_options options;
-        options.past = past_of(p.steps, p.shown_from);
+        options.steps = &p.shown();
         options.accept = accept;
         try {
             co_return co_await extract_.predict.call(r, inputs, std::move(options));
         } catch (const lm_error& e) {
             if (e.code() != lm_errc::context_length || p.shown_from + 1 >= p.steps.size()) throw;
         }
-        ++p.shown_from;
+        p.leave_out_oldest();
         r.notify({.kind = run_event::note,
                   .path = extract_.predict.predictor_path(),
                   .error = "the context is too long; the oldest step is left out of the prompt"});

@@ -1,10 +1,13 @@
 // Durable runs: what there is, what waits for somebody, and how it goes on.
 #include "runs.hpp"
 
+#include <reagent/run/consent.hpp>
 #include <reagent/run/trace.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
+#include <pwd.h>
+#include <unistd.h>
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -21,10 +24,10 @@ namespace reagent::cli {
 namespace {
 
 struct runs_options {
-    std::string journals, id, status, program, session, arguments, result, failed, reason, new_id, lm, api_base, saved;
+    std::string journals, id, status, program, session, arguments, result, failed, reason, new_id, lm, api_base, saved, by, seen, lifetime;
     std::size_t limit = 50, concurrency = 16;
     std::uint64_t effect = 0, records = 0;
-    bool json = false, repeat = false, until_idle = false, force = false;
+    bool json = false, repeat = false, until_idle = false, whole = false, force = false;
 };
 
 std::string seconds_text(std::chrono::microseconds t) {
@@ -70,35 +73,51 @@ int list(const runs_options& o) {
     }
     terminal t;
     std::size_t width = 4;
-    for (const auto& r : all) width = std::max(width, r.id.size());
+    for (const auto& r : all) width = std::max(width, std::min<std::size_t>(visible_name(r.id).size(), 60));
     for (const auto& r : all) {
         std::string status{to_string(r.status)};
-        std::cout << std::left << std::setw(static_cast<int>(width)) << printable(r.id) << "  " << status_text(t, r.status)
+        std::cout << std::left << std::setw(static_cast<int>(width)) << visible_name(r.id) << "  " << status_text(t, r.status)
                   << std::string(status.size() < 18 ? 18 - status.size() : 1, ' ') << time_text(r.updated) << "  " << std::right
-                  << std::setw(9) << seconds_text(r.active) << "  " << std::setw(3) << r.usage.calls << " calls  " << printable(r.program)
-                  << "  " << t.dim(one_line(r.error.empty() ? json::value(r.inputs) : json::value(json::string(r.error)), 80)) << "\n";
+                  << std::setw(9) << seconds_text(r.active) << "  " << std::setw(3) << r.usage.calls << " calls  "
+                  << visible_name(r.program) << "  "
+                  << t.dim(one_line(r.error.empty() ? json::value(r.inputs) : json::value(json::string(r.error)), 80)) << "\n";
     }
     return 0;
 }
 
-void print_pending(const terminal& t, const pending_decision& p, const std::string& id) {
+constexpr std::size_t most_shown = 16 * 1024;  // bytes of a pending call's arguments
+
+json::object pending_json(const pending_decision& p) {
+    const auto& e = p.wanted.what;
+    json::object o{{"effect", e.id},     {"kind", e.kind == event_kind::approval ? "approval" : "outcome_unknown"},
+                   {"tool", e.tool},     {"arguments", e.arguments},
+                   {"digest", p.digest}, {"decided", p.decided.has_value()}};
+    if (!e.error.empty()) o["asked_again"] = e.error;
+    if (!e.why.empty()) o["why"] = e.why;
+    if (!p.decided) return o;
+    o["approved"] = p.decided->kind == run_decision::approve;
+    if (!p.decided->by.empty()) o["by"] = p.decided->by;
+    if (p.decided->at.count()) o["at_ms"] = p.decided->at.count();
+    return o;
+}
+
+void print_pending(const terminal& t, const pending_decision& p, const std::string& id, bool whole = false) {
     const auto& e = p.wanted.what;
     bool approval = e.kind == event_kind::approval;
-    std::cout << t.bold(approval ? "waits for consent" : "outcome unknown") << ": effect " << e.id << ", " << printable(e.tool) << " "
-              << one_line(e.arguments, 400) << "\n";
-    if (!p.wanted.what.why.empty()) std::cout << "  because " << printable(p.wanted.what.why) << "\n";
-    if (p.decided)
-        std::cout << "  decided, and not continued yet: "
-                  << (p.decided->kind == run_decision::approve || p.decided->kind == run_decision::repeat ||
-                              p.decided->kind == run_decision::happened
-                          ? "yes"
-                          : "no")
-                  << "\n";
-    else if (approval)
-        std::cout << "  reagent runs approve " << printable(id) << " [--arguments JSON]   or   reagent runs reject " << printable(id)
-                  << " --reason TEXT\n";
+    std::string name = visible_name(id), effect = std::to_string(e.id);
+    std::cout << t.bold(approval ? "waits for consent" : "outcome unknown") << ": effect " << effect << ", "
+              << question_text(e, whole ? SIZE_MAX : most_shown, "reagent runs show " + name + " --whole") << "\n"
+              << t.dim("  digest " + p.digest) << "\n";
+    if (p.decided) {
+        bool yes = p.decided->kind != run_decision::reject && p.decided->kind != run_decision::failed;
+        std::cout << "  decided, and not continued yet: " << decision_text(yes, p.decided->by, p.decided->at) << "\n";
+        if (p.decided->arguments)
+            std::cout << "  with these arguments instead: " << visible_json(json::value(*p.decided->arguments)) << "\n";
+    } else if (approval)
+        std::cout << "  reagent runs approve " << name << " --effect " << effect << " --seen " << p.digest.substr(0, 12)
+                  << " [--arguments JSON]   or   reagent runs reject " << name << " --effect " << effect << " --reason TEXT\n";
     else
-        std::cout << "  reagent runs resume " << printable(id) << " --happened RESULT   or   --failed REASON   or   --repeat\n";
+        std::cout << "  reagent runs resume " << name << " --happened RESULT   or   --failed REASON   or   --repeat\n";
 }
 
 std::string flags_text(flow_flags f) {
@@ -116,26 +135,20 @@ int show(const runs_options& o) {
     if (o.json) {
         json::object all = to_json(r);
         json::array waiting;
-        for (const auto& p : pending)
-            waiting.push_back(json::object{{"effect", p.wanted.what.id},
-                                           {"kind", p.wanted.what.kind == event_kind::approval ? "approval" : "outcome_unknown"},
-                                           {"tool", p.wanted.what.tool},
-                                           {"arguments", p.wanted.what.arguments},
-                                           {"why", p.wanted.what.why},
-                                           {"decided", p.decided.has_value()}});
+        for (const auto& p : pending) waiting.push_back(pending_json(p));
         all["pending"] = std::move(waiting);
         all["trace"] = to_json(trace, {}, true).at("spans");
         std::cout << dump_strict_json(all) << "\n";
         return 0;
     }
     terminal t;
-    std::cout << t.bold(printable(r.id)) << "  " << status_text(t, r.status) << "  " << printable(r.program) << "\n";
+    std::cout << t.bold(visible_name(r.id)) << "  " << status_text(t, r.status) << "  " << visible_name(r.program) << "\n";
     std::cout << t.dim("created " + time_text(r.created) + ", changed " + time_text(r.updated) + ", worked on for " +
                        seconds_text(r.active) + ", taken up " + std::to_string(r.takes) + (r.takes == 1 ? " time" : " times") + ", " +
                        std::to_string(r.records) + " records")
               << "\n";
-    if (!r.parent.empty()) std::cout << t.dim("forked from " + printable(r.parent)) << "\n";
-    if (!r.worker.empty()) std::cout << t.dim("worker " + printable(r.worker)) << "\n";
+    if (!r.parent.empty()) std::cout << t.dim("forked from " + visible_name(r.parent)) << "\n";
+    if (!r.worker.empty()) std::cout << t.dim("worker " + visible_name(r.worker)) << "\n";
     std::cout << "inputs   " << one_line(r.inputs, 600) << "\n";
     if (r.outputs) std::cout << "outputs  " << one_line(*r.outputs, 600) << "\n";
     if (!r.error.empty()) std::cout << "error    " << t.red(printable(r.error)) << "\n";
@@ -145,8 +158,12 @@ int show(const runs_options& o) {
         const auto& s = trace[i];
         depth[i] = depth[s.parent] + 1;
         std::string line =
-            std::string(static_cast<std::size_t>(2 * depth[i] - 2), ' ') + std::string{to_string(s.kind)} + " " + printable(s.name);
+            std::string(static_cast<std::size_t>(2 * depth[i] - 2), ' ') + std::string{to_string(s.kind)} + " " + visible_name(s.name);
         if (s.effect && s.effect->kind == event_kind::tool_call) line += " " + one_line(s.effect->arguments, 60);
+        if (s.effect && s.effect->kind == event_kind::approval && s.effect->result.is_object()) {
+            auto d = approval_decision_from_json(s.effect->result);
+            line += ", " + decision_text(d.approved, d.by, d.at);
+        }
         if (s.effect && s.effect->response) line += ", " + std::to_string(s.effect->response->usage.tokens()) + " tokens";
         if (s.effect && s.effect->flow.any()) line += ", " + flags_text(s.effect->flow);
         if (s.effect && !s.effect->why.empty()) line += ", because " + printable(s.effect->why);
@@ -156,25 +173,37 @@ int show(const runs_options& o) {
         std::cout << std::right << std::setw(10) << seconds_text(s.start) << "  " << std::setw(8) << seconds_text(s.duration) << "  "
                   << (s.error.empty() ? line : t.red(line)) << (s.effect ? t.dim("  #" + std::to_string(s.effect->id)) : "") << "\n";
     }
-    for (const auto& p : pending) print_pending(t, p, r.id);
+    for (const auto& p : pending) print_pending(t, p, r.id, o.whole);
     return 0;
 }
 
 int after_decision(journal_store& store, const std::string& id) {
     auto r = store.get(id);
-    std::cout << "run " << printable(id) << " is " << to_string(r.status)
-              << (r.status == run_status::ready ? "; a worker will take it up, or: reagent runs resume " + printable(id) : "") << "\n";
+    std::cout << "run " << visible_name(id) << " is " << to_string(r.status)
+              << (r.status == run_status::ready ? "; a worker will take it up, or: reagent runs resume " + visible_name(id) : "") << "\n";
     return 0;
 }
 
+// Who is logged in here, by the system and not by a variable.
 std::string user_name() {
-    const char* name = std::getenv("USER");
-    return name ? name : "";
+    const passwd* user = ::getpwuid(::getuid());
+    return user && user->pw_name ? user->pw_name : "user " + std::to_string(::getuid());
+}
+
+std::string decided_by(const runs_options& o) { return o.by.empty() ? user_name() : o.by; }
+
+// A digest's beginning is enough to name it.
+std::string digest_seen(journal_store& store, const runs_options& o) {
+    if (o.seen.empty()) return {};
+    if (o.seen.size() >= 12)
+        for (const auto& p : store.pending(o.id))
+            if (p.digest.starts_with(o.seen)) return p.digest;
+    return o.seen;
 }
 
 int decide(const runs_options& o, run_decision::kind_t kind) {
     auto store = open_journals(o.journals);
-    run_decision d{.kind = kind, .text = o.reason, .by = user_name()};
+    run_decision d{.kind = kind, .text = o.reason, .by = decided_by(o), .digest = digest_seen(*store, o)};
     if (!o.arguments.empty()) d.arguments = parsed_object(o.arguments, "--arguments");
     store->decide(o.id, o.effect, d);
     return after_decision(*store, o.id);
@@ -191,7 +220,7 @@ int exit_code(run_status s) {
 
 int resume(const runs_options& o, const cli_program* own) {
     auto store = open_journals(o.journals);
-    run_decision d{.by = user_name()};
+    run_decision d{.by = decided_by(o)};
     int ways = o.repeat + !o.result.empty() + !o.failed.empty();
     if (ways > 1) throw misuse{"--happened, --failed and --repeat exclude each other"};
     if (ways == 1) {
@@ -207,9 +236,9 @@ int resume(const runs_options& o, const cli_program* own) {
     if (before.status == run_status::finished)
         throw std::runtime_error{"run " + o.id + " is finished already; `reagent runs show " + o.id + "`"};
     runtime rt{runtime_options_for(store)};
-    serve_program(rt, own, {o.lm, o.api_base, o.saved}, &before);
+    serve_program(rt, own, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}, &before);
     if (o.force && before.status == run_status::running)
-        std::cerr << "taking run " << printable(o.id) << " from worker " << printable(before.worker)
+        std::cerr << "taking run " << visible_name(o.id) << " from worker " << visible_name(before.worker)
                   << ": what that one stores from now on is refused, but a tool that is at work in it may still act. See that its process "
                      "has ended, above all before you say --repeat.\n";
     auto r = o.force ? rt.resume_by_force(o.id) : rt.resume(o.id);
@@ -217,7 +246,7 @@ int resume(const runs_options& o, const cli_program* own) {
         std::cout << dump_strict_json(to_json(r)) << "\n";
     else {
         terminal t;
-        std::cout << "run " << printable(r.id) << " is " << status_text(t, r.status) << "\n";
+        std::cout << "run " << visible_name(r.id) << " is " << status_text(t, r.status) << "\n";
         if (r.outputs)
             for (const auto& [name, v] : *r.outputs)
                 std::cout << t.bold(printable(name)) << ": " << printable(v.is_structured() ? dump_json(v) : python_str(v)) << "\n";
@@ -266,7 +295,7 @@ int work(const runs_options& o, const cli_program* own) {
     check_there(o.journals);
     auto store = open_for_worker(o.journals, tell, signals);
     runtime rt{runtime_options_for(store)};
-    serve_program(rt, own, {o.lm, o.api_base, o.saved}, nullptr);
+    serve_program(rt, own, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}, nullptr);
     std::atomic<bool> over = false;
     std::thread watch{[&] {
         timespec often{0, 100'000'000};
@@ -283,7 +312,7 @@ int work(const runs_options& o, const cli_program* own) {
         if (o.json)
             std::cout << dump_strict_json(to_json(r)) << std::endl;
         else
-            std::cout << printable(r.id) << "  " << status_text(t, r.status) << "  "
+            std::cout << visible_name(r.id) << "  " << status_text(t, r.status) << "  "
                       << one_line(r.outputs ? json::value(*r.outputs) : json::value(json::string(r.error)), 160) << std::endl;
     };
     if (!o.json) std::cerr << t.dim("worker " + store->worker() + " takes up runs; Ctrl-C stops it") << std::endl;
@@ -309,7 +338,7 @@ int replay(const runs_options& o, const cli_program* own) {
     } else {
         terminal t;
         for (const auto& d : found.differences) std::cout << t.bold(printable(d.place)) << ": " << printable(d.what) << "\n";
-        if (found.differences.empty()) std::cout << "the program does what run " << printable(o.id) << " did\n";
+        if (found.differences.empty()) std::cout << "the program does what run " << visible_name(o.id) << " did\n";
         if (!found.ended.empty() && found.differences.empty()) std::cout << "until: " << printable(found.ended) << "\n";
     }
     return found.differences.empty() ? 0 : 3;
@@ -366,6 +395,11 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
         c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server");
         if (own) c->add_option("--program", o->saved, "saved program: a file, or FOLDER@TAG of a store");
     };
+    auto by_whom = [&](CLI::App* c) { c->add_option("--by", o->by, "who decides; default: the user who is logged in"); };
+    auto with_lifetime = [&](CLI::App* c) {
+        c->add_option("--consent-lifetime", o->lifetime, "how long a consent holds until the call is made: 90s, 24h or never")
+            ->default_val("24h");
+    };
     auto as_json = [&](CLI::App* c) { c->add_flag("--json", o->json, "JSON on stdout"); };
 
     auto* c = add("list", "The newest runs first", false);
@@ -378,6 +412,7 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     c->callback([o, &chosen] { chosen = [o] { return list(*o); }; });
 
     c = add("show", "One run: what it did, and what it waits for", true);
+    c->add_flag("--whole", o->whole, "all of what waits for a decision, however long");
     as_json(c);
     c->callback([o, &chosen] { chosen = [o] { return show(*o); }; });
 
@@ -388,18 +423,24 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     c->add_option("--failed", o->failed, "... it did not happen and is not to: the model is told this");
     c->add_flag("--repeat", o->repeat, "... it is to be made again");
     one_effect(c);
+    by_whom(c);
+    with_lifetime(c);
     with_model(c);
     as_json(c);
     c->callback([o, &chosen, own] { chosen = [o, own] { return resume(*o, own); }; });
 
     c = add("approve", "Consents to a tool's call", true);
     c->add_option("--arguments", o->arguments, "JSON object: call it with these instead");
+    c->add_option("--seen", o->seen,
+                  "digest of the call that was seen, or its first 12 digits: where another one waits, nothing is decided");
     one_effect(c);
+    by_whom(c);
     c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::approve); }; });
 
     c = add("reject", "Refuses a tool's call", true);
     c->add_option("--reason", o->reason, "what the model is told");
     one_effect(c);
+    by_whom(c);
     c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::reject); }; });
 
     c = add("cancel", "Ends a run; one that is at work stops at its next effect", true);
@@ -408,7 +449,7 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
             auto store = open_journals(o->journals);
             store->cancel(o->id);
             auto r = store->get(o->id);
-            std::cout << "run " << printable(o->id)
+            std::cout << "run " << visible_name(o->id)
                       << (r.status == run_status::cancelled ? " is cancelled" : " will be cancelled by its worker") << "\n";
             return 0;
         };
@@ -453,6 +494,7 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     c = add("work", "A worker: takes up runs that are ready, and those whose worker is gone, until it is stopped", false);
     c->add_option("--concurrency", o->concurrency, "runs at the same time")->capture_default_str();
     c->add_flag("--until-idle", o->until_idle, "end when nothing is left to do");
+    with_lifetime(c);
     with_model(c);
     as_json(c);
     c->callback([o, &chosen, own] { chosen = [o, own] { return work(*o, own); }; });

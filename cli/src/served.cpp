@@ -78,7 +78,9 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
         o.api_base = choice.api_base;
         o.program = choice.saved;
         subject s{o, own};
-        rt.serve(program_name(*own), own->call, s.prepared(o));
+        auto options = s.prepared(o);
+        options.consent_lifetime = choice.consent_lifetime;
+        rt.serve(program_name(*own), own->call, std::move(options));
         return;
     }
     if (of && of->program != ask_program)
@@ -92,6 +94,7 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
     auto chosen = choose_model(lm, api_base);
     if (!chosen.notice.empty()) std::cerr << terminal{true}.dim("reagent: " + chosen.notice) << "\n";
     run_options options{with_retries(chosen.model)};
+    options.consent_lifetime = choice.consent_lifetime;
     if (of) options.adapter = adapter_named(text_of(of->inputs, "adapter", "chat"));
     rt.serve(ask_program, ask_program_function(), std::move(options));
 }

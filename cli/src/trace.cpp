@@ -35,15 +35,15 @@ std::string replaced(std::string_view text, std::string_view what, std::string_v
     }
 }
 
-json::object trace_named(const std::string& what, const std::string& journals, bool content) {
+json::object trace_named(const std::string& what, const std::string& journals, bool content, std::size_t most_whole) {
     if (std::filesystem::is_regular_file(what)) {
         auto file = read_journal_file(what);
         auto* program = file.about.if_contains("program");
         json::object about = file.about;
         about.erase("journal");
         about["id"] = std::filesystem::path{what}.filename().string();
-        return to_json(trace_of(file.records, program && program->is_string() ? std::string{program->get_string()} : "run"), about,
-                       content);
+        return to_json(trace_of(file.records, program && program->is_string() ? std::string{program->get_string()} : "run"), about, content,
+                       most_whole);
     }
     std::string where = journals.empty() ? default_journals() : journals;
     if (journals.empty() && !std::filesystem::exists(where) && where.find("://") == where.npos)
@@ -54,7 +54,7 @@ json::object trace_named(const std::string& what, const std::string& journals, b
     auto records = store->records(what);
     json::object about = to_json(r);
     if (!content) about.erase("inputs"), about.erase("outputs");
-    return to_json(trace_of(records, r.program), about, content);
+    return to_json(trace_of(records, r.program), about, content, most_whole);
 }
 
 void open_in_browser(const std::string& file) {
@@ -67,8 +67,9 @@ void open_in_browser(const std::string& file) {
 
 int trace(const trace_options& o) {
     json::array runs;
-    runs.push_back(trace_named(o.what, o.journals, !o.no_content));
-    if (!o.second.empty()) runs.push_back(trace_named(o.second, o.journals, !o.no_content));
+    const std::size_t most_whole = o.json ? 64 << 20 : 0;  // the page puts prompts together itself
+    runs.push_back(trace_named(o.what, o.journals, !o.no_content, most_whole));
+    if (!o.second.empty()) runs.push_back(trace_named(o.second, o.journals, !o.no_content, most_whole));
     if (o.json) {
         std::cout << dump_strict_json(runs.size() == 1 ? runs[0] : json::value(runs)) << "\n";
         return 0;

@@ -1,4 +1,5 @@
 // `reagent ui`: the trace page, live. For this machine's own user only: it listens on loopback, and wants a token.
+#include "run_pages.hpp"
 #include "runs.hpp"
 #include "trace_page.hpp"
 #include "visitors.hpp"
@@ -169,8 +170,19 @@ private:
             }
             if (path == "/api/run") {
                 std::string id = parameter(*target, "id");
-                auto named = [this, id] { return run_named(id); };  // a name: g++ 12 frees such a temporary of a co_await twice
+                std::size_t from = number_of(parameter(*target, "from"));
+                auto named = [this, id, from] {
+                    return pages_.page(id, from);
+                };  // a name: g++ 12 frees such a temporary of a co_await twice
                 std::string body = co_await in_background(named);
+                co_return reply(in, bhttp::status::ok, "application/json", std::move(body));
+            }
+            if (path == "/api/content" || path == "/api/search") {
+                std::string id = parameter(*target, "id"), text = parameter(*target, "q");
+                std::uint64_t record = number_of(parameter(*target, "record"));
+                bool search = path == "/api/search";
+                auto found = [=, this] { return search ? pages_.search(id, text) : pages_.content(id, record); };
+                std::string body = co_await in_background(found);
                 co_return reply(in, bhttp::status::ok, "application/json", std::move(body));
             }
             if (path == "/metrics") {
@@ -195,11 +207,7 @@ private:
         return dump_strict_json(rows);
     }
 
-    std::string run_named(const std::string& id) {
-        auto r = store_->get(id);
-        auto records = store_->records(id);
-        return dump_strict_json(to_json(trace_of(records, r.program), to_json(r)));
-    }
+    static std::uint64_t number_of(const std::string& text) { return std::strtoull(text.c_str(), nullptr, 10); }
 
     // Source: Prometheus documentation, "Text-based format", version 0.0.4.
     std::string metrics() {
@@ -261,6 +269,7 @@ private:
     asio::io_context& context_;
     tcp::acceptor acceptor_;
     std::shared_ptr<journal_store> store_;
+    run_pages pages_{store_};
     std::string token_;
     std::shared_ptr<visitors> visitors_ = std::make_shared<visitors>();  // shared: connections may outlive the server by a moment
     asio::thread_pool pool_{2};

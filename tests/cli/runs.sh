@@ -2,6 +2,7 @@
 # Durable runs from the command line: started, killed, resumed, listed, shown, forked, drawn; and the page that shows them live: runs.sh REAGENT
 set -euo pipefail
 reagent=$1
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'kill "${ui:-}" "${worker:-}" 2>/dev/null || true; umount "$work/small" 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
@@ -121,6 +122,36 @@ python3 -c 'import sqlite3; db = sqlite3.connect("mended.db"); db.execute("ALTER
 for _ in $(seq 800); do grep -q 'work again' worker.err && break; sleep 0.05; done
 grep -q 'work again' worker.err || fail "the worker does not go on: $(cat worker.err)"
 kill "$worker"; wait "$worker" || fail "the worker did not end well"
+
+# What waits for consent is shown whole, with nothing invisible in it; who decides is said, and what was seen is what is decided.
+python3 - "$here/../durable/old/format-1.sql" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect("asks.db")
+db.executescript(open(sys.argv[1], encoding="utf-8").read())
+wanted = db.execute("SELECT wanted FROM reagent_decisions WHERE run = 'waits'").fetchone()[0]
+arguments = '"arguments":{"table":"' + "x" * 5000 + 'END\u202e\u200b\\n","second":7}'
+assert '"arguments":{"table":"old"}' in wanted, wanted
+wanted = wanted.replace('"arguments":{"table":"old"}', arguments).replace('"tool":"drop"', '"tool":"dr\u2066op"')
+db.execute("UPDATE reagent_decisions SET wanted = ? WHERE run = 'waits'", (wanted,))
+db.execute("UPDATE reagent_runs SET id = 'two\nlines' WHERE id = 'done'")
+db.commit()
+PY
+export REAGENT_JOURNALS=$work/asks.db
+"$reagent" runs list >out; [ "$(wc -l <out)" = 3 ] || fail "a row for each run: $(cat out)"
+grep -q '"two\\nlines"' out || fail "a run's name: $(cat out)"
+"$reagent" runs show waits >out
+grep -q 'xEND\\u202e\\u200b\\n"' out || fail "an argument is cut or invisible: $(tail -c 300 out)"
+grep -q '  second  7' out || fail "the second argument: $(tail -c 300 out)"
+grep -q 'dr\\u2066op' out || fail "a tool's name: $(tail -c 300 out)"
+"$reagent" runs show waits --json | python3 -c 'import json,sys; p = json.load(sys.stdin)["pending"][0]; assert len(p["digest"]) == 64 and not p["decided"], p; print(p["digest"])' >digest
+[ "$(code "$reagent" runs approve waits --seen 000000000000)" = 1 ] || fail "what was not seen was approved"
+grep -q digest err || fail "the error: $(cat err)"
+"$reagent" runs approve waits --seen "$(cut -c1-12 digest)" --by 'eve' >out || fail "approve: $(cat out)"
+"$reagent" runs show waits >out; grep -q 'approved by eve at 20' out || fail "who and when: $(tail -c 300 out)"
+"$reagent" runs show waits --json | python3 -c 'import json,sys; p = json.load(sys.stdin)["pending"][0]; assert p["by"] == "eve" and p["at_ms"] > 1e12 and p["approved"], p'
+[ "$(code "$reagent" runs work --until-idle --consent-lifetime soon)" = 1 ] || fail "a lifetime that is none"
+export REAGENT_JOURNALS=$work/runs.db
+python3 "$here/viewers.py" "$reagent" "$work"
 
 # A full disk: a clear error, and nothing that was stored is lost.
 if [ "$(id -u)" -eq 0 ] && mkdir small && mount -t tmpfs -o size=400k none small 2>/dev/null; then

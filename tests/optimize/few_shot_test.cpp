@@ -422,7 +422,7 @@ BOOST_AUTO_TEST_CASE(nearness_may_be_that_of_vectors) {
         std::string prompt;
         for (const auto& e : result.report.history->events())
             if (e.request)
-                for (const auto& m : e.request->messages) prompt += m.content;
+                for (const auto& m : e.request->whole().messages) prompt += m.content;
         BOOST_TEST(prompt.find("the puppy sleeps") != std::string::npos);
         BOOST_TEST(prompt.find("a big car") == std::string::npos);
         return result.report.history;

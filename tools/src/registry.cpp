@@ -211,7 +211,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
         if (approve_) ask = [&]() { return decided_by(approve_, r, t, given); };
         if (nobody) ask = nobody_decides;  // recorded, so that a replay need not know what the run had met by then
         approval_decision decision =
-            co_await r.ask_approval(asked.path, name, json::value(given), json::value(t.parameters()), ask, asked.why);
+            co_await r.ask_approval(asked.path, name, json::value(given), t.checked_parameters(), ask, asked.why);
         if (!decision.approved)
             co_return failure("Error: `" + name + "` was not called: " + told + ", and the call was refused" +
                               (decision.reason.empty() ? "" : ": " + decision.reason) +

@@ -129,7 +129,7 @@ prompt_template::prompt_template(reagent::adapter a, reagent::signature s, const
 }
 
 std::vector<message> prompt_template::messages(const json::object& inputs, const std::vector<json::object>& history,
-                                               const further_fields& past) const {
+                                               const further_fields& past, std::string_view steps) const {
     const auto& how = format_of(adapter_);
     std::vector<message> messages;
     messages.reserve(prefix_.size() + 2 * history.size() + 3);
@@ -141,7 +141,11 @@ std::vector<message> prompt_template::messages(const json::object& inputs, const
             if (const json::value* v = inputs.if_contains(f.name)) add_history(messages, adapter_, shown_, *v);
         }
     std::string question = how.inputs(shown_, inputs);
-    question.reserve(question.size() + request_.size() + 256 * past.size() / 4 + 64);
+    question.reserve(question.size() + steps.size() + request_.size() + 256 * past.size() / 4 + 64);
+    if (!steps.empty()) {
+        if (!question.empty()) question += "\n\n";
+        question += steps;
+    }
     append_further(question, adapter_, past);
     question += (question.empty() ? "" : "\n\n") + request_;
     messages.push_back({role::user, std::move(question)});

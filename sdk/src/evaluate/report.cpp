@@ -58,8 +58,9 @@ std::string trace(const evaluation_row& r) {
     for (const auto& e : r.history->events()) {
         html += "<h4>" + escaped(to_string(e.kind)) + " <code>" + escaped(e.path) + "</code> <span class=quiet>" +
                 std::to_string(e.duration.count() / 1000) + " ms</span></h4>";
+        const lm_request asked = e.request ? e.request->whole() : lm_request{};
         if (e.request)
-            for (const auto& m : e.request->messages)
+            for (const auto& m : asked.messages)
                 html += "<p class=quiet>" + escaped(to_string(m.role)) + "</p><pre>" + escaped(cut(m.content, 20'000)) + "</pre>";
         if (e.response) html += "<p class=quiet>answer</p><pre>" + escaped(cut(e.response->text, 20'000)) + "</pre>";
         if (!e.tool.empty()) html += "<pre>" + escaped(e.tool) + " " + shown(e.arguments) + "\n" + shown(e.result) + "</pre>";

@@ -177,15 +177,20 @@ struct predictor::conversation {
 
     lm_request request() const {
         lm_request q;
-        q.messages = prompt->messages(inputs, options.history, past);
+        q.messages = prompt->messages(inputs, options.history, past, options.steps ? options.steps->text(format) : std::string_view{});
         for (const auto& a : rejected) {
             q.messages.push_back({role::assistant, cut(a.completion, 20'000)});
             q.messages.push_back({role::user, complaint(a)});
         }
         if (own) q.sampling = own->sampling;
-        if (format == adapter::json && model && model.backend()->has_structured_output())
-            q.outputs_schema = outputs_schema(prompt->signature());
+        if (is_structured()) q.outputs_schema = outputs_schema(prompt->signature());
         return q;
+    }
+
+    bool is_structured() const { return format == adapter::json && model && model.backend()->has_structured_output(); }
+
+    std::string fingerprint() const {
+        return options.steps && rejected.empty() ? options.steps->fingerprint(prompt, inputs, options.history, past) : std::string{};
     }
 
     std::string complaint(const rejected_completion& a) const {
@@ -272,7 +277,7 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
     const auto begun = r.begin_call(path);
     r.mark_private(path, signature_, inputs);
     const auto* own = r.parameters() ? r.parameters()->find(path) : nullptr;
-    std::string trajectory = format_further(adapter::chat, options.past);
+    recorded_text trajectory = options.steps ? options.steps->trajectory() : recorded_text{format_further(adapter::chat, options.past)};
     conversation c{*this,
                    r,
                    inputs,
@@ -287,13 +292,16 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
     c.speak(r.options().adapter);
     const std::size_t retries = options.max_retries.value_or(r.options().max_retries);
     for (;;) {
-        lm_request request = c.request();
         auto on_event = c.watch();
         std::shared_ptr<const lm_response> response;
-        if (request.outputs_schema)
+        if (c.is_structured()) {
+            lm_request request = c.request();
             response = co_await call_structured(r, path, c.model, std::move(request), on_event);
-        else
-            response = co_await r.call_model(path, c.model, std::move(request), on_event);
+        } else {
+            std::function<lm_request()> make = [&c] { return c.request(); };
+            std::string fingerprint = c.fingerprint();
+            response = co_await r.call_model(path, c.model, std::move(make), std::move(fingerprint), on_event);
+        }
         auto outputs = c.read(*response);
         if (outputs) {
             c.correct_what_was_shown(*outputs);

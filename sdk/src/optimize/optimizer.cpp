@@ -330,13 +330,15 @@ std::optional<json::object> labeled_demo(const predictor& p, const example& e) {
 }
 
 std::map<std::string, json::object> demos_of(const journal& history) {
+    std::map<std::string, const predictor_call*> last;
+    for (const auto& c : history.predictor_calls()) last[c->place.path] = c.get();
     std::map<std::string, json::object> demos;
-    for (const auto& c : history.predictor_calls()) {
+    for (const auto& [path, c] : last) {
         json::object demo{{"augmented", true}};
         for (const auto& [k, v] : c->inputs) demo[k] = v;
-        if (!c->trajectory.empty()) demo["trajectory"] = c->trajectory;
+        if (!c->trajectory.empty()) demo["trajectory"] = c->trajectory.str();
         for (const auto& [k, v] : c->outputs) demo[k] = v;
-        demos[c->place.path] = std::move(demo);
+        demos[path] = std::move(demo);
     }
     return demos;
 }

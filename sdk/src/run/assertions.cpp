@@ -168,7 +168,10 @@ void run::mark_private(const std::string& path, const signature& s, const json::
     if (state_->logger || state_->telemetry) state_->private_to.learn(path, s, inputs);
 }
 
-void run::finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs, std::string trajectory) {
+void run::finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs,
+                      recorded_text trajectory) {
+    if (!trajectory.empty() && trajectory.key().empty())
+        trajectory = state_->trajectories.record(call.place.branch, call.place.path, trajectory.str());
     auto made = std::make_shared<const predictor_call>(predictor_call{call.place, std::move(inputs), outputs, std::move(trajectory)});
     state_->history->append(made);
     if (state_->private_to.withholds(call.place.path)) state_->private_to.learn(call.place.path, outputs);

@@ -1,4 +1,6 @@
 // Durable runs: programs under a name, continued here; conversations.
+#include <reagent/run/consent.hpp>
+
 #include "../text.hpp"
 #include "runtime_impl.hpp"
 
@@ -72,8 +74,12 @@ task<void> close_log(run::state& s, std::exception_ptr& failure) {
             end.error = "a worker ended in a call of " + s.unknown_call +
                         ", which must not be made twice: it may have acted or not. Look, then say: reagent runs resume " + s.log->run_id() +
                         " --happened RESULT | --failed REASON | --repeat";
-        else if (end.status == run_status::awaiting_approval)
-            end.error = "a tool needs consent: reagent runs approve " + s.log->run_id() + ", or reject";
+        else if (end.status == run_status::awaiting_approval) {
+            std::string id = visible_name(s.log->run_id());
+            end.error = "a tool needs consent: reagent runs approve " + id + ", or reject";
+            for (const auto& q : s.questions) end.error += "\n" + q;
+            if (s.suspended_for.size() > s.questions.size() && !s.questions.empty()) end.error += "\nand others: reagent runs show " + id;
+        }
         failure = std::make_exception_ptr(run_error{run_errc::suspended, end.error.empty() ? "the worker was told to stop" : end.error});
     } else if (!failure) {
         end.status = run_status::finished;

@@ -1,7 +1,9 @@
 // What a run does to the world: models, tools, consent, the clock, random numbers. Each answers from the journal where that knows.
+#include <reagent/run/consent.hpp>
 #include <reagent/run/run.hpp>
 
 #include "../text.hpp"
+#include "at_work.hpp"
 #include "replay_difference.hpp"
 #include "state.hpp"
 
@@ -15,10 +17,10 @@
 
 namespace reagent {
 
+using detail::at_work;
 using detail::difference;
 using detail::event_text;
 using detail::mismatch;
-using detail::same_request;
 
 namespace {
 
@@ -38,20 +40,6 @@ std::string random_run_name() {
     for (auto bits = machine_seed(); name.size() < 16; bits >>= 4) name += digits[bits & 15];
     return name;
 }
-
-// An effect that is not to be interrupted by a suspension.
-class at_work {
-public:
-    explicit at_work(run::state& s) : state_{s} { ++state_.at_work; }
-    ~at_work() {
-        --state_.at_work;
-        if (!state_.waiting.empty()) state_.consider_suspending();
-    }
-    at_work(const at_work&) = delete;
-
-private:
-    run::state& state_;
-};
 
 }  // namespace
 
@@ -138,21 +126,30 @@ task<std::shared_ptr<const lm_response>> ask(const lm_backend& backend, lm_conte
 
 task<std::shared_ptr<const lm_response>> run::call_model(std::string path, language_model model, lm_request request,
                                                          std::function<void(const lm_event&)> on_event) {
+    auto given = std::make_shared<lm_request>(std::move(request));
+    return call_model(
+        std::move(path), std::move(model), [given] { return std::move(*given); }, {}, std::move(on_event));
+}
+
+task<std::shared_ptr<const lm_response>> run::call_model(std::string path, language_model model, std::function<lm_request()> make,
+                                                         std::string fingerprint, std::function<void(const lm_event&)> on_event) {
     auto& s = *state_;
     check();
     before_effect();
     if (!model) model = s.options.lm;
-    if (!request.rollout_id && !variation_) request.rollout_id = s.options.rollout_id;
-    if (variation_) {
-        if (!request.rollout_id) request.rollout_id = variation_->rollout_id + 4096 * s.options.rollout_id;
-        request.sampling = variation_->sampling.or_else(request.sampling);
-    }
     auto n = occurrence(event_kind::model_call, path);
     if (auto known = recorded(event_kind::model_call, path, n)) {
-        if (!known->request || !same_request(*known->request, request)) {
-            std::string how = known->request ? difference(*known->request, request) : "the journal has no request there";
-            if (!s.options.on_difference) mismatch(*known, "but with other messages or tools than the journal has: " + how);
-            s.options.on_difference(event_text(*known), how);
+        if (known->request && !fingerprint.empty() && known->fingerprint == fingerprint)
+            s.requests.remember(branch_, path, known->request, nullptr);
+        else {
+            auto asked = std::make_shared<const lm_request>(make());
+            if (known->request && s.requests.is_same(branch_, path, *known->request, *asked))
+                s.requests.remember(branch_, path, known->request, asked);
+            else {
+                std::string how = known->request ? difference(known->request->whole(), *asked) : "the journal has no request there";
+                if (!s.options.on_difference) mismatch(*known, "but with other messages or tools than the journal has: " + how);
+                s.options.on_difference(event_text(*known), how);
+            }
         }
         auto response = known->response;
         std::string failed = known->error;
@@ -171,6 +168,12 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
         throw run_error{run_errc::budget_tokens, "the run's budget of " + std::to_string(*limits.tokens) + " tokens is used up"};
     if (limits.dollars && s.usage.cost.value_or(0) >= *limits.dollars)
         throw run_error{run_errc::budget_cost, "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
+    lm_request request = make();
+    if (!request.rollout_id && !variation_) request.rollout_id = s.options.rollout_id;
+    if (variation_) {
+        if (!request.rollout_id) request.rollout_id = variation_->rollout_id + 4096 * s.options.rollout_id;
+        request.sampling = variation_->sampling.or_else(request.sampling);
+    }
     ++s.calls_started;
     if (s.options.around) model = s.options.around(model);
     s.secrets->learn(model.backend());
@@ -180,7 +183,6 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
     event e = started(event_kind::model_call, path, n);
     request.sampling = request.sampling.or_else(s.options.sampling);
     auto shared = std::make_shared<const lm_request>(std::move(request));
-    e.request = shared;
     e.model = model.name();
     notify({.kind = run_event::model_started, .path = path, .request = shared.get()});
     std::exception_ptr failure;
@@ -210,6 +212,9 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
             .duration = e.duration});
     auto response = e.response;
     if (response) s.count(*response);
+    e.id = s.next_id++;
+    e.request = s.requests.record(branch_, path, shared, e.id);
+    e.fingerprint = std::move(fingerprint);
     record_fresh(std::move(e));
     if (s.log) co_await s.log->stored();
     if (failure) std::rethrow_exception(failure);
@@ -226,7 +231,8 @@ task<bool> run::settle_open(event& e, const effect_begun& before, tool_call_trai
     if (before.reentered || before.repeatable || traits.repeatable || traits.harmless) co_return false;
     auto asked = s.log->take_pending(e);
     if (!asked || !asked->decided) {
-        s.unknown_call = "`" + e.tool + "`" + (before.worker.empty() ? "" : " (worker " + before.worker + ": make sure that it has ended)");
+        s.unknown_call = "`" + visible_name(e.tool) + "`" +
+                         (before.worker.empty() ? "" : " (worker " + before.worker + ": make sure that it has ended)");
         if (!asked) s.record_in_log(decision_wanted{e, {}});
         co_await park(run_status::outcome_unknown, e.id);
     }
@@ -342,48 +348,6 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     if (s.log && !traits.harmless) co_await s.log->stored();
     if (failure) std::rethrow_exception(failure);
     co_return result;
-}
-
-task<approval_decision> run::ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
-                                          std::function<task<approval_decision>()> ask, std::string why) {
-    auto& s = *state_;
-    check();
-    before_effect();
-    auto n = occurrence(event_kind::approval, path);
-    if (auto known = recorded(event_kind::approval, path, n)) {
-        if (known->tool != tool || known->arguments != arguments)
-            mismatch(*known, "but for other arguments than the journal has, or another tool");
-        auto decision = approval_decision_from_json(known->result);
-        record(std::move(*known));
-        co_return decision;
-    }
-    event e = started(event_kind::approval, path, n);
-    e.tool = std::move(tool);
-    e.arguments = std::move(arguments);
-    e.why = std::move(why);
-    approval_decision decision;
-    if (ask) {
-        if (s.log) co_await begin_effect();
-        at_work uninterrupted{s};
-        decision = co_await ask();
-    } else {
-        if (!s.log)
-            throw run_error{run_errc::not_possible,
-                            "nobody is there to approve a call of `" + e.tool + "`, and the run is not durable: it cannot wait"};
-        auto asked = s.log->take_pending(e);
-        if (asked && (asked->wanted.what.tool != e.tool || asked->wanted.what.arguments != e.arguments))
-            mismatch(e, "but for other arguments than those that were shown to whoever decides, or another tool");
-        e.id = asked ? asked->wanted.what.id : s.next_id++;
-        if (!asked) s.record_in_log(decision_wanted{e, schema});
-        if (!asked || !asked->decided) co_await park(run_status::awaiting_approval, e.id);
-        const run_decision& d = *asked->decided;
-        decision = {d.kind == run_decision::approve, d.arguments, d.text, d.by};
-    }
-    e.duration = elapsed() - e.started;
-    e.result = to_json(decision);
-    record_fresh(std::move(e));
-    if (s.log) co_await s.log->stored();
-    co_return decision;
 }
 
 std::chrono::system_clock::time_point run::now(std::string_view path) {

@@ -19,8 +19,7 @@ std::size_t weight(const json::value& v) {
 std::size_t weight(const event& e) {
     std::size_t n =
         sizeof e + e.branch.size() + e.path.size() + e.tool.size() + e.error.size() + e.why.size() + weight(e.arguments) + weight(e.result);
-    if (e.request)
-        for (const auto& m : e.request->messages) n += sizeof m + m.content.size();
+    if (e.request) n += e.request->kept_bytes();
     if (e.response) n += sizeof *e.response + e.response->text.size();
     return n;
 }
@@ -32,7 +31,7 @@ std::size_t weight(const json::object& o) {
 }
 
 std::size_t weight(const predictor_call& c) {
-    return sizeof c + c.place.branch.size() + c.place.path.size() + weight(c.inputs) + weight(c.outputs);
+    return sizeof c + c.place.branch.size() + c.place.path.size() + weight(c.inputs) + weight(c.outputs) + c.trajectory.kept_bytes();
 }
 
 }  // namespace
@@ -112,7 +111,8 @@ json::object to_json_object(const event& e) {
     json::object o{{"kind", to_string(e.kind)}, {"branch", e.branch}, {"path", e.path}, {"occurrence", e.occurrence}};
     if (e.request) {
         json::array messages;
-        for (const auto& m : e.request->messages) messages.push_back(reagent::to_json(m));
+        const lm_request whole = e.request->whole();
+        for (const auto& m : whole.messages) messages.push_back(reagent::to_json(m));
         o["request"] = json::object{{"messages", std::move(messages)}};
     }
     if (e.response) {

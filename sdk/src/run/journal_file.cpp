@@ -40,6 +40,7 @@ journal_file read_journal_file(const std::string& file) {
     std::ifstream in{file, std::ios::binary};
     if (!in || std::filesystem::is_directory(file)) throw unavailable(file, std::string{"read: "} + std::strerror(in ? EISDIR : errno));
     journal_file found;
+    journal_reader reader;
     std::size_t number = 0;
     for (std::string line; std::getline(in, line);) {
         ++number;
@@ -59,7 +60,7 @@ journal_file read_journal_file(const std::string& file) {
             continue;
         }
         try {
-            found.records.push_back(journal_record_from_text(line));
+            found.records.push_back(reader.read(line));
         } catch (const run_error& e) {
             throw wrong(e.what());
         }

@@ -5,12 +5,15 @@
 #include <reagent/schema/repair.hpp>
 
 #include "../text.hpp"
+#include "../utf8.hpp"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace reagent {
 namespace {
@@ -79,7 +82,8 @@ void put_event(json::object& o, const event& e) {
     put_place(o, {e.branch, e.path, e.occurrence});
     if (e.splits) o["splits"] = e.splits;
     put(o, "model", e.model);
-    if (e.request) o["request"] = to_json(*e.request);
+    if (e.request) o["request"] = e.request->to_json();
+    put(o, "fingerprint", e.fingerprint);
     if (e.response) o["response"] = to_json(*e.response);
     put(o, "tool", e.tool);
     if (!e.arguments.is_null()) o["arguments"] = e.arguments;
@@ -124,13 +128,13 @@ call_place place_at(const json::object& o) {
     return {text_at(o, "branch"), text_at(o, "path"), static_cast<std::uint32_t>(number_at(o, "occurrence", UINT32_MAX))};
 }
 
-event event_at(const json::object& o) {
+event event_at(const json::object& o, const recorded_request::known* known) {
     event e;
     std::string kind = text_at(o, "kind");
-    bool known = false;
+    bool found = false;
     for (auto k : event_kinds)
-        if (to_string(k) == kind) e.kind = k, known = true;
-    if (!known) throw bad("there is no effect of kind \"" + kind + "\"");
+        if (to_string(k) == kind) e.kind = k, found = true;
+    if (!found) throw bad("there is no effect of kind \"" + kind + "\"");
     e.id = number_at(o, "id");
     auto place = place_at(o);
     e.branch = std::move(place.branch);
@@ -140,11 +144,12 @@ event event_at(const json::object& o) {
         if (!is_digit(c) && c != '.') throw bad("`branch` holds something else than numbers and dots");
     e.splits = static_cast<std::uint32_t>(number_at(o, "splits", UINT32_MAX));
     try {
-        if (auto* r = o.if_contains("request")) e.request = std::make_shared<const lm_request>(lm_request_from_json(*r));
+        if (auto* r = o.if_contains("request")) e.request = recorded_request::from_json(*r, e.id, known);
         if (auto* r = o.if_contains("response")) e.response = std::make_shared<const lm_response>(lm_response_from_json(*r));
     } catch (const lm_error& what) {
         throw bad(what.what());
     }
+    e.fingerprint = text_at(o, "fingerprint");
     e.model = text_at(o, "model");
     e.tool = text_at(o, "tool");
     if (auto* v = o.if_contains("arguments")) e.arguments = *v;
@@ -158,41 +163,53 @@ event event_at(const json::object& o) {
     return e;
 }
 
-// Bytes that are no UTF-8 become U+FFFD: PostgreSQL and JSON take nothing else. Source: RFC 3629, section 4.
-std::string valid_utf8(std::string text) {
-    auto sequence = [&](std::size_t i) -> std::size_t {
-        auto at = [&](std::size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
-        auto tail = [&](std::size_t k) { return (at(k) & 0xC0) == 0x80; };
-        unsigned c = at(i), second = at(i + 1);
-        if (c < 0x80) return 1;
-        if (c >= 0xC2 && c <= 0xDF) return tail(i + 1) ? 2 : 0;
-        if (c >= 0xE0 && c <= 0xEF) {
-            if ((c == 0xE0 && second < 0xA0) || (c == 0xED && second > 0x9F)) return 0;
-            return tail(i + 1) && tail(i + 2) ? 3 : 0;
-        }
-        if (c >= 0xF0 && c <= 0xF4) {
-            if ((c == 0xF0 && second < 0x90) || (c == 0xF4 && second > 0x8F)) return 0;
-            return tail(i + 1) && tail(i + 2) && tail(i + 3) ? 4 : 0;
-        }
-        return 0;
-    };
-    std::size_t i = 0;
-    while (i < text.size()) {
-        auto n = sequence(i);
-        if (!n) break;
-        i += n;
+// What a journal's earlier records hold that later ones refer to.
+struct earlier_records : recorded_request::known {
+    std::unordered_map<std::uint64_t, std::shared_ptr<const recorded_request>> requests;
+    std::unordered_map<std::string, recorded_text> texts;
+
+    std::shared_ptr<const recorded_request> request(std::uint64_t effect) const override {
+        auto found = requests.find(effect);
+        return found == requests.end() ? nullptr : found->second;
     }
-    if (i >= text.size()) return text;
-    std::string out = text.substr(0, i);
-    while (i < text.size()) {
-        auto n = sequence(i);
-        if (n)
-            out.append(text, i, n);
+};
+
+void put_text(json::object& o, const char* key, const recorded_text& t) {
+    if (!t.continues()) {
+        put(o, key, t.str());
+        return;
+    }
+    json::array pieces;
+    for (const auto& p : t.pieces())
+        if (p.bytes)
+            pieces.push_back(json::object{{"from", p.from}, {"bytes", p.bytes}});
         else
-            out += "\xEF\xBF\xBD";
-        i += n ? n : 1;
+            pieces.push_back(json::value(json::string(p.text)));
+    o[key] = json::object{{"of", t.earlier_key()}, {"pieces", std::move(pieces)}};
+}
+
+recorded_text recorded_text_at(const json::object& o, const char* key, earlier_records* known) {
+    auto* v = o.if_contains(key);
+    if (!v || !v->is_object()) return recorded_text{text_at(o, key)}.with_key();
+    const auto& given = v->get_object();
+    auto* parts = given.if_contains("pieces");
+    if (!parts || !parts->is_array()) throw bad(std::string{"`"} + key + "` has no pieces");
+    std::vector<recorded_text::piece> pieces;
+    for (const auto& p : parts->get_array())
+        if (p.is_string())
+            pieces.push_back({0, 0, std::string{p.get_string()}});
+        else if (p.is_object())
+            pieces.push_back({number_at(p.get_object(), "from", SIZE_MAX >> 2), number_at(p.get_object(), "bytes", SIZE_MAX >> 2), {}});
+        else
+            throw bad(std::string{"`"} + key + "` has a piece of another kind");
+    std::string of = text_at(given, "of");
+    const recorded_text* earlier = nullptr;
+    if (known) {
+        auto found = known->texts.find(of);
+        if (found == known->texts.end()) throw bad(std::string{"`"} + key + "` continues a text that no record before it has");
+        earlier = &found->second;
     }
-    return out;
+    return recorded_text::made_of(earlier, std::move(pieces), std::move(of)).with_key();
 }
 
 }  // namespace
@@ -246,7 +263,7 @@ json::object to_json(const journal_record& r) {
                        put_place(o, p.call->place);
                        o["inputs"] = p.call->inputs;
                        o["outputs"] = p.call->outputs;
-                       put(o, "trajectory", p.call->trajectory);
+                       put_text(o, "trajectory", p.call->trajectory);
                    },
                    [&](const run_taken& t) {
                        named("taken");
@@ -258,18 +275,20 @@ json::object to_json(const journal_record& r) {
     return o;
 }
 
-journal_record journal_record_from_json(const json::value& v) {
+namespace {
+
+journal_record record_from(const json::value& v, earlier_records* known) {
     if (!v.is_object()) throw bad("it is no object");
     const auto& o = v.get_object();
     journal_record r;
     r.at = std::chrono::microseconds{number_at(o, "at")};
     std::string name = text_at(o, "record");
     if (name == "begun")
-        r.what = effect_begun{event_at(o), flag_at(o, "repeatable"), flag_at(o, "reentered"), {}};
+        r.what = effect_begun{event_at(o, known), flag_at(o, "repeatable"), flag_at(o, "reentered"), {}};
     else if (name == "finished")
-        r.what = effect_finished{event_at(o)};
+        r.what = effect_finished{event_at(o, known)};
     else if (name == "wanted")
-        r.what = decision_wanted{event_at(o), o.contains("schema") ? o.at("schema") : json::value{}};
+        r.what = decision_wanted{event_at(o, known), o.contains("schema") ? o.at("schema") : json::value{}};
     else if (name == "abandoned") {
         effects_abandoned a;
         auto* ids = o.if_contains("ids");
@@ -293,7 +312,7 @@ journal_record journal_record_from_json(const json::value& v) {
         r.what = advice_forgotten{place_at(o)};
     else if (name == "predictor")
         r.what = predictor_returned{std::make_shared<const predictor_call>(
-            predictor_call{place_at(o), object_at(o, "inputs"), object_at(o, "outputs"), text_at(o, "trajectory")})};
+            predictor_call{place_at(o), object_at(o, "inputs"), object_at(o, "outputs"), recorded_text_at(o, "trajectory", known)})};
     else if (name == "taken")
         r.what = run_taken{text_at(o, "worker")};
     else
@@ -301,17 +320,35 @@ journal_record journal_record_from_json(const json::value& v) {
     return r;
 }
 
-std::string to_text(const journal_record& r) {
-    json::value v = to_json(r);
-    if (!all_finite(v)) replace_infinities(v);
-    return valid_utf8(json::serialize(v));
-}
-
-journal_record journal_record_from_text(std::string_view text) {
+journal_record record_from(std::string_view text, earlier_records* known) {
     auto v = parse_json(text, 2 * max_json_depth);
     if (!v) throw bad("it is no JSON: " + cut(std::string{text}, 60));
     if (text.find("\"float\":\"") != text.npos) restore_infinities(*v);
-    return journal_record_from_json(*v);
+    return record_from(*v, known);
+}
+
+}  // namespace
+
+journal_record journal_record_from_json(const json::value& v) { return record_from(v, nullptr); }
+
+std::string to_text(const journal_record& r) {
+    json::value v = to_json(r);
+    if (!all_finite(v)) replace_infinities(v);
+    return detail::valid_utf8(json::serialize(v));
+}
+
+journal_record journal_record_from_text(std::string_view text) { return record_from(text, nullptr); }
+
+struct journal_reader::impl : earlier_records {};
+journal_reader::journal_reader() : impl_{std::make_unique<impl>()} {}
+journal_reader::~journal_reader() = default;
+
+journal_record journal_reader::read(std::string_view line) {
+    auto r = record_from(line, impl_.get());
+    if (auto* f = std::get_if<effect_finished>(&r.what); f && f->what.request && f->what.id) impl_->requests[f->what.id] = f->what.request;
+    if (auto* p = std::get_if<predictor_returned>(&r.what); p && !p->call->trajectory.empty())
+        impl_->texts.insert_or_assign(p->call->trajectory.key(), p->call->trajectory);
+    return r;
 }
 
 json::value to_json(const approval_decision& d) {
@@ -319,122 +356,21 @@ json::value to_json(const approval_decision& d) {
     if (d.arguments) o["arguments"] = *d.arguments;
     put(o, "reason", d.reason);
     put(o, "by", d.by);
+    if (d.at.count()) o["at"] = d.at.count();
+    put(o, "digest", d.digest);
     return o;
 }
 
 approval_decision approval_decision_from_json(const json::value& v) {
     if (!v.is_object()) throw bad("a decision is no object");
     const auto& o = v.get_object();
-    approval_decision d{.approved = flag_at(o, "approved"), .reason = text_at(o, "reason"), .by = text_at(o, "by")};
+    approval_decision d{.approved = flag_at(o, "approved"),
+                        .reason = text_at(o, "reason"),
+                        .by = text_at(o, "by"),
+                        .at = std::chrono::milliseconds{number_at(o, "at", INT64_MAX / 4)},
+                        .digest = text_at(o, "digest")};
     if (o.contains("arguments")) d.arguments = object_at(o, "arguments");
     return d;
-}
-
-loaded_journal load_journal(const std::vector<journal_record>& records) {
-    loaded_journal all;
-    std::vector<event> finished;
-    std::vector<std::uint64_t> order;  // of what was undone
-    std::map<std::uint64_t, bool> undone;
-    std::string worker;
-    std::map<std::uint64_t, effect_begun> open;
-    std::map<std::uint64_t, decision_wanted> wanted;
-    std::map<call_place, std::shared_ptr<const predictor_call>> calls;
-    std::vector<call_place> call_order;
-    auto seen = [&](std::uint64_t id) { all.next_id = std::max(all.next_id, id + 1); };
-    for (const auto& r : records) {
-        all.at = std::max(all.at, r.at);
-        ++all.records;
-        std::visit(overloaded{
-                       [&](const effect_begun& b) {
-                           seen(b.what.id);
-                           open[b.what.id] = b;
-                           open[b.what.id].worker = worker;
-                       },
-                       [&](const effect_finished& f) {
-                           seen(f.what.id);
-                           open.erase(f.what.id);
-                           wanted.erase(f.what.id);
-                           finished.push_back(f.what);
-                       },
-                       [&](const decision_wanted& d) {
-                           seen(d.what.id);
-                           wanted[d.what.id] = d;
-                       },
-                       [&](const effects_abandoned& a) {
-                           for (auto id : a.ids) {
-                               undone[id] = true;
-                               open.erase(id);
-                               wanted.erase(id);
-                           }
-                       },
-                       [&](const assertion_recorded& a) {
-                           auto failed = a.what;
-                           failed.at = r.at;
-                           all.history->append(std::move(failed));
-                       },
-                       [&](const advice_given& a) { all.history->advise(a.place, a.told); },
-                       [&](const advice_forgotten& a) { all.history->forget_advice(a.place); },
-                       [&](const predictor_returned& p) {
-                           if (!calls.contains(p.call->place)) call_order.push_back(p.call->place);
-                           calls[p.call->place] = p.call;
-                       },
-                       [&](const run_taken& t) { worker = t.worker; },
-                   },
-                   r.what);
-    }
-    for (auto& e : finished) {
-        if (e.id && undone.contains(e.id))
-            all.history->abandon(std::move(e));
-        else
-            all.history->append(std::move(e));
-    }
-    for (const auto& place : call_order) all.history->append(calls[place]);
-    for (auto& [id, b] : open) all.open.push_back(std::move(b));
-    for (auto& [id, d] : wanted) all.undecided.push_back(std::move(d));
-    return all;
-}
-
-std::size_t whole_records(const std::vector<journal_record>& records, std::size_t wanted) {
-    std::size_t open = 0, n = 0;
-    while (n < records.size() && (n < wanted || open > 0)) {
-        const auto& what = records[n++].what;
-        if (std::holds_alternative<advice_given>(what)) ++open;
-        if (auto* a = std::get_if<effects_abandoned>(&what); a && a->backtrack && open > 0) --open;
-    }
-    // An assertion stands before its advice.
-    if (n < records.size() && n > 0)
-        if (auto* a = std::get_if<assertion_recorded>(&records[n - 1].what); a && !a->what.final) return whole_records(records, n + 1);
-    return n;
-}
-
-std::size_t records_through(const std::vector<journal_record>& records, std::uint64_t effect) {
-    for (std::size_t i = 0; i < records.size(); ++i)
-        if (auto* f = std::get_if<effect_finished>(&records[i].what); f && f->what.id == effect) return i + 1;
-    return 0;
-}
-
-std::vector<journal_record> records_of(const journal& j) {
-    std::vector<journal_record> all;
-    std::uint64_t next = 1;
-    for (const auto* events : {&j.events(), &j.abandoned()})
-        for (const auto& e : *events) next = std::max(next, e.id + 1);
-    effects_abandoned undone;
-    auto add = [&](event e, bool abandoned) {
-        if (!e.id) e.id = next++;
-        if (abandoned) undone.ids.push_back(e.id);
-        auto at = e.started + e.duration;
-        all.push_back({at, effect_finished{std::move(e)}});
-    };
-    for (const auto& e : j.events()) add(e, false);
-    for (const auto& e : j.abandoned()) add(e, true);
-    std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
-    std::chrono::microseconds last = all.empty() ? std::chrono::microseconds{} : all.back().at;
-    if (!undone.ids.empty()) all.push_back({last, std::move(undone)});
-    for (const auto& a : j.violations()) all.push_back({a.at, assertion_recorded{a}});
-    for (const auto& [place, told] : j.feedback_by_place())
-        for (const auto& f : told) all.push_back({last, advice_given{place, f}});
-    for (const auto& c : j.predictor_calls()) all.push_back({last, predictor_returned{c}});
-    return all;
 }
 
 }  // namespace reagent

@@ -10,13 +10,6 @@
 
 namespace reagent::detail {
 
-bool same_request(const lm_request& a, const lm_request& b) {
-    if (a.messages != b.messages || a.tools.size() != b.tools.size()) return false;
-    for (std::size_t i = 0; i < a.tools.size(); ++i)
-        if (a.tools[i].name != b.tools[i].name) return false;
-    return true;
-}
-
 std::string difference(const lm_request& recorded, const lm_request& now) {
     auto around = [](const std::string& text, std::size_t at) {
         std::size_t from = at > 30 ? at - 30 : 0;

@@ -4,9 +4,6 @@
 
 namespace reagent::detail {
 
-/// Requests are compared by what the model would have seen.
-bool same_request(const lm_request& a, const lm_request& b);
-
 /// Where two requests differ first, with what stands there.
 std::string difference(const lm_request& recorded, const lm_request& now);
 

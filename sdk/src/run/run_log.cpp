@@ -21,6 +21,16 @@ void run_log::append(std::chrono::microseconds at, content what) {
         begun_[b->what.id] = b->what.branch;
     else if (auto* f = std::get_if<effect_finished>(&what))
         begun_.erase(f->what.id);
+    else if (auto* p = std::get_if<predictor_returned>(&what)) {
+        const auto& t = p->call->trajectory;
+        // What it continues may be missing here: the program has come another way than the one that is stored.
+        if (t.continues() && !texts_.contains(t.earlier_key())) {
+            auto alone = std::make_shared<predictor_call>(*p->call);
+            alone->trajectory = recorded_text{t.str()}.with_key();
+            p->call = std::move(alone);
+        }
+        texts_.insert(p->call->trajectory.key());
+    }
     pending_.push_back({++written_, {at, std::move(what)}});
     if (pending_.size() >= 64 && !held_back_) submit();
 }
@@ -87,7 +97,10 @@ task<void> run_log::finish(std::chrono::microseconds at, journal_store::ending e
 void run_log::remember(const loaded_journal& loaded, std::vector<pending_decision> pending) {
     for (const auto& b : loaded.open) open_.insert_or_assign(place_of(b.what), b);
     for (auto& p : pending) decisions_.insert_or_assign(place_of(p.wanted.what), std::move(p));
-    for (const auto& c : loaded.history->predictor_calls()) recorded_calls_.insert(c->place);
+    for (const auto& c : loaded.history->predictor_calls()) {
+        recorded_calls_.insert(c->place);
+        texts_.insert(c->trajectory.key());
+    }
 }
 
 std::optional<effect_begun> run_log::take_open(const event& at) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <unordered_set>
 
 namespace reagent::detail {
 
@@ -83,6 +84,7 @@ private:
     std::map<place, effect_begun> open_;
     std::map<place, pending_decision> decisions_;
     std::set<call_place> recorded_calls_;
+    std::unordered_set<std::string> texts_;  // keys of the trajectories that are stored
 };
 
 }  // namespace reagent::detail

@@ -4,6 +4,7 @@
 #include <reagent/run/run.hpp>
 #include <reagent/run/telemetry.hpp>
 
+#include "earlier.hpp"
 #include "kept_events.hpp"
 #include "privacy.hpp"
 #include "run_log.hpp"
@@ -34,6 +35,8 @@ struct run::state : std::enable_shared_from_this<run::state> {
 
     std::shared_ptr<journal> history = std::make_shared<journal>();
     detail::kept_events kept;
+    detail::earlier_requests requests;
+    detail::earlier_texts trajectories;
     flow_state flow;  // what the run has met; never less
     reagent::usage usage;
     std::map<std::string, reagent::usage> by_model;
@@ -67,6 +70,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     bool suspended = false;
     std::vector<run_status> suspended_for;
     std::string unknown_call;            // the last one whose outcome nobody knows, for the message
+    std::vector<std::string> questions;  // that wait for consent, for the message
     std::atomic<bool> shutdown = false;  // cancelled because the runtime ends: another worker goes on
 
     std::uint64_t next_id = 1;

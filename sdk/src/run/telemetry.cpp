@@ -144,11 +144,11 @@ json::object span_json(const span& s, const ended_run& run, const std::vector<st
             a.add("gen_ai.provider.name", provider.empty() ? "unknown" : provider);
             a.add("gen_ai.request.model", asked);
             if (e.request) {
-                const auto& p = e.request->sampling;
+                const auto& p = e.request->frame().sampling;
                 if (p.temperature) a.add("gen_ai.request.temperature", *p.temperature);
                 if (p.top_p) a.add("gen_ai.request.top_p", *p.top_p);
                 if (p.max_tokens) a.add("gen_ai.request.max_tokens", *p.max_tokens);
-                if (content) a.add("gen_ai.input.messages", text_of(e, messages_of(*e.request)));
+                if (content) a.add("gen_ai.input.messages", text_of(e, messages_of(e.request->whole())));
             }
             if (e.response) {
                 a.add("gen_ai.response.model", e.response->model);

@@ -190,12 +190,17 @@ private:
     std::chrono::microseconds last_{};
 };
 
-json::object content_of(const span& s) {
+json::object content_by_reference(const span& s, bool whole) {
     json::object o;
     if (s.effect) {
         const event& e = *s.effect;
         if (e.request) {
-            json::object request = to_json(*e.request);
+            json::object request = whole ? to_json(e.request->whole()) : e.request->to_json();
+            if (auto* earlier = request.if_contains("earlier")) {
+                o["earlier"] = *earlier;
+                if (auto* frame = request.if_contains("frame"); frame && frame->is_object())
+                    for (const auto& [key, v] : frame->get_object()) request[key] = v;
+            }
             for (const char* key : {"messages", "tools", "sampling", "outputs_schema"})
                 if (auto* v = request.if_contains(key)) o[key] = *v;
         }
@@ -224,6 +229,8 @@ json::object content_of(const span& s) {
 
 }  // namespace
 
+json::object content_of(const span& s) { return content_by_reference(s, true); }
+
 std::string_view to_string(span_kind k) {
     constexpr std::string_view names[]{"run", "branch", "predictor", "model", "tool", "approval", "clock", "random", "backtrack"};
     return names[static_cast<std::size_t>(k)];
@@ -240,7 +247,8 @@ flow_state met_in(const std::vector<span>& trace) {
     return met;
 }
 
-json::object to_json(const std::vector<span>& trace, const json::object& about, bool content) {
+json::object to_json(const std::vector<span>& trace, const json::object& about, bool content, std::size_t most_whole) {
+    std::size_t whole_bytes = 0;
     json::array spans;
     spans.reserve(trace.size());
     for (const auto& s : trace) {
@@ -264,7 +272,10 @@ json::object to_json(const std::vector<span>& trace, const json::object& about, 
             }
         }
         if (content) {
-            auto held = content_of(s);
+            bool whole = whole_bytes <= most_whole;
+            if (whole && s.effect && s.effect->request && s.effect->request->earlier_effect())
+                for (const auto& m : s.effect->request->whole().messages) whole_bytes += m.content.size() + 64;
+            auto held = content_by_reference(s, whole && whole_bytes <= most_whole);
             if (!held.empty()) o["content"] = std::move(held);
         }
         spans.push_back(std::move(o));

@@ -56,9 +56,9 @@ public:
     prompt_template(reagent::adapter a, reagent::signature s, const std::vector<json::object>& demos = {});
 
     /// The messages that ask for the signature's outputs: system, demonstrations as user/assistant pairs, history,
-    /// inputs with the past behind them.
+    /// inputs with the past behind them. @param steps further fields in words, which stand before `past`
     std::vector<message> messages(const json::object& inputs, const std::vector<json::object>& history = {},
-                                  const further_fields& past = {}) const;
+                                  const further_fields& past = {}, std::string_view steps = {}) const;
 
     reagent::adapter adapter() const { return adapter_; }
     const reagent::signature& signature() const { return signature_; }

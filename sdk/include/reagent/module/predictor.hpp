@@ -1,5 +1,6 @@
 #pragma once
 
+#include <reagent/module/growing_fields.hpp>
 #include <reagent/module/module.hpp>
 #include <reagent/module/parameters.hpp>
 #include <reagent/run/run.hpp>
@@ -13,6 +14,7 @@ namespace reagent {
 struct call_options {
     std::vector<json::object> history{};       ///< earlier turns, in order
     further_fields past{};                     ///< shown behind the inputs
+    growing_fields* steps = nullptr;           ///< likewise, before the past; outlive the call
     std::optional<std::size_t> max_retries{};  ///< instead of the run's
     language_model lm{};                       ///< instead of the run's and the parameters'
 

@@ -2,6 +2,7 @@
 
 #include <reagent/lm/language_model.hpp>
 #include <reagent/run/flow.hpp>
+#include <reagent/run/recorded.hpp>
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -30,16 +31,17 @@ struct event {
     std::uint32_t occurrence = 0;
     std::uint32_t splits = 0;  ///< how many branches had been split off from its own before it
 
-    std::string model{};                            ///< of a model call: the model's name, as "openai/gpt-4o-mini"
-    std::shared_ptr<const lm_request> request{};    ///< of a model call
-    std::shared_ptr<const lm_response> response{};  ///< of a model call that succeeded
-    std::string tool{};                             ///< of a tool call, and of the approval of one
-    json::value arguments{};                        ///< likewise
-    json::value result{};                           ///< of the others; the clock in microseconds since 1970; an `approval_decision`
-    std::string error{};                            ///< why it failed; "" when it did not
-    flow_flags flow{};                              ///< of a tool call: what it lets in and out
-    std::string why{};                              ///< of an approval: why somebody is asked
-    int error_code = 0;                             ///< of a model call that failed: an `lm_errc`; 0: something else
+    std::string model{};                                ///< of a model call: the model's name, as "openai/gpt-4o-mini"
+    std::shared_ptr<const recorded_request> request{};  ///< of a model call; `request->whole()` is what was sent
+    std::string fingerprint{};                          ///< of a model call: of its request, where the program can tell without making it
+    std::shared_ptr<const lm_response> response{};      ///< of a model call that succeeded
+    std::string tool{};                                 ///< of a tool call, and of the approval of one
+    json::value arguments{};                            ///< likewise
+    json::value result{};                               ///< of the others; the clock in microseconds since 1970; an `approval_decision`
+    std::string error{};                                ///< why it failed; "" when it did not
+    flow_flags flow{};                                  ///< of a tool call: what it lets in and out
+    std::string why{};                                  ///< of an approval: why somebody is asked
+    int error_code = 0;                                 ///< of a model call that failed: an `lm_errc`; 0: something else
 
     std::chrono::microseconds started{};  ///< since the run began
     std::chrono::microseconds duration{};
@@ -60,7 +62,7 @@ struct predictor_call {
     call_place place{};
     json::object inputs{};
     json::object outputs{};
-    std::string trajectory{};  ///< an agent's steps until then, as the prompt showed them
+    recorded_text trajectory{};  ///< an agent's steps until then, as the prompt showed them
 };
 
 /// An assertion or a suggestion that did not hold.

@@ -7,7 +7,8 @@
 namespace reagent {
 
 /// The version of the records that this library writes. It reads its own and all older ones.
-inline constexpr int journal_format = 1;
+/// 2: requests and trajectories refer to those of earlier records.
+inline constexpr int journal_format = 2;
 
 /// An effect that is about to happen: written ahead of a tool's call, so that a crash in the middle of it is seen.
 struct effect_begun {
@@ -61,14 +62,30 @@ journal_record journal_record_from_json(const json::value& v);
 
 /// One line of text, valid UTF-8. The other way: @throws run_error(bad_journal)
 std::string to_text(const journal_record& r);
+/// Alone: what refers to earlier records cannot be told whole.
 journal_record journal_record_from_text(std::string_view text);
+
+/// Reads the records of one journal, oldest first: what refers to earlier ones finds them.
+class journal_reader {
+public:
+    journal_reader();
+    ~journal_reader();
+    /// @throws run_error(bad_journal), also when the line refers to a record that did not come before
+    journal_record read(std::string_view line);
+
+private:
+    struct impl;
+    std::unique_ptr<impl> impl_;
+};
 
 /// What a decision says: of a person, or of the program's own `on_approval`.
 struct approval_decision {
     bool approved = false;
     std::optional<json::object> arguments{};  ///< instead of those that the model gave
     std::string reason{};                     ///< for the model
-    std::string by{};
+    std::string by{};                         ///< who decided
+    std::chrono::milliseconds at{};           ///< when, since 1970
+    std::string digest{};                     ///< of what was asked: see `consent_digest`
 };
 json::value to_json(const approval_decision& d);
 approval_decision approval_decision_from_json(const json::value& v);

@@ -71,12 +71,16 @@ struct run_decision {
     std::optional<json::object> arguments{};
     json::value result{};
     std::string text{};
-    std::string by{};  ///< who; for the record
+    std::string by{};                ///< who; for the record
+    std::chrono::milliseconds at{};  ///< when, since 1970, by the store's clock, which fills it in
+    /// Of what was seen, as `pending_decision::digest` had it: when something else waits by now, nothing is decided. "": whatever waits.
+    std::string digest{};
 };
 
 /// An effect that waits for a decision.
 struct pending_decision {
     decision_wanted wanted;
+    std::string digest{};                   ///< what a consent to it binds; see `consent_digest`
     std::optional<run_decision> decided{};  ///< and the run has not gone on since
 };
 
@@ -157,6 +161,13 @@ public:
     std::vector<program_totals> totals();  ///< by program and status
     /// @param after how many are known already
     std::vector<journal_record> records(const std::string& id, std::uint64_t after = 0, std::size_t most = SIZE_MAX);
+    /// A part of a journal, for those who cannot hold all of it: numbered records behind `after`, until they have `most_bytes` as text; at
+    /// least one if there is one. What refers to earlier records is not told whole.
+    struct numbered_record {
+        std::uint64_t number;
+        journal_record what;
+    };
+    std::vector<numbered_record> page(const std::string& id, std::uint64_t after, std::size_t most_bytes);
     std::vector<pending_decision> pending(const std::string& id);
     /// @param effect 0: the only one that waits. @throws run_error(not_possible) when it does not wait, or for that kind of decision
     void decide(const std::string& id, std::uint64_t effect, const run_decision& d);
@@ -186,10 +197,6 @@ public:
 
     /// Appends records. `done` is called on the store's thread. Errors: run_error(lease_lost, journal_unavailable)
     using completion = std::function<void(std::exception_ptr)>;
-    struct numbered_record {
-        std::uint64_t number;
-        journal_record what;
-    };
     void write(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active, completion done);
 
     /// How a worker leaves a run.

@@ -93,6 +93,9 @@ struct run_options {
 
     history_limits history{};  ///< of a run that is a turn of a conversation
 
+    /// How long a consent holds until the call is made; an older one is asked for again. 0: for ever.
+    std::chrono::milliseconds consent_lifetime{std::chrono::hours{24}};
+
     /// What stands around every model that the run calls, a predictor's own included; called with the model, may return it as it is.
     std::function<language_model(const language_model&)> around{};
 };
@@ -179,6 +182,10 @@ public:
     /// @throws run_error(no_language_model, budget_*, replay_mismatch, journal_full), lm_error, http_error
     task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model, lm_request request,
                                                         std::function<void(const lm_event&)> on_event = {});
+    /// As above for a request that is made only where it is needed: an answer from the journal whose event has the same fingerprint is the
+    /// answer to it. @param fingerprint the same for requests with the same messages and tools and for no others
+    task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model, std::function<lm_request()> make,
+                                                        std::string fingerprint, std::function<void(const lm_event&)> on_event = {});
 
     /// Does what `effect` does, or answers from the journal. Exceptions of `effect` are recorded and thrown on.
     /// In a durable run the call is stored before `effect`, its result after it; one that was under way in a crash is made again only
@@ -265,7 +272,7 @@ public:
     begun_call begin_call(const std::string& path);
     void mark_private(const std::string& path, const signature& s, const json::object& inputs);  ///< what of a call is private
     void finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs,
-                     std::string trajectory = {});
+                     recorded_text trajectory = {});
 
     /// A handle for a concurrent part of the run; `parallel` and its like make them, run them by `detail::attempts`, and
     /// `join` them. @param index tells it from its siblings, stably
@@ -320,6 +327,8 @@ private:
 
     task<void> begin_effect();
     task<void> park(run_status why, std::uint64_t id);
+    task<approval_decision> wait_for_consent(event& e, const json::value& schema);
+    bool is_consent_to_act(const event& known);
     task<bool> settle_open(event& e, const effect_begun& before, tool_call_traits traits);
     void record_fresh(event e);
     bool is_recording() const;

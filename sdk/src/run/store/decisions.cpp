@@ -1,7 +1,10 @@
 // What waits for somebody, and what was decided about it.
 #include "journal_store_impl.hpp"
 
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/schema.hpp>
+
+#include "../consent_check.hpp"
 
 #include <boost/json.hpp>
 
@@ -17,7 +20,8 @@ std::vector<pending_decision> journal_store_impl::pending(const std::string& id)
     for (const auto& row :
          db->run("SELECT wanted, decided FROM reagent_decisions WHERE run = $1 AND used = 0 ORDER BY effect", {std::string_view{id}})) {
         auto record = journal_record_from_text(text(row[0]));
-        pending_decision p{std::get<decision_wanted>(record.what), {}};
+        pending_decision p{std::get<decision_wanted>(record.what), {}, {}};
+        p.digest = consent_digest(id, p.wanted.what, {});
         if (row[1]) p.decided = detail::decision_from(detail::object(row[1]));
         all.push_back(std::move(p));
     }
@@ -47,7 +51,7 @@ void journal_store::decide(const std::string& id, std::uint64_t effect, const ru
         if (!found) {
             std::string list;
             for (const auto& p : all)
-                list += (list.empty() ? "" : ", ") + std::to_string(p.wanted.what.id) + " (" + p.wanted.what.tool + ")";
+                list += (list.empty() ? "" : ", ") + std::to_string(p.wanted.what.id) + " (" + visible_name(p.wanted.what.tool) + ")";
             throw not_possible("run " + id + " waits for decisions about the effects " + list + "; name one of them");
         }
         const auto& wanted = found->wanted;
@@ -59,13 +63,17 @@ void journal_store::decide(const std::string& id, std::uint64_t effect, const ru
                                               " waits for consent: approve or reject it"
                                         : "effect " + std::to_string(wanted.what.id) + " of run " + id +
                                               " was under way in a crash: say whether it happened, failed, or is to be repeated");
-        if (d.arguments && wanted.schema.is_object()) {
-            std::string wrong;
-            for (const auto& v : schema{wanted.schema}.validate(json::value(*d.arguments)))
-                wrong += (wrong.empty() ? "" : "; ") + v.path + " " + v.message;
-            if (!wrong.empty()) throw not_possible("the edited arguments do not fit the tool `" + wanted.what.tool + "`: " + wrong);
-        }
-        std::string body = json::serialize(detail::to_json_object(d));
+        if (!d.digest.empty() && d.digest != found->digest)
+            throw not_possible("what waits in run " + visible_name(id) +
+                               " is not what was seen: its digest is another. Look again: `reagent runs show " + visible_name(id) + "`");
+        if (d.arguments)
+            if (auto wrong = detail::wrong_edit(wanted, *d.arguments); !wrong.empty())
+                throw not_possible("the edited arguments do not fit the tool " + visible_name(wanted.what.tool) + ": " + wrong +
+                                   ". Nothing is decided");
+        run_decision bound = d;
+        bound.at = std::chrono::milliseconds{number(impl_->db->run(std::string{"SELECT "} + impl_->now)[0][0])};
+        bound.digest = consent_digest(id, wanted.what, d.arguments);
+        std::string body = detail::to_text_of(detail::to_json_object(bound));
         impl_->db->run("UPDATE reagent_decisions SET decided = $1 WHERE run = $2 AND effect = $3",
                        {std::string_view{body}, std::string_view{id}, static_cast<std::int64_t>(wanted.what.id)});
         if (r.status != run_status::running && impl_->undecided(id) == 0)

@@ -2,6 +2,7 @@
 #include "journal_store_impl.hpp"
 
 #include "../../text.hpp"
+#include "../consent_check.hpp"
 
 #include <boost/json.hpp>
 
@@ -27,25 +28,51 @@ constexpr std::size_t most_program_bytes = 4096;  // it may be a signature
 std::vector<journal_record> journal_store_impl::records(const std::string& id, std::uint64_t after, std::size_t most) {
     std::vector<journal_record> all;
     // A row holds one record or several, a line each; `number` is the first one's.
-    auto rows = db->run(
-        "SELECT body, number FROM reagent_records WHERE run = $1 AND number >= COALESCE((SELECT max(number) FROM reagent_records WHERE run "
-        "= "
-        "$1 AND number <= $2), 0) ORDER BY number",
-        {std::string_view{id}, static_cast<std::int64_t>(std::min<std::uint64_t>(after, INT64_MAX))});
+    auto rows = db->run("SELECT body, number FROM reagent_records WHERE run = $1 ORDER BY number", {std::string_view{id}});
+    journal_reader reader;  // from the first one on: later ones refer to it
     for (const auto& row : rows) {
         auto number = static_cast<std::uint64_t>(detail::number(row[1]));
         for (const auto& line : split(text(row[0]), '\n')) {
             if (all.size() == most) return all;
-            if (number++ <= after) continue;
             try {
-                all.push_back(journal_record_from_text(line));
+                auto record = reader.read(line);
+                if (number++ > after) all.push_back(std::move(record));
             } catch (const run_error& e) {
                 throw run_error{run_errc::bad_journal,
-                                "record " + std::to_string(number - 1) + " of run " + id + " cannot be read: " + e.what()};
+                                "record " + std::to_string(number) + " of run " + id + " cannot be read: " + e.what()};
             }
         }
     }
     return all;
+}
+
+std::vector<journal_store::numbered_record> journal_store_impl::page(const std::string& id, std::uint64_t after, std::size_t most_bytes) {
+    std::vector<journal_store::numbered_record> all;
+    std::size_t bytes = 0;
+    auto next = static_cast<std::int64_t>(std::min<std::uint64_t>(after, INT64_MAX - 1));
+    for (;;) {  // a few rows at a time: one alone may hold many records
+        auto rows = db->run(
+            "SELECT body, number FROM reagent_records WHERE run = $1 AND number >= COALESCE((SELECT max(number) FROM reagent_records WHERE "
+            "run = $1 AND number <= $2), 0) ORDER BY number LIMIT 2",
+            {std::string_view{id}, next + 1});
+        bool any = false;
+        for (const auto& row : rows) {
+            auto number = static_cast<std::uint64_t>(detail::number(row[1]));
+            std::string_view lines = row[0] ? std::string_view{*row[0]} : std::string_view{};
+            for (std::size_t at = 0; at <= lines.size(); ++number) {
+                auto end = std::min(lines.find('\n', at), lines.size());
+                if (number > static_cast<std::uint64_t>(next)) {
+                    if (!all.empty() && bytes + (end - at) > most_bytes) return all;
+                    all.push_back({number, journal_record_from_text(lines.substr(at, end - at))});
+                    bytes += end - at;
+                    next = static_cast<std::int64_t>(number);
+                    any = true;
+                }
+                at = end + 1;
+            }
+        }
+        if (!any || bytes >= most_bytes) return all;
+    }
 }
 
 std::optional<stored_run> journal_store_impl::find(const std::string& id, bool lock) {
@@ -156,6 +183,10 @@ std::vector<journal_record> journal_store::records(const std::string& id, std::u
     return impl_->call([&] { return impl_->records(id, after, most); });
 }
 
+std::vector<journal_store::numbered_record> journal_store::page(const std::string& id, std::uint64_t after, std::size_t most_bytes) {
+    return impl_->call([&] { return impl_->page(id, after, most_bytes); });
+}
+
 void journal_store::cancel(const std::string& id) {
     impl_->change([&] {
         auto r = impl_->get(id, true);
@@ -210,6 +241,7 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
         effects_abandoned open{};
         for (const auto& b : loaded.open) open.ids.push_back(b.what.id);
         for (const auto& d : loaded.undecided) open.ids.push_back(d.what.id);
+        for (auto consent : detail::unused_consents(all)) open.ids.push_back(consent);
         if (!open.ids.empty()) all.push_back({loaded.at, open});
         auto rows = impl_->db->run(
             "INSERT INTO reagent_runs (id, program, status, inputs, session, parent, format, last_record, active, created, updated) "

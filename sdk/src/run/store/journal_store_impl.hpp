@@ -207,6 +207,7 @@ struct journal_store_impl {
 
     // journal_store.cpp
     std::vector<journal_record> records(const std::string& id, std::uint64_t after = 0, std::size_t most = SIZE_MAX);
+    std::vector<journal_store::numbered_record> page(const std::string& id, std::uint64_t after, std::size_t most_bytes);
     std::optional<stored_run> find(const std::string& id, bool lock = false);
     stored_run get(const std::string& id, bool lock = false);
 

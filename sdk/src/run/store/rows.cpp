@@ -129,6 +129,8 @@ json::object to_json_object(const run_decision& d) {
     if (!d.result.is_null()) o["result"] = d.result;
     if (!d.text.empty()) o["text"] = d.text;
     if (!d.by.empty()) o["by"] = d.by;
+    if (d.at.count()) o["at"] = d.at.count();
+    if (!d.digest.empty()) o["digest"] = d.digest;
     return o;
 }
 
@@ -144,6 +146,8 @@ run_decision decision_from(const json::object& o) {
     if (auto* r = o.if_contains("result")) d.result = *r;
     d.text = named("text");
     d.by = named("by");
+    d.digest = named("digest");
+    if (auto* at = o.if_contains("at"); at && at->is_int64()) d.at = std::chrono::milliseconds{at->get_int64()};
     return d;
 }
 

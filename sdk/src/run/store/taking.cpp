@@ -32,7 +32,7 @@ void journal_store_impl::load(journal_store::taken_run& t) {
 
 std::string journal_store_impl::taking(parameters& p) const {
     return "UPDATE reagent_runs SET status = 'running', worker = " + p.text(worker) +
-           ", fence = fence + 1, takes = takes + 1, stalled = stalled + 1, " + new_lease(p) + ", updated = " + now;
+           ", fence = fence + 1, takes = takes + 1, stalled = stalled + 1, " + new_lease(p) + ", updated = " + now + ", format = " + std::to_string(journal_format);  // which is what is added from now on
 }
 
 std::string journal_store_impl::programs_clause(const std::vector<std::string>& programs, parameters& p) {

@@ -63,6 +63,9 @@ public:
     const tool_options& options() const { return data_->options; }
     bool uses_run() const { return data_->uses_run; }  ///< whether the function is given the run to work with
 
+    /// What arguments are checked against: the parameters, with nothing besides those that they name.
+    const json::value& checked_parameters() const { return data_->check.document(); }
+
     /// The same tool, declared otherwise: `ready::http_get({...}).with_flow({.untrusted = true})` of hosts that may be told anything.
     tool with_flow(flow_flags f) const;
 

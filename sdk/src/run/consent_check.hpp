@@ -1,0 +1,21 @@
+#pragma once
+
+#include <reagent/run/consent.hpp>
+
+#include <string>
+#include <vector>
+
+namespace reagent::detail {
+
+/// What the check that the call itself makes finds wrong in edited arguments, naming the fields; "": nothing.
+std::string wrong_edit(const decision_wanted& wanted, const json::object& arguments);
+
+/// Effects by which somebody consented to a call that these records do not hold to its end: whoever goes on from them asks again.
+std::vector<std::uint64_t> unused_consents(const std::vector<journal_record>& records);
+
+/// Why a consent does not hold for a call that is to be made now; "": it holds.
+/// @param lifetime 0: for ever. @param now since 1970
+std::string why_consent_fails(const approval_decision& d, const std::string& run, const event& call, const json::value& schema_document,
+                              std::chrono::milliseconds lifetime, std::chrono::milliseconds now);
+
+}  // namespace reagent::detail
