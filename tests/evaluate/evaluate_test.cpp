@@ -170,6 +170,11 @@ BOOST_AUTO_TEST_CASE(failures_are_scored_listed_and_bounded) {
     auto stopped = evaluate(rt, as_program(program), data, exact_match_of("answer"), o);
     BOOST_TEST(stopped.stopped);
     BOOST_TEST(stopped.rows.size() == 6u);
+    // What a callback throws comes out when all that is under way has ended.
+    auto throwing = o;
+    throwing.concurrency = 4;
+    throwing.on_progress = [](const evaluation_progress&) { throw std::logic_error{"no terminal"}; };
+    BOOST_CHECK_THROW(evaluate(rt, as_program(program), data, exact_match_of("answer"), throwing), std::logic_error);
     // A metric that does not fit says so.
     o.max_errors = 100;
     auto wrong = evaluate(rt, as_program(program), data, exact_match_of("anwser"), o);

@@ -239,6 +239,11 @@ BOOST_AUTO_TEST_CASE(a_cache_file_keeps_to_its_size_and_age) {
     sqlite3_close(db);
     std::string last = "399" + std::string(200, 'x');
     BOOST_TEST(ask(cached(language_model{m}, {.file = dir / "c.db"}), question(last)).from_cache);
+    // What was read from the file is as old in memory as it was there.
+    auto aging = cached(language_model{m}, {.file = dir / "c.db", .max_age = 101s});
+    BOOST_TEST(ask(aging, question(last)).from_cache);
+    std::this_thread::sleep_for(2500ms);
+    BOOST_TEST(!ask(aging, question(last)).from_cache);
     BOOST_TEST(!ask(cached(language_model{m}, {.file = dir / "c.db", .max_age = 50s}), question(last)).from_cache);
 }
 

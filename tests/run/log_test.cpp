@@ -205,6 +205,41 @@ BOOST_AUTO_TEST_CASE(what_is_private_is_left_out_whole_though_a_part_of_it_looks
     BOOST_TEST(!w.has("Ada"), w.text.str());
 }
 
+BOOST_AUTO_TEST_CASE(private_values_are_found_within_json_and_however_many_there_are) {
+    predict<sig<"message: list[str] -> answer">> ask;
+    std::vector<std::string> few{"a \"quoted\" name\nof two lines"}, many;
+    for (int i = 0; i < 1500; ++i) many.push_back("name-" + std::to_string(i));
+    for (const auto& values : {few, many}) {
+        written w{spdlog::level::trace};
+        runtime rt{{.logger = w.logger}};
+        auto o = answering_with({chat_completion({{"answer", json::serialize(json::value_from(values.back()))}})});
+        o.private_fields = {"message"};
+        rt.run(o, ask, "message"_f = values);
+        BOOST_TEST(!w.has("quoted"), w.text.str());
+        BOOST_TEST(!w.has("name-"), w.text.str());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(spans_go_in_requests_of_the_size_that_was_asked_for) {
+    std::mutex mutex;
+    std::vector<std::size_t> sizes;
+    loopback_server server{[&](const server_request& r) {
+        std::lock_guard lock{mutex};
+        if (r.target == "/v1/traces")
+            sizes.push_back(json::parse(r.body).at("resourceSpans").at(0).at("scopeSpans").at(0).at("spans").as_array().size());
+        return server_response{.body = "{}"};
+    }};
+    {
+        auto sink = std::make_shared<telemetry>(telemetry_options{.endpoint = server.url(""), .max_spans_per_request = 2});
+        runtime rt{{.telemetry = sink}};
+        program p;
+        rt.run(answering_with({chat_completion({{"answer", "done"}, {"password", password}})}), p);
+    }
+    BOOST_REQUIRE(!sizes.empty());
+    BOOST_TEST(sizes.size() > 1u);
+    for (auto n : sizes) BOOST_TEST(n <= 2u);
+}
+
 BOOST_AUTO_TEST_CASE(headers_for_telemetry_are_percent_encoded) {
     ::setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1", 1);
     ::setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic%20dXNlcjpwYXNz%3D%3D, x-team = a%2Cb ,odd=100%,z=%zz", 1);

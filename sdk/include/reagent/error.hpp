@@ -78,7 +78,9 @@ const boost::system::error_category& category_of(tool_errc);
 const boost::system::error_category& category_of(program_errc);
 
 template <class Errc>
-concept reagent_errc = requires(Errc e) { category_of(e); };
+concept reagent_errc = requires(Errc e) {
+    category_of(e);
+};
 
 template <reagent_errc Errc>
 error_code make_error_code(Errc e) {
@@ -163,7 +165,7 @@ class program_error : public error {
     using error::error;
 };  ///< a saved program that cannot be read, written, or loaded into the program at hand
 
-/// The candidate nearest to `word` (an edit distance of at most 2, or a third of its length), or "".
+/// The candidate nearest to `word` (an edit distance of at most 2, or a third of its length; of 1 for words under four letters), or "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace reagent

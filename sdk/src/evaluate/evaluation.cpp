@@ -114,6 +114,7 @@ evaluation evaluate(runtime& rt, const program_function& program, const dataset&
     std::condition_variable changed;
     std::size_t next = 0, active = 0, done = 0;
     double sum = 0;
+    std::exception_ptr unheard;  // what `on_progress` threw
     const auto began = clock::now();
     auto last_told = began;
     auto elapsed = [&] { return std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began); };
@@ -124,8 +125,16 @@ evaluation evaluate(runtime& rt, const program_function& program, const dataset&
         last_told = clock::now();
         evaluation_progress p{done, data.size(), e.errors, done ? points(sum / static_cast<double>(done)) : 0, e.usage, elapsed()};
         lock.unlock();
-        options.on_progress(p);
+        std::exception_ptr failed;
+        try {
+            options.on_progress(p);
+        } catch (...) {
+            failed = std::current_exception();
+        }
         lock.lock();
+        if (!failed || unheard) return;
+        unheard = failed;
+        e.stopped = true;  // what is under way works with what lives here: it is waited for
     };
     while (active > 0 || (next < data.size() && !e.stopped)) {
         while (active < std::max<std::size_t>(1, options.concurrency) && next < data.size() && !e.stopped) {
@@ -161,6 +170,7 @@ evaluation evaluate(runtime& rt, const program_function& program, const dataset&
         changed.wait(lock, [&] { return done != before || active == 0; });
         tell(false);
     }
+    if (unheard) std::rethrow_exception(unheard);
     if (e.stopped) {
         std::vector<evaluation_row> kept;
         for (std::size_t i = 0; i < e.rows.size(); ++i)
@@ -173,6 +183,7 @@ evaluation evaluate(runtime& rt, const program_function& program, const dataset&
     e.score = e.rows.empty() ? 0 : points(total / static_cast<double>(e.rows.size()));
     interval(e);
     tell(true);
+    if (unheard) std::rethrow_exception(unheard);
     return e;
 }
 

@@ -110,8 +110,9 @@ void read_vectors(const embedding_protocol& p, std::string_view body, std::size_
             if (!x.is_number()) malformed("has a vector that holds no numbers", body);
             v.push_back(x.to_number<float>());
         }
-        if (v.size() != to.vectors.front().size() && !to.vectors.front().empty()) malformed("has vectors of different lengths", body);
     }
+    for (const auto& v : to.vectors)
+        if (v.size() != to.vectors.front().size()) malformed("has vectors of different lengths", body);
     to.usage += {.calls = 1, .prompt_tokens = p.tokens(parsed)};
 }
 

@@ -1,6 +1,7 @@
 #include <reagent/module/predictor.hpp>
 
 #include <reagent/adapter/field_stream.hpp>
+#include <reagent/schema/render.hpp>
 
 #include "../text.hpp"
 
@@ -107,6 +108,14 @@ std::string ending(const lm_response& r) {
 
 namespace {
 
+// A value that takes at most about so many bytes of a prompt: a longer one is the beginning of its text.
+json::value shortened(const json::value& v, std::size_t bytes) {
+    if (v.is_string()) return json::value(json::string(cut(std::string{std::string_view{v.get_string()}}, bytes)));
+    if (!v.is_structured()) return v;
+    std::string text = dump_json(v);
+    return text.size() <= bytes ? v : json::value(json::string(cut(std::move(text), bytes)));
+}
+
 // What a call is told besides its inputs: what earlier attempts at it did wrong, and advice.
 further_fields with_feedback(further_fields past, const run::begun_call& call) {
     if (call.earlier) {
@@ -114,9 +123,7 @@ further_fields with_feedback(further_fields past, const run::begun_call& call) {
         for (const auto& f : *call.earlier) {
             std::string number = std::to_string(n++);
             for (const auto& [name, value] : f.outputs)
-                past.emplace_back(
-                    "past_" + std::string{name} + "_" + number,
-                    value.is_string() ? json::value(json::string(cut(std::string{std::string_view{value.get_string()}}, 20'000))) : value);
+                past.emplace_back("past_" + std::string{name} + "_" + number, shortened(value, 20'000));
             past.emplace_back("feedback_" + number, "This earlier answer was not accepted: " + f.message);
         }
     }

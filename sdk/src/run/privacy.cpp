@@ -30,9 +30,15 @@ void privacy::keep(const json::value& v) {
         for (const auto& [key, item] : v.get_object()) keep(item);
     else if (v.is_array())
         for (const auto& item : v.get_array()) keep(item);
-    else if (!v.is_null() && !v.is_bool() && values_.size() < most_values) {
+    else if (!v.is_null() && !v.is_bool()) {
         std::string text = v.is_string() ? std::string{v.get_string()} : json::serialize(v);
-        if (text.size() >= shortest) values_.insert(std::move(text));
+        if (text.size() < shortest) return;
+        if (values_.size() < most_values || values_.contains(text)) {
+            std::string quoted = json::serialize(json::value(json::string(text)));  // as it stands within JSON
+            if (quoted.size() > text.size() + 2) values_.insert(quoted.substr(1, quoted.size() - 2));
+            values_.insert(std::move(text));
+        } else
+            too_many_ = true;
     }
 }
 
@@ -68,11 +74,12 @@ json::value privacy::shown(const std::string& path, const json::value& v) const 
         return a;
     }
     if (v.is_string()) return json::value(json::string(shown(std::string_view{v.get_string()})));
-    if (v.is_number() && values_.contains(json::serialize(v))) return json::value(withheld);
+    if (v.is_number() && (too_many_ || values_.contains(json::serialize(v)))) return json::value(withheld);
     return v;
 }
 
 std::string privacy::shown(std::string_view text) const {
+    if (too_many_) return std::string{withheld};  // they cannot all be looked for, so no text is shown
     std::vector<std::string_view> values;
     for (const auto& v : values_)
         if (text.find(v) != text.npos) values.push_back(v);

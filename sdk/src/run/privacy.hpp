@@ -47,6 +47,7 @@ private:
     std::set<std::string> names_;                         // of the run, wherever they occur
     std::map<std::string, std::set<std::string>> paths_;  // predictors, with what their signatures mark
     std::set<std::string> values_;
+    bool too_many_ = false;
     std::shared_ptr<const known_secrets> secrets_;  // of the runtime; null: none
 };
 

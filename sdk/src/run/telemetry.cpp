@@ -224,6 +224,7 @@ struct telemetry::impl {
     ~impl() {
         asio::post(context, [this] {
             ending = true;
+            give_up = clock::now() + options.timeout;  // also of the batch that is under way
             timer.cancel();
         });
         thread.join();
@@ -236,7 +237,6 @@ struct telemetry::impl {
             bool last = ending;
             if (!last) co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
             last = ending;
-            if (last) give_up = clock::now() + options.timeout;
             std::deque<ended_run> runs;
             {
                 std::lock_guard lock{mutex};
@@ -247,11 +247,11 @@ struct telemetry::impl {
                 measure(r);
                 if (options.traces) draw(r, spans);
                 if (spans.size() >= options.max_spans_per_request) {
-                    co_await send_spans(std::move(spans));
+                    co_await send_all(std::move(spans));
                     spans = {};
                 }
             }
-            if (!spans.empty()) co_await send_spans(std::move(spans));
+            co_await send_all(std::move(spans));
             if (options.metrics && !durations.empty() && (last || round % 10 == 0)) co_await send_metrics();
             if (last) co_return;
         }
@@ -313,6 +313,16 @@ struct telemetry::impl {
         if (options.logger && told.insert(std::string{what} + problem).second)
             options.logger->warn("telemetry: {} cannot be sent to {}: {}", what, http::shown_url(options.endpoint), problem);
         co_return false;
+    }
+
+    // One run may have more spans than a request holds.
+    task<void> send_all(json::array spans) {
+        const std::size_t most = std::max<std::size_t>(1, options.max_spans_per_request);
+        for (std::size_t at = 0; at < spans.size(); at += most) {
+            json::array some;
+            for (std::size_t i = at; i < std::min(spans.size(), at + most); ++i) some.push_back(std::move(spans[i]));
+            co_await send_spans(std::move(some));
+        }
     }
 
     task<void> send_spans(json::array spans) {

@@ -12,7 +12,7 @@ enum class react_mode {
 };
 
 struct react_options {
-    std::size_t max_iters = 20;  ///< model calls before the final extraction
+    std::size_t max_iters = 20;  ///< steps before the final extraction; each is a call of the model, or two where its answer cannot be read
     react_mode mode = react_mode::prompted;
 };
 

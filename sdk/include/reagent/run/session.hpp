@@ -60,7 +60,8 @@ json::object history_of(const session& s);
 /// Roughly the tokens that a history takes of a prompt.
 std::size_t tokens_of(const json::object& history);
 
-/// Leaves out the results of tools, the oldest first, until the history fits or none is left. Pure. @return whether it fits
+/// Leaves out the results of tools of more than 200 bytes, the oldest first, until the history fits or none is left. Pure. @return whether
+/// it fits
 bool leave_out_tool_results(json::object& history, std::size_t tokens);
 
 /// A history that fits: first the oldest results of tools go, then all but the newest turns are replaced by a summary, for which the

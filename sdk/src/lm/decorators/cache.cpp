@@ -32,13 +32,14 @@ public:
         return found->second->value;
     }
 
-    void store(const std::string& key, answer value) {
+    void store(const std::string& key, answer value, clock::time_point made = clock::now()) {
         if (auto found = places_.find(key); found != places_.end()) drop(found->second);
         std::size_t bytes = 512 + value->text.size() + value->reasoning.size();
         for (const auto& c : value->tool_calls) bytes += 128 + c.arguments.size();
         for (const auto& a : value->alternatives) bytes += 64 + a.size();
+        for (const auto& b : value->reasoning_blocks) bytes += 64 + json::serialize(b).size();
         if (bytes > max_) return;
-        order_.push_front({key, std::move(value), bytes, clock::now()});
+        order_.push_front({key, std::move(value), bytes, made});
         places_[key] = order_.begin();
         bytes_ += bytes;
         while (bytes_ > max_) drop(std::prev(order_.end()));
@@ -89,8 +90,8 @@ public:
         }
         take_off mine{state_, key};
         if (auto known = co_await from_file(context, key)) {
-            mine.land(known, nullptr);
-            co_return hit(*known);
+            mine.land(known->value, nullptr, known->made);
+            co_return hit(*known->value);
         }
         std::exception_ptr failure;
         answer fresh;
@@ -109,7 +110,11 @@ public:
     task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const override {
         std::string key = digest_of(name(), request);
         auto known = state_->look(key);
-        if (!known) known = co_await from_file(context, key);
+        if (!known)
+            if (auto old = co_await from_file(context, key)) {
+                known = old->value;
+                state_->keep(key, known, old->made);
+            }
         if (known) co_return stream_of(hit(*known));
         auto s = co_await inner().stream(context, request);
         co_return watched(std::move(s), [state = state_, key, pool = context.blocking](const lm_response* r, std::exception_ptr) {
@@ -136,9 +141,9 @@ private:
             auto oldest = options.max_age.count() > 0 ? clock::now() - options.max_age : clock::time_point::min();
             return recent.find(key, oldest);
         }
-        void keep(const std::string& key, answer value) {
+        void keep(const std::string& key, answer value, clock::time_point made = clock::now()) {
             std::lock_guard lock{mutex};
-            recent.store(key, std::move(value));
+            recent.store(key, std::move(value), made);
         }
         // The flight that somebody else has begun; null when the caller is to begin it.
         std::shared_ptr<flight> join(const std::string& key) {
@@ -148,7 +153,7 @@ private:
             f = std::make_shared<flight>();
             return nullptr;
         }
-        void land(const std::string& key, const answer& value, const std::exception_ptr& failure) {
+        void land(const std::string& key, const answer& value, const std::exception_ptr& failure, clock::time_point made) {
             std::vector<std::shared_ptr<asio::steady_timer>> waiting;
             {
                 std::lock_guard lock{mutex};
@@ -160,7 +165,7 @@ private:
                 f->failure = failure;
                 f->landed = true;
                 waiting.swap(f->waiting);
-                if (value) recent.store(key, value);
+                if (value) recent.store(key, value, made);
             }
             for (auto& t : waiting) asio::post(t->get_executor(), [t] { t->cancel(); });
         }
@@ -177,8 +182,8 @@ private:
     public:
         take_off(std::shared_ptr<state> s, std::string key) : state_{std::move(s)}, key_{std::move(key)} {}
         ~take_off() { land(nullptr, nullptr); }
-        void land(const answer& value, const std::exception_ptr& failure) {
-            if (auto s = std::exchange(state_, nullptr)) s->land(key_, value, failure);
+        void land(const answer& value, const std::exception_ptr& failure, clock::time_point made = clock::now()) {
+            if (auto s = std::exchange(state_, nullptr)) s->land(key_, value, failure, made);
         }
 
     private:
@@ -210,20 +215,24 @@ private:
         throw http_error{http_errc::deadline_exceeded, "the call's deadline passed while an equal one was under way"};
     }
 
-    task<answer> from_file(const lm_context& context, const std::string& key) const {
-        if (!state_->file) co_return nullptr;
-        std::function<std::optional<std::string>()> find = [s = state_, key] { return s->file->find(key); };
-        auto text = co_await on_pool<std::optional<std::string>>(context.blocking, std::move(find));
-        if (!text) co_return nullptr;
-        auto parsed = parse_json(*text);
-        if (!parsed) co_return nullptr;
+    struct old_answer {
+        answer value;
+        clock::time_point made;
+    };
+
+    task<std::optional<old_answer>> from_file(const lm_context& context, const std::string& key) const {
+        if (!state_->file) co_return std::nullopt;
+        std::function<std::optional<cache_file::entry>()> find = [s = state_, key] { return s->file->find(key); };
+        auto found = co_await on_pool<std::optional<cache_file::entry>>(context.blocking, std::move(find));
+        if (!found) co_return std::nullopt;
+        auto parsed = parse_json(found->value);
+        if (!parsed) co_return std::nullopt;
         try {
             auto known = std::make_shared<const lm_response>(lm_response_from_json(*parsed));
-            state_->keep(key, known);
-            co_return known;
+            co_return old_answer{std::move(known), clock::now() - found->age};
         } catch (const lm_error&) {  // of another version: a miss
         }
-        co_return nullptr;
+        co_return std::nullopt;
     }
 
     task<void> to_file(const lm_context& context, const std::string& key, const answer& value) const {

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -61,7 +62,7 @@ int cache_file::try_open(std::string& why) {
                 "NULL) WITHOUT ROWID") &&
             run("CREATE INDEX IF NOT EXISTS answers_made ON answers (made)");
     if (ready) {
-        find_ = prepare("SELECT value, sum FROM answers WHERE key = ?1 AND made >= ?2");
+        find_ = prepare("SELECT value, sum, made FROM answers WHERE key = ?1 AND made >= ?2");
         store_ = prepare("INSERT OR REPLACE INTO answers (key, value, sum, made) VALUES (?1, ?2, ?3, ?4)");
         drop_ = prepare("DELETE FROM answers WHERE key = ?1");
         if (find_ && store_ && drop_) return SQLITE_OK;
@@ -97,19 +98,19 @@ bool cache_file::set_aside() {
     return ::rename(options_.file.c_str(), to.c_str()) == 0;
 }
 
-std::optional<std::string> cache_file::find(const std::string& key) {
+std::optional<cache_file::entry> cache_file::find(const std::string& key) {
     std::lock_guard lock{mutex_};
-    std::int64_t oldest = options_.max_age.count() > 0 ? std::time(nullptr) - options_.max_age.count() : 0;
+    std::int64_t now = std::time(nullptr), oldest = options_.max_age.count() > 0 ? now - options_.max_age.count() : 0;
     bind_blob(find_, 1, key);
     sqlite3_bind_int64(find_, 2, oldest);
-    std::optional<std::string> value;
+    std::optional<entry> found;
     bool broken = false;
     if (sqlite3_step(find_) == SQLITE_ROW) {
-        value = column(find_, 0);
-        broken = column(find_, 1) != check_of(key, *value);
+        found = {column(find_, 0), std::chrono::seconds{std::max<std::int64_t>(0, now - sqlite3_column_int64(find_, 2))}};
+        broken = column(find_, 1) != check_of(key, found->value);
     }
     sqlite3_reset(find_);
-    if (!broken) return value;
+    if (!broken) return found;
     bind_blob(drop_, 1, key);
     sqlite3_step(drop_);
     sqlite3_reset(drop_);

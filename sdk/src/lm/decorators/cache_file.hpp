@@ -20,7 +20,11 @@ public:
     ~cache_file();
     cache_file(const cache_file&) = delete;
 
-    std::optional<std::string> find(const std::string& key);
+    struct entry {
+        std::string value;
+        std::chrono::seconds age;
+    };
+    std::optional<entry> find(const std::string& key);
     void store(const std::string& key, const std::string& value);
 
 private:

@@ -35,6 +35,8 @@ std::string words_of(const std::exception_ptr& failure) {
         throw lm_error{e.code(), std::string{e.what()} + others, e.details()};
     } catch (const http_error& e) {
         throw http_error{e.code(), std::string{e.what()} + others, e.details()};
+    } catch (const run_error& e) {
+        throw run_error{e.code(), std::string{e.what()} + others, e.details()};
     }
 }
 
