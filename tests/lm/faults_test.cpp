@@ -249,7 +249,12 @@ BOOST_AUTO_TEST_CASE(a_quota_that_is_used_up_is_told_by_code_and_type_and_not_re
         auto model = retrying(model_at(server.url("/v1")), quick);
         for (bool streamed : {false, true}) {
             int before = server.requests();
-            auto code = failure_of([&] { streamed ? ask_streaming(model, question("x")) : ask(model, question("x")); });
+            auto code = failure_of([&] {
+                if (streamed)
+                    ask_streaming(model, question("x"));
+                else
+                    ask(model, question("x"));
+            });
             if (c.used_up) BOOST_TEST(code == error_code{lm_errc::rate_limited}, c.body << ": " << code.message());
             BOOST_TEST(server.requests() - before == (c.used_up ? 1 : 3), (streamed ? "streamed " : "") << c.status << " " << c.body);
         }

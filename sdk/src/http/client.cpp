@@ -233,7 +233,7 @@ struct client::impl {
     task<error_code> exchange_on(connection& c, const wire_request& wire, Parser& parser, bool& answered) {
         c.begin_exchange();
         error_code write_error = co_await write(c, wire);
-        if (write_error == asio::error::operation_aborted || c.expired) co_return write_error;
+        if (write_error == asio::error::operation_aborted || c.expired) co_return asio::error::operation_aborted;
         // A server that refuses early answers before it has read everything: read even when writing failed.
         error_code ec;
         do {
