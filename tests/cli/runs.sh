@@ -25,6 +25,8 @@ grep -qx 409.8 out || fail "the answer: $(cat out)"
 "$reagent" runs fork a --records 4 --new-id b >out
 "$reagent" runs resume b --json >out 2>err || fail "the fork does not end: $(cat err)"
 [ "$(code "$reagent" runs fork a --effect 99)" = 1 ] || fail "a fork at an effect that is not there"
+[ "$(code "$reagent" runs fork a --records 9999 --new-id never)" = 1 ] || fail "a fork at a record that is not there"
+grep -q 'records, not 9999' err || fail "why: $(cat err)"
 "$reagent" runs fork a --effect 2 --new-id at2 >out && "$reagent" runs show at2 >out
 grep -q '#2' out && ! grep -q '#3' out || fail "a fork after the second effect: $(cat out)"
 "$reagent" runs cancel at2 >/dev/null && "$reagent" runs remove at2

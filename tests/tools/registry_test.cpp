@@ -152,6 +152,16 @@ BOOST_AUTO_TEST_CASE(failures_are_observations_that_say_what_to_do) {
     BOOST_TEST(contains("odd", json::object{}, {"no std::exception"}));
     BOOST_TEST(contains("slow", json::object{}, {"did not finish within 20 ms"}));
     BOOST_TEST(contains("slow_coroutine", json::object{}, {"did not finish within 20 ms"}));
+    // What a tool aborted by itself is its failure, and no end of the run.
+    t.add("aborted", "",
+          []() -> task<int> {
+              boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, 10s};
+              boost::asio::post(timer.get_executor(), [&timer] { timer.cancel(); });
+              co_await timer.async_wait(boost::asio::use_awaitable);
+              co_return 1;
+          },
+          {});
+    BOOST_TEST(contains("aborted", json::object{}, {"`aborted` failed: ", "canceled"}));
     BOOST_TEST(contains("nope", json::object{}, {"no tool `nope`", "boom, odd"}));
     BOOST_TEST(contains("tw", json::object{}, {"did you mean `two`?"}));
     BOOST_TEST(contains("two", json::parse(R"({"first":1})"), {"second is missing", "\"required\""}));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 
@@ -186,14 +187,17 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
     e.model = model.name();
     notify({.kind = run_event::model_started, .path = path, .request = shared.get()});
     std::exception_ptr failure;
+    auto cancellation = co_await asio::this_coro::cancellation_state;
     try {
         lm_context context{*s.http, s.deadline, s.blocking->get_executor()};
         e.response = co_await ask(*model.backend(), context, *shared, on_event);
     } catch (const boost::system::system_error& aborted) {
         check();
-        if (aborted.code() == asio::error::operation_aborted) throw;  // a branch was given up: nothing has come of it
+        bool own = aborted.code() != asio::error::operation_aborted;
+        if (!own && cancellation.cancelled() != asio::cancellation_type::none) throw;  // a branch was given up: nothing has come of it
         e.error = aborted.what();
-        failure = std::current_exception();
+        // What was aborted without us is a failure like others, and must not look like the end of a branch.
+        failure = own ? std::current_exception() : std::make_exception_ptr(std::runtime_error{e.error});
     } catch (const lm_error& refused) {
         e.error = refused.what();
         e.error_code = refused.code().value();
@@ -318,13 +322,16 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     if (e.arguments.is_object()) s.private_to.learn(path, e.arguments.get_object());
     notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
     std::exception_ptr failure;
+    auto cancellation = co_await asio::this_coro::cancellation_state;
     try {
         e.result = co_await effect();
     } catch (const boost::system::system_error& aborted) {
         check();
-        if (aborted.code() == asio::error::operation_aborted) throw;  // a branch was given up: nothing has come of it
+        bool own = aborted.code() != asio::error::operation_aborted;
+        if (!own && cancellation.cancelled() != asio::cancellation_type::none) throw;  // a branch was given up: nothing has come of it
         e.error = aborted.what();
-        failure = std::current_exception();
+        // What was aborted without us is a failure like others, and must not look like the end of a branch.
+        failure = own ? std::current_exception() : std::make_exception_ptr(std::runtime_error{e.error});
     } catch (const std::exception& what) {
         e.error = what.what();
         failure = std::current_exception();

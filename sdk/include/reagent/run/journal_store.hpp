@@ -175,7 +175,7 @@ public:
     /// A run that failed is tried again: model calls that failed are forgotten, everything else stays.
     void retry(const std::string& id);
     /// A new run that has lived through the first `records` of another; 0: all. Effects that were under way there are left out, and
-    /// it is no turn of a conversation.
+    /// it is no turn of a conversation. @throws run_error(not_possible) when the run has not so many
     std::string fork(const std::string& id, std::uint64_t records = 0, const std::string& new_id = {});
     void remove(const std::string& id);  ///< of a run that is over
 

@@ -235,6 +235,8 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
     return impl_->change([&] {
         auto r = impl_->get(id);
         auto all = impl_->records(id, 0, SIZE_MAX);
+        if (records > all.size())
+            throw not_possible("run " + id + " has " + std::to_string(all.size()) + " records, not " + std::to_string(records));
         if (records) all.resize(whole_records(all, records));
         // What was under way at that point is forgotten, and so is who worked on it.
         auto loaded = load_journal(all);
