@@ -222,6 +222,26 @@ BOOST_AUTO_TEST_CASE(broken_entries_and_files_are_misses) {
                error_code{lm_errc::unavailable});
 }
 
+BOOST_AUTO_TEST_CASE(a_cache_counts_all_of_an_answer) {
+    class reasoning final : public lm_backend {
+    public:
+        std::string name() const override { return "test/reasoning"; }
+        task<lm_response> complete(lm_context, const lm_request&) const override {
+            ++calls;
+            lm_response r;
+            r.text = "x";
+            r.reasoning_blocks.emplace_back(json::object{{"thinking", std::string(60'000, 't')}});
+            co_return r;
+        }
+        mutable std::atomic<int> calls = 0;
+    };
+    auto m = std::make_shared<reasoning>();
+    auto model = cached(language_model{m}, {.max_memory_bytes = 200'000});
+    for (int round = 0; round < 2; ++round)
+        for (int i = 0; i < 10; ++i) ask(model, question(std::to_string(i)));
+    BOOST_TEST(m->calls == 20);  // three fit: none of ten is left when it comes round again
+}
+
 BOOST_AUTO_TEST_CASE(a_cache_file_keeps_to_its_size_and_age) {
     folder dir;
     auto m = std::make_shared<counting>();

@@ -90,6 +90,15 @@ BOOST_AUTO_TEST_CASE(many_texts_go_in_batches) {
     BOOST_TEST(embed("ollama/e", server, {}).vectors.empty());
 }
 
+BOOST_AUTO_TEST_CASE(vectors_of_different_lengths_are_refused) {
+    for (const char* order : {R"([{"index":0,"embedding":[1,2]},{"index":1,"embedding":[1]}])",
+                              R"([{"index":1,"embedding":[1]},{"index":0,"embedding":[1,2]}])"}) {
+        loopback_server server{[&](const server_request&) { return server_response{.body = std::string{R"({"data":)"} + order + "}"}; }};
+        BOOST_CHECK_EXCEPTION(embed("openai/e", server, {"a", "b"}), lm_error,
+                              [](const lm_error& e) { return std::string{e.what()}.find("different lengths") != std::string::npos; });
+    }
+}
+
 BOOST_AUTO_TEST_CASE(who_has_none_says_so) {
     BOOST_CHECK_EXCEPTION((embedder{"anthropic/x", {.api_key = secret{"k"}}}), lm_error,
                           [](const lm_error& e) { return e.code() == lm_errc::unsupported_option; });

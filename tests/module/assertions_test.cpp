@@ -715,6 +715,26 @@ BOOST_DATA_TEST_CASE(backtracking, boost::unit_test::data::make(all_scenarios), 
     BOOST_TEST(second->events().size() == history->events().size());
 }
 
+BOOST_AUTO_TEST_CASE(long_past_outputs_are_cut_of_every_type) {
+    std::vector<std::string> many(3000, "something that is said often");
+    auto model =
+        scripted_model::texts({chat_completion({{"all", json::value_from(many)}}), chat_completion({{"all", json::array{"one"}}})});
+    struct program {
+        predict<sig<"text -> all: list[str]">> list;
+        task<std::size_t> forward(run& r) const {
+            auto p = co_await list(r, "text"_f = "x");
+            r.assert_that(p.get<"all">().size() < 10, "Fewer.", list);
+            co_return p.get<"all">().size();
+        }
+    } m;
+    runtime rt;
+    BOOST_TEST(rt.run(language_model{model}, m) == 1u);
+    const std::string last = model->requests().back().messages.back().content;
+    BOOST_TEST(last.find("past_all_0") != last.npos);
+    BOOST_TEST(last.find("something that is said often") != last.npos);
+    BOOST_TEST(last.size() < 25'000u);
+}
+
 BOOST_AUTO_TEST_CASE(the_blamed_predictor_alone_sees_its_past_outputs_and_what_was_wrong) {
     auto model = std::make_shared<by_output>(script{{"first", {"bad one", "bad two", "good"}}, {"second", {"s"}}});
     pipeline p;
