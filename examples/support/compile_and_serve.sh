@@ -57,6 +57,7 @@ head -n 1 "$work/replies" | grep -q '"reply"' || fail "no reply: $(cat "$work/re
 grep -q "\"team\"" "$work/routed" || fail "the router does not answer: $(cat "$work/routed")"
 # Recorded, and replayed without asking any server.
 replayed() {  # PROGRAM SAVED
+    rm -rf "$work/recorded"  # a replay begins with the first run of its folder
     REAGENT_RECORD=$work/recorded "$1" run --program "$2" --json "${model[@]}" message="My card was charged twice" >"$work/live"
     REAGENT_REPLAY=$work/recorded "$1" run --program "$2" --json --lm openai/x --api-base http://127.0.0.1:9/v1 message="My card was charged twice" \
         >"$work/replayed"

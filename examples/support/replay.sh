@@ -16,8 +16,8 @@ REAGENT_RECORD=$work/runs result "$work/first" "$@"
 ls "$work"/runs/run-1.jsonl >/dev/null
 REAGENT_REPLAY=$work/runs result "$work/second" "$@"
 diff "$work/first" "$work/second" || { echo "the replay differs" >&2; exit 1; }
-# Now the journal has another prompt than the program: that is told, with the place.
-sed -i 's/"role":"user","content":"/&Changed. /' "$work"/runs/*.jsonl
+# Now the journal has another prompt than the program, and so another fingerprint: that is told, with the place.
+sed -i 's/"role":"user","content":"/&Changed. /; s/"fingerprint":"/&other/' "$work"/runs/*.jsonl
 REAGENT_REPLAY=$work/runs result "$work/third" "$@"
 grep -aq 'message [0-9]* (user) differs in line 1: the journal has "Changed' "$work/third.all" || { cat "$work/third.all" >&2; echo "a changed prompt is not told" >&2; exit 1; }
 echo "replayed: the same"

@@ -69,7 +69,7 @@ def browse(file, script="", scripts=()):
 hundred, big, other = journal("hundred", 100), journal("big", 5000), journal("other", 100, changed=True)
 
 said, dom, took = browse(page("hundred", hundred), "return [document.title, document.images.length, spans.length, document.querySelectorAll('.row').length]")
-check("HACKED" not in said[0].replace(HOSTILE, "") and said[1] == 0, f"untrusted text became HTML: {said}")
+check("HACKED" not in said[0].replace(HOSTILE.replace("\u2028", "\\u2028"), "") and said[1] == 0, f"untrusted text became HTML: {said}")
 check(said[2] == 301, f"{said[2]} spans, not 301")
 
 said, dom, took = browse(page("big", big), """

@@ -34,7 +34,8 @@ struct runtime_options {
     std::shared_ptr<reagent::telemetry> telemetry{};  ///< told of every run that has ended
 
     /// Folder into which the journal of every run goes, as run-1.jsonl and so on in the order of their start, after those that are there:
-    /// nothing is written over. The file is empty until its run has ended. Default: $REAGENT_RECORD.
+    /// nothing is written over. The file is empty until its run has ended. What is to be replayed has a folder of its own: a replay begins
+    /// with run-1. Default: $REAGENT_RECORD.
     /// Durable runs have theirs in the store; see `runtime::replay`.
     std::string record{};
     /// Such a folder: the runs are answered from there, without models, tools and network, or fail where they do something else;

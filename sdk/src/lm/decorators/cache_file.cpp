@@ -1,5 +1,6 @@
 #include "cache_file.hpp"
 
+#include <reagent/deadline.hpp>
 #include <reagent/error.hpp>
 
 #include <fcntl.h>
@@ -12,9 +13,12 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <thread>
 
 namespace reagent::decorators {
 namespace {
+
+constexpr std::chrono::milliseconds busy_timeout{10'000};
 
 std::string check_of(const std::string& key, const std::string& value) {
     std::string both = key + value, sum(SHA256_DIGEST_LENGTH, '\0');
@@ -56,7 +60,7 @@ sqlite3_stmt* cache_file::prepare(const char* sql) {
 int cache_file::try_open(std::string& why) {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     bool ready = sqlite3_open_v2(options_.file.c_str(), &db_, flags, nullptr) == SQLITE_OK;
-    if (ready) sqlite3_busy_timeout(db_, 10'000);
+    if (ready) sqlite3_busy_timeout(db_, static_cast<int>(busy_timeout.count()));
     ready = ready && run("PRAGMA journal_mode = WAL") && run("PRAGMA synchronous = NORMAL") &&
             run("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum BLOB NOT NULL, made INTEGER NOT "
                 "NULL) WITHOUT ROWID") &&
@@ -77,6 +81,12 @@ void cache_file::open() {
     std::string why;
     auto is_broken = [](int code) { return code == SQLITE_NOTADB || code == SQLITE_CORRUPT; };
     int code = try_open(why);
+    // Who turns a new file into one that many write to keeps the others out, without SQLite waiting for it.
+    auto until = clock::now() + busy_timeout;
+    while ((code & 0xff) == SQLITE_BUSY && clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{10});
+        code = try_open(why);
+    }
     if (is_broken(code)) {
         // Of several processes that see it one sets it aside; the others find the new one.
         int lock = ::open((options_.file + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
