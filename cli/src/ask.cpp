@@ -162,7 +162,7 @@ void add_ask(CLI::App& app, command& chosen) {
     c->add_option("--lm", o->lm,
                   "language model, as openai/gpt-4o-mini, ollama/llama3.1 or offline/demo; default: $REAGENT_LM, a provider whose key is "
                   "in the environment, a server on localhost, offline/demo");
-    c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server, as http://127.0.0.1:8080/v1");
+    c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server, as http://127.0.0.1:8080/v1")->check(not_empty());
     c->add_option("--signature,-s", o->signature, "what goes in and what comes out")->capture_default_str();
     c->add_option("--input,-i", o->inputs, "NAME=VALUE of a further input of the signature");
     c->add_option("--types", o->types, "JSON file: type name to JSON Schema, for the signature");
@@ -175,10 +175,11 @@ void add_ask(CLI::App& app, command& chosen) {
         ->capture_default_str();
     c->add_option("--private", o->private_fields, "a field whose values stand in no log and no telemetry");
     c->add_option(
-        "--journals", o->journals,
-        "a durable run: its journal in this file of SQLite or postgresql://...; it can be killed and goes on with `reagent runs resume`");
-    c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one");
-    c->add_option("--save-journal", o->save_journal, "keep what happened in this file, for `reagent trace`");
+         "--journals", o->journals,
+         "a durable run: its journal in this file of SQLite or postgresql://...; it can be killed and goes on with `reagent runs resume`")
+        ->check(not_empty());
+    c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one")->check(not_empty());
+    c->add_option("--save-journal", o->save_journal, "keep what happened in this file, for `reagent trace`")->check(not_empty());
     c->add_flag("--native", o->native, "use the provider's own tool calling");
     c->add_flag("--json", o->json, "one JSON object on stdout: outputs, trajectory, usage");
     c->add_flag("--quiet,-q", o->quiet, "print nothing but the answer");

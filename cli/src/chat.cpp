@@ -202,12 +202,13 @@ void add_chat(CLI::App& app, command& chosen) {
     auto o = std::make_shared<chat_options>();
     auto* c = app.add_subcommand("chat", "A conversation with an agent, kept by its id; every turn is a durable run");
     c->add_option("MESSAGE", o->message, "one turn; without it each line of standard input is one");
-    c->add_option("--session", o->session, "which conversation; default: a new one");
-    c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db");
+    c->add_option("--session", o->session, "which conversation; default: a new one")->check(not_empty());
+    c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
+        ->check(not_empty());
     c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,policy=FILE,docs:DIR (see `reagent tools`); \"\" for none")
         ->capture_default_str();
     c->add_option("--lm", o->lm, "language model, as for `reagent ask`");
-    c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server");
+    c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server")->check(not_empty());
     c->add_option("--signature,-s", o->signature, "one input for what is said, one of type dspy.History, and the outputs")
         ->capture_default_str();
     c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
@@ -232,7 +233,8 @@ void add_sessions(CLI::App& app, command& chosen) {
     sessions->require_subcommand(1);
     auto add = [&](const char* name, const char* help, bool id) {
         auto* c = sessions->add_subcommand(name, help);
-        c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db");
+        c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
+            ->check(not_empty());
         if (id) c->add_option("ID", o->id, "which session")->required();
         return c;
     };
@@ -247,7 +249,7 @@ void add_sessions(CLI::App& app, command& chosen) {
 
     c = add("fork", "A conversation that has lived through the first turns of another", true);
     c->add_option("--turns", o->turns, "how many of them; default: all");
-    c->add_option("--new-id", o->new_id, "id of the new session; default: a random one");
+    c->add_option("--new-id", o->new_id, "id of the new session; default: a random one")->check(not_empty());
     c->callback([o, &chosen] {
         chosen = [o] {
             std::cout << printable(open_journals(o->journals)->fork_session(o->id, o->turns, o->new_id)) << "\n";

@@ -14,8 +14,24 @@
 namespace reagent {
 namespace cli {
 
+namespace {
+
+bool is_text(const char* argument) {
+    error_code ec;
+    json::parse(json::serialize(json::value(json::string(argument))), ec);
+    return !ec;
+}
+
+}  // namespace
+
 int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error that is told, and cleaned up after
+    for (int i = 1; i < argc; ++i)
+        if (!is_text(argv[i])) {
+            std::cerr << "reagent: argument " << i << " is no UTF-8; what is stored and sent is JSON, which holds nothing else\n";
+            return 2;
+        }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
@@ -143,9 +159,11 @@ void add_run(CLI::App& app, command& chosen, const cli_program& own) {
         "INPUT", o->values,
         "NAME=VALUE for each input; none: a JSON object of inputs on each line of standard input, a JSON object of outputs for each");
     c->add_option("--journals", o->journals,
-                  "a durable run: its journal in this file of SQLite or postgresql://...; see `runs`. Exit code 3: it waits for somebody");
-    c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one");
-    c->add_option("--session", o->session, "the durable run is the next turn of this conversation: its turns are the input `history`");
+                  "a durable run: its journal in this file of SQLite or postgresql://...; see `runs`. Exit code 3: it waits for somebody")
+        ->check(not_empty());
+    c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one")->check(not_empty());
+    c->add_option("--session", o->session, "the durable run is the next turn of this conversation: its turns are the input `history`")
+        ->check(not_empty());
     c->callback([o, &chosen, &own] { chosen = [o, &own] { return run_program(*o, own); }; });
 }
 

@@ -63,6 +63,11 @@ private:
 /// The text, cut at a character's boundary where it has more bytes than that.
 std::string shortened(std::string s, std::size_t limit);
 
+/// Of an option: that it was given and is empty, as by `--seen "$NOTHING"`, is not that it was left out.
+CLI::Validator not_empty();
+/// A finite number from 0: "nan" and "-1" would switch a limit off in silence.
+CLI::Validator from_zero();
+
 /// Text from a model or a tool, with control characters made visible, so that it cannot steer the terminal.
 std::string printable(std::string_view text);
 

@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 
+#include <cmath>
 #include <iostream>
 
 namespace reagent::cli {
@@ -83,7 +84,7 @@ private:
         if (!t) return {};
         char* end = nullptr;
         double value = std::strtod(t->c_str(), &end);
-        if (*end) throw misuse{std::string{name} + " must be a number, not \"" + *t + "\""};
+        if (*end || !std::isfinite(value)) throw misuse{std::string{name} + " must be a number, not \"" + *t + "\""};
         return value;
     }
 
@@ -298,14 +299,16 @@ void add_compile(CLI::App& app, command& chosen, const cli_program* own) {
     c->add_option("--train", o->train, "examples: .jsonl, .json or .csv")->required();
     c->add_option("--val", o->val, "examples that candidates are compared on");
     c->add_option("--test", o->test, "examples that no search sees; scored once, at the end");
-    c->add_option("--out", o->out, "file to write");
+    c->add_option("--out", o->out, "file to write")->check(not_empty());
     add_metric_options(*c, *o);
     c->add_option("--teacher", o->teacher, "model that makes the demonstrations; default: --lm");
     c->add_option("--prompt-model", o->prompt_model, "model that writes instructions; default: --lm");
     c->add_option("--seed", o->seed, "the same seed gives the same file");
-    c->add_option("--max-errors", o->max_errors, "runs that may fail before the search ends; default: failures are skipped");
-    c->add_option("--max-calls", o->max_calls, "requests to models, also those that fail; the search ends there with the best so far");
-    c->add_option("--max-cost", o->max_cost, "US dollars, for models with a known price");
+    c->add_option("--max-errors", o->max_errors, "runs that may fail before the search ends; default: failures are skipped")
+        ->check(from_zero());
+    c->add_option("--max-calls", o->max_calls, "requests to models, also those that fail; the search ends there with the best so far")
+        ->check(from_zero());
+    c->add_option("--max-cost", o->max_cost, "US dollars, for models with a known price")->check(from_zero());
     c->add_flag("--no-report", o->no_report, "make no calls but the search's: the scores before and after are not measured");
     c->add_flag("--dry-run", o->dry_run, "say what it will about cost, and stop");
     c->add_option(

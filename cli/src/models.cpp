@@ -122,7 +122,7 @@ void add_models(CLI::App& app, command& chosen) {
         "sdk/data/models.json.");
     auto* one = c->add_subcommand("check", "Shows what a request would look like and which options would be dropped; sends nothing");
     one->add_option("NAME", o->name, "as openai/gpt-4o-mini")->required();
-    one->add_option("--api-base", o->api_base, "address of the server");
+    one->add_option("--api-base", o->api_base, "address of the server")->check(not_empty());
     one->add_flag("--json", o->json, "machine-readable output");
     c->require_subcommand(0, 1);
     c->callback([o, one, &chosen] { chosen = [o, one] { return one->parsed() ? check(o->name, o->api_base, o->json) : list(o->json); }; });

@@ -54,6 +54,7 @@ int show(const std::string& file, bool as_json) {
 
 int diff(const std::string& a, const std::string& b, bool as_json) {
     auto found = differences(load_program(a), load_program(b));
+    for (auto& f : found) f = redact(f, secret{});  // what stands under `lm` may hold a key
     if (as_json) {
         json::array lines;
         for (const auto& f : found) lines.emplace_back(f);
@@ -181,7 +182,8 @@ void add_program(CLI::App& app, command& chosen) {
     tag_command->add_option("NAME", o->name, "as production")->required();
     tag_command->add_option("VERSION", o->version, "a number, another tag, or latest");
     auto* back_command = in_store("rollback", "Points a tag to where it pointed before", [o] {
-        std::cout << printable(o->name) << " is version " << program_store{o->store}.roll_back(o->name) << "\n";
+        auto number = program_store{o->store}.roll_back(o->name);
+        std::cout << printable(o->name) << " is version " << number << "\n";
         return 0;
     });
     back_command->add_option("NAME", o->name, "as production")->required();

@@ -385,17 +385,20 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     runs->require_subcommand(1);
     auto add = [&](const char* name, const char* help, bool id) {
         auto* c = runs->add_subcommand(name, help);
-        c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db");
+        c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
+            ->check(not_empty());
         if (id) c->add_option("ID", o->id, "which run")->required();
         return c;
     };
     auto one_effect = [&](CLI::App* c) { c->add_option("--effect", o->effect, "number of the effect, where several wait"); };
     auto with_model = [&](CLI::App* c) {
         c->add_option("--lm", o->lm, "language model; default: the one that the run was started with, or as for `reagent ask`");
-        c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server");
-        if (own) c->add_option("--program", o->saved, "saved program: a file, or FOLDER@TAG of a store");
+        c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server")->check(not_empty());
+        if (own) c->add_option("--program", o->saved, "saved program: a file, or FOLDER@TAG of a store")->check(not_empty());
     };
-    auto by_whom = [&](CLI::App* c) { c->add_option("--by", o->by, "who decides; default: the user who is logged in"); };
+    auto by_whom = [&](CLI::App* c) {
+        c->add_option("--by", o->by, "who decides; default: the user who is logged in")->check(not_empty());
+    };
     auto with_lifetime = [&](CLI::App* c) {
         c->add_option("--consent-lifetime", o->lifetime, "how long a consent holds until the call is made: 90s, 24h or never")
             ->default_val("24h");
@@ -405,8 +408,8 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     auto* c = add("list", "The newest runs first", false);
     c->add_option("--status", o->status, "only those that are so")
         ->check(CLI::IsMember({"ready", "running", "awaiting_approval", "outcome_unknown", "finished", "failed", "cancelled"}));
-    c->add_option("--program", o->program, "only those of this program");
-    c->add_option("--session", o->session, "only those of this conversation");
+    c->add_option("--program", o->program, "only those of this program")->check(not_empty());
+    c->add_option("--session", o->session, "only those of this conversation")->check(not_empty());
     c->add_option("--limit", o->limit, "at most so many")->capture_default_str();
     as_json(c);
     c->callback([o, &chosen] { chosen = [o] { return list(*o); }; });
@@ -419,8 +422,9 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     c = add("resume", "Continues a run here and waits for it; exit code 0: it finished, 1: it failed, 3: it waits for somebody", true);
     c->add_flag("--force", o->force,
                 "take it from a worker whose lease has not run out; that one may still act: see that its process has ended");
-    c->add_option("--happened", o->result, "of a call whose outcome is unknown: it happened, and this came of it (JSON, or a text)");
-    c->add_option("--failed", o->failed, "... it did not happen and is not to: the model is told this");
+    c->add_option("--happened", o->result, "of a call whose outcome is unknown: it happened, and this came of it (JSON, or a text)")
+        ->check(not_empty());
+    c->add_option("--failed", o->failed, "... it did not happen and is not to: the model is told this")->check(not_empty());
     c->add_flag("--repeat", o->repeat, "... it is to be made again");
     one_effect(c);
     by_whom(c);
@@ -430,15 +434,16 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     c->callback([o, &chosen, own] { chosen = [o, own] { return resume(*o, own); }; });
 
     c = add("approve", "Consents to a tool's call", true);
-    c->add_option("--arguments", o->arguments, "JSON object: call it with these instead");
+    c->add_option("--arguments", o->arguments, "JSON object: call it with these instead")->check(not_empty());
     c->add_option("--seen", o->seen,
-                  "digest of the call that was seen, or its first 12 digits: where another one waits, nothing is decided");
+                  "digest of the call that was seen, or its first 12 digits: where another one waits, nothing is decided")
+        ->check(not_empty());
     one_effect(c);
     by_whom(c);
     c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::approve); }; });
 
     c = add("reject", "Refuses a tool's call", true);
-    c->add_option("--reason", o->reason, "what the model is told");
+    c->add_option("--reason", o->reason, "what the model is told")->check(not_empty());
     one_effect(c);
     by_whom(c);
     c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::reject); }; });
@@ -459,7 +464,7 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     auto* records = c->add_option("--records", o->records, "how many of its records; default: all");
     c->add_option("--effect", o->effect, "until this effect had finished: its number as `runs show` and `trace` have it")
         ->excludes(records);
-    c->add_option("--new-id", o->new_id, "id of the new run; default: a random one");
+    c->add_option("--new-id", o->new_id, "id of the new run; default: a random one")->check(not_empty());
     c->callback([o, &chosen] {
         chosen = [o] {
             auto store = open_journals(o->journals);

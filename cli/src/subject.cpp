@@ -55,9 +55,10 @@ void add_subject_options(CLI::App& c, subject_options& o, const cli_program* own
         c.add_option("--instructions", o.instructions, "instead of the signature's own");
         c.add_option("--tools", o.tools, "for react, as for `reagent ask`");
     }
-    c.add_option("--program", o.program, "saved program to begin with, Reagent's or DSPy's: a file, or FOLDER@TAG of a store");
+    c.add_option("--program", o.program, "saved program to begin with, Reagent's or DSPy's: a file, or FOLDER@TAG of a store")
+        ->check(not_empty());
     c.add_option("--lm", o.lm, "model, as provider/name; default: as for `reagent ask`");
-    c.add_option("--api-base", o.api_base, "address of an OpenAI-compatible server");
+    c.add_option("--api-base", o.api_base, "address of an OpenAI-compatible server")->check(not_empty());
     c.add_option("--adapter", o.adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}));
     c.add_flag("--json", o.json, "the result as JSON");
     c.add_flag("--quiet", o.quiet, "no progress");
@@ -72,7 +73,7 @@ void add_metric_options(CLI::App& c, subject_options& o) {
     c.add_option("--judge", o.judge, "model for semantic_f1 and rubric; default: --lm");
     c.add_option("--concurrency", o.concurrency, "examples at work at the same time")->check(CLI::Range(1, 10'000));
     c.add_option("--threads", o.threads, "threads that run them")->check(CLI::Range(1, 256));
-    c.add_option("--state", o.state, "folder for what models answered: what was interrupted goes on from there");
+    c.add_option("--state", o.state, "folder for what models answered: what was interrupted goes on from there")->check(not_empty());
 }
 
 subject::subject(const subject_options& o, const cli_program* own) : inputs_{o.inputs} {

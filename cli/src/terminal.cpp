@@ -3,6 +3,8 @@
 #include <reagent/run/consent.hpp>
 
 #include <unistd.h>
+
+#include <cmath>
 #include <cstdlib>
 
 namespace reagent::cli {
@@ -17,6 +19,23 @@ std::string shortened(std::string s, std::size_t limit) {
     while (limit > 0 && (static_cast<unsigned char>(s[limit]) & 0xC0) == 0x80) --limit;
     s.resize(limit);
     return s + " ...";
+}
+
+CLI::Validator not_empty() {
+    return CLI::Validator{[](const std::string& value) {
+                              return value.empty() ? std::string{"it is empty; give it a value, or leave the option out"} : std::string{};
+                          },
+                          "", "not empty"};
+}
+
+CLI::Validator from_zero() {
+    return CLI::Validator{[](const std::string& value) {
+                              char* end = nullptr;
+                              double n = std::strtod(value.c_str(), &end);
+                              bool good = !value.empty() && !*end && std::isfinite(n) && n >= 0 && value.find('-') == value.npos;
+                              return good ? std::string{} : "\"" + value + "\" is no number from 0";
+                          },
+                          "", "from 0"};
 }
 
 std::string printable(std::string_view text) {

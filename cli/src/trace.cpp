@@ -107,7 +107,8 @@ void add_trace(CLI::App& app, command& chosen) {
     auto* c = app.add_subcommand("trace", "Draws a run as one HTML page: a timeline, prompts, completions, tools, costs");
     c->add_option("WHAT", o->what, "a journal's file, or the id of a durable run")->required();
     c->add_option("SECOND", o->second, "another one, to compare it with");
-    c->add_option("--journals", o->journals, "where durable runs are; default: $REAGENT_JOURNALS, else reagent-runs.db");
+    c->add_option("--journals", o->journals, "where durable runs are; default: $REAGENT_JOURNALS, else reagent-runs.db")
+        ->check(not_empty());
     c->add_option("--out,-o", o->out, "the page; default: trace-NAME.html");
     c->add_flag("--open", o->open, "open it in the browser");
     c->add_flag("--no-content", o->no_content, "leave out prompts, completions, arguments and results");

@@ -80,6 +80,27 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_evaluated_is_told_before_any_call) {
     BOOST_TEST(reagent_cli("eval --signature 'question -> answer' --data /nowhere.jsonl --metric f1:answer", true).code == 1);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_empty_or_no_number_or_no_text_switches_nothing_off) {
+    folder f;
+    std::string data = f.write("dev.jsonl", "{\"question\": \"q\", \"answer\": \"a\"}\n");
+    std::string odd = f.write("odd.csv", "question,answer\ncaf\xe9,42\n");
+    auto run = [&](const std::string& what) { return reagent_cli(what, true); };
+    std::string eval = "eval --signature 'question -> answer' --lm offline/demo --metric f1:answer --data " + data;
+    std::string compile = "compile --signature 'question -> answer' --lm offline/demo --metric f1:answer --optimizer copro --train " +
+                          data + " --out " + (f.path / "o.json").string();
+    std::string store = " --journals " + (f.path / "j.db").string();
+    for (const auto& wrong : {eval + " --min-score nan", eval + " --max-errors -1", compile + " --max-cost nan",
+                              compile + " --max-calls -1", compile + " --max-errors 1e999", "runs approve a --seen ''" + store,
+                              "runs approve a --arguments ''" + store, "ask hi --lm offline/demo --journals ''",
+                              "ask hi --lm offline/demo --run-id ''" + store, eval + " --instructions \"$(printf 'caf\\351')\""}) {
+        auto r = run(wrong);
+        BOOST_TEST(r.code == 2, wrong << ": " << r.out);
+    }
+    auto r = run("eval --signature 'question -> answer' --lm offline/demo --metric f1:answer --data " + odd);
+    BOOST_TEST(r.code == 1);
+    BOOST_TEST(r.out.find("no UTF-8") != std::string::npos, r.out);
+}
+
 BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {
     learner_server server;
     folder f;

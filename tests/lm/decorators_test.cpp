@@ -455,6 +455,22 @@ BOOST_AUTO_TEST_CASE(a_limit_of_dollars_is_passed_by_one_call_at_most_whatever_t
         }
         mutable std::atomic<int> calls = 0;
     };
+    // A server that tells no usage is charged with what a call may cost at most.
+    class silent final : public lm_backend {
+    public:
+        std::string name() const override { return "openai/gpt-4o-mini"; }
+        task<lm_response> complete(lm_context, const lm_request&) const override {
+            ++calls;
+            lm_response out;
+            out.text = "x";
+            out.usage = {.calls = 1};
+            co_return out;
+        }
+        mutable std::atomic<int> calls = 0;
+    };
+    std::shared_ptr<silent> told_nothing;
+    spent_at_once([&] { return told_nothing = std::make_shared<silent>(); }, 0.01, 1000, nullptr);
+    BOOST_TEST(told_nothing->calls < 25);
     double each = 0.6 * 1000 / 1e6 + 0.15 / 1e6;
     cost = spent_at_once([] { return std::make_shared<priced>(); }, each * 5, 1000, nullptr);
     BOOST_TEST(cost >= each * 5);

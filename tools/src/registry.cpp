@@ -210,8 +210,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
         std::function<task<approval_decision>()> ask;
         if (approve_) ask = [&]() { return decided_by(approve_, r, t, given); };
         if (nobody) ask = nobody_decides;  // recorded, so that a replay need not know what the run had met by then
-        approval_decision decision =
-            co_await r.ask_approval(asked.path, name, json::value(given), t.checked_parameters(), ask, asked.why);
+        approval_decision decision = co_await r.ask_approval(asked.path, name, json::value(given), t.checked_parameters(), ask, asked.why);
         if (!decision.approved)
             co_return failure("Error: `" + name + "` was not called: " + told + ", and the call was refused" +
                               (decision.reason.empty() ? "" : ": " + decision.reason) +
@@ -238,7 +237,9 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     };
     std::string problem;
     try {
-        const tool_call_traits traits{t.options().idempotent, t.options().read_only, t.uses_run(), flags_of(r, t)};
+        const flow_flags flags = flags_of(r, t);
+        // What sends something outside is not made again unasked, though it changes nothing that it knows of.
+        const tool_call_traits traits{t.options().idempotent, t.options().read_only && !flags.acts, t.uses_run(), flags};
         json::value result = co_await r.call_tool(std::move(path), name, json::value(given), effect, traits);
         co_return observation{limited(std::move(result), t.options().max_result_bytes), false};
     } catch (const run_error&) {

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace reagent::detail {
 namespace {
@@ -74,6 +75,61 @@ found_object object_in(const signature& s, std::string_view text) {
     return best;
 }
 
+// How often a text says `"name":`, in either kind of quotes.
+std::size_t times_named(std::string_view text, std::string_view name) {
+    std::size_t n = 0;
+    for (std::size_t at = 0; (at = text.find(name, at)) != text.npos; at += name.size()) {
+        auto end = at + name.size();
+        if (at == 0 || end >= text.size() || (text[at - 1] != '"' && text[at - 1] != '\'') || text[end] != text[at - 1]) continue;
+        auto next = text.find_first_not_of(" \t\r\n", end + 1);
+        n += next != text.npos && text[next] == ':';
+    }
+    return n;
+}
+
+// The end of the object that begins here, by the rules of JSON; npos: it has none.
+std::size_t end_of_object(std::string_view text, std::size_t at) {
+    int depth = 0;
+    for (bool quoted = false; at < text.size(); ++at) {
+        char c = text[at];
+        if (quoted && c == '\\')
+            ++at;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && c == '{')
+            ++depth;
+        else if (!quoted && c == '}' && --depth == 0)
+            return at + 1;
+    }
+    return text.npos;
+}
+
+struct strict_object {
+    found_object found;
+    std::size_t end = 0;
+};
+
+// The last object that is JSON as it stands and has every output. A few beginnings are tried, so that the effort stays linear.
+std::optional<strict_object> last_strict_object(const signature& s, std::string_view text) {
+    std::optional<strict_object> last;
+    int tried = 0;
+    for (auto at = text.find('{'); at != text.npos && tried < 16; ++tried) {
+        auto end = end_of_object(text, at);
+        bool good = false;
+        if (end != text.npos)
+            if (auto v = parse_json(text.substr(at, end - at)); v && v->is_object()) {
+                good = true;
+                if (is_complete(s, v->get_object())) {
+                    strict_object one{{}, end};
+                    one.found.v = repair_json(text.substr(at, end - at), one.found.repeated);
+                    if (one.found.v.is_object()) last = std::move(one);
+                }
+            }
+        at = text.find('{', good ? end : at + 1);
+    }
+    return last;
+}
+
 }  // namespace
 
 const prompt_format& json_format() {
@@ -83,9 +139,19 @@ const prompt_format& json_format() {
 
 parsed_outputs parse_json_object(const signature& s, std::string_view completion) {
     found_object found;
-    found.v = repair_json(completion, found.repeated);
-    if (!found.v.is_object()) found = object_in(s, completion);
-    if (!found.v.is_object()) return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
+    if (auto strict = last_strict_object(s, completion)) {
+        // What was begun behind it may say otherwise.
+        for (const auto& f : s.outputs)
+            if (times_named(completion.substr(strict->end), f.name)) return stands_twice(f.name);
+        found = std::move(strict->found);
+    } else {
+        found.v = repair_json(completion, found.repeated);
+        if (!found.v.is_object()) found = object_in(s, completion);
+        if (!found.v.is_object()) return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
+        // Where quotes had to be guessed, a quoted object may have ended the one around it.
+        for (const auto& f : s.outputs)
+            if (times_named(completion, f.name) > 1) return stands_twice(f.name);
+    }
     for (const auto& name : found.repeated)
         if (s.output(name)) return stands_twice(name);
     json::object wanted;

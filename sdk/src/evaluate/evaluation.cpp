@@ -3,6 +3,8 @@
 
 #include <reagent/schema/render.hpp>
 
+#include "../utf8.hpp"
+
 #include "../lm/saturating.hpp"
 
 #include <boost/json.hpp>
@@ -45,7 +47,7 @@ std::string message_of(const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
     } catch (const std::exception& e) {
-        return e.what();
+        return detail::valid_utf8(e.what());  // a server's words may be anything
     } catch (...) {
         return "something that is no std::exception";
     }

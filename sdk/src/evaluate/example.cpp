@@ -6,6 +6,7 @@
 #include <reagent/schema/schema.hpp>
 
 #include "../text.hpp"
+#include "../utf8.hpp"
 
 #include <csv.h>
 #include <boost/json.hpp>
@@ -165,9 +166,10 @@ dataset load_examples(const std::filesystem::path& file, const std::vector<std::
     in.read(text.data(), static_cast<std::streamsize>(size));
     auto kind = file.extension();
     dataset all;
-    if (kind == ".csv")
+    if (kind == ".csv") {
+        if (!detail::is_valid_utf8(text)) bad(file, 0, "it is no UTF-8; convert it, as by: iconv -f LATIN1 -t UTF-8");
         all = read_csv(file, text);
-    else if (kind == ".jsonl" || kind == ".ndjson")
+    } else if (kind == ".jsonl" || kind == ".ndjson")
         all = read_lines(file, text);
     else if (kind == ".json") {
         auto v = parse_json(text);

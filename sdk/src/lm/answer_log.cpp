@@ -196,7 +196,7 @@ public:
         auto answered = [&](const lm_response& r) {
             if (!mine) return;
             state_->count(key);
-            mine->answered(r.usage);
+            mine->answered(r);
         };
         std::function<std::optional<lm_response>()> find = [s = state_, key] { return s->find(key); };
         auto known = co_await on_pool<std::optional<lm_response>>(context.blocking, std::move(find));

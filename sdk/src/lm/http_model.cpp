@@ -129,7 +129,7 @@ public:
 
     std::string name() const override { return name_; }
     bool has_structured_output() const override { return options_.structured_output; }
-    std::vector<secret> secrets() const override { return {options_.api_key}; }
+    std::vector<secret> secrets() const override { return keys_; }
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         http::request r = request_for(request, false);

@@ -125,6 +125,10 @@ std::uint64_t program_store::put(const saved_program& program, const program_rem
 
 std::vector<std::uint64_t> program_store::history(const std::string& tag) const {
     auto file = folder_ / "tags" / tag;
+    std::error_code ec;
+    if (!fs::exists(file, ec)) return {};
+    if (!fs::is_regular_file(file, ec))  // a FIFO would be waited for
+        throw program_error{program_errc::unreadable, "the tag file \"" + file.string() + "\" is no regular file", {.path = file.string()}};
     std::ifstream in{file};
     std::vector<std::uint64_t> all;
     for (std::string line; std::getline(in, line);) {

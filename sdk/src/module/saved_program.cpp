@@ -7,6 +7,7 @@
 #include <reagent/schema/repair.hpp>
 
 #include "../text.hpp"
+#include "../utf8.hpp"
 
 #include <openssl/evp.h>
 #include <boost/json.hpp>
@@ -194,7 +195,7 @@ saved_program saved_program::load(const std::filesystem::path& file) {
 
 void saved_program::save(const std::filesystem::path& file) const {
     try {
-        write_file(file, dump_pretty_json(document_) + "\n");
+        write_file(file, detail::valid_utf8(dump_pretty_json(document_)) + "\n");  // what it reads itself
     } catch (const std::system_error& e) {
         throw program_error{
             program_errc::unwritable, "the program file \"" + file.string() + "\" cannot be written: " + e.what(), {.path = file.string()}};

@@ -189,8 +189,9 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
     s->history->adopt_assertions(*loaded.history);
     s->flow.meet(*loaded.history);
     for (const auto& b : loaded.open) s->flow.meet(b.what.flow, {b.what.tool, b.what.id, {}});
-    if (!s->session.empty())
-        if (auto* met = taken.run.inputs.at("history").as_object().if_contains("flow"); met && met->is_object())
+    // Of a turn, and of what was forked from one: it is no turn, and has read the same.
+    if (auto* history = taken.run.inputs.if_contains("history"); history && history->is_object())
+        if (auto* met = history->get_object().if_contains("flow"); met && met->is_object())
             s->flow.meet(flow_state_from_json(met->get_object()), "an earlier turn");
     s->kept.put(loaded.history->events(), true);
     if (!loaded.history->events().empty()) s->options.replay = loaded.history;

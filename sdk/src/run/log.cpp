@@ -65,10 +65,10 @@ void log_event(run::state& s, const run_event& e) {
     line l{s, name};
     l.add("branch", e.branch).add("path", path).add("tool", e.tool);
     if (e.response)
-        l.add("model", e.response->model)
+        l.foreign("model", e.response->model)  // a server's words
             .add("tokens", e.response->usage.tokens())
             .add("finish", to_string(e.response->finish))
-            .add("request_id", e.response->request_id);
+            .foreign("request_id", e.response->request_id);
     if (call) l.add("ms", e.duration);
     if (e.kind == run_event::tool_finished && s.logger->should_log(spdlog::level::trace)) {
         if (e.arguments) l.foreign("arguments", path, *e.arguments);

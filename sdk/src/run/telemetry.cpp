@@ -151,8 +151,8 @@ json::object span_json(const span& s, const ended_run& run, const std::vector<st
                 if (content) a.add("gen_ai.input.messages", text_of(e, messages_of(e.request->whole())));
             }
             if (e.response) {
-                a.add("gen_ai.response.model", e.response->model);
-                a.add("gen_ai.response.id", e.response->request_id);
+                a.add("gen_ai.response.model", privacy.shown(e.response->model));
+                a.add("gen_ai.response.id", privacy.shown(e.response->request_id));
                 a.add_list("gen_ai.response.finish_reasons", to_string(e.response->finish));
                 a.add("gen_ai.usage.input_tokens", e.response->usage.prompt_tokens);
                 a.add("gen_ai.usage.output_tokens", e.response->usage.completion_tokens);
@@ -275,7 +275,7 @@ struct telemetry::impl {
         for (const auto* events : {&r.history->events(), &r.history->abandoned()})
             for (const auto& e : *events) {
                 if (e.kind != event_kind::model_call) continue;
-                std::string model = e.response ? e.response->model : e.model;
+                std::string model = e.response ? (r.privacy ? r.privacy->shown(e.response->model) : e.response->model) : e.model;
                 auto provider = provider_and_model(e.model.empty() ? model : e.model).first;
                 auto key = std::make_tuple(provider, model, !e.error.empty());
                 durations[key].add(seconds_bounds, static_cast<double>(e.duration.count()) / 1e6);

@@ -237,7 +237,7 @@ public:
             mine.again();
         };
         lm_response r = co_await inner().complete(context, request);
-        mine.answered(r.usage);
+        mine.answered(r);
         co_return r;
     }
 
@@ -249,7 +249,7 @@ public:
         };
         auto s = co_await inner().stream(context, request);
         co_return watched(std::move(s), [mine](const lm_response* r, std::exception_ptr) {
-            if (r) mine->answered(r->usage);
+            if (r) mine->answered(*r);
         });
     }
 

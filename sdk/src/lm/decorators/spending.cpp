@@ -40,11 +40,11 @@ spending::claim::~claim() {
     of_->leave(dollars_, tokens_, nullptr);
 }
 
-void spending::claim::answered(const usage& used) {
+void spending::claim::answered(const lm_response& r) {
     auto of = std::exchange(of_, nullptr);
     if (!of) return;
     std::lock_guard lock{of->mutex_};
-    of->leave(dollars_, tokens_, &used);
+    of->leave(dollars_, tokens_, &r.usage, r.from_cache);
 }
 
 void spending::claim::again() {
@@ -121,13 +121,15 @@ task<spending::claim> spending::admit(clock::time_point deadline, std::string mo
     }
 }
 
-void spending::leave(double dollars, std::uint64_t tokens, const usage* used) {
+void spending::leave(double dollars, std::uint64_t tokens, const usage* used, bool from_cache) {
     --under_way_;
     held_dollars_ = under_way_ ? held_dollars_ - dollars : 0;  // no remains of rounding
     held_tokens_ = under_way_ ? saturating_difference(held_tokens_, tokens) : 0;
     if (used) {
         usage u = *used;
         if (!u.calls) u.calls = 1;
+        // A server that tells no usage: what the call may have cost at most, or the limit would never be reached.
+        if (limit_.dollars && !from_cache && u.tokens() == 0 && !u.cost.value_or(0)) u.cost = dollars;
         spent_ += u;
         ++answered_;
         most_dollars_ = std::max(most_dollars_, u.cost.value_or(0));

@@ -28,7 +28,7 @@ public:
 
         /// The request is about to be sent again. @throws run_error(budget_calls) when that is one too many
         void again();
-        void answered(const usage& used);
+        void answered(const lm_response& r);
 
     private:
         std::shared_ptr<spending> of_;
@@ -55,7 +55,7 @@ private:
     std::uint64_t requests() const;
     void refuse_beyond();  // under the lock, as all below
     bool fits(const std::optional<double>& most, double& dollars, std::uint64_t& tokens) const;
-    void leave(double dollars, std::uint64_t tokens, const usage* used);
+    void leave(double dollars, std::uint64_t tokens, const usage* used, bool from_cache = false);
 
     mutable std::mutex mutex_;
     spending_limit limit_;
