@@ -2,6 +2,7 @@
 
 #include "descriptor.hpp"
 #include "launch.hpp"
+#include "readable.hpp"
 
 #include <filesystem>
 #include <initializer_list>
@@ -11,6 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr unsigned least_open_files = 12;  // what bubblewrap itself needs
 constexpr const char* places[] = {"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/run/current-system/sw/bin/bwrap"};
 
 class arguments {
@@ -62,14 +64,17 @@ void check(const command& c) {
     for (const auto& [name, value] : c.environment)
         if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos || value.find('\0') != value.npos)
             wrong("\"" + name + "\" cannot be a variable of the environment");
-    for (const auto& path : c.readable) {
-        fs::path p = fs::path{path}.lexically_normal();
-        if (!p.is_absolute() || path.find('\0') != path.npos) wrong("readable: \"" + path + "\" is no absolute path");
-        for (const char* never : {"/proc", "/sys", "/dev"})
-            if (p == "/" || p == never || p.string().starts_with(std::string{never} + "/"))
-                wrong("readable: \"" + path + "\" would show the host's processes and devices; name the folder that is needed");
-    }
-    if (c.limit.disk_bytes == 0 || c.limit.processes == 0) wrong("disk_bytes and processes are at least 1");
+    // The kernel mounts them one by one, and bubblewrap takes 9,000 arguments.
+    constexpr std::size_t most = 512;
+    if (c.readable.size() > most) wrong("readable holds more than 512 paths; name a folder that holds them");
+    if (c.environment.size() > most) wrong("environment holds more than 512 variables");
+    shown_by(c.readable);
+    const auto& l = c.limit;
+    if (l.disk_bytes == 0 || l.processes == 0) wrong("limits: disk_bytes and processes are at least 1");
+    if (l.disk_bytes > 1ull << 62) wrong("limits: disk_bytes is at most 2^62");
+    if (l.open_files < least_open_files)
+        wrong("limits: open_files is at least " + std::to_string(least_open_files) + "; with fewer no program starts");
+    if (l.cpu_time.count() < 0) wrong("limits: cpu_time is negative");
 }
 
 std::string setup(const command& c, const channels& numbers) {
@@ -78,9 +83,11 @@ std::string setup(const command& c, const channels& numbers) {
     a.add("--uid", std::to_string(nobody), "--gid", std::to_string(nobody), "--hostname", "sandbox");
     a.add("--die-with-parent", "--new-session", "--cap-drop", "ALL");
     add_system(a);
-    a.add("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev");
+    a.add("--proc", "/proc", "--dev", "/dev");
+    // It reads the same; but /dev/zero can be mapped, as memory that is in nobody's count.
+    a.add("--dev-bind", "/dev/full", "/dev/zero", "--remount-ro", "/dev");
     a.add("--size", std::to_string(c.limit.disk_bytes), "--tmpfs", "/tmp");
-    for (const auto& path : c.readable) a.add("--ro-bind", path, path);
+    for (const auto& [source, place] : shown_by(c.readable)) a.add("--ro-bind", source, place);
     a.add("--remount-ro", "/", "--chdir", "/tmp", "--unsetenv", "PWD");
     for (const auto& [name, value] : c.environment) a.add("--setenv", name, value);
     a.add("--seccomp", std::to_string(numbers.filter), "--json-status-fd", std::to_string(numbers.status));
@@ -92,7 +99,7 @@ void could_not_start(const command& c, const std::string& said) {
     std::string why = said.substr(0, 500);
     while (why.ends_with('\n')) why.pop_back();
     if (holds(said, {"execvp"})) {
-        int error = holds(said, {"No such file"}) ? ENOENT : holds(said, {"denied"}) ? EACCES : ENOEXEC;
+        int error = holds(said, {"No such file"}) ? ENOENT : holds(said, {"denied"}) ? EACCES : holds(said, {"too long"}) ? E2BIG : ENOEXEC;
         throw std::system_error{error, std::generic_category(), "sandbox: cannot start " + c.argv[0]};
     }
     if (holds(said, {"Can't find source path", "Can't mkdir", "Can't create file at"}))

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -34,7 +35,22 @@ struct descriptor {
 descriptor out_of_the_way(descriptor d);
 
 /// An unnamed file in memory with this text, at its start, that nobody can change any more.
+/// @param name  of what it holds; errors say it
 descriptor sealed_file(const char* name, const std::string& text);
+
+/// While one lives, a write of this thread beyond the host's own limit of file sizes (RLIMIT_FSIZE) fails with EFBIG; else it would be a
+/// signal, of which the host dies.
+class no_file_size_signal {
+public:
+    no_file_size_signal();
+    ~no_file_size_signal();
+    no_file_size_signal(const no_file_size_signal&) = delete;
+    no_file_size_signal& operator=(const no_file_size_signal&) = delete;
+
+private:
+    sigset_t before_;
+    bool was_pending_;
+};
 
 struct pipe_ends {
     descriptor read, write;

@@ -1,16 +1,21 @@
 #include "launch.hpp"
 
+#include "guardian.hpp"
+
 #include <reagent/sandbox/process.hpp>
 
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <mutex>
 
@@ -22,54 +27,7 @@
 namespace reagent::sandbox::detail {
 namespace {
 
-struct plan {
-    const char* program;
-    char* const* arguments;
-    const int* descriptors;
-    int count;
-    int host;  // pidfd of this process
-    bool drop_root;
-    int error = 0;
-    bool dropping = false;  // where the error came from
-};
-
-// What follows runs on the memory of the host (CLONE_VM), while the host's other threads go on: system calls only, no function of
-// the library that may take a lock or tell the other threads (as setuid does). Its own copies: descriptors, signal handlers, ids.
-#define REAGENT_BARE __attribute__((no_sanitize("address", "thread", "undefined")))
-
-// In a user namespace of the host there may be no such user.
-REAGENT_BARE long become_unprivileged() {
-    for (unsigned id : {unprivileged_user, nobody})
-        if (::syscall(SYS_setresgid, id, id, id) >= 0) return ::syscall(SYS_setresuid, id, id, id);
-    return -1;
-}
-
-REAGENT_BARE bool done(plan& p, long result) {
-    if (result < 0 && p.error == 0) p.error = errno;
-    return result >= 0;
-}
-
-REAGENT_BARE int start(void* given) {
-    auto& p = *static_cast<plan*>(given);
-    unsigned long defaults[4] = {};  // struct sigaction of the kernel, with SIG_DFL
-    for (int n = 1; n <= 64; ++n) ::syscall(SYS_rt_sigaction, n, defaults, nullptr, 8);
-    p.dropping = p.drop_root;
-    if (p.drop_root && (!done(p, ::syscall(SYS_setgroups, 0, nullptr)) || !done(p, become_unprivileged()))) return 127;
-    p.dropping = false;
-    if (!done(p, ::syscall(SYS_setsid)) || !done(p, ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))) return 127;
-    pollfd host{p.host, POLLIN, 0};
-    timespec now{};
-    if (::syscall(SYS_ppoll, &host, 1, &now, nullptr, 8) != 0) return 127;  // it died before the line above
-    for (int i = 0; i < p.count; ++i)
-        if (!done(p, ::syscall(SYS_dup3, p.descriptors[i], i, 0))) return 127;
-    if (!done(p, ::syscall(SYS_close_range, p.count, ~0U, 0)) || !done(p, ::syscall(SYS_chdir, "/"))) return 127;
-    ::syscall(SYS_umask, 022);
-    unsigned long no_signals = 0;
-    ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, nullptr, 8);
-    char* environment[] = {nullptr};
-    done(p, ::syscall(SYS_execve, p.program, p.arguments, environment));
-    return 127;
-}
+using clock = std::chrono::steady_clock;
 
 struct limiting {
     pid_t of;
@@ -79,6 +37,7 @@ struct limiting {
     int error = 0;
 };
 
+// On the memory of the host, while its other threads go on.
 REAGENT_BARE int limit(void* given) {
     auto& p = *static_cast<limiting*>(given);
     if (p.drop_root && become_unprivileged() < 0) return p.error = errno;
@@ -104,15 +63,35 @@ private:
     sigset_t before_;
 };
 
-// A process that shares our memory and runs while this thread stands still, until it executes a program or ends.
-pid_t clone_on_our_memory(int (*what)(void*), void* with, int flags, int* pidfd) {
-    constexpr std::size_t size = 64 * 1024;
-    auto stack = std::make_unique<char[]>(size);
-    auto top = reinterpret_cast<std::uintptr_t>(stack.get() + size) & ~std::uintptr_t{15};
-    all_signals_blocked while_it_runs;  // a handler must not run in the child
-    pid_t child = ::clone(what, reinterpret_cast<void*>(top), CLONE_VM | CLONE_VFORK | flags, with, pidfd);
+class stack {
+public:
+    void* top() const { return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(memory_.get() + size) & ~std::uintptr_t{15}); }
+
+private:
+    static constexpr std::size_t size = 64 * 1024;
+    std::unique_ptr<char[]> memory_ = std::make_unique<char[]>(size);
+};
+
+// A handler of the host must not run in the child: it starts, and a guardian stays, with all signals blocked.
+pid_t clone_here(int (*what)(void*), void* with, int flags, int* pidfd) {
+    stack s;
+    all_signals_blocked while_it_runs;
+    pid_t child = ::clone(what, s.top(), flags, with, pidfd);
     if (child < 0) fail("clone");
     return child;
+}
+
+descriptor pidfd_of(pid_t id) { return descriptor{static_cast<int>(::syscall(SYS_pidfd_open, id, 0))}; }
+
+// Waits for what the guardian tells; nothing when it does not in time.
+bool told(int report, const process& guardian, start_report& r, clock::time_point until) {
+    for (;;) {
+        auto left = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now()).count();
+        pollfd fds[]{{report, POLLIN, 0}, {guardian.pidfd.fd, POLLIN, 0}};
+        ::poll(fds, 2, static_cast<int>(std::clamp<long>(left, 0, 1000)));
+        if (fds[0].revents & POLLIN) return ::read(report, &r, sizeof r) == sizeof r;
+        if (fds[1].revents || left <= 0) return false;
+    }
 }
 
 std::mutex unreaped_mutex;
@@ -124,6 +103,15 @@ bool reaped(const process& p) {
     return ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(p.pidfd.fd), &info, WEXITED | WNOHANG) != 0 || info.si_pid != 0;
 }
 
+struct ends_on_failure {
+    launched* what;
+    ~ends_on_failure() {
+        if (!what) return;
+        what->end();
+        reap(std::move(what->guardian));
+    }
+};
+
 }  // namespace
 
 bool process::has_ended() const {
@@ -131,41 +119,92 @@ bool process::has_ended() const {
     return ::poll(&p, 1, 0) > 0;
 }
 
-void process::kill() const { ::syscall(SYS_pidfd_send_signal, pidfd.fd, SIGKILL, nullptr, 0); }
+void process::kill() const {
+    if (pidfd) ::syscall(SYS_pidfd_send_signal, pidfd.fd, SIGKILL, nullptr, 0);
+}
 
-process launch(const char* program, const std::vector<const char*>& arguments, const std::vector<int>& descriptors, bool drop_root) {
+// Closing would not do: a fork of the host may hold the pipe too. Should somebody have stopped the guardian, it goes on.
+void launched::end() {
+    if (told_ || !guardian.pidfd) return;
+    told_ = ::write(leash.write.fd, "e", 1) == 1;
+    ::syscall(SYS_pidfd_send_signal, guardian.pidfd.fd, SIGCONT, nullptr, 0);
+}
+
+launched launch(const char* program, const std::vector<const char*>& arguments, const std::vector<int>& descriptors, bool drop_root,
+                clock::time_point until) {
     std::vector<char*> list;
     for (const char* a : arguments) list.push_back(const_cast<char*>(a));
     list.push_back(nullptr);
-    descriptor self{static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0))};
+    descriptor self = pidfd_of(::getpid());
     if (!self) fail("pidfd_open (Linux 5.9 or newer is needed)");
-    self = out_of_the_way(std::move(self));
-    plan p{program, list.data(), descriptors.data(), static_cast<int>(descriptors.size()), self.fd, drop_root};
+    pipe_ends report;
+    launched l;
+    stack for_program;
+    start_plan p{.program = program,
+                 .arguments = list.data(),
+                 .descriptors = descriptors.data(),
+                 .count = static_cast<int>(descriptors.size()),
+                 .drop_root = drop_root,
+                 .stack = for_program.top(),
+                 .host = (self = out_of_the_way(std::move(self))).fd,
+                 .leash = l.leash.read.fd,
+                 .report = report.write.fd};
     int pidfd = -1;
-    process child;
-    child.id = clone_on_our_memory(start, &p, CLONE_PIDFD | SIGCHLD, &pidfd);
-    child.pidfd = descriptor{pidfd};
-    if (p.error != 0) {
-        reap(std::move(child));
-        if (p.dropping)
+    l.guardian.id = clone_here(guard, &p, CLONE_PIDFD | SIGCHLD, &pidfd);
+    l.guardian.pidfd = descriptor{pidfd};
+    ends_on_failure on_failure{&l};
+    start_report r;
+    if (told(report.read.fd, l.guardian, r, until)) {
+        if (r.error != 0 && r.dropping)
             throw unavailable{"no program can be isolated here: root cannot become another user (" +
-                              std::generic_category().message(p.error) +
+                              std::generic_category().message(r.error) +
                               "), for which the kernel limits the number of processes; run as an ordinary user, or in a user namespace "
                               "with more than one"};
-        fail(std::string{"cannot start "} + program, p.error);
+        if (r.error != 0) fail(std::string{"cannot start "} + program, r.error);
+        process found{r.program, pidfd_of(r.program)};
+        if (!found.pidfd && (errno == EMFILE || errno == ENFILE)) fail("too many open files");
+        if (!l.guardian.has_ended()) l.program = std::move(found);  // else the number may be another's by now
+        if (::write(l.leash.write.fd, "h", 1) != 1) fail("holding the program");
     }
-    return child;
+    on_failure.what = nullptr;
+    return l;
 }
 
-void set_limits(pid_t of, std::vector<resource_limit> limits, bool dropped_root) {
+bool set_limits(pid_t of, std::vector<resource_limit> limits, bool dropped_root) {
     limiting p{of, limits.data(), limits.size(), dropped_root};
-    pid_t child = clone_on_our_memory(limit, &p, 0, nullptr);  // without SIGCHLD: nobody else waits for it
+    // The child shares our memory while this thread stands still; without SIGCHLD: nobody else waits for it.
+    pid_t child = clone_here(limit, &p, CLONE_VM | CLONE_VFORK, nullptr);
     while (::waitpid(child, nullptr, __WALL) < 0 && errno == EINTR) {
     }
-    if (p.error != 0) fail("setting limits", p.error);
+    if (p.error != 0 && p.error != ESRCH) fail("setting limits", p.error);
+    return p.error == 0;
+}
+
+bool kill_holders(const descriptor& pipe, const char* name) {
+    struct stat wanted {};
+    if (::fstat(pipe.fd, &wanted) != 0) return false;
+    bool any = false;
+    std::error_code ec;
+    for (std::filesystem::directory_iterator entry{"/proc", ec}, end; !ec && entry != end; entry.increment(ec)) {
+        pid_t id = std::atoi(entry->path().filename().c_str());
+        std::string comm;
+        if (id <= 0 || id == ::getpid() || !(std::ifstream{entry->path() / "comm"} >> comm) || comm != name) continue;
+        process p{id, pidfd_of(id)};
+        for (int fd = 0; fd < 16 && p.pidfd; ++fd) {
+            struct stat held {};
+            if (::stat((entry->path() / "fd" / std::to_string(fd)).c_str(), &held) != 0 || held.st_ino != wanted.st_ino ||
+                held.st_dev != wanted.st_dev)
+                continue;
+            any = true;
+            p.kill();
+            break;
+        }
+    }
+    return any;
 }
 
 void reap(process p) {
+    if (!p.pidfd) return;
     std::lock_guard lock{unreaped_mutex};
     unreaped.push_back(std::move(p));
     std::erase_if(unreaped, reaped);

@@ -3,6 +3,7 @@
 #include "descriptor.hpp"
 
 #include <sys/types.h>
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
@@ -12,7 +13,7 @@ namespace reagent::sandbox::detail {
 /// its processes, as it does not for root.
 inline constexpr unsigned unprivileged_user = 2'000'000'000, nobody = 65'534;
 
-/// A process of ours. Its descriptor, unlike its number, cannot come to mean another one.
+/// A process below this one. Its descriptor, unlike its number, cannot come to mean another one. Without a descriptor: none.
 struct process {
     pid_t id = 0;
     descriptor pidfd;
@@ -21,12 +22,26 @@ struct process {
     void kill() const;
 };
 
+/// A program and its guardian (guardian.hpp), which is its parent.
+class launched {
+public:
+    process guardian, program;
+    pipe_ends leash;  ///< both ends, so that writing meets no closed pipe
+
+    /// Tells the guardian to end the program and all below it, and then itself.
+    void end();
+
+private:
+    bool told_ = false;
+};
+
 /// Starts `program` with descriptor i being `descriptors[i]`, and no other, an empty environment, default signal handling, in a session of
-/// its own, in /. It is killed when the calling thread ends. Works in a process with many threads: between the clone and the exec only
-/// system calls are made.
+/// its own, in /, ten steps nicer than this process. Works in a process with many threads.
 /// @param drop_root  whether to become `unprivileged_user` first
-/// @throws std::system_error
-process launch(const char* program, const std::vector<const char*>& arguments, const std::vector<int>& descriptors, bool drop_root);
+/// @param until      for how long to wait; when the program has not been started by then, or its guardian was killed, it has no descriptor
+/// @throws std::system_error, unavailable
+launched launch(const char* program, const std::vector<const char*>& arguments, const std::vector<int>& descriptors, bool drop_root,
+                std::chrono::steady_clock::time_point until);
 
 struct resource_limit {
     int what;  ///< RLIMIT_...
@@ -35,10 +50,15 @@ struct resource_limit {
 
 /// Sets limits, soft and hard, of a process that `launch` has started or that one has started; where they are lower already, they stay.
 /// @param dropped_root  as in `launch`. Root without CAP_SYS_RESOURCE, as in many containers, may not do it as root.
+/// @return false when there is no such process any more
 /// @throws std::system_error
-void set_limits(pid_t of, std::vector<resource_limit> limits, bool dropped_root);
+bool set_limits(pid_t of, std::vector<resource_limit> limits, bool dropped_root);
 
-/// Fetches the exit of `p`, now or, when it has not ended, at some later call.
+/// Kills the processes with this name, other than this one, that have the pipe among their first descriptors.
+/// @return whether there were any
+bool kill_holders(const descriptor& pipe, const char* name);
+
+/// Fetches the exit of `p`, a child, now or, when it has not ended, at some later call.
 void reap(process p);
 
 }  // namespace reagent::sandbox::detail

@@ -5,6 +5,8 @@
 #include "descriptor.hpp"
 
 #include <sys/types.h>
+#include <chrono>
+#include <map>
 #include <string>
 
 namespace reagent::sandbox::detail {
@@ -13,19 +15,30 @@ namespace reagent::sandbox::detail {
 /// Counts are of what is there at the moment of the sample.
 class watch {
 public:
-    /// @param init  process 1 of the namespace, by its number here
+    /// Whether this machine can be asked for what is needed; before anything is started.
     /// @throws unavailable
-    watch(pid_t init, const limits& l);
+    static void check();
 
-    /// The field of `limits` that is exceeded, "" when none is.
-    std::string exceeded();
+    /// @param init  process 1 of the namespace, by its number here
+    watch(pid_t init, const limits& l) : init_{init}, limits_{l} {}
+
+    /// The field of `limits` that is exceeded, "" when none is or when `until` comes before that is known.
+    std::string exceeded(std::chrono::steady_clock::time_point until);
 
 private:
+    struct sample;
+
     bool too_many_files();
+    sample take() const;
+    bool too_many_processes(const sample& s) const;
+    bool too_long(const sample& s);
+    bool too_much_memory(const sample& s, std::chrono::steady_clock::time_point until) const;
 
     pid_t init_;
     const limits& limits_;
     descriptor folder_;
+    std::map<std::pair<pid_t, std::uint64_t>, std::uint64_t> alive_;  // by number and start: the time used when last seen
+    std::uint64_t of_the_dead_ = 0;
 };
 
 }  // namespace reagent::sandbox::detail

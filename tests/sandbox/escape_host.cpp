@@ -26,9 +26,10 @@ namespace json = boost::json;
 using namespace reagent;
 using namespace std::chrono_literals;
 
-int listening(int domain, const sockaddr* address, socklen_t size) {
-    int fd = ::socket(domain, SOCK_STREAM, 0);  // without CLOEXEC, as libraries open them
-    if (fd < 0 || ::bind(fd, address, size) != 0 || ::listen(fd, 5) != 0) throw std::runtime_error{"cannot listen"};
+int listening(int domain, const sockaddr* address, socklen_t size, int type = SOCK_STREAM) {
+    int fd = ::socket(domain, type, 0);  // without CLOEXEC, as libraries open them
+    if (fd < 0 || ::bind(fd, address, size) != 0 || (type == SOCK_STREAM && ::listen(fd, 5) != 0))
+        throw std::runtime_error{"cannot listen"};
     return fd;
 }
 
@@ -42,12 +43,13 @@ int listening_on_loopback() {
     return ntohs(address.sin_port);
 }
 
-void listening_on(const std::string& path, bool abstract) {
+void listening_on(const std::string& path, bool abstract, int type = SOCK_STREAM) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path + (abstract ? 1 : 0), path.data(), path.size());
     listening(AF_UNIX, reinterpret_cast<sockaddr*>(&address),
-              static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 1 : 0)));
+              static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 1 : 0)), type);
+    if (!abstract) ::chmod(path.c_str(), 0777);
 }
 
 // What is left on the machine under a name: processes (by their arguments) and files.
@@ -71,7 +73,7 @@ json::object tried(const std::string& program, const std::string& name, const st
     std::string tag = "escape" + std::to_string(::getpid()) + name;
     std::ofstream{"/tmp/" + tag} << "of the host";
     // What is ended by a sum needs the time to reach it on a slow machine.
-    bool grows = name.starts_with("cpu_of_") || name == "memory_of_many" || name == "endless_files";
+    bool grows = name.starts_with("cpu_of_") || name.starts_with("memory_of_") || name.starts_with("many_") || name == "endless_files";
     sandbox::command c{.argv = {program, name, std::to_string(::getpid()), std::to_string(port), folder, tag},
                        .input = "the input",
                        .environment = {{"GIVEN", "this"}},
@@ -114,6 +116,8 @@ int main(int argc, char** argv) {
     listening_on(folder + "/listener", false);
     int port = listening_on_loopback();
     listening_on("reagent-" + std::to_string(port), true);
+    listening_on(folder + "/datagrams", false, SOCK_DGRAM);
+    listening_on("reagent-datagrams-" + std::to_string(port), true, SOCK_DGRAM);
     for (int i = 2; i < argc; ++i) std::cout << json::serialize(tried(program, argv[i], folder, port)) << std::endl;
     std::cout << R"({"name":"survived"})" << std::endl;
 }

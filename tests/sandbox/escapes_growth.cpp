@@ -30,7 +30,8 @@ std::string many_forks(const surroundings&) {
         if (child == 0) linger();
         n += child > 0;
     }
-    return n > 32 ? got(n, " processes") : "";
+    ::usleep(2'500'000);
+    return got(n, " processes were there for seconds");
 }
 
 std::string many_threads(const surroundings&) {
@@ -42,11 +43,18 @@ std::string many_threads(const surroundings&) {
     for (int i = 0; i < 300; ++i)
         n += ::pthread_create(
                  &id, &small, [](void*) -> void* { linger(); }, nullptr) == 0;
-    return n > 32 ? got(n, " threads") : "";
+    ::usleep(2'500'000);
+    return got(n, " threads were there for seconds");
 }
 
 std::string fork_bomb(const surroundings&) {
     for (;;) ::fork();
+}
+
+// To fail at the kernel's limit is dear for the machine: many that do so at once blocked it for seconds.
+std::string bomb_of_failing_forks(const surroundings&) {
+    for (;;)
+        if (::fork() < 0) ::usleep(10);
 }
 
 long written(const std::string& file, long most) {
@@ -139,6 +147,63 @@ std::string memory_of_many(const surroundings&) {
     return "800 MB were held for seconds";
 }
 
+// Pages of shared memory stay when nobody has them mapped, and are in nobody's count.
+std::string memory_of_nobody(const surroundings&) {
+    if (::mmap(nullptr, mega, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) return "shared memory";
+    if (::mmap(nullptr, mega, PROT_READ | PROT_WRITE, 3 /* SHARED_VALIDATE */ | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) return "shared memory";
+    int zero = ::open("/dev/zero", O_RDWR);
+    if (zero >= 0 && ::mmap(nullptr, mega, PROT_READ | PROT_WRITE, MAP_SHARED, zero, 0) != MAP_FAILED) return "a shared /dev/zero";
+    void* m = ::mmap(nullptr, mega, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (m == MAP_FAILED || ::madvise(m, mega, MADV_DONTNEED) != 0) return "no memory at all";
+    return ::madvise(m, mega, 21 /* PAGEOUT */) == 0 ? "may push memory out to swap" : "";
+}
+
+void* hold_forty_megabytes(void*) {
+    ::usleep(200'000);  // the first thread has ended by then
+    auto* m = static_cast<char*>(::mmap(nullptr, 40 * mega, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (m != MAP_FAILED) std::memset(m, 1, 40 * mega);
+    linger();
+}
+
+std::string memory_of_dead_leaders(const surroundings&) {
+    for (int i = 0; i < 6; ++i)
+        if (::fork() == 0) {
+            pthread_t id;
+            pthread_attr_t small;
+            ::pthread_attr_init(&small);
+            ::pthread_attr_setstacksize(&small, 65536);
+            if (::pthread_create(&id, &small, hold_forty_megabytes, nullptr) != 0) ::_exit(1);
+            ::syscall(SYS_exit, 0);
+        }
+    ::usleep(4'000'000);
+    return "240 MB were held for seconds";
+}
+
+std::string memory_of_sockets(const surroundings&) {
+    for (int i = 0; i < 10; ++i)
+        if (::fork() == 0) {
+            static const std::string block(65536, 'x');
+            for (int ends[2]; ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0;)
+                for (int end : ends)
+                    while (::send(end, block.data(), block.size(), MSG_DONTWAIT) > 0) {
+                    }
+            linger();
+        }
+    ::usleep(4'000'000);
+    return "the buffers of 600 sockets were full for seconds";
+}
+
+std::string bigger_buffers(const surroundings&) {
+    int ends[2], size = 1 << 30, before = 0, after = 0;
+    socklen_t length = sizeof before;
+    if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return "no pair of sockets at all";
+    ::getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &before, &length);
+    for (int option : {SO_SNDBUF, SO_RCVBUF, SO_SNDBUFFORCE, SO_RCVBUFFORCE})
+        if (::setsockopt(ends[0], SOL_SOCKET, option, &size, sizeof size) == 0) return "a buffer of its own size";
+    ::getsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &after, &length);
+    return after > before ? "a bigger buffer" : "";
+}
+
 std::string memory_without_a_limit(const surroundings&) {
     std::string all;
     if (::syscall(SYS_memfd_create, "m", 0) >= 0) all += "memfd ";
@@ -186,11 +251,32 @@ std::string cpu_of_the_dead(const surroundings&) {
     }
 }
 
+// Nobody fetches them, so nobody is told what they used.
+std::string cpu_of_the_unfetched(const surroundings&) {
+    ::signal(SIGCHLD, SIG_IGN);
+    for (;;) {
+        pid_t child = ::fork();
+        if (child == 0) {
+            auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds{300};
+            while (std::chrono::steady_clock::now() < until) {
+            }
+            ::_exit(0);
+        }
+        ::waitpid(child, nullptr, 0);
+    }
+}
+
 }  // namespace
 
 const std::vector<escape> growth_escapes{{"many_forks", many_forks},
                                          {"many_threads", many_threads},
                                          {"fork_bomb", fork_bomb},
+                                         {"bomb_of_failing_forks", bomb_of_failing_forks},
+                                         {"memory_of_nobody", memory_of_nobody},
+                                         {"memory_of_dead_leaders", memory_of_dead_leaders},
+                                         {"memory_of_sockets", memory_of_sockets},
+                                         {"bigger_buffers", bigger_buffers},
+                                         {"cpu_of_the_unfetched", cpu_of_the_unfetched},
                                          {"one_big_file", one_big_file},
                                          {"many_big_files", many_big_files},
                                          {"files_by_mapping", files_by_mapping},

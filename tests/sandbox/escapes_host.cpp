@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -15,6 +17,7 @@
 #include <cstddef>
 #include <cstring>
 #include <string>
+#include <utility>
 
 extern char** environ;
 
@@ -141,6 +144,41 @@ std::string socket_in_readable_folder(const surroundings& s) {
     return reaches(AF_UNIX, reinterpret_cast<sockaddr*>(&address), sizeof address);
 }
 
+// A datagram needs no connection: an address with what is sent is enough.
+std::string datagrams(const surroundings& s) {
+    sockaddr_un file{}, abstract{};
+    file.sun_family = abstract.sun_family = AF_UNIX;
+    std::strncpy(file.sun_path, (s.folder + "/datagrams").c_str(), sizeof file.sun_path - 1);
+    std::string name = "reagent-datagrams-" + std::to_string(s.port);
+    std::memcpy(abstract.sun_path + 1, name.data(), name.size());
+    socklen_t size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    for (int type : {SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM}) {
+        int ends[2];
+        if (::socketpair(AF_UNIX, type, 0, ends) != 0) continue;
+        for (auto [address, length] : {std::pair{&file, static_cast<socklen_t>(sizeof file)}, std::pair{&abstract, size}}) {
+            if (::sendto(ends[0], "x", 1, 0, reinterpret_cast<sockaddr*>(address), length) >= 0) return "sent to the host";
+            iovec part{const_cast<char*>("x"), 1};
+            msghdr m{};
+            m.msg_name = address, m.msg_namelen = length, m.msg_iov = &part, m.msg_iovlen = 1;
+            if (::sendmsg(ends[0], &m, 0) >= 0) return "sent a message to the host";
+        }
+        if (type == SOCK_STREAM && ::send(ends[0], "x", 1, 0) != 1) return "no pair of sockets at all";
+    }
+    return {};
+}
+
+// The host waits for them when it opens or locks the file itself.
+std::string leases_and_locks(const surroundings& s) {
+    int fd = ::open((s.folder + "/secret").c_str(), O_RDONLY), folder = ::open(s.folder.c_str(), O_RDONLY);
+    if (fd < 0 || folder < 0) return "the readable folder cannot be read";
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0 || ::flock(fd, LOCK_SH | LOCK_NB) == 0) return "locked a readable file";
+    if (::fcntl(fd, F_SETLEASE, F_RDLCK) == 0) return "a lease of a readable file";
+    ::signal(SIGIO, SIG_IGN);
+    if (::fcntl(folder, F_NOTIFY, DN_CREATE) == 0) return "is told of changes in a readable folder";
+    if (::fcntl(fd, F_SETOWN, ::getpid()) == 0 || ::fcntl(fd, F_SETSIG, SIGUSR1) == 0) return "signals from files";
+    return {};
+}
+
 std::string other_sockets(const surroundings&) {
     for (int domain : {AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, 38 /* ALG */, 40 /* VSOCK */})
         for (int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET})
@@ -194,6 +232,8 @@ const std::vector<escape> host_escapes{{"inherited_descriptors", inherited_descr
                                        {"network", network},
                                        {"abstract_socket", abstract_socket},
                                        {"socket_in_readable_folder", socket_in_readable_folder},
+                                       {"datagrams", datagrams},
+                                       {"leases_and_locks", leases_and_locks},
                                        {"other_sockets", other_sockets},
                                        {"input_is_changed", input_is_changed},
                                        {"raises_limits", raises_limits},

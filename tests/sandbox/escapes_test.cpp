@@ -58,11 +58,23 @@ std::string text(const json::object& o, const char* key) {
 }
 
 // What must end a program that would go on; the others end by themselves.
-const std::map<std::string, std::string, std::less<>> ended_by{{"new_process_group", "wall_time"},    {"group_without_output", "wall_time"},
-                                                               {"stops_itself", "wall_time"},         {"stopped_family", "wall_time"},
-                                                               {"ignores_every_signal", "wall_time"}, {"waits_in_vfork", "wall_time"},
-                                                               {"memory_of_many", "memory_bytes"},    {"endless_files", "files"},
-                                                               {"cpu_of_many", "cpu_time"},           {"cpu_of_the_dead", "cpu_time"}};
+const std::map<std::string, std::string, std::less<>> ended_by{{"new_process_group", "wall_time"},
+                                                               {"group_without_output", "wall_time"},
+                                                               {"stops_itself", "wall_time"},
+                                                               {"stopped_family", "wall_time"},
+                                                               {"ignores_every_signal", "wall_time"},
+                                                               {"waits_in_vfork", "wall_time"},
+                                                               {"memory_of_many", "memory_bytes"},
+                                                               {"memory_of_dead_leaders", "memory_bytes"},
+                                                               {"memory_of_sockets", "memory_bytes"},
+                                                               {"cpu_of_the_unfetched", "cpu_time"},
+                                                               {"many_forks", "processes"},
+                                                               {"many_threads", "processes"},
+                                                               {"fork_bomb", "processes"},
+                                                               {"bomb_of_failing_forks", "processes"},
+                                                               {"endless_files", "files"},
+                                                               {"cpu_of_many", "cpu_time"},
+                                                               {"cpu_of_the_dead", "cpu_time"}};
 
 void all_are_held(bool as_ordinary_user) {
     stage s{as_ordinary_user};

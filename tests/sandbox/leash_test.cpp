@@ -128,6 +128,122 @@ BOOST_AUTO_TEST_CASE(a_program_dies_with_its_host) {
     BOOST_TEST(becomes_true([&] { return processes_with(tag).empty(); }));
 }
 
+// A host in a child process.
+pid_t host_that_runs(const sandbox::command& c) {
+    pid_t host = ::fork();
+    if (host != 0) return host;
+    try {
+        sandbox::run(c);
+    } catch (const std::exception&) {
+    }
+    ::_exit(0);
+}
+
+BOOST_AUTO_TEST_CASE(a_program_dies_with_a_host_that_dies_while_it_starts) {
+    std::string tag = "9300." + std::to_string(::getpid());
+    for (int i = 0; i < 240; ++i) {
+        pid_t host =
+            host_that_runs({.argv = {"/bin/bash", "-c", "(setsid sleep " + tag + " &); exec sleep " + tag}, .limit = {.wall_time = 1h}});
+        std::this_thread::sleep_for(std::chrono::microseconds{i * 150});
+        ::kill(host, SIGKILL);
+        ::waitpid(host, nullptr, 0);
+    }
+    bool gone = becomes_true([&] { return processes_with(tag).empty(); });
+    BOOST_TEST(gone);
+    for (pid_t p : processes_with(tag)) ::kill(p, SIGKILL);
+}
+
+#if defined(__x86_64__)
+// Process 1 belongs to the program's user, who may write its memory: its leash inside is not one.
+BOOST_AUTO_TEST_CASE(a_program_that_took_over_process_1_dies_with_its_host) {
+    std::string tag = "9400." + std::to_string(::getpid());
+    std::string program =
+        "import os, time\n"
+        "time.sleep(0.2)\n"
+        "pc = int(open('/proc/1/syscall').read().split()[-1], 16)\n"
+        "m = os.open('/proc/1/mem', os.O_RDWR)\n"
+        // prctl(PR_SET_PDEATHSIG, 0), then pause() for ever
+        "os.pwrite(m, bytes.fromhex('b89d000000bf0100000031f60f05b8220000000f05ebf7'), pc)\n"
+        "for i in range(2):\n"
+        "    if os.fork() == 0:\n"
+        "        if os.fork() == 0: time.sleep(0.1)\n"  // an orphan, which wakes process 1
+        "        os._exit(0)\n"
+        "time.sleep(0.5)\n"
+        "os.execv('/bin/sleep', ['sleep', '" +
+        tag + "'])\n";
+    pid_t host = host_that_runs({.argv = {"/usr/bin/python3", "-c", program}, .limit = {.wall_time = 1h}});
+    auto sleeping = [&] { return !processes_with("sleep" + std::string(1, '\0') + tag).empty(); };
+    BOOST_TEST(becomes_true(sleeping));
+    ::kill(host, SIGKILL);
+    ::waitpid(host, nullptr, 0);
+    bool gone = becomes_true([&] { return processes_with(tag).empty(); });
+    BOOST_TEST(gone);
+    for (pid_t p : processes_with(tag)) ::kill(p, SIGKILL);
+}
+#endif
+
+// The guardian is the child of the host that has its own name.
+pid_t guardian() {
+    std::error_code ec;
+    for (const auto& entry : fs::directory_iterator{"/proc", ec}) {
+        std::ifstream in{entry.path() / "stat"};
+        std::string id, name, state;
+        pid_t parent = 0;
+        if (in >> id >> name >> state >> parent && parent == ::getpid() && name == "(reagent-guard)") return std::atoi(id.c_str());
+    }
+    return 0;
+}
+
+BOOST_AUTO_TEST_CASE(a_program_dies_with_its_guardian) {
+    std::string tag = "9500." + std::to_string(::getpid());
+    for (int i = 0; i < 40; ++i) {
+        std::thread killer{[i] {
+            pid_t p = 0;
+            if (!becomes_true([&] { return (p = guardian()) != 0; })) return;
+            std::this_thread::sleep_for(std::chrono::microseconds{i * 500});
+            ::kill(p, SIGKILL);
+        }};
+        auto began = steady::now();
+        try {
+            auto o = sandbox::run({"/bin/bash", "-c", "(setsid sleep " + tag + " &); exec sleep " + tag}, "", {.wall_time = 60s});
+            BOOST_TEST(o.signal == SIGKILL);
+        } catch (const std::exception& e) {
+            BOOST_TEST_MESSAGE(e.what());
+        }
+        BOOST_TEST((steady::now() - began < 40s));
+        killer.join();
+    }
+    BOOST_TEST(becomes_true([&] { return processes_with(tag).empty(); }));
+    BOOST_TEST(guardian() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_fork_of_the_host_that_holds_its_descriptors_holds_up_nothing) {
+    std::string tag = "9600." + std::to_string(::getpid());
+    for (int i = 0; i < 12; ++i) {
+        int wall = i % 2 ? 300 : 3 * i;
+        std::atomic<pid_t> child{0};
+        std::thread forks{[&] {
+            becomes_true([] { return guardian() != 0; });
+            child = ::fork();
+            if (child == 0) {
+                ::pause();
+                ::_exit(0);
+            }
+        }};
+        auto began = steady::now();
+        auto o = sandbox::run({"/bin/sleep", tag}, "", {.wall_time = std::chrono::milliseconds{wall}});
+        BOOST_TEST(o.timed_out);
+        BOOST_TEST(!o.stuck);
+        BOOST_TEST((steady::now() - began < 20s));
+        // Should it have been too quick to be seen.
+        while (!child) sandbox::run({"/bin/sleep", "0.2"}, "");
+        forks.join();
+        BOOST_TEST(becomes_true([&] { return processes_with(tag).empty(); }));
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_left_of_a_start_that_was_cut_short) {
     std::string tag = "9200." + std::to_string(::getpid());
     for (int i = 0; i < 200; ++i) sandbox::run({"/bin/sleep", tag}, "", {.wall_time = std::chrono::milliseconds{i % 40}});
@@ -189,6 +305,23 @@ BOOST_AUTO_TEST_CASE(a_host_near_its_own_limits_is_told) {
         return what_is_thrown();
     });
     BOOST_TEST_CONTEXT(said) BOOST_TEST(said.starts_with("other: sandbox: too many open files"));
+}
+
+BOOST_AUTO_TEST_CASE(a_host_that_may_write_small_files_only_is_told) {
+    std::string said = in_child([]() -> std::string {
+        rlimit small{20'000, 20'000};
+        ::setrlimit(RLIMIT_FSIZE, &small);
+        try {
+            sandbox::run({"/bin/cat"}, std::string(100'000, 'x'));
+            return "it ran";
+        } catch (const std::exception& e) {
+            return e.what() + sandbox::run({"/bin/cat"}, "; small input").out;
+        }
+    });
+    BOOST_TEST_CONTEXT(said) {
+        BOOST_TEST(said.find("RLIMIT_FSIZE") != said.npos);
+        BOOST_TEST(said.ends_with("; small input"));
+    }
 }
 
 // A process that does not react to SIGKILL, as in a system call that hangs: one in a frozen cgroup (version 1) is that.

@@ -2,11 +2,19 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <limits>
 #include <system_error>
 
 using namespace reagent;
 using namespace std::chrono_literals;
+namespace fs = std::filesystem;
 
 namespace {
 sandbox::outcome shell(const std::string& script, const std::string& input = {}, sandbox::limits l = {}) {
@@ -83,11 +91,73 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_meant_is_refused) {
     refused({.argv = {"/bin/ls", std::string("a\0--bind\0/\0/", 12)}}, "zero byte");
     refused({.argv = {"/bin/ls"}, .environment = {{"A", std::string("b\0--bind", 8)}}}, "variable");
     refused({.argv = {"/bin/ls"}, .environment = {{"A=B", "c"}}}, "variable");
-    for (const char* path : {"/", "/proc", "/usr/../proc/1", "/dev/shm", "/sys", "//", "/tmp/.."})
+    for (const char* path : {"/", "/proc", "/usr/../proc/1", "/dev/shm", "/sys", "//", "/tmp/..", "/.", "/./", "///", "//proc", "/proc/./1",
+                             "/tmp", "/tmp/", "//tmp/.", "/usr/..", "/dev/null"})
         refused({.argv = {"/bin/ls"}, .readable = {path}}, "readable");
     refused({.argv = {"/bin/ls"}, .readable = {"here"}}, "readable");
     refused({.argv = {"/bin/ls"}, .limit = {.disk_bytes = 0}}, "disk_bytes");  // 0 would be without a limit
+    refused({.argv = {"/bin/ls"}, .limit = {.disk_bytes = 1ull << 63}}, "disk_bytes");
+    refused({.argv = {"/bin/ls"}, .limit = {.processes = 0}}, "processes");
+    refused({.argv = {"/bin/ls"}, .limit = {.cpu_time = -1s}}, "cpu_time");
+    for (unsigned n : {0u, 1u, 2u}) refused({.argv = {"/bin/ls"}, .limit = {.open_files = n}}, "open_files");
+    sandbox::command much{.argv = {"/bin/ls"}};
+    for (int i = 0; i < 3500; ++i) much.environment["V" + std::to_string(i)] = "x";
+    refused(much, "environment");
+    refused({.argv = {"/bin/ls"}, .readable = std::vector<std::string>(3000, "/usr/bin")}, "readable");
     BOOST_CHECK_THROW(sandbox::run({.argv = {"/bin/ls"}, .readable = {"/nowhere"}}), std::system_error);
+}
+
+BOOST_AUTO_TEST_CASE(the_ends_of_the_ranges_can_be_meant) {
+    using ms = std::chrono::milliseconds;
+    for (ms wall : {ms::max(), ms{9'223'372'036'854}, ms{9'223'372'036'855}})
+        BOOST_TEST(shell("exit 5", "", {.wall_time = wall}).exit_code == 5);
+    for (ms wall : {ms{0}, ms{-5}, ms::min()}) BOOST_TEST(shell("sleep 60", "", {.wall_time = wall}).timed_out);
+    BOOST_TEST(shell("exit 5", "", {.cpu_time = std::chrono::seconds::max()}).exit_code == 5);
+    auto most = std::numeric_limits<std::uint64_t>::max();
+    for (sandbox::limits l : {sandbox::limits{.memory_bytes = most}, sandbox::limits{.disk_bytes = 1ull << 40},
+                              sandbox::limits{.files = most}, sandbox::limits{.file_bytes = most}, sandbox::limits{.output_bytes = most},
+                              sandbox::limits{.processes = std::numeric_limits<unsigned>::max()},
+                              sandbox::limits{.open_files = std::numeric_limits<unsigned>::max()}, sandbox::limits{.open_files = 12}}) {
+        auto o = shell("sleep 0.1; exit 5", "", l);
+        BOOST_TEST_CONTEXT(o.exceeded << o.err << o.signal) BOOST_TEST(o.exit_code == 5);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_wall_time_is_told_as_such) {
+    for (int i = 0; i < 40; ++i) {
+        auto o = shell("exec sleep 60", "", {.wall_time = std::chrono::milliseconds{20 + 5 * i}});
+        BOOST_TEST_CONTEXT(o.exit_code << " " << o.signal << " " << o.exceeded) BOOST_TEST(o.timed_out);
+    }
+}
+
+// Not as a whole text: by what is there.
+BOOST_AUTO_TEST_CASE(a_readable_path_is_judged_by_what_it_leads_to) {
+    std::string name = "/var/tmp/reagent-readable-XXXXXX";
+    BOOST_REQUIRE(::mkdtemp(name.data()));
+    fs::path folder = name;
+    ::chmod(name.c_str(), 0755);
+    std::ofstream{folder / "file"} << "content";
+    fs::create_directory(folder / "inner");
+    for (auto [link, to] :
+         {std::pair{"root", "/"}, {"processes", "/proc"}, {"self", "/proc/self"}, {"kernel", "/sys/kernel"}, {"writable", "/tmp"}})
+        fs::create_directory_symlink(to, folder / link);
+    fs::create_symlink("file", folder / "link");
+    BOOST_REQUIRE(::mkfifo((folder / "pipe").c_str(), 0666) == 0);
+    auto shown = [&](const fs::path& p) {
+        return sandbox::run({.argv = {"/bin/cat", (folder / "link").string()}, .readable = {p.string()}, .limit = {}}).out;
+    };
+    for (const char* refused : {"root", "root/.", "processes", "self", "self/fd", "kernel", "writable", "pipe"}) BOOST_TEST_CONTEXT(refused)
+    BOOST_CHECK_EXCEPTION(shown(folder / refused), std::invalid_argument,
+                          [](const auto& e) { return std::string{e.what()}.find("readable") != std::string::npos; });
+    for (const char* allowed : {"", "link", "/", "./link"})
+        BOOST_TEST_CONTEXT(allowed) BOOST_TEST(shown(name + "/" + allowed) == "content");
+    if (::geteuid() == 0 && ::mount("none", (folder / "inner").c_str(), "sysfs", MS_RDONLY, nullptr) == 0) {
+        for (auto p : {folder, folder / "inner", folder / "inner" / "kernel"})
+            BOOST_CHECK_EXCEPTION(shown(p), std::invalid_argument,
+                                  [](const auto& e) { return std::string{e.what()}.find("sysfs") != std::string::npos; });
+        ::umount2((folder / "inner").c_str(), MNT_DETACH);
+    }
+    fs::remove_all(folder);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
