@@ -285,6 +285,24 @@ std::shared_ptr<journal_store> open_for_worker(const std::string& where, const s
     }
 }
 
+// The model that the oldest run was started with of those that are not over; others are refused.
+model_choice model_of_waiting(journal_store& store, const runs_options& o) {
+    model_choice choice{o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)};
+    if (!o.lm.empty()) return choice;
+    run_filter filter;
+    filter.most = 10'000;
+    choice.told = false;
+    for (const auto& r : store.list(filter)) {  // the newest first
+        auto *lm = r.inputs.if_contains("lm"), *address = r.inputs.if_contains("api_base");
+        bool over = r.status == run_status::finished || r.status == run_status::failed || r.status == run_status::cancelled;
+        if (over || !lm || !lm->is_string() || lm->get_string().empty()) continue;
+        bool shown = address && address->is_string() && address->get_string().find("(secret)") == json::string::npos;
+        choice.lm = std::string{lm->get_string()};
+        if (o.api_base.empty()) choice.api_base = shown ? std::string{address->get_string()} : "";
+    }
+    return choice;
+}
+
 int work(const runs_options& o, const cli_program* own) {
     sigset_t signals;
     sigemptyset(&signals);
@@ -295,7 +313,8 @@ int work(const runs_options& o, const cli_program* own) {
     check_there(o.journals);
     auto store = open_for_worker(o.journals, tell, signals);
     runtime rt{runtime_options_for(store)};
-    serve_program(rt, own, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}, nullptr);
+    serve_program(rt, own, own ? model_choice{o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)} : model_of_waiting(*store, o),
+                  nullptr);
     std::atomic<bool> over = false;
     std::thread watch{[&] {
         timespec often{0, 100'000'000};

@@ -16,6 +16,7 @@ void check_there(const std::string& where);  ///< @throws std::runtime_error whe
 struct model_choice {
     std::string lm, api_base, saved;
     std::chrono::milliseconds consent_lifetime{std::chrono::hours{24}};  ///< `run_options::consent_lifetime`
+    bool told = true;  ///< false: `lm` is what the waiting runs began with; runs that began with another are refused
 };
 
 /// Makes the program known whose runs are to be continued: the one of `cli_main`, or the agent of `reagent ask`.

@@ -2,6 +2,7 @@
 #include "runs.hpp"
 
 #include <reagent/agents/react.hpp>
+#include <reagent/http/shown_url.hpp>
 
 #include <boost/json.hpp>
 
@@ -63,6 +64,18 @@ std::string stored_address(const stored_run& of) {
     return address;
 }
 
+// A worker that was told no model has one: a run that began with another is not handed to it, with all that it has read.
+program_function only_with_its_own_model(std::string lm, std::string api_base) {
+    return [lm = std::move(lm), api_base = std::move(api_base)](run& r, const json::object& inputs) {
+        auto theirs = text_of(inputs, "lm"), address = text_of(inputs, "api_base");
+        if ((!theirs.empty() && theirs != lm) || address != api_base)
+            throw misuse{"this run began with " + theirs + (address.empty() ? "" : " at " + address) + ", and this worker has " + lm +
+                         (api_base.empty() ? "" : " at " + api_base) + "; nothing was asked. Start a worker with --lm" +
+                         (address.empty() ? "" : " and --api-base") + ", or resume the run by itself: reagent runs resume"};
+        return answer(r, inputs);
+    };
+}
+
 }  // namespace
 
 program_function ask_program_function() {
@@ -96,7 +109,8 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
     run_options options{with_retries(chosen.model)};
     options.consent_lifetime = choice.consent_lifetime;
     if (of) options.adapter = adapter_named(text_of(of->inputs, "adapter", "chat"));
-    rt.serve(ask_program, ask_program_function(), std::move(options));
+    rt.serve(ask_program, !choice.told ? only_with_its_own_model(chosen.model.name(), http::shown_url(api_base)) : ask_program_function(),
+             std::move(options));
 }
 
 }  // namespace reagent::cli

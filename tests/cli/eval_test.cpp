@@ -89,10 +89,11 @@ BOOST_AUTO_TEST_CASE(what_is_empty_or_no_number_or_no_text_switches_nothing_off)
     std::string compile = "compile --signature 'question -> answer' --lm offline/demo --metric f1:answer --optimizer copro --train " +
                           data + " --out " + (f.path / "o.json").string();
     std::string store = " --journals " + (f.path / "j.db").string();
-    for (const auto& wrong : {eval + " --min-score nan", eval + " --max-errors -1", compile + " --max-cost nan",
-                              compile + " --max-calls -1", compile + " --max-errors 1e999", "runs approve a --seen ''" + store,
-                              "runs approve a --arguments ''" + store, "ask hi --lm offline/demo --journals ''",
-                              "ask hi --lm offline/demo --run-id ''" + store, eval + " --instructions \"$(printf 'caf\\351')\""}) {
+    for (const std::string& wrong : std::vector<std::string>{
+             eval + " --min-score nan", eval + " --max-errors -1", compile + " --max-cost nan", compile + " --max-calls -1",
+             compile + " --max-errors 1e999", "runs approve a --seen ''" + store, "runs approve a --arguments ''" + store,
+             "ask hi --lm offline/demo --journals ''", "ask hi --lm offline/demo --run-id ''" + store,
+             eval + std::string{" --instructions \"$(printf 'caf\\351')\""}}) {
         auto r = run(wrong);
         BOOST_TEST(r.code == 2, wrong << ": " << r.out);
     }
