@@ -83,7 +83,8 @@ std::string setup(const command& c, const channels& numbers) {
     a.add("--uid", std::to_string(nobody), "--gid", std::to_string(nobody), "--hostname", "sandbox");
     a.add("--die-with-parent", "--new-session", "--cap-drop", "ALL");
     add_system(a);
-    a.add("--proc", "/proc", "--dev", "/dev");
+    // Process 1 is bubblewrap's own; what runs below it might write into its memory, and finds no way to it.
+    a.add("--proc", "/proc", "--size", "4096", "--tmpfs", "/proc/1", "--remount-ro", "/proc/1", "--dev", "/dev");
     // It reads the same; but /dev/zero can be mapped, as memory that is in nobody's count.
     a.add("--dev-bind", "/dev/full", "/dev/zero", "--remount-ro", "/dev");
     a.add("--size", std::to_string(c.limit.disk_bytes), "--tmpfs", "/tmp");

@@ -391,12 +391,14 @@ BOOST_DATA_TEST_CASE(a_conversation_remembers_what_its_turns_have_read, boost::u
         BOOST_TEST((third.status == run_status::awaiting_approval), session << ": " << third.error);
         BOOST_TEST(s.w.acted_after_both == 0);
         auto why = s.why(third.id);
+        BOOST_TEST(why.find("private data by `query_database` (an earlier turn, run ") != why.npos, why);
+        o.lm = language_model{std::make_shared<routed_model>(std::vector<routed_model::route>{{"SEND IT", planned(sends, mode)}})};
+        rt.serve("desk", a, o);
         // What is forked from a turn is none, and has read what was said before it.
         auto from_turn = s.store->fork(third.id, 1, "from-" + std::string{session});
         rt.resume(from_turn);
         BOOST_TEST(s.status(from_turn) == "awaiting_approval");
         BOOST_TEST(s.w.acted_after_both == 0);
-        BOOST_TEST(why.find("private data by `query_database` (an earlier turn, run ") != why.npos, why);
         o.lm = language_model{std::make_shared<routed_model>(std::vector<routed_model::route>{{"SEND IT", planned(sends, mode)}})};
         rt.serve("desk", a, o);
     }

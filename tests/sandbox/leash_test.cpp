@@ -155,15 +155,17 @@ BOOST_AUTO_TEST_CASE(a_program_dies_with_a_host_that_dies_while_it_starts) {
 
 #if defined(__x86_64__)
 // Process 1 belongs to the program's user, who may write its memory: its leash inside is not one.
-BOOST_AUTO_TEST_CASE(a_program_that_took_over_process_1_dies_with_its_host) {
+BOOST_AUTO_TEST_CASE(a_program_that_is_after_process_1_dies_with_its_host) {
     std::string tag = "9400." + std::to_string(::getpid());
     std::string program =
         "import os, time\n"
         "time.sleep(0.2)\n"
-        "pc = int(open('/proc/1/syscall').read().split()[-1], 16)\n"
-        "m = os.open('/proc/1/mem', os.O_RDWR)\n"
+        "try:\n"
+        "    pc = int(open('/proc/1/syscall').read().split()[-1], 16)\n"
+        "    m = os.open('/proc/1/mem', os.O_RDWR)\n"
         // prctl(PR_SET_PDEATHSIG, 0), then pause() for ever
-        "os.pwrite(m, bytes.fromhex('b89d000000bf0100000031f60f05b8220000000f05ebf7'), pc)\n"
+        "    os.pwrite(m, bytes.fromhex('b89d000000bf0100000031f60f05b8220000000f05ebf7'), pc)\n"
+        "except FileNotFoundError: pass\n"  // it finds no way to it
         "for i in range(2):\n"
         "    if os.fork() == 0:\n"
         "        if os.fork() == 0: time.sleep(0.1)\n"  // an orphan, which wakes process 1
