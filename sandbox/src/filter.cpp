@@ -13,6 +13,10 @@
 #include <memory>
 #include <new>
 
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wc99-extensions"  // libseccomp's macros are compound literals
+#endif
+
 namespace reagent::sandbox::detail {
 namespace {
 
