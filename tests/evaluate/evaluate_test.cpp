@@ -108,6 +108,47 @@ BOOST_DATA_TEST_CASE(scores_add_up_as_dspy_adds_them, cases_of("evaluate.json"),
 
 BOOST_AUTO_TEST_SUITE(evaluation_of_programs)
 
+BOOST_AUTO_TEST_CASE(the_interval_is_wilsons_or_students) {
+    // Computed apart from this code, in Python, with the quantile 2.7764451 of t for 4 degrees of freedom from a printed table.
+    auto of = [](std::vector<double> scores) {
+        dataset data;
+        for (std::size_t n = 0; n < scores.size(); ++n) data.push_back(example{{{"n", n}}, {"n"}});
+        program_function nothing = [](run&, const json::object&) -> task<json::object> {
+            json::object empty;
+            co_return empty;
+        };
+        auto m = make_metric([&](const example& e, const json::object&) { return scores.at(e.fields.at("n").to_number<std::size_t>()); });
+        runtime rt;
+        return evaluate(rt, nothing, data, m, {});
+    };
+    auto wilson = of({1, 1, 1, 1, 1, 1, 1, 0, 0, 0});
+    BOOST_TEST(wilson.low == 39.68);
+    BOOST_TEST(wilson.high == 89.22);
+    auto all = of({1, 1, 1, 1, 1});  // never from 100 to 100
+    BOOST_TEST(all.low == 56.55);
+    BOOST_TEST(all.high == 100.0);
+    auto student = of({.1, .2, .4, .8, .9});
+    BOOST_TEST(student.score == 48.0);
+    BOOST_TEST(student.low == 3.75);
+    BOOST_TEST(student.high == 92.25);
+}
+
+BOOST_AUTO_TEST_CASE(progress_is_told_ten_times_a_second_at_most) {
+    sum program;
+    evaluate_options o;
+    o.run.lm = language_model{std::make_shared<adder>()};
+    o.keep_histories = false;
+    std::size_t told = 0, last = 0;
+    o.on_progress = [&](const evaluation_progress& p) {
+        ++told;
+        last = p.done;
+    };
+    runtime rt;
+    auto e = evaluate(rt, as_program(program), sums(3000), exact_match_of("answer"), o);
+    BOOST_TEST(last == 3000u);
+    BOOST_TEST(told <= 2 + static_cast<std::size_t>(e.elapsed.count()) / 100);
+}
+
 BOOST_AUTO_TEST_CASE(every_example_is_scored_in_order) {
     sum program;
     evaluate_options o;

@@ -82,6 +82,8 @@ std::vector<fault> faults() {
         {"context too long",
          {.status = 400, .body = R"({"error":{"code":"context_length_exceeded","message":"x"}})"},
          lm_errc::context_length},
+        {"408", {.status = 408, .body = error500}, lm_errc::unavailable, true},
+        {"409", {.status = 409, .body = error500}, lm_errc::unavailable, true},
         {"429", {.status = 429, .body = error500}, lm_errc::rate_limited, true},
         {"429, Retry-After in seconds", {.status = 429, .body = error500, .headers = {{"Retry-After", "0"}}}, lm_errc::rate_limited, true},
         {"429, Retry-After as a date",

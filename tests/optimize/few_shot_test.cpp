@@ -383,6 +383,24 @@ BOOST_AUTO_TEST_CASE(the_nearest_demonstrations_are_chosen_for_each_call) {
     BOOST_TEST(pool.at(0).as_object().contains("augmented"));
 }
 
+BOOST_AUTO_TEST_CASE(a_pool_is_bounded_and_drawn_by_seed) {
+    bench_set d;
+    classify p;
+    runtime rt;
+    auto pool = [&](std::uint64_t seed) {
+        compile_options o;
+        o.measure = false;
+        o.seed = seed;
+        auto c = knn_few_shot{{.k = 2, .max_pool = 5}}.compile(rt, p, d.train, none, right, o);
+        return to_saved(p, c.best).addition("nearest")->at("self").at("pool").as_array();
+    };
+    BOOST_REQUIRE(d.train.size() > 5);
+    auto first = pool(1);
+    BOOST_TEST(first.size() == 5u);
+    BOOST_TEST((first == pool(1)));
+    BOOST_TEST((first != pool(2)));
+}
+
 BOOST_AUTO_TEST_CASE(nearness_may_be_that_of_vectors) {
     // Vectors that know that a dog and a puppy are alike, which no word tells.
     std::atomic<int> asked = 0;

@@ -63,6 +63,21 @@ BOOST_AUTO_TEST_CASE(a_collector_that_hangs_holds_up_no_run) {
     BOOST_TEST((clock::now() - begun < 40s));
 }
 
+BOOST_AUTO_TEST_CASE(the_end_waits_for_one_timeout_however_much_is_queued) {
+    std::atomic<int> asked = 0;
+    loopback_server server{[&](const server_request&) {
+        ++asked;
+        return server_response{.delay = 300s};
+    }};
+    auto begun = clock::now();
+    {
+        telemetry sink{{.endpoint = server.url(""), .interval = 1h, .max_spans_per_request = 1, .timeout = 2s}};
+        for (int i = 0; i < 60; ++i) sink.record(some_run());
+    }
+    BOOST_TEST(asked > 0);
+    BOOST_TEST((clock::now() - begun < 60s));  // a timeout for each request would take two minutes
+}
+
 BOOST_AUTO_TEST_CASE(without_content_no_words_are_sent) {
     std::mutex mutex;
     std::string sent;

@@ -171,9 +171,29 @@ BOOST_AUTO_TEST_CASE(a_host_means_the_same_to_the_check_and_to_the_client) {
 }
 
 BOOST_AUTO_TEST_CASE(the_time_comes_from_the_run) {
-    auto now = call(ready::current_time(), {});
+    tools all{ready::current_time()};
+    struct program {
+        const tools& all;
+        task<std::string> forward(run& r) const {
+            json::object nothing;
+            auto o = co_await all.call(r, "self", "current_time", std::move(nothing));
+            co_return o.text();
+        }
+    } p{all};
+    runtime rt;
+    auto running = rt.start(run_options{}, p);
+    auto now = running.get();
+    auto report = running.report();
     BOOST_TEST(now.find("day, 20") != std::string::npos);
     BOOST_TEST(now.ends_with("Z"));
+    // What the clock said is in the journal, so another day's replay says the same.
+    auto told = std::find_if(report.history->events().begin(), report.history->events().end(),
+                             [](const auto& e) { return e.kind == event_kind::clock; });
+    BOOST_REQUIRE((told != report.history->events().end()));
+    auto seconds = static_cast<std::time_t>(told->result.to_number<std::int64_t>() / 1'000'000);
+    char text[64];
+    std::strftime(text, sizeof text, "%Y-%m-%d", std::gmtime(&seconds));
+    BOOST_TEST(now.find(text) != std::string::npos, now);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
