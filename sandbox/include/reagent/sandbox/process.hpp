@@ -63,12 +63,11 @@ class unavailable : public std::runtime_error {
 /// Not to be had inside: shared memory without a file (mmap of MAP_SHARED and MAP_ANONYMOUS, /dev/zero), sockets other than pairs of
 /// streams, sizes of their buffers, flock, leases and notices of files. The program runs ten steps nicer than the host.
 ///
-/// Whatever the program started ends with it. The call returns within `wall_time` and a second, as far as the machine gives the host time
-/// to run. While a program runs, the
-/// host's memory cannot be read by others (`PR_SET_DUMPABLE`; that is set back when the last one ends). Should the host die, the program
-/// dies too. For that a second process of the host, "reagent-guard", stands by as long as the program runs: a copy, with the host's memory
-/// shared until it is written to, as of every fork; making it takes some 0.08 ms for each MB that the host has in memory. Who kills both
-/// in one instant can leave behind a program that is just starting.
+/// Whatever the program started ends with it. The call returns within `wall_time` and a second, if the machine lets the host run. While
+/// a program runs, the host's memory cannot be read by others (`PR_SET_DUMPABLE`; that is set back when the last one ends). Should the
+/// host die, the program dies too. For that a second process of the host, "reagent-guard", stands by as long as the program runs: a copy,
+/// with the host's memory shared until it is written to, as of every fork; making it takes some 0.08 ms for each MB that the host has
+/// in memory. Who kills both in one instant can leave behind a program that is just starting.
 ///
 /// Samples are taken every 25 ms: what is limited by them can be exceeded for that long. Sockets count as memory, as if their buffers
 /// were full. What samples cannot see: the time of processes that live for less and that nobody waits for (`wall_time` times the cores is
