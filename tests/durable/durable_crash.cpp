@@ -4,9 +4,10 @@
 //     durable_crash sqlite|postgres [RUNS [KILLS]]
 //
 // Each run is an agent with five steps: an idempotent tool, one that must not be called twice (it appends a line to a file), one that
-// needs consent, the second one again, and the end. The driver plays the operator: it consents, consents with other arguments, or refuses;
-// where the outcome of a call is unknown it looks into the file; and it forks runs at any of their records, whatever they are doing. What
-// needs consent happens exactly once for each consent, whichever run it was given to.
+// needs consent, the second one again, and the end; the program then goes back once to the answer, by an assertion. The driver plays the
+// operator: it consents, consents with other arguments, or refuses; where the outcome of a call is unknown it looks into the file; and it
+// forks runs at any of their records, whatever they are doing. What needs consent happens exactly once for each consent, whichever run it
+// was given to.
 #include "../support/folder.hpp"
 #include "../support/postgres_server.hpp"
 #include "../support/scripted_openai.hpp"
@@ -38,6 +39,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr auto lease = 500ms;
+constexpr auto advice = "Say in how many steps.";
 
 void append(const std::string& file, const std::string& line) {
     int fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -84,7 +86,8 @@ public:
         };
         bool extract = request.messages.front().content.find("`next_tool_name`") == std::string::npos;
         if (extract)
-            fields = {{"reasoning", "done"}, {"answer", "order " + order + " in " + std::to_string(steps) + " steps"}};
+            fields = {{"reasoning", "done"},
+                      {"answer", "order " + order + (text.find(advice) == text.npos ? "" : " in " + std::to_string(steps) + " steps")}};
         else if (steps == 0)
             step("reserve", {{"order", order}});
         else if (steps == 1)
@@ -134,12 +137,30 @@ rg::tools shop(const std::string& folder) {
     return tools;
 }
 
-using agent = rg::react<rg::sig<"question -> answer">>;
+struct handler : rg::module {
+    rg::react<rg::sig<"question -> answer">> agent;
+    explicit handler(const std::string& folder) : agent{*this, "agent", shop(folder), {.max_iters = 8}} {}
+
+    rg::task<json::object> call(rg::run& run, json::object inputs) const {
+        auto out = co_await agent.call(run, inputs);
+        std::string answer{out.at("answer").as_string()};
+        run.assert_that(answer.find("steps") != answer.npos, advice, agent);
+        co_return json::object{{"answer", answer}};
+    }
+};
+
+// Answers of a model that were stored, those that a backtrack undid among them.
+std::size_t answers_in(const std::vector<rg::journal_record>& records) {
+    return static_cast<std::size_t>(std::count_if(records.begin(), records.end(), [](const auto& r) {
+        auto* finished = std::get_if<rg::effect_finished>(&r.what);
+        return finished && finished->what.kind == rg::event_kind::model_call;
+    }));
+}
 
 std::shared_ptr<rg::journal_store> open(const std::string& where) { return rg::journal_store::open(where, {.lease = lease}); }
 
 int work(const std::string& where, const std::string& folder) {
-    agent a{shop(folder), {.max_iters = 8}};
+    handler a{folder};
     rg::runtime runtime{{.threads = 2, .journals = open(where)}};
     runtime.serve("shop", a, {rg::language_model{std::make_shared<planner>(folder)}});
     runtime.work({.concurrency = 3, .poll = 20ms});
@@ -250,10 +271,10 @@ struct driver {
         auto records = store->records(id);  // a worker may have taken it up already
         for (auto i = until; i < records.size(); ++i)
             if (std::holds_alternative<rg::run_taken>(records[i].what)) records.resize(i);
+        copied_calls += answers_in(records);
         auto loaded = rg::load_journal(records);
         auto& done = done_before[id];
         for (const auto& e : loaded.history->events()) {
-            copied_calls += e.kind == rg::event_kind::model_call;
             if (e.kind != rg::event_kind::tool_call) continue;
             auto* amount = e.arguments.as_object().if_contains("amount");
             done.insert(e.tool + (amount ? " " + json::serialize(*amount) : ""));
@@ -364,13 +385,19 @@ struct driver {
             reservations += reserves;
             if (keys[r.id].size() != reserves) fail(r.id + ": " + std::to_string(keys[r.id].size()) + " idempotency keys for one call");
             std::map<std::tuple<rg::event_kind, std::string, std::string, std::uint32_t>, int> places;
-            auto loaded = rg::load_journal(store->records(r.id));
+            auto records = store->records(r.id);
+            auto loaded = rg::load_journal(records);
             for (const auto& e : loaded.history->events())
                 if (++places[{e.kind, e.branch, e.path, e.occurrence}] > 1) fail(r.id + ": an effect was recorded twice at " + e.path);
-            for (const auto& e : loaded.history->events()) model_calls += e.kind == rg::event_kind::model_call;
+            model_calls += answers_in(records);
             if (loaded.history->events().size() != 10u + (n > 0))
                 fail(r.id + " has " + std::to_string(loaded.history->events().size()) + " effects");
-            if (r.usage.calls != 6) fail(r.id + " counts " + std::to_string(r.usage.calls) + " model calls");
+            auto backtracks = std::count_if(records.begin(), records.end(), [](const auto& one) {
+                auto* gone = std::get_if<rg::effects_abandoned>(&one.what);
+                return gone && gone->backtrack;
+            });
+            if (backtracks != 1) fail(r.id + " went back " + std::to_string(backtracks) + " times");
+            if (r.usage.calls != 7) fail(r.id + " counts " + std::to_string(r.usage.calls) + " model calls");
         }
         std::size_t reserved = lines_of(folder + "/reservations").size();
         auto answers = lines_of(folder + "/answers").size();
