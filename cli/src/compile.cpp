@@ -1,7 +1,7 @@
 #include "subject.hpp"
 
 #include <reagent/error.hpp>
-#include <reagent/optimize/instructions.hpp>
+#include <reagent/optimize/optimizers.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <boost/json.hpp>
@@ -23,168 +23,31 @@ struct compile_command : subject_options {
 };
 
 // "k=8", "auto=light".
-class settings {
-public:
-    explicit settings(const std::vector<std::string>& given) {
-        for (const auto& s : given) {
-            auto at = s.find('=');
-            if (at == s.npos || at == 0 || at + 1 == s.size())
-                throw misuse{"\"" + s + "\" is no setting; write NAME=VALUE, as max_bootstrapped_demos=4"};
-            values_[s.substr(0, at)] = s.substr(at + 1);
-        }
+optimizers::given_settings given_settings(const std::vector<std::string>& given) {
+    optimizers::given_settings all;
+    for (const auto& s : given) {
+        auto at = s.find('=');
+        if (at == s.npos || at == 0 || at + 1 == s.size())
+            throw misuse{"\"" + s + "\" is no setting; write NAME=VALUE, as max_bootstrapped_demos=4"};
+        if (!all.emplace(s.substr(0, at), s.substr(at + 1)).second) throw misuse{"the setting " + s.substr(0, at) + " is given twice"};
     }
-    void take(const char* name, std::size_t& into) {
-        if (auto v = number(name)) {
-            if (*v < 0 || *v > 100'000 || *v != static_cast<double>(static_cast<std::size_t>(*v)))
-                throw misuse{std::string{name} + " must be a whole number from 0 to 100000"};
-            into = static_cast<std::size_t>(*v);
-        }
-    }
-    void take(const char* name, std::optional<std::size_t>& into) {
-        std::size_t value = into.value_or(0);
-        bool given = values_.contains(name);
-        take(name, value);
-        if (given) into = value;
-    }
-    void take(const char* name, double& into) { into = number(name).value_or(into); }
-    void take(const char* name, std::optional<double>& into) {
-        if (auto v = number(name)) into = v;
-    }
-    void take(const char* name, bool& into) {
-        if (auto t = text(name)) {
-            if (*t == "true" || *t == "True" || *t == "1")
-                into = true;
-            else if (*t == "false" || *t == "False" || *t == "0")
-                into = false;
-            else
-                throw misuse{std::string{name} + " must be true or false"};
-        }
-    }
-    std::optional<std::string> text(const char* name) {
-        known_.emplace_back(name);
-        auto v = values_.find(name);
-        if (v == values_.end()) return {};
-        auto value = v->second;
-        values_.erase(v);
-        return value;
-    }
-    void finish(const std::string& optimizer) const {
-        if (values_.empty()) return;
-        const auto& name = values_.begin()->first;
-        auto near = did_you_mean(name, known_);
-        std::string list;
-        for (const auto& k : known_) list += (list.empty() ? "" : ", ") + k;
-        throw misuse{optimizer + " has no setting `" + name + "`" + (near.empty() ? "" : "; did you mean `" + near + "`?") +
-                     " It has: " + list};
-    }
-
-private:
-    std::optional<double> number(const char* name) {
-        auto t = text(name);
-        if (!t) return {};
-        char* end = nullptr;
-        double value = std::strtod(t->c_str(), &end);
-        if (*end || !std::isfinite(value)) throw misuse{std::string{name} + " must be a number, not \"" + *t + "\""};
-        return value;
-    }
-
-    std::map<std::string, std::string> values_;
-    std::vector<std::string> known_;
-};
-
-void take_bootstrap(settings& given, bootstrap_few_shot_options& o) {
-    given.take("max_bootstrapped_demos", o.max_bootstrapped_demos);
-    given.take("max_labeled_demos", o.max_labeled_demos);
-    given.take("max_rounds", o.max_rounds);
-    given.take("metric_threshold", o.metric_threshold);
+    return all;
 }
 
-struct known_optimizer {
-    const char* name;
-    std::unique_ptr<optimizer> (*make)(settings&, const compile_command&);
-};
+// Those of the program, or of the library.
+optimizers known_optimizers(const cli_program* own, const std::string& api_base = {}) {
+    return own && own->optimizers ? *own->optimizers : optimizers::ready({.api_base = api_base});
+}
 
-const known_optimizer optimizers[]{
-    {"labeled_few_shot",
-     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
-         labeled_few_shot_options o;
-         given.take("k", o.k);
-         return std::make_unique<labeled_few_shot>(o);
-     }},
-    {"bootstrap_few_shot",
-     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
-         bootstrap_few_shot_options o;
-         take_bootstrap(given, o);
-         return std::make_unique<bootstrap_few_shot>(o);
-     }},
-    {"bootstrap_random_search",
-     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
-         bootstrap_random_search_options o;
-         take_bootstrap(given, o);
-         given.take("num_candidate_programs", o.num_candidate_programs);
-         given.take("stop_at_score", o.stop_at_score);
-         return std::make_unique<bootstrap_random_search>(o);
-     }},
-    {"knn_few_shot",
-     [](settings& given, const compile_command& c) -> std::unique_ptr<optimizer> {
-         knn_few_shot_options o;
-         given.take("k", o.k);
-         given.take("max_pool", o.max_pool);
-         given.take("bootstrap", o.bootstrap);
-         if (auto name = given.text("embedder"))
-             o.embedder = std::make_shared<const embedder>(*name, embedder_options{.api_base = c.api_base});
-         return std::make_unique<knn_few_shot>(std::move(o));
-     }},
-    {"ensemble",
-     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
-         ensemble_options o;
-         take_bootstrap(given, o);
-         given.take("size", o.size);
-         return std::make_unique<ensemble>(o);
-     }},
-    {"copro",
-     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
-         copro_options o;
-         given.take("breadth", o.breadth);
-         given.take("fill_breadth", o.fill_breadth);
-         given.take("depth", o.depth);
-         given.take("init_temperature", o.init_temperature);
-         if (o.breadth < 1 || o.depth < 1) throw misuse{"breadth and depth must be at least 1"};
-         return std::make_unique<copro>(o);
-     }},
-    {"mipro",
-     [](settings& given, const compile_command&) -> std::unique_ptr<optimizer> {
-         mipro_options o;
-         if (auto effort = given.text("auto")) {
-             if (*effort == "light")
-                 o.effort = mipro_effort::light;
-             else if (*effort == "medium")
-                 o.effort = mipro_effort::medium;
-             else if (*effort == "heavy")
-                 o.effort = mipro_effort::heavy;
-             else if (*effort == "none" || *effort == "None")
-                 o.effort.reset();
-             else
-                 throw misuse{"auto must be light, medium, heavy or none"};
-         }
-         given.take("num_candidates", o.num_candidates);
-         given.take("num_trials", o.num_trials);
-         given.take("max_bootstrapped_demos", o.max_bootstrapped_demos);
-         given.take("max_labeled_demos", o.max_labeled_demos);
-         given.take("metric_threshold", o.metric_threshold);
-         given.take("minibatch", o.minibatch);
-         given.take("minibatch_size", o.minibatch_size);
-         given.take("minibatch_full_eval_steps", o.minibatch_full_eval_steps);
-         given.take("init_temperature", o.init_temperature);
-         if (o.minibatch_size < 1) throw misuse{"minibatch_size must be at least 1"};
-         return std::make_unique<mipro>(o);
-     }},
-};
-
-std::vector<std::string> optimizer_names() {
-    std::vector<std::string> names;
-    for (const auto& k : optimizers) names.emplace_back(k.name);
-    return names;
+// Takes the setting that all have, `max_errors`, too.
+std::unique_ptr<optimizer> chosen_optimizer(const compile_command& o, const cli_program* own, std::optional<std::size_t>& max_errors) {
+    auto given = given_settings(o.settings);
+    try {
+        if (auto common = given.extract("max_errors")) detail::read_setting("max_errors", common.mapped(), max_errors, {});
+        return known_optimizers(own, o.api_base).make(o.optimizer, given);
+    } catch (const std::invalid_argument& e) {
+        throw misuse{e.what()};
+    }
 }
 
 void print(const json::object& report, const terminal& t) {
@@ -215,13 +78,8 @@ void print(const json::object& report, const terminal& t) {
 }
 
 int compile(const compile_command& o, const cli_program* own) {
-    settings given{o.settings};
-    std::unique_ptr<optimizer> chosen;
-    for (const auto& k : optimizers)
-        if (o.optimizer == k.name) chosen = k.make(given, o);
     auto max_errors = o.max_errors;
-    given.take("max_errors", max_errors);
-    given.finish(o.optimizer);
+    auto chosen = chosen_optimizer(o, own, max_errors);
     if (o.out.empty() && !o.dry_run) throw misuse{"--out FILE is missing: where the compiled program is written"};
 
     subject s{o, own};
@@ -293,9 +151,10 @@ void add_compile(CLI::App& app, command& chosen, const cli_program* own) {
     auto o = std::make_shared<compile_command>();
     auto* c = app.add_subcommand("compile", "Finds demonstrations and instructions for a program and writes them to a file");
     add_subject_options(*c, *o, own);
+    auto known = known_optimizers(own);
     std::string list;
-    for (const auto& n : optimizer_names()) list += (list.empty() ? "" : ", ") + n;
-    c->add_option("--optimizer", o->optimizer, list)->required()->check(CLI::IsMember(optimizer_names()));
+    for (const auto& n : known.names()) list += (list.empty() ? "" : ", ") + n;
+    c->add_option("--optimizer", o->optimizer, list)->required()->check(CLI::IsMember(known.names()));
     c->add_option("--train", o->train, "examples: .jsonl, .json or .csv")->required();
     c->add_option("--val", o->val, "examples that candidates are compared on");
     c->add_option("--test", o->test, "examples that no search sees; scored once, at the end");
@@ -311,16 +170,9 @@ void add_compile(CLI::App& app, command& chosen, const cli_program* own) {
     c->add_option("--max-cost", o->max_cost, "US dollars, for models with a known price")->check(from_zero());
     c->add_flag("--no-report", o->no_report, "make no calls but the search's: the scores before and after are not measured");
     c->add_flag("--dry-run", o->dry_run, "say what it will about cost, and stop");
-    c->add_option(
-        "SETTING", o->settings,
-        "NAME=VALUE. labeled_few_shot: k. bootstrap_few_shot: max_bootstrapped_demos, max_labeled_demos, max_rounds, "
-        "metric_threshold. bootstrap_random_search: the same, num_candidate_programs and stop_at_score. knn_few_shot: k, max_pool, "
-        "bootstrap, embedder. "
-        "ensemble: as bootstrap_few_shot, and size. copro: breadth, depth, init_temperature, fill_breadth. mipro: auto (light, medium, "
-        "heavy, none), "
-        "num_candidates, num_trials, max_bootstrapped_demos, max_labeled_demos, metric_threshold, minibatch, minibatch_size, "
-        "minibatch_full_eval_steps, init_temperature. All: max_errors");
-    c->footer("Exit code: 0 done, 1 failed, 2 wrong command line.\nExample:\n  " + app.get_name() + " compile " +
+    c->add_option("SETTING", o->settings, "NAME=VALUE, of the optimizer; they are listed below");
+    c->footer("Optimizers and their settings, with what they are by default:\n" + known.help() +
+              "\nExit code: 0 done, 1 failed, 2 wrong command line.\nExample:\n  " + app.get_name() + " compile " +
               (own ? "" : "--signature \"message -> intent\" ") +
               "--train train.jsonl --val dev.jsonl --metric exact_match:intent \\\n    --optimizer mipro --lm openai/gpt-4o-mini --state "
               "work --out "

@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(every_optimizer_is_there_by_its_name_and_settings) {
         return r.out;
     };
     BOOST_TEST(wrong("--optimizer mipro auto=huge").find("light, medium, heavy or none") != std::string::npos);
-    BOOST_TEST(wrong("--optimizer copro breadth=0").find("at least 1") != std::string::npos);
+    BOOST_TEST(wrong("--optimizer copro breadth=0").find("breadth must be from 1") != std::string::npos);
     BOOST_TEST(wrong("--optimizer copro depth=x").find("must be a number") != std::string::npos);
     BOOST_TEST(wrong("--optimizer mipro num_trial=3").find("did you mean `num_trials`?") != std::string::npos);
     BOOST_TEST(compile("--optimizer mipro --state /proc/none").code == 1);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <reagent/evaluate/evaluation.hpp>
+#include <reagent/optimize/optimizers.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +12,12 @@ namespace reagent {
 /// A program as the command line works with it.
 struct cli_program {
     const module& root;
-    program_function call;               ///< inputs by name in, outputs by name out
-    std::vector<std::string> inputs{};   ///< names; empty: those of the first predictor
-    std::vector<std::string> outputs{};  ///< names, so that a misspelt metric is told before any call; empty: not known
-    std::string description{};           ///< for --help
-    std::string name{};                  ///< under which its durable runs are stored; "": that of the executable
+    program_function call;                            ///< inputs by name in, outputs by name out
+    std::vector<std::string> inputs{};                ///< names; empty: those of the first predictor
+    std::vector<std::string> outputs{};               ///< names, so that a misspelt metric is told before any call; empty: not known
+    std::string description{};                        ///< for --help
+    std::string name{};                               ///< under which its durable runs are stored; "": that of the executable
+    std::optional<reagent::optimizers> optimizers{};  ///< that `compile` knows; none: those of this library
 };
 
 /// The `main` of a program of your own: `run`, `eval`, `compile`, `program`, `runs` and `trace`, with the options of the `reagent` tool.
@@ -26,7 +29,7 @@ int cli_main(int argc, char** argv, const cli_program& program);
 
 /// For a module that has `call(run&, json::object)`.
 template <class Module>
-    requires std::is_base_of_v<module, Module>
+requires std::is_base_of_v<module, Module>
 int cli_main(int argc, char** argv, const Module& m, std::string description = {}) {
     return cli_main(argc, argv, cli_program{.root = m, .call = as_program(m), .description = std::move(description)});
 }

@@ -3,7 +3,9 @@
 #include <reagent/module/nearest_demos.hpp>
 #include <reagent/schema/render.hpp>
 
-#include "study.hpp"
+#include <reagent/optimize/demonstrations.hpp>
+
+#include "numbers.hpp"
 
 #include <boost/json.hpp>
 

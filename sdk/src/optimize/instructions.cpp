@@ -4,6 +4,7 @@
 #include <reagent/schema/render.hpp>
 
 #include "../text.hpp"
+#include "numbers.hpp"
 #include "proposer.hpp"
 
 #include <boost/json.hpp>

@@ -1,4 +1,5 @@
 #include "proposer.hpp"
+#include "numbers.hpp"
 
 #include <reagent/module/parallel.hpp>
 #include <reagent/schema/render.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "study.hpp"
+#include <reagent/optimize/demonstrations.hpp>
 
 namespace reagent {
 

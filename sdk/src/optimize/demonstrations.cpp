@@ -1,0 +1,155 @@
+#include <reagent/optimize/demonstrations.hpp>
+#include <reagent/schema/render.hpp>
+
+#include "../text.hpp"
+
+#include <boost/json.hpp>
+
+namespace reagent {
+
+std::optional<json::object> labeled_demo(const predictor& p, const example& e) {
+    json::object demo;
+    bool labeled = false;
+    for (const auto& f : p.signature().inputs)
+        if (const auto* v = e.find(f.name)) demo[f.name] = *v;
+    for (const auto& f : p.signature().outputs)
+        if (const auto* v = e.find(f.name)) demo[f.name] = *v, labeled = true;
+    if (!labeled) return {};
+    return demo;
+}
+
+std::map<std::string, json::object> demos_of(const journal& history) {
+    std::map<std::string, const predictor_call*> last;
+    for (const auto& c : history.predictor_calls()) last[c->place.path] = c.get();
+    std::map<std::string, json::object> demos;
+    for (const auto& [path, c] : last) {
+        json::object demo{{"augmented", true}};
+        for (const auto& [k, v] : c->inputs) demo[k] = v;
+        if (!c->trajectory.empty()) demo["trajectory"] = c->trajectory.str();
+        for (const auto& [k, v] : c->outputs) demo[k] = v;
+        demos[path] = std::move(demo);
+    }
+    return demos;
+}
+
+std::size_t demos_in(const parameters& p) {
+    std::size_t n = 0;
+    for (const auto& [path, own] : p.predictors) n += own.demos.size();
+    return n;
+}
+
+std::string described_failure(const example& e, const evaluation_row& row) {
+    std::string text = cut(dump_json(json::value(e.input_fields())), 400);
+    if (!row.error.empty()) return text + " -> failed: " + cut(row.error, 300);
+    text += " -> " + cut(dump_json(json::value(row.outputs)), 300);
+    if (!row.feedback.empty()) text += "; " + cut(row.feedback, 300);
+    return text;
+}
+
+namespace {
+
+// Labeled examples that stand for the whole of the training data: each next one is that which makes the examples most similar to some
+// chosen one, of a part of the pool that is drawn anew for each candidate. Source: the greedy rule for facility location (Nemhauser et al.,
+// 1978).
+void add_labels(study& s, std::vector<json::object>& demos, const predictor& p, std::vector<std::size_t> pool,
+                const std::vector<std::size_t>& covered, std::size_t wanted, dice& random) {
+    if (demos.size() >= wanted) return;
+    constexpr std::size_t most = 400;
+    random.shuffle(pool);
+    if (pool.size() > most) pool.resize(most);
+    std::vector<double> nearest(pool.size(), 0.0);
+    for (std::size_t i = 0; i < pool.size(); ++i)
+        for (auto c : covered) nearest[i] = std::max(nearest[i], s.similarity(pool[i], c));
+    std::size_t eligible = std::max(wanted - demos.size(), pool.size() * 3 / 4);
+    std::vector<std::pair<std::size_t, json::object>> open;  // place in the pool, demonstration
+    for (std::size_t i = 0; i < pool.size() && open.size() < eligible; ++i)
+        if (auto demo = labeled_demo(p, s.train()[pool[i]])) open.emplace_back(i, std::move(*demo));
+    while (demos.size() < wanted && !open.empty()) {
+        std::size_t best = 0;
+        double most_gained = -1;
+        for (std::size_t o = 0; o < open.size(); ++o) {
+            double gained = 0;
+            for (std::size_t i = 0; i < pool.size(); ++i) gained += std::max(0.0, s.similarity(pool[i], pool[open[o].first]) - nearest[i]);
+            if (gained > most_gained) most_gained = gained, best = o;
+        }
+        for (std::size_t i = 0; i < pool.size(); ++i) nearest[i] = std::max(nearest[i], s.similarity(pool[i], pool[open[best].first]));
+        demos.push_back(std::move(open[best].second));
+        open.erase(open.begin() + static_cast<std::ptrdiff_t>(best));
+    }
+}
+
+std::vector<std::size_t> without(std::size_t n, const std::vector<std::size_t>& gone) {
+    std::vector<bool> out(n);
+    for (auto i : gone) out[i] = true;
+    std::vector<std::size_t> rest;
+    for (std::size_t i = 0; i < n; ++i)
+        if (!out[i]) rest.push_back(i);
+    return rest;
+}
+
+}  // namespace
+
+bootstrapped bootstrap_demos(study& s, const std::vector<std::size_t>& order, const bootstrap_size& size, std::uint64_t purpose) {
+    const auto& train = s.train();
+    bootstrapped made;
+    std::vector<bool> used(train.size());
+    for (std::size_t round = 0; round < std::max<std::size_t>(1, size.rounds) && made.used.size() < size.bootstrapped; ++round) {
+        for (std::size_t next = 0; next < order.size() && made.used.size() < size.bootstrapped;) {
+            // As many as are missing: one after the other would have tried them all too.
+            std::vector<std::size_t> wave;
+            for (; next < order.size() && wave.size() < size.bootstrapped - made.used.size(); ++next)
+                if (!used[order[next]]) wave.push_back(order[next]);
+            if (wave.empty()) break;
+            dataset tried;
+            for (auto i : wave) tried.push_back(train[i]);
+            // The teacher sees labels of other examples. One set for the wave: none of its own examples is in it.
+            parameters with = s.teacher_start();
+            dice random = s.random(purpose + 1);
+            for (const predictor* p : s.predictors()) {
+                auto& own = with.predictors[p->predictor_path()];
+                if (own.demos.empty() && !own.selector) add_labels(s, own.demos, *p, without(train.size(), wave), {}, size.labeled, random);
+            }
+            evaluation e;
+            try {
+                e = s.teach(tried, with, round);
+            } catch (const search_stopped&) {
+                return made;  // what there is until now
+            }
+            for (const auto& row : e.rows) {
+                bool good = row.error.empty() && (size.threshold ? row.score >= *size.threshold : row.score > 0);
+                if (!good) {
+                    if (made.failures.size() < 20) made.failures.push_back(described_failure(tried[row.index], row));
+                    continue;
+                }
+                used[wave[row.index]] = true;
+                made.used.push_back(wave[row.index]);
+                for (auto& [path, demo] : demos_of(*row.history)) made.demos[path].push_back(std::move(demo));
+            }
+            s.tell("demonstrations: " + std::to_string(made.used.size()) + " of " + std::to_string(size.bootstrapped) + ", " +
+                   std::to_string(next) + " of " + std::to_string(order.size()) + " examples tried" +
+                   (round ? ", round " + std::to_string(round + 1) : ""));
+        }
+    }
+    return made;
+}
+
+parameters with_demos(study& s, const bootstrapped& made, const bootstrap_size& size, std::uint64_t purpose) {
+    parameters p = s.start();
+    dice random = s.random(purpose);
+    auto rest = without(s.train().size(), made.used);
+    for (const predictor* one : s.predictors()) {
+        auto& own = p.predictors[one->predictor_path()];
+        own.selector = nullptr;
+        own.demos.clear();
+        if (auto found = made.demos.find(one->predictor_path()); found != made.demos.end()) own.demos = found->second;
+        if (own.demos.size() > size.bootstrapped) own.demos.resize(size.bootstrapped);
+        add_labels(s, own.demos, *one, rest, made.used, std::max(size.labeled, own.demos.size()), random);
+    }
+    return p;
+}
+
+parameters with_labels(study& s, std::size_t k, std::uint64_t purpose) {
+    return with_demos(s, {}, {.bootstrapped = 0, .labeled = k}, purpose);
+}
+
+}  // namespace reagent
