@@ -53,6 +53,10 @@ std::string message_of(const std::exception_ptr& failure) {
     }
 }
 
+// Not by long double, whose tables Boost.Math would fill before main: under valgrind, which has no such numbers, that ends the program.
+using students_t =
+    boost::math::students_t_distribution<double, boost::math::policies::policy<boost::math::policies::promote_double<false>>>;
+
 void interval(evaluation& e) {
     auto n = static_cast<double>(e.rows.size());
     if (e.rows.empty()) return;
@@ -72,7 +76,7 @@ void interval(evaluation& e) {
         return;
     }
     double half = 0;
-    if (e.rows.size() > 1) half = boost::math::quantile(boost::math::students_t{n - 1}, 0.975) * std::sqrt(square / (n - 1) / n);
+    if (e.rows.size() > 1) half = boost::math::quantile(students_t{n - 1}, 0.975) * std::sqrt(square / (n - 1) / n);
     e.low = points(mean - half);
     e.high = points(mean + half);
 }
