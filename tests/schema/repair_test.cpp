@@ -73,6 +73,69 @@ BOOST_AUTO_TEST_SUITE(repair)
 
 BOOST_DATA_TEST_CASE(broken_json_is_read, cases, c) { BOOST_TEST(dump_json(repair_json(c.broken)) == c.expected); }
 
+struct repairs_case {
+    const char *broken, *done;
+};
+std::ostream& operator<<(std::ostream& out, const repairs_case& c) { return out << c.broken; }
+
+const repairs_case what_was_done[]{{R"({"a": 1})", ""},
+                                   {"{\"a\": [1, {\"b\": null}, \"x\\ny\"]} ", ""},
+                                   {"{'a': 'b'}", "quotes"},
+                                   {"{\"a\": True, \"b\": None}", "quotes"},
+                                   {"{a: b}", "quotes"},
+                                   {"{\"a\": \"two\nlines\"}", "quotes"},
+                                   {R"({"a": "say "hi", then go"})", "quotes"},
+                                   {R"({"a": 1_000})", "quotes"},
+                                   {R"({"a": 1,})", "commas"},
+                                   {R"([1, 2,])", "commas"},
+                                   {R"({"a": 1 "b": 2})", "commas"},
+                                   {R"(["a" "b"])", "commas"},
+                                   {R"({"a": 1,, "b": 2})", "commas"},
+                                   {"{\"a\": 1 // one\n}", "commas"},
+                                   {R"({"a"= 1})", "commas"},
+                                   {"```json\n{\"a\": 1}\n```", "fence"},
+                                   {"Sure! {\"a\": 1} Bye.", "fence"},
+                                   {"{}{\"a\": 1}", "fence"},
+                                   {R"({{"a": 1}})", "fence"},
+                                   {R"({"a": "x)", "closed"},
+                                   {R"({"a": "x"})", ""},
+                                   {R"({"a": "x")", "closed"},
+                                   {R"({"a": "x",)", "closed"},
+                                   {R"({"a": ["x", "y)", "closed"},
+                                   {R"({"a": ["x")", "closed"},
+                                   {R"({"a": 12)", "closed"},
+                                   {R"({"a": 1, "b)", "closed"},
+                                   {R"({"a": 1, "b":)", "closed"},
+                                   {R"({"a": 1, "b": )", "closed"},
+                                   {R"({"a": })", "closed"},
+                                   {R"({"a": 1, "b"})", "closed"},
+                                   {R"({"a": ["x"})", "closed"},
+                                   {R"([{"a": 1])", "closed"},
+                                   {R"({"a": "x, "b": 2})", "commas, closed"},
+                                   {R"([1, 2, ...])", "closed"},
+                                   {"{'a': ['b', 'c", "quotes, closed"},
+                                   {"```json\n{\"a\": 1", "fence, closed"},
+                                   {"{", "closed"}};
+
+BOOST_DATA_TEST_CASE(what_was_repaired_is_told, what_was_done, c) {
+    std::vector<std::string> repeated;
+    repairs done;
+    repair_json(c.broken, repeated, done);
+    BOOST_TEST(done.text() == c.done);
+}
+
+// Whatever is cut off anywhere within its braces was closed by us.
+BOOST_AUTO_TEST_CASE(what_is_cut_is_always_told_as_closed) {
+    for (std::string text : {R"({"to": "bob@example.org", "n": 12.5, "list": ["a", {"b": null}], "t": true})",
+                             "{'to': 'bob', n: 1, 'list': ['a', 'it''s'], t: True}", R"({"a": "x{y}z", "b": "[q]", "c": "d\"e"})"})
+        for (std::size_t n = 1; n < text.size(); ++n) {
+            std::vector<std::string> repeated;
+            repairs done;
+            repair_json(std::string_view{text}.substr(0, n), repeated, done);
+            BOOST_TEST(done.closed, text.substr(0, n));
+        }
+}
+
 BOOST_DATA_TEST_CASE(python_literals_are_read, python_texts, c) {
     auto v = python_literal(c.broken);
     BOOST_REQUIRE(v.has_value());

@@ -42,11 +42,13 @@ public:
 
     /// Members of the last container that stand in it twice and say two things.
     const std::vector<std::string>& repeated() const { return repeated_; }
+    const repairs& done() const { return done_; }
 
     json::value run() {
         json::array found;
         std::vector<std::string> of_last;
         while (find_container()) {
+            if (!found.empty()) done_.fence = true;
             repeated_.clear();
             json::value v = s_[i_] == '{' ? object() : array(']');
             if (v.is_object() ? v.get_object().empty() && !found.empty() : v.get_array().empty() && !found.empty()) continue;
@@ -55,6 +57,7 @@ public:
             found.push_back(std::move(v));
         }
         repeated_ = std::move(of_last);
+        if (!done_.any()) done_.commas = true;
         if (found.empty()) return "";
         if (found.size() == 1) return std::move(found.front());
         return found;
@@ -62,6 +65,15 @@ public:
 
 private:
     enum class place { key, value, item };
+    enum class last { nothing, value, comma };  // in a container
+
+    // What stands where another item or the end is expected, after `before`.
+    void expect_item(last before) { done_.commas = done_.commas || before == last::value; }
+    void expect_end(last before) { done_.commas = done_.commas || before == last::comma; }
+    void expect_comma(last& before, char c) {
+        done_.commas = done_.commas || before != last::value || c != ',';
+        before = last::comma;
+    }
 
     bool at_end() const { return i_ >= s_.size(); }
     char peek() const { return at_end() ? '\0' : s_[i_]; }
@@ -70,6 +82,7 @@ private:
     bool find_container() {
         for (; !at_end(); ++i_) {
             if (peek() == '{' || peek() == '[') return true;
+            done_.fence = done_.fence || !is_space(peek());
             if (next_is("/*")) skip_comment(place::value);
         }
         return false;
@@ -79,6 +92,7 @@ private:
 
     // A line comment ends with its line, or where the container that it stands in closes on the same line.
     void skip_comment(place where) {
+        done_.commas = true;
         if (next_is("/*")) {
             auto end = s_.find("*/", i_ + 2);
             i_ = end == s_.npos ? s_.size() : end + 2;
@@ -103,6 +117,7 @@ private:
 
     bool too_deep() {
         if (depth_ < max_json_depth) return false;
+        done_.closed = true;
         i_ = s_.size();
         return true;
     }
@@ -123,16 +138,21 @@ private:
         level here{depth_};
         std::size_t begin = ++i_;
         json::object members;
+        last before = last::nothing;
         for (;;) {
             skip_space(place::key);
-            if (at_end()) break;
+            if (at_end() || (peek() == ']' && arrays_ > 0)) {
+                done_.closed = true;
+                break;
+            }
             char c = peek();
             if (c == '}') {
+                expect_end(before);
                 ++i_;
                 break;
             }
-            if (c == ']' && arrays_ > 0) break;
             if (c == '{') {  // `{{"a": 1}}`, a template's doubled braces
+                done_.fence = true;
                 const bool doubled = depth_ == outermost_;
                 outermost_ += doubled;
                 json::value inner = object();
@@ -146,29 +166,39 @@ private:
                     i_ = begin;
                     return array('}');
                 }
+                expect_comma(before, c);
                 ++i_;
                 continue;
             }
+            expect_item(before);
+            before = last::value;
             std::size_t key_at = i_;
             std::string key = quote_at(s_.substr(i_)) ? quoted(place::key) : bare_key();
             skip_space(place::key);
-            if (peek() == ':')
-                while (peek() == ':') ++i_;
-            else if (at_end())
+            if (peek() == ':') {
+                for (++i_; peek() == ':'; ++i_) done_.commas = true;
+            } else if (at_end()) {
+                done_.closed = true;
                 break;  // cut off before its value
-            else if (members.empty() && (peek() == ',' || peek() == '}')) {
+            } else if (members.empty() && (peek() == ',' || peek() == '}')) {
                 i_ = begin;  // `{"a", "b"}`: a set
                 return array('}');
             } else if (quote_at(s_.substr(i_)) || peek() == '[') {  // `"a" "x"`: the colon is missing
+                done_.commas = true;
             } else if (peek() == '=' || peek() == ',' || peek() == '}') {
-                if (peek() == '=')
+                if (peek() == '=') {
                     ++i_, i_ += next_is(">") ? 1 : 0;
-                else
+                    done_.commas = true;
+                } else {
+                    done_.closed = true;
                     continue;
+                }
             } else if (i_ == key_at) {
+                done_.quotes = true;
                 ++i_;
                 continue;
-            }
+            } else
+                done_.quotes = true;
             skip_space(place::value);
             keep(members, key, value(place::value));
         }
@@ -178,34 +208,48 @@ private:
     json::value array(char closer) {
         if (too_deep()) return nullptr;
         level here{depth_};
+        done_.quotes = done_.quotes || closer != ']';
         if (closer == ']' || closer == ')') ++i_;
         level enclosing{arrays_};
         json::array items;
+        last before = last::nothing;
         for (;;) {
             skip_space(place::item);
-            if (at_end()) break;
+            if (at_end()) {
+                done_.closed = true;
+                break;
+            }
             char c = peek();
             if (c == closer || c == ']' || c == '}') {
+                done_.closed = done_.closed || c != closer;
+                expect_end(before);
                 ++i_;
                 break;
             }
             if (c == ',' || c == ';' || c == ':' || c == ')') {
+                expect_comma(before, c);
                 ++i_;
                 continue;
             }
+            expect_item(before);
+            before = last::value;
             if (next_is("...") && (i_ + 3 >= s_.size() || !is_word(s_[i_ + 3]))) {
+                done_.closed = true;
                 i_ += 3;
                 continue;
             }
-            std::size_t before = i_;
+            std::size_t at = i_;
             items.push_back(value(place::item));
-            if (i_ == before) ++i_;
+            if (i_ == at) ++i_;
         }
         return items;
     }
 
     json::value value(place where) {
-        if (at_end()) return "";
+        if (at_end() || std::string_view{",}];"}.find(peek()) != std::string_view::npos) {
+            done_.closed = true;  // no value at all
+            return "";
+        }
         char c = peek();
         if (c == '{') return object();
         if (c == '[') return array(']');
@@ -213,17 +257,17 @@ private:
             json::value items = array(')');
             return items.get_array().size() == 1 ? json::value(items.get_array().front()) : items;
         }
-        if (c == ',' || c == '}' || c == ']' || c == ';') return "";
         if (quote_at(s_.substr(i_))) return json::value(json::string(quoted(where)));
         if (is_digit(c) || c == '-' || c == '.' || c == '+' || (c == '$' && i_ + 1 < s_.size() && is_digit(s_[i_ + 1])))
             if (auto n = number(where)) return *n;
+        done_.quotes = true;
         return word(where);
     }
 
     // `42`, `-1.5e3`, `.5`, `1_000`; what only begins like a number (a date, `10-20`, `0x10`, `1,000`) is text.
     std::optional<json::value> number(place where) {
         std::size_t begin = i_, at = i_;
-        if (s_[at] == '$') ++at, ++begin;
+        if (s_[at] == '$') ++at, ++begin, done_.quotes = true;
         while (at < s_.size() && (is_digit(s_[at]) || std::string_view{"-+.eE/_,"}.find(s_[at]) != std::string_view::npos)) {
             if (s_[at] == ',' && (where == place::item || at + 1 >= s_.size() || !is_digit(s_[at + 1]))) break;
             if (s_[at] == '/' && at + 1 < s_.size() && (s_[at + 1] == '/' || s_[at + 1] == '*')) break;
@@ -237,6 +281,7 @@ private:
             i_ = at;
             return json::value("");
         }
+        if (!parse_json(s_.substr(begin, at - begin), 1)) done_.quotes = true;
         std::string digits;
         for (char ch : all)
             if (ch != '_') digits += ch;
@@ -257,6 +302,7 @@ private:
     }
 
     std::string bare_key() {
+        done_.quotes = true;
         std::size_t begin = i_;
         while (!at_end() && peek() != ':' && peek() != '=' && !is_space(peek()) &&
                std::string_view{",{}[]\"';"}.find(peek()) == std::string_view::npos)
@@ -374,6 +420,7 @@ private:
     std::string quoted(place where) {
         quote q = *quote_at(s_.substr(i_));
         i_ += q.open.size();
+        done_.quotes = done_.quotes || q.open != "\"";
         if (q.open == "\"" && next_is("\"\""))
             i_ += 2;  // """text"""
         else if (next_is(q.close) && i_ + q.close.size() < s_.size() && is_word(s_[i_ + q.close.size()]))
@@ -388,6 +435,7 @@ private:
             if (next_is(q.close) || (q.open == "\u201c" && c == '"') || (q.open == "\"" && next_is("\u201d"))) {
                 std::size_t size = next_is(q.close) ? q.close.size() : c == '"' ? 1 : 3;
                 if (missing_close(out, where)) {
+                    done_.closed = true;
                     out.resize(out.find_last_not_of(", \t\r\n") + 1);
                     return to_utf8(out);
                 }
@@ -396,14 +444,20 @@ private:
                     while (q.open == "\"" && where != place::key && next_is("\"") && s_[i_ - 1] == '"') ++i_;
                     return to_utf8(out);
                 }
+                done_.quotes = true;
                 out += s_.substr(i_, size);
                 i_ += size;
                 continue;
             }
-            if (where == place::key && c == ':' && key_lost_its_quote()) return to_utf8(trim(out));
+            done_.quotes = done_.quotes || static_cast<unsigned char>(c) < 0x20;
+            if (where == place::key && c == ':' && key_lost_its_quote()) {
+                done_.quotes = true;
+                return to_utf8(trim(out));
+            }
             out += c;
             ++i_;
         }
+        done_.closed = true;
         // Never closed: the closers at its very end belong to the containers around it.
         auto strip = [&](std::string_view set) { out.resize(out.find_last_not_of(set) + 1); };
         strip(" \t\r\n");
@@ -469,7 +523,7 @@ private:
                     return;
                 }
                 [[fallthrough]];
-            default: (out += '\\') += c;
+            default: (out += '\\') += c; done_.quotes = true;
         }
     }
 
@@ -487,6 +541,7 @@ private:
     int arrays_ = 0;
     int outermost_ = 1;  // the depth of the object whose members are looked at for repetitions
     std::vector<std::string> repeated_;
+    repairs done_;
 };
 
 }  // namespace
@@ -497,7 +552,13 @@ json::value repair_json(std::string_view text) {
 }
 
 json::value repair_json(std::string_view text, std::vector<std::string>& repeated) {
+    repairs done;
+    return repair_json(text, repeated, done);
+}
+
+json::value repair_json(std::string_view text, std::vector<std::string>& repeated, repairs& done) {
     repeated.clear();
+    done = {};
     if (auto v = parse_json(text)) {
         if (v->is_object()) repeated = repeated_members(text);
         return std::move(*v);
@@ -505,7 +566,15 @@ json::value repair_json(std::string_view text, std::vector<std::string>& repeate
     repairer r{text};
     json::value v = r.run();
     repeated = r.repeated();
+    done = r.done();
     return v;
+}
+
+std::string repairs::text() const {
+    std::string text;
+    for (auto [name, was] : {std::pair{"quotes", quotes}, {"commas", commas}, {"fence", fence}, {"closed", closed}})
+        if (was) text += (text.empty() ? "" : ", ") + std::string{name};
+    return text;
 }
 
 }  // namespace reagent

@@ -26,8 +26,21 @@ std::optional<json::value> parse_json(std::string_view text, int max_depth = max
 /// DSPy uses; where it differs is listed in tests/conformance/deviations.json.
 json::value repair_json(std::string_view text);
 
+/// What was done to make JSON of a text. Several may have been.
+struct repairs {
+    bool quotes = false;  ///< other quotation marks, none, or unescaped ones; also words of Python, and unquoted keys and texts
+    bool commas = false;  ///< commas and colons that were missing, doubled or trailing; comments
+    bool fence = false;   ///< prose or fences around the containers, or several containers
+    bool closed = false;  ///< a text, list, object or value had no end, or is missing: what there is may be a part of what was meant
+
+    bool any() const { return quotes || commas || fence || closed; }
+    std::string text() const;  ///< "quotes, closed"; "" for none
+    bool operator==(const repairs&) const = default;
+};
 /// As above, and which members of the object stand in it more than once with different values; the last of them is in the result.
 json::value repair_json(std::string_view text, std::vector<std::string>& repeated);
+/// As above, and what was repaired. Where nothing was, the text is JSON (or NaN or Infinity).
+json::value repair_json(std::string_view text, std::vector<std::string>& repeated, repairs& done);
 
 /// A Python literal: `None`, `+7`, `0x10`, `1_000`, `'text'`, `(1, 2)`, `1, 2`, `{'a': [1]}`. Tuples and sets are arrays.
 /// Nothing when the text is no literal. Source: the Python Language Reference, section 2.4 and `ast.literal_eval`.
