@@ -1,5 +1,5 @@
 #include "../text.hpp"
-#include "formats.hpp"
+#include "chat_scanner.hpp"
 
 #include <boost/json.hpp>
 
@@ -39,35 +39,6 @@ std::string request(const signature& s) {
     return text + ", then `" + marker("completed") + "`.";
 }
 
-// The name in a line that starts, after spaces, with `[[ ## name ## ]]`; `end` is the marker's size without them.
-struct header {
-    std::string_view name;
-    std::size_t end;
-};
-std::optional<header> header_of(std::string_view line) {
-    constexpr std::string_view open = "[[ ## ", close = " ## ]]";
-    if (!line.starts_with(open)) return {};
-    std::size_t at = open.size();
-    while (at < line.size() && (is_word(line[at]) || static_cast<unsigned char>(line[at]) >= 0x80)) ++at;
-    if (at == open.size() || !line.substr(at).starts_with(close)) return {};
-    return header{line.substr(open.size(), at - open.size()), at + close.size()};
-}
-
-// As Python's `splitlines` for the line ends that occur in completions.
-std::vector<std::string_view> lines_of(std::string_view text) {
-    std::vector<std::string_view> lines;
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        char c = text[i];
-        if (c != '\n' && c != '\r' && c != '\v' && c != '\f') continue;
-        lines.push_back(text.substr(begin, i - begin));
-        if (c == '\r' && i + 1 < text.size() && text[i + 1] == '\n') ++i;
-        begin = i + 1;
-    }
-    if (begin < text.size()) lines.push_back(text.substr(begin));
-    return lines;
-}
-
 }  // namespace
 
 const prompt_format& chat_format() {
@@ -82,49 +53,62 @@ struct block {
     std::vector<std::pair<const signature_field*, std::string>> fields{};
     bool closed = false;
 
+    bool has(const signature_field* f) const {
+        return std::any_of(fields.begin(), fields.end(), [&](const auto& held) { return held.first == f; });
+    }
+    bool has_all_of(const block& other) const {
+        return std::all_of(other.fields.begin(), other.fields.end(), [&](const auto& held) { return has(held.first); });
+    }
     bool is_complete(const signature& s) const {
-        return closed && std::all_of(s.outputs.begin(), s.outputs.end(), [&](const signature_field& f) {
-                   return f.shape.allows_null() ||
-                          std::any_of(fields.begin(), fields.end(), [&](const auto& held) { return held.first == &f; });
-               });
+        return closed &&
+               std::all_of(s.outputs.begin(), s.outputs.end(), [&](const signature_field& f) { return f.shape.allows_null() || has(&f); });
     }
 };
 
-std::vector<block> blocks_of(const signature& s, std::string_view completion) {
-    std::vector<block> blocks(1);
-    const signature_field* current = nullptr;
-    std::string section;
-    auto close = [&] {
-        if (current) blocks.back().fields.emplace_back(current, trim(section));
-        section.clear();
-    };
-    for (std::string_view line : lines_of(completion)) {
-        auto h = header_of(trim(line));
-        if (!h) {
-            if (current) section.append(section.empty() ? "" : "\n").append(line);
-            continue;
-        }
+struct block_reader final : chat_scanner::sink {
+    explicit block_reader(const signature& sig) : s{sig} {}
+
+    bool begin(std::string_view name) override {
         close();
-        current = s.output(h->name);
-        // Text on the marker's own line belongs to the field.
-        if (current) section = trim(trim(line).substr(h->end));
-        if (!current && h->name == "completed") {
-            blocks.back().closed = true;
-            blocks.emplace_back();
-        }
+        current = s.output(name);
+        if (!current && name == "completed") end_block();
+        return current != nullptr;
     }
-    close();
-    return blocks;
-}
+    void text(std::string_view piece) override { section += piece; }
+    void completed() override {
+        close();
+        end_block();
+    }
+    void close() {
+        if (current) blocks.back().fields.emplace_back(current, trim(section));
+        current = nullptr;
+        section.clear();
+    }
+    void end_block() {
+        blocks.back().closed = true;
+        blocks.emplace_back();
+    }
+
+    const signature& s;
+    std::vector<block> blocks{1};
+    const signature_field* current = nullptr;
+    std::string section{};
+};
 
 }  // namespace
 
 // The last complete block counts, and nothing behind it may say otherwise: what a model quotes must not choose its tool.
 parsed_outputs parse_chat(const signature& s, std::string_view completion) {
-    const auto blocks = blocks_of(s, completion);
-    std::size_t first = 0;
-    for (std::size_t i = 0; i < blocks.size(); ++i)
-        if (blocks[i].is_complete(s)) first = i;
+    block_reader reader{s};
+    chat_scanner scanner{reader};
+    scanner.feed(completion);
+    scanner.finish();
+    reader.close();
+    const auto& blocks = reader.blocks;
+    std::size_t first = blocks.size();
+    for (std::size_t i = 0; i < blocks.size(); ++i)  // one with fewer fields than the one before adds to it, and may not say otherwise
+        if (blocks[i].is_complete(s) && (first == blocks.size() || blocks[i].has_all_of(blocks[first]))) first = i;
+    if (first == blocks.size()) first = 0;
     json::object found;
     for (std::size_t i = first; i < blocks.size(); ++i)
         for (const auto& [field, text] : blocks[i].fields) {
@@ -132,7 +116,9 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
             if (!fresh && at->value().get_string() != text) return stands_twice(field->name);
         }
     for (auto& [name, v] : found) v = unescape_markers(std::move(v));
-    return read_outputs(s, std::move(found));
+    auto outputs = read_outputs(s, std::move(found));
+    if (!outputs && scanner.is_thinking()) return ended_thinking(outputs.error());
+    return outputs;
 }
 
 }  // namespace reagent::detail

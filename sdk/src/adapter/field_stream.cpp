@@ -1,7 +1,8 @@
 #include <reagent/adapter/field_stream.hpp>
 
+#include "../schema/unicode.hpp"
 #include "../text.hpp"
-#include "formats.hpp"
+#include "chat_scanner.hpp"
 
 #include <algorithm>
 #include <set>
@@ -9,77 +10,56 @@
 namespace reagent {
 namespace {
 
-void append_utf8(std::string& out, char32_t c) {
-    if (c < 0x80)
-        out += static_cast<char>(c);
-    else if (c < 0x800) {
-        out += static_cast<char>(0xC0 | (c >> 6));
-        out += static_cast<char>(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-        out += static_cast<char>(0xE0 | (c >> 12));
-        out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-        out += static_cast<char>(0x80 | (c & 0x3F));
-    } else {
-        out += static_cast<char>(0xF0 | (c >> 18));
-        out += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-        out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-        out += static_cast<char>(0x80 | (c & 0x3F));
-    }
-}
-
-// One field as it grows: without the spaces around it, its escaped markers as they are meant.
+// One field as it grows: without the spaces around it, its escaped markers as they are meant. Linear, whatever the pieces.
 class growing_field {
 public:
     void begin(const signature_field* f, bool trimmed = true) {
         field_ = f;
         trimmed_ = trimmed;
         started_ = !trimmed;
-        held_.clear();
+        ready_.clear();
+        spaces_.clear();
         if (f && !seen_.insert(f->name).second) field_ = nullptr;  // a second time does not count
     }
     bool open() const { return field_ != nullptr; }
 
     void put(std::string_view text, std::vector<field_piece>& out) {
         if (!field_ || text.empty()) return;
-        held_ += text;
-        if (!started_) {
-            held_.erase(0, held_.size() - trim(held_ + "x").size() + 1);
-            if (held_.empty()) return;
-            started_ = true;
-        }
-        std::size_t ready = detail::cut_marker(held_);
-        if (trimmed_)
-            while (ready > 0 && is_space(held_[ready - 1])) --ready;
-        // Never half a character.
-        std::size_t back = ready;
-        while (back > 0 && ready - back < 3 && (static_cast<unsigned char>(held_[back - 1]) & 0xC0) == 0x80) --back;
-        if (back > 0 && ready == held_.size()) {
-            auto lead = static_cast<unsigned char>(held_[back - 1]);
-            std::size_t needs = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-            if (needs > ready - back + 1) ready = back - 1;
-        }
-        give(ready, out);
+        unescaper_.feed(text, ready_);
+        give(out);
     }
 
     void end(std::vector<field_piece>& out) {
         if (!field_) return;
-        std::size_t size = held_.size();
-        if (trimmed_)
-            while (size > 0 && is_space(held_[size - 1])) --size;
-        give(size, out);
+        unescaper_.finish(ready_);
+        give(out);
         field_ = nullptr;
     }
 
 private:
-    void give(std::size_t n, std::vector<field_piece>& out) {
-        if (n == 0) return;
-        out.push_back({field_->name, detail::unescape_markers(held_.substr(0, n))});
-        held_.erase(0, n);
+    void give(std::vector<field_piece>& out) {
+        if (!started_) {
+            ready_.erase(0, ready_.size() - trim(ready_ + "x").size() + 1);
+            started_ = !ready_.empty();
+        }
+        std::size_t end = ready_.size();
+        if (trimmed_)
+            while (end > 0 && is_space(ready_[end - 1])) --end;
+        if (end > 0) {
+            std::string text = std::move(spaces_);
+            text.append(ready_, 0, end);
+            out.push_back({field_->name, std::move(text)});
+            spaces_.clear();
+        }
+        spaces_.append(ready_, end);
+        ready_.clear();
     }
 
     const signature_field* field_ = nullptr;
     bool trimmed_ = true, started_ = false;
-    std::string held_;
+    detail::marker_unescaper unescaper_;
+    std::string ready_;
+    std::string spaces_;  // that end the field, if nothing follows
     std::set<std::string> seen_;
 };
 
@@ -103,65 +83,116 @@ struct field_stream::reader {
 
 namespace {
 
-// `[[ ## name ## ]]` on a line of its own, or with the field's first words behind it.
-struct chat_reader final : field_stream::reader {
-    using reader::reader;
+struct chat_reader final : field_stream::reader, detail::chat_scanner::sink {
+    explicit chat_reader(const signature& s) : reader{s} {}
 
     void feed(std::string_view text, std::vector<field_piece>& out) override {
-        for (char c : text) {
-            bool ends = c == '\n' || c == '\r' || c == '\v' || c == '\f';
-            if (c == '\n' && std::exchange(after_cr_, false)) continue;
-            after_cr_ = c == '\r';
-            if (!ends) {
-                line_ += c;
-                if (undecided_) decide(false, out);
-                continue;
-            }
-            if (undecided_) decide(true, out);
-            field.put(line_, out);
-            field.put("\n", out);
-            line_.clear();
-            undecided_ = true;
-        }
-        if (!undecided_) flush(out);
+        out_ = &out;
+        scanner_.feed(text);
     }
-
     void finish(std::vector<field_piece>& out) override {
-        if (undecided_) decide(true, out);
-        flush(out);
+        out_ = &out;
+        scanner_.finish();
         field.end(out);
     }
 
 private:
-    void flush(std::vector<field_piece>& out) {
-        field.put(line_, out);
-        line_.clear();
+    bool begin(std::string_view name) override {
+        field.end(*out_);
+        field.begin(output(name));
+        return field.open();
     }
+    void text(std::string_view piece) override { field.put(piece, *out_); }
+    void completed() override { field.end(*out_); }
 
-    // Whether the line is a marker, as soon as that is clear.
-    void decide(bool complete, std::vector<field_piece>& out) {
-        constexpr std::string_view open = "[[ ## ", close = " ## ]]";
-        std::string_view line = line_;
-        while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
-        if (line.size() < open.size() ? open.starts_with(line) : line.starts_with(open)) {
-            std::size_t at = open.size();
-            while (at < line.size() && (is_word(line[at]) || static_cast<unsigned char>(line[at]) >= 0x80)) ++at;
-            if (line.size() > open.size() && at > open.size() && line.substr(at).starts_with(close)) {
-                std::string name{line.substr(open.size(), at - open.size())}, rest{line.substr(at + close.size())};
-                field.end(out);
-                field.begin(output(name));
-                line_ = std::move(rest);
-                undecided_ = false;
-                return;
-            }
-            bool may_become = line.size() <= open.size() || (at > open.size() && close.starts_with(line.substr(at))) || at == line.size();
-            if (!complete && may_become) return;
+    std::vector<field_piece>* out_ = nullptr;
+    detail::chat_scanner scanner_{*this};
+};
+
+// The thinking before an answer.
+class thinking_filter {
+public:
+    // Whether the character is a part of it, or of a tag.
+    bool takes(char c) {
+        if (c == '<') tag_.clear();
+        if (c == '<' || !tag_.empty()) {
+            tag_ += c;
+            auto tag = detail::thinking_tag_at(tag_);
+            if (tag.cut) return true;
+            tag_.clear();
+            if (tag.size && !tag.closes) ++depth_;
+            if (tag.size && tag.closes && depth_) --depth_;
+            if (tag.size) return true;
         }
-        undecided_ = false;
+        return depth_ > 0;
     }
 
-    std::string line_;
-    bool undecided_ = true, after_cr_ = false;
+private:
+    std::string tag_;
+    int depth_ = 0;
+};
+
+// Escapes in a text of JSON, as `repair_json` reads them: what is none stays, half a surrogate pair becomes U+FFFD.
+class json_escapes {
+public:
+    // Whether the character is a part of one. What a part that was none leaves is appended first.
+    bool takes(char c, std::string& out) {
+        if (place_ == place::digits) return digit(c, out);
+        if (place_ == place::backslash) {
+            place_ = place::none;
+            if (c == 'u') {
+                place_ = place::digits;
+                digits_.clear();
+                return true;
+            }
+            lone(out);
+            constexpr std::string_view letters = "ntrbf\"'/\\", meanings = "\n\t\r\b\f\"'/\\";
+            if (auto at = letters.find(c); at != letters.npos)
+                out += meanings[at];
+            else
+                (out += '\\') += c;
+            return true;
+        }
+        if (c == '\\') {
+            place_ = place::backslash;
+            return true;
+        }
+        lone(out);
+        return false;
+    }
+
+private:
+    enum class place { none, backslash, digits };
+
+    bool digit(char c, std::string& out) {
+        if (!is_digit(c) && !((c | 0x20) >= 'a' && (c | 0x20) <= 'f')) {
+            lone(out);
+            out += "\\u" + digits_;
+            place_ = place::none;
+            return takes(c, out);
+        }
+        digits_ += c;
+        if (digits_.size() < 4) return true;
+        place_ = place::none;
+        auto code = static_cast<char32_t>(std::strtoul(digits_.c_str(), nullptr, 16));
+        if (high_ && code >= 0xDC00 && code < 0xE000)
+            append_utf8(out, 0x10000 + ((std::exchange(high_, 0) - 0xD800) << 10) + (code - 0xDC00));
+        else {
+            lone(out);
+            if (code >= 0xD800 && code < 0xDC00)
+                high_ = code;
+            else
+                append_utf8(out, code >= 0xDC00 && code < 0xE000 ? 0xFFFD : code);
+        }
+        return true;
+    }
+    void lone(std::string& out) {
+        if (std::exchange(high_, 0)) append_utf8(out, 0xFFFD);
+    }
+
+    place place_ = place::none;
+    std::string digits_;
+    char32_t high_ = 0;
 };
 
 // The members of the outermost object.
@@ -193,7 +224,7 @@ private:
     void step(char c, std::vector<field_piece>& out) {
         switch (state_) {
             case state::before:
-                if (c == '{') state_ = state::key_or_end;
+                if (!thinking_.takes(c) && c == '{') state_ = state::key_or_end;
                 break;
             case state::key_or_end:
             case state::after:
@@ -202,6 +233,7 @@ private:
                 else if (c == '"' || c == '\'') {
                     quote_ = c;
                     key_.clear();
+                    escapes_ = {};
                     state_ = state::key;
                 } else if (is_word(c)) {
                     key_ = c;
@@ -209,12 +241,8 @@ private:
                 }
                 break;
             case state::key:
-                if (escape_) {
-                    key_ += c;
-                    escape_ = false;
-                } else if (c == '\\')
-                    escape_ = true;
-                else if (c == quote_)
+                if (escapes_.takes(c, key_)) break;
+                if (c == quote_)
                     state_ = state::colon;
                 else if (key_.size() < 256)
                     key_ += c;
@@ -232,11 +260,12 @@ private:
                 if (is_space(c)) break;
                 depth_ = 0;
                 in_text_ = escape_ = false;
-                unicode_.clear();
-                high_ = 0;
+                escapes_ = {};
                 if (c == '"' || c == '\'') {
                     quote_ = c;
-                    field.begin(output(key_));
+                    const auto* f = output(key_);
+                    // A text is what stands between the quotes; what is read from one is not.
+                    field.begin(f, !f || (f->kind != field_kind::text && f->kind != field_kind::optional_text));
                     state_ = state::text;
                 } else {
                     field.begin(output(key_));
@@ -251,41 +280,8 @@ private:
     }
 
     void inside_text(char c, std::vector<field_piece>& out) {
-        if (!unicode_.empty()) {  // the digits of \uXXXX
-            unicode_ += c;
-            if (unicode_.size() < 5) return;
-            char32_t code = 0;
-            for (char d : std::string_view{unicode_}.substr(1)) {
-                code *= 16;
-                if (is_digit(d))
-                    code += static_cast<char32_t>(d - '0');
-                else if ((d | 0x20) >= 'a' && (d | 0x20) <= 'f')
-                    code += static_cast<char32_t>((d | 0x20) - 'a' + 10);
-            }
-            unicode_.clear();
-            if (code >= 0xD800 && code < 0xDC00)
-                high_ = code;
-            else if (code >= 0xDC00 && code < 0xE000) {
-                append_utf8(ready_, high_ ? 0x10000 + ((high_ - 0xD800) << 10) + (code - 0xDC00) : U'\uFFFD');
-                high_ = 0;
-            } else
-                append_utf8(ready_, code);
-            return;
-        }
-        if (escape_) {
-            escape_ = false;
-            switch (c) {
-                case 'n': ready_ += '\n'; break;
-                case 't': ready_ += '\t'; break;
-                case 'r': ready_ += '\r'; break;
-                case 'b': ready_ += '\b'; break;
-                case 'f': ready_ += '\f'; break;
-                case 'u': unicode_ = "u"; break;
-                default: ready_ += c;
-            }
-        } else if (c == '\\')
-            escape_ = true;
-        else if (c == quote_) {
+        if (escapes_.takes(c, ready_)) return;
+        if (c == quote_) {
             close(out);
             state_ = state::after;
         } else
@@ -315,9 +311,10 @@ private:
     }
 
     state state_ = state::before;
-    std::string key_, ready_, unicode_;
+    std::string key_, ready_;
     char quote_ = '"';
-    char32_t high_ = 0;
+    json_escapes escapes_;
+    thinking_filter thinking_;
     int depth_ = 0;
     bool escape_ = false, in_text_ = false;
 };
@@ -344,8 +341,10 @@ private:
     // One step: takes from `rest`; false when there is nothing to read, or not enough.
     bool read(std::string_view& rest, bool last, std::vector<field_piece>& out) {
         if (rest.empty()) return false;
+        if (thinking_) return skip_thinking(rest);
+        if (!until_.empty()) return within(rest, last, out);
         auto take = [&](std::size_t n) {
-            field.put(rest.substr(0, n), out);
+            text(rest.substr(0, n), out);
             rest.remove_prefix(n);
             return true;
         };
@@ -353,6 +352,7 @@ private:
         if (special != 0) return take(std::min(special, rest.size()));
         constexpr std::size_t longest_tag = 512, longest_entity = 12;
         bool tag = rest.front() == '<';
+        if (tag && begins(rest)) return true;
         const std::size_t longest = tag ? longest_tag : longest_entity;
         std::size_t end = rest.substr(0, longest + 1).find(tag ? '>' : ';');
         if (end == rest.npos) {  // it is none, or not all of it is there
@@ -360,43 +360,79 @@ private:
             return take(1);
         }
         std::string token{rest.substr(0, end + 1)};
+        if (open_.empty() && detail::thinking_tag_at(token).size && !output(token.substr(1, token.size() - 2))) {
+            thinking_ = !detail::thinking_tag_at(token).closes;
+            rest.remove_prefix(end + 1);
+            return true;
+        }
         rest.remove_prefix(end + 1);
-        if (!tag)
-            field.put(meaning(token), out);
-        else if (open_.empty()) {
+        if (!tag) {
+            after_cr_ = false;
+            field.put(detail::xml_meaning(token), out);
+        } else if (open_.empty()) {
             std::string name = token.substr(1, token.find_first_of(" \t\r\n/>", 1) - 1);
             if (const auto* f = output(name); f && !token.ends_with("/>")) {
                 open_ = name;
                 field.begin(f);
             }
-        } else if (token == "</" + open_ + ">") {
+        } else if (token.starts_with("</" + open_) && trim(std::string_view{token}.substr(open_.size() + 2)) == ">") {
             field.end(out);
             open_.clear();
         } else
-            field.put(token, out);
+            text(token, out);
         return true;
     }
 
-    static std::string meaning(const std::string& entity) {
-        if (entity == "&lt;") return "<";
-        if (entity == "&gt;") return ">";
-        if (entity == "&amp;") return "&";
-        if (entity == "&quot;") return "\"";
-        if (entity == "&apos;") return "'";
-        if (entity.starts_with("&#") && entity.size() > 3) {
-            bool hex = entity[2] == 'x';
-            char* end = nullptr;
-            auto code = std::strtoul(entity.c_str() + (hex ? 3 : 2), &end, hex ? 16 : 10);
-            if (*end == ';' && code > 0 && code < 0x110000) {
-                std::string out;
-                append_utf8(out, static_cast<char32_t>(code));
-                return out;
-            }
+    // A comment, or text that is taken as it stands. Half of a beginning is waited for by the search for its `>`.
+    bool begins(std::string_view& rest) {
+        constexpr std::string_view comment = "<!--", raw = "<![CDATA[";
+        if (rest.starts_with(comment)) {
+            until_ = "-->";
+            rest.remove_prefix(comment.size());
+        } else if (rest.starts_with(raw)) {
+            until_ = "]]>";
+            rest.remove_prefix(raw.size());
         }
-        return entity;
+        return !until_.empty();
     }
 
-    std::string rest_, open_;
+    bool within(std::string_view& rest, bool last, std::vector<field_piece>& out) {
+        auto end = rest.find(until_);
+        bool shown = until_ == "]]>";
+        std::size_t n = end != rest.npos ? end : last ? rest.size() : rest.size() - std::min<std::size_t>(2, rest.size());
+        if (shown) text(rest.substr(0, n), out);
+        rest.remove_prefix(n);
+        if (end == rest.npos) return false;
+        rest.remove_prefix(until_.size());
+        until_.clear();
+        return true;
+    }
+
+    bool skip_thinking(std::string_view& rest) {
+        auto at = rest.find('<');
+        rest.remove_prefix(std::min(at, rest.size()));
+        if (rest.empty()) return false;
+        auto tag = detail::thinking_tag_at(rest);
+        if (tag.cut) return false;
+        if (tag.size) thinking_ += tag.closes ? -1 : 1;
+        rest.remove_prefix(std::max<std::size_t>(tag.size, 1));
+        return true;
+    }
+
+    // XML has one form of line ends.
+    void text(std::string_view some, std::vector<field_piece>& out) {
+        std::string lines;
+        for (char c : some) {
+            if (c == '\n' && std::exchange(after_cr_, false)) continue;
+            after_cr_ = c == '\r';
+            lines += c == '\r' ? '\n' : c;
+        }
+        field.put(lines, out);
+    }
+
+    std::string rest_, open_, until_;
+    int thinking_ = 0;
+    bool after_cr_ = false;
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // What the three formats share: the order of messages, and the description of fields.
 #include "../text.hpp"
-#include "formats.hpp"
+#include "chat_scanner.hpp"
 
 #include <reagent/schema/render.hpp>
 
@@ -171,13 +171,36 @@ std::string format_further(adapter a, const further_fields& fields) {
     return text;
 }
 
-parsed_outputs parse(adapter a, const signature& s, std::string_view completion) {
+std::string escape_for(adapter a, std::string text) {
+    text = escape_markers(std::move(text));
+    return a == adapter::xml ? detail::escape_xml_text(std::move(text)) : text;
+}
+
+namespace {
+
+parsed_outputs parse_answer(adapter a, const signature& s, std::string_view answer) {
     switch (a) {
-        case adapter::json: return detail::parse_json_object(s, completion);
-        case adapter::xml: return detail::parse_xml(s, completion);
+        case adapter::json: return detail::parse_json_object(s, answer);
+        case adapter::xml: return detail::parse_xml(s, answer);
         case adapter::chat: break;
     }
-    return detail::parse_chat(s, completion);
+    return detail::parse_chat(s, answer);
+}
+
+// Behind the end of thinking whose beginning the server has put in the prompt; npos: there is none.
+std::size_t behind_thinking(std::string_view text) {
+    for (auto at = text.find('<'); at != text.npos; at = text.find('<', at + 1))
+        if (auto tag = detail::thinking_tag_at(text.substr(at)); tag.size) return tag.closes ? at + tag.size : text.npos;
+    return text.npos;
+}
+
+}  // namespace
+
+parsed_outputs parse(adapter a, const signature& s, std::string_view completion) {
+    if (completion.starts_with("\uFEFF")) completion.remove_prefix(3);
+    if (auto at = behind_thinking(completion); at != completion.npos)
+        if (auto outputs = parse_answer(a, s, completion.substr(at))) return outputs;
+    return parse_answer(a, s, completion);
 }
 
 namespace detail {
@@ -222,6 +245,7 @@ std::string type_note(const signature_field& f) {
         auto note = constraints_note(d);
         return note.empty() ? note : "text" + note;
     }
+    if (f.kind == field_kind::arguments) return "one JSON object";
     if (f.type == "int") return "one integer" + constraints_note(d);
     if (f.type == "float") return "one number" + constraints_note(d);
     if (f.type == "bool") return "True or False";

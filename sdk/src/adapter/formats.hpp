@@ -2,6 +2,9 @@
 
 #include <reagent/adapter/adapter.hpp>
 
+#include <memory>
+#include <optional>
+
 namespace reagent::detail {
 
 /// What an adapter's format decides; everything else is shared.
@@ -43,11 +46,42 @@ std::string unescape_markers(std::string text);
 json::value escape_markers(json::value v);  // in every text of it
 json::value unescape_markers(json::value v);
 
-/// Where the beginning of a marker stands that the end of the text may have cut; else the text's size.
-std::size_t cut_marker(std::string_view text);
+/// `unescape_markers` for a text that comes in pieces; linear, whatever the pieces. Gives whole characters only.
+class marker_unescaper {
+public:
+    marker_unescaper();
+    ~marker_unescaper();
+    void feed(std::string_view text, std::string& out);
+    void finish(std::string& out);  // what was held back; begins anew
+
+private:
+    struct state;
+    std::unique_ptr<state> state_;
+};
+
+/// A marker as a model writes it: `[[ ## name ## ]]` with other blanks in it, or none.
+struct marker_header {
+    std::string_view name;
+    std::size_t end;
+};
+/// The marker that `text` starts with. @param cut whether it is none as far as it goes, and more text might make it one
+std::optional<marker_header> marker_at(std::string_view text, bool& cut);
+
+/// Bytes of a character that leaves no mark (a blank, a byte order mark) at a place; 0: there is another, or half a one.
+std::size_t unseen_at(std::string_view text, std::size_t at);
 
 /// What a field is that stands twice in one answer and says two things.
 parse_failure stands_twice(const std::string& field);
+
+std::string escape_xml_text(std::string text);  // `<`, `&`, and what could be taken for them
+/// What an entity of XML stands for; itself where it is none.
+std::string xml_meaning(const std::string& entity);
+
+/// What arguments of what acts are that were cut off: what is missing is not guessed.
+parse_failure has_no_end(const std::string& field);
+
+/// What an answer is whose thinking has no end.
+parse_failure ended_thinking(parse_failure why);
 
 /// Each field under its marker; inputs that are absent are left out.
 std::string by_markers(const std::vector<signature_field>& fields, const json::object& values);

@@ -1,4 +1,5 @@
-#include "formats.hpp"
+#include "../schema/unicode.hpp"
+#include "chat_scanner.hpp"
 
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
@@ -6,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 namespace reagent::detail {
@@ -48,6 +50,7 @@ std::string request(const signature& s) {
 struct found_object {
     json::value v;
     std::vector<std::string> repeated;  // members that stand twice in it and say two things
+    repairs done{};
 };
 
 bool is_complete(const signature& s, const json::object& o) {
@@ -68,21 +71,45 @@ found_object object_in(const signature& s, std::string_view text) {
         open.pop_back();
         if (!open.empty()) continue;
         found_object one;
-        one.v = repair_json(text.substr(begin, i + 1 - begin), one.repeated);
+        one.v = repair_json(text.substr(begin, i + 1 - begin), one.repeated, one.done);
         if (one.v.is_object() && (!best.v.is_object() || is_complete(s, one.v.get_object()))) best = std::move(one);
         ++tried;
     }
     return best;
 }
 
-// How often a text says `"name":`, in either kind of quotes.
-std::size_t times_named(std::string_view text, std::string_view name) {
+// The text with what `\\u0061` stands for in its place, and without other backslashes: names are looked for in it.
+std::string without_escapes(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '\\') {
+            out += text[i];
+            continue;
+        }
+        unsigned code{};
+        const char* digits = text.data() + std::min(i + 2, text.size());
+        if (i + 6 <= text.size() && text[i + 1] == 'u' && std::from_chars(digits, digits + 4, code, 16).ptr == digits + 4) {
+            append_utf8(out, code);
+            i += 5;
+        }
+    }
+    return out;
+}
+
+// How often a text says `"name":`, in either kind of quotes or, behind `{` or a comma, in none.
+std::size_t times_named(std::string_view raw, std::string_view name) {
+    const std::string whole = without_escapes(raw);
+    const std::string_view text = whole;
     std::size_t n = 0;
     for (std::size_t at = 0; (at = text.find(name, at)) != text.npos; at += name.size()) {
         auto end = at + name.size();
-        if (at == 0 || end >= text.size() || (text[at - 1] != '"' && text[at - 1] != '\'') || text[end] != text[at - 1]) continue;
-        auto next = text.find_first_not_of(" \t\r\n", end + 1);
-        n += next != text.npos && text[next] == ':';
+        if (end >= text.size()) break;
+        bool quoted = at > 0 && (text[at - 1] == '"' || text[at - 1] == '\'' || text[at - 1] == '`') && text[end] == text[at - 1];
+        auto before = at == 0 ? text.npos : text.find_last_not_of(" \t\r\n", at - 1);
+        bool bare = before != text.npos && (text[before] == '{' || text[before] == ',');
+        if (!quoted && !bare) continue;
+        auto next = text.find_first_not_of(" \t\r\n", end + quoted);
+        n += next != text.npos && (text[next] == ':' || text[next] == '=');
     }
     return n;
 }
@@ -104,30 +131,69 @@ std::size_t end_of_object(std::string_view text, std::size_t at) {
     return text.npos;
 }
 
-struct strict_object {
-    found_object found;
-    std::size_t end = 0;
+struct strict_objects {
+    std::vector<found_object> from_last_complete;  // and those behind it
+    std::string around;                            // what stands outside of the objects
 };
 
-// The last object that is JSON as it stands and has every output. A few beginnings are tried, so that the effort stays linear.
-std::optional<strict_object> last_strict_object(const signature& s, std::string_view text) {
-    std::optional<strict_object> last;
+// The objects of a text that are JSON as they stand, from the last on that has every output. A few beginnings are tried, so that the effort
+// stays linear.
+strict_objects strict_objects_in(const signature& s, std::string_view text) {
+    strict_objects all;
     int tried = 0;
+    std::size_t copied = 0;
     for (auto at = text.find('{'); at != text.npos && tried < 16; ++tried) {
         auto end = end_of_object(text, at);
-        bool good = false;
-        if (end != text.npos)
-            if (auto v = parse_json(text.substr(at, end - at)); v && v->is_object()) {
-                good = true;
-                if (is_complete(s, v->get_object())) {
-                    strict_object one{{}, end};
-                    one.found.v = repair_json(text.substr(at, end - at), one.found.repeated);
-                    if (one.found.v.is_object()) last = std::move(one);
-                }
-            }
-        at = text.find('{', good ? end : at + 1);
+        auto v = end == text.npos ? std::nullopt : parse_json(text.substr(at, end - at));
+        if (!v || !v->is_object()) {
+            at = text.find('{', at + 1);
+            continue;
+        }
+        found_object one;
+        one.v = repair_json(text.substr(at, end - at), one.repeated);
+        // One with fewer outputs than the one before adds to it, and may not say otherwise.
+        auto has_all_of = [&](const json::object& before) {
+            return std::all_of(s.outputs.begin(), s.outputs.end(),
+                               [&](const signature_field& f) { return !before.contains(f.name) || v->get_object().contains(f.name); });
+        };
+        auto& kept = all.from_last_complete;
+        const bool counts = is_complete(s, v->get_object()) && (kept.empty() || has_all_of(kept.front().v.get_object()));
+        if (counts) kept.clear();
+        if (counts || !kept.empty()) kept.push_back(std::move(one));
+        all.around += text.substr(copied, at - copied);
+        all.around += '\n';
+        copied = end;
+        at = text.find('{', end);
     }
-    return last;
+    all.around += text.substr(copied);
+    return all;
+}
+
+// The answer without the thinking that begins outside of every object. @param open whether one has no end
+std::string without_thinking(std::string_view text, bool& open) {
+    std::string out;
+    int depth = 0, tried = 0;
+    while (!text.empty()) {
+        auto at = std::min(text.find_first_of(depth || tried >= 16 ? "<" : "<{"), text.size());
+        if (depth == 0) out += text.substr(0, at);
+        text.remove_prefix(at);
+        if (text.empty()) break;
+        std::size_t n = 1;
+        if (text[0] == '{') {
+            ++tried;
+            auto end = end_of_object(text, 0);
+            if (end != text.npos && parse_json(text.substr(0, end))) n = end;
+        }
+        auto tag = thinking_tag_at(text);
+        if (tag.size && (depth || !tag.closes)) {
+            depth += tag.closes ? -1 : 1;
+            n = tag.size;
+        } else if (depth == 0)
+            out += text.substr(0, n);
+        text.remove_prefix(n);
+    }
+    open = depth > 0;
+    return out;
 }
 
 }  // namespace
@@ -137,27 +203,49 @@ const prompt_format& json_format() {
     return f;
 }
 
-parsed_outputs parse_json_object(const signature& s, std::string_view completion) {
-    found_object found;
-    if (auto strict = last_strict_object(s, completion)) {
-        // What was begun behind it may say otherwise.
+namespace {
+
+boost::system::result<found_object, parse_failure> found_in(const signature& s, std::string_view answer) {
+    auto strict = strict_objects_in(s, answer);
+    if (!strict.from_last_complete.empty()) {
+        found_object found = std::move(strict.from_last_complete.front());
+        for (std::size_t i = 1; i < strict.from_last_complete.size(); ++i)
+            for (auto& [name, v] : strict.from_last_complete[i].v.get_object()) {
+                if (auto* before = found.v.get_object().if_contains(name); before && *before != v) found.repeated.emplace_back(name);
+            }
+        // What is no object as it stands may be the answer, and the object quoted in it.
         for (const auto& f : s.outputs)
-            if (times_named(completion.substr(strict->end), f.name)) return stands_twice(f.name);
-        found = std::move(strict->found);
-    } else {
-        found.v = repair_json(completion, found.repeated);
-        if (!found.v.is_object()) found = object_in(s, completion);
-        if (!found.v.is_object()) return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
-        // Where quotes had to be guessed, a quoted object may have ended the one around it.
-        for (const auto& f : s.outputs)
-            if (times_named(completion, f.name) > 1) return stands_twice(f.name);
+            if (times_named(strict.around, f.name)) return stands_twice(f.name);
+        return found;
     }
-    for (const auto& name : found.repeated)
+    found_object found;
+    found.v = repair_json(answer, found.repeated, found.done);
+    if (!found.v.is_object()) found = object_in(s, answer);
+    if (!found.v.is_object()) return parse_failure{adapter_errc::not_an_object, {}, "the answer holds no JSON object"};
+    // Where quotes had to be guessed, a quoted object may have ended the one around it.
+    for (const auto& f : s.outputs)
+        if (times_named(answer, f.name) > 1) return stands_twice(f.name);
+    return found;
+}
+
+}  // namespace
+
+parsed_outputs parse_json_object(const signature& s, std::string_view completion) {
+    bool thinking = false;
+    auto found = found_in(s, without_thinking(completion, thinking));
+    if (!found) return thinking ? ended_thinking(found.error()) : found.error();
+    for (const auto& name : found->repeated)
         if (s.output(name)) return stands_twice(name);
     json::object wanted;
-    for (auto& [name, v] : found.v.get_object())
-        if (s.output(name)) wanted[name] = unescape_markers(std::move(v));
-    return read_outputs(s, std::move(wanted));
+    for (auto& [name, v] : found->v.get_object()) {
+        const auto* f = s.output(name);
+        if (!f) continue;
+        if (f->kind == field_kind::arguments && found->done.closed && !v.is_null()) return has_no_end(f->name);
+        wanted[name] = unescape_markers(std::move(v));
+    }
+    auto outputs = read_outputs(s, std::move(wanted));
+    if (!outputs && thinking) return ended_thinking(outputs.error());
+    return outputs;
 }
 
 }  // namespace reagent::detail

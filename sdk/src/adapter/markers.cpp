@@ -1,8 +1,8 @@
 // Field markers: how they are written, and how text that looks like one is kept from being one.
 #include "../text.hpp"
+#include "../unseen.hpp"
 #include "formats.hpp"
 
-#include <utf8proc.h>
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -36,22 +36,7 @@ part part_of(char32_t c) {
         case 0x22D5:
         case 0x2317: return part::hash;
         case '\\': return part::backslash;
-        case 0x115F:  // fillers and blanks that are letters or symbols by category
-        case 0x1160:
-        case 0x3164:
-        case 0xFFA0:
-        case 0x2800: return part::nothing;
-        default: break;
-    }
-    switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
-        case UTF8PROC_CATEGORY_ZS:
-        case UTF8PROC_CATEGORY_ZL:
-        case UTF8PROC_CATEGORY_ZP:
-        case UTF8PROC_CATEGORY_CC:
-        case UTF8PROC_CATEGORY_CF:  // zero width, direction, tags
-        case UTF8PROC_CATEGORY_MN:
-        case UTF8PROC_CATEGORY_ME: return part::nothing;
-        default: return part::other;
+        default: return is_unseen(c) ? part::nothing : part::other;
     }
 }
 
@@ -73,57 +58,68 @@ symbol symbol_at(std::string_view text, std::size_t i) {
     return {part_of(static_cast<char32_t>(c)), static_cast<std::size_t>(n)};
 }
 
-std::size_t past(std::string_view text, std::size_t i, bool backslashes) {
-    for (;;) {
-        auto s = symbol_at(text, i);
-        if (s.size == 0 || !(s.what == part::nothing || (backslashes && s.what == part::backslash))) return i;
-        i += s.size;
-    }
-}
-
-// The beginning of a marker at `i`: two brackets and two hashes. Between them may stand nothing that is seen, and before the hashes
-// backslashes, which an earlier escape put there.
-struct beginning {
-    bool is_one = false;
-    bool cut = false;      // not one, as far as it goes; more text might make it one
-    std::size_t hash = 0;  // where the first hash stands
-    std::size_t end = 0;   // behind the second
-};
-beginning beginning_at(std::string_view text, std::size_t i) {
-    auto s = symbol_at(text, i);
-    if (s.what != part::bracket && s.what != part::both_brackets) return {};
-    i += s.size;
-    if (s.what == part::bracket) {
-        i = past(text, i, false);
-        s = symbol_at(text, i);
-        if (s.what != part::bracket) return {.cut = s.size == 0};
-        i += s.size;
-    }
-    std::size_t hash = past(text, i, true);
-    s = symbol_at(text, hash);
-    if (s.what != part::hash) return {.cut = s.size == 0};
-    i = past(text, hash + s.size, false);
-    s = symbol_at(text, i);
-    if (s.what != part::hash) return {.cut = s.size == 0};
-    return {true, false, hash, i + s.size};
-}
-
 bool may_begin(char c) { return c == '[' || static_cast<unsigned char>(c) >= 0xE2; }
+
+// Recognizes the beginning of a marker, symbol by symbol: brackets that count for two or more, and two hashes. Between them may stand
+// nothing that is seen, and before the hashes backslashes, which an earlier escape put there.
+class recognizer {
+public:
+    enum result { no, maybe, first_hash, found };
+
+    result next(part p) {
+        if (hash_) {
+            if (p == part::nothing) return maybe;
+            *this = {};
+            if (p == part::hash) return found;
+        }
+        switch (p) {
+            case part::bracket:
+            case part::both_brackets:
+                brackets_ = std::min(2, (slashed_ ? 0 : brackets_) + (p == part::bracket ? 1 : 2));
+                slashed_ = false;
+                return maybe;
+            case part::nothing: return brackets_ ? maybe : no;
+            case part::backslash:
+                if (brackets_ < 2) break;
+                slashed_ = true;
+                return maybe;
+            case part::hash:
+                if (brackets_ < 2) break;
+                hash_ = true;
+                return first_hash;
+            case part::other: break;
+        }
+        *this = {};
+        return no;
+    }
+    bool idle() const { return brackets_ == 0; }
+
+private:
+    int brackets_ = 0;
+    bool slashed_ = false, hash_ = false;
+};
 
 // Calls `change(out, piece before the hashes)` for each beginning of a marker.
 template <class F>
 std::string at_beginnings(std::string text, F change) {
     std::string out;
-    std::size_t copied = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (!may_begin(text[i])) continue;
-        auto found = beginning_at(text, i);
-        if (!found.is_one) continue;
-        out.append(text, copied, found.hash - copied);
+    std::size_t copied = 0, hash = 0;
+    recognizer r;
+    for (std::size_t i = 0; i < text.size();) {
+        if (r.idle() && !may_begin(text[i])) {
+            ++i;
+            continue;
+        }
+        auto s = symbol_at(text, i);
+        if (s.size == 0) break;
+        auto what = r.next(s.what);
+        if (what == recognizer::first_hash) hash = i;
+        i += s.size;
+        if (what != recognizer::found) continue;
+        out.append(text, copied, hash - copied);
         change(out);
-        out.append(text, found.hash, found.end - found.hash);
-        copied = found.end;
-        i = found.end - 1;
+        out.append(text, hash, i - hash);
+        copied = i;
     }
     if (copied == 0) return text;
     return out.append(text, copied);
@@ -181,12 +177,86 @@ json::value unescape_markers(json::value v) {
     return in_every_text(std::move(v), [](std::string s) { return unescape_markers(std::move(s)); });
 }
 
-std::size_t cut_marker(std::string_view text) {
-    constexpr std::size_t longest = 4096;  // bytes that are held back
-    std::size_t first = text.size() > longest ? text.size() - longest : 0;
-    for (std::size_t i = first; i < text.size(); ++i)
-        if (may_begin(text[i]) && beginning_at(text, i).cut) return i;
-    return text.size();
+struct marker_unescaper::state {
+    recognizer r;
+    std::string part;      // of a character
+    std::string held;      // since the brackets
+    std::size_t hash = 0;  // the first, in what is held
+};
+
+marker_unescaper::marker_unescaper() : state_{std::make_unique<state>()} {}
+marker_unescaper::~marker_unescaper() = default;
+
+void marker_unescaper::feed(std::string_view text, std::string& out) {
+    auto& s = *state_;
+    std::string whole;
+    if (!s.part.empty()) text = whole = std::exchange(s.part, {}).append(text);
+    for (std::size_t i = 0; i < text.size();) {
+        auto one = symbol_at(text, i);
+        if (one.size == 0) {
+            s.part = text.substr(i);
+            return;
+        }
+        auto what = s.r.next(one.what);
+        if (what == recognizer::no) {
+            out += s.held;
+            out += text.substr(i, one.size);
+            s.held.clear();
+        } else {
+            if (what == recognizer::first_hash) s.hash = s.held.size();
+            s.held += text.substr(i, one.size);
+        }
+        if (what == recognizer::found) {
+            if (s.hash > 0 && s.held[s.hash - 1] == '\\') s.held.erase(s.hash - 1, 1);
+            out += s.held;
+            s.held.clear();
+        }
+        i += one.size;
+    }
+}
+
+void marker_unescaper::finish(std::string& out) {
+    out += state_->held + state_->part;
+    *state_ = {};
+}
+
+std::optional<marker_header> marker_at(std::string_view text, bool& cut) {
+    constexpr std::size_t longest = 256;
+    cut = false;
+    std::size_t at = 0;
+    auto ended = [&] { return cut = at >= text.size() && text.size() < longest, std::nullopt; };
+    auto literal = [&](std::string_view wanted) {
+        for (char c : wanted) {
+            if (at >= text.size() || text[at] != c) return false;
+            ++at;
+        }
+        return true;
+    };
+    auto blanks = [&] {
+        for (auto s = symbol_at(text, at); s.size && s.what == part::nothing && at < longest; s = symbol_at(text, at)) at += s.size;
+        if (at < text.size() && symbol_at(text, at).size == 0) at = text.size();  // cut within a character
+    };
+    if (!literal("[[")) return ended();
+    blanks();
+    if (!literal("##")) return ended();
+    blanks();
+    std::size_t begin = at;
+    for (auto s = symbol_at(text, at); s.size && (s.size > 1 ? s.what == part::other : is_word(text[at])); s = symbol_at(text, at)) {
+        at += s.size;
+        if (at > longest) return {};
+    }
+    auto name = text.substr(begin, at - begin);
+    blanks();
+    if (name.empty()) return ended();
+    if (!literal("##")) return ended();
+    blanks();
+    if (!literal("]]")) return ended();
+    return marker_header{name, at};
+}
+
+std::size_t unseen_at(std::string_view text, std::size_t at) {
+    auto s = symbol_at(text, at);
+    return s.what == part::nothing ? s.size : 0;
 }
 
 void append_field(std::string& out, std::string_view name, std::string text) {
@@ -196,6 +266,16 @@ void append_field(std::string& out, std::string_view name, std::string text) {
 parse_failure stands_twice(const std::string& field) {
     std::string why = "stands twice, and says two things; write it once, and what you quote without its markers";
     return {adapter_errc::bad_value, field, "field `" + field + "` " + why, {{field, why}}};
+}
+
+parse_failure has_no_end(const std::string& field) {
+    std::string why = "its JSON has no end, and nothing is done with a part of it; write all of it, quotes and braces closed";
+    return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
+}
+
+parse_failure ended_thinking(parse_failure why) {
+    why.message = "the thinking has no end (`</think>`), so nothing behind its beginning is an answer; " + why.message;
+    return why;
 }
 
 }  // namespace reagent::detail

@@ -47,10 +47,35 @@ value_result read_choice(const signature_field& f, const json::value& v) {
             if (a.is_string() && a.get_string() == bare) return a;
             if (a.is_number() && text == python_repr(a)) return a;
         }
+        // True and None are no numbers and no texts; a text of the same letters comes first.
+        const std::string lower = bare.size() <= 5 ? to_lower(bare) : std::string{};
+        for (const auto& a : allowed) {
+            if (a.is_bool() && lower == (a.get_bool() ? "true" : "false")) return a;
+            if (a.is_null() && (lower == "none" || lower == "null")) return a;
+        }
     }
     std::string list;
     for (const auto& a : allowed) list += (list.empty() ? "" : ", ") + python_str(a);
     return bad_value(f, "expected one of " + cut(list, 400) + ", got " + describe(v));
+}
+
+// Arguments of what acts: as a model wrote them, or repaired where nothing has to be guessed.
+value_result read_arguments_text(const signature_field& f, std::string text) {
+    for (int encoded = 0; encoded < 3; ++encoded) {
+        auto v = parse_json(text);
+        if (!v || !v->is_string()) break;
+        text = v->get_string();
+    }
+    std::vector<std::string> repeated;
+    repairs done;
+    json::value v = repair_json(text, repeated, done);
+    if (done.closed) return detail::has_no_end(f.name);
+    if (!repeated.empty()) return bad_value(f, "`" + cut(repeated.front(), 100) + "` stands twice in it, and says two things");
+    if (v.is_string() && v.get_string().empty() && !text.empty()) {
+        auto literal = python_literal(text);
+        v = literal ? std::move(*literal) : json::value(json::string(text));
+    }
+    return v;
 }
 
 value_result convert(const signature_field& f, const json::value& v) {
@@ -89,6 +114,10 @@ value_result read_field(const signature_field& f, json::value v) {
     if (f.kind == field_kind::choice && allowed_values(f)) return read_choice(f, v);
     if (!v.is_string()) return convert(f, v);
     std::string text{v.get_string()};
+    if (f.kind == field_kind::arguments) {
+        auto read = read_arguments_text(f, std::move(text));
+        return read ? convert(f, *read) : read;
+    }
     if (f.kind == field_kind::optional_text) return convert(f, json::value(json::string(text)));
     json::value candidate = repair_json(text);
     if (candidate.is_string() && candidate.get_string().empty() && !text.empty()) {
@@ -141,7 +170,7 @@ json::object outputs_schema(const signature& s) {
     json::object properties, definitions;
     json::array required;
     for (const auto& f : s.outputs) {
-        json::value shape = f.shape.document();
+        json::value shape = f.kind == field_kind::arguments ? json::value(json::object{{"type", "object"}}) : f.shape.document();
         if (!shape.is_object()) shape.emplace_object();
         auto& o = shape.get_object();
         if (auto* defs = o.if_contains("$defs"); defs && defs->is_object()) {

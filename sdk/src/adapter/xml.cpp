@@ -1,5 +1,6 @@
+#include "../schema/unicode.hpp"
 #include "../text.hpp"
-#include "formats.hpp"
+#include "chat_scanner.hpp"
 
 #include <reagent/schema/render.hpp>
 
@@ -20,6 +21,85 @@ struct element {
 
 constexpr int max_xml_depth = 128;
 
+// What stands in an element as text: entities as what they mean, raw text as it is, no comments, one form of line ends; tags stay.
+std::string with_tags_as_text(std::string_view inner) {
+    std::string out;
+    auto lines = [&](std::string_view some) {
+        for (std::size_t i = 0; i < some.size(); ++i)
+            if (some[i] != '\r')
+                out += some[i];
+            else if (i + 1 >= some.size() || some[i + 1] != '\n')
+                out += '\n';
+    };
+    auto up_to = [&](std::string_view begin, std::string_view end, bool shown) {
+        inner.remove_prefix(begin.size());
+        auto n = std::min(inner.find(end), inner.size());
+        if (shown) lines(inner.substr(0, n));
+        inner.remove_prefix(std::min(n + end.size(), inner.size()));
+    };
+    while (!inner.empty()) {
+        auto n = std::min(inner.find_first_of("<&"), inner.size());
+        lines(inner.substr(0, n));
+        inner.remove_prefix(n);
+        if (inner.starts_with("<!--"))
+            up_to("<!--", "-->", false);
+        else if (inner.starts_with("<![CDATA["))
+            up_to("<![CDATA[", "]]>", true);
+        else if (!inner.empty()) {
+            auto end = std::min(inner.find(inner[0] == '<' ? '>' : ';'), inner.size() - 1) + 1;
+            if (inner[0] == '<')
+                lines(inner.substr(0, end));
+            else
+                out += xml_meaning(std::string{inner.substr(0, end)});
+            inner.remove_prefix(end);
+        }
+    }
+    return out;
+}
+
+// Controls that XML 1.0 has no way to write stand as private characters while it is read, of a row that the text does not use.
+class kept_controls {
+public:
+    std::string hide(std::string_view text) {
+        auto is_one = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r'; };
+        if (std::none_of(text.begin(), text.end(), is_one)) return std::string{text};
+        for (char32_t row = 0x10FF00; row_.empty() && row >= 0x10F000; row -= 0x100) {
+            append_utf8(row_, row);
+            row_.pop_back();
+            if (text.find(row_) != text.npos) row_.clear();
+        }
+        std::string out;
+        for (char c : text)
+            if (is_one(c))
+                (out += row_) += static_cast<char>(0x80 | c);
+            else
+                out += c;
+        return out;
+    }
+    json::value show(json::value v) const {
+        if (row_.empty()) return v;
+        if (v.is_string()) return json::value(json::string(shown(v.get_string())));
+        if (v.is_array())
+            for (auto& item : v.get_array()) item = show(std::move(item));
+        if (v.is_object())
+            for (auto& [key, item] : v.get_object()) item = show(std::move(item));
+        return v;
+    }
+
+private:
+    std::string shown(std::string_view text) const {
+        std::string out;
+        for (std::size_t at = 0; at < text.size();) {
+            bool one = text.substr(at).starts_with(row_) && at + row_.size() < text.size() &&
+                       static_cast<unsigned char>(text[at + row_.size()]) < 0xA0;
+            out += one ? static_cast<char>(text[at + row_.size()] & 0x1F) : text[at];
+            at += one ? row_.size() + 1 : 1;
+        }
+        return out;
+    }
+    std::string row_;
+};
+
 // Builds the tree. Expat (which Python's ElementTree uses too) is strict about what is XML.
 class tree_builder {
 public:
@@ -33,7 +113,7 @@ public:
     }
 
     std::unique_ptr<element> parse(std::string_view completion) {
-        source_ = "<root>" + std::string{completion} + "</root>";
+        source_ = "<root>" + controls_.hide(completion) + "</root>";
         if (source_.size() > static_cast<std::size_t>(INT_MAX)) return nullptr;
         auto status = XML_Parse(parser_.get(), source_.data(), static_cast<int>(source_.size()), 1);
         if (status != XML_STATUS_OK || !root_) {
@@ -43,6 +123,7 @@ public:
         return std::move(root_);
     }
     const std::string& problem() const { return problem_; }
+    const kept_controls& controls() const { return controls_; }
 
 private:
     struct open_element {
@@ -83,6 +164,7 @@ private:
     }
 
     std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser_;
+    kept_controls controls_;
     std::string source_, problem_;
     std::unique_ptr<element> root_;
     std::vector<open_element> open_;
@@ -174,11 +256,12 @@ json::value value_of(const std::vector<const element*>& group, const json::value
         return all;
     }
     if (!first.children.empty() && !has_type(*shape, "string")) return members_of(first, *shape, document);
-    return json::value(json::string(trim(first.children.empty() ? std::string_view{first.text} : std::string_view{first.inner})));
+    return json::value(json::string(trim(first.children.empty() ? first.text : with_tags_as_text(first.inner))));
 }
 
 // What a model may take for the angle bracket of a tag is written as a character reference: XML has a way back from that.
-constexpr std::pair<std::string_view, std::string_view> written_by_number[]{{"\uFF1C", "&#xFF1C;"}, {"\uFE64", "&#xFE64;"}};
+constexpr std::pair<std::string_view, std::string_view> written_by_number[]{
+    {"\uFF1C", "&#xFF1C;"}, {"\uFE64", "&#xFE64;"}, {"\u0085", "&#x85;"}};
 
 std::string escape_xml(std::string_view text) {
     std::string out;
@@ -187,6 +270,8 @@ std::string escape_xml(std::string_view text) {
             out += "&lt;";
         else if (c == '&')
             out += "&amp;";
+        else if (c == '\r')  // a reader makes it a line's end
+            out += "&#xD;";
         else
             out += c;
     }
@@ -253,25 +338,98 @@ bool says_two_things(const std::vector<const element*>& group) {
     return std::any_of(group.begin(), group.end(), [&](const element* e) { return trim(e->inner) != trim(group.front()->inner); });
 }
 
+// The completion without thinking that begins outside of every output. @param open whether one has no end
+std::string without_thinking(const signature& s, std::string_view text, bool& open) {
+    std::string out;
+    auto take = [&](std::size_t n) {
+        out += text.substr(0, n);
+        text.remove_prefix(std::min(n, text.size()));
+    };
+    int depth = 0;
+    while (!text.empty()) {
+        auto at = text.find('<');
+        if (depth == 0) take(at);
+        if (depth) text.remove_prefix(std::min(at, text.size()));
+        if (text.empty()) break;
+        auto tag = thinking_tag_at(text);
+        if (tag.size && !s.output(to_lower(text.substr(1 + tag.closes, tag.size - 2 - tag.closes))) && (depth || !tag.closes)) {
+            depth += tag.closes ? -1 : 1;
+            text.remove_prefix(tag.size);
+        } else if (depth)
+            text.remove_prefix(1);
+        else {
+            std::string name{text.substr(1, text.find_first_of(" \t\r\n/>", 1) - 1)};
+            auto end = s.output(name) ? text.find("</" + name) : text.npos;
+            take(end == text.npos ? 1 : end);
+            if (end != text.npos) take(2);
+        }
+    }
+    open = depth > 0;
+    return out;
+}
+
+using elements = std::vector<const element*>;
+
+// The outputs' elements. Where they are the outputs again and again, each once, the last time counts.
+elements last_block(const signature& s, const element& root) {
+    elements all;
+    for (const auto& child : root.children)
+        if (s.output(child->name)) all.push_back(child.get());
+    const std::size_t n = s.outputs.size();
+    if (n < 2 || all.size() <= n || all.size() % n) return all;
+    for (std::size_t i = 0; i < all.size(); i += n)
+        for (const auto& f : s.outputs)
+            if (std::none_of(all.begin() + static_cast<std::ptrdiff_t>(i), all.begin() + static_cast<std::ptrdiff_t>(i + n),
+                             [&](const element* e) { return e->name == f.name; }))
+                return all;
+    return {all.end() - static_cast<std::ptrdiff_t>(n), all.end()};
+}
+
 }  // namespace
+
+std::string xml_meaning(const std::string& entity) {
+    if (entity == "&lt;") return "<";
+    if (entity == "&gt;") return ">";
+    if (entity == "&amp;") return "&";
+    if (entity == "&quot;") return "\"";
+    if (entity == "&apos;") return "'";
+    if (entity.starts_with("&#") && entity.size() > 3) {
+        bool hex = entity[2] == 'x';
+        char* end = nullptr;
+        auto code = std::strtoul(entity.c_str() + (hex ? 3 : 2), &end, hex ? 16 : 10);
+        if (*end == ';' && code > 0 && code < 0x110000) {
+            std::string out;
+            append_utf8(out, static_cast<char32_t>(code));
+            return out;
+        }
+    }
+    return entity;
+}
+
+std::string escape_xml_text(std::string text) { return escape_xml(text); }
 
 parsed_outputs parse_xml(const signature& s, std::string_view completion) {
     tree_builder builder;
-    auto root = builder.parse(completion);
+    bool thinking = false;
+    auto root = builder.parse(without_thinking(s, completion, thinking));
     if (!root) return parse_failure{adapter_errc::no_fields, {}, "the answer is no well-formed XML: " + builder.problem()};
     json::object found;
+    const elements all = last_block(s, *root);
     for (const auto& f : s.outputs) {
-        std::vector<const element*> group;
-        for (const auto& child : root->children)
-            if (child->name == f.name) group.push_back(child.get());
+        elements group;
+        for (const auto* child : all)
+            if (child->name == f.name) group.push_back(child);
         // Only a list may be written as several elements of its name.
         if (!is_list(f.shape.document(), f.shape.document())) {
             if (says_two_things(group)) return stands_twice(f.name);
             if (group.size() > 1) group.resize(1);
         }
-        if (!group.empty()) found[f.name] = unescape_markers(value_of(group, f.shape.document(), f.shape.document()));
+        if (!group.empty())
+            found[f.name] = unescape_markers(builder.controls().show(value_of(group, f.shape.document(), f.shape.document())));
     }
-    return read_outputs(s, std::move(found));
+    auto outputs = read_outputs(s, std::move(found));
+    if (!outputs && thinking) return ended_thinking(outputs.error());
+    return outputs;
 }
 
 }  // namespace reagent::detail

@@ -5,6 +5,7 @@
 #include <reagent/schema/render.hpp>
 
 #include "../text.hpp"
+#include "../unseen.hpp"
 #include "../utf8.hpp"
 
 #include <utf8proc.h>
@@ -17,12 +18,6 @@
 namespace reagent {
 namespace {
 
-// Of the categories that look like something, those that do not. Source: Unicode 15, property Default_Ignorable_Code_Point.
-bool is_ignorable(std::int32_t c) {
-    return c == 0x34F || c == 0x115F || c == 0x1160 || c == 0x17B4 || c == 0x17B5 || (c >= 0x180B && c <= 0x180F) || c == 0x2800 ||
-           c == 0x3164 || (c >= 0xFE00 && c <= 0xFE0F) || c == 0xFFA0 || (c >= 0xE0000 && c <= 0xE0FFF);
-}
-
 bool is_seen(std::int32_t c) {
     if (c == ' ') return true;
     switch (utf8proc_category(c)) {
@@ -34,7 +29,7 @@ bool is_seen(std::int32_t c) {
         case UTF8PROC_CATEGORY_ZL:
         case UTF8PROC_CATEGORY_ZP:
         case UTF8PROC_CATEGORY_ZS: return false;
-        default: return !is_ignorable(c);
+        default: return !detail::is_default_ignorable(static_cast<char32_t>(c)) && !detail::is_empty_symbol(static_cast<char32_t>(c));
     }
 }
 

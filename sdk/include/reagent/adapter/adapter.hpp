@@ -88,6 +88,9 @@ std::string format_further(adapter a, const further_fields& fields);
 /// Text of others for a place in a prompt that is no field: nothing in it is a marker, in whatever spelling. Fields are escaped anyway.
 std::string escape_markers(std::string text);
 
+/// As `escape_markers`, and in XML nothing is a tag.
+std::string escape_for(adapter a, std::string text);
+
 /// Reads a completion. Every output of the signature is in the result, converted to its type; other fields are dropped.
 /// A field that stands twice and says two things is a failure; of several complete blocks (that end with `completed`, or are objects of JSON)
 /// the last counts. Pure; never throws but for lack of memory.

@@ -16,6 +16,7 @@ enum class field_kind {
     choice,         ///< one of a fixed list (Literal, enumeration); quotes around it are forgiven
     optional_text,  ///< text or null: taken as it is
     data,           ///< JSON, repaired where needed, read leniently by the schema
+    arguments,      ///< as `data`, but of what acts: JSON that has no end is refused, and so is a member that says two things
 };
 
 /// One input or output of a signature.
