@@ -23,7 +23,7 @@ void live_view::operator()(const run_event& e) {
         case run_event::restart:
             close();
             shown_.clear();
-            return line(t_.dim("note     the model is asked again"));
+            return line(t_.dim("note     " + (e.error.empty() ? std::string{"the model is asked again"} : printable(e.error))));
         case run_event::step:
             close();
             if (!e.thought.empty() && !thought_shown_) line(t_.dim("thought  ") + indented(printable(e.thought), "         "));

@@ -3,6 +3,7 @@
 #include <reagent/adapter/field_stream.hpp>
 #include <reagent/schema/render.hpp>
 
+#include "../adapter/formats.hpp"
 #include "../text.hpp"
 
 #include <boost/json.hpp>
@@ -69,6 +70,15 @@ reagent::signature predictor::signature_with(const predictor_parameters& p) cons
     return s;
 }
 
+// What stands behind the instructions holds words of others: names and values of a database in descriptions of tools. Markers in them are
+// escaped where they are made; tags only where there are any.
+reagent::signature predictor::shown_in(adapter a, reagent::signature s) const {
+    if (a != adapter::xml || standing_.text.empty()) return s;
+    std::size_t own = s.instructions.ends_with(standing_.text) ? s.instructions.size() - standing_.text.size() : 0;
+    s.instructions = s.instructions.substr(0, own) + detail::escape_xml_text(s.instructions.substr(own));
+    return s;
+}
+
 void predictor::check_inputs(const json::object& inputs) const {
     for (const auto& f : signature_.inputs)
         if (!inputs.contains(f.name) && !is_history(f))
@@ -87,24 +97,39 @@ void predictor::check_inputs(const json::object& inputs) const {
 std::shared_ptr<const prompt_template> predictor::prompt_for(run& r, adapter a) const {
     const auto* p = r.parameters() ? r.parameters()->find(predictor_path()) : nullptr;
     if (p) {
-        auto make = [&] { return std::make_shared<const prompt_template>(a, signature_with(*p), p->demos); };
+        auto make = [&] { return std::make_shared<const prompt_template>(a, shown_in(a, signature_with(*p)), p->demos); };
         return r.prompt(predictor_path() + '\n' + std::string{to_string(a)}, make);
     }
     std::lock_guard lock{mutex_};
     auto& slot = prompts_[static_cast<std::size_t>(a)];
-    if (!slot) slot = std::make_shared<const prompt_template>(a, signature_);
+    if (!slot) slot = std::make_shared<const prompt_template>(a, shown_in(a, signature_));
     return slot;
 }
 
-namespace {
-
-std::string ending(const lm_response& r) {
-    if (r.finish == finish_reason::length) return "; the answer was cut off by the token limit, raise max_tokens";
-    if (r.finish == finish_reason::content_filter) return "; the provider's content filter cut the answer";
-    return {};
+std::string detail::no_answer(const lm_response& r) {
+    switch (r.finish) {
+        case finish_reason::length: return "it was cut off by the limit of tokens, and nothing is taken from a part of an answer";
+        case finish_reason::error: return "the provider failed while it was written";
+        case finish_reason::malformed_call: return "it is a call of a tool that the provider could not read, where none was asked for";
+        case finish_reason::other: return "it ended for a reason that is not known";
+        case finish_reason::content_filter: return "the provider's content filter withheld it, or a part of it";
+        case finish_reason::stop:
+        case finish_reason::tool_calls: break;
+    }
+    return trim(r.text).empty() && r.tool_calls.empty() ? "it is empty" : "";
 }
 
-}  // namespace
+std::optional<std::uint64_t> detail::max_tokens_of(const run& r, const predictor_parameters* own) {
+    sampling s = own ? own->sampling : sampling{};
+    if (const auto* v = r.current_variation()) s = v->sampling.or_else(s);
+    return s.or_else(r.options().sampling).max_tokens;
+}
+
+std::optional<std::uint64_t> detail::more_tokens(std::optional<std::uint64_t> limit) {
+    constexpr std::uint64_t most = 131'072;
+    if (!limit || *limit >= most) return {};
+    return std::min(*limit * 2, most);
+}
 
 namespace {
 
@@ -171,25 +196,33 @@ struct predictor::conversation {
     std::shared_ptr<const prompt_template> prompt{};
     adapter format{};
     std::vector<rejected_completion> rejected{};
+    std::vector<bool> sent_back{};  // of those, in order
     parse_failure last{};
+    bool was_read = false;                // the last of them: it was an answer, and a wrong one
+    std::optional<std::uint64_t> room{};  // tokens, where an answer was cut off for lack of them
 
     std::vector<json::object> chosen{};                           // by a selector, for this call
     std::shared_ptr<std::map<std::string, std::string>> shown{};  // of the outputs, while the answer was written
 
     void speak(adapter a) {
         format = a;
-        prompt =
-            own && own->selector ? std::make_shared<const prompt_template>(a, self.signature_with(*own), chosen) : self.prompt_for(r, a);
+        prompt = own && own->selector ? std::make_shared<const prompt_template>(a, self.shown_in(a, self.signature_with(*own)), chosen)
+                                      : self.prompt_for(r, a);
     }
 
     lm_request request() const {
         lm_request q;
         q.messages = prompt->messages(inputs, options.history, past, options.steps ? options.steps->text(format) : std::string_view{});
-        for (const auto& a : rejected) {
-            q.messages.push_back({role::assistant, cut(a.completion, 20'000)});
-            q.messages.push_back({role::user, complaint(a)});
+        for (std::size_t i = 0; i < rejected.size(); ++i) {
+            const auto& a = rejected[i];
+            if (sent_back[i]) {
+                q.messages.push_back({role::assistant, cut(a.completion, 20'000)});
+                q.messages.push_back({role::user, complaint(a)});
+            } else  // no server takes an empty turn, or all two of one side in a row
+                q.messages.back().content += "\n\n" + complaint(a);
         }
         if (own) q.sampling = own->sampling;
+        if (room) q.sampling.max_tokens = room;
         if (is_structured()) q.outputs_schema = outputs_schema(prompt->signature());
         return q;
     }
@@ -207,8 +240,23 @@ struct predictor::conversation {
                                : format == adapter::xml ? "with every output in its element"
                                                         : "with every output under its marker";
         // What is wrong may quote what was written.
-        return "That answer is not accepted: " + escape_markers(cut(listed(violations), 4'000)) + "\nAnswer again, " + std::string{how} +
-               ".";
+        return "That answer is not accepted: " + escape_for(format, cut(listed(violations), 4'000)) + "\nAnswer again, " +
+               std::string{how} + ".";
+    }
+
+    void refuse(const lm_response& response, std::string why) {
+        was_read = false;
+        std::string advice;
+        if (response.finish == finish_reason::length) {
+            auto limit = room ? room : detail::max_tokens_of(r, own);
+            why += limit ? " (max_tokens is " + std::to_string(*limit) + ")" : "";
+            advice = "; raise max_tokens of the run's or the model's sampling, or ask for less";
+            if (auto more = detail::more_tokens(limit)) room = more;
+        }
+        last = {adapter_errc::no_fields, {}, why + advice, {}};
+        if (response.finish == finish_reason::length) why += "; write all of it, and less";
+        rejected.push_back({response.text, {{"$", why}}});
+        sent_back.push_back(response.finish == finish_reason::length && !trim(response.text).empty());
     }
 
     // Tells what the outputs grow by, while they are written.
@@ -238,7 +286,7 @@ struct predictor::conversation {
             wrong = wrong || !read || *read != outputs.at(name);
         }
         if (!wrong) return;
-        r.notify({.kind = run_event::restart, .path = path});
+        r.notify({.kind = run_event::restart, .path = path, .error = "the answer as it was read:"});
         for (const auto& f : prompt->signature().outputs)
             if (const auto* v = outputs.if_contains(f.name); v && !v->is_null())
                 r.notify({.kind = run_event::piece, .path = path, .field = f.name, .text = format_value(f, *v)});
@@ -246,6 +294,17 @@ struct predictor::conversation {
 
     // The outputs of a completion, when nothing is wrong with them; else that is noted.
     std::optional<json::object> read(const lm_response& response) {
+        if (response.finish == finish_reason::content_filter)
+            throw lm_error{lm_errc::content_filter,
+                           "no answer for \"" + prompt->signature().text() + "\": " + detail::no_answer(response),
+                           {.request_id = response.request_id}};
+        std::string why = detail::no_answer(response);
+        if (why.empty() && trim(response.text).empty()) why = "it is a call of a tool, and none was asked for";
+        if (!why.empty()) {
+            refuse(response, std::move(why));
+            return {};
+        }
+        was_read = true;
         auto outputs = parse(format, prompt->signature(), response.text);
         if (!outputs && is_structural(outputs.error().code) && format != r.options().adapter) {
             // Asked for JSON, many a model goes on in the format in which it began.
@@ -259,13 +318,13 @@ struct predictor::conversation {
             for (const auto& v : last.violations) last.message += (last.message.empty() ? "" : "; ") + v.path + ": " + v.message;
         } else
             last = outputs.error();
-        last.message += ending(response);
         rejected_completion a{response.text, {}};
         if (last.violations.empty() || is_structural(last.code))
             a.violations.emplace_back("$", last.message);
         else
             for (const auto& v : last.violations) a.violations.emplace_back(v.path, v.message);
         rejected.push_back(std::move(a));
+        sent_back.push_back(true);
         return {};
     }
 
@@ -301,14 +360,20 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
     for (;;) {
         auto on_event = c.watch();
         std::shared_ptr<const lm_response> response;
-        if (c.is_structured()) {
-            lm_request request = c.request();
-            response = co_await call_structured(r, path, c.model, std::move(request), on_event);
-        } else {
-            std::function<lm_request()> make = [&c] { return c.request(); };
-            std::string fingerprint = c.fingerprint();
-            response = co_await r.call_model(path, c.model, std::move(make), std::move(fingerprint), on_event);
+        try {
+            if (c.is_structured()) {
+                lm_request request = c.request();
+                response = co_await call_structured(r, path, c.model, std::move(request), on_event);
+            } else {
+                std::function<lm_request()> make = [&c] { return c.request(); };
+                std::string fingerprint = c.fingerprint();
+                response = co_await r.call_model(path, c.model, std::move(make), std::move(fingerprint), on_event);
+            }
+        } catch (const lm_error& e) {
+            if (!c.room || e.code() != lm_errc::invalid_request) throw;
+            c.last.message += "; the provider refuses max_tokens " + std::to_string(*c.room);
         }
+        if (!response) c.give_up();
         auto outputs = c.read(*response);
         if (outputs) {
             c.correct_what_was_shown(*outputs);
@@ -318,7 +383,7 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
         if (c.rejected.size() > retries) c.give_up();
         r.notify({.kind = run_event::note, .path = path, .error = c.last.message});
         if (r.options().stream) r.notify({.kind = run_event::restart, .path = path});
-        if (c.format != adapter::json && r.options().json_fallback) c.speak(adapter::json);
+        if (c.was_read && c.format != adapter::json && r.options().json_fallback) c.speak(adapter::json);
     }
 }
 

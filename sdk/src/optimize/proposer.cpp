@@ -64,7 +64,8 @@ std::string cleaned(std::string text) {
             text = text.substr(fence.size(), text.size() - 2 * fence.size()), strip();
     for (std::string_view heading : {"Proposed Instruction:", "Instruction:", "Instructions:"})
         if (text.starts_with(heading)) text.erase(0, heading.size()), strip();
-    return cut(std::move(text), longest_instructions);
+    // A proposal may quote the data that it was made from: nothing in it is a field of the prompt that it will stand in.
+    return escape_markers(cut(std::move(text), longest_instructions));
 }
 
 // One request, read in every completion.

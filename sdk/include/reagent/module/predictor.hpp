@@ -50,12 +50,14 @@ public:
     const std::string& predictor_path() const;
 
     /// Asks the model for the outputs. An answer that cannot be read or breaks a constraint is sent back, with everything that
-    /// is wrong with it, up to `run_options::max_retries` times; after a chat completion that failed, JSON is asked for.
+    /// is wrong with it, up to `run_options::max_retries` times; after a chat completion that failed, JSON is asked for. What was cut off,
+    /// is empty, or ended in the provider's failure is no answer: nothing is read from it. It is asked for again, with twice the `max_tokens`
+    /// (up to 131,072) where that was the limit and the run or the parameters set one.
     ///
     /// @param inputs field name to value; every input of the signature
     /// @return every output of the signature, converted to its type
     /// @throws signature_error(missing_input, unknown_field) before the call; parse_error with all attempts; run_error;
-    ///         lm_error; http_error
+    ///         lm_error, with content_filter where the provider withholds the answer; http_error
     task<json::object> call(run& r, json::object inputs, call_options options = {}) const;
 
 private:
@@ -63,6 +65,7 @@ private:
 
     void check_inputs(const json::object& inputs) const;
     reagent::signature signature_with(const predictor_parameters& p) const;
+    reagent::signature shown_in(adapter a, reagent::signature s) const;
     std::shared_ptr<const prompt_template> prompt_for(run& r, adapter a) const;
 
     reagent::signature signature_;  // with the standing text
@@ -74,5 +77,17 @@ private:
 
 /// The signature with a run's parameters for this predictor applied.
 signature with_parameters(signature s, const predictor_parameters& p);
+
+namespace detail {
+
+/// Why a response is no answer, whatever it holds: it was cut off, withheld, or broke off; "" where it may be one.
+std::string no_answer(const lm_response& r);
+
+/// The `max_tokens` that the run and these parameters set for an answer; none where only the model has a limit.
+std::optional<std::uint64_t> max_tokens_of(const run& r, const predictor_parameters* own);
+/// For another attempt at an answer that was cut off there: twice as many, up to 131,072; none where that is no more.
+std::optional<std::uint64_t> more_tokens(std::optional<std::uint64_t> limit);
+
+}  // namespace detail
 
 }  // namespace reagent
