@@ -206,4 +206,24 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_registered_is_refused) {
     BOOST_CHECK_THROW(t.add("b", "", add, {"x", {"y", "", "text"}}), tool_error);
 }
 
+BOOST_AUTO_TEST_CASE(bytes_of_a_tool_that_are_no_text_are_shown_as_such) {
+    tools t;
+    t.add("read", "", [] { return json::object{{"caf\xe9", json::array{"na\xefve", "ok \xC3\xBC"}}}; }, {}, {.quick = true});
+    t.add("fail", "", []() -> int { throw std::runtime_error{"caf\xe9"}; }, {}, {.quick = true});
+    BOOST_TEST(dump_json(call(t, "read", json::object{}).value) == "{\"caf\uFFFD\": [\"na\uFFFDve\", \"ok \u00FC\"]}");
+    BOOST_TEST(python_str(call(t, "fail", json::object{}).value).find("caf\uFFFD") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(lists_that_were_written_as_text_are_read) {
+    tools t;
+    t.add("plan", "", [](std::vector<std::string> items, std::string note) { return note + std::to_string(items.size()); },
+          {"items", {"note", "", ""}}, {.quick = true});
+    auto result = [&](const char* arguments) { return call(t, "plan", json::parse(arguments)); };
+    BOOST_TEST(python_str(result(R"({"items": "[\"a\", \"b\"]"})").value) == "2");
+    BOOST_TEST(python_str(result(R"({"items": ["a"], "note": "[1]"})").value) == "[1]1");  // a text stays one
+    BOOST_TEST(result(R"({"items": "[\"a\", \"b"})").failed);
+    BOOST_TEST(result(R"({"items": "a, b"})").failed);
+    BOOST_TEST(result(R"({"items": "[1, 2]"})").failed);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,11 +2,35 @@
 
 #include <reagent/deadline.hpp>
 #include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
 
 #include <boost/json.hpp>
 
 namespace reagent {
+
+namespace detail {
+std::string valid_utf8(std::string text);  // the SDK's
+}
+
 namespace {
+
+// What a tool brings may be in any encoding: bytes that are no UTF-8 are shown as U+FFFD before they enter a request or a journal.
+json::value legible(json::value v) {
+    if (v.is_string()) return json::value(json::string(detail::valid_utf8(std::string{std::string_view{v.get_string()}})));
+    if (v.is_array())
+        for (auto& item : v.get_array()) item = legible(std::move(item));
+    if (v.is_object()) {
+        json::object o;
+        for (auto& [key, item] : v.get_object()) o[detail::valid_utf8(std::string{std::string_view{key}})] = legible(std::move(item));
+        return o;
+    }
+    return v;
+}
+
+task<json::value> legible_result(task<json::value> work) {
+    json::value v = co_await std::move(work);
+    co_return legible(std::move(v));
+}
 
 struct timed_out : std::runtime_error {
     using runtime_error::runtime_error;
@@ -80,8 +104,32 @@ tool tool::with_flow(flow_flags f) const {
     return declared;
 }
 
+namespace {
+
+// Arguments with lists and objects that were written as their JSON text in their place, where the text does not fit and they do.
+std::optional<json::value> without_double_encoding(const schema& check, const json::object& properties, const json::value& arguments) {
+    json::value changed = arguments;
+    bool any = false;
+    for (auto& [name, v] : changed.get_object()) {
+        auto* s = properties.if_contains(name);
+        if (!s || !v.is_string() || schema{*s}.validate(v).empty()) continue;
+        auto inner = parse_json(v.get_string());
+        if (!inner || !inner->is_structured()) continue;
+        v = std::move(*inner);
+        any = true;
+    }
+    if (!any || !check.read(changed, reading::strict).ok()) return {};
+    return changed;
+}
+
+}  // namespace
+
 schema::outcome tool::read_arguments(const json::value& arguments) const {
     auto read = data_->check.read(arguments, reading::strict);
+    const auto* known = data_->parameters.if_contains("properties");
+    if (!read.ok() && arguments.is_object() && known && known->is_object() && !data_->parameters.contains("$defs"))
+        if (auto meant = without_double_encoding(data_->check, known->get_object(), arguments))
+            read = data_->check.read(*meant, reading::strict);
     if (!read.ok() || !read.value.is_object()) return read;
     // Strict reading changes nothing; defaults are filled in here.
     if (auto* properties = data_->parameters.if_contains("properties"); properties && properties->is_object())
@@ -173,8 +221,14 @@ run::flow_question question(run& r, const std::string& path, const tool& t, cons
 }  // namespace
 
 void tools::announce(run& r, const std::vector<std::string>& names) const {
+    r.meet({}, {});
     for (const auto& name : names)
         if (const tool* t = find(name)) r.meet(flags_of(r, *t), name);
+}
+
+void tools::shown(run& r) const {
+    for (const auto& t : all_)
+        if (t.options().described_flow.any()) r.meet(t.options().described_flow, t.name(), "its description");
 }
 
 task<observation> tools::call(run& r, std::string path, std::string name, json::value arguments) const {
@@ -232,7 +286,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
             run& own = inside.emplace(r.branch_of_tool());
             return detail::attempts<json::value>(own, [&t, &own, &given] { return t.call(own, given); });
         }();
-        return with_deadline(std::move(work), clock::now() + timeout,
+        return with_deadline(legible_result(std::move(work)), clock::now() + timeout,
                              [timeout] { return timed_out{"it did not finish within " + seconds(timeout)}; });
     };
     std::string problem;
@@ -246,9 +300,9 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
         throw;
     } catch (const boost::system::system_error& e) {
         if (e.code() == asio::error::operation_aborted) throw;
-        problem = e.what();
+        problem = detail::valid_utf8(e.what());
     } catch (const std::exception& e) {
-        problem = e.what();
+        problem = detail::valid_utf8(e.what());
     }
     while (problem.ends_with('.') || problem.ends_with('\n')) problem.pop_back();
     co_return failure(cut_bytes("Error: `" + name + "` failed: " + problem, t.options().max_result_bytes) +

@@ -10,6 +10,8 @@
 namespace reagent {
 namespace {
 
+constexpr std::string_view same_step = "called in the same step";
+
 constexpr std::pair<std::string_view, bool flow_flags::*> flag_names[]{
     {"untrusted", &flow_flags::untrusted}, {"private_data", &flow_flags::private_data}, {"acts", &flow_flags::acts}};
 
@@ -126,7 +128,33 @@ bool flow_policy::asks(const flow_call& call, const flow_state& met) const {
 
 const flow_state& run::flow() const { return state_->flow; }
 
-void run::meet(flow_flags f, std::string tool) { state_->flow.meet(f, {std::move(tool), 0, "called in the same step"}); }
+void run::meet(flow_flags f, std::string tool, std::string where) {
+    auto& s = *state_;
+    if (tool.empty()) s.announced.clear();  // another step
+    if (where == same_step && !tool.empty()) s.announced.emplace_back(tool, f);
+    s.flow.meet(f, {std::move(tool), 0, std::move(where)});
+}
+
+namespace {
+
+// What a call has met, without its own announcement: another call of the step stands for that, where one brings the same.
+flow_state met_before(const std::vector<std::pair<std::string, flow_flags>>& announced, flow_state met, const std::string& tool) {
+    auto look = [&](std::optional<flow_source>& source, bool flow_flags::*flag) {
+        if (!source || source->effect || source->tool != tool || source->where != same_step) return;
+        bool own = true;
+        source.reset();
+        for (const auto& [other, flags] : announced) {
+            if (!(flags.*flag)) continue;
+            if (other == tool && std::exchange(own, false)) continue;
+            if (!source) source = {other, 0, std::string{same_step}};
+        }
+    };
+    look(met.untrusted, &flow_flags::untrusted);
+    look(met.private_data, &flow_flags::private_data);
+    return met;
+}
+
+}  // namespace
 
 // The n-th call of a tool at a place has the n-th consent there, whether somebody is asked or not: so a replay finds it, whatever the
 // run has met by then.
@@ -140,12 +168,12 @@ run::flow_question run::question_flow(const std::string& path, const std::string
         const auto calls = upcoming(event_kind::tool_call, path);
         const event made{.kind = event_kind::tool_call, .branch = branch_, .path = path, .occurrence = calls};
         const bool known = (!live_ && s.kept.holds(event_kind::tool_call, branch_, path, calls)) || (s.log && s.log->is_open(made));
-        if (known || !s.options.flow.asks({tool, flags, arguments}, s.flow)) {
+        if (known || !s.options.flow.asks({tool, flags, arguments}, met_before(s.announced, s.flow, tool))) {
             occurrence(event_kind::approval, at);
             return {};
         }
     }
-    std::string met = s.flow.text();
+    std::string met = met_before(s.announced, s.flow, tool).text();
     return {true, at, (flags.acts ? "it acts" : "the flow policy wants it") + (met.empty() ? "" : ", and this run has read " + met)};
 }
 

@@ -38,6 +38,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     detail::earlier_requests requests;
     detail::earlier_texts trajectories;
     flow_state flow;  // what the run has met; never less
+    std::vector<std::pair<std::string, flow_flags>> announced;  // the calls of the step that is being taken
     reagent::usage usage;
     std::map<std::string, reagent::usage> by_model;
     std::uint64_t calls_started = 0;

@@ -182,6 +182,7 @@ tool postgres_query(secret conninfo, postgres_options options) {
     const auto policy = s->options.policy;
     std::string tables = learn(*s, conninfo);  // first: a policy that does not fit finds walls open that are not
     if (!s->options.without_wall) sql::refuse_without_wall(conninfo, policy);
+    const flow_flags shown{.untrusted = !policy.listed_columns.empty()};  // their values stand in the description
     auto call = [s](run& r, std::string query) { return answer(r, s, std::move(query)); };
     std::string rule = s->options.policy.max_rows ? " The statement must end with LIMIT and a number of at most " +
                                                         std::to_string(*s->options.policy.max_rows) + "."
@@ -191,7 +192,8 @@ tool postgres_query(secret conninfo, postgres_options options) {
         {{"query", "one PostgreSQL SELECT statement"}},
         {.read_only = true,
          .timeout = s->options.time_limit + std::chrono::seconds{5},
-         .flow = flow_flags{.untrusted = true, .private_data = true}});
+         .flow = flow_flags{.untrusted = true, .private_data = true},
+         .described_flow = shown});
 }
 
 }  // namespace reagent::ready

@@ -65,6 +65,9 @@ public:
     /// Tells the run that these are called together: what one of them lets in counts for all. Names that are no tool's are passed over.
     void announce(run& r, const std::vector<std::string>& names) const;
 
+    /// Tells the run that the descriptions are shown to a model (`tool_options::described_flow`).
+    void shown(run& r) const;
+
     /// Calls a tool through the run: arguments checked, approval asked, the call journaled under `path`, deadline and
     /// size of the result enforced. Never throws for what the model or the tool did wrong.
     /// @throws run_error; operation_aborted when the run is cancelled

@@ -22,6 +22,9 @@ struct tool_options {
     /// What its calls let in and out, as `.flow = flow_flags{.acts = true}`. None: it declares nothing; what that means the run's
     /// `flow_policy` says. Once a run has met untrusted words and private data, a call that acts needs consent.
     std::optional<flow_flags> flow{};
+
+    /// What its description lets in, as soon as it is shown to a model: values of a database's columns, words of a server.
+    flow_flags described_flow{};
 };
 
 /// One argument of a tool: its name, and what the model is told of it.
