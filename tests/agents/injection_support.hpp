@@ -118,7 +118,8 @@ public:
         if (native_) {
             std::size_t n = 0;
             for (auto& c : turn) r.tool_calls.push_back({std::to_string(n++), c.tool, json::serialize(c.args)});
-            if (!turn.empty()) r.finish = finish_reason::tool_calls;
+            if (turn.empty()) r.tool_calls.push_back({"end", "submit", R"({"answer": "done"})"});
+            r.finish = finish_reason::tool_calls;
         } else
             r.text = chat_completion({{"next_thought", "As I read."},
                                       {"next_tool_name", turn.empty() ? "finish" : turn[0].tool},

@@ -178,14 +178,15 @@ BOOST_AUTO_TEST_CASE(calls_that_a_model_makes_together_run_together) {
     for (int i = 0; i < 3; ++i) three.tool_calls.push_back({std::to_string(i), "wait", "{\"i\": " + std::to_string(i) + "}"});
     last.text = answer_seven;
     lm_response stop;
-    stop.text = "I am done";  // no call at all ends the work too
+    stop.text = "I am done";  // asked about once; then a text ends the work too
     auto model = std::make_shared<scripted_model>(std::vector<lm_response>{three, stop, last});
     agent a{t, {.mode = react_mode::native}};
     auto p = ask(a, model);
     BOOST_TEST(most == 3);
     BOOST_REQUIRE(p.trajectory().size() == 4u);
     for (int i = 0; i < 3; ++i) BOOST_TEST(p.trajectory()[static_cast<std::size_t>(i)].observation.as_int64() == i);
-    BOOST_TEST(p.trajectory()[3].tool == "finish");
+    BOOST_TEST(p.trajectory()[3].tool == "submit");
+    BOOST_TEST(answer_of(p) == "7");
 }
 
 BOOST_AUTO_TEST_CASE(both_modes_work_over_real_sockets_and_tls) {

@@ -100,6 +100,17 @@ bool run::is_recording() const { return state_->log && !rewinding_; }
 
 namespace {
 
+// How older versions wrote what stands in prompts: a journal of theirs is answered from as if it had today's words.
+constexpr std::pair<std::string_view, std::string_view> older_words[]{
+    {R"({next_tool_args}  # JSON of schema {"anyOf": [{}, {"type": "null"}]})", "{next_tool_args}  # one JSON object"}};
+
+bool is_same_in_todays_words(lm_request recorded, const lm_request& asked) {
+    for (auto& m : recorded.messages)
+        if (m.role == role::system)
+            for (auto [before, now] : older_words) m.content = replace_all(m.content, before, now);
+    return recorded_request{recorded}.is(asked, nullptr);
+}
+
 // What a journal keeps of a failure, and so what the program is told of it, now and whenever it comes by again: no secret.
 std::exception_ptr without_secrets(const detail::known_secrets& secrets, event& e, std::exception_ptr failure) {
     std::string shown = secrets.without(e.error);
@@ -144,7 +155,8 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
             s.requests.remember(branch_, path, known->request, nullptr);
         else {
             auto asked = std::make_shared<const lm_request>(make());
-            if (known->request && s.requests.is_same(branch_, path, *known->request, *asked))
+            if (known->request &&
+                (s.requests.is_same(branch_, path, *known->request, *asked) || is_same_in_todays_words(known->request->whole(), *asked)))
                 s.requests.remember(branch_, path, known->request, asked);
             else {
                 std::string how = known->request ? difference(known->request->whole(), *asked) : "the journal has no request there";

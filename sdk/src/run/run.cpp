@@ -119,6 +119,12 @@ bool run::is_durable() const { return state_->log != nullptr; }
 bool run::can_await_approval(std::string_view path) const {
     return is_durable() || state_->kept.holds(event_kind::approval, branch_, path, upcoming(event_kind::approval, path));
 }
+std::shared_ptr<const recorded_request> run::upcoming_request(std::string_view path) const {
+    if (live_) return nullptr;
+    const event* known = state_->kept.find(event_kind::model_call, branch_, path, upcoming(event_kind::model_call, path));
+    return known ? known->request : nullptr;
+}
+
 std::string run::idempotency_key() const { return effect_ ? state_->own_name() + "-" + std::to_string(effect_) : std::string{}; }
 const std::string& run::id() const { return state_->own_name(); }
 

@@ -8,18 +8,20 @@ namespace reagent {
 /// How an agent is told of its tools and asks for them.
 enum class react_mode {
     prompted,  ///< thought, tool name and arguments are fields of a signature; works with every model
-    native,    ///< the provider's tool calling; calls that the model makes together run concurrently
+    native,    ///< the provider's tool calling; calls that the model makes together run concurrently. It ends by a call of `submit` with
+               ///< the outputs; a text without a call is asked about once
 };
 
 struct react_options {
-    std::size_t max_iters = 20;  ///< steps before the final extraction; each is a call of the model, or two where its answer cannot be read
+    std::size_t max_iters =
+        20;  ///< steps before the outputs are extracted; each is a call of the model, or two where its answer cannot be read
     react_mode mode = react_mode::prompted;
 };
 
 /// One step of an agent.
 struct react_step {
     std::string thought;
-    std::string tool;  ///< "finish" ends the work; "" when the step could not be read
+    std::string tool;  ///< "finish", or "submit" with the outputs, ends the work; "" when the step could not be read
     json::value args;  ///< an object; whatever the model wrote when it was none
     json::value observation;
     bool failed = false;  ///< the observation tells of an error
@@ -64,8 +66,10 @@ private:
     struct progress;
 
     task<void> prompted_loop(run& r, const json::object& inputs, progress& p) const;
-    task<void> native_loop(run& r, const json::object& inputs, progress& p) const;
-    task<void> act(run& r, react_step& step) const;
+    struct native_talk;
+    /// @return the outputs that were submitted; none: they are extracted from the steps
+    task<std::optional<json::object>> native_loop(run& r, const json::object& inputs, progress& p, const output_check& accept) const;
+    task<void> act(run& r, react_step& step, std::string wrong = {}) const;
     task<json::object> extract(run& r, const json::object& inputs, progress& p, const output_check& accept) const;
 
     tools tools_;

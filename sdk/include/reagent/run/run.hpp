@@ -187,6 +187,10 @@ public:
     task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model, std::function<lm_request()> make,
                                                         std::string fingerprint, std::function<void(const lm_event&)> on_event = {});
 
+    /// For authors of modules: what the next model call at `path` asked when the journal, which will answer it, was written; null: no
+    /// journal answers it. So a module whose requests have changed replays its older journals.
+    std::shared_ptr<const recorded_request> upcoming_request(std::string_view path) const;
+
     /// Does what `effect` does, or answers from the journal. Exceptions of `effect` are recorded and thrown on.
     /// In a durable run the call is stored before `effect`, its result after it; one that was under way in a crash is made again only
     /// where `traits` allow it, else the run stops and asks (run_status::outcome_unknown).
@@ -204,8 +208,8 @@ public:
 
     /// What the run has met until now.
     const flow_state& flow() const;
-    /// Calls that are made together are met together, before the first of them begins.
-    void meet(flow_flags f, std::string tool);
+    /// Calls that are made together are met together, before the first of them begins. @param where besides by a call: "its description"
+    void meet(flow_flags f, std::string tool, std::string where = "called in the same step");
     /// Before each call of a tool, once: whether the flow policy wants consent to it, or the journal says that it was asked for.
     struct flow_question {
         bool asks = false;

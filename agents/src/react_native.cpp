@@ -1,0 +1,476 @@
+// An agent by the provider's tool calling.
+#include "react_parts.hpp"
+#include "written_calls.hpp"
+
+#include <reagent/module/parallel.hpp>
+#include <reagent/run/recorded.hpp>
+#include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace reagent::detail {
+namespace {
+
+// Arguments as a model wrote them: JSON, or what can be repaired to it without guessing; else its text, and why.
+struct read_arguments {
+    json::value value;
+    std::string wrong{};
+};
+read_arguments arguments_of(std::string text) {
+    for (int encoded = 0; encoded < 3; ++encoded) {
+        auto v = parse_json(text);
+        if (v && v->is_null()) return {json::object{}};
+        if (!v || !v->is_string()) break;
+        text = v->get_string();
+    }
+    if (text.find_first_not_of(" \t\r\n") == text.npos) return {json::object{}};
+    std::vector<std::string> repeated;
+    repairs done;
+    json::value v = repair_json(text, repeated, done);
+    json::value as_written = json::string(text);
+    if (done.closed) return {std::move(as_written), "the JSON of its arguments has no end, and nothing is done with a part of it"};
+    if (!repeated.empty())
+        return {std::move(as_written), "its argument `" + escape_markers(repeated.front()) + "` stands twice, and says two things"};
+    return {v.is_object() ? std::move(v) : std::move(as_written)};
+}
+
+// As versions before `submit` read them: for their journals.
+json::value earlier_arguments_of(const std::string& text) {
+    if (text.find_first_not_of(" \t\r\n") == text.npos) return json::object{};
+    json::value v = repair_json(text);
+    return v.is_object() ? v : json::value(json::string(text));
+}
+
+// What a round of native tool calling comes to, for traces and feedback.
+json::object round_outputs(const lm_response& response) {
+    json::array calls;
+    for (const auto& c : response.tool_calls) calls.push_back(json::object{{"name", c.name}, {"arguments", c.arguments}});
+    return {{"text", response.text}, {"tool_calls", std::move(calls)}};
+}
+
+std::string words_of(const std::vector<message>& messages) {
+    lm_request all;
+    all.messages = messages;
+    return dump_json(to_json(all));
+}
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
+
+// Servers that refuse what their own model wrote; another attempt helps.
+bool is_a_call_that_failed(const lm_error& e) {
+    if (e.code() == lm_errc::malformed_response) return true;
+    if (e.code() != lm_errc::invalid_request && e.code() != lm_errc::server_error) return false;
+    const std::string_view what = e.what();
+    for (std::string_view words : {"tool_use_failed", "Failed to call a function", "does not match the expected"})
+        if (what.find(words) != what.npos) return true;
+    return false;
+}
+
+}  // namespace
+
+struct react_core::native_talk {
+    const react_core& self;
+    run& r;
+    const json::object& inputs;
+    progress& p;
+    const output_check& accept;
+
+    const std::string path = self.step_.predictor_path();
+    const predictor_parameters* own = r.parameters() ? r.parameters()->find(path) : nullptr;
+    std::string submit{};  // the tool that ends the work
+    bool earlier = false;  // the journal's run was begun before there was `submit`
+    std::vector<tool_description> offered{};
+    std::vector<message> opening{};
+    std::vector<std::vector<message>> rounds{};  // each an assistant's calls with their results
+    std::string begin{}, so_far{};               // what a request is known by, without making it
+    std::function<void(const lm_event&)> on_event{};
+    std::size_t taken = 0, odd = 0;  // steps; answers in a row that were none
+    bool asked = false;              // about a text without a call
+    bool ended = false;
+    std::optional<json::object> outputs{};  // that were submitted
+    std::optional<std::uint64_t> room{};    // tokens, where an answer was cut off for lack of them
+
+    void open();
+    void offer();
+    lm_request request(const std::vector<message>& told) const;
+    std::vector<message> feedback(const run::begun_call& begun) const;
+    task<std::shared_ptr<const lm_response>> ask();
+    task<void> step(const lm_response& response, bool as_earlier);
+    task<void> act(std::vector<react_step>& steps, std::vector<std::string>& wrong);
+    std::vector<tool_call> calls_of(const lm_response& response, bool as_earlier) const;
+    std::string known_name(const std::string& name) const;
+    void refuse(const lm_response& response, const std::string& why);
+    void answered_in_text(const lm_response& response);
+    void take_submitted(std::vector<react_step>& steps, std::vector<std::string>& wrong);
+    std::vector<violation> check(const json::object& given, json::object& read) const;
+    void remember(std::vector<message> round);
+    void try_again(const std::string& why);
+    [[noreturn]] void give_up(const std::string& why, const std::string& text) const;
+};
+
+void react_core::native_talk::open() {
+    offer();
+    const auto& written = own && own->instructions ? *own->instructions : self.signature_.instructions;
+    std::string end = earlier ? "call `finish` once you can produce " + output_names(self.signature_) + "."
+                              : "call `" + submit + "` with " + output_names(self.signature_) + " once you know enough.";
+    opening = {{role::system, written + "\n\nCall tools to find out what you need; " + end}};
+    for (auto& m : history_messages(r.options().adapter, self.signature_, inputs)) opening.push_back(std::move(m));
+    further_fields given;
+    for (const auto& f : self.signature_.inputs)
+        if (const auto* v = is_history(f) ? nullptr : inputs.if_contains(f.name))
+            given.emplace_back(f.name, json::value(json::string(format_value(f, *v))));
+    opening.push_back({role::user, format_further(r.options().adapter, given)});
+    begin = words_of(opening);
+    for (const auto& t : offered) begin += "|" + t.name;
+    so_far = begin = chained_digest({}, begin);
+    if (r.options().stream && r.options().on_event)
+        on_event = [&r = r, &path = path](const lm_event& e) {
+            if (e.kind != lm_event::text && e.kind != lm_event::reasoning) return;
+            r.notify(
+                {.kind = run_event::piece, .path = path, .field = e.kind == lm_event::text ? "next_thought" : "", .text = e.text_piece});
+        };
+}
+
+void react_core::native_talk::offer() {
+    submit = "submit";
+    while (self.tools_.find(submit)) submit += submit == "submit" ? "_answer" : "_";
+    offered = self.tools_.describe();
+    for (auto& t : offered) t.description = escape_markers(std::move(t.description));
+    if (auto recorded = r.upcoming_request(path)) {
+        const auto& tools = recorded->frame().tools;
+        earlier = std::any_of(tools.begin(), tools.end(), [](const tool_description& t) { return t.name == finish; });
+    }
+    if (earlier)
+        offered.push_back({std::string{finish}, "Ends the work, once you know enough to produce " + output_names(self.signature_) + ".",
+                           json::object{{"type", "object"}, {"properties", json::object{}}}});
+    else
+        offered.push_back({submit, "Ends the work with its outputs, once you know enough.", outputs_schema(self.signature_)});
+}
+
+lm_request react_core::native_talk::request(const std::vector<message>& told) const {
+    lm_request q;
+    q.messages = opening;
+    for (const auto& round : rounds)
+        for (const auto& m : round) {
+            auto& last = q.messages.back();
+            if (m.role == role::user && last.role == role::user)  // not all servers take two in a row
+                last.content += "\n\n" + m.content;
+            else
+                q.messages.push_back(m);
+        }
+    q.messages.insert(q.messages.end(), told.begin(), told.end());
+    q.tools = offered;
+    if (own) q.sampling = own->sampling;
+    if (room) q.sampling.max_tokens = room;
+    return q;
+}
+
+std::vector<message> react_core::native_talk::feedback(const run::begun_call& begun) const {
+    std::vector<message> told;
+    if (begun.earlier)
+        for (const auto& f : *begun.earlier)
+            told.push_back({role::user, "At this point you answered: " + escape_markers(dump_json(json::value(f.outputs))) +
+                                            "\nThat was not accepted: " + escape_markers(f.message) + "\nDo it differently."});
+    if (!begun.advice.empty()) told.push_back({role::user, "Advice: " + escape_markers(begun.advice)});
+    return told;
+}
+
+// The next answer; none when the request was changed and has to be made again.
+task<std::shared_ptr<const lm_response>> react_core::native_talk::ask() {
+    const auto begun = r.begin_call(path);
+    r.mark_private(path, self.signature_, inputs);
+    const std::vector<message> told = feedback(begun);
+    std::function<lm_request()> make = [&] { return request(told); };
+    std::string fingerprint = told.empty() ? so_far : chained_digest(so_far, words_of(told));
+    language_model model;  // named: g++ 12 evaluates both sides of a `?:` inside of a co_await expression
+    if (own) model = own->lm;
+    std::shared_ptr<const lm_response> response;
+    std::string failed;
+    try {
+        response = co_await r.call_model(path, model, std::move(make), std::move(fingerprint), on_event);
+    } catch (const lm_error& e) {
+        if (e.code() != lm_errc::context_length || rounds.size() < 2) {
+            if (earlier || !is_a_call_that_failed(e) || odd >= r.options().max_retries) throw;
+            failed = e.what();
+        }
+    }
+    if (response) {
+        r.finish_call(self.step_, begun, inputs, round_outputs(*response), p.shown().trajectory());
+        co_return response;
+    }
+    if (!failed.empty()) {
+        try_again("the provider could not read it as a call of a tool");
+        co_return response;
+    }
+    rounds.erase(rounds.begin());
+    so_far = begin;
+    for (const auto& round : rounds) so_far = chained_digest(so_far, words_of(round));
+    r.notify({.kind = run_event::note, .path = path, .error = "the context is too long; the oldest step is left out of the prompt"});
+    co_return response;
+}
+
+void react_core::native_talk::remember(std::vector<message> round) {
+    so_far = chained_digest(so_far, words_of(round));
+    rounds.push_back(std::move(round));
+}
+
+// What was no answer is not shown to the model, or not as its own; it is told why.
+void react_core::native_talk::try_again(const std::string& why) {
+    ++odd;
+    r.notify({.kind = run_event::note, .path = path, .error = "an answer was none: " + why});
+    remember(
+        {{role::user, "Your last answer was not taken: " + why + ". Call a tool, or `" + (earlier ? std::string{finish} : submit) + "`."}});
+}
+
+void react_core::native_talk::give_up(const std::string& why, const std::string& text) const {
+    throw parse_error{adapter_errc::no_fields,
+                      "the agent for \"" + self.signature_.text() + "\" got no answer in " + std::to_string(odd + 1) +
+                          (odd ? " attempts" : " attempt") + ": " + why,
+                      {},
+                      text};
+}
+
+// What ended otherwise than by the model: nothing of it acts.
+void react_core::native_talk::refuse(const lm_response& response, const std::string& why) {
+    const bool cut_off = response.finish == finish_reason::length;
+    std::string advice;
+    if (cut_off) {
+        auto limit = room ? room : max_tokens_of(r, own);
+        advice = limit ? " (max_tokens is " + std::to_string(*limit) + ")" : "";
+        if (auto more = more_tokens(limit)) room = more;
+    }
+    if (odd >= r.options().max_retries)
+        give_up(why + advice + (cut_off ? "; raise max_tokens of the run's or the model's sampling, or ask for less" : ""), response.text);
+    if (response.tool_calls.empty() || response.finish == finish_reason::error) return try_again(why + advice);
+    ++odd;
+    r.notify({.kind = run_event::note, .path = path, .error = "an answer was none: " + why + advice});
+    std::vector<message> round{{role::assistant, is_blank(response.text) ? "" : response.text, response.tool_calls}};
+    round.front().reasoning_blocks = response.reasoning_blocks;
+    for (std::size_t k = 0; k < response.tool_calls.size(); ++k) {
+        auto& c = round.front().tool_calls[k];
+        react_step s{k ? "" : response.text, c.name, arguments_of(c.arguments).value,
+                     json::value(json::string("Error: `" + c.name + "` was not called, because of the answer " + why + advice +
+                                              ". Call it again, with all of its arguments.")),
+                     true};
+        if (auto strict = parse_json(c.arguments); !strict || !strict->is_object()) c.arguments = "{}";
+        r.notify({.kind = run_event::step, .path = path, .tool = s.tool, .arguments = &s.args, .thought = s.thought});
+        r.notify(
+            {.kind = run_event::observed, .path = path, .tool = s.tool, .arguments = &s.args, .result = &s.observation, .error = "failed"});
+        if (c.id.empty()) c.id = "call_" + std::to_string(rounds.size()) + "_" + std::to_string(k);
+        round.push_back({role::tool, escape_markers(python_str(s.observation)), {}, c.id});
+        p.steps.push_back(std::move(s));
+    }
+    remember(std::move(round));
+}
+
+// A text without a call is asked about once; then it is the answer, where it can be one.
+void react_core::native_talk::answered_in_text(const lm_response& response) {
+    if (!asked) {
+        asked = true;
+        remember(
+            {{role::assistant, response.text},
+             {role::user, "That is no call of a tool, and so ends nothing. Call `" + (earlier ? std::string{finish} : submit) + "`" +
+                              (earlier ? "" : " with " + output_names(self.signature_)) + " if it is your answer, else another tool."}});
+        return;
+    }
+    json::object given;
+    const auto& s = self.signature_;
+    if (auto read = parse(r.options().adapter, s, response.text))
+        given = std::move(*read);
+    else if (s.outputs.size() == 1 && s.outputs[0].kind == field_kind::text)
+        given[s.outputs[0].name] = response.text;
+    else
+        give_up("it is text without a call, twice, and " + output_names(s) + " cannot be read from it", response.text);
+    json::object read;
+    auto wrong = check(given, read);
+    if (!wrong.empty())
+        give_up("it is text without a call, twice, and wrong: " + wrong.front().path + " " + wrong.front().message, response.text);
+    p.steps.push_back({{}, submit, given, json::value("Completed."), false});
+    outputs = std::move(read);
+    ended = true;
+}
+
+// Outputs as they were submitted, by their types; and what the program says of them.
+std::vector<violation> react_core::native_talk::check(const json::object& given, json::object& read) const {
+    std::vector<violation> wrong;
+    const auto& s = self.signature_;
+    std::vector<std::string> names;
+    for (const auto& f : s.outputs) names.push_back(f.name);
+    for (const auto& [name, v] : given)
+        if (!s.output(name) && name != "reasoning") {
+            auto near = did_you_mean(name, names);
+            wrong.push_back({std::string{name}, "is no output" + (near.empty() ? std::string{} : "; did you mean `" + near + "`?")});
+        }
+    for (const auto& f : s.outputs) {
+        const auto* v = given.if_contains(f.name);
+        if (!v) {
+            if (!f.shape.allows_null()) wrong.push_back({f.name, "is missing"});
+            read[f.name] = nullptr;
+            continue;
+        }
+        auto one = read_field(f, *v);
+        if (one)
+            read[f.name] = std::move(*one);
+        else
+            for (const auto& w : one.error().violations) wrong.push_back(w);
+        if (!one && one.error().violations.empty()) wrong.push_back({f.name, one.error().message});
+    }
+    if (wrong.empty() && accept) wrong = accept(read);
+    if (auto* why = given.if_contains("reasoning"); why && why->is_string() && !s.output("reasoning")) read["reasoning"] = *why;
+    return wrong;
+}
+
+void react_core::native_talk::take_submitted(std::vector<react_step>& steps, std::vector<std::string>& wrong) {
+    const react_step* first = nullptr;
+    for (std::size_t k = 0; k < steps.size(); ++k) {
+        auto& s = steps[k];
+        const bool empty = s.args.is_object() && s.args.get_object().empty();
+        if (s.tool == finish && !self.tools_.find(finish)) {
+            ended = true;  // not offered any more, and still meant: the outputs are extracted
+            s.observation = "Completed.";
+            if (empty || outputs) continue;
+        } else if (s.tool != submit)
+            continue;
+        json::object read;
+        std::string why = wrong[k];
+        if (why.empty() && !s.args.is_object()) why = "its arguments are no JSON object";
+        if (why.empty() && first && first->args != s.args) why = "it was called twice, with two things";
+        if (why.empty())
+            for (const auto& v : check(s.args.get_object(), read)) why += (why.empty() ? "" : "; ") + v.path + " " + v.message;
+        if (why.empty()) {
+            s.observation = "Completed.";
+            if (!read.contains("reasoning")) read["reasoning"] = steps.front().thought;
+            if (!first) outputs = std::move(read);
+            first = first ? first : &s;
+            ended = true;
+            continue;
+        }
+        s.failed = true;
+        if (s.tool == finish) {
+            s.observation = "Error: `finish` takes no arguments; what was passed is ignored. Completed.";
+            continue;
+        }
+        s.observation = "Error: `" + submit + "` was not accepted: " + why + ". Call it again with outputs that fit.";
+        if (first) ended = false, outputs.reset();
+    }
+}
+
+task<void> react_core::native_talk::act(std::vector<react_step>& steps, std::vector<std::string>& wrong) {
+    auto ends = [this](const react_step& s) { return !earlier && (s.tool == submit || s.tool == finish); };
+    std::vector<std::string> together;
+    for (const auto& s : steps)
+        if (const tool* t = self.tools_.find(s.tool); t && s.args.is_object() && t->read_arguments(s.args).ok()) together.push_back(s.tool);
+    auto one_step = [&](run& branch, std::size_t k) -> task<bool> {
+        if (!ends(steps[k])) co_await self.act(branch, steps[k], wrong[k]);
+        co_return true;
+    };
+    if (steps.size() == 1)
+        co_await one_step(r, 0);
+    else {
+        self.tools_.announce(r, together);
+        std::vector<std::size_t> order(steps.size());
+        for (std::size_t k = 0; k < order.size(); ++k) order[k] = k;
+        co_await parallel_map(r, order, one_step);
+    }
+    if (earlier)
+        ended = std::any_of(steps.begin(), steps.end(), [](const react_step& s) { return s.tool == finish; });
+    else {
+        take_submitted(steps, wrong);
+        for (const auto& s : steps)
+            if (ends(s)) {
+                r.notify({.kind = run_event::step, .path = path, .tool = s.tool, .arguments = &s.args, .thought = s.thought});
+                r.notify({.kind = run_event::observed,
+                          .path = path,
+                          .tool = s.tool,
+                          .arguments = &s.args,
+                          .result = &s.observation,
+                          .error = s.failed ? "failed" : ""});
+            }
+    }
+}
+
+// The tool that is meant: without blanks, a name space, or the tokens of a server's template.
+std::string react_core::native_talk::known_name(const std::string& name) const {
+    auto is_known = [this](const std::string& n) { return self.tools_.find(n) || n == submit || n == finish; };
+    if (is_known(name)) return name;
+    std::string bare = bare_name(name.substr(0, name.find("<|")));
+    for (std::string_view space : {"functions.", "tools."})
+        if (bare.starts_with(space)) bare.erase(0, space.size());
+    return is_known(bare) ? bare : name;
+}
+
+std::vector<tool_call> react_core::native_talk::calls_of(const lm_response& response, bool as_earlier) const {
+    auto calls = response.tool_calls;
+    if (as_earlier) return calls;
+    if (calls.empty())
+        calls = written_calls(response.text, [this](std::string_view n) {
+            const std::string known = known_name(std::string{n});
+            return self.tools_.find(known) || known == submit || known == finish;
+        });
+    std::set<std::string> ids;
+    for (std::size_t k = 0; k < calls.size(); ++k) {
+        auto& c = calls[k];
+        c.name = known_name(c.name);
+        while (c.id.empty() || !ids.insert(c.id).second) c.id += "call_" + std::to_string(rounds.size()) + "_" + std::to_string(k);
+    }
+    return calls;
+}
+
+task<void> react_core::native_talk::step(const lm_response& response, bool as_earlier) {
+    auto calls = calls_of(response, as_earlier);
+    if (!as_earlier) {
+        if (response.finish == finish_reason::content_filter)
+            throw lm_error{lm_errc::content_filter,
+                           "no answer for \"" + self.signature_.text() + "\": " + no_answer(response),
+                           {.request_id = response.request_id}};
+        if (auto why = no_answer(response); !why.empty()) co_return refuse(response, why);
+        if (calls.empty() && is_blank(response.text)) co_return refuse(response, "it is empty");
+        odd = 0;
+        if (calls.empty()) co_return answered_in_text(response);
+        asked = false;
+    }
+    const bool written = response.tool_calls.empty();
+    std::vector<react_step> steps;
+    std::vector<std::string> wrong;
+    for (auto& c : calls) {
+        auto args = as_earlier ? read_arguments{earlier_arguments_of(c.arguments)} : arguments_of(c.arguments);
+        // What goes back is JSON, whatever the model wrote.
+        if (auto strict = parse_json(c.arguments); !as_earlier && (!strict || !strict->is_object()))
+            c.arguments = args.value.is_object() ? dump_strict_json(args.value) : "{}";
+        steps.push_back({steps.empty() && !written ? response.text : std::string{}, c.name, std::move(args.value), {}, false});
+        wrong.push_back(std::move(args.wrong));
+    }
+    if (steps.empty()) {  // of an earlier version's journal: no call, the model was done
+        steps.push_back({response.text, std::string{finish}, json::object{}, {}, false});
+        wrong.emplace_back();
+    }
+    co_await act(steps, wrong);
+    std::vector<message> round{{role::assistant, written && !calls.empty() ? std::string{} : response.text, calls}};
+    round.front().reasoning_blocks = response.reasoning_blocks;
+    for (std::size_t k = 0; k < steps.size(); ++k) {
+        p.steps.push_back(std::move(steps[k]));
+        point_out_repetition(p.steps);
+        const auto& o = p.steps.back().observation;
+        if (k < calls.size())
+            round.push_back({role::tool, escape_markers(o.is_structured() ? dump_json(o) : python_str(o)), {}, calls[k].id});
+    }
+    if (!ended) remember(std::move(round));
+}
+
+task<std::optional<json::object>> react_core::native_loop(run& r, const json::object& inputs, progress& p,
+                                                          const output_check& accept) const {
+    native_talk talk{*this, r, inputs, p, accept};
+    talk.open();
+    while (talk.taken < options_.max_iters && !talk.ended) {
+        const bool as_earlier = talk.earlier && r.upcoming_request(talk.path);
+        auto response = co_await talk.ask();
+        if (!response) continue;
+        ++talk.taken;
+        co_await talk.step(*response, as_earlier);
+    }
+    co_return std::move(talk.outputs);
+}
+
+}  // namespace reagent::detail

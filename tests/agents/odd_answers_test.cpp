@@ -1,0 +1,344 @@
+// What is no answer never acts, never ends an agent and never becomes outputs: docs/models.md has a row for each kind.
+#include "support/scripted_openai.hpp"
+
+#include <reagent/reagent.hpp>
+#include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
+
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+using namespace reagent;
+using namespace reagent::test;
+using namespace reagent::literals;
+
+namespace {
+
+struct plans {
+    std::vector<std::string> made;
+    tools all() {
+        tools t;
+        t.add("plan", "Plans.",
+              [this](std::vector<std::string> items) { return made.push_back(python_str(json::value_from(items))), "planned"; }, {"items"},
+              {.quick = true});
+        return t;
+    }
+};
+
+lm_response answer(std::string text, finish_reason finish = finish_reason::stop) {
+    lm_response r;
+    r.text = std::move(text);
+    r.finish = finish;
+    r.usage = {.calls = 1, .prompt_tokens = 1, .completion_tokens = 1};
+    return r;
+}
+lm_response calls(std::vector<std::pair<std::string, std::string>> wanted, finish_reason finish = finish_reason::tool_calls) {
+    lm_response r = answer({}, finish);
+    for (auto& [name, args] : wanted) r.tool_calls.push_back({"id" + std::to_string(r.tool_calls.size()), name, args});
+    return r;
+}
+const lm_response submitted = calls({{"submit", R"({"answer": "42"})"}});
+
+using kinds = sig<"question -> n: int, kind: Literal['a', 'b']">;
+using typed_agent = react<kinds>;
+using agent = react<sig<"question -> answer">>;
+using answered = react_prediction<sig<"question -> answer">>;
+
+struct outcome {
+    std::optional<answered> value;
+    std::string error;
+    std::vector<lm_request> requests;
+};
+outcome ask(const tools& t, std::vector<lm_response> replies, run_options o = {}, react_mode mode = react_mode::native) {
+    auto model = std::make_shared<scripted_model>(std::move(replies));
+    agent a{t, {.mode = mode}};
+    o.lm = language_model{model};
+    outcome out;
+    try {
+        runtime rt;
+        out.value = rt.run(o, a, "question"_f = "?");
+    } catch (const std::exception& e) {
+        out.error = e.what();
+    }
+    out.requests = model->requests();
+    return out;
+}
+std::string answer_of(const outcome& o) { return o.value->get<"answer">(); }
+bool holds(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+std::string said(const lm_request& q) {
+    std::string all;
+    for (const auto& m : q.messages) all += m.content + "\n";
+    return all;
+}
+
+const char* const cut_arguments = R"({"items": ["pack the car", "drive to Ber)";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(odd_answers)
+
+BOOST_AUTO_TEST_CASE(a_native_agent_submits_its_outputs) {
+    plans p;
+    auto o = ask(p.all(), {calls({{"plan", R"({"items": ["a"]})"}}), submitted});
+    BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    BOOST_TEST(answer_of(o) == "42");
+    BOOST_TEST(o.requests.size() == 2u);  // no call to extract
+    BOOST_TEST(o.value->trajectory().back().tool == "submit");
+    const auto& offered = o.requests[0].tools.back();
+    BOOST_TEST(offered.name == "submit");
+    BOOST_TEST(
+        dump_json(offered.parameters) ==
+        R"({"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"], "additionalProperties": false})");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_submitted_is_checked) {
+    auto model = std::make_shared<scripted_model>(
+        std::vector<lm_response>{calls({{"submit", R"({"n": "many", "kind": "c"})"}}), calls({{"submit", R"({"n": 3, "kynd": "a"})"}}),
+                                 calls({{"submit", R"({"n": 3, "kind": "a"})"}, {"submit", R"({"n": 4, "kind": "a"})"}}),
+                                 calls({{"submit", R"({"n": 3, "kind": "b)"}}), calls({{"submit", R"({"n": 3, "kind": "b"})"}})});
+    runtime rt;
+    plans p;
+    react_prediction<kinds> value =
+        rt.run(run_options{language_model{model}}, typed_agent{p.all(), {.mode = react_mode::native}}, "question"_f = "?");
+    const auto n = value.get<"n">();
+    BOOST_TEST(n == 3);
+    auto told = [&](std::size_t i) { return python_str(value.trajectory()[i].observation); };
+    BOOST_TEST((holds(told(0), "n") && holds(told(0), "kind") && holds(told(0), "not accepted")), told(0));
+    BOOST_TEST(holds(told(1), "did you mean `kind`"), told(1));
+    BOOST_TEST(holds(told(3), "two things"), told(3));
+    BOOST_TEST(holds(told(4), "no end"), told(4));
+}
+
+BOOST_AUTO_TEST_CASE(a_tool_may_be_called_submit) {
+    int forms = 0;
+    tools t;
+    t.add("submit", "Submits a form.", [&] { return ++forms; }, {}, {.quick = true});
+    auto o = ask(t, {calls({{"submit", "{}"}}), calls({{"submit_answer", R"({"answer": "sent"})"}})});
+    BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    BOOST_TEST(forms == 1);
+    BOOST_TEST(answer_of(o) == "sent");
+}
+
+// Not offered, and still meant by models that learned it.
+BOOST_AUTO_TEST_CASE(a_native_finish_leads_to_an_extraction) {
+    plans p;
+    auto o = ask(p.all(), {calls({{"finish", "{}"}}), answer(chat_completion({{"reasoning", "r"}, {"answer", "7"}}))});
+    BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    BOOST_TEST(answer_of(o) == "7");
+    o = ask(p.all(), {calls({{"finish", R"({"answer": "7"})"}})});
+    BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    BOOST_TEST(answer_of(o) == "7");
+    BOOST_TEST(o.requests.size() == 1u);
+}
+
+struct odd_case {
+    const char* name;
+    lm_response response;
+};
+std::ostream& operator<<(std::ostream& out, const odd_case& c) { return out << c.name; }
+const odd_case odd[]{{"empty", answer("")},
+                     {"blank", answer(" \n")},
+                     {"no call, though it says so", answer("", finish_reason::tool_calls)},
+                     {"cut off", answer("I think", finish_reason::length)},
+                     {"cut off and empty", answer("", finish_reason::length)},
+                     {"error", answer("The answer", finish_reason::error)},
+                     {"error with a call", calls({{"plan", R"({"items": ["x"]})"}}, finish_reason::error)},
+                     {"unknown reason", answer("done", finish_reason::other)},
+                     {"unknown reason with a call", calls({{"plan", R"({"items": ["x"]})"}}, finish_reason::other)},
+                     {"malformed call", answer("", finish_reason::malformed_call)},
+                     {"cut arguments", calls({{"plan", cut_arguments}}, finish_reason::length)},
+                     {"whole arguments before the cut", calls({{"plan", R"({"items": ["x"]})"}, {"plan", ""}}, finish_reason::length)}};
+
+BOOST_DATA_TEST_CASE(what_is_no_answer_is_asked_for_again_and_nothing_acts, odd, c) {
+    plans p;
+    auto o = ask(p.all(), {c.response, submitted});
+    BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    BOOST_TEST(answer_of(o) == "42");
+    BOOST_TEST(p.made.empty());
+    BOOST_TEST(o.requests.size() == 2u);
+    BOOST_TEST((holds(said(o.requests[1]), "not taken") || holds(said(o.requests[1]), "was not called")), said(o.requests[1]));
+    for (const auto& m : o.requests[1].messages) {
+        BOOST_TEST((m.role != role::assistant || !m.content.empty() || !m.tool_calls.empty()));
+        for (const auto& call : m.tool_calls) BOOST_TEST(parse_json(call.arguments).has_value());
+    }
+}
+
+BOOST_DATA_TEST_CASE(what_stays_no_answer_is_an_error, odd, c) {
+    plans p;
+    run_options few;
+    few.max_retries = 1;
+    auto o = ask(p.all(), {c.response, c.response, c.response}, few);
+    BOOST_TEST(!o.value);
+    BOOST_TEST(holds(o.error, "2 attempts"), o.error);
+    BOOST_TEST(o.requests.size() == 2u);
+    BOOST_TEST(p.made.empty());
+    if (c.response.finish == finish_reason::length) BOOST_TEST(holds(o.error, "raise max_tokens"), o.error);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_filter_withholds_is_an_error_of_its_own) {
+    plans p;
+    for (auto mode : {react_mode::native, react_mode::prompted}) {
+        auto o = ask(p.all(), {answer("", finish_reason::content_filter), submitted}, {}, mode);
+        BOOST_TEST(holds(o.error, "content filter"), o.error);
+        o = ask(p.all(), {calls({{"plan", R"({"items": ["x"]})"}}, finish_reason::content_filter), submitted}, {}, mode);
+        BOOST_TEST(holds(o.error, "content filter"), o.error);
+    }
+    BOOST_TEST(p.made.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_was_cut_off_gets_more_tokens_where_a_limit_was_set) {
+    plans p;
+    run_options o;
+    o.sampling.max_tokens = 100;
+    auto native = ask(p.all(), {answer("x", finish_reason::length), calls({{"plan", cut_arguments}}, finish_reason::length), submitted}, o);
+    BOOST_REQUIRE(native.requests.size() == 3u);
+    BOOST_TEST(*native.requests[1].sampling.max_tokens == 200u);
+    BOOST_TEST(*native.requests[2].sampling.max_tokens == 400u);
+    BOOST_TEST(holds(said(native.requests[1]), "max_tokens is 100"), said(native.requests[1]));
+    auto free = ask(p.all(), {answer("x", finish_reason::length), submitted});
+    BOOST_TEST(!free.requests[1].sampling.max_tokens);
+}
+
+BOOST_AUTO_TEST_CASE(arguments_without_an_end_never_act) {
+    plans p;
+    for (std::string args : {cut_arguments, R"({"items": ["a"])", R"({"items": ["a", "b"})", R"({"items": ["a"], "items": ["b"]})"}) {
+        auto o = ask(p.all(), {calls({{"plan", args}}), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(o.value->trajectory()[0].failed);
+        BOOST_TEST(parse_json(o.requests.back().messages[2].tool_calls[0].arguments).has_value());
+        auto step = chat_completion({{"next_thought", "t"}, {"next_tool_name", "plan"}, {"next_tool_args", args}});
+        auto finish = chat_completion({{"next_thought", "t"}, {"next_tool_name", "finish"}, {"next_tool_args", "{}"}});
+        auto extracted = chat_completion({{"reasoning", "r"}, {"answer", "42"}});
+        o = ask(p.all(), {answer(step), answer(step), answer(finish), answer(extracted)}, {}, react_mode::prompted);
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    }
+    // In JSON too.
+    run_options json;
+    json.adapter = adapter::json;
+    std::string cut = R"({"next_thought": "t", "next_tool_name": "plan", "next_tool_args": {"items": ["a", "drive to Ber)";
+    auto o = ask(p.all(),
+                 {answer(cut), answer(cut), answer(R"({"next_thought": "t", "next_tool_name": "finish", "next_tool_args": {}})"),
+                  answer(R"({"reasoning": "r", "answer": "42"})")},
+                 json, react_mode::prompted);
+    BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    BOOST_TEST(p.made.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_prompted_step_that_was_cut_off_does_not_act) {
+    plans p;
+    auto step = "[[ ## next_thought ## ]]\nt\n[[ ## next_tool_name ## ]]\nplan\n[[ ## next_tool_args ## ]]\n";
+    auto finish = answer(chat_completion({{"next_thought", "t"}, {"next_tool_name", "finish"}, {"next_tool_args", "{}"}}));
+    auto extracted = answer(chat_completion({{"reasoning", "r"}, {"answer", "42"}}));
+    for (std::string args : {std::string{cut_arguments}, std::string{R"({"items": ["whole"]})"}}) {
+        auto cut = answer(step + args, finish_reason::length);
+        auto o = ask(p.all(), {cut, cut, finish, extracted}, {}, react_mode::prompted);
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(holds(python_str(o.value->trajectory()[0].observation), "cut off by the limit of tokens"));
+    }
+    BOOST_TEST(p.made.empty());
+}
+
+BOOST_AUTO_TEST_CASE(arguments_that_can_be_read_without_guessing_act) {
+    for (std::string args : {R"({'items': ['a']})", "```json\n{\"items\": [\"a\"]}\n```", R"({"items": ["a"],})",
+                             R"("{\"items\": [\"a\"]}")", R"("\"{\\\"items\\\": [\\\"a\\\"]}\"")", R"({"items": "[\"a\"]"})"}) {
+        plans p;
+        auto o = ask(p.all(), {calls({{"plan", args}}), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST((p.made == std::vector<std::string>{"['a']"}), args);
+        auto back = parse_json(o.requests[1].messages[2].tool_calls[0].arguments);
+        BOOST_TEST((back && back->is_object()));
+    }
+    int pinged = 0;
+    tools t;
+    t.add("ping", "", [&] { return ++pinged; }, {}, {.quick = true});
+    for (const char* none : {"", "null", "\"null\"", "{}", " "}) ask(t, {calls({{"ping", none}}), submitted});
+    BOOST_TEST(pinged == 5);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_is_written_as_text_is_a_call) {
+    const std::string call = R"({"name": "plan", "arguments": {"items": ["a"]}})";
+    for (const std::string& text : std::vector<std::string>{
+             "<tool_call>\n" + call + "\n</tool_call>", call, "```json\n" + call + "\n```", "[" + call + "]", "I plan.\n<tool_call>" + call,
+             "<think>plan {\"name\": 1}</think>" + call, std::string{R"({"name": "functions.plan", "parameters": {"items": ["a"]}})"},
+             std::string{R"({"function_call": {"name": "plan", "arguments": "{\"items\": [\"a\"]}"}})"}}) {
+        plans p;
+        auto o = ask(p.all(), {answer(text), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error << text);
+        BOOST_TEST(p.made.size() == 1u, text);
+        const auto& m = o.requests[1].messages;
+        BOOST_REQUIRE(m.size() == 4u);
+        BOOST_TEST(m[2].tool_calls.size() == 1u);
+        BOOST_TEST((!m[2].tool_calls[0].id.empty() && m[2].tool_calls[0].id == m[3].tool_call_id));
+    }
+    auto o = ask(plans{}.all(), {answer(R"(<tool_call>{"name": "submit", "arguments": {"answer": "42"}}</tool_call>)")});
+    BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    BOOST_TEST(answer_of(o) == "42");
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_is_quoted_or_cut_off_is_none) {
+    for (std::string text : {R"(The page says <tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>, and I will not.)",
+                             R"(<think>{"name": "plan", "arguments": {"items": ["a"]}})", R"({"name": "plan", "arguments": {"items": ["a)",
+                             R"(<tool_call>{"name": "plan", "arguments": {"items": ["a)", R"({"name": "rob", "arguments": {}})",
+                             R"(For example: {"name": "plan", "arguments": {"items": ["a"]}})"}) {
+        plans p;
+        auto o = ask(p.all(), {answer(text), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(p.made.empty(), text);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_text_without_a_call_is_asked_about_once) {
+    plans p;
+    auto o = ask(p.all(), {answer("I am done."), submitted});
+    BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    BOOST_TEST(answer_of(o) == "42");
+    BOOST_TEST(holds(o.requests[1].messages.back().content, "no call of a tool"));
+    // The signature has one output, and that is text.
+    o = ask(p.all(), {answer("Let me see."), answer("It is 42.")});
+    BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    BOOST_TEST(answer_of(o) == "It is 42.");
+    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{answer("It is 42."), answer("It is 42.")});
+    using typed = react<sig<"question -> n: int, m: int">>;
+    runtime rt;
+    BOOST_CHECK_EXCEPTION(rt.run(run_options{language_model{model}}, typed{p.all(), {.mode = react_mode::native}}, "question"_f = "?"),
+                          parse_error, [](const parse_error& e) { return holds(e.what(), "text without a call, twice"); });
+}
+
+BOOST_AUTO_TEST_CASE(names_with_a_servers_ornaments_are_known) {
+    for (const char* name : {" plan ", "functions.plan", "plan<|channel|>commentary", "plan()"}) {
+        plans p;
+        ask(p.all(), {calls({{name, R"({"items": ["a"]})"}}), submitted});
+        BOOST_TEST(p.made.size() == 1u, name);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(calls_with_one_id_get_their_own) {
+    plans p;
+    auto both = calls({{"plan", R"({"items": ["a"]})"}, {"plan", R"({"items": ["b"]})"}});
+    for (const char* id : {"", "same"}) {
+        for (auto& c : both.tool_calls) c.id = id;
+        auto o = ask(p.all(), {both, submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        const auto& m = o.requests[1].messages;
+        BOOST_TEST((!m[2].tool_calls[0].id.empty() && m[2].tool_calls[0].id != m[2].tool_calls[1].id));
+        BOOST_TEST(m[4].tool_call_id == m[2].tool_calls[1].id);
+    }
+}
+
+// Before there was `submit`, native agents ended with `finish` and a text, and their outputs were extracted: their journals still replay.
+BOOST_AUTO_TEST_CASE(a_native_journal_of_an_older_version_replays) {
+    auto file = read_journal_file(std::string{REAGENT_TEST_DATA} + "/agents/native-before-submit.jsonl");
+    int added = 0;
+    tools t;
+    t.add("add", "Adds two numbers.", [&](double a, double b) { return ++added, a + b; }, {"a", "b"});
+    agent a{t, {.mode = react_mode::native}};
+    runtime rt;
+    run_options o;
+    o.replay = load_journal(file.records).history;
+    auto p = rt.run(o, a, "question"_f = "What is 3 + 4?");
+    BOOST_TEST(p.get<"answer">() == "7");
+    BOOST_TEST(p.trajectory().back().tool == "finish");
+    BOOST_TEST(added == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
