@@ -23,7 +23,7 @@ const std::string cut_off = "[[ ## answer ## ]]\n12";
 struct outcome {
     std::int64_t value = 0;
     std::string error;
-    std::error_code code{};
+    boost::system::error_code code{};
     std::vector<lm_request> requests;
 };
 outcome ask(std::vector<lm_response> replies, run_options o = {}) {
