@@ -21,6 +21,8 @@ std::string_view to_string(finish_reason r) {
         case finish_reason::length: return "length";
         case finish_reason::tool_calls: return "tool_calls";
         case finish_reason::content_filter: return "content_filter";
+        case finish_reason::error: return "error";
+        case finish_reason::malformed_call: return "malformed_call";
         case finish_reason::other: break;
     }
     return "other";

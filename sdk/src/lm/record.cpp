@@ -148,8 +148,9 @@ lm_response lm_response_from_json(const json::value& v) {
     if (!o.contains("content") || !o.contains("finish")) throw bad("answer", "it has no `content` and `finish`");
     lm_response r;
     r.text = text(o, "content");
-    for (auto f :
-         {finish_reason::stop, finish_reason::length, finish_reason::tool_calls, finish_reason::content_filter, finish_reason::other})
+    r.finish = finish_reason::other;  // a later version may know more reasons
+    for (auto f : {finish_reason::stop, finish_reason::length, finish_reason::tool_calls, finish_reason::content_filter,
+                   finish_reason::error, finish_reason::malformed_call, finish_reason::other})
         if (to_string(f) == text(o, "finish")) r.finish = f;
     r.tool_calls = tool_calls_from(o, "answer");
     if (auto* u = o.if_contains("usage"); u && u->is_object()) {

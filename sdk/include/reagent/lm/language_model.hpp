@@ -56,7 +56,16 @@ struct lm_request {
     std::uint64_t rollout_id = 0;                  ///< not sent: tells a cache that this one wants an answer of its own
 };
 
-enum class finish_reason { stop, length, tool_calls, content_filter, other };
+/// Why an answer ended. Only what ended by `stop` or with `tool_calls` is a whole answer; nothing is taken from any other.
+enum class finish_reason {
+    stop,            ///< the model was done, or the server gives no reason
+    length,          ///< cut off by `max_tokens`, or by the context's end
+    tool_calls,      ///< it ended with calls of tools
+    content_filter,  ///< withheld or cut by a filter, or refused: SAFETY, RECITATION, refusal
+    error,           ///< the provider failed while it was written
+    malformed_call,  ///< the model wrote a call that the provider could not read: MALFORMED_FUNCTION_CALL, UNEXPECTED_TOOL_CALL
+    other,           ///< a reason that is not known
+};
 
 std::string_view to_string(finish_reason r);
 
