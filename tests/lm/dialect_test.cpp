@@ -29,7 +29,7 @@ json::object body(const std::string& name, language_model_options options = {}, 
     return preview(name, r, options).body.as_object();
 }
 
-json::object schema(const char* text) { return json::parse(text).as_object(); }
+json::object schema_of(const char* text) { return json::parse(text).as_object(); }
 
 // What OpenAI's strict mode says of a schema; "" when it takes it. Source: OpenAI, "Structured model outputs", supported schemas.
 std::string objection(const json::value& v) {
@@ -97,10 +97,10 @@ BOOST_AUTO_TEST_CASE(options_go_over_the_table) {
     BOOST_TEST(body("openai-responses/my", {.dialect = {.include_reasoning = true}}).contains("include"));
     BOOST_TEST(!body("openai-responses/o3", {.dialect = {.include_reasoning = false}}).contains("include"));
     using format = dialect::format;
-    auto s = schema(nested);
+    auto s = schema_of(nested);
     auto kind = [&](const char* name, language_model_options o = {}) {
         auto b = body(name, o, s);
-        return b.contains("response_format") ? std::string{b.at("response_format").at("type").as_string()} : std::string{};
+        return b.contains("response_format") ? std::string{b.at("response_format").at("type").as_string().c_str()} : std::string{};
     };
     BOOST_TEST(kind("openai/m") == "json_schema");
     BOOST_TEST(kind("deepseek/m") == "json_object");
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(options_go_over_the_table) {
 }
 
 BOOST_AUTO_TEST_CASE(a_schema_is_sent_as_the_provider_takes_it) {
-    auto strict = body("openai/m", {}, schema(nested)).at("response_format").at("json_schema");
+    auto strict = body("openai/m", {}, schema_of(nested)).at("response_format").at("json_schema");
     BOOST_TEST(strict.at("strict").as_bool());
     const auto& s = strict.at("schema");
     BOOST_TEST(objection(s) == "", json::serialize(s));
@@ -127,12 +127,12 @@ BOOST_AUTO_TEST_CASE(a_schema_is_sent_as_the_provider_takes_it) {
     BOOST_TEST(s.at("$defs").at("node").at("additionalProperties") == false);
     BOOST_TEST(p.at("either").as_object().contains("anyOf"));
     BOOST_TEST(p.at("pair").at("items").at("anyOf").as_array().size() == 2u);
-    BOOST_TEST(p.at("pair").at("maxItems").to_number<int>() == 2);
+    BOOST_TEST(p.at("pair").at("maxItems").to_number<std::int64_t>() == 2);
     BOOST_TEST(p.at("when").as_object().contains("format"));
     BOOST_TEST(!p.at("where").as_object().contains("format"));
-    BOOST_TEST(p.at("tags").at("minItems").to_number<int>() == 1);
+    BOOST_TEST(p.at("tags").at("minItems").to_number<std::int64_t>() == 1);
     // A fine-tuned model takes less.
-    auto tuned = body("openai/ft:gpt-4o:o::i", {}, schema(nested)).at("response_format").at("json_schema").at("schema");
+    auto tuned = body("openai/ft:gpt-4o:o::i", {}, schema_of(nested)).at("response_format").at("json_schema").at("schema");
     BOOST_TEST(!tuned.at("properties").at("tags").as_object().contains("minItems"));
     // What cannot be closed is not strict, and goes as it is.
     for (const char* open :
@@ -140,14 +140,14 @@ BOOST_AUTO_TEST_CASE(a_schema_is_sent_as_the_provider_takes_it) {
           R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a"]})",
           R"({"type":"object","properties":{"a":{}},"required":["a"]})", R"({"type":"object"})",
           R"({"type":"object","properties":{"d":{"$ref":"#/$defs/d"}},"required":["d"],"$defs":{"d":{"type":"object"}}})"}) {
-        auto sent = body("openai/m", {}, schema(open)).at("response_format").at("json_schema");
+        auto sent = body("openai/m", {}, schema_of(open)).at("response_format").at("json_schema");
         BOOST_TEST(!sent.at("strict").as_bool(), open);
-        BOOST_TEST((sent.at("schema") == json::value(schema(open))));
-        BOOST_TEST(!body("anthropic/m", {}, schema(open)).contains("output_config"), open);
+        BOOST_TEST((sent.at("schema") == json::value(schema_of(open))));
+        BOOST_TEST(!body("anthropic/m", {}, schema_of(open)).contains("output_config"), open);
     }
     // Anthropic knows no recursion, and no bounds.
-    BOOST_TEST(!body("anthropic/m", {}, schema(nested)).contains("output_config"));
-    auto flat = schema(R"({"type":"object","properties":{"n":{"type":"integer","minimum":3}},"required":["n"]})");
+    BOOST_TEST(!body("anthropic/m", {}, schema_of(nested)).contains("output_config"));
+    auto flat = schema_of(R"({"type":"object","properties":{"n":{"type":"integer","minimum":3}},"required":["n"]})");
     auto sent = body("anthropic/m", {}, flat).at("output_config").at("format").at("schema");
     BOOST_TEST(
         (sent == json::parse(R"({"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false})")));
@@ -164,13 +164,13 @@ BOOST_AUTO_TEST_CASE(a_schema_that_was_refused_is_not_sent_again) {
     }};
     language_model model{"openai/m", {.api_base = server.url("/v1")}};
     lm_request r = question("x");
-    r.outputs_schema = schema(nested);
+    r.outputs_schema = schema_of(nested);
     BOOST_CHECK_THROW(ask(model, r), lm_error);
     BOOST_TEST(ask(model, r).text == "fine");
     BOOST_TEST(ask(model, r).text == "fine");
     BOOST_TEST((with == 1 && without == 2));
-    r.outputs_schema = schema(R"({"type":"object","properties":{},"required":[]})");  // another one is tried
-    words = "the temperature is too high";                                            // and a refusal of something else says nothing of it
+    r.outputs_schema = schema_of(R"({"type":"object","properties":{},"required":[]})");  // another one is tried
+    words = "the temperature is too high";  // and a refusal of something else says nothing of it
     for (int i = 0; i < 2; ++i) BOOST_CHECK_THROW(ask(model, r), lm_error);
     BOOST_TEST(with == 3);
 }

@@ -63,8 +63,8 @@ inline std::vector<std::string> cut(dice& r, const std::string& s) {
 /// A valid exchange.
 struct exchange {
     const provider::protocol* speaks;
-    std::vector<json::object> events;  ///< of a stream
-    json::object whole;
+    std::vector<json::object> events{};  ///< of a stream
+    json::object whole{};
     bool named = false, done = false;
 };
 

@@ -330,14 +330,14 @@ private:
          as_body_ = false, swapped_ = false;
 };
 
-struct outcome {
+struct heard {
     lm_response answer{};
     std::string error{};
     bool failed = false;
 };
 
-outcome read(const provider::protocol& p, const mutated& m, bool as_body) {
-    outcome o;
+heard read(const provider::protocol& p, const mutated& m, bool as_body) {
+    heard o;
     try {
         if (!m.streamed || as_body)
             o.answer = p.read(m.bytes);
@@ -380,7 +380,7 @@ bool is_right(const lm_response& r, const meaning& m) {
     return true;
 }
 
-std::string verdict(const outcome& o, const mutated& m, const meaning& meant) {
+std::string verdict(const heard& o, const mutated& m, const meaning& meant) {
     if (!o.failed && !o.error.empty()) return o.error;
     if (o.failed && m.wanted == oracle::right) return "an error, where the answer can be read: " + o.error;
     if (o.failed) return o.error.size() > 20 ? "" : "an error that says nothing: " + o.error;
@@ -406,7 +406,7 @@ BOOST_AUTO_TEST_CASE(odd_servers_give_the_right_outputs_or_an_error_that_names_w
         const auto& speaks = *x.speaks;
         mutator change{r, std::move(x), meant};
         mutated m = change.run();
-        outcome o = read(speaks, m, change.as_body());
+        heard o = read(speaks, m, change.as_body());
         errors += o.failed;
         if (auto v = verdict(o, m, meant); !v.empty()) {
             ++wrong;

@@ -131,7 +131,7 @@ public:
           facts_{facts},
           speaks_{*facts.speaks},
           options_{std::move(options)},
-          server_{options_.api_base == facts.api_base ? std::string{facts.name} : http::shown_url(options_.api_base)},
+          server_{provider::server_name(facts, options_.api_base)},
           headers_{speaks_.headers()},
           credentials_{speaks_.credentials(options_.api_key)} {
         headers_.emplace_back("content-type", "application/json");

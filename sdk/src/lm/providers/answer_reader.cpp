@@ -98,6 +98,7 @@ void answer_reader::take_last(std::string_view event, std::string_view data, std
 }
 
 lm_response answer_reader::finish(std::vector<lm_event>& out) {
+    if (form_ == form::unknown) malformed("is empty", body_);
     if (form_ == form::document && !done()) return finish_document(out);
     if (!done() && form_ == form::lines) {
         std::vector<std::string> lines;

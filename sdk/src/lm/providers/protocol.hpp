@@ -135,6 +135,9 @@ struct facts {
 };
 const std::vector<facts>& all();
 
+/// What tells a provider's servers apart: its name, or an address of the user's own, without keys.
+std::string server_name(const facts& of, const std::string& api_base);
+
 /// The error that a response with a status other than 200 stands for. The provider's message is redacted.
 [[noreturn]] void throw_status(const http::response& r, const std::string& attempted, const secret& key);
 

@@ -191,10 +191,26 @@ void option_filter::lacks(bool given, std::string_view option, std::string_view 
                    {.attempted = "asking " + std::string{provider_} + "/" + settings_.model, .path = std::string{option}}};
 }
 
+namespace {
+
+// JSON knows no NaN and no infinity; what reads a model does.
+void clear_non_numbers(json::value& v) {
+    if (v.is_double() && !std::isfinite(v.get_double())) v = nullptr;
+    if (v.is_array())
+        for (auto& part : v.get_array()) clear_non_numbers(part);
+    if (v.is_object())
+        for (auto& [name, part] : v.get_object()) clear_non_numbers(part);
+}
+
+}  // namespace
+
 json::object arguments_object(const tool_call& c) {
     auto parsed = parse_json(c.arguments);
+    if (parsed && parsed->is_string()) parsed = parse_json(std::string{parsed->get_string()});  // encoded twice
     if (!parsed) parsed = repair_json(c.arguments);
-    return parsed && parsed->is_object() ? std::move(parsed->get_object()) : json::object{};
+    if (!parsed->is_object()) return {};
+    clear_non_numbers(*parsed);
+    return std::move(parsed->get_object());
 }
 
 std::string image_address(const image& i) { return i.url.empty() ? "data:" + i.media_type + ";base64," + base64(i.bytes) : i.url; }
