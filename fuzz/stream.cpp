@@ -1,9 +1,11 @@
 // The path of a streamed answer: pieces of any size through the event and line parsers, then through every provider's reader.
-#include "../sdk/src/lm/providers/protocol.hpp"
+#include "../sdk/src/lm/providers/answer_reader.hpp"
 
 #include <reagent/adapter/field_stream.hpp>
 #include <reagent/error.hpp>
 #include <reagent/http/events.hpp>
+
+#include <boost/json.hpp>
 
 #include <cstdint>
 #include <cstdlib>
@@ -15,13 +17,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     // Any chunking gives the same events as none.
     std::vector<reagent::http::server_event> whole, pieces;
-    std::vector<std::string> lines;
     reagent::http::event_parser one{1 << 20}, many{1 << 20};
-    reagent::http::line_parser line_parser{1 << 20};
     one.feed(text, whole);
     for (std::size_t i = 0; i < text.size(); i += step) {
         many.feed(text.substr(i, step), pieces);
-        line_parser.feed(text.substr(i, step), lines);
     }
     if (whole.size() != pieces.size()) std::abort();
     for (std::size_t i = 0; i < whole.size(); ++i)
@@ -47,18 +46,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (grow(step) != grow(text.size() + 1)) std::abort();
     }
 
+    // A body gives the same answer in any chunks, or the same error.
     using namespace reagent::provider;
     for (const auto* p : {&openai_chat(), &openai_responses(), &anthropic(), &gemini(), &ollama(), &cohere()}) {
-        auto reader = p->stream();
-        std::vector<reagent::lm_event> events;
-        try {
-            if (p->streams_lines())
-                for (const auto& l : lines) reader->read({}, l, events);
-            else
-                for (const auto& e : whole) reader->read(e.name, e.data, events);
-            reader->finish();
-        } catch (const reagent::lm_error&) {
-        }
+        auto read = [&](std::size_t by) {
+            std::vector<reagent::lm_event> events;
+            try {
+                answer_reader reader{*p, {}};
+                for (std::size_t i = 0; i < text.size() && !reader.done(); i += by) reader.feed(text.substr(i, by), events);
+                return reagent::json::serialize(reagent::to_json(reader.finish(events)));
+            } catch (const reagent::error& e) {
+                return std::string{e.what()};
+            }
+        };
+        if (read(step) != read(text.size() + 1)) std::abort();
     }
     return 0;
 }

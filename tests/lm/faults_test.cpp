@@ -73,7 +73,7 @@ std::vector<fault> faults() {
          http_errc::body_too_large},
         {"no HTTP", {.raw = "SSH-2.0-OpenSSH_9.2\r\n\r\n"}, http_errc::malformed_response},
         {"invalid JSON", {.body = "{\"choices\": [}"}, lm_errc::malformed_response},
-        {"invalid UTF-8", {.body = "{\"choices\":[{\"message\":{\"content\":\"\xff\xfe\"}}]}"}, lm_errc::malformed_response},
+        {"bytes that are no JSON", {.body = "{\"choices\":[\xff\xfe]}"}, lm_errc::malformed_response},
         {"an empty body", {.body = ""}, lm_errc::malformed_response},
         {"200 with an error object", {.body = R"({"error":{"message":"overloaded","type":"server_error"}})"}, lm_errc::server_error, true},
         {"401", {.status = 401, .body = error500}, lm_errc::authentication},

@@ -35,12 +35,24 @@ struct feature {
 };
 
 const std::map<std::string, feature> features{
-    {"system", {[](lm_request& r) { r.messages.insert(r.messages.begin(), message{role::system, "MARK"}); }, "MARK"}},
+    {"system",
+     {[](lm_request& r) {
+          r.messages.insert(r.messages.begin(), message{role::system, "MARK"});
+      },
+      "MARK"}},
     {"tools", {[](lm_request& r) { r.tools = {tool}; }, "A tool."}},
     {"forced tool", {[](lm_request& r) { r.tools = {tool}, r.tool_choice.kind = tool_choice::required; }, ""}},
-    {"one named tool", {[](lm_request& r) { r.tools = {tool}, r.tool_choice = {tool_choice::one, "t"}; }, ""}},
+    {"one named tool",
+     {[](lm_request& r) {
+          r.tools = {tool}, r.tool_choice = {tool_choice::one, "t"};
+      },
+      ""}},
     {"parallel calls off", {[](lm_request& r) { r.tools = {tool}, r.parallel_tool_calls = false; }, "parallel"}},
-    {"structured output", {[](lm_request& r) { r.outputs_schema = json::object{{"type", "object"}, {"title", "MARK"}}; }, "MARK"}},
+    {"structured output",
+     {[](lm_request& r) {
+          r.outputs_schema = json::parse(R"({"type":"object","title":"MARK","properties":{},"required":[]})").as_object();
+      },
+      "MARK"}},
     {"image bytes", {[](lm_request& r) { r.messages[0].images = {image::from_bytes("\x89PNG\r\n\x1a\n")}; }, "iVBORw0KGgo="}},
     {"image address", {[](lm_request& r) { r.messages[0].images = {image::from_url("https://example.org/MARK.png")}; }, "MARK"}},
     {"reasoning effort", {[](lm_request& r) { r.sampling.reasoning_effort = effort::low; }, ""}},

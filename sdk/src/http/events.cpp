@@ -2,6 +2,8 @@
 
 #include <reagent/error.hpp>
 
+#include <utility>
+
 namespace reagent::http {
 namespace {
 
@@ -67,7 +69,13 @@ void event_parser::line(std::string_view text, const handler& on_event) {
         has_data_ = true;
     } else if (field == "event")
         event_.name = value;
-    // A comment (an empty field), `id`, `retry` and what is unknown: ignored.
+    else if (!field.empty() && field != "id" && field != "retry" && on_other_)  // a comment's field is empty
+        on_other_(text);
+}
+
+void event_parser::finish(const handler& on_event) {
+    if (!rest_.empty()) line(std::exchange(rest_, {}), on_event);
+    line({}, on_event);
 }
 
 void line_parser::feed(std::string_view piece, std::vector<std::string>& out) {

@@ -1,13 +1,18 @@
 #include "http_model.hpp"
-#include "whole_stream.hpp"
+
+#include "../text.hpp"
+#include "providers/answer_reader.hpp"
 
 #include <reagent/deadline.hpp>
 #include <reagent/error.hpp>
-#include <reagent/http/events.hpp>
 #include <reagent/http/shown_url.hpp>
 #include <reagent/lm/catalog.hpp>
 
+#include <boost/json.hpp>
+
 #include <exception>
+#include <mutex>
+#include <set>
 
 namespace reagent {
 namespace {
@@ -15,13 +20,15 @@ namespace {
 using provider::protocol;
 
 // What both ways of asking do with an answer.
-void complete_facts(lm_response& r, const http::response& head, const std::string& model) {
+void complete_facts(lm_response& r, const http::response& head, const std::string& model, const std::string& server) {
     for (const char* name : {"x-request-id", "request-id"})
         if (auto id = head.header(name); !id.empty()) r.request_id = id;
     if (r.model.empty()) r.model = model;
     r.usage.calls = 1;
     r.usage.cost = price_of(r.model, r.usage);
     if (!r.usage.cost) r.usage.cost = price_of(model, r.usage);
+    for (auto& block : r.reasoning_blocks)
+        if (auto* o = block.if_object(); o && o->contains("type") && o->at("type") == "message_members") (*o)["server"] = server;
 }
 
 // Runs what reads a provider's words; an error that quotes them does not quote a key.
@@ -36,13 +43,9 @@ auto without_keys(const std::vector<secret>& keys, F read) {
 
 class http_stream final : public lm_stream {
 public:
-    http_stream(http::response_stream body, std::string first, const protocol& p, std::string model, std::vector<secret> keys)
-        : body_{std::move(body)},
-          first_{std::move(first)},
-          reader_{p.stream()},
-          lines_{p.streams_lines()},
-          model_{std::move(model)},
-          keys_{std::move(keys)} {}
+    http_stream(http::response_stream body, const protocol& p, const provider::rules& how, std::string model, std::string server,
+                std::vector<secret> keys)
+        : body_{std::move(body)}, reader_{p, how}, model_{std::move(model)}, server_{std::move(server)}, keys_{std::move(keys)} {}
 
     task<std::optional<lm_event>> next() override {
         while (given_ == ready_.size()) {
@@ -50,8 +53,7 @@ public:
             given_ = 0;
             if (failure_) std::rethrow_exception(failure_);
             if (finished_) co_return std::nullopt;
-            std::string piece = std::exchange(first_, {});
-            if (piece.empty()) piece = co_await body_.read();
+            std::string piece = co_await body_.read();
             try {
                 feed(piece);
             } catch (const error&) {
@@ -64,27 +66,15 @@ public:
 
 private:
     void feed(std::string_view piece) {
-        if (lines_) {
-            std::vector<std::string> lines;
-            if (piece.empty())
-                line_parser_.finish(lines);
-            else
-                line_parser_.feed(piece, lines);
-            for (const auto& line : lines) take({}, line);
-        } else
-            event_parser_.feed(piece, [this](std::string_view event, std::string_view data) { take(event, data); });
-        if (piece.empty() && !finished_) finish();
-    }
-
-    void take(std::string_view event, std::string_view data) {
-        if (finished_) return;
-        if (data == "[DONE]") return finish();
-        without_keys(keys_, [&] { reader_->read(event, data, ready_); });
+        without_keys(keys_, [&] {
+            reader_.feed(piece, ready_);
+            if (piece.empty() || reader_.done()) finish();
+        });
     }
 
     void finish() {
-        auto whole = std::make_shared<lm_response>(reader_->finish());
-        complete_facts(*whole, body_.head(), model_);
+        auto whole = std::make_shared<lm_response>(reader_.finish(ready_));
+        complete_facts(*whole, body_.head(), model_, server_);
         ready_.push_back({.kind = lm_event::end, .response = std::move(whole)});
         finished_ = true;
     }
@@ -99,18 +89,39 @@ private:
     }
 
     http::response_stream body_;
-    std::string first_;  // what was read of the body already
-    std::unique_ptr<provider::stream_reader> reader_;
-    bool lines_;
-    std::string model_;
+    provider::answer_reader reader_;
+    std::string model_, server_;
     std::vector<secret> keys_;
-    http::event_parser event_parser_;
-    http::line_parser line_parser_;
     std::vector<lm_event> ready_;
     std::size_t given_ = 0;  // of those that are ready
     std::exception_ptr failure_;
     bool finished_ = false;
 };
+
+// Schemas that a server refused. Safe to share between threads.
+class refused_schemas {
+public:
+    bool contains(const json::object& schema) const {
+        std::lock_guard lock{mutex_};
+        return !known_.empty() && known_.contains(json::serialize(schema));
+    }
+    void add(const json::object& schema) const {
+        std::lock_guard lock{mutex_};
+        if (known_.size() < 256) known_.insert(json::serialize(schema));
+    }
+
+private:
+    mutable std::mutex mutex_;
+    mutable std::set<std::string, std::less<>> known_;
+};
+
+bool is_about_schemas(std::string_view words) {
+    std::string lower = to_lower(words);
+    for (const char* word : {"schema", "response_format", "response format", "structured output", "output_config", "responsejsonschema",
+                             "grammar", "text.format", "json mode", "json_object"})
+        if (lower.find(word) != lower.npos) return true;
+    return false;
+}
 
 class http_backend final : public lm_backend {
 public:
@@ -120,6 +131,7 @@ public:
           facts_{facts},
           speaks_{*facts.speaks},
           options_{std::move(options)},
+          server_{provider::server_name(facts, options_.api_base)},
           headers_{speaks_.headers()},
           credentials_{speaks_.credentials(options_.api_key)} {
         headers_.emplace_back("content-type", "application/json");
@@ -128,6 +140,7 @@ public:
     }
 
     std::string name() const override { return name_; }
+    std::string identity() const override;
     bool has_structured_output() const override { return options_.structured_output; }
     std::vector<secret> secrets() const override { return keys_; }
 
@@ -135,9 +148,9 @@ public:
         http::request r = request_for(request, false);
         std::string what = "POST " + http::shown_url(r.url);
         http::response answer = co_await context.http.send(std::move(r), deadline_of(context));
-        if (answer.status != 200) refused(answer, what);
+        if (answer.status != 200) refused(answer, what, request);
         lm_response result = without_keys(keys_, [&] { return speaks_.read(answer.body); });
-        complete_facts(result, answer, model_);
+        complete_facts(result, answer, model_, server_);
         co_return result;
     }
 
@@ -145,32 +158,25 @@ public:
         http::request r = request_for(request, true);
         std::string what = "POST " + http::shown_url(r.url);
         http::response_stream answer = co_await context.http.open(std::move(r), deadline_of(context));
-        // An error, or a server that does not stream though asked to, answers with a plain body; some do not say what it is.
-        bool plain = answer.head().status != 200;
-        std::string first;
-        if (!plain && !speaks_.streams_lines() && answer.head().header("content-type").find("event-stream") == std::string_view::npos) {
-            first = co_await answer.read();
-            auto begin = first.find_first_not_of(" \t\r\n");
-            plain = begin == first.npos || first[begin] == '{' || first[begin] == '[';
+        if (answer.head().status == 200) {
+            auto how = provider::rules_for(facts_.name, model_, options_.dialect);
+            co_return std::make_unique<http_stream>(std::move(answer), speaks_, how, model_, server_, keys_);
         }
-        if (!plain) co_return std::make_unique<http_stream>(std::move(answer), std::move(first), speaks_, model_, keys_);
         http::response whole = answer.head();
-        whole.body = std::move(first);
         for (;;) {
             std::string piece = co_await answer.read();
             if (piece.empty()) break;
             whole.body += piece;
         }
-        if (whole.status != 200) refused(whole, what);
-        lm_response result = without_keys(keys_, [&] { return speaks_.read(whole.body); });
-        complete_facts(result, whole, model_);
-        co_return stream_of(std::move(result));
+        refused(whole, what, request);
     }
 
 private:
     http::request request_for(const lm_request& request, bool stream) const {
+        bool structured = options_.structured_output && !(request.outputs_schema && refused_.contains(*request.outputs_schema));
         provider::call_settings settings{
-            model_, options_.sampling, options_.structured_output, options_.cache_prompt, options_.drop_unsupported, stream, facts_.name};
+            model_,      options_.sampling, structured, options_.cache_prompt, options_.drop_unsupported, stream,
+            facts_.name, options_.dialect,  server_};
         auto call = speaks_.write(settings, request);
         http::request r{"POST", http::url_below(options_.api_base, call.target), headers_, std::move(call.body), credentials_};
         r.follow = options_.follow_redirects_anywhere ? http::redirects::any : http::redirects::same_origin;
@@ -178,11 +184,13 @@ private:
         return r;
     }
 
-    [[noreturn]] void refused(const http::response& r, const std::string& what) const {
+    [[noreturn]] void refused(const http::response& r, const std::string& what, const lm_request& request) const {
         try {
             provider::throw_status(r, what, options_.api_key);
         } catch (const lm_error& given) {
             lm_error e = redacted(given, keys_);
+            if (request.outputs_schema && e.code() == lm_errc::invalid_request && is_about_schemas(e.details().provider_message))
+                refused_.add(*request.outputs_schema);
             std::string near = e.code() == lm_errc::not_found ? model_catalog::standard().nearest(model_) : "";
             if (near.empty() || near == model_) throw e;
             throw lm_error{e.code(), std::string{e.what()} + "; did you mean \"" + near + "\"?", e.details()};
@@ -192,12 +200,38 @@ private:
     clock::time_point deadline_of(const lm_context& context) const { return std::min(context.deadline, clock::now() + options_.timeout); }
 
     std::string name_, model_;
+    refused_schemas refused_;
     const provider::facts& facts_;
     const protocol& speaks_;
     language_model_options options_;
+    std::string server_;  // tells it apart, without keys
     http::header_list headers_, credentials_;
     std::vector<secret> keys_;  // what no error may quote: the key, and those that the address holds
 };
+
+// What a user may have set that changes an answer, besides the request itself.
+std::string http_backend::identity() const {
+    lm_request defaults;
+    defaults.sampling = options_.sampling;
+    const auto& d = options_.dialect;
+    json::object o{{"name", name_},
+                   {"server", server_},
+                   {"sampling", to_json(defaults)},
+                   {"structured_output", options_.structured_output},
+                   {"drop_unsupported", options_.drop_unsupported}};
+    auto add = [&](const char* key, const auto& v) {
+        if (v) o[key] = static_cast<int>(*v);
+    };
+    add("max_completion_tokens", d.max_completion_tokens);
+    add("include_reasoning", d.include_reasoning);
+    add("empty_content", d.empty_content);
+    add("response_format", d.response_format);
+    add("strict_schemas", d.strict_schemas);
+    add("reasoning_back", d.reasoning_back);
+    add("usage_in_stream", d.usage_in_stream);
+    add("done_ends", d.done_ends);
+    return json::serialize(o);
+}
 
 }  // namespace
 

@@ -63,8 +63,15 @@ language_model::language_model(std::string_view name, language_model_options opt
 
 request_preview preview(std::string_view name, const lm_request& request, language_model_options options) {
     auto target = resolve(name, options.api_base, options.api_key, true);
-    provider::call_settings settings{target.model, options.sampling,  options.structured_output, options.cache_prompt, true,
-                                     false,        target.facts->name};
+    provider::call_settings settings{target.model,
+                                     options.sampling,
+                                     options.structured_output,
+                                     options.cache_prompt,
+                                     true,
+                                     false,
+                                     target.facts->name,
+                                     options.dialect,
+                                     provider::server_name(*target.facts, target.api_base)};
     auto call = target.facts->speaks->write(settings, request);
     return {http::shown_url(http::url_below(target.api_base, call.target)), json::parse(call.body), std::move(call.dropped)};
 }

@@ -75,11 +75,13 @@ struct lm_response {
     std::vector<tool_call> tool_calls{};
     finish_reason finish = finish_reason::stop;
     reagent::usage usage{};
-    std::string model{};                          ///< as the provider names it
-    std::string request_id{};                     ///< the provider's, for its support
-    std::string reasoning{};                      ///< what the provider shows of the model's reasoning
-    std::vector<json::value> reasoning_blocks{};  ///< to be returned unchanged in the next turn's `message`
-    std::vector<std::string> alternatives{};      ///< the texts of further completions, with `sampling::n`
+    std::string model{};       ///< as the provider names it
+    std::string request_id{};  ///< the provider's, for its support
+    std::string reasoning{};   ///< what the provider shows of the model's reasoning
+    /// The provider's own blocks, to be returned unchanged in the next turn's `message`: its reasoning, and where text and calls stand
+    /// between it. Another provider's are not sent.
+    std::vector<json::value> reasoning_blocks{};
+    std::vector<std::string> alternatives{};  ///< the texts of further completions, with `sampling::n`
     bool from_cache = false;
 };
 
@@ -127,6 +129,9 @@ class lm_backend {
 public:
     virtual ~lm_backend() = default;
     virtual std::string name() const = 0;  ///< "openai/gpt-4o-mini"
+    /// What tells its answers from those of another model of the same name: the server's address and the options that change an answer,
+    /// without keys. It is part of a cache's key. By default the name.
+    virtual std::string identity() const { return name(); }
     /// Whether `lm_request::outputs_schema` is honoured.
     virtual bool has_structured_output() const { return false; }
     /// The keys that it holds: no log, no telemetry and no error in a journal of a run that uses it shows one. By default none.
@@ -135,6 +140,23 @@ public:
     virtual task<lm_response> complete(lm_context context, const lm_request& request) const = 0;
     /// As `complete`, piece by piece. `request` outlives the stream. By default the whole answer is one piece.
     virtual task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const;
+};
+
+/// Where a server differs from the protocol that it speaks. What is not set is as the table of providers has it, by the provider's and
+/// the model's name (`sdk/src/lm/providers/dialect.cpp`).
+struct dialect {
+    enum class empty { null, text, absent };               ///< `"content": null`, `"content": ""`, or no `content`
+    enum class format { json_schema, json_object, none };  ///< kinds of `response_format`
+    std::optional<bool> max_completion_tokens{};           ///< OpenAI's chat: `max_completion_tokens` in place of `max_tokens`
+    std::optional<bool> include_reasoning{};               ///< OpenAI's responses: ask for reasoning that can be sent back (`include`)
+    std::optional<empty> empty_content{};                  ///< OpenAI's chat: of an assistant's message that holds calls alone
+    std::optional<format> response_format{};               ///< OpenAI's chat: what structured output is asked for with
+    std::optional<bool> strict_schemas{};                  ///< false: schemas are sent as they are, and not as strict ones
+    std::optional<bool> reasoning_back{};                  ///< OpenAI's chat: reasoning goes back beside the calls that it led to
+    std::optional<bool> usage_in_stream{};                 ///< OpenAI's chat: ask for the usage of a stream (`stream_options`)
+    std::optional<bool> done_ends{};                       ///< `[DONE]` ends a stream also where no `finish_reason` came
+
+    bool operator==(const dialect&) const = default;
 };
 
 struct language_model_options {
@@ -148,6 +170,7 @@ struct language_model_options {
     /// Ask the provider to cache the prompt's beginning, where that must be asked for (Anthropic).
     bool cache_prompt = false;
     bool follow_redirects_anywhere = false;  ///< to other servers too; keys are never sent there
+    reagent::dialect dialect{};              ///< for a server that the table of providers does not know well enough
 };
 
 /// A language model: a value, cheap to copy, safe to share between threads.

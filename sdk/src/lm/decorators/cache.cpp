@@ -77,7 +77,7 @@ public:
     cache(language_model inner, const cache_options& o) : around{std::move(inner)}, state_{std::make_shared<state>(o)} {}
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
-        std::string key = digest_of(name(), request);
+        std::string key = digest_of(identity(), request);
         for (;;) {
             std::shared_ptr<flight> joined;
             if (auto known = state_->look(key)) co_return hit(*known);
@@ -108,7 +108,7 @@ public:
     }
 
     task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const override {
-        std::string key = digest_of(name(), request);
+        std::string key = digest_of(identity(), request);
         auto known = state_->look(key);
         if (!known)
             if (auto old = co_await from_file(context, key)) {

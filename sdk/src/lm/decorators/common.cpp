@@ -25,6 +25,12 @@ std::string around_many::name() const {
     return all;
 }
 
+std::string around_many::identity() const {
+    std::string all;
+    for (const auto& m : models_) all += m.backend()->identity() + "\n";
+    return all;
+}
+
 bool around_many::has_structured_output() const {
     return std::all_of(models_.begin(), models_.end(), [](const auto& m) { return m.backend()->has_structured_output(); });
 }

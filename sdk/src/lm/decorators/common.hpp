@@ -17,6 +17,7 @@ class around : public lm_backend {
 public:
     explicit around(language_model inner);
     std::string name() const override { return inner_.name(); }
+    std::string identity() const override { return inner_.backend()->identity(); }
     bool has_structured_output() const override { return inner_.backend()->has_structured_output(); }
     std::vector<secret> secrets() const override { return inner_.backend()->secrets(); }
 
@@ -32,6 +33,7 @@ class around_many : public lm_backend {
 public:
     explicit around_many(std::vector<language_model> models);
     std::string name() const override;
+    std::string identity() const override;
     bool has_structured_output() const override;
     std::vector<secret> secrets() const override;
 

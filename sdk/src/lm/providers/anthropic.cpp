@@ -2,10 +2,13 @@
 // Source: Anthropic API reference, "Messages", "Streaming messages", "Extended thinking", "Tool use", "Structured outputs",
 // "Prompt caching".
 #include "../../base64.hpp"
+#include "../../text.hpp"
 #include "../saturating.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
+
+#include <algorithm>
 
 namespace reagent::provider {
 namespace {
@@ -47,22 +50,70 @@ json::object image_block(const image& i) {
     return {{"type", "image"}, {"source", std::move(source)}};
 }
 
-json::array blocks_of(const message& m) {
+json::object text_block(const std::string& text) { return {{"type", "text"}, {"text", text}}; }
+
+json::object call_block(const tool_call& c) {
+    return {{"type", "tool_use"}, {"id", c.id}, {"name", c.name}, {"input", arguments_object(c)}};
+}
+
+bool is_reasoning(const std::string& type) { return type == "thinking" || type == "redacted_thinking"; }
+
+// An assistant's message in the order in which the model wrote it: a thinking block that stands elsewhere is refused.
+json::array ordered_blocks(const message& m, const rules& how) {
+    std::string told;
+    for (const auto& b : m.reasoning_blocks)
+        if (text_member(b, "type") == "text") told += text_member(b, "text");
+    bool own_text = told != m.content;  // changed since: it stands where the first text stood
+    std::vector<bool> written(m.tool_calls.size());
     json::array blocks;
-    for (const auto& b : m.reasoning_blocks) blocks.push_back(b);
+    for (const auto& b : m.reasoning_blocks) {
+        std::string type = text_member(b, "type");
+        if (is_reasoning(type)) blocks.push_back(b);
+        if (type == "text") {
+            std::string text = own_text ? std::exchange(told, {}).empty() ? std::string{} : m.content : text_member(b, "text");
+            if (!trim(text).empty()) blocks.push_back(text_block(text));
+        }
+        if (type == "tool_use")
+            for (std::size_t i = 0; i < m.tool_calls.size(); ++i)
+                if (!written[i] && m.tool_calls[i].id == fitted_id(text_member(b, "id"), how.ids)) {
+                    written[i] = true;
+                    blocks.push_back(call_block(m.tool_calls[i]));
+                    break;
+                }
+    }
+    for (std::size_t i = 0; i < m.tool_calls.size(); ++i)
+        if (!written[i]) blocks.push_back(call_block(m.tool_calls[i]));
+    return blocks;
+}
+
+json::array blocks_of(const message& m, const rules& how) {
+    json::array blocks;
+    for (const auto& b : m.reasoning_blocks)
+        if (auto type = text_member(b, "type"); type == "text" || type == "tool_use") return ordered_blocks(m, how);
+    for (const auto& b : m.reasoning_blocks)
+        if (is_reasoning(text_member(b, "type"))) blocks.push_back(b);
     if (m.role == role::tool) {
         blocks.push_back({{"type", "tool_result"}, {"tool_use_id", m.tool_call_id}, {"content", m.content}});
         return blocks;
     }
     for (const auto& i : m.images) blocks.push_back(image_block(i));
-    if (!m.content.empty()) blocks.push_back({{"type", "text"}, {"text", m.content}});  // an empty one is refused
-    for (const auto& c : m.tool_calls)
-        blocks.push_back({{"type", "tool_use"}, {"id", c.id}, {"name", c.name}, {"input", arguments_object(c)}});
+    if (!trim(m.content).empty()) blocks.push_back(text_block(m.content));  // an empty one is refused, and one of blanks
+    for (const auto& c : m.tool_calls) blocks.push_back(call_block(c));
     return blocks;
 }
 
+// An assistant's message that the model is to go on with may not end with blanks.
+void trim_last(json::array& turns) {
+    if (turns.empty() || text_member(turns.back(), "role") != "assistant") return;
+    auto& last = turns.back().as_object()["content"].as_array().back().as_object();
+    if (text_member(last, "type") != "text") return;
+    std::string text = text_member(last, "text");
+    while (!text.empty() && is_space(text.back())) text.pop_back();
+    last["text"] = text;
+}
+
 // Users and assistants take turns; the results of a turn's tool calls come first in the user's next turn, all together.
-json::array turns_of(const std::vector<message>& messages, std::string& system) {
+json::array turns_of(const std::vector<message>& messages, std::string& system, const rules& how) {
     json::array turns;
     for (const auto& m : messages) {
         if (m.role == role::system) {
@@ -71,7 +122,7 @@ json::array turns_of(const std::vector<message>& messages, std::string& system) 
             continue;
         }
         std::string_view who = m.role == role::assistant ? "assistant" : "user";
-        json::array blocks = blocks_of(m);
+        json::array blocks = blocks_of(m, how);
         if (blocks.empty()) continue;
         if (!turns.empty() && text_member(turns.back(), "role") == who) {
             auto& before = turns.back().as_object()["content"].as_array();
@@ -79,66 +130,172 @@ json::array turns_of(const std::vector<message>& messages, std::string& system) 
         } else
             turns.push_back({{"role", who}, {"content", std::move(blocks)}});
     }
+    trim_last(turns);
     return turns;
 }
 
+// Where thinking, text and calls stand in the usual order, the blocks that are kept are the thinking alone; else they say the order.
+void read_blocks(const json::array& content, std::string_view body, lm_response& r) {
+    int last = 0;
+    bool usual = true;
+    json::array order;
+    for (const auto& block : content) {
+        std::string type = text_member(block, "type");
+        if (!block.is_object() || type.empty()) malformed("has a block of its content without a type", body);
+        if (type != "text" && type != "tool_use" && !is_reasoning(type)) continue;
+        int rank = type == "text" ? 1 : type == "tool_use" ? 2 : 0;
+        usual = usual && rank >= last;
+        last = rank;
+        if (type == "text") {
+            r.text += payload_text(member(block, "text"), "text");
+            order.push_back(block);
+        } else if (type == "tool_use") {
+            std::string name = text_member(block, "name"), id = text_member(block, "id");
+            if (name.empty()) malformed("has a tool call without a name", body);
+            std::string input = payload_arguments(member(block, "input"));
+            order.push_back(json::object{{"type", type}, {"id", id}});
+            r.tool_calls.push_back({std::move(id), std::move(name), trim(input).empty() ? "{}" : std::move(input)});
+        } else {
+            r.reasoning += payload_text(member(block, "thinking"), "thinking");
+            order.push_back(json::value(block, json::storage_ptr{}));
+        }
+    }
+    for (auto& o : order)
+        if (!usual || is_reasoning(text_member(o, "type"))) r.reasoning_blocks.push_back(std::move(o));
+}
+
 class reader final : public stream_reader {
-    void read_json(std::string_view, const json::value& data, std::vector<lm_event>& out) override {
-        std::string type = text_member(data, "type");
+    struct block {
+        std::uint64_t index;
+        json::object value;
+        std::string kind, arguments{};
+        bool stopped = false;
+    };
+
+    void read_json(std::string_view type, const json::value& data, std::vector<lm_event>& out) override {
+        need_type(type, data);
         if (type == "message_start") {
             auto* m = member(data, "message");
             answer_.model = text_member(m, "model");
             answer_.request_id = text_member(m, "id");
             add_usage(answer_.usage, member(m, "usage"));
             used(answer_.usage, out);
-        } else if (type == "content_block_start") {
-            block_ = json::object{};
-            if (auto* b = member(data, "content_block"); b && b->is_object()) block_ = json::value(*b, json::storage_ptr{}).get_object();
-            std::string kind = text_member(member(data, "content_block"), "type");
-            if (kind == "tool_use")
-                call(calls_++, {text_member(member(data, "content_block"), "id"), text_member(member(data, "content_block"), "name"), {}},
-                     out);
-            else if (kind == "text")
-                text(text_member(member(data, "content_block"), "text"), out);
-        } else if (type == "content_block_delta") {
-            auto* d = member(data, "delta");
-            std::string kind = text_member(d, "type");
-            if (kind == "text_delta")
-                text(text_member(d, "text"), out);
-            else if (kind == "input_json_delta" && calls_ > 0)
-                call(calls_ - 1, {{}, {}, text_member(d, "partial_json")}, out);
-            else if (kind == "thinking_delta") {
-                append("thinking", text_member(d, "thinking"));
-                reasoning(text_member(d, "thinking"), out);
-            } else if (kind == "signature_delta")
-                append("signature", text_member(d, "signature"));
-        } else if (type == "content_block_stop") {
-            auto* kind = block_.if_contains("type");
-            if (kind && (*kind == "thinking" || *kind == "redacted_thinking")) answer_.reasoning_blocks.emplace_back(std::move(block_));
-            block_ = json::object{};
-        } else if (type == "message_delta") {
-            if (auto reason = text_member(member(data, "delta"), "stop_reason"); !reason.empty()) answer_.finish = finish_of(reason);
+        } else if (type == "content_block_start")
+            start(data, out);
+        else if (type == "content_block_delta")
+            grow(data, out);
+        else if (type == "content_block_stop")
+            block_of(data).stopped = true;
+        else if (type == "message_delta") {
+            auto* reason = member(member(data, "delta"), "stop_reason");
+            if (reason && !reason->is_null()) {
+                answer_.finish = reason->is_string() ? finish_of(std::string{reason->get_string()}) : finish_reason::other;
+                reasoned_ = true;
+            }
             add_usage(answer_.usage, member(data, "usage"));
             used(answer_.usage, out);
         } else if (type == "message_stop")
-            ended_ = true;
+            ended_ = done_ = true;
+    }
+
+    // Blocks may be written side by side: the index says which one is meant; without one it is the last.
+    block& block_of(const json::value& data) {
+        auto index = index_of(member(data, "index"));
+        if (!index && std::count_if(blocks_.begin(), blocks_.end(), [](const block& b) { return !b.stopped; }) > 1)
+            malformed("has a piece that does not say to which of several blocks it belongs", json::serialize(data));
+        for (std::size_t i = blocks_.size(); i-- > 0;)
+            if (!index || blocks_[i].index == *index) return blocks_[i];
+        malformed("has a piece of a block that did not begin", json::serialize(data));
+    }
+
+    void start(const json::value& data, std::vector<lm_event>& out) {
+        auto* b = object_member(data, "content_block");
+        std::string kind = text_member(b, "type");
+        if (kind.empty()) malformed("has a block without a type", json::serialize(data));
+        if (blocks_.size() == 1024) malformed("holds more than 1024 blocks", kind);
+        auto index = index_of(member(data, "index"));
+        if (index)
+            for (const auto& earlier : blocks_)
+                if (earlier.index == *index) return repeated(earlier, *b);
+        blocks_.push_back({index.value_or(blocks_.size()), json::value(*b, json::storage_ptr{}).get_object(), kind});
+        block& now = blocks_.back();
+        if (kind == "tool_use")
+            call({now.index, text_member(b, "id"), text_member(b, "name"), {}}, out);
+        else if (kind == "text")
+            text(payload_text(member(b, "text"), "text"), out);
+        else if (kind == "thinking")
+            reasoning(payload_text(member(b, "thinking"), "thinking"), out);
+    }
+
+    // The same beginning once more says nothing; another under a number that is taken is a mistake.
+    static void repeated(const block& earlier, const json::value& b) {
+        if (text_member(b, "type") != earlier.kind || text_member(b, "id") != text_member(earlier.value, "id"))
+            malformed("begins two blocks under one index", json::serialize(b));
+    }
+
+    void grow(const json::value& data, std::vector<lm_event>& out) {
+        auto* d = object_member(data, "delta");
+        std::string kind = text_member(d, "type");
+        block& b = block_of(data);
+        auto wants = [&](const char* block_kind) {
+            if (b.kind != block_kind) malformed("has a " + kind + " for a block of " + b.kind, json::serialize(data));
+        };
+        if (kind == "text_delta") {
+            wants("text");
+            append(b, "text", payload_text(member(d, "text"), "text"));
+            text(payload_text(member(d, "text"), "text"), out);
+        } else if (kind == "input_json_delta") {
+            if (b.kind != "tool_use") return;  // a server's own tool
+            std::string piece = payload_text(member(d, "partial_json"), "partial_json");
+            b.arguments += piece;
+            if (!piece.empty()) call({b.index, {}, {}, std::move(piece)}, out);
+        } else if (kind == "thinking_delta") {
+            wants("thinking");
+            append(b, "thinking", payload_text(member(d, "thinking"), "thinking"));
+            reasoning(payload_text(member(d, "thinking"), "thinking"), out);
+        } else if (kind == "signature_delta")
+            append(b, "signature", text_member(d, "signature"));
+        else if (kind.empty())
+            malformed("has a piece of a block without a type", json::serialize(data));
     }
 
     lm_response finish() override {
-        // A call without arguments streams none.
-        for (auto& c : answer_.tool_calls)
-            if (c.arguments.empty()) c.arguments = "{}";
+        if (ended_) {
+            if (!reasoned_) answer_.finish = finish_reason::other;
+            json::array content;
+            for (auto& b : blocks_) {
+                if (b.kind == "tool_use" && !trim(b.arguments).empty()) settle_input(b);
+                content.emplace_back(std::move(b.value));
+            }
+            lm_response r;
+            read_blocks(content, "a stream", r);
+            answer_.text = std::move(r.text);
+            answer_.tool_calls = std::move(r.tool_calls);
+            answer_.reasoning = std::move(r.reasoning);
+            answer_.reasoning_blocks = std::move(r.reasoning_blocks);
+        }
         return stream_reader::finish();
     }
 
-    void append(const char* key, const std::string& piece) {
-        json::value& v = block_[key];
+    // Arguments come in the block's beginning, or in pieces; where both say something they must say the same.
+    static void settle_input(block& b) {
+        auto* given = b.value.if_contains("input");
+        if (given && given->is_object() && !given->get_object().empty()) {
+            boost::system::error_code ec;
+            if (json::value pieces = parse(b.arguments, {}, ec); ec || pieces != *given)
+                malformed("has two different inputs for one tool call", b.arguments);
+        }
+        b.value["input"] = b.arguments;
+    }
+
+    static void append(block& b, const char* key, const std::string& piece) {
+        json::value& v = b.value[key];
         if (!v.is_string()) v = "";
         v.get_string().append(piece);
     }
 
-    json::object block_;  // that is being written
-    std::size_t calls_ = 0;
+    std::vector<block> blocks_;
+    bool reasoned_ = false;
 };
 
 class messages final : public protocol {
@@ -150,11 +307,11 @@ public:
         return {{"x-api-key", std::string{key.reveal()}}};
     }
 
-    wire_call write(const call_settings& settings, const lm_request& r) const override {
+    wire_call write_request(const call_settings& settings, const rules& how, const lm_request& r) const override {
         wire_call call{"/v1/messages", {}};
         const sampling s = r.sampling.or_else(settings.defaults);
         std::string system;
-        json::array turns = turns_of(r.messages, system);
+        json::array turns = turns_of(r.messages, system, how);
         json::object body{{"model", settings.model}, {"max_tokens", s.max_tokens.value_or(default_max_tokens)}};
         if (!system.empty()) {
             if (settings.cache_prompt)
@@ -183,7 +340,9 @@ public:
             if (!choice.empty()) body["tool_choice"] = std::move(choice);
         }
         json::object output;
-        if (r.outputs_schema && settings.structured_output) output["format"] = {{"type", "json_schema"}, {"schema", *r.outputs_schema}};
+        if (r.outputs_schema && settings.structured_output)
+            if (auto schema = fitted(*r.outputs_schema, how))
+                output["format"] = {{"type", "json_schema"}, {"schema", std::move(schema->schema)}};
         option_filter only{settings, name(), call.dropped};
         only.lacks(s.seed.has_value(), "seed");
         only.lacks(s.n.value_or(1) != 1, "n");
@@ -200,25 +359,11 @@ public:
         return call;
     }
 
-    lm_response read(std::string_view body) const override {
-        json::value parsed = parse_body(body, {});
+    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
         auto* content = member(parsed, "content");
-        if (!content || !content->is_array()) malformed("has no `content`", body);
+        if (!content || !content->is_array()) no_answer("has no `content`", parsed, body);
         lm_response r;
-        for (const auto& block : content->get_array()) {
-            std::string type = text_member(block, "type");
-            if (type == "text")
-                r.text += text_member(block, "text");
-            else if (type == "tool_use") {
-                std::string name = text_member(block, "name");
-                if (name.empty()) malformed("has a tool call without a name", body);
-                auto* input = member(block, "input");
-                r.tool_calls.push_back({text_member(block, "id"), std::move(name), input ? json::serialize(*input) : "{}"});
-            } else if (type == "thinking" || type == "redacted_thinking") {
-                r.reasoning += text_member(block, "thinking");
-                r.reasoning_blocks.push_back(block);
-            }
-        }
+        read_blocks(content->get_array(), body, r);
         r.finish = finish_of(text_member(parsed, "stop_reason"));
         add_usage(r.usage, member(parsed, "usage"));
         r.model = text_member(parsed, "model");

@@ -1,4 +1,5 @@
 // Cohere's chat, version 2. Source: Cohere API reference, "Chat" and "Chat with Streaming".
+#include "../../text.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
@@ -27,28 +28,29 @@ usage usage_of(const json::value* u) {
 }
 
 class reader final : public stream_reader {
-    void read_json(std::string_view, const json::value& data, std::vector<lm_event>& out) override {
-        std::string type = text_member(data, "type");
-        auto* delta = member(data, "delta");
-        auto* m = member(delta, "message");
+    void read_json(std::string_view type, const json::value& data, std::vector<lm_event>& out) override {
+        need_type(type, data);
+        auto* delta = object_member(data, "delta");
+        auto* m = object_member(delta, "message");
         if (type == "message-start")
             answer_.request_id = text_member(data, "id");
         else if (type == "content-start" || type == "content-delta") {
-            auto* content = member(m, "content");
-            reasoning(text_member(content, "thinking"), out);
-            text(text_member(content, "text"), out);
+            auto* content = object_member(m, "content");
+            reasoning(payload_text(member(content, "thinking"), "thinking"), out);
+            text(payload_text(member(content, "text"), "text"), out);
         } else if (type == "tool-plan-delta")
-            reasoning(text_member(m, "tool_plan"), out);
+            reasoning(payload_text(member(m, "tool_plan"), "tool_plan"), out);
         else if (type == "tool-call-start" || type == "tool-call-delta") {
-            auto* c = member(m, "tool_calls");
-            auto* f = member(c, "function");
-            call(count_of(member(data, "index")), {text_member(c, "id"), text_member(f, "name"), text_member(f, "arguments")}, out);
+            auto* c = object_member(m, "tool_calls");
+            auto* f = object_member(c, "function");
+            call({index_of(member(data, "index")), text_member(c, "id"), text_member(f, "name"), payload_arguments(member(f, "arguments"))},
+                 out);
         } else if (type == "message-end") {
             std::string reason = text_member(delta, "finish_reason");
             check_finish(reason, text_member(delta, "error"));
             answer_.finish = finish_of(reason);
             used(usage_of(member(delta, "usage")), out);
-            ended_ = true;
+            ended_ = done_ = true;
         }
     }
 };
@@ -57,7 +59,7 @@ class chat final : public protocol {
 public:
     std::string_view name() const override { return "cohere"; }
 
-    wire_call write(const call_settings& settings, const lm_request& r) const override {
+    wire_call write_request(const call_settings& settings, const rules& how, const lm_request& r) const override {
         wire_call call{"/v2/chat", {}};
         json::array messages;
         for (const auto& m : r.messages) {
@@ -65,9 +67,9 @@ public:
             if (!m.images.empty()) {
                 json::array parts;
                 for (const auto& i : m.images) parts.push_back({{"type", "image_url"}, {"image_url", {{"url", image_address(i)}}}});
-                parts.push_back({{"type", "text"}, {"text", m.content}});
+                if (!trim(m.content).empty()) parts.push_back({{"type", "text"}, {"text", m.content}});
                 item["content"] = std::move(parts);
-            } else if (!m.content.empty() || m.tool_calls.empty())
+            } else if (!trim(m.content).empty() || m.tool_calls.empty())
                 item[m.tool_calls.empty() ? "content" : "tool_plan"] = m.content;
             if (!m.tool_calls.empty()) {
                 json::array calls;
@@ -90,7 +92,8 @@ public:
             only.lacks(r.parallel_tool_calls.has_value(), "parallel_tool_calls");
         }
         if (r.outputs_schema && settings.structured_output)
-            body["response_format"] = {{"type", "json_object"}, {"json_schema", *r.outputs_schema}};
+            if (auto schema = fitted(*r.outputs_schema, how))
+                body["response_format"] = {{"type", "json_object"}, {"json_schema", std::move(schema->schema)}};
         const sampling s = r.sampling.or_else(settings.defaults);
         only.lacks(s.n.value_or(1) != 1, "n");
         if (s.temperature) body["temperature"] = *s.temperature;
@@ -103,27 +106,28 @@ public:
         return call;
     }
 
-    lm_response read(std::string_view body) const override {
-        json::value parsed = parse_body(body, {});
+    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
         auto* m = member(parsed, "message");
-        if (!m || !m->is_object()) malformed("has no `message`", body);
+        if (!m || !m->is_object()) no_answer("has no `message`", parsed, body);
         std::string reason = text_member(parsed, "finish_reason");
         check_finish(reason, {});
         lm_response r;
         if (auto* content = member(m, "content"); content && content->is_array())
             for (const auto& part : content->get_array()) {
-                r.text += text_member(part, "text");
-                r.reasoning += text_member(part, "thinking");
+                r.text += payload_text(member(part, "text"), "text");
+                r.reasoning += payload_text(member(part, "thinking"), "thinking");
             }
         else
-            r.text = text_of(content);
+            r.text = payload_text(content, "content");
         r.reasoning += text_member(m, "tool_plan");
-        if (auto* calls = member(m, "tool_calls"); calls && calls->is_array())
+        auto* calls = member(m, "tool_calls");
+        if (calls && !calls->is_null() && !calls->is_array()) malformed("has `tool_calls` that are no list", body);
+        if (calls && calls->is_array())
             for (const auto& c : calls->get_array()) {
-                auto* f = member(c, "function");
+                auto* f = object_member(c, "function");
                 std::string name = text_member(f, "name");
                 if (name.empty()) malformed("has a tool call without a name", body);
-                r.tool_calls.push_back({text_member(c, "id"), std::move(name), text_member(f, "arguments")});
+                r.tool_calls.push_back({text_member(c, "id"), std::move(name), payload_arguments(member(f, "arguments"))});
             }
         r.finish = finish_of(reason);
         r.usage = usage_of(member(parsed, "usage"));

@@ -2,6 +2,7 @@
 // Source: Gemini API reference, "generateContent", "streamGenerateContent"; guides "Function calling", "Structured output",
 // "Thinking" (thought signatures go back with the call they came with).
 #include "../../base64.hpp"
+#include "../../text.hpp"
 #include "../saturating.hpp"
 #include "reading.hpp"
 
@@ -16,8 +17,11 @@ namespace {
 finish_reason finish_of(const std::string& name) {
     if (name == "STOP" || name.empty()) return finish_reason::stop;
     if (name == "MAX_TOKENS") return finish_reason::length;
-    if (name == "SAFETY" || name == "RECITATION" || name == "BLOCKLIST" || name == "PROHIBITED_CONTENT" || name == "SPII")
+    if (name == "SAFETY" || name == "RECITATION" || name == "BLOCKLIST" || name == "PROHIBITED_CONTENT" || name == "SPII" ||
+        name == "LANGUAGE" || name.starts_with("IMAGE_"))
         return finish_reason::content_filter;
+    if (name == "MALFORMED_FUNCTION_CALL" || name == "UNEXPECTED_TOOL_CALL" || name == "TOO_MANY_TOOL_CALLS")
+        return finish_reason::malformed_call;
     return finish_reason::other;
 }
 
@@ -63,10 +67,10 @@ json::array contents_of(const std::vector<message>& messages, std::string& syste
             parts.push_back(json::object{{"functionResponse", {{"name", name}, {"response", result_object(m.content)}}}});
         } else {
             for (const auto& i : m.images) parts.push_back(image_part(i));
-            if (!m.content.empty()) parts.push_back(json::object{{"text", m.content}});
+            if (!trim(m.content).empty()) parts.push_back(json::object{{"text", m.content}});
             for (const auto& c : m.tool_calls) {
                 json::object part{{"functionCall", {{"name", c.name}, {"args", arguments_object(c)}}}};
-                if (!c.signature.empty()) part["thoughtSignature"] = c.signature;
+                if (!c.signature.empty() && c.signature[0] != '{') part["thoughtSignature"] = c.signature;
                 parts.push_back(std::move(part));
                 called.emplace_back(c.id, c.name);
             }
@@ -81,11 +85,12 @@ json::array contents_of(const std::vector<message>& messages, std::string& syste
     return contents;
 }
 
-// A tool call of a part; the provider gives no id that pairs it with its result, so it gets one.
-tool_call call_of(const json::value& part, std::size_t number) {
+// A tool call of a part. Most servers give no id that pairs it with its result, so it gets one.
+tool_call call_of(const json::value& part) {
     auto* f = member(part, "functionCall");
-    auto* args = member(f, "args");
-    return {"call_" + std::to_string(number), text_member(f, "name"), args ? json::serialize(*args) : "{}",
+    if (!f->is_object() || text_member(f, "name").empty()) malformed("has a tool call without a name", json::serialize(part));
+    std::string args = payload_arguments(member(f, "args"));
+    return {text_member(f, "id"), text_member(f, "name"), trim(args).empty() ? "{}" : std::move(args),
             text_member(part, "thoughtSignature")};
 }
 
@@ -94,11 +99,12 @@ void check_prompt(const json::value& parsed, std::string_view body) {
     if (!reason.empty())
         throw lm_error{
             lm_errc::content_filter, "the provider's content filter refused the request: " + reason, {.provider_message = reason}};
-    malformed("has no `candidates`", body);
+    no_answer("has no `candidates`", parsed, body);
 }
 
 const json::value* parts_of(const json::value& candidate) {
-    auto* parts = member(member(candidate, "content"), "parts");
+    auto* parts = member(object_member(candidate, "content"), "parts");
+    if (parts && !parts->is_array() && !parts->is_null()) malformed("has `parts` that are no list", json::serialize(candidate));
     return parts && parts->is_array() ? parts : nullptr;
 }
 
@@ -108,27 +114,30 @@ class reader final : public stream_reader {
         if (answer_.request_id.empty()) answer_.request_id = text_member(data, "responseId");
         auto* candidates = member(data, "candidates");
         if (!candidates && member(data, "promptFeedback")) check_prompt(data, "promptFeedback");
+        if (candidates && !candidates->is_array() && !candidates->is_null())
+            malformed("has `candidates` that are no list", json::serialize(*candidates));
         if (candidates && candidates->is_array())
-            for (const auto& c : candidates->get_array()) {
-                auto index = count_of(member(c, "index"));
-                if (auto* parts = parts_of(c))
-                    for (const auto& part : parts->get_array()) {
-                        if (index > 0 && index < 128) {
-                            if (answer_.alternatives.size() < index) answer_.alternatives.resize(index);
-                            answer_.alternatives[index - 1] += text_member(part, "text");
-                        } else if (member(part, "functionCall"))
-                            call(answer_.tool_calls.size(), call_of(part, answer_.tool_calls.size()), out);
-                        else if (auto* thought = member(part, "thought"); thought && thought->is_bool() && thought->get_bool())
-                            reasoning(text_member(part, "text"), out);
-                        else
-                            text(text_member(part, "text"), out);
-                    }
-                if (auto reason = text_member(c, "finishReason"); index == 0 && !reason.empty()) {
-                    answer_.finish = finish_of(reason);
-                    ended_ = true;
-                }
-            }
+            for (const auto& c : candidates->get_array()) read_candidate(c, out);
         if (auto* u = member(data, "usageMetadata"); u && u->is_object()) used(usage_of(u), out);
+    }
+
+    void read_candidate(const json::value& c, std::vector<lm_event>& out) {
+        auto index = count_of(member(c, "index"));
+        std::string reason = text_member(c, "finishReason");
+        auto* parts = parts_of(c);
+        if (index > 0) return alternative(index, text_of(parts), !reason.empty());
+        if (parts)
+            for (const auto& part : parts->get_array()) {
+                if (auto* f = member(part, "functionCall"); f && !f->is_null())
+                    whole_call(call_of(part), out);
+                else if (auto* thought = member(part, "thought"); thought && thought->is_bool() && thought->get_bool())
+                    reasoning(payload_text(member(part, "text"), "text"), out);
+                else
+                    text(payload_text(member(part, "text"), "text"), out);
+            }
+        if (reason.empty()) return;
+        answer_.finish = finish_of(reason);
+        ended_ = true;
     }
 };
 
@@ -140,7 +149,7 @@ public:
         return {{"x-goog-api-key", std::string{key.reveal()}}};
     }
 
-    wire_call write(const call_settings& settings, const lm_request& r) const override {
+    wire_call write_request(const call_settings& settings, const rules& how, const lm_request& r) const override {
         wire_call call;
         call.target = "/models/" + boost::urls::encode(settings.model, boost::urls::pchars) +
                       (settings.stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
@@ -172,7 +181,7 @@ public:
         if (s.seed) config["seed"] = *s.seed;
         if (s.n && *s.n != 1) config["candidateCount"] = *s.n;
         if (s.reasoning_effort) {
-            if (settings.model.starts_with("gemini-2"))  // knows a number of tokens; later ones know levels
+            if (how.thinking_budget)  // a number of tokens; later ones know levels
                 config["thinkingConfig"] = {{"thinkingBudget", budget_of(*s.reasoning_effort)}};
             else
                 config["thinkingConfig"] = {
@@ -180,28 +189,26 @@ public:
         }
         if (r.outputs_schema && settings.structured_output) {
             config["responseMimeType"] = "application/json";
-            config["responseJsonSchema"] = *r.outputs_schema;
+            if (auto schema = fitted(*r.outputs_schema, how)) config["responseJsonSchema"] = std::move(schema->schema);
         }
         if (!config.empty()) body["generationConfig"] = std::move(config);
         call.body = json::serialize(body);
         return call;
     }
 
-    lm_response read(std::string_view body) const override {
-        json::value parsed = parse_body(body, {});
+    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
         auto* list = member(parsed, "candidates");
         if (!list || !list->is_array() || list->get_array().empty()) check_prompt(parsed, body);
         const auto& candidates = list->get_array();
         lm_response r;
         if (auto* parts = parts_of(candidates.front()))
             for (const auto& part : parts->get_array()) {
-                if (member(part, "functionCall")) {
-                    r.tool_calls.push_back(call_of(part, r.tool_calls.size()));
-                    if (r.tool_calls.back().name.empty()) malformed("has a tool call without a name", body);
-                } else if (auto* thought = member(part, "thought"); thought && thought->is_bool() && thought->get_bool())
-                    r.reasoning += text_member(part, "text");
+                if (auto* f = member(part, "functionCall"); f && !f->is_null())
+                    r.tool_calls.push_back(call_of(part));
+                else if (auto* thought = member(part, "thought"); thought && thought->is_bool() && thought->get_bool())
+                    r.reasoning += payload_text(member(part, "text"), "text");
                 else
-                    r.text += text_member(part, "text");
+                    r.text += payload_text(member(part, "text"), "text");
             }
         for (std::size_t i = 1; i < candidates.size(); ++i) {
             auto* parts = parts_of(candidates[i]);

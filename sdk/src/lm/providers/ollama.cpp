@@ -1,5 +1,6 @@
 // Ollama's own chat protocol. Source: Ollama, docs/api.md, "Generate a chat completion".
 #include "../../base64.hpp"
+#include "../../text.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
@@ -16,28 +17,34 @@ usage usage_of(const json::value& v) {
     return {.calls = 1, .prompt_tokens = count_of(member(v, "prompt_eval_count")), .completion_tokens = count_of(member(v, "eval_count"))};
 }
 
-tool_call call_of(const json::value& c, std::size_t number) {
-    auto* f = member(c, "function");
-    auto* arguments = member(f, "arguments");
-    std::string id = text_member(c, "id");
-    if (id.empty()) id = "call_" + std::to_string(number);
-    std::string text = arguments ? json::serialize(*arguments) : "{}";
-    if (arguments && arguments->is_string()) text = std::string{arguments->get_string()};
-    return {std::move(id), text_member(f, "name"), std::move(text)};
+tool_call call_of(const json::value& c) {
+    auto* f = object_member(c, "function");
+    std::string name = text_member(f, "name"), arguments = payload_arguments(member(f, "arguments"));
+    if (name.empty()) malformed("has a tool call without a name", json::serialize(c));
+    return {text_member(c, "id"), std::move(name), trim(arguments).empty() ? "{}" : std::move(arguments)};
+}
+
+const json::array* calls_of(const json::value* m) {
+    auto* calls = member(m, "tool_calls");
+    if (calls && !calls->is_null() && !calls->is_array()) malformed("has `tool_calls` that are no list", json::serialize(*calls));
+    return calls && calls->is_array() ? &calls->get_array() : nullptr;
 }
 
 class reader final : public stream_reader {
     void read_json(std::string_view, const json::value& data, std::vector<lm_event>& out) override {
         if (answer_.model.empty()) answer_.model = text_member(data, "model");
         auto* m = member(data, "message");
-        reasoning(text_member(m, "thinking"), out);
-        text(text_member(m, "content"), out);
-        if (auto* calls = member(m, "tool_calls"); calls && calls->is_array())
-            for (const auto& c : calls->get_array()) call(answer_.tool_calls.size(), call_of(c, answer_.tool_calls.size()), out);
-        if (auto* done = member(data, "done"); done && done->is_bool() && done->get_bool()) {
+        bool is_end = member(data, "done") && *member(data, "done") == true;
+        if (m && !m->is_object() && !m->is_null()) malformed("has a `message` that is no object", json::serialize(*m));
+        if (!m && !is_end) no_answer("has a piece of a stream without `message`", data, json::serialize(data));
+        reasoning(payload_text(member(m, "thinking"), "thinking"), out);
+        text(payload_text(member(m, "content"), "content"), out);
+        if (auto* calls = calls_of(m))
+            for (const auto& c : *calls) whole_call(call_of(c), out);
+        if (is_end) {
             answer_.finish = finish_of(text_member(data, "done_reason"));
             used(usage_of(data), out);
-            ended_ = true;
+            ended_ = done_ = true;
         }
     }
 };
@@ -47,7 +54,7 @@ public:
     std::string_view name() const override { return "ollama"; }
     bool streams_lines() const override { return true; }
 
-    wire_call write(const call_settings& settings, const lm_request& r) const override {
+    wire_call write_request(const call_settings& settings, const rules& how, const lm_request& r) const override {
         wire_call call{"/api/chat", {}};
         json::array messages;
         std::vector<std::pair<std::string, std::string>> called;  // id and name
@@ -87,7 +94,8 @@ public:
             only.lacks(offered && r.tool_choice.kind != tool_choice::automatic, "tool_choice");
             only.lacks(r.parallel_tool_calls.has_value(), "parallel_tool_calls");
         }
-        if (r.outputs_schema && settings.structured_output) body["format"] = *r.outputs_schema;
+        if (r.outputs_schema && settings.structured_output)
+            if (auto schema = fitted(*r.outputs_schema, how)) body["format"] = std::move(schema->schema);
         const sampling s = r.sampling.or_else(settings.defaults);
         only.lacks(s.n.value_or(1) != 1, "n");
         json::object options;
@@ -105,18 +113,16 @@ public:
         return call;
     }
 
-    lm_response read(std::string_view body) const override {
-        json::value parsed = parse_body(body, {});
+    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
         auto* m = member(parsed, "message");
-        if (!m || !m->is_object()) malformed("has no `message`", body);
+        if (!m || !m->is_object()) no_answer("has no `message`", parsed, body);
+        if (auto* done = member(parsed, "done"); done && *done == false)
+            throw lm_error{lm_errc::unavailable, "the provider's answer broke off: it says itself that it is not done"};
         lm_response r;
-        r.text = text_member(m, "content");
-        r.reasoning = text_member(m, "thinking");
-        if (auto* calls = member(m, "tool_calls"); calls && calls->is_array())
-            for (const auto& c : calls->get_array()) {
-                r.tool_calls.push_back(call_of(c, r.tool_calls.size()));
-                if (r.tool_calls.back().name.empty()) malformed("has a tool call without a name", body);
-            }
+        r.text = payload_text(member(m, "content"), "content");
+        r.reasoning = payload_text(member(m, "thinking"), "thinking");
+        if (auto* calls = calls_of(m))
+            for (const auto& c : *calls) r.tool_calls.push_back(call_of(c));
         r.finish = finish_of(text_member(parsed, "done_reason"));
         if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
         r.usage = usage_of(parsed);

@@ -5,14 +5,46 @@
 
 #include <reagent/error.hpp>
 
+#include <map>
+
 namespace reagent::provider {
 namespace {
 
+// Not only OpenAI's own words: servers that stand for others pass on what those say.
 finish_reason finish_of(const std::string& name) {
-    if (name == "stop" || name.empty()) return finish_reason::stop;
-    if (name == "length") return finish_reason::length;
-    if (name == "tool_calls" || name == "function_call") return finish_reason::tool_calls;
-    return name == "content_filter" ? finish_reason::content_filter : finish_reason::other;
+    static const std::map<std::string, finish_reason, std::less<>> known{{"", finish_reason::stop},
+                                                                         {"stop", finish_reason::stop},
+                                                                         {"eos", finish_reason::stop},
+                                                                         {"eos_token", finish_reason::stop},
+                                                                         {"stop_sequence", finish_reason::stop},
+                                                                         {"end_turn", finish_reason::stop},
+                                                                         {"length", finish_reason::length},
+                                                                         {"max_tokens", finish_reason::length},
+                                                                         {"model_length", finish_reason::length},
+                                                                         {"tool_calls", finish_reason::tool_calls},
+                                                                         {"tool_use", finish_reason::tool_calls},
+                                                                         {"function_call", finish_reason::tool_calls},
+                                                                         {"content_filter", finish_reason::content_filter},
+                                                                         {"safety", finish_reason::content_filter},
+                                                                         {"recitation", finish_reason::content_filter},
+                                                                         {"refusal", finish_reason::content_filter},
+                                                                         {"malformed_function_call", finish_reason::malformed_call},
+                                                                         {"unexpected_tool_call", finish_reason::malformed_call}};
+    auto found = known.find(to_lower(name));
+    return found == known.end() ? finish_reason::other : found->second;
+}
+
+// A provider that failed in the middle says so in the choice: what came before is no answer.
+// Source: OpenRouter, "Errors" (mid-stream errors); DeepSeek API reference, finish_reason.
+std::string checked_finish(const json::value& choice) {
+    check_error(choice);
+    auto* reason = member(choice, "finish_reason");
+    std::string name = reason && !reason->is_null() && !reason->is_string() ? json::serialize(*reason) : text_of(reason);
+    if (name == "error" || name == "insufficient_system_resource")
+        throw lm_error{lm_errc::server_error,
+                       "the provider failed while the answer was written: its finish_reason is " + name,
+                       {.provider_message = name}};
+    return name;
 }
 
 usage usage_of(const json::value* u) {
@@ -23,43 +55,158 @@ usage usage_of(const json::value* u) {
             .reasoning_tokens = count_of(member(member(u, "completion_tokens_details"), "reasoning_tokens"))};
 }
 
-// What some servers show of a model's reasoning, under one of two names.
+// What some servers show of a model's reasoning, under one of two names, or among the parts of the content.
 std::string reasoning_of(const json::value* m) {
     auto text = text_of(member(m, "reasoning_content"));
-    return text.empty() ? text_of(member(m, "reasoning")) : text;
+    if (text.empty()) text = text_of(member(m, "reasoning"));
+    if (auto* parts = member(m, "content"); text.empty() && parts && parts->is_array())
+        for (const auto& part : parts->get_array())
+            if (text_member(part, "type") == "thinking") text += text_of(member(part, "thinking"));
+    return text;
+}
+
+// Members of a message that a server wants back beside the calls they led to, or that the next turn is the better for.
+// Source: DeepSeek, "Thinking mode"; OpenRouter, "Reasoning tokens", preserving; Gemini, "OpenAI compatibility"; vLLM, "Reasoning
+// outputs"; LiteLLM, "Thinking blocks".
+constexpr const char* kept_members[]{"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "extra_content"};
+constexpr const char* members_block = "message_members";  // the `type` under which they travel in `message::reasoning_blocks`
+
+// The same detail of a stream arrives in pieces.
+void join_details(json::array& all, const json::array& news) {
+    for (const auto& n : news) {
+        auto* last = all.empty() ? nullptr : all.back().if_object();
+        auto* piece = n.if_object();
+        auto same = [&](const char* name) {
+            const json::value *a = last->if_contains(name), *b = piece->if_contains(name);
+            return a && b ? *a == *b : !a && !b;
+        };
+        if (!last || !piece || !same("type") || !same("index")) {
+            all.push_back(n);
+            continue;
+        }
+        for (const auto& [name, v] : *piece) {
+            auto* before = last->if_contains(name);
+            bool text = name == "text" || name == "summary" || name == "data" || name == "thinking";
+            if (text && before && before->is_string() && v.is_string())
+                before->get_string().append(v.get_string());
+            else if (!v.is_null() || !before)
+                (*last)[name] = v;
+        }
+    }
+}
+
+void keep_members(json::object& kept, const json::value* m) {
+    for (const char* name : kept_members) {
+        auto* v = member(m, name);
+        if (!v || v->is_null()) continue;
+        auto& to = kept[name];
+        if (to.is_string() && v->is_string())
+            to.get_string().append(v->get_string());
+        else if (to.is_array() && v->is_array())
+            join_details(to.get_array(), v->get_array());
+        else if (v->is_array()) {
+            to = json::array{};
+            join_details(to.get_array(), v->get_array());
+        } else
+            to = *v;
+    }
+}
+
+void keep_block(lm_response& r, json::object kept) {
+    if (kept.empty() || r.tool_calls.empty()) return;  // beside text alone it does not go back
+    kept["type"] = members_block;
+    r.reasoning_blocks.emplace_back(std::move(kept));
+}
+
+// A call's `extra_content` goes back with it. Source: Gemini, "OpenAI compatibility", thought signatures.
+std::string signature_of(const json::value& call) {
+    auto* extra = member(call, "extra_content");
+    return extra && extra->is_object() && !extra->get_object().empty() ? json::serialize(*extra) : std::string{};
+}
+
+bool is_whole(const json::value* arguments) { return arguments && arguments->is_structured(); }
+
+call_piece piece_of(const json::value& c) {
+    const json::value* f = object_member(c, "function");
+    if (!f) f = &c;  // some write name and arguments beside the id
+    return {index_of(member(c, "index")),
+            text_member(c, "id"),
+            text_member(f, "name"),
+            payload_arguments(member(f, "arguments")),
+            signature_of(c),
+            is_whole(member(f, "arguments"))};
+}
+
+// The calls of a message or a piece of one; also the single one that came before there were several.
+std::vector<call_piece> calls_of(const json::value* m) {
+    std::vector<call_piece> calls;
+    if (auto* list = member(m, "tool_calls"); list && list->is_array())
+        for (const auto& c : list->get_array()) calls.push_back(piece_of(c));
+    else if (list && !list->is_null())
+        malformed("has `tool_calls` that are no list", json::serialize(*list));
+    if (auto* f = object_member(m, "function_call"))
+        calls.push_back({{}, {}, text_member(f, "name"), payload_arguments(member(f, "arguments"))});
+    return calls;
 }
 
 // Bodies are written straight into one string: a request holds mostly prompt text, which a tree of values would copy.
-void write_message(std::string& out, const message& m) {
-    out += "{\"role\":\"";
-    out += reagent::to_string(m.role);
-    out += "\",\"content\":";
+void write_content(std::string& out, const message& m, const rules& how) {
+    bool blank = trim(m.content).empty();
     if (!m.images.empty()) {
-        out += '[';
+        out += ",\"content\":[";
         for (const auto& i : m.images) {
+            if (out.back() != '[') out += ',';
             out += "{\"type\":\"image_url\",\"image_url\":{\"url\":";
             quoted(out, image_address(i));
-            out += "}},";
-        }
-        out += "{\"type\":\"text\",\"text\":";
-        quoted(out, m.content);
-        out += "}]";
-    } else if (m.content.empty() && !m.tool_calls.empty())
-        out += "null";
-    else
-        quoted(out, m.content);
-    if (!m.tool_calls.empty()) {
-        out += ",\"tool_calls\":[";
-        for (const auto& c : m.tool_calls) {
-            if (out.back() != '[') out += ',';
-            out += "{\"type\":\"function\",\"id\":";
-            quoted(out, c.id);
-            out += ",\"function\":{\"name\":";
-            quoted(out, c.name);
-            out += ",\"arguments\":";
-            quoted(out, c.arguments);
             out += "}}";
         }
+        if (!blank) {
+            out += ",{\"type\":\"text\",\"text\":";
+            quoted(out, m.content);
+            out += '}';
+        }
+        out += ']';
+    } else if (blank && !m.tool_calls.empty()) {
+        if (how.empty_content == dialect::empty::null) out += ",\"content\":null";
+        if (how.empty_content == dialect::empty::text) out += ",\"content\":\"\"";
+    } else {
+        out += ",\"content\":";
+        quoted(out, m.content);
+    }
+}
+
+void write_call(std::string& out, const tool_call& c) {
+    if (out.back() != '[') out += ',';
+    out += "{\"type\":\"function\",\"id\":";
+    quoted(out, c.id);
+    out += ",\"function\":{\"name\":";
+    quoted(out, c.name);
+    out += ",\"arguments\":";
+    quoted(out, c.arguments);
+    out += '}';
+    if (c.signature.starts_with('{')) (out += ",\"extra_content\":") += c.signature;
+    out += '}';
+}
+
+// What the same server said beside the calls; it is no other server's business.
+void write_kept(std::string& out, const message& m, const call_settings& settings) {
+    for (const auto& block : m.reasoning_blocks) {
+        auto from = text_member(block, "server");
+        if (text_member(block, "type") != members_block || (!from.empty() && from != settings.server)) continue;
+        for (const char* name : kept_members)
+            if (auto* v = member(block, name)) (((out += ",\"") += name) += "\":") += json::serialize(*v);
+    }
+}
+
+void write_message(std::string& out, const message& m, const rules& how, const call_settings& settings) {
+    out += "{\"role\":\"";
+    out += reagent::to_string(m.role);
+    out += '"';
+    write_content(out, m, how);
+    if (!m.tool_calls.empty()) {
+        if (how.reasoning_back) write_kept(out, m, settings);
+        out += ",\"tool_calls\":[";
+        for (const auto& c : m.tool_calls) write_call(out, c);
         out += ']';
     }
     if (m.role == role::tool) {
@@ -73,41 +220,57 @@ class reader final : public stream_reader {
     void read_json(std::string_view, const json::value& data, std::vector<lm_event>& out) override {
         if (answer_.model.empty()) answer_.model = text_member(data, "model");
         if (answer_.request_id.empty()) answer_.request_id = text_member(data, "id");
-        if (auto* choices = member(data, "choices"); choices && choices->is_array())
-            for (const auto& choice : choices->get_array()) {
-                auto index = count_of(member(choice, "index"));
-                const json::value* delta = member(choice, "delta");
-                if (index > 0) {  // a further completion, with `n`
-                    if (index > 127) continue;
-                    if (answer_.alternatives.size() < index) answer_.alternatives.resize(index);
-                    answer_.alternatives[index - 1] += text_of(member(delta, "content"));
-                    continue;
-                }
-                reasoning(reasoning_of(delta), out);
-                text(text_of(member(delta, "content")), out);
-                text(text_of(member(delta, "refusal")), out);
-                if (auto* calls = member(delta, "tool_calls"); calls && calls->is_array())
-                    for (const auto& c : calls->get_array()) {
-                        const json::value* f = member(c, "function");
-                        // Some servers send whole calls without an index.
-                        auto* at = member(c, "index");
-                        std::size_t i = at ? count_of(at) : answer_.tool_calls.size();
-                        call(i, {text_member(c, "id"), text_member(f, "name"), text_member(f, "arguments")}, out);
-                    }
-                if (auto reason = text_member(choice, "finish_reason"); !reason.empty()) {
-                    answer_.finish = finish_of(reason);
-                    ended_ = true;  // what may follow is the usage
-                }
-            }
+        auto* choices = member(data, "choices");
+        if (choices && choices->is_array())
+            for (const auto& choice : choices->get_array()) read_choice(choice, out);
+        else if (choices && !choices->is_null())
+            malformed("has `choices` that are no list", json::serialize(*choices));
+        else if (!choices)
+            check_words(data);
         if (auto* u = member(data, "usage"); u && u->is_object()) used(usage_of(u), out);
     }
+
+    // An error that does not call itself one.
+    static void check_words(const json::value& data) {
+        bool known = false;
+        for (const char* name : {"usage", "id", "object", "model", "type"}) known = known || member(data, name);
+        if (!known && !data.get_object().empty()) no_answer("has a piece of a stream that is none", data, json::serialize(data));
+    }
+
+    void read_choice(const json::value& choice, std::vector<lm_event>& out) {
+        if (!choice.is_object()) malformed("has a choice that is no object", json::serialize(choice));
+        auto index = count_of(member(choice, "index"));
+        const json::value* delta = object_member(choice, "delta");
+        if (!delta || delta->get_object().empty())
+            if (auto* whole = object_member(choice, "message")) delta = whole;  // a server that streams one piece
+        if (index > 0) {                                                        // a further completion, with `n`
+            alternative(index, payload_text(member(delta, "content"), "content"), !checked_finish(choice).empty());
+            return;
+        }
+        reasoning(reasoning_of(delta), out);
+        text(payload_text(member(delta, "content"), "content"), out);
+        text(payload_text(member(delta, "refusal"), "refusal"), out);
+        keep_members(kept_, delta);
+        for (const auto& c : calls_of(delta)) call(c, out);
+        if (auto reason = checked_finish(choice); !reason.empty()) {
+            answer_.finish = finish_of(reason);
+            ended_ = true;  // what may follow is the usage
+        }
+    }
+
+    lm_response finish() override {
+        keep_block(answer_, std::move(kept_));
+        return stream_reader::finish();
+    }
+
+    json::object kept_;
 };
 
 class chat final : public protocol {
 public:
     std::string_view name() const override { return "openai"; }
 
-    wire_call write(const call_settings& settings, const lm_request& r) const override {
+    wire_call write_request(const call_settings& settings, const rules& how, const lm_request& r) const override {
         const std::string& model = settings.model;
         wire_call call{"/chat/completions", {}};
         std::size_t size = 256;
@@ -119,7 +282,7 @@ public:
         out += ",\"messages\":[";
         for (const auto& m : r.messages) {
             if (out.back() != '[') out += ',';
-            write_message(out, m);
+            write_message(out, m, how, settings);
         }
         out += ']';
         auto add = [&](std::string_view key, const json::value& v) { ((out += ",\"") += key) += "\":" + json::serialize(v); };
@@ -135,54 +298,48 @@ public:
             }
             if (r.parallel_tool_calls) add("parallel_tool_calls", *r.parallel_tool_calls);
         }
-        if (r.outputs_schema && settings.structured_output) {
-            json::object format{{"name", "outputs"}, {"strict", is_strict(*r.outputs_schema)}, {"schema", *r.outputs_schema}};
-            add("response_format", json::object{{"type", "json_schema"}, {"json_schema", std::move(format)}});
+        if (r.outputs_schema && settings.structured_output && how.response_format != dialect::format::none) {
+            auto schema = how.response_format == dialect::format::json_schema ? fitted(*r.outputs_schema, how) : std::nullopt;
+            if (schema) {
+                json::object format{{"name", "outputs"}, {"strict", schema->strict}, {"schema", std::move(schema->schema)}};
+                add("response_format", json::object{{"type", "json_schema"}, {"json_schema", std::move(format)}});
+            } else
+                add("response_format", json::object{{"type", "json_object"}});
         }
         const sampling s = r.sampling.or_else(settings.defaults);
         if (s.temperature) add("temperature", *s.temperature);
         if (s.top_p) add("top_p", *s.top_p);
-        // The reasoning models know the limit by its newer name only.
-        bool newer = model.starts_with("gpt-5") || (model.size() > 1 && model[0] == 'o' && is_digit(model[1]));
-        if (s.max_tokens) add(newer ? "max_completion_tokens" : "max_tokens", *s.max_tokens);
-        // Mistral's names differ in two places. Source: Mistral API reference, "Chat Completion".
-        bool mistral = settings.provider == "mistral";
-        if (s.seed) add(mistral ? "random_seed" : "seed", *s.seed);
+        if (s.max_tokens) add(how.max_tokens, *s.max_tokens);
+        if (s.seed) add(how.seed, *s.seed);
         if (s.n && *s.n != 1) add("n", *s.n);
         if (s.reasoning_effort) add("reasoning_effort", json::string(to_string(*s.reasoning_effort)));
         if (!s.stop.empty()) add("stop", json::value_from(s.stop));
-        if (settings.stream) out += mistral ? ",\"stream\":true" : ",\"stream\":true,\"stream_options\":{\"include_usage\":true}";
+        if (settings.stream)
+            out += how.usage_in_stream ? ",\"stream\":true,\"stream_options\":{\"include_usage\":true}" : ",\"stream\":true";
         out += '}';
         return call;
     }
 
-    lm_response read(std::string_view body) const override {
-        // The tree lives for this function only, so its memory is freed at once.
-        unsigned char buffer[8192];
-        json::monotonic_resource memory{buffer};
-        json::value parsed = parse_body(body, &memory);
+    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
         const auto& choices = list_member(parsed, "choices", body);
         const json::value& choice = choices.front();
+        std::string reason = checked_finish(choice);
         const json::value* m = member(choice, "message");
         if (!m || !m->is_object()) malformed("has no `choices[0].message`", body);
         lm_response r;
-        r.text = text_of(member(m, "content"));
-        if (r.text.empty()) r.text = text_of(member(m, "refusal"));
+        r.text = payload_text(member(m, "content"), "content");
+        if (r.text.empty()) r.text = payload_text(member(m, "refusal"), "refusal");
         r.reasoning = reasoning_of(m);
-        if (auto* calls = member(m, "tool_calls"); calls && calls->is_array())
-            for (const auto& c : calls->get_array()) {
-                const json::value* f = member(c, "function");
-                std::string name = text_member(f, "name");
-                if (name.empty()) malformed("has a tool call without a name", body);
-                const json::value* arguments = member(f, "arguments");
-                std::string text = arguments && arguments->is_object() ? json::serialize(*arguments) : text_of(arguments);
-                std::string id = text_member(c, "id");
-                if (id.empty()) id = "call_" + std::to_string(r.tool_calls.size());
-                r.tool_calls.push_back({std::move(id), std::move(name), std::move(text)});
-            }
+        for (auto& c : calls_of(m)) {
+            if (c.name.empty()) malformed("has a tool call without a name", body);
+            r.tool_calls.push_back({std::move(c.id), std::move(c.name), std::move(c.arguments), std::move(c.signature)});
+        }
+        json::object kept;
+        keep_members(kept, m);
+        keep_block(r, std::move(kept));
         for (std::size_t i = 1; i < choices.size(); ++i)
-            r.alternatives.push_back(text_of(member(member(choices[i], "message"), "content")));
-        r.finish = finish_of(text_member(choice, "finish_reason"));
+            r.alternatives.push_back(payload_text(member(member(choices[i], "message"), "content"), "content"));
+        r.finish = finish_of(reason);
         r.usage = usage_of(member(parsed, "usage"));
         r.model = text_member(parsed, "model");
         r.request_id = text_member(parsed, "id");

@@ -1,9 +1,11 @@
 // OpenAI's responses. Nothing is stored at the provider: reasoning comes back encrypted and is sent again.
 // Source: OpenAI API reference, "Create a model response" and "Streaming events".
+#include "../../text.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
 
+#include <algorithm>
 #include <set>
 
 namespace reagent::provider {
@@ -17,113 +19,280 @@ usage usage_of(const json::value* u) {
             .reasoning_tokens = count_of(member(member(u, "output_tokens_details"), "reasoning_tokens"))};
 }
 
-lm_response read_response(const json::value& parsed, std::string_view body) {
-    std::string status = text_member(parsed, "status");
-    if (status == "failed" || status == "cancelled") {
-        auto* e = member(parsed, "error");
-        if (e && !e->is_null()) throw_error_object(*e);
-        throw lm_error{lm_errc::server_error, "the provider gave up the response: its status is " + status};
-    }
-    auto* output = member(parsed, "output");
-    if (!output || !output->is_array()) malformed("has no `output`", body);
-    lm_response r;
-    for (const auto& item : output->get_array()) {
+std::string text_of_message(const json::value& item) {
+    auto* content = member(item, "content");
+    if (!content || !content->is_array()) return payload_text(content, "content");
+    std::string text;
+    for (const auto& part : content->get_array())
+        for (const char* name : {"text", "refusal"}) text += payload_text(member(part, name), name);
+    return text;
+}
+
+// Where reasoning, text and calls stand in the usual order, the blocks are the reasoning alone. Else they say the order, and text and
+// calls have a place in it: a model's reasoning must come back right before the call that it led to.
+int rank_of(const std::string& type) { return type == "reasoning" ? 0 : type == "message" ? 1 : 2; }
+
+void read_items(const json::array& items, std::string_view body, lm_response& r) {
+    int last = 0;
+    bool usual = true;
+    json::array order;
+    for (const auto& item : items) {
         std::string type = text_member(item, "type");
+        if (!item.is_object() || type.empty()) malformed("has an item of its output without a type", body);
+        if (type != "message" && type != "function_call" && type != "reasoning") continue;
+        usual = usual && rank_of(type) >= last;
+        last = rank_of(type);
         if (type == "message") {
-            if (auto* content = member(item, "content"); content && content->is_array())
-                for (const auto& part : content->get_array()) {
-                    r.text += text_member(part, "text");
-                    r.text += text_member(part, "refusal");
-                }
+            std::string text = text_of_message(item);
+            order.push_back(json::object{{"type", type}, {"text", text}});
+            r.text += text;
         } else if (type == "function_call") {
-            std::string name = text_member(item, "name");
+            std::string name = text_member(item, "name"), id = text_member(item, "call_id");
             if (name.empty()) malformed("has a tool call without a name", body);
-            r.tool_calls.push_back({text_member(item, "call_id"), std::move(name), text_member(item, "arguments")});
-        } else if (type == "reasoning") {
+            if (id.empty()) id = text_member(item, "id");
+            order.push_back(json::object{{"type", type}, {"call_id", id}});
+            r.tool_calls.push_back({std::move(id), std::move(name), payload_arguments(member(item, "arguments"))});
+        } else {
             for (const char* where : {"summary", "content"})
                 if (auto* parts = member(item, where); parts && parts->is_array()) r.reasoning += text_of(parts);
-            r.reasoning_blocks.push_back(json::value(item, json::storage_ptr{}));
+            order.push_back(json::value(item, json::storage_ptr{}));
         }
     }
+    for (auto& o : order)
+        if (!usual || text_member(o, "type") == "reasoning") r.reasoning_blocks.push_back(std::move(o));
+}
+
+void check_status(const json::value& parsed) {
+    std::string status = text_member(parsed, "status");
+    if (status != "failed" && status != "cancelled") return;
+    check_error(parsed);
+    throw lm_error{lm_errc::server_error, "the provider gave up the response: its status is " + status, {.provider_message = status}};
+}
+
+void read_ending(const json::value& parsed, lm_response& r) {
     std::string cause = text_member(member(parsed, "incomplete_details"), "reason");
     if (cause == "max_output_tokens")
         r.finish = finish_reason::length;
     else if (cause == "content_filter")
         r.finish = finish_reason::content_filter;
-    else if (!cause.empty())
+    else if (!cause.empty() || text_member(parsed, "status") == "incomplete")
         r.finish = finish_reason::other;
     else if (!r.tool_calls.empty())
         r.finish = finish_reason::tool_calls;
     r.usage = usage_of(member(parsed, "usage"));
     r.model = text_member(parsed, "model");
     r.request_id = text_member(parsed, "id");
-    return r;
 }
 
 class reader final : public stream_reader {
-    void read_json(std::string_view, const json::value& data, std::vector<lm_event>& out) override {
-        std::string type = text_member(data, "type");
-        if (type == "response.output_text.delta" || type == "response.refusal.delta")
-            text(text_member(data, "delta"), out);
+    // An item of the output, as far as it came.
+    struct item {
+        std::optional<std::uint64_t> index{};
+        std::string id{}, type{}, text{};
+        json::object value{};
+        std::optional<std::size_t> call{};
+        bool whole = false;  // the item came once more, complete
+    };
+
+    void read_json(std::string_view type, const json::value& data, std::vector<lm_event>& out) override {
+        need_type(type, data);
+        if (type == "response.output_item.added" || type == "response.output_item.done")
+            take_item(data, type.ends_with("done"), out);
+        else if (type == "response.output_text.delta" || type == "response.refusal.delta")
+            take_text(data, payload_text(member(data, "delta"), "delta"), out);
         else if (type == "response.reasoning_summary_text.delta" || type == "response.reasoning_text.delta")
-            reasoning(text_member(data, "delta"), out);
-        else if (type == "response.output_item.added") {
-            auto* item = member(data, "item");
-            if (text_member(item, "type") == "function_call")
-                call(place_of(data), {text_member(item, "call_id"), text_member(item, "name"), text_member(item, "arguments")}, out);
-        } else if (type == "response.function_call_arguments.delta")
-            call(place_of(data), {{}, {}, text_member(data, "delta")}, out);
-        else if (type == "error")
-            throw_error_object(data);
-        else if (type == "response.completed" || type == "response.incomplete" || type == "response.failed") {
-            auto* whole = member(data, "response");
-            if (!whole) malformed("has no `response`", type);
-            answer_ = read_response(*whole, type);
-            ended_ = true;
-            out.push_back({.kind = lm_event::usage, .used = answer_.usage});
-        }
+            reasoning(payload_text(member(data, "delta"), "delta"), out);
+        else if (type == "response.function_call_arguments.delta")
+            take_arguments(data, payload_text(member(data, "delta"), "delta"), false, out);
+        else if (type == "response.function_call_arguments.done")
+            take_arguments(data, payload_arguments(member(data, "arguments")), true, out);
+        else if (type == "response.completed" || type == "response.incomplete" || type == "response.failed" || type == "response.done")
+            take_end(type, data, out);
     }
 
-    // Output items are numbered together; calls among themselves.
-    std::size_t place_of(const json::value& data) {
-        auto n = count_of(member(data, "output_index"));
-        auto found = std::find(calls_.begin(), calls_.end(), n);
-        if (found == calls_.end()) found = calls_.insert(found, n);
-        return static_cast<std::size_t>(found - calls_.begin());
+    item& item_of(const json::value& data, const char* type) {
+        auto index = index_of(member(data, "output_index"));
+        std::string id = text_member(data, "item_id");
+        if (id.empty()) id = text_member(member(data, "item"), "id");
+        for (auto& i : items_)
+            if (index ? i.index == index : !id.empty() ? i.id == id : i.type == type && &i == &items_.back()) return i;
+        if (items_.size() == 1024) throw lm_error{lm_errc::malformed_response, "the provider's stream holds more than 1024 items"};
+        items_.push_back({index, id, type});
+        return items_.back();
     }
-    std::vector<std::uint64_t> calls_;
+
+    void take_item(const json::value& data, bool whole, std::vector<lm_event>& out) {
+        auto* v = member(data, "item");
+        if (!v || !v->is_object()) malformed("has an event without its `item`", json::serialize(data));
+        std::string type = text_member(v, "type");
+        item& i = item_of(data, type.c_str());
+        i.type = type;
+        i.whole = i.whole || whole;
+        i.value = json::value(*v, json::storage_ptr{}).get_object();
+        if (type == "function_call") {
+            call_piece piece{key_of(i), text_member(v, "call_id"), text_member(v, "name"), {}};
+            if (!i.call) i.call = call(piece, out);
+            take_arguments(data, payload_arguments(member(v, "arguments")), whole, out);
+        } else if (type == "message" && whole)
+            i.text = text_of_message(*v);
+    }
+
+    // Items without a number have their place in the list.
+    std::uint64_t key_of(const item& i) const { return i.index ? *i.index : 1'000'000 + static_cast<std::uint64_t>(&i - items_.data()); }
+
+    void take_text(const json::value& data, std::string piece, std::vector<lm_event>& out) {
+        item_of(data, "message").text += piece;
+        text(std::move(piece), out);
+    }
+
+    void take_arguments(const json::value& data, std::string piece, bool whole, std::vector<lm_event>& out) {
+        item& i = item_of(data, "function_call");
+        if (whole && i.call) {
+            auto& now = answer_.tool_calls[*i.call].arguments;
+            if (piece.empty() || piece == now) return;
+            if (!piece.starts_with(now)) {
+                now = std::move(piece);  // the whole counts
+                return;
+            }
+            piece.erase(0, now.size());
+        }
+        if (piece.empty() && i.call) return;
+        auto place = call({key_of(i), {}, text_member(data, "name"), std::move(piece)}, out);
+        if (!i.call) i.call = place;
+    }
+
+    void take_end(std::string_view type, const json::value& data, std::vector<lm_event>& out) {
+        auto* whole = member(data, "response");
+        if (!whole || !whole->is_object()) malformed("has no `response`", type);
+        check_status(*whole);
+        if (type == "response.failed") {
+            check_error(*whole);
+            throw lm_error{lm_errc::server_error, "the provider gave up the response: " + std::string{type}};
+        }
+        lm_response r;
+        auto* output = member(whole, "output");
+        if (output && !output->is_null() && !output->is_array()) malformed("has an `output` that is no list", json::serialize(*output));
+        if (output && output->is_array()) read_items(output->get_array(), type, r);
+        // Some servers end without what they sent: then the pieces stand.
+        lm_response pieces;
+        read_items(assembled(), type, pieces);
+        if (r.text.empty() && r.tool_calls.empty() && r.reasoning_blocks.empty()) {
+            if (stray_) malformed("has pieces that belong to none of its items", pieces.text + answer_.text);
+            r = std::move(pieces);
+        } else {
+            if (r.text.empty()) r.text = std::move(pieces.text);
+            if (r.tool_calls.empty()) r.tool_calls = std::move(pieces.tool_calls);
+        }
+        if (r.reasoning.empty()) r.reasoning = std::move(answer_.reasoning);
+        read_ending(*whole, r);
+        if (type == "response.incomplete" && (r.finish == finish_reason::stop || r.finish == finish_reason::tool_calls))
+            r.finish = finish_reason::other;
+        // What was not among the pieces is told now.
+        if (!r.text.empty() && r.text.starts_with(answer_.text)) text(r.text.substr(answer_.text.size()), out);
+        answer_ = std::move(r);
+        ended_ = done_ = true;
+        out.push_back({.kind = lm_event::usage, .used = answer_.usage});
+    }
+
+    json::array assembled() {
+        std::stable_sort(items_.begin(), items_.end(),
+                         [this](const item& a, const item& b) { return a.index && b.index ? *a.index < *b.index : false; });
+        std::set<std::string> whole;  // kinds of items that came once more, complete
+        for (const auto& i : items_)
+            if (i.whole) whole.insert(i.type);
+        json::array items;
+        for (auto& i : items_) {
+            if (!i.whole && whole.contains(i.type)) {  // a piece that no item fits
+                stray_ = true;
+                continue;
+            }
+            json::object v = std::move(i.value);
+            v["type"] = i.type;
+            if (i.type == "message") {
+                json::object part{{"type", "output_text"}, {"text", i.text}};
+                v["content"] = json::array{std::move(part)};
+            }
+            if (i.type == "function_call" && i.call) {
+                const auto& c = answer_.tool_calls[*i.call];
+                v["arguments"] = c.arguments;
+                v["name"] = c.name;
+                if (text_member(v, "call_id").empty()) v["call_id"] = c.id;
+            }
+            items.push_back(std::move(v));
+        }
+        return items;
+    }
+
+    std::vector<item> items_;
+    bool stray_ = false;
 };
+
+json::value message_item(const message& m, const std::string& text) {
+    json::object item{{"role", reagent::to_string(m.role)}};
+    if (m.images.empty())
+        item["content"] = text;
+    else {
+        json::array parts;
+        for (const auto& i : m.images) parts.push_back({{"type", "input_image"}, {"image_url", image_address(i)}});
+        if (!trim(text).empty()) parts.push_back({{"type", "input_text"}, {"text", text}});
+        item["content"] = std::move(parts);
+    }
+    return item;
+}
+
+json::value call_item(const tool_call& c) {
+    return {{"type", "function_call"}, {"call_id", c.id}, {"name", c.name}, {"arguments", c.arguments}};
+}
+
+// An assistant's message in the order in which the model wrote it.
+void write_ordered(json::array& input, const message& m, const rules& how) {
+    std::string told;
+    for (const auto& b : m.reasoning_blocks)
+        if (text_member(b, "type") == "message") told += text_member(b, "text");
+    bool own_text = told != m.content;  // changed since: it stands where the first text stood
+    std::vector<bool> written(m.tool_calls.size());
+    for (const auto& b : m.reasoning_blocks) {
+        std::string type = text_member(b, "type");
+        if (type == "reasoning") input.push_back(b);
+        if (type == "message") {
+            std::string text = own_text ? std::exchange(told, {}).empty() ? std::string{} : m.content : text_member(b, "text");
+            if (!trim(text).empty()) input.push_back(message_item(m, text));
+        }
+        if (type == "function_call")
+            for (std::size_t i = 0; i < m.tool_calls.size(); ++i)
+                if (!written[i] && m.tool_calls[i].id == fitted_id(text_member(b, "call_id"), how.ids)) {
+                    written[i] = true;
+                    input.push_back(call_item(m.tool_calls[i]));
+                    break;
+                }
+    }
+    for (std::size_t i = 0; i < m.tool_calls.size(); ++i)
+        if (!written[i]) input.push_back(call_item(m.tool_calls[i]));
+}
+
+void write_message(json::array& input, const message& m, const rules& how) {
+    if (m.role == role::tool) {
+        input.push_back({{"type", "function_call_output"}, {"call_id", m.tool_call_id}, {"output", m.content}});
+        return;
+    }
+    for (const auto& b : m.reasoning_blocks)
+        if (auto type = text_member(b, "type"); type == "message" || type == "function_call") return write_ordered(input, m, how);
+    for (const auto& b : m.reasoning_blocks)
+        if (text_member(b, "type") == "reasoning") input.push_back(b);
+    if (!trim(m.content).empty() || m.tool_calls.empty()) input.push_back(message_item(m, m.content));
+    for (const auto& c : m.tool_calls) input.push_back(call_item(c));
+}
 
 class responses final : public protocol {
 public:
     std::string_view name() const override { return "openai-responses"; }
 
-    wire_call write(const call_settings& settings, const lm_request& r) const override {
+    wire_call write_request(const call_settings& settings, const rules& how, const lm_request& r) const override {
         wire_call call{"/responses", {}};
         json::array input;
-        for (const auto& m : r.messages) {
-            for (const auto& block : m.reasoning_blocks) input.push_back(block);
-            if (m.role == role::tool) {
-                input.push_back({{"type", "function_call_output"}, {"call_id", m.tool_call_id}, {"output", m.content}});
-                continue;
-            }
-            if (!m.content.empty() || m.tool_calls.empty()) {
-                json::object item{{"role", reagent::to_string(m.role)}};
-                if (m.images.empty())
-                    item["content"] = m.content;
-                else {
-                    json::array parts;
-                    for (const auto& i : m.images) parts.push_back({{"type", "input_image"}, {"image_url", image_address(i)}});
-                    parts.push_back({{"type", "input_text"}, {"text", m.content}});
-                    item["content"] = std::move(parts);
-                }
-                input.push_back(std::move(item));
-            }
-            for (const auto& c : m.tool_calls)
-                input.push_back({{"type", "function_call"}, {"call_id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
-        }
+        for (const auto& m : r.messages) write_message(input, m, how);
         json::object body{{"model", settings.model}, {"input", std::move(input)}, {"store", false}};
-        body["include"] = json::array{"reasoning.encrypted_content"};
+        if (how.include_reasoning) body["include"] = json::array{"reasoning.encrypted_content"};
         if (!r.tools.empty()) {
             json::array tools;
             for (const auto& t : r.tools)
@@ -142,8 +311,9 @@ public:
             if (r.parallel_tool_calls) body["parallel_tool_calls"] = *r.parallel_tool_calls;
         }
         if (r.outputs_schema && settings.structured_output) {
-            json::object format{
-                {"type", "json_schema"}, {"name", "outputs"}, {"strict", is_strict(*r.outputs_schema)}, {"schema", *r.outputs_schema}};
+            json::object format{{"type", "json_object"}};
+            if (auto schema = fitted(*r.outputs_schema, how))
+                format = {{"type", "json_schema"}, {"name", "outputs"}, {"strict", schema->strict}, {"schema", std::move(schema->schema)}};
             body["text"] = {{"format", std::move(format)}};
         }
         const sampling s = r.sampling.or_else(settings.defaults);
@@ -160,7 +330,15 @@ public:
         return call;
     }
 
-    lm_response read(std::string_view body) const override { return read_response(parse_body(body, {}), body); }
+    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
+        check_status(parsed);
+        auto* output = member(parsed, "output");
+        if (!output || !output->is_array()) no_answer("has no `output`", parsed, body);
+        lm_response r;
+        read_items(output->get_array(), body, r);
+        read_ending(parsed, r);
+        return r;
+    }
     std::unique_ptr<stream_reader> stream() const override { return std::make_unique<reader>(); }
 };
 

@@ -3,6 +3,9 @@
 #include <reagent/http/client.hpp>
 #include <reagent/lm/language_model.hpp>
 
+#include "call_pieces.hpp"
+#include "dialect.hpp"
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +22,8 @@ struct call_settings {
     bool drop_unsupported = false;
     bool stream = false;
     std::string_view provider{};  ///< the table's name, for what servers of one protocol do differently
+    reagent::dialect dialect{};   ///< goes over the table
+    std::string server{};         ///< tells servers apart, for what must not go to another one
 };
 
 /// A request as it goes out, but for the address before `target` and the credentials.
@@ -34,26 +39,55 @@ public:
     virtual ~stream_reader() = default;
 
     /// @param event the server-sent event's name; "" where there is none
-    /// @param out what the piece says is appended here
+    /// @param data  an event's data or a line; what keeps a connection alive (nothing, a comment, a few words) says nothing
+    /// @param out   what the piece says is appended here
     /// @throws lm_error for an error that the provider reports, or a piece that is no JSON
     void read(std::string_view event, std::string_view data, std::vector<lm_event>& out);
 
-    /// The whole answer. @throws lm_error(unavailable) when the stream broke off
+    /// What was kept back of a text, because it ended in the middle of a character, is appended.
+    void flush(std::vector<lm_event>& out);
+
+    /// The whole answer. @throws lm_error(unavailable) when the stream broke off, with what the server said last
     virtual lm_response finish();
 
-    bool ended() const { return ended_; }
+    /// Words that are no piece of the answer: the error says them, should the stream break off.
+    void hear(std::string_view words);
+
+    /// Whether nothing follows.
+    bool done() const { return done_; }
+    /// `[DONE]` is taken for the answer's end also where no reason of it came.
+    void let_done_end() { done_ends_ = true; }
 
 protected:
-    virtual void read_json(std::string_view event, const json::value& data, std::vector<lm_event>& out) = 0;
+    /// @param type the event's name where the server gave one, else the object's `type`
+    virtual void read_json(std::string_view type, const json::value& data, std::vector<lm_event>& out) = 0;
+
+    /// For protocols whose events all have a type: one without may hold a piece of the answer. @throws lm_error(malformed_response)
+    static void need_type(std::string_view type, const json::value& data);
 
     void text(std::string piece, std::vector<lm_event>& out);
     void reasoning(std::string piece, std::vector<lm_event>& out);
-    /// A piece of the tool call with that index.
-    void call(std::size_t index, tool_call piece, std::vector<lm_event>& out);
+    /// A piece of a tool call.
+    /// @return the call's place; nothing for a piece that says nothing new
+    std::optional<std::size_t> call(const call_piece& piece, std::vector<lm_event>& out);
+    /// A piece of a further completion, with `n`. @param index from 1 @param ended whether it says why that completion ended
+    void alternative(std::uint64_t index, const std::string& piece, bool ended);
+    /// A tool call that comes in one piece, besides those before it.
+    void whole_call(tool_call c, std::vector<lm_event>& out);
     void used(const usage& u, std::vector<lm_event>& out);
 
     lm_response answer_;
-    bool ended_ = false;
+    bool ended_ = false;  // its end was told; the usage may follow
+    bool done_ = false;   // nothing follows
+
+private:
+    void read_tree(std::string_view event, const json::value& tree, std::string_view data, std::vector<lm_event>& out);
+
+    call_pieces calls_;
+    text_pieces text_, reasoning_;
+    std::vector<bool> alternatives_ended_;
+    std::string heard_;  // words that were no piece of the answer
+    bool done_ends_ = false;
 };
 
 /// How a provider is talked to. Implementations hold no state.
@@ -63,11 +97,12 @@ public:
     virtual std::string_view name() const = 0;
 
     /// @throws lm_error(unsupported_option), lm_error(invalid_request) for content that cannot be sent
-    virtual wire_call write(const call_settings& s, const lm_request& r) const = 0;
+    wire_call write(const call_settings& s, const lm_request& r) const;
 
     /// Reads the body of a response with status 200. @throws lm_error(malformed_response), naming what is missing; or the
     /// error that the body reports
-    virtual lm_response read(std::string_view body) const = 0;
+    /// A server that streams though it was not asked to is understood as well.
+    lm_response read(std::string_view body) const;
 
     virtual std::unique_ptr<stream_reader> stream() const = 0;
     /// Whether a stream is lines of JSON, not server-sent events.
@@ -75,6 +110,12 @@ public:
 
     virtual http::header_list headers() const { return {}; }
     virtual http::header_list credentials(const secret& key) const;
+
+protected:
+    /// @param r fit for the provider: ids, arguments that are an object, no blank messages
+    virtual wire_call write_request(const call_settings& s, const rules& how, const lm_request& r) const = 0;
+    /// @param parsed an object that reports no error; its texts are valid UTF-8
+    virtual lm_response read_answer(const json::value& parsed, std::string_view body) const = 0;
 };
 
 const protocol& openai_chat();
@@ -94,10 +135,13 @@ struct facts {
 };
 const std::vector<facts>& all();
 
+/// What tells a provider's servers apart: its name, or an address of the user's own, without keys.
+std::string server_name(const facts& of, const std::string& api_base);
+
 /// The error that a response with a status other than 200 stands for. The provider's message is redacted.
 [[noreturn]] void throw_status(const http::response& r, const std::string& attempted, const secret& key);
 
-/// The error that an error object in a 200 response or a stream stands for.
-[[noreturn]] void throw_error_object(const json::value& error);
+/// The error that an error object in a 200 response or a stream stands for. @param whole what the object stands in, for a status beside it
+[[noreturn]] void throw_error_object(const json::value& error, const json::value& whole);
 
 }  // namespace reagent::provider

@@ -5,13 +5,12 @@
 
 #include "../../base64.hpp"
 #include "../../text.hpp"
-#include "../quota.hpp"
+#include "../../utf8.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <ctime>
 
 namespace reagent::provider {
 
@@ -20,7 +19,14 @@ std::string text_of(const json::value* v) {
     if (v->is_string()) return std::string{v->get_string()};
     if (!v->is_array()) return {};
     std::string text;  // some servers send content in parts
-    for (const auto& part : v->get_array()) text += text_member(part, "text");
+    for (const auto& part : v->get_array()) {
+        if (part.is_string())
+            text += std::string_view{part.get_string()};
+        else if (auto* t = member(part, "text"); !part.is_object() || (t && !t->is_null() && !t->is_string()))
+            malformed("has a part of its text that is none", json::serialize(part));
+        else
+            text += text_member(part, "text");
+    }
     return text;
 }
 
@@ -37,19 +43,95 @@ void malformed(const std::string& what, std::string_view body) {
     throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + cut(std::string{trim(body)}, 200)};
 }
 
-json::value parse_body(std::string_view body, json::storage_ptr memory) {
+json::value parse(std::string_view text, json::storage_ptr memory, boost::system::error_code& ec) {
     json::parse_options options;
     options.max_depth = max_json_depth;
+    options.allow_invalid_utf8 = true;
+    auto begin = text.find("\\u");
+    // Mostly there is no surrogate to look at.
+    while (begin != text.npos && begin + 2 < text.size() && (text[begin + 2] | 0x20) != 'd') begin = text.find("\\u", begin + 2);
+    if (begin == text.npos) return json::parse({text.data(), text.size()}, ec, std::move(memory), options);
+    return json::parse(with_surrogates_as_bytes(text), ec, std::move(memory), options);
+}
+
+bool is_json(std::string_view text) {
     boost::system::error_code ec;
-    json::value tree = json::parse({body.data(), body.size()}, ec, std::move(memory), options);
+    parse(text, {}, ec);
+    return !ec;
+}
+
+namespace {
+
+// Whether an `error` beside an answer says that there was one: some servers always send the member.
+bool is_error(const json::value* e) {
+    if (!e) return false;
+    switch (e->kind()) {
+        case json::kind::null: return false;
+        case json::kind::bool_: return e->get_bool();
+        case json::kind::string: return !trim(e->get_string()).empty();
+        case json::kind::array: return !e->get_array().empty();
+        case json::kind::object: break;
+        default: return e->to_number<double>() != 0;
+    }
+    for (const auto& [name, v] : e->get_object())
+        if (is_error(&v)) return true;
+    return false;
+}
+
+}  // namespace
+
+void check_error(const json::value& v) {
+    if (auto* e = member(v, "error"); is_error(e)) throw_error_object(*e, v);
+    if (text_member(v, "object") == "error" || text_member(v, "type") == "error") throw_error_object(v, v);
+}
+
+json::value parse_body(std::string_view body, json::storage_ptr memory) {
+    if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
+    boost::system::error_code ec;
+    json::value tree = parse(body, std::move(memory), ec);
     if (ec) malformed("is no JSON", body);
-    if (auto* e = member(tree, "error"); e && !e->is_null()) throw_error_object(*e);
+    clean_texts(tree);
+    check_error(tree);
     return tree;
+}
+
+void no_answer(const std::string& what, const json::value& parsed, std::string_view body) {
+    for (const char* words : {"message", "detail", "msg", "error_message"})  // an error that does not call itself one
+        if (!text_member(parsed, words).empty()) throw_error_object(parsed, parsed);
+    malformed(what, body);
+}
+
+const json::value* object_member(const json::value* v, const char* name) {
+    auto* m = member(v, name);
+    if (m && !m->is_null() && !m->is_object()) malformed("has a `" + std::string{name} + "` that is no object", json::serialize(*v));
+    return m && m->is_object() ? m : nullptr;
+}
+
+std::string payload_text(const json::value* v, const char* name) {
+    if (!v || v->is_null()) return {};
+    if (!v->is_string() && !v->is_array()) malformed("has a `" + std::string{name} + "` that is no text", json::serialize(*v));
+    return text_of(v);
+}
+
+std::string payload_arguments(const json::value* v) {
+    if (!v || v->is_null()) return {};
+    if (v->is_string()) return std::string{v->get_string()};
+    if (!v->is_object() && !v->is_array()) malformed("has arguments of a tool call that are no object", json::serialize(*v));
+    return json::serialize(*v);
+}
+
+std::optional<std::uint64_t> index_of(const json::value* v) {
+    if (v && v->is_int64() && v->get_int64() >= 0) return static_cast<std::uint64_t>(v->get_int64());
+    if (v && v->is_uint64()) return v->get_uint64();
+    if (v && v->is_string() && !v->get_string().empty() && v->get_string().size() < 10 &&
+        v->get_string().find_first_not_of("0123456789") == json::string::npos)
+        return std::stoull(std::string{v->get_string()});
+    return {};
 }
 
 const json::array& list_member(const json::value& v, std::string_view name, std::string_view body) {
     auto* list = member(v, name);
-    if (!list || !list->is_array() || list->get_array().empty()) malformed("has no `" + std::string{name} + "`", body);
+    if (!list || !list->is_array() || list->get_array().empty()) no_answer("has no `" + std::string{name} + "`", v, body);
     return list->get_array();
 }
 
@@ -109,44 +191,29 @@ void option_filter::lacks(bool given, std::string_view option, std::string_view 
                    {.attempted = "asking " + std::string{provider_} + "/" + settings_.model, .path = std::string{option}}};
 }
 
+namespace {
+
+// JSON knows no NaN and no infinity; what reads a model does.
+void clear_non_numbers(json::value& v) {
+    if (v.is_double() && !std::isfinite(v.get_double())) v = nullptr;
+    if (v.is_array())
+        for (auto& part : v.get_array()) clear_non_numbers(part);
+    if (v.is_object())
+        for (auto& [name, part] : v.get_object()) clear_non_numbers(part);
+}
+
+}  // namespace
+
 json::object arguments_object(const tool_call& c) {
     auto parsed = parse_json(c.arguments);
+    if (parsed && parsed->is_string()) parsed = parse_json(std::string{parsed->get_string()});  // encoded twice
     if (!parsed) parsed = repair_json(c.arguments);
-    return parsed && parsed->is_object() ? std::move(parsed->get_object()) : json::object{};
+    if (!parsed->is_object()) return {};
+    clear_non_numbers(*parsed);
+    return std::move(parsed->get_object());
 }
 
 std::string image_address(const image& i) { return i.url.empty() ? "data:" + i.media_type + ";base64," + base64(i.bytes) : i.url; }
-
-bool is_strict(const json::value& schema) {
-    if (schema.is_array()) {
-        for (const auto& part : schema.get_array())
-            if (!is_strict(part)) return false;
-        return true;
-    }
-    if (!schema.is_object()) return true;
-    const auto& o = schema.get_object();
-    if (o.empty()) return false;
-    if (auto* properties = o.if_contains("properties"); properties && properties->is_object()) {
-        auto* required = o.if_contains("required");
-        auto* additional = o.if_contains("additionalProperties");
-        if (!required || !required->is_array() || required->get_array().size() != properties->get_object().size()) return false;
-        if (!additional || !additional->is_bool() || additional->get_bool()) return false;
-        for (const auto& [name, part] : properties->get_object())
-            if (!is_strict(part)) return false;
-        return true;
-    }
-    if (auto* type = o.if_contains("type"); type && *type == "object") return false;
-    if (o.contains("prefixItems") || o.contains("default")) return false;
-    for (const char* key : {"items", "anyOf", "$defs"})
-        if (auto* part = o.if_contains(key)) {
-            if (part->is_object() && std::string_view{key} == "$defs") {
-                for (const auto& [name, d] : part->get_object())
-                    if (!is_strict(d)) return false;
-            } else if (!is_strict(*part))
-                return false;
-        }
-    return true;
-}
 
 std::string_view to_string(effort e) {
     switch (e) {
@@ -168,186 +235,12 @@ http::header_list protocol::credentials(const secret& key) const {
     return {{"authorization", "Bearer " + std::string{key.reveal()}}};
 }
 
-void stream_reader::read(std::string_view event, std::string_view data, std::vector<lm_event>& out) {
-    // The tree lives for this function only, so its memory is freed at once.
-    unsigned char buffer[4096];
-    json::monotonic_resource memory{buffer};
-    json::value tree = parse_body(data, &memory);
-    if (tree.is_object()) read_json(event, tree, out);
-}
-
-lm_response stream_reader::finish() {
-    if (!ended_)
-        throw lm_error{lm_errc::unavailable,
-                       "the provider's stream broke off after " + std::to_string(answer_.text.size()) + " bytes of the answer"};
-    for (std::size_t i = 0; i < answer_.tool_calls.size(); ++i)
-        if (answer_.tool_calls[i].id.empty()) answer_.tool_calls[i].id = "call_" + std::to_string(i);
-    std::erase_if(answer_.tool_calls, [](const tool_call& c) { return c.name.empty(); });
-    if (!answer_.tool_calls.empty() && answer_.finish == finish_reason::stop) answer_.finish = finish_reason::tool_calls;
-    answer_.usage.calls = 1;
-    return std::move(answer_);
-}
-
-void stream_reader::text(std::string piece, std::vector<lm_event>& out) {
-    if (piece.empty()) return;
-    answer_.text += piece;
-    out.push_back({.kind = lm_event::text, .text_piece = std::move(piece)});
-}
-
-void stream_reader::reasoning(std::string piece, std::vector<lm_event>& out) {
-    if (piece.empty()) return;
-    answer_.reasoning += piece;
-    out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(piece)});
-}
-
-void stream_reader::call(std::size_t index, tool_call piece, std::vector<lm_event>& out) {
-    constexpr std::size_t most = 128;  // an index is the provider's word: it must not make us allocate at will
-    if (index >= most) throw lm_error{lm_errc::malformed_response, "the provider's stream asks for more than 128 tool calls at once"};
-    if (index >= answer_.tool_calls.size()) answer_.tool_calls.resize(index + 1);
-    auto& whole = answer_.tool_calls[index];
-    if (whole.id.empty()) whole.id = piece.id;
-    if (whole.name.empty()) whole.name = piece.name;
-    whole.arguments += piece.arguments;
-    whole.signature += piece.signature;
-    out.push_back({.kind = lm_event::tool_call, .index = index, .call = std::move(piece)});
-}
-
-void stream_reader::used(const usage& u, std::vector<lm_event>& out) {
-    answer_.usage = u;
-    out.push_back({.kind = lm_event::usage, .used = u});
-}
-
-namespace {
-
-bool holds(const std::string& text, std::initializer_list<std::string_view> words) {
-    for (auto word : words)
-        if (text.find(word) != text.npos) return true;
-    return false;
-}
-
-// How long a response asks to wait: seconds, or a date. Source: RFC 9110, section 10.2.3; OpenAI sends milliseconds as well.
-std::optional<std::chrono::milliseconds> wait_of(const http::response& r) {
-    using namespace std::chrono;
-    auto number = [](std::string_view s) -> std::optional<double> {
-        std::string text{trim(s)};
-        if (text.empty() || text.size() > 12 || text.find_first_not_of("0123456789.") != text.npos) return {};
-        try {
-            return std::stod(text);
-        } catch (const std::exception&) {
-            return {};
-        }
-    };
-    if (auto ms = number(r.header("retry-after-ms"))) return milliseconds{static_cast<long long>(*ms)};
-    auto text = r.header("retry-after");
-    if (auto s = number(text)) return milliseconds{static_cast<long long>(*s * 1000)};
-    std::tm date{};
-    std::string copy{trim(text)};
-    if (copy.empty() || !::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date)) return {};
-    auto until = system_clock::from_time_t(::timegm(&date)) - system_clock::now();
-    return std::max(milliseconds{0}, duration_cast<milliseconds>(until));
-}
-
-// What an error is, by its status (0: unknown) and words.
-std::pair<lm_errc, const char*> classify(int status, const std::string& code, const std::string& lower) {
-    if (quota_is_used_up(code) && status != 402)
-        return {lm_errc::rate_limited, "the provider's quota is used up, which waiting does not change; look at its plan and billing"};
-    bool too_long = holds(lower, {"context_length", "context length", "context window", "too many tokens", "prompt is too long",
-                                  "maximum context", "input token count", "exceeds the maximum number of tokens", "too many input tokens"});
-    bool filtered = holds(lower, {"content_filter", "content management policy", "safety system"});
-    switch (status) {
-        case 400:
-        case 413:
-        case 422:
-            if (too_long) return {lm_errc::context_length, "the prompt is longer than the model's context"};
-            if (filtered) return {lm_errc::content_filter, "the provider's content filter refused the request"};
-            if (holds(lower, {"api key not valid", "invalid api key", "api_key_invalid"}))
-                return {lm_errc::authentication, "the provider refused the API key; check its environment variable"};
-            return {lm_errc::invalid_request, "the provider refused the request"};
-        case 401: return {lm_errc::authentication, "the provider refused the API key; check its environment variable"};
-        case 402: return {lm_errc::permission, "the provider wants to be paid first"};
-        case 403: return {lm_errc::permission, "the API key may not use this model"};
-        case 404: return {lm_errc::not_found, "the provider knows no such model or address; check the model's name and api_base"};
-        case 408:
-        case 409:
-        case 425: return {lm_errc::unavailable, "the provider could not answer now"};
-        case 429: return {lm_errc::rate_limited, "the provider's rate limit or quota is used up"};
-        case 0:
-            if (too_long) return {lm_errc::context_length, "the prompt is longer than the model's context"};
-            if (holds(lower, {"rate_limit", "rate limit", "too many requests", "resource_exhausted", "quota"}))
-                return {lm_errc::rate_limited, "the provider's rate limit or quota is used up"};
-            if (holds(lower, {"authentication", "invalid_api_key", "unauthorized", "unauthenticated"}))
-                return {lm_errc::authentication, "the provider refused the API key; check its environment variable"};
-            if (filtered) return {lm_errc::content_filter, "the provider's content filter refused the request"};
-            if (holds(lower, {"invalid_request", "invalid_argument", "bad_request"}))
-                return {lm_errc::invalid_request, "the provider refused the request"};
-            return {lm_errc::server_error, "the provider failed"};
-        default: break;
-    }
-    if (status >= 500) return {lm_errc::server_error, "the provider failed"};
-    return {lm_errc::invalid_request, "the provider gave an unexpected answer"};
-}
-
-struct words {
-    std::string message, code;
-};
-
-// The message and code of an error in any of the providers' shapes.
-words words_of(const json::value* e) {
-    if (!e) return {};
-    if (e->is_string()) return {std::string{e->get_string()}, {}};
-    if (e->is_array() && !e->get_array().empty()) return words_of(&e->get_array().front());
-    std::string code;
-    for (const char* key : {"error", "errors", "detail"})
-        if (auto* inner = member(e, key); inner && !inner->is_null() && (!inner->is_string() || key == std::string_view{"error"})) {
-            auto w = words_of(inner);
-            if (w.message.empty()) w.message = text_member(e, "message");
-            for (const char* own : {"code", "type"})  // {"error": "...", "code": "insufficient_quota"}
-                if (std::string part = text_member(e, own); !part.empty()) w.code += " " + part;
-            return w;
-        }
-    for (const char* key : {"code", "type", "status"})
-        if (std::string part = text_member(e, key); !part.empty()) code += " " + part;
-    std::string message = text_member(e, "message");
-    if (message.empty()) message = text_member(e, "detail");
-    return {message, code};
-}
-
-// The provider's words, with a code that says what they may not: `is_transient` reads it there.
-std::string shown_words(const words& w, const secret& key) {
-    std::string text = cut(redact(w.message, key), 1000);
-    if (!quota_is_used_up(w.code) || quota_is_used_up(text)) return text;
-    return text + " (" + cut(redact(std::string{trim(w.code)}, key), 100) + ")";
-}
-
-}  // namespace
-
-void throw_error_object(const json::value& error) {
-    auto [message, code] = words_of(&error);
-    if (message.empty()) message = cut(json::serialize(error), 300);
-    int status = 0;
-    if (auto* number = member(error, "code"); number && number->is_int64() && number->get_int64() >= 400 && number->get_int64() < 600)
-        status = static_cast<int>(number->get_int64());
-    auto [errc, what] = classify(status, code, to_lower(message + code));
-    std::string shown = shown_words({message, code}, secret{});
-    throw lm_error{errc, std::string{what} + ": " + shown, {.provider_message = shown, .http_status = status}};
-}
-
-void throw_status(const http::response& r, const std::string& attempted, const secret& key) {
-    auto parsed = parse_json(r.body);
-    auto [message, code] = words_of(parsed ? &*parsed : nullptr);
-    if (message.empty()) message = cut(std::string{trim(r.body)}, 300);
-    std::string id;
-    for (const char* name : {"x-request-id", "request-id", "x-debug-trace-id"})
-        if (id.empty()) id = r.header(name);
-    auto [errc, what] = classify(r.status, code, to_lower(message + code));
-    diagnostics d{.attempted = attempted,
-                  .provider_message = shown_words({message, code}, key),
-                  .request_id = id,
-                  .http_status = r.status,
-                  .retry_after = wait_of(r)};
-    std::string text =
-        std::string{what} + " (HTTP " + std::to_string(r.status) + (d.provider_message.empty() ? "" : ": " + d.provider_message) + ")";
-    throw lm_error{errc, text, d};
+wire_call protocol::write(const call_settings& settings, const lm_request& request) const {
+    const rules how = rules_for(settings.provider.empty() ? name() : settings.provider, settings.model, settings.dialect);
+    auto own = prepared(request, how);
+    wire_call call = write_request(settings, how, own ? *own : request);
+    call.body = detail::valid_utf8(std::move(call.body));  // outside of texts JSON is ASCII
+    return call;
 }
 
 }  // namespace reagent::provider

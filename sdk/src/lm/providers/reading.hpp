@@ -29,8 +29,31 @@ std::string text_of(const json::value* v);
 /// A number that counts something; 0 when it is missing or none.
 std::uint64_t count_of(const json::value* v);
 
+/// Parses a text of which single surrogates and bytes that are no UTF-8 stay in it, for `text_pieces`.
+json::value parse(std::string_view text, json::storage_ptr memory, boost::system::error_code& ec);
+bool is_json(std::string_view text);
+
 /// Parses a body into `memory`. @throws lm_error(malformed_response); the error that a body with `error` reports
 json::value parse_body(std::string_view body, json::storage_ptr memory);
+
+/// @throws the error that an answer's `error` reports; null, "", false and {} there are none
+void check_error(const json::value& v);
+
+/// As `malformed`, or the error that a body without an answer tells in its `message` or `detail`.
+[[noreturn]] void no_answer(const std::string& what, const json::value& parsed, std::string_view body);
+
+/// A member that is an object; null where there is none. @throws lm_error(malformed_response) for one that is something else
+const json::value* object_member(const json::value* v, const char* name);
+inline const json::value* object_member(const json::value& v, const char* name) { return object_member(&v, name); }
+
+/// A member that carries a piece of the answer: a text, parts with a `text`, or nothing. @throws lm_error(malformed_response)
+std::string payload_text(const json::value* v, const char* name);
+
+/// A call's arguments: a text, an object, or nothing. @throws lm_error(malformed_response)
+std::string payload_arguments(const json::value* v);
+
+/// A number from 0, also as a text of digits.
+std::optional<std::uint64_t> index_of(const json::value* v);
 
 [[noreturn]] void malformed(const std::string& what, std::string_view body);
 
@@ -61,10 +84,6 @@ json::object arguments_object(const tool_call& c);
 
 /// "data:image/png;base64,..." or the URL.
 std::string image_address(const image& i);
-
-/// Whether OpenAI's strict mode takes the schema: every property required and no other allowed.
-/// Source: OpenAI, "Structured model outputs", supported schemas.
-bool is_strict(const json::value& schema);
 
 std::string_view to_string(effort e);
 

@@ -1,5 +1,7 @@
 #include "protocol.hpp"
 
+#include <reagent/http/shown_url.hpp>
+
 namespace reagent::provider {
 
 // Addresses and variables are those of the providers' own documentation and clients.
@@ -25,6 +27,10 @@ const std::vector<facts>& all() {
         {"lmstudio", "http://127.0.0.1:1234/v1", {}, {}, &openai_chat()},
     };
     return list;
+}
+
+std::string server_name(const facts& of, const std::string& api_base) {
+    return api_base.empty() || api_base == of.api_base ? std::string{of.name} : http::shown_url(api_base);
 }
 
 }  // namespace reagent::provider

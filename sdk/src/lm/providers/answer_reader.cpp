@@ -1,0 +1,153 @@
+#include "answer_reader.hpp"
+
+#include <reagent/error.hpp>
+
+#include "../../text.hpp"
+#include "reading.hpp"
+
+namespace reagent::provider {
+namespace {
+
+constexpr std::string_view bom = "\xEF\xBB\xBF";
+
+std::string_view without_bom(std::string_view body) {
+    if (body.starts_with(bom)) body.remove_prefix(bom.size());
+    return body;
+}
+
+}  // namespace
+
+bool is_event_stream(std::string_view body) {
+    body = without_bom(body);
+    while (!body.empty() && is_space(body.front())) body.remove_prefix(1);
+    for (std::string_view field : {"data:", "event:", "id:", "retry:", ":"})
+        if (body.starts_with(field)) return true;
+    return false;
+}
+
+answer_reader::answer_reader(const protocol& speaks, const rules& how) : speaks_{speaks}, reader_{speaks.stream()} {
+    if (how.done_ends) reader_->let_done_end();
+}
+
+void answer_reader::begin() {
+    std::string_view body = without_bom(body_);
+    if (body.empty() || bom.starts_with(body)) return;
+    auto first = body.find_first_not_of(" \t\r\n");
+    if (first == body.npos) return;
+    bool json = body[first] == '{' || body[first] == '[';
+    form_ = !json ? form::events : speaks_.streams_lines() ? form::lines : form::document;
+}
+
+void answer_reader::feed(std::string_view piece, std::vector<lm_event>& out) {
+    if (done()) return;
+    std::string begun;
+    if (form_ == form::unknown) {
+        body_ += piece;
+        begin();
+        if (form_ == form::unknown) return;
+        if (form_ == form::document) return;
+        begun = std::exchange(body_, {});
+        piece = without_bom(begun);
+    }
+    if (form_ == form::document) {
+        body_ += piece;
+        return;
+    }
+    if (form_ == form::lines) return feed_lines(piece, out);
+    events_.on_other_line([&](std::string_view line) {
+        auto first = trim(line);
+        if (first.starts_with('{'))
+            take({}, line, out);  // an error that does not keep to the form of events, as a rule
+        else
+            reader_->hear(line);
+    });
+    events_.feed(piece, [&](std::string_view event, std::string_view data) { take(event, data, out); });
+}
+
+void answer_reader::feed_lines(std::string_view piece, std::vector<lm_event>& out) {
+    std::vector<std::string> lines;
+    lines_.feed(piece, lines);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        if (first_line_ && trim(lines[i]).find_first_of("{[") == 0 && !is_json(lines[i])) {  // one document over several lines
+            form_ = form::document;
+            for (; i < lines.size(); ++i) body_ += lines[i] + "\n";
+            std::vector<std::string> rest;
+            lines_.finish(rest);
+            for (const auto& r : rest) body_ += r;
+            return;
+        }
+        first_line_ = false;
+        take({}, lines[i], out);
+    }
+}
+
+// Some servers put one newline, not two, between events: then each line of the data is one.
+void answer_reader::take(std::string_view event, std::string_view data, std::vector<lm_event>& out) {
+    if (data.find('\n') == data.npos || is_json(data)) return reader_->read(event, data, out);
+    for (const auto& line : split(data, '\n')) reader_->read(event, line, out);
+}
+
+// What the end of the body cut off counts when it is whole.
+void answer_reader::take_last(std::string_view event, std::string_view data, std::vector<lm_event>& out) {
+    if (is_json(data)) return reader_->read(event, data, out);
+    for (const auto& line : split(data, '\n'))
+        if (trim(line) == "[DONE]" || event == "error" || is_json(line))
+            reader_->read(event, line, out);
+        else
+            reader_->hear(line);
+}
+
+lm_response answer_reader::finish(std::vector<lm_event>& out) {
+    if (form_ == form::unknown) malformed("is empty", body_);
+    if (form_ == form::document && !done()) return finish_document(out);
+    if (!done() && form_ == form::lines) {
+        std::vector<std::string> lines;
+        lines_.finish(lines);
+        for (const auto& l : lines) take_last({}, l, out);
+    }
+    if (!done() && form_ == form::events) {
+        events_.on_other_line([&](std::string_view line) { take_last({}, line, out); });
+        events_.finish([&](std::string_view event, std::string_view data) { take_last(event, data, out); });
+    }
+    reader_->flush(out);
+    return reader_->finish();
+}
+
+lm_response answer_reader::finish_document(std::vector<lm_event>& out) {
+    if (first_line_ && !is_json(without_bom(body_)) && trim(body_).find('\n') != std::string_view::npos) {
+        first_line_ = false;
+        form_ = form::lines;  // several documents, one a line
+        feed_lines(without_bom(std::exchange(body_, {})), out);
+        return finish(out);
+    }
+    if (trim(without_bom(body_)).starts_with('[')) {  // a stream that is one list
+        take({}, without_bom(body_), out);
+        reader_->flush(out);
+        return reader_->finish();
+    }
+    lm_response r = speaks_.read(body_);
+    if (!r.reasoning.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = r.reasoning});
+    if (!r.text.empty()) out.push_back({.kind = lm_event::text, .text_piece = r.text});
+    for (std::size_t i = 0; i < r.tool_calls.size(); ++i) out.push_back({.kind = lm_event::tool_call, .index = i, .call = r.tool_calls[i]});
+    out.push_back({.kind = lm_event::usage, .used = r.usage});
+    return r;
+}
+
+lm_response protocol::read(std::string_view body) const {
+    // A stream, though a whole answer was asked for; or several documents, one a line.
+    bool lines = trim(body).find('\n') != std::string_view::npos && !is_json(without_bom(body));
+    if (is_event_stream(body) || (lines && trim(without_bom(trim(body))).starts_with('{'))) {
+        answer_reader reader{*this, {}};
+        std::vector<lm_event> events;
+        reader.feed(body, events);
+        return reader.finish(events);
+    }
+    json::value parsed = parse_body(body, {});
+    lm_response r = read_answer(parsed, body);
+    settle(r.tool_calls);
+    if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
+    r.usage.calls = 1;
+    return r;
+}
+
+}  // namespace reagent::provider

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "protocol.hpp"
+
+#include <reagent/http/events.hpp>
+
+namespace reagent::provider {
+
+/// Reads the body of a 200 response to a request for a stream, whatever its content type says: server-sent events, lines of JSON, or one
+/// JSON document. Pure: it is fed with pieces of any size.
+class answer_reader {
+public:
+    answer_reader(const protocol& speaks, const rules& how);
+
+    /// @param out what the piece says is appended here
+    /// @throws lm_error as `stream_reader::read`; http_error(body_too_large) for an event beyond 8 MiB
+    void feed(std::string_view piece, std::vector<lm_event>& out);
+
+    /// Whether the answer's end was told: what follows says nothing more.
+    bool done() const { return reader_->done(); }
+
+    /// When the answer is done, or the body is at its end. @throws lm_error(unavailable) when it broke off before its end
+    lm_response finish(std::vector<lm_event>& out);
+
+private:
+    enum class form { unknown, events, lines, document };
+
+    void begin();
+    void feed_lines(std::string_view piece, std::vector<lm_event>& out);
+    void take(std::string_view event, std::string_view data, std::vector<lm_event>& out);
+    void take_last(std::string_view event, std::string_view data, std::vector<lm_event>& out);
+    lm_response finish_document(std::vector<lm_event>& out);
+
+    const protocol& speaks_;
+    std::unique_ptr<stream_reader> reader_;
+    form form_ = form::unknown;
+    bool first_line_ = true;
+    std::string body_;  // what is not understood yet, or the document
+    http::event_parser events_;
+    http::line_parser lines_;
+};
+
+/// Whether a body is server-sent events, by how it begins.
+bool is_event_stream(std::string_view body);
+
+}  // namespace reagent::provider

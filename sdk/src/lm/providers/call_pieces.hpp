@@ -1,0 +1,52 @@
+#pragma once
+
+#include "text_pieces.hpp"
+
+#include <reagent/lm/message.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace reagent::provider {
+
+/// The provider's word must not make us allocate at will.
+inline constexpr std::size_t max_tool_calls = 128;
+
+/// What one piece of a stream says of a tool call. Empty texts say nothing.
+struct call_piece {
+    std::optional<std::uint64_t> index{};  ///< the server's number of the call; many give none, or always the same
+    std::string id{}, name{}, arguments{}, signature{};
+    bool whole = false;  ///< the arguments were an object, and no piece of its text
+};
+
+/// Puts tool calls together from pieces whose indices and ids are missing, always the same, or changing: a call ends where its arguments
+/// are a closed object, and what then comes with a name or an id of its own is the next call.
+class call_pieces {
+public:
+    /// @return the call's place; nothing for a piece that says nothing new
+    /// @throws lm_error(malformed_response) for arguments that belong to no call, or go on after their end; for more than 128 calls
+    std::optional<std::size_t> add(const call_piece& piece, std::vector<tool_call>& calls);
+
+private:
+    enum class meaning { goes_on, another, nothing };
+    struct place {
+        std::optional<std::uint64_t> index;
+        json_extent extent{};
+    };
+
+    std::optional<std::size_t> candidate(const call_piece& piece, const std::vector<tool_call>& calls) const;
+    void check_only_one_open(const call_piece& piece) const;
+    meaning meaning_of(const call_piece& piece, const tool_call& call, const place& at) const;
+    meaning of_same_id(const call_piece& piece, const tool_call& call, const place& at) const;
+    meaning of_name(const call_piece& piece, const tool_call& call, const place& at) const;
+
+    std::vector<place> places_;
+};
+
+/// Gives every call an id of its own; one that arguments came for and no name does not count as a call.
+/// @throws lm_error(malformed_response) for that one
+void settle(std::vector<tool_call>& calls);
+
+}  // namespace reagent::provider

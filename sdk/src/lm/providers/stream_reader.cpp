@@ -1,0 +1,139 @@
+// What all streams of answers have in common.
+#include "reading.hpp"
+
+#include <reagent/error.hpp>
+
+#include "../../text.hpp"
+
+#include <algorithm>
+
+namespace reagent::provider {
+namespace {
+
+// A few words that keep a connection alive. Anything that could be a torn piece of an answer is none: it has quotes or brackets.
+bool is_small_talk(std::string_view data) {
+    return data.size() <= 100 && std::all_of(data.begin(), data.end(), [](char c) {
+               return is_alpha(c) || is_digit(c) || std::string_view{" .:!_-"}.find(c) != std::string_view::npos;
+           });
+}
+
+}  // namespace
+
+void stream_reader::read(std::string_view event, std::string_view data, std::vector<lm_event>& out) {
+    data = trim(data);
+    if (done_ || data.empty() || data[0] == ':') return;  // some send a comment as data
+    if (data == "[DONE]") {
+        done_ = true;
+        ended_ = ended_ || done_ends_;
+        return;
+    }
+    // The tree lives for this function only, so its memory is freed at once.
+    unsigned char buffer[4096];
+    json::monotonic_resource memory{buffer};
+    boost::system::error_code ec;
+    json::value tree = parse(data, &memory, ec);
+    if (ec && event == "error") {
+        json::value words = json::string(clean_text(data));
+        throw_error_object(words, words);
+    }
+    if (ec && is_small_talk(data)) {
+        heard_ = data;
+        return;
+    }
+    if (ec) malformed("is no JSON", data);
+    if (tree.is_array())  // Gemini's, where the stream is one list
+        for (const auto& part : tree.get_array()) read_tree(event, part, data, out);
+    else
+        read_tree(event, tree, data, out);
+}
+
+void stream_reader::read_tree(std::string_view event, const json::value& tree, std::string_view data, std::vector<lm_event>& out) {
+    if (tree.is_null()) return;
+    if (event == "error") throw_error_object(tree, tree);
+    if (!tree.is_object()) malformed("has a piece that is no object", data);
+    check_error(tree);
+    std::string type = text_member(tree, "type");
+    if (type.empty()) type = event;  // some leave out the one or the other
+    read_json(type, tree, out);
+}
+
+void stream_reader::need_type(std::string_view type, const json::value& data) {
+    if (type.empty()) no_answer("has a piece of a stream without a type", data, json::serialize(data));
+}
+
+void stream_reader::flush(std::vector<lm_event>& out) {
+    if (auto rest = text_.finish(); !rest.empty()) out.push_back({.kind = lm_event::text, .text_piece = std::move(rest)});
+    if (auto rest = reasoning_.finish(); !rest.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(rest)});
+}
+
+void stream_reader::hear(std::string_view words) { heard_ = cut(clean_text(trim(words)), 200); }
+
+lm_response stream_reader::finish() {
+    if (!ended_) {
+        std::string said = heard_.empty() ? "" : "; the server said: " + heard_;
+        std::string bytes = std::to_string(answer_.text.size()) + " bytes of the answer";
+        throw lm_error{lm_errc::unavailable,
+                       (done_ ? "the provider's stream ended with [DONE] after " + bytes +
+                                    ", but no finish reason said that it is whole (where a server never says so: dialect::done_ends)"
+                              : "the provider's stream broke off after " + bytes) +
+                           said,
+                       {.provider_message = heard_}};
+    }
+    for (bool ended : alternatives_ended_)
+        if (!ended)
+            throw lm_error{lm_errc::malformed_response, "the provider's stream holds a piece of a further completion that has no end"};
+    answer_.text = clean_text(answer_.text);
+    answer_.reasoning = clean_text(answer_.reasoning);
+    for (auto& a : answer_.alternatives) a = clean_text(a);
+    for (auto& b : answer_.reasoning_blocks) clean_texts(b);
+    for (auto& c : answer_.tool_calls)
+        for (auto part : {&tool_call::id, &tool_call::name, &tool_call::arguments, &tool_call::signature}) c.*part = clean_text(c.*part);
+    settle(answer_.tool_calls);
+    if (!answer_.tool_calls.empty() && answer_.finish == finish_reason::stop) answer_.finish = finish_reason::tool_calls;
+    answer_.usage.calls = 1;
+    return std::move(answer_);
+}
+
+void stream_reader::text(std::string piece, std::vector<lm_event>& out) {
+    if (piece.empty()) return;
+    answer_.text += piece;
+    if (auto whole = text_.feed(piece); !whole.empty()) out.push_back({.kind = lm_event::text, .text_piece = std::move(whole)});
+}
+
+void stream_reader::reasoning(std::string piece, std::vector<lm_event>& out) {
+    if (piece.empty()) return;
+    answer_.reasoning += piece;
+    if (auto whole = reasoning_.feed(piece); !whole.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(whole)});
+}
+
+std::optional<std::size_t> stream_reader::call(const call_piece& piece, std::vector<lm_event>& out) {
+    auto place = calls_.add(piece, answer_.tool_calls);
+    if (!place) return {};
+    tool_call news{clean_text(piece.id), clean_text(piece.name), clean_text(piece.arguments), piece.signature};
+    out.push_back({.kind = lm_event::tool_call, .index = *place, .call = std::move(news)});
+    return place;
+}
+
+void stream_reader::whole_call(tool_call c, std::vector<lm_event>& out) {
+    if (answer_.tool_calls.size() == max_tool_calls)
+        throw lm_error{lm_errc::malformed_response, "the provider's stream asks for more than 128 tool calls at once"};
+    answer_.tool_calls.push_back(c);
+    for (auto part : {&tool_call::id, &tool_call::name, &tool_call::arguments}) c.*part = clean_text(c.*part);
+    out.push_back({.kind = lm_event::tool_call, .index = answer_.tool_calls.size() - 1, .call = std::move(c)});
+}
+
+void stream_reader::alternative(std::uint64_t index, const std::string& piece, bool ended) {
+    constexpr std::uint64_t most = 128;
+    if (index >= most) throw lm_error{lm_errc::malformed_response, "the provider's stream numbers a completion " + std::to_string(index)};
+    if (answer_.alternatives.size() < index) answer_.alternatives.resize(index);
+    alternatives_ended_.resize(answer_.alternatives.size());
+    answer_.alternatives[index - 1] += piece;
+    if (ended) alternatives_ended_[index - 1] = true;
+}
+
+void stream_reader::used(const usage& u, std::vector<lm_event>& out) {
+    answer_.usage = u;
+    out.push_back({.kind = lm_event::usage, .used = u});
+}
+
+}  // namespace reagent::provider
