@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <tuple>
 #include <vector>
 
@@ -265,6 +266,16 @@ std::string without(std::string_view text, const secret_search& secrets, std::sp
 
 std::string without(std::string_view text, std::span<const secret> secrets, std::span<const std::string_view> private_values) {
     return without(text, secret_search{secrets}, private_values);
+}
+
+bool is_no_key(std::string_view s) {
+    return s.size() < 6 || (s.size() < 10 && std::all_of(s.begin(), s.end(), [](char c) { return is_alpha(c) || c == '-'; }));
+}
+
+std::string without_keys(std::string_view text, std::span<const secret> keys) {
+    std::vector<secret> real;
+    std::copy_if(keys.begin(), keys.end(), std::back_inserter(real), [](const secret& k) { return !is_no_key(k.reveal()); });
+    return redact(text, real);
 }
 
 bool is_named_key(std::string_view name, const json::value& v) {

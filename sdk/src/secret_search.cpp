@@ -59,6 +59,16 @@ std::pair<const secret_search::needle*, const secret_search::needle*> secret_sea
     return {needles_.data() + (first - needles_.begin()), needles_.data() + (last - needles_.begin())};
 }
 
+std::size_t secret_search::begin_of_cut(std::string_view text) const {
+    constexpr std::size_t shortest_shown = 6;  // fewer bytes give nothing away, and end many a word
+    if (!text.ends_with("...")) return text.size();
+    auto end = text.size() - 3, best = end;
+    for (const auto& n : needles_)
+        for (auto at = end - std::min(end, n.text.size()); at + shortest_shown <= end && at < best; ++at)
+            if (text[at] == n.text[0] && n.text.starts_with(text.substr(at, end - at))) best = at;
+    return best < end ? best : text.size();
+}
+
 void secret_search::widen(std::string_view text, std::size_t& begin, std::size_t& end) {
     while (begin > 0 && in_base64(text[begin - 1])) --begin;
     while (end < text.size() && in_base64(text[end])) ++end;

@@ -31,6 +31,7 @@ public:
             auto slot = slot_of(text.data() + at);
             if (filter_[slot / 64] >> (slot % 64) & 1) at = look(text, at, slot, found);
         }
+        if (auto begin = begin_of_cut(text); begin < text.size()) found(begin, text.size());
     }
 
 private:
@@ -64,6 +65,8 @@ private:
         }
         return on;
     }
+    /// Where a secret begins that a text which was cut ("...") ends in the middle of; the text's size when there is none.
+    std::size_t begin_of_cut(std::string_view text) const;
     std::pair<const needle*, const needle*> with(std::uint32_t slot) const;
     static void widen(std::string_view text, std::size_t& begin, std::size_t& end);
 

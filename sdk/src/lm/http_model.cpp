@@ -7,6 +7,8 @@
 #include <reagent/http/shown_url.hpp>
 #include <reagent/lm/catalog.hpp>
 
+#include "../redact.hpp"
+
 #include <exception>
 
 namespace reagent {
@@ -124,7 +126,8 @@ public:
           credentials_{speaks_.credentials(options_.api_key)} {
         headers_.emplace_back("content-type", "application/json");
         keys_ = http::secrets_of_url(options_.api_base);
-        keys_.push_back(options_.api_key);
+        for (auto& s : http::secrets_of_proxies()) keys_.push_back(std::move(s));
+        if (!options_.api_key.empty()) keys_.push_back(options_.api_key);
     }
 
     std::string name() const override { return name_; }
@@ -180,7 +183,7 @@ private:
 
     [[noreturn]] void refused(const http::response& r, const std::string& what) const {
         try {
-            provider::throw_status(r, what, options_.api_key);
+            provider::throw_status(r, what, keys_);
         } catch (const lm_error& given) {
             lm_error e = redacted(given, keys_);
             std::string near = e.code() == lm_errc::not_found ? model_catalog::standard().nearest(model_) : "";
@@ -204,10 +207,7 @@ private:
 lm_error redacted(const lm_error& e, const std::vector<secret>& keys) {
     diagnostics d = e.details();
     std::string text = e.what();
-    for (const auto& k : keys) {
-        text = redact(text, k);
-        d.provider_message = redact(d.provider_message, k);
-    }
+    for (std::string* words : {&text, &d.provider_message, &d.request_id, &d.attempted}) *words = detail::without_keys(*words, keys);
     return {e.code(), text, d};
 }
 

@@ -4,6 +4,7 @@
 #include <reagent/lm/language_model.hpp>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,7 +96,7 @@ struct facts {
 const std::vector<facts>& all();
 
 /// The error that a response with a status other than 200 stands for. The provider's message is redacted.
-[[noreturn]] void throw_status(const http::response& r, const std::string& attempted, const secret& key);
+[[noreturn]] void throw_status(const http::response& r, const std::string& attempted, std::span<const secret> keys);
 
 /// The error that an error object in a 200 response or a stream stands for.
 [[noreturn]] void throw_error_object(const json::value& error);
