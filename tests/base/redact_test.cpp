@@ -39,7 +39,8 @@ BOOST_AUTO_TEST_CASE(a_known_key_is_found_however_it_is_escaped) {
                "(secret) (secret) (secret) (secret) (secret) 100A1b");
     BOOST_TEST(redact("100% sure, 5%zz, a\\q, \\u12, &nothing; & %", both) == "100% sure, 5%zz, a\\q, \\u12, &nothing; & %");
     const secret accented{"schlüssel-🔑-9"};
-    BOOST_TEST(redact(R"({"k":"schl\u00fcssel-\ud83d\udd11-9","u":"schl%C3%BCssel-%F0%9F%94%91-9"})", accented) == R"-({"k":"(secret)","u":"(secret)"})-");
+    BOOST_TEST(redact(R"({"k":"schl\u00fcssel-\ud83d\udd11-9","u":"schl%C3%BCssel-%F0%9F%94%91-9"})", accented) ==
+               R"-({"k":"(secret)","u":"(secret)"})-");
 }
 
 BOOST_AUTO_TEST_CASE(a_known_key_is_found_within_base64) {

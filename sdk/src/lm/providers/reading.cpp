@@ -4,6 +4,7 @@
 #include <reagent/schema/repair.hpp>
 
 #include "../../base64.hpp"
+#include "../../redact.hpp"
 #include "../../text.hpp"
 #include "../quota.hpp"
 
@@ -37,11 +38,37 @@ void malformed(const std::string& what, std::string_view body) {
     throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + cut(std::string{trim(body)}, 200)};
 }
 
+namespace {
+
+// Whether a number in it may have more digits, or a larger exponent, than a double holds. `parse_json` keeps those, and is slower.
+bool may_lose_digits(std::string_view body) {
+    std::size_t run = 0;
+    for (std::size_t i = 0; i < body.size(); ++i) {
+        if (is_digit(body[i]) || body[i] == '.') {
+            if (++run >= 18) return true;
+        } else if ((body[i] | 0x20) == 'e' && run && i + 3 < body.size() &&
+                   std::all_of(body.begin() + static_cast<std::ptrdiff_t>(i) + 2, body.begin() + static_cast<std::ptrdiff_t>(i) + 4,
+                               is_digit))
+            return true;
+        else
+            run = 0;
+    }
+    return false;
+}
+
+}  // namespace
+
 json::value parse_body(std::string_view body, json::storage_ptr memory) {
     json::parse_options options;
     options.max_depth = max_json_depth;
     boost::system::error_code ec;
-    json::value tree = json::parse({body.data(), body.size()}, ec, std::move(memory), options);
+    json::value tree;
+    if (may_lose_digits(body)) {
+        auto kept = parse_json(body);
+        if (!kept) malformed("is no JSON", body);
+        tree = std::move(*kept);
+    } else
+        tree = json::parse({body.data(), body.size()}, ec, std::move(memory), options);
     if (ec) malformed("is no JSON", body);
     if (auto* e = member(tree, "error"); e && !e->is_null()) throw_error_object(*e);
     return tree;
@@ -313,10 +340,10 @@ words words_of(const json::value* e) {
 }
 
 // The provider's words, with a code that says what they may not: `is_transient` reads it there.
-std::string shown_words(const words& w, const secret& key) {
-    std::string text = cut(redact(w.message, key), 1000);
+std::string shown_words(const words& w, std::span<const secret> keys) {
+    std::string text = cut(detail::without_keys(w.message, keys), 1000);
     if (!quota_is_used_up(w.code) || quota_is_used_up(text)) return text;
-    return text + " (" + cut(redact(std::string{trim(w.code)}, key), 100) + ")";
+    return text + " (" + cut(detail::without_keys(trim(w.code), keys), 100) + ")";
 }
 
 }  // namespace
@@ -328,20 +355,22 @@ void throw_error_object(const json::value& error) {
     if (auto* number = member(error, "code"); number && number->is_int64() && number->get_int64() >= 400 && number->get_int64() < 600)
         status = static_cast<int>(number->get_int64());
     auto [errc, what] = classify(status, code, to_lower(message + code));
-    std::string shown = shown_words({message, code}, secret{});
+    std::string shown = shown_words({message, code}, {});
     throw lm_error{errc, std::string{what} + ": " + shown, {.provider_message = shown, .http_status = status}};
 }
 
-void throw_status(const http::response& r, const std::string& attempted, const secret& key) {
+constexpr std::size_t longest_read = 16'384;  // of a body that is no error of a known shape
+
+void throw_status(const http::response& r, const std::string& attempted, std::span<const secret> keys) {
     auto parsed = parse_json(r.body);
     auto [message, code] = words_of(parsed ? &*parsed : nullptr);
-    if (message.empty()) message = cut(std::string{trim(r.body)}, 300);
+    if (message.empty()) message = cut(detail::without_keys(trim(r.body).substr(0, longest_read), keys), 300);
     std::string id;
     for (const char* name : {"x-request-id", "request-id", "x-debug-trace-id"})
         if (id.empty()) id = r.header(name);
     auto [errc, what] = classify(r.status, code, to_lower(message + code));
     diagnostics d{.attempted = attempted,
-                  .provider_message = shown_words({message, code}, key),
+                  .provider_message = shown_words({message, code}, keys),
                   .request_id = id,
                   .http_status = r.status,
                   .retry_after = wait_of(r)};
