@@ -54,10 +54,10 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
 }
 
 // A command below inherits its parent's footer, whose examples are of others.
-void own_footers(CLI::App& app) {
+void own_footers(CLI::App& app, const std::string& inherited) {
     for (auto* c : app.get_subcommands([](CLI::App*) { return true; })) {
-        own_footers(*c);
-        if (!app.get_footer().empty() && c->get_footer() == app.get_footer()) c->footer("");
+        if (!inherited.empty() && c->get_footer() == inherited) c->footer("");
+        own_footers(*c, inherited);
     }
 }
 
@@ -72,7 +72,7 @@ int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
             complain("argument " + std::to_string(i) + " is no UTF-8; what is stored and sent is JSON, which holds nothing else");
             return 2;
         }
-    own_footers(app);
+    own_footers(app, app.get_footer());
     try {
         if (auto wrong = unknown_command(app, argc, argv); !wrong.empty()) throw misuse{wrong};
         app.parse(argc, argv);

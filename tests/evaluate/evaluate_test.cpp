@@ -355,6 +355,17 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(datasets)
 
+BOOST_AUTO_TEST_CASE(reports_hold_no_bytes_that_are_no_utf_8) {
+    dataset data{example{.fields = json::object{{"q", "a\xff"}}}};
+    evaluation e;
+    e.rows.emplace_back();
+    e.rows[0].error = "cannot read \xfe";
+    for (const auto& text : {to_csv(e, data), to_html(e, data, "title \xc0")}) {
+        for (char byte : {'\xff', '\xfe', '\xc0'}) BOOST_TEST(text.find(byte) == text.npos);
+        BOOST_TEST(text.find("\xEF\xBF\xBD") != text.npos);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(examples_are_read_from_every_kind_of_file) {
     folder f;
     auto lines = load_examples(f.write("a.jsonl", "{\"q\": \"one\", \"a\": 1}\n\n{\"q\": \"two\", \"a\": 2}\r\n"), {"q"});

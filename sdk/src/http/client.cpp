@@ -293,6 +293,7 @@ struct client::impl {
     static void note_sent(const request& r, std::vector<secret>& sent) {
         for (auto& s : secrets_of_url(r.url)) sent.push_back(std::move(s));
         for (const auto& [name, value] : r.credentials) sent.emplace_back(value.substr(value.rfind(' ') + 1));  // behind "Bearer"
+        for (std::size_t i = 0, n = sent.size(); i < n; ++i) sent.emplace_back(to_lower(sent[i].reveal()));     // as a host is written
     }
 
     // The address that a redirect leads to, or "" when the response is to be taken as it is; then `sent` is as it was.
