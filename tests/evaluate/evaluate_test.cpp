@@ -451,7 +451,7 @@ BOOST_AUTO_TEST_CASE(a_mark_of_byte_order_is_skipped) {
     save_journal(journal_text.string(), journal{});
     f.write("k.jsonl", mark + f.read("j.jsonl"));
     BOOST_TEST(read_journal_file((f.path / "k.jsonl").string()).about.contains("format"));
-    model_catalog{}.add(mark + "{}");
+    model_catalog{}.add(mark + R"({"models": []})");
 }
 
 BOOST_AUTO_TEST_CASE(bad_files_are_refused_with_the_place) {
