@@ -1,6 +1,8 @@
 # `cmake --install` puts the libraries, the headers, the tool and the package files where find_package(reagent) finds them.
 
 include(CMakePackageConfigHelpers)
+get_property(installed GLOBAL PROPERTY reagent_installed)
+add_custom_target(reagent_installed DEPENDS ${installed})
 install(EXPORT reagent_targets NAMESPACE reagent:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/reagent)
 configure_package_config_file(cmake/reagent-config.cmake.in ${PROJECT_BINARY_DIR}/reagent-config.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/reagent)

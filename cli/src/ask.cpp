@@ -50,7 +50,9 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
     if (!o.quiet)
         std::cerr << terminal{true}.dim("run " + id + "; should it be interrupted: reagent runs resume " + id + " --journals " + o.journals)
                   << std::endl;
+    tell_when_interrupted("what run " + id + " did is kept; it goes on with: reagent runs resume " + id + " --journals " + o.journals);
     auto r = rt.resume(id);
+    tell_when_interrupted("");
     view.close();
     if (o.json)
         std::cout << dump_strict_json(to_json(r)) << "\n";
@@ -63,7 +65,7 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
                       << "\n";
         }
     } else
-        std::cerr << "run " << id << " is " << to_string(r.status) << ": " << printable(r.error) << "\n";
+        complain("run " + id + " is " + std::string{to_string(r.status)} + ": " + r.error);
     if (r.status == run_status::finished) return 0;
     return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
 }
@@ -119,7 +121,9 @@ int ask(const ask_options& o) {
     }
     runtime rt{with};
     if (!o.journals.empty()) return ask_durably(o, chosen.model, std::move(options), with, std::move(inputs), view, t);
+    tell_when_interrupted("nothing of it is kept. With --journals FILE a run can be interrupted and goes on");
     auto result = rt.execute(options, whole, inputs);
+    tell_when_interrupted("");
     if (!o.save_journal.empty()) save_journal(o.save_journal, *result.report.history, {{"program", "ask"}, {"inputs", inputs}});
 
     json::object outputs = result.value.outputs;

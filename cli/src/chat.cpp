@@ -95,7 +95,7 @@ private:
                           << terminal{}.bold(printable(v.is_structured() ? dump_json(v) : python_str(v))) << std::endl;
             }
         } else
-            std::cerr << "reagent: run " << printable(r.id) << " is " << to_string(r.status) << ": " << printable(r.error) << std::endl;
+            complain("run " + r.id + " is " + std::string{to_string(r.status)} + ": " + r.error);
         if (r.status == run_status::finished) return 0;
         return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
     }
@@ -127,7 +127,7 @@ int chat(chat_options o) {
         try {
             worst = std::max(worst, c.say(line));
         } catch (const std::exception& e) {
-            std::cerr << "reagent: " << printable(e.what()) << std::endl;
+            complain(e.what());
             worst = std::max(worst, 1);
         }
     }

@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <iterator>
@@ -24,30 +25,74 @@ bool is_text(const char* argument) {
 
 }  // namespace
 
+namespace {
+
+// A word where a command is expected, which is none: "" or what to say.
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+    const CLI::App* at = &app;
+    for (int i = 1; i < argc; ++i) {
+        std::string word = argv[i];
+        auto below = at->get_subcommands([](const CLI::App*) { return true; });
+        if (below.empty() || at->get_require_subcommand_min() == 0 || word.starts_with("-")) return {};
+        std::vector<std::string> names;
+        for (const auto* c : below) names.push_back(c->get_name());
+        auto found = std::find(names.begin(), names.end(), word);
+        if (found != names.end()) {
+            at = below[static_cast<std::size_t>(found - names.begin())];
+            continue;
+        }
+        auto near = did_you_mean(word, names);
+        for (const auto& n : names)  // "aks"
+            if (near.empty() && std::is_permutation(n.begin(), n.end(), word.begin(), word.end())) near = n;
+        std::string list;
+        for (const auto& n : names) list += (list.empty() ? "" : ", ") + n;
+        std::string before = at == &app ? std::string{} : at->get_name() + " ";
+        return "there is no command \"" + before + word + "\"" + (near.empty() ? "." : "; did you mean \"" + before + near + "\"?") +
+               " There are: " + list;
+    }
+    return {};
+}
+
+// A command below inherits its parent's footer, whose examples are of others.
+void own_footers(CLI::App& app, const std::string& inherited) {
+    for (auto* c : app.get_subcommands([](CLI::App*) { return true; })) {
+        if (!inherited.empty() && c->get_footer() == inherited) c->footer("");
+        own_footers(*c, inherited);
+    }
+}
+
+}  // namespace
+
 int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error that is told, and cleaned up after
+    watch_lines(argc, argv);
     for (int i = 1; i < argc; ++i)
         if (!is_text(argv[i])) {
-            std::cerr << "reagent: argument " << i << " is no UTF-8; what is stored and sent is JSON, which holds nothing else\n";
+            complain("argument " + std::to_string(i) + " is no UTF-8; what is stored and sent is JSON, which holds nothing else");
             return 2;
         }
+    own_footers(app, app.get_footer());
     try {
+        if (auto wrong = unknown_command(app, argc, argv); !wrong.empty()) throw misuse{wrong};
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         int code = app.exit(e);
         return code == 0 ? 0 : 2;
+    } catch (const misuse& e) {
+        complain(e.what());
+        return 2;
     }
     try {
         int code = chosen();
         std::cout.flush();
         if (std::cout) return code;
-        std::cerr << "reagent: the output cannot be written; is the disk full?\n";
+        complain("the output cannot be written; is the disk full?");
     } catch (const misuse& e) {
-        std::cerr << "reagent: " << printable(e.what()) << "\n";
+        complain(e.what());
         return 2;
     } catch (const std::exception& e) {
-        std::cerr << "reagent: " << printable(e.what()) << "\n";
+        complain(e.what());
     }
     return 1;
 }
@@ -69,6 +114,7 @@ void print_outputs(const json::object& outputs, bool as_json) {
 
 // One run that survives: what it did is in its journal, whatever becomes of this process.
 int run_durably(const run_command_options& o, const cli_program& own, json::object inputs) {
+    check_names(subject{o, &own}.inputs(), inputs, "input");
     runtime rt{runtime_options_for(open_journals(o.journals, true))};
     serve_program(rt, &own, {o.lm, o.api_base, o.program}, nullptr);
     auto id = rt.submit(program_name(own), std::move(inputs), o.run_id, o.session);
@@ -78,7 +124,7 @@ int run_durably(const run_command_options& o, const cli_program& own, json::obje
         print_outputs(*r.outputs, o.json);
         return 0;
     }
-    std::cerr << "run " << printable(id) << " is " << to_string(r.status) << ": " << printable(r.error) << "\n";
+    complain("run " + id + " is " + std::string{to_string(r.status)} + ": " + r.error);
     return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
 }
 
@@ -92,11 +138,27 @@ json::object inputs_from(const std::vector<std::string>& given) {
     return inputs;
 }
 
+// A conversation's history, and what may be null.
+bool may_be_left_out(const module& root, const std::string& name) {
+    for (const auto* p : predictors_of(root))
+        if (const auto* f = p->signature().input(name); f && (f->shape.allows_null() || is_history(*f))) return true;
+    return false;
+}
+
 struct one_call {
     const program_function& program;
     json::object inputs;
     task<json::object> forward(run& r) const { return program(r, inputs); }
 };
+
+// A misspelt input is told as that, before any model is asked.
+json::object checked(const subject& s, json::object inputs) {
+    check_names(s.inputs(), inputs, "input");
+    for (const auto& name : s.inputs())
+        if (!inputs.contains(name) && !may_be_left_out(s.root(), name))
+            throw misuse{"the input `" + name + "` is missing; write " + name + "=VALUE"};
+    return inputs;
+}
 
 // A line in, a line out, until the input ends. A store's tag is looked at before each, so that a new version is taken over at once.
 int serve_lines(runtime& rt, run_options options, const subject& s, const run_command_options& o) {
@@ -123,7 +185,7 @@ int serve_lines(runtime& rt, run_options options, const subject& s, const run_co
             if (!inputs || !inputs->is_object())
                 answer = json::object{{"error", "this line is no JSON object of inputs"}};
             else
-                answer = rt.run(options, one_call{s.call(), inputs->get_object()});
+                answer = rt.run(options, one_call{s.call(), checked(s, std::move(inputs->get_object()))});
         } catch (const std::exception& e) {
             answer = json::object{{"error", e.what()}};
         }
@@ -144,7 +206,7 @@ int run_program(const run_command_options& o, const cli_program& own) {
     options.program = program_name(own);
     runtime rt{runtime_options_for()};
     if (o.values.empty()) return serve_lines(rt, std::move(options), s, o);
-    json::object outputs = rt.run(std::move(options), one_call{s.call(), inputs_from(o.values)});
+    json::object outputs = rt.run(std::move(options), one_call{s.call(), checked(s, inputs_from(o.values))});
     print_outputs(outputs, o.json);
     return 0;
 }

@@ -40,6 +40,9 @@ runtime_options runtime_options_for(std::shared_ptr<journal_store> journals = {}
 /// The `models` object of a golden file, or an object of type name to JSON Schema. @throws error naming the file
 named_types types_from(const std::string& file);
 
+/// A whole file that a user named; a pipe is read to its end. @throws program_error(unreadable)
+std::string text_of(const std::string& file);
+
 /// Colours and live output, for terminals only.
 class terminal {
 public:
@@ -67,6 +70,18 @@ std::string shortened(std::string s, std::size_t limit);
 CLI::Validator not_empty();
 /// A finite number from 0: "nan" and "-1" would switch a limit off in silence.
 CLI::Validator from_zero();
+/// Any number but infinities and "nan".
+CLI::Validator finite();
+
+/// Writes "reagent: TEXT" and a line's end to the standard error, on a line of its own (also behind output that comes in pieces), without
+/// keys: of the environment, of this command line's addresses, and whatever looks like one.
+void complain(std::string_view text);
+
+/// What Ctrl-C says before the process ends with code 130: what is kept, and how to go on. "" for nothing. The last call counts.
+void tell_when_interrupted(const std::string& text);
+
+/// The names that `given` has and `known` has not are refused, with the nearest one. @throws misuse
+void check_names(const std::vector<std::string>& known, const json::object& given, const char* what);
 
 /// Text from a model or a tool, with control characters made visible, so that it cannot steer the terminal.
 std::string printable(std::string_view text);

@@ -130,7 +130,9 @@ int compile(const compile_command& o, const cli_program* own) {
     }
     if (!o.quiet) options.on_progress = [](const std::string& what) { std::cerr << printable(what) << "\n"; };
     runtime rt{{.threads = static_cast<unsigned>(o.threads)}};
+    tell_when_interrupted(interrupted_text(o.state) + "; " + o.out + " is as it was");
     auto made = chosen->compile(rt, s.root(), s.call(), train, val, m, options);
+    tell_when_interrupted("");
     auto saved = to_saved(s.root(), made.best);
     saved.save(o.out);
     json::object report = made.report;

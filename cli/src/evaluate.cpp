@@ -7,9 +7,7 @@
 #include <boost/json.hpp>
 
 #include <cmath>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
 namespace reagent::cli {
 namespace {
@@ -23,10 +21,7 @@ struct eval_options : subject_options {
 
 // A result that `eval --json` wrote before.
 evaluation saved_evaluation(const std::string& file) {
-    std::ifstream in{file, std::ios::binary};
-    if (!in) throw program_error{program_errc::unreadable, "the file \"" + file + "\" cannot be read", {.path = file}};
-    std::string text{std::istreambuf_iterator<char>{in}, {}};
-    auto v = parse_json(text);
+    auto v = parse_json(text_of(file));
     if (!v) throw program_error{program_errc::not_json, file + ": this is no JSON", {.path = file}};
     return evaluation_from_json(*v);
 }
@@ -60,8 +55,10 @@ int eval(const eval_options& o, const cli_program* own) {
     progress show{o.quiet};
     options.on_progress = [&](const evaluation_progress& p) { show(p); };
     runtime rt{{.threads = static_cast<unsigned>(o.threads)}};
+    tell_when_interrupted(interrupted_text(o.state));
     auto e = evaluate(rt, s.call(), data, m, options);
-    if (!o.html.empty()) write_file(o.html, to_html(e, data, "Evaluation of " + s.title()));
+    tell_when_interrupted("");
+    if (!o.html.empty()) write_file(o.html, to_html(e, data, "Evaluation of " + s.title(), {before ? &*before : nullptr, o.slices}));
     if (!o.csv.empty()) write_file(o.csv, to_csv(e, data));
     json::object by_field;
     for (const auto& field : o.slices) {
@@ -110,15 +107,15 @@ int eval(const eval_options& o, const cli_program* own) {
         if (e.errors > 5) std::cout << "and " << e.errors - 5 << " more errors\n";
     }
     if (e.stopped) {
-        std::cerr << "reagent: stopped after " << e.errors << " errors; raise --max-errors, or look at the first of them\n";
+        complain("stopped after " + std::to_string(e.errors) + " errors; raise --max-errors, or look at the first of them");
         return 1;
     }
     if (!e.rows.empty() && e.errors == e.rows.size()) {
-        std::cerr << "reagent: every example failed\n";
+        complain("every example failed");
         return 1;
     }
     if (o.min_score && e.score < *o.min_score) {
-        std::cerr << "reagent: the score " << python_float(e.score) << " is below " << python_float(*o.min_score) << "\n";
+        complain("the score " + python_float(e.score) + " is below " + python_float(*o.min_score));
         return 3;
     }
     return 0;

@@ -170,7 +170,7 @@ void add_program(CLI::App& app, command& chosen) {
     put_command->add_option("--tag", o->name, "tag it at once");
     put_command->add_option("--what", o->about.what, "a remark");
     put_command->add_option("--who", o->about.who, "default: the user");
-    put_command->add_option("--score", o->about.score, "as measured");
+    put_command->add_option("--score", o->about.score, "as measured")->check(finite());
     in_store("list", "Versions of a store with who, when, what scored and tags", [o] { return list(o->store, o->json); });
     auto* tag_command = in_store("tag", "Points a tag to a version", [o] {
         program_store s{o->store};

@@ -74,6 +74,10 @@ int list(const runs_options& o) {
     terminal t;
     std::size_t width = 4;
     for (const auto& r : all) width = std::max(width, std::min<std::size_t>(visible_name(r.id).size(), 60));
+    std::cout << t.dim("run" + std::string(width - 3, ' ') + "  status            changed" +
+                       std::string(time_text(all[0].updated).size() - 7, ' ') +
+                       "     worked  calls      program  inputs, or what went wrong")
+              << "\n";
     for (const auto& r : all) {
         std::string status{to_string(r.status)};
         std::cout << std::left << std::setw(static_cast<int>(width)) << visible_name(r.id) << "  " << status_text(t, r.status)

@@ -7,7 +7,6 @@
 
 #include <boost/json.hpp>
 
-#include <fstream>
 #include <iostream>
 #include <iterator>
 
@@ -52,9 +51,7 @@ json::object error_object(const signature_error& e) {
 
 named_types types_from(const std::string& file) {
     if (file.empty()) return {};
-    std::ifstream in{file, std::ios::binary};
-    if (!in) throw std::runtime_error{"the types file \"" + file + "\" cannot be read"};
-    auto parsed = parse_json(all_of(in));
+    auto parsed = parse_json(text_of(file));
     if (!parsed || !parsed->is_object())
         throw std::runtime_error{"the types file \"" + file + "\" is no JSON object of type name to JSON Schema"};
     const json::object* models = &parsed->get_object();

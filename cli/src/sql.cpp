@@ -56,13 +56,16 @@ std::string repeated_key(const std::string& text) {
 }
 
 json::value json_file(const std::string& path) {
-    std::ifstream in{path};
-    if (!in) throw misuse{"the file \"" + path + "\" cannot be read"};
-    std::ostringstream text;
-    text << in.rdbuf();
-    auto v = parse_json(text.str());
+    std::string text;
+    try {
+        text = text_of(path);
+    } catch (const program_error& e) {
+        throw misuse{e.what()};
+    }
+    if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+    auto v = parse_json(text);
     if (!v) throw misuse{"the file \"" + path + "\" is no JSON"};
-    if (auto twice = repeated_key(text.str()); !twice.empty())
+    if (auto twice = repeated_key(text); !twice.empty())
         throw misuse{"the file \"" + path + "\" has the key \"" + twice + "\" twice in one object; which of them counts?"};
     return *v;
 }

@@ -103,7 +103,12 @@ subject::~subject() = default;
 
 const module& subject::root() const { return *root_; }
 
-dataset subject::load(const std::string& file) const { return load_examples(file, inputs_); }
+dataset subject::load(const std::string& file) const {
+    std::vector<signature_field> fields;
+    for (const auto* p : predictors_of(*root_))
+        for (const auto* side : {&p->signature().inputs, &p->signature().outputs}) fields.insert(fields.end(), side->begin(), side->end());
+    return load_examples(file, inputs_, fields);
+}
 
 void subject::check_metric(const std::string& metric, const dataset& data) const {
     auto colon = metric.find(':');
@@ -144,6 +149,12 @@ run_options subject::prepared(const subject_options& o) const {
     }
     r.adapter = adapter_named(o.adapter);
     return r;
+}
+
+std::string interrupted_text(const std::string& state) {
+    if (state.empty())
+        return "nothing of it is kept. With --state FOLDER what models answered is kept, and the same command goes on from there";
+    return "what models answered is kept in " + state + "; the same command goes on from there";
 }
 
 metric metric_of(const subject_options& o) {

@@ -56,6 +56,9 @@ private:
 /// A saved program from a file, or from FOLDER@TAG of a store.
 saved_program load_program(const std::string& where);
 
+/// What Ctrl-C says during an evaluation or a search that keeps what models answered in this folder; "": nowhere.
+std::string interrupted_text(const std::string& state);
+
 /// --metric and --judge as a metric.
 metric metric_of(const subject_options& o);
 
@@ -86,5 +89,8 @@ void add_run(CLI::App& app, command& chosen, const cli_program& own);
 
 /// Parses, runs what was chosen, and turns what it throws into a message and an exit code.
 int run_commands(CLI::App& app, command& chosen, int argc, char** argv);
+
+/// Before anything is written: where lines begin is known from here on (`complain`), and which addresses hold keys.
+void watch_lines(int argc, char** argv);
 
 }  // namespace reagent::cli

@@ -1,11 +1,14 @@
 #include "commands.hpp"
 
+#include <reagent/base/read_file.hpp>
+#include <reagent/error.hpp>
 #include <reagent/run/consent.hpp>
 
 #include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
+#include <system_error>
 
 namespace reagent::cli {
 
@@ -13,6 +16,15 @@ namespace reagent::cli {
 terminal::terminal(bool to_stderr)
     : colours_{isatty(to_stderr ? STDERR_FILENO : STDOUT_FILENO) && !std::getenv("NO_COLOR") &&
                !(std::getenv("TERM") && std::string{std::getenv("TERM")} == "dumb")} {}
+
+std::string text_of(const std::string& file) {
+    constexpr std::uint64_t most = 256 * 1024 * 1024;
+    try {
+        return read_file(file, most, pipes::read);
+    } catch (const std::system_error& e) {
+        throw program_error{program_errc::unreadable, "the file \"" + file + "\" cannot be read: " + e.what(), {.path = file}};
+    }
+}
 
 std::string shortened(std::string s, std::size_t limit) {
     if (s.size() <= limit) return s;
@@ -36,6 +48,15 @@ CLI::Validator from_zero() {
                               return good ? std::string{} : "\"" + value + "\" is no number from 0";
                           },
                           "", "from 0"};
+}
+
+CLI::Validator finite() {
+    return CLI::Validator{[](const std::string& value) {
+                              char* end = nullptr;
+                              double n = std::strtod(value.c_str(), &end);
+                              return !value.empty() && !*end && std::isfinite(n) ? std::string{} : "\"" + value + "\" is no number";
+                          },
+                          "", "finite"};
 }
 
 std::string printable(std::string_view text) {

@@ -12,13 +12,24 @@
 
 namespace reagent::detail {
 
+class secret_search;
+
 inline constexpr std::string_view in_place_of_a_secret = "(secret)", in_place_of_private = "(private)";
 
 /// As `redact`, with values that are private besides. What overlaps is left out as one.
+/// Also what stands there escaped, in up to three layers (`decoded_view`); then the escapes are left out whole. Linear in the text.
 std::string without(std::string_view text, std::span<const secret> secrets, std::span<const std::string_view> private_values);
+std::string without(std::string_view text, const secret_search& secrets, std::span<const std::string_view> private_values);
+
+/// `text` without the keys of a model, and whatever looks like one. What local servers are given in place of a key ("none", "EMPTY") is
+/// none.
+std::string without_keys(std::string_view text, std::span<const secret> keys);
+/// Whether this is a word that stands in place of a key, or too short for one.
+bool is_no_key(std::string_view s);
 
 /// Every text in it, and what stands under a name that keys have ("api_key"). The names too.
 boost::json::value without(const boost::json::value& v, std::span<const secret> secrets);
+boost::json::value without(const boost::json::value& v, const secret_search& secrets);
 
 /// Whether a member of this name with this value holds a key.
 bool is_named_key(std::string_view name, const boost::json::value& v);

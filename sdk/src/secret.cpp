@@ -1,12 +1,16 @@
 #include <reagent/secret.hpp>
 
+#include "decoded_view.hpp"
 #include "redact.hpp"
+#include "secret_search.hpp"
 #include "text.hpp"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <tuple>
 #include <vector>
 
 namespace reagent {
@@ -65,12 +69,46 @@ std::size_t end_of(std::string_view text, std::size_t at, bool (*belongs)(char))
 }
 
 // A word of a language has no digits, and no capitals after small letters.
-bool looks_drawn(std::string_view token) {
+bool has_drawn_letters(std::string_view token) {
     for (std::size_t i = 0; i < token.size(); ++i)
         if (is_digit(token[i]) || token[i] == '*' ||
             (i && token[i] >= 'A' && token[i] <= 'Z' && token[i - 1] >= 'a' && token[i - 1] <= 'z'))
             return true;
-    return token.ends_with('=') || token.size() >= 24;
+    return false;
+}
+
+// No word of a language: "abcdefghijkl" (letters in the order of the alphabet), "hjklmnbv" (six consonants in a row).
+bool is_unspeakable(std::string_view word) {
+    std::size_t consonants = 0, in_order = 1;
+    for (std::size_t i = 0; i < word.size(); ++i) {
+        consonants = std::string_view{"aeiouyAEIOUY"}.find(word[i]) == std::string_view::npos ? consonants + 1 : 0;
+        in_order = i && word[i] == word[i - 1] + 1 ? in_order + 1 : 1;
+        if (consonants >= 6 || in_order >= 4) return true;
+    }
+    return false;
+}
+
+// "learn", "container-id-1", "model_name_or_path": words, and small numbers between them, as names in programs and pages are made of.
+bool is_words(std::string_view token) {
+    constexpr std::size_t longest_word = 16, longest_number = 3;
+    bool any = false;
+    for (std::size_t at = 0; at < token.size();) {
+        auto end = std::min(token.find_first_of("-_./", at), token.size());
+        auto word = token.substr(at, end - at);
+        at = end + 1;
+        if (std::all_of(word.begin(), word.end(), is_digit)) {
+            if (word.size() > longest_number) return false;
+            continue;
+        }
+        if (word.size() > longest_word || !std::all_of(word.begin(), word.end(), is_alpha)) return false;
+        if (has_drawn_letters(word) || is_unspeakable(word)) return false;
+        any = true;
+    }
+    return any;
+}
+
+bool looks_drawn(std::string_view token) {
+    return has_drawn_letters(token) || token.ends_with('=') || (token.size() >= 24 && !is_words(token));
 }
 
 bool same_letters(std::string_view a, std::string_view lower) {
@@ -79,59 +117,45 @@ bool same_letters(std::string_view a, std::string_view lower) {
            });
 }
 
+constexpr std::string_view key_names[] = {"bearer", "basic",          "authorization", "api-key",      "api_key",
+                                          "apikey", "x-goog-api-key", "access_token",  "client_secret"};
+// Of a parameter, behind "?", "&" or ";".
+constexpr std::string_view parameter_names[] = {"key", "token", "sig", "signature", "password", "secret"};
+
+constexpr std::uint8_t begins_form = 1, begins_name = 2;
+constexpr auto beginnings = [] {
+    std::array<std::uint8_t, 256> table{};
+    for (const auto& f : forms) table[static_cast<unsigned char>(f.prefix[0])] |= begins_form;
+    auto name = [&table](std::string_view n) {
+        table[static_cast<unsigned char>(n[0])] |= begins_name;
+        table[static_cast<unsigned char>(n[0] - 'a' + 'A')] |= begins_name;
+    };
+    for (auto n : key_names) name(n);
+    for (auto n : parameter_names) name(n);
+    return table;
+}();
+
+// What is to be left out of a text, which may be a view of another one. Every pass is linear: no token is read more than a few times.
 class finder {
 public:
     explicit finder(std::string_view text) : text_{text} {}
 
-    void literal(std::string_view what, bool is_secret = true) {
+    void private_value(std::string_view what) {
         if (what.empty()) return;
-        for (std::size_t at = 0; (at = text_.find(what, at)) != text_.npos; ++at) found_.push_back({at, at + what.size(), is_secret});
+        for (std::size_t at = 0; (at = text_.find(what, at)) != text_.npos; ++at) add({at, at + what.size(), false});
     }
 
-    // Also within "...\"...", and in a URL.
-    void known(std::string_view value) {
-        literal(value);
-        std::string quoted = json::serialize(json::value(json::string(value)));
-        if (quoted.size() != value.size() + 2) literal(std::string_view{quoted}.substr(1, quoted.size() - 2));
-        for (const char* digits : {"0123456789ABCDEF", "0123456789abcdef"}) {
-            std::string encoded;
-            for (unsigned char c : value)
-                if (is_word(static_cast<char>(c)) || c == '-' || c == '.' || c == '~')
-                    encoded += static_cast<char>(c);
-                else
-                    encoded += '%', encoded += digits[c >> 4], encoded += digits[c & 15];
-            if (encoded != value) literal(encoded);
-        }
+    void known(const detail::secret_search& secrets) {
+        secrets.for_each(text_, [this](std::size_t begin, std::size_t end) { add({begin, end}); });
     }
 
-    void provider_forms() {
+    // By the form of a provider's keys, and by a name that keys have.
+    void forms_and_names() {
         for (std::size_t at = 0; at < text_.size(); ++at) {
-            if (at && is_word(text_[at - 1])) continue;
-            for (const auto& f : forms) {
-                if (text_[at] != f.prefix[0] || !text_.substr(at).starts_with(f.prefix)) continue;
-                auto end = end_of(text_, at, in_key);
-                auto body = text_.substr(at, end - at).substr(std::min(f.prefix.size(), end - at));
-                bool drawn = f.prefix == "sk-" || body.size() >= 16 || looks_drawn(body);
-                if (body.size() >= f.least && drawn) found_.push_back({at, end});
-            }
-        }
-    }
-
-    // `name` and what separates it from its value, then the value.
-    void named(std::string_view name, bool of_a_query = false) {
-        for (std::size_t at = 0; at + name.size() < text_.size(); ++at) {
-            if (at && (is_word(text_[at - 1]) && text_[at - 1] != '_')) continue;
-            if (of_a_query && (!at || (text_[at - 1] != '?' && text_[at - 1] != '&'))) continue;
-            if (!same_letters(text_.substr(at, name.size()), name)) continue;
-            auto value = at + name.size();
-            std::size_t separators = 0;
-            for (constexpr std::string_view between = " \t\\\"':=>"; value < text_.size() && between.find(text_[value]) != between.npos;)
-                separators += text_[value++] == ':' || text_[value - 1] == '=' || text_[value - 1] == ' ';
-            if (!separators) continue;
-            for (std::string_view scheme : {"bearer ", "basic "})
-                if (same_letters(text_.substr(value, scheme.size()), scheme)) value += scheme.size();
-            auto end = end_of(text_, value, in_token);
-            if (end >= value + 6 && looks_drawn(text_.substr(value, end - value))) found_.push_back({value, end});
+            auto begins = beginnings[static_cast<unsigned char>(text_[at])];
+            if (!begins || (at && is_word(text_[at - 1]) && text_[at - 1] != '_')) continue;
+            if (begins & begins_form && (!at || text_[at - 1] != '_') && at >= key_end_) form_at(at);
+            if (begins & begins_name) name_at(at);
         }
     }
 
@@ -141,50 +165,117 @@ public:
             auto end = text_.find_first_of("/?# \t\r\n\"'<>", at + 3);
             auto authority = text_.substr(at + 3, end == text_.npos ? end : end - at - 3);
             auto sign = authority.rfind('@'), colon = authority.find(':');
-            if (sign != authority.npos && colon < sign && colon + 1 < sign) found_.push_back({at + 3 + colon + 1, at + 3 + sign});
+            if (sign != authority.npos && colon < sign && colon + 1 < sign) add({at + 3 + colon + 1, at + 3 + sign});
         }
     }
 
-    std::string replaced() {
-        std::sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
-        std::string out;
-        std::size_t done = 0;
-        for (std::size_t i = 0; i < found_.size();) {
-            auto [begin, end, is_secret] = found_[i];
-            for (++i; i < found_.size() && found_[i].begin < end; ++i) {
-                end = std::max(end, found_[i].end);
-                is_secret = is_secret || found_[i].is_secret;
-            }
-            out += text_.substr(done, begin - done);
-            out += is_secret ? detail::in_place_of_a_secret : detail::in_place_of_private;
-            done = end;
-        }
-        out += text_.substr(done);
-        return out;
-    }
+    std::vector<piece> found() && { return std::move(found_); }
 
 private:
+    // What overlaps is one piece, so that a text full of secrets needs no more room than they.
+    void add(piece p) {
+        if (found_.empty() || p.begin < found_.back().begin || p.begin >= found_.back().end) return found_.push_back(p);
+        found_.back().end = std::max(found_.back().end, p.end);
+        found_.back().is_secret = found_.back().is_secret || p.is_secret;
+    }
+
+    void form_at(std::size_t at) {
+        for (const auto& f : forms) {
+            if (text_[at] != f.prefix[0] || !text_.substr(at).starts_with(f.prefix)) continue;
+            auto end = end_of(text_, at, in_key);
+            auto body = text_.substr(at, end - at).substr(std::min(f.prefix.size(), end - at));
+            if (body.size() < f.least) continue;
+            key_end_ = end;  // found whole, or words whole
+            if (!is_words(body) && (f.prefix == "sk-" || body.size() >= 16 || looks_drawn(body))) add({at, end});
+        }
+    }
+
+    void name_at(std::size_t at) {
+        for (auto name : key_names)
+            if (same_letters(text_.substr(at, name.size()), name)) value_after(at + name.size());
+        if (!at || (text_[at - 1] != '?' && text_[at - 1] != '&' && text_[at - 1] != ';')) return;
+        for (auto name : parameter_names)
+            if (same_letters(text_.substr(at, name.size()), name)) value_after(at + name.size());
+    }
+
+    // What separates a name from its value, then the value.
+    void value_after(std::size_t value) {
+        std::size_t separators = 0;
+        for (constexpr std::string_view between = " \t\\\"':=>"; value < text_.size() && between.find(text_[value]) != between.npos;)
+            separators += text_[value++] == ':' || text_[value - 1] == '=' || text_[value - 1] == ' ';
+        if (!separators) return;
+        for (std::string_view scheme : {"bearer ", "basic "})
+            if (same_letters(text_.substr(value, scheme.size()), scheme)) value += scheme.size();
+        if (value < value_end_) return;  // a part of a value that was looked at
+        auto end = value_end_ = end_of(text_, value, in_token);
+        if (end >= value + 6 && looks_drawn(text_.substr(value, end - value))) add({value, end});
+    }
+
     std::string_view text_;
     std::vector<piece> found_;
+    std::size_t key_end_ = 0, value_end_ = 0;
 };
 
-constexpr std::string_view key_names[] = {"bearer", "basic",          "authorization", "api-key",      "api_key",
-                                          "apikey", "x-goog-api-key", "access_token",  "client_secret"};
+std::string replaced(std::string_view text, std::vector<piece> found) {
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
+    std::string out;
+    std::size_t done = 0;
+    for (std::size_t i = 0; i < found.size();) {
+        auto [begin, end, is_secret] = found[i];
+        for (++i; i < found.size() && found[i].begin < end; ++i) {
+            end = std::max(end, found[i].end);
+            is_secret = is_secret || found[i].is_secret;
+        }
+        out += text.substr(done, begin - done);
+        out += is_secret ? detail::in_place_of_a_secret : detail::in_place_of_private;
+        done = end;
+    }
+    out += text.substr(done);
+    return out;
+}
+
+// Escapes within escapes: JSON in JSON in a URL.
+constexpr std::size_t most_layers = 3;
 
 }  // namespace
 
 namespace detail {
 
+std::string without(std::string_view text, const secret_search& secrets, std::span<const std::string_view> private_values) {
+    auto what_in = [&](std::string_view view, bool is_whole) {
+        finder f{view};
+        f.known(secrets);
+        if (is_whole)
+            for (auto v : private_values) f.private_value(v);
+        f.forms_and_names();
+        f.passwords();
+        return std::move(f).found();
+    };
+    auto found = what_in(text, true);
+    std::vector<decoded_view> views;
+    views.reserve(most_layers);
+    for (auto next = decoded_view::of(text); next && views.size() < most_layers; next = decoded_view::of(views.back().text())) {
+        views.push_back(std::move(*next));
+        for (auto p : what_in(views.back().text(), false)) {
+            for (auto v = views.rbegin(); v != views.rend(); ++v) std::tie(p.begin, p.end) = v->origin(p.begin, p.end);
+            found.push_back(p);
+        }
+    }
+    return found.empty() ? std::string{text} : replaced(text, std::move(found));
+}
+
 std::string without(std::string_view text, std::span<const secret> secrets, std::span<const std::string_view> private_values) {
-    finder f{text};
-    for (const auto& s : secrets)
-        if (!s.empty()) f.known(s.reveal());
-    for (auto v : private_values) f.literal(v, false);
-    f.provider_forms();
-    for (auto name : key_names) f.named(name);
-    f.named("key", true);
-    f.passwords();
-    return f.replaced();
+    return without(text, secret_search{secrets}, private_values);
+}
+
+bool is_no_key(std::string_view s) {
+    return s.size() < 6 || (s.size() < 10 && std::all_of(s.begin(), s.end(), [](char c) { return is_alpha(c) || c == '-'; }));
+}
+
+std::string without_keys(std::string_view text, std::span<const secret> keys) {
+    std::vector<secret> real;
+    std::copy_if(keys.begin(), keys.end(), std::back_inserter(real), [](const secret& k) { return !is_no_key(k.reveal()); });
+    return redact(text, real);
 }
 
 bool is_named_key(std::string_view name, const json::value& v) {
@@ -193,8 +284,10 @@ bool is_named_key(std::string_view name, const json::value& v) {
     return std::any_of(std::begin(key_names), std::end(key_names), [&](auto known) { return same_letters(name, known); });
 }
 
-json::value without(const json::value& v, std::span<const secret> secrets) {
-    if (v.is_string()) return json::value(json::string(redact(v.get_string(), secrets)));
+json::value without(const json::value& v, std::span<const secret> secrets) { return without(v, secret_search{secrets}); }
+
+json::value without(const json::value& v, const secret_search& secrets) {
+    if (v.is_string()) return json::value(json::string(without(v.get_string(), secrets, {})));
     if (v.is_array()) {
         json::array a;
         for (const auto& item : v.get_array()) a.push_back(without(item, secrets));
@@ -203,7 +296,7 @@ json::value without(const json::value& v, std::span<const secret> secrets) {
     if (!v.is_object()) return v;
     json::object o;
     for (const auto& [name, item] : v.get_object())
-        o[redact(name, secrets)] = is_named_key(name, item) ? json::value(in_place_of_a_secret) : without(item, secrets);
+        o[without(name, secrets, {})] = is_named_key(name, item) ? json::value(in_place_of_a_secret) : without(item, secrets);
     return o;
 }
 

@@ -1,5 +1,7 @@
 // Whatever is written as a whole, and what a crash at any point would find.
+#include <reagent/base/read_file.hpp>
 #include <reagent/base/write_file.hpp>
+#include <reagent/error.hpp>
 #include <reagent/module/program_store.hpp>
 #include <reagent/module/saved_program.hpp>
 #include <reagent/run/journal.hpp>
@@ -15,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <chrono>
 
 #include <fstream>
 #include <functional>
@@ -135,6 +138,79 @@ BOOST_AUTO_TEST_CASE(a_failure_leaves_the_old_file_and_nothing_else) {
     BOOST_TEST(f.entries() == 1u);
     BOOST_CHECK_THROW(write_file(f.path / "nowhere" / "file", "x"), std::system_error);
     BOOST_CHECK_THROW(write_file(f.path, "x"), std::system_error);
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_leads_to_nothing_is_not_replaced) {
+    temporary_folder f;
+    fs::path link = f.path / "link", target = f.path / "target";
+    fs::create_symlink(target, link);
+    BOOST_CHECK_THROW(write_file(link, "x"), std::system_error);
+    BOOST_TEST(fs::is_symlink(link));
+    BOOST_TEST(!fs::exists(target));
+    write_file(target, "old");
+    write_file(link, "new");
+    BOOST_TEST(fs::is_symlink(link));
+    BOOST_TEST(text_of(target) == "new");
+    BOOST_TEST(f.entries() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(what_killed_writers_left_in_a_store_is_swept) {
+    temporary_folder f;
+    program_store store{f.path};
+    auto leave = [&](const std::string& name, std::chrono::minutes ago) {
+        std::ofstream{f.path / name} << "half";
+        fs::last_write_time(f.path / name, fs::file_time_type::clock::now() - ago);
+    };
+    leave("versions/.000001.json.4711.0.tmp", std::chrono::minutes{61});
+    leave("tags/.best.4711.1.tmp", std::chrono::minutes{61});
+    leave("versions/.000002.json.4712.0.tmp", std::chrono::minutes{1});  // at work
+    leave("versions/notes.tmp", std::chrono::minutes{61});               // somebody's
+    store.put(
+        saved_program::parse(
+            R"({"predict": {"traces": [], "train": [], "demos": [], "signature": {"instructions": "Answer.", "fields": [{"prefix": "Question:", "description": "q"}, {"prefix": "Answer:", "description": "a"}]}, "lm": null}, "metadata": {"dependency_versions": {}}})"),
+        {});
+    BOOST_TEST(!fs::exists(f.path / "versions/.000001.json.4711.0.tmp"));
+    BOOST_TEST(!fs::exists(f.path / "tags/.best.4711.1.tmp"));
+    BOOST_TEST(fs::exists(f.path / "versions/.000002.json.4712.0.tmp"));
+    BOOST_TEST(fs::exists(f.path / "versions/notes.tmp"));
+}
+
+BOOST_AUTO_TEST_CASE(nobody_waits_for_a_pipe_or_a_device) {
+    temporary_folder f;
+    fs::path pipe = f.path / "pipe";
+    BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    for (const auto& file : {pipe, fs::path{"/dev/zero"}, f.path}) {
+        BOOST_CHECK_THROW(read_file(file, 1000), std::system_error);
+        BOOST_CHECK_THROW(replay_from(file.string()), run_error);
+        BOOST_CHECK_THROW(saved_program::load(file), program_error);
+    }
+    BOOST_CHECK_THROW(read_file("/dev/zero", 1000, pipes::read), std::system_error);
+    BOOST_CHECK_THROW(read_file(pipe, 1000, pipes::read), std::system_error);  // nobody writes into it
+}
+
+BOOST_AUTO_TEST_CASE(a_pipe_is_read_to_its_end_within_a_limit) {
+    for (std::size_t size : {0u, 1u, 70'000u, 300'000u}) {
+        int ends[2];
+        BOOST_REQUIRE(::pipe(ends) == 0);
+        std::string text(size, 'x');
+        pid_t writer = ::fork();
+        if (writer == 0) {
+            ::signal(SIGPIPE, SIG_DFL);
+            ::close(ends[0]);
+            for (std::size_t done = 0; done < text.size();)
+                if (auto n = ::write(ends[1], text.data() + done, std::min<std::size_t>(10'000, text.size() - done)); n > 0)
+                    done += static_cast<std::size_t>(n);
+            ::_exit(0);
+        }
+        ::close(ends[1]);
+        fs::path file = "/dev/fd/" + std::to_string(ends[0]);
+        if (size <= 100'000)
+            BOOST_TEST((read_file(file, 100'000, pipes::read) == text));
+        else
+            BOOST_CHECK_THROW(read_file(file, 100'000, pipes::read), std::system_error);
+        ::close(ends[0]);
+        ::waitpid(writer, nullptr, 0);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_full_disk_leaves_the_old_file) {

@@ -3,7 +3,9 @@
 #include "support/loopback_server.hpp"
 #include "support/scripted_openai.hpp"
 
+#include <reagent/lm/catalog.hpp>
 #include <reagent/reagent.hpp>
+#include <reagent/run/journal_record.hpp>
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -353,6 +355,17 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(datasets)
 
+BOOST_AUTO_TEST_CASE(reports_hold_no_bytes_that_are_no_utf_8) {
+    dataset data{example{.fields = json::object{{"q", "a\xff"}}}};
+    evaluation e;
+    e.rows.emplace_back();
+    e.rows[0].error = "cannot read \xfe";
+    for (const auto& text : {to_csv(e, data), to_html(e, data, "title \xc0")}) {
+        for (char byte : {'\xff', '\xfe', '\xc0'}) BOOST_TEST(text.find(byte) == text.npos);
+        BOOST_TEST(text.find("\xEF\xBF\xBD") != text.npos);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(examples_are_read_from_every_kind_of_file) {
     folder f;
     auto lines = load_examples(f.write("a.jsonl", "{\"q\": \"one\", \"a\": 1}\n\n{\"q\": \"two\", \"a\": 2}\r\n"), {"q"});
@@ -371,12 +384,74 @@ BOOST_AUTO_TEST_CASE(csv_cells_keep_what_they_are) {
     auto csv = load_examples(f.write("c.csv", "q,a,code,note\n\"What, \"\"then\"\"?\",1.5,007,\nnext,true,-3,\"two\nlines\"\n"), {"q"});
     BOOST_REQUIRE(csv.size() == 2u);
     BOOST_TEST(csv[0].fields.at("q").as_string() == "What, \"then\"?");
-    BOOST_TEST(csv[0].fields.at("a").as_double() == 1.5);
+    BOOST_TEST(csv[0].fields.at("a").as_string() == "1.5");
     BOOST_TEST(csv[0].fields.at("code").as_string() == "007");
-    BOOST_TEST(csv[0].fields.at("note").is_null());
-    BOOST_TEST(csv[1].fields.at("a").as_bool());
-    BOOST_TEST(csv[1].fields.at("code").to_number<int>() == -3);
+    BOOST_TEST(csv[0].fields.at("note").as_string() == "");
+    BOOST_TEST(csv[1].fields.at("a").as_string() == "true");
+    BOOST_TEST(csv[1].fields.at("code").as_string() == "-3");
     BOOST_TEST(csv[1].fields.at("note").as_string() == "two\nlines");
+}
+
+std::vector<signature_field> fields_of(const signature& s) {
+    auto all = s.inputs;
+    all.insert(all.end(), s.outputs.begin(), s.outputs.end());
+    return all;
+}
+
+BOOST_AUTO_TEST_CASE(csv_cells_are_numbers_where_the_signature_says_so) {
+    folder f;
+    auto fields = fields_of(
+        parse_signature("q: str, n: int, x: Optional[float] -> yes: bool, level: Literal[1, 2], more: list[int], t: Union[int, str]"));
+    auto csv =
+        load_examples(f.write("c.csv", "q,n,x,yes,level,more,t,else\n1.10,007,1.10,True,2,[1],1.10,1.10\n,-3,,no,2,,,\n"), {"q"}, fields);
+    BOOST_TEST(json::serialize(csv[0].fields) ==
+               R"({"q":"1.10","n":7,"x":1.1E0,"yes":true,"level":2,"more":"[1]","t":"1.10","else":"1.10"})");
+    BOOST_TEST(json::serialize(csv[1].fields) == R"({"q":"","n":-3,"x":null,"yes":false,"level":2,"more":"","t":"","else":""})");
+    for (const char* wrong : {"ten", "12345678901234567890123", "1.5", "9876e543"}) {
+        auto file = f.write("w.csv", std::string{"q,n\nx,1\nx,"} + wrong + "\n");
+        BOOST_TEST(message_of(program_errc::bad_document, [&] { load_examples(file, {"q"}, fields); }).find("row 3: field `n`") !=
+                   std::string::npos);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(numbers_that_no_double_holds_keep_their_digits_or_are_refused) {
+    folder f;
+    auto fields = fields_of(parse_signature("q: str -> n: int, x: float"));
+    for (std::string number : {"12345678901234567890123", "-12345678901234567890123", "9876e543", "1e-400", "0.12345678901234567890123"}) {
+        for (const auto& [name, before, after] : {std::tuple{"a.json", "[", "]"}, std::tuple{"a.jsonl", "", "\n"}}) {
+            auto text = load_examples(f.write(name, before + std::string{"{\"q\": "} + number + "}" + after), {}, fields);
+            BOOST_TEST(text[0].fields.at("q").as_string() == number);
+            for (std::string field : {"n", "x"}) {
+                auto file = f.write(name, before + ("{\"" + field + "\": ") + number + "}" + after);
+                auto why = message_of(program_errc::bad_document, [&] { load_examples(file, {}, fields); });
+                BOOST_TEST(why.find("example 1: field `" + field + "`") != std::string::npos, why);
+            }
+        }
+    }
+    auto held = load_examples(f.write("b.json", R"([{"x": 0.1, "n": 18446744073709551615}, {"x": 1e300}, {"x": 10000000000000000000000}])"),
+                              {}, fields);
+    BOOST_TEST(held[0].fields.at("x").as_double() == 0.1);
+    BOOST_TEST(held[0].fields.at("n").as_uint64() == 18446744073709551615u);
+    BOOST_TEST(held[1].fields.at("x").as_double() == 1e300);
+}
+
+BOOST_AUTO_TEST_CASE(a_mark_of_byte_order_is_skipped) {
+    folder f;
+    const std::string mark = "\xEF\xBB\xBF";
+    for (const auto& [name, text] :
+         {std::pair{"a.json", R"([{"q": "x"}])"}, std::pair{"a.jsonl", "{\"q\": \"x\"}\n"}, std::pair{"a.csv", "q\nx\n"}}) {
+        auto data = load_examples(f.write(name, mark + text), {"q"});
+        BOOST_TEST(data.size() == 1u);
+        BOOST_TEST(data[0].fields.at("q").as_string() == "x");
+    }
+    std::string program =
+        R"({"predict": {"traces": [], "train": [], "demos": [], "signature": {"instructions": "Answer.", "fields": [{"prefix": "Question:", "description": "q"}, {"prefix": "Answer:", "description": "a"}]}, "lm": null}, "metadata": {"dependency_versions": {}}})";
+    BOOST_TEST(saved_program::load(f.write("p.json", mark + program)).hash() == saved_program::load(f.write("q.json", program)).hash());
+    auto journal_text = f.path / "j.jsonl";
+    save_journal(journal_text.string(), journal{});
+    f.write("k.jsonl", mark + f.read("j.jsonl"));
+    BOOST_TEST(read_journal_file((f.path / "k.jsonl").string()).about.contains("format"));
+    model_catalog{}.add(mark + R"({"models": []})");
 }
 
 BOOST_AUTO_TEST_CASE(bad_files_are_refused_with_the_place) {
@@ -390,6 +465,7 @@ BOOST_AUTO_TEST_CASE(bad_files_are_refused_with_the_place) {
     BOOST_TEST(refused(program_errc::bad_document, "a.json", "{}").find("expected a list") != std::string::npos);
     BOOST_TEST(refused(program_errc::bad_document, "a.csv", "a,b\n1\n").find("row 2 has 1 cells, the header 2") != std::string::npos);
     refused(program_errc::bad_document, "a.csv", "a,b\n\"open,1\n");
+    BOOST_TEST(refused(program_errc::bad_document, "a.csv", "a,b,a\n1,2,3\n").find("the column `a` twice") != std::string::npos);
     refused(program_errc::bad_document, "a.txt", "x");
     refused(program_errc::bad_document, "a.jsonl", "");
     refused(program_errc::not_json, "a.json", "[");

@@ -27,6 +27,22 @@ BOOST_AUTO_TEST_CASE(what_is_secret_is_not_shown) {
         {"http://h/v1#K3Y", "http://h/v1"},
         {"h?next=http://K3Y@x", "h?next=(secret)"},
         {"no url at all", "no url at all"},
+        {"htps://h/v1?api_key=K3Y", "htps://h/v1?api_key=(secret)"},
+        {"https:/h/v1?api_key=K3Y", "https:/h/v1?api_key=(secret)"},
+        {"https//me:K3Y@h/v1", "(secret)@h/v1"},
+        {"http:/me:K3Y@h/v1", "(secret)@h/v1"},
+        {"http:///me:K3Y@h/v1", "http://(secret)@h/v1"},
+        {"http://me:K3#Y@h/v1", "http://(secret)@h/v1"},
+        {"http://me:K3?Y@h/v1", "http://(secret)@h/v1"},
+        {"http://h/v1;key=K3Y/chat;v=1?a=b", "http://h/v1;key=(secret)/chat;v=(secret)?a=(secret)"},
+        {"http://h/v1;K3Y", "http://h/v1;(secret)"},
+        {"http://h/v1&api_key=K3Y", "http://h/v1?api_key=(secret)"},
+        {"http://h/v1%3Fapi_key=K3Y", "http://h/v1?api_key=(secret)"},
+        {"http://h/v1%3fapi_key%3DK3Y", "http://h/v1?(secret)"},
+        {"http://h/v1?a=b?key=K3Y", "http://h/v1?a=(secret)&key=(secret)"},
+        {"http://h/q&a/x", "http://h/q&a/x"},
+        {"http://h/K3YK3Y/x?key=K3YK3Y", "http://h/(secret)/x?key=(secret)"},
+        {"http://h/K3Y%4b3Y/x?key=K3YK3Y", "http://h/(secret)/x?key=(secret)"},
         {"", ""},
     };
     for (const auto& c : cases) BOOST_TEST(http::shown_url(c.url) == c.shown);
@@ -37,6 +53,14 @@ BOOST_AUTO_TEST_CASE(secrets_are_found_as_given_and_decoded) {
     for (const auto& s : http::secrets_of_url("http://me:passw%6Frd@h/v1?key=abc%20def&v=1")) found.emplace_back(s.reveal());
     std::vector<std::string> expected{"me:passw%6Frd", "me:password", "passw%6Frd", "password", "abc%20def", "abc def"};
     BOOST_TEST(found == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(passwords_of_proxies_are_secrets) {
+    std::vector<std::string> found;
+    for (const auto& s : http::secrets_of_proxies("http://app:p%40ss@proxy:3128")) found.emplace_back(s.reveal());
+    std::vector<std::string> expected{"app:p%40ss", "app:p@ss", "p%40ss", "p@ss"};
+    BOOST_TEST(found == expected, boost::test_tools::per_element());
+    BOOST_TEST(http::secrets_of_proxies("").empty());
 }
 
 BOOST_AUTO_TEST_CASE(targets_stand_before_the_parameters_of_a_base) {

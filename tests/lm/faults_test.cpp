@@ -351,6 +351,61 @@ BOOST_AUTO_TEST_CASE(tls_faults) {
     BOOST_TEST(fails(expired, expired.file) == error_code{http_errc::tls_failed});
 }
 
+BOOST_AUTO_TEST_CASE(a_key_that_a_server_puts_into_a_redirect_is_not_told) {
+    const std::string key = "Planted0123Key9", in_the_url = "Address4567Key8";
+    for (const std::string& location : {"http://" + key + ".example.org/x", "http://h.example.org:" + key + "/x",
+                                        "http://[::1]:1/" + in_the_url, std::string{"/moved/Address4567%4bey8"}, "/moved;a=1/" + key}) {
+        loopback_server server{[&](const server_request& r) {
+            if (r.target.starts_with("/moved")) return server_response{.status = 500, .body = "no " + key.substr(0, 3)};
+            return server_response{.status = 307, .headers = {{"Location", location}}};
+        }};
+        language_model lm{"openai/x", {.api_base = server.url("/v1?key=" + in_the_url), .api_key = secret{key}}};
+        try {
+            ask(lm, question("x"));
+            BOOST_ERROR("no failure");
+        } catch (const error& e) {
+            for (const std::string& text : {std::string{e.what()}, e.details().attempted})
+                for (const auto& k : {key, in_the_url, std::string{"planted0123key9"}, std::string{"Address4567%4bey8"}})
+                    BOOST_TEST(text.find(k) == text.npos, location << " -> " << text);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_password_of_a_proxy_is_not_told) {
+    ::setenv("HTTPS_PROXY", "http://app:pa%2Fss9word@proxy.example.org:3128", 1);
+    for (std::string echo : {"Basic YXBwOnBhL3NzOXdvcmQ=", "pa%2Fss9word", "pa/ss9word", "pa\\/ss9word"}) {
+        loopback_server server{[&](const server_request&) { return server_response{.status = 407, .body = "got " + echo + " there"}; }};
+        try {
+            ask(model_at(server.url("/v1")), question("x"));
+            BOOST_ERROR("no failure");
+        } catch (const error& e) {
+            std::string text = e.what();
+            BOOST_TEST(text.find("(secret) there") != text.npos, text);
+            BOOST_TEST(text.find(echo.substr(echo.rfind(' ') + 1)) == text.npos, text);
+        }
+    }
+    ::unsetenv("HTTPS_PROXY");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_server_says_is_not_cut_within_a_key) {
+    const std::string key = "Planted0123456789Key";
+    for (std::size_t before : {285, 290, 295, 985, 990, 996}) {
+        for (bool whole : {true, false}) {
+            std::string words = std::string(before, '.') + " " + key + " was refused";
+            loopback_server server{[&](const server_request&) {
+                return server_response{.status = 400,
+                                       .body = whole ? words : json::serialize(json::object{{"error", {{"message", words}}}})};
+            }};
+            try {
+                ask(language_model{"openai/x", {.api_base = server.url("/v1"), .api_key = secret{key}}}, question("x"));
+                BOOST_ERROR("no failure");
+            } catch (const error& e) {
+                BOOST_TEST(std::string{e.what()}.find(key.substr(0, 6)) == std::string::npos, e.what());
+            }
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_redirect_to_another_server_does_not_get_the_key) {
     std::vector<std::pair<std::string, std::string>> seen;
     loopback_server other{[&](const server_request& r) {

@@ -223,7 +223,7 @@ BOOST_DATA_TEST_CASE(responses_are_read, boost::unit_test::data::make(cases("res
     if (auto* headers = sample.data.if_contains("headers"))
         for (const auto& [name, v] : headers->as_object()) r.headers.emplace_back(name, v.as_string().c_str());
     auto read = [&] {
-        if (r.status != 200) provider::throw_status(r, "test", secret{"sk-0123"});
+        if (r.status != 200) provider::throw_status(r, "test", std::vector{secret{"sk-0123"}});
         return p.read(r.body);
     };
     if (auto* e = sample.data.if_contains("error")) {
@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(credentials_are_where_each_provider_wants_them) {
 BOOST_AUTO_TEST_CASE(retry_after_is_read_in_every_form) {
     auto wait = [](const char* name, const std::string& value) -> std::optional<std::chrono::milliseconds> {
         try {
-            provider::throw_status({429, {{name, value}}, "{}"}, "test", secret{});
+            provider::throw_status({429, {{name, value}}, "{}"}, "test", {});
         } catch (const lm_error& e) {
             return e.details().retry_after;
         }

@@ -159,6 +159,24 @@ BOOST_AUTO_TEST_CASE(no_key_of_any_model_of_the_runtime_is_logged_or_sent) {
     BOOST_TEST(sent.find("mine is (secret)") != std::string::npos, sent);
 }
 
+BOOST_AUTO_TEST_CASE(a_key_of_few_letters_is_not_looked_for_and_that_is_said_once) {
+    auto warnings = [](const std::string& given, const std::string& of_model) {
+        written w{spdlog::level::trace};
+        runtime rt{{.logger = w.logger, .secrets = {secret{given}}}};
+        predict<sig<"message -> answer">> ask;
+        for (int i = 0; i < 3; ++i)
+            rt.run(run_options{language_model{std::make_shared<keyed>(of_model)}}, ask, "message"_f = "tokens to keep");
+        BOOST_TEST(w.has("tokens to keep"), w.text.str());
+        std::size_t n = 0;
+        for (const auto& line : w.lines()) n += line.find("too short to be looked for") != line.npos;
+        return n;
+    };
+    BOOST_TEST(warnings("k", "opaque0123456789abcdef") == 1u);
+    BOOST_TEST(warnings("to", "ken") == 1u);
+    BOOST_TEST(warnings("opaque0123456789abcdef", "k3y") == 1u);
+    for (const char* placeholder : {"", "none", "EMPTY", "no-key"}) BOOST_TEST(warnings("hunter2", placeholder) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(what_failed_is_kept_in_a_journal_without_keys_and_replays_the_same) {
     const std::string key = "opaque0123456789abcdef";
     tools all;

@@ -203,8 +203,17 @@ BOOST_AUTO_TEST_CASE(numbers_are_read_exactly) {
         BOOST_REQUIRE(v.has_value());
         if (v->at(0).is_double()) BOOST_TEST(v->at(0).get_double() == d);
     }
-    for (const char* text : {"0.1", "1e23", "9007199254740993.0", "5e-324", "1.7976931348623157e308", "123456789012345678901234567890"})
+    for (const char* text :
+         {"0.1", "1e23", "9007199254740993.0", "5e-324", "1.7976931348623157e308", "0.1000000000000000055511151231257827"})
         BOOST_TEST(parse_json(text)->to_number<double>() == std::strtod(text, nullptr), text);
+    for (std::string text :
+         {"123456789012345678901234567890", "-12345678901234567890123", "9876e543", "1e-400", "0.12345678901234567890"}) {
+        BOOST_TEST(*parse_json(text) == json::value(json::string(text)), text);  // no double holds it: its digits, not others
+        BOOST_TEST(repair_json("{a: " + text + "}").at("a") == json::value(json::string(text)), text);
+        BOOST_TEST(*python_literal(text) == json::value(json::string(text)), text);
+    }
+    BOOST_TEST(std::isinf(parse_json("1e99999")->as_double()));  // as Boost.JSON writes it
+    BOOST_TEST(parse_json("\xEF\xBB\xBF[1]")->is_array());
     BOOST_TEST(parse_json("18446744073709551615")->is_uint64());
     BOOST_TEST(parse_json("-9223372036854775808")->is_int64());
     for (const char* bad : {"", "1 2", "{} x", "[1,]", "{\"a\":1,}", "01", "+1", "nan", "tru", "\"\xff\"", "/* c */ 1"})

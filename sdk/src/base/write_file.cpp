@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 
 namespace reagent {
@@ -59,7 +60,10 @@ file_replacement::file_replacement(const fs::path& file) : file_{file} {
         return;
     }
     std::error_code ec;
-    if (there && fs::is_symlink(file_, ec)) file_ = fs::canonical(file_);
+    if (fs::is_symlink(file_, ec)) {
+        if (!there) fail("following a link that leads to nothing", ENOENT);
+        file_ = fs::canonical(file_);
+    }
     do {
         temporary_ = temporary_for(file_);
         fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, there ? 0600 : 0666);
@@ -108,6 +112,17 @@ void file_replacement::commit() {
     if (::rename(temporary_.c_str(), file_.c_str()) != 0) fail("giving it its name");
     temporary_.clear();
     sync_folder(file_.parent_path());
+}
+
+void sweep_temporaries(const fs::path& folder) {
+    constexpr auto old = std::chrono::hours{1};
+    std::error_code ec;
+    for (const auto& f : fs::directory_iterator{folder, ec}) {
+        std::string name = f.path().filename().string();
+        if (!name.starts_with('.') || !name.ends_with(".tmp") || f.is_symlink(ec) || !f.is_regular_file(ec)) continue;
+        auto changed = f.last_write_time(ec);
+        if (!ec && fs::file_time_type::clock::now() - changed > old) fs::remove(f.path(), ec);
+    }
 }
 
 void write_file(const fs::path& file, std::string_view text) {

@@ -338,7 +338,7 @@ std::string to_csv(const evaluation& e, const dataset& data) {
         for (const auto& f : fields) text += "," + csv_cell(shown(data.at(r.index).find(f)));
         for (const auto& o : outputs) text += "," + csv_cell(shown(r.outputs.if_contains(o)));
     }
-    return text + "\r\n";
+    return detail::valid_utf8(text + "\r\n");
 }
 
 }  // namespace reagent

@@ -1,5 +1,7 @@
 #include <reagent/evaluate/example.hpp>
 
+#include <reagent/adapter/adapter.hpp>
+#include <reagent/base/read_file.hpp>
 #include <reagent/error.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
@@ -12,9 +14,9 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <random>
+#include <system_error>
 #include <unordered_map>
 
 namespace reagent {
@@ -38,21 +40,70 @@ example from_object(json::object o) {
     return e;
 }
 
-// A cell of a CSV file: what looks like a number or a truth value is one.
-json::value cell(const std::string& text) {
-    if (text.empty()) return nullptr;
-    if (text == "true" || text == "True") return true;
-    if (text == "false" || text == "False") return false;
-    bool leading_zero = text.size() > 1 && text[0] == '0' && text[1] != '.';  // a code, not a number
-    if (!leading_zero && text.find_first_not_of("0123456789+-.eE") == text.npos)
-        if (auto v = parse_json(text); v && v->is_number()) return *v;
-    return json::value(json::string(text));
+// The types that a schema names: "integer", "null", also those of `anyOf`.
+void add_types(const json::value& schema, std::vector<std::string_view>& types) {
+    if (!schema.is_object()) return types.push_back("anything");
+    const auto& o = schema.get_object();
+    auto add = [&](const json::value& v) { types.push_back(v.is_string() ? std::string_view{v.get_string()} : "anything"); };
+    if (const auto* type = o.if_contains("type"); type && type->is_array())
+        for (const auto& one : type->get_array()) add(one);
+    else if (type)
+        add(*type);
+    else if (const auto* parts = o.if_contains("anyOf"); parts && parts->is_array())
+        for (const auto& part : parts->get_array()) add_types(part, types);
+    else
+        types.push_back("anything");
 }
 
+// The fields of numbers and booleans, and lists of choices that are no texts.
+class typed_fields {
+public:
+    explicit typed_fields(std::span<const signature_field> fields) {
+        for (const auto& f : fields) {
+            std::vector<std::string_view> types;
+            add_types(f.shape.document(), types);
+            auto is_number = [](auto t) { return t == "integer" || t == "number" || t == "boolean" || t == "null"; };
+            bool numbers = std::all_of(types.begin(), types.end(), is_number) && types != std::vector<std::string_view>{"null"};
+            kinds_.emplace(f.name, known{&f, numbers});
+        }
+    }
+
+    // The value of a cell; `wrong` says what is not what its field wants.
+    json::value of_cell(const std::string& name, const std::string& text, std::string& wrong) const {
+        json::value v(json::string{text});
+        auto k = kinds_.find(name);
+        if (k == kinds_.end() || (!k->second.numbers && k->second.field->kind != field_kind::choice)) return v;
+        if (k->second.numbers && trim(text).empty()) return nullptr;
+        auto read = read_field(*k->second.field, v);
+        if (read) return std::move(*read);
+        if (k->second.numbers) wrong = read.error().message;
+        return v;  // a label that is none of the choices: what is compared with it differs
+    }
+
+    // "" or what is wrong with a number that was kept as a text.
+    std::string wrong_with(const example& e) const {
+        for (const auto& [name, v] : e.fields) {
+            auto k = v.is_string() ? kinds_.find(name) : kinds_.end();
+            if (k == kinds_.end() || !k->second.numbers) continue;
+            auto read = read_field(*k->second.field, v);
+            if (!read) return read.error().message;
+        }
+        return {};
+    }
+
+private:
+    struct known {
+        const signature_field* field;
+        bool numbers;
+    };
+    std::map<std::string, known, std::less<>> kinds_;
+};
+
 struct csv_reader {
-    std::vector<std::string> header, row;
-    dataset found;
-    std::string problem;
+    const typed_fields& fields;
+    std::vector<std::string> header{}, row{};
+    dataset found{};
+    std::string problem{};
     std::size_t lines = 0;
 
     static void on_cell(void* text, std::size_t size, void* self) {
@@ -66,7 +117,10 @@ struct csv_reader {
         if (cells.empty() || !problem.empty()) return;
         if (header.empty()) {
             header = std::move(cells);
-            if (header[0].starts_with("\xEF\xBB\xBF")) header[0].erase(0, 3);
+            auto sorted = header;
+            std::sort(sorted.begin(), sorted.end());
+            if (auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end())
+                problem = "the header names the column `" + *twice + "` twice; which of them counts?";
             return;
         }
         if (cells.size() != header.size()) {
@@ -75,15 +129,16 @@ struct csv_reader {
             return;
         }
         example e;
-        for (std::size_t i = 0; i < cells.size(); ++i) e.fields[header[i]] = cell(cells[i]);
+        for (std::size_t i = 0; i < cells.size(); ++i) e.fields[header[i]] = fields.of_cell(header[i], cells[i], problem);
+        if (!problem.empty()) problem = "row " + std::to_string(lines) + ": " + problem;
         found.push_back(std::move(e));
     }
 };
 
-dataset read_csv(const std::filesystem::path& file, const std::string& text) {
+dataset read_csv(const std::filesystem::path& file, std::string_view text, const typed_fields& fields) {
     csv_parser parser;
     if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL) != 0) throw std::bad_alloc{};
-    csv_reader reader;
+    csv_reader reader{fields};
     bool good = csv_parse(&parser, text.data(), text.size(), csv_reader::on_cell, csv_reader::on_row, &reader) == text.size() &&
                 csv_fini(&parser, csv_reader::on_cell, csv_reader::on_row, &reader) == 0;
     std::string why = good ? "" : csv_strerror(csv_error(&parser));
@@ -107,6 +162,29 @@ dataset read_lines(const std::filesystem::path& file, std::string_view text) {
         all.push_back(from_object(std::move(v->get_object())));
     }
     return all;
+}
+
+dataset read_list(const std::filesystem::path& file, std::string_view text) {
+    auto v = parse_json(text);
+    if (!v) throw program_error{program_errc::not_json, "examples: " + file.string() + " is no JSON"};
+    if (v->is_object() && v->get_object().contains("examples")) v = json::value(v->get_object().at("examples"));
+    if (!v->is_array()) bad(file, 0, "expected a list of objects, got " + describe(*v));
+    dataset all;
+    for (auto& item : v->get_array()) {
+        if (!item.is_object()) bad(file, 0, "example " + std::to_string(all.size() + 1) + ": expected an object, got " + describe(item));
+        all.push_back(from_object(std::move(item.get_object())));
+    }
+    return all;
+}
+
+// Of a pipe, which has no name that tells it.
+std::string kind_of(std::string_view text) {
+    auto begins = text.find_first_not_of(" \t\r\n");
+    if (begins != text.npos && text[begins] == '[') return ".json";
+    if (begins == text.npos || text[begins] != '{') return ".csv";
+    auto line = trim(text.substr(begins, std::min(text.find('\n', begins), text.size()) - begins));
+    auto first = parse_json(line);
+    return first && !first->get_object().contains("examples") ? ".jsonl" : ".json";
 }
 
 std::string fingerprint(const example& e) {
@@ -153,36 +231,32 @@ json::object example::labels() const {
     return o;
 }
 
-dataset load_examples(const std::filesystem::path& file, const std::vector<std::string>& inputs) {
+dataset load_examples(const std::filesystem::path& file, const std::vector<std::string>& inputs, std::span<const signature_field> fields) {
+    std::string whole;
+    try {
+        whole = read_file(file, max_dataset_bytes, pipes::read);
+    } catch (const std::system_error& e) {
+        throw program_error{
+            program_errc::unreadable, "the examples in \"" + file.string() + "\" cannot be read: " + e.what(), {.path = file.string()}};
+    }
+    std::string_view text = whole;
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     std::error_code ec;
-    auto size = std::filesystem::is_directory(file, ec) ? 0 : std::filesystem::file_size(file, ec);
-    std::ifstream in{file, std::ios::binary};
-    if (ec || !in || std::filesystem::is_directory(file))
-        throw program_error{program_errc::unreadable,
-                            "the examples in \"" + file.string() + "\" cannot be read: " + (ec ? ec.message() : "no such file"),
-                            {.path = file.string()}};
-    if (size > max_dataset_bytes) bad(file, 0, "it has more than " + std::to_string(max_dataset_bytes) + " bytes");
-    std::string text(size, '\0');
-    in.read(text.data(), static_cast<std::streamsize>(size));
-    auto kind = file.extension();
+    bool has_name = file != "-" && std::filesystem::is_regular_file(file, ec);
+    std::string kind = has_name || !file.extension().empty() ? file.extension().string() : kind_of(text);
+    typed_fields typed{fields};
     dataset all;
     if (kind == ".csv") {
         if (!detail::is_valid_utf8(text)) bad(file, 0, "it is no UTF-8; convert it, as by: iconv -f LATIN1 -t UTF-8");
-        all = read_csv(file, text);
+        all = read_csv(file, text, typed);
     } else if (kind == ".jsonl" || kind == ".ndjson")
         all = read_lines(file, text);
-    else if (kind == ".json") {
-        auto v = parse_json(text);
-        if (!v) throw program_error{program_errc::not_json, "examples: " + file.string() + " is no JSON"};
-        if (v->is_object() && v->get_object().contains("examples")) v = json::value(v->get_object().at("examples"));
-        if (!v->is_array()) bad(file, 0, "expected a list of objects, got " + describe(*v));
-        for (auto& item : v->get_array()) {
-            if (!item.is_object())
-                bad(file, 0, "example " + std::to_string(all.size() + 1) + ": expected an object, got " + describe(item));
-            all.push_back(from_object(std::move(item.get_object())));
-        }
-    } else
+    else if (kind == ".json")
+        all = read_list(file, text);
+    else
         bad(file, 0, "unknown kind of file; known are .jsonl, .json and .csv");
+    for (std::size_t i = 0; i < all.size(); ++i)
+        if (auto wrong = typed.wrong_with(all[i]); !wrong.empty()) bad(file, 0, "example " + std::to_string(i + 1) + ": " + wrong);
     if (all.empty()) bad(file, 0, "there is no example in it");
     if (!inputs.empty())
         for (std::size_t i = 0; i < all.size(); ++i) {

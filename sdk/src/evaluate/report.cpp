@@ -4,10 +4,12 @@
 #include <reagent/schema/render.hpp>
 
 #include "../text.hpp"
+#include "../utf8.hpp"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace reagent {
 namespace {
@@ -71,9 +73,34 @@ std::string trace(const evaluation_row& r) {
     return html;
 }
 
+std::string links(const std::vector<std::size_t>& indexes) {
+    std::string html;
+    for (auto i : indexes) {
+        std::string n = std::to_string(i + 1);
+        html += (html.empty() ? "" : ", ") + ("<a href=\"#trace-" + n + "\">" + n + "</a>");
+    }
+    return html.empty() ? "none" : html;
+}
+
+std::string compared(const evaluation& before, const evaluation& e) {
+    auto c = compare(before, e);
+    return "<h2>Compared with before</h2>\n<p>" + python_float(before.score) + " before, " + python_float(e.score) +
+           " now: " + (c.difference >= 0 ? "+" : "") + python_float(c.difference) +
+           " points, p = " + python_float(std::round(c.p_value * 1e4) / 1e4) + (c.p_value > 0.05 ? ", within noise" : "") +
+           "</p>\n<p>fixed: " + links(c.fixed) + "</p>\n<p>broken: " + links(c.broken) + "</p>\n";
+}
+
+std::string sliced(const evaluation& e, const dataset& data, const std::string& field) {
+    std::string html = "<h2>By " + escaped(field) + "</h2>\n<ul>\n";
+    for (const auto& part : slices(e, data, field))
+        html += "<li>" + escaped(cut(part.value, 200)) + ": " + python_float(part.score) + " <span class=quiet>(" + std::to_string(part.examples) +
+                " examples)</span></li>\n";
+    return html + "</ul>\n";
+}
+
 }  // namespace
 
-std::string to_html(const evaluation& e, const dataset& data, const std::string& title) {
+std::string to_html(const evaluation& e, const dataset& data, const std::string& title, const page_extras& more) {
     std::vector<std::string> fields, outputs;
     auto note = [](std::vector<std::string>& names, const json::object& o) {
         for (const auto& [k, v] : o)
@@ -85,7 +112,10 @@ std::string to_html(const evaluation& e, const dataset& data, const std::string&
                        python_float(e.score) + "</span> <span class=quiet>95% interval " + python_float(e.low) + " to " +
                        python_float(e.high) + "; " + std::to_string(e.rows.size()) + " examples, " + std::to_string(e.errors) +
                        " errors, " + std::to_string(e.usage.calls) + " model calls, " + std::to_string(e.usage.tokens()) +
-                       " tokens</span></p>\n<table><thead><tr>";
+                       " tokens</span></p>\n";
+    if (more.before) html += compared(*more.before, e);
+    for (const auto& field : more.slices) html += sliced(e, data, field);
+    html += "<table><thead><tr>";
     auto column = [&](const std::string& name) { html += "<th scope=col><button>" + escaped(name) + "</button></th>"; };
     column("#");
     column("score");
@@ -110,7 +140,7 @@ std::string to_html(const evaluation& e, const dataset& data, const std::string&
     html += "<script>" + std::string{script} +
             "addEventListener('hashchange', () => { const d = document.querySelector(location.hash); if (d) d.open = true; "
             "});</script></html>\n";
-    return html;
+    return detail::valid_utf8(html);
 }
 
 }  // namespace reagent

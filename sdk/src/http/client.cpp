@@ -261,10 +261,11 @@ struct client::impl {
     }
 
     template <class Parser>
-    task<lease> exchange(request& r, clock::time_point deadline, Parser& parser) {
+    task<lease> exchange(request& r, clock::time_point deadline, Parser& parser, const std::vector<secret>& sent) {
         lease l;
         l.owner = this;
         l.what = r.method + " " + shown_url(r.url);
+        if (!sent.empty()) l.what = redact(l.what, sent);
         l.where = destination_of(r.url);
         wire_request wire = wire_of(r, *l.where, l.what);
         bool repeatable = r.repeatable || r.method == "GET" || r.method == "HEAD";
@@ -288,13 +289,21 @@ struct client::impl {
         co_return l;
     }
 
-    // The address that a redirect leads to, or "" when the response is to be taken as it is.
-    std::string redirection(const request& r, const response& head, int followed) {
+    // What a server was sent, and may put into the address that it leads to: the values of the URL, and of headers that hold credentials.
+    static void note_sent(const request& r, std::vector<secret>& sent) {
+        for (auto& s : secrets_of_url(r.url)) sent.push_back(std::move(s));
+        for (const auto& [name, value] : r.credentials) sent.emplace_back(value.substr(value.rfind(' ') + 1));  // behind "Bearer"
+        for (std::size_t i = 0, n = sent.size(); i < n; ++i) sent.emplace_back(to_lower(sent[i].reveal()));     // as a host is written
+    }
+
+    // The address that a redirect leads to, or "" when the response is to be taken as it is; then `sent` is as it was.
+    std::string redirection(const request& r, const response& head, int followed, std::vector<secret>& sent) {
         if (r.follow == redirects::none || head.status / 100 != 3 || head.status == 300 || head.status == 304) return {};
+        note_sent(r, sent);
         auto refuse = [&](const std::string& why) -> http_error {
             return {http_errc::redirect_refused,
-                    r.method + " " + shown_url(r.url) + " was answered by a redirect " + why,
-                    {.attempted = r.method + " " + shown_url(r.url), .http_status = head.status}};
+                    redact(r.method + " " + shown_url(r.url) + " was answered by a redirect " + why, sent),
+                    {.attempted = redact(r.method + " " + shown_url(r.url), sent), .http_status = head.status}};
         };
         auto location = head.header("location");
         if (location.empty()) throw refuse("that names no address");
@@ -307,8 +316,14 @@ struct client::impl {
         boost::urls::url to;
         if (!base || !reference || !boost::urls::resolve(*base, *reference, to)) throw refuse("to something that is no address");
         std::string next{to.buffer()};
-        if (r.follow == redirects::same_origin && origin_of(parse_url(next)) != origin_of(parse_url(r.url)))
-            throw refuse("to another server, " + origin_of(parse_url(next)) + "; it was not followed, and no key was sent there");
+        std::string origin;
+        try {
+            origin = origin_of(parse_url(next));
+        } catch (const http_error& e) {
+            throw refuse(std::string{"to an address that cannot be used: "} + e.what());
+        }
+        if (r.follow == redirects::same_origin && origin != origin_of(parse_url(r.url)))
+            throw refuse("to another server, " + origin + "; it was not followed, and no key was sent there");
         return next;
     }
 
@@ -346,11 +361,12 @@ struct client::impl {
     }
 
     task<response> send(request r, clock::time_point deadline) {
+        std::vector<secret> sent;  // before a redirect
         for (int followed = 0;; ++followed) {
             whole_parser parser;
-            lease l = co_await exchange(r, deadline, parser);
+            lease l = co_await exchange(r, deadline, parser, sent);
             response result = head_of(parser->get());  // before the body: a trailer is no header
-            std::string next = redirection(r, result, followed);
+            std::string next = redirection(r, result, followed, sent);
             auto packed = next.empty() ? packing_of(result, l.what) : packing::none;
             result.body = co_await body_of(l, parser, packed);
             if (parser->keep_alive()) l.keep();
@@ -428,11 +444,12 @@ std::size_t client::idle_connections() const { return impl_->idle_count; }
 task<response> client::send(request r, clock::time_point deadline) { return impl_->send(std::move(r), deadline); }
 
 task<response_stream> client::open(request r, clock::time_point deadline) {
+    std::vector<secret> sent;  // before a redirect
     for (int followed = 0;; ++followed) {
         piece_parser parser;
-        auto lease = co_await impl_->exchange(r, deadline, parser);
+        auto lease = co_await impl_->exchange(r, deadline, parser, sent);
         response head = head_of(parser->get());
-        if (std::string next = impl_->redirection(r, head, followed); !next.empty()) {
+        if (std::string next = impl_->redirection(r, head, followed, sent); !next.empty()) {
             impl_->redirect(r, std::move(next));
             continue;
         }

@@ -3,6 +3,7 @@
 #include "../text.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace reagent::http {
@@ -10,32 +11,46 @@ namespace {
 
 // Read by hand: what is no URL must not be shown whole either.
 struct pieces {
-    std::string_view scheme, user, rest, query;  // "http://", "name:password", "host/path", "key=value"
+    std::string_view scheme, user, rest, query;  // "http://", "name:password", "host/path;a=b", "key=value"
 };
+
+// Where user and password end, npos: there are none. They may hold what ends an authority ("/", "?", "#"); then what stands for the port is
+// none. Without a scheme, or with nothing behind it, all of it may be a password.
+std::size_t end_of_user(std::string_view url, bool has_scheme) {
+    auto authority = url.substr(0, url.find_first_of("/?#"));
+    if (auto at = authority.rfind('@'); at != url.npos) return at;
+    auto colon = authority.starts_with('[') ? url.npos : authority.find(':');
+    bool has_port = colon != url.npos && std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1, authority.end(), is_digit);
+    if (colon != url.npos && !has_port) return url.rfind('@');
+    return has_scheme && !authority.empty() ? url.npos : url.substr(0, url.find('?')).rfind('@');
+}
+
+// Where parameters begin that stand in a path as if they belonged there: "/v1%3Fkey=K", "/v1&key=K".
+std::size_t begin_of_misplaced(std::string_view path) {
+    for (std::size_t at = 0; at < path.size(); ++at) {
+        bool encoded = path[at] == '%' && (path.substr(at, 3) == "%3F" || path.substr(at, 3) == "%3f");
+        if ((encoded || path[at] == '&') && (path.find('=', at) != path.npos || path.find("%3", at + 1) != path.npos)) return at;
+    }
+    return path.npos;
+}
 
 pieces pieces_of(std::string_view url) {
     pieces p;
-    url = url.substr(0, url.find('#'));
     if (auto begin = url.find("://"); begin != url.npos && begin < url.find('?')) {
         p.scheme = url.substr(0, begin + 3);
         url.remove_prefix(begin + 3);
     }
-    if (auto mark = url.find('?'); mark != url.npos) {
-        p.query = url.substr(mark + 1);
-        url = url.substr(0, mark);
-    }
-    auto authority = url.substr(0, url.find('/'));
-    auto at = authority.rfind('@');
-    // A password that holds a slash ends the authority too early; then what stands for the port is none.
-    if (auto colon = authority.find(':');
-        at == url.npos && colon != url.npos && !authority.starts_with('[') &&
-        !std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1, authority.end(), is_digit))
-        at = url.rfind('@');
-    if (at != url.npos) {
+    if (auto at = end_of_user(url, !p.scheme.empty()); at != url.npos) {
         p.user = url.substr(0, at);
         url.remove_prefix(at + 1);
     }
-    p.rest = url;
+    url = url.substr(0, url.find('#'));
+    p.rest = url.substr(0, url.find('?'));
+    if (p.rest.size() < url.size()) p.query = url.substr(p.rest.size() + 1);
+    if (auto at = begin_of_misplaced(p.rest); at != url.npos) {
+        p.query = url.substr(at + (url[at] == '%' ? 3 : 1));
+        p.rest = p.rest.substr(0, at);
+    }
     return p;
 }
 
@@ -55,14 +70,33 @@ std::string decoded(std::string_view text) {
     return plain;
 }
 
+// `what(mark, name, value)` for each parameter; the name is "" where there is none.
 template <class F>
 void for_each_parameter(std::string_view query, F what) {
-    while (!query.empty()) {
-        auto end = std::min(query.find('&'), query.size());
+    for (char mark = '?'; !query.empty(); mark = '&') {
+        auto end = std::min(query.find_first_of("&?"), query.size());
         auto piece = query.substr(0, end);
         auto equals = piece.find('=');
-        what(equals == piece.npos ? std::string_view{} : piece.substr(0, equals), equals == piece.npos ? piece : piece.substr(equals + 1));
+        what(mark, equals == piece.npos ? std::string_view{} : piece.substr(0, equals),
+             equals == piece.npos ? piece : piece.substr(equals + 1));
         query.remove_prefix(std::min(end + 1, query.size()));
+    }
+}
+
+// The same for those of a path, "/v1;key=K/chat" (RFC 3986, section 3.3); `between(text)` for what else stands there.
+template <class F, class G>
+void for_each_path_parameter(std::string_view path, F what, G between) {
+    while (!path.empty()) {
+        auto mark = std::min(path.find(';'), path.size());
+        between(path.substr(0, mark));
+        path.remove_prefix(mark);
+        if (path.empty()) return;
+        auto piece = path.substr(1, std::min(path.find_first_of(";/", 1), path.size()) - 1);
+        path.remove_prefix(1 + piece.size());
+        auto equals = piece.find('=');
+        if (!piece.empty())
+            what(';', equals == piece.npos ? std::string_view{} : piece.substr(0, equals),
+                 equals == piece.npos ? piece : piece.substr(equals + 1));
     }
 }
 
@@ -72,26 +106,40 @@ std::string shown_url(std::string_view url) {
     auto p = pieces_of(url);
     std::string shown{p.scheme};
     if (!p.user.empty()) shown += "(secret)@";
-    shown += p.rest;
-    char before = '?';
-    for_each_parameter(p.query, [&](std::string_view name, std::string_view) {
-        shown += std::exchange(before, '&') + (is_name(name) ? std::string{name} + "=" : "") + "(secret)";
-    });
-    return shown;
+    auto show = [&](char mark, std::string_view name, std::string_view) {
+        shown += mark + (is_name(name) ? std::string{name} + "=" : "") + "(secret)";
+    };
+    for_each_path_parameter(p.rest, show, [&](std::string_view between) { shown += between; });
+    for_each_parameter(p.query, show);
+    if (p.user.empty() && p.query.empty() && p.rest.find(';') == p.rest.npos) return shown;
+    // A server that is given a key may lead to an address with the key in its path.
+    return redact(shown, secrets_of_url(url));
 }
 
 std::vector<secret> secrets_of_url(std::string_view url) {
-    std::vector<secret> found;
     // Short values (a version, "true") are no keys, and to cut them from every text would make it unreadable.
-    auto add = [&found](std::string_view value) {
-        if (value.size() < 6) return;
+    constexpr std::size_t shortest_value = 6, shortest_password = 4;
+    std::vector<secret> found;
+    auto add = [&found](std::string_view value, std::size_t shortest) {
+        if (value.size() < shortest) return;
         found.emplace_back(std::string{value});
         if (std::string plain = decoded(value); plain != value) found.emplace_back(std::move(plain));
     };
     auto p = pieces_of(url);
-    add(p.user);
-    if (auto colon = p.user.find(':'); colon != p.user.npos) add(p.user.substr(colon + 1));
-    for_each_parameter(p.query, [&](std::string_view, std::string_view value) { add(value); });
+    add(p.user, shortest_password);
+    if (auto colon = p.user.find(':'); colon != p.user.npos) add(p.user.substr(colon + 1), shortest_password);
+    auto value_of = [&](char, std::string_view, std::string_view value) { add(value, shortest_value); };
+    for_each_path_parameter(p.rest, value_of, [](std::string_view) {});
+    for_each_parameter(p.query, value_of);
+    return found;
+}
+
+std::vector<secret> secrets_of_proxies(const std::optional<std::string>& given) {
+    if (given) return secrets_of_url(*given);
+    std::vector<secret> found;
+    for (const char* name : {"https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
+        if (const char* value = std::getenv(name))
+            for (auto& s : secrets_of_url(value)) found.push_back(std::move(s));
     return found;
 }
 

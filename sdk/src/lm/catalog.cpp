@@ -1,5 +1,6 @@
 #include <reagent/lm/catalog.hpp>
 
+#include <reagent/base/read_file.hpp>
 #include <reagent/error.hpp>
 #include <reagent/schema/convert.hpp>
 
@@ -10,8 +11,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
+#include <system_error>
 
 namespace reagent {
 namespace {
@@ -53,6 +53,7 @@ json::object to_json(const model_facts& f) {
 
 void model_catalog::add(std::string_view document) {
     boost::system::error_code ec;
+    if (document.starts_with("\xEF\xBB\xBF")) document.remove_prefix(3);
     json::value v = json::parse({document.data(), document.size()}, ec);
     if (ec || !v.is_object()) throw bad("$", "is no JSON object");
     auto* list = v.get_object().if_contains("models");
@@ -96,11 +97,14 @@ const model_catalog& model_catalog::standard() {
         model_catalog c;
         c.add(built_in_models);
         if (const char* file = std::getenv("REAGENT_MODELS"); file && *file) {
-            std::ifstream in{file};
-            if (!in) throw bad("$REAGENT_MODELS", "names a file that cannot be read: " + std::string{file});
-            std::ostringstream text;
-            text << in.rdbuf();
-            c.add(text.str());
+            constexpr std::uint64_t most = 64 * 1024 * 1024;
+            std::string text;
+            try {
+                text = read_file(file, most);
+            } catch (const std::system_error& e) {
+                throw bad("$REAGENT_MODELS", "names a file that cannot be read: " + std::string{file} + ": " + e.what());
+            }
+            c.add(text);
         }
         return c;
     }();

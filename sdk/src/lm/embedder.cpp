@@ -154,10 +154,15 @@ task<embeddings> embedder::embed(lm_context context, std::vector<std::string> te
         std::string what = "POST " + http::shown_url(r.url);
         auto deadline = std::min(context.deadline, clock::now() + self->options.timeout);
         http::response answer = co_await context.http.send(std::move(r), deadline);
-        try {
-            if (answer.status != 200) throw_status(answer, what, self->target.api_key);
-        } catch (const lm_error& e) {
-            throw redacted(e, http::secrets_of_url(self->target.api_base));
+        if (answer.status != 200) {
+            auto keys = http::secrets_of_url(self->target.api_base);
+            for (auto& s : http::secrets_of_proxies()) keys.push_back(std::move(s));
+            keys.push_back(self->target.api_key);
+            try {
+                throw_status(answer, what, keys);
+            } catch (const lm_error& e) {
+                throw redacted(e, keys);
+            }
         }
         read_vectors(*self->protocol, answer.body, some.size(), all);
     }

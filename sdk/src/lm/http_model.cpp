@@ -1,5 +1,6 @@
 #include "http_model.hpp"
 
+#include "../redact.hpp"
 #include "../text.hpp"
 #include "providers/answer_reader.hpp"
 
@@ -136,7 +137,8 @@ public:
           credentials_{speaks_.credentials(options_.api_key)} {
         headers_.emplace_back("content-type", "application/json");
         keys_ = http::secrets_of_url(options_.api_base);
-        keys_.push_back(options_.api_key);
+        for (auto& s : http::secrets_of_proxies()) keys_.push_back(std::move(s));
+        if (!options_.api_key.empty()) keys_.push_back(options_.api_key);
     }
 
     std::string name() const override { return name_; }
@@ -186,7 +188,7 @@ private:
 
     [[noreturn]] void refused(const http::response& r, const std::string& what, const lm_request& request) const {
         try {
-            provider::throw_status(r, what, options_.api_key);
+            provider::throw_status(r, what, keys_);
         } catch (const lm_error& given) {
             lm_error e = redacted(given, keys_);
             if (request.outputs_schema && e.code() == lm_errc::invalid_request && is_about_schemas(e.details().provider_message))
@@ -238,10 +240,7 @@ std::string http_backend::identity() const {
 lm_error redacted(const lm_error& e, const std::vector<secret>& keys) {
     diagnostics d = e.details();
     std::string text = e.what();
-    for (const auto& k : keys) {
-        text = redact(text, k);
-        d.provider_message = redact(d.provider_message, k);
-    }
+    for (std::string* words : {&text, &d.provider_message, &d.request_id, &d.attempted}) *words = detail::without_keys(*words, keys);
     return {e.code(), text, d};
 }
 

@@ -110,6 +110,7 @@ std::vector<std::uint64_t> program_store::numbers() const {
 
 std::uint64_t program_store::put(const saved_program& program, const program_remarks& about) {
     store_lock lock{folder_};
+    for (const char* part : {"versions", "tags"}) sweep_temporaries(folder_ / part);
     auto known = numbers();
     std::uint64_t number = known.empty() ? 1 : known.back() + 1;
     json::object document = program.document();
@@ -225,6 +226,7 @@ std::vector<program_version> program_store::list() const {
 void program_store::tag(std::string_view name, std::uint64_t version) {
     check_tag(name);
     store_lock lock{folder_};
+    for (const char* part : {"versions", "tags"}) sweep_temporaries(folder_ / part);
     get(std::to_string(version));  // what cannot be loaded is not what anybody wants
     std::vector<std::uint64_t> past;
     try {

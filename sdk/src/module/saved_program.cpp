@@ -1,5 +1,6 @@
 #include <reagent/module/saved_program.hpp>
 
+#include <reagent/base/read_file.hpp>
 #include <reagent/base/write_file.hpp>
 #include <reagent/module/nearest_demos.hpp>
 
@@ -118,8 +119,6 @@ json::value sorted(const json::value& v) {
     return o;
 }
 
-std::string system_message() { return std::strerror(errno); }
-
 void collect(const module& m, std::vector<const predictor*>& found) {
     if (const auto* p = dynamic_cast<const predictor*>(&m)) found.push_back(p);
     for (const module* child : m.children()) collect(*child, found);
@@ -178,14 +177,12 @@ saved_program saved_program::load(const std::filesystem::path& file) {
         return program_error{
             program_errc::unreadable, "the program file \"" + file.string() + "\" cannot be read: " + why, {.path = file.string()}};
     };
-    std::error_code ec;
-    if (std::filesystem::is_directory(file, ec)) throw fail("it is a folder");
-    auto size = std::filesystem::file_size(file, ec);
-    if (ec) throw fail(ec.message());
-    if (size > max_bytes) throw fail("it has " + std::to_string(size) + " bytes, more than " + std::to_string(max_bytes));
-    std::ifstream in{file, std::ios::binary};
-    std::string text(size, '\0');
-    if (!in.read(text.data(), static_cast<std::streamsize>(size))) throw fail(system_message());
+    std::string text;
+    try {
+        text = read_file(file, max_bytes);
+    } catch (const std::system_error& e) {
+        throw fail(e.what());
+    }
     try {
         return parse(text);
     } catch (const program_error& e) {

@@ -33,6 +33,9 @@ std::vector<std::string> failures_in(const evaluation& e, const dataset& data, d
     return shown;
 }
 
+// Every example was right; metrics are from 0 to 1.
+bool is_full(double score) { return score >= 100; }
+
 void keep_some(std::vector<std::string>& all, std::size_t most) {
     if (all.size() > most) all.resize(most);
 }
@@ -203,7 +206,7 @@ void copro::search(study& s) const {
     std::uint64_t rollout = 0;
     for (const predictor* p : s.predictors()) {
         copro_turn turn{s, how_, *p, structure, failures, rollout};
-        for (std::size_t round = 1; round <= how_.depth; ++round) turn.round(round);
+        for (std::size_t round = 1; round <= how_.depth && !is_full(*s.best_score()); ++round) turn.round(round);
     }
 }
 
@@ -438,6 +441,10 @@ void mipro::search(study& s) const {
     auto first = score_whole(std::vector<std::size_t>(2 * n, 0));
     s.tell("as it is: " + python_float(first));
     for (std::size_t trial = 1; trial <= how.trials; ++trial) {
+        if (is_full(*s.best_score())) {
+            s.tell("the best so far has the full score, which no trial can better");
+            break;
+        }
         auto combination = tpe.ask();
         for (std::size_t i = 0; i < n; ++i) {
             auto& all = space.instructions[i];

@@ -1,5 +1,6 @@
 #include <reagent/run/journal_record.hpp>
 
+#include <reagent/base/read_file.hpp>
 #include <reagent/base/write_file.hpp>
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
@@ -37,8 +38,13 @@ void save_journal(const std::string& file, const journal& j, const json::object&
 }
 
 journal_file read_journal_file(const std::string& file) {
+    try {
+        check_regular_file(file);  // a pipe would be waited for
+    } catch (const std::system_error& e) {
+        throw unavailable(file, std::string{"read: "} + e.what());
+    }
     std::ifstream in{file, std::ios::binary};
-    if (!in || std::filesystem::is_directory(file)) throw unavailable(file, std::string{"read: "} + std::strerror(in ? EISDIR : errno));
+    if (!in) throw unavailable(file, std::string{"read: "} + std::strerror(errno));
     journal_file found;
     journal_reader reader;
     std::size_t number = 0;

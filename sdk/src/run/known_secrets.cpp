@@ -2,38 +2,66 @@
 
 #include <reagent/lm/language_model.hpp>
 
+#include "../redact.hpp"
 #include "../text.hpp"
 
+#include <spdlog/logger.h>
+
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace reagent::detail {
 namespace {
 
 constexpr std::size_t most = 1000;
 
-bool is_no_key(std::string_view s) {
-    return s.size() < 6 || (s.size() < 10 && std::all_of(s.begin(), s.end(), [](char c) { return is_alpha(c) || c == '-'; }));
+// What local servers are given in place of a key.
+bool is_placeholder(std::string_view s) {
+    constexpr std::string_view usual[] = {"none", "null", "empty", "dummy", "local", "fake", "test",
+                                          "key",  "no",   "na",    "-",     "x",     "xx",   "xxx"};
+    std::string lower = to_lower(s);
+    return s.empty() || std::find(std::begin(usual), std::end(usual), lower) != std::end(usual);
 }
 
 }  // namespace
 
-known_secrets::known_secrets(std::vector<secret> given) : all_{std::move(given)} {}
+known_secrets::known_secrets(std::vector<secret> given, std::shared_ptr<spdlog::logger> logger)
+    : logger_{std::move(logger)}, all_{std::move(given)} {
+    for (const auto& s : all_)
+        if (!s.empty() && s.reveal().size() < shortest_secret) warn();
+    search_ = std::make_shared<const secret_search>(all_);
+}
 
 void known_secrets::learn(const lm_backend* model) {
     if (!model) return;
-    for (auto& s : model->secrets()) {
-        if (is_no_key(s.reveal())) continue;
-        std::lock_guard lock{mutex_};
-        bool known = std::any_of(all_.begin(), all_.end(), [&](const auto& k) { return k.reveal() == s.reveal(); });
-        if (!known && all_.size() < most) all_.push_back(std::move(s));
-    }
-}
-
-std::vector<secret> known_secrets::all() const {
+    auto secrets = model->secrets();
     std::lock_guard lock{mutex_};
-    return all_;
+    bool more = false;
+    for (auto& s : secrets) {
+        if (is_no_key(s.reveal())) {
+            if (s.reveal().size() < 6 && !is_placeholder(s.reveal())) warn();
+            continue;
+        }
+        bool known = std::any_of(all_.begin(), all_.end(), [&](const auto& k) { return k.reveal() == s.reveal(); });
+        if (known || all_.size() >= most) continue;
+        all_.push_back(std::move(s));
+        more = true;
+    }
+    if (more) search_ = std::make_shared<const secret_search>(all_);
 }
 
-std::string known_secrets::without(std::string_view text) const { return redact(text, all()); }
+// Once: a run a second would say it a thousand times.
+void known_secrets::warn() {
+    if (!logger_ || std::exchange(warned_, true)) return;
+    logger_->warn("a secret is too short to be looked for in logs and errors, where it may stand; give a key of 6 bytes or more");
+}
+
+std::shared_ptr<const secret_search> known_secrets::search() const {
+    std::lock_guard lock{mutex_};
+    return search_;
+}
+
+std::string known_secrets::without(std::string_view text) const { return detail::without(text, *search(), {}); }
 
 }  // namespace reagent::detail

@@ -2,6 +2,11 @@
 
 #include <reagent/secret.hpp>
 
+#include "../secret_search.hpp"
+
+#include <spdlog/fwd.h>
+
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -17,17 +22,23 @@ namespace reagent::detail {
 /// Thread-safe.
 class known_secrets {
 public:
-    explicit known_secrets(std::vector<secret> given);
+    /// @param logger where one warning goes when a secret is too short to be looked for; may be null
+    explicit known_secrets(std::vector<secret> given, std::shared_ptr<spdlog::logger> logger = {});
 
     /// The model's keys too. What local servers are given in place of a key ("none", "EMPTY") is none, and not looked for.
     void learn(const lm_backend* model);
 
-    std::vector<secret> all() const;
+    std::shared_ptr<const secret_search> search() const;
     std::string without(std::string_view text) const;
 
 private:
+    void warn();
+
+    const std::shared_ptr<spdlog::logger> logger_;
     mutable std::mutex mutex_;
     std::vector<secret> all_;
+    std::shared_ptr<const secret_search> search_;  // for them all
+    bool warned_ = false;
 };
 
 }  // namespace reagent::detail

@@ -83,7 +83,8 @@ std::string privacy::shown(std::string_view text) const {
     std::vector<std::string_view> values;
     for (const auto& v : values_)
         if (text.find(v) != text.npos) values.push_back(v);
-    return without(text, secrets_ ? secrets_->all() : std::vector<secret>{}, values);
+    if (secrets_) return without(text, *secrets_->search(), values);
+    return without(text, std::span<const secret>{}, values);
 }
 
 }  // namespace reagent::detail

@@ -1,5 +1,7 @@
 #include <reagent/run/runtime.hpp>
 
+#include <reagent/http/shown_url.hpp>
+
 #include "log.hpp"
 #include "runtime_impl.hpp"
 
@@ -49,19 +51,41 @@ std::string text_of(const std::exception_ptr& failure) {
 
 namespace {
 
+run_error no_record(const std::string& folder, const std::error_code& why) {
+    return {run_errc::journal_unavailable,
+            "the records of runs cannot be written into \"" + folder + "\": " + why.message() +
+                "; give a folder that can be written ($REAGENT_RECORD, runtime_options::record)",
+            {.path = folder}};
+}
+
 // A name in the folder that no run has, of this process or another; the file holds nothing until the run has ended.
 std::string next_record(const std::string& folder, std::atomic<std::uint64_t>& number) {
+    std::error_code ec;
+    std::filesystem::create_directories(folder, ec);  // what is wrong with it is told by the file that is to be made
     for (;;) {
         std::string file = folder + "/run-" + std::to_string(++number) + ".jsonl";
         int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0) ::close(fd);
-        if (fd >= 0 || errno != EEXIST) return file;  // what is wrong with it is told when it is written
+        if (fd >= 0) return file;
+        if (errno != EEXIST) throw no_record(folder, {errno, std::system_category()});
     }
 }
 
 }  // namespace
 
-runtime::runtime(runtime_options options) : impl_{std::make_unique<impl>(options)} {}
+std::vector<secret> detail::with_proxies(std::vector<secret> secrets, const std::optional<std::string>& proxy) {
+    for (auto& s : http::secrets_of_proxies(proxy)) secrets.push_back(std::move(s));
+    return secrets;
+}
+
+runtime::runtime(runtime_options options) : impl_{std::make_unique<impl>(options)} {
+    if (impl_->record.empty()) return;
+    std::error_code ec;
+    std::filesystem::create_directories(impl_->record, ec);
+    if (!ec && ::access(impl_->record.c_str(), W_OK | X_OK) != 0) ec = {errno, std::system_category()};
+    if (!ec && !std::filesystem::is_directory(impl_->record, ec)) ec = {ENOTDIR, std::system_category()};
+    if (ec) throw no_record(impl_->record, ec);  // before anything is asked and paid for
+}
 runtime::~runtime() = default;
 
 std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) {
@@ -70,8 +94,6 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
     auto number = durable ? 0 : ++impl_->started;
     auto file_in = [&](const std::string& folder) { return folder + "/run-" + std::to_string(number) + ".jsonl"; };
     if (!impl_->record.empty() && !durable) {
-        std::error_code ec;
-        std::filesystem::create_directories(impl_->record, ec);  // what is wrong with it is told when the file is written
         s->record_to = next_record(impl_->record, impl_->recorded);
     }
     if (!impl_->replay.empty() && !durable) {

@@ -45,6 +45,9 @@ task<void> close_log(run::state& s, std::exception_ptr& failure);
 
 run_error no_journals();
 
+/// The secrets, and the passwords of proxies.
+std::vector<secret> with_proxies(std::vector<secret> secrets, const std::optional<std::string>& proxy);
+
 }  // namespace detail
 
 struct served_program {
@@ -55,7 +58,7 @@ struct served_program {
 struct runtime::impl {
     explicit impl(const runtime_options& o)
         : logger{o.logger},
-          secrets{std::make_shared<detail::known_secrets>(o.secrets)},
+          secrets{std::make_shared<detail::known_secrets>(detail::with_proxies(o.secrets, o.http.proxy), o.logger)},
           telemetry{o.telemetry},
           record{o.record.empty() ? detail::variable("REAGENT_RECORD") : o.record},
           replay{o.replay.empty() ? detail::variable("REAGENT_REPLAY") : o.replay},

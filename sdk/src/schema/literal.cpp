@@ -2,6 +2,7 @@
 #include <reagent/schema/repair.hpp>
 
 #include "../text.hpp"
+#include "held_number.hpp"
 #include "unicode.hpp"
 
 #include <boost/json.hpp>
@@ -159,7 +160,7 @@ private:
         double d{};
         auto [dend, dec] = std::from_chars(from, to, d);
         if (dend != to || dec == std::errc::invalid_argument) throw no_literal{};
-        if (dec == std::errc::result_out_of_range) d = INFINITY;
+        if (!held_number(digits)) return json::value(json::string((negative ? "-" : "") + digits));
         return negative ? -d : d;
     }
 

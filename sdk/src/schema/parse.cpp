@@ -1,14 +1,14 @@
 // JSON as it stands. Boost.JSON 1.81 reads some doubles one unit in the last place off; its parser shows the digits, so they are read
-// again, exactly.
+// again, exactly, and what would be rounded is seen.
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
 #include "../text.hpp"
+#include "held_number.hpp"
 
 #include <boost/json.hpp>
 #include <boost/json/basic_parser_impl.hpp>
 
-#include <charconv>
 #include <cmath>
 
 namespace reagent {
@@ -64,9 +64,13 @@ public:
     }
     bool on_double(double near, json::string_view s, error_code&) {
         number_ += s;
-        double exact = near;
-        auto read = std::from_chars(number_.data(), number_.data() + number_.size(), exact);
-        stack_.push_double(read.ec == std::errc{} ? exact : near);
+        // What no double holds keeps its digits, as a text: a field of text takes it, one of numbers refuses it.
+        if (auto held = held_number(number_))
+            stack_.push_double(*held);
+        else if (number_ == "1e99999" || number_ == "-1e99999")  // as Boost.JSON writes an infinity
+            stack_.push_double(near);
+        else
+            stack_.push_string(number_);
         number_.clear();
         return true;
     }
@@ -94,6 +98,7 @@ private:
 }  // namespace
 
 std::optional<json::value> parse_json(std::string_view text, int max_depth) {
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a mark of byte order, as some editors write
     text = trim(text);
     if (text == "NaN") return json::value(std::nan(""));
     if (text == "Infinity") return json::value(INFINITY);

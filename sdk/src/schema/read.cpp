@@ -5,6 +5,7 @@
 #include <reagent/schema/render.hpp>
 
 #include "../text.hpp"
+#include "held_number.hpp"
 #include "unicode.hpp"
 
 #include <boost/json.hpp>
@@ -75,14 +76,8 @@ std::optional<json::value> lenient_number(std::string_view text) {
     if (word == "inf" || word == "infinity") return json::value(negative ? -INFINITY : INFINITY);
     if (word == "nan") return json::value(std::nan(""));
     if (word.empty() || !(is_digit(word[0]) || word[0] == '.')) return {};
-    double d{};
-    auto [end, ec] = std::from_chars(digits->data(), digits->data() + digits->size(), d);
-    if (end != digits->data() + digits->size()) return {};
-    if (ec == std::errc::result_out_of_range)
-        d = negative ? -INFINITY : INFINITY;
-    else if (ec != std::errc{})
-        return {};
-    return json::value(d);
+    auto held = held_number(*digits);
+    return held ? std::optional{json::value(*held)} : std::nullopt;  // never rounded in silence
 }
 
 std::optional<json::value> lenient_integer(std::string_view text) {

@@ -1,6 +1,7 @@
 #include <reagent/schema/repair.hpp>
 
 #include "../text.hpp"
+#include "held_number.hpp"
 #include "repeated.hpp"
 #include "unicode.hpp"
 
@@ -290,12 +291,7 @@ private:
             std::int64_t i{};
             auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), i);
             if (ec == std::errc{} && end == digits.data() + digits.size()) return i_ = at, json::value(i);
-            double d{};
-            auto [dend, dec] = std::from_chars(digits.data(), digits.data() + digits.size(), d);
-            if (dend == digits.data() + digits.size() && dec != std::errc::invalid_argument) {
-                if (dec == std::errc::result_out_of_range) d = digits.find('-') == 0 ? -INFINITY : INFINITY;
-                return i_ = at, json::value(d);
-            }
+            if (auto d = held_number(digits)) return i_ = at, json::value(*d);
         }
         i_ = at;
         return json::value(json::string(all));

@@ -75,9 +75,15 @@ json::object to_json(const evaluation& e, const dataset& data);
 /// What `to_json` wrote, as far as `compare` needs it: scores by example. @throws program_error(bad_document) naming the place
 evaluation evaluation_from_json(const json::value& document);
 
+/// Bytes that are no UTF-8 are written as U+FFFD.
 std::string to_csv(const evaluation& e, const dataset& data);
-/// One page that needs nothing else: sortable rows, each with a link to its trace.
-std::string to_html(const evaluation& e, const dataset& data, const std::string& title);
+struct page_extras {
+    const evaluation* before = nullptr;  ///< compared with: what got fixed, what broke, and whether it is noise
+    std::vector<std::string> slices{};   ///< fields by whose values the score is told
+};
+
+/// One page that needs nothing else: sortable rows, each with a link to its trace. Bytes that are no UTF-8 are shown as U+FFFD.
+std::string to_html(const evaluation& e, const dataset& data, const std::string& title, const page_extras& more = {});
 
 /// The function, voting where the run's parameters have members: each runs the program, and the outputs whose last field most of them share
 /// are the result.

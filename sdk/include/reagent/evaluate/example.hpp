@@ -1,10 +1,13 @@
 #pragma once
 
+#include <reagent/signature/signature.hpp>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,11 +34,18 @@ using dataset = std::vector<example>;
 
 inline constexpr std::size_t max_dataset_bytes = 1024 * 1024 * 1024;
 
-/// Examples from a file: one JSON object a line (.jsonl, .ndjson), a list of objects (.json), or CSV with a header line (.csv;
-/// numbers, true, false and empty cells are read as such). What DSPy's `Example` saves (`_store`, `_input_keys`) is understood.
+/// Examples from a file: one JSON object a line (.jsonl, .ndjson), a list of objects (.json), or CSV with a header line (.csv). "-" is the
+/// standard input, and a pipe (`<(...)`) is read to its end; what they hold is told by how it begins. A mark of byte order is skipped.
+/// What DSPy's `Example` saves (`_store`, `_input_keys`) is understood.
+///
+/// A cell of CSV is the text that stands there. Where `fields` say that it is a number or a boolean it is read as one; an empty one is null
+/// then. A number that a double cannot hold (12345678901234567890123, 9876e543) keeps its digits as a text; in a field of numbers it is
+/// refused, never rounded.
 /// @param inputs names of the input fields; empty: those that the file itself says, if any
-/// @throws program_error(unreadable, not_json, bad_document) naming the line
-dataset load_examples(const std::filesystem::path& file, const std::vector<std::string>& inputs = {});
+/// @param fields of the program's signatures, by name; of two of one name the first counts
+/// @throws program_error(unreadable, not_json, bad_document) naming the line or example
+dataset load_examples(const std::filesystem::path& file, const std::vector<std::string>& inputs = {},
+                      std::span<const signature_field> fields = {});
 
 /// Parts of a dataset, drawn at random but always the same for a seed.
 struct dataset_split {

@@ -1,3 +1,4 @@
+#include "../../redact.hpp"
 #include "../../text.hpp"
 #include "common.hpp"
 
@@ -6,6 +7,7 @@
 
 #include <boost/json.hpp>
 
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 
@@ -17,7 +19,7 @@ using namespace decorators;
 // What a cassette holds of a request: without whatever looks like a key.
 json::value shown(const std::string& model, const lm_request& r) {
     json::object o{{"model", model}, {"request", to_json(r)}};
-    return json::parse(redact(json::serialize(o), secret{}));
+    return detail::without(json::value(std::move(o)), std::span<const secret>{});
 }
 
 class recorder final : public around {
@@ -64,7 +66,7 @@ private:
         void write(const std::string& model, const lm_request& request, const lm_response* r, const std::exception_ptr& failure) {
             json::object line = shown(model, request).as_object();
             if (r)
-                line["response"] = json::parse(redact(json::serialize(to_json(*r)), secret{}));
+                line["response"] = detail::without(json::value(to_json(*r)), std::span<const secret>{});
             else
                 try {
                     std::rethrow_exception(failure);
@@ -134,8 +136,10 @@ void differences(const json::value& recorded, const json::value& now, const std:
 class replayer final : public lm_backend {
 public:
     explicit replayer(const std::string& file) : file_{file} {
-        std::ifstream in{file};
-        if (!in) throw lm_error{lm_errc::unavailable, "the cassette \"" + file + "\" cannot be read"};
+        std::error_code ec;
+        std::ifstream in;
+        if (std::filesystem::is_regular_file(file, ec)) in.open(file);  // a pipe would be waited for
+        if (!in.is_open()) throw lm_error{lm_errc::unavailable, "the cassette \"" + file + "\" cannot be read"};
         std::string line;
         for (std::size_t number = 1; std::getline(in, line); ++number) {
             if (trim(line).empty()) continue;

@@ -4,6 +4,7 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
+#include "../../redact.hpp"
 #include "../../text.hpp"
 #include "../quota.hpp"
 
@@ -214,10 +215,10 @@ std::string further_words(const json::value& error) {
 }
 
 // The provider's words, with a code that says what they may not: `is_transient` reads it there.
-std::string shown_words(const words& w, const secret& key) {
-    std::string text = cut(redact(w.message, key), 1000);
+std::string shown_words(const words& w, std::span<const secret> keys) {
+    std::string text = cut(detail::without_keys(w.message, keys), 1000);
     if (!quota_is_used_up(w.code) || quota_is_used_up(text)) return text;
-    return text + " (" + cut(redact(std::string{trim(w.code)}, key), 100) + ")";
+    return text + " (" + cut(detail::without_keys(trim(w.code), keys), 100) + ")";
 }
 
 }  // namespace
@@ -234,23 +235,25 @@ void throw_error_object(const json::value& error, const json::value& whole) {
             if (!status && number && *number >= 400 && *number < 600) status = static_cast<int>(*number);
         }
     auto [errc, what] = classify(status, code, to_lower(message + code));
-    std::string shown = shown_words({message, code}, secret{});
+    std::string shown = shown_words({message, code}, {});
     throw lm_error{errc,
                    std::string{what} + ": " + shown,
                    {.provider_message = shown, .http_status = status, .retry_after = wait_in(&error, message)}};
 }
 
-void throw_status(const http::response& r, const std::string& attempted, const secret& key) {
+constexpr std::size_t longest_read = 16'384;  // of a body that is no error of a known shape
+
+void throw_status(const http::response& r, const std::string& attempted, std::span<const secret> keys) {
     auto parsed = parse_json(r.body);
     auto [message, code] = words_of(parsed ? &*parsed : nullptr);
-    if (message.empty()) message = cut(clean_text(trim(r.body)), 300);
+    if (message.empty()) message = cut(clean_text(detail::without_keys(trim(r.body).substr(0, longest_read), keys)), 300);
     if (parsed) message += further_words(*parsed);
     std::string id;
     for (const char* name : {"x-request-id", "request-id", "x-debug-trace-id"})
         if (id.empty()) id = r.header(name);
     auto [errc, what] = classify(r.status, code, to_lower(message + code));
     diagnostics d{.attempted = attempted,
-                  .provider_message = shown_words({message, code}, key),
+                  .provider_message = shown_words({message, code}, keys),
                   .request_id = id,
                   .http_status = r.status,
                   .retry_after = wait_of(r)};

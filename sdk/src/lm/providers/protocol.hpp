@@ -7,6 +7,7 @@
 #include "dialect.hpp"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -139,7 +140,7 @@ const std::vector<facts>& all();
 std::string server_name(const facts& of, const std::string& api_base);
 
 /// The error that a response with a status other than 200 stands for. The provider's message is redacted.
-[[noreturn]] void throw_status(const http::response& r, const std::string& attempted, const secret& key);
+[[noreturn]] void throw_status(const http::response& r, const std::string& attempted, std::span<const secret> keys);
 
 /// The error that an error object in a 200 response or a stream stands for. @param whole what the object stands in, for a status beside it
 [[noreturn]] void throw_error_object(const json::value& error, const json::value& whole);

@@ -43,7 +43,29 @@ void malformed(const std::string& what, std::string_view body) {
     throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + cut(std::string{trim(body)}, 200)};
 }
 
+namespace {
+
+// Whether a number in it may have more digits, or a larger exponent, than a double holds. `parse_json` keeps those, and is slower.
+bool may_lose_digits(std::string_view body) {
+    std::size_t run = 0;
+    for (std::size_t i = 0; i < body.size(); ++i) {
+        if (is_digit(body[i]) || body[i] == '.') {
+            if (++run >= 18) return true;
+        } else if ((body[i] | 0x20) == 'e' && run && i + 3 < body.size() &&
+                   std::all_of(body.begin() + static_cast<std::ptrdiff_t>(i) + 2, body.begin() + static_cast<std::ptrdiff_t>(i) + 4,
+                               is_digit))
+            return true;
+        else
+            run = 0;
+    }
+    return false;
+}
+
+}  // namespace
+
 json::value parse(std::string_view text, json::storage_ptr memory, boost::system::error_code& ec) {
+    if (may_lose_digits(text))
+        if (auto kept = parse_json(text)) return std::move(*kept);
     json::parse_options options;
     options.max_depth = max_json_depth;
     options.allow_invalid_utf8 = true;

@@ -1,0 +1,141 @@
+#include "decoded_view.hpp"
+
+#include "text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace reagent::detail {
+namespace {
+
+int digit(char c) { return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1; }
+
+// `count` hexadecimal digits at `at`; -1 when they are not all there.
+int hex(std::string_view text, std::size_t at, std::size_t count) {
+    if (text.size() < at + count) return -1;
+    int value = 0;
+    for (std::size_t i = at; i < at + count; ++i) {
+        if (digit(text[i]) < 0) return -1;
+        value = value * 16 + digit(text[i]);
+    }
+    return value;
+}
+
+void append_utf8(std::string& out, std::uint32_t c) {
+    auto rest = [&](int shift) { out += static_cast<char>(0x80 | ((c >> shift) & 0x3F)); };
+    if (c < 0x80) {
+        out += static_cast<char>(c);
+    } else if (c < 0x800) {
+        out += static_cast<char>(0xC0 | (c >> 6)), rest(0);
+    } else if (c < 0x10000) {
+        out += static_cast<char>(0xE0 | (c >> 12)), rest(6), rest(0);
+    } else {
+        out += static_cast<char>(0xF0 | (c >> 18)), rest(12), rest(6), rest(0);
+    }
+}
+
+// Each reads the escape at `at`, appends what it stands for and tells how long it is; 0: it is none.
+std::size_t read_percent(std::string_view text, std::size_t at, std::string& out) {
+    int value = hex(text, at + 1, 2);
+    if (value < 0) return 0;
+    out += static_cast<char>(value);
+    return 3;
+}
+
+std::size_t read_backslash(std::string_view text, std::size_t at, std::string& out) {
+    if (at + 1 >= text.size()) return 0;
+    char c = text[at + 1];
+    constexpr std::string_view letters = "nrtbf", meant = "\n\r\t\b\f";
+    if (auto known = letters.find(c); known != letters.npos) return out += meant[known], 2;
+    if (c == 'x') {
+        int value = hex(text, at + 2, 2);
+        return value < 0 ? 0 : (out += static_cast<char>(value), 4);
+    }
+    if (c != 'u') return is_word(c) || static_cast<unsigned char>(c) >= 0x80 ? 0 : (out += c, 2);
+    int unit = hex(text, at + 2, 4);
+    if (unit < 0) return 0;
+    bool high = unit >= 0xD800 && unit < 0xDC00 && text.substr(at + 6, 2) == "\\u";
+    int low = high ? hex(text, at + 8, 4) : -1;
+    if (low >= 0xDC00 && low < 0xE000) {
+        append_utf8(out, 0x10000 + ((static_cast<std::uint32_t>(unit) - 0xD800) << 10) + static_cast<std::uint32_t>(low) - 0xDC00);
+        return 12;
+    }
+    append_utf8(out, static_cast<std::uint32_t>(unit));
+    return 6;
+}
+
+std::size_t read_reference(std::string_view text, std::size_t at, std::string& out) {
+    constexpr std::size_t longest = 10;
+    auto end = text.substr(at, longest).find(';');
+    if (end == text.npos || end < 3) return 0;
+    auto name = text.substr(at + 1, end - 1);
+    constexpr std::pair<std::string_view, char> named[] = {{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}};
+    for (auto [known, meant] : named)
+        if (name == known) return out += meant, end + 1;
+    if (name[0] != '#') return 0;
+    bool sixteen = (name[1] | 0x20) == 'x';
+    std::uint32_t value = 0;
+    auto digits = name.substr(sixteen ? 2 : 1);
+    for (char c : digits) {
+        if (sixteen ? digit(c) < 0 : !is_digit(c)) return 0;
+        value = value * (sixteen ? 16 : 10) + static_cast<std::uint32_t>(digit(c));
+    }
+    if (digits.empty() || value > 0x10FFFF) return 0;
+    append_utf8(out, value);
+    return end + 1;
+}
+
+std::size_t read_escape(std::string_view text, std::size_t at, std::string& out) {
+    switch (text[at]) {
+        case '%': return read_percent(text, at, out);
+        case '\\': return read_backslash(text, at, out);
+        default: return read_reference(text, at, out);
+    }
+}
+
+constexpr auto begins_escape = [] {
+    std::array<bool, 256> table{};
+    table['%'] = table['\\'] = table['&'] = true;
+    return table;
+}();
+
+}  // namespace
+
+std::optional<decoded_view> decoded_view::of(std::string_view text) {
+    decoded_view v;
+    std::size_t copied = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        if (!begins_escape[static_cast<unsigned char>(text[at])]) {
+            ++at;
+            continue;
+        }
+        v.plain_ += text.substr(copied, at - copied);
+        copied = at;
+        auto begin = v.plain_.size();
+        auto size = read_escape(text, at, v.plain_);
+        if (size) v.escapes_.push_back({begin, v.plain_.size() - begin, at, size});
+        copied += size;
+        at += std::max<std::size_t>(size, 1);
+    }
+    if (v.escapes_.empty()) return {};
+    v.plain_ += text.substr(copied);
+    return v;
+}
+
+const decoded_view::escape* decoded_view::before(std::size_t at) const {
+    auto next = std::upper_bound(escapes_.begin(), escapes_.end(), at, [](std::size_t a, const escape& e) { return a < e.at; });
+    return next == escapes_.begin() ? nullptr : &*(next - 1);
+}
+
+std::pair<std::size_t, std::size_t> decoded_view::origin(std::size_t begin, std::size_t end) const {
+    auto raw = [&](std::size_t at, bool to_its_end) {
+        const escape* e = before(at);
+        if (!e) return at + to_its_end;
+        if (at < e->at + e->size) return e->raw_at + (to_its_end ? e->raw_size : 0);
+        return e->raw_at + e->raw_size + (at - e->at - e->size) + to_its_end;
+    };
+    return {raw(begin, false), raw(end - 1, true)};
+}
+
+}  // namespace reagent::detail

@@ -1,0 +1,99 @@
+#include <reagent/secret.hpp>
+
+#include <boost/beast/core/detail/base64.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <string>
+#include <utility>
+
+using namespace reagent;
+
+namespace {
+
+std::string base64(const std::string& bytes) {
+    namespace codec = boost::beast::detail::base64;
+    std::string out(codec::encoded_size(bytes.size()), '\0');
+    out.resize(codec::encode(out.data(), bytes.data(), bytes.size()));
+    return out;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) text.replace(at, from.size(), to);
+    return text;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(redaction)
+
+BOOST_AUTO_TEST_CASE(a_known_key_is_found_however_it_is_escaped) {
+    const secret key{"sk-abc/D9\"x~q"}, both[] = {key, secret{"pass word+1"}, secret{"100%41b"}};
+    for (const char* form : {"sk-abc/D9\"x~q", "sk%2Dabc/D9\"x~q", "sk%2dabc%2FD9%22x%7Eq", "%73%6b-abc/D9%22x~q", R"(sk-abc\/D9\"x~q)",
+                             R"(\u0073k-abc\/D9\u0022x~q)", R"(sk\u002Dabc\/D9\"x\u007eq)", R"(sk-abc\\/D9\\\"x~q)",
+                             "sk%252Dabc%252FD9%2522x~q", R"(sk\-abc/D9\"x\~q)", "sk-abc/D9&quot;x~q", "sk&#45;abc&#x2F;D9&#34;x~q",
+                             R"(\u0025\u0037\u0033k-abc/D9%22x~q)", R"(\x73k-abc/D9%22x~q)"}) {
+        BOOST_TEST(redact("was " + std::string{form} + ", é%20 \\n kept%2C", key) == "was (secret), é%20 \\n kept%2C", form);
+        BOOST_TEST(redact(form, key) == "(secret)", form);
+    }
+    BOOST_TEST(redact("pass%20word%2B1 pass+word%2b1 pass+word+1 100%2541b 100%41b 100A1b", both) ==
+               "(secret) (secret) (secret) (secret) (secret) 100A1b");
+    BOOST_TEST(redact("100% sure, 5%zz, a\\q, \\u12, &nothing; & %", both) == "100% sure, 5%zz, a\\q, \\u12, &nothing; & %");
+    const secret accented{"schlüssel-🔑-9"};
+    BOOST_TEST(redact(R"({"k":"schl\u00fcssel-\ud83d\udd11-9","u":"schl%C3%BCssel-%F0%9F%94%91-9"})", accented) ==
+               R"-({"k":"(secret)","u":"(secret)"})-");
+}
+
+BOOST_AUTO_TEST_CASE(a_known_key_is_found_within_base64) {
+    const secret key{"hunter2>>hunter2??"};
+    for (std::string user : {"", "m", "me", "me@", "a long name"})
+        for (std::string after : {"", "!", "!!", ":more"}) {
+            std::string coded = base64(user + ":hunter2>>hunter2??" + after), of_urls = replaced(replaced(coded, "+", "-"), "/", "_");
+            for (const auto& form : {coded, of_urls, replaced(coded, "/", "\\/"), replaced(replaced(coded, "/", "%2F"), "=", "%3D")})
+                BOOST_TEST(redact("auth " + form + " was refused", key) == "auth (secret) was refused", form);
+        }
+    std::string harmless = base64("a harmless text of some length, without any of it");
+    BOOST_TEST(redact("auth " + harmless, key) == "auth " + harmless);
+}
+
+BOOST_AUTO_TEST_CASE(what_looks_like_a_key_is_found_however_it_is_escaped) {
+    const secret none;
+    const std::pair<const char*, const char*> cases[] = {
+        {"of sk%2Dproj%2DAb12Cd34Ef56.", "of (secret)."},
+        {R"({"k":"\u0073k-proj-Ab12Cd34Ef56"})", R"-({"k":"(secret)"})-"},
+        {R"(line\nsk-proj-Ab12Cd34Ef56\n)", R"-(line\n(secret)\n)-"},
+        {R"(postgresql:\/\/app:pa55word@db\/shop)", R"(postgresql:\/\/app:(secret)@db\/shop)"},
+        {"next=http%3A%2F%2Fh%2Fv1%3Fkey%3Dq1w2e3r4t5", "next=http%3A%2F%2Fh%2Fv1%3Fkey%3D(secret)"},
+        {"http://h/v1;key=q1w2e3r4t5/x", "http://h/v1;key=(secret)"},
+        {"href=\"/v1?a=b&amp;key=q1w2e3r4t5\"", "href=\"/v1?a=b&amp;key=(secret)\""},
+        {"GET /x?token=q1w2e3r4t5&y=1", "GET /x?token=(secret)&y=1"},
+    };
+    for (auto [text, shown] : cases) BOOST_TEST(redact(text, none) == shown);
+}
+
+BOOST_AUTO_TEST_CASE(plain_words_are_no_keys) {
+    for (const char* harmless :
+         {"pip install sk-learn", "sk-learn and sk-complete", "class=\"sk-container-id-1 sk-toggleable__label-arrow\"",
+          "a sk-estimator-doc-link", "hf_hub_download_parallel", "hf_model_name_or_path", "fw_update_firmware_version",
+          "sk-skeleton-loader", "pa-something-with-many-words", "bearer authentication/is/required/here/now",
+          "sk-some-very-long-name-of-a-class-in-css", "key=learn?key=wonderful"})
+        BOOST_TEST(redact(harmless, secret{}) == harmless);
+    BOOST_TEST(redact("sk-learn and sk-complete", secret{"sk-complete"}) == "sk-learn and (secret)");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_too_short_for_a_key_is_not_looked_for) {
+    for (const char* key : {"k", "to", "key", ""}) BOOST_TEST(redact("tokens of a key to keep", secret{key}) == "tokens of a key to keep");
+}
+
+// Texts that a program quadratic in them would read for hours: the test is that it ends.
+BOOST_AUTO_TEST_CASE(redaction_is_linear) {
+    const secret known[] = {secret{"aaaaaaaaaaaaaaaa"}, secret{"sk-sk-sk-sk-sk-"}};
+    for (std::string piece :
+         {"apikey=", "sk-", "bearer ", "?key=", "%25", "\\\\", "&#37;", "://", "a:b@", "aaaa", "QUFB", "eyJ-", "authorization: basic "}) {
+        std::string text;
+        while (text.size() < 4'000'000) text += piece;
+        BOOST_TEST(redact(text, known).size() > 0u);
+        BOOST_TEST(redact(text, secret{}).size() > 0u);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
