@@ -45,21 +45,23 @@ struct respond {
     };
 };
 
-class customer_care : public rg::module {
+struct customer_care : rg::module {
+    struct input {
+        std::string message;
+    };
+    struct output {
+        ::intent intent;
+        std::string order_id, product, reply;
+    };
     rg::predict<::classify> classify{*this, "classify"};
     rg::predict<::extract> extract{*this, "extract"};
     rg::predict<::respond> respond{*this, "respond"};
 
-public:
-    rg::task<rg::json::object> call(rg::run& run, rg::json::object inputs) const {
-        std::string message{inputs.at("message").as_string()};
-        auto kind = co_await classify(run, "message"_f = message);
-        auto facts = co_await extract(run, "message"_f = message, "intent"_f = kind->intent);
-        auto answer = co_await respond(run, "message"_f = message, "intent"_f = kind->intent, "order_id"_f = *facts->order_id);
-        rg::json::object outputs = kind.to_json();
-        for (const auto& [name, value] : facts.to_json()) outputs[name] = value;
-        outputs["reply"] = answer->reply;
-        co_return outputs;
+    rg::task<output> forward(rg::run& run, input in) const {
+        auto kind = co_await classify(run, "message"_f = in.message);
+        auto facts = co_await extract(run, "message"_f = in.message, "intent"_f = kind->intent);
+        auto answer = co_await respond(run, "message"_f = in.message, "intent"_f = kind->intent, "order_id"_f = *facts->order_id);
+        co_return output{kind->intent, *facts->order_id, *facts->product, answer->reply};
     }
 };
 

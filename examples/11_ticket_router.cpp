@@ -19,16 +19,13 @@ struct route {
     };
 };
 
-class ticket_router : public rg::module {
+struct ticket_router : rg::module {
     rg::predict<::route> route{*this, "route"};
 
-public:
-    rg::task<rg::json::object> call(rg::run& run, rg::json::object inputs) const {
-        std::string message{inputs.at("message").as_string()};
-        auto ticket = co_await route(run, "message"_f = message);
-        run.suggest_that(ticket->team != team::care || ticket->priority != priority::low, "A complaint is never of low priority.", route);
-        rg::json::object outputs = ticket.to_json();
-        co_return outputs;
+    rg::task<::route::output> forward(rg::run& run, ::route::input ticket) const {
+        auto routed = co_await route(run, "message"_f = ticket.message);
+        run.suggest_that(routed->team != team::care || routed->priority != priority::low, "A complaint is never of low priority.", route);
+        co_return *routed;
     }
 };
 

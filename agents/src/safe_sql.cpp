@@ -84,6 +84,12 @@ task<std::string> safe_sql::forward(run& r, std::string request) const {
     co_return statement;
 }
 
+task<safe_sql::output> safe_sql::forward(run& r, input in) const {
+    output out;
+    out.sql = co_await forward(r, std::move(in.request));
+    co_return out;
+}
+
 ask_database::ask_database(tool query, std::string notes) : tools_{query}, query_{query.name()}, notes_{std::move(notes)} {}
 ask_database::ask_database(module& parent, std::string name, tool query, std::string notes)
     : module{parent, std::move(name)}, tools_{query}, query_{query.name()}, notes_{std::move(notes)} {}
@@ -101,5 +107,7 @@ task<database_answer> ask_database::forward(run& r, std::string question) const 
     database_answer a{told.get<"answer">(), std::move(statement), std::move(found.value)};
     co_return a;
 }
+
+task<database_answer> ask_database::forward(run& r, input in) const { return forward(r, std::move(in.question)); }
 
 }  // namespace reagent

@@ -27,11 +27,15 @@ struct cli_program {
 /// @return the exit code: 0 it worked, 1 it failed, 2 the command line was wrong, 3 a score below --min-score
 int cli_main(int argc, char** argv, const cli_program& program);
 
-/// For a module that has `call(run&, json::object)`.
-template <class Module>
-requires std::is_base_of_v<module, Module>
+/// For a module that is a program: its inputs and outputs are those of its types.
+template <program Module>
 int cli_main(int argc, char** argv, const Module& m, std::string description = {}) {
-    return cli_main(argc, argv, cli_program{.root = m, .call = as_program(m), .description = std::move(description)});
+    return cli_main(argc, argv,
+                    cli_program{.root = m,
+                                .call = as_program(m),
+                                .inputs = detail::input_names<Module>(),
+                                .outputs = detail::output_names<Module>(),
+                                .description = std::move(description)});
 }
 
 }  // namespace reagent

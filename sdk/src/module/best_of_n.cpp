@@ -177,6 +177,20 @@ std::string attempt_text(const json::object& outputs, const std::string& last_ou
     return "«I'm trying to " + first_line("reasoning") + " I'm not sure but my prediction is " + first_line(last_output) + "»";
 }
 
+void put_attempts(json::object& inputs, std::size_t wanted, const std::string& last_output) {
+    const auto* given = inputs.if_contains("attempts");
+    if (!given || !given->is_array())
+        throw std::invalid_argument{"multi_chain_comparison needs `attempts`: a list of objects with the reasoning and the outputs of each"};
+    const json::array attempts = given->get_array();
+    if (attempts.size() != wanted) throw_attempt_count(attempts.size(), wanted);
+    inputs.erase("attempts");
+    for (std::size_t i = 0; i < attempts.size(); ++i) {
+        const auto* one = attempts[i].if_object();
+        if (!one) throw std::invalid_argument{"attempt " + std::to_string(i + 1) + " of multi_chain_comparison is no object"};
+        inputs["reasoning_attempt_" + std::to_string(i + 1)] = attempt_text(*one, last_output);
+    }
+}
+
 void throw_attempt_count(std::size_t given, std::size_t wanted) {
     throw std::invalid_argument{"multi_chain_comparison compares " + std::to_string(wanted) + " attempts, but was given " +
                                 std::to_string(given) + "; say how many in its constructor"};

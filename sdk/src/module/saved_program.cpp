@@ -120,7 +120,8 @@ json::value sorted(const json::value& v) {
 }
 
 void collect(const module& m, std::vector<const predictor*>& found) {
-    if (const auto* p = dynamic_cast<const predictor*>(&m)) found.push_back(p);
+    const auto* p = dynamic_cast<const predictor*>(&m);
+    if (p && std::find(found.begin(), found.end(), p) == found.end()) found.push_back(p);  // a module may be reached in two ways
     for (const module* child : m.children()) collect(*child, found);
 }
 

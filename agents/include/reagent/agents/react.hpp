@@ -109,6 +109,8 @@ class react : public detail::react_core {
     static_assert(signature_traits<S>::valid);
 
 public:
+    using output_type = reasoned<S>;
+
     explicit react(tools t, react_options o = {}) : react_core{signature_traits<S>::get(), std::move(t), o} {}
     react(module& parent, std::string name, tools t, react_options o = {})
         : react_core{parent, std::move(name), signature_traits<S>::get(), std::move(t), o} {}

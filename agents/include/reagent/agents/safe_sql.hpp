@@ -43,6 +43,14 @@ public:
 
     task<std::string> forward(run& r, std::string request) const;
 
+    struct input {
+        std::string request;
+    };
+    struct output {
+        std::string sql;
+    };
+    task<output> forward(run& r, input in) const;
+
 private:
     safe_sql_options options_;
     std::string tables_, rules_;
@@ -70,6 +78,12 @@ public:
     ask_database(module& parent, std::string name, tool query, std::string notes = {});
 
     task<database_answer> forward(run& r, std::string question) const;
+
+    struct input {
+        std::string question;
+    };
+    using output = database_answer;
+    task<output> forward(run& r, input in) const;
 
 private:
     tools tools_;

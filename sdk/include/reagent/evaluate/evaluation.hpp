@@ -1,6 +1,7 @@
 #pragma once
 
 #include <reagent/evaluate/metrics.hpp>
+#include <reagent/module/program.hpp>
 #include <reagent/run/runtime.hpp>
 
 namespace reagent {
@@ -89,10 +90,24 @@ std::string to_html(const evaluation& e, const dataset& data, const std::string&
 /// are the result.
 program_function as_ensemble(program_function program, majority_options how = {});
 
-/// What evaluation calls of a module that has `call(run&, json::object)`; an ensemble's members vote. The module must outlive it.
+/// What evaluation calls of a module: its inputs by name in, its outputs by name out; an ensemble's members vote. The module must outlive
+/// it.
 template <class Module>
 program_function as_program(const Module& m) {
-    return as_ensemble([&m](run& r, const json::object& inputs) -> task<json::object> { return m.call(r, inputs); });
+    static_assert(
+        program<Module>,
+        "reagent: a program is a module with `forward(run&, input) const -> task<output>`, where input and output are structs, or "
+        "with `call(run&, json::object) const -> task<json::object>`");
+    if constexpr (program<Module>)
+        return as_ensemble([&m](run& r, const json::object& inputs) -> task<json::object> { return detail::call_by_name(m, r, inputs); });
+    else
+        return {};
+}
+
+/// As above, for a module, with a metric that may be any callable that `make_metric` takes.
+template <program Module, class Metric>
+evaluation evaluate(runtime& rt, const Module& m, const dataset& data, Metric metric, const evaluate_options& options = {}) {
+    return evaluate(rt, as_program(m), data, as_metric(std::move(metric)), options);
 }
 
 }  // namespace reagent

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <reagent/evaluate/example.hpp>
+#include <reagent/evaluate/typed_example.hpp>
 #include <reagent/module/best_of_n.hpp>
 #include <reagent/module/majority.hpp>
 
@@ -18,16 +18,88 @@ struct rated_run {
 /// How good a result is, as a rule from 0 to 1. May ask models through the run.
 using metric = std::function<task<judgement>(run&, const rated_run&)>;
 
-/// A metric from a function of `(const rated_run&)` or `(const example&, const json::object& outputs)` that returns bool, a number or a
-/// `judgement`.
+namespace detail {
+
+// What a function or a lambda without `auto` takes.
+template <class F>
+struct taken_by {};
+template <class R, class... A>
+struct taken_by<R (*)(A...)> {
+    using types = std::tuple<std::remove_cvref_t<A>...>;
+};
+template <class C, class R, class... A>
+struct taken_by<R (C::*)(A...) const> {
+    using types = std::tuple<std::remove_cvref_t<A>...>;
+};
+template <class F>
+requires requires { &F::operator(); }
+struct taken_by<F> : taken_by<decltype(&F::operator())> {};
+
+template <class T>
+concept outputs_on_types = (reflect::structure<T> && json_convertible<T>) || std::is_constructible_v<T, json::object>;
+template <class F, class Types = typename taken_by<F>::types>
+inline constexpr bool takes_typed_pair = false;
+template <class F, class E, class O>
+inline constexpr bool takes_typed_pair<F, std::tuple<E, O>> =
+    (std::is_same_v<E, example> || (reflect::structure<E> && json_convertible<E>)) && outputs_on_types<O>;
+template <class F>
+concept metric_on_types = requires {
+    typename taken_by<F>::types;
+}
+&&takes_typed_pair<F>;
+
+template <class E>
+E expected_as(const example& e) {
+    if constexpr (std::is_same_v<E, example>)
+        return e;
+    else
+        return view<E>(e);
+}
+template <class O>
+O outputs_as(const json::object& outputs) {
+    if constexpr (std::is_constructible_v<O, json::object>)
+        return O(outputs);
+    else
+        return from_json<O>(json::value(outputs), reading::lenient);
+}
+
+template <class F>
+auto rate(const F& f, const rated_run& r) {
+    if constexpr (std::is_invocable_v<const F&, const rated_run&>)
+        return f(r);
+    else if constexpr (std::is_invocable_v<const F&, const example&, const json::object&>)
+        return f(r.expected, r.outputs);
+    else if constexpr (metric_on_types<F>) {
+        using types = typename taken_by<F>::types;
+        return f(expected_as<std::tuple_element_t<0, types>>(r.expected), outputs_as<std::tuple_element_t<1, types>>(r.outputs));
+    } else {
+        static_assert(metric_on_types<F>,
+                      "reagent: a metric takes (const rated_run&), (const example&, const json::object&), or two types: the example, or a "
+                      "struct of its fields, and a struct of the outputs, or a prediction");
+        return 0.0;
+    }
+}
+
+}  // namespace detail
+
+/// A metric from a function that returns bool, a number or a `judgement`. It takes `(const rated_run&)`, or the example and the outputs:
+/// `(const example&, const json::object&)`, or typed, where each is a struct (the example's may be `example`, the outputs' a prediction):
+///
+///     auto m = rg::make_metric([](const labels& gold, const triage::output& got) { return gold.level == got.level; });
+///
+/// What does not fit the types is a failure of that example.
 template <class F>
 metric make_metric(F f) {
-    return [f = std::move(f)](run&, const rated_run& r) -> task<judgement> {
-        if constexpr (std::is_invocable_v<const F&, const rated_run&>)
-            co_return detail::as_reward(f(r));
-        else
-            co_return detail::as_reward(f(r.expected, r.outputs));
-    };
+    return [f = std::move(f)](run&, const rated_run& r) -> task<judgement> { co_return detail::as_reward(detail::rate(f, r)); };
+}
+
+/// A metric as it is, or what `make_metric` makes of a function.
+template <class F>
+metric as_metric(F f) {
+    if constexpr (std::is_convertible_v<F, metric>)
+        return f;
+    else
+        return make_metric(std::move(f));
 }
 
 // --- on texts; source: DSPy 3.3.1, dspy.evaluate.metrics -------------------------------------------------------------

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <reagent/module/predict.hpp>
+#include <reagent/module/program.hpp>
 #include <reagent/run/runtime.hpp>
 
 #include <cmath>
@@ -28,10 +29,8 @@ const T& plain_argument(const T& a) {
     return a;
 }
 template <class T>
-    requires requires(const T& a) { a.kept; }
-const auto& plain_argument(const T& a) {
-    return a.kept;
-}
+requires requires(const T& a) { a.kept; }
+const auto& plain_argument(const T& a) { return a.kept; }
 
 inline judgement as_reward(judgement r) { return r; }
 inline judgement as_reward(double score) { return {score, {}}; }
@@ -138,6 +137,47 @@ struct kept_inputs {
     }
 };
 
+// What a program's call by name comes to, as a reward sees it.
+template <class Module>
+struct named_result {
+    using type = typename Module::output_type;
+};
+template <typed_program Module>
+struct named_result<Module> {
+    using type = typename edge_types<Module>::output;
+};
+
+// The inputs of a call by name, kept for its attempts.
+template <class Module>
+struct kept_by_name {
+    using result = typename named_result<Module>::type;
+    std::tuple<json::object> values;
+
+    task<result> start(const Module& m, run& r) const {
+        if constexpr (typed_program<Module>) {
+            auto input = from_json<typename edge_types<Module>::input>(json::value(std::get<0>(values)), reading::lenient);
+            return m.forward(r, std::move(input));
+        } else
+            return read(m.call(r, std::get<0>(values)));
+    }
+    template <class Reward>
+    task<judgement> rewarded(const Reward& reward, run& r, const result& value) const {
+        return detail::rewarded(reward, r, value, std::get<0>(values));
+    }
+
+private:
+    static task<result> read(task<json::object> work) {
+        auto outputs = co_await std::move(work);
+        co_return result(std::move(outputs));
+    }
+};
+
+template <class Result>
+task<json::object> named(task<Result> work) {
+    auto result = co_await std::move(work);
+    co_return by_name(result);
+}
+
 template <class... Args>
 auto keep_inputs(const Args&... args) {
     return std::make_shared<const kept_inputs<Args...>>(kept_inputs<Args...>{{owned_by<Args>::keep(args)...}});
@@ -159,17 +199,27 @@ template <class Module, class Reward>
 class best_of_n : public module {
 public:
     best_of_n(const Module& m, Reward reward, best_of_n_options options = {})
-        : inner_{m}, reward_{std::move(reward)}, options_{std::move(options)} {}
+        : inner_{m}, reward_{std::move(reward)}, options_{std::move(options)} {
+        if constexpr (std::derived_from<Module, module>) works_with(m);
+    }
 
     template <class... Args>
     auto operator()(run& r, const Args&... args) const {
-        auto no_advice = [](run&, const auto&, const auto&, const judgement&) -> task<std::map<std::string, std::string, std::less<>>> {
-            co_return std::map<std::string, std::string, std::less<>>{};
-        };
         return detail::try_often(r, inner_, reward_, options_, detail::keep_inputs(args...), no_advice);
     }
 
+    /// By name, of a module that is a program. The reward gets its outputs, typed, and may get the inputs as a `json::object`.
+    task<json::object> call(run& r, json::object inputs) const requires program<Module> {
+        using kept = detail::kept_by_name<Module>;
+        auto inner = std::make_shared<const kept>(kept{{std::move(inputs)}});
+        return detail::named(detail::try_often(r, inner_, reward_, options_, std::move(inner), no_advice));
+    }
+
 private:
+    static constexpr auto no_advice = [](run&, const auto&, const auto&,
+                                         const judgement&) -> task<std::map<std::string, std::string, std::less<>>> {
+        co_return std::map<std::string, std::string, std::less<>>{};
+    };
     const Module& inner_;
     Reward reward_;
     best_of_n_options options_;

@@ -51,6 +51,8 @@ class chain_of_thought : public module {
     static_assert(signature_traits<S>::valid);
 
 public:
+    using output_type = reasoned<S>;
+
     chain_of_thought() = default;
     using module::module;
 
@@ -77,6 +79,8 @@ class chain_of_thought_with_hint : public module {
     static_assert(signature_traits<S>::valid);
 
 public:
+    using output_type = reasoned<S>;
+
     chain_of_thought_with_hint() = default;
     using module::module;
 
@@ -87,6 +91,9 @@ public:
         inputs["hint"] = h.text;
         return detail::typed<reasoned<S>>(predict_, r, std::move(inputs));
     }
+
+    /// By name: every input of the signature and `hint` in, every output and the reasoning out. @see predictor::call
+    task<json::object> call(run& r, json::object inputs) const { return predict_.call(r, std::move(inputs)); }
 
 private:
     predictor predict_{*this, "predict", detail::with_hint(detail::with_reasoning(signature_traits<S>::get()))};

@@ -25,8 +25,12 @@ public:
     /// Names from the root down, joined by dots; "" for the root itself.
     const std::string& path() const { return path_; }
 
-    /// Those that were built with this as their parent, in that order.
+    /// Those that were built with this as their parent, in that order, and those that it works with though they stand elsewhere.
     const std::vector<const module*>& children() const { return children_; }
+
+protected:
+    /// A module that stands elsewhere, and whose predictors are found here too. It must outlive this.
+    void works_with(const module& other) { children_.push_back(&other); }
 
 private:
     std::string path_;

@@ -13,6 +13,9 @@ signature with_attempts(signature s, std::size_t n);
 /// "«I'm trying to ... I'm not sure but my prediction is ...»": first lines of the reasoning and of the last output.
 std::string attempt_text(const json::object& outputs, const std::string& last_output);
 
+/// `attempts` of the inputs, as the texts that the predictor takes.
+void put_attempts(json::object& inputs, std::size_t wanted, const std::string& last_output);
+
 [[noreturn]] void throw_attempt_count(std::size_t given, std::size_t wanted);
 
 }  // namespace detail
@@ -25,6 +28,8 @@ class multi_chain_comparison : public module {
     static_assert(signature_traits<S>::valid);
 
 public:
+    using output_type = reasoned<S>;
+
     explicit multi_chain_comparison(std::size_t attempts = 3) : attempts_{attempts} {}
     multi_chain_comparison(module& parent, std::string name, std::size_t attempts = 3)
         : module{parent, std::move(name)}, attempts_{attempts} {}
@@ -39,6 +44,13 @@ public:
         for (std::size_t i = 0; i < attempts.size(); ++i)
             inputs["reasoning_attempt_" + std::to_string(i + 1)] = detail::attempt_text(attempts[i].to_json(), last);
         return detail::typed<reasoned<S>>(predict_, r, std::move(inputs));
+    }
+
+    /// By name: every input of the signature, and `attempts`, a list of objects with the reasoning and the outputs of each; every output
+    /// and the reasoning out. @throws std::invalid_argument at once for no list, or another number of attempts; else see predictor::call
+    task<json::object> call(run& r, json::object inputs) const {
+        detail::put_attempts(inputs, attempts_, signature_traits<S>::get().outputs.back().name);
+        return predict_.call(r, std::move(inputs));
     }
 
 private:

@@ -124,6 +124,8 @@ class predict : public predictor {
     static_assert(signature_traits<S>::valid);
 
 public:
+    using output_type = prediction<S>;
+
     predict() : predictor{signature_traits<S>::get()} {}
     predict(module& parent, std::string name) : predictor{parent, std::move(name), signature_traits<S>::get()} {}
 

@@ -63,11 +63,27 @@ template <class Module, class Reward>
 class refine : public module {
 public:
     refine(const Module& m, Reward reward, refine_options options = {})
-        : inner_{m}, reward_{std::move(reward)}, options_{std::move(options)} {}
+        : inner_{m}, reward_{std::move(reward)}, options_{std::move(options)} {
+        if constexpr (std::derived_from<Module, module>) works_with(m);
+    }
 
     template <class... Args>
     auto operator()(run& r, const Args&... args) const {
-        auto advise = [this](run& own, const auto& kept, const auto& value, const judgement& reward) {
+        return detail::try_often(r, inner_, reward_, options_, detail::keep_inputs(args...), advice());
+    }
+
+    /// As `best_of_n::call`.
+    task<json::object> call(run& r, json::object inputs) const
+        requires program<Module>
+    {
+        using kept = detail::kept_by_name<Module>;
+        auto inner = std::make_shared<const kept>(kept{{std::move(inputs)}});
+        return detail::named(detail::try_often(r, inner_, reward_, options_, std::move(inner), advice()));
+    }
+
+private:
+    auto advice() const {
+        return [this](run& own, const auto& kept, const auto& value, const judgement& reward) {
             detail::advisor::attempt a;
             if constexpr (std::is_base_of_v<module, Module>) a.program = &inner_;
             std::apply([&](const auto&... input) { (detail::show_input(a.inputs, input), ...); }, kept.values);
@@ -77,10 +93,8 @@ public:
             a.goal = options_.goal;
             return advisor_(own, std::move(a));
         };
-        return detail::try_often(r, inner_, reward_, options_, detail::keep_inputs(args...), advise);
     }
 
-private:
     const Module& inner_;
     Reward reward_;
     refine_options options_;

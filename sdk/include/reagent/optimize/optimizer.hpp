@@ -69,11 +69,11 @@ public:
     compiled compile(runtime& rt, const module& program, const program_function& call, const dataset& train, const dataset& validation,
                      const metric& m, const compile_options& options) const;
 
-    /// As above, for a module that has `call(run&, json::object)`.
-    template <class Module>
-    compiled compile(runtime& rt, const Module& program, const dataset& train, const dataset& validation, const metric& m,
+    /// As above, for a module that is a program, and any metric that `make_metric` takes.
+    template <program Module, class Metric>
+    compiled compile(runtime& rt, const Module& m, const dataset& train, const dataset& validation, Metric metric,
                      const compile_options& options) const {
-        return compile(rt, program, as_program(program), train, validation, m, options);
+        return compile(rt, m, as_program(m), train, validation, as_metric(std::move(metric)), options);
     }
 
     compile_estimate estimate(const module& program, const dataset& train, const dataset& validation, const compile_options& options) const;

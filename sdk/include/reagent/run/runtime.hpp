@@ -203,7 +203,7 @@ public:
 
     /// Makes a program known. @param options of its runs: model, budget, deadline; these hold for all resumes of a run together
     void serve(std::string name, program_function program, run_options options);
-    /// A module that has `call(run&, json::object)`; it must outlive the runtime.
+    /// A module that has `call(run&, json::object)`; it must outlive the runtime. Any other program: `serve(name, as_program(module), ...)`.
     template <class Module>
     requires(!std::is_convertible_v<const Module&, program_function>) void serve(std::string name, const Module& module,
                                                                                  run_options options) {
