@@ -203,6 +203,7 @@ task<void> react_core::act(run& r, react_step& step) const {
         observation o = co_await tools_.call(r, path, step.tool, std::move(args));
         step.observation = std::move(o.value);
         step.failed = o.failed;
+        if (o.arguments) step.args = std::move(*o.arguments);  // what happened, not what was proposed
     }
     r.notify({.kind = run_event::observed,
               .path = path,
@@ -346,6 +347,9 @@ task<void> react_core::native_loop(run& r, const json::object& inputs, progress&
         }
         std::vector<message> round{{role::assistant, response->text, response->tool_calls}};
         round.front().reasoning_blocks = response->reasoning_blocks;
+        for (std::size_t k = 0; k < response->tool_calls.size(); ++k)
+            if (steps[k].args != arguments_of(response->tool_calls[k].arguments))  // whoever approved it gave others
+                round.front().tool_calls[k].arguments = json::serialize(steps[k].args);
         bool finished = false;
         for (std::size_t k = 0; k < steps.size(); ++k) {
             finished = finished || steps[k].tool == finish;
