@@ -170,6 +170,7 @@ task<void> react_core::act(run& r, react_step& step, std::string wrong) const {
         observation o = co_await tools_.call(r, path, step.tool, std::move(args));
         step.observation = std::move(o.value);
         step.failed = o.failed;
+        if (o.arguments) step.args = std::move(*o.arguments);  // what happened, not what was proposed
     }
     r.notify({.kind = run_event::observed,
               .path = path,

@@ -447,6 +447,9 @@ task<void> react_core::native_talk::step(const lm_response& response, bool as_ea
         wrong.emplace_back();
     }
     co_await act(steps, wrong);
+    for (std::size_t k = 0; !as_earlier && k < calls.size(); ++k)  // whoever approved it may have given others
+        if (steps[k].args.is_object() && steps[k].args != arguments_of(calls[k].arguments).value)
+            calls[k].arguments = dump_strict_json(steps[k].args);
     std::vector<message> round{{role::assistant, written && !calls.empty() ? std::string{} : response.text, calls}};
     round.front().reasoning_blocks = response.reasoning_blocks;
     for (std::size_t k = 0; k < steps.size(); ++k) {

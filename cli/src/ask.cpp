@@ -4,6 +4,7 @@
 #include <reagent/agents/react.hpp>
 #include <reagent/http/shown_url.hpp>
 #include <reagent/lm/decorators.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/run/runtime.hpp>
 #include <reagent/schema/render.hpp>
 
@@ -40,7 +41,7 @@ std::string summary(const run_report& r) {
 int ask_durably(const ask_options& o, const language_model& model, run_options options, runtime_options with, json::object inputs,
                 live_view& view, const terminal& t) {
     if (!o.types.empty()) throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
-    with.journals = open_journals(o.journals, true);
+    with.journals = open_journals(o.journals, journal_access::create);
     runtime rt{with};
     rt.serve(ask_program, ask_program_function(), std::move(options));
     json::object program{{"inputs", std::move(inputs)}, {"signature", o.signature}, {"tools", o.tools},  {"lm", model.name()},
@@ -48,9 +49,11 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
     if (!o.api_base.empty()) program["api_base"] = http::shown_url(o.api_base);
     auto id = rt.submit(ask_program, std::move(program), o.run_id);
     if (!o.quiet)
-        std::cerr << terminal{true}.dim("run " + id + "; should it be interrupted: reagent runs resume " + id + " --journals " + o.journals)
+        std::cerr << terminal{true}.dim("run " + visible_name(id) + "; should it be interrupted: reagent runs resume " + shell_word(id) +
+                                        with_journals(o.journals))
                   << std::endl;
-    tell_when_interrupted("what run " + id + " did is kept; it goes on with: reagent runs resume " + id + " --journals " + o.journals);
+    tell_when_interrupted("what run " + visible_name(id) + " did is kept; it goes on with: reagent runs resume " + shell_word(id) +
+                          with_journals(o.journals));
     auto r = rt.resume(id);
     tell_when_interrupted("");
     view.close();
@@ -61,11 +64,10 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
         for (const auto& f : s.outputs) {
             if (view.has_shown(f.name) || !r.outputs->contains(f.name)) continue;
             const auto& v = r.outputs->at(f.name);
-            std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(printable(v.is_structured() ? dump_json(v) : python_str(v)))
-                      << "\n";
+            std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(answer_text(v, o.quiet)) << "\n";
         }
     } else
-        complain("run " + id + " is " + std::string{to_string(r.status)} + ": " + r.error);
+        complain("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + ": " + indented(r.error, "  "));
     if (r.status == run_status::finished) return 0;
     return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
 }
@@ -96,7 +98,7 @@ int ask(const ask_options& o) {
 
     terminal t;
     auto chosen = choose_model(o.lm, o.api_base);
-    if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + chosen.notice) << std::endl;
+    if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
     detail::react_core agent{
         s, tools_from(o.tools), {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
 
@@ -148,8 +150,7 @@ int ask(const ask_options& o) {
         if (first && std::none_of(s.outputs.begin(), s.outputs.end(), [&](const auto& x) { return view.has_shown(x.name); }))
             std::cout << "\n";
         first = false;
-        std::string text = outputs[f.name].is_structured() ? dump_json(outputs[f.name]) : python_str(outputs[f.name]);
-        std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(printable(text)) << "\n";
+        std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(answer_text(outputs[f.name], o.quiet)) << "\n";
     }
     if (!o.quiet) std::cout << t.dim(summary(result.report) + ", " + chosen.model.name()) << "\n";
     return 0;

@@ -4,6 +4,7 @@
 
 #include <reagent/agents/react.hpp>
 #include <reagent/http/shown_url.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <unistd.h>
@@ -36,9 +37,9 @@ public:
             throw misuse{"the signature of a conversation has one input for what is said and one of type dspy.History, as in \"" +
                          chat_options{}.signature + "\""};
         said_ = open.front();
-        store_ = open_journals(o.journals, true);
+        store_ = open_journals(o.journals, journal_access::create);
         auto chosen = choose_model(o.lm, o.api_base);
-        if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + chosen.notice) << std::endl;
+        if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
         model_ = chosen.model;
         run_options options{with_retries(chosen.model)};
         options.adapter = adapter_named(o.adapter);
@@ -54,12 +55,13 @@ public:
         auto s = store_->find_session(o_.session);
         if (!s) return 0;
         if (!o_.quiet && !o_.json && !s->turns.empty())
-            std::cerr << terminal{true}.dim("session " + printable(o_.session) + " goes on after " + std::to_string(s->turns.size()) +
+            std::cerr << terminal{true}.dim("session " + visible_name(o_.session) + " goes on after " + std::to_string(s->turns.size()) +
                                             (s->turns.size() == 1 ? " turn" : " turns"))
                       << std::endl;
         for (const auto& r : store_->list({.session = o_.session}))
             if (r.status == run_status::ready || r.status == run_status::running) {
-                if (!o_.quiet) std::cerr << terminal{true}.dim("going on with the turn that was under way, run " + r.id) << std::endl;
+                if (!o_.quiet)
+                    std::cerr << terminal{true}.dim("going on with the turn that was under way, run " + visible_name(r.id)) << std::endl;
                 return show(runtime_->resume(r.id));
             }
         return 0;
@@ -91,11 +93,11 @@ private:
             for (const auto& f : signature_.outputs) {
                 if (view_.has_shown(f.name) || !r.outputs->contains(f.name)) continue;
                 const auto& v = r.outputs->at(f.name);
-                std::cout << (signature_.outputs.size() == 1 ? "" : f.name + ": ")
-                          << terminal{}.bold(printable(v.is_structured() ? dump_json(v) : python_str(v))) << std::endl;
+                std::cout << (signature_.outputs.size() == 1 ? "" : f.name + ": ") << terminal{}.bold(answer_text(v, o_.quiet))
+                          << std::endl;
             }
         } else
-            complain("run " + r.id + " is " + std::string{to_string(r.status)} + ": " + r.error);
+            complain("run " + visible_name(r.id) + " is " + std::string{to_string(r.status)} + ": " + indented(r.error, "  "));
         if (r.status == run_status::finished) return 0;
         return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
     }
@@ -116,8 +118,8 @@ int chat(chat_options o) {
     if (fresh) o.session = random_id();
     conversation c{o};
     if (fresh && !o.quiet && !o.json)
-        std::cerr << terminal{true}.dim("session " + printable(o.session) + "; it goes on with: reagent chat --session " +
-                                        printable(o.session) + (o.journals.empty() ? "" : " --journals " + printable(o.journals)))
+        std::cerr << terminal{true}.dim("session " + visible_name(o.session) + "; it goes on with: reagent chat --session " +
+                                        shell_word(o.session) + with_journals(o.journals))
                   << std::endl;
     int worst = c.pick_up();
     if (!ask) return worst ? worst : c.say(o.message);
@@ -127,7 +129,7 @@ int chat(chat_options o) {
         try {
             worst = std::max(worst, c.say(line));
         } catch (const std::exception& e) {
-            complain(e.what());
+            complain(indented(e.what(), "  "));
             worst = std::max(worst, 1);
         }
     }
@@ -157,8 +159,8 @@ int list(const sessions_options& o) {
     }
     if (all.empty()) std::cout << "There are no sessions.\n";
     for (const auto& s : all)
-        std::cout << printable(s.id) << "  " << time_text(s.updated) << "  " << s.turns << (s.turns == 1 ? " turn  " : " turns  ")
-                  << printable(s.program) << (s.waits_for.empty() ? "" : "  waits for run " + printable(s.waits_for)) << "\n";
+        std::cout << visible_name(s.id) << "  " << time_text(s.updated) << "  " << s.turns << (s.turns == 1 ? " turn  " : " turns  ")
+                  << visible_name(s.program) << (s.waits_for.empty() ? "" : "  waits for run " + visible_name(s.waits_for)) << "\n";
     return 0;
 }
 
@@ -167,7 +169,7 @@ void print_fields(const terminal& t, const json::object& fields) {
         if (v.is_object())
             print_fields(t, v.get_object());
         else
-            std::cout << "   " << t.dim(printable(name) + ": ") << printable(v.is_structured() ? dump_json(v) : python_str(v)) << "\n";
+            std::cout << "   " << t.dim(visible_name(name) + ": ") << indented(answer_text(v, true), "     ") << "\n";
     }
 }
 
@@ -178,14 +180,14 @@ int show(const sessions_options& o) {
         return 0;
     }
     terminal t;
-    std::cout << t.bold(printable(s.id)) << "  " << printable(s.program) << (s.parent.empty() ? "" : "  forked from " + printable(s.parent))
-              << "\n";
+    std::cout << t.bold(visible_name(s.id)) << "  " << visible_name(s.program)
+              << (s.parent.empty() ? "" : "  forked from " + visible_name(s.parent)) << "\n";
     if (s.summarized)
-        std::cout << t.dim("the first " + std::to_string(s.summarized) + " turns are summarized for the model: ") << printable(s.summary)
-                  << "\n";
+        std::cout << t.dim("the first " + std::to_string(s.summarized) + " turns are summarized for the model: ")
+                  << indented(printable(s.summary), "  ") << "\n";
     for (std::size_t i = 0; i < s.turns.size(); ++i) {
         const auto& turn = s.turns[i];
-        std::cout << i + 1 << ". " << t.dim(time_text(turn.at) + ", run " + printable(turn.run)) << "\n";
+        std::cout << i + 1 << ". " << t.dim(time_text(turn.at) + ", run " + visible_name(turn.run)) << "\n";
         auto* inner = turn.inputs.if_contains("inputs");
         print_fields(t, inner && inner->is_object() && s.program == ask_program ? inner->get_object() : turn.inputs);
         std::size_t calls = 0;
@@ -252,7 +254,8 @@ void add_sessions(CLI::App& app, command& chosen) {
     c->add_option("--new-id", o->new_id, "id of the new session; default: a random one")->check(not_empty());
     c->callback([o, &chosen] {
         chosen = [o] {
-            std::cout << printable(open_journals(o->journals)->fork_session(o->id, o->turns, o->new_id)) << "\n";
+            std::cout << visible_name(open_journals(o->journals, journal_access::existing)->fork_session(o->id, o->turns, o->new_id))
+                      << "\n";
             return 0;
         };
     });
@@ -260,7 +263,7 @@ void add_sessions(CLI::App& app, command& chosen) {
     c = add("remove", "Forgets a conversation; its runs stay", true);
     c->callback([o, &chosen] {
         chosen = [o] {
-            open_journals(o->journals)->remove_session(o->id);
+            open_journals(o->journals, journal_access::existing)->remove_session(o->id);
             return 0;
         };
     });

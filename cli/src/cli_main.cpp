@@ -2,6 +2,7 @@
 
 #include <reagent/error.hpp>
 #include <reagent/module/program_store.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
@@ -11,6 +12,7 @@
 #include <csignal>
 #include <iostream>
 #include <iterator>
+#include <sstream>
 
 namespace reagent {
 namespace cli {
@@ -77,7 +79,10 @@ int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
         if (auto wrong = unknown_command(app, argc, argv); !wrong.empty()) throw misuse{wrong};
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        int code = app.exit(e);
+        std::ostringstream out, err;
+        int code = app.exit(e, out, err);
+        std::cout << printable(out.str()) << std::flush;
+        std::cerr << printable(err.str());
         return code == 0 ? 0 : 2;
     } catch (const misuse& e) {
         complain(e.what());
@@ -89,10 +94,10 @@ int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
         if (std::cout) return code;
         complain("the output cannot be written; is the disk full?");
     } catch (const misuse& e) {
-        complain(e.what());
+        complain(indented(e.what(), "  "));
         return 2;
     } catch (const std::exception& e) {
-        complain(e.what());
+        complain(indented(e.what(), "  "));
     }
     return 1;
 }
@@ -108,23 +113,22 @@ void print_outputs(const json::object& outputs, bool as_json) {
     if (as_json)
         std::cout << dump_strict_json(outputs) << "\n";
     else
-        for (const auto& [name, v] : outputs)
-            std::cout << terminal{}.bold(printable(name)) << ": " << printable(v.is_structured() ? dump_json(v) : python_str(v)) << "\n";
+        for (const auto& [name, v] : outputs) std::cout << terminal{}.bold(visible_name(name)) << ": " << answer_text(v, false) << "\n";
 }
 
 // One run that survives: what it did is in its journal, whatever becomes of this process.
 int run_durably(const run_command_options& o, const cli_program& own, json::object inputs) {
     check_names(subject{o, &own}.inputs(), inputs, "input");
-    runtime rt{runtime_options_for(open_journals(o.journals, true))};
+    runtime rt{runtime_options_for(open_journals(o.journals, journal_access::create))};
     serve_program(rt, &own, {o.lm, o.api_base, o.program}, nullptr);
     auto id = rt.submit(program_name(own), std::move(inputs), o.run_id, o.session);
-    if (!o.quiet) std::cerr << "run " << printable(id) << "\n";
+    if (!o.quiet) std::cerr << "run " << visible_name(id) << "\n";
     auto r = rt.resume(id);
     if (r.outputs) {
         print_outputs(*r.outputs, o.json);
         return 0;
     }
-    complain("run " + id + " is " + std::string{to_string(r.status)} + ": " + r.error);
+    complain("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + ": " + indented(r.error, "  "));
     return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
 }
 
@@ -165,7 +169,8 @@ int serve_lines(runtime& rt, run_options options, const subject& s, const run_co
     std::optional<program_store> store;
     std::string tag;
     std::uint64_t version = 0;
-    if (auto at = o.program.rfind('@'); at != o.program.npos && std::filesystem::is_directory(o.program.substr(0, at))) {
+    if (auto at = o.program.rfind('@');
+        at != o.program.npos && std::filesystem::is_directory(std::filesystem::path{o.program.substr(0, at)} / "versions")) {
         store.emplace(o.program.substr(0, at));
         tag = o.program.substr(at + 1);
         version = store->number_of(tag);

@@ -83,7 +83,17 @@ void tell_when_interrupted(const std::string& text);
 /// The names that `given` has and `known` has not are refused, with the nearest one. @throws misuse
 void check_names(const std::vector<std::string>& known, const json::object& given, const char* what);
 
-/// Text from a model or a tool, with control characters made visible, so that it cannot steer the terminal.
+/// Text from a model or a tool, which may have several lines: what steers a terminal or cannot be seen stands there as an escape
+/// (`visible_lines`). What is to be one line is shown by `visible`, a name by `visible_name`.
 std::string printable(std::string_view text);
+
+/// Lines behind the first begin with `by`, so that none looks like one of ours.
+std::string indented(std::string_view text, std::string_view by);
+
+/// What a model answered. @param alone nothing else is printed: its lines are left as they are, for a pipe
+std::string answer_text(const boost::json::value& v, bool alone);
+
+/// A key that stands twice in one object of a JSON text; "": none does, as far as it is JSON.
+std::string repeated_key(const std::string& text);
 
 }  // namespace reagent::cli

@@ -1,17 +1,12 @@
 #include "live_view.hpp"
 
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <iostream>
 
 namespace reagent::cli {
 namespace {
-
-std::string indented(const std::string& s, const std::string& by) {
-    std::string out;
-    for (char c : s) out += c == '\n' ? "\n" + by : std::string(1, c);
-    return out;
-}
 
 void line(const std::string& text) { std::cout << text << std::endl; }
 
@@ -28,8 +23,7 @@ void live_view::operator()(const run_event& e) {
             close();
             if (!e.thought.empty() && !thought_shown_) line(t_.dim("thought  ") + indented(printable(e.thought), "         "));
             thought_shown_ = false;
-            return line(t_.cyan("call     ") + t_.bold(printable(e.tool)) + " " +
-                        indented(shortened(printable(dump_json(*e.arguments)), 600), "         "));
+            return line(t_.cyan("call     ") + t_.bold(visible_name(e.tool)) + " " + shortened(visible(dump_json(*e.arguments)), 600));
         case run_event::observed: {
             close();
             std::string text = e.result->is_structured() ? dump_json(*e.result) : python_str(*e.result);
@@ -38,14 +32,14 @@ void live_view::operator()(const run_event& e) {
         }
         case run_event::backtrack:
             close();
-            return line(t_.dim("back     to " + std::string{e.path} + ": " + indented(printable(e.error), "         ")));
+            return line(t_.dim("back     to " + visible_name(e.path) + ": " + indented(printable(e.error), "         ")));
         case run_event::note: close(); return line(t_.dim("note     " + indented(printable(e.error), "         ")));
         default: return;
     }
 }
 
 void live_view::close() {
-    if (!open_.empty()) std::cout << (open_ == "next_thought" ? "" : t_.bold_end()) << std::endl;
+    if (!open_.empty()) std::cout << indented(pieces_.end(), indent()) << (open_ == "next_thought" ? "" : t_.bold_end()) << std::endl;
     open_.clear();
 }
 
@@ -65,7 +59,7 @@ void live_view::grow(const run_event& e) {
             shown_.insert(field);
         }
     }
-    std::cout << (thought ? indented(printable(e.text), "         ") : printable(e.text)) << std::flush;
+    std::cout << indented(pieces_.add(e.text), indent()) << std::flush;
 }
 
 }  // namespace reagent::cli

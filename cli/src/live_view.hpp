@@ -2,6 +2,7 @@
 
 #include "commands.hpp"
 
+#include <reagent/run/consent.hpp>
 #include <reagent/run/run.hpp>
 
 #include <set>
@@ -25,7 +26,10 @@ private:
 
     terminal t_;
     const signature& signature_;
+    const char* indent() const { return open_ == "next_thought" ? "         " : "  "; }  ///< of further lines
+
     std::string open_;
+    visible_pieces pieces_;
     bool thought_shown_ = false;
     std::set<std::string> shown_;
 };

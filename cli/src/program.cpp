@@ -2,10 +2,12 @@
 
 #include <reagent/error.hpp>
 #include <reagent/module/program_store.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <boost/json.hpp>
 
+#include <filesystem>
 #include <iostream>
 
 namespace reagent::cli {
@@ -98,22 +100,21 @@ int put(const std::string& store, const std::string& file, const program_remarks
     if (as_json)
         std::cout << dump_strict_json(json::object{{"version", number}}) << "\n";
     else
-        std::cout << "version " << number << (tag.empty() ? "" : ", tagged " + tag) << "\n";
+        std::cout << "version " << number << (tag.empty() ? "" : ", tagged " + visible_name(tag)) << "\n";
     return 0;
 }
 
-// Of a remark: it stands in a row.
-std::string one_line(std::string_view text) {
-    std::string shown = printable(text);
-    for (char& c : shown)
-        if (c == '\n' || c == '\t') c = ' ';
-    return shown;
+// Who reads makes no store.
+program_store existing_store(const std::string& folder) {
+    if (!std::filesystem::is_directory(std::filesystem::path{folder} / "versions"))
+        throw misuse{"\"" + folder + "\" is no program store; `reagent program put` makes one"};
+    return program_store{folder};
 }
 
 int list(const std::string& store, bool as_json) {
     json::array all;
     terminal t;
-    for (const auto& v : program_store{store}.list()) {
+    for (const auto& v : existing_store(store).list()) {
         json::array tags;
         std::string tag_text;
         for (const auto& name : v.tags) tags.emplace_back(name), tag_text += " " + name;
@@ -124,10 +125,10 @@ int list(const std::string& store, bool as_json) {
             o["tags"] = std::move(tags);
             all.push_back(std::move(o));
         } else if (!v.problem.empty())
-            std::cout << v.number << "  " << t.red(one_line(v.problem)) << t.green(tag_text) << "\n";
+            std::cout << v.number << "  " << t.red(visible(v.problem)) << t.green(tag_text) << "\n";
         else
-            std::cout << v.number << "  " << v.hash.substr(0, 12) << "  " << one_line(v.when) << "  " << one_line(v.who) << "  "
-                      << (v.score ? python_float(*v.score) : "-") << "  " << one_line(v.what) << t.green(tag_text) << "\n";
+            std::cout << v.number << "  " << v.hash.substr(0, 12) << "  " << visible(v.when) << "  " << visible(v.who) << "  "
+                      << (v.score ? python_float(*v.score) : "-") << "  " << visible(v.what) << t.green(tag_text) << "\n";
     }
     if (as_json) std::cout << dump_strict_json(all) << "\n";
     return 0;
@@ -173,7 +174,7 @@ void add_program(CLI::App& app, command& chosen) {
     put_command->add_option("--score", o->about.score, "as measured")->check(finite());
     in_store("list", "Versions of a store with who, when, what scored and tags", [o] { return list(o->store, o->json); });
     auto* tag_command = in_store("tag", "Points a tag to a version", [o] {
-        program_store s{o->store};
+        program_store s = existing_store(o->store);
         auto number = s.number_of(o->version);
         s.tag(o->name, number);
         std::cout << printable(o->name) << " is version " << number << "\n";
@@ -182,7 +183,7 @@ void add_program(CLI::App& app, command& chosen) {
     tag_command->add_option("NAME", o->name, "as production")->required();
     tag_command->add_option("VERSION", o->version, "a number, another tag, or latest");
     auto* back_command = in_store("rollback", "Points a tag to where it pointed before", [o] {
-        auto number = program_store{o->store}.roll_back(o->name);
+        auto number = existing_store(o->store).roll_back(o->name);
         std::cout << printable(o->name) << " is version " << number << "\n";
         return 0;
     });

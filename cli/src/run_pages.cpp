@@ -99,7 +99,7 @@ json::array pending_of(journal_store& store, const std::string& id) {
         json::object o{{"effect", e.id},
                        {"tool", visible_name(e.tool)},
                        {"consent", e.kind == event_kind::approval},
-                       {"question", question_text(e, 64 * 1024, "reagent runs show " + visible_name(id) + " --whole")},
+                       {"question", question_text(e, 64 * 1024, "reagent runs show " + shell_word(id) + " --whole")},
                        {"digest", p.digest}};
         if (p.decided) {
             bool yes = p.decided->kind != run_decision::reject && p.decided->kind != run_decision::failed;

@@ -27,7 +27,7 @@ struct runs_options {
     std::string journals, id, status, program, session, arguments, result, failed, reason, new_id, lm, api_base, saved, by, seen, lifetime;
     std::size_t limit = 50, concurrency = 16;
     std::uint64_t effect = 0, records = 0;
-    bool json = false, repeat = false, until_idle = false, whole = false, force = false;
+    bool latest = false, json = false, repeat = false, until_idle = false, whole = false, force = false;
 };
 
 std::string seconds_text(std::chrono::microseconds t) {
@@ -45,15 +45,26 @@ std::string status_text(const terminal& t, run_status s) {
 }
 
 std::string one_line(const json::value& v, std::size_t limit) {
-    std::string text = printable(v.is_structured() ? dump_json(v) : python_str(v));
+    std::string text = v.is_structured() ? dump_json(v) : python_str(v);
     std::replace(text.begin(), text.end(), '\n', ' ');
-    return shortened(text, limit);
+    return shortened(visible(text), limit);
+}
+
+// Who consents means one thing: what stands twice, or is JSON for some readers only, is refused.
+json::value strict_json(const std::string& text, const char* option) {
+    boost::system::error_code ec;
+    auto v = json::parse(text, ec);
+    if (ec) throw misuse{std::string{option} + " holds no JSON: " + ec.message()};
+    if (auto twice = repeated_key(text); !twice.empty())
+        throw misuse{std::string{option} + " has the key " + visible_name(twice) +
+                     " twice in one object; which of them counts? Nothing is decided"};
+    return v;
 }
 
 json::object parsed_object(const std::string& text, const char* option) {
-    auto v = parse_json(text);
-    if (!v || !v->is_object()) throw misuse{std::string{option} + " takes a JSON object, as '{\"amount\": 3}'"};
-    return v->get_object();
+    auto v = strict_json(text, option);
+    if (!v.is_object()) throw misuse{std::string{option} + " takes a JSON object, as '{\"amount\": 3}'"};
+    return v.get_object();
 }
 
 int list(const runs_options& o) {
@@ -108,7 +119,7 @@ json::object pending_json(const pending_decision& p) {
 void print_pending(const terminal& t, const pending_decision& p, const std::string& id, bool whole = false) {
     const auto& e = p.wanted.what;
     bool approval = e.kind == event_kind::approval;
-    std::string name = visible_name(id), effect = std::to_string(e.id);
+    std::string name = shell_word(id), effect = std::to_string(e.id);
     std::cout << t.bold(approval ? "waits for consent" : "outcome unknown") << ": effect " << effect << ", "
               << question_text(e, whole ? SIZE_MAX : most_shown, "reagent runs show " + name + " --whole") << "\n"
               << t.dim("  digest " + p.digest) << "\n";
@@ -155,8 +166,8 @@ int show(const runs_options& o) {
     if (!r.worker.empty()) std::cout << t.dim("worker " + visible_name(r.worker)) << "\n";
     std::cout << "inputs   " << one_line(r.inputs, 600) << "\n";
     if (r.outputs) std::cout << "outputs  " << one_line(*r.outputs, 600) << "\n";
-    if (!r.error.empty()) std::cout << "error    " << t.red(printable(r.error)) << "\n";
-    if (auto met = met_in(trace).text(); !met.empty()) std::cout << "met      " << printable(met) << "\n";
+    if (!r.error.empty()) std::cout << "error    " << t.red(indented(printable(r.error), "         ")) << "\n";
+    if (auto met = met_in(trace).text(); !met.empty()) std::cout << "met      " << visible(met) << "\n";
     std::vector<int> depth(trace.size());
     for (std::size_t i = 1; i < trace.size(); ++i) {
         const auto& s = trace[i];
@@ -167,16 +178,21 @@ int show(const runs_options& o) {
         if (s.effect && s.effect->kind == event_kind::approval && s.effect->result.is_object()) {
             auto d = approval_decision_from_json(s.effect->result);
             line += ", " + decision_text(d.approved, d.by, d.at);
+            if (d.arguments) line += ", with these arguments instead: " + one_line(*d.arguments, 200);
         }
         if (s.effect && s.effect->response) line += ", " + std::to_string(s.effect->response->usage.tokens()) + " tokens";
         if (s.effect && s.effect->flow.any()) line += ", " + flags_text(s.effect->flow);
-        if (s.effect && !s.effect->why.empty()) line += ", because " + printable(s.effect->why);
+        if (s.effect && !s.effect->why.empty()) line += ", because " + visible(s.effect->why);
         if (s.open) line += ", not finished";
         if (s.abandoned) line += ", undone by a backtrack";
         if (!s.error.empty()) line += ": " + one_line(json::value(json::string(s.error)), 100);
         std::cout << std::right << std::setw(10) << seconds_text(s.start) << "  " << std::setw(8) << seconds_text(s.duration) << "  "
                   << (s.error.empty() ? line : t.red(line)) << (s.effect ? t.dim("  #" + std::to_string(s.effect->id)) : "") << "\n";
     }
+    if (records.size() < r.records)
+        std::cout << t.red("its journal is not whole: " + std::to_string(records.size()) + " of " + std::to_string(r.records) +
+                           " records are there; `reagent runs resume " + shell_word(r.id) + "` says what can be done")
+                  << "\n";
     for (const auto& p : pending) print_pending(t, p, r.id, o.whole);
     return 0;
 }
@@ -184,7 +200,7 @@ int show(const runs_options& o) {
 int after_decision(journal_store& store, const std::string& id) {
     auto r = store.get(id);
     std::cout << "run " << visible_name(id) << " is " << to_string(r.status)
-              << (r.status == run_status::ready ? "; a worker will take it up, or: reagent runs resume " + visible_name(id) : "") << "\n";
+              << (r.status == run_status::ready ? "; a worker will take it up, or: reagent runs resume " + shell_word(id) : "") << "\n";
     return 0;
 }
 
@@ -196,20 +212,63 @@ std::string user_name() {
 
 std::string decided_by(const runs_options& o) { return o.by.empty() ? user_name() : o.by; }
 
+struct named_call {
+    std::uint64_t effect = 0;
+    std::string digest{};
+};
+
 // A digest's beginning is enough to name it.
-std::string digest_seen(journal_store& store, const runs_options& o) {
-    if (o.seen.empty()) return {};
+named_call call_seen(journal_store& store, const runs_options& o) {
     if (o.seen.size() >= 12)
         for (const auto& p : store.pending(o.id))
-            if (p.digest.starts_with(o.seen)) return p.digest;
-    return o.seen;
+            if (p.digest.starts_with(o.seen) && (!o.effect || o.effect == p.wanted.what.id)) return {p.wanted.what.id, p.digest};
+    return {o.effect, o.seen};
+}
+
+bool says_yes() {
+    std::cout << "Is this call to be made? [y/N] " << std::flush;
+    std::string answer;
+    std::getline(std::cin, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+// Who names no call is shown the one that waits, and asked: it may be another than the one that was looked at.
+// @return nothing: it was not approved
+std::optional<named_call> call_shown(journal_store& store, const runs_options& o) {
+    std::vector<pending_decision> open;
+    for (auto& p : store.pending(o.id))
+        if (!p.decided && p.wanted.what.kind == event_kind::approval) open.push_back(std::move(p));
+    if (open.size() != 1) return named_call{};  // which is refused with the reason
+    const auto& p = open.front();
+    std::string effect = std::to_string(p.wanted.what.id);
+    if (!::isatty(STDIN_FILENO) || !::isatty(STDOUT_FILENO))
+        throw misuse{"say which call you have seen, as another may wait by now: `reagent runs show " + shell_word(o.id) +
+                     "` shows it, and then --effect " + effect + " or --seen " + p.digest.substr(0, 12) +
+                     " approves that one; --latest approves whatever waits"};
+    std::cout << "effect " << effect << ", "
+              << question_text(p.wanted.what, most_shown, "reagent runs show " + shell_word(o.id) + " --whole") << "\n  digest " << p.digest
+              << "\n";
+    if (!o.arguments.empty())
+        std::cout << "  with these arguments instead: " << visible_json(json::value(parsed_object(o.arguments, "--arguments"))) << "\n";
+    if (!says_yes()) return {};
+    return named_call{p.wanted.what.id, p.digest};
 }
 
 int decide(const runs_options& o, run_decision::kind_t kind) {
-    auto store = open_journals(o.journals);
-    run_decision d{.kind = kind, .text = o.reason, .by = decided_by(o), .digest = digest_seen(*store, o)};
+    run_decision d{.kind = kind, .text = o.reason, .by = decided_by(o)};
     if (!o.arguments.empty()) d.arguments = parsed_object(o.arguments, "--arguments");
-    store->decide(o.id, o.effect, d);
+    auto store = open_journals(o.journals, journal_access::existing);
+    named_call call = call_seen(*store, o);
+    if (kind == run_decision::approve && o.seen.empty() && !o.effect && !o.latest) {
+        auto shown = call_shown(*store, o);
+        if (!shown) {
+            std::cout << "nothing is decided\n";
+            return 1;
+        }
+        call = *shown;
+    }
+    d.digest = call.digest;
+    store->decide(o.id, call.effect, d);
     return after_decision(*store, o.id);
 }
 
@@ -223,14 +282,14 @@ int exit_code(run_status s) {
 }
 
 int resume(const runs_options& o, const cli_program* own) {
-    auto store = open_journals(o.journals);
+    auto store = open_journals(o.journals, journal_access::existing);
     run_decision d{.by = decided_by(o)};
     int ways = o.repeat + !o.result.empty() + !o.failed.empty();
     if (ways > 1) throw misuse{"--happened, --failed and --repeat exclude each other"};
     if (ways == 1) {
         d.kind = o.repeat ? run_decision::repeat : !o.result.empty() ? run_decision::happened : run_decision::failed;
-        if (auto v = parse_json(o.result); v && !o.result.empty())
-            d.result = *v;
+        if (parse_json(o.result) && !o.result.empty())
+            d.result = strict_json(o.result, "--happened");
         else
             d.result = json::value(json::string(o.result));
         d.text = o.failed;
@@ -238,7 +297,7 @@ int resume(const runs_options& o, const cli_program* own) {
     }
     auto before = store->get(o.id);
     if (before.status == run_status::finished)
-        throw std::runtime_error{"run " + o.id + " is finished already; `reagent runs show " + o.id + "`"};
+        throw std::runtime_error{"run " + visible_name(o.id) + " is finished already; `reagent runs show " + shell_word(o.id) + "`"};
     runtime rt{runtime_options_for(store)};
     serve_program(rt, own, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}, &before);
     if (o.force && before.status == run_status::running)
@@ -252,9 +311,8 @@ int resume(const runs_options& o, const cli_program* own) {
         terminal t;
         std::cout << "run " << visible_name(r.id) << " is " << status_text(t, r.status) << "\n";
         if (r.outputs)
-            for (const auto& [name, v] : *r.outputs)
-                std::cout << t.bold(printable(name)) << ": " << printable(v.is_structured() ? dump_json(v) : python_str(v)) << "\n";
-        if (!r.error.empty()) std::cout << t.red(printable(r.error)) << "\n";
+            for (const auto& [name, v] : *r.outputs) std::cout << t.bold(visible_name(name)) << ": " << answer_text(v, false) << "\n";
+        if (!r.error.empty()) std::cout << t.red(indented(printable(r.error), "  ")) << "\n";
         for (const auto& p : store->pending(r.id)) print_pending(t, p, r.id);
     }
     return exit_code(r.status);
@@ -267,7 +325,7 @@ std::function<void(const std::string&)> tell_trouble() {
         std::lock_guard lock{*both};
         if (*last == what) return;
         *last = what;
-        std::cerr << (what.empty() ? "the journals work again" : printable(what) + "; trying again until it works") << std::endl;
+        std::cerr << (what.empty() ? "the journals work again" : visible(what) + "; trying again until it works") << std::endl;
     };
 }
 
@@ -281,7 +339,7 @@ std::shared_ptr<journal_store> open_for_worker(const std::string& where, const s
             tell(what);
         };
         try {
-            return open_journals(where, true, {.on_trouble = heard});
+            return open_journals(where, journal_access::existing, {.on_trouble = heard});
         } catch (const run_error& e) {
             timespec now{};
             if (!*may_pass || ::sigtimedwait(&signals, nullptr, &now) > 0) throw;
@@ -338,7 +396,7 @@ int work(const runs_options& o, const cli_program* own) {
             std::cout << visible_name(r.id) << "  " << status_text(t, r.status) << "  "
                       << one_line(r.outputs ? json::value(*r.outputs) : json::value(json::string(r.error)), 160) << std::endl;
     };
-    if (!o.json) std::cerr << t.dim("worker " + store->worker() + " takes up runs; Ctrl-C stops it") << std::endl;
+    if (!o.json) std::cerr << t.dim("worker " + visible_name(store->worker()) + " takes up runs; Ctrl-C stops it") << std::endl;
     rt.work({.concurrency = o.concurrency, .until_idle = o.until_idle, .on_halt = halted, .on_trouble = tell});
     over = true;
     watch.join();
@@ -360,9 +418,10 @@ int replay(const runs_options& o, const cli_program* own) {
         std::cout << dump_strict_json(all) << "\n";
     } else {
         terminal t;
-        for (const auto& d : found.differences) std::cout << t.bold(printable(d.place)) << ": " << printable(d.what) << "\n";
+        for (const auto& d : found.differences)
+            std::cout << t.bold(visible_name(d.place)) << ": " << indented(printable(d.what), "  ") << "\n";
         if (found.differences.empty()) std::cout << "the program does what run " << visible_name(o.id) << " did\n";
-        if (!found.ended.empty() && found.differences.empty()) std::cout << "until: " << printable(found.ended) << "\n";
+        if (!found.ended.empty() && found.differences.empty()) std::cout << "until: " << indented(printable(found.ended), "  ") << "\n";
     }
     return found.differences.empty() ? 0 : 3;
 }
@@ -397,8 +456,15 @@ void check_there(const std::string& where) {
         throw std::runtime_error{"there are no journals in \"" + place + "\"; name them with --journals, or in $REAGENT_JOURNALS"};
 }
 
-std::shared_ptr<journal_store> open_journals(const std::string& where, bool create, journal_store_options options) {
-    if (!create) check_there(where);
+std::string with_journals(const std::string& where) {
+    if (where.empty()) return {};
+    bool file = where.find("://") == where.npos && !where.starts_with("host=") && !where.starts_with("dbname=");
+    return file ? " --journals " + shell_word(where) : ", with the same --journals";
+}
+
+std::shared_ptr<journal_store> open_journals(const std::string& where, journal_access access, journal_store_options options) {
+    if (access != journal_access::create) check_there(where);
+    options.access = access;
     return journal_store::open(where.empty() ? default_journals() : where, std::move(options));
 }
 
@@ -462,6 +528,8 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
                   "digest of the call that was seen, or its first 12 digits: where another one waits, nothing is decided")
         ->check(not_empty());
     one_effect(c);
+    c->add_flag("--latest", o->latest, "whatever waits, unseen; without --effect, --seen and --latest the call is shown and asked about")
+        ->excludes("--seen");
     by_whom(c);
     c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::approve); }; });
 
@@ -474,7 +542,7 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     c = add("cancel", "Ends a run; one that is at work stops at its next effect", true);
     c->callback([o, &chosen] {
         chosen = [o] {
-            auto store = open_journals(o->journals);
+            auto store = open_journals(o->journals, journal_access::existing);
             store->cancel(o->id);
             auto r = store->get(o->id);
             std::cout << "run " << visible_name(o->id)
@@ -490,15 +558,24 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     c->add_option("--new-id", o->new_id, "id of the new run; default: a random one")->check(not_empty());
     c->callback([o, &chosen] {
         chosen = [o] {
-            auto store = open_journals(o->journals);
+            auto store = open_journals(o->journals, journal_access::existing);
             std::uint64_t until = o->records;
             if (o->effect) {
                 until = records_through(store->records(o->id), o->effect);
                 if (!until)
-                    throw std::runtime_error{"effect " + std::to_string(o->effect) + " of run " + o->id +
-                                             " has not finished, or is not there; `reagent runs show " + o->id + "` numbers them"};
+                    throw std::runtime_error{"effect " + std::to_string(o->effect) + " of run " + visible_name(o->id) +
+                                             " has not finished, or is not there; `reagent runs show " + shell_word(o->id) +
+                                             "` numbers them"};
             }
-            std::cout << store->fork(o->id, until, o->new_id) << "\n";
+            auto r = store->get(o->id);
+            auto id = store->fork(o->id, until, o->new_id);
+            std::cout << visible_name(id) << "\n";
+            if (r.status == run_status::failed && (until == 0 || until == r.records))
+                std::cerr
+                    << "run " << visible_name(r.id) << " failed: " << shortened(visible(r.error), 300)
+                    << "\nThe fork goes on from there: model calls that failed are made again. Where something else failed it does so "
+                       "again, unless that was changed; fork before it then: --effect N, as `reagent runs show "
+                    << shell_word(r.id) << "` numbers them\n";
             return 0;
         };
     });
@@ -514,7 +591,7 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     c = add("remove", "Forgets a run that is over", true);
     c->callback([o, &chosen] {
         chosen = [o] {
-            open_journals(o->journals)->remove(o->id);
+            open_journals(o->journals, journal_access::existing)->remove(o->id);
             return 0;
         };
     });

@@ -9,8 +9,11 @@ namespace reagent::cli {
 /// $REAGENT_JOURNALS, else reagent-runs.db.
 std::string default_journals();
 
-/// @param create false: a file that is not there is an error, and not made
-std::shared_ptr<journal_store> open_journals(const std::string& where, bool create = false, journal_store_options options = {});
+/// Where nothing is there, and `access` is not `create`, that is an error, and nothing is made.
+std::shared_ptr<journal_store> open_journals(const std::string& where, journal_access access = journal_access::read,
+                                             journal_store_options options = {});
+/// How a command that is suggested names them: " --journals runs.db"; "" for the default ones, and no address, which may hold a password.
+std::string with_journals(const std::string& where);
 void check_there(const std::string& where);  ///< @throws std::runtime_error when it is a file that is not there
 
 struct model_choice {

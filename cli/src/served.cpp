@@ -3,6 +3,7 @@
 
 #include <reagent/agents/react.hpp>
 #include <reagent/http/shown_url.hpp>
+#include <reagent/run/consent.hpp>
 
 #include <boost/json.hpp>
 
@@ -59,7 +60,7 @@ task<json::object> answer(run& r, json::object in) {
 std::string stored_address(const stored_run& of) {
     std::string address = text_of(of.inputs, "api_base");
     if (address.find("(secret)") != address.npos)
-        throw misuse{"run " + of.id + " was given the address " + address +
+        throw misuse{"run " + visible_name(of.id) + " was given the address " + address +
                      "; what is secret in it was not stored: give it again with --api-base"};
     return address;
 }
@@ -97,7 +98,7 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
         return;
     }
     if (of && of->program != ask_program)
-        throw misuse{"run " + of->id + " is one of the program \"" + of->program +
+        throw misuse{"run " + visible_name(of->id) + " is one of the program \"" + visible(of->program) +
                      "\", which this tool does not have; run the program's own `runs resume` (cli_main), or runtime::resume in your code"};
     std::string lm = choice.lm, api_base = choice.api_base;
     if (of && lm.empty()) {
@@ -105,7 +106,7 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
         if (api_base.empty()) api_base = stored_address(*of);
     }
     auto chosen = choose_model(lm, api_base);
-    if (!chosen.notice.empty()) std::cerr << terminal{true}.dim("reagent: " + chosen.notice) << "\n";
+    if (!chosen.notice.empty()) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << "\n";
     run_options options{with_retries(chosen.model)};
     options.consent_lifetime = choice.consent_lifetime;
     if (of) options.adapter = adapter_named(text_of(of->inputs, "adapter", "chat"));

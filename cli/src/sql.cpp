@@ -48,12 +48,16 @@ struct keys {
     bool on_comment(json::string_view, error&) { return true; }
 };
 
+}  // namespace
+
 std::string repeated_key(const std::string& text) {
     json::basic_parser<keys> parser{json::parse_options{}};
     boost::system::error_code ec;
     parser.write_some(false, text.data(), text.size(), ec);
     return parser.handler().twice;
 }
+
+namespace {
 
 json::value json_file(const std::string& path) {
     std::string text;

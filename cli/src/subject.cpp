@@ -126,7 +126,7 @@ void subject::check_metric(const std::string& metric, const dataset& data) const
 
 saved_program load_program(const std::string& where) {
     auto at = where.rfind('@');
-    if (at != where.npos && std::filesystem::is_directory(where.substr(0, at)))
+    if (at != where.npos && std::filesystem::is_directory(std::filesystem::path{where.substr(0, at)} / "versions"))
         return program_store{where.substr(0, at)}.get(where.substr(at + 1));
     return saved_program::load(where);
 }

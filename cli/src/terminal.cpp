@@ -3,6 +3,7 @@
 #include <reagent/base/read_file.hpp>
 #include <reagent/error.hpp>
 #include <reagent/run/consent.hpp>
+#include <reagent/schema/render.hpp>
 
 #include <unistd.h>
 
@@ -59,30 +60,18 @@ CLI::Validator finite() {
                           "", "finite"};
 }
 
-std::string printable(std::string_view text) {
+std::string printable(std::string_view text) { return visible_lines(text); }
+
+std::string answer_text(const boost::json::value& v, bool alone) {
+    std::string text = printable(v.is_structured() ? dump_json(v) : python_str(v));
+    return alone ? text : indented(text, "  ");
+}
+
+std::string indented(std::string_view text, std::string_view by) {
     std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        auto c = static_cast<unsigned char>(text[i]);
-        // C1 controls are two bytes in UTF-8: C2 80 to C2 9F.
-        bool c1 = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-        std::string_view three = text.substr(i, 3);
-        // Marks that turn the direction of what follows, and zero-width spaces: U+061C, U+200B, U+200E to U+202E, U+2066 to U+2069, U+FEFF.
-        // Joiners stay: scripts and emoji need them.
-        bool steers = three == "\xEF\xBB\xBF" || three == "\xE2\x80\x8B" ||
-                      (three >= "\xE2\x80\x8E" && three <= "\xE2\x80\xAE" && (three <= "\xE2\x80\x8F" || three >= "\xE2\x80\xA8")) ||
-                      (three >= "\xE2\x81\xA6" && three <= "\xE2\x81\xA9");
-        if (text.substr(i, 2) == "\xD8\x9C") {
-            out += visible(text.substr(i, 2));
-            ++i;
-        } else if (steers) {
-            out += visible(three);
-            i += 2;
-        } else if (c1)
-            out += "\\x", ++i;
-        else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
-            out += c == '\r' ? "" : "^" + std::string(1, static_cast<char>(c ^ 0x40));
-        else
-            out += text[i];
+    for (char c : text) {
+        out += c;
+        if (c == '\n') out += by;
     }
     return out;
 }

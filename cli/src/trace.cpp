@@ -1,6 +1,7 @@
 #include "runs.hpp"
 #include "trace_page.hpp"
 
+#include <reagent/run/consent.hpp>
 #include <reagent/run/trace.hpp>
 #include <reagent/schema/render.hpp>
 
@@ -47,7 +48,7 @@ json::object trace_named(const std::string& what, const std::string& journals, b
     }
     std::string where = journals.empty() ? default_journals() : journals;
     if (journals.empty() && !std::filesystem::exists(where) && where.find("://") == where.npos)
-        throw std::runtime_error{"\"" + what + "\" is no file, and there are no journals in \"" + where +
+        throw std::runtime_error{"\"" + visible(what) + "\" is no file, and there are no journals in \"" + where +
                                  "\" to find a run of that name in; name them with --journals"};
     auto store = open_journals(where);
     auto r = store->get(what);
@@ -82,7 +83,7 @@ int trace(const trace_options& o) {
         out = "trace-" + name + (o.second.empty() ? "" : "-compared") + ".html";
     }
     write_file(out, trace_page(json::object{{"runs", std::move(runs)}}));
-    std::cout << out << "\n";
+    std::cout << visible_name(out) << "\n";
     if (o.open) open_in_browser(out);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "trace_page.hpp"
 #include "visitors.hpp"
 
+#include <reagent/run/consent.hpp>
 #include <reagent/run/trace.hpp>
 #include <reagent/schema/render.hpp>
 
@@ -22,6 +23,7 @@
 #include <boost/json.hpp>
 #include <boost/url.hpp>
 
+#include <charconv>
 #include <iostream>
 #include <random>
 
@@ -169,8 +171,8 @@ private:
                 co_return reply(in, bhttp::status::ok, "application/json", std::move(list));
             }
             if (path == "/api/run") {
-                std::string id = parameter(*target, "id");
-                std::size_t from = number_of(parameter(*target, "from"));
+                std::string id = id_in(*target);
+                std::size_t from = number_in(*target, "from");
                 auto named = [this, id, from] {
                     return pages_.page(id, from);
                 };  // a name: g++ 12 frees such a temporary of a co_await twice
@@ -178,8 +180,8 @@ private:
                 co_return reply(in, bhttp::status::ok, "application/json", std::move(body));
             }
             if (path == "/api/content" || path == "/api/search") {
-                std::string id = parameter(*target, "id"), text = parameter(*target, "q");
-                std::uint64_t record = number_of(parameter(*target, "record"));
+                std::string id = id_in(*target), text = parameter(*target, "q");
+                std::uint64_t record = number_in(*target, "record");
                 bool search = path == "/api/search";
                 auto found = [=, this] { return search ? pages_.search(id, text) : pages_.content(id, record); };
                 std::string body = co_await in_background(found);
@@ -191,13 +193,16 @@ private:
             }
             status = bhttp::status::not_found;
             problem = "there is nothing here";
+        } catch (const misuse& e) {
+            status = bhttp::status::bad_request;
+            problem = e.what();
         } catch (const error& e) {
             if (e.code() == run_errc::unknown_run) status = bhttp::status::not_found;
             problem = e.what();
         } catch (const std::exception& e) {
             problem = e.what();
         }
-        co_return reply(in, status, plain, problem + "\n");
+        co_return reply(in, status, plain, visible(problem) + "\n");
     }
 
     std::string runs() {
@@ -207,7 +212,23 @@ private:
         return dump_strict_json(rows);
     }
 
-    static std::uint64_t number_of(const std::string& text) { return std::strtoull(text.c_str(), nullptr, 10); }
+    static std::string id_in(const boost::urls::url_view& target) {
+        std::string id = parameter(target, "id");
+        if (id.empty()) throw misuse{"`id` is missing: which run?"};
+        boost::system::error_code ec;
+        json::parse(json::serialize(json::value(json::string(id))), ec);
+        if (ec || id.find('\0') != id.npos) throw misuse{"`id` is no name of a run: it holds what is no text"};
+        return id;
+    }
+
+    static std::uint64_t number_in(const boost::urls::url_view& target, std::string_view name) {
+        std::string text = parameter(target, name);
+        std::uint64_t n = 0;
+        auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
+        if (!text.empty() && (ec != std::errc{} || end != text.data() + text.size()))
+            throw misuse{"`" + std::string{name} + "` is a number from 0, not \"" + shortened(visible(text), 40) + "\""};
+        return n;
+    }
 
     // Source: Prometheus documentation, "Text-based format", version 0.0.4.
     std::string metrics() {
@@ -276,7 +297,7 @@ private:
 };
 
 int ui(const ui_options& o) {
-    auto store = open_journals(o.journals, true);
+    auto store = open_journals(o.journals);
     asio::io_context context;
     std::string token = o.token.empty() ? random_token() : o.token;
     std::unique_ptr<server> s;

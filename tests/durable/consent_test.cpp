@@ -2,6 +2,7 @@
 #include "fixture.hpp"
 
 #include <reagent/run/consent.hpp>
+#include <reagent/run/trace.hpp>
 
 #include <boost/json.hpp>
 #include <boost/test/data/test_case.hpp>
@@ -279,6 +280,181 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_seen_is_made_visible) {
     BOOST_TEST(visible_name("a\\nb") == "\"a\\\\nb\"");
     BOOST_TEST(visible_name("") == "\"\"");
     BOOST_TEST(visible_name(" a") == "\" a\"");
+}
+
+BOOST_AUTO_TEST_CASE(marks_that_flood_the_lines_around_are_made_visible) {
+    std::string acute = "\xCC\x81", zalgo = "a", shown = "a";
+    for (int i = 0; i < 40; ++i) zalgo += acute, shown += i < 4 ? acute : "\\u0301";
+    BOOST_TEST(visible(zalgo) == shown);
+    BOOST_TEST(visible_lines(zalgo) == shown);
+    BOOST_TEST(visible(acute) == "\\u0301");  // it would stand on whatever is before it
+    BOOST_TEST(visible("a\n" + acute) == "a\\n\\u0301");
+    BOOST_TEST(visible_name(acute + "x") == "\"\\u0301x\"");
+    std::string hebrew = "\xD7\xA9\xD7\x81\xD6\xB8\xD6\xBC";  // shin with three points
+    BOOST_TEST(visible(hebrew) == hebrew);
+}
+
+BOOST_AUTO_TEST_CASE(several_lines_stay_lines_and_nothing_else) {
+    BOOST_TEST(visible_lines("a\r\nb\tc\rd\x1b[2J") == "a\nb\tc\\u000dd\\u001b[2J");
+    BOOST_TEST(visible_lines("x\xE2\x80\xAEy\xE2\x80\x8Bz\xC2\xADq\xE2\x80\xA8") == "x\\u202ey\\u200bz\\u00adq\\u2028");
+    std::string family =
+        "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7 \xE2\x9D\xA4\xEF\xB8\x8F\xE2\x80\x8D\xF0\x9F\x94\xA5 1\xE2\x80\xAF"
+        "234\xC2\xA0\xE2\x82\xAC";
+    BOOST_TEST(visible_lines(family) == family);
+    BOOST_TEST(visible_lines("a\xE2\x80\x8D\xE2\x80\x8D\xE2\x80\x8D") == "a\xE2\x80\x8D\xE2\x80\x8D\\u200d");
+    BOOST_TEST(visible_lines("\xE2\x80\x8D") == "\\u200d");
+    // However it is cut into pieces.
+    std::string all = family + "\r\n" + std::string(3, '\xff') +
+                      "a\xCC\x81\xCC\x81\xCC\x81\xCC\x81\xCC\x81\xE2\x80\xAE\xF3\xA0\x81\x81"
+                      "end\xE2\x82";
+    for (std::size_t n = 1; n < 8; ++n) {
+        visible_pieces in_pieces;
+        std::string out;
+        for (std::size_t at = 0; at < all.size(); at += n) out += in_pieces.add(std::string_view{all}.substr(at, n));
+        out += in_pieces.end();
+        BOOST_TEST(out == visible_lines(all));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_pasted_into_a_shell_is_one_word) {
+    for (const char* plain : {"order-17", "a.b/c:d@e", "runs.db"}) BOOST_TEST(shell_word(plain) == plain);
+    BOOST_TEST(shell_word("") == "''");
+    BOOST_TEST(shell_word("two words") == "'two words'");
+    BOOST_TEST(shell_word("it's") == "'it'\\''s'");
+    BOOST_TEST(shell_word("a\nb\x1b") == "$'a\\x0ab\\x1b'");
+    std::string all;
+    for (int c = 1; c < 127; ++c) all += static_cast<char>(c);
+    for (std::string word :
+         {std::string{"$(touch pwned)"}, std::string{"`touch pwned`"}, std::string{"a;b|c&d>e"}, std::string{"a'b\"c\\d$e"},
+          std::string{"!!"}, std::string{"*"}, std::string{"~root"}, std::string{"=ls"}, std::string{"-rf"}, std::string{"#x"}, all,
+          std::string{"b\xE2\x80\xAE"
+                      "c"},
+          std::string{"Gr\xC3\xBC\xC3\x9F"
+                      "e"}}) {
+        folder f;
+        auto script = f.write("s", "cd '" + f.path.string() + "'; printf %s " + shell_word(word) + " > out\n");
+        BOOST_TEST(std::system(("bash " + script.string()).c_str()) == 0);
+        BOOST_TEST(f.read("out") == word);
+        std::size_t files = 0;
+        for ([[maybe_unused]] const auto& e : std::filesystem::directory_iterator{f.path}) ++files;
+        BOOST_TEST(files == 2u);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(names_that_cannot_be_seen_are_refused, desk) {
+    for (const char* bad : {"a\xE2\x80\xAE"
+                            "b",
+                            "a\xE2\x80\x8B", "\xEF\xBB\xBFx", "a\xCC\x81\xCC\x81\xCC\x81\xCC\x81\xCC\x81", "-x", "a\xC2\xA0"}) {
+        for (auto make : std::initializer_list<std::function<void()>>{[&] { store->create({.program = "desk", .id = bad}); },
+                                                                      [&] { store->create({.program = "desk", .session = bad}); },
+                                                                      [&] { store->create({.program = bad}); }}) {
+            auto why = thrown(run_errc::not_possible, make);
+            BOOST_TEST(visible(why) == why);
+        }
+    }
+    begin("a b$(x)");
+    auto r = store->get("a b$(x)");
+    BOOST_TEST(r.error.find("reagent runs approve 'a b$(x)'") != r.error.npos, r.error);
+}
+
+BOOST_FIXTURE_TEST_CASE(who_decides_has_a_name_that_is_one, desk) {
+    begin("a");
+    for (const std::string& by : {std::string(201, 'x'), std::string{"eve\nroot"},
+                                  std::string{"\xE2\x80\xAE"
+                                              "eve"},
+                                  std::string{"\xff"}, std::string{"a\x1b[2J"}}) {
+        thrown(run_errc::not_possible, [&] { store->decide("a", 0, {.kind = run_decision::approve, .by = by}); });
+        thrown(run_errc::not_possible, [&] { store->decide("a", 0, {.kind = run_decision::reject, .by = by}); });
+    }
+    thrown(run_errc::not_possible, [&] { store->decide("a", 0, {.kind = run_decision::reject, .text = std::string(20'000, 'x')}); });
+    BOOST_TEST(!store->pending("a")[0].decided);
+    BOOST_TEST(status("a") == "awaiting_approval");
+}
+
+// What was done is what the model goes on from.
+BOOST_DATA_TEST_CASE(the_next_prompt_shows_the_arguments_that_were_approved, std::vector<bool>({false, true}), native) {
+    fixture f;
+    std::vector<int> paid;
+    tools t;
+    t.add("pay", "", [&](int amount) { return paid.push_back(amount), "paid"; }, {"amount"}, {.destructive = true});
+    std::string second_prompt;
+    struct paying final : lm_backend {
+        bool native;
+        std::string& seen;
+        paying(bool n, std::string& s) : native{n}, seen{s} {}
+        std::string name() const override { return "test/paying"; }
+        task<lm_response> complete(lm_context, const lm_request& q) const override {
+            std::string all;
+            for (const auto& m : q.messages) {
+                all += m.content + "\n";
+                for (const auto& c : m.tool_calls) all += c.arguments + "\n";
+            }
+            bool acted = all.find("paid") != all.npos;
+            bool step = native ? !q.tools.empty() : q.messages.front().content.find("`next_tool_name`") != std::string::npos;
+            if (step && acted) seen = all;
+            lm_response r;
+            r.model = "paying";
+            json::object args;
+            args["amount"] = 700;
+            if (!step)
+                r.text = chat_completion({{"reasoning", "r"}, {"answer", "done"}});
+            else if (native && !acted)
+                r.tool_calls.push_back({"1", "pay", json::serialize(args)});
+            else if (!native)
+                r.text = chat_completion({{"next_thought", "t"},
+                                          {"next_tool_name", acted ? "finish" : "pay"},
+                                          {"next_tool_args", acted ? json::object{} : args}});
+            co_return r;
+        }
+    };
+    auto model = std::make_shared<paying>(native, second_prompt);
+    react<sig<"question -> answer">> agent{t, {.mode = native ? react_mode::native : react_mode::prompted}};
+    runtime rt{{.journals = f.store}};
+    rt.serve("pay", agent, run_options{language_model{model}});
+    auto id = rt.submit("pay", {{"question", "Pay."}});
+    BOOST_TEST((rt.resume(id).status == run_status::awaiting_approval));
+    f.store->decide(id, 0, {.kind = run_decision::approve, .arguments = json::object{{"amount", 7}}});
+    auto r = rt.resume(id);
+    BOOST_TEST((r.status == run_status::finished), r.error);
+    BOOST_TEST(paid == std::vector<int>{7});
+    BOOST_TEST(second_prompt.find("\"amount\":") != second_prompt.npos, second_prompt);
+    BOOST_TEST(second_prompt.find("700") == second_prompt.npos, second_prompt);
+    BOOST_TEST(rt.replay(id).differences.empty());
+    bool traced = false;
+    auto records = f.store->records(id);
+    for (const auto& s : trace_of(records, "pay"))
+        if (s.effect && s.effect->kind == event_kind::tool_call) traced = s.effect->arguments == json::value(json::object{{"amount", 7}});
+    BOOST_TEST(traced);
+}
+
+// Nobody can be asked: that the call was refused is part of what happened.
+BOOST_AUTO_TEST_CASE(a_refusal_for_want_of_anybody_is_recorded) {
+    int dropped = 0;
+    tools t;
+    t.add("drop", "", [&](std::string) { return ++dropped; }, {"table"}, {.destructive = true});
+    struct program {
+        const tools& t;
+        task<std::string> forward(run& r) const {
+            json::value args = json::object{{"table", "a"}};
+            auto o = co_await t.call(r, "x", "drop", args);
+            co_return o.text();
+        }
+    } whole{t};
+    runtime rt;
+    auto result = rt.execute(run_options{}, whole);
+    BOOST_TEST(dropped == 0);
+    BOOST_TEST(result.value.find("nobody is there to approve") != std::string::npos, result.value);
+    BOOST_REQUIRE(result.report.history->events().size() == 1u);
+    const auto& e = result.report.history->events()[0];
+    BOOST_TEST((e.kind == event_kind::approval));
+    BOOST_TEST(e.tool == "drop");
+    BOOST_TEST(e.why.find("destroy") != std::string::npos, e.why);
+    auto d = approval_decision_from_json(e.result);
+    BOOST_TEST(!d.approved);
+    BOOST_TEST(d.reason.find("nobody") != std::string::npos);
+    run_options again;
+    again.replay = result.report.history;
+    BOOST_TEST(rt.execute(again, whole).value == result.value);
 }
 
 BOOST_AUTO_TEST_CASE(a_question_is_cut_with_the_count_and_never_silently) {

@@ -252,15 +252,13 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
                           ".");
 
     json::object given = read.value.get_object();
+    std::optional<json::object> instead;
     const run::flow_question asked = question(r, path, t, given);
     if (asked.asks) {
         // What the model is told is the same whenever the call is considered again.
         const bool for_the_flow = !t.options().destructive;
         const std::string told = for_the_flow ? asked.why : "it may destroy something";
         const bool nobody = !approve_ && !r.can_await_approval(asked.path);
-        if (nobody && !for_the_flow)
-            co_return failure("Error: `" + name + "` was not called: " + told +
-                              ", and nobody is there to approve it. Find another way, or finish and say what you would have done.");
         std::function<task<approval_decision>()> ask;
         if (approve_) ask = [&]() { return decided_by(approve_, r, t, given); };
         if (nobody) ask = nobody_decides;  // recorded, so that a replay need not know what the run had met by then
@@ -275,6 +273,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
                 co_return failure("Error: `" + name + "` was not called: the arguments that whoever approved it gave are wrong: " +
                                   one_line(edited.violations) + ".");
             given = edited.value.get_object();
+            instead = given;
         }
     }
 
@@ -295,7 +294,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
         // What sends something outside is not made again unasked, though it changes nothing that it knows of.
         const tool_call_traits traits{t.options().idempotent, t.options().read_only && !flags.acts, t.uses_run(), flags};
         json::value result = co_await r.call_tool(std::move(path), name, json::value(given), effect, traits);
-        co_return observation{limited(std::move(result), t.options().max_result_bytes), false};
+        co_return observation{limited(std::move(result), t.options().max_result_bytes), false, std::move(instead)};
     } catch (const run_error&) {
         throw;
     } catch (const boost::system::system_error& e) {
@@ -305,8 +304,10 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
         problem = detail::valid_utf8(e.what());
     }
     while (problem.ends_with('.') || problem.ends_with('\n')) problem.pop_back();
-    co_return failure(cut_bytes("Error: `" + name + "` failed: " + problem, t.options().max_result_bytes) +
-                      ". Change the arguments, use another tool, or finish with what you know.");
+    observation failed = failure(cut_bytes("Error: `" + name + "` failed: " + problem, t.options().max_result_bytes) +
+                                 ". Change the arguments, use another tool, or finish with what you know.");
+    failed.arguments = std::move(instead);
+    co_return failed;
 }
 
 }  // namespace reagent

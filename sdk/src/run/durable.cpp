@@ -3,6 +3,7 @@
 
 #include "../text.hpp"
 #include "runtime_impl.hpp"
+#include "store/rows.hpp"
 
 #include <boost/json.hpp>
 
@@ -72,10 +73,10 @@ task<void> close_log(run::state& s, std::exception_ptr& failure) {
         }
         if (end.status == run_status::outcome_unknown)
             end.error = "a worker ended in a call of " + s.unknown_call +
-                        ", which must not be made twice: it may have acted or not. Look, then say: reagent runs resume " + s.log->run_id() +
-                        " --happened RESULT | --failed REASON | --repeat";
+                        ", which must not be made twice: it may have acted or not. Look, then say: reagent runs resume " +
+                        shell_word(s.log->run_id()) + " --happened RESULT | --failed REASON | --repeat";
         else if (end.status == run_status::awaiting_approval) {
-            std::string id = visible_name(s.log->run_id());
+            std::string id = shell_word(s.log->run_id());
             end.error = "a tool needs consent: reagent runs approve " + id + ", or reject";
             for (const auto& q : s.questions) end.error += "\n" + q;
             if (s.suspended_for.size() > s.questions.size() && !s.questions.empty()) end.error += "\nand others: reagent runs show " + id;
@@ -86,10 +87,7 @@ task<void> close_log(run::state& s, std::exception_ptr& failure) {
         end.outputs = s.outputs;
         if (!s.session.empty()) end.turn = turn_of(s);
     } else if (s.log->hold().is_lost() || is_of_journal(failure)) {
-        if (s.log->hold().is_lost())
-            failure = std::make_exception_ptr(run_error{
-                run_errc::lease_lost,
-                "run " + s.log->run_id() + " was taken over by another worker, because this one had not been heard of for too long"});
+        if (s.log->hold().is_lost()) failure = std::make_exception_ptr(detail::taken_over(s.log->run_id()));
         co_return;
     } else if (s.shutdown)
         end.status = run_status::ready;
@@ -158,7 +156,7 @@ std::shared_ptr<const served_program> runtime::served(const std::string& run_id,
     std::string list;
     for (const auto& [name, known] : impl_->programs) names.push_back(name), list += (list.empty() ? "" : ", ") + name;
     auto near = did_you_mean(program, names);
-    throw run_error{run_errc::unknown_program, "run " + run_id + " is one of the program \"" + program +
+    throw run_error{run_errc::unknown_program, "run " + visible_name(run_id) + " is one of the program \"" + visible(program) +
                                                    "\", which is not served here; served are: " + (list.empty() ? "none" : list) +
                                                    (near.empty() ? "" : " (did you mean `" + near + "`?)")};
 }
@@ -269,7 +267,9 @@ run_comparison runtime::replay(const std::string& run_id) {
     if (!impl_->journals) throw no_journals();
     auto stored = impl_->journals->get(run_id);
     auto its_program = served(run_id, stored.program);
-    auto loaded = load_journal(impl_->journals->records(run_id));
+    auto records = impl_->journals->records(run_id);
+    if (records.size() < stored.records) throw detail::lost_records(stored, records.size());
+    auto loaded = load_journal(records);
     run_comparison found;
     run_options options = its_program->options;
     options.lm = {};  // so that nothing but the journal answers

@@ -29,8 +29,10 @@ void save_journal(const std::string& file, const journal& j, const json::object&
     for (const auto& [key, value] : about) head[key] = value;
     try {
         file_replacement out{file};
+        auto records = records_of(j);
+        head["records"] = records.size();  // so that a reader notices when some are lost
         out.write(json::serialize(head) + "\n");
-        for (const auto& r : records_of(j)) out.write(to_text(r) + "\n");
+        for (const auto& r : records) out.write(to_text(r) + "\n");
         out.commit();
     } catch (const std::system_error& e) {
         throw unavailable(file, std::string{"written: "} + e.what());
@@ -72,6 +74,11 @@ journal_file read_journal_file(const std::string& file) {
         }
     }
     if (found.about.empty()) throw run_error{run_errc::bad_journal, "\"" + file + "\" is empty and no journal", {.path = file}};
+    if (auto* told = found.about.if_contains("records"); told && *told != json::value(found.records.size()))
+        throw run_error{run_errc::bad_journal,
+                        "\"" + file + "\" holds " + std::to_string(found.records.size()) + " of its " + json::serialize(*told) +
+                            " records: it was cut or changed. Take a whole copy; what is missing cannot be told from the rest",
+                        {.path = file}};
     return found;
 }
 

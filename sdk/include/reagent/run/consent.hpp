@@ -8,8 +8,32 @@
 namespace reagent {
 
 /// Text of others as it may be shown to whoever decides: everything that cannot be seen or that changes how its neighbours look
-/// (control characters, line breaks, bidirectional marks, zero-width and unusual spaces, what is no UTF-8) as an escape of JSON, \u202e.
+/// (control characters, line breaks, bidirectional marks, zero-width and unusual spaces, more than four combining marks on a letter, what
+/// is no UTF-8) as an escape of JSON, \u202e.
 std::string visible(std::string_view text);
+
+/// Likewise of several lines, for a terminal: line breaks, tabs, wide spaces, and joiners between what is seen (emoji and many scripts
+/// need them) stay. A carriage return before a line break goes.
+std::string visible_lines(std::string_view text);
+
+/// `visible_lines` of a text that comes in pieces, which may be cut anywhere. Not thread-safe.
+class visible_pieces {
+public:
+    /// @param lines false: as `visible`
+    explicit visible_pieces(bool lines = true) : lines_{lines} {}
+    std::string add(std::string_view piece);
+    std::string end();  ///< what was held back: a character that is not whole. Then it begins anew
+
+private:
+    bool is_seen(std::int32_t c);
+    std::string rest_{};
+    bool lines_, base_ = false;
+    int marks_ = 0, joiners_ = 0;  ///< in a row
+};
+
+/// A word of a command line that somebody may paste into a shell: as it is where that is safe, else in quotes (POSIX), with escapes as
+/// bash, zsh and ksh read them where it holds anything that cannot be seen.
+std::string shell_word(std::string_view text);
 
 /// The name of a run, a tool or a person: as it is, or in quotation marks with escapes where it holds anything but visible text.
 std::string visible_name(std::string_view name);

@@ -118,6 +118,13 @@ public:
     virtual std::chrono::system_clock::time_point wall() const;  ///< anybody may set it
 };
 
+/// What `open` may do to what it finds.
+enum class journal_access {
+    create,    ///< makes the tables where there is nothing yet: a file that is not there or empty, a database that has none of ours
+    existing,  ///< what is no store is an error, and left as it is
+    read,      ///< likewise; nothing is made, brought up to date or changed: functions that would are `not_possible`
+};
+
 struct journal_store_options {
     std::chrono::milliseconds lease{30'000};  ///< how long a worker that says nothing keeps its runs
     std::string worker{};                     ///< name of this one; "": host, process and a random number
@@ -129,6 +136,7 @@ struct journal_store_options {
     /// by `open` on the caller's; does not use the store.
     std::function<void(const std::string&)> on_trouble{};
     std::shared_ptr<const machine_clock> clock{};  ///< null: the machine's own
+    journal_access access = journal_access::create;
 };
 
 /// Journals of many runs, in one SQLite file or one PostgreSQL database, shared by any number of threads, processes and (PostgreSQL)
@@ -137,7 +145,7 @@ struct journal_store_options {
 class journal_store {
 public:
     /// @param where a file of SQLite, or a PostgreSQL address (postgresql://...)
-    /// @throws run_error(journal_unavailable, bad_journal)
+    /// @throws run_error(journal_unavailable, bad_journal); also for a file of SQLite that holds tables of something else and no journals
     static std::shared_ptr<journal_store> open(const std::string& where, journal_store_options options = {});
     static std::shared_ptr<journal_store> open_sqlite(const std::string& file, journal_store_options options = {});
     /// @param conninfo as libpq takes it: "host=... dbname=...", or an address
@@ -174,8 +182,9 @@ public:
     void cancel(const std::string& id);  ///< at once, or by its worker at the next effect
     /// A run that failed is tried again: model calls that failed are forgotten, everything else stays.
     void retry(const std::string& id);
-    /// A new run that has lived through the first `records` of another; 0: all. Effects that were under way there are left out, and
-    /// it is no turn of a conversation. @throws run_error(not_possible) when the run has not so many
+    /// A new run that has lived through the first `records` of another; 0: all. Effects that were under way there are left out, at the end
+    /// of a run that failed also model calls that failed, as by `retry`; and it is no turn of a conversation.
+    /// @throws run_error(not_possible) when the run has not so many, bad_journal when its journal has lost some of them
     std::string fork(const std::string& id, std::uint64_t records = 0, const std::string& new_id = {});
     void remove(const std::string& id);  ///< of a run that is over
 

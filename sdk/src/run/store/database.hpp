@@ -72,6 +72,6 @@ public:
 std::string_view bindable(std::string_view text, std::string& repaired);
 
 std::unique_ptr<database> open_sqlite(const std::string& file, const journal_store_options& options);
-std::unique_ptr<database> open_postgres(const secret& conninfo, std::chrono::milliseconds patience);
+std::unique_ptr<database> open_postgres(const secret& conninfo, const journal_store_options& options);
 
 }  // namespace reagent::detail

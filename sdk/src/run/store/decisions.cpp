@@ -15,6 +15,12 @@ using detail::not_possible;
 using detail::number;
 using detail::text;
 
+namespace {
+
+constexpr std::size_t most_reason_bytes = 16 * 1024;
+
+}  // namespace
+
 std::vector<pending_decision> journal_store_impl::pending(const std::string& id) {
     std::vector<pending_decision> all;
     for (const auto& row :
@@ -39,12 +45,18 @@ std::vector<pending_decision> journal_store::pending(const std::string& id) {
 }
 
 void journal_store::decide(const std::string& id, std::uint64_t effect, const run_decision& d) {
+    if (!d.by.empty()) detail::check_new_name("name of who decides", d.by);
+    if (d.text.size() > most_reason_bytes)
+        throw not_possible("the reason has " + std::to_string(d.text.size()) + " bytes; the model is told at most " +
+                           std::to_string(most_reason_bytes));
     impl_->change([&] {
         auto r = impl_->get(id, true);
         auto all = impl_->pending(id);
         std::erase_if(all, [](const auto& p) { return p.decided.has_value(); });
-        if (is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + ", there is nothing to decide");
-        if (all.empty()) throw not_possible("nothing in run " + id + " waits for a decision; it is " + std::string{to_string(r.status)});
+        if (is_over(r.status))
+            throw not_possible("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + ", there is nothing to decide");
+        if (all.empty())
+            throw not_possible("nothing in run " + visible_name(id) + " waits for a decision; it is " + std::string{to_string(r.status)});
         const pending_decision* found = nullptr;
         for (const auto& p : all)
             if (p.wanted.what.id == effect || (effect == 0 && all.size() == 1)) found = &p;
@@ -52,20 +64,20 @@ void journal_store::decide(const std::string& id, std::uint64_t effect, const ru
             std::string list;
             for (const auto& p : all)
                 list += (list.empty() ? "" : ", ") + std::to_string(p.wanted.what.id) + " (" + visible_name(p.wanted.what.tool) + ")";
-            throw not_possible("run " + id + " waits for decisions about the effects " + list + "; name one of them");
+            throw not_possible("run " + visible_name(id) + " waits for decisions about the effects " + list + "; name one of them");
         }
         const auto& wanted = found->wanted;
         bool approval = wanted.what.kind == event_kind::approval;
         bool fits = approval ? d.kind == run_decision::approve || d.kind == run_decision::reject
                              : d.kind != run_decision::approve && d.kind != run_decision::reject;
         if (!fits)
-            throw not_possible(approval ? "effect " + std::to_string(wanted.what.id) + " of run " + id +
+            throw not_possible(approval ? "effect " + std::to_string(wanted.what.id) + " of run " + visible_name(id) +
                                               " waits for consent: approve or reject it"
-                                        : "effect " + std::to_string(wanted.what.id) + " of run " + id +
+                                        : "effect " + std::to_string(wanted.what.id) + " of run " + visible_name(id) +
                                               " was under way in a crash: say whether it happened, failed, or is to be repeated");
         if (!d.digest.empty() && d.digest != found->digest)
             throw not_possible("what waits in run " + visible_name(id) +
-                               " is not what was seen: its digest is another. Look again: `reagent runs show " + visible_name(id) + "`");
+                               " is not what was seen: its digest is another. Look again: `reagent runs show " + shell_word(id) + "`");
         if (d.arguments)
             if (auto wrong = detail::wrong_edit(wanted, *d.arguments); !wrong.empty())
                 throw not_possible("the edited arguments do not fit the tool " + visible_name(wanted.what.tool) + ": " + wrong +

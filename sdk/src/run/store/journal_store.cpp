@@ -1,6 +1,8 @@
 // Runs as they are stored: made, found, forked, tried again.
 #include "journal_store_impl.hpp"
 
+#include <reagent/run/consent.hpp>
+
 #include "../../text.hpp"
 #include "../consent_check.hpp"
 
@@ -23,6 +25,13 @@ namespace {
 
 constexpr std::size_t most_program_bytes = 4096;  // it may be a signature
 
+effects_abandoned failed_calls(const loaded_journal& loaded) {
+    effects_abandoned failed;
+    for (const auto& e : loaded.history->events())
+        if (e.kind == event_kind::model_call && !e.error.empty()) failed.ids.push_back(e.id);
+    return failed;
+}
+
 }  // namespace
 
 std::vector<journal_record> journal_store_impl::records(const std::string& id, std::uint64_t after, std::size_t most) {
@@ -39,11 +48,39 @@ std::vector<journal_record> journal_store_impl::records(const std::string& id, s
                 if (number++ > after) all.push_back(std::move(record));
             } catch (const run_error& e) {
                 throw run_error{run_errc::bad_journal,
-                                "record " + std::to_string(number) + " of run " + id + " cannot be read: " + e.what()};
+                                "record " + std::to_string(number) + " of run " + visible_name(id) + " cannot be read: " + e.what()};
             }
         }
     }
     return all;
+}
+
+// Rows that are gone would be done again: what they told has happened.
+journal_store_impl::kept_records journal_store_impl::kept(const stored_run& r) {
+    kept_records k;
+    journal_reader reader;
+    for (const auto& row : db->run("SELECT body, number FROM reagent_records WHERE run = $1 ORDER BY number", {std::string_view{r.id}})) {
+        if (static_cast<std::uint64_t>(detail::number(row[1])) != k.records.size() + 1) {
+            k.whole = false;
+            return k;
+        }
+        for (const auto& line : split(text(row[0]), '\n')) {
+            try {
+                k.records.push_back(reader.read(line));
+            } catch (const run_error& e) {
+                throw run_error{run_errc::bad_journal, "record " + std::to_string(k.records.size() + 1) + " of run " + visible_name(r.id) +
+                                                           " cannot be read: " + e.what()};
+            }
+        }
+    }
+    k.whole = k.records.size() == r.records;
+    return k;
+}
+
+std::vector<journal_record> journal_store_impl::whole(const stored_run& r) {
+    auto k = kept(r);
+    if (!k.whole) throw detail::lost_records(r, k.records.size());
+    return std::move(k.records);
 }
 
 std::vector<journal_store::numbered_record> journal_store_impl::page(const std::string& id, std::uint64_t after, std::size_t most_bytes) {
@@ -112,8 +149,7 @@ std::shared_ptr<journal_store> journal_store::open_sqlite(const std::string& fil
 }
 
 std::shared_ptr<journal_store> journal_store::open_postgres(const secret& conninfo, journal_store_options options) {
-    auto impl = std::make_unique<journal_store_impl>([&, patience = options.patience] { return detail::open_postgres(conninfo, patience); },
-                                                     options);
+    auto impl = std::make_unique<journal_store_impl>([&] { return detail::open_postgres(conninfo, options); }, options);
     return std::shared_ptr<journal_store>{new journal_store{std::move(impl)}};
 }
 
@@ -143,8 +179,8 @@ std::string journal_store::create(const new_run& r) {
                 std::to_string(journal_format) + ", " + impl_->now + ", " + impl_->now + ") ON CONFLICT DO NOTHING RETURNING id",
             {std::string_view{id}, std::string_view{r.program}, std::string_view{text}, std::string_view{r.session}});
         if (rows.empty())
-            throw not_possible("there is a run \"" + cut(id, 80) +
-                               "\" already; choose another id, or look at that one: `reagent runs show " + cut(id, 80) + "`");
+            throw not_possible("there is a run " + detail::quoted(id) +
+                               " already; choose another id, or look at that one: `reagent runs show " + shell_word(id) + "`");
     });
     return id;
 }
@@ -190,7 +226,7 @@ std::vector<journal_store::numbered_record> journal_store::page(const std::strin
 void journal_store::cancel(const std::string& id) {
     impl_->change([&] {
         auto r = impl_->get(id, true);
-        if (is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + " already");
+        if (is_over(r.status)) throw not_possible("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + " already");
         // One whose worker is gone has nobody else who could end it.
         impl_->look_at_clock();
         detail::statement_parameters p;
@@ -205,18 +241,17 @@ void journal_store::retry(const std::string& id) {
     impl_->change([&] {
         auto r = impl_->get(id, true);
         if (r.status != run_status::failed)
-            throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + "; only one that failed can be tried again");
+            throw not_possible("run " + visible_name(id) + " is " + std::string{to_string(r.status)} +
+                               "; only one that failed can be tried again");
         if (!r.session.empty()) {
             auto s = impl_->find_session(r.session, true);
             impl_->check_idle(r.session, id);
             if (s && s->turns.size() != detail::turns_before(r))
-                throw not_possible("session \"" + cut(r.session, 80) + "\" has gone on without run " + id + "; say it anew");
+                throw not_possible("session " + detail::quoted(r.session) + " has gone on without run " + visible_name(id) +
+                                   "; say it anew");
         }
-        auto all = impl_->records(id, 0, SIZE_MAX);
-        auto loaded = load_journal(all);
-        effects_abandoned failed;
-        for (const auto& e : loaded.history->events())
-            if (e.kind == event_kind::model_call && !e.error.empty()) failed.ids.push_back(e.id);
+        auto loaded = load_journal(impl_->whole(r));
+        auto failed = failed_calls(loaded);
         if (!failed.ids.empty()) {
             std::string body = to_text(journal_record{loaded.at, failed});
             auto next = static_cast<std::int64_t>(r.records + 1);
@@ -233,10 +268,14 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
     std::string name = new_id.empty() ? random_name(12) : new_id;
     detail::check_new_name("id of a run", name);
     return impl_->change([&] {
-        auto r = impl_->get(id);
-        auto all = impl_->records(id, 0, SIZE_MAX);
+        auto r = impl_->get(id, true);  // locked: its records are as many as it says
+        auto kept = impl_->kept(r);
+        auto& all = kept.records;
+        if (!kept.whole && (records == 0 || records > all.size())) throw detail::lost_records(r, all.size());
         if (records > all.size())
-            throw not_possible("run " + id + " has " + std::to_string(all.size()) + " records, not " + std::to_string(records));
+            throw not_possible("run " + visible_name(id) + " has " + std::to_string(all.size()) + " records, not " +
+                               std::to_string(records));
+        bool at_the_end = records == 0 || records == all.size();
         if (records) all.resize(whole_records(all, records));
         // What was under way at that point is forgotten, and so is who worked on it.
         auto loaded = load_journal(all);
@@ -244,6 +283,8 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
         for (const auto& b : loaded.open) open.ids.push_back(b.what.id);
         for (const auto& d : loaded.undecided) open.ids.push_back(d.what.id);
         for (auto consent : detail::unused_consents(all)) open.ids.push_back(consent);
+        if (at_the_end && r.status == run_status::failed)  // or it would fail at once, and again
+            for (auto id_of_call : failed_calls(loaded).ids) open.ids.push_back(id_of_call);
         if (!open.ids.empty()) all.push_back({loaded.at, open});
         auto rows = impl_->db->run(
             "INSERT INTO reagent_runs (id, program, status, inputs, session, parent, format, last_record, active, created, updated) "
@@ -251,7 +292,7 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
             "inputs, '', id, format, CAST($2 AS BIGINT), CAST($3 AS BIGINT), " +
                 impl_->now + ", " + impl_->now + " FROM reagent_runs WHERE id = $4 ON CONFLICT DO NOTHING RETURNING id",
             {std::string_view{name}, static_cast<std::int64_t>(all.size()), loaded.at.count(), std::string_view{id}});
-        if (rows.empty()) throw not_possible("there is a run \"" + cut(name, 80) + "\" already");
+        if (rows.empty()) throw not_possible("there is a run " + detail::quoted(name) + " already");
         std::int64_t next = 0;
         for (const auto& record : all) {
             std::string body = to_text(record);
@@ -265,7 +306,8 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
 void journal_store::remove(const std::string& id) {
     impl_->change([&] {
         auto r = impl_->get(id, true);
-        if (!is_over(r.status)) throw not_possible("run " + id + " is " + std::string{to_string(r.status)} + "; cancel it first");
+        if (!is_over(r.status))
+            throw not_possible("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + "; cancel it first");
         for (const char* table : {"DELETE FROM reagent_records WHERE run = $1", "DELETE FROM reagent_decisions WHERE run = $1",
                                   "DELETE FROM reagent_runs WHERE id = $1"})
             impl_->db->run(table, {std::string_view{id}});

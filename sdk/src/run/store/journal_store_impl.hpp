@@ -69,6 +69,8 @@ struct journal_store_impl {
     template <class F>
     auto once(F work) {
         using T = decltype(work());
+        if (options.access == journal_access::read)
+            throw run_error{run_errc::not_possible, db->name() + " was opened for reading; nothing is changed in it"};
         std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>> value;
         detail::change_mark mark{writer, ++changes};
         bool sent = false;
@@ -158,6 +160,7 @@ struct journal_store_impl {
     // tables.cpp
     void connect(const std::function<std::unique_ptr<database>()>& how);
     void make_tables();
+    std::int64_t format_of_tables();  ///< 0: there are none. @throws run_error(bad_journal) for a newer version's
 
     // totals.cpp
     void make_totals();
@@ -207,6 +210,12 @@ struct journal_store_impl {
 
     // journal_store.cpp
     std::vector<journal_record> records(const std::string& id, std::uint64_t after = 0, std::size_t most = SIZE_MAX);
+    struct kept_records {
+        std::vector<journal_record> records{};  ///< from the first one on, until one is missing
+        bool whole = true;                      ///< as many as the run has had
+    };
+    kept_records kept(const stored_run& r);
+    std::vector<journal_record> whole(const stored_run& r);  ///< @throws run_error(bad_journal) when some are lost
     std::vector<journal_store::numbered_record> page(const std::string& id, std::uint64_t after, std::size_t most_bytes);
     std::optional<stored_run> find(const std::string& id, bool lock = false);
     stored_run get(const std::string& id, bool lock = false);
@@ -231,6 +240,7 @@ struct journal_store_impl {
     detail::lease_clock database_clock;
     std::unique_ptr<database> db;
     std::string now, write_statement, finish_statement;
+    std::string older;  ///< why something may be missing in tables that are only read
     std::mutex mutex;
     std::condition_variable wake;
     std::vector<write_job> writes;

@@ -43,7 +43,10 @@ bool may_pass(const std::string& state) { return !state.starts_with("28") && sta
 // Source: PostgreSQL 15 documentation, chapter 34, "libpq", sections 34.1 and 34.3.
 class postgres_database final : public database {
 public:
-    postgres_database(const secret& conninfo, std::chrono::milliseconds patience) : conninfo_{conninfo}, patience_{patience} { connect(); }
+    postgres_database(const secret& conninfo, const journal_store_options& o)
+        : conninfo_{conninfo}, patience_{o.patience}, reads_{o.access == journal_access::read} {
+        connect();
+    }
 
     using database::run;
     std::vector<sql_row> run(std::string_view text, const std::vector<sql_value>& values) override {
@@ -127,6 +130,7 @@ private:
         // A client that is frozen in the middle of a transaction must not keep everybody else waiting.
         command("SET idle_in_transaction_session_timeout = 20000");
         command("SET lock_timeout = 20000");
+        if (reads_) command("SET default_transaction_read_only = on");
     }
 
     // Not PQconnectdb, which waits for minutes where a host answers nothing.
@@ -181,6 +185,7 @@ private:
     };
     secret conninfo_;
     std::chrono::milliseconds patience_;
+    bool reads_;
     std::unique_ptr<PGconn, closer> db_;
     bool lost_ = false;                                      // the connection
     std::map<std::string, std::string, std::less<>> names_;  // of prepared statements
@@ -188,8 +193,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<database> open_postgres(const secret& conninfo, std::chrono::milliseconds patience) {
-    return std::make_unique<postgres_database>(conninfo, patience);
+std::unique_ptr<database> open_postgres(const secret& conninfo, const journal_store_options& options) {
+    return std::make_unique<postgres_database>(conninfo, options);
 }
 
 }  // namespace reagent::detail

@@ -1,6 +1,7 @@
 // What stands in the tables, as values.
 #include "rows.hpp"
 
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/repair.hpp>
 
 #include "../../schema/unicode.hpp"
@@ -165,6 +166,8 @@ std::string_view bindable(std::string_view text, std::string& repaired) {
     return repaired;
 }
 
+std::string quoted(std::string_view name) { return "\"" + visible(cut(std::string{name}, 80)) + "\""; }
+
 bool is_possible_id(std::string_view id) { return is_utf8(id) && id.find('\0') == id.npos; }
 
 void check_known(const std::string& id) {
@@ -180,16 +183,33 @@ void check_new_name(const char* what, std::string_view name, std::size_t most_by
         throw wrong("holds the control character " + std::to_string(static_cast<int>(*control)) + " at byte " +
                     std::to_string(control - name.begin()) + "; use printable characters");
     if (!is_utf8(name)) throw wrong("is no UTF-8; encode it as that");
+    if (std::string shown = visible(name); shown != name)
+        throw wrong("holds what cannot be seen, or changes how its neighbours look: \"" + cut(shown, 200) + "\"; leave that out");
+    if (name.front() == '-') throw wrong("begins with a hyphen, as options do; let it begin with a letter or a digit");
 }
 
 run_error not_possible(const std::string& what) { return run_error{run_errc::not_possible, what}; }
 run_error unknown_run(const std::string& id) {
-    return run_error{run_errc::unknown_run, "there is no run \"" + cut(id, 80) + "\"; `reagent runs list` shows those that there are"};
+    return run_error{run_errc::unknown_run, "there is no run " + quoted(id) + "; `reagent runs list` shows those that there are"};
 }
+run_error lost_records(const stored_run& r, std::size_t left) {
+    std::string kept = std::to_string(left), id = shell_word(r.id);
+    std::string why = "the journal of run " + visible_name(r.id) + " is not whole: it has had " + std::to_string(r.records) +
+                      " records, and from the first on " + kept +
+                      " are there. What is missing may have been done, so nothing is done now. ";
+    if (left >= r.records) return run_error{run_errc::bad_journal, why + "Put the database back as it was"};
+    if (left == 0) return run_error{run_errc::bad_journal, why + "Put the database back as it was, or begin a new run"};
+    return run_error{run_errc::bad_journal, why +
+                                                "Put the database back as it was; or go on in a new run from what is left, which may do "
+                                                "again what is missing: `reagent runs fork " +
+                                                id + " --records " + kept + "`"};
+}
+
 run_error taken_over(const std::string& id) {
-    return run_error{run_errc::lease_lost, "run " + id +
-                                               " was taken over by another worker, because this one had not been heard of for too "
-                                               "long; it goes on there"};
+    return run_error{run_errc::lease_lost, "run " + visible_name(id) +
+                                               " was taken over by another worker, because this one had not been heard of for too long "
+                                               "or somebody said `resume --force`; it goes on there, and nothing more of it is stored "
+                                               "here"};
 }
 
 }  // namespace detail

@@ -62,14 +62,14 @@ session journal_store_impl::get_session(const std::string& id, bool lock) {
     auto s = find_session(id, lock);
     if (!s)
         throw run_error{run_errc::unknown_session,
-                        "there is no session \"" + cut(id, 80) + "\"; `reagent sessions list` shows those that there are"};
+                        "there is no session " + detail::quoted(id) + "; `reagent sessions list` shows those that there are"};
     return std::move(*s);
 }
 
 void journal_store_impl::check_idle(const std::string& id, const std::string& but) {
     auto rows = db->run(open_run, {std::string_view{id}, std::string_view{but}});
     if (rows.empty()) return;
-    throw not_possible("session \"" + cut(id, 80) + "\" waits for its last turn: run " + text(rows[0][0]) + " is " + text(rows[0][1]) +
+    throw not_possible("session " + detail::quoted(id) + " waits for its last turn: run " + text(rows[0][0]) + " is " + text(rows[0][1]) +
                        "; let it end, decide what it waits for, or cancel it");
 }
 
@@ -120,7 +120,7 @@ std::string journal_store::fork_session(const std::string& id, std::size_t turns
     return impl_->change([&] {
         session s = impl_->get_session(id);
         if (turns > s.turns.size())
-            throw not_possible("session \"" + cut(id, 80) + "\" has " + std::to_string(s.turns.size()) + " turns, not " +
+            throw not_possible("session " + detail::quoted(id) + " has " + std::to_string(s.turns.size()) + " turns, not " +
                                std::to_string(turns));
         if (turns) s.turns.resize(turns);
         if (s.summarized > s.turns.size()) s.summarized = 0, s.summary.clear();  // it tells of what did not happen here
@@ -129,7 +129,7 @@ std::string journal_store::fork_session(const std::string& id, std::size_t turns
         auto rows = impl_->db->run("INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 1, $2, " + impl_->now +
                                        ") ON CONFLICT DO NOTHING RETURNING id",
                                    {std::string_view{name}, std::string_view{body}});
-        if (rows.empty()) throw not_possible("there is a session \"" + cut(name, 80) + "\" already");
+        if (rows.empty()) throw not_possible("there is a session " + detail::quoted(name) + " already");
         std::int64_t next = 0;
         for (const auto& t : s.turns) {
             std::string said = detail::to_text_of(to_json(t));

@@ -1,4 +1,5 @@
 #include "database.hpp"
+#include "sqlite_files.hpp"
 
 #include <sqlite3.h>
 
@@ -13,18 +14,23 @@ namespace {
 class sqlite_database final : public database {
 public:
     sqlite_database(const std::string& file, const journal_store_options& o)
-        : file_{file}, clock_{o.clock ? o.clock : std::make_shared<const machine_clock>()} {
+        : file_{file}, reads_{o.access == journal_access::read}, clock_{o.clock ? o.clock : std::make_shared<const machine_clock>()} {
+        check_sqlite_file(file, o.access);
         sqlite3* raw = nullptr;
-        int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+        int create = o.access == journal_access::create ? SQLITE_OPEN_CREATE : 0;
+        int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | create | SQLITE_OPEN_NOMUTEX, nullptr);
         db_.reset(raw);
         if (rc != SQLITE_OK) throw failure(rc);
         sqlite3_busy_timeout(raw, static_cast<int>(std::clamp<std::int64_t>(o.patience.count(), 0, 1000)));  // then the store tries again
         sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
         // Source: sqlite.org/wal.html and sqlite.org/pragma.html#pragma_synchronous: in WAL mode NORMAL loses no transaction when a
         // process dies, FULL none when the power fails either.
-        for (const char* setting :
-             {"PRAGMA journal_mode = WAL", o.survive_power_failure ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"})
-            if (int r = sqlite3_exec(raw, setting, nullptr, nullptr, nullptr); r != SQLITE_OK) throw failure(r);
+        if (reads_)
+            execute("PRAGMA query_only = 1");
+        else {
+            execute("PRAGMA journal_mode = WAL");
+            execute(o.survive_power_failure ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+        }
         auto now = [](sqlite3_context* to, int, sqlite3_value**) {
             auto t = static_cast<const machine_clock*>(sqlite3_user_data(to))->wall().time_since_epoch();
             sqlite3_result_int64(to, std::chrono::duration_cast<std::chrono::milliseconds>(t).count());
@@ -32,6 +38,11 @@ public:
         int r =
             sqlite3_create_function(raw, "reagent_now", 0, SQLITE_UTF8, const_cast<machine_clock*>(clock_.get()), now, nullptr, nullptr);
         if (r != SQLITE_OK) throw failure(r);
+    }
+
+    // Who only reads leaves a log that somebody else has left as it is, and no empty one.
+    ~sqlite_database() override {
+        if (reads_ && file_bytes(file_ + "-wal") > 0) sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     }
 
     using database::run;
@@ -73,8 +84,16 @@ public:
     }
 
     using database::begin;
-    void begin() override { run(std::string_view{"BEGIN IMMEDIATE"}); }
-    void commit() override { run(std::string_view{"COMMIT"}); }
+    void begin() override {
+        run(std::string_view{"BEGIN IMMEDIATE"});
+        if (!watched_) files_.opened(db_.get(), file_);  // from the first transaction on they are there
+        watched_ = true;
+        files_.check(db_.get());
+    }
+    void commit() override {
+        run(std::string_view{"COMMIT"});
+        files_.check(db_.get());
+    }
     void roll_back() noexcept override {
         if (!sqlite3_get_autocommit(db_.get())) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
     }
@@ -87,6 +106,10 @@ public:
 
 private:
     static constexpr const char* full_disk = "the disk is full; make room and resume what stopped, nothing that was stored is lost";
+
+    void execute(const char* setting) {
+        if (int r = sqlite3_exec(db_.get(), setting, nullptr, nullptr, nullptr); r != SQLITE_OK) throw failure(r);
+    }
 
     // SQLite tells of a full disk as an error of reading or writing where it cannot make the index of its log.
     bool is_disk_full() const {
@@ -128,6 +151,8 @@ private:
         void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
     };
     std::string file_;
+    bool reads_, watched_ = false;
+    sqlite_files files_;
     std::shared_ptr<const machine_clock> clock_;
     std::unique_ptr<sqlite3, closer> db_;
     std::map<std::string, statement, std::less<>> statements_;

@@ -43,18 +43,37 @@ constexpr std::int64_t marks_kept_ms = 7 * 24 * 60 * 60 * 1000LL;  // of writers
 
 }  // namespace
 
+std::int64_t journal_store_impl::format_of_tables() {
+    if (db->is_postgres() && !db->run("SELECT to_regclass('reagent_meta')").at(0).at(0)) return 0;
+    auto version = db->run("SELECT value FROM reagent_meta WHERE name = 'format'");
+    if (version.empty()) return 0;
+    std::int64_t found = number(version[0][0]);
+    if (found < 1 || found > tables_format)
+        throw run_error{run_errc::bad_journal, db->name() + " holds journals in tables of format " + text(version[0][0]) +
+                                                   "; this version of Reagent knows 1 to " + std::to_string(tables_format) +
+                                                   ". Use the version that wrote it, or a newer one"};
+    return found;
+}
+
 void journal_store_impl::make_tables() {
+    if (options.access != journal_access::create) {
+        auto found = format_of_tables();
+        if (found == 0)
+            throw run_error{run_errc::journal_unavailable,
+                            db->name() + " holds no journals; nothing in it was changed. Is it another database that you mean?"};
+        if (options.access == journal_access::read) {
+            if (found < tables_format)
+                older = "; its tables are of format " + std::to_string(found) + ", and the first command that changes something (" +
+                        "`reagent runs work --until-idle`) brings them up to date";
+            return;
+        }
+    }
     db->begin();
     try {
         // Several processes may come at once: PostgreSQL's IF NOT EXISTS is no lock (documentation of CREATE TABLE).
         if (db->is_postgres()) db->run("SELECT pg_advisory_xact_lock(7241950)");
         db->run("CREATE TABLE IF NOT EXISTS reagent_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)");
-        auto version = db->run("SELECT value FROM reagent_meta WHERE name = 'format'");
-        std::int64_t found = version.empty() ? 0 : number(version[0][0]);
-        if (!version.empty() && (found < 1 || found > tables_format))
-            throw run_error{run_errc::bad_journal, db->name() + " holds journals in tables of format " + text(version[0][0]) +
-                                                       "; this version of Reagent knows 1 to " + std::to_string(tables_format) +
-                                                       ". Use the version that wrote it, or a newer one"};
+        std::int64_t found = format_of_tables();
         if (found < 1)
             for (const char* statement : first_tables) db->run(statement);
         if (found < 2)

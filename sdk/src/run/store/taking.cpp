@@ -1,6 +1,8 @@
 // How workers take up runs: leases, and fences against those who lost theirs.
 #include "journal_store_impl.hpp"
 
+#include <reagent/run/consent.hpp>
+
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -26,13 +28,14 @@ journal_store::taken_run journal_store_impl::took(const sql_row& row, std::int64
 }
 
 void journal_store_impl::load(journal_store::taken_run& t) {
-    t.records = records(t.run.id, 0, SIZE_MAX);
+    t.records = whole(t.run);
     t.pending = pending(t.run.id);
 }
 
 std::string journal_store_impl::taking(parameters& p) const {
     return "UPDATE reagent_runs SET status = 'running', worker = " + p.text(worker) +
-           ", fence = fence + 1, takes = takes + 1, stalled = stalled + 1, " + new_lease(p) + ", updated = " + now + ", format = " + std::to_string(journal_format);  // which is what is added from now on
+           ", fence = fence + 1, takes = takes + 1, stalled = stalled + 1, " + new_lease(p) + ", updated = " + now +
+           ", format = " + std::to_string(journal_format);  // which is what is added from now on
 }
 
 std::string journal_store_impl::programs_clause(const std::vector<std::string>& programs, parameters& p) {
@@ -102,11 +105,12 @@ journal_store::taken_run journal_store_impl::take(const std::string& id, bool by
             auto r = get(id);
             std::string status{to_string(r.status)};
             if (r.status == run_status::running)
-                throw run_error{run_errc::lease_lost, "run " + id + " is at work in " + r.worker +
+                throw run_error{run_errc::lease_lost, "run " + visible_name(id) + " is at work in " + visible_name(r.worker) +
                                                           "; if that worker is gone, it can be taken when its lease has run out, or at "
                                                           "once: `reagent runs resume --force " +
-                                                          id + "`"};
-            throw not_possible("run " + id + " cannot be continued, it is " + status + (r.error.empty() ? "" : ": " + r.error));
+                                                          shell_word(id) + "`"};
+            throw not_possible("run " + visible_name(id) + " cannot be continued, it is " + status +
+                               (r.error.empty() ? "" : ": " + r.error));
         }
         auto t = took(rows[0], asked);
         load(t);

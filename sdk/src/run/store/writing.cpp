@@ -77,6 +77,7 @@ void journal_store_impl::is_in_trouble(const std::string& what) {
 
 void journal_store_impl::give_up_or_tell(const database_error& e, bool out_of_patience) {
     std::string what = db->name() + " is not to be used: " + e.what();
+    if (!e.may_pass) what += older;
     if (!e.may_pass) throw refused{run_errc::journal_unavailable, what};
     is_in_trouble(what);
     if (out_of_patience || stopping) throw run_error{run_errc::journal_unavailable, what};

@@ -12,6 +12,7 @@ namespace reagent {
 struct observation {
     json::value value;  ///< the result, or a text about the failure
     bool failed = false;
+    std::optional<json::object> arguments{};  ///< what it was called with, where whoever approved it gave others than the model
 
     std::string text() const;  ///< as it stands in a prompt
 };
