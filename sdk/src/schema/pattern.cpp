@@ -188,7 +188,7 @@ text_pattern::text_pattern(std::string_view expression) {
 text_pattern::result text_pattern::search(std::string_view text) const {
     static const auto context = limits();
     auto* code = static_cast<const pcre2_code*>(code_.get());
-    std::unique_ptr<pcre2_match_data, freed<pcre2_match_data_free>> data{pcre2_match_data_create(1, nullptr)};
+    thread_local const std::unique_ptr<pcre2_match_data, freed<pcre2_match_data_free>> data{pcre2_match_data_create(1, nullptr)};
     int found = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, data.get(), context.get());
     if (found >= 0) return result::found;
     bool limit = found == PCRE2_ERROR_MATCHLIMIT || found == PCRE2_ERROR_DEPTHLIMIT || found == PCRE2_ERROR_HEAPLIMIT ||

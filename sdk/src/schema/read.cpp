@@ -215,6 +215,13 @@ public:
         if (n.never) return report("no value is allowed here, got " + describe(v));
         if (!scope_.dynamic && !n.unevaluated_items && !n.unevaluated_properties) [[likely]]
             return read_known(n, v, out, depth, seen);
+        return read_in_scope(n, v, out, depth, seen);
+    }
+
+    static constexpr const char* too_many_steps = "takes too many steps to check against its schema";
+
+private:
+    [[gnu::noinline]] bool read_in_scope(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
         bool entered = scope_.dynamic && (scope_.came_through.empty() || scope_.came_through.back() != n.home);
         if (entered) scope_.came_through.push_back(n.home);
         bool ok = n.unevaluated_items || n.unevaluated_properties ? read_all(n, v, out, depth, seen) : read_known(n, v, out, depth, seen);
@@ -222,10 +229,7 @@ public:
         return ok;
     }
 
-    static constexpr const char* too_many_steps = "takes too many steps to check against its schema";
-
-private:
-    bool read_known(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
+    [[gnu::always_inline]] bool read_known(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
         bool ok = true;
         if (n.reference)
             ok = read(*n.reference, v, out, depth + 1, seen);
