@@ -126,7 +126,8 @@ BOOST_AUTO_TEST_CASE(what_a_time_cannot_hold_is_refused_and_never_rounded) {
 }
 
 BOOST_AUTO_TEST_CASE(long_numbers_keep_their_digits_in_texts_and_are_refused_in_numbers) {
-    for (const char* digits : {"123456789012345678901234567890", "-98765432109876543210", "3.14159265358979323846264338327950288", "1e400", "90071992547409931.5"}) {
+    for (const char* digits : {"123456789012345678901234567890", "-98765432109876543210", "3.14159265358979323846264338327950288", "1e400",
+                               "9007199254740993123.5"}) {
         std::string text = std::string{"{\"n\": "} + digits + "}";
         auto v = repair_json(text);
         BOOST_TEST(v.at("n").is_string(), digits);

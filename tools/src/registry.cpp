@@ -100,7 +100,8 @@ tool::tool(std::string name, std::string description, json::object parameters, f
     else if (!checked.contains("additionalProperties") && !checked.contains("unevaluatedProperties") && checked.contains("properties"))
         checked[names_elsewhere(checked) ? "unevaluatedProperties" : "additionalProperties"] = false;
     data_ = std::make_shared<const data>(data{std::move(name), std::move(description), std::move(parameters),
-                                              schema{json::value(std::move(checked)), {.assert_formats = true}}, std::move(call), options, uses_run});
+                                              schema{json::value(std::move(checked)), {.assert_formats = true}}, std::move(call), options,
+                                              uses_run});
 }
 
 tool tool::with_flow(flow_flags f) const {

@@ -50,9 +50,7 @@ std::string fraction_text(nanoseconds part) {
 
 json::value date_schema() { return text_with("format", "date"); }
 json::value time_point_schema() { return text_with("format", "date-time"); }
-json::value local_time_schema() {
-    return text_with("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]" + std::string{clock_pattern} + "$");
-}
+json::value local_time_schema() { return text_with("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]" + std::string{clock_pattern} + "$"); }
 json::value time_of_day_schema() { return text_with("pattern", "^" + std::string{clock_pattern} + "$"); }
 json::value duration_schema() {
     return text_with("pattern", "^-?P(?=.)([0-9]+W)?([0-9]+D)?(T(?=.)([0-9]+H)?([0-9]+M)?([0-9]+(\\.[0-9]+)?S)?)?$");

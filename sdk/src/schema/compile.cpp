@@ -19,9 +19,9 @@ bool is_known(std::string_view key, const schema_rules& rules) {
     using draft = json_schema_draft;
     auto among = [&](std::initializer_list<std::string_view> names) { return std::find(names.begin(), names.end(), key) != names.end(); };
     if (!rules.validation &&
-        among({"type", "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
-               "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains", "minProperties",
-               "maxProperties", "required", "dependentRequired"}))
+        among({"type",        "const",       "enum",          "minimum",       "maximum",  "exclusiveMinimum", "exclusiveMaximum",
+               "multipleOf",  "minLength",   "maxLength",     "pattern",       "minItems", "maxItems",         "uniqueItems",
+               "minContains", "maxContains", "minProperties", "maxProperties", "required", "dependentRequired"}))
         return false;
     if (rules.draft == draft::any) return true;
     if (rules.draft == draft::draft7)

@@ -20,8 +20,9 @@ constexpr std::string_view no_name = "schema://document/";
 enum class holds { nothing, schema, list, members };
 
 holds holds_of(std::string_view key, const json::value& v) {
-    static constexpr std::array one{"additionalItems", "contains", "additionalProperties", "propertyNames",         "not",          "if",
-                                    "then",            "else",     "unevaluatedItems",     "unevaluatedProperties", "contentSchema"};
+    static constexpr std::array one{
+        "additionalItems",       "contains",     "additionalProperties", "propertyNames", "not", "if", "then", "else", "unevaluatedItems",
+        "unevaluatedProperties", "contentSchema"};
     static constexpr std::array lists{"allOf", "anyOf", "oneOf", "prefixItems"};
     static constexpr std::array members{"properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "dependencies"};
     auto is_in = [&](const auto& names) { return std::find(names.begin(), names.end(), key) != names.end(); };
@@ -153,13 +154,12 @@ schema_rules schema_documents::rules_of(const json::value& source, const schema_
 
 std::optional<schema_rules> schema_documents::rules_called(std::string_view uri) const {
     using draft = json_schema_draft;
-    static constexpr std::pair<std::string_view, draft> drafts[]{
-        {"http://json-schema.org/draft-04/schema", draft::draft7},
-        {"http://json-schema.org/draft-06/schema", draft::draft7},
-        {"http://json-schema.org/draft-07/schema", draft::draft7},
-        {"https://json-schema.org/draft-07/schema", draft::draft7},
-        {"https://json-schema.org/draft/2019-09/schema", draft::draft2019_09},
-        {"https://json-schema.org/draft/2020-12/schema", draft::draft2020_12}};
+    static constexpr std::pair<std::string_view, draft> drafts[]{{"http://json-schema.org/draft-04/schema", draft::draft7},
+                                                                 {"http://json-schema.org/draft-06/schema", draft::draft7},
+                                                                 {"http://json-schema.org/draft-07/schema", draft::draft7},
+                                                                 {"https://json-schema.org/draft-07/schema", draft::draft7},
+                                                                 {"https://json-schema.org/draft/2019-09/schema", draft::draft2019_09},
+                                                                 {"https://json-schema.org/draft/2020-12/schema", draft::draft2020_12}};
     for (auto [name, which] : drafts)
         if (uri == name) return schema_rules{.draft = which};
     const json::value* own = registered(uri);

@@ -109,7 +109,8 @@ private:
     std::optional<std::uint64_t> number() {
         std::uint64_t n = 0;
         auto begin = at_;
-        for (; at_ < text_.size() && is_digit(peek()); ++at_) n = std::min<std::uint64_t>(n * 10 + static_cast<unsigned>(peek() - '0'), 1'000'000'000);
+        for (; at_ < text_.size() && is_digit(peek()); ++at_)
+            n = std::min<std::uint64_t>(n * 10 + static_cast<unsigned>(peek() - '0'), 1'000'000'000);
         return at_ > begin ? std::optional{n} : std::nullopt;
     }
 

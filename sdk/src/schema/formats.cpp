@@ -134,9 +134,7 @@ std::string with_small_version(std::string_view t) {
     return text;
 }
 bool is_uri(std::string_view t) { return is_authority(t) && boost::urls::parse_uri(with_small_version(t)).has_value(); }
-bool is_uri_reference(std::string_view t) {
-    return is_authority(t) && boost::urls::parse_uri_reference(with_small_version(t)).has_value();
-}
+bool is_uri_reference(std::string_view t) { return is_authority(t) && boost::urls::parse_uri_reference(with_small_version(t)).has_value(); }
 
 // RFC 3987: characters beyond ASCII stand where RFC 3986 has them percent-encoded.
 std::optional<std::string> uri_of_iri(std::string_view t) {

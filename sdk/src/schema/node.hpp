@@ -21,7 +21,7 @@ struct schema_rules {
 
 /// A document, or a part of one with an `$id` of its own.
 struct schema::resource {
-    std::string base;  ///< absolute, without a fragment
+    std::string base;                     ///< absolute, without a fragment
     const json::value* source = nullptr;  ///< only while compiling
     schema_rules rules;
     std::map<std::string, const json::value*, std::less<>> anchors, dynamic_anchors;
@@ -55,8 +55,8 @@ struct schema::node {
     int assertions = 0;
     bool empty = true;  // no assertion at all: accepts anything
     const node* reference = nullptr;
-    const node* dynamic_reference = nullptr;         // where `$dynamicRef` points if no outer schema says otherwise
-    std::optional<std::string> dynamic_anchor;       // and the name that an outer schema may have given
+    const node* dynamic_reference = nullptr;    // where `$dynamicRef` points if no outer schema says otherwise
+    std::optional<std::string> dynamic_anchor;  // and the name that an outer schema may have given
     const resource* home = nullptr;
 
     std::optional<json::value> constant;

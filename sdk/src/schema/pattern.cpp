@@ -20,8 +20,7 @@ namespace {
 constexpr std::uint32_t max_comparisons = 10'000'000, max_kilobytes = 64 * 1024;
 
 /// White space and line ends as ECMAScript counts them; PCRE2's `\s` is ASCII.
-constexpr std::string_view spaces =
-    R"(\x{9}-\x{d}\x{20}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff})";
+constexpr std::string_view spaces = R"(\x{9}-\x{d}\x{20}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff})";
 
 constexpr std::pair<std::string_view, std::string_view> categories[]{
     {"letter", "L"},
@@ -176,7 +175,8 @@ text_pattern::text_pattern(std::string_view expression) {
     int code = 0;
     PCRE2_SIZE where = 0;
     auto options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C;
-    auto* compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options, &code, &where, context.get());
+    auto* compiled =
+        pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options, &code, &where, context.get());
     if (!compiled) {
         std::array<PCRE2_UCHAR, 256> message{};
         pcre2_get_error_message(code, message.data(), message.size());

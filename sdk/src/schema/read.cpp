@@ -177,10 +177,7 @@ private:
 /// Which items or members of one value some keyword has looked at, for `unevaluatedItems` and `unevaluatedProperties`.
 class evaluated {
 public:
-    explicit evaluated(const json::value& v)
-        : seen_(v.is_array()    ? v.get_array().size()
-                : v.is_object() ? v.get_object().size()
-                                : 0) {}
+    explicit evaluated(const json::value& v) : seen_(v.is_array() ? v.get_array().size() : v.is_object() ? v.get_object().size() : 0) {}
     void mark(std::size_t i) { seen_[i] = true; }
     bool operator[](std::size_t i) const { return seen_[i]; }
     void merge(const evaluated& other) {
@@ -375,7 +372,8 @@ private:
         if (n.pattern && !matches(*n.pattern, text))
             ok = report("must match the pattern " + n.pattern_text + ", got " + describe(json::value(text)));
         if (n.format && !(lenient_ ? n.format->fits_leniently : n.format->fits)(text))
-            ok = report("expected " + std::string{n.format->name} + " as \"" + n.format->example + "\", got " + describe(json::value(text)));
+            ok =
+                report("expected " + std::string{n.format->name} + " as \"" + n.format->example + "\", got " + describe(json::value(text)));
         return ok;
     }
 

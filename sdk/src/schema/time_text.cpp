@@ -149,8 +149,8 @@ std::optional<duration_parts> iso_duration(std::string_view t) {
             char name;
             bool clock;
             seconds length;
-        } static constexpr units[]{{'W', false, hours{24 * 7}}, {'D', false, hours{24}}, {'H', true, hours{1}},
-                                   {'M', true, minutes{1}},     {'S', true, seconds{1}}};
+        } static constexpr units[]{
+            {'W', false, hours{24 * 7}}, {'D', false, hours{24}}, {'H', true, hours{1}}, {'M', true, minutes{1}}, {'S', true, seconds{1}}};
         int i = 0;
         while (i < 5 && (units[i].name != t[0] || units[i].clock != clock)) ++i;
         if (i == 5 || i <= last || (part->count() && units[i].name != 'S')) return {};

@@ -47,8 +47,8 @@ constexpr known_type known_types[]{
 
 // Modules whose types are known by their last name.
 constexpr std::string_view dspy_types[]{"Image", "Audio", "History", "Tool", "ToolCalls", "File", "Code", "Document", "Citations"};
-constexpr std::string_view library_types[]{"datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta",
-                                           "decimal.Decimal",   "uuid.UUID",     "pathlib.Path",  "enum.Enum",
+constexpr std::string_view library_types[]{"datetime.datetime", "datetime.date",   "datetime.time",   "datetime.timedelta",
+                                           "decimal.Decimal",   "uuid.UUID",       "pathlib.Path",    "enum.Enum",
                                            "pydantic.EmailStr", "pydantic.AnyUrl", "pydantic.HttpUrl"};
 
 const known_type* find_known(std::string_view name) {
@@ -295,8 +295,14 @@ json::value schema_part(const python_type& t, const named_types& types, json::ob
     if (n == "bool") return of("boolean");
     if (n == "NoneType") return of("null");
     if (n == "Path") return of("string");
-    for (auto [name, format] : {std::pair{"datetime", "date-time"}, {"date", "date"}, {"time", "time"}, {"timedelta", "duration"},
-                                {"UUID", "uuid"}, {"EmailStr", "email"}, {"AnyUrl", "uri"}, {"HttpUrl", "uri"}})
+    for (auto [name, format] : {std::pair{"datetime", "date-time"},
+                                {"date", "date"},
+                                {"time", "time"},
+                                {"timedelta", "duration"},
+                                {"UUID", "uuid"},
+                                {"EmailStr", "email"},
+                                {"AnyUrl", "uri"},
+                                {"HttpUrl", "uri"}})
         if (n == name) return json::object{{"type", "string"}, {"format", format}};
     if (n == "Decimal")  // a text keeps what a number would round
         return any_of({of("number"), json::object{{"type", "string"}, {"pattern", decimal_pattern}}});

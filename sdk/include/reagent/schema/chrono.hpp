@@ -116,7 +116,9 @@ struct json_conversion<std::chrono::hh_mm_ss<Duration>> {
     using type = std::chrono::hh_mm_ss<Duration>;
     static constexpr const char* type_name = "time";
     static json::value schema() { return detail::time_of_day_schema(); }
-    static json::value to(const type& t) { return json::value(json::string(detail::time_of_day_text(detail::split_time(t.to_duration())))); }
+    static json::value to(const type& t) {
+        return json::value(json::string(detail::time_of_day_text(detail::split_time(t.to_duration()))));
+    }
     static type from(const json::value& v) { return type{detail::join_time<Duration>(detail::read_time_of_day(v))}; }
 };
 

@@ -200,13 +200,13 @@ json::value schema_builder::build() {
         json::array parts;
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             (parts.push_back(build<std::remove_cvref_t<std::tuple_element_t<I, T>>>()), ...);
-        }(std::make_index_sequence<std::tuple_size_v<T>>{});
+        }
+        (std::make_index_sequence<std::tuple_size_v<T>>{});
         return tuple_schema(std::move(parts));
     } else if constexpr (is_a<T, std::variant>) {
         json::array parts;
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (parts.push_back(build<std::variant_alternative_t<I, T>>()), ...);
-        }(std::make_index_sequence<std::variant_size_v<T>>{});
+        [&]<std::size_t... I>(std::index_sequence<I...>) { (parts.push_back(build<std::variant_alternative_t<I, T>>()), ...); }
+        (std::make_index_sequence<std::variant_size_v<T>>{});
         return any_of(std::move(parts));
     } else {
         static_assert(reflect::structure<T>,
@@ -350,9 +350,8 @@ void from_variant(const json::value& v, V& out, conversion& c) {
         out = std::move(alternative);
         done = true;
     };
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (attempt(std::type_identity<std::variant_alternative_t<I, V>>{}), ...);
-    }(std::make_index_sequence<std::variant_size_v<V>>{});
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (attempt(std::type_identity<std::variant_alternative_t<I, V>>{}), ...); }
+    (std::make_index_sequence<std::variant_size_v<V>>{});
     if (!done) c.report("no alternative of the union fits " + describe(v));
 }
 

@@ -39,9 +39,10 @@ template <std::size_t N>
 struct of_format {
     fixed_string<N> name;
     consteval of_format(const char (&t)[N]) : name{t} {
-        for (std::string_view known : {"date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4",
-                                       "ipv6", "uri", "uri-reference", "iri", "iri-reference", "uuid", "uri-template", "json-pointer",
-                                       "relative-json-pointer", "regex", "decimal"})
+        for (std::string_view known : {"date-time", "date",          "time", "duration",     "email",        "idn-email",
+                                       "hostname",  "idn-hostname",  "ipv4", "ipv6",         "uri",          "uri-reference",
+                                       "iri",       "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer",
+                                       "regex",     "decimal"})
             if (known == name.view()) return;
         throw "reagent: there is no format of this name; the comment above lists those that are checked";
     }
@@ -62,8 +63,8 @@ struct field {
 
     constexpr field() = default;
     template <class U = T>
-        requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::remove_cvref_t<U>, field>)
-    constexpr field(U&& v) : value(std::forward<U>(v)) {}
+    requires(std::is_constructible_v<T, U&&> && !std::is_same_v<std::remove_cvref_t<U>, field>) constexpr field(U&& v)
+        : value(std::forward<U>(v)) {}
 
     constexpr operator const T&() const& { return value; }
     constexpr operator T&() & { return value; }

@@ -33,8 +33,8 @@ enum class reading {
 
 /// Whose rules a schema follows where its own `$schema` does not say.
 enum class json_schema_draft {
-    any,      ///< the keywords of 2020-12, and draft 7's where they do not contradict (`items` as a list, `dependencies`)
-    draft7,   ///< what stands beside `$ref` is ignored, as are newer keywords; also for what calls itself draft 4 or 6
+    any,     ///< the keywords of 2020-12, and draft 7's where they do not contradict (`items` as a list, `dependencies`)
+    draft7,  ///< what stands beside `$ref` is ignored, as are newer keywords; also for what calls itself draft 4 or 6
     draft2019_09,
     draft2020_12,
 };

@@ -25,7 +25,8 @@ template <class S>
 concept struct_signature = requires {
     typename S::input;
     typename S::output;
-} && reflect::structure<typename S::input> && reflect::structure<typename S::output>;
+}
+&&reflect::structure<typename S::input>&& reflect::structure<typename S::output>;
 
 template <class S>
 inline constexpr bool is_sig = false;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/corpora/json_schema from a checkout of github.com/json-schema-org/JSON-Schema-Test-Suite.
 
-    tools/json_schema_suite.py CHECKOUT COMMIT
+    tests/corpora/json_schema/update.py CHECKOUT COMMIT
 
 One file a draft: {"source", "commit", "required": {file: [groups]}, "format": {file: [groups]}}, a group a line; and the documents
 that references of the cases mean, by their URI.
@@ -11,7 +11,7 @@ import pathlib
 import sys
 
 checkout, commit = pathlib.Path(sys.argv[1]), sys.argv[2]
-target = pathlib.Path(__file__).resolve().parent.parent / "tests/corpora/json_schema"
+target = pathlib.Path(__file__).resolve().parent
 
 
 def compact(value):
