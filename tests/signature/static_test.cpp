@@ -1,3 +1,4 @@
+#include <reagent/adapter/adapter.hpp>
 #include <reagent/signature/traits.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -69,4 +70,54 @@ BOOST_AUTO_TEST_CASE(a_struct_is_a_signature) {
     BOOST_TEST(!s.outputs[2].shape.validate(2).empty());
     BOOST_TEST((s.outputs[3].kind == field_kind::optional_text));
     BOOST_TEST(s.text() == "message -> intent, level: Literal['low', 'medium', 'high'], confidence: float, note: Union[str, NoneType]");
+}
+
+BOOST_AUTO_TEST_CASE(types_of_times_are_checked) {
+    struct case_of {
+        const char *type, *good, *bad;
+    };
+    for (auto c : {case_of{"datetime.datetime", "2024-05-01 12:30", "banana"},
+                   {"datetime.date", "2024-02-29", "2023-02-29"},
+                   {"datetime.time", "12:30", "25:30"},
+                   {"datetime.timedelta", "1 day, 2:00:00", "a while"},
+                   {"uuid.UUID", "123e4567-e89b-12d3-a456-426614174000", "123e4567"},
+                   {"decimal.Decimal", "-12.50", "12,50"},
+                   {"decimal.Decimal", "123456789012345678901234567890.1", "many"},
+                   {"pydantic.EmailStr", "ann@example.org", "ann"},
+                   {"pydantic.HttpUrl", "https://example.org", "example dot org"},
+                   {"list[datetime.date]", "[\"2024-02-29\"]", "[\"no\"]"}}) {
+        auto s = parse_signature(std::string{"a -> b: "} + c.type);
+        auto read = [&](const char* text) {
+            return parse(adapter::chat, s, "[[ ## b ## ]]\n" + std::string{text} + "\n\n[[ ## completed ## ]]");
+        };
+        BOOST_TEST(read(c.good).has_value(), c.type << ' ' << c.good);
+        BOOST_TEST(!read(c.bad).has_value(), c.type << ' ' << c.bad);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(digits_of_a_text_are_kept_and_a_long_number_is_refused) {
+    auto s = parse_signature("a -> id: str, n: int");
+    auto read = [&](const char* id, const char* n) {
+        return parse(adapter::json, s, std::string{"{\"id\": "} + id + ", \"n\": " + n + "}");
+    };
+    auto kept = read("123456789012345678901234567890", "7");
+    BOOST_REQUIRE(kept.has_value());
+    BOOST_TEST(kept->at("id").as_string() == "123456789012345678901234567890");
+    BOOST_TEST(!read("1", "123456789012345678901234567890").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(times_of_cpp_have_pythons_names) {
+    struct timed {
+        struct input {
+            std::string text;
+        };
+        struct output {
+            std::chrono::year_month_day day;
+            std::chrono::sys_seconds at;
+            std::chrono::hh_mm_ss<std::chrono::seconds> opens;
+            std::chrono::minutes takes;
+        };
+    };
+    BOOST_TEST(signature_traits<timed>::get().text() == "text -> day: date, at: datetime, opens: time, takes: timedelta");
+    BOOST_TEST(!signature_traits<timed>::get().outputs[0].shape.validate("banana").empty());
 }

@@ -226,4 +226,33 @@ BOOST_AUTO_TEST_CASE(lists_that_were_written_as_text_are_read) {
     BOOST_TEST(result(R"({"items": "[1, 2]"})").failed);
 }
 
+BOOST_AUTO_TEST_CASE(dates_of_arguments_are_checked) {
+    tools t;
+    t.add("book", "",
+          [](std::chrono::year_month_day day, std::chrono::sys_seconds at) {
+              return to_json(std::chrono::sys_days{day} + 24h) == to_json(std::chrono::floor<std::chrono::days>(at)) ? "next day"
+                                                                                                                     : "another day";
+          },
+          {"day", "at"});
+    BOOST_TEST(call(t, "book", {{"day", "2024-02-28"}, {"at", "2024-02-29T23:00:00Z"}}).value == json::value("next day"));
+    for (auto [day, at] : {std::pair{"banana", "2024-02-29T23:00:00Z"}, {"2024-02-30", "2024-02-29T23:00:00Z"}, {"2024-02-28", "soon"}})
+        BOOST_TEST(call(t, "book", {{"day", day}, {"at", at}}).failed);
+    json::object parameters = json::parse(R"({"type":"object","properties":{"to":{"type":"string","format":"email"}}})").as_object();
+    t.add(tool{"write", "", parameters, [](run&, json::object) -> task<json::value> { co_return "sent"; }});
+    BOOST_TEST(call(t, "write", {{"to", "ann@example.org"}}).value == json::value("sent"));
+    auto refused = call(t, "write", {{"to", "ann"}});
+    BOOST_TEST(refused.failed);
+    BOOST_TEST(refused.text().find("email") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(arguments_that_other_parts_of_a_schema_name_are_known) {
+    tools t;
+    json::object parameters = json::parse(R"({"type":"object","properties":{"a":{"type":"integer"}},
+        "allOf":[{"properties":{"b":{"type":"integer"}}}]})")
+                                  .as_object();
+    t.add(tool{"sum", "", parameters, [](run&, json::object o) -> task<json::value> { co_return o.size(); }});
+    BOOST_TEST(!call(t, "sum", {{"a", 1}, {"b", 2}}).failed);
+    BOOST_TEST(call(t, "sum", {{"a", 1}, {"c", 2}}).failed);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

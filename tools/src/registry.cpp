@@ -78,6 +78,13 @@ task<approval_decision> nobody_decides() {
     co_return d;
 }
 
+// Whether other parts of a schema may name arguments that its `properties` do not.
+bool names_elsewhere(const json::object& schema) {
+    for (const char* key : {"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "dependencies"})
+        if (schema.contains(key)) return true;
+    return false;
+}
+
 }  // namespace
 
 // --- tool ----------------------------------------------------------------------------------------------------------
@@ -90,10 +97,11 @@ tool::tool(std::string name, std::string description, json::object parameters, f
     json::object checked = parameters;
     if (takes_rest)
         checked = json::object{{"type", "object"}};
-    else if (!checked.contains("additionalProperties") && checked.contains("properties"))
-        checked["additionalProperties"] = false;
+    else if (!checked.contains("additionalProperties") && !checked.contains("unevaluatedProperties") && checked.contains("properties"))
+        checked[names_elsewhere(checked) ? "unevaluatedProperties" : "additionalProperties"] = false;
     data_ = std::make_shared<const data>(data{std::move(name), std::move(description), std::move(parameters),
-                                              schema{json::value(std::move(checked))}, std::move(call), options, uses_run});
+                                              schema{json::value(std::move(checked)), {.assert_formats = true}}, std::move(call), options,
+                                              uses_run});
 }
 
 tool tool::with_flow(flow_flags f) const {
@@ -155,7 +163,7 @@ void detail::add_argument(json::object& parameters, const argument& a, json::val
     }
     if (!a.description.empty()) o["description"] = a.description;
     if (a.fallback) {
-        if (auto wrong = schema{s}.validate(*a.fallback); !wrong.empty())
+        if (auto wrong = schema{s, {.assert_formats = true}}.validate(*a.fallback); !wrong.empty())
             throw tool_error{tool_errc::bad_argument_name,
                              "the fallback of argument \"" + a.name + "\" does not fit its type: " + one_line(wrong)};
         o["default"] = *a.fallback;

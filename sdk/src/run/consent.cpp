@@ -54,7 +54,7 @@ constexpr std::string_view flow_path = ".flow";  // behind the path of a call st
 std::string wrong_fields(const json::value& schema_document, const json::object& arguments) {
     if (!schema_document.is_object()) return {};
     std::string wrong;
-    for (const auto& v : schema{schema_document}.read(json::value(arguments), reading::strict).violations)
+    for (const auto& v : schema{schema_document, {.assert_formats = true}}.read(json::value(arguments), reading::strict).violations)
         wrong += (wrong.empty() ? "" : "; ") + (v.path == "$" ? std::string{} : v.path + " ") + v.message;
     return wrong;
 }

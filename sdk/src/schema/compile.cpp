@@ -1,9 +1,12 @@
-#include "node.hpp"
+#include "documents.hpp"
+#include "meta_schemas.hpp"
 
 #include <reagent/error.hpp>
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+#include <initializer_list>
 #include <map>
 
 namespace reagent {
@@ -11,35 +14,82 @@ namespace {
 
 using node = schema::node;
 
-[[noreturn]] void fail(schema_errc code, const std::string& path, const std::string& what) {
-    throw schema_error{code, "schema at " + path + ": " + what, {.attempted = "compiling a JSON Schema", .path = path}};
+/// Which keywords a draft does not have: there they are annotations.
+bool is_known(std::string_view key, const schema_rules& rules) {
+    using draft = json_schema_draft;
+    auto among = [&](std::initializer_list<std::string_view> names) { return std::find(names.begin(), names.end(), key) != names.end(); };
+    if (!rules.validation &&
+        among({"type",        "const",       "enum",          "minimum",       "maximum",  "exclusiveMinimum", "exclusiveMaximum",
+               "multipleOf",  "minLength",   "maxLength",     "pattern",       "minItems", "maxItems",         "uniqueItems",
+               "minContains", "maxContains", "minProperties", "maxProperties", "required", "dependentRequired"}))
+        return false;
+    if (rules.draft == draft::any) return true;
+    if (rules.draft == draft::draft7)
+        return !among({"prefixItems", "minContains", "maxContains", "dependentRequired", "dependentSchemas", "unevaluatedItems",
+                       "unevaluatedProperties", "$dynamicRef", "$recursiveRef"});
+    if (rules.draft == draft::draft2019_09) return !among({"prefixItems", "$dynamicRef"});
+    return !among({"additionalItems", "$recursiveRef"});
 }
 
 class compiler {
 public:
-    compiler(const json::value& document, std::vector<std::unique_ptr<node>>& nodes) : document_{document}, nodes_{nodes} {}
+    explicit compiler(schema_documents& documents, std::vector<std::unique_ptr<node>>& nodes) : documents_{documents}, nodes_{nodes} {}
 
-    const node* compile(const json::value& source, const std::string& path, int depth = 0) {
+    bool dynamic = false;
+
+    const node* compile_root(const json::value& document) {
+        const node* root = compile(document, documents_.root(), "$");
+        // An outer resource can answer a `$dynamicRef`: so what the anchors of each that is reached name is compiled too.
+        for (std::size_t known = dynamic ? 0 : nodes_.size(); known != nodes_.size();) {
+            known = nodes_.size();
+            for (const auto& r : documents_.all())
+                if (r->reached && r->dynamic.empty())
+                    for (const auto& [name, source] : r->dynamic_anchors) r->dynamic.emplace_back(name, compile(*source, *r, r->base));
+        }
+        return root;
+    }
+
+private:
+    const node* compile(const json::value& source, schema::resource& within, const std::string& path, int depth = 0) {
         if (auto known = done_.find(&source); known != done_.end()) return known->second;
-        if (depth > max_schema_depth) fail(schema_errc::bad_document, path, "nested deeper than 200 levels");
+        if (depth > max_schema_depth) fail_schema(schema_errc::bad_document, path, "nested deeper than 200 levels");
+        auto* own = documents_.beginning_at(source);
+        schema::resource& in = own ? *own : within;
+        in.reached = true;
         node* n = nodes_.emplace_back(std::make_unique<node>()).get();
+        n->home = &in;
+        n->contained_is_evaluated = in.rules.draft != json_schema_draft::draft2019_09;
         done_.emplace(&source, n);
         if (source.is_bool()) {
             n->never = !source.get_bool();
             n->empty = !n->never;
             return n;
         }
-        if (!source.is_object()) fail(schema_errc::bad_document, path, "expected an object or a boolean");
+        if (!source.is_object()) fail_schema(schema_errc::bad_document, path, "expected an object or a boolean");
+        place here{*n, in, source.get_object(), depth};
+        bool alone = in.rules.draft == json_schema_draft::draft7 && source.get_object().contains("$ref");
         for (const auto& [key, value] : source.get_object())
-            keyword(*n, key, value, source.get_object(), path + "." + std::string{key}, depth);
+            if (!alone || key == "$ref" || key == "default") keyword(here, key, value, path + "." + std::string{key});
         return n;
     }
 
-private:
-    void keyword(node& n, std::string_view key, const json::value& v, const json::object& all, const std::string& path, int depth) {
-        auto sub = [&] { return compile(v, path, depth + 1); };
-        auto list = [&] { return compile_list(v, path, depth); };
-        bool assertion = true;
+    /// Where a keyword stands.
+    struct place {
+        node& n;
+        schema::resource& in;
+        const json::object& all;
+        int depth;
+    };
+
+    void keyword(const place& at, std::string_view key, const json::value& v, const std::string& path) {
+        node& n = at.n;
+        bool assertion = is_known(key, at.in.rules) && (of_any(n, key, v, path, at.in.rules) || of_arrays(at, key, v, path) ||
+                                                        of_objects(at, key, v, path) || of_combinations(at, key, v, path));
+        if (key == "default") n.fallback = v;
+        if (assertion) n.empty = false, ++n.assertions;  // else an annotation, or `$defs`: compiled when something refers to them
+    }
+
+    static bool of_any(node& n, std::string_view key, const json::value& v, const std::string& path, const schema_rules& rules) {
         if (key == "type")
             n.types = types(v, path);
         else if (key == "const")
@@ -62,20 +112,29 @@ private:
             n.max_length = count(v, path);
         else if (key == "pattern")
             n.pattern = regex(v, path), n.pattern_text = text(v, path);
-        else if (key == "prefixItems")
-            n.prefix_items = list();
+        else if (key == "format" && rules.formats && v.is_string())
+            return (n.format = format_called(v.get_string())) != nullptr;
+        else
+            return false;
+        return true;
+    }
+
+    bool of_arrays(const place& at, std::string_view key, const json::value& v, const std::string& path) {
+        node& n = at.n;
+        bool tuple = at.in.rules.draft != json_schema_draft::draft2020_12;  // `items` may be a list
+        if (key == "prefixItems")
+            n.prefix_items = compile_list(at, v, path);
         else if (key == "items") {
-            if (v.is_array())
-                n.prefix_items = list();  // draft 7's tuple
+            if (v.is_array() && tuple)
+                n.prefix_items = compile_list(at, v, path);
             else
-                n.items = sub();
+                n.items = sub(at, v, path);
         } else if (key == "additionalItems") {
-            if (auto* items = all.if_contains("items"); items && items->is_array())
-                n.items = sub();
-            else
-                assertion = false;
+            auto* items = at.all.if_contains("items");
+            if (!items || !items->is_array()) return false;
+            n.items = sub(at, v, path);
         } else if (key == "contains")
-            n.contains = sub();
+            n.contains = sub(at, v, path);
         else if (key == "minItems")
             n.min_items = count(v, path);
         else if (key == "maxItems")
@@ -86,75 +145,89 @@ private:
             n.max_contains = count(v, path);
         else if (key == "uniqueItems")
             n.unique_items = boolean(v, path);
-        else if (key == "properties") {
-            for (const auto& [name, child] : object(v, path))
-                n.properties.emplace_back(name, compile(child, path + "." + std::string{name}, depth + 1));
+        else if (key == "unevaluatedItems")
+            n.unevaluated_items = sub(at, v, path);
+        else
+            return false;
+        return true;
+    }
+
+    bool of_objects(const place& at, std::string_view key, const json::value& v, const std::string& path) {
+        node& n = at.n;
+        auto member = [&](std::string_view name, const json::value& child) { return sub(at, child, path + "." + std::string{name}); };
+        if (key == "properties") {
+            for (const auto& [name, child] : object(v, path)) n.properties.emplace_back(name, member(name, child));
         } else if (key == "patternProperties") {
             for (const auto& [name, child] : object(v, path))
-                n.pattern_properties.emplace_back(regex(json::value(name), path),
-                                                  compile(child, path + "." + std::string{name}, depth + 1));
+                n.pattern_properties.emplace_back(regex(json::value(name), path), member(name, child));
         } else if (key == "additionalProperties")
-            n.additional = sub();
+            n.additional = sub(at, v, path);
+        else if (key == "unevaluatedProperties")
+            n.unevaluated_properties = sub(at, v, path);
         else if (key == "propertyNames")
-            n.property_names = sub();
+            n.property_names = sub(at, v, path);
         else if (key == "required")
             n.required = texts(v, path);
         else if (key == "dependentRequired") {
             for (const auto& [name, names] : object(v, path)) n.dependent_required.emplace_back(name, texts(names, path));
         } else if (key == "dependentSchemas") {
-            for (const auto& [name, child] : object(v, path)) n.dependent_schemas.emplace_back(name, compile(child, path, depth + 1));
+            for (const auto& [name, child] : object(v, path)) n.dependent_schemas.emplace_back(name, member(name, child));
         } else if (key == "dependencies") {  // draft 7: either of the two above
             for (const auto& [name, child] : object(v, path)) {
                 if (child.is_array())
                     n.dependent_required.emplace_back(name, texts(child, path));
                 else
-                    n.dependent_schemas.emplace_back(name, compile(child, path, depth + 1));
+                    n.dependent_schemas.emplace_back(name, member(name, child));
             }
         } else if (key == "minProperties")
             n.min_properties = count(v, path);
         else if (key == "maxProperties")
             n.max_properties = count(v, path);
-        else if (key == "anyOf")
-            n.any_of = list();
-        else if (key == "oneOf")
-            n.one_of = list();
-        else if (key == "allOf")
-            n.all_of = list();
-        else if (key == "not")
-            n.negated = sub();
-        else if (key == "if")
-            n.if_ = sub();
-        else if (key == "then")
-            n.then_ = sub();
-        else if (key == "else")
-            n.else_ = sub();
-        else if (key == "$ref")
-            n.reference = resolve(v, path, depth);
-        else if (key == "default")
-            n.fallback = v, assertion = false;
-        else if (key == "$dynamicRef" || key == "$recursiveRef" || key == "unevaluatedItems" || key == "unevaluatedProperties")
-            fail(schema_errc::unsupported_keyword, path,
-                 "this keyword is not supported; say the same with $ref, "
-                 "additionalProperties or prefixItems");
         else
-            assertion = false;  // annotations, `format`, `$defs` (compiled when something refers to them)
-        if (assertion) n.empty = false, ++n.assertions;
+            return false;
+        return true;
     }
 
-    const node* resolve(const json::value& v, const std::string& path, int depth) {
-        std::string target = text(v, path);
-        if (!target.starts_with('#'))
-            fail(schema_errc::bad_document, path, "only references into the same document (\"#/...\") are followed");
-        boost::system::error_code ec;
-        const json::value* found = document_.find_pointer(target.substr(1), ec);
-        if (!found) fail(schema_errc::bad_document, path, "nothing stands at \"" + target + "\"");
-        return compile(*found, path, depth + 1);
+    bool of_combinations(const place& at, std::string_view key, const json::value& v, const std::string& path) {
+        node& n = at.n;
+        if (key == "anyOf")
+            n.any_of = compile_list(at, v, path);
+        else if (key == "oneOf")
+            n.one_of = compile_list(at, v, path);
+        else if (key == "allOf")
+            n.all_of = compile_list(at, v, path);
+        else if (key == "not")
+            n.negated = sub(at, v, path);
+        else if (key == "if")
+            n.if_ = sub(at, v, path);
+        else if (key == "then")
+            n.then_ = sub(at, v, path);
+        else if (key == "else")
+            n.else_ = sub(at, v, path);
+        else if (key == "$ref")
+            n.reference = follow(at, documents_.find(at.in, text(v, path), path), path);
+        else if (key == "$dynamicRef" || key == "$recursiveRef")
+            follow_dynamic(at, key, text(v, path), path);
+        else
+            return false;
+        return true;
     }
 
-    std::vector<const node*> compile_list(const json::value& v, const std::string& path, int depth) {
+    const node* sub(const place& at, const json::value& v, const std::string& path) { return compile(v, at.in, path, at.depth + 1); }
+
+    const node* follow(const place& at, const schema_place& to, const std::string& path) {
+        return compile(*to.source, *to.resource, path, at.depth + 1);
+    }
+
+    void follow_dynamic(const place& at, std::string_view key, const std::string& target, const std::string& path) {
+        auto to = documents_.find(at.in, target, path);
+        at.n.dynamic_reference = follow(at, to, path);
+        if (to.dynamic && (key == "$recursiveRef" || !to.anchor.empty())) at.n.dynamic_anchor = to.anchor, dynamic = true;
+    }
+
+    std::vector<const node*> compile_list(const place& at, const json::value& v, const std::string& path) {
         std::vector<const node*> result;
-        for (const auto& child : array(v, path))
-            result.push_back(compile(child, path + "[" + std::to_string(result.size()) + "]", depth + 1));
+        for (const auto& child : array(v, path)) result.push_back(sub(at, child, path + "[" + std::to_string(result.size()) + "]"));
         return result;
     }
 
@@ -164,7 +237,7 @@ private:
             {"string", node::string}, {"array", node::array},     {"object", node::object}};
         auto bit = [&](const json::value& name) {
             auto found = bits.find(text(name, path));
-            if (found == bits.end()) fail(schema_errc::bad_document, path, "unknown type " + json::serialize(name));
+            if (found == bits.end()) fail_schema(schema_errc::bad_document, path, "unknown type " + json::serialize(name));
             return found->second;
         };
         if (!v.is_array()) return bit(v);
@@ -173,43 +246,43 @@ private:
         return all;
     }
 
-    static boost::regex regex(const json::value& v, const std::string& path) {
+    static text_pattern regex(const json::value& v, const std::string& path) {
         try {
-            return boost::regex{text(v, path), boost::regex::ECMAScript};
-        } catch (const boost::regex_error& e) {
-            fail(schema_errc::bad_document, path, std::string{"not a regular expression: "} + e.what());
+            return text_pattern{text(v, path)};
+        } catch (const std::runtime_error& e) {
+            fail_schema(schema_errc::bad_document, path, std::string{"not a regular expression: "} + e.what());
         }
     }
 
     static std::string text(const json::value& v, const std::string& path) {
-        if (!v.is_string()) fail(schema_errc::bad_document, path, "expected a string");
+        if (!v.is_string()) fail_schema(schema_errc::bad_document, path, "expected a string");
         return std::string{v.get_string()};
     }
     static bool boolean(const json::value& v, const std::string& path) {
-        if (!v.is_bool()) fail(schema_errc::bad_document, path, "expected true or false");
+        if (!v.is_bool()) fail_schema(schema_errc::bad_document, path, "expected true or false");
         return v.get_bool();
     }
     static double number(const json::value& v, const std::string& path) {
-        if (!v.is_number()) fail(schema_errc::bad_document, path, "expected a number");
+        if (!v.is_number()) fail_schema(schema_errc::bad_document, path, "expected a number");
         return v.to_number<double>();
     }
     static double positive(const json::value& v, const std::string& path) {
         double d = number(v, path);
-        if (!(d > 0)) fail(schema_errc::bad_document, path, "expected a number above 0");
+        if (!(d > 0)) fail_schema(schema_errc::bad_document, path, "expected a number above 0");
         return d;
     }
     static std::size_t count(const json::value& v, const std::string& path) {
         double d = number(v, path);
         if (!(d >= 0) || d > 1e15 || d != static_cast<double>(static_cast<std::size_t>(d)))
-            fail(schema_errc::bad_document, path, "expected a whole number of at least 0");
+            fail_schema(schema_errc::bad_document, path, "expected a whole number of at least 0");
         return static_cast<std::size_t>(d);
     }
     static const json::array& array(const json::value& v, const std::string& path) {
-        if (!v.is_array()) fail(schema_errc::bad_document, path, "expected an array");
+        if (!v.is_array()) fail_schema(schema_errc::bad_document, path, "expected an array");
         return v.get_array();
     }
     static const json::object& object(const json::value& v, const std::string& path) {
-        if (!v.is_object()) fail(schema_errc::bad_document, path, "expected an object");
+        if (!v.is_object()) fail_schema(schema_errc::bad_document, path, "expected an object");
         return v.get_object();
     }
     static std::vector<std::string> texts(const json::value& v, const std::string& path) {
@@ -218,19 +291,35 @@ private:
         return result;
     }
 
-    const json::value& document_;
+    schema_documents& documents_;
     std::vector<std::unique_ptr<node>>& nodes_;
-    std::map<const json::value*, const node*> done_;
+    std::unordered_map<const json::value*, const node*> done_;
 };
 
 }  // namespace
 
+const json::value* meta_schema(std::string_view uri) {
+    static const json::value all = json::parse(built_in_meta_schemas);
+    for (const auto& one : all.get_array()) {
+        std::string_view id = one.at("$id").as_string();
+        if (id.ends_with('#')) id.remove_suffix(1);
+        if (id == uri) return &one;
+    }
+    return nullptr;
+}
+
 schema::schema() : schema{json::value(true)} {}
 
-schema::schema(json::value document) {
+schema::schema(json::value document) : schema{std::move(document), schema_options{}} {}
+
+schema::schema(json::value document, const schema_options& options) {
     auto c = std::make_shared<compiled>();
     c->document = std::move(document);
-    c->root = compiler{c->document, c->nodes}.compile(c->document, "$");
+    schema_documents documents{c->document, options};
+    compiler work{documents, c->nodes};
+    c->root = work.compile_root(c->document);
+    c->dynamic = work.dynamic;
+    c->resources = documents.take();
     compiled_ = std::move(c);
 }
 

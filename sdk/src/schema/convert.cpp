@@ -40,6 +40,17 @@ void add_constraint(json::object& schema, const char* keyword, std::string_view 
 
 json::value any_of(json::array alternatives) { return {{"anyOf", std::move(alternatives)}}; }
 
+schema checked_schema(json::value document) { return schema{std::move(document), {.assert_formats = true}}; }
+
+void from_number(const json::value& v, double& out, conversion& c) {
+    out = v.to_number<double>();
+    constexpr double beyond = 18446744073709551616.0;  // 2 to the power of 64
+    bool exact = v.is_double() || (v.is_int64()    ? std::abs(out) < beyond / 2 && static_cast<std::int64_t>(out) == v.get_int64()
+                                   : v.is_uint64() ? out < beyond && static_cast<std::uint64_t>(out) == v.get_uint64()
+                                                   : true);
+    if (!exact) c.report(describe(v) + " has more digits than a double keeps; an integer field or a text field keeps them");
+}
+
 json::value tuple_schema(json::array items) {
     auto n = items.size();
     return {{"type", "array"}, {"prefixItems", std::move(items)}, {"minItems", n}, {"maxItems", n}};

@@ -131,56 +131,194 @@ std::string canonical(const json::value& v) {
     return dump_json(v);
 }
 
+std::size_t size_of(const json::value& v) {
+    std::size_t n = 1;
+    if (v.is_array())
+        for (const auto& item : v.get_array()) n += size_of(item);
+    if (v.is_object())
+        for (const auto& member : v.get_object()) n += size_of(member.value());
+    return n;
+}
+
+/// What a whole reading shares: how much it has done, and the resources it came through (for `$dynamicRef`).
+class scope {
+public:
+    scope(bool dynamic, const json::value& whole) : dynamic{dynamic}, whole_{whole} {}
+
+    const bool dynamic;
+    std::vector<const schema::resource*> came_through;
+
+    /// False once the reading has taken too many steps.
+    bool step(std::size_t cost = 1) {
+        steps_ += cost;
+        if (steps_ <= limit_) [[likely]]
+            return true;
+        if (!counted_) {
+            counted_ = true;
+            limit_ += max_schema_steps_per_value * size_of(whole_);
+        }
+        return steps_ <= limit_;
+    }
+    bool exhausted() const { return counted_ && steps_ > limit_; }
+
+    const node& dynamic_target(const node& n) const {
+        if (n.dynamic_anchor)
+            for (const auto* outer : came_through)
+                if (const node* found = outer->dynamic_node(*n.dynamic_anchor)) return *found;
+        return *n.dynamic_reference;
+    }
+
+private:
+    const json::value& whole_;
+    std::size_t steps_ = 0, limit_ = max_schema_steps;
+    bool counted_ = false;
+};
+
+/// Which items or members of one value some keyword has looked at, for `unevaluatedItems` and `unevaluatedProperties`.
+class evaluated {
+public:
+    explicit evaluated(const json::value& v) : seen_(v.is_array() ? v.get_array().size() : v.is_object() ? v.get_object().size() : 0) {}
+    void mark(std::size_t i) { seen_[i] = true; }
+    bool operator[](std::size_t i) const { return seen_[i]; }
+    void merge(const evaluated& other) {
+        for (std::size_t i = 0; i < seen_.size(); ++i)
+            if (other.seen_[i]) seen_[i] = true;
+    }
+
+private:
+    std::vector<bool> seen_;
+};
+
+// "-12.50", "1e400"
+bool is_decimal_text(std::string_view text) {
+    double ignored{};
+    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), ignored);
+    auto first = text.find_first_not_of('-');
+    return ec != std::errc::invalid_argument && end == text.data() + text.size() && first != text.npos &&
+           (is_digit(text[first]) || text[first] == '.');
+}
+
 class reader {
 public:
-    explicit reader(reading how) : lenient_{how == reading::lenient} {}
+    reader(reading how, scope& shared) : lenient_{how == reading::lenient}, scope_{shared} {}
 
     std::vector<violation> violations;
 
-    // Reads `v` by `n`; where `out` is given, writes the converted value there.
-    bool read(const node& n, const json::value& v, json::value* out, int depth = 0) {
+    // Reads `v` by `n`; where `out` is given, writes the converted value there, and in `seen` what was looked at.
+    bool read(const node& n, const json::value& v, json::value* out, int depth = 0, evaluated* seen = nullptr) {
         if (depth > max_schema_depth) return report("nested deeper than 200 levels");
+        if (!scope_.step()) return report(too_many_steps);
         if (n.empty) return copy(v, out), true;
         if (n.never) return report("no value is allowed here, got " + describe(v));
+        if (!scope_.dynamic && !n.unevaluated_items && !n.unevaluated_properties) [[likely]]
+            return read_known(n, v, out, depth, seen);
+        return read_in_scope(n, v, out, depth, seen);
+    }
+
+    static constexpr const char* too_many_steps = "takes too many steps to check against its schema";
+
+private:
+    [[gnu::noinline]] bool read_in_scope(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
+        bool entered = scope_.dynamic && (scope_.came_through.empty() || scope_.came_through.back() != n.home);
+        if (entered) scope_.came_through.push_back(n.home);
+        bool ok = n.unevaluated_items || n.unevaluated_properties ? read_all(n, v, out, depth, seen) : read_known(n, v, out, depth, seen);
+        if (entered) scope_.came_through.pop_back();
+        return ok;
+    }
+
+    [[gnu::always_inline]] bool read_known(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
         bool ok = true;
         if (n.reference)
-            ok = read(*n.reference, v, out, depth + 1);
+            ok = read(*n.reference, v, out, depth + 1, seen);
         else
             copy(v, out);
+        if (n.dynamic_reference) ok = read(scope_.dynamic_target(n), v, out, depth + 1, seen) && ok;
         if (n.types) {
             if (!(type_of(v) & n.types)) {
                 auto converted = lenient_ ? convert(n, v) : std::nullopt;
-                if (!converted) return report("expected " + expected(n.types) + ", got " + describe(v));
+                if (!converted) return report("expected " + expected(n.types) + ", got " + describe(v) + hint(n, v));
                 if (out) *out = *converted;
-                return finish(n, *converted, out, depth) && ok;
+                return finish(n, *converted, out, depth, seen) && ok;
             }
             // 3.0 fits "integer"; it becomes 3, so that conversion to a C++ integer is exact.
             if (out && v.is_double() && (n.types & node::integer) && !(n.types & node::number)) {
                 double d = v.get_double();
-                if (std::abs(d) < 9.2e18) *out = static_cast<std::int64_t>(d);
+                if (!(std::abs(d) < 9.2e18))
+                    return report("expected an integer of 64 bits, got " + describe(v) + "; larger ones keep their digits in a text field");
+                *out = static_cast<std::int64_t>(d);
             }
         }
-        return finish(n, v, out, depth) && ok;
+        return finish(n, v, out, depth, seen) && ok;
     }
 
-private:
-    bool finish(const node& n, const json::value& v, json::value* out, int depth) {
+    // With `unevaluatedItems` or `unevaluatedProperties`: they see what this schema looked at, not what its neighbours did.
+    bool read_all(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
+        evaluated mine{v};
+        bool ok = read_known(n, v, out, depth, &mine);
+        if (n.unevaluated_items && v.is_array()) ok = rest_of_items(*n.unevaluated_items, v.get_array(), out, depth, mine) && ok;
+        if (n.unevaluated_properties && v.is_object())
+            ok = rest_of_members(*n.unevaluated_properties, v.get_object(), out, depth, mine) && ok;
+        if (seen && ok) seen->merge(mine);
+        return ok;
+    }
+
+    bool rest_of_items(const node& rest, const json::array& items, json::value* out, int depth, evaluated& seen) {
+        bool ok = true;
+        for (std::size_t i = 0; i < items.size() && violations.size() < max_violations; ++i) {
+            if (seen[i]) continue;
+            step s{*this, "[" + std::to_string(i) + "]"};
+            json::value* target = out && out->is_array() ? out->get_array().if_contains(i) : nullptr;
+            ok = read(rest, items[i], target, depth + 1) && ok;
+            seen.mark(i);
+        }
+        return ok;
+    }
+
+    bool rest_of_members(const node& rest, const json::object& members, json::value* out, int depth, evaluated& seen) {
+        bool ok = true;
+        std::size_t i = 0;
+        for (const auto& [key, value] : members) {
+            std::size_t at = i++;
+            if (seen[at]) continue;
+            seen.mark(at);
+            if (violations.size() >= max_violations) return false;
+            step s{*this, member_path(key)};
+            json::value* target = out && out->is_object() ? out->get_object().if_contains(key) : nullptr;
+            if (!rest.never)
+                ok = read(rest, value, target, depth + 1) && ok;
+            else if (!lenient_)
+                ok = report("is not a known property");
+            else if (target)
+                out->get_object().stable_erase(key);
+        }
+        return ok;
+    }
+
+    bool finish(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
         bool ok = true;
         if (n.constant && !equal_json(*n.constant, v)) ok = report("expected " + json::serialize(*n.constant) + ", got " + describe(v));
         if (n.enumeration) ok = one_of_values(*n.enumeration, v) && ok;
         if (v.is_number()) ok = numbers(n, v.to_number<double>()) && ok;
         if (v.is_string()) ok = strings(n, v.get_string()) && ok;
-        if (v.is_array()) ok = arrays(n, v.get_array(), out, depth) && ok;
-        if (v.is_object()) ok = objects(n, v.get_object(), out, depth) && ok;
-        if (!n.any_of.empty()) ok = any_of(n.any_of, v, out, depth) && ok;
-        if (!n.one_of.empty()) ok = one_of(n.one_of, v, out, depth) && ok;
-        for (const node* part : n.all_of) ok = all_of(*part, v, out, depth) && ok;
+        if (v.is_array()) ok = arrays(n, v.get_array(), out, depth, seen) && ok;
+        if (v.is_object()) ok = objects(n, v, out, depth, seen) && ok;
+        if (!n.any_of.empty()) ok = any_of(n.any_of, v, out, depth, seen) && ok;
+        if (!n.one_of.empty()) ok = one_of(n.one_of, v, out, depth, seen) && ok;
+        for (const node* part : n.all_of) ok = all_of(*part, v, out, depth, seen) && ok;
         if (n.negated && fits(*n.negated, v, depth)) ok = report("must not be what `not` describes, got " + describe(v));
         if (n.if_) {
-            const node* branch = fits(*n.if_, v, depth) ? n.then_ : n.else_;
-            if (branch) ok = read(*branch, v, nullptr, depth + 1) && ok;
+            const node* branch = fits(*n.if_, v, depth, seen) ? n.then_ : n.else_;
+            if (branch) ok = read(*branch, v, nullptr, depth + 1, seen) && ok;
         }
         return ok;
+    }
+
+    // Why what looks like a number is none.
+    static std::string hint(const node& n, const json::value& v) {
+        if (!(n.types & (node::integer | node::number)) || !v.is_string()) return {};
+        auto digits = plain_number(v.get_string());
+        if (!digits || !is_decimal_text(*digits) || held_number(*digits)) return {};
+        return "; it has more digits than a number keeps: give fewer, or make the field a text";
     }
 
     static std::optional<json::value> convert(const node& n, const json::value& v) {
@@ -198,6 +336,7 @@ private:
     }
 
     bool one_of_values(const json::array& values, const json::value& v) {
+        scope_.step(values.size() / 8);
         for (const auto& allowed : values)
             if (equal_json(allowed, v)) return true;
         std::string list;
@@ -232,19 +371,20 @@ private:
         }
         if (n.pattern && !matches(*n.pattern, text))
             ok = report("must match the pattern " + n.pattern_text + ", got " + describe(json::value(text)));
+        if (n.format && !(lenient_ ? n.format->fits_leniently : n.format->fits)(text))
+            ok =
+                report("expected " + std::string{n.format->name} + " as \"" + n.format->example + "\", got " + describe(json::value(text)));
         return ok;
     }
 
-    static bool matches(const boost::regex& pattern, std::string_view text) {
-        if (text.size() > max_pattern_input) return false;
-        try {
-            return boost::regex_search(text.begin(), text.end(), pattern);
-        } catch (const std::runtime_error&) {
-            return false;  // too complex: fails closed
-        }
+    bool matches(const text_pattern& pattern, std::string_view text) {
+        if (text.size() > max_pattern_input || !scope_.step(1 + text.size() / 64)) return false;
+        auto found = pattern.search(text);
+        if (found == text_pattern::result::too_costly) scope_.step(max_schema_steps / 4);  // it took a second or so; fails closed
+        return found == text_pattern::result::found;
     }
 
-    bool arrays(const node& n, const json::array& items, json::value* out, int depth) {
+    bool arrays(const node& n, const json::array& items, json::value* out, int depth, evaluated* seen) {
         bool ok = true;
         auto got = ", got " + std::to_string(items.size());
         if (n.min_items && items.size() < *n.min_items) ok = report("must have at least " + std::to_string(*n.min_items) + " items" + got);
@@ -252,6 +392,7 @@ private:
         for (std::size_t i = 0; i < items.size(); ++i) {
             const node* child = i < n.prefix_items.size() ? n.prefix_items[i] : n.items;
             if (!child) continue;
+            if (seen) seen->mark(i);
             step s{*this, "[" + std::to_string(i) + "]"};
             ok = read(*child, items[i], out ? &out->get_array()[i] : nullptr, depth + 1) && ok;
             if (violations.size() >= max_violations) return false;
@@ -262,7 +403,11 @@ private:
             ok = report("items must differ from each other");
         if (n.contains) {
             std::size_t found = 0;
-            for (const auto& item : items) found += fits(*n.contains, item, depth) ? 1 : 0;
+            for (std::size_t i = 0; i < items.size(); ++i) {
+                if (!fits(*n.contains, items[i], depth)) continue;
+                ++found;
+                if (seen && n.contained_is_evaluated) seen->mark(i);
+            }
             if (found < n.min_contains.value_or(1)) ok = report("too few items fit `contains`");
             if (n.max_contains && found > *n.max_contains) ok = report("too many items fit `contains`");
         }
@@ -277,15 +422,19 @@ private:
         items = std::move(kept);
     }
 
-    static bool unique(const json::array& items) {
+    bool unique(const json::array& items) {
+        scope_.step(items.size());
         std::unordered_set<std::string> seen;
         for (const auto& item : items)
             if (!seen.insert(canonical(item)).second) return false;
         return true;
     }
 
-    bool objects(const node& n, const json::object& members, json::value* out, int depth) {
+    bool objects(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
+        const json::object& members = v.get_object();
         bool ok = true;
+        std::size_t index = 0;
+        scope_.step((n.required.size() + n.properties.size() * members.size()) / 64);
         auto got = ", got " + std::to_string(members.size());
         if (n.min_properties && members.size() < *n.min_properties)
             ok = report("must have at least " + std::to_string(*n.min_properties) + " properties" + got);
@@ -300,6 +449,7 @@ private:
             step s{*this, member_path(key)};
             json::value* target = out ? out->get_object().if_contains(key) : nullptr;
             bool known = false;
+            std::size_t at = index++;
             if (const node* child = n.property(key)) known = true, ok = read(*child, value, target, depth + 1) && ok;
             for (const auto& [pattern, child] : n.pattern_properties)
                 if (matches(pattern, key)) known = true, ok = read(*child, value, target, depth + 1) && ok;
@@ -311,9 +461,10 @@ private:
                         ok = report("is not a known property" + known_properties(n));
                 } else
                     ok = read(*n.additional, value, target, depth + 1) && ok;
-            } else if (!known && lenient_ && out && !n.properties.empty() && !in_combination_) {
+            } else if (!known && lenient_ && out && !n.properties.empty() && !n.unevaluated_properties && !in_combination_) {
                 out->get_object().stable_erase(key);
             }
+            if (seen && (known || n.additional)) seen->mark(at);
             if (n.property_names) ok = read(*n.property_names, json::value(key), nullptr, depth + 1) && ok;
             if (violations.size() >= max_violations) return false;
         }
@@ -322,7 +473,7 @@ private:
                 for (const auto& other : others)
                     if (!members.contains(other)) ok = report("has `" + name + "`, so it needs `" + other + "`");
         for (const auto& [name, child] : n.dependent_schemas)
-            if (members.contains(name)) ok = read(*child, json::value(members), nullptr, depth + 1) && ok;
+            if (members.contains(name)) ok = read(*child, v, nullptr, depth + 1, seen) && ok;
         if (out)
             for (const auto& [name, child] : n.properties)
                 if (child->fallback && !members.contains(name)) out->get_object()[name] = *child->fallback;
@@ -336,17 +487,20 @@ private:
     }
 
     // Pydantic's "smart" union: first an alternative that fits as it is, then the first that can be converted to.
-    bool any_of(const std::vector<const node*>& alternatives, const json::value& v, json::value* out, int depth) {
+    bool any_of(const std::vector<const node*>& alternatives, const json::value& v, json::value* out, int depth, evaluated* seen) {
+        bool marked = false;
+        if (seen)
+            for (const node* a : alternatives) marked = fits(*a, v, depth, seen) || marked;
         std::vector<std::vector<violation>> failures;
         for (bool lenient : {false, true}) {
             if (lenient && !lenient_) break;
             for (const node* a : alternatives) {
-                reader attempt{lenient ? reading::lenient : reading::strict};
+                reader attempt{lenient ? reading::lenient : reading::strict, scope_};
                 attempt.path_ = path_;
                 json::value converted;
-                bool ok = attempt.read(*a, v, &converted, depth + 1);
+                bool ok = attempt.read(*a, v, &converted, depth + 1, lenient && !marked ? seen : nullptr);
                 if (ok && lenient_ && !lenient) {  // fits: now drop unknown properties, fill in defaults
-                    reader tidy{reading::lenient};
+                    reader tidy{reading::lenient, scope_};
                     tidy.read(*a, v, &converted, depth + 1);
                 }
                 if (ok) {
@@ -368,26 +522,34 @@ private:
         return report(cut(wanted, 500));
     }
 
-    bool one_of(const std::vector<const node*>& alternatives, const json::value& v, json::value* out, int depth) {
-        std::size_t count = 0;
-        for (const node* a : alternatives) count += fits(*a, v, depth) ? 1 : 0;
-        if (count == 0) return any_of(alternatives, v, out, depth);
-        if (count > 1) return report("fits more than one of the alternatives in `oneOf`");
-        for (const node* a : alternatives)
-            if (fits(*a, v, depth)) return any_of({a}, v, out, depth);
-        return false;
+    bool one_of(const std::vector<const node*>& alternatives, const json::value& v, json::value* out, int depth, evaluated* seen) {
+        const node* fitting = nullptr;
+        for (const node* a : alternatives) {
+            if (!fits(*a, v, depth)) continue;
+            if (fitting) return report("fits more than one of the alternatives in `oneOf`");
+            fitting = a;
+        }
+        return fitting ? any_of({fitting}, v, out, depth, seen) : any_of(alternatives, v, out, depth, seen);
     }
 
-    bool all_of(const node& part, const json::value& v, json::value* out, int depth) {
+    bool all_of(const node& part, const json::value& v, json::value* out, int depth, evaluated* seen) {
         bool before = std::exchange(in_combination_, true);
         json::value converted;
-        bool ok = read(part, v, &converted, depth + 1);
+        bool ok = read(part, v, &converted, depth + 1, seen);
         in_combination_ = before;
         if (ok && out) *out = std::move(converted);
         return ok;
     }
 
-    static bool fits(const node& n, const json::value& v, int depth) { return reader{reading::strict}.read(n, v, nullptr, depth + 1); }
+    // What a part that does not fit has looked at does not count.
+    bool fits(const node& n, const json::value& v, int depth, evaluated* seen = nullptr) {
+        reader attempt{reading::strict, scope_};
+        if (!seen) return attempt.read(n, v, nullptr, depth + 1);
+        evaluated mine{v};
+        bool ok = attempt.read(n, v, nullptr, depth + 1, &mine);
+        if (ok) seen->merge(mine);
+        return ok;
+    }
 
     static void copy(const json::value& v, json::value* out) {
         if (out && out != &v) *out = v;
@@ -415,6 +577,7 @@ private:
     };
 
     bool lenient_;
+    scope& scope_;
     bool in_combination_ = false;
     std::string path_ = "$";
 };
@@ -463,16 +626,20 @@ std::string to_string(const std::vector<violation>& violations) {
 }
 
 schema::outcome schema::read(const json::value& value, reading how) const {
-    reader r{how};
+    scope shared{compiled_->dynamic, value};
+    reader r{how, shared};
     outcome result;
     r.read(*compiled_->root, value, &result.value);
     result.violations = std::move(r.violations);
+    if (shared.exhausted() && result.violations.empty()) result.violations.push_back({"$", reader::too_many_steps});
     return result;
 }
 
 std::vector<violation> schema::validate(const json::value& value) const {
-    reader r{reading::strict};
+    scope shared{compiled_->dynamic, value};
+    reader r{reading::strict, shared};
     r.read(*compiled_->root, value, nullptr);
+    if (shared.exhausted() && r.violations.empty()) r.violations.push_back({"$", reader::too_many_steps});
     return std::move(r.violations);
 }
 

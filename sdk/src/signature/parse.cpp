@@ -110,7 +110,7 @@ std::vector<signature_field> make_fields(std::vector<parameter> parameters, cons
     for (auto& p : parameters) {
         if (p.name.starts_with('_'))
             lexer::fail_at(p.position, "field `" + p.name + "` starts with an underscore", "drop the underscore", signature_errc::bad_name);
-        schema shape{detail::schema_of_type(p.type, types)};
+        schema shape{detail::schema_of_type(p.type, types), {.assert_formats = true}};
         auto field = make_field(p.name, p.type.print(), shape);
         field.kind = detail::kind_of(p.type, shape);
         auto same = std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.name == p.name; });

@@ -47,8 +47,9 @@ constexpr known_type known_types[]{
 
 // Modules whose types are known by their last name.
 constexpr std::string_view dspy_types[]{"Image", "Audio", "History", "Tool", "ToolCalls", "File", "Code", "Document", "Citations"};
-constexpr std::string_view library_types[]{"datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta",
-                                           "decimal.Decimal",   "uuid.UUID",     "pathlib.Path",  "enum.Enum"};
+constexpr std::string_view library_types[]{"datetime.datetime", "datetime.date",   "datetime.time",   "datetime.timedelta",
+                                           "decimal.Decimal",   "uuid.UUID",       "pathlib.Path",    "enum.Enum",
+                                           "pydantic.EmailStr", "pydantic.AnyUrl", "pydantic.HttpUrl"};
 
 const known_type* find_known(std::string_view name) {
     for (const auto& k : known_types)
@@ -267,6 +268,8 @@ private:
     int depth_ = 0;
 };
 
+constexpr const char* decimal_pattern = "^[-+]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][-+]?[0-9]+)?$";
+
 json::value any_of(json::array alternatives) { return json::object{{"anyOf", std::move(alternatives)}}; }
 
 json::value schema_part(const python_type& t, const named_types& types, json::object& definitions) {
@@ -291,8 +294,18 @@ json::value schema_part(const python_type& t, const named_types& types, json::ob
     if (n == "float") return of("number");
     if (n == "bool") return of("boolean");
     if (n == "NoneType") return of("null");
-    if (n == "datetime" || n == "date" || n == "time" || n == "timedelta" || n == "UUID" || n == "Path") return of("string");
-    if (n == "Decimal") return any_of({of("number"), of("string")});
+    if (n == "Path") return of("string");
+    for (auto [name, format] : {std::pair{"datetime", "date-time"},
+                                {"date", "date"},
+                                {"time", "time"},
+                                {"timedelta", "duration"},
+                                {"UUID", "uuid"},
+                                {"EmailStr", "email"},
+                                {"AnyUrl", "uri"},
+                                {"HttpUrl", "uri"}})
+        if (n == name) return json::object{{"type", "string"}, {"format", format}};
+    if (n == "Decimal")  // a text keeps what a number would round
+        return any_of({of("number"), json::object{{"type", "string"}, {"pattern", decimal_pattern}}});
     if (n == "Literal") {
         json::object s;
         bool texts = std::all_of(t.values.begin(), t.values.end(), [](const auto& v) { return v.is_string(); });

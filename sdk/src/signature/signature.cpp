@@ -104,7 +104,7 @@ signature_field make_field(std::string name, std::string type, schema shape, std
     f.prefix = prefix_of(f.name);
     if (f.description.empty()) f.description = "${" + f.name + "}";
     const auto& d = f.shape.document();
-    if (f.shape.is_text())
+    if (f.shape.is_text() && !(d.is_object() && d.get_object().contains("format")))  // a date may stand in quotes
         f.kind = field_kind::text;
     else if (d.is_object() && d.get_object().contains("enum"))
         f.kind = field_kind::choice;

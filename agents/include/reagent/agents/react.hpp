@@ -117,7 +117,8 @@ public:
 
     /// @see predict::operator()
     template <class... Args>
-    task<react_prediction<S>> operator()(run& r, const Args&... args) const {
+    task<react_prediction<S>> operator()(run& r, Args&&... args) const {
+        static_assert(detail::arguments_survive<Args...>());
         return typed(*this, r, detail::inputs_of<S>(args...));
     }
 

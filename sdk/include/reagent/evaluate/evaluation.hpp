@@ -109,5 +109,10 @@ template <program Module, class Metric>
 evaluation evaluate(runtime& rt, const Module& m, const dataset& data, Metric metric, const evaluate_options& options = {}) {
     return evaluate(rt, as_program(m), data, as_metric(std::move(metric)), options);
 }
+template <class Module>
+program_function as_program(const Module&& m) {
+    static_assert(!std::is_class_v<Module>, "reagent: as_program refers to its module, and this one would be gone; name it first");
+    return as_program(m);
+}
 
 }  // namespace reagent

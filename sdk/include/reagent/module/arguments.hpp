@@ -2,6 +2,7 @@
 
 // Inputs by name, by position or as the signature's own struct, checked by the compiler and converted at once.
 
+#include <reagent/run/call_shape.hpp>
 #include <reagent/run/owned.hpp>
 #include <reagent/signature/traits.hpp>
 
@@ -9,17 +10,23 @@
 
 namespace reagent {
 
-/// `"question"_f = value`. Holds a reference: pass it on in the expression that makes it.
+/// `"question"_f = value`. Keeps a temporary, and refers to a variable (`T` is `const X&`), which must live until it is passed on.
 template <fixed_string Name, class T>
 struct named_argument {
-    const T& value;
+    T value;
 };
 
 template <fixed_string Name>
 struct argument_name {
     template <class T>
-    constexpr named_argument<Name, T> operator=(const T& value) const {
+    constexpr named_argument<Name, const T&> operator=(const T& value) const {
         return {value};
+    }
+    template <class T>
+    requires(!std::is_reference_v<T> && !std::is_const_v<T>) constexpr named_argument<Name, T> operator=(T&& value) const {
+        static_assert(detail::survives_await<T>,
+                      "reagent: g++ 12 destroys an aggregate that is written inside co_await twice; name it first, then pass it");
+        return {std::move(value)};
     }
 };
 
@@ -49,8 +56,16 @@ struct owned<named_argument<Name, T>> {
         static std::string_view name() { return Name.view(); }
     };
     static type keep(const named_argument<Name, T>& a) { return {value::keep(a.value)}; }
-    static named_argument<Name, typename value::type> give(const type& t) { return {t.kept}; }
+    static named_argument<Name, const typename value::type&> give(const type& t) { return {t.kept}; }
 };
+
+/// Whether a call's arguments may all be temporaries where they stand; a named one has been looked at when it was made.
+template <class... Args>
+consteval bool arguments_survive() {
+    constexpr bool all = ((is_named<std::remove_cvref_t<Args>> || survives_await<Args>)&&...);
+    static_assert(all, "reagent: g++ 12 destroys an aggregate that is written inside co_await twice; name it first, then pass it");
+    return all;
+}
 
 template <class Field, class Arg>
 consteval bool accepts();
@@ -190,10 +205,10 @@ json::object inputs_of(const Args&... args) {
     } else {
         static_assert(!(is_named<Args> || ...), "reagent: pass inputs either all by name or all by position");
         static_assert(sizeof...(Args) == count, "reagent: this call has too few or too many inputs for its signature");
-        if constexpr (!(is_named<Args> || ...) && sizeof...(Args) == count)
-            [&]<std::size_t... I>(std::index_sequence<I...>) {
+        if constexpr (!(is_named<Args> || ...) && sizeof...(Args) == count) [&]<std::size_t... I>(std::index_sequence<I...>) {
                 (put_positional<S, I>(inputs, args), ...);
-            }(std::index_sequence_for<Args...>{});
+            }
+        (std::index_sequence_for<Args...>{});
     }
     return inputs;
 }

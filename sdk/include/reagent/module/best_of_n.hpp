@@ -92,7 +92,7 @@ private:
 
 // What `best_of_n` and `refine` share: `advise(series, kept inputs, value, reward)` is asked between attempts.
 template <class Module, class Reward, class Kept, class Advise, class... Args>
-auto try_often(run& r, const Module& module, const Reward& reward, best_of_n_options options, Kept kept, Advise advise)
+auto try_often(run& r, const Module& module, Reward reward, best_of_n_options options, Kept kept, Advise advise)
     -> task<typename task_value<decltype(kept->start(module, r))>::type> {
     using T = typename task_value<decltype(kept->start(module, r))>::type;
     attempt_series series{r, options};
@@ -156,7 +156,7 @@ struct kept_by_name {
     task<result> start(const Module& m, run& r) const {
         if constexpr (typed_program<Module>) {
             auto input = from_json<typename edge_types<Module>::input>(json::value(std::get<0>(values)), reading::lenient);
-            return m.forward(r, std::move(input));
+            return forwarded(m, r, std::move(input));
         } else
             return read(m.call(r, std::get<0>(values)));
     }
@@ -166,6 +166,12 @@ struct kept_by_name {
     }
 
 private:
+    // `forward` may take a reference: the input lives as long as the task.
+    template <class Input>
+    static task<result> forwarded(const Module& m, run& r, Input input) {
+        auto work = m.forward(r, std::move(input));
+        co_return co_await std::move(work);
+    }
     static task<result> read(task<json::object> work) {
         auto outputs = co_await std::move(work);
         co_return result(std::move(outputs));
@@ -203,8 +209,13 @@ public:
         if constexpr (std::derived_from<Module, module>) works_with(m);
     }
 
+    best_of_n(const Module&& m, Reward reward, best_of_n_options options = {}) : best_of_n{m, std::move(reward), std::move(options)} {
+        static_assert(!std::is_class_v<Module>, "reagent: best_of_n refers to its module, and this one would be gone; name it first");
+    }
+
     template <class... Args>
-    auto operator()(run& r, const Args&... args) const {
+    auto operator()(run& r, Args&&... args) const {
+        static_assert(detail::arguments_survive<Args...>());
         return detail::try_often(r, inner_, reward_, options_, detail::keep_inputs(args...), no_advice);
     }
 

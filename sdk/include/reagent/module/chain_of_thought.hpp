@@ -58,7 +58,8 @@ public:
 
     /// @see predict::operator()
     template <class... Args>
-    task<reasoned<S>> operator()(run& r, const Args&... args) const {
+    task<reasoned<S>> operator()(run& r, Args&&... args) const {
+        static_assert(detail::arguments_survive<Args...>());
         return detail::typed<reasoned<S>>(predict_, r, detail::inputs_of<S>(args...));
     }
 
@@ -70,7 +71,10 @@ private:
 };
 
 /// As `chain_of_thought`, with a hint that the caller gives along: `cot(run, rg::hint{"count the dead too"}, inputs...)`.
-struct hint {
+class hint {
+public:
+    explicit hint(std::string t) : text{std::move(t)} {}  // no aggregate: g++ 12 destroys those twice inside co_await
+
     std::string text;
 };
 
@@ -86,7 +90,8 @@ public:
 
     /// @see predict::operator()
     template <class... Args>
-    task<reasoned<S>> operator()(run& r, const hint& h, const Args&... args) const {
+    task<reasoned<S>> operator()(run& r, const hint& h, Args&&... args) const {
+        static_assert(detail::arguments_survive<Args...>());
         json::object inputs = detail::inputs_of<S>(args...);
         inputs["hint"] = h.text;
         return detail::typed<reasoned<S>>(predict_, r, std::move(inputs));

@@ -37,7 +37,8 @@ public:
     /// @param attempts as many as were promised to the constructor; their reasoning and last output are compared
     /// @throws std::invalid_argument at once for another number of attempts; else see predict::operator()
     template <class... Args>
-    task<reasoned<S>> operator()(run& r, const std::vector<reasoned<S>>& attempts, const Args&... args) const {
+    task<reasoned<S>> operator()(run& r, const std::vector<reasoned<S>>& attempts, Args&&... args) const {
+        static_assert(detail::arguments_survive<Args...>());
         if (attempts.size() != attempts_) detail::throw_attempt_count(attempts.size(), attempts_);
         json::object inputs = detail::inputs_of<S>(args...);
         const std::string& last = signature_traits<S>::get().outputs.back().name;

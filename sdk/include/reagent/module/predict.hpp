@@ -40,7 +40,8 @@ public:
         detail::conversion c;
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             (read_one(outputs, signature_traits<S>::get().outputs[I].name, value<I>(), c), ...);
-        }(std::make_index_sequence<signature_traits<S>::outputs>{});
+        }
+        (std::make_index_sequence<signature_traits<S>::outputs>{});
         if constexpr (detail::struct_signature<S>) {
             c.path = "$";
             if (c.violations.empty()) detail::check_predicate(outputs_, c);
@@ -63,16 +64,8 @@ public:
     }
 
     /// The outputs as the signature's struct.
-    const auto* operator->() const
-        requires detail::struct_signature<S>
-    {
-        return &outputs_;
-    }
-    const auto& operator*() const
-        requires detail::struct_signature<S>
-    {
-        return outputs_;
-    }
+    const auto* operator->() const requires detail::struct_signature<S> { return &outputs_; }
+    const auto& operator*() const requires detail::struct_signature<S> { return outputs_; }
 
     /// The outputs as JSON, by name.
     const json::object& to_json() const { return json_; }
@@ -133,7 +126,8 @@ public:
     /// returns, so references need not outlive the call.
     /// @throws (from the task) parse_error, run_error, lm_error, http_error
     template <class... Args>
-    task<prediction<S>> operator()(run& r, const Args&... args) const {
+    task<prediction<S>> operator()(run& r, Args&&... args) const {
+        static_assert(detail::arguments_survive<Args...>());
         return detail::typed<prediction<S>>(*this, r, detail::inputs_of<S>(args...));
     }
 };

@@ -67,15 +67,18 @@ public:
         if constexpr (std::derived_from<Module, module>) works_with(m);
     }
 
+    refine(const Module&& m, Reward reward, refine_options options = {}) : refine{m, std::move(reward), std::move(options)} {
+        static_assert(!std::is_class_v<Module>, "reagent: refine refers to its module, and this one would be gone; name it first");
+    }
+
     template <class... Args>
-    auto operator()(run& r, const Args&... args) const {
+    auto operator()(run& r, Args&&... args) const {
+        static_assert(detail::arguments_survive<Args...>());
         return detail::try_often(r, inner_, reward_, options_, detail::keep_inputs(args...), advice());
     }
 
     /// As `best_of_n::call`.
-    task<json::object> call(run& r, json::object inputs) const
-        requires program<Module>
-    {
+    task<json::object> call(run& r, json::object inputs) const requires program<Module> {
         using kept = detail::kept_by_name<Module>;
         auto inner = std::make_shared<const kept>(kept{{std::move(inputs)}});
         return detail::named(detail::try_often(r, inner_, reward_, options_, std::move(inner), advice()));

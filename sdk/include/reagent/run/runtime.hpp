@@ -91,6 +91,17 @@ struct task_value<task<T>> {
     using type = T;
 };
 
+template <class Module, class Kept>
+auto invoke_with(const Module& m, run& r, Kept& kept) {
+    return std::apply([&](auto&... a) { return invoke(m, r, std::move(a)...); }, kept);
+}
+// The arguments live as long as the task, which may refer to them.
+template <class Module, class Kept>
+auto invoked_once(const Module& m, run& r, std::shared_ptr<Kept> kept) -> decltype(invoke_with(m, r, *kept)) {
+    auto work = invoke_with(m, r, *kept);
+    co_return co_await std::move(work);
+}
+
 template <class Module, class... Args>
 auto invoke_program(const Module& m, run& r, Args&&... args) {
     if constexpr ((std::is_copy_constructible_v<typename owned_by<Args>::type> && ...)) {
@@ -102,7 +113,9 @@ auto invoke_program(const Module& m, run& r, Args&&... args) {
         using T = typename task_value<decltype(start())>::type;
         return attempts<T>(r, std::move(start));
     } else
-        return invoke(m, r, std::forward<Args>(args)...);  // cannot start again
+        return invoked_once(m, r,
+                            std::make_shared<std::tuple<typename owned_by<Args>::type...>>(
+                                owned_by<Args>::keep(std::forward<Args>(args))...));  // cannot start again
 }
 
 template <class T>
@@ -152,49 +165,38 @@ public:
     /// Executes a module and waits: the synchronous door for `main`. Not to be called from a task.
     template <class Module, class... Args>
     auto run(run_options options, const Module& module, Args&&... args) {
-        return start(std::move(options), module, std::forward<Args>(args)...).get();
+        return begin(std::move(options), module, nullptr, std::forward<Args>(args)...).get();
     }
 
     /// As `run`, with usage, journal and duration. The module must not return void.
     template <class Module, class... Args>
     auto execute(run_options options, const Module& module, Args&&... args) {
-        auto r = start(std::move(options), module, std::forward<Args>(args)...);
+        auto r = begin(std::move(options), module, nullptr, std::forward<Args>(args)...);
         auto value = r.get();
         return outcome<decltype(value)>{std::move(value), r.report()};
     }
 
-    /// Starts a module on one of the threads. The module must outlive the run; arguments are copied now (texts as std::string),
-    /// what cannot be copied is moved, and then the program cannot be sent back by an assertion.
+    /// Starts a module on one of the threads. A module with a name must outlive the run; a temporary function object is kept, and a
+    /// temporary `module` does not compile; arguments are copied now (texts as std::string), what cannot be copied is moved, and then the
+    /// program cannot be sent back by an assertion.
     template <class Module, class... Args>
-    auto start(run_options options, const Module& module, Args&&... args) {
-        auto state = prepare(std::move(options));
-        auto work = detail::invoke_program(module, trunk(state), std::forward<Args>(args)...);
-        using T = typename detail::task_value<decltype(work)>::type;
-        auto promise = std::make_shared<std::promise<T>>();
-        running<T> handle{promise->get_future(), state};
-        auto value = std::make_shared<detail::kept<T>>();
-        spawn(std::move(state), detail::keep(std::move(work), value), [promise, value](std::exception_ptr failure) {
-            if (!*value)
-                promise->set_exception(std::move(failure));
-            else if constexpr (std::is_void_v<T>)
-                promise->set_value();
-            else
-                promise->set_value(std::move(**value));
-        });
-        return handle;
+    auto start(run_options options, Module&& module, Args&&... args) {
+        auto own = owner_of<Module>(module);
+        const auto& m = owned_or(own, module);
+        return begin(std::move(options), m, std::move(own), std::forward<Args>(args)...);
     }
 
     /// Starts a module and calls `done(std::exception_ptr, const run_report&)` on the run's thread when it has ended; its
     /// value is dropped. `done` must not block.
     template <class Module, class... Args>
-    void detach(run_options options, const Module& module, std::function<void(std::exception_ptr, const run_report&)> done,
-                Args&&... args) {
+    void detach(run_options options, Module&& module, std::function<void(std::exception_ptr, const run_report&)> done, Args&&... args) {
+        auto own = owner_of<Module>(module);
         auto state = prepare(std::move(options));
-        auto work = detail::invoke_program(module, trunk(state), std::forward<Args>(args)...);
+        auto work = detail::invoke_program(owned_or(own, module), trunk(state), std::forward<Args>(args)...);
         using T = typename detail::task_value<decltype(work)>::type;
         auto value = std::make_shared<detail::kept<T>>();
         auto* s = state.get();
-        spawn(std::move(state), detail::keep(std::move(work), value), [done = std::move(done), value, s](std::exception_ptr failure) {
+        spawn(std::move(state), detail::keep(std::move(work), value), [done = std::move(done), value, s, own](std::exception_ptr failure) {
             done(*value ? nullptr : std::move(failure), detail::report(*s));
         });
     }
@@ -243,7 +245,48 @@ public:
     /// From any thread: `work` takes up nothing more, lets effects under way end, leaves its runs ready for others, and returns.
     void stop_work();
 
+    template <class Module>
+    requires(!std::is_convertible_v<const Module&, program_function>) void serve(std::string, const Module&&, run_options) {
+        static_assert(!std::is_class_v<Module>,
+                      "reagent: a served module must outlive the runtime, and this one is a temporary; name it first");
+    }
+
 private:
+    /// What keeps a temporary program for its run; null for one that has a name.
+    template <class Module>
+    static auto owner_of(std::remove_reference_t<Module>& m) {
+        using program = std::remove_cvref_t<Module>;
+        constexpr bool can_be_kept = std::is_lvalue_reference_v<Module> || std::is_move_constructible_v<program>;
+        static_assert(can_be_kept, "reagent: this program would be gone before its run ends: name it first, and let it live until then");
+        if constexpr (can_be_kept && !std::is_lvalue_reference_v<Module>)
+            return std::make_shared<const program>(std::move(m));
+        else
+            return std::shared_ptr<const program>{};
+    }
+    template <class Module>
+    static const Module& owned_or(const std::shared_ptr<const Module>& own, const Module& m) {
+        return own ? *own : m;
+    }
+
+    template <class Module, class... Args>
+    auto begin(run_options options, const Module& module, std::shared_ptr<const void> own, Args&&... args) {
+        auto state = prepare(std::move(options));
+        auto work = detail::invoke_program(module, trunk(state), std::forward<Args>(args)...);
+        using T = typename detail::task_value<decltype(work)>::type;
+        auto promise = std::make_shared<std::promise<T>>();
+        running<T> handle{promise->get_future(), state};
+        auto value = std::make_shared<detail::kept<T>>();
+        spawn(std::move(state), detail::keep(std::move(work), value), [promise, value, own = std::move(own)](std::exception_ptr failure) {
+            if (!*value)
+                promise->set_exception(std::move(failure));
+            else if constexpr (std::is_void_v<T>)
+                promise->set_value();
+            else
+                promise->set_value(std::move(**value));
+        });
+        return handle;
+    }
+
     std::shared_ptr<run::state> prepare(run_options options, bool durable = false);
     std::shared_ptr<const struct served_program> served(const std::string& run_id, const std::string& program) const;
     stored_run resume_taken(journal_store::taken_run taken);

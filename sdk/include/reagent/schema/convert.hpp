@@ -3,6 +3,7 @@
 // C++ types <-> JSON Schema <-> JSON values. Templates here only translate; reading and checking is `schema`'s.
 
 #include <reagent/error.hpp>
+#include <reagent/schema/chrono.hpp>
 #include <reagent/schema/field.hpp>
 #include <reagent/schema/reflect.hpp>
 #include <reagent/schema/schema.hpp>
@@ -24,7 +25,7 @@
 
 namespace reagent {
 
-/// Specialise for a type of your own that is neither a plain struct nor described:
+/// Times of std::chrono have theirs in chrono.hpp. Specialise for a type of your own that is neither a plain struct nor described:
 ///
 ///     template <> struct reagent::json_conversion<date> {
 ///         static json::value schema() { return {{"type", "string"}, {"format", "date"}}; }
@@ -137,6 +138,10 @@ void add_constraint(json::object& schema, const items& c);
 inline void add_constraint(json::object&, const is_private&) {}
 void add_constraint(json::object& schema, const char* keyword, std::string_view text);
 template <std::size_t N>
+void add_constraint(json::object& schema, const of_format<N>& c) {
+    add_constraint(schema, "format", c.name.view());
+}
+template <std::size_t N>
 void add_constraint(json::object& schema, const pattern<N>& c) {
     add_constraint(schema, "pattern", c.text.view());
 }
@@ -152,6 +157,8 @@ json::value field_schema(schema_builder& builder, std::type_identity<field<T, D,
 }
 
 json::value any_of(json::array alternatives);
+/// As a field's or an argument's schema is compiled: formats are checked.
+schema checked_schema(json::value document);
 json::value tuple_schema(json::array items);
 
 template <class T>
@@ -193,13 +200,13 @@ json::value schema_builder::build() {
         json::array parts;
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             (parts.push_back(build<std::remove_cvref_t<std::tuple_element_t<I, T>>>()), ...);
-        }(std::make_index_sequence<std::tuple_size_v<T>>{});
+        }
+        (std::make_index_sequence<std::tuple_size_v<T>>{});
         return tuple_schema(std::move(parts));
     } else if constexpr (is_a<T, std::variant>) {
         json::array parts;
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (parts.push_back(build<std::variant_alternative_t<I, T>>()), ...);
-        }(std::make_index_sequence<std::variant_size_v<T>>{});
+        [&]<std::size_t... I>(std::index_sequence<I...>) { (parts.push_back(build<std::variant_alternative_t<I, T>>()), ...); }
+        (std::make_index_sequence<std::variant_size_v<T>>{});
         return any_of(std::move(parts));
     } else {
         static_assert(reflect::structure<T>,
@@ -325,6 +332,9 @@ void from_integer(const json::value& v, T& out, conversion& c) {
     if (!fits) c.report(describe(v) + " is no integer of " + std::to_string(sizeof(T) * 8) + " bits");
 }
 
+/// A number that a double would round is reported, not rounded.
+void from_number(const json::value& v, double& out, conversion& c);
+
 /// Which alternative a value belongs to: the first whose schema it fits.
 template <class V>
 void from_variant(const json::value& v, V& out, conversion& c) {
@@ -332,7 +342,7 @@ void from_variant(const json::value& v, V& out, conversion& c) {
     auto attempt = [&]<class A>(std::type_identity<A>) {
         if (done) return;
         schema_builder b;
-        if (!schema{b.finish(b.build<A>())}.validate(v).empty()) return;
+        if (!checked_schema(b.finish(b.build<A>())).validate(v).empty()) return;
         A alternative{};
         conversion trial;
         from_value(v, alternative, trial);
@@ -340,9 +350,8 @@ void from_variant(const json::value& v, V& out, conversion& c) {
         out = std::move(alternative);
         done = true;
     };
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (attempt(std::type_identity<std::variant_alternative_t<I, V>>{}), ...);
-    }(std::make_index_sequence<std::variant_size_v<V>>{});
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (attempt(std::type_identity<std::variant_alternative_t<I, V>>{}), ...); }
+    (std::make_index_sequence<std::variant_size_v<V>>{});
     if (!done) c.report("no alternative of the union fits " + describe(v));
 }
 
@@ -398,9 +407,12 @@ void from_value(const json::value& v, T& out, conversion& c) {
         v.is_bool() ? void(out = v.get_bool()) : wrong("boolean");
     else if constexpr (std::is_integral_v<T>)
         v.is_number() ? from_integer(v, out, c) : wrong("integer");
-    else if constexpr (std::is_floating_point_v<T>)
-        v.is_number() ? void(out = static_cast<T>(v.to_number<double>())) : wrong("number");
-    else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, json::string>)
+    else if constexpr (std::is_floating_point_v<T>) {
+        if (double d = 0; !v.is_number())
+            wrong("number");
+        else
+            from_number(v, d, c), out = static_cast<T>(d);
+    } else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, json::string>)
         v.is_string() ? void(out = T(std::string_view{v.get_string()})) : wrong("string");
     else if constexpr (std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullptr_t>) {
         if (!v.is_null()) wrong("null");
@@ -471,7 +483,7 @@ template <json_convertible T>
 const schema& schema_of() {
     static const schema s = [] {
         detail::schema_builder b;
-        return schema{b.finish(b.build<T>())};
+        return detail::checked_schema(b.finish(b.build<T>()));
     }();
     return s;
 }

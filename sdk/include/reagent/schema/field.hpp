@@ -3,6 +3,7 @@
 #include <reagent/fixed_string.hpp>
 
 #include <cstddef>
+#include <string_view>
 #include <utility>
 
 namespace reagent {
@@ -29,6 +30,24 @@ struct pattern {  ///< pattern: an ECMAScript regular expression, found anywhere
     consteval pattern(const char (&t)[N]) : text{t} {}
 };
 
+/// format: the text is checked to be a "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname",
+/// "ipv4", "ipv6", "uri", "uri-reference", "iri", "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer",
+/// "regex" or "decimal". Another name does not compile.
+///
+///     rg::field<std::string, "where to write", rg::of_format{"email"}> address;
+template <std::size_t N>
+struct of_format {
+    fixed_string<N> name;
+    consteval of_format(const char (&t)[N]) : name{t} {
+        for (std::string_view known : {"date-time", "date",          "time", "duration",     "email",        "idn-email",
+                                       "hostname",  "idn-hostname",  "ipv4", "ipv6",         "uri",          "uri-reference",
+                                       "iri",       "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer",
+                                       "regex",     "decimal"})
+            if (known == name.view()) return;
+        throw "reagent: there is no format of this name; the comment above lists those that are checked";
+    }
+};
+
 /// No constraint: the values of a signature's input or output stand in no log and no telemetry.
 ///
 ///     rg::field<std::string, "as on the card", rg::is_private{}> card_number;
@@ -44,8 +63,8 @@ struct field {
 
     constexpr field() = default;
     template <class U = T>
-        requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::remove_cvref_t<U>, field>)
-    constexpr field(U&& v) : value(std::forward<U>(v)) {}
+    requires(std::is_constructible_v<T, U&&> && !std::is_same_v<std::remove_cvref_t<U>, field>) constexpr field(U&& v)
+        : value(std::forward<U>(v)) {}
 
     constexpr operator const T&() const& { return value; }
     constexpr operator T&() & { return value; }

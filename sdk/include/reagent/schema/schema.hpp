@@ -3,6 +3,7 @@
 #include <boost/json/value.hpp>
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,11 +31,28 @@ enum class reading {
               ///< true; properties that the schema does not know are dropped. For completions.
 };
 
+/// Whose rules a schema follows where its own `$schema` does not say.
+enum class json_schema_draft {
+    any,     ///< the keywords of 2020-12, and draft 7's where they do not contradict (`items` as a list, `dependencies`)
+    draft7,  ///< what stands beside `$ref` is ignored, as are newer keywords; also for what calls itself draft 4 or 6
+    draft2019_09,
+    draft2020_12,
+};
+
+/// How a schema document is compiled.
+struct schema_options {
+    json_schema_draft draft = json_schema_draft::any;
+    /// `format` is checked, not only noted: a text that is no "date" does not fit. Formats without a rule here accept anything.
+    bool assert_formats = false;
+    /// Other documents that references may mean, by their URI (relative ones too). Nothing is fetched from anywhere.
+    std::map<std::string, json::value> documents{};
+};
+
 /// A JSON Schema, compiled once: immutable, cheap to copy, safe to share between threads.
 ///
-/// Understands every assertion keyword of draft 7 and of draft 2020-12 but for `$dynamicRef`, `unevaluatedItems` and
-/// `unevaluatedProperties`, which are refused (a rule that is not checked must not look as if it were). `format` is an
-/// annotation. Source: json-schema.org, drafts 7 and 2020-12.
+/// Understands every keyword of draft 7 and of draft 2020-12; `format` is an annotation unless the options say otherwise.
+/// Checking is bounded: a schema that asks for more than about a million steps (more for large values) is not fitted.
+/// Source: json-schema.org, drafts 7 and 2020-12; docs/json_schema.md has the numbers of the official test suite.
 class schema {
 public:
     /// What `read` made of a value.
@@ -48,8 +66,9 @@ public:
     /// A schema that accepts anything.
     schema();
 
-    /// @throws schema_error for a malformed document, an unknown `$ref` or an unsupported keyword, naming its path.
+    /// @throws schema_error for a malformed document or an unknown reference, naming its path.
     explicit schema(json::value document);
+    schema(json::value document, const schema_options& options);
 
     const json::value& document() const;
 
@@ -69,6 +88,7 @@ public:
     bool allows_null() const;
 
     struct node;
+    struct resource;
 
 private:
     struct compiled;

@@ -25,7 +25,8 @@ template <class S>
 concept struct_signature = requires {
     typename S::input;
     typename S::output;
-} && reflect::structure<typename S::input> && reflect::structure<typename S::output>;
+}
+&&reflect::structure<typename S::input>&& reflect::structure<typename S::output>;
 
 template <class S>
 inline constexpr bool is_sig = false;
@@ -37,6 +38,8 @@ template <class T>
 std::string type_text() {
     if constexpr (is_field<T>)
         return type_text<typename T::value_type>();
+    else if constexpr (requires { json_conversion<T>::type_name; })
+        return json_conversion<T>::type_name;
     else if constexpr (text<T> || std::is_same_v<T, json::string>)
         return "str";
     else if constexpr (std::is_same_v<T, bool>)
@@ -87,7 +90,7 @@ std::vector<signature_field> fields_of_struct() {
         using member = std::remove_cv_t<M>;
         json::value document = schema_of<member>().document();
         std::string description = take_description(document);
-        fields.push_back(make_field(std::string{name}, type_text<member>(), schema{std::move(document)}, std::move(description)));
+        fields.push_back(make_field(std::string{name}, type_text<member>(), checked_schema(std::move(document)), std::move(description)));
         fields.back().is_private = is_private_field<member>;
     });
     return fields;

@@ -58,7 +58,7 @@ struct without_key {
     static constexpr bool present = false;
 };
 template <class First, class... A>
-    requires std::is_same_v<std::remove_cvref_t<First>, call_key>
+requires std::is_same_v<std::remove_cvref_t<First>, call_key>
 struct without_key<std::tuple<First, A...>> {
     using type = std::tuple<A...>;
     static constexpr bool present = true;
@@ -97,6 +97,16 @@ class function_adapter {
     static constexpr bool wants_run = without_run<all_parameters>::present;
     static constexpr bool wants_key = without_key<all_parameters>::present;
     static constexpr std::size_t count = std::tuple_size_v<parameters>;
+
+    template <class T>
+    static constexpr bool can_be_kept = !(std::is_lvalue_reference_v<T> && !std::is_const_v<std::remove_reference_t<T>>);
+    static_assert([]<class... A>(std::tuple<A...>*) { return (can_be_kept<A> && ...); }(static_cast<parameters*>(nullptr)),
+                  "reagent: a tool's parameter is a reference that is not const; take it by value or as a const reference");
+    static_assert(
+        []<class... A>(std::tuple<A...>*) {
+            return ((!std::is_same_v<std::remove_cvref_t<A>, std::string_view> && !std::is_pointer_v<std::remove_cvref_t<A>>)&&...);
+        }(static_cast<parameters*>(nullptr)),
+        "reagent: a tool's parameter only looks at a text that nobody keeps; take a std::string");
 
     template <std::size_t I>
     using parameter = std::remove_cvref_t<std::tuple_element_t<I, parameters>>;
@@ -142,7 +152,8 @@ public:
             }
         }
         if (arguments_.size() != count) throw_argument_count(tool, count, arguments_.size());
-        [&]<std::size_t... I>(std::index_sequence<I...>) { (add<I>(s), ...); }(std::make_index_sequence<count>{});
+        [&]<std::size_t... I>(std::index_sequence<I...>) { (add<I>(s), ...); }
+        (std::make_index_sequence<count>{});
         return s;
     }
 
@@ -158,7 +169,7 @@ public:
             read_all(given, *converted, c, std::make_index_sequence<count>{});
         if (!c.violations.empty()) throw_mismatch(std::move(c.violations));
         if constexpr (is_task<result_type>)
-            return as_json(result_of(call(r, *converted)));
+            return awaited(function_, r, converted, key_of(r));
         else if constexpr (wants_run)
             return immediate(function_, r, converted);  // the run is its own thread's
         else if (quick)
@@ -203,17 +214,23 @@ private:
             return {};
     }
 
-    auto call(run& r, values& v) const {
+    static auto call(const F& f, run& r, values& v, const call_key& key) {
         return std::apply(
             [&](auto&... a) {
                 if constexpr (wants_run)
-                    return invoke_tool(*function_, r, std::move(a)...);
+                    return invoke_tool(f, r, std::move(a)...);
                 else if constexpr (wants_key)
-                    return invoke_tool(*function_, key_of(r), std::move(a)...);
+                    return invoke_tool(f, key, std::move(a)...);
                 else
-                    return invoke_tool(*function_, std::move(a)...);
+                    return invoke_tool(f, std::move(a)...);
             },
             v);
+    }
+
+    // A task may refer to the function (a lambda with captures) and to its arguments: all live as long as the task.
+    static task<json::value> awaited(std::shared_ptr<const F> f, run& r, std::shared_ptr<values> v, call_key key) {
+        auto work = result_of(call(*f, r, *v, key));
+        co_return co_await std::move(work);
     }
 
     static json::value plain(const F& f, values& v, const call_key& key) {

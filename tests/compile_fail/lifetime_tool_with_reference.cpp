@@ -1,0 +1,15 @@
+// expect: reagent: a tool's parameter is a reference that is not const
+#include <reagent/reagent.hpp>
+using namespace reagent::literals;
+namespace rg = reagent;
+struct program : rg::module {
+    rg::task<std::string> forward(rg::run&, std::string s) const { co_return s; }
+    rg::task<boost::json::object> call(rg::run&, boost::json::object o) const { co_return o; }
+};
+struct asked {
+    struct input { std::string question; };
+    struct output { std::string answer; };
+};
+using qa = rg::predict<rg::sig<"question -> answer">>;
+rg::task<std::string> work(std::string& s) { co_return s; }
+void f(rg::tools& t) { t.add("work", "", work, {"s"}); }
