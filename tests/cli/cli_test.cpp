@@ -378,13 +378,16 @@ BOOST_AUTO_TEST_CASE(a_provider_that_fails_at_first_is_asked_again) {
 
 // Half an answer, or the answer to something else, is worse than none.
 BOOST_AUTO_TEST_CASE(the_stand_in_does_not_answer_half_of_a_question) {
-    for (const char* q :
+    for (const char* text :
          {"Which city has the most customers, and how many orders came from there?",
           "How many customers are there, and what is 7.5% of the revenue from Bergen?", "How many customers are there and what is 7 * 3?",
           "Which customer placed the most orders and what did they spend?",
           "How many orders came from the city with the most customers?"}) {
-        auto f = reagent_cli("ask " + quoted(q) + demo_tools + "-q");
-        BOOST_TEST(f.out.find("cannot plan this: it asks for two things") != std::string::npos, f.out);
+        std::string q = text;
+        auto f = reagent_cli("ask " + quoted(text) + demo_tools + "-q");
+        BOOST_TEST(f.out.find("cannot plan this: ") != std::string::npos, f.out);
+        bool twice = q.find("and what") != q.npos || q.find("and how") != q.npos;
+        BOOST_TEST((f.out.find("it asks for two things") != f.out.npos) == twice, f.out);
     }
     BOOST_TEST(reagent_cli("ask " + quoted("Which city has the most customers?") + demo_tools + "-q").out.starts_with("Oslo"));
 }

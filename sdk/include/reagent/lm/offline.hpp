@@ -5,9 +5,11 @@
 namespace reagent {
 
 /// `offline/demo`: a stand-in for a language model that needs neither key nor network. It follows rules: it reads the
-/// messages that it is sent and plans tool calls for arithmetic, for counting, summing, averaging and ranking over the
-/// tables that a tool describes, and for look-ups in documents. What it cannot plan, it says. For demonstrations and
-/// tests; it knows nothing.
+/// messages that it is sent and plans tool calls for arithmetic, for questions about the tables that a tool describes, and
+/// for look-ups in documents. A question is answered only when each of its words is accounted for; a thought says in words
+/// what is computed; anything else is declined, with the part that was not understood and two questions that it can answer.
+/// For demonstrations and tests; it knows nothing. Stateless; thread-safe. Only the resolver of model names
+/// (language_model.cpp) depends on it.
 std::shared_ptr<const lm_backend> offline_demo();
 
 }  // namespace reagent

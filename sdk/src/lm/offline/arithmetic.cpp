@@ -7,51 +7,35 @@ namespace {
 
 struct no_expression {};
 
-class expression_reader {
+class expression_reader : private cursor {
 public:
-    explicit expression_reader(std::vector<word> words) : w_{std::move(words)} {}
+    explicit expression_reader(std::vector<word> words) { w_ = std::move(words); }
 
     arithmetic run() {
-        result_.expression = command();
-        // "..., then divide by 4"
-        for (;;) {
+        std::string& e = result_.expression = command();
+        for (;;) {  // "..., then divide by 4"
             std::size_t start = i_;
-            accept(",");
-            accept("and");
-            accept("then");
-            std::string& e = result_.expression;
+            accept(", and then|, and|, then|,|and then|and|then");
             if (accept("add"))
-                e = operated("(" + e + " + " + product() + ")");
+                e = made(e, " + ", product());
             else if (accept("subtract"))
-                e = operated("(" + e + " - " + product() + ")");
-            else if (accept({"multiply", "by"}) || accept({"multiply", "it", "by"}) || accept({"multiply", "the", "result", "by"}))
-                e = operated("(" + e + " * " + power() + ")");
-            else if (accept({"divide", "by"}) || accept({"divide", "it", "by"}) || accept({"divide", "the", "result", "by"}))
-                e = operated("(" + e + " / " + power() + ")");
-            else {
-                i_ = start;
-                break;
-            }
+                e = made(e, " - ", product());
+            else if (accept("multiply by|multiply it by|multiply the result by"))
+                e = made(e, " * ", power());
+            else if (accept("divide by|divide it by|divide the result by"))
+                e = made(e, " / ", power());
+            else if (i_ = start; end())
+                return std::move(result_);
+            else
+                throw no_expression{};
         }
-        if (i_ != w_.size()) throw no_expression{};
-        return std::move(result_);
     }
 
 private:
-    bool at(std::string_view a) const { return i_ < w_.size() && w_[i_].lower == a; }
-    bool accept(std::string_view a) {
-        if (!at(a)) return false;
-        ++i_;
-        return true;
+    void expect(std::string_view alternatives) {
+        if (!accept(alternatives)) throw no_expression{};
     }
-    bool accept(std::initializer_list<std::string_view> words) { return accept(std::vector<std::string_view>(words)); }
-    bool accept(const std::vector<std::string_view>& words) {
-        std::size_t k = i_;
-        for (auto a : words)
-            if (k >= w_.size() || w_[k++].lower != a) return false;
-        i_ = k;
-        return true;
-    }
+    std::string made(const std::string& a, const std::string& sign, const std::string& b) { return operated("(" + a + sign + b + ")"); }
     std::string operated(std::string text) {
         ++result_.operators;
         return text;
@@ -59,104 +43,79 @@ private:
 
     // "add 5 to 7", "increase 200 by 10%": verbs first.
     std::string command() {
-        auto two = [&](std::string_view between) {
-            std::string a = sum(true);
-            if (!accept(between)) throw no_expression{};
-            return std::pair{a, sum(true)};
+        struct verb {
+            std::string_view words, between, sign;
+            bool turned = false;
         };
-        if (accept("add")) {
-            stop_ = "to";
-            auto [a, b] = two(contains("to") ? "to" : "and");
-            return operated("(" + a + " + " + b + ")");
-        }
-        if (accept("subtract")) {
-            auto [a, b] = two("from");
-            return operated("(" + b + " - " + a + ")");
-        }
-        if (accept("multiply")) {
-            auto [a, b] = two(contains("by") ? "by" : "and");
-            return operated("(" + a + " * " + b + ")");
-        }
-        if (accept("divide")) {
-            auto [a, b] = two("by");
-            return operated("(" + a + " / " + b + ")");
-        }
-        for (auto [verb, sign] : {std::pair{"increase", " + "}, {"raise", " + "}, {"decrease", " - "}, {"reduce", " - "}})
-            if (accept(verb)) {
-                stop_ = "by";
-                std::string a = sum(true);
-                if (!accept("by")) throw no_expression{};
-                return changed(a, sign);
+        for (const auto& v :
+             {verb{"add", "to", " + "}, {"subtract", "from", " - ", true}, {"multiply", "by", " * "}, {"divide", "by", " / "}})
+            if (accept(v.words)) {
+                stop_ = v.words == "add" ? "to" : "";
+                std::string a = sum();
+                expect(v.sign == " + " || v.sign == " * " ? std::string{v.between} + "|and" : std::string{v.between});
+                std::string b = sum();
+                return v.turned ? made(b, std::string{v.sign}, a) : made(a, std::string{v.sign}, b);
             }
-        return sum(true);
-    }
-
-    bool contains(std::string_view a) const {
-        for (std::size_t k = i_; k < w_.size(); ++k)
-            if (w_[k].lower == a) return true;
-        return false;
+        bool more = accept("increase|raise");
+        if (!more && !accept("decrease|reduce")) return sum();
+        stop_ = "by";
+        std::string a = sum();
+        expect("by");
+        return changed(a, more ? " + " : " - ");
     }
 
     // `a` more or less a part of itself: "by 10%" or "by 10".
     std::string changed(const std::string& a, const std::string& sign) {
         std::string by = atom();
-        if (accept("%") || accept("percent")) return operated("(" + a + sign + a + " * " + by + " / 100)");
-        return operated("(" + a + sign + by + ")");
+        return made(a, sign, accept("%|percent") ? a + " * " + by + " / 100" : by);
     }
 
-    std::string sum(bool) {
+    std::string sum() {
         std::string left = product();
-        for (;;) {
-            if (accept("plus") || accept("+") || accept({"added", "to"}))
-                left = operated("(" + left + " + " + product() + ")");
-            else if (accept("minus") || accept("-") || accept("less"))
-                left = operated("(" + left + " - " + product() + ")");
-            else if (accept({"increased", "by"}) || accept({"grown", "by"}))
+        for (;;)
+            if (accept("plus|+|added to"))
+                left = made(left, " + ", product());
+            else if (accept("minus|-|less"))
+                left = made(left, " - ", product());
+            else if (accept("increased by|grown by"))
                 left = changed(left, " + ");
-            else if (accept({"decreased", "by"}) || accept({"reduced", "by"}))
+            else if (accept("decreased by|reduced by"))
                 left = changed(left, " - ");
             else
                 return left;
-        }
     }
 
     std::string product() {
         std::string left = power();
-        for (;;) {
-            if (accept("times") || accept("*") || accept("x") || accept({"multiplied", "by"}))
-                left = operated("(" + left + " * " + power() + ")");
-            else if (accept({"divided", "by"}) || accept("/") || accept("over"))
-                left = operated("(" + left + " / " + power() + ")");
-            else if (accept("modulo") || accept("mod"))
+        for (;;)
+            if (accept("times|x|multiplied by") || (!at("* *") && accept("*")))
+                left = made(left, " * ", power());
+            else if (accept("divided by|/|over"))
+                left = made(left, " / ", power());
+            else if (accept("modulo|mod"))
                 left = operated("mod(" + left + ", " + power() + ")");
             else
                 return left;
-        }
     }
 
     std::string power() {
         std::string left = factor();
-        for (;;) {
+        for (;;)
             if (accept("squared"))
-                left = operated("(" + left + "^2)");
+                left = made(left, "^", "2");
             else if (accept("cubed"))
-                left = operated("(" + left + "^3)");
-            else if (accept("^") || accept({"to", "the", "power", "of"}) || accept({"raised", "to", "the", "power", "of"}) ||
-                     (at("*") && i_ + 1 < w_.size() && w_[i_ + 1].lower == "*" && (i_ += 2)))
-                left = operated("(" + left + "^" + factor() + ")");
+                left = made(left, "^", "3");
+            else if (accept("^|* *|to the power of|raised to the power of"))
+                left = made(left, "^", factor());
             else
                 return left;
-        }
     }
 
-    std::vector<std::string> list() {
-        std::vector<std::string> items{sum(false)};
-        for (;;) {
-            bool comma = accept(",");
-            bool conjunction = accept("and");
-            if (!comma && !conjunction) return items;
-            items.push_back(sum(false));
-        }
+    std::vector<std::string> list(std::size_t least, std::size_t most) {
+        std::vector<std::string> items{sum()};
+        while (accept(", and|,|and")) items.push_back(sum());
+        if (items.size() < least || items.size() > most) throw no_expression{};
+        return items;
     }
     static std::string folded(const std::vector<std::string>& items, const std::string& op) {
         std::string s = items[0];
@@ -167,120 +126,86 @@ private:
     std::string factor() {
         std::size_t start = i_;
         accept("the");
-        struct fraction {
-            std::vector<std::string_view> words;
-            const char* factor;
-        };
-        static const fraction fractions[]{fraction{{"half", "of"}, "0.5"},
-                                          fraction{{"half"}, "0.5"},
-                                          fraction{{"twice"}, "2"},
-                                          fraction{{"double"}, "2"},
-                                          fraction{{"triple"}, "3"},
-                                          fraction{{"a", "third", "of"}, "(1/3)"},
-                                          fraction{{"one", "third", "of"}, "(1/3)"},
-                                          fraction{{"two", "thirds", "of"}, "(2/3)"},
-                                          fraction{{"a", "quarter", "of"}, "0.25"},
-                                          fraction{{"one", "quarter", "of"}, "0.25"},
-                                          fraction{{"three", "quarters", "of"}, "0.75"},
-                                          fraction{{"a", "tenth", "of"}, "0.1"},
-                                          fraction{{"a", "fifth", "of"}, "0.2"}};
-        for (const auto& f : fractions)
-            if (accept(f.words)) return operated("(" + std::string{f.factor} + " * " + power() + ")");
-        if (accept({"square", "root", "of"})) return operated("sqrt(" + power() + ")");
-        if (accept({"cube", "root", "of"})) return operated("(" + power() + "^(1/3))");
-        if (accept({"absolute", "value", "of"})) return operated("abs(" + power() + ")");
-        if (accept({"square", "of"})) return operated("(" + power() + "^2)");
-        bool before_number = start_of_list(2) || start_of_list(1);
-        if (before_number) {
-            if (accept({"sum", "of"}) || accept({"total", "of"})) return several(" + ");
-            if (accept({"product", "of"})) return several(" * ");
-            if (accept({"average", "of"}) || accept({"mean", "of"})) {
-                auto items = list();
-                if (items.size() < 2) throw no_expression{};
-                return operated("(" + folded(items, " + ") + " / " + std::to_string(items.size()) + ")");
+        constexpr std::string_view fractions[][2]{{"half of|half", "0.5"},
+                                                  {"twice|double", "2"},
+                                                  {"triple", "3"},
+                                                  {"a third of|one third of", "(1/3)"},
+                                                  {"two thirds of", "(2/3)"},
+                                                  {"a quarter of|one quarter of", "0.25"},
+                                                  {"three quarters of", "0.75"},
+                                                  {"a tenth of", "0.1"},
+                                                  {"a fifth of", "0.2"}};
+        for (const auto& [words, value] : fractions)
+            if (accept(words)) return made(std::string{value}, " * ", power());
+        if (accept("square root of")) return operated("sqrt(" + power() + ")");
+        if (accept("cube root of")) return made(power(), "^", "(1/3)");
+        if (accept("absolute value of")) return operated("abs(" + power() + ")");
+        if (accept("square of")) return made(power(), "^", "2");
+        std::size_t word_at = i_;
+        if (accept("sum of|total of|product of|average of|mean of")) {  // of numbers; "the total of orders" is to be looked up
+            std::string what = w_[word_at].lower;
+            if (at("(|-") || (!end() && is_number(w_[i_]))) {
+                auto items = list(2, 100);
+                if (what == "product") return operated(folded(items, " * "));
+                if (what == "sum" || what == "total") return operated(folded(items, " + "));
+                return made(folded(items, " + "), " / ", std::to_string(items.size()));
             }
+            i_ = word_at;
         }
-        if (accept({"difference", "between"})) {
-            auto items = list();
-            if (items.size() != 2) throw no_expression{};
+        if (accept("difference between")) {
+            auto items = list(2, 2);
             return operated("abs(" + items[0] + " - " + items[1] + ")");
         }
-        if (accept({"ratio", "of"})) {
-            std::string a = sum(false);
-            if (!accept("to") && !accept("and")) throw no_expression{};
-            return operated("(" + a + " / " + sum(false) + ")");
+        if (accept("ratio of")) {
+            std::string a = sum();
+            expect("to|and");
+            return made(a, " / ", sum());
         }
         i_ = start;
-        return atom_with_percent();
+        return with_percent();
     }
 
-    bool start_of_list(std::size_t skip) const {
-        std::size_t k = i_ + skip;
-        return k < w_.size() && (is_number(w_[k]) || w_[k].lower == "(" || w_[k].lower == "-");
-    }
-    std::string several(const std::string& op) {
-        auto items = list();
-        if (items.size() < 2) throw no_expression{};
-        return operated(folded(items, op));
-    }
-
-    std::string atom_with_percent() {
+    std::string with_percent() {
         std::string a = atom();
-        if (accept("%") || accept("percent") || accept({"per", "cent"})) {
-            if (accept("of")) return operated("(" + a + " / 100 * " + power() + ")");
-            if (accept({"more", "than"})) return operated("((1 + " + a + " / 100) * " + power() + ")");
-            if (accept({"less", "than"}) || accept("off") || accept({"discount", "on"}))
-                return w_[i_ - 1].lower == "on" ? operated("(" + a + " / 100 * " + power() + ")")
-                                                : operated("((1 - " + a + " / 100) * " + power() + ")");
-            return operated("(" + a + " / 100)");
+        if (!accept("%|percent|per cent")) {
+            if (at("!")) throw no_expression{};
+            return a;
         }
-        if (at("!")) throw no_expression{};
-        return a;
+        if (accept("of|discount on")) return operated("(" + a + " / 100 * " + power() + ")");
+        if (accept("more than")) return operated("((1 + " + a + " / 100) * " + power() + ")");
+        if (accept("less than|off")) return operated("((1 - " + a + " / 100) * " + power() + ")");
+        return operated("(" + a + " / 100)");
     }
 
     std::string atom() {
         if (accept("(")) {
-            std::string inner = sum(false);
-            if (!accept(")")) throw no_expression{};
+            std::string inner = sum();
+            expect(")");
             return "(" + inner + ")";
         }
-        if (accept("-") || accept({"negative"})) return "(-" + atom() + ")";
-        for (std::string_view sign : {"$", "\u20ac", "\u00a3"})
-            if (i_ + 1 < w_.size() && w_[i_].text == sign && is_number(w_[i_ + 1])) ++i_;
-        if (i_ < w_.size() && is_number(w_[i_])) {
-            std::string n = number_of(w_[i_++]);
-            while (i_ < w_.size() && (at("hundred") || at("thousand") || at("million") || at("dozen")))
-                n = "(" + n + " * " + number_of(w_[i_++]) + ")";
-            for (std::string_view unit : {"dollars", "euros", "kroner", "usd", "eur", "nok"}) accept(unit);
-            return n;
-        }
-        return unknown();
+        if (accept("-|negative")) return "(-" + atom() + ")";
+        if (at("$|\u20ac|\u00a3") && i_ + 1 < w_.size() && is_number(w_[i_ + 1])) ++i_;
+        if (end() || !is_number(w_[i_])) return unknown();
+        std::string n = number_of(w_[i_++]);
+        while (at("hundred|thousand|million|dozen")) n = "(" + n + " * " + number_of(w_[i_++]) + ")";
+        accept("dollars|euros|kroner|usd|eur|nok");
+        return n;
     }
 
     // Words up to the next operator: something to look up.
     std::string unknown() {
-        static constexpr std::string_view operators[]{"plus",    "minus",   "times", "divided", "multiplied", "increased", "decreased",
-                                                      "reduced", "squared", "cubed", "+",       "-",          "*",         "/",
-                                                      "^",       "(",       ")",     "%",       "percent"};
         std::size_t begin = i_;
-        for (; i_ < w_.size(); ++i_) {
-            bool stops = !stop_.empty() && w_[i_].lower == stop_;
-            for (auto o : operators) stops = stops || w_[i_].lower == o;
-            if (w_[i_].lower == "and" && i_ + 1 < w_.size() && (w_[i_ + 1].lower == "the")) stops = in_list();
-            if (stops) break;
-        }
+        bool pair = false;
+        for (std::size_t k = 0; k < i_; ++k) pair = pair || w_[k].lower == "difference" || w_[k].lower == "ratio";
+        for (; !end(); ++i_)
+            if ((!stop_.empty() && w_[i_].lower == stop_) || (pair && at("and the")) ||
+                at("plus|minus|times|divided|multiplied|increased|decreased|reduced|squared|cubed|+|-|*|/|^|(|)|%|percent"))
+                break;
         if (i_ == begin) throw no_expression{};
         result_.unknowns.push_back(join(w_, begin, i_));
         return "{" + std::to_string(result_.unknowns.size() - 1) + "}";
     }
-    bool in_list() const {
-        for (std::size_t k = 0; k < i_; ++k)
-            if (w_[k].lower == "difference" || w_[k].lower == "ratio") return true;
-        return false;
-    }
 
-    std::vector<word> w_;
-    std::size_t i_ = 0;
     std::string stop_;
     arithmetic result_;
 };

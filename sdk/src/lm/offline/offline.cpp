@@ -4,6 +4,7 @@
 #include <reagent/schema/render.hpp>
 
 #include "planner.hpp"
+#include "words.hpp"
 
 #include <boost/json.hpp>
 
@@ -11,22 +12,6 @@ namespace reagent {
 namespace {
 
 using namespace offline;
-
-// The number of a sentence that an int or float output wants: the first one.
-std::optional<std::string> number_in(const std::string& text) {
-    std::string n;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        bool digit = text[i] >= '0' && text[i] <= '9';
-        if (!digit && n.empty()) continue;
-        if (digit || (text[i] == '.' && i + 1 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9')) {
-            if (n.empty() && i > 0 && text[i - 1] == '-') n = "-";
-            n += text[i];
-        } else if (text[i] != ',' || i + 1 >= text.size() || !(text[i + 1] >= '0' && text[i + 1] <= '9'))
-            break;
-    }
-    if (n.empty()) return {};
-    return n;
-}
 
 json::value value_for(const wanted_field& f, const conclusion& c) {
     auto fail = [&](const std::string& why) {
@@ -38,9 +23,9 @@ json::value value_for(const wanted_field& f, const conclusion& c) {
         return json::value(json::string(c.unknown ? c.reasoning : c.answer));
     if (c.unknown) throw fail(c.reasoning);
     if (f.type == "int" || f.type == "float") {
-        auto n = number_in(c.answer);
-        if (!n) throw fail("\"" + c.answer + "\" holds no number.");
-        return json::value(json::string(*n));
+        auto n = only_number(c.answer);
+        if (n.empty()) throw fail("\"" + c.answer + "\" does not hold one number.");
+        return json::value(json::string(n));
     }
     if (f.type == "bool") return c.answer == "none" || c.answer == "0" ? "False" : "True";
     if (f.type.starts_with("list")) {
@@ -75,7 +60,7 @@ public:
 private:
     static lm_response answer(const lm_request& request) {
         prompt p = read_prompt(request);
-        auto next = plan(p);
+        auto next = next_step(p);
         lm_response r;
         r.model = "offline/demo";
         if (p.format == answer_format::native) {

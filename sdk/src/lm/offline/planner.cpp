@@ -2,7 +2,8 @@
 
 #include "../../text.hpp"
 #include "arithmetic.hpp"
-#include "tables.hpp"
+#include "documents.hpp"
+#include "grammar.hpp"
 
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
@@ -10,7 +11,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <set>
+#include <cmath>
 
 namespace reagent::offline {
 namespace {
@@ -28,23 +29,6 @@ struct finding {
     std::vector<std::string> items;
     std::string reasoning;
 };
-
-std::string first_number(std::string_view text, std::size_t from = 0) {
-    for (std::size_t i = from; i < text.size(); ++i) {
-        bool starts = is_digit(text[i]) &&
-                      (i == 0 || !(is_word(text[i - 1]) || text[i - 1] == '.' || static_cast<unsigned char>(text[i - 1]) >= 0x80));
-        if (!starts) continue;
-        std::string n;
-        for (; i < text.size() &&
-               (is_digit(text[i]) || text[i] == '.' ||
-                (text[i] == ',' && i + 3 < text.size() && is_digit(text[i + 1]) && is_digit(text[i + 2]) && is_digit(text[i + 3])));
-             ++i)
-            if (text[i] != ',') n += text[i];
-        while (n.ends_with('.')) n.pop_back();
-        return n;
-    }
-    return {};
-}
 
 // "how many are there, and what is ...": a question that begins behind an "and".
 bool asks_twice(const std::vector<word>& words) {
@@ -74,63 +58,29 @@ public:
     finding run() {
         std::string question = p_.question();
         if (trim(question).empty()) throw cannot{"there is no question"};
+        if (question.size() > 1000) throw cannot{"a question of more than 1,000 characters is too long for me"};
         if (time_ && asks_for_time(question)) {
             std::string now = ask(*time_, {}, "I look at the clock.");
             return {now, {}, "The clock says " + now + "."};
         }
-        if (auto difference = how_many_more(question)) return *difference;
         int decimals = -1;
-        question = without_rounding(question, decimals);
-        auto a = read_arithmetic(question);
-        if (a && a->operators > 0) {
-            if (a->unknowns.empty()) return calculated(a->expression, decimals);
-            if (asks_twice(words_of(question))) throw cannot{"it asks for two things; ask for one, then for the other"};
-            if (auto found = combined(*a, decimals)) return *found;
-        }
-        std::string first = words_of(question).front().lower;
-        for (std::string_view made_up : {"if", "suppose", "imagine", "assume", "write", "draw", "sing", "translate"})
-            if (first == made_up) throw cannot{"it asks for more than looking things up and calculating"};
-        if (sql_ && write_query(tables_, question) && asks_for_two(words_of(question)))
-            throw cannot{"it asks for two things that depend on each other; ask for one, then for the other"};
-        return look_up(question, false);
+        std::string unrounded = without_rounding(question, decimals);
+        auto a = read_arithmetic(unrounded);
+        if (a && a->operators > 0 && a->unknowns.empty()) return calculated(a->expression, decimals);
+        if (sql_ && !read(unrounded)) look_for_values(unrounded);
+        if (sql_)
+            if (auto found = read(unrounded)) {
+                finding f = from_tables(*found);
+                if (decimals >= 0) f.answer = rounded(f.answer, decimals);
+                return f;
+            }
+        if (a && a->operators > 0 && std::all_of(a->unknowns.begin(), a->unknowns.end(), [&](const auto& u) { return can_look_up(u); }))
+            return combined(*a, decimals);
+        if (decimals >= 0) throw declined(unrounded);
+        return look_up(question);
     }
 
 private:
-    // "Which city has the most customers, and how many orders came from there?", "How many orders came from the city with the most
-    // customers?": one query would answer half of it, or something else.
-    static bool asks_for_two(const std::vector<word>& w) {
-        auto is = [&](std::size_t i, std::initializer_list<std::string_view> any) {
-            return i < w.size() && std::find(any.begin(), any.end(), w[i].lower) != any.end();
-        };
-        if (asks_twice(w)) return true;
-        bool counts = is(0, {"how"}) && is(1, {"many", "much"});
-        for (std::size_t i = 2; i < w.size(); ++i) {
-            if (counts && is(i, {"with"}) && is(i + 1, {"the"}) &&
-                is(i + 2, {"most", "fewest", "highest", "lowest", "least", "largest", "biggest"}))
-                return true;
-        }
-        return false;
-    }
-
-    // "How many more customers are in Oslo than in Bergen?"
-    std::optional<finding> how_many_more(const std::string& question) {
-        auto words = words_of(question);
-        if (!sql_ || !calculator_ || words.size() < 6 || words[0].lower != "how" ||
-            (words[1].lower != "many" && words[1].lower != "much") || words[2].lower != "more")
-            return {};
-        for (std::size_t than = 4; than + 1 < words.size(); ++than) {
-            if (words[than].lower != "than") continue;
-            std::string head = "how " + words[1].text + " " + words[3].text + " ";
-            std::string a = head + join(words, 4, than), b = head + join(words, than + 1, words.size());
-            if (!write_query(tables_, a) || !write_query(tables_, b)) return {};
-            finding first = look_up(a, true), second = look_up(b, true);
-            finding result = calculated(first.answer + " - " + second.answer);
-            result.reasoning = first.reasoning + " " + second.reasoning + " " + result.reasoning;
-            return result;
-        }
-        return {};
-    }
-
     std::string ask(const offered_tool& t, json::object arguments, const std::string& thought) {
         if (next_ == p_.past.size()) throw pending{{thought, t.name, std::move(arguments)}};
         const auto& step = p_.past[next_++];
@@ -177,14 +127,19 @@ private:
         return false;
     }
 
+    static std::string rounded(const std::string& number, int decimals) {
+        char* end = nullptr;
+        double value = std::strtod(number.c_str(), &end), scale = std::pow(10, decimals);
+        if (number.empty() || *end || decimals > 12) return number;
+        return plain(json::value(std::round(value * scale) / scale), decimals);
+    }
+
     // Arithmetic on things that the other tools know: look them up first, then calculate.
-    std::optional<finding> combined(const arithmetic& a, int decimals) {
-        for (const auto& u : a.unknowns)
-            if (!can_look_up(u)) return {};
+    finding combined(const arithmetic& a, int decimals) {
         std::string expression = a.expression, reasoning;
         for (std::size_t i = 0; i < a.unknowns.size(); ++i) {
-            finding f = look_up(a.unknowns[i], true);
-            std::string number = first_number(f.answer);
+            finding f = look_up(a.unknowns[i]);
+            std::string number = f.items.size() > 1 ? "" : only_number(f.answer);
             if (number.empty()) throw cannot{"\"" + a.unknowns[i] + "\" turned out to be no number: " + f.answer};
             expression = replace_all(expression, "{" + std::to_string(i) + "}", number);
             reasoning += f.reasoning + " ";
@@ -194,189 +149,250 @@ private:
         return result;
     }
     bool can_look_up(const std::string& words) const {
-        if (sql_ && write_query(tables_, words)) return true;
-        return search_ != nullptr && words_of(words).size() > 1;
+        return (sql_ && (read(words) || (search_ && clause_of(words)))) || (search_ && words_of(words).size() > 1);
     }
 
-    finding look_up(const std::string& question, bool number) {
-        std::string resolved = question;
-        if (sql_ && search_) resolved = with_clause_resolved(question);
-        if (sql_)
-            if (auto query = write_query(tables_, resolved)) return from_tables(*query);
-        if (search_) return from_documents(question, number);
-        if (sql_) throw cannot{"I do not see how the tables answer this"};
-        if (calculator_) throw cannot{"I only see a calculator, and the question is no arithmetic that I can read"};
-        throw cannot{"there is no tool that could answer this"};
-    }
-
-    // "orders from the city where the company was founded": the clause is looked up in the documents, and the value that
-    // the tables know takes its place.
-    std::string with_clause_resolved(const std::string& question) {
+    std::optional<reagent::offline::plan> read(const std::string& question, std::string* rest = nullptr) const {
+        vocabulary v{tables_, found_};
         auto words = words_of(question);
-        for (std::size_t i = 1; i + 2 < words.size(); ++i) {
-            bool clause = words[i].lower == "where" || words[i].lower == "whose" || words[i].lower == "that" ||
-                          (words[i].lower == "which" && words[i - 1].lower == "in") ||
-                          (words[i].lower == "of" && words[i + 1].lower == "the");
-            std::size_t head = words[i].lower == "which" ? i - 2 : i - 1;
-            if (!clause || head >= words.size()) continue;
-            for (const auto& t : tables_)
-                for (const auto& c : t.columns) {
-                    if (c.values.empty() || stem_of(replace_all(c.name, "_", " ")) != words[head].stem) continue;
-                    std::string phrase = join(words, i + 1, words.size());
-                    bool known = false;  // "the city of the Oslo customers" needs no look-up
-                    for (const auto& v : c.values) known = known || find_phrase(words_of(phrase), words_of(v)) != std::string::npos;
-                    if (known || (words[i].lower == "that" && write_query(tables_, "which " + words[head].text + " " + phrase))) continue;
-                    std::string found =
-                        search("the " + words[head].text + " " + phrase,
-                               "First I look in the documents for \"" + words[head].text + " " + join(words, i, words.size()) + "\".");
-                    auto sentences = ranked_sentences(found, phrase);
-                    for (const auto& s : sentences)
-                        for (const auto& v : c.values)
-                            if (find_phrase(words_of(s), words_of(v)) != std::string::npos) {
-                                note_ = "The documents say: " + s;
-                                std::size_t begin = head > 0 && words[head - 1].lower == "the" ? head - 1 : head;
-                                return join(words, 0, begin) + " " + v + "?";
-                            }
-                    throw cannot{"the documents do not say which " + words[head].text + " that is"};
-                }
+        if (words.size() > 60) return {};
+        reader r{v, std::move(words)};
+        auto p = r.question();
+        if (rest) *rest = r.rest();
+        return p;
+    }
+
+    finding look_up(const std::string& question) {
+        if (sql_) {
+            if (auto p = read(question)) return from_tables(*p);
+            if (search_)
+                if (auto c = clause_of(question))
+                    if (auto p = read(with_clause_resolved(*c))) return from_tables(*p);
         }
-        return question;
-    }
-
-    finding from_tables(const std::string& query) {
-        std::string observed = ask(*sql_, {{sql_->arguments.front(), query}},
-                                   (note_.empty() ? "" : note_ + " ") + "The tables can answer this; I query them.");
-        auto parsed = parse_json(observed);
-        const json::value* rows = parsed && parsed->is_object() ? parsed->get_object().if_contains("rows") : nullptr;
-        if (!rows || !rows->is_array()) throw cannot{"the database gave no rows that I can read"};
-        finding f;
-        const auto& list = rows->get_array();
-        for (const auto& row : list) {
-            if (!row.is_array() || row.get_array().empty()) continue;
-            std::string text;
-            for (const auto& cell : row.get_array()) text += (text.empty() ? "" : text.find(" (") == text.npos ? " (" : ", ") + plain(cell);
-            if (text.find(" (") != text.npos) text += ")";
-            f.items.push_back(text);
+        if (search_) {
+            std::string observed = search(question, "The tables do not answer this as I read it; I search the documents.");
+            std::string s = answering_sentence(observed, question);
+            if (!s.empty()) return {s, {s}, "The documents say: " + s};
         }
-        if (f.items.empty() || (list.size() == 1 && list[0].get_array()[0].is_null()))
-            f.answer = "none", f.items.clear();
-        else if (list.size() == 1 && list[0].get_array().size() == 1)
-            f.answer = plain(list[0].get_array()[0]);
-        else
-            for (const auto& item : f.items) f.answer += (f.answer.empty() ? "" : "; ") + item;
-        f.reasoning = (note_.empty() ? "" : note_ + " ") + "The database answers: " + cut(f.answer, 400) + ".";
-        return f;
+        throw declined(question);
     }
 
-    // 1290.0 is 1290 to a reader.
-    static std::string plain(const json::value& cell) {
-        if (cell.is_double() && cell.get_double() == std::trunc(cell.get_double()) && std::abs(cell.get_double()) < 1e15)
-            return std::to_string(static_cast<std::int64_t>(cell.get_double()));
-        return python_str(cell);
+    // What was not understood, and what would be.
+    cannot declined(const std::string& question) const {
+        if (!sql_) {
+            if (search_) return {"no sentence of the documents has all the words of the question and what it asks for"};
+            if (calculator_)
+                return {"I only see a calculator, and the question is no arithmetic that I can read, such as \"What is 17% of 2340?\""};
+            return {"there is no tool that could answer this"};
+        }
+        std::string rest;
+        read(question, &rest);
+        std::string why = asks_twice(words_of(question)) ? "it asks for two things; ask for one, then for the other"
+                          : rest.empty()                 ? "I do not understand all of it"
+                                                         : "I do not understand it from \"" + rest + "\" on";
+        if (search_) why += ", and no sentence of the documents answers it";
+        std::string can;
+        for (const auto& e : examples(question)) can += (can.empty() ? ". I could answer \"" : " or \"") + e + "\"";
+        return {why + can};
     }
 
-    std::string search(const std::string& question, const std::string& thought) {
-        std::string query;
-        for (const auto& w : words_of(question))
-            if (!is_stop_word(w.lower)) query += (query.empty() ? "" : " ") + w.text;
-        return ask(*search_, {{search_->arguments.front(), query}}, thought);
-    }
-
-    static std::vector<std::string> sentences_of(const std::string& text) {
-        std::vector<std::string> all;
-        std::string s;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            if (text[i] == '#' && trim(s).empty()) {  // a heading is no sentence
-                i = std::min(text.find('\n', i), text.size());
-                continue;
+    // Two questions that can be answered, rather about what was asked for.
+    std::vector<std::string> examples(const std::string& question) const {
+        std::vector<std::pair<bool, std::string>> all;
+        auto words = words_of(question);
+        auto offer = [&](const table& t, const std::string& text) {
+            auto said = words_of(replace_all(t.name, "_", " "));
+            if (read(text)) all.emplace_back(find_phrase(words, said) == std::string::npos, text);
+        };
+        for (const auto& t : tables_) {
+            std::string name = replace_all(t.name, "_", " "), one = stem_of(name);
+            for (const auto& c : t.columns) {
+                if (!c.values.empty() && &c != t.label()) offer(t, "How many " + name + " are there per " + c.name + "?");
+                if (c.numeric() && !c.key()) offer(t, "What is the average " + c.name + " of " + name + "?");
             }
-            bool gap = text.compare(i, 4, " ...") == 0;
-            bool end = ((text[i] == '.' || text[i] == '!' || text[i] == '?') && (i + 1 == text.size() || is_space(text[i + 1]))) || gap ||
-                       (text[i] == '\n' && i + 1 < text.size() && text[i + 1] == '\n');
-            if (!gap) s += text[i] == '\n' ? ' ' : text[i];
-            if (gap) i += 3;
-            if (!end) continue;
-            if (!trim(s).empty()) all.emplace_back(trim(s));
-            s.clear();
+            offer(t, "How many " + name + " are there?");
         }
-        if (!trim(s).empty()) all.emplace_back(trim(s));
+        std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        std::vector<std::string> two;
+        for (const auto& [other, text] : all)
+            if (two.size() < 2) two.push_back(text);
+        return two;
+    }
+
+    // Names and values that no description lists are asked for: of which column is "Anna Andersen"?
+    void look_for_values(const std::string& question) {
+        bool listed = false;
+        std::string places;
+        for (const auto& t : tables_)
+            for (const auto& c : t.columns) {
+                listed = listed || !c.values.empty();
+                if (!c.text() || !c.values.empty()) continue;
+                places += std::string{places.empty() ? "" : " UNION "} + "SELECT '" + t.name + "." + c.name + "' AS place, " + c.name +
+                          " AS value FROM " + t.name;
+            }
+        auto phrases = places.empty() ? std::vector<std::string>{} : unknown_phrases(question, listed);
+        if (phrases.empty()) return;
+        std::string list;
+        for (const auto& p : phrases) list += (list.empty() ? "'" : ", '") + replace_all(p, "'", "''") + "'";
+        std::string query = "SELECT DISTINCT place, value FROM (" + places + ") AS known WHERE LOWER(value) IN (" + list + ")";
+        for (const auto& row : rows_of(ask(*sql_, {{sql_->arguments.front(), limited(query)}},
+                                           "First I look where the names in the question stand in the tables.")))
+            if (row.size() == 2 && row[0].is_string() && row[1].is_string())
+                for (const auto& t : tables_)
+                    for (const auto& c : t.columns)
+                        if (row[0].get_string() == t.name + "." + c.name) found_.push_back({&t, &c, std::string{row[1].get_string()}});
+    }
+
+    // Up to four words in a row, each of which may be part of a name.
+    std::vector<std::string> unknown_phrases(const std::string& question, bool capitals) const {
+        std::vector<std::string> phrases;
+        auto w = words_of(question);
+        vocabulary v{tables_, found_};
+        for (std::size_t i = 0; i < w.size(); ++i) {  // what is known is no name
+            std::size_t n = 0;
+            if (v.values(w, i, n).empty() && !v.noun(w, i, n)) continue;
+            for (std::size_t k = i; k < i + n; ++k) w[k].text = ",";
+            i += n - 1;
+        }
+        auto may_be_name = [&](std::size_t i) {
+            bool mark = w[i].text.size() == 1 && !is_alpha(w[i].text[0]);
+            return !mark && !is_number(w[i]) && (capitals ? w[i].capital() && i > 0 : !is_stop_word(w[i].lower));
+        };
+        for (std::size_t i = 0; i < w.size(); ++i)
+            for (std::size_t n = 1; n <= 4 && i + n <= w.size() && may_be_name(i); ++n) {
+                if (!may_be_name(i + n - 1)) continue;
+                std::string text = to_lower(join(w, i, i + n)), one = join(w, i, i + n - 1);
+                phrases.push_back(text);
+                one = to_lower(one) + (one.empty() ? "" : " ") + w[i + n - 1].stem;
+                if (one != text) phrases.push_back(one);
+            }
+        if (phrases.size() > 200) phrases.resize(200);
+        return phrases;
+    }
+
+    struct clause {
+        std::vector<word> words;
+        std::size_t head, from;  // the column's word, and where the clause begins
+        const column* of;
+        std::string phrase;
+    };
+
+    // "orders from the city where the company was founded"
+    std::optional<clause> clause_of(const std::string& question) const {
+        auto words = words_of(question);
+        while (!words.empty() && !is_word(words.back().text[0]) && static_cast<unsigned char>(words.back().text[0]) < 0x80)
+            words.pop_back();
+        for (std::size_t i = 1; i + 2 < words.size(); ++i) {
+            bool where = words[i].lower == "where" || words[i].lower == "whose" || words[i].lower == "that";
+            bool in_which = words[i].lower == "in" && words[i + 1].lower == "which";
+            bool of_the = words[i].lower == "of" && words[i + 1].lower == "the";
+            if (!where && !in_which && !of_the) continue;
+            for (const auto& t : tables_)
+                for (const auto& c : t.columns)
+                    if (c.text() && stem_of(replace_all(c.name, "_", " ")) == words[i - 1].stem) {
+                        std::string phrase = join(words, in_which ? i + 2 : i + 1, words.size());
+                        return clause{words, i - 1, i, &c, phrase};
+                    }
+        }
+        return {};
+    }
+
+    // The clause is looked up in the documents, and the value that the tables know takes its place.
+    std::string with_clause_resolved(const clause& c) {
+        std::string head = c.words[c.head].text;
+        std::string observed =
+            search(c.phrase, "First I look in the documents for \"" + head + " " + join(c.words, c.from, c.words.size()) + "\".");
+        std::string sentence = answering_sentence(observed, c.phrase, 2);
+        if (sentence.empty()) throw cannot{"the documents do not say which " + head + " \"" + c.phrase + "\" is"};
+        auto said = words_of(sentence);
+        if (c.of->values.empty()) look_for_values("- " + sentence);
+        vocabulary v{tables_, found_};
+        std::vector<std::string> values;
+        for (std::size_t i = 0; i < said.size(); ++i) {
+            std::size_t n = 0;
+            for (const auto& known : v.values(said, i, n))
+                if (known.of == c.of && std::find(values.begin(), values.end(), known.text) == values.end()) values.push_back(known.text);
+        }
+        if (values.size() != 1) throw cannot{"the documents do not say clearly which " + head + " that is: \"" + sentence + "\""};
+        note_ = "The documents say: " + sentence + " ";
+        std::size_t begin = c.head > 0 && c.words[c.head - 1].lower == "the" ? c.head - 1 : c.head;
+        return join(c.words, 0, begin) + " " + values[0] + "?";
+    }
+
+    // Some tools want every statement to end with a limit.
+    std::string limited(const std::string& query) const {
+        constexpr std::string_view rule = "LIMIT and a number of at most ";
+        auto at = sql_->description.find(rule);
+        if (at == std::string::npos) return query;
+        return query + " LIMIT " + std::to_string(std::atoll(sql_->description.c_str() + at + rule.size()));
+    }
+
+    static std::vector<json::array> rows_of(const std::string& observed) {
+        auto parsed = parse_json(observed);
+        auto* o = parsed ? parsed->if_object() : nullptr;
+        auto* rows = o ? o->if_contains("rows") : nullptr;
+        if (!rows || !rows->is_array()) throw cannot{"the database gave no rows that I can read"};
+        if (o->contains("note")) throw cannot{"there are more rows than the tool gives"};
+        std::vector<json::array> all;
+        for (const auto& row : rows->get_array())
+            if (row.is_array() && !row.get_array().empty()) all.push_back(row.get_array());
         return all;
     }
 
-    // Sentences of the results by how many of the question's words they share; rare words count more.
-    static std::vector<std::string> ranked_sentences(const std::string& observed, const std::string& question) {
-        auto parsed = parse_json(observed);
-        if (!parsed || !parsed->is_array()) return {};
-        struct candidate {
-            std::string text, title;
-            std::set<std::string> stems;
-            std::size_t rank;
-            double score = 0;
-        };
-        std::vector<candidate> all;
-        std::size_t rank = 0;
-        for (const auto& r : parsed->get_array()) {
-            if (!r.is_object()) continue;
-            auto* snippet = r.get_object().if_contains("snippet");
-            auto* name = r.get_object().if_contains("document");
-            if (!snippet || !snippet->is_string()) continue;
-            for (const auto& s : sentences_of(std::string{snippet->get_string()})) {
-                candidate c{s, name && name->is_string() ? std::string{name->get_string()} : "", {}, rank};
-                for (const auto& w : words_of(s)) c.stems.insert(root(w.stem));
-                all.push_back(std::move(c));
-            }
-            ++rank;
+    finding from_tables(const reagent::offline::plan& p) {
+        std::string said = words_of(p), query = limited(sql_of(p));
+        std::string observed = ask(*sql_, {{sql_->arguments.front(), query}}, note_ + "I ask the tables for " + said + ".");
+        auto all = rows_of(observed);
+        if (query.size() > sql_of(p).size() && std::to_string(all.size()) == query.substr(query.rfind(' ') + 1))
+            throw cannot{"there may be more rows than the tool gives"};
+        finding f;
+        std::string shared;
+        if (auto* l = std::get_if<listing>(&p.what); l && l->ranked) shared = places(all, *l);
+        for (const auto& row : all) {
+            std::string text = plain(row[0]), more;
+            for (std::size_t i = 1; i < row.size(); ++i) more += (more.empty() ? "" : ", ") + plain(row[i]);
+            f.items.push_back(more.empty() ? text : text + " (" + more + ")");
         }
-        std::set<std::string> asked;
-        for (const auto& w : words_of(question))
-            if (!is_stop_word(w.lower)) asked.insert(root(w.stem));
-        std::string lower = to_lower(question);
-        bool wants_number = lower.find("how many") != lower.npos || lower.find("how much") != lower.npos ||
-                            lower.find("how long") != lower.npos || lower.find("when") != lower.npos ||
-                            lower.find("what year") != lower.npos;
-        for (auto& c : all) {
-            auto title = words_of(replace_all(replace_all(c.title, "-", " "), "_", " "));
-            std::size_t matched = 0;
-            for (const auto& a : asked) {
-                matched += c.stems.count(a);
-                double frequency = 0;
-                for (const auto& other : all) frequency += other.stems.count(a) ? 1 : 0;
-                if (c.stems.count(a)) c.score += 1.0 / (1.0 + std::log(1.0 + frequency));
-                for (const auto& t : title)
-                    if (root(t.stem) == a && !c.stems.count(a)) ++matched, c.score += 0.6 / (1.0 + std::log(1.0 + frequency));
-            }
-            if (3 * matched < asked.size())
-                c.score = 0;  // a word or two in common is no answer
-            else if (wants_number && !first_number(c.text).empty())
-                c.score += 0.25;
-            c.score -= 0.02 * static_cast<double>(c.rank);
-        }
-        std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
-        std::vector<std::string> sentences;
-        for (const auto& c : all)
-            if (c.score > 0.15) sentences.push_back(c.text);
-        return sentences;
-    }
-    // "founded", "founding" and "founder" share a root: the first letters of a longer word.
-    static std::string root(std::string stem) {
-        for (std::string_view end : {"ing", "ed", "e"})
-            if (stem.size() > end.size() + 2 && stem.ends_with(end)) {
-                stem.resize(stem.size() - end.size());
-                break;
-            }
-        return stem.size() > 5 ? stem.substr(0, 5) : stem;
+        if (f.items.empty() || (all.size() == 1 && all[0][0].is_null())) f.answer = "none", f.items.clear();
+        for (const auto& item : f.items) f.answer += (f.answer.empty() ? "" : "; ") + item;
+        said[0] = static_cast<char>(said[0] - 'a' + 'A');
+        f.reasoning = note_ + said + ": " + cut(f.answer, 400) + "." + shared;
+        return f;
     }
 
-    finding from_documents(const std::string& question, bool) {
-        std::string observed = search(question, "This may stand in the documents; I search them.");
-        auto sentences = ranked_sentences(observed, question);
-        if (sentences.empty()) throw cannot{"I found nothing about this in the documents"};
-        return {sentences.front(), {sentences.front()}, "The documents say: " + sentences.front()};
+    // Takes the places off the rows; a place that cannot be told for ties is not answered.
+    static std::string places(std::vector<json::array>& all, const listing& l) {
+        bool tie = false;
+        for (auto& row : all) {
+            if (row.size() < 3) throw cannot{"the database gave no places that I can read"};
+            auto level = row.back(), place = row[row.size() - 2];
+            row.resize(row.size() - 2);
+            tie = tie || (l.first > 1 && level != place);
+        }
+        auto wanted = static_cast<std::size_t>(l.last - l.first + 1);
+        if (tie) throw cannot{"places before that one are shared, so that it can be counted in two ways"};
+        if (all.size() > wanted + 9)
+            throw cannot{std::to_string(all.size()) + " of them are equal, so that there are no first " + std::to_string(wanted)};
+        return all.size() > wanted ? " The last place is shared." : "";
+    }
+
+    // 1290.0 is 1290 to a reader, and an average has two decimals.
+    static std::string plain(const json::value& cell, int decimals = 2) {
+        if (!cell.is_double()) return python_str(cell);
+        double d = cell.get_double(), scale = std::pow(10, decimals);
+        if (std::abs(d) < 1e12 && std::abs(d) >= 0.01) d = std::round(d * scale) / scale;
+        if (d == std::trunc(d) && std::abs(d) < 1e15) return std::to_string(static_cast<std::int64_t>(d));
+        return python_str(json::value(d));
+    }
+
+    std::string search(const std::string& question, const std::string& thought) {
+        return ask(*search_, {{search_->arguments.front(), search_words(question)}}, thought);
     }
 
     const prompt& p_;
     const offered_tool *calculator_ = nullptr, *sql_ = nullptr, *search_ = nullptr, *time_ = nullptr;
     std::vector<table> tables_;
+    std::vector<known_value> found_;
     std::size_t next_ = 0;
     std::string note_;
 };
@@ -403,7 +419,7 @@ conclusion from_thought(const std::string& thought) {
     return c;
 }
 
-std::variant<next_call, conclusion> plan(const prompt& p) {
+std::variant<next_call, conclusion> next_step(const prompt& p) {
     try {
         finding f = planner{p}.run();
         return conclusion{std::move(f.reasoning), std::move(f.answer), std::move(f.items), false};

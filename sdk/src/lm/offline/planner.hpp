@@ -20,7 +20,7 @@ struct conclusion {
 };
 
 /// What to do next, given what was asked and what the tools have said so far. Pure.
-std::variant<next_call, conclusion> plan(const prompt& p);
+std::variant<next_call, conclusion> next_step(const prompt& p);
 
 /// A conclusion as the last thought of a trajectory, and back: the final extraction is told the steps, but no tools.
 std::string as_thought(const conclusion& c);

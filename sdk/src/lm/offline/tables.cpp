@@ -83,6 +83,7 @@ bool column::numeric() const {
 bool column::date() const {
     if (to_lower(type).find("date") != std::string::npos) return true;
     if (numeric() || !values.empty()) return false;
+    if (to_lower(type).find("timestamp") != std::string::npos) return true;
     for (std::string_view end : {"_on", "_at", "date", "_day", "joined", "created", "since"})
         if (name.ends_with(end)) return true;
     return false;
@@ -98,6 +99,64 @@ const column* table::label() const {
     for (const char* n : {"name", "title", "full_name", "label", "email", "id"})
         if (auto* c = find(n)) return c;
     return columns.empty() ? nullptr : &columns.front();
+}
+
+const column* table::only_date() const {
+    const column* found = nullptr;
+    for (const auto& c : columns) {
+        if (!c.date()) continue;
+        if (found) return nullptr;
+        found = &c;
+    }
+    return found;
+}
+
+bool table::event() const {
+    bool refers = false;
+    for (const auto& c : columns) refers = refers || !c.references.empty();
+    return refers && only_date();
+}
+
+namespace {
+
+std::vector<step> steps_from(const std::vector<table>& tables, const table& from, bool up_only) {
+    std::vector<step> steps;
+    for (const auto& t : tables) {
+        for (const auto& c : from.columns)
+            if (c.references == t.name)
+                if (auto* there = t.find(c.referenced_column.empty() ? "id" : c.referenced_column)) steps.push_back({&t, &c, there, true});
+        if (up_only) continue;
+        for (const auto& c : t.columns)
+            if (c.references == from.name)
+                if (auto* here = from.find(c.referenced_column.empty() ? "id" : c.referenced_column))
+                    steps.push_back({&t, here, &c, false});
+    }
+    return steps;
+}
+
+std::optional<std::vector<step>> shortest(const std::vector<table>& tables, const table& from, const table& to, bool up_only) {
+    std::vector<std::vector<step>> found;
+    auto first = steps_from(tables, from, up_only);
+    for (const auto& s : first)
+        if (s.to == &to) found.push_back({s});
+    if (found.empty())
+        for (const auto& s : first) {
+            if (s.to == &from) continue;
+            for (const auto& n : steps_from(tables, *s.to, up_only))
+                if (n.to == &to && s.to != &to) found.push_back({s, n});
+        }
+    if (found.size() != 1) return {};
+    return found.front();
+}
+
+}  // namespace
+
+std::optional<std::vector<step>> way(const std::vector<table>& tables, const table& from, const table& to) {
+    return shortest(tables, from, to, false);
+}
+
+std::optional<std::vector<step>> way_up(const std::vector<table>& tables, const table& from, const table& to) {
+    return shortest(tables, from, to, true);
 }
 
 std::vector<table> read_tables(const std::string& description) {

@@ -2,6 +2,7 @@
 
 #include "../../text.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace reagent::offline {
@@ -98,6 +99,18 @@ std::string number_of(const word& w) {
     return s.find_first_of("0123456789") == s.npos ? std::string{} : s;
 }
 
+std::string only_number(std::string_view text) {
+    std::string number;
+    auto words = words_of(text);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        std::string n = number_of(words[i]);
+        if (n.empty()) continue;
+        if (!number.empty()) return {};
+        number = (i > 0 && words[i - 1].text == "-" ? "-" : "") + n;
+    }
+    return number;
+}
+
 bool is_stop_word(std::string_view w) {
     for (std::string_view s :
          {"a",     "an",    "and",  "are",  "as",   "at",    "be",     "been",   "by",    "can",  "could", "did",   "do",
@@ -118,6 +131,30 @@ std::size_t find_phrase(const std::vector<word>& words, const std::vector<word>&
         if (same) return i;
     }
     return std::string::npos;
+}
+
+// The longest of the alternatives, "more than|over".
+bool cursor::accept(std::string_view alternatives) {
+    std::size_t longest = 0;
+    for (const auto& phrase : split(alternatives, '|')) {
+        std::size_t n = 0;
+        bool same = true;
+        for (const auto& part : split(phrase, ' ')) {
+            same = same && i_ + n < w_.size() && w_[i_ + n].lower == part;
+            ++n;
+        }
+        if (same) longest = std::max(longest, n);
+    }
+    i_ += longest;
+    furthest_ = std::max(furthest_, i_);
+    return longest > 0;
+}
+
+bool cursor::at(std::string_view alternatives) {
+    std::size_t i = i_, f = furthest_;
+    bool found = accept(alternatives);
+    i_ = i, furthest_ = f;
+    return found;
 }
 
 }  // namespace reagent::offline
