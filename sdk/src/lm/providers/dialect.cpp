@@ -8,7 +8,7 @@ namespace {
 
 using words = std::vector<std::string_view>;
 
-// Source: OpenAI, "Structured model outputs", supported schemas; the last four are not for fine-tuned models.
+// Source: OpenAI, "Structured model outputs", supported schemas; those of numbers, texts and lengths of arrays are not for fine-tuned models.
 const schema_rules openai_schemas{.keywords = {"type",
                                                "properties",
                                                "required",
