@@ -73,10 +73,10 @@ struct neither : module {
     task<int> forward(run&, int a) const { co_return a; }
 };
 
-static_assert(program<sorter> && program<passing> && program<parent> && program<by_name> && program<predict<classify>>);
-static_assert(program<react<classify>> && program<safe_sql> && program<ask_database> && program<chain_of_thought_with_hint<classify>> &&
-              program<multi_chain_comparison<classify>>);
-static_assert(!program<neither> && !program<int>);
+static_assert(program_type<sorter> && program_type<passing> && program_type<parent> && program_type<by_name> && program_type<predict<classify>>);
+static_assert(program_type<react<classify>> && program_type<safe_sql> && program_type<ask_database> && program_type<chain_of_thought_with_hint<classify>> &&
+              program_type<multi_chain_comparison<classify>>);
+static_assert(!program_type<neither> && !program_type<int>);
 
 evaluate_options with(std::shared_ptr<learner> model) {
     evaluate_options o;
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(attempts_and_refinements_are_programs_whose_predictors_are_
     runtime rt;
     sorter s;
     best_of_n best{s, [](const sorter::output& o) { return o.intent == intent::account; }, {.n = 3}};
-    static_assert(program<decltype(best)>);
+    static_assert(program_type<decltype(best)>);
     BOOST_TEST(predictors_of(best).size() == 1u);
     auto say = [](const char* what) { return chat_completion({{"intent", what}}); };
     dataset one{example{{{"message", "m"}, {"intent", "account"}}, {"message"}}};

@@ -64,7 +64,7 @@ const char* nested = R"({"type":"object","properties":{
 
 lm_error refusal(int status, const std::string& text, std::vector<std::pair<std::string, std::string>> headers = {}) {
     try {
-        provider::throw_status({status, std::move(headers), text}, "test", secret{});
+        provider::throw_status({status, std::move(headers), text}, "test", {});
     } catch (const lm_error& e) {
         return e;
     }

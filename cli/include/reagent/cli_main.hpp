@@ -28,7 +28,7 @@ struct cli_program {
 int cli_main(int argc, char** argv, const cli_program& program);
 
 /// For a module that is a program: its inputs and outputs are those of its types.
-template <program Module>
+template <program_type Module>
 int cli_main(int argc, char** argv, const Module& m, std::string description = {}) {
     return cli_main(argc, argv,
                     cli_program{.root = m,

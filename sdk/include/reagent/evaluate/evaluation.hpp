@@ -95,17 +95,17 @@ program_function as_ensemble(program_function program, majority_options how = {}
 template <class Module>
 program_function as_program(const Module& m) {
     static_assert(
-        program<Module>,
+        detail::called_by_name<Module> || detail::typed_program<Module>,
         "reagent: a program is a module with `forward(run&, input) const -> task<output>`, where input and output are structs, or "
         "with `call(run&, json::object) const -> task<json::object>`");
-    if constexpr (program<Module>)
+    if constexpr (detail::called_by_name<Module> || detail::typed_program<Module>)
         return as_ensemble([&m](run& r, const json::object& inputs) -> task<json::object> { return detail::call_by_name(m, r, inputs); });
     else
         return {};
 }
 
 /// As above, for a module, with a metric that may be any callable that `make_metric` takes.
-template <program Module, class Metric>
+template <program_type Module, class Metric>
 evaluation evaluate(runtime& rt, const Module& m, const dataset& data, Metric metric, const evaluate_options& options = {}) {
     return evaluate(rt, as_program(m), data, as_metric(std::move(metric)), options);
 }

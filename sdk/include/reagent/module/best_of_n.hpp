@@ -147,6 +147,10 @@ struct named_result<Module> {
     using type = typename edge_types<Module>::output;
 };
 
+// Inputs by name go to `call`.
+template <class... Args>
+inline constexpr bool by_name_only = sizeof...(Args) == 1 && (std::is_same_v<std::remove_cvref_t<Args>, json::object> && ...);
+
 // The inputs of a call by name, kept for its attempts.
 template <class Module>
 struct kept_by_name {
@@ -214,13 +218,13 @@ public:
     }
 
     template <class... Args>
-    auto operator()(run& r, Args&&... args) const {
+    requires(!detail::by_name_only<Args...>) auto operator()(run& r, Args&&... args) const {
         static_assert(detail::arguments_survive<Args...>());
         return detail::try_often(r, inner_, reward_, options_, detail::keep_inputs(args...), no_advice);
     }
 
     /// By name, of a module that is a program. The reward gets its outputs, typed, and may get the inputs as a `json::object`.
-    task<json::object> call(run& r, json::object inputs) const requires program<Module> {
+    task<json::object> call(run& r, json::object inputs) const requires program_type<Module> {
         using kept = detail::kept_by_name<Module>;
         auto inner = std::make_shared<const kept>(kept{{std::move(inputs)}});
         return detail::named(detail::try_often(r, inner_, reward_, options_, std::move(inner), no_advice));

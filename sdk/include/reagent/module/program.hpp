@@ -116,6 +116,6 @@ std::vector<std::string> output_names() {
 ///         rg::task<output> forward(rg::run& run, input in) const;
 ///     };
 template <class M>
-concept program = std::derived_from<M, module> &&(detail::called_by_name<M> || detail::typed_program<M>);
+concept program_type = std::derived_from<M, module> &&(detail::called_by_name<M> || detail::typed_program<M>);
 
 }  // namespace reagent

@@ -72,13 +72,13 @@ public:
     }
 
     template <class... Args>
-    auto operator()(run& r, Args&&... args) const {
+    requires(!detail::by_name_only<Args...>) auto operator()(run& r, Args&&... args) const {
         static_assert(detail::arguments_survive<Args...>());
         return detail::try_often(r, inner_, reward_, options_, detail::keep_inputs(args...), advice());
     }
 
     /// As `best_of_n::call`.
-    task<json::object> call(run& r, json::object inputs) const requires program<Module> {
+    task<json::object> call(run& r, json::object inputs) const requires program_type<Module> {
         using kept = detail::kept_by_name<Module>;
         auto inner = std::make_shared<const kept>(kept{{std::move(inputs)}});
         return detail::named(detail::try_often(r, inner_, reward_, options_, std::move(inner), advice()));

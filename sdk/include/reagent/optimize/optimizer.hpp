@@ -70,7 +70,7 @@ public:
                      const metric& m, const compile_options& options) const;
 
     /// As above, for a module that is a program, and any metric that `make_metric` takes.
-    template <program Module, class Metric>
+    template <program_type Module, class Metric>
     compiled compile(runtime& rt, const Module& m, const dataset& train, const dataset& validation, Metric metric,
                      const compile_options& options) const {
         return compile(rt, m, as_program(m), train, validation, as_metric(std::move(metric)), options);
