@@ -139,7 +139,7 @@ db.execute("UPDATE reagent_runs SET id = 'two\nlines' WHERE id = 'done'")
 db.commit()
 PY
 export REAGENT_JOURNALS=$work/asks.db
-"$reagent" runs list >out; [ "$(wc -l <out)" = 3 ] || fail "a row for each run: $(cat out)"
+"$reagent" runs list >out; [ "$(wc -l <out)" = 4 ] || fail "a heading, and a row for each run: $(cat out)"
 grep -q '"two\\nlines"' out || fail "a run's name: $(cat out)"
 "$reagent" runs show waits >out
 grep -q 'xEND\\u202e\\u200b\\n"' out || fail "an argument is cut or invisible: $(tail -c 300 out)"

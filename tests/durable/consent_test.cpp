@@ -398,9 +398,10 @@ BOOST_DATA_TEST_CASE(the_next_prompt_shows_the_arguments_that_were_approved, std
             args["amount"] = 700;
             if (!step)
                 r.text = chat_completion({{"reasoning", "r"}, {"answer", "done"}});
-            else if (native && !acted)
-                r.tool_calls.push_back({"1", "pay", json::serialize(args)});
-            else if (!native)
+            else if (native)
+                r.tool_calls.push_back(acted ? tool_call{"2", "submit", R"({"answer":"done"})"}
+                                             : tool_call{"1", "pay", json::serialize(args)});
+            else
                 r.text = chat_completion({{"next_thought", "t"},
                                           {"next_tool_name", acted ? "finish" : "pay"},
                                           {"next_tool_args", acted ? json::object{} : args}});

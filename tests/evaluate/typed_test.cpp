@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(a_comparison_takes_its_attempts_by_name) {
     dataset one{example{{{"question", "?"}, {"attempts", json::array{attempt("a", "1"), attempt("b", "2")}}, {"answer", "2"}},
                         {"question", "attempts"}}};
     evaluate_options o;
-    auto model = scripted_model::texts({chat_completion({{"rationale", "b is right"}, {"answer", "2"}})});
+    auto model = scripted_model::texts({chat_completion({{"reasoning", "b is right"}, {"answer", "2"}})});
     o.run.lm = language_model{model};
     auto e = evaluate(rt, compare, one, exact_match_of("answer"), o);
     BOOST_TEST(e.errors == 0u, e.rows.at(0).error);

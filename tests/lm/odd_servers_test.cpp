@@ -94,7 +94,7 @@ std::string ascii(const std::string& json) {
         unsigned point = c & (0x3Fu >> more);
         for (; more > 0; --more) point = point << 6 | (static_cast<unsigned char>(json[++i]) & 63u);
         auto escape = [&](unsigned n) {
-            char text[8];
+            char text[16];
             std::snprintf(text, sizeof text, "\\u%04x", n);
             out += text;
         };
