@@ -196,6 +196,10 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
                 why = "was cut off by the limit of tokens, and nothing of it was done; think shorter";
             else if (unreadable.find("its JSON has no end") != unreadable.npos)
                 why = "was not taken: the JSON of next_tool_args has no end";
+            else if (unreadable.find("it holds more than one object") != unreadable.npos)
+                why = "was not taken: it holds more than one object";
+            else if (unreadable.find("the thinking has no end") != unreadable.npos)
+                why = "was not taken: its thinking has no end";
         } catch (const lm_error& e) {
             if (e.code() != lm_errc::context_length || p.shown_from + 1 >= p.steps.size()) throw;
             too_long = true;

@@ -2,6 +2,7 @@
 #include "react_parts.hpp"
 #include "written_calls.hpp"
 
+#include <reagent/adapter/thinking.hpp>
 #include <reagent/module/parallel.hpp>
 #include <reagent/run/recorded.hpp>
 #include <reagent/schema/render.hpp>
@@ -31,6 +32,7 @@ read_arguments arguments_of(std::string text) {
     json::value v = repair_json(text, repeated, done);
     json::value as_written = json::string(text);
     if (done.closed) return {std::move(as_written), "the JSON of its arguments has no end, and nothing is done with a part of it"};
+    if (done.several) return {std::move(as_written), "its arguments hold more than one object, and nothing is done with either"};
     if (!repeated.empty())
         return {std::move(as_written), "its argument `" + escape_markers(repeated.front()) + "` stands twice, and says two things"};
     return {v.is_object() ? std::move(v) : std::move(as_written)};
@@ -57,6 +59,16 @@ std::string words_of(const std::vector<message>& messages) {
 }
 
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
+
+// Why a text without a call is no answer; "": it may be one.
+std::string no_text(const spoken_text& spoken) {
+    if (spoken.open) return "its thinking has no end, and nothing behind its beginning counts";
+    if (is_blank(spoken.text)) return "it is empty";
+    auto markup = call_markup(spoken.text);
+    if (markup.empty()) return {};
+    return "it holds the markup of a call (" + escape_markers(std::string{markup}) +
+           ") and is no call that can be read: nothing else may stand around a call that is written as text";
+}
 
 // Servers that refuse what their own model wrote; another attempt helps.
 bool is_a_call_that_failed(const lm_error& e) {
@@ -102,7 +114,7 @@ struct react_core::native_talk {
     std::vector<tool_call> calls_of(const lm_response& response, bool as_earlier) const;
     std::string known_name(const std::string& name) const;
     void refuse(const lm_response& response, const std::string& why);
-    void answered_in_text(const lm_response& response);
+    void answered_in_text(const lm_response& response, const std::string& text);
     void take_submitted(std::vector<react_step>& steps, std::vector<std::string>& wrong);
     std::vector<violation> check(const json::object& given, json::object& read) const;
     void remember(std::vector<message> round);
@@ -188,12 +200,14 @@ task<std::shared_ptr<const lm_response>> react_core::native_talk::ask() {
     if (own) model = own->lm;
     std::shared_ptr<const lm_response> response;
     std::string failed;
+    bool unreadable = false;
     try {
         response = co_await r.call_model(path, model, std::move(make), std::move(fingerprint), on_event);
     } catch (const lm_error& e) {
         if (e.code() != lm_errc::context_length || rounds.size() < 2) {
             if (earlier || !is_a_call_that_failed(e) || odd >= r.options().max_retries) throw;
             failed = e.what();
+            unreadable = e.code() == lm_errc::malformed_response;
         }
     }
     if (response) {
@@ -201,7 +215,10 @@ task<std::shared_ptr<const lm_response>> react_core::native_talk::ask() {
         co_return response;
     }
     if (!failed.empty()) {
-        try_again("the provider could not read it as a call of a tool");
+        // A response of no shape at all is no fault of a call; the server's words are for people, not for the model.
+        const bool of_a_call = !unreadable || failed.find("tool call") != failed.npos;
+        if (!of_a_call) r.notify({.kind = run_event::note, .path = path, .error = failed});
+        try_again(of_a_call ? "the provider could not read it as a call of a tool" : "the provider's response could not be read");
         co_return response;
     }
     rounds.erase(rounds.begin());
@@ -266,21 +283,21 @@ void react_core::native_talk::refuse(const lm_response& response, const std::str
 }
 
 // A text without a call is asked about once; then it is the answer, where it can be one.
-void react_core::native_talk::answered_in_text(const lm_response& response) {
+void react_core::native_talk::answered_in_text(const lm_response& response, const std::string& text) {
     if (!asked) {
         asked = true;
         remember(
-            {{role::assistant, response.text},
+            {{role::assistant, text},
              {role::user, "That is no call of a tool, and so ends nothing. Call `" + (earlier ? std::string{finish} : submit) + "`" +
                               (earlier ? "" : " with " + output_names(self.signature_)) + " if it is your answer, else another tool."}});
         return;
     }
     json::object given;
     const auto& s = self.signature_;
-    if (auto read = parse(r.options().adapter, s, response.text))
+    if (auto read = parse(r.options().adapter, s, text))
         given = std::move(*read);
     else if (s.outputs.size() == 1 && s.outputs[0].kind == field_kind::text)
-        given[s.outputs[0].name] = response.text;
+        given[s.outputs[0].name] = text;
     else
         give_up("it is text without a call, twice, and " + output_names(s) + " cannot be read from it", response.text);
     json::object read;
@@ -308,6 +325,10 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
         if (!v) {
             if (!f.shape.allows_null()) wrong.push_back({f.name, "is missing"});
             read[f.name] = nullptr;
+            continue;
+        }
+        if (f.kind == field_kind::text && v->is_structured()) {
+            wrong.push_back({f.name, "expected text, got " + std::string{v->is_object() ? "an object" : "a list"}});
             continue;
         }
         auto one = read_field(f, *v);
@@ -404,8 +425,9 @@ std::string react_core::native_talk::known_name(const std::string& name) const {
 std::vector<tool_call> react_core::native_talk::calls_of(const lm_response& response, bool as_earlier) const {
     auto calls = response.tool_calls;
     if (as_earlier) return calls;
-    if (calls.empty())
-        calls = written_calls(response.text, [this](std::string_view n) {
+    const spoken_text spoken = calls.empty() ? without_thinking(response.text) : spoken_text{};
+    if (calls.empty() && !spoken.open)
+        calls = written_calls(spoken.text, [this](std::string_view n) {
             const std::string known = known_name(std::string{n});
             return self.tools_.find(known) || known == submit || known == finish;
         });
@@ -426,9 +448,11 @@ task<void> react_core::native_talk::step(const lm_response& response, bool as_ea
                            "no answer for \"" + self.signature_.text() + "\": " + no_answer(response),
                            {.request_id = response.request_id}};
         if (auto why = no_answer(response); !why.empty()) co_return refuse(response, why);
-        if (calls.empty() && is_blank(response.text)) co_return refuse(response, "it is empty");
+        const spoken_text spoken = without_thinking(response.text);
+        if (calls.empty())
+            if (auto why = no_text(spoken); !why.empty()) co_return refuse(response, why);
         odd = 0;
-        if (calls.empty()) co_return answered_in_text(response);
+        if (calls.empty()) co_return answered_in_text(response, spoken.text);
         asked = false;
     }
     const bool written = response.tool_calls.empty();

@@ -323,6 +323,123 @@ BOOST_DATA_TEST_CASE(thinking_is_no_part_of_an_answer, adapter_names, name) {
     }
 }
 
+struct thinking_spelling {
+    const char *open, *close;
+};
+std::ostream& operator<<(std::ostream& out, const thinking_spelling& s) { return out << s.open; }
+const thinking_spelling thinking_spellings[]{
+    {"<think >", "</think>"},
+    {"<think id=\"1\">", "</think >"},
+    {"<thinking>", "</thinking>"},
+    {"<thought>", "</thought>"},
+    {"<reasoning>", "</reasoning>"},
+    {"<seed:think>", "</seed:think>"},
+    {"[THINK]", "[/THINK]"},
+    {"◁think▷", "◁/think▷"},
+    {"<|begin_of_thought|>", "<|end_of_thought|>"},
+    {"<|START_THINKING|>", "<|END_THINKING|>"},
+    {"<|channel|>analysis<|message|>", "<|end|>"},
+    {"<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"},
+    {"<|start|>assistant<|channel|>analysis<|message|>", "<|start|>assistant<|channel|>final<|message|>"}};
+
+// At the beginning, in every format, read at once and piece by piece.
+BOOST_DATA_TEST_CASE(thinking_in_other_spellings_is_no_part_of_an_answer, adapter_names* thinking_spellings, name, how) {
+    auto s = parse_signature("q -> answer");
+    auto block = [&](const std::string& text) -> std::string {
+        if (name == std::string{"json"}) return "{\"answer\": \"" + text + "\"}";
+        if (name == std::string{"xml"}) return "<answer>" + text + "</answer>";
+        return "[[ ## answer ## ]]\n" + text + "\n[[ ## completed ## ]]";
+    };
+    const std::string draft = how.open + ("a <b " + block("draft")), thought = draft + how.close;
+    for (const std::string& text :
+         {thought + block("good"), " \n" + thought + "\n\n" + block("good"), thought + "\n" + thought + block("good")}) {
+        auto outputs = read(name, s, text);
+        BOOST_REQUIRE_MESSAGE(outputs.has_value(), text << ": " << (outputs ? "" : outputs.error().message));
+        BOOST_TEST((*outputs)["answer"].as_string() == "good", text);
+        for (std::size_t n : {1u, 3u, 1000u}) {
+            field_stream stream{adapter_named(name), s};
+            std::string shown;
+            auto show = [&](const std::vector<field_piece>& pieces) {
+                for (const auto& p : pieces) shown += p.text;
+            };
+            for (std::size_t at = 0; at < text.size(); at += n) show(stream.feed(std::string_view{text}.substr(at, n)));
+            show(stream.finish());
+            BOOST_TEST(shown == "good", text);
+        }
+    }
+    for (const std::string& text : {draft, draft + block("good")}) {
+        auto outputs = read(name, s, text);
+        BOOST_REQUIRE_MESSAGE(!outputs.has_value(), text);
+        BOOST_TEST(outputs.error().message.find("thinking has no end") != std::string::npos, outputs.error().message);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_output_of_that_name_is_no_thinking) {
+    auto s = parse_signature("q -> reasoning, answer");
+    auto outputs = read("xml", s, "<reasoning>r</reasoning>\n<answer>a</answer>");
+    BOOST_REQUIRE(outputs.has_value());
+    BOOST_TEST((*outputs)["reasoning"].as_string() == "r");
+    outputs = read("chat", s, "[[ ## reasoning ## ]]\n<reasoning>r</reasoning>\n[[ ## answer ## ]]\n[THINK]");
+    BOOST_REQUIRE(outputs.has_value());
+    BOOST_TEST((*outputs)["reasoning"].as_string() == "<reasoning>r</reasoning>");
+    BOOST_TEST((*outputs)["answer"].as_string() == "[THINK]");
+}
+
+// What may be the beginning of a longer value is not taken for it; only brackets behind a whole value are closed.
+BOOST_AUTO_TEST_CASE(an_answer_whose_json_is_cut_is_none) {
+    auto text = parse_signature("q -> a"), number = parse_signature("q -> reasoning, n: int"), list = parse_signature("q -> xs: list[int]"),
+         names = parse_signature("q -> xs: list[str]"), table = parse_signature("q -> d: dict[str, int]");
+    for (auto [s, cut] : {std::pair{text, R"({"a":"1 and mo)"},
+                          {text, R"({"a": tru)"},
+                          {text, R"({"a": yes and)"},
+                          {text, R"({"a": "x", )"},
+                          {number, R"({"reasoning":"r","n":12)"},
+                          {number, R"({"reasoning":"r","n":12 )"},
+                          {number, R"({"reasoning":"r","n":-)"},
+                          {list, R"({"xs": [1,2,3)"},
+                          {list, R"({"xs": [1,2,)"},
+                          {list, R"({"xs": [1, ...]})"},
+                          {names, R"({"xs": ["a", "b)"},
+                          {table, R"({"d": {"a": 1, "b)"},
+                          {table, R"({"d": {"a": 1, "b":)"},
+                          {table, R"({"d": {"a": 1, "a": 2}})"},
+                          {list, R"({"xs": [1] [2]})"}}) {
+        auto outputs = read("json", s, cut);
+        BOOST_TEST(!outputs.has_value(), cut);
+    }
+    for (auto [s, cut] : {std::pair{list, "[1,2,3"},
+                          {list, "[1,2,"},
+                          {list, "[1,2,...]"},
+                          {list, "[1,2]\n[3,4]"},
+                          {list, "[1,2] or [3,4]"},
+                          {names, "[\"a\", \"b"},
+                          {names, "['a', 'b"},
+                          {table, "{\"a\": 12"},
+                          {table, "{\"a\":1,\"a\":2}"},
+                          {table, "{\"a\":1}{\"b\":2}"}}) {
+        for (const char* end : {"", "\n\n[[ ## completed ## ]]"}) {
+            auto outputs = read("chat", s, "[[ ## " + s.outputs[0].name + " ## ]]\n" + cut + end);
+            BOOST_TEST(!outputs.has_value(), cut);
+        }
+        BOOST_TEST(!read("xml", s, "<" + s.outputs[0].name + ">" + cut + "</" + s.outputs[0].name + ">").has_value(), cut);
+    }
+    for (auto [s, whole] : {std::pair{text, R"({"a": "x")"},
+                            {names, R"({"xs": ["a", "b")"},
+                            {names, R"({"xs": ["a"])"},
+                            {list, R"({"xs": [1, 2])"},
+                            {table, R"({"d": {"a": 1})"}})
+        BOOST_TEST(read("json", s, whole).has_value(), whole);
+}
+
+BOOST_AUTO_TEST_CASE(null_is_no_text) {
+    for (const char* null : {R"({"a": null})", R"({'a': None})"}) {
+        auto outputs = read("json", parse_signature("q -> a"), null);
+        BOOST_REQUIRE(!outputs.has_value());
+        BOOST_TEST(outputs.error().message.find("expected text, got null") != std::string::npos, outputs.error().message);
+        BOOST_TEST(read("json", parse_signature("q -> a: Optional[str]"), null).has_value());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(thinking_within_a_field_chooses_nothing) {
     auto outputs =
         read("chat", step,

@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(arguments_that_can_be_read_without_guessing_act) {
 BOOST_AUTO_TEST_CASE(a_call_that_is_written_as_text_is_a_call) {
     const std::string call = R"({"name": "plan", "arguments": {"items": ["a"]}})";
     for (const std::string& text : std::vector<std::string>{
-             "<tool_call>\n" + call + "\n</tool_call>", call, "```json\n" + call + "\n```", "[" + call + "]", "I plan.\n<tool_call>" + call,
+             "<tool_call>\n" + call + "\n</tool_call>", call, "```json\n" + call + "\n```", "[" + call + "]", "<tool_call>" + call,
              "<think>plan {\"name\": 1}</think>" + call, std::string{R"({"name": "functions.plan", "parameters": {"items": ["a"]}})"},
              std::string{R"({"function_call": {"name": "plan", "arguments": "{\"items\": [\"a\"]}"}})"}}) {
         plans p;
@@ -279,11 +279,122 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_quoted_or_cut_off_is_none) {
     for (std::string text : {R"(The page says <tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>, and I will not.)",
                              R"(<think>{"name": "plan", "arguments": {"items": ["a"]}})", R"({"name": "plan", "arguments": {"items": ["a)",
                              R"(<tool_call>{"name": "plan", "arguments": {"items": ["a)", R"({"name": "rob", "arguments": {}})",
-                             R"(For example: {"name": "plan", "arguments": {"items": ["a"]}})"}) {
+                             R"(For example: {"name": "plan", "arguments": {"items": ["a"]}})",
+                             "I plan.\n<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}</tool_call>",
+                             R"(> <tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>)",
+                             R"(<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call> is what I will not do)",
+                             "<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}</tool_call>\nor\n"
+                             "<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"b\"]}}</tool_call>",
+                             R"(I do not <function=plan>{"items": ["a"]}</function>)", R"(<function=plan>{"items": ["a"]}</function> no)",
+                             R"(Not [TOOL_CALLS][{"name": "plan", "arguments": {"items": ["a"]}}])",
+                             "Quoted:\n```json\n{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}\n```",
+                             R"({"name": "plan", "arguments": {"items": ["a"]}} // I will not)",
+                             R"(<function=plan><parameter=items>["a"]</parameter><parameter=items>["b"]</parameter></function>)",
+                             R"([THINK]<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>[/THINK]Done.)",
+                             R"(<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call><think>or not)"}) {
         plans p;
         auto o = ask(p.all(), {answer(text), submitted});
         BOOST_REQUIRE_MESSAGE(o.value, o.error);
         BOOST_TEST(p.made.empty(), text);
+    }
+}
+
+// As other servers' models write them: a call where the form is clear.
+BOOST_AUTO_TEST_CASE(calls_in_other_markup_are_calls) {
+    for (std::string text :
+         {R"(<function=plan>{"items": ["a"]}</function>)", R"([TOOL_CALLS][{"name": "plan", "arguments": {"items": ["a"]}}])",
+          R"([TOOL_CALLS] [{"name": "plan", "arguments": {"items": ["a"]}}]</s>)",
+          R"(<|python_tag|>{"name": "plan", "parameters": {"items": ["a"]}}<|eom_id|>)",
+          "<tool_call>\n<function=plan>\n<parameter=items>\n[\"a\"]\n</parameter>\n</function>\n</tool_call>",
+          "<think>so</think>\n\n<function=plan>\n<parameter=items>\n[\"a\"]\n</parameter>\n</function>",
+          "◁think▷so◁/think▷<tool_call>```json\n{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}\n```</tool_call>"}) {
+        plans p;
+        auto o = ask(p.all(), {answer(text), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error << text);
+        BOOST_TEST((p.made == std::vector<std::string>{"['a']"}), text);
+    }
+    auto o = ask(plans{}.all(),
+                 {answer("<tool_call>\n<function=submit>\n<parameter=answer>\nfour\ntwo\n</parameter>\n</function>\n</tool_call>")});
+    BOOST_REQUIRE_MESSAGE(o.value, o.error);
+    BOOST_TEST(answer_of(o) == "four\ntwo");
+}
+
+// What was meant as a call and is none is no answer either, however often it comes.
+BOOST_AUTO_TEST_CASE(the_markup_of_a_call_is_never_an_answer) {
+    for (std::string text :
+         {"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>submit\n```json\n{\"answer\":\"42\"}\n```<｜tool▁call▁end｜>",
+          "<function=submit>{\"answer\": \"42", "<function=other>{}</function>", "[TOOL_CALLS]submit{\"answer\": \"42\"}",
+          "<|python_tag|>submit.call(answer=42)",
+          "The call: <tool_call>{\"name\": \"submit\", \"arguments\": {\"answer\": \"42\"}}</tool_call>",
+          "<tool_call>\n<function=submit>\n<parameter=answer>\n42", "<|tool_calls_section_begin|><|tool_call_begin|>functions.submit:0",
+          "<|channel|>commentary to=functions.submit <|message|>{\"answer\": \"42\"}", "functools[{\"name\": \"submit\"}]",
+          "<invoke name=\"submit\"><parameter name=\"answer\">42</parameter></invoke>", R"({"name": "sub", "arguments": {"answer": "42"}})",
+          R"({"name": "submit", "arguments": {"answer": "4)"}) {
+        run_options few;
+        few.max_retries = 1;
+        plans p;
+        auto o = ask(p.all(), {answer(text), answer(text), answer(text)}, few);
+        BOOST_TEST(!o.value, text);
+        BOOST_TEST(holds(o.error, "markup of a call"), o.error);
+        o = ask(p.all(), {answer(text), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(answer_of(o) == "42");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(thinking_is_no_part_of_a_native_answer) {
+    for (std::string text :
+         {"<think>maybe 41</think>The answer is 42", "<think >maybe 41</think >The answer is 42", "The answer <think>or 41</think>is 42",
+          "maybe 41</think>\n\nThe answer is 42", "[THINK]maybe 41[/THINK]The answer is 42", "◁think▷41?◁/think▷The answer is 42",
+          "<|channel|>analysis<|message|>41<|end|><|start|>assistant<|channel|>final<|message|>The answer is 42<|return|>",
+          "<seed:think>41</seed:think>The answer is 42", "<reasoning>41</reasoning>\nThe answer is 42"}) {
+        auto o = ask(plans{}.all(), {answer(text), answer(text)});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error << text);
+        BOOST_TEST(answer_of(o) == "The answer is 42", text);
+    }
+    for (std::string text :
+         {"<think>maybe 41", "The answer is 42 <think>or", "[THINK]42", "<thought>The answer is 42", "<think>41</think>"}) {
+        run_options few;
+        few.max_retries = 1;
+        auto o = ask(plans{}.all(), {answer(text), answer(text), answer(text)}, few);
+        BOOST_TEST(!o.value, text);
+        BOOST_TEST((holds(o.error, "thinking has no end") || holds(o.error, "empty")), o.error);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(arguments_that_hold_two_objects_never_act) {
+    auto finish = chat_completion({{"next_thought", "t"}, {"next_tool_name", "finish"}, {"next_tool_args", "{}"}});
+    auto extracted = chat_completion({{"reasoning", "r"}, {"answer", "42"}});
+    const std::string a = R"({"items": ["a"]})", b = R"({"items": ["b"]})";
+    for (const std::string& args : std::vector<std::string>{a + b, a + " or " + b, a + "\n" + b, a + ", " + b, a + " // not " + b,
+                                                            a + " # " + b, a + " /* " + b + " */", "{}" + a, a + a, "[" + a + "," + b + "]",
+                                                            a + R"( {"items": ["b)", "{'items': ['a']} {'items': ['b']}"}) {
+        plans p;
+        auto o = ask(p.all(), {calls({{"plan", args}}), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(p.made.empty(), args);
+        BOOST_TEST(o.value->trajectory()[0].failed, args);
+        auto step = chat_completion({{"next_thought", "t"}, {"next_tool_name", "plan"}, {"next_tool_args", args}});
+        o = ask(p.all(), {answer(step), answer(step), answer(finish), answer(extracted)}, {}, react_mode::prompted);
+        run_options json;
+        json.adapter = adapter::json;
+        step = R"({"next_thought": "t", "next_tool_name": "plan", "next_tool_args": )" + args + "}";
+        o = ask(p.all(), {answer(step), answer(step), answer(finish), answer(extracted)}, json, react_mode::prompted);
+        BOOST_TEST(p.made.empty(), args);
+    }
+    for (const std::string& args : {a + " // done", a + "\n# that is all", a + " /* one */"}) {
+        plans p;
+        ask(p.all(), {calls({{"plan", args}}), submitted});
+        BOOST_TEST(p.made.size() == 1u, args);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_text_is_not_submitted_as_one) {
+    for (const char* wrong : {R"({"answer": null})", R"({"answer": {"x": 1}})", R"({"answer": [1]})"}) {
+        auto o = ask(plans{}.all(), {calls({{"submit", wrong}}), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(answer_of(o) == "42");
+        BOOST_TEST(holds(python_str(o.value->trajectory()[0].observation), "expected text"), wrong);
     }
 }
 

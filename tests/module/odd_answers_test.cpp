@@ -97,6 +97,17 @@ BOOST_AUTO_TEST_CASE(what_a_filter_withholds_is_no_answer) {
     BOOST_TEST(r.requests.size() == 1u);
 }
 
+// Asked for JSON after a wrong value, a model that goes on in prose does not hide what was wrong.
+BOOST_AUTO_TEST_CASE(an_error_names_the_value_that_was_wrong) {
+    run_options few;
+    few.max_retries = 2;
+    auto r = ask({answer("[[ ## answer ## ]]\n1,234\n[[ ## completed ## ]]"), answer("It is 1,234."), answer("It is 1,234.")}, few);
+    BOOST_TEST(holds(r.error, "`answer`"), r.error);
+    BOOST_TEST(holds(r.error, "1,234"), r.error);
+    BOOST_TEST(holds(r.error, "no JSON object"), r.error);
+    BOOST_TEST((r.code == adapter_errc::bad_value));
+}
+
 BOOST_AUTO_TEST_CASE(a_blank_completion_is_not_sent_back) {
     for (const char* blank : {"", " \n\t"}) {
         auto r = ask({answer(blank), answer(blank), answer(good)});

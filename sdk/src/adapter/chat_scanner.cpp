@@ -18,16 +18,6 @@ std::size_t bold_marks(std::string_view text) {
 
 }  // namespace
 
-thinking_tag thinking_tag_at(std::string_view text) {
-    thinking_tag best;
-    for (bool closes : {false, true})
-        for (std::string_view tag : {closes ? "</think>" : "<think>", closes ? "</thinking>" : "<thinking>"}) {
-            if (to_lower(text.substr(0, tag.size())) == tag) return {tag.size(), closes, false};
-            best.cut = best.cut || (text.size() < tag.size() && tag.starts_with(to_lower(text)));
-        }
-    return best;
-}
-
 void chat_scanner::feed(std::string_view text) {
     for (char c : text) put(c);
     if (place_ == place::in_text && line_.find_first_of("[<*`") == line_.npos) give(line_.size());

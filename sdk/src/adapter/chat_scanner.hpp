@@ -1,16 +1,9 @@
 #pragma once
 
 #include "formats.hpp"
+#include "thinking.hpp"
 
 namespace reagent::detail {
-
-/// Begins and ends of what models write as thinking: `<think>`, `<thinking>`, in any capitals.
-struct thinking_tag {
-    std::size_t size = 0;  ///< 0: there is none
-    bool closes = false;
-    bool cut = false;  ///< none as far as it goes, and more text might make it one
-};
-thinking_tag thinking_tag_at(std::string_view text);
 
 /// Reads a completion of markers, whole or piece by piece, in linear time; what parsing and streaming have in common.
 ///

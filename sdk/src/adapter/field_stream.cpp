@@ -66,7 +66,7 @@ private:
 }  // namespace
 
 struct field_stream::reader {
-    explicit reader(const signature& s) : outputs{s.outputs} {}
+    explicit reader(const signature& s, std::vector<std::string> elements = {}) : outputs{s.outputs}, leading{std::move(elements)} {}
     virtual ~reader() = default;
     virtual void feed(std::string_view text, std::vector<field_piece>& out) = 0;
     virtual void finish(std::vector<field_piece>& out) { field.end(out); }
@@ -78,6 +78,7 @@ struct field_stream::reader {
     }
 
     std::vector<signature_field> outputs;
+    detail::leading_thinking leading;
     growing_field field;
 };
 
@@ -321,7 +322,7 @@ private:
 
 // `<name>` ... `</name>`, outermost.
 struct xml_reader final : field_stream::reader {
-    using reader::reader;
+    explicit xml_reader(const signature& s) : reader{s, detail::output_elements(s)} {}
 
     void feed(std::string_view text, std::vector<field_piece>& out) override { read_all(text, false, out); }
     void finish(std::vector<field_piece>& out) override {
@@ -360,7 +361,7 @@ private:
             return take(1);
         }
         std::string token{rest.substr(0, end + 1)};
-        if (open_.empty() && detail::thinking_tag_at(token).size && !output(token.substr(1, token.size() - 2))) {
+        if (open_.empty() && detail::thinking_tag_at(token).size && !output(token.substr(1, token.find_first_of(" \t\r\n>") - 1))) {
             thinking_ = !detail::thinking_tag_at(token).closes;
             rest.remove_prefix(end + 1);
             return true;
@@ -450,12 +451,13 @@ field_stream::~field_stream() = default;
 
 std::vector<field_piece> field_stream::feed(std::string_view text) {
     std::vector<field_piece> out;
-    reader_->feed(text, out);
+    reader_->feed(reader_->leading.feed(text), out);
     return out;
 }
 
 std::vector<field_piece> field_stream::finish() {
     std::vector<field_piece> out;
+    reader_->feed(reader_->leading.finish(), out);
     reader_->finish(out);
     return out;
 }

@@ -187,20 +187,28 @@ parsed_outputs parse_answer(adapter a, const signature& s, std::string_view answ
     return detail::parse_chat(s, answer);
 }
 
-// Behind the end of thinking whose beginning the server has put in the prompt; npos: there is none.
-std::size_t behind_thinking(std::string_view text) {
-    for (auto at = text.find('<'); at != text.npos; at = text.find('<', at + 1))
-        if (auto tag = detail::thinking_tag_at(text.substr(at)); tag.size) return tag.closes ? at + tag.size : text.npos;
-    return text.npos;
+// Without the thinking before it.
+parsed_outputs parse_behind_thinking(adapter a, const signature& s, std::string_view completion) {
+    detail::leading_thinking leading{a == adapter::xml ? detail::output_elements(s) : std::vector<std::string>{}};
+    std::string answer = leading.feed(completion);
+    answer += leading.finish();
+    if (leading.is_open()) return detail::ended_thinking({adapter_errc::no_fields, {}, "the answer holds no field at all", {}});
+    return parse_answer(a, s, answer);
 }
 
 }  // namespace
 
 parsed_outputs parse(adapter a, const signature& s, std::string_view completion) {
     if (completion.starts_with("\uFEFF")) completion.remove_prefix(3);
-    if (auto at = behind_thinking(completion); at != completion.npos)
-        if (auto outputs = parse_answer(a, s, completion.substr(at))) return outputs;
-    return parse_answer(a, s, completion);
+    if (auto at = detail::behind_thinking_of_the_prompt(completion); at != completion.npos)
+        if (auto outputs = parse_behind_thinking(a, s, completion.substr(at))) return outputs;
+    return parse_behind_thinking(a, s, completion);
+}
+
+std::vector<std::string> detail::output_elements(const signature& s) {
+    std::vector<std::string> names;
+    for (const auto& f : s.outputs) names.push_back(f.name);
+    return names;
 }
 
 namespace detail {

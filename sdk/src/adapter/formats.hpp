@@ -80,6 +80,9 @@ std::string xml_meaning(const std::string& entity);
 /// What arguments of what acts are that were cut off: what is missing is not guessed.
 parse_failure has_no_end(const std::string& field);
 
+/// Names that are elements of an answer in XML, and so no thinking there.
+std::vector<std::string> output_elements(const signature& s);
+
 /// What an answer is whose thinking has no end.
 parse_failure ended_thinking(parse_failure why);
 

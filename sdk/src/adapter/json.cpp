@@ -205,6 +205,16 @@ const prompt_format& json_format() {
 
 namespace {
 
+parse_failure answer_has_no_end() {
+    std::string why = "its JSON has no end or leaves something out, so that what there is may be a part of what was meant; write all of it";
+    return {adapter_errc::bad_value, {}, why, {{"$", why}}};
+}
+
+parse_failure answer_holds_several() {
+    std::string why = "it holds more than one object side by side, and nothing is done with either; write one";
+    return {adapter_errc::bad_value, {}, why, {{"$", why}}};
+}
+
 boost::system::result<found_object, parse_failure> found_in(const signature& s, std::string_view answer) {
     auto strict = strict_objects_in(s, answer);
     if (!strict.from_last_complete.empty()) {
@@ -234,8 +244,8 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
     bool thinking = false;
     auto found = found_in(s, without_thinking(completion, thinking));
     if (!found) return thinking ? ended_thinking(found.error()) : found.error();
-    for (const auto& name : found->repeated)
-        if (s.output(name)) return stands_twice(name);
+    for (const auto& name : found->repeated)  // "a.b" is a member of output `a`
+        if (auto output = name.substr(0, name.find('.')); s.output(output)) return stands_twice(output);
     json::object wanted;
     for (auto& [name, v] : found->v.get_object()) {
         const auto* f = s.output(name);
@@ -243,6 +253,8 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
         if (f->kind == field_kind::arguments && found->done.closed && !v.is_null()) return has_no_end(f->name);
         wanted[name] = unescape_markers(std::move(v));
     }
+    if (found->done.cut) return answer_has_no_end();
+    if (found->done.several) return answer_holds_several();
     auto outputs = read_outputs(s, std::move(wanted));
     if (!outputs && thinking) return ended_thinking(outputs.error());
     return outputs;

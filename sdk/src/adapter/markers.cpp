@@ -269,7 +269,8 @@ parse_failure stands_twice(const std::string& field) {
 }
 
 parse_failure has_no_end(const std::string& field) {
-    std::string why = "its JSON has no end, and nothing is done with a part of it; write all of it, quotes and braces closed";
+    std::string why =
+        "its JSON has no end or leaves something out, and nothing is done with a part of it; write all of it, quotes and braces closed";
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
 }
 

@@ -70,6 +70,7 @@ value_result read_arguments_text(const signature_field& f, std::string text) {
     repairs done;
     json::value v = repair_json(text, repeated, done);
     if (done.closed) return detail::has_no_end(f.name);
+    if (done.several) return bad_value(f, "it holds more than one object, and nothing is done with either; write one");
     if (!repeated.empty()) return bad_value(f, "`" + cut(repeated.front(), 100) + "` stands twice in it, and says two things");
     if (v.is_string() && v.get_string().empty() && !text.empty()) {
         auto literal = python_literal(text);
@@ -107,6 +108,7 @@ std::string format_value(const signature_field& f, const json::value& v) {
 
 value_result read_field(const signature_field& f, json::value v) {
     if (f.kind == field_kind::text) {
+        if (v.is_null() && !f.shape.allows_null()) return bad_value(f, "expected text, got null");
         if (v.is_string() && f.shape.is_any_text()) return v;
         json::value text(json::string(python_str(v)));
         return f.shape.is_text() ? convert(f, text) : value_result{std::move(text)};
@@ -119,7 +121,12 @@ value_result read_field(const signature_field& f, json::value v) {
         return read ? convert(f, *read) : read;
     }
     if (f.kind == field_kind::optional_text) return convert(f, json::value(json::string(text)));
-    json::value candidate = repair_json(text);
+    std::vector<std::string> repeated;
+    repairs done;
+    json::value candidate = repair_json(text, repeated, done);
+    if (done.cut) return detail::has_no_end(f.name);
+    if (done.several) return bad_value(f, "it holds more than one JSON value; write one");
+    if (!repeated.empty()) return bad_value(f, "`" + cut(repeated.front(), 100) + "` stands twice in it, and says two things");
     if (candidate.is_string() && candidate.get_string().empty() && !text.empty()) {
         auto literal = python_literal(text);
         candidate = literal ? std::move(*literal) : json::value(json::string(text));

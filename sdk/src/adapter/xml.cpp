@@ -352,7 +352,9 @@ std::string without_thinking(const signature& s, std::string_view text, bool& op
         if (depth) text.remove_prefix(std::min(at, text.size()));
         if (text.empty()) break;
         auto tag = thinking_tag_at(text);
-        if (tag.size && !s.output(to_lower(text.substr(1 + tag.closes, tag.size - 2 - tag.closes))) && (depth || !tag.closes)) {
+        auto tag_name = text.substr(std::min<std::size_t>(1 + tag.closes, text.size()));
+        tag_name = tag_name.substr(0, tag_name.find_first_of(" \t\r\n>"));
+        if (tag.size && !s.output(to_lower(tag_name)) && (depth || !tag.closes)) {
             depth += tag.closes ? -1 : 1;
             text.remove_prefix(tag.size);
         } else if (depth)

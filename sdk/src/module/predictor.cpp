@@ -198,8 +198,9 @@ struct predictor::conversation {
     std::vector<rejected_completion> rejected{};
     std::vector<bool> sent_back{};  // of those, in order
     parse_failure last{};
-    bool was_read = false;                // the last of them: it was an answer, and a wrong one
-    std::optional<std::uint64_t> room{};  // tokens, where an answer was cut off for lack of them
+    std::optional<parse_failure> worth_telling{};  // of all: the last that was wrong with a value, not with the format
+    bool was_read = false;                         // the last of them: it was an answer, and a wrong one
+    std::optional<std::uint64_t> room{};           // tokens, where an answer was cut off for lack of them
 
     std::vector<json::object> chosen{};                           // by a selector, for this call
     std::shared_ptr<std::map<std::string, std::string>> shown{};  // of the outputs, while the answer was written
@@ -318,6 +319,7 @@ struct predictor::conversation {
             for (const auto& v : last.violations) last.message += (last.message.empty() ? "" : "; ") + v.path + ": " + v.message;
         } else
             last = outputs.error();
+        if (!is_structural(last.code)) worth_telling = last;
         rejected_completion a{response.text, {}};
         if (last.violations.empty() || is_structural(last.code))
             a.violations.emplace_back("$", last.message);
@@ -330,9 +332,12 @@ struct predictor::conversation {
 
     [[noreturn]] void give_up() {
         std::string tries = rejected.size() > 1 ? " (the last of " + std::to_string(rejected.size()) + " attempts)" : "";
-        std::string completion = rejected.back().completion;
-        throw parse_error{last.code,
-                          "the completion for \"" + prompt->signature().text() + "\" cannot be used" + tries + ": " + last.message,
+        std::string completion = rejected.back().completion, what = last.message;
+        if (worth_telling && is_structural(last.code)) {
+            what = worth_telling->message + "; the last attempt: " + what;
+            last.code = worth_telling->code, last.field = worth_telling->field;
+        }
+        throw parse_error{last.code, "the completion for \"" + prompt->signature().text() + "\" cannot be used" + tries + ": " + what,
                           last.field, std::move(completion), std::move(rejected)};
     }
 };

@@ -243,10 +243,13 @@ private:
             // 3.0 fits "integer"; it becomes 3, so that conversion to a C++ integer is exact.
             if (out && v.is_double() && (n.types & node::integer) && !(n.types & node::number)) {
                 double d = v.get_double();
-                if (!(std::abs(d) < 9.2e18))
-                    return report("expected an integer of 64 bits, got " + describe(v) + "; larger ones keep their digits in a text field");
+                if (!(std::abs(d) < 9007199254740992.0))  // from 2^53 on it may be another that was rounded
+                    return report("expected an integer of 64 bits, written as one, got " + describe(v) +
+                                  "; larger ones keep their digits in a text field");
                 *out = static_cast<std::int64_t>(d);
             }
+            if (out && lenient_ && !(n.types & node::integer) && !fits_a_double(v))
+                return report("expected number, got " + describe(v) + too_many_digits);
         }
         return finish(n, v, out, depth, seen) && ok;
     }
@@ -318,7 +321,15 @@ private:
         if (!(n.types & (node::integer | node::number)) || !v.is_string()) return {};
         auto digits = plain_number(v.get_string());
         if (!digits || !is_decimal_text(*digits) || held_number(*digits)) return {};
-        return "; it has more digits than a number keeps: give fewer, or make the field a text";
+        return too_many_digits;
+    }
+    static constexpr const char* too_many_digits = "; it has more digits than a number keeps: give fewer, or make the field a text";
+
+    // Whether a whole number of 64 bits is that very number as a double.
+    static bool fits_a_double(const json::value& v) {
+        if (v.is_int64()) return held_number(std::to_string(v.get_int64())).has_value();
+        if (v.is_uint64()) return held_number(std::to_string(v.get_uint64())).has_value();
+        return true;
     }
 
     static std::optional<json::value> convert(const node& n, const json::value& v) {

@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -48,9 +49,11 @@ public:
     json::value run() {
         json::array found;
         std::vector<std::string> of_last;
+        std::size_t containers = 0;
         while (find_container()) {
-            if (!found.empty()) done_.fence = true;
+            if (containers++) done_.fence = done_.several = true;
             repeated_.clear();
+            path_.clear();
             json::value v = s_[i_] == '{' ? object() : array(']');
             if (v.is_object() ? v.get_object().empty() && !found.empty() : v.get_array().empty() && !found.empty()) continue;
             of_last = repeated_;
@@ -85,6 +88,7 @@ private:
             if (peek() == '{' || peek() == '[') return true;
             done_.fence = done_.fence || !is_space(peek());
             if (next_is("/*")) skip_comment(place::value);
+            if (at_end()) break;
         }
         return false;
     }
@@ -96,11 +100,15 @@ private:
         done_.commas = true;
         if (next_is("/*")) {
             auto end = s_.find("*/", i_ + 2);
-            i_ = end == s_.npos ? s_.size() : end + 2;
+            auto next = end == s_.npos ? s_.size() : end + 2;
+            done_.several = done_.several || s_.substr(i_, next - i_).find('{') != s_.npos;
+            i_ = next;
             return;
         }
-        for (; !at_end() && peek() != '\n' && peek() != '\r'; ++i_)
+        for (; !at_end() && peek() != '\n' && peek() != '\r'; ++i_) {
             if ((where == place::item && peek() == ']') || (where != place::item && peek() == '}')) return;
+            done_.several = done_.several || peek() == '{';
+        }
     }
 
     void skip_space(place where) {
@@ -118,7 +126,7 @@ private:
 
     bool too_deep() {
         if (depth_ < max_json_depth) return false;
-        done_.closed = true;
+        lost();
         i_ = s_.size();
         return true;
     }
@@ -128,9 +136,17 @@ private:
         int& d_;
     };
 
+    // Something of a value is missing, or may be: more than the brackets behind it.
+    void lost() { done_.closed = done_.cut = true; }
+    // The text ended within a container.
+    void ran_out(last before) {
+        done_.closed = true;
+        done_.cut = done_.cut || before != last::value;
+    }
+
     void keep(json::object& members, const std::string& key, json::value v) {
-        auto* before = depth_ == outermost_ ? members.if_contains(key) : nullptr;
-        if (before && *before != v) repeated_.push_back(key);
+        auto* before = members.if_contains(key);
+        if (before && *before != v) repeated_.push_back(path_ + key);
         members.insert_or_assign(key, std::move(v));
     }
 
@@ -143,7 +159,7 @@ private:
         for (;;) {
             skip_space(place::key);
             if (at_end() || (peek() == ']' && arrays_ > 0)) {
-                done_.closed = true;
+                ran_out(before);
                 break;
             }
             char c = peek();
@@ -154,10 +170,9 @@ private:
             }
             if (c == '{') {  // `{{"a": 1}}`, a template's doubled braces
                 done_.fence = true;
-                const bool doubled = depth_ == outermost_;
-                outermost_ += doubled;
+                done_.several = done_.several || before != last::nothing;
                 json::value inner = object();
-                outermost_ -= doubled;
+                before = last::value;
                 if (inner.is_object())
                     for (auto& [key, value] : inner.get_object()) keep(members, std::string{key}, std::move(value));
                 continue;
@@ -167,6 +182,7 @@ private:
                     i_ = begin;
                     return array('}');
                 }
+                done_.several = done_.several || (c == '[' && before != last::nothing);
                 expect_comma(before, c);
                 ++i_;
                 continue;
@@ -179,7 +195,7 @@ private:
             if (peek() == ':') {
                 for (++i_; peek() == ':'; ++i_) done_.commas = true;
             } else if (at_end()) {
-                done_.closed = true;
+                lost();
                 break;  // cut off before its value
             } else if (members.empty() && (peek() == ',' || peek() == '}')) {
                 i_ = begin;  // `{"a", "b"}`: a set
@@ -191,17 +207,19 @@ private:
                     ++i_, i_ += next_is(">") ? 1 : 0;
                     done_.commas = true;
                 } else {
-                    done_.closed = true;
+                    lost();
                     continue;
                 }
             } else if (i_ == key_at) {
                 done_.quotes = true;
                 ++i_;
                 continue;
-            } else
+            } else {
                 done_.quotes = true;
+                done_.several = done_.several || peek() == '{';  // `{"a": 1} or {"a": 2}`
+            }
             skip_space(place::value);
-            keep(members, key, value(place::value));
+            keep(members, key, value_of(key));
         }
         return members;
     }
@@ -217,7 +235,7 @@ private:
         for (;;) {
             skip_space(place::item);
             if (at_end()) {
-                done_.closed = true;
+                ran_out(before);
                 break;
             }
             char c = peek();
@@ -235,7 +253,7 @@ private:
             expect_item(before);
             before = last::value;
             if (next_is("...") && (i_ + 3 >= s_.size() || !is_word(s_[i_ + 3]))) {
-                done_.closed = true;
+                lost();
                 i_ += 3;
                 continue;
             }
@@ -246,9 +264,28 @@ private:
         return items;
     }
 
+    json::value value_of(const std::string& key) {
+        const std::size_t above = path_.size();
+        if (above < max_path) path_ += cut(key, 100) + ".";
+        json::value v = value(place::value);
+        path_.resize(above);
+        return v;
+    }
+
+    // A number or a word at the text's end may be the beginning of a longer one.
     json::value value(place where) {
+        const std::size_t begin = i_;
+        json::value v = value_at(where);
+        auto behind = std::find_if_not(s_.begin() + static_cast<std::ptrdiff_t>(i_), s_.end(), is_space);
+        const bool open_ended = begin < i_ && behind == s_.end() && !v.is_structured() && !quote_at(s_.substr(begin));
+        if (open_ended && !is_json_word(trim(s_.substr(begin)))) lost();
+        return v;
+    }
+    static bool is_json_word(std::string_view text) { return text == "true" || text == "false" || text == "null"; }
+
+    json::value value_at(place where) {
         if (at_end() || std::string_view{",}];"}.find(peek()) != std::string_view::npos) {
-            done_.closed = true;  // no value at all
+            lost();  // no value at all
             return "";
         }
         char c = peek();
@@ -453,7 +490,7 @@ private:
             out += c;
             ++i_;
         }
-        done_.closed = true;
+        lost();
         // Never closed: the closers at its very end belong to the containers around it.
         auto strip = [&](std::string_view set) { out.resize(out.find_last_not_of(set) + 1); };
         strip(" \t\r\n");
@@ -535,7 +572,8 @@ private:
     std::size_t i_ = 0;
     int depth_ = 0;
     int arrays_ = 0;
-    int outermost_ = 1;  // the depth of the object whose members are looked at for repetitions
+    static constexpr std::size_t max_path = 400;
+    std::string path_;  // "a.b.", of the member that is read
     std::vector<std::string> repeated_;
     repairs done_;
 };
@@ -556,7 +594,7 @@ json::value repair_json(std::string_view text, std::vector<std::string>& repeate
     repeated.clear();
     done = {};
     if (auto v = parse_json(text)) {
-        if (v->is_object()) repeated = repeated_members(text);
+        if (v->is_structured()) repeated = repeated_members(text);
         return std::move(*v);
     }
     repairer r{text};
@@ -568,7 +606,8 @@ json::value repair_json(std::string_view text, std::vector<std::string>& repeate
 
 std::string repairs::text() const {
     std::string text;
-    for (auto [name, was] : {std::pair{"quotes", quotes}, {"commas", commas}, {"fence", fence}, {"closed", closed}})
+    for (auto [name, was] :
+         {std::pair{"quotes", quotes}, {"commas", commas}, {"fence", fence}, {"closed", closed}, {"cut", cut}, {"several", several}})
         if (was) text += (text.empty() ? "" : ", ") + std::string{name};
     return text;
 }

@@ -32,12 +32,17 @@ struct repairs {
     bool commas = false;  ///< commas and colons that were missing, doubled or trailing; comments
     bool fence = false;   ///< prose or fences around the containers, or several containers
     bool closed = false;  ///< a text, list, object or value had no end, or is missing: what there is may be a part of what was meant
+    /// Of `closed`: more may be missing than brackets behind a whole value. A text, number or word that goes up to the end, an
+    /// item or member behind a comma, a value behind its key.
+    bool cut = false;
+    bool several = false;  ///< more than one object or list side by side; those in comments count too
 
-    bool any() const { return quotes || commas || fence || closed; }
+    bool any() const { return quotes || commas || fence || closed || cut || several; }
     std::string text() const;  ///< "quotes, closed"; "" for none
     bool operator==(const repairs&) const = default;
 };
-/// As above, and which members of the object stand in it more than once with different values; the last of them is in the result.
+/// As above, and which members of an object stand in it more than once with different values; the last of them is in the result. One of
+/// an inner object is told with its path ("a.b").
 json::value repair_json(std::string_view text, std::vector<std::string>& repeated);
 /// As above, and what was repaired. Where nothing was, the text is JSON (or NaN or Infinity).
 json::value repair_json(std::string_view text, std::vector<std::string>& repeated, repairs& done);

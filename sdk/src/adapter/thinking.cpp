@@ -1,0 +1,217 @@
+#include "thinking.hpp"
+
+#include <reagent/adapter/thinking.hpp>
+
+#include "../text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace reagent {
+namespace detail {
+namespace {
+
+// How models write the beginning and the end of what they think. A name in angle brackets may have blanks and attributes behind it.
+struct spelling {
+    std::string_view open;
+    std::array<std::string_view, 3> close;
+    bool of_prompt = false;  // servers put its beginning in the prompt
+};
+constexpr spelling spellings[]{
+    {"<think", {"</think"}, true},
+    {"<thinking", {"</thinking"}, true},
+    {"<seed:think", {"</seed:think"}, true},
+    {"<thought", {"</thought"}},
+    {"<thoughts", {"</thoughts"}},
+    {"<reasoning", {"</reasoning"}},
+    {"<reason", {"</reason"}},
+    {"<reflection", {"</reflection"}},
+    {"<scratchpad", {"</scratchpad"}},
+    {"<analysis", {"</analysis"}},
+    {"<inner_monologue", {"</inner_monologue"}},
+    {"[think]", {"[/think]"}, true},
+    {"[thinking]", {"[/thinking]"}},
+    {"[reasoning]", {"[/reasoning]"}},
+    {"\u25c1think\u25b7", {"\u25c1/think\u25b7"}, true},
+    {"<|think|>", {"<|/think|>", "</|think|>"}},
+    {"<|thinking|>", {"<|/thinking|>"}},
+    {"<|begin_of_thought|>", {"<|end_of_thought|>"}},
+    {"<|start_thinking|>", {"<|end_thinking|>"}, true},
+    {"<|channel|>analysis", {"<|end|>", "<|channel|>final", "<|start|>assistant"}},
+};
+// What may stand around the answer that follows it.
+constexpr std::string_view headers[]{"<|channel|>final", "<|message|>", "<|start|>assistant", "<|begin_of_solution|>",
+                                     "<|start_response|>"};
+constexpr std::string_view trailers[]{"<|return|>", "<|end|>", "<|end_of_solution|>", "<|end_response|>"};
+
+constexpr std::size_t longest_attributes = 200;
+
+struct found_tag {
+    std::size_t size = 0;
+    bool cut = false;
+};
+
+// Whether `text` begins with a tag, in any capitals. A name in angle brackets goes on to its `>`, over blanks and attributes.
+found_tag tag_at(std::string_view text, std::string_view tag) {
+    const bool named = tag.front() == '<' && tag.find('|') == tag.npos;
+    if (to_lower(text.substr(0, tag.size())) != tag) return {0, text.size() < tag.size() && tag.starts_with(to_lower(text))};
+    if (!named) return {tag.size(), false};
+    auto rest = text.substr(tag.size());
+    if (rest.empty()) return {0, true};
+    if (rest.front() != '>' && !is_space(rest.front())) return {};
+    auto end = rest.substr(0, longest_attributes).find('>');
+    if (end == rest.npos) return {0, rest.size() < longest_attributes && rest.find('\n') == rest.npos};
+    auto attributes = trim(rest.substr(0, end));
+    return {attributes.empty() || attributes.find('=') != attributes.npos ? tag.size() + end + 1 : 0, false};
+}
+
+found_tag close_at(std::string_view text, const spelling& s) {
+    bool cut = false;
+    for (auto close : s.close) {
+        if (close.empty()) continue;
+        auto t = tag_at(text, close);
+        if (t.size) return t;
+        cut = cut || t.cut;
+    }
+    return {0, cut};
+}
+
+bool begins_a_tag(char c) { return c == '<' || c == '[' || c == '\xe2'; }
+
+std::size_t blanks_at(std::string_view text) {
+    std::size_t n = 0;
+    while (n < text.size()) {
+        if (is_space(text[n]))
+            ++n;
+        else if (text.substr(n).starts_with("\uFEFF"))
+            n += 3;
+        else
+            break;
+    }
+    return n;
+}
+
+}  // namespace
+
+thinking_tag thinking_tag_at(std::string_view text) {
+    thinking_tag best;
+    for (bool closes : {false, true})
+        for (std::string_view tag : {closes ? "</think" : "<think", closes ? "</thinking" : "<thinking"}) {
+            auto t = tag_at(text, tag);
+            if (t.size) return {t.size, closes, false};
+            best.cut = best.cut || t.cut;
+        }
+    return best;
+}
+
+std::string leading_thinking::feed(std::string_view piece) {
+    if (begun_) return std::string{piece};
+    held_ += piece;
+    while (!begun_ && (depth_ ? within(false) : at_beginning(false))) {
+    }
+    return begun_ ? std::exchange(held_, {}) : std::string{};
+}
+
+std::string leading_thinking::finish() {
+    while (!begun_ && (depth_ ? within(true) : at_beginning(true))) {
+    }
+    if (depth_) held_.clear();
+    begun_ = true;
+    return std::exchange(held_, {});
+}
+
+// @return whether there is more to look at
+bool leading_thinking::at_beginning(bool last) {
+    held_.erase(0, blanks_at(held_));
+    const std::string_view rest = held_;
+    if (rest.empty()) return begun_ = last, false;
+    bool cut = false;
+    for (auto header : headers) {
+        auto t = tag_at(rest, header);
+        cut = cut || t.cut;
+        if (t.size) return held_.erase(0, t.size), true;
+    }
+    for (std::size_t i = 0; i < std::size(spellings); ++i) {
+        const auto& s = spellings[i];
+        if (std::any_of(elements_.begin(), elements_.end(), [&](const std::string& e) { return to_lower(e) == s.open.substr(1); }))
+            continue;
+        auto t = tag_at(rest, s.open);
+        cut = cut || t.cut;
+        if (!t.size) continue;
+        spelling_ = i;
+        depth_ = 1;
+        held_.erase(0, t.size);
+        return true;
+    }
+    begun_ = last || !cut;
+    return false;
+}
+
+// Up to the tag that ends it; thinking within thinking is a part of it.
+bool leading_thinking::within(bool last) {
+    const auto& s = spellings[spelling_];
+    for (std::size_t at = 0; at < held_.size(); ++at) {
+        if (!begins_a_tag(held_[at])) continue;
+        std::string_view rest = std::string_view{held_}.substr(at);
+        auto open = tag_at(rest, s.open), close = close_at(rest, s);
+        if (close.size) {
+            if (--depth_ == 0) return held_.erase(0, at + close.size), true;
+            at += close.size - 1;
+        } else if (open.size) {
+            ++depth_;
+            at += open.size - 1;
+        } else if ((open.cut || close.cut) && !last) {
+            held_.erase(0, at);
+            return false;
+        }
+    }
+    held_.clear();
+    return false;
+}
+
+std::size_t behind_thinking_of_the_prompt(std::string_view text) {
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (!begins_a_tag(text[at])) continue;
+        for (const auto& s : spellings) {
+            if (!s.of_prompt) continue;
+            if (tag_at(text.substr(at), s.open).size) return text.npos;
+            if (auto t = close_at(text.substr(at), s); t.size) return at + t.size;
+        }
+    }
+    return text.npos;
+}
+
+}  // namespace detail
+
+spoken_text without_thinking(std::string_view text) {
+    if (auto at = detail::behind_thinking_of_the_prompt(text); at != text.npos) text.remove_prefix(at);
+    detail::leading_thinking leading;
+    std::string rest = leading.feed(text);
+    rest += leading.finish();
+    spoken_text spoken{{}, leading.is_open()};
+    std::string_view s = rest;
+    int depth = 0;
+    while (!s.empty()) {
+        auto at = std::min(s.find('<'), s.size());
+        if (depth == 0) spoken.text += s.substr(0, at);
+        s.remove_prefix(at);
+        if (s.empty()) break;
+        auto tag = detail::thinking_tag_at(s);
+        const bool counts = tag.size && (depth || !tag.closes);
+        if (counts) depth += tag.closes ? -1 : 1;
+        const std::size_t n = counts ? tag.size : 1;
+        if (!counts && depth == 0) spoken.text += s.substr(0, n);
+        s.remove_prefix(n);
+    }
+    spoken.open = spoken.open || depth > 0;
+    for (bool again = true; again;) {
+        again = false;
+        spoken.text = std::string{trim(spoken.text)};
+        for (auto t : detail::trailers)
+            if (to_lower(spoken.text).ends_with(t)) spoken.text.resize(spoken.text.size() - t.size()), again = true;
+    }
+    return spoken;
+}
+
+}  // namespace reagent

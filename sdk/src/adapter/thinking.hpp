@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace reagent::detail {
+
+/// Begins and ends of what models write as thinking: `<think>`, `<thinking>`, in any capitals, `<think >`.
+struct thinking_tag {
+    std::size_t size = 0;  ///< 0: there is none
+    bool closes = false;
+    bool cut = false;  ///< none as far as it goes, and more text might make it one
+};
+thinking_tag thinking_tag_at(std::string_view text);
+
+/// Takes the thinking from the beginning of an answer, whole or piece by piece, in linear time: in any spelling of a table
+/// (`[THINK]`, `<seed:think>`, `<|channel|>analysis<|message|>`, ...), one part or several. Thinking without an end goes on to the end of
+/// all.
+class leading_thinking {
+public:
+    /// @param elements names of elements that are no thinking here, because the answer is made of them
+    explicit leading_thinking(std::vector<std::string> elements = {}) : elements_{std::move(elements)} {}
+
+    /// @return what of the text so far is known to be none, and was not returned yet
+    std::string feed(std::string_view piece);
+    std::string finish();
+    bool is_open() const { return depth_ > 0; }
+
+private:
+    bool at_beginning(bool last);
+    bool within(bool last);
+
+    std::vector<std::string> elements_;
+    std::string held_;
+    std::size_t spelling_ = 0;
+    int depth_ = 0;
+    bool begun_ = false;  // the answer has
+};
+
+/// What stands behind the first end of thinking whose beginning the server has put in the prompt; npos: there is none.
+std::size_t behind_thinking_of_the_prompt(std::string_view text);
+
+}  // namespace reagent::detail
