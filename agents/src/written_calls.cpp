@@ -211,7 +211,7 @@ std::string_view call_markup(std::string_view text) {
                                               "[tool_call",
                                               "[tool_request]",
                                               "[/tool_request]",
-                                              "[args]",
+
                                               "functools[",
                                               "```tool_code",
                                               "```tool_call",

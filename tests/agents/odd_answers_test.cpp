@@ -398,6 +398,23 @@ BOOST_AUTO_TEST_CASE(what_is_no_text_is_not_submitted_as_one) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_response_of_no_shape_is_not_called_a_bad_call) {
+    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{submitted});
+    model->failures[0] = std::make_exception_ptr(lm_error{lm_errc::malformed_response, "the provider's response has no `choices`: {}"});
+    run_options o{language_model{model}};
+    std::string notes;
+    o.on_event = [&](const run_event& e) {
+        if (e.kind == run_event::note) notes += std::string{e.error} + "\n";
+    };
+    runtime rt;
+    agent a{plans{}.all(), {.mode = react_mode::native}};
+    auto p = rt.run(o, a, "question"_f = "?");
+    BOOST_TEST(p.get<"answer">() == "42");
+    BOOST_TEST(holds(notes, "has no `choices`: {}"), notes);
+    BOOST_TEST(!holds(notes, "as a call of a tool"), notes);
+    BOOST_TEST(!holds(said(model->requests().back()), "choices"));
+}
+
 BOOST_AUTO_TEST_CASE(a_text_without_a_call_is_asked_about_once) {
     plans p;
     auto o = ask(p.all(), {answer("I am done."), submitted});

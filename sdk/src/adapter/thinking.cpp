@@ -29,20 +29,32 @@ constexpr spelling spellings[]{
     {"<reflection", {"</reflection"}},
     {"<scratchpad", {"</scratchpad"}},
     {"<analysis", {"</analysis"}},
+    {"<antthinking", {"</antthinking"}},
+    {"<thinking_process", {"</thinking_process"}},
+    {"<chain_of_thought", {"</chain_of_thought"}},
+    {"<cot", {"</cot"}},
+    {"<internal_thoughts", {"</internal_thoughts"}},
+    {"<inner_thoughts", {"</inner_thoughts"}},
+    {"<monologue", {"</monologue"}},
     {"<inner_monologue", {"</inner_monologue"}},
     {"[think]", {"[/think]"}, true},
     {"[thinking]", {"[/thinking]"}},
     {"[reasoning]", {"[/reasoning]"}},
+    {"[thought]", {"[/thought]"}},
     {"\u25c1think\u25b7", {"\u25c1/think\u25b7"}, true},
     {"<|think|>", {"<|/think|>", "</|think|>"}},
-    {"<|thinking|>", {"<|/thinking|>"}},
+    {"<|thinking|>", {"<|/thinking|>", "</|thinking|>", "<|end_thinking|>"}},
+    {"<|thought|>", {"<|/thought|>", "<|end_thought|>"}},
+    {"<|reasoning|>", {"<|/reasoning|>", "<|end_reasoning|>"}},
+    {"<|begin_of_thinking|>", {"<|end_of_thinking|>"}},
     {"<|begin_of_thought|>", {"<|end_of_thought|>"}},
     {"<|start_thinking|>", {"<|end_thinking|>"}, true},
     {"<|channel|>analysis", {"<|end|>", "<|channel|>final", "<|start|>assistant"}},
 };
 // What may stand around the answer that follows it.
-constexpr std::string_view headers[]{"<|channel|>final", "<|message|>", "<|start|>assistant", "<|begin_of_solution|>",
-                                     "<|start_response|>"};
+constexpr std::string_view headers[]{
+    "<|channel|>final",   "<|message|>",           "<|im_start|>assistant", "<|assistant|>", "<bos>", "<s>",
+    "<|start|>assistant", "<|begin_of_solution|>", "<|start_response|>"};
 constexpr std::string_view trailers[]{"<|return|>", "<|end|>", "<|end_of_solution|>", "<|end_response|>"};
 
 constexpr std::size_t longest_attributes = 200;

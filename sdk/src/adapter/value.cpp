@@ -129,7 +129,10 @@ value_result read_field(const signature_field& f, json::value v) {
     if (!repeated.empty()) return bad_value(f, "`" + cut(repeated.front(), 100) + "` stands twice in it, and says two things");
     if (candidate.is_string() && candidate.get_string().empty() && !text.empty()) {
         auto literal = python_literal(text);
-        candidate = literal ? std::move(*literal) : json::value(json::string(text));
+        const json::value as_written = json::string(text);
+        auto read = convert(f, literal ? *literal : as_written);
+        // `1,234` is a tuple to Python, and a wrong number to whoever wrote it.
+        return read || !literal || !literal->is_array() || text.find_first_of("([{") != text.npos ? read : convert(f, as_written);
     }
     return convert(f, candidate);
 }

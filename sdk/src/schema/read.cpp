@@ -248,7 +248,7 @@ private:
                                   "; larger ones keep their digits in a text field");
                 *out = static_cast<std::int64_t>(d);
             }
-            if (out && lenient_ && !(n.types & node::integer) && !fits_a_double(v))
+            if (out && !(n.types & node::integer) && !fits_a_double(v))
                 return report("expected number, got " + describe(v) + too_many_digits);
         }
         return finish(n, v, out, depth, seen) && ok;

@@ -257,6 +257,11 @@ private:
                 i_ += 3;
                 continue;
             }
+            if (next_is("\u2026")) {
+                lost();
+                i_ += 3;
+                continue;
+            }
             std::size_t at = i_;
             items.push_back(value(place::item));
             if (i_ == at) ++i_;
