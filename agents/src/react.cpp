@@ -243,6 +243,11 @@ task<json::object> react_core::extract(run& r, const json::object& inputs, progr
             co_return co_await extract_.predict.call(r, inputs, std::move(options));
         } catch (const lm_error& e) {
             if (e.code() != lm_errc::context_length || p.shown_from + 1 >= p.steps.size()) throw;
+        } catch (const parse_error& e) {
+            // What the last step was refused for is why there was anything to extract.
+            if (options_.mode != react_mode::native || p.steps.empty() || !p.steps.back().failed) throw;
+            throw parse_error{e.code(), std::string{e.what()} + "; the last step: " + python_str(p.steps.back().observation),
+                              e.details().path, e.completion(), e.attempts()};
         }
         p.leave_out_oldest();
         r.notify({.kind = run_event::note,

@@ -423,6 +423,10 @@ BOOST_AUTO_TEST_CASE(an_answer_whose_json_is_cut_is_none) {
         }
         BOOST_TEST(!read("xml", s, "<" + s.outputs[0].name + ">" + cut + "</" + s.outputs[0].name + ">").has_value(), cut);
     }
+    BOOST_TEST(!read("xml", table, "<d><a>1</a><a>2</a></d>").has_value());
+    BOOST_TEST(
+        !read("xml", step, "<next_tool_name>send_mail</next_tool_name><next_tool_args><to>a</to><to>b</to></next_tool_args>").has_value());
+    BOOST_TEST(read("xml", table, "<d><a>1</a><b>2</b><a>1</a></d>").has_value());
     for (auto [s, whole] : {std::pair{text, R"({"a": "x")"},
                             {names, R"({"xs": ["a", "b")"},
                             {names, R"({"xs": ["a"])"},

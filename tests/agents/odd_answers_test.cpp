@@ -415,6 +415,13 @@ BOOST_AUTO_TEST_CASE(a_response_of_no_shape_is_not_called_a_bad_call) {
     BOOST_TEST(!holds(said(model->requests().back()), "choices"));
 }
 
+BOOST_AUTO_TEST_CASE(an_agent_that_never_submits_what_fits_says_why) {
+    std::vector<lm_response> replies(40, calls({{"submit", R"({"answer": null})"}}));
+    auto o = ask(plans{}.all(), replies);
+    BOOST_TEST(!o.value);
+    BOOST_TEST(holds(o.error, "expected text, got null"), o.error);
+}
+
 BOOST_AUTO_TEST_CASE(a_text_without_a_call_is_asked_about_once) {
     plans p;
     auto o = ask(p.all(), {answer("I am done."), submitted});

@@ -192,6 +192,13 @@ bool has_type(const json::value& shape, std::string_view type) {
     return t && t->is_string() && t->get_string() == type;
 }
 
+bool says_two_things(const std::vector<const element*>& group) {
+    return std::any_of(group.begin(), group.end(), [&](const element* e) { return trim(e->inner) != trim(group.front()->inner); });
+}
+
+// A member that stands in an object twice, where only one can be meant.
+struct two_members {};
+
 json::value value_of(const std::vector<const element*>& group, const json::value& shape, const json::value& document);
 
 // An object's members, grouped by tag; `<entry key="k">` stands for member k.
@@ -228,7 +235,7 @@ json::value value_of(const std::vector<const element*>& group, const json::value
             else if (!chosen)
                 chosen = &resolved(a, document);
         }
-        if (null && first.children.empty() && trim(first.text).empty()) return nullptr;
+        if (null && first.children.empty() && trim(first.text).empty() && !says_two_things(group)) return nullptr;
         if (chosen) shape = chosen;
     }
     if (has_type(*shape, "array")) {
@@ -249,12 +256,13 @@ json::value value_of(const std::vector<const element*>& group, const json::value
         for (const element* e : parts) list.push_back(value_of({e}, items ? *items : anything, document));
         return list;
     }
-    if (has_type(*shape, "object") && first.children.empty() && trim(first.text).empty()) return json::object{};
     if (group.size() > 1 && has_type(*shape, "string")) {
         json::array all;
         for (const element* e : group) all.push_back(value_of({e}, *shape, document));
         return all;
     }
+    if (says_two_things(group)) throw two_members{};
+    if (has_type(*shape, "object") && first.children.empty() && trim(first.text).empty()) return json::object{};
     if (!first.children.empty() && !has_type(*shape, "string")) return members_of(first, *shape, document);
     return json::value(json::string(trim(first.children.empty() ? first.text : with_tags_as_text(first.inner))));
 }
@@ -332,10 +340,6 @@ bool is_list(const json::value& declared, const json::value& document) {
     return any && any->is_array() && std::any_of(any->get_array().begin(), any->get_array().end(), [&](const json::value& a) {
                return has_type(resolved(a, document), "array");
            });
-}
-
-bool says_two_things(const std::vector<const element*>& group) {
-    return std::any_of(group.begin(), group.end(), [&](const element* e) { return trim(e->inner) != trim(group.front()->inner); });
 }
 
 // The completion without thinking that begins outside of every output. @param open whether one has no end
@@ -426,8 +430,11 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
             if (says_two_things(group)) return stands_twice(f.name);
             if (group.size() > 1) group.resize(1);
         }
-        if (!group.empty())
-            found[f.name] = unescape_markers(builder.controls().show(value_of(group, f.shape.document(), f.shape.document())));
+        if (!group.empty()) try {
+                found[f.name] = unescape_markers(builder.controls().show(value_of(group, f.shape.document(), f.shape.document())));
+            } catch (const two_members&) {
+                return stands_twice(f.name);
+            }
     }
     auto outputs = read_outputs(s, std::move(found));
     if (!outputs && thinking) return ended_thinking(outputs.error());
