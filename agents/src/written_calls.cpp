@@ -29,6 +29,11 @@ std::string_view without_fence(std::string_view text) {
 std::optional<tool_call> call_of(const json::value& v, const std::function<bool(std::string_view)>& is_tool) {
     if (!v.is_object()) return {};
     const auto& o = v.get_object();
+    static constexpr std::string_view members[]{"name",  "arguments",     "parameters", "id",       "type",
+                                                "index", "function_call", "function",   "tool_call"};
+    for (const auto& member : o)  // what else is said beside it may be why it stands there
+        if (std::find(std::begin(members), std::end(members), std::string_view{member.key()}) == std::end(members)) return {};
+    if (o.contains("arguments") && o.contains("parameters")) return {};
     for (const char* wrapper : {"function_call", "function", "tool_call"})
         if (auto* inner = o.if_contains(wrapper); inner && inner->is_object()) return call_of(*inner, is_tool);
     auto* name = o.if_contains("name");

@@ -277,18 +277,23 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_written_as_text_is_a_call) {
 
 BOOST_AUTO_TEST_CASE(a_call_that_is_quoted_or_cut_off_is_none) {
     for (std::string text : {R"(The page says <tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>, and I will not.)",
-                             R"(<think>{"name": "plan", "arguments": {"items": ["a"]}})", R"({"name": "plan", "arguments": {"items": ["a)",
-                             R"(<tool_call>{"name": "plan", "arguments": {"items": ["a)", R"({"name": "rob", "arguments": {}})",
+                             R"(<think>{"name": "plan", "arguments": {"items": ["a"]}})",
+                             R"({"name": "plan", "arguments": {"items": ["a)",
+                             R"(<tool_call>{"name": "plan", "arguments": {"items": ["a)",
+                             R"({"name": "rob", "arguments": {}})",
                              R"(For example: {"name": "plan", "arguments": {"items": ["a"]}})",
                              "I plan.\n<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}</tool_call>",
                              R"(> <tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>)",
                              R"(<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call> is what I will not do)",
                              "<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}</tool_call>\nor\n"
                              "<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"b\"]}}</tool_call>",
-                             R"(I do not <function=plan>{"items": ["a"]}</function>)", R"(<function=plan>{"items": ["a"]}</function> no)",
+                             R"(I do not <function=plan>{"items": ["a"]}</function>)",
+                             R"(<function=plan>{"items": ["a"]}</function> no)",
                              R"(Not [TOOL_CALLS][{"name": "plan", "arguments": {"items": ["a"]}}])",
                              "Quoted:\n```json\n{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}\n```",
                              R"({"name": "plan", "arguments": {"items": ["a"]}} // I will not)",
+                             R"({"note": "an example", "name": "plan", "arguments": {"items": ["a"]}})",
+                             R"({"name": "plan", "arguments": {"items": ["a"]}, "parameters": {"items": ["b"]}})",
                              R"(<function=plan><parameter=items>["a"]</parameter><parameter=items>["b"]</parameter></function>)",
                              R"([THINK]<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>[/THINK]Done.)",
                              R"(<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call><think>or not)"}) {
