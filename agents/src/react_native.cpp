@@ -242,7 +242,7 @@ void react_core::native_talk::refuse(const lm_response& response, const std::str
         if (auto more = more_tokens(limit)) room = more;
     }
     if (odd >= r.options().max_retries)
-        give_up(why + advice + (cut_off ? "; raise max_tokens of the run's or the model's sampling, or ask for less" : ""), response.text);
+        give_up(why + advice + (cut_off ? "; raise max_tokens of the run's or the model's sampling (reagent ask --max-tokens), or ask for less" : ""), response.text);
     if (response.tool_calls.empty() || response.finish == finish_reason::error) return try_again(why + advice);
     ++odd;
     r.notify({.kind = run_event::note, .path = path, .error = "an answer was none: " + why + advice});

@@ -317,7 +317,7 @@ BOOST_AUTO_TEST_CASE(what_embeddings_use_counts_in_a_run) {
     loopback_server server{[](const server_request&) {
         return server_response{.body = R"({"data":[{"index":0,"embedding":[1,2]}],"usage":{"prompt_tokens":70}})"};
     }};
-    embedder e{"openai/text-embedding-3-small", {.api_base = server.url("/v1"), .api_key = secret{"key-0123456789"}}};
+    embedder e{"openai/gpt-4o-mini", {.api_base = server.url("/v1"), .api_key = secret{"key-0123456789"}}};
     struct program {
         const embedder& with;
         task<std::size_t> forward(run& r) const {

@@ -250,7 +250,7 @@ struct predictor::conversation {
         if (response.finish == finish_reason::length) {
             auto limit = room ? room : detail::max_tokens_of(r, own);
             why += limit ? " (max_tokens is " + std::to_string(*limit) + ")" : "";
-            advice = "; raise max_tokens of the run's or the model's sampling, or ask for less";
+            advice = "; raise max_tokens of the run's or the model's sampling (reagent ask --max-tokens), or ask for less";
             if (auto more = detail::more_tokens(limit)) room = more;
         }
         last = {adapter_errc::no_fields, {}, why + advice, {}};
