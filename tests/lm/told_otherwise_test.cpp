@@ -8,7 +8,9 @@
 #include <reagent/lm/decorators.hpp>
 #include <reagent/lm/embedder.hpp>
 #include <reagent/module/nearest_demos.hpp>
+#include <reagent/module/predictor.hpp>
 #include <reagent/run/runtime.hpp>
+#include <reagent/signature/signature.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -311,6 +313,31 @@ BOOST_AUTO_TEST_CASE(answers_of_another_server_are_not_taken_from_the_log) {
     cold.sampling.temperature = 0;
     BOOST_TEST(kept(one, cold) == "one asked");
     BOOST_TEST(kept(one) == "one");
+}
+
+BOOST_AUTO_TEST_CASE(the_thinking_of_a_text_goes_back_in_the_next_turn) {
+    std::string sent;
+    int asked = 0;
+    loopback_server server{[&](const server_request& r) {
+        sent = r.body;
+        std::string text = ++asked == 1 ? "no number" : "[[ ## n ## ]]\\n4\\n[[ ## completed ## ]]";
+        return server_response{.body = R"({"content":[{"type":"thinking","thinking":"T","signature":"S"},{"type":"text","text":")" + text +
+                                       R"("}],"stop_reason":"end_turn"})"};
+    }};
+    predictor p{parse_signature("question -> n: int")};
+    runtime rt;
+    struct program {
+        const predictor& of;
+        task<std::int64_t> forward(run& r) const {
+            json::object inputs{{"question", "q"}};
+            auto outputs = co_await of.call(r, inputs);
+            co_return outputs.at("n").to_number<std::int64_t>();
+        }
+    };
+    run_options options{model_at("anthropic", server)};
+    BOOST_TEST(rt.execute(options, program{p}).value == 4);
+    auto turns = json::parse(sent).at("messages").as_array();
+    BOOST_TEST(turns.at(1).at("content").as_array().at(0).at("signature").as_string() == "S");
 }
 
 BOOST_AUTO_TEST_CASE(what_embeddings_use_counts_in_a_run) {
