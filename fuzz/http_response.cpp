@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         response = {400, {}, std::string{text}};
     using namespace reagent::provider;
     if (response.status != 200) try {
-            throw_status(response, "fuzz", reagent::secret{"sk-0123456789"});
+            const reagent::secret key{"sk-0123456789"};
+            throw_status(response, "fuzz", {&key, 1});
         } catch (const reagent::lm_error&) {
         }
     for (const auto* p : {&openai_chat(), &openai_responses(), &anthropic(), &gemini(), &ollama(), &cohere()})

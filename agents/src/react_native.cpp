@@ -259,7 +259,9 @@ void react_core::native_talk::refuse(const lm_response& response, const std::str
         if (auto more = more_tokens(limit)) room = more;
     }
     if (odd >= r.options().max_retries)
-        give_up(why + advice + (cut_off ? "; raise max_tokens of the run's or the model's sampling, or ask for less" : ""), response.text);
+        give_up(why + advice +
+                    (cut_off ? "; raise max_tokens of the run's or the model's sampling (reagent ask --max-tokens), or ask for less" : ""),
+                response.text);
     if (response.tool_calls.empty() || response.finish == finish_reason::error) return try_again(why + advice);
     ++odd;
     r.notify({.kind = run_event::note, .path = path, .error = "an answer was none: " + why + advice});
@@ -286,10 +288,12 @@ void react_core::native_talk::refuse(const lm_response& response, const std::str
 void react_core::native_talk::answered_in_text(const lm_response& response, const std::string& text) {
     if (!asked) {
         asked = true;
-        remember(
-            {{role::assistant, text},
-             {role::user, "That is no call of a tool, and so ends nothing. Call `" + (earlier ? std::string{finish} : submit) + "`" +
-                              (earlier ? "" : " with " + output_names(self.signature_)) + " if it is your answer, else another tool."}});
+        std::vector<message> round{
+            {role::assistant, text},
+            {role::user, "That is no call of a tool, and so ends nothing. Call `" + (earlier ? std::string{finish} : submit) + "`" +
+                             (earlier ? "" : " with " + output_names(self.signature_)) + " if it is your answer, else another tool."}};
+        round.front().reasoning_blocks = response.reasoning_blocks;
+        remember(std::move(round));
         return;
     }
     json::object given;

@@ -24,6 +24,7 @@ struct ask_options {
     std::string question, tools = "calculator,time", lm, api_base, signature = "question -> answer", adapter = "chat", types;
     std::vector<std::string> inputs, private_fields;
     std::size_t max_iters = 12;
+    std::uint64_t max_tokens = 0;  // 0: the model's own
     double timeout = 300;
     std::string log_level = "off", journals, run_id, save_journal;
     bool json = false, quiet = false, native = false;
@@ -58,7 +59,7 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
     tell_when_interrupted("");
     view.close();
     if (o.json)
-        std::cout << dump_strict_json(to_json(r)) << "\n";
+        std::cout << shown_json(to_json(r)) << "\n";
     else if (r.outputs) {
         signature s = parse_signature(o.signature);
         for (const auto& f : s.outputs) {
@@ -105,6 +106,7 @@ int ask(const ask_options& o) {
     bool remote = chosen.model.name() != "offline/demo";
     run_options options{remote ? retrying(chosen.model, {.max_attempts = 4}) : chosen.model};
     options.adapter = adapter_named(o.adapter);
+    if (o.max_tokens) options.sampling.max_tokens = o.max_tokens;
     options.deadline = std::chrono::milliseconds{static_cast<long>(o.timeout * 1000)};
     options.private_fields = {o.private_fields.begin(), o.private_fields.end()};
     live_view view{t, s};
@@ -140,7 +142,7 @@ int ask(const ask_options& o) {
                          {"seconds", static_cast<double>(result.report.duration.count()) / 1e6}};
         for (const auto& [model, used] : result.report.usage_by_model) all["usage_by_model"].as_object()[model] = to_json(used);
         for (const auto& f : s.outputs) all["outputs"].as_object()[f.name] = outputs[f.name];
-        std::cout << dump_strict_json(all) << "\n";
+        std::cout << shown_json(all) << "\n";
         return 0;
     }
     view.close();
@@ -173,6 +175,8 @@ void add_ask(CLI::App& app, command& chosen) {
     c->add_option("--types", o->types, "JSON file: type name to JSON Schema, for the signature");
     c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
     c->add_option("--max-iters", o->max_iters, "most steps that the agent may take")->check(CLI::Range(0, 1000))->capture_default_str();
+    c->add_option("--max-tokens", o->max_tokens, "most tokens of one answer of the model; default: the model's own limit")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{10'000'000}));
     c->add_option("--timeout", o->timeout, "seconds until the run is given up")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
     c->add_option("--log-level", o->log_level,
                   "off, warn, info, debug or trace: lines of key=value on stderr; contents at trace only, without what is private")

@@ -88,7 +88,7 @@ private:
             if (r.outputs) line["outputs"] = *r.outputs;
             if (!r.error.empty()) line["error"] = r.error;
             line["usage"] = to_json(r.usage);
-            std::cout << dump_strict_json(line) << std::endl;
+            std::cout << shown_json(line) << std::endl;
         } else if (r.outputs) {
             for (const auto& f : signature_.outputs) {
                 if (view_.has_shown(f.name) || !r.outputs->contains(f.name)) continue;
@@ -154,7 +154,7 @@ int list(const sessions_options& o) {
             if (!s.waits_for.empty()) row["waits_for"] = s.waits_for;
             rows.push_back(std::move(row));
         }
-        std::cout << dump_strict_json(rows) << "\n";
+        std::cout << shown_json(rows) << "\n";
         return 0;
     }
     if (all.empty()) std::cout << "There are no sessions.\n";
@@ -176,7 +176,7 @@ void print_fields(const terminal& t, const json::object& fields) {
 int show(const sessions_options& o) {
     auto s = open_journals(o.journals)->get_session(o.id);
     if (o.json) {
-        std::cout << dump_strict_json(to_json(s)) << "\n";
+        std::cout << shown_json(to_json(s)) << "\n";
         return 0;
     }
     terminal t;

@@ -111,7 +111,7 @@ struct run_command_options : subject_options {
 
 void print_outputs(const json::object& outputs, bool as_json) {
     if (as_json)
-        std::cout << dump_strict_json(outputs) << "\n";
+        std::cout << shown_json(outputs) << "\n";
     else
         for (const auto& [name, v] : outputs) std::cout << terminal{}.bold(visible_name(name)) << ": " << answer_text(v, false) << "\n";
 }
@@ -195,7 +195,7 @@ int serve_lines(runtime& rt, run_options options, const subject& s, const run_co
             answer = json::object{{"error", e.what()}};
         }
         good = good && !answer.contains("error");
-        std::cout << dump_strict_json(answer) << std::endl;
+        std::cout << shown_json(answer) << std::endl;
     }
     return good ? 0 : 1;
 }

@@ -90,6 +90,12 @@ std::string printable(std::string_view text);
 /// Lines behind the first begin with `by`, so that none looks like one of ours.
 std::string indented(std::string_view text, std::string_view by);
 
+/// A document of `--json`: as `dump_strict_json`, and at a terminal with escapes for what steers it or cannot be seen, as U+009B, DEL and
+/// marks that turn the direction of writing. It stays equal JSON.
+std::string shown_json(const boost::json::value& v);
+/// The escapes of `shown_json`. @param text JSON
+std::string with_unseen_escaped(const std::string& text);
+
 /// What a model answered. @param alone nothing else is printed: its lines are left as they are, for a pipe
 std::string answer_text(const boost::json::value& v, bool alone);
 

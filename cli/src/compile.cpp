@@ -125,7 +125,7 @@ int compile(const compile_command& o, const cli_program* own) {
     if (o.dry_run) {
         json::object e{{"calls", estimate.calls}, {"tokens", estimate.tokens}};
         if (estimate.dollars) e["dollars"] = *estimate.dollars;
-        if (o.json) std::cout << dump_strict_json(e) << "\n";
+        if (o.json) std::cout << shown_json(e) << "\n";
         return 0;
     }
     if (!o.quiet) options.on_progress = [](const std::string& what) { std::cerr << printable(what) << "\n"; };
@@ -139,7 +139,7 @@ int compile(const compile_command& o, const cli_program* own) {
     report["file"] = o.out;
     report["hash"] = saved.hash();
     if (o.json)
-        std::cout << dump_strict_json(report) << "\n";
+        std::cout << shown_json(report) << "\n";
     else {
         print(report, terminal{});
         std::cout << "written to " << printable(o.out) << "; look at it with: reagent program show " << printable(o.out) << "\n";

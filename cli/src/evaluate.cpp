@@ -81,7 +81,7 @@ int eval(const eval_options& o, const cli_program* own) {
                                                 {"fixed", std::move(fixed)},
                                                 {"broken", std::move(broken)}};
         }
-        std::cout << dump_strict_json(result) << "\n";
+        std::cout << shown_json(result) << "\n";
     } else {
         terminal t;
         std::cout << t.bold("score " + python_float(e.score)) << "  (95% interval " << python_float(e.low) << " to " << python_float(e.high)

@@ -36,7 +36,7 @@ int list(bool as_json) {
             providers.push_back(std::move(o));
         }
         json::object o{{"models", std::move(all)}, {"providers", std::move(providers)}};
-        std::cout << dump_strict_json(o) << "\n";
+        std::cout << shown_json(o) << "\n";
         return 0;
     }
     std::cout << t.bold("  model                              context  output  $/M in  $/M out  can") << "\n";
@@ -86,7 +86,7 @@ int check(const std::string& name, const std::string& api_base, bool as_json) {
                        {"dropped", json::value_from(shown.dropped)}};
         if (facts) o["facts"] = to_json(*facts);
         if (!near.empty()) o["did_you_mean"] = near;
-        std::cout << dump_strict_json(o) << "\n";
+        std::cout << shown_json(o) << "\n";
         return 0;
     }
     if (facts)

@@ -29,7 +29,7 @@ int show(const std::string& file, bool as_json) {
             if (!p.lm.is_null()) o["lm"] = p.lm;
             all.push_back(std::move(o));
         }
-        std::cout << dump_strict_json(json::object{{"predictors", std::move(all)}, {"hash", program.hash()}}) << "\n";
+        std::cout << shown_json(json::object{{"predictors", std::move(all)}, {"hash", program.hash()}}) << "\n";
         return 0;
     }
     terminal t;
@@ -60,7 +60,7 @@ int diff(const std::string& a, const std::string& b, bool as_json) {
     if (as_json) {
         json::array lines;
         for (const auto& f : found) lines.emplace_back(f);
-        std::cout << dump_strict_json(json::object{{"equal", found.empty()}, {"differences", std::move(lines)}}) << "\n";
+        std::cout << shown_json(json::object{{"equal", found.empty()}, {"differences", std::move(lines)}}) << "\n";
     } else if (found.empty())
         std::cout << "no difference in what is learned\n";
     else
@@ -89,7 +89,7 @@ int check(const std::vector<std::string>& files, bool as_json) {
         else
             std::cout << t.red("wrong ") << printable(problem) << "\n";
     }
-    if (as_json) std::cout << dump_strict_json(all) << "\n";
+    if (as_json) std::cout << shown_json(all) << "\n";
     return good ? 0 : 1;
 }
 
@@ -98,7 +98,7 @@ int put(const std::string& store, const std::string& file, const program_remarks
     auto number = s.put(saved_program::load(file), about);
     if (!tag.empty()) s.tag(tag, number);
     if (as_json)
-        std::cout << dump_strict_json(json::object{{"version", number}}) << "\n";
+        std::cout << shown_json(json::object{{"version", number}}) << "\n";
     else
         std::cout << "version " << number << (tag.empty() ? "" : ", tagged " + visible_name(tag)) << "\n";
     return 0;
@@ -130,7 +130,7 @@ int list(const std::string& store, bool as_json) {
             std::cout << v.number << "  " << v.hash.substr(0, 12) << "  " << visible(v.when) << "  " << visible(v.who) << "  "
                       << (v.score ? python_float(*v.score) : "-") << "  " << visible(v.what) << t.green(tag_text) << "\n";
     }
-    if (as_json) std::cout << dump_strict_json(all) << "\n";
+    if (as_json) std::cout << shown_json(all) << "\n";
     return 0;
 }
 

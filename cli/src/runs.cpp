@@ -75,7 +75,7 @@ int list(const runs_options& o) {
     if (o.json) {
         json::array rows;
         for (const auto& r : all) rows.push_back(to_json(r));
-        std::cout << dump_strict_json(rows) << "\n";
+        std::cout << shown_json(rows) << "\n";
         return 0;
     }
     if (all.empty()) {
@@ -153,7 +153,7 @@ int show(const runs_options& o) {
         for (const auto& p : pending) waiting.push_back(pending_json(p));
         all["pending"] = std::move(waiting);
         all["trace"] = to_json(trace, {}, true).at("spans");
-        std::cout << dump_strict_json(all) << "\n";
+        std::cout << shown_json(all) << "\n";
         return 0;
     }
     terminal t;
@@ -306,7 +306,7 @@ int resume(const runs_options& o, const cli_program* own) {
                      "has ended, above all before you say --repeat.\n";
     auto r = o.force ? rt.resume_by_force(o.id) : rt.resume(o.id);
     if (o.json)
-        std::cout << dump_strict_json(to_json(r)) << "\n";
+        std::cout << shown_json(to_json(r)) << "\n";
     else {
         terminal t;
         std::cout << "run " << visible_name(r.id) << " is " << status_text(t, r.status) << "\n";
@@ -391,7 +391,7 @@ int work(const runs_options& o, const cli_program* own) {
     auto halted = [&](const stored_run& r) {
         std::lock_guard lock{printing};
         if (o.json)
-            std::cout << dump_strict_json(to_json(r)) << std::endl;
+            std::cout << shown_json(to_json(r)) << std::endl;
         else
             std::cout << visible_name(r.id) << "  " << status_text(t, r.status) << "  "
                       << one_line(r.outputs ? json::value(*r.outputs) : json::value(json::string(r.error)), 160) << std::endl;
@@ -415,7 +415,7 @@ int replay(const runs_options& o, const cli_program* own) {
         json::object all{{"id", o.id}, {"same", found.differences.empty()}, {"differences", std::move(differences)}};
         if (found.outputs) all["outputs"] = *found.outputs;
         if (!found.ended.empty()) all["ended"] = found.ended;
-        std::cout << dump_strict_json(all) << "\n";
+        std::cout << shown_json(all) << "\n";
     } else {
         terminal t;
         for (const auto& d : found.differences)

@@ -121,7 +121,7 @@ void add_parse(CLI::App& app, command& chosen) {
                 std::string completion = all_of(std::cin);
                 auto outputs = parse(adapter_named(o->adapter), s, completion);
                 if (outputs) {
-                    std::cout << dump_strict_json(*outputs) << "\n";
+                    std::cout << shown_json(*outputs) << "\n";
                     return 0;
                 }
                 const auto& f = outputs.error();

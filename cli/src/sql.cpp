@@ -95,7 +95,7 @@ int check(const std::string& policy_file, const std::string& schema_file, const 
     if (as_json) {
         auto told = sql::to_json(verdict);
         if (rewritten && verdict.ok()) told["statement"] = safe.statement;
-        std::cout << dump_strict_json(told) << "\n";
+        std::cout << shown_json(told) << "\n";
         return verdict.ok() ? 0 : 1;
     }
     terminal t;

@@ -70,7 +70,7 @@ int probe(const std::string& policy, const secret& conninfo, bool as_json) {
     }
     bool behind = sql::behind_wall(found);
     if (as_json)
-        std::cout << dump_strict_json(json::object{{"behind_wall", behind}, {"openings", sql::to_json(found)}}) << "\n";
+        std::cout << shown_json(json::object{{"behind_wall", behind}, {"openings", sql::to_json(found)}}) << "\n";
     else
         show(found);
     return behind ? 0 : 1;

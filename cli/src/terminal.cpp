@@ -62,6 +62,38 @@ CLI::Validator finite() {
 
 std::string printable(std::string_view text) { return visible_lines(text); }
 
+std::string with_unseen_escaped(const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size();) {
+        auto lead = static_cast<unsigned char>(text[i]);
+        std::size_t n = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+        std::string_view one = std::string_view{text}.substr(i, n);
+        i += n;
+        if ((n == 1 && lead != 0x7F) || visible_lines(one) == one) {  // of ASCII only DEL stands in JSON as it is
+            out += one;
+            continue;
+        }
+        unsigned point = n == 1 ? lead : lead & (0xFFu >> (n + 1));
+        for (char c : one.substr(1)) point = point << 6 | (static_cast<unsigned char>(c) & 0x3Fu);
+        auto escape = [&](unsigned unit) {
+            static constexpr char hex[] = "0123456789abcdef";
+            out += "\\u";
+            for (int shift = 12; shift >= 0; shift -= 4) out += hex[unit >> shift & 15];
+        };
+        if (point >= 0x10000) {
+            escape(0xD800 + ((point - 0x10000) >> 10));
+            escape(0xDC00 + ((point - 0x10000) & 0x3FF));
+        } else
+            escape(point);
+    }
+    return out;
+}
+
+std::string shown_json(const boost::json::value& v) {
+    std::string text = dump_strict_json(v);
+    return isatty(STDOUT_FILENO) ? with_unseen_escaped(text) : text;
+}
+
 std::string answer_text(const boost::json::value& v, bool alone) {
     std::string text = printable(v.is_structured() ? dump_json(v) : python_str(v));
     return alone ? text : indented(text, "  ");

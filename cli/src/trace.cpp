@@ -72,7 +72,7 @@ int trace(const trace_options& o) {
     runs.push_back(trace_named(o.what, o.journals, !o.no_content, most_whole));
     if (!o.second.empty()) runs.push_back(trace_named(o.second, o.journals, !o.no_content, most_whole));
     if (o.json) {
-        std::cout << dump_strict_json(runs.size() == 1 ? runs[0] : json::value(runs)) << "\n";
+        std::cout << shown_json(runs.size() == 1 ? runs[0] : json::value(runs)) << "\n";
         return 0;
     }
     std::string out = o.out;

@@ -148,4 +148,41 @@ BOOST_AUTO_TEST_CASE(runs_are_listed_under_a_heading) {
     BOOST_TEST(done.out.find("r1", first.size()) != std::string::npos, done.out);
 }
 
+BOOST_AUTO_TEST_CASE(json_on_a_terminal_does_not_steer_it) {
+    const std::string odd =
+        "a\xC2\x9B"
+        "31m\xE2\x80\xAE\xE2\x81\xA6\x7F \xF0\x9F\x98\x80 \xF3\xA0\x81\x81z";
+    loopback_server server{[&](const server_request&) {
+        return server_response{.body = openai_text("[[ ## reasoning ## ]]\nr\n\n[[ ## answer ## ]]\n" + odd + "\n\n[[ ## completed ## ]]")};
+    }};
+    folder f;
+    auto data = f.write("d.jsonl", "{\"question\": \"q\", \"answer\": \"a\"}\n").string();
+    const std::string line = "ask q --tools '' --max-iters 0 --json --lm openai/local --api-base " + server.url("/v1");
+    auto piped = reagent_cli(line);
+    BOOST_TEST(has(piped, "\x7F"), piped.out);
+    const std::string terminal = "python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' ";
+    auto shown = reagent_cli(line, false, plain + terminal);
+    for (const char* unseen : {"\xC2\x9B", "\xE2\x80\xAE", "\xE2\x81\xA6", "\x7F", "\xF3\xA0\x81\x81"})
+        BOOST_TEST(!has(shown, unseen), shown.out);
+    for (const char* escape : {"\\u009b", "\\u202e", "\\u2066", "\\u007f", "\xF0\x9F\x98\x80", "\\udb40\\udc41"})
+        BOOST_TEST(has(shown, escape), shown.out);
+    auto of = [](const finished& done) {
+        return json::parse(done.out.substr(done.out.find('{'), done.out.rfind('}') + 1 - done.out.find('{'))).at("outputs");
+    };
+    BOOST_TEST(of(shown) == of(piped));
+}
+
+BOOST_AUTO_TEST_CASE(the_length_of_an_answer_is_an_option_that_the_error_names) {
+    std::string sent;
+    loopback_server server{[&](const server_request& r) {
+        sent = r.body;
+        return server_response{.body = R"({"choices":[{"message":{"content":"half"},"finish_reason":"length"}]})"};
+    }};
+    auto done = reagent_cli("ask q --native --tools '' --max-tokens 77 --lm openai/local --api-base " + server.url("/v1"), true);
+    BOOST_TEST(done.code == 1);
+    BOOST_TEST(has(done, "--max-tokens"), done.out);
+    BOOST_TEST(sent.find("\"max_tokens\":") != std::string::npos, sent);
+    BOOST_TEST(reagent_cli("ask q --max-tokens 0", true).code == 2);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -223,7 +223,10 @@ BOOST_AUTO_TEST_CASE(how_long_to_wait_is_read_from_the_body) {
     BOOST_TEST(wait(R"({"error":{"message":"Rate limit reached. Please try again in 7.66s."}})") == 7660);
     BOOST_TEST(wait(R"({"error":{"message":"Please try again in 1m2.5s."}})") == 62500);
     BOOST_TEST(wait(R"({"error":{"message":"Please retry in 20ms"}})") == 20);
-    for (const char* none : {"soon", "in s", "-3s", "99999999h", "1e9s"})
+    for (const char* endless :
+         {"99999999h", "99999999999999999999s", "400 hours 99999999999h"})  // nobody waits for that, nor goes on at once
+        BOOST_TEST(wait(R"({"error":{"message":"Please try again in )" + std::string{endless} + "\"}}") > 86'400'000, endless);
+    for (const char* none : {"soon", "in s", "-3s", "1e9s"})
         BOOST_TEST(wait(R"({"error":{"message":"Please try again in )" + std::string{none} + "\"}}") == -1, none);
 }
 

@@ -115,6 +115,49 @@ BOOST_AUTO_TEST_CASE(a_text_that_was_changed_keeps_its_place) {
     BOOST_TEST(blocks[3].at("id").as_string() == "t9");
 }
 
+BOOST_AUTO_TEST_CASE(signatures_of_geminis_texts_go_back_on_their_parts) {
+    const std::string parts[]{R"({"text":"say","thoughtSignature":"S1"})",
+                              R"({"functionCall":{"name":"f","args":{}},"thoughtSignature":"S2"})",
+                              R"({"text":"","thoughtSignature":"S3"})"};
+    auto candidate = [](const std::string& p, bool last) {
+        return R"({"candidates":[{"content":{"parts":[)" + p + "]}" + (last ? R"(,"finishReason":"STOP")" : "") + "}]}";
+    };
+    for (bool streamed : {false, true}) {
+        std::string answer = candidate(parts[0] + "," + parts[1] + "," + parts[2], true);
+        if (streamed) {
+            answer.clear();
+            for (const auto& p : parts) answer += "data: " + candidate(p, &p == &parts[2]) + "\n\n";
+        }
+        auto back = next_request("gemini/gemini-3-pro", answer, "", streamed).at("contents").as_array().at(1).at("parts").as_array();
+        BOOST_TEST_REQUIRE(back.size() == 3u, json::serialize(back));
+        BOOST_TEST(back[0] == json::parse(parts[0]));
+        BOOST_TEST(back[1] == json::parse(parts[1]));
+        BOOST_TEST(back[2] == json::parse(parts[2]));
+    }
+    // Of a text alone too; a text that was changed since keeps its place and the signature.
+    auto text = next_request("gemini/m", candidate(R"({"text":"a","thoughtSignature":"S"},{"text":"b"})", true));
+    BOOST_TEST(text.at("contents").as_array().at(1).at("parts") == json::parse(R"([{"text":"a","thoughtSignature":"S"},{"text":"b"}])"));
+    message changed{role::assistant, "other"};
+    changed.reasoning_blocks.push_back(json::parse(R"({"type":"gemini_part","text":"a","thoughtSignature":"S"})"));
+    auto body = sent("gemini/m", {{role::user, "x"}, changed, {role::user, "y"}});
+    BOOST_TEST(body.at("contents").as_array().at(1).at("parts") == json::parse(R"([{"text":"other","thoughtSignature":"S"}])"));
+}
+
+BOOST_AUTO_TEST_CASE(reasoning_goes_back_where_the_server_can_read_it) {
+    auto answer = [](const std::string& reasoning, const std::string& rest) {
+        return R"({"status":"completed","output":[)" + reasoning + "," + rest + "]}";
+    };
+    const std::string text = R"({"type":"message","content":"A"})";
+    auto kept = next_request("openai-responses/gpt-5", answer(R"({"type":"reasoning","id":"r","encrypted_content":"E"})", text), "/v1");
+    BOOST_TEST(kept.at("input").as_array().at(1).at("encrypted_content").as_string() == "E");
+    auto lost = next_request("openai-responses/gpt-5", answer(R"({"type":"reasoning","id":"r","summary":[]})", text), "/v1");
+    BOOST_TEST(kinds(lost.at("input")) == "user assistant");  // nothing is stored there under that id
+    auto claude = next_request(
+        "anthropic/m",
+        R"({"content":[{"type":"thinking","thinking":"T","signature":"S"},{"type":"text","text":"A"}],"stop_reason":"end_turn"})");
+    BOOST_TEST(kinds(claude.at("messages").as_array().at(1).at("content")) == "thinking text");
+}
+
 BOOST_AUTO_TEST_CASE(another_providers_blocks_are_not_sent) {
     message m{role::assistant, "text", {}};
     m.reasoning_blocks = {json::object{{"type", "thinking"}, {"thinking", "MINE"}, {"signature", "S"}},

@@ -398,6 +398,7 @@ struct response_stream::impl {
     std::uint64_t body_bytes = 0;
 
     task<std::string> next_piece() {
+        if (body_bytes == 0 && !parser->is_done() && lease.c->buffer.size() == 0) client::impl::acknowledge_at_once(lease.c->socket);
         while (!parser->is_done()) {
             auto& body = parser->get().body();
             body.data = piece;

@@ -189,7 +189,7 @@ public:
     logged(language_model inner, std::shared_ptr<State> s) : around{std::move(inner)}, state_{std::move(s)} {}
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
-        std::string key = decorators::digest_of(name(), request);
+        std::string key = decorators::digest_of(identity(), request);
         // An answer from the file counts too, so that the limit does not depend on who asked.
         std::optional<decorators::spending::claim> mine;
         if (!state_->is_counted(key)) mine.emplace(co_await state_->spent->admit(context.deadline, name(), request));

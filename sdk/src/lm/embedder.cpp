@@ -119,54 +119,109 @@ void read_vectors(const embedding_protocol& p, std::string_view body, std::size_
 }  // namespace
 
 struct embedder::impl {
+    // Lives in what it asks, so it is one for all copies of an embedder.
+    struct model final : lm_backend {
+        model(const impl& i, embedding_use u) : of{i}, use{u} {}
+        std::string name() const override { return of.name; }
+        std::string identity() const override;
+        std::vector<secret> secrets() const override { return of.secrets(); }
+        task<lm_response> complete(lm_context context, const lm_request& request) const override;
+        const impl& of;
+        embedding_use use;
+    };
+
+    impl(std::string n, resolved_name t, embedder_options o, const embedding_protocol* p)
+        : name{std::move(n)}, target{std::move(t)}, options{std::move(o)}, protocol{p} {}
+
+    std::vector<secret> secrets() const {
+        auto keys = http::secrets_of_url(target.api_base);
+        for (auto& s : http::secrets_of_proxies()) keys.push_back(std::move(s));
+        if (!target.api_key.empty()) keys.push_back(target.api_key);
+        return keys;
+    }
+    task<embeddings> embed(lm_context context, std::vector<std::string> texts, embedding_use use) const;
+
     std::string name;
     resolved_name target;
     embedder_options options;
     const embedding_protocol* protocol;
+    model document_model{*this, embedding_use::document}, query_model{*this, embedding_use::query};
 };
+
+std::string embedder::impl::model::identity() const {
+    json::object o{{"name", of.name},
+                   {"server", server_name(*of.target.facts, of.target.api_base)},
+                   {"use", use == embedding_use::query ? "query" : "document"}};
+    if (of.options.dimensions) o["dimensions"] = *of.options.dimensions;
+    return json::serialize(o);
+}
+
+task<lm_response> embedder::impl::model::complete(lm_context context, const lm_request& request) const {
+    std::vector<std::string> texts;
+    for (const auto& m : request.messages) texts.push_back(m.content);
+    embeddings made = co_await of.embed(context, std::move(texts), use);
+    json::array rows;
+    for (const auto& v : made.vectors) {
+        json::array row;
+        for (float f : v) row.emplace_back(static_cast<double>(f));
+        rows.push_back(std::move(row));
+    }
+    lm_response r;
+    r.text = json::serialize(rows);
+    r.model = of.target.model;
+    r.usage = made.usage;
+    co_return r;
+}
 
 embedder::embedder(std::string_view name, embedder_options options) {
     auto target = resolve(name, options.api_base, options.api_key);
     const auto* p = protocol_of(*target.facts->speaks);
     if (!p) throw lm_error{lm_errc::unsupported_option, std::string{target.facts->name} + " offers no embeddings"};
     options.batch = std::max<std::size_t>(1, options.batch);
-    impl_ = std::make_shared<const impl>(impl{std::string{name}, std::move(target), std::move(options), p});
+    impl_ = std::make_shared<const impl>(std::string{name}, std::move(target), std::move(options), p);
 }
 
 std::string embedder::name() const { return impl_->name; }
 
+language_model embedder::as_model(embedding_use use) const {
+    const lm_backend* one = use == embedding_use::query ? &impl_->query_model : &impl_->document_model;
+    return language_model{std::shared_ptr<const lm_backend>{impl_, one}};
+}
+
 task<embeddings> embedder::embed(lm_context context, std::vector<std::string> texts, embedding_use use) const {
     auto self = impl_;
+    co_return co_await self->embed(context, std::move(texts), use);
+}
+
+task<embeddings> embedder::impl::embed(lm_context context, std::vector<std::string> texts, embedding_use use) const {
     embeddings all;
-    for (std::size_t at = 0; at < texts.size(); at += self->options.batch) {
-        auto end = std::min(texts.size(), at + self->options.batch);
+    for (std::size_t at = 0; at < texts.size(); at += options.batch) {
+        auto end = std::min(texts.size(), at + options.batch);
         std::vector<std::string> some(texts.begin() + static_cast<std::ptrdiff_t>(at), texts.begin() + static_cast<std::ptrdiff_t>(end));
-        auto call = self->protocol->write(self->target.model, some, use, self->options.dimensions);
+        auto call = protocol->write(target.model, some, use, options.dimensions);
         http::request r;
         r.method = "POST";
-        r.url = http::url_below(self->target.api_base, call.target);
-        r.headers = self->target.facts->speaks->headers();
+        r.url = http::url_below(target.api_base, call.target);
+        r.headers = target.facts->speaks->headers();
         r.headers.emplace_back("content-type", "application/json");
-        r.credentials = self->target.facts->speaks->credentials(self->target.api_key);
+        r.credentials = target.facts->speaks->credentials(target.api_key);
         r.body = std::move(call.body);
         r.follow = http::redirects::same_origin;
         r.repeatable = true;
         std::string what = "POST " + http::shown_url(r.url);
-        auto deadline = std::min(context.deadline, clock::now() + self->options.timeout);
+        auto deadline = std::min(context.deadline, clock::now() + options.timeout);
         http::response answer = co_await context.http.send(std::move(r), deadline);
         if (answer.status != 200) {
-            auto keys = http::secrets_of_url(self->target.api_base);
-            for (auto& s : http::secrets_of_proxies()) keys.push_back(std::move(s));
-            keys.push_back(self->target.api_key);
+            const auto keys = secrets();
             try {
                 throw_status(answer, what, keys);
             } catch (const lm_error& e) {
                 throw redacted(e, keys);
             }
         }
-        read_vectors(*self->protocol, answer.body, some.size(), all);
+        read_vectors(*protocol, answer.body, some.size(), all);
     }
-    all.usage.cost = price_of(self->target.model, all.usage);
+    all.usage.cost = price_of(target.model, all.usage);
     co_return all;
 }
 

@@ -42,6 +42,20 @@ auto without_keys(const std::vector<secret>& keys, F read) {
     }
 }
 
+constexpr std::chrono::milliseconds patience_for_the_close{100}, patience_for_more{2000};
+
+// The next piece of a body, unless it takes longer; "" at its end and then.
+task<std::string> read_within(http::response_stream& body, std::chrono::milliseconds patience) {
+    try {
+        co_return co_await with_deadline(body.read(), clock::now() + patience, [] {
+            return http_error{http_errc::deadline_exceeded, "the stream stays open"};
+        });
+    } catch (const http_error& e) {  // then the connection is closed: the answer is there
+        if (e.code() != http_errc::deadline_exceeded && patience != patience_for_the_close) throw;
+    }
+    co_return std::string{};
+}
+
 class http_stream final : public lm_stream {
 public:
     http_stream(http::response_stream body, const protocol& p, const provider::rules& how, std::string model, std::string server,
@@ -54,13 +68,18 @@ public:
             given_ = 0;
             if (failure_) std::rethrow_exception(failure_);
             if (finished_) co_return std::nullopt;
-            std::string piece = co_await body_.read();
+            std::string piece;
+            if (reader_.ended())
+                piece = co_await read_within(body_, patience_for_more);
+            else
+                piece = co_await body_.read();
             try {
                 feed(piece);
             } catch (const error&) {
                 failure_ = std::current_exception();  // after what came before it
             }
-            if (finished_) co_await let_go();
+            // A connection whose response was read to its end is used again. The end mostly came with the last event.
+            if (finished_ && !piece.empty()) co_await read_within(body_, patience_for_the_close);
         }
         co_return std::move(ready_[given_++]);
     }
@@ -78,15 +97,6 @@ private:
         complete_facts(*whole, body_.head(), model_, server_);
         ready_.push_back({.kind = lm_event::end, .response = std::move(whole)});
         finished_ = true;
-    }
-
-    // A connection whose response was read to its end is used again. The end mostly came with the last event.
-    task<void> let_go() {
-        try {
-            auto soon = clock::now() + std::chrono::milliseconds{100};
-            co_await with_deadline(body_.read(), soon, [] { return http_error{http_errc::deadline_exceeded, "the stream stays open"}; });
-        } catch (const http_error&) {  // then it is closed: the answer is there
-        }
     }
 
     http::response_stream body_;
@@ -149,9 +159,23 @@ public:
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         http::request r = request_for(request, false);
         std::string what = "POST " + http::shown_url(r.url);
-        http::response answer = co_await context.http.send(std::move(r), deadline_of(context));
+        http::response_stream body = co_await context.http.open(std::move(r), deadline_of(context));
+        http::response answer = body.head();
+        const auto how = provider::rules_for(facts_.name, model_, options_.dialect);
+        provider::end_watch watch{speaks_, how};
+        while (!watch.done()) {
+            std::string piece;
+            if (watch.ended())
+                piece = co_await read_within(body, patience_for_more);
+            else
+                piece = co_await body.read();
+            if (piece.empty()) break;
+            answer.body += piece;
+            if (answer.status == 200) without_keys(keys_, [&] { watch.feed(piece); });
+        }
+        if (watch.done()) co_await read_within(body, patience_for_the_close);
         if (answer.status != 200) refused(answer, what, request);
-        lm_response result = without_keys(keys_, [&] { return speaks_.read(answer.body); });
+        lm_response result = without_keys(keys_, [&] { return speaks_.read(answer.body, how); });
         complete_facts(result, answer, model_, server_);
         co_return result;
     }

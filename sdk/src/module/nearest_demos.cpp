@@ -3,6 +3,7 @@
 #include <reagent/error.hpp>
 #include <reagent/run/run.hpp>
 #include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
 
 #include "word_vectors.hpp"
 
@@ -15,30 +16,58 @@
 
 namespace reagent {
 
-task<std::vector<std::vector<float>>> embed_texts(run& r, std::string path, const embedder& with, std::vector<std::string> texts,
-                                                  embedding_use use) {
+namespace {
+
+std::vector<std::vector<float>> vectors_from(const json::value& rows, std::size_t expected) {
+    auto wrong = [] { return lm_error{lm_errc::malformed_response, "what is recorded as vectors of texts is none"}; };
+    if (!rows.is_array() || rows.get_array().size() != expected) throw wrong();
+    std::vector<std::vector<float>> vectors;
+    for (const auto& row : rows.get_array()) {
+        if (!row.is_array()) throw wrong();
+        auto& v = vectors.emplace_back();
+        for (const auto& f : row.get_array()) {
+            if (!f.is_number()) throw wrong();
+            v.push_back(f.to_number<float>());
+        }
+    }
+    return vectors;
+}
+
+// Earlier versions' journals have a call of a tool there, and nothing of what it used.
+task<json::value> embedded_as_tool(run& r, std::string path, std::string model, const std::vector<std::string>& texts) {
     json::array asked;
     for (const auto& t : texts) asked.emplace_back(t);
-    json::value arguments = json::object{{"model", with.name()}, {"texts", std::move(asked)}};
-    std::function<task<json::value>()> effect = [&]() -> task<json::value> {
-        lm_context context{r.http()};
-        auto made = co_await with.embed(context, texts, use);
-        json::array rows;
-        for (const auto& v : made.vectors) {
-            json::array row;
-            for (float f : v) row.emplace_back(static_cast<double>(f));
-            rows.push_back(std::move(row));
-        }
-        json::value all = std::move(rows);
-        co_return all;
+    json::value arguments = json::object{{"model", std::move(model)}, {"texts", std::move(asked)}};
+    std::function<task<json::value>()> effect = []() -> task<json::value> {
+        throw run_error{run_errc::replay_mismatch, "the journal has no vectors there"};
+        co_return nullptr;
     };
-    json::value found = co_await r.call_tool(std::move(path), "embed", std::move(arguments), std::move(effect));
-    std::vector<std::vector<float>> vectors;
-    for (const auto& row : found.as_array()) {
-        auto& v = vectors.emplace_back();
-        for (const auto& f : row.as_array()) v.push_back(f.to_number<float>());
+    co_return co_await r.call_tool(std::move(path), "embed", std::move(arguments), std::move(effect));
+}
+
+}  // namespace
+
+task<std::vector<std::vector<float>>> embed_texts(run& r, std::string path, const embedder& with, std::vector<std::string> texts,
+                                                  embedding_use use) {
+    lm_request request;
+    request.sampling.max_tokens = 1;  // it writes nothing; so a limit of tokens sets nothing aside for it
+    for (const auto& t : texts) request.messages.push_back({role::user, t});
+    std::shared_ptr<const lm_response> response;
+    std::exception_ptr mismatch;
+    try {
+        response = co_await r.call_model(path + ".embed", with.as_model(use), std::move(request));
+    } catch (const run_error& e) {
+        if (e.code() != run_errc::replay_mismatch) throw;
+        mismatch = std::current_exception();
     }
-    co_return vectors;
+    if (response) co_return vectors_from(parse_json(response->text).value_or(nullptr), texts.size());
+    json::value known;
+    try {
+        known = co_await embedded_as_tool(r, path, with.name(), texts);
+    } catch (const std::exception&) {
+        std::rethrow_exception(mismatch);
+    }
+    co_return vectors_from(known, texts.size());
 }
 
 std::string compared_text(const json::object& values, const std::vector<std::string>& inputs) {

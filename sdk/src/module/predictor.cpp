@@ -204,6 +204,7 @@ struct predictor::conversation {
 
     std::vector<json::object> chosen{};                           // by a selector, for this call
     std::shared_ptr<std::map<std::string, std::string>> shown{};  // of the outputs, while the answer was written
+    std::vector<std::vector<json::value>> thought{};              // of the rejected, in order: goes back with them, unchanged
 
     void speak(adapter a) {
         format = a;
@@ -218,6 +219,7 @@ struct predictor::conversation {
             const auto& a = rejected[i];
             if (sent_back[i]) {
                 q.messages.push_back({role::assistant, cut(a.completion, 20'000)});
+                q.messages.back().reasoning_blocks = thought[i];
                 q.messages.push_back({role::user, complaint(a)});
             } else  // no server takes an empty turn, or all two of one side in a row
                 q.messages.back().content += "\n\n" + complaint(a);
@@ -251,13 +253,14 @@ struct predictor::conversation {
         if (response.finish == finish_reason::length) {
             auto limit = room ? room : detail::max_tokens_of(r, own);
             why += limit ? " (max_tokens is " + std::to_string(*limit) + ")" : "";
-            advice = "; raise max_tokens of the run's or the model's sampling, or ask for less";
+            advice = "; raise max_tokens of the run's or the model's sampling (reagent ask --max-tokens), or ask for less";
             if (auto more = detail::more_tokens(limit)) room = more;
         }
         last = {adapter_errc::no_fields, {}, why + advice, {}};
         if (response.finish == finish_reason::length) why += "; write all of it, and less";
         rejected.push_back({response.text, {{"$", why}}});
         sent_back.push_back(response.finish == finish_reason::length && !trim(response.text).empty());
+        thought.emplace_back();  // it may be cut off as well
     }
 
     // Tells what the outputs grow by, while they are written.
@@ -327,6 +330,7 @@ struct predictor::conversation {
             for (const auto& v : last.violations) a.violations.emplace_back(v.path, v.message);
         rejected.push_back(std::move(a));
         sent_back.push_back(true);
+        thought.push_back(response.reasoning_blocks);
         return {};
     }
 

@@ -171,7 +171,9 @@ std::vector<std::vector<float>> study::embed(const embedder& with, std::vector<s
         std::vector<std::string> texts;
         task<std::vector<std::vector<float>>> forward(run& r) const { return embed_texts(r, "pool", with, texts, embedding_use::document); }
     };
-    return impl_->rt.run(run_options{}, embedding{with, std::move(texts)});
+    run_options run;
+    run.around = impl_->log.hook();  // so that it counts in the search's limits
+    return impl_->rt.run(std::move(run), embedding{with, std::move(texts)});
 }
 
 double study::similarity(std::size_t a, std::size_t b) {

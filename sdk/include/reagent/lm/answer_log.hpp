@@ -8,7 +8,9 @@
 namespace reagent {
 
 /// What models answered during a long piece of work, on disk: after a crash the same work goes on without asking for what it knows.
-/// Within the work no request is sent twice. A request is known by a digest of the model's name and all of it, `rollout_id` included.
+/// Within the work no request is sent twice. A request is known by a digest of the model's identity, as in a cache's key (name, server and
+/// options), and all of it, `rollout_id` included. What logs of earlier versions hold of a provider's models is not used: it does not say
+/// which server answered.
 ///
 /// What was spent is counted once for each answer, whether this process asked or one before it, and for each request that this process
 /// sent and that failed, or was sent again; so a limit is reached at the same place with and without a crash. A request that was under

@@ -33,6 +33,9 @@ public:
     explicit embedder(std::string_view name, embedder_options options = {});
 
     std::string name() const;
+    /// As a model that takes messages as texts and answers with the list of their vectors as JSON: what a run calls, so that it counts.
+    /// Always the same for this embedder and its copies.
+    language_model as_model(embedding_use use) const;
 
     /// @throws lm_error, http_error; lm_error(malformed_response) when vectors are missing or of different lengths
     task<embeddings> embed(lm_context context, std::vector<std::string> texts, embedding_use use = embedding_use::document) const;

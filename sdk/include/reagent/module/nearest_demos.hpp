@@ -17,7 +17,8 @@ std::shared_ptr<const demo_selector> nearest_demos(std::vector<json::object> poo
 /// What a demonstration is compared by: the texts of its inputs.
 std::string compared_text(const json::object& values, const std::vector<std::string>& inputs);
 
-/// Embeds as an effect of the run, so that a replay needs no network.
+/// Embeds as a model call of the run at `path` + ".embed": a replay needs no network, and what it used counts in the run's usage and
+/// limits. @throws as `run::call_model` and `embedder::embed`
 task<std::vector<std::vector<float>>> embed_texts(run& r, std::string path, const embedder& with, std::vector<std::string> texts,
                                                   embedding_use use);
 

@@ -25,7 +25,7 @@ bool is_event_stream(std::string_view body) {
     return false;
 }
 
-answer_reader::answer_reader(const protocol& speaks, const rules& how) : speaks_{speaks}, reader_{speaks.stream()} {
+answer_reader::answer_reader(const protocol& speaks, const rules& how) : speaks_{speaks}, how_{how}, reader_{speaks.stream()} {
     if (how.done_ends) reader_->let_done_end();
 }
 
@@ -125,7 +125,7 @@ lm_response answer_reader::finish_document(std::vector<lm_event>& out) {
         reader_->flush(out);
         return reader_->finish();
     }
-    lm_response r = speaks_.read(body_);
+    lm_response r = speaks_.read(body_, how_);
     if (!r.reasoning.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = r.reasoning});
     if (!r.text.empty()) out.push_back({.kind = lm_event::text, .text_piece = r.text});
     for (std::size_t i = 0; i < r.tool_calls.size(); ++i) out.push_back({.kind = lm_event::tool_call, .index = i, .call = r.tool_calls[i]});
@@ -133,18 +133,34 @@ lm_response answer_reader::finish_document(std::vector<lm_event>& out) {
     return r;
 }
 
-lm_response protocol::read(std::string_view body) const {
+void end_watch::feed(std::string_view piece) {
+    if (whole_) return;
+    std::vector<lm_event> nothing;
+    if (stream_) return stream_->feed(piece, nothing);
+    begun_ += piece;
+    std::string_view begin = without_bom(begun_);
+    auto first = begin.find_first_not_of(" \t\r\n");
+    if (first == begin.npos || begin.size() - first < 6) return;
+    // Lines of JSON that are one document, over several lines, are left to what reads documents.
+    bool lines = speaks_.streams_lines() && begin[first] == '{';
+    whole_ = !is_event_stream(begin) && !lines;
+    if (!whole_) stream_.emplace(speaks_, how_).feed(begun_, nothing);
+    begun_.clear();
+}
+
+lm_response protocol::read(std::string_view body, const rules& how) const {
     // A stream, though a whole answer was asked for; or several documents, one a line.
     bool lines = trim(body).find('\n') != std::string_view::npos && !is_json(without_bom(body));
-    if (is_event_stream(body) || (lines && trim(without_bom(trim(body))).starts_with('{'))) {
-        answer_reader reader{*this, {}};
+    auto begin = trim(without_bom(trim(body))).substr(0, 1);
+    if (is_event_stream(body) || (lines && begin == "{") || begin == "[") {
+        answer_reader reader{*this, how};
         std::vector<lm_event> events;
         reader.feed(body, events);
         return reader.finish(events);
     }
     json::value parsed = parse_body(body, {});
-    lm_response r = read_answer(parsed, body);
-    settle(r.tool_calls);
+    lm_response r = read_answer(parsed, body, how);
+    if (!settle(r.tool_calls)) r.finish = worse(r.finish, finish_reason::malformed_call);
     if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
     r.usage.calls = 1;
     return r;

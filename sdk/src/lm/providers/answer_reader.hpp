@@ -4,6 +4,8 @@
 
 #include <reagent/http/events.hpp>
 
+#include <optional>
+
 namespace reagent::provider {
 
 /// Reads the body of a 200 response to a request for a stream, whatever its content type says: server-sent events, lines of JSON, or one
@@ -19,6 +21,9 @@ public:
     /// Whether the answer's end was told: what follows says nothing more.
     bool done() const { return reader_->done(); }
 
+    /// Whether its end was told, though something may follow: usage, or a sign that nothing does.
+    bool ended() const { return reader_->ended(); }
+
     /// When the answer is done, or the body is at its end. @throws lm_error(unavailable) when it broke off before its end
     lm_response finish(std::vector<lm_event>& out);
 
@@ -32,12 +37,32 @@ private:
     lm_response finish_document(std::vector<lm_event>& out);
 
     const protocol& speaks_;
+    const rules how_;
     std::unique_ptr<stream_reader> reader_;
     form form_ = form::unknown;
     bool first_line_ = true;
     std::string body_;  // what is not understood yet, or the document
     http::event_parser events_;
     http::line_parser lines_;
+};
+
+/// Watches a body that was asked for whole: should the server stream all the same, says where the answer ends, which a connection that
+/// stays open does not.
+class end_watch {
+public:
+    end_watch(const protocol& speaks, const rules& how) : speaks_{speaks}, how_{how} {}
+
+    /// @throws as `answer_reader::feed`
+    void feed(std::string_view piece);
+    bool done() const { return stream_ && stream_->done(); }
+    bool ended() const { return stream_ && stream_->ended(); }
+
+private:
+    const protocol& speaks_;
+    const rules how_;
+    std::string begun_;  // while it is not known whether it is a stream
+    std::optional<answer_reader> stream_;
+    bool whole_ = false;
 };
 
 /// Whether a body is server-sent events, by how it begins.

@@ -189,7 +189,8 @@ class reader final : public stream_reader {
         else if (type == "message_delta") {
             auto* reason = member(member(data, "delta"), "stop_reason");
             if (reason && !reason->is_null()) {
-                answer_.finish = reason->is_string() ? finish_of(std::string{reason->get_string()}) : finish_reason::other;
+                auto why = reason->is_string() ? finish_of(std::string{reason->get_string()}) : finish_reason::other;
+                answer_.finish = reasoned_ ? worse(answer_.finish, why) : why;
                 reasoned_ = true;
             }
             add_usage(answer_.usage, member(data, "usage"));
@@ -359,12 +360,12 @@ public:
         return call;
     }
 
-    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
+    lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         auto* content = member(parsed, "content");
         if (!content || !content->is_array()) no_answer("has no `content`", parsed, body);
         lm_response r;
         read_blocks(content->get_array(), body, r);
-        r.finish = finish_of(text_member(parsed, "stop_reason"));
+        r.finish = is_open(parsed, "stop_reason", how) ? finish_reason::other : finish_of(text_member(parsed, "stop_reason"));
         add_usage(r.usage, member(parsed, "usage"));
         r.model = text_member(parsed, "model");
         r.request_id = text_member(parsed, "id");

@@ -1,6 +1,7 @@
 #include "call_pieces.hpp"
 
 #include <reagent/error.hpp>
+#include <reagent/schema/repair.hpp>
 
 #include "../../text.hpp"
 
@@ -45,6 +46,12 @@ std::optional<std::size_t> call_pieces::candidate(const call_piece& p, const std
     return {};
 }
 
+// A name comes in pieces under the number or the id of its call, before there are arguments.
+bool call_pieces::goes_on(const call_piece& p, const tool_call& c, const place& at) {
+    bool named = p.id.empty() ? p.index && p.index == at.index : p.id == c.id;
+    return named && !p.name.empty() && !c.name.empty() && is_blank(c.arguments) && !at.extent.begun();
+}
+
 call_pieces::meaning call_pieces::of_same_id(const call_piece& p, const tool_call& c, const place& at) const {
     if (!at.extent.closed()) return meaning::goes_on;
     if (is_blank(p.arguments) || p.arguments == c.arguments) return meaning::nothing;
@@ -53,7 +60,7 @@ call_pieces::meaning call_pieces::of_same_id(const call_piece& p, const tool_cal
 }
 
 call_pieces::meaning call_pieces::of_name(const call_piece& p, const tool_call& c, const place& at) const {
-    bool same = p.name == c.name || c.name.empty();
+    bool same = p.name == c.name || c.name.empty() || goes_on(p, c, at);
     if (!at.extent.closed()) return same ? meaning::goes_on : meaning::another;
     if (!same) return meaning::another;
     if (is_blank(p.arguments) && p.id.empty()) return meaning::nothing;
@@ -85,7 +92,10 @@ std::optional<std::size_t> call_pieces::add(const call_piece& p, std::vector<too
     if (p.whole && !is_blank(call.arguments)) throw misfit("that is an object behind a piece of text", p);
     auto& at = places_[*found];
     if (call.id.empty()) call.id = p.id;
-    if (call.name.empty()) call.name = p.name;
+    if (call.name.empty() || (goes_on(p, call, at) && p.name.starts_with(call.name)))
+        call.name = p.name;  // said again as a whole, or grown
+    else if (goes_on(p, call, at))
+        call.name += p.name;
     if (!at.index) at.index = p.index;
     call.arguments += p.arguments;
     call.signature += p.signature;
@@ -93,12 +103,42 @@ std::optional<std::size_t> call_pieces::add(const call_piece& p, std::vector<too
     return found;
 }
 
-void settle(std::vector<tool_call>& calls) {
+namespace {
+
+bool same_arguments(const std::string& a, const std::string& b) {
+    if (a == b) return true;
+    auto value = [](const std::string& s) { return is_blank(s) ? json::value(json::object{}) : parse_json(s).value_or(nullptr); };
+    json::value one = value(a), other = value(b);
+    return one.is_object() && one == other;
+}
+
+// One call that was sent twice is one. @return false where one id stands for calls that differ
+bool drop_repeated(std::vector<tool_call>& calls) {
+    bool clear = true;
+    for (std::size_t i = 0; i < calls.size(); ++i)
+        for (std::size_t k = i + 1; k < calls.size();) {
+            const auto &a = calls[i], &b = calls[k];
+            bool same = !a.id.empty() && a.id == b.id;
+            bool repeated = same && a.name == b.name && same_arguments(a.arguments, b.arguments);
+            if (repeated && calls[i].signature.empty()) calls[i].signature = b.signature;
+            clear = clear && (!same || repeated);
+            if (repeated)
+                calls.erase(calls.begin() + static_cast<std::ptrdiff_t>(k));
+            else
+                ++k;
+        }
+    return clear;
+}
+
+}  // namespace
+
+bool settle(std::vector<tool_call>& calls) {
     for (const auto& c : calls)
         if (c.name.empty() && (!is_blank(c.arguments) || !c.id.empty()))
             throw lm_error{lm_errc::malformed_response,
                            "the provider's response has a tool call without a name: " + cut(c.id + " " + c.arguments, 200)};
     std::erase_if(calls, [](const tool_call& c) { return c.name.empty(); });
+    const bool clear = drop_repeated(calls);
     std::set<std::string> ids;
     for (const auto& c : calls) ids.insert(c.id);
     std::set<std::string> taken;
@@ -111,6 +151,7 @@ void settle(std::vector<tool_call>& calls) {
         ids.insert(id);
         taken.insert(id);
     }
+    return clear;
 }
 
 }  // namespace reagent::provider

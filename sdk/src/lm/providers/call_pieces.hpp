@@ -39,14 +39,16 @@ private:
     std::optional<std::size_t> candidate(const call_piece& piece, const std::vector<tool_call>& calls) const;
     void check_only_one_open(const call_piece& piece) const;
     meaning meaning_of(const call_piece& piece, const tool_call& call, const place& at) const;
+    static bool goes_on(const call_piece& piece, const tool_call& call, const place& at);
     meaning of_same_id(const call_piece& piece, const tool_call& call, const place& at) const;
     meaning of_name(const call_piece& piece, const tool_call& call, const place& at) const;
 
     std::vector<place> places_;
 };
 
-/// Gives every call an id of its own; one that arguments came for and no name does not count as a call.
-/// @throws lm_error(malformed_response) for that one
-void settle(std::vector<tool_call>& calls);
+/// Gives every call an id of its own; the same call once more, under its id, is none.
+/// @return false where one id stands for different calls: nobody knows which of them is meant
+/// @throws lm_error(malformed_response) for a call without a name that arguments came for
+bool settle(std::vector<tool_call>& calls);
 
 }  // namespace reagent::provider

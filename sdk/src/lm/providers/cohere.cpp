@@ -10,6 +10,8 @@ namespace {
 finish_reason finish_of(const std::string& name) {
     if (name == "MAX_TOKENS") return finish_reason::length;
     if (name == "TOOL_CALL") return finish_reason::tool_calls;
+    if (name == "ERROR_TOXIC") return finish_reason::content_filter;
+    if (name == "ERROR_LIMIT") return finish_reason::length;
     return name.empty() || name == "COMPLETE" || name == "STOP_SEQUENCE" ? finish_reason::stop : finish_reason::other;
 }
 
@@ -48,9 +50,9 @@ class reader final : public stream_reader {
         } else if (type == "message-end") {
             std::string reason = text_member(delta, "finish_reason");
             check_finish(reason, text_member(delta, "error"));
-            answer_.finish = finish_of(reason);
+            end(finish_of(reason));
             used(usage_of(member(delta, "usage")), out);
-            ended_ = done_ = true;
+            done_ = true;
         }
     }
 };
@@ -106,7 +108,7 @@ public:
         return call;
     }
 
-    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
+    lm_response read_answer(const json::value& parsed, std::string_view body, const rules&) const override {
         auto* m = member(parsed, "message");
         if (!m || !m->is_object()) no_answer("has no `message`", parsed, body);
         std::string reason = text_member(parsed, "finish_reason");

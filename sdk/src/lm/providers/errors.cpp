@@ -25,35 +25,36 @@ bool holds(const std::string& text, std::initializer_list<std::string_view> word
 // A single request beyond a limit of tokens per minute: waiting does not help.
 bool is_too_large_for_a_limit(const std::string& lower) { return holds(lower, {"request too large"}) && holds(lower, {"requested"}); }
 
+// What is longer than anybody waits is so long that nobody does; it must not pass for nothing.
+std::chrono::milliseconds at_most_a_year(double ms) {
+    constexpr double year = 365.0 * 86'400'000;
+    return std::chrono::milliseconds{static_cast<long long>(std::ceil(std::clamp(ms, 0.0, year)))};
+}
+
 // How long a response asks to wait: seconds, or a date. Source: RFC 9110, section 10.2.3; OpenAI sends milliseconds as well.
 std::optional<std::chrono::milliseconds> wait_of(const http::response& r) {
     using namespace std::chrono;
     auto number = [](std::string_view s) -> std::optional<double> {
         std::string text{trim(s)};
-        if (text.empty() || text.size() > 12 || text.find_first_not_of("0123456789.") != text.npos) return {};
-        try {
-            return std::stod(text);
-        } catch (const std::exception&) {
-            return {};
-        }
+        if (text.empty() || text.find_first_not_of("0123456789.") != text.npos || !is_digit(text[0])) return {};
+        return std::strtod(text.c_str(), nullptr);
     };
-    if (auto ms = number(r.header("retry-after-ms"))) return milliseconds{static_cast<long long>(*ms)};
+    if (auto ms = number(r.header("retry-after-ms"))) return at_most_a_year(*ms);
     auto text = r.header("retry-after");
-    if (auto s = number(text)) return milliseconds{static_cast<long long>(*s * 1000)};
+    if (auto s = number(text)) return at_most_a_year(*s * 1000);
     std::tm date{};
     std::string copy{trim(text)};
     if (copy.empty() || !::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date)) return {};
-    auto until = system_clock::from_time_t(::timegm(&date)) - system_clock::now();
-    return std::max(milliseconds{0}, duration_cast<milliseconds>(until));
+    return at_most_a_year(1000 * std::difftime(::timegm(&date), system_clock::to_time_t(system_clock::now())));
 }
 
-// "3.5s", "7m12.4s", "250ms" at the beginning of a text, as a number of milliseconds; at most a day.
+// "3.5s", "7m12.4s", "250ms" at the beginning of a text, as a number of milliseconds.
 std::optional<std::chrono::milliseconds> duration_at(std::string_view s) {
     double total = 0;
     bool any = false;
     while (!s.empty() && (is_digit(s[0]) || s[0] == '.')) {
         auto end = s.find_first_not_of("0123456789.");
-        if (end == s.npos || end > 12) break;
+        if (end == s.npos || end > 400) break;
         std::string unit;
         for (std::size_t i = end; i < s.size() && (is_alpha(s[i]) || (s[i] == ' ' && i == end)); ++i)
             if (s[i] != ' ') unit += s[i];
@@ -68,8 +69,8 @@ std::optional<std::chrono::milliseconds> duration_at(std::string_view s) {
         any = true;
         s.remove_prefix(s.find(unit, end) + unit.size());
     }
-    if (!any || !(total < 86'400'000)) return {};
-    return std::chrono::milliseconds{static_cast<long long>(std::ceil(total))};
+    if (!any) return {};
+    return at_most_a_year(total);
 }
 
 // How long an error's body asks to wait: Google's RetryInfo, or words. Source: google/rpc/error_details.proto; OpenAI's and Groq's errors.
@@ -85,6 +86,18 @@ std::optional<std::chrono::milliseconds> wait_in(const json::value* error, const
         if (auto at = lower.find(words); at != lower.npos)
             if (auto ms = duration_at(std::string_view{lower}.substr(at + words.size()))) return ms;
     return {};
+}
+
+// What counts a prompt, and what says that the count is too high. Not what speaks of the answer's length, or of a time.
+// Source: TGI, router/src/validation.rs; watsonx.ai and Volcengine Ark, reports of their users.
+bool counts_too_much(const std::string& lower) {
+    return holds(lower, {"input token", "number of tokens", "`inputs`", "input length", "length of the input", "length of input",
+                         "prompt length", "length of the prompt", "prompt token", "tokens of the prompt", "tokens in the prompt",
+                         "sequence length", "total token", "total message token", "message tokens", "the prompt has", "the input has"}) &&
+           holds(lower, {"exceed", "less than", "longer than", "larger than", "greater than", "more than", "must be <=", "must not be",
+                         "too long", "too large", "too many", "over the", "beyond", "at most", "max sequence", "surpass"}) &&
+           !holds(lower, {"per minute", "per day", "per second", "per hour", "rate limit", "ratelimit", "quota", "tpm", "max_tokens",
+                          "max_completion_tokens", "max_output_tokens", "output token", "completion tokens"});
 }
 
 // The words of OpenAI, Azure, DeepSeek, Fireworks, SGLang ("context length"), Anthropic, Bedrock, Gemini, Cohere, Groq, Cerebras, xAI, TGI
@@ -123,7 +136,7 @@ bool is_too_long(const std::string& lower) {
                          "request body too large",
                          "string_above_max_length",
                          "context overflow"}) ||
-           is_too_large_for_a_limit(lower);
+           is_too_large_for_a_limit(lower) || counts_too_much(lower);
 }
 
 // Groq's and llama.cpp's, where the model's own answer does not parse.

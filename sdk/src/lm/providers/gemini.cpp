@@ -49,6 +49,87 @@ json::object result_object(const std::string& content) {
     return {{"result", content}};
 }
 
+// The parts of an answer in their order, where a signature came with one that is no call: it goes back on that very part.
+// Source: Gemini API, "Thought signatures" (return all parts as they came; a part with a signature joins no other).
+constexpr const char* part_block = "gemini_part";  // the `type` under which they travel in `message::reasoning_blocks`
+
+bool is_thought(const json::value& part) {
+    auto* thought = member(part, "thought");
+    return thought && thought->is_bool() && thought->get_bool();
+}
+
+class kept_parts {
+public:
+    void add_call() { parts_.push_back({{"type", part_block}, {"call", true}}); }
+
+    void add_text(const json::value& part, const std::string& text) {
+        std::string signature = text_member(part, "thoughtSignature");
+        bool thought = is_thought(part);
+        if (signature.empty() && (thought || text.empty())) return;
+        bool goes_on = signature.empty() && !parts_.empty() && is_plain(parts_.back());
+        if (goes_on) {
+            parts_.back().as_object()["text"].as_string().append(text);
+            return;
+        }
+        json::object kept{{"type", part_block}, {"text", text}};
+        if (thought) kept["thought"] = true;
+        if (!signature.empty()) kept["thoughtSignature"] = signature;
+        signed_ = signed_ || !signature.empty();
+        parts_.emplace_back(std::move(kept));
+    }
+
+    std::vector<json::value> take() {
+        if (!signed_) return {};
+        return {std::make_move_iterator(parts_.begin()), std::make_move_iterator(parts_.end())};
+    }
+
+private:
+    static bool is_plain(const json::value& kept) {
+        const auto& o = kept.get_object();
+        return o.contains("text") && !o.contains("thought") && !o.contains("thoughtSignature");
+    }
+
+    json::array parts_;
+    bool signed_ = false;
+};
+
+json::object call_part(const tool_call& c) {
+    json::object part{{"functionCall", {{"name", c.name}, {"args", arguments_object(c)}}}};
+    if (!c.signature.empty() && c.signature[0] != '{') part["thoughtSignature"] = c.signature;
+    return part;
+}
+
+// A model's message in the order in which it was written; a text that was changed since stands where the first one stood.
+json::array ordered_parts(const message& m) {
+    std::string told;
+    for (const auto& b : m.reasoning_blocks)
+        if (text_member(b, "type") == part_block && !member(b, "thought")) told += text_member(b, "text");
+    std::optional<std::string> own;
+    if (told != m.content) own = m.content;
+    json::array parts;
+    std::size_t call = 0;
+    if (own && told.empty() && !trim(*own).empty()) parts.push_back(json::object{{"text", *std::exchange(own, std::string{})}});
+    for (const auto& b : m.reasoning_blocks) {
+        if (text_member(b, "type") != part_block) continue;
+        if (member(b, "call")) {
+            if (call < m.tool_calls.size()) parts.emplace_back(call_part(m.tool_calls[call++]));
+            continue;
+        }
+        json::object part = b.get_object();
+        part.erase("type");
+        if (own && !member(b, "thought")) part["text"] = json::string(*std::exchange(own, std::string{}));
+        if (part.contains("thoughtSignature") || !trim(text_member(part, "text")).empty()) parts.emplace_back(std::move(part));
+    }
+    while (call < m.tool_calls.size()) parts.emplace_back(call_part(m.tool_calls[call++]));
+    return parts;
+}
+
+bool has_parts(const message& m) {
+    for (const auto& b : m.reasoning_blocks)
+        if (text_member(b, "type") == part_block) return true;
+    return false;
+}
+
 json::array contents_of(const std::vector<message>& messages, std::string& system) {
     json::array contents;
     std::vector<std::pair<std::string, std::string>> called;  // id and name
@@ -67,13 +148,13 @@ json::array contents_of(const std::vector<message>& messages, std::string& syste
             parts.push_back(json::object{{"functionResponse", {{"name", name}, {"response", result_object(m.content)}}}});
         } else {
             for (const auto& i : m.images) parts.push_back(image_part(i));
-            if (!trim(m.content).empty()) parts.push_back(json::object{{"text", m.content}});
-            for (const auto& c : m.tool_calls) {
-                json::object part{{"functionCall", {{"name", c.name}, {"args", arguments_object(c)}}}};
-                if (!c.signature.empty() && c.signature[0] != '{') part["thoughtSignature"] = c.signature;
-                parts.push_back(std::move(part));
-                called.emplace_back(c.id, c.name);
+            if (has_parts(m))
+                parts = ordered_parts(m);
+            else {
+                if (!trim(m.content).empty()) parts.push_back(json::object{{"text", m.content}});
+                for (const auto& c : m.tool_calls) parts.emplace_back(call_part(c));
             }
+            for (const auto& c : m.tool_calls) called.emplace_back(c.id, c.name);
         }
         if (parts.empty()) continue;
         if (!contents.empty() && text_member(contents.back(), "role") == who) {
@@ -92,6 +173,22 @@ tool_call call_of(const json::value& part) {
     std::string args = payload_arguments(member(f, "args"));
     return {text_member(f, "id"), text_member(f, "name"), trim(args).empty() ? "{}" : std::move(args),
             text_member(part, "thoughtSignature")};
+}
+
+// What one part of an answer says.
+struct read_part {
+    std::optional<tool_call> call{};
+    std::string text{}, thought{};
+};
+
+read_part part_of(const json::value& part, kept_parts& kept) {
+    if (auto* f = member(part, "functionCall"); f && !f->is_null()) {
+        kept.add_call();
+        return {.call = call_of(part)};
+    }
+    std::string text = payload_text(member(part, "text"), "text");
+    kept.add_text(part, text);
+    return is_thought(part) ? read_part{.thought = std::move(text)} : read_part{.text = std::move(text)};
 }
 
 void check_prompt(const json::value& parsed, std::string_view body) {
@@ -128,17 +225,20 @@ class reader final : public stream_reader {
         if (index > 0) return alternative(index, text_of(parts), !reason.empty());
         if (parts)
             for (const auto& part : parts->get_array()) {
-                if (auto* f = member(part, "functionCall"); f && !f->is_null())
-                    whole_call(call_of(part), out);
-                else if (auto* thought = member(part, "thought"); thought && thought->is_bool() && thought->get_bool())
-                    reasoning(payload_text(member(part, "text"), "text"), out);
-                else
-                    text(payload_text(member(part, "text"), "text"), out);
+                auto said = part_of(part, kept_);
+                if (said.call) whole_call(std::move(*said.call), out);
+                reasoning(std::move(said.thought), out);
+                text(std::move(said.text), out);
             }
-        if (reason.empty()) return;
-        answer_.finish = finish_of(reason);
-        ended_ = true;
+        if (!reason.empty()) end(finish_of(reason));
     }
+
+    lm_response finish() override {
+        answer_.reasoning_blocks = kept_.take();
+        return stream_reader::finish();
+    }
+
+    kept_parts kept_;
 };
 
 class generate_content final : public protocol {
@@ -196,25 +296,23 @@ public:
         return call;
     }
 
-    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
+    lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         auto* list = member(parsed, "candidates");
         if (!list || !list->is_array() || list->get_array().empty()) check_prompt(parsed, body);
         const auto& candidates = list->get_array();
         lm_response r;
-        if (auto* parts = parts_of(candidates.front()))
+        kept_parts kept;
+        if (auto* parts = parts_of(first_of(candidates)))
             for (const auto& part : parts->get_array()) {
-                if (auto* f = member(part, "functionCall"); f && !f->is_null())
-                    r.tool_calls.push_back(call_of(part));
-                else if (auto* thought = member(part, "thought"); thought && thought->is_bool() && thought->get_bool())
-                    r.reasoning += payload_text(member(part, "text"), "text");
-                else
-                    r.text += payload_text(member(part, "text"), "text");
+                auto said = part_of(part, kept);
+                if (said.call) r.tool_calls.push_back(std::move(*said.call));
+                r.reasoning += said.thought;
+                r.text += said.text;
             }
-        for (std::size_t i = 1; i < candidates.size(); ++i) {
-            auto* parts = parts_of(candidates[i]);
-            r.alternatives.push_back(text_of(parts));
-        }
-        r.finish = finish_of(text_member(candidates.front(), "finishReason"));
+        r.reasoning_blocks = kept.take();
+        for (const auto* other : others_of(candidates)) r.alternatives.push_back(text_of(parts_of(*other)));
+        const auto& first = first_of(candidates);
+        r.finish = is_open(first, "finishReason", how) ? finish_reason::other : finish_of(text_member(first, "finishReason"));
         if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
         r.usage = usage_of(member(parsed, "usageMetadata"));
         r.model = text_member(parsed, "modelVersion");

@@ -113,7 +113,7 @@ public:
         return call;
     }
 
-    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
+    lm_response read_answer(const json::value& parsed, std::string_view body, const rules&) const override {
         auto* m = member(parsed, "message");
         if (!m || !m->is_object()) no_answer("has no `message`", parsed, body);
         if (auto* done = member(parsed, "done"); done && *done == false)

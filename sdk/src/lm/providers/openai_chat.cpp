@@ -28,6 +28,7 @@ finish_reason finish_of(const std::string& name) {
                                                                          {"safety", finish_reason::content_filter},
                                                                          {"recitation", finish_reason::content_filter},
                                                                          {"refusal", finish_reason::content_filter},
+                                                                         {"sensitive", finish_reason::content_filter},
                                                                          {"malformed_function_call", finish_reason::malformed_call},
                                                                          {"unexpected_tool_call", finish_reason::malformed_call}};
     auto found = known.find(to_lower(name));
@@ -249,13 +250,10 @@ class reader final : public stream_reader {
         }
         reasoning(reasoning_of(delta), out);
         text(payload_text(member(delta, "content"), "content"), out);
-        text(payload_text(member(delta, "refusal"), "refusal"), out);
+        refused(payload_text(member(delta, "refusal"), "refusal"));
         keep_members(kept_, delta);
         for (const auto& c : calls_of(delta)) call(c, out);
-        if (auto reason = checked_finish(choice); !reason.empty()) {
-            answer_.finish = finish_of(reason);
-            ended_ = true;  // what may follow is the usage
-        }
+        if (auto reason = checked_finish(choice); !reason.empty()) end(finish_of(reason));
     }
 
     lm_response finish() override {
@@ -320,15 +318,15 @@ public:
         return call;
     }
 
-    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
+    lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         const auto& choices = list_member(parsed, "choices", body);
-        const json::value& choice = choices.front();
+        const json::value& choice = first_of(choices);
         std::string reason = checked_finish(choice);
         const json::value* m = member(choice, "message");
         if (!m || !m->is_object()) malformed("has no `choices[0].message`", body);
         lm_response r;
         r.text = payload_text(member(m, "content"), "content");
-        if (r.text.empty()) r.text = payload_text(member(m, "refusal"), "refusal");
+        check_refusal(payload_text(member(m, "refusal"), "refusal"));
         r.reasoning = reasoning_of(m);
         for (auto& c : calls_of(m)) {
             if (c.name.empty()) malformed("has a tool call without a name", body);
@@ -337,9 +335,9 @@ public:
         json::object kept;
         keep_members(kept, m);
         keep_block(r, std::move(kept));
-        for (std::size_t i = 1; i < choices.size(); ++i)
-            r.alternatives.push_back(payload_text(member(member(choices[i], "message"), "content"), "content"));
-        r.finish = finish_of(reason);
+        for (const auto* other : others_of(choices))
+            r.alternatives.push_back(payload_text(member(member(other, "message"), "content"), "content"));
+        r.finish = is_open(choice, "finish_reason", how) ? finish_reason::other : finish_of(reason);
         r.usage = usage_of(member(parsed, "usage"));
         r.model = text_member(parsed, "model");
         r.request_id = text_member(parsed, "id");

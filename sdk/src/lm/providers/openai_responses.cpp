@@ -23,10 +23,18 @@ std::string text_of_message(const json::value& item) {
     auto* content = member(item, "content");
     if (!content || !content->is_array()) return payload_text(content, "content");
     std::string text;
-    for (const auto& part : content->get_array())
-        for (const char* name : {"text", "refusal"}) text += payload_text(member(part, name), name);
+    for (const auto& part : content->get_array()) text += payload_text(member(part, "text"), "text");
     return text;
 }
+
+std::string refusal_of_message(const json::value& item) {
+    std::string words = payload_text(member(item, "refusal"), "refusal");
+    if (auto* content = member(item, "content"); content && content->is_array())
+        for (const auto& part : content->get_array()) words += payload_text(member(part, "refusal"), "refusal");
+    return words;
+}
+
+bool is_unfinished(std::string_view status) { return status == "incomplete" || status == "in_progress" || status == "queued"; }
 
 // Where reasoning, text and calls stand in the usual order, the blocks are the reasoning alone. Else they say the order, and text and
 // calls have a place in it: a model's reasoning must come back right before the call that it led to.
@@ -42,7 +50,9 @@ void read_items(const json::array& items, std::string_view body, lm_response& r)
         if (type != "message" && type != "function_call" && type != "reasoning") continue;
         usual = usual && rank_of(type) >= last;
         last = rank_of(type);
+        if (is_unfinished(text_member(item, "status"))) r.finish = finish_reason::other;
         if (type == "message") {
+            check_refusal(refusal_of_message(item));
             std::string text = text_of_message(item);
             order.push_back(json::object{{"type", type}, {"text", text}});
             r.text += text;
@@ -75,9 +85,9 @@ void read_ending(const json::value& parsed, lm_response& r) {
         r.finish = finish_reason::length;
     else if (cause == "content_filter")
         r.finish = finish_reason::content_filter;
-    else if (!cause.empty() || text_member(parsed, "status") == "incomplete")
+    else if (!cause.empty() || is_unfinished(text_member(parsed, "status")))
         r.finish = finish_reason::other;
-    else if (!r.tool_calls.empty())
+    else if (!r.tool_calls.empty() && r.finish == finish_reason::stop)
         r.finish = finish_reason::tool_calls;
     r.usage = usage_of(member(parsed, "usage"));
     r.model = text_member(parsed, "model");
@@ -88,7 +98,7 @@ class reader final : public stream_reader {
     // An item of the output, as far as it came.
     struct item {
         std::optional<std::uint64_t> index{};
-        std::string id{}, type{}, text{};
+        std::string id{}, type{}, text{}, refusal{};
         json::object value{};
         std::optional<std::size_t> call{};
         bool whole = false;  // the item came once more, complete
@@ -98,15 +108,18 @@ class reader final : public stream_reader {
         need_type(type, data);
         if (type == "response.output_item.added" || type == "response.output_item.done")
             take_item(data, type.ends_with("done"), out);
-        else if (type == "response.output_text.delta" || type == "response.refusal.delta")
+        else if (type == "response.output_text.delta")
             take_text(data, payload_text(member(data, "delta"), "delta"), out);
+        else if (type == "response.refusal.delta")
+            item_of(data, "message").refusal += payload_text(member(data, "delta"), "delta");
         else if (type == "response.reasoning_summary_text.delta" || type == "response.reasoning_text.delta")
             reasoning(payload_text(member(data, "delta"), "delta"), out);
         else if (type == "response.function_call_arguments.delta")
             take_arguments(data, payload_text(member(data, "delta"), "delta"), false, out);
         else if (type == "response.function_call_arguments.done")
             take_arguments(data, payload_arguments(member(data, "arguments")), true, out);
-        else if (type == "response.completed" || type == "response.incomplete" || type == "response.failed" || type == "response.done")
+        else if (type == "response.completed" || type == "response.incomplete" || type == "response.failed" || type == "response.done" ||
+                 type == "response.cancelled")
             take_end(type, data, out);
     }
 
@@ -133,8 +146,10 @@ class reader final : public stream_reader {
             call_piece piece{key_of(i), text_member(v, "call_id"), text_member(v, "name"), {}};
             if (!i.call) i.call = call(piece, out);
             take_arguments(data, payload_arguments(member(v, "arguments")), whole, out);
-        } else if (type == "message" && whole)
+        } else if (type == "message" && whole) {
             i.text = text_of_message(*v);
+            if (auto words = refusal_of_message(*v); !words.empty()) i.refusal = std::move(words);
+        }
     }
 
     // Items without a number have their place in the list.
@@ -165,7 +180,7 @@ class reader final : public stream_reader {
         auto* whole = member(data, "response");
         if (!whole || !whole->is_object()) malformed("has no `response`", type);
         check_status(*whole);
-        if (type == "response.failed") {
+        if (type == "response.failed" || type == "response.cancelled") {
             check_error(*whole);
             throw lm_error{lm_errc::server_error, "the provider gave up the response: " + std::string{type}};
         }
@@ -180,6 +195,7 @@ class reader final : public stream_reader {
             if (stray_) malformed("has pieces that belong to none of its items", pieces.text + answer_.text);
             r = std::move(pieces);
         } else {
+            r.finish = worse(r.finish, pieces.finish);
             if (r.text.empty()) r.text = std::move(pieces.text);
             if (r.tool_calls.empty()) r.tool_calls = std::move(pieces.tool_calls);
         }
@@ -196,7 +212,7 @@ class reader final : public stream_reader {
 
     json::array assembled() {
         std::stable_sort(items_.begin(), items_.end(),
-                         [this](const item& a, const item& b) { return a.index && b.index ? *a.index < *b.index : false; });
+                         [](const item& a, const item& b) { return a.index && b.index ? *a.index < *b.index : false; });
         std::set<std::string> whole;  // kinds of items that came once more, complete
         for (const auto& i : items_)
             if (i.whole) whole.insert(i.type);
@@ -208,9 +224,11 @@ class reader final : public stream_reader {
             }
             json::object v = std::move(i.value);
             v["type"] = i.type;
+            if (!i.whole) v.erase("status");  // of its beginning
             if (i.type == "message") {
                 json::object part{{"type", "output_text"}, {"text", i.text}};
                 v["content"] = json::array{std::move(part)};
+                if (!i.refusal.empty()) v["refusal"] = i.refusal;
             }
             if (i.type == "function_call" && i.call) {
                 const auto& c = answer_.tool_calls[*i.call];
@@ -244,6 +262,11 @@ json::value call_item(const tool_call& c) {
     return {{"type", "function_call"}, {"call_id", c.id}, {"name", c.name}, {"arguments", c.arguments}};
 }
 
+// Nothing is stored at the provider: an item of which it has the words and we have the id is not found there.
+bool goes_back(const json::value& block) {
+    return text_member(block, "type") == "reasoning" && !text_member(block, "encrypted_content").empty();
+}
+
 // An assistant's message in the order in which the model wrote it.
 void write_ordered(json::array& input, const message& m, const rules& how) {
     std::string told;
@@ -253,7 +276,7 @@ void write_ordered(json::array& input, const message& m, const rules& how) {
     std::vector<bool> written(m.tool_calls.size());
     for (const auto& b : m.reasoning_blocks) {
         std::string type = text_member(b, "type");
-        if (type == "reasoning") input.push_back(b);
+        if (goes_back(b)) input.push_back(b);
         if (type == "message") {
             std::string text = own_text ? std::exchange(told, {}).empty() ? std::string{} : m.content : text_member(b, "text");
             if (!trim(text).empty()) input.push_back(message_item(m, text));
@@ -278,7 +301,7 @@ void write_message(json::array& input, const message& m, const rules& how) {
     for (const auto& b : m.reasoning_blocks)
         if (auto type = text_member(b, "type"); type == "message" || type == "function_call") return write_ordered(input, m, how);
     for (const auto& b : m.reasoning_blocks)
-        if (text_member(b, "type") == "reasoning") input.push_back(b);
+        if (goes_back(b)) input.push_back(b);
     if (!trim(m.content).empty() || m.tool_calls.empty()) input.push_back(message_item(m, m.content));
     for (const auto& c : m.tool_calls) input.push_back(call_item(c));
 }
@@ -330,7 +353,7 @@ public:
         return call;
     }
 
-    lm_response read_answer(const json::value& parsed, std::string_view body) const override {
+    lm_response read_answer(const json::value& parsed, std::string_view body, const rules&) const override {
         check_status(parsed);
         auto* output = member(parsed, "output");
         if (!output || !output->is_array()) no_answer("has no `output`", parsed, body);

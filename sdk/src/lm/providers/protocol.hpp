@@ -56,6 +56,8 @@ public:
 
     /// Whether nothing follows.
     bool done() const { return done_; }
+    /// Whether the answer's end was told; what may follow is its usage.
+    bool ended() const { return ended_; }
     /// `[DONE]` is taken for the answer's end also where no reason of it came.
     void let_done_end() { done_ends_ = true; }
 
@@ -76,6 +78,10 @@ protected:
     /// A tool call that comes in one piece, besides those before it.
     void whole_call(tool_call c, std::vector<lm_event>& out);
     void used(const usage& u, std::vector<lm_event>& out);
+    /// The answer's end. Where several are told the worst counts: a later STOP does not heal SAFETY.
+    void end(finish_reason why);
+    /// A piece of the model's refusal: it is shown once, by the error that `finish` throws.
+    void refused(const std::string& piece) { refusal_ += piece; }
 
     lm_response answer_;
     bool ended_ = false;  // its end was told; the usage may follow
@@ -88,6 +94,7 @@ private:
     text_pieces text_, reasoning_;
     std::vector<bool> alternatives_ended_;
     std::string heard_;  // words that were no piece of the answer
+    std::string refusal_;
     bool done_ends_ = false;
 };
 
@@ -103,7 +110,7 @@ public:
     /// Reads the body of a response with status 200. @throws lm_error(malformed_response), naming what is missing; or the
     /// error that the body reports
     /// A server that streams though it was not asked to is understood as well.
-    lm_response read(std::string_view body) const;
+    lm_response read(std::string_view body, const rules& how = {}) const;
 
     virtual std::unique_ptr<stream_reader> stream() const = 0;
     /// Whether a stream is lines of JSON, not server-sent events.
@@ -116,7 +123,7 @@ protected:
     /// @param r fit for the provider: ids, arguments that are an object, no blank messages
     virtual wire_call write_request(const call_settings& s, const rules& how, const lm_request& r) const = 0;
     /// @param parsed an object that reports no error; its texts are valid UTF-8
-    virtual lm_response read_answer(const json::value& parsed, std::string_view body) const = 0;
+    virtual lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const = 0;
 };
 
 const protocol& openai_chat();

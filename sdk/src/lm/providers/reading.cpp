@@ -43,6 +43,20 @@ void malformed(const std::string& what, std::string_view body) {
     throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + cut(std::string{trim(body)}, 200)};
 }
 
+finish_reason worse(finish_reason a, finish_reason b) {
+    constexpr finish_reason from_good_to_bad[]{finish_reason::stop,           finish_reason::tool_calls, finish_reason::other,
+                                               finish_reason::malformed_call, finish_reason::error,      finish_reason::length,
+                                               finish_reason::content_filter};
+    auto rank = [&](finish_reason r) { return std::find(std::begin(from_good_to_bad), std::end(from_good_to_bad), r); };
+    return rank(a) < rank(b) ? b : a;
+}
+
+void check_refusal(const std::string& words) {
+    if (trim(words).empty()) return;
+    std::string shown = cut(words, 1000);
+    throw lm_error{lm_errc::content_filter, "the model refused to answer: " + shown, {.provider_message = shown}};
+}
+
 namespace {
 
 // Whether a number in it may have more digits, or a larger exponent, than a double holds. `parse_json` keeps those, and is slower.
@@ -155,6 +169,22 @@ const json::array& list_member(const json::value& v, std::string_view name, std:
     auto* list = member(v, name);
     if (!list || !list->is_array() || list->get_array().empty()) no_answer("has no `" + std::string{name} + "`", v, body);
     return list->get_array();
+}
+
+const json::value& first_of(const json::array& completions) {
+    for (const auto& c : completions)
+        if (index_of(member(c, "index")) == 0u) return c;
+    return completions.front();
+}
+
+std::vector<const json::value*> others_of(const json::array& completions) {
+    std::vector<const json::value*> others;
+    for (const auto& c : completions)
+        if (&c != &first_of(completions)) others.push_back(&c);
+    std::stable_sort(others.begin(), others.end(), [](const auto* a, const auto* b) {
+        return index_of(member(a, "index")).value_or(0) < index_of(member(b, "index")).value_or(0);
+    });
+    return others;
 }
 
 namespace {

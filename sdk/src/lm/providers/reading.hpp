@@ -55,10 +55,27 @@ std::string payload_arguments(const json::value* v);
 /// A number from 0, also as a text of digits.
 std::optional<std::uint64_t> index_of(const json::value* v);
 
+/// Of two reasons why one answer ended, the one that says more against it.
+finish_reason worse(finish_reason a, finish_reason b);
+
+/// @throws lm_error(content_filter) with the model's words, where it refused: blanks are none
+void check_refusal(const std::string& words);
+
+/// Whether a member that tells why an answer ended is there and says that it has not; by `dialect::done_ends` that is no news.
+inline bool is_open(const json::value& v, std::string_view name, const rules& how) {
+    auto* m = member(v, name);
+    return m && m->is_null() && !how.done_ends;
+}
+
 [[noreturn]] void malformed(const std::string& what, std::string_view body);
 
 /// An array of at least one element. @throws lm_error(malformed_response)
 const json::array& list_member(const json::value& v, std::string_view name, std::string_view body);
+
+/// Of several completions, with `n`: the one whose `index` is 0, wherever it stands, or the first.
+const json::value& first_of(const json::array& completions);
+/// The others, by their `index`.
+std::vector<const json::value*> others_of(const json::array& completions);
 
 // Requests.
 

@@ -79,6 +79,7 @@ lm_response stream_reader::finish() {
                            said,
                        {.provider_message = heard_}};
     }
+    check_refusal(clean_text(refusal_));
     for (bool ended : alternatives_ended_)
         if (!ended)
             throw lm_error{lm_errc::malformed_response, "the provider's stream holds a piece of a further completion that has no end"};
@@ -88,7 +89,7 @@ lm_response stream_reader::finish() {
     for (auto& b : answer_.reasoning_blocks) clean_texts(b);
     for (auto& c : answer_.tool_calls)
         for (auto part : {&tool_call::id, &tool_call::name, &tool_call::arguments, &tool_call::signature}) c.*part = clean_text(c.*part);
-    settle(answer_.tool_calls);
+    if (!settle(answer_.tool_calls)) answer_.finish = worse(answer_.finish, finish_reason::malformed_call);
     if (!answer_.tool_calls.empty() && answer_.finish == finish_reason::stop) answer_.finish = finish_reason::tool_calls;
     answer_.usage.calls = 1;
     return std::move(answer_);
@@ -129,6 +130,11 @@ void stream_reader::alternative(std::uint64_t index, const std::string& piece, b
     alternatives_ended_.resize(answer_.alternatives.size());
     answer_.alternatives[index - 1] += piece;
     if (ended) alternatives_ended_[index - 1] = true;
+}
+
+void stream_reader::end(finish_reason why) {
+    answer_.finish = ended_ ? worse(answer_.finish, why) : why;
+    ended_ = true;
 }
 
 void stream_reader::used(const usage& u, std::vector<lm_event>& out) {
