@@ -67,7 +67,12 @@ struct found_tag {
 // Whether `text` begins with a tag, in any capitals. A name in angle brackets goes on to its `>`, over blanks and attributes.
 found_tag tag_at(std::string_view text, std::string_view tag) {
     const bool named = tag.front() == '<' && tag.find('|') == tag.npos;
-    if (to_lower(text.substr(0, tag.size())) != tag) return {0, text.size() < tag.size() && tag.starts_with(to_lower(text))};
+    std::size_t same = 0;
+    for (; same < std::min(text.size(), tag.size()); ++same) {
+        const char c = text[same];
+        if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != tag[same]) return {};
+    }
+    if (same < tag.size()) return {0, true};
     if (!named) return {tag.size(), false};
     auto rest = text.substr(tag.size());
     if (rest.empty()) return {0, true};
