@@ -42,6 +42,8 @@ auto without_keys(const std::vector<secret>& keys, F read) {
     }
 }
 
+// For the sign that nothing follows, behind the last event; and for the usage, or that sign, behind an answer whose end was told. Not every
+// protocol has a last event: Gemini's older models told an end in every piece.
 constexpr std::chrono::milliseconds patience_for_the_close{100}, patience_for_more{2000};
 
 // The next piece of a body, unless it takes longer; "" at its end and then.

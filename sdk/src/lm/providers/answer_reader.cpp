@@ -45,12 +45,13 @@ void answer_reader::feed(std::string_view piece, std::vector<lm_event>& out) {
         body_ += piece;
         begin();
         if (form_ == form::unknown) return;
-        if (form_ == form::document) return;
+        if (form_ == form::document) return extent_.feed(without_bom(body_));
         begun = std::exchange(body_, {});
         piece = without_bom(begun);
     }
     if (form_ == form::document) {
         body_ += piece;
+        extent_.feed(piece);
         return;
     }
     if (form_ == form::lines) return feed_lines(piece, out);
@@ -134,7 +135,7 @@ lm_response answer_reader::finish_document(std::vector<lm_event>& out) {
 }
 
 void end_watch::feed(std::string_view piece) {
-    if (whole_) return;
+    if (whole_) return extent_.feed(piece);
     std::vector<lm_event> nothing;
     if (stream_) return stream_->feed(piece, nothing);
     begun_ += piece;
@@ -144,7 +145,10 @@ void end_watch::feed(std::string_view piece) {
     // Lines of JSON that are one document, over several lines, are left to what reads documents.
     bool lines = speaks_.streams_lines() && begin[first] == '{';
     whole_ = !is_event_stream(begin) && !lines;
-    if (!whole_) stream_.emplace(speaks_, how_).feed(begun_, nothing);
+    if (whole_)
+        extent_.feed(begin);
+    else
+        stream_.emplace(speaks_, how_).feed(begun_, nothing);
     begun_.clear();
 }
 

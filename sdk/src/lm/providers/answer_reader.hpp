@@ -22,7 +22,7 @@ public:
     bool done() const { return reader_->done(); }
 
     /// Whether its end was told, though something may follow: usage, or a sign that nothing does.
-    bool ended() const { return reader_->ended(); }
+    bool ended() const { return reader_->ended() || (form_ == form::document && extent_.closed()); }
 
     /// When the answer is done, or the body is at its end. @throws lm_error(unavailable) when it broke off before its end
     lm_response finish(std::vector<lm_event>& out);
@@ -42,6 +42,7 @@ private:
     form form_ = form::unknown;
     bool first_line_ = true;
     std::string body_;  // what is not understood yet, or the document
+    json_extent extent_;
     http::event_parser events_;
     http::line_parser lines_;
 };
@@ -55,13 +56,14 @@ public:
     /// @throws as `answer_reader::feed`
     void feed(std::string_view piece);
     bool done() const { return stream_ && stream_->done(); }
-    bool ended() const { return stream_ && stream_->ended(); }
+    bool ended() const { return stream_ ? stream_->ended() : extent_.closed(); }
 
 private:
     const protocol& speaks_;
     const rules how_;
     std::string begun_;  // while it is not known whether it is a stream
     std::optional<answer_reader> stream_;
+    json_extent extent_;  // of one that is no stream
     bool whole_ = false;
 };
 

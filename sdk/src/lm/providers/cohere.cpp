@@ -50,7 +50,7 @@ class reader final : public stream_reader {
         } else if (type == "message-end") {
             std::string reason = text_member(delta, "finish_reason");
             check_finish(reason, text_member(delta, "error"));
-            end(finish_of(reason));
+            end(delta && is_open(*delta, "finish_reason", {}) ? finish_reason::other : finish_of(reason));
             used(usage_of(member(delta, "usage")), out);
             done_ = true;
         }
@@ -108,7 +108,7 @@ public:
         return call;
     }
 
-    lm_response read_answer(const json::value& parsed, std::string_view body, const rules&) const override {
+    lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         auto* m = member(parsed, "message");
         if (!m || !m->is_object()) no_answer("has no `message`", parsed, body);
         std::string reason = text_member(parsed, "finish_reason");
@@ -131,7 +131,7 @@ public:
                 if (name.empty()) malformed("has a tool call without a name", body);
                 r.tool_calls.push_back({text_member(c, "id"), std::move(name), payload_arguments(member(f, "arguments"))});
             }
-        r.finish = finish_of(reason);
+        r.finish = is_open(parsed, "finish_reason", how) ? finish_reason::other : finish_of(reason);
         r.usage = usage_of(member(parsed, "usage"));
         r.request_id = text_member(parsed, "id");
         return r;

@@ -29,6 +29,15 @@ finish_reason finish_of(const std::string& name) {
                                                                          {"recitation", finish_reason::content_filter},
                                                                          {"refusal", finish_reason::content_filter},
                                                                          {"sensitive", finish_reason::content_filter},
+                                                                         {"error_limit", finish_reason::length},
+                                                                         {"model_context_window_exceeded", finish_reason::length},
+                                                                         {"max_output_tokens", finish_reason::length},
+                                                                         {"guardrail_intervened", finish_reason::content_filter},
+                                                                         {"content_filtered", finish_reason::content_filter},
+                                                                         {"spii", finish_reason::content_filter},
+                                                                         {"prohibited_content", finish_reason::content_filter},
+                                                                         {"blocklist", finish_reason::content_filter},
+                                                                         {"error_toxic", finish_reason::content_filter},
                                                                          {"malformed_function_call", finish_reason::malformed_call},
                                                                          {"unexpected_tool_call", finish_reason::malformed_call}};
     auto found = known.find(to_lower(name));
@@ -46,6 +55,14 @@ std::string checked_finish(const json::value& choice) {
                        "the provider failed while the answer was written: its finish_reason is " + name,
                        {.provider_message = name}};
     return name;
+}
+
+// What the model refused, in a member of its own or among the parts of the content.
+std::string refusal_of(const json::value* m) {
+    std::string words = payload_text(member(m, "refusal"), "refusal");
+    if (auto* parts = member(m, "content"); parts && parts->is_array())
+        for (const auto& part : parts->get_array()) words += payload_text(member(part, "refusal"), "refusal");
+    return words;
 }
 
 usage usage_of(const json::value* u) {
@@ -250,7 +267,7 @@ class reader final : public stream_reader {
         }
         reasoning(reasoning_of(delta), out);
         text(payload_text(member(delta, "content"), "content"), out);
-        refused(payload_text(member(delta, "refusal"), "refusal"));
+        refused(refusal_of(delta));
         keep_members(kept_, delta);
         for (const auto& c : calls_of(delta)) call(c, out);
         if (auto reason = checked_finish(choice); !reason.empty()) end(finish_of(reason));
@@ -326,7 +343,7 @@ public:
         if (!m || !m->is_object()) malformed("has no `choices[0].message`", body);
         lm_response r;
         r.text = payload_text(member(m, "content"), "content");
-        check_refusal(payload_text(member(m, "refusal"), "refusal"));
+        check_refusal(refusal_of(m));
         r.reasoning = reasoning_of(m);
         for (auto& c : calls_of(m)) {
             if (c.name.empty()) malformed("has a tool call without a name", body);

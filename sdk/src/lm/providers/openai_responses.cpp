@@ -34,7 +34,11 @@ std::string refusal_of_message(const json::value& item) {
     return words;
 }
 
-bool is_unfinished(std::string_view status) { return status == "incomplete" || status == "in_progress" || status == "queued"; }
+bool is_unfinished(std::string_view status) {
+    for (std::string_view s : {"incomplete", "in_progress", "queued", "pending", "failed", "cancelled", "cancelling", "expired"})
+        if (status == s) return true;
+    return false;
+}
 
 // Where reasoning, text and calls stand in the usual order, the blocks are the reasoning alone. Else they say the order, and text and
 // calls have a place in it: a model's reasoning must come back right before the call that it led to.
@@ -112,7 +116,9 @@ class reader final : public stream_reader {
             take_text(data, payload_text(member(data, "delta"), "delta"), out);
         else if (type == "response.refusal.delta")
             item_of(data, "message").refusal += payload_text(member(data, "delta"), "delta");
-        else if (type == "response.reasoning_summary_text.delta" || type == "response.reasoning_text.delta")
+        else if (type == "response.refusal.done") {
+            if (auto words = payload_text(member(data, "refusal"), "refusal"); !words.empty()) item_of(data, "message").refusal = words;
+        } else if (type == "response.reasoning_summary_text.delta" || type == "response.reasoning_text.delta")
             reasoning(payload_text(member(data, "delta"), "delta"), out);
         else if (type == "response.function_call_arguments.delta")
             take_arguments(data, payload_text(member(data, "delta"), "delta"), false, out);

@@ -117,6 +117,8 @@ bool is_error(const json::value* e) {
 }  // namespace
 
 void check_error(const json::value& v) {
+    if (v.is_array())  // Gemini's, for a stream
+        for (const auto& part : v.get_array()) check_error(part);
     if (auto* e = member(v, "error"); is_error(e)) throw_error_object(*e, v);
     if (text_member(v, "object") == "error" || text_member(v, "type") == "error") throw_error_object(v, v);
 }
