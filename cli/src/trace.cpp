@@ -43,6 +43,7 @@ json::object trace_named(const std::string& what, const std::string& journals, b
         json::object about = file.about;
         about.erase("journal");
         about["id"] = std::filesystem::path{what}.filename().string();
+        if (!content) about.erase("inputs");
         return to_json(trace_of(file.records, program && program->is_string() ? std::string{program->get_string()} : "run"), about, content,
                        most_whole);
     }
@@ -54,7 +55,10 @@ json::object trace_named(const std::string& what, const std::string& journals, b
     auto r = store->get(what);
     auto records = store->records(what);
     json::object about = to_json(r);
-    if (!content) about.erase("inputs"), about.erase("outputs");
+    if (!content) {
+        about.erase("inputs"), about.erase("outputs");
+        if (about.contains("error")) about["error"] = "it " + std::string{to_string(r.status)};  // which may quote them
+    }
     return to_json(trace_of(records, r.program), about, content, most_whole);
 }
 
