@@ -82,8 +82,13 @@ int trace(const trace_options& o) {
     std::string out = o.out;
     if (out.empty()) {
         std::string name = std::filesystem::path{o.what}.filename().string();
-        for (char& c : name)
-            if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_' && c != '.') c = '_';
+        std::uint32_t sum = 2166136261u;  // FNV-1a: names that differ only in what is replaced have pages of their own
+        bool same = true;
+        for (char& c : name) {
+            sum = (sum ^ static_cast<unsigned char>(c)) * 16777619u;
+            if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_' && c != '.') c = '_', same = false;
+        }
+        if (!same) name += "-" + std::to_string(sum);
         out = "trace-" + name + (o.second.empty() ? "" : "-compared") + ".html";
     }
     write_file(out, trace_page(json::object{{"runs", std::move(runs)}}));
