@@ -156,13 +156,14 @@ public:
     json::value of_cell(const std::string& name, const std::string& text, std::string& wrong) const {
         json::value v(json::string{text});
         auto k = kinds_.find(name);
-        if (k != kinds_.end() && k->second.structured) wrong = unnoticed_in(text);
+        if (k != kinds_.end() && k->second.structured)
+            if (auto found = unnoticed_in(text); !found.empty()) wrong = std::move(found);
         if (k == kinds_.end() || (!k->second.numbers && k->second.field->kind != field_kind::choice)) return v;
         std::string own{trim(text)};
         if (k->second.numbers && own.empty()) return nullptr;
         auto read = read_field(*k->second.field, json::value(json::string(own)));
         if (k->second.numbers && read && read->is_number() && (!is_number_text(own) || is_rounded_whole_number(own)) &&
-            !(read->is_int64() && is_number_text(own))) {
+            !(!read->is_double() && is_number_text(own))) {
             wrong = "field `" + name +
                     "`: " + (is_number_text(own) ? "the number " + own + " would be rounded" : "\"" + own + "\" is no number");
             return v;
