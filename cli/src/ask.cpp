@@ -54,10 +54,12 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
                                         with_journals(o.journals))
                   << std::endl;
     tell_when_interrupted("what run " + visible_name(id) + " did is kept; it goes on with: reagent runs resume " + shell_word(id) +
-                          with_journals(o.journals));
+                          " --force" + with_journals(o.journals));  // its process has ended then, whatever its lease says
     auto r = rt.resume(id);
     tell_when_interrupted("");
     view.close();
+    if (!o.save_journal.empty())
+        save_journal(o.save_journal, *load_journal(with.journals->records(id)).history, {{"program", ask_program}, {"inputs", r.inputs}});
     if (o.json)
         std::cout << shown_json(to_json(r)) << "\n";
     else if (r.outputs) {
@@ -74,6 +76,7 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
 }
 
 int ask(const ask_options& o) {
+    if (!o.save_journal.empty()) check_is_file("--save-journal", o.save_journal);
     signature s = parse_signature(o.signature, types_from(o.types));
     json::object inputs;
     for (const auto& given : o.inputs) {

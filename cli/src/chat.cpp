@@ -250,7 +250,7 @@ void add_sessions(CLI::App& app, command& chosen) {
     c->callback([o, &chosen] { chosen = [o] { return show(*o); }; });
 
     c = add("fork", "A conversation that has lived through the first turns of another", true);
-    c->add_option("--turns", o->turns, "how many of them; default: all");
+    c->add_option("--turns", o->turns, "how many of them, from 1; default: all")->check(CLI::Range(std::size_t{1}, std::size_t{INT32_MAX}));
     c->add_option("--new-id", o->new_id, "id of the new session; default: a random one")->check(not_empty());
     c->callback([o, &chosen] {
         chosen = [o] {

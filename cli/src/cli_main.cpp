@@ -83,6 +83,7 @@ int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
         int code = app.exit(e, out, err);
         std::cout << printable(out.str()) << std::flush;
         std::cerr << printable(err.str());
+        if (!std::cout) return complain("the output cannot be written; is the disk full?"), 1;
         return code == 0 ? 0 : 2;
     } catch (const misuse& e) {
         complain(e.what());

@@ -98,7 +98,7 @@ void watch_lines(int argc, char** argv) {
 void complain(std::string_view text) {
     std::cout.flush();
     bool within = watched_errors().is_within_line() || (watched_output().is_within_line() && shows_both_in_one_place());
-    std::cerr << (within ? "\n" : "") << "reagent: " << redact(printable(text), addresses()) << std::endl;
+    std::cerr << (within ? "\n" : "") << "reagent: " << redact(naming_journals(printable(text)), addresses()) << std::endl;
 }
 
 void tell_when_interrupted(const std::string& text) {

@@ -93,6 +93,21 @@ int check(const std::vector<std::string>& files, bool as_json) {
     return good ? 0 : 1;
 }
 
+// As `program_store::tag` takes them. What is refused there would come when the version is stored already.
+CLI::Validator tag_name() {
+    return CLI::Validator{[](const std::string& name) {
+                              auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+                              bool good = !name.empty() && name.size() <= 100 && letter(name[0]) && name != "latest";
+                              for (char c : name) good = good && (letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_');
+                              return good
+                                         ? std::string{}
+                                         : "\"" + visible(name) +
+                                               "\" cannot be a tag: it starts with a letter, goes on with letters, digits, - and _, and is "
+                                               "not \"latest\". Nothing was stored";
+                          },
+                          "", "tag"};
+}
+
 int put(const std::string& store, const std::string& file, const program_remarks& about, const std::string& tag, bool as_json) {
     program_store s{store};
     auto number = s.put(saved_program::load(file), about);
@@ -168,7 +183,7 @@ void add_program(CLI::App& app, command& chosen) {
     auto* put_command = in_store("put", "Adds a file to a store, as a version that never changes",
                                  [o] { return put(o->store, o->files[0], o->about, o->name, o->json); });
     put_command->add_option("FILE", o->files, "program file (JSON)")->required()->expected(1);
-    put_command->add_option("--tag", o->name, "tag it at once");
+    put_command->add_option("--tag", o->name, "tag it at once")->check(tag_name());
     put_command->add_option("--what", o->about.what, "a remark");
     put_command->add_option("--who", o->about.who, "default: the user");
     put_command->add_option("--score", o->about.score, "as measured")->check(finite());

@@ -11,6 +11,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -121,7 +122,7 @@ void print_pending(const terminal& t, const pending_decision& p, const std::stri
     bool approval = e.kind == event_kind::approval;
     std::string name = shell_word(id), effect = std::to_string(e.id);
     std::cout << t.bold(approval ? "waits for consent" : "outcome unknown") << ": effect " << effect << ", "
-              << question_text(e, whole ? SIZE_MAX : most_shown, "reagent runs show " + name + " --whole") << "\n"
+              << question_text(e, whole ? SIZE_MAX : most_shown, naming_journals("reagent runs show " + name + " --whole")) << "\n"
               << t.dim("  digest " + p.digest) << "\n";
     if (p.decided) {
         bool yes = p.decided->kind != run_decision::reject && p.decided->kind != run_decision::failed;
@@ -129,10 +130,10 @@ void print_pending(const terminal& t, const pending_decision& p, const std::stri
         if (p.decided->arguments)
             std::cout << "  with these arguments instead: " << visible_json(json::value(*p.decided->arguments)) << "\n";
     } else if (approval)
-        std::cout << "  reagent runs approve " << name << " --effect " << effect << " --seen " << p.digest.substr(0, 12)
-                  << " [--arguments JSON]   or   reagent runs reject " << name << " --effect " << effect << " --reason TEXT\n";
+        std::cout << naming_journals("  reagent runs approve " + name + " --effect " + effect + " --seen " + p.digest.substr(0, 12) +
+                                     " [--arguments JSON]   or   reagent runs reject " + name + " --effect " + effect + " --reason TEXT\n");
     else
-        std::cout << "  reagent runs resume " << name << " --happened RESULT   or   --failed REASON   or   --repeat\n";
+        std::cout << naming_journals("  reagent runs resume " + name + " --happened RESULT   or   --failed REASON   or   --repeat\n");
 }
 
 std::string flags_text(flow_flags f) {
@@ -166,7 +167,7 @@ int show(const runs_options& o) {
     if (!r.worker.empty()) std::cout << t.dim("worker " + visible_name(r.worker)) << "\n";
     std::cout << "inputs   " << one_line(r.inputs, 600) << "\n";
     if (r.outputs) std::cout << "outputs  " << one_line(*r.outputs, 600) << "\n";
-    if (!r.error.empty()) std::cout << "error    " << t.red(indented(printable(r.error), "         ")) << "\n";
+    if (!r.error.empty()) std::cout << "error    " << t.red(indented(naming_journals(printable(r.error)), "         ")) << "\n";
     if (auto met = met_in(trace).text(); !met.empty()) std::cout << "met      " << visible(met) << "\n";
     std::vector<int> depth(trace.size());
     for (std::size_t i = 1; i < trace.size(); ++i) {
@@ -191,7 +192,7 @@ int show(const runs_options& o) {
     }
     if (records.size() < r.records)
         std::cout << t.red("its journal is not whole: " + std::to_string(records.size()) + " of " + std::to_string(r.records) +
-                           " records are there; `reagent runs resume " + shell_word(r.id) + "` says what can be done")
+                           " records are there; `" + naming_journals("reagent runs resume " + shell_word(r.id)) + "` says what can be done")
                   << "\n";
     for (const auto& p : pending) print_pending(t, p, r.id, o.whole);
     return 0;
@@ -200,7 +201,10 @@ int show(const runs_options& o) {
 int after_decision(journal_store& store, const std::string& id) {
     auto r = store.get(id);
     std::cout << "run " << visible_name(id) << " is " << to_string(r.status)
-              << (r.status == run_status::ready ? "; a worker will take it up, or: reagent runs resume " + shell_word(id) : "") << "\n";
+              << (r.status == run_status::ready
+                      ? "; a worker will take it up, or: " + naming_journals("reagent runs resume " + shell_word(id))
+                      : "")
+              << "\n";
     return 0;
 }
 
@@ -246,8 +250,8 @@ std::optional<named_call> call_shown(journal_store& store, const runs_options& o
                      "` shows it, and then --effect " + effect + " or --seen " + p.digest.substr(0, 12) +
                      " approves that one; --latest approves whatever waits"};
     std::cout << "effect " << effect << ", "
-              << question_text(p.wanted.what, most_shown, "reagent runs show " + shell_word(o.id) + " --whole") << "\n  digest " << p.digest
-              << "\n";
+              << question_text(p.wanted.what, most_shown, naming_journals("reagent runs show " + shell_word(o.id) + " --whole"))
+              << "\n  digest " << p.digest << "\n";
     if (!o.arguments.empty())
         std::cout << "  with these arguments instead: " << visible_json(json::value(parsed_object(o.arguments, "--arguments"))) << "\n";
     if (!says_yes()) return {};
@@ -270,6 +274,28 @@ int decide(const runs_options& o, run_decision::kind_t kind) {
     d.digest = call.digest;
     store->decide(o.id, call.effect, d);
     return after_decision(*store, o.id);
+}
+
+// A worker's name is host:process:random, unless its program gives it another. @return whether its process is known to have ended
+bool has_ended(const std::string& worker) {
+    char host[256] = "host";
+    ::gethostname(host, sizeof host - 1);
+    std::string here = std::string{host} + ":";
+    if (!worker.starts_with(here)) return false;
+    auto process = std::atol(worker.c_str() + here.size());
+    return process > 0 && ::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH;
+}
+
+std::string cancelled_text(const stored_run& r) {
+    std::string run = "run " + visible_name(r.id);
+    if (r.status == run_status::cancelled) return run + " is cancelled";
+    if (r.status != run_status::running) return run + " is " + std::string{to_string(r.status)};
+    std::string again = "`" + naming_journals("reagent runs cancel " + shell_word(r.id)) + "`";
+    if (has_ended(r.worker))
+        return run + " is not cancelled yet: its worker has ended, and its lease still holds. Whoever takes the run up ends it; " + again +
+               " does when the lease is over, after 30 seconds or what the worker was started with";
+    return run + " will be cancelled by its worker " + visible_name(r.worker) + " at its next effect; should that one have ended, by " +
+           again + " when its lease is over";
 }
 
 int exit_code(run_status s) {
@@ -312,7 +338,7 @@ int resume(const runs_options& o, const cli_program* own) {
         std::cout << "run " << visible_name(r.id) << " is " << status_text(t, r.status) << "\n";
         if (r.outputs)
             for (const auto& [name, v] : *r.outputs) std::cout << t.bold(visible_name(name)) << ": " << answer_text(v, false) << "\n";
-        if (!r.error.empty()) std::cout << t.red(indented(printable(r.error), "  ")) << "\n";
+        if (!r.error.empty()) std::cout << t.red(indented(naming_journals(printable(r.error)), "  ")) << "\n";
         for (const auto& p : store->pending(r.id)) print_pending(t, p, r.id);
     }
     return exit_code(r.status);
@@ -449,8 +475,21 @@ std::string default_journals() {
     return where && *where ? where : "reagent-runs.db";
 }
 
+namespace {
+
+// What SQLite would keep in memory, or read as an address: nothing of it is there when this process has ended.
+void check_is_kept(const std::string& where) {
+    std::string_view place = where;
+    if (place.starts_with("sqlite:")) place.remove_prefix(7);
+    if (place.empty() || place == ":memory:" || place.starts_with("file:"))
+        throw misuse{"--journals \"" + where + "\" names no file that is kept: give the path of a file, as runs.db, or postgresql://..."};
+}
+
+}  // namespace
+
 void check_there(const std::string& where) {
     std::string place = where.empty() ? default_journals() : where;
+    check_is_kept(place);
     bool file = place.find("://") == place.npos && !place.starts_with("host=") && !place.starts_with("dbname=");
     if (file && !std::filesystem::exists(place.starts_with("sqlite:") ? place.substr(7) : place))
         throw std::runtime_error{"there are no journals in \"" + place + "\"; name them with --journals, or in $REAGENT_JOURNALS"};
@@ -462,7 +501,35 @@ std::string with_journals(const std::string& where) {
     return file ? " --journals " + shell_word(where) : ", with the same --journals";
 }
 
+namespace {
+
+std::string& journals_given() {
+    static std::string where;
+    return where;
+}
+
+}  // namespace
+
+std::string naming_journals(std::string text) {
+    const auto& where = journals_given();
+    if (where.empty()) return text;
+    std::string option = with_journals(where);
+    if (!option.starts_with(" --")) option = " --journals postgresql://...";  // an address may hold a password
+    constexpr std::string_view begins = "reagent runs ";
+    for (std::size_t at = 0; (at = text.find(begins, at)) != text.npos;) {
+        at += begins.size();
+        while (at < text.size() && text[at] >= 'a' && text[at] <= 'z') ++at;  // its name: an option may stand right behind it
+        auto line = std::string_view{text}.substr(at, text.find('\n', at) - at);
+        if (at == text.size() || text[at] != ' ' || line.substr(0, line.find("reagent runs ")).find("--journals") != line.npos) continue;
+        text.insert(at, option);
+        at += option.size();
+    }
+    return text;
+}
+
 std::shared_ptr<journal_store> open_journals(const std::string& where, journal_access access, journal_store_options options) {
+    journals_given() = where;
+    check_is_kept(where.empty() ? default_journals() : where);
     if (access != journal_access::create) check_there(where);
     options.access = access;
     return journal_store::open(where.empty() ? default_journals() : where, std::move(options));
@@ -545,14 +612,14 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
             auto store = open_journals(o->journals, journal_access::existing);
             store->cancel(o->id);
             auto r = store->get(o->id);
-            std::cout << "run " << visible_name(o->id)
-                      << (r.status == run_status::cancelled ? " is cancelled" : " will be cancelled by its worker") << "\n";
+            std::cout << cancelled_text(r) << "\n";
             return 0;
         };
     });
 
     c = add("fork", "A new run that has lived through the beginning of another", true);
-    auto* records = c->add_option("--records", o->records, "how many of its records; default: all");
+    auto* records = c->add_option("--records", o->records, "how many of its records, from 1; default: all")
+                        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{INT64_MAX}));
     c->add_option("--effect", o->effect, "until this effect had finished: its number as `runs show` and `trace` have it")
         ->excludes(records);
     c->add_option("--new-id", o->new_id, "id of the new run; default: a random one")->check(not_empty());

@@ -14,6 +14,8 @@ std::shared_ptr<journal_store> open_journals(const std::string& where, journal_a
                                              journal_store_options options = {});
 /// How a command that is suggested names them: " --journals runs.db"; "" for the default ones, and no address, which may hold a password.
 std::string with_journals(const std::string& where);
+/// A text that suggests commands, as "reagent runs show ID": each names the journals that this process was told to use by --journals.
+std::string naming_journals(std::string text);
 void check_there(const std::string& where);  ///< @throws std::runtime_error when it is a file that is not there
 
 struct model_choice {

@@ -164,6 +164,7 @@ metric metric_of(const subject_options& o) {
     if (o.metric.starts_with(sql)) {
         auto colon = o.metric.find(':', sql.size());
         if (colon == o.metric.npos) throw misuse{"sql_match needs a field and a database, as sql_match:sql:shop.db"};
+        check_is_file("--metric sql_match:FIELD:DATABASE", o.metric.substr(colon + 1));
         return sql_match_of(o.metric.substr(sql.size(), colon - sql.size()), o.metric.substr(colon + 1));
     }
     return metric_named(o.metric, std::move(judge));

@@ -1,4 +1,5 @@
 #include "commands.hpp"
+#include "subject.hpp"
 
 #include <reagent/base/read_file.hpp>
 #include <reagent/error.hpp>
@@ -9,6 +10,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <system_error>
 
 namespace reagent::cli {
@@ -25,6 +27,17 @@ std::string text_of(const std::string& file) {
     } catch (const std::system_error& e) {
         throw program_error{program_errc::unreadable, "the file \"" + file + "\" cannot be read: " + e.what(), {.path = file}};
     }
+}
+
+void check_is_file(const std::string& option, const std::string& path) {
+    std::error_code ec;
+    auto kind = std::filesystem::status(path, ec).type();
+    if (ec || kind == std::filesystem::file_type::not_found || kind == std::filesystem::file_type::regular) return;
+    const char* what = kind == std::filesystem::file_type::fifo        ? "a pipe"
+                       : kind == std::filesystem::file_type::directory ? "a folder"
+                       : kind == std::filesystem::file_type::socket    ? "a socket"
+                                                                       : "a device";
+    throw misuse{option + ": \"" + path + "\" is " + what + ", not a file; name a file"};
 }
 
 std::string shortened(std::string s, std::size_t limit) {

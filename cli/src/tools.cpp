@@ -58,6 +58,7 @@ tools tools_from(const std::string& list) {
         else if (name == "time")
             all.add(ready::current_time());
         else if (name == "sql") {
+            check_is_file("--tools sql:FILE", value);
             ready::sqlite_options options;
             if (constexpr std::string_view option = "policy="; list.compare(std::min(begin, list.size()), option.size(), option) == 0) {
                 end = std::min(list.find(',', begin), list.size());

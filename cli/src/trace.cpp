@@ -43,6 +43,7 @@ json::object trace_named(const std::string& what, const std::string& journals, b
         json::object about = file.about;
         about.erase("journal");
         about["id"] = std::filesystem::path{what}.filename().string();
+        if (!content) about.erase("inputs");
         return to_json(trace_of(file.records, program && program->is_string() ? std::string{program->get_string()} : "run"), about, content,
                        most_whole);
     }
@@ -54,7 +55,10 @@ json::object trace_named(const std::string& what, const std::string& journals, b
     auto r = store->get(what);
     auto records = store->records(what);
     json::object about = to_json(r);
-    if (!content) about.erase("inputs"), about.erase("outputs");
+    if (!content) {
+        about.erase("inputs"), about.erase("outputs");
+        if (about.contains("error")) about["error"] = "it " + std::string{to_string(r.status)};  // which may quote them
+    }
     return to_json(trace_of(records, r.program), about, content, most_whole);
 }
 
@@ -78,8 +82,13 @@ int trace(const trace_options& o) {
     std::string out = o.out;
     if (out.empty()) {
         std::string name = std::filesystem::path{o.what}.filename().string();
-        for (char& c : name)
-            if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_' && c != '.') c = '_';
+        std::uint32_t sum = 2166136261u;  // FNV-1a: names that differ only in what is replaced have pages of their own
+        bool same = true;
+        for (char& c : name) {
+            sum = (sum ^ static_cast<unsigned char>(c)) * 16777619u;
+            if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_' && c != '.') c = '_', same = false;
+        }
+        if (!same) name += "-" + std::to_string(sum);
         out = "trace-" + name + (o.second.empty() ? "" : "-compared") + ".html";
     }
     write_file(out, trace_page(json::object{{"runs", std::move(runs)}}));

@@ -65,25 +65,23 @@ std::size_t read_backslash(std::string_view text, std::size_t at, std::string& o
     return 6;
 }
 
+// As browsers read them: the ";" may be missing, and any number of zeros lead (HTML, "numeric character reference state").
 std::size_t read_reference(std::string_view text, std::size_t at, std::string& out) {
-    constexpr std::size_t longest = 10;
-    auto end = text.substr(at, longest).find(';');
-    if (end == text.npos || end < 3) return 0;
-    auto name = text.substr(at + 1, end - 1);
-    constexpr std::pair<std::string_view, char> named[] = {{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}};
+    constexpr std::pair<std::string_view, char> named[] = {{"&amp", '&'}, {"&lt", '<'}, {"&gt", '>'}, {"&quot", '"'}, {"&apos", '\''}};
+    auto with_its_end = [&](std::size_t size) { return size + (at + size < text.size() && text[at + size] == ';'); };
     for (auto [known, meant] : named)
-        if (name == known) return out += meant, end + 1;
-    if (name[0] != '#') return 0;
-    bool sixteen = (name[1] | 0x20) == 'x';
+        if (text.substr(at, known.size()) == known) return out += meant, with_its_end(known.size());
+    if (at + 2 >= text.size() || text[at + 1] != '#') return 0;
+    bool sixteen = (text[at + 2] | 0x20) == 'x';
+    std::size_t begin = at + (sixteen ? 3 : 2), end = begin;
     std::uint32_t value = 0;
-    auto digits = name.substr(sixteen ? 2 : 1);
-    for (char c : digits) {
-        if (sixteen ? digit(c) < 0 : !is_digit(c)) return 0;
-        value = value * (sixteen ? 16 : 10) + static_cast<std::uint32_t>(digit(c));
+    for (; end < text.size() && (sixteen ? digit(text[end]) >= 0 : is_digit(text[end])); ++end) {
+        value = value * (sixteen ? 16 : 10) + static_cast<std::uint32_t>(digit(text[end]));
+        if (value > 0x10FFFF) return 0;
     }
-    if (digits.empty() || value > 0x10FFFF) return 0;
+    if (end == begin) return 0;
     append_utf8(out, value);
-    return end + 1;
+    return with_its_end(end - at);
 }
 
 std::size_t read_escape(std::string_view text, std::size_t at, std::string& out) {
@@ -117,6 +115,82 @@ std::optional<decoded_view> decoded_view::of(std::string_view text) {
         if (size) v.escapes_.push_back({begin, v.plain_.size() - begin, at, size});
         copied += size;
         at += std::max<std::size_t>(size, 1);
+    }
+    if (v.escapes_.empty()) return {};
+    v.plain_ += text.substr(copied);
+    return v;
+}
+
+namespace {
+
+constexpr auto sextets = [] {
+    std::array<std::int8_t, 256> table{};
+    table.fill(-1);
+    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (std::size_t i = 0; i < digits.size(); ++i) table[static_cast<unsigned char>(digits[i])] = static_cast<std::int8_t>(i);
+    table['-'] = 62, table['_'] = 63;  // RFC 4648, section 5
+    return table;
+}();
+
+std::string from_base64(std::string_view run) {
+    std::string out;
+    std::uint32_t bits = 0;
+    std::size_t n = 0;
+    for (char c : run) {
+        bits = bits << 6 | static_cast<std::uint32_t>(sextets[static_cast<unsigned char>(c)]);
+        if (++n % 4 != 1) out += static_cast<char>(bits >> (n % 4 == 2 ? 4 : n % 4 == 3 ? 2 : 0));
+    }
+    return out;
+}
+
+bool is_of_text(char c) { return (c >= 0x20 && c < 0x7F) || c == '\n' || c == '\r' || c == '\t'; }
+
+struct stretch {
+    std::size_t begin, end;
+};
+
+// Bytes that are a text, where enough of them stand in a row to be no accident.
+std::vector<stretch> texts_in(std::string_view bytes) {
+    constexpr std::size_t shortest = 8;
+    std::vector<stretch> all;
+    for (std::size_t at = 0; at < bytes.size();) {
+        auto end = at;
+        while (end < bytes.size() && is_of_text(bytes[end])) ++end;
+        if (end - at >= shortest) all.push_back({at, end});
+        at = end + 1;
+    }
+    return all;
+}
+
+}  // namespace
+
+std::optional<decoded_view> decoded_view::of_base64(std::string_view text) {
+    constexpr std::size_t shortest = 12;
+    decoded_view v;
+    std::size_t copied = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        auto begin = at;
+        while (at < text.size() && sextets[static_cast<unsigned char>(text[at])] >= 0) ++at;
+        if (at - begin < shortest) continue;
+        // What stands before it may look like a part of it ("/v1/..."): four places where it can begin.
+        std::string best;
+        std::vector<stretch> found;
+        std::size_t most = 0, skipped = 0;
+        for (std::size_t skip = 0; skip < 4; ++skip) {
+            auto bytes = from_base64(text.substr(begin + skip, at - begin - skip));
+            auto texts = texts_in(bytes);
+            std::size_t n = 0;
+            for (auto t : texts) n += t.end - t.begin;
+            if (n > most) most = n, best = std::move(bytes), found = std::move(texts), skipped = skip;
+        }
+        for (auto t : found) {
+            auto raw = std::max(begin + skipped + t.begin / 3 * 4, copied), raw_end = std::min(begin + skipped + (t.end + 2) / 3 * 4, at);
+            if (raw >= raw_end) continue;
+            v.plain_ += text.substr(copied, raw - copied);
+            v.escapes_.push_back({v.plain_.size(), t.end - t.begin, raw, raw_end - raw});
+            v.plain_.append(best, t.begin, t.end - t.begin);
+            copied = raw_end;
+        }
     }
     if (v.escapes_.empty()) return {};
     v.plain_ += text.substr(copied);

@@ -17,6 +17,9 @@ public:
     /// Nothing when there is no escape in the text.
     static std::optional<decoded_view> of(std::string_view text);
 
+    /// Likewise, of what is base64 (both alphabets) of a text.
+    static std::optional<decoded_view> of_base64(std::string_view text);
+
     std::string_view text() const { return plain_; }
     /// The bytes of the text from which [begin, end) of the view come: whole escapes. `begin` < `end` <= size of the view.
     std::pair<std::size_t, std::size_t> origin(std::size_t begin, std::size_t end) const;

@@ -241,26 +241,57 @@ constexpr std::size_t most_layers = 3;
 
 namespace detail {
 
-std::string without(std::string_view text, const secret_search& secrets, std::span<const std::string_view> private_values) {
-    auto what_in = [&](std::string_view view, bool is_whole) {
-        finder f{view};
-        f.known(secrets);
-        if (is_whole)
-            for (auto v : private_values) f.private_value(v);
+namespace {
+
+// A text and what it decodes to, one within the other.
+class layers {
+public:
+    layers(const secret_search& secrets, std::span<const std::string_view> private_values)
+        : secrets_{secrets}, private_values_{private_values} {}
+
+    std::vector<piece> search(std::string_view text) {
+        look(text);
+        decode(text);
+        return std::move(found_);
+    }
+
+private:
+    void look(std::string_view text) {
+        finder f{text};
+        f.known(secrets_);
+        if (views_.empty())
+            for (auto v : private_values_) f.private_value(v);
         f.forms_and_names();
         f.passwords();
-        return std::move(f).found();
-    };
-    auto found = what_in(text, true);
-    std::vector<decoded_view> views;
-    views.reserve(most_layers);
-    for (auto next = decoded_view::of(text); next && views.size() < most_layers; next = decoded_view::of(views.back().text())) {
-        views.push_back(std::move(*next));
-        for (auto p : what_in(views.back().text(), false)) {
-            for (auto v = views.rbegin(); v != views.rend(); ++v) std::tie(p.begin, p.end) = v->origin(p.begin, p.end);
-            found.push_back(p);
+        for (auto p : std::move(f).found()) {
+            for (auto v = views_.rbegin(); v != views_.rend(); ++v) std::tie(p.begin, p.end) = (*v)->origin(p.begin, p.end);
+            found_.push_back(p);
         }
     }
+
+    // Both ways at each layer: at most fourteen views of one text.
+    void decode(std::string_view text) {
+        if (views_.size() == most_layers) return;
+        for (auto way : {&decoded_view::of, &decoded_view::of_base64}) {
+            auto view = way(text);
+            if (!view) continue;
+            views_.push_back(&*view);
+            look(view->text());
+            decode(view->text());
+            views_.pop_back();
+        }
+    }
+
+    const secret_search& secrets_;
+    std::span<const std::string_view> private_values_;
+    std::vector<const decoded_view*> views_;
+    std::vector<piece> found_;
+};
+
+}  // namespace
+
+std::string without(std::string_view text, const secret_search& secrets, std::span<const std::string_view> private_values) {
+    auto found = layers{secrets, private_values}.search(text);
     return found.empty() ? std::string{text} : replaced(text, std::move(found));
 }
 

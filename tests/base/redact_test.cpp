@@ -55,6 +55,29 @@ BOOST_AUTO_TEST_CASE(a_known_key_is_found_within_base64) {
     BOOST_TEST(redact("auth " + harmless, key) == "auth " + harmless);
 }
 
+// One way of writing within another one, as servers quote requests that quote others.
+BOOST_AUTO_TEST_CASE(a_known_key_is_found_in_base64_of_its_other_forms_and_in_loose_references) {
+    const std::string key = "sk-test-Zq9/Xw+7&Yp=LmN3";
+    std::string percent = "sk-test-Zq9%2FXw%2B7%26Yp%3DLmN3", in_json = replaced(key, "/", "\\/"), loose, padded, sixteen;
+    for (unsigned char c : key) {
+        char hex[8];
+        std::snprintf(hex, sizeof hex, "&#x%x", c);
+        loose += "&#" + std::to_string(c);
+        padded += "&#000000000" + std::to_string(c) + ";";
+        sixteen += hex;
+    }
+    for (const auto& form :
+         {base64("key=" + percent), base64("{\"k\": \"" + in_json + "\"}"), base64(base64(key)), base64(base64("k=" + percent)),
+          base64(padded), loose, padded, sixteen, replaced(base64(base64(key)), "=", "%3D"), "/v1/" + base64(in_json)}) {
+        auto shown = redact("bad key " + form + " end", secret{key});
+        BOOST_TEST(shown.find(form) == shown.npos, form << " -> " << shown);
+        BOOST_TEST(shown.find("(secret)") != shown.npos, form << " -> " << shown);
+        BOOST_TEST(shown.ends_with(" end"), shown);
+    }
+    std::string harmless = "see /v1/some/long/path and " + base64("a harmless text, with nothing in it") + " &amp &#65 &#x41;";
+    BOOST_TEST(redact(harmless, secret{key}) == harmless);
+}
+
 BOOST_AUTO_TEST_CASE(what_looks_like_a_key_is_found_however_it_is_escaped) {
     const secret none;
     const std::pair<const char*, const char*> cases[] = {

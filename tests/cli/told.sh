@@ -152,4 +152,27 @@ PY
 [ "$(code "$reagent" runs fork decided)" = 1 ] || fail "lost rows are forked"
 grep -q 'not whole' err && grep -q 'runs fork decided --records\|new run' err || fail "it does not say what to do: $(cat err)"
 "$reagent" runs show decided >out; grep -q 'not whole' out || fail "show does not tell: $(cat out)"
+# What would be kept nowhere, waited for without end, or taken for something else is refused before anything is asked.
+unset REAGENT_JOURNALS
+for where in :memory: sqlite::memory: 'file:x.db?mode=memory'; do
+    [ "$(code "$reagent" ask "What is 1 plus 2?" --lm offline/demo --journals "$where")" = 2 ] || fail "$where is taken for a file: $(cat err)"
+done
+mkfifo pipe
+for options in "--tools sql:pipe" "--save-journal pipe"; do
+    [ "$(code timeout 20 "$reagent" ask "What is 1 plus 2?" --lm offline/demo $options)" = 2 ] || fail "$options: $(cat err)"
+    grep -q 'a pipe, not a file' err || fail "$options: $(cat err)"
+done
+"$reagent" ask "What is 1 plus 2?" --lm offline/demo -q --journals both.db --run-id both --save-journal both.jsonl >out
+"$reagent" trace both.jsonl --json >out; grep -q calculator out || fail "--save-journal beside --journals: $(cat out)"
+[ "$(code env REAGENT_REPLAY="$work" "$reagent" ask "What is 1 plus 2?" --lm offline/demo --journals both.db --run-id third)" = 1 ] || fail "it asks"
+[ "$(code "$reagent" runs show third --journals both.db)" = 1 ] || fail "a run was begun that is to be replayed"
+[ "$(code "$reagent" runs fork both --records 0 --journals both.db)" = 2 ] || fail "no records are all of them"
+[ "$(code "$reagent" sessions fork both --turns 0 --journals both.db)" = 2 ] || fail "no turns are all of them"
+echo '{"predict":{"signature":{"instructions":"x","fields":[]},"demos":[]}}' >p.json
+[ "$(code "$reagent" program put p.json --store programs --tag 'bad tag')" = 2 ] || fail "$(cat err)"
+[ ! -e programs ] || fail "a version was stored whose tag was refused"
+# Every command that is suggested names the journals that were given.
+"$reagent" ask "What is 1 plus 2?" --lm offline/demo -q --journals both.db --run-id other >out
+[ "$(code "$reagent" runs resume other --journals both.db)" = 1 ]
+grep -q 'runs show --journals both.db other' err || fail "the journals are not named: $(cat err)"
 echo "what is told, suggested, consented to and left alone: as it should be"

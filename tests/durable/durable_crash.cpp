@@ -238,7 +238,7 @@ struct driver {
                 auto loaded = rg::load_journal(store->records(r.id));
                 bool open = false, may_act = false;
                 for (const auto& b : loaded.open)
-                    if (b.what.id == call.id) open = true, may_act = is_alive(b.worker);
+                    if (b.what.id == call.id) open = true, may_act = r.parent.empty() && is_alive(b.worker);  // a fork's own has no key yet
                 if (may_act) continue;  // frozen in the middle of the call: it may act when it wakes
                 if (!open) fail(r.id + " asks about a call that did not begin, or that ended");
                 const auto& args = call.arguments.as_object();

@@ -306,11 +306,11 @@ struct cut_off {
         co_return out;
     }
     std::shared_ptr<journal_store> open() const { return journal_store::open_sqlite(files.path / "runs.db", {.lease = 200ms}); }
-    stored_run resume(const std::shared_ptr<journal_store>& store, tool_options o, bool deadly = false) const {
+    stored_run resume(const std::shared_ptr<journal_store>& store, tool_options o, bool deadly = false, const char* id = "a") const {
         tools t = with_act(o, deadly);
         runtime rt{{.journals = store}};
         rt.serve("p", program_function{[&](run& r, const json::object&) { return program(r, t); }}, {});
-        return rt.resume("a");
+        return rt.resume(id);
     }
     void die(tool_options o) const {
         int code = in_child([&] {
@@ -351,6 +351,36 @@ BOOST_FIXTURE_TEST_CASE(another_tool_is_asked_about, cut_off) {
     BOOST_TEST((r.status == run_status::finished));
     BOOST_TEST(r.outputs->at("said").as_string() == "as the bank says");
     BOOST_TEST(acts().size() == 4u);
+}
+
+// Whether the original was asked about before or not: its copy has no way to know more.
+BOOST_FIXTURE_TEST_CASE(a_fork_keeps_the_question_what_came_of_a_call, cut_off) {
+    die({});
+    auto store = open();
+    store->fork("a", 0, "before");
+    auto r = resume(store, {}, false, "before");
+    BOOST_TEST((r.status == run_status::outcome_unknown), r.error);
+    resume(store, {});
+    store->fork("a", 0, "after");
+    r = resume(store, {}, false, "after");
+    BOOST_TEST((r.status == run_status::outcome_unknown), r.error);
+    BOOST_TEST(acts().size() == 4u);  // once
+    BOOST_REQUIRE(store->pending("after").size() == 1u);
+    store->decide("after", 0, {.kind = run_decision::happened, .result = "as the bank says"});
+    r = resume(store, {}, false, "after");
+    BOOST_REQUIRE_MESSAGE((r.status == run_status::finished), r.error);
+    BOOST_TEST(r.outputs->at("said").as_string() == "as the bank says");
+    BOOST_TEST(acts().size() == 4u);
+    store->fork("after", 0, "known");  // what was said of it counts in copies too
+    BOOST_TEST((resume(store, {}, false, "known").status == run_status::finished));
+    BOOST_TEST(acts().size() == 4u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_fork_makes_an_idempotent_call_again, cut_off) {
+    die({.idempotent = true});
+    auto store = open();
+    store->fork("a", 0, "b");
+    BOOST_TEST((resume(store, {.idempotent = true}, false, "b").status == run_status::finished));
 }
 
 BOOST_FIXTURE_TEST_CASE(what_did_not_happen_is_told_or_repeated, cut_off) {

@@ -9,6 +9,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <thread>
 
 using namespace reagent;
 using namespace reagent::test;
@@ -44,6 +46,7 @@ const accident accidents[]{
     {"its log cut in the middle", "cut to ",
      [](const fs::path& db) { fs::resize_file(beside(db, "-wal"), fs::file_size(beside(db, "-wal")) / 2); }},
     {"the log's index deleted", "deleted", [](const fs::path& db) { fs::remove(beside(db, "-shm")); }},
+    {"the log's index cut", "cut to 0 bytes", [](const fs::path& db) { fs::resize_file(beside(db, "-shm"), 0); }},
     {"its folder moved away", "deleted", [](const fs::path& db) { fs::rename(db.parent_path(), db.parent_path().string() + ".gone"); }},
 };
 
@@ -95,6 +98,28 @@ BOOST_DATA_TEST_CASE(no_effect_is_done_whose_record_would_be_lost, accidents, a)
     BOOST_TEST(why.find(a.told) != why.npos, why);
     BOOST_TEST(why.find("runs.db") != why.npos, why);
     thrown(run_errc::journal_unavailable, [&] { store->create({.program = "p"}); });  // nor is anything else stored
+}
+
+// A run's last word may be what lets the store go, on the store's own thread: that cannot wait for itself.
+BOOST_FIXTURE_TEST_CASE(a_store_that_is_let_go_on_its_own_thread_ends_in_good_order, in_a_folder) {
+    auto store = journal_store::open_sqlite(db);
+    store->create({.program = "p", .id = "r"});
+    auto taken = store->take("r");
+    std::promise<void> told;
+    std::atomic<bool> go = false;
+    auto* raw = store.get();
+    raw->write(taken.hold, {{1, {{}, run_taken{"somebody"}}}}, {}, [last = store, &told, &go](std::exception_ptr failure) mutable {
+        while (!go) std::this_thread::yield();
+        BOOST_TEST(!failure);
+        last.reset();
+        told.set_value();
+    });
+    taken.hold.reset();
+    store.reset();
+    go = true;
+    told.get_future().get();
+    auto again = journal_store::open_sqlite(db, {.access = journal_access::existing});
+    BOOST_TEST(again->get("r").records == 1u);
 }
 
 // A database may become smaller in good order.

@@ -398,6 +398,36 @@ std::vector<signature_field> fields_of(const signature& s) {
     return all;
 }
 
+// A cell is what stands there; a number is never rounded in silence.
+BOOST_AUTO_TEST_CASE(no_cell_and_no_number_of_a_dataset_is_changed_in_silence) {
+    folder f;
+    auto csv = load_examples(f.write("blanks.csv", "q, a\n x , y\n\" z \",\tw\n"), {"q"});
+    BOOST_TEST(csv[0].fields.at("q").as_string() == " x ");
+    BOOST_TEST(csv[0].fields.at("a").as_string() == " y");
+    BOOST_TEST(csv[1].fields.at("q").as_string() == " z ");
+    BOOST_TEST(csv[1].fields.at("a").as_string() == "\tw");
+    auto s = parse_signature("q -> n: float, all: list[int]");
+    std::vector<signature_field> fields = s.outputs;
+    auto refused = [&](const std::string& name, const std::string& text) {
+        try {
+            load_examples(f.write(name, text), {"q"}, fields);
+        } catch (const program_error&) {
+            return true;
+        }
+        return false;
+    };
+    for (const char* bad : {"9007199254740993.0", "-9007199254740993.", "0x10", "1_000"})
+        BOOST_TEST(refused("n.csv", std::string{"q,n,all\nx,"} + bad + ",[1]\n"), bad);
+    for (const char* good : {"9007199254740992.0", "9007199254740993", "1.5", "-0.1", "1e3", " 7 ", "+5", ".5"})
+        BOOST_TEST(!refused("n.csv", std::string{"q,n,all\nx,"} + good + ",[1]\n"), good);
+    BOOST_TEST(refused("l.csv", "q,n,all\nx,1,[92233720368547758081]\n"));
+    BOOST_TEST(refused("l.jsonl", R"({"q": "x", "n": 1, "all": [92233720368547758081]})"));
+    BOOST_TEST(refused("n.jsonl", R"({"q": "x", "n": 9007199254740993.0, "all": [1]})"));
+    BOOST_TEST(refused("twice.jsonl", R"({"q": "x", "n": 1, "n": 2, "all": [1]})"));
+    BOOST_TEST(refused("twice.json", R"([{"q": "x", "n": 1, "n": 2, "all": [1]}])"));
+    BOOST_TEST(!refused("fine.json", R"([{"q": "x", "n": 1.0, "all": [1, 9007199254740993]}])"));
+}
+
 BOOST_AUTO_TEST_CASE(csv_cells_are_numbers_where_the_signature_says_so) {
     folder f;
     auto fields = fields_of(

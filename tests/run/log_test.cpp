@@ -116,6 +116,21 @@ BOOST_AUTO_TEST_CASE(contents_at_level_trace_without_what_is_private) {
     BOOST_TEST(!w.has("hunter2"), w.text.str());
 }
 
+// It has no name there that it could be known by. What is not private stands in errors at level trace only.
+BOOST_AUTO_TEST_CASE(what_did_not_fit_a_private_field_stands_in_no_log) {
+    for (auto level : {spdlog::level::warn, spdlog::level::trace})
+        for (bool is_secret : {true, false}) {
+            written w{level};
+            runtime rt{{.logger = w.logger}};
+            auto o = answering_with(std::vector<std::string>(12, chat_completion({{"pin", "PATIENT-Anna"}})));
+            if (is_secret) o.private_fields = {"pin"};
+            predict<"question -> pin: int"> ask;
+            BOOST_CHECK_THROW(rt.run(o, ask, "question"_f = "which one?"), error);
+            BOOST_TEST(w.has("expected integer, got string"), w.text.str());
+            BOOST_TEST(w.has("PATIENT-Anna") == (!is_secret && level == spdlog::level::trace), w.text.str());
+        }
+}
+
 // A model of this process with a key: every text that a run is told of may hold it.
 class keyed final : public lm_backend {
 public:

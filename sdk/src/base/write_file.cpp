@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <system_error>
+#include <thread>
 
 namespace reagent {
 namespace {
@@ -34,6 +35,26 @@ void keep_owner_and_mode(int fd, const struct stat& old) {
     if (::fchmod(fd, mode) != 0) fail("keeping the mode");
 }
 
+// A device, or a pipe: a named one that nobody reads would be waited for without end.
+int open_special(const fs::path& file) {
+    constexpr std::chrono::milliseconds patience{5000}, pause{50};
+    for (std::chrono::milliseconds waited{0};; waited += pause) {
+        int fd = ::open(file.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd >= 0) {
+            int flags = ::fcntl(fd, F_GETFL);
+            if (flags < 0 || ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != 0) {
+                int error = errno;
+                ::close(fd);
+                fail("opening", error);
+            }
+            return fd;
+        }
+        if (errno != ENXIO) fail("opening");
+        if (waited >= patience) fail("nobody reads from this pipe");
+        std::this_thread::sleep_for(pause);
+    }
+}
+
 void sync(int fd) {
     while (::fsync(fd) != 0)
         if (errno != EINTR) fail("bringing it to the disk");
@@ -55,8 +76,7 @@ file_replacement::file_replacement(const fs::path& file) : file_{file} {
     bool there = ::stat(file_.c_str(), &old) == 0;
     if (there && S_ISDIR(old.st_mode)) fail("opening", EISDIR);
     if (there && !S_ISREG(old.st_mode)) {
-        fd_ = ::open(file_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd_ < 0) fail("opening");
+        fd_ = open_special(file_);
         return;
     }
     std::error_code ec;

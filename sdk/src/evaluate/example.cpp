@@ -12,10 +12,14 @@
 
 #include <csv.h>
 #include <boost/json.hpp>
+#include <boost/json/basic_parser_impl.hpp>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <random>
+#include <set>
 #include <system_error>
 #include <unordered_map>
 
@@ -38,6 +42,85 @@ example from_object(json::object o) {
     } else
         e.fields = std::move(o);
     return e;
+}
+
+// "9007199254740993.0": a whole number, written out, that a double would round.
+bool is_rounded_whole_number(std::string_view text) {
+    if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+    auto point = std::min(text.find('.'), text.size());
+    auto whole = text.substr(0, point), rest = text.substr(std::min(point + 1, text.size()));
+    auto digits = [](std::string_view t) { return t.find_first_not_of("0123456789") == t.npos; };
+    if (whole.empty() || !digits(whole) || rest.find_first_not_of('0') != rest.npos) return false;
+    whole.remove_prefix(std::min(whole.find_first_not_of('0'), whole.size() - 1));
+    if (whole.size() <= 15) return false;
+    if (whole.size() > 309) return true;
+    char exact[400];
+    std::snprintf(exact, sizeof exact, "%.0f", std::strtod(std::string{whole}.c_str(), nullptr));
+    return whole != exact;
+}
+
+// A number as people and JSON write it; "0x10" and "1_000" are others' ways.
+bool is_number_text(std::string_view text) {
+    auto digits = [&] {
+        auto n = std::min(text.find_first_not_of("0123456789"), text.size());
+        text.remove_prefix(n);
+        return n > 0;
+    };
+    auto sign = [&] {
+        if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+    };
+    sign();
+    bool any = digits();
+    if (text.starts_with('.')) text.remove_prefix(1), any = digits() || any;
+    if (any && (text.starts_with('e') || text.starts_with('E'))) text.remove_prefix(1), sign(), any = digits();
+    return any && text.empty();
+}
+
+// Reads JSON for what a reader of it would not notice: keys that stand twice, and numbers that are rounded.
+struct unnoticed {
+    static constexpr std::size_t max_object_size = SIZE_MAX, max_array_size = SIZE_MAX, max_key_size = SIZE_MAX, max_string_size = SIZE_MAX;
+    using error = boost::system::error_code;
+
+    std::vector<std::set<std::string>> open{};
+    std::string part{}, problem{};
+    std::vector<bool> is_list{};  // of what is open, the innermost last
+
+    void number(std::string_view text) {
+        bool plain = text.find('.') == text.npos;  // of one field: read_field tells
+        if (problem.empty() && ((!is_list.empty() && is_list.back()) || !plain) && is_rounded_whole_number(text))
+            problem = "the number " + std::string{text.substr(0, 60)} + " would be rounded; write it as a text, in quotes";
+    }
+    bool on_document_begin(error&) { return true; }
+    bool on_document_end(error&) { return true; }
+    bool on_object_begin(error&) { return open.emplace_back(), is_list.push_back(false), true; }
+    bool on_object_end(std::size_t, error&) { return open.pop_back(), is_list.pop_back(), true; }
+    bool on_array_begin(error&) { return is_list.push_back(true), true; }
+    bool on_array_end(std::size_t, error&) { return is_list.pop_back(), true; }
+    bool on_key_part(json::string_view s, std::size_t, error&) { return part.append(s), true; }
+    bool on_key(json::string_view s, std::size_t, error&) {
+        part.append(s);
+        if (!open.back().insert(part).second && problem.empty())
+            problem = "the key `" + part + "` stands twice in one object; which of them counts?";
+        return part.clear(), true;
+    }
+    bool on_string_part(json::string_view, std::size_t, error&) { return true; }
+    bool on_string(json::string_view, std::size_t, error&) { return true; }
+    bool on_number_part(json::string_view, error&) { return true; }
+    bool on_int64(std::int64_t, json::string_view, error&) { return true; }
+    bool on_uint64(std::uint64_t, json::string_view, error&) { return true; }
+    bool on_double(double, json::string_view text, error&) { return number(text), true; }
+    bool on_bool(bool, error&) { return true; }
+    bool on_null(error&) { return true; }
+    bool on_comment_part(json::string_view, error&) { return true; }
+    bool on_comment(json::string_view, error&) { return true; }
+};
+
+// "" or what is wrong.
+std::string unnoticed_in(std::string_view text) {
+    json::basic_parser<unnoticed> parser{json::parse_options{}};
+    boost::system::error_code ec;
+    parser.write_some(false, text.data(), text.size(), ec);
+    return parser.handler().problem;
 }
 
 // The types that a schema names: "integer", "null", also those of `anyOf`.
@@ -64,7 +147,8 @@ public:
             add_types(f.shape.document(), types);
             auto is_number = [](auto t) { return t == "integer" || t == "number" || t == "boolean" || t == "null"; };
             bool numbers = std::all_of(types.begin(), types.end(), is_number) && types != std::vector<std::string_view>{"null"};
-            kinds_.emplace(f.name, known{&f, numbers});
+            bool structured = std::any_of(types.begin(), types.end(), [](auto t) { return t == "array" || t == "object"; });
+            kinds_.emplace(f.name, known{&f, numbers, structured});
         }
     }
 
@@ -72,9 +156,18 @@ public:
     json::value of_cell(const std::string& name, const std::string& text, std::string& wrong) const {
         json::value v(json::string{text});
         auto k = kinds_.find(name);
+        if (k != kinds_.end() && k->second.structured)
+            if (auto found = unnoticed_in(text); !found.empty()) wrong = std::move(found);
         if (k == kinds_.end() || (!k->second.numbers && k->second.field->kind != field_kind::choice)) return v;
-        if (k->second.numbers && trim(text).empty()) return nullptr;
-        auto read = read_field(*k->second.field, v);
+        std::string own{trim(text)};
+        if (k->second.numbers && own.empty()) return nullptr;
+        auto read = read_field(*k->second.field, json::value(json::string(own)));
+        if (k->second.numbers && read && read->is_number() && (!is_number_text(own) || is_rounded_whole_number(own)) &&
+            !(!read->is_double() && is_number_text(own))) {
+            wrong = "field `" + name +
+                    "`: " + (is_number_text(own) ? "the number " + own + " would be rounded" : "\"" + own + "\" is no number");
+            return v;
+        }
         if (read) return std::move(*read);
         if (k->second.numbers) wrong = read.error().message;
         return v;  // a label that is none of the choices: what is compared with it differs
@@ -94,7 +187,7 @@ public:
 private:
     struct known {
         const signature_field* field;
-        bool numbers;
+        bool numbers, structured;
     };
     std::map<std::string, known, std::less<>> kinds_;
 };
@@ -117,6 +210,7 @@ struct csv_reader {
         if (cells.empty() || !problem.empty()) return;
         if (header.empty()) {
             header = std::move(cells);
+            for (auto& name : header) name = std::string{trim(name)};
             auto sorted = header;
             std::sort(sorted.begin(), sorted.end());
             if (auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end())
@@ -138,12 +232,16 @@ struct csv_reader {
 dataset read_csv(const std::filesystem::path& file, std::string_view text, const typed_fields& fields) {
     csv_parser parser;
     if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL) != 0) throw std::bad_alloc{};
+    // Blanks belong to a cell (RFC 4180, section 2); the library would leave them out at its ends.
+    csv_set_space_func(&parser, [](unsigned char) { return 0; });
     csv_reader reader{fields};
     bool good = csv_parse(&parser, text.data(), text.size(), csv_reader::on_cell, csv_reader::on_row, &reader) == text.size() &&
                 csv_fini(&parser, csv_reader::on_cell, csv_reader::on_row, &reader) == 0;
     std::string why = good ? "" : csv_strerror(csv_error(&parser));
     csv_free(&parser);
-    if (!good) bad(file, reader.lines + 1, "this is no CSV: " + why);
+    if (!good)
+        bad(file, reader.lines + 1,
+            "this is no CSV: " + why + " (a cell in quotes begins and ends with them: no blank between them and the comma)");
     if (!reader.problem.empty()) bad(file, 0, reader.problem);
     return std::move(reader.found);
 }
@@ -158,6 +256,7 @@ dataset read_lines(const std::filesystem::path& file, std::string_view text) {
         ++line;
         if (one.empty()) continue;
         auto v = parse_json(one);
+        if (auto wrong = v ? unnoticed_in(one) : ""; !wrong.empty()) bad(file, line, wrong);
         if (!v || !v->is_object()) bad(file, line, v ? "expected an object, got " + describe(*v) : "this is no JSON");
         all.push_back(from_object(std::move(v->get_object())));
     }
@@ -167,6 +266,7 @@ dataset read_lines(const std::filesystem::path& file, std::string_view text) {
 dataset read_list(const std::filesystem::path& file, std::string_view text) {
     auto v = parse_json(text);
     if (!v) throw program_error{program_errc::not_json, "examples: " + file.string() + " is no JSON"};
+    if (auto wrong = unnoticed_in(text); !wrong.empty()) bad(file, 0, wrong);
     if (v->is_object() && v->get_object().contains("examples")) v = json::value(v->get_object().at("examples"));
     if (!v->is_array()) bad(file, 0, "expected a list of objects, got " + describe(*v));
     dataset all;

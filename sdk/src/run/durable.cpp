@@ -139,6 +139,11 @@ using detail::no_journals;
 
 void runtime::serve(std::string name, program_function program, run_options options) {
     if (!impl_->journals) throw no_journals();
+    if (!impl_->replay.empty())  // it would ask models and call tools, where nothing of that is wanted
+        throw run_error{run_errc::not_possible,
+                        "runs are to be answered from the records in \"" + impl_->replay +
+                            "\" ($REAGENT_REPLAY, runtime_options::replay), which hold no durable runs. Leave that out; what a durable run "
+                            "did is replayed from its own journal: runtime::replay, `reagent runs replay`"};
     auto served = std::make_shared<const served_program>(served_program{std::move(program), std::move(options)});
     std::lock_guard lock{impl_->mutex};
     impl_->programs.insert_or_assign(std::move(name), std::move(served));

@@ -165,6 +165,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
             }
         }
         auto response = known->response;
+        if (response && known->request) s.private_to.learn(path, *response, !known->request->frame().tools.empty());
         std::string failed = known->error;
         auto code = known->error_code ? static_cast<lm_errc>(known->error_code) : lm_errc::unavailable;
         record(std::move(*known));
@@ -220,6 +221,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
     }
     if (failure) failure = without_secrets(*s.secrets, e, failure);
     e.duration = elapsed() - e.started;
+    if (e.response) s.private_to.learn(path, *e.response, !shared->tools.empty());
     notify({.kind = run_event::model_finished,
             .path = path,
             .request = shared.get(),

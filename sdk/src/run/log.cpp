@@ -1,8 +1,10 @@
 #include "log.hpp"
 
+#include <reagent/error.hpp>
 #include <reagent/schema/render.hpp>
 
 #include "../text.hpp"
+#include "runtime_impl.hpp"
 
 #include <spdlog/logger.h>
 #include <boost/json.hpp>
@@ -53,6 +55,15 @@ std::string_view name_of(run_event::kind_t kind) {
     }
 }
 
+// What went wrong may quote what a tool or a model said: contents, for level trace. A value that did not fit a private field has no name
+// that it could be known by.
+std::string told(run::state& s, const run_event& e) {
+    bool contents = s.logger->should_log(spdlog::level::trace);
+    if (e.kind == run_event::note && (!contents || !s.private_to.is_empty())) return without_quotes(e.error);
+    if (e.kind == run_event::tool_finished && !contents && !e.error.empty()) return "it failed; its words stand in logs at level trace";
+    return std::string{e.error};
+}
+
 }  // namespace
 
 void log_event(run::state& s, const run_event& e) {
@@ -74,7 +85,7 @@ void log_event(run::state& s, const run_event& e) {
         if (e.arguments) l.foreign("arguments", path, *e.arguments);
         if (e.result && e.error.empty()) l.foreign("result", path, *e.result);
     }
-    l.foreign("error", e.error);
+    l.foreign("error", told(s, e));
     l.write(level);
 }
 
@@ -86,8 +97,26 @@ void log_begin(run::state& s) {
     l.write(spdlog::level::info);
 }
 
-void log_end(run::state& s, const std::string& error) {
+std::string end_told(run::state& s, const std::exception_ptr& failure) {
+    std::string error = text_of(failure);
+    bool contents = s.logger && s.logger->should_log(spdlog::level::trace);
+    if (error.empty() || (contents && s.private_to.is_empty())) return error;
+    try {
+        std::rethrow_exception(failure);
+    } catch (const lm_error&) {  // a server's words, and ours
+        return error;
+    } catch (const http_error&) {
+        return error;
+    } catch (const run_error& e) {
+        return e.code() == run_errc::replay_mismatch ? without_quotes(error) : error;
+    } catch (...) {
+        return without_quotes(error);  // of a tool, or of an answer that did not fit
+    }
+}
+
+void log_end(run::state& s, const std::exception_ptr& failure) {
     if (!s.logger) return;
+    std::string error = end_told(s, failure);
     bool failed = !error.empty() && !s.suspended;
     auto level = failed ? spdlog::level::warn : spdlog::level::info;
     if (!s.logger->should_log(level)) return;

@@ -9,7 +9,9 @@ namespace reagent::detail {
 
 void log_event(run::state& s, const run_event& e);
 void log_begin(run::state& s);
-void log_end(run::state& s, const std::string& error);
+void log_end(run::state& s, const std::exception_ptr& failure);
+/// What a log and telemetry are told of a run's failure: what it quotes only at level trace, and where nothing is private.
+std::string end_told(run::state& s, const std::exception_ptr& failure);
 void log_call(run::state& s, const predictor_call& c);
 
 }  // namespace reagent::detail

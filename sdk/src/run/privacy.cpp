@@ -1,5 +1,7 @@
 #include "privacy.hpp"
 
+#include <reagent/lm/language_model.hpp>
+#include <reagent/schema/repair.hpp>
 #include <reagent/signature/signature.hpp>
 
 #include "../redact.hpp"
@@ -59,7 +61,36 @@ void privacy::learn(const std::string& path, const json::object& fields) {
     }
 }
 
+bool privacy::may_hold_private(const std::string& path, std::string_view text) const {
+    auto named = [&](const std::set<std::string>& names) {
+        return std::any_of(names.begin(), names.end(), [&](const auto& n) { return text.find(n) != text.npos; });
+    };
+    auto found = paths_.find(path);
+    return named(names_) || (found != paths_.end() && named(found->second));
+}
+
+void privacy::learn(const std::string& path, const lm_response& answer, bool has_tools) {
+    if (is_empty()) return;
+    for (const auto& call : answer.tool_calls) {
+        auto arguments = parse_json(call.arguments);
+        if (arguments && arguments->is_object())
+            learn(path, arguments->get_object());
+        else if (may_hold_private(path, call.arguments))
+            keep(json::value(json::string(call.arguments)));
+    }
+    if (has_tools && answer.tool_calls.empty()) keep(json::value(json::string(trim(answer.text))));
+}
+
 json::value privacy::shown(const std::string& path, const json::value& v) const {
+    // Arguments of calls are JSON within a text, where a value may be escaped in more than one way.
+    if (v.is_string() && !is_empty()) {
+        std::string_view text = trim(std::string_view{v.get_string()});
+        if (text.starts_with('{') || text.starts_with('[')) {
+            auto inner = parse_json(text);
+            if (inner && inner->is_structured()) return json::value(json::string(json::serialize(shown(path, *inner))));
+            if (may_hold_private(path, text)) return json::value(withheld);
+        }
+    }
     if (v.is_object()) {
         json::object o;
         for (const auto& [name, item] : v.get_object())
@@ -85,6 +116,18 @@ std::string privacy::shown(std::string_view text) const {
         if (text.find(v) != text.npos) values.push_back(v);
     if (secrets_) return without(text, *secrets_->search(), values);
     return without(text, std::span<const secret>{}, values);
+}
+
+std::string without_quotes(std::string_view error) {
+    constexpr std::string_view got = ", got ";
+    auto end = std::min(error.find_first_of("\"'\n{["), error.size());
+    if (auto at = error.find(got); at < end) {  // its type is told, its value not
+        end = at + got.size();
+        while (end < error.size() && is_word(error[end])) ++end;
+    }
+    if (end == error.size()) return std::string{error};
+    std::string told{trim(error.substr(0, end))};
+    return told.empty() ? "(what it says stands in logs at level trace)" : told + " ...";
 }
 
 }  // namespace reagent::detail

@@ -15,7 +15,8 @@
 
 namespace reagent {
 struct signature;
-}
+struct lm_response;
+}  // namespace reagent
 
 namespace reagent::detail {
 
@@ -32,6 +33,9 @@ public:
     /// Fields of a predictor that has been called, or a tool's arguments.
     void learn(const std::string& path, const json::object& fields);
 
+    /// What a model has answered: of calls of tools their arguments; where it only talks although it has tools, that is its answer.
+    void learn(const std::string& path, const lm_response& answer, bool has_tools);
+
     /// Whether the prompts and completions of a predictor are withheld whole: they hold private fields.
     bool withholds(const std::string& path) const { return paths_.contains(path) || (path == history_path && !is_empty()); }
     bool is_empty() const { return names_.empty() && paths_.empty(); }
@@ -42,6 +46,7 @@ public:
 
 private:
     bool is_private(const std::string& path, std::string_view name) const;
+    bool may_hold_private(const std::string& path, std::string_view text) const;
     void keep(const json::value& v);
 
     std::set<std::string> names_;                         // of the run, wherever they occur
@@ -50,5 +55,8 @@ private:
     bool too_many_ = false;
     std::shared_ptr<const known_secrets> secrets_;  // of the runtime; null: none
 };
+
+/// An error's text without what it quotes of arguments, answers and results: until the first of that.
+std::string without_quotes(std::string_view error);
 
 }  // namespace reagent::detail

@@ -43,11 +43,18 @@ void run_log::send() {
     if (!pending_.empty() && !held_back_) submit();
 }
 
+// Holds no run on the store's thread: the last who holds one may have to end the store, which waits for that thread.
+journal_store::completion run_log::telling(std::uint64_t number) {
+    return [weak = weak_from_this(), arrivals = arrivals_, number](std::exception_ptr failure) {
+        arrivals->add([weak, number, failure = std::move(failure)]() mutable {
+            if (auto self = weak.lock()) self->arrived(number, std::move(failure));
+        });
+    };
+}
+
 void run_log::submit() {
     auto number = ++asked_;
-    store_->write(hold_, std::exchange(pending_, {}), at_, [self = shared_from_this(), number](std::exception_ptr failure) {
-        self->arrivals_->add([self, number, failure = std::move(failure)]() mutable { self->arrived(number, std::move(failure)); });
-    });
+    store_->write(hold_, std::exchange(pending_, {}), at_, telling(number));
 }
 
 void run_log::arrived(std::uint64_t number, std::exception_ptr failure) {
@@ -88,9 +95,7 @@ task<void> run_log::certain() {
 task<void> run_log::finish(std::chrono::microseconds at, journal_store::ending e) {
     held_back_ = 0;
     auto number = ++asked_;
-    store_->finish(hold_, std::exchange(pending_, {}), at, std::move(e), [self = shared_from_this(), number](std::exception_ptr failure) {
-        self->arrivals_->add([self, number, failure = std::move(failure)]() mutable { self->arrived(number, std::move(failure)); });
-    });
+    store_->finish(hold_, std::exchange(pending_, {}), at, std::move(e), telling(number));
     return wait_for(number);
 }
 

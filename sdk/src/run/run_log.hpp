@@ -64,6 +64,7 @@ private:
     using place = std::tuple<event_kind, std::string, std::string, std::uint32_t>;
     static place place_of(const event& e) { return {e.kind, e.branch, e.path, e.occurrence}; }
     void submit();
+    journal_store::completion telling(std::uint64_t number);
     task<void> wait_for(std::uint64_t number);
     void arrived(std::uint64_t number, std::exception_ptr failure);
 

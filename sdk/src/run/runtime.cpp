@@ -58,6 +58,15 @@ run_error no_record(const std::string& folder, const std::error_code& why) {
             {.path = folder}};
 }
 
+constexpr const char* recording = "recording a run";
+
+run_error not_recorded(const std::string& file, const std::string& why) {
+    return {run_errc::journal_unavailable,
+            "the run came to its end, but its record is lost, and with it what would be answered from it later: " + why +
+                ". Make room, or record into another folder ($REAGENT_RECORD, runtime_options::record), and start it again",
+            {.attempted = recording, .path = file}};
+}
+
 // A name in the folder that no run has, of this process or another; the file holds nothing until the run has ended.
 std::string next_record(const std::string& folder, std::atomic<std::uint64_t>& number) {
     std::error_code ec;
@@ -135,6 +144,17 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
 
 run& runtime::trunk(const std::shared_ptr<run::state>& s) { return *s->trunk; }
 
+bool detail::is_of_recording(const std::exception_ptr& failure) {
+    if (!failure) return false;
+    try {
+        std::rethrow_exception(failure);
+    } catch (const run_error& e) {
+        return e.details().attempted == recording;
+    } catch (...) {
+        return false;
+    }
+}
+
 namespace {
 
 task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> ended) {
@@ -162,8 +182,10 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
     if (!s->record_to.empty()) {
         try {
             save_journal(s->record_to, *s->history, {{"program", s->options.program.empty() ? "run" : s->options.program}});
-        } catch (const std::exception&) {
-            if (!failure) failure = std::current_exception();
+        } catch (const std::exception& e) {
+            std::error_code ec;
+            if (std::filesystem::file_size(s->record_to, ec) == 0) std::filesystem::remove(s->record_to, ec);  // made for its name
+            if (!failure) failure = std::make_exception_ptr(not_recorded(s->record_to, e.what()));
         }
     }
     if (s->log) {
@@ -176,10 +198,11 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
         }
         if (unwritten) failure = unwritten;
     }
-    if (s->logger) detail::log_end(*s, detail::text_of(failure));
+    if (s->logger) detail::log_end(*s, failure);
     if (s->telemetry && !s->suspended)
         s->telemetry->record({s->own_name(), s->options.program.empty() ? "run" : s->options.program, s->session, s->history,
-                              std::chrono::system_clock::now() - s->duration, s->duration, detail::text_of(failure),
+                              std::chrono::system_clock::now() - s->duration, s->duration,
+                              s->private_to.is_empty() ? detail::text_of(failure) : detail::end_told(*s, failure),
                               std::make_shared<const detail::privacy>(std::move(s->private_to))});
     s->trunk.reset();  // breaks the cycle between the state and its own handle
     ended(std::move(failure));

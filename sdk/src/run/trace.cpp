@@ -1,5 +1,7 @@
 #include <reagent/run/trace.hpp>
 
+#include <reagent/error.hpp>
+
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -231,6 +233,16 @@ json::object content_by_reference(const span& s, bool whole) {
 
 json::object content_of(const span& s) { return content_by_reference(s, true); }
 
+namespace {
+
+// Without contents: a tool's words may quote its arguments, a server's the prompt, an assertion's what it is about.
+std::string failed_text(const span& s) {
+    if (s.effect && s.effect->error_code) return make_error_code(static_cast<lm_errc>(s.effect->error_code)).message();
+    return s.kind == span_kind::tool ? "the tool failed" : "it failed";
+}
+
+}  // namespace
+
 std::string_view to_string(span_kind k) {
     constexpr std::string_view names[]{"run", "branch", "predictor", "model", "tool", "approval", "clock", "random", "backtrack"};
     return names[static_cast<std::size_t>(k)];
@@ -257,7 +269,7 @@ json::object to_json(const std::vector<span>& trace, const json::object& about, 
         if (!s.branch.empty()) o["branch"] = s.branch;
         if (s.open) o["open"] = true;
         if (s.abandoned) o["abandoned"] = true;
-        if (!s.error.empty()) o["error"] = s.error;
+        if (!s.error.empty()) o["error"] = content ? s.error : failed_text(s);
         if (s.kind == span_kind::run)
             if (auto met = to_json(met_in(trace)); !met.empty()) o["met"] = std::move(met);
         if (s.effect) {

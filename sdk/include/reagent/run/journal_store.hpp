@@ -183,7 +183,8 @@ public:
     /// A run that failed is tried again: model calls that failed are forgotten, everything else stays.
     void retry(const std::string& id);
     /// A new run that has lived through the first `records` of another; 0: all. Effects that were under way there are left out, at the end
-    /// of a run that failed also model calls that failed, as by `retry`; and it is no turn of a conversation.
+    /// of a run that failed also model calls that failed, as by `retry`; and it is no turn of a conversation. A call of a tool whose
+    /// outcome nobody knows, and that must not be made twice, is asked about in the fork as well.
     /// @throws run_error(not_possible) when the run has not so many, bad_journal when its journal has lost some of them
     std::string fork(const std::string& id, std::uint64_t records = 0, const std::string& new_id = {});
     void remove(const std::string& id);  ///< of a run that is over

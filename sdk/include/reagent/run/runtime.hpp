@@ -129,6 +129,7 @@ task<void> keep(task<T> work, std::shared_ptr<kept<T>> value) {
 
 void cancel(const std::shared_ptr<run::state>& s);
 run_report report(const run::state& s);
+bool is_of_recording(const std::exception_ptr& failure);  ///< the run has its value, and its record is lost
 
 }  // namespace detail
 
@@ -197,7 +198,7 @@ public:
         auto value = std::make_shared<detail::kept<T>>();
         auto* s = state.get();
         spawn(std::move(state), detail::keep(std::move(work), value), [done = std::move(done), value, s, own](std::exception_ptr failure) {
-            done(*value ? nullptr : std::move(failure), detail::report(*s));
+            done(*value && !detail::is_of_recording(failure) ? nullptr : std::move(failure), detail::report(*s));
         });
     }
 
@@ -205,7 +206,8 @@ public:
 
     /// Makes a program known. @param options of its runs: model, budget, deadline; these hold for all resumes of a run together
     void serve(std::string name, program_function program, run_options options);
-    /// A module that has `call(run&, json::object)`; it must outlive the runtime. Any other program: `serve(name, as_program(module), ...)`.
+    /// A module that has `call(run&, json::object)`; it must outlive the runtime. Any other program: `serve(name, as_program(module),
+    /// ...)`.
     template <class Module>
     requires(!std::is_convertible_v<const Module&, program_function>) void serve(std::string name, const Module& module,
                                                                                  run_options options) {
@@ -277,7 +279,7 @@ private:
         running<T> handle{promise->get_future(), state};
         auto value = std::make_shared<detail::kept<T>>();
         spawn(std::move(state), detail::keep(std::move(work), value), [promise, value, own = std::move(own)](std::exception_ptr failure) {
-            if (!*value)
+            if (!*value || detail::is_of_recording(failure))
                 promise->set_exception(std::move(failure));
             else if constexpr (std::is_void_v<T>)
                 promise->set_value();

@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <set>
 
 namespace reagent {
 
@@ -30,6 +31,14 @@ effects_abandoned failed_calls(const loaded_journal& loaded) {
     for (const auto& e : loaded.history->events())
         if (e.kind == event_kind::model_call && !e.error.empty()) failed.ids.push_back(e.id);
     return failed;
+}
+
+// Calls that began and must not be made twice, without a word on what came of them.
+std::set<std::uint64_t> unknown_calls(const loaded_journal& loaded) {
+    std::set<std::uint64_t> ids;
+    for (const auto& b : loaded.open)
+        if (b.what.kind == event_kind::tool_call && !b.repeatable && !b.reentered) ids.insert(b.what.id);
+    return ids;
 }
 
 }  // namespace
@@ -127,7 +136,10 @@ stored_run journal_store_impl::get(const std::string& id, bool lock) {
 }
 
 journal_store::journal_store(std::unique_ptr<journal_store_impl> impl) : impl_{std::move(impl)} {}
-journal_store::~journal_store() = default;
+journal_store::~journal_store() {
+    if (!impl_ || impl_->thread.get_id() != std::this_thread::get_id()) return;
+    impl_.release()->end_by_itself();  // a run's last word has let the store go, on the store's own thread
+}
 const std::string& journal_store::worker() const { return impl_->worker; }
 
 std::shared_ptr<journal_store> journal_store::open(const std::string& where, journal_store_options options) {
@@ -276,12 +288,16 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
             throw not_possible("run " + visible_name(id) + " has " + std::to_string(all.size()) + " records, not " +
                                std::to_string(records));
         bool at_the_end = records == 0 || records == all.size();
+        auto unknown = unknown_calls(load_journal(all));
         if (records) all.resize(whole_records(all, records));
-        // What was under way at that point is forgotten, and so is who worked on it.
+        // What was under way at that point is forgotten, and so is who worked on it. But of a call that may have acted, and that nobody
+        // knows the outcome of, the fork asks as well.
         auto loaded = load_journal(all);
         effects_abandoned open{};
-        for (const auto& b : loaded.open) open.ids.push_back(b.what.id);
-        for (const auto& d : loaded.undecided) open.ids.push_back(d.what.id);
+        for (const auto& b : loaded.open)
+            if (!unknown.contains(b.what.id)) open.ids.push_back(b.what.id);
+        for (const auto& d : loaded.undecided)
+            if (!unknown.contains(d.what.id)) open.ids.push_back(d.what.id);
         for (auto consent : detail::unused_consents(all)) open.ids.push_back(consent);
         if (at_the_end && r.status == run_status::failed)  // or it would fail at once, and again
             for (auto id_of_call : failed_calls(loaded).ids) open.ids.push_back(id_of_call);

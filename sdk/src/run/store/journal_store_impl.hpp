@@ -35,6 +35,7 @@ struct journal_store_impl {
 
     journal_store_impl(std::function<std::unique_ptr<database>()> connect, journal_store_options o);
     ~journal_store_impl();
+    void end_by_itself();  ///< on its thread, which cannot wait for itself: when it has ended, it deletes this
 
     /// Waiting would not help: the database refuses this.
     struct refused : run_error {
@@ -247,6 +248,7 @@ struct journal_store_impl {
     std::deque<std::function<void()>> jobs;
     std::map<std::pair<std::string, std::uint64_t>, std::weak_ptr<held_run>> held;  // by run and fence
     std::atomic<bool> stopping = false;
+    bool deletes_itself = false;  // the thread's
     std::thread thread;
 };
 

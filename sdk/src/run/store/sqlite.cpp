@@ -23,6 +23,7 @@ public:
         if (rc != SQLITE_OK) throw failure(rc);
         sqlite3_busy_timeout(raw, static_cast<int>(std::clamp<std::int64_t>(o.patience.count(), 0, 1000)));  // then the store tries again
         sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+        execute("PRAGMA mmap_size = 0");  // whatever SQLite was built with: a mapped file that is cut ends the process
         // Source: sqlite.org/wal.html and sqlite.org/pragma.html#pragma_synchronous: in WAL mode NORMAL loses no transaction when a
         // process dies, FULL none when the power fails either.
         if (reads_)
@@ -42,11 +43,17 @@ public:
 
     // Who only reads leaves a log that somebody else has left as it is, and no empty one.
     ~sqlite_database() override {
+        if (files_.index_is_lost()) {  // closing would touch it
+            for (auto& [text, s] : statements_) static_cast<void>(s.release());
+            static_cast<void>(db_.release());
+            return;
+        }
         if (reads_ && file_bytes(file_ + "-wal") > 0) sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     }
 
     using database::run;
     std::vector<sql_row> run(std::string_view text, const std::vector<sql_value>& values = {}) override {
+        files_.check_index();
         sqlite3_stmt* s = prepared(text);
         struct reset {
             sqlite3_stmt* s;
@@ -95,7 +102,7 @@ public:
         files_.check(db_.get());
     }
     void roll_back() noexcept override {
-        if (!sqlite3_get_autocommit(db_.get())) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+        if (!files_.index_is_lost() && !sqlite3_get_autocommit(db_.get())) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
     }
 
     const char* now_ms() const override { return "reagent_now()"; }

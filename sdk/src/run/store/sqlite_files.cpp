@@ -141,16 +141,27 @@ void sqlite_files::opened(sqlite3* db, const std::string& given) {
     auto by_user = std::filesystem::absolute(given, ec);  // a link may be led elsewhere
     if (!ec && by_user != name) watch(by_user);
     watch(std::string{name} + "-wal");
+    auto before = all_.size();
     watch(std::string{name} + "-shm");
+    index_ = all_.size() > before ? before : SIZE_MAX;
+}
+
+database_error sqlite_files::lost(const file& f, const std::string& what) {
+    return {"its file " + visible_name(f.path) + " was " + what +
+                " while it was in use. What is written now would be lost, so nothing more is done. Put the file back, or start again with "
+                "another one: what was at work has to be looked at by hand",
+            false};
+}
+
+void sqlite_files::check_index() {
+    if (index_ >= all_.size()) return;
+    const auto& f = all_[index_];
+    auto bytes = file_bytes(f.path);
+    if (bytes >= 0 && bytes < f.bytes) index_lost_ = true;
+    if (index_lost_) throw lost(f, "cut to " + std::to_string(std::max<std::int64_t>(bytes, 0)) + " bytes");
 }
 
 void sqlite_files::check(sqlite3* db) {
-    auto lost = [](const file& f, const std::string& what) {
-        return database_error{"its file " + visible_name(f.path) + " was " + what +
-                                  " while it was in use. What is written now would be lost, so nothing more is done. Put the file back, or "
-                                  "start again with another one: what was at work has to be looked at by hand",
-                              false};
-    };
     bool shrunk = false;
     for (const auto& f : all_) {
         struct stat s {};

@@ -2,9 +2,12 @@
 
 #include <reagent/run/journal_store.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "database.hpp"
 
 struct sqlite3;
 
@@ -25,6 +28,11 @@ public:
     /// @throws database_error when a file was deleted, replaced or cut
     void check(sqlite3* db);
 
+    /// Before any statement: the log's index is memory that is mapped from its file, and touching what was cut from that ends the process.
+    /// @throws database_error when it was cut, from then on always
+    void check_index();
+    bool index_is_lost() const { return index_lost_; }
+
 private:
     struct file {
         std::string path{};
@@ -32,7 +40,10 @@ private:
         std::int64_t bytes = 0;
     };
     void watch(const std::string& path);
+    static database_error lost(const file& f, const std::string& what);
     std::vector<file> all_;
+    std::size_t index_ = SIZE_MAX;  // of the log's index in `all_`
+    bool index_lost_ = false;
 };
 
 /// The size of a file; -1: it is not there.

@@ -45,7 +45,10 @@ journal_store_impl::journal_store_impl(std::function<std::unique_ptr<database>()
     now = db->now_ms();
     patiently([&] { make_tables(); });
     patiently([&] { look_at_clock(); });
-    thread = std::thread{[this] { work(); }};
+    thread = std::thread{[this] {
+        work();
+        if (deletes_itself) delete this;
+    }};
 }
 
 void journal_store_impl::connect(const std::function<std::unique_ptr<database>()>& how) {
@@ -90,6 +93,15 @@ journal_store_impl::~journal_store_impl() {
     }
     wake.notify_all();
     if (thread.joinable()) thread.join();
+}
+
+void journal_store_impl::end_by_itself() {
+    {
+        std::lock_guard lock{mutex};
+        stopping = true;
+    }
+    thread.detach();
+    deletes_itself = true;
 }
 
 void journal_store_impl::enqueue(write_job job) {
