@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(what_did_not_fit_a_private_field_stands_in_no_log) {
             runtime rt{{.logger = w.logger}};
             auto o = answering_with(std::vector<std::string>(12, chat_completion({{"pin", "PATIENT-Anna"}})));
             if (is_secret) o.private_fields = {"pin"};
-            predict<"question -> pin: int"> ask;
+            predict<sig<"question -> pin: int">> ask;
             BOOST_CHECK_THROW(rt.run(o, ask, "question"_f = "which one?"), error);
             BOOST_TEST(w.has("expected integer, got string"), w.text.str());
             BOOST_TEST(w.has("PATIENT-Anna") == (!is_secret && level == spdlog::level::trace), w.text.str());
