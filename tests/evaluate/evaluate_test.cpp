@@ -416,9 +416,9 @@ BOOST_AUTO_TEST_CASE(no_cell_and_no_number_of_a_dataset_is_changed_in_silence) {
         }
         return false;
     };
-    for (const char* bad : {"9007199254740993.0", "-9007199254740993.", "0x10", "1_000"})
+    for (const char* bad : {"9007199254740993", "9007199254740993.0", "-9007199254740993.", "0x10", "1_000"})
         BOOST_TEST(refused("n.csv", std::string{"q,n,all\nx,"} + bad + ",[1]\n"), bad);
-    for (const char* good : {"9007199254740992.0", "9007199254740993", "1.5", "-0.1", "1e3", " 7 ", "+5", ".5"})
+    for (const char* good : {"9007199254740992.0", "9007199254740992", "1.5", "-0.1", "1e3", " 7 ", "+5", ".5"})
         BOOST_TEST(!refused("n.csv", std::string{"q,n,all\nx,"} + good + ",[1]\n"), good);
     BOOST_TEST(refused("l.csv", "q,n,all\nx,1,[92233720368547758081]\n"));
     BOOST_TEST(refused("l.jsonl", R"({"q": "x", "n": 1, "all": [92233720368547758081]})"));
