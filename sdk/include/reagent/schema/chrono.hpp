@@ -46,8 +46,11 @@ exact_time read_duration_value(const json::value& v);
 
 template <class Duration>
 exact_time split_time(Duration d) {
-    auto whole = std::chrono::floor<std::chrono::seconds>(d);
-    return {whole, std::chrono::duration_cast<std::chrono::nanoseconds>(d - whole)};
+    // Towards zero first: the second below the smallest value would be out of its range.
+    exact_time t{std::chrono::duration_cast<std::chrono::seconds>(d), {}};
+    t.part = std::chrono::duration_cast<std::chrono::nanoseconds>(d - t.whole);
+    if (t.part.count() < 0) t = {t.whole - std::chrono::seconds{1}, t.part + std::chrono::seconds{1}};
+    return t;
 }
 
 /// @throws std::runtime_error for what `Duration` does not hold exactly
