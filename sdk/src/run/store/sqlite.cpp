@@ -7,9 +7,19 @@
 #include <deque>
 #include <filesystem>
 #include <map>
+#include <mutex>
+#include <vector>
 
 namespace reagent::detail {
 namespace {
+
+// A connection that must not be closed any more: its memory stays until the process ends, known by this list and so no leak.
+void leave_open(sqlite3* db) {
+    static std::mutex mutex;
+    static auto& all = *new std::vector<sqlite3*>;
+    std::lock_guard lock{mutex};
+    all.push_back(db);
+}
 
 class sqlite_database final : public database {
 public:
@@ -45,7 +55,7 @@ public:
     ~sqlite_database() override {
         if (files_.index_is_lost()) {  // closing would touch it
             for (auto& [text, s] : statements_) static_cast<void>(s.release());
-            static_cast<void>(db_.release());
+            leave_open(db_.release());
             return;
         }
         if (reads_ && file_bytes(file_ + "-wal") > 0) sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
