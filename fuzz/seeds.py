@@ -4,7 +4,7 @@ import glob, hashlib, json, os, sys
 
 corpora, out = sys.argv[1], sys.argv[2]
 os.makedirs(out, exist_ok=True)
-for name in sorted(glob.glob(os.path.join(corpora, "*.json"))):
+for name in sorted(glob.glob(os.path.join(corpora, "sql_*.json"))):
     with open(name, encoding="utf-8") as f:
         cases = json.load(f)["cases"]
     for case in cases:
