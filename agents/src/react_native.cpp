@@ -4,7 +4,7 @@
 
 #include <reagent/adapter/thinking.hpp>
 #include <reagent/module/parallel.hpp>
-#include <reagent/run/recorded.hpp>
+#include <reagent/journal/recorded.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 

@@ -3,7 +3,7 @@
 #include "runs.hpp"
 
 #include <reagent/run/consent.hpp>
-#include <reagent/run/trace.hpp>
+#include <reagent/observe/trace.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <malloc.h>

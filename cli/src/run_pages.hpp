@@ -1,6 +1,6 @@
 #pragma once
 
-#include <reagent/run/journal_store.hpp>
+#include <reagent/durable/journal_store.hpp>
 
 #include <list>
 #include <memory>

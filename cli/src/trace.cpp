@@ -2,7 +2,7 @@
 #include "trace_page.hpp"
 
 #include <reagent/run/consent.hpp>
-#include <reagent/run/trace.hpp>
+#include <reagent/observe/trace.hpp>
 #include <reagent/schema/render.hpp>
 
 #include "trace_html.hpp"

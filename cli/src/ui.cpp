@@ -5,7 +5,7 @@
 #include "visitors.hpp"
 
 #include <reagent/run/consent.hpp>
-#include <reagent/run/trace.hpp>
+#include <reagent/observe/trace.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <boost/asio/co_spawn.hpp>

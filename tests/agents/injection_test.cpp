@@ -4,7 +4,7 @@
 #include "support/cases.hpp"
 #include "support/folder.hpp"
 
-#include <reagent/run/trace.hpp>
+#include <reagent/observe/trace.hpp>
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>

@@ -4,8 +4,8 @@
 #include <reagent/error.hpp>
 #include <reagent/module/program_store.hpp>
 #include <reagent/module/saved_program.hpp>
-#include <reagent/run/journal.hpp>
-#include <reagent/run/journal_record.hpp>
+#include <reagent/journal/journal.hpp>
+#include <reagent/journal/journal_record.hpp>
 
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>

@@ -2,7 +2,7 @@
 #include "fixture.hpp"
 
 #include <reagent/run/consent.hpp>
-#include <reagent/run/trace.hpp>
+#include <reagent/observe/trace.hpp>
 
 #include <boost/json.hpp>
 #include <boost/test/data/test_case.hpp>

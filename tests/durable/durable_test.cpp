@@ -26,9 +26,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using ask = predict<sig<"question -> answer: int">>;
+using counting = predict<sig<"question -> answer: int">>;
 
-task<json::object> count_up(run& r, json::object in, const ask& one) {
+task<json::object> count_up(run& r, json::object in, const counting& one) {
     std::int64_t n = in.at("n").as_int64();
     for (int i = 0; i < 3; ++i) {
         auto p = co_await one(r, "question"_f = "n is " + std::to_string(n));
@@ -44,7 +44,7 @@ task<json::object> count_up(run& r, json::object in, const ask& one) {
 BOOST_AUTO_TEST_SUITE(durable)
 
 BOOST_FIXTURE_TEST_CASE(a_run_ends_and_is_kept, fixture) {
-    ask one;
+    counting one;
     runtime rt{{.journals = store}};
     rt.serve(
         "count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, options());
@@ -68,7 +68,7 @@ BOOST_FIXTURE_TEST_CASE(what_failed_goes_on_where_it_failed, fixture) {
         if (down && number_in(last_text(q)) == 2) throw lm_error{lm_errc::unavailable, "the model is away"};
         return chat_completion({{"answer", number_in(last_text(q)) + 1}});
     });
-    ask one;
+    counting one;
     runtime rt{{.journals = store}};
     rt.serve(
         "count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, options());
@@ -90,7 +90,7 @@ BOOST_FIXTURE_TEST_CASE(budgets_hold_for_all_resumes_together, fixture) {
         if (down && number_in(last_text(q)) == 2) throw lm_error{lm_errc::unavailable, "away"};
         return chat_completion({{"answer", number_in(last_text(q)) + 1}});
     });
-    ask one;
+    counting one;
     auto o = options();
     o.budget.tokens = 30;  // two calls
     runtime rt{{.journals = store}};
@@ -475,7 +475,7 @@ BOOST_FIXTURE_TEST_CASE(a_worker_that_is_told_to_stop_leaves_its_runs_to_others,
         std::this_thread::sleep_for(2ms);
         return chat_completion({{"answer", number_in(last_text(q)) + 1}});
     });
-    ask one;
+    counting one;
     auto program = [&](run& r, const json::object& in) { return count_up(r, in, one); };
     for (int i = 0; i < 20; ++i) store->create({.program = "count", .inputs = {{"n", i}}, .id = std::to_string(i)});
     {
@@ -508,7 +508,7 @@ struct winding {
     });
     std::atomic<int> acted = 0;
     tools all;
-    ask first, second;
+    counting first, second;
     winding() {
         all.add("act", "", [this](int n) { return ++acted, n * 2; }, {"n"}, {.idempotent = true});
     }
@@ -569,13 +569,13 @@ BOOST_FIXTURE_TEST_CASE(from_every_record_on_a_run_comes_to_the_same_end, fixtur
 }
 
 BOOST_FIXTURE_TEST_CASE(a_changed_program_is_told_apart_with_the_place, fixture) {
-    ask one;
+    counting one;
     runtime rt{{.journals = store}};
     rt.serve(
         "count", [&](run& r, const json::object& in) { return count_up(r, in, one); }, options());
     rt.run_durably("count", {{"n", 4}}, "a");
     auto copy = store->fork("a", 3, "b");
-    ask other;
+    counting other;
     auto changed = [&](run& r, const json::object&) -> task<json::object> {
         for (int i = 0; i < 3; ++i) co_await other(r, "question"_f = "N is " + std::to_string(i));
         co_return json::object();

@@ -1,7 +1,7 @@
 // A journal grows with what is new: requests and trajectories refer to earlier ones, and are put together again as they were.
 #include "fixture.hpp"
 
-#include <reagent/run/trace.hpp>
+#include <reagent/observe/trace.hpp>
 
 #include <boost/json.hpp>
 

@@ -5,7 +5,7 @@
 
 #include <reagent/lm/catalog.hpp>
 #include <reagent/reagent.hpp>
-#include <reagent/run/journal_record.hpp>
+#include <reagent/journal/journal_record.hpp>
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>

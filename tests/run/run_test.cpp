@@ -20,7 +20,7 @@ namespace {
 
 using qa = predict<sig<"question -> answer: int">>;
 
-run_options scripted(std::vector<std::string> texts) { return run_options{language_model{scripted_model::texts(std::move(texts))}}; }
+run_options answering(std::vector<std::string> texts) { return run_options{language_model{scripted_model::texts(std::move(texts))}}; }
 
 std::vector<std::string> answers(int n) {
     std::vector<std::string> texts;
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_SUITE(runs)
 BOOST_AUTO_TEST_CASE(effects_are_recorded_with_path_and_usage) {
     runtime rt;
     several m;
-    auto o = rt.execute(scripted(answers(3)), m, 3);
+    auto o = rt.execute(answering(answers(3)), m, 3);
     BOOST_TEST((o.value == std::vector<std::int64_t>{0, 1, 2}));
     BOOST_TEST(o.report.usage.calls == 3u);
     BOOST_TEST(o.report.usage.tokens() == 45u);
@@ -80,13 +80,13 @@ BOOST_AUTO_TEST_CASE(effects_are_recorded_with_path_and_usage) {
 BOOST_AUTO_TEST_CASE(budgets_end_a_run) {
     runtime rt;
     several m;
-    auto calls = scripted(answers(3));
+    auto calls = answering(answers(3));
     calls.budget.calls = 2;
     check_code(run_errc::budget_calls, [&] { rt.run(calls, m, 3); });
-    auto tokens = scripted(answers(3));
+    auto tokens = answering(answers(3));
     tokens.budget.tokens = 20;
     check_code(run_errc::budget_tokens, [&] { rt.run(tokens, m, 3); });
-    auto journal_limit = scripted(answers(3));
+    auto journal_limit = answering(answers(3));
     journal_limit.max_journal_bytes = 100;
     check_code(run_errc::journal_full, [&] { rt.run(journal_limit, m, 3); });
     check_code(run_errc::no_language_model, [&] { rt.run(run_options{}, m, 1); });
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_journal_is_replayed_without_a_model) {
         text += json::serialize(rolled) + " " + std::to_string(r.random()) + " " + std::to_string(r.now().time_since_epoch().count());
         co_return text;
     }};
-    auto first = rt.execute(scripted(answers(2)), program);
+    auto first = rt.execute(answering(answers(2)), program);
     run_options again;
     again.replay = first.report.history;
     auto second = rt.execute(again, program);
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(a_finished_run_is_cancelled_in_vain) {
     runtime rt;
     several m;
     for (int i = 0; i < 50; ++i) {
-        auto handle = rt.start(scripted(answers(1)), m, 1);
+        auto handle = rt.start(answering(answers(1)), m, 1);
         handle.future().wait();
         handle.cancel();
         BOOST_TEST(handle.get().size() == 1u);
@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(a_detached_run_ends_once_though_its_runtime_goes_at_once) {
             runtime rt;
             several m;
             rt.detach(
-                scripted(answers(1)), m,
+                answering(answers(1)), m,
                 [ends, first](std::exception_ptr failure, const run_report&) {
                     if (++*ends == 1) first->set_value(failure);
                 },
@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(callbacks_see_calls_and_their_failures) {
     runtime rt;
     several m;
     std::vector<std::string> seen;
-    auto o = scripted({chat_completion({{"answer", 1}})});
+    auto o = answering({chat_completion({{"answer", 1}})});
     o.on_event = [&](const run_event& e) { seen.push_back(std::to_string(e.kind) + (e.error.empty() ? "" : "!")); };
     BOOST_CHECK_THROW(rt.run(o, m, 2), lm_error);
     BOOST_TEST((seen == std::vector<std::string>{"0", "1", "0", "1!"}));
@@ -289,7 +289,7 @@ BOOST_AUTO_TEST_CASE(no_recording_writes_over_another) {
         for (int i = 0; i < runs; ++i) {
             std::vector<std::string> texts;
             for (int n = 0; n < 2; ++n) texts.push_back(chat_completion({{"answer", from + i}}));
-            rt.run(scripted(texts), m, 2);
+            rt.run(answering(texts), m, 2);
         }
     };
     record(10, 2);

@@ -6,10 +6,13 @@
 #include <reagent/agents/safe_sql.hpp>
 #include <reagent/evaluate/evaluation.hpp>
 #include <reagent/evaluate/typed_example.hpp>
+#include <reagent/journal/inspect.hpp>
 #include <reagent/lm/answer_log.hpp>
 #include <reagent/lm/catalog.hpp>
 #include <reagent/lm/decorators.hpp>
 #include <reagent/lm/embedder.hpp>
+#include <reagent/lm/scripted.hpp>
+#include <reagent/lm/to_text.hpp>
 #include <reagent/module/chain_of_thought.hpp>
 #include <reagent/module/majority.hpp>
 #include <reagent/module/multi_chain_comparison.hpp>
@@ -20,7 +23,7 @@
 #include <reagent/module/refine.hpp>
 #include <reagent/module/saved_program.hpp>
 #include <reagent/optimize/instructions.hpp>
-#include <reagent/run/runtime.hpp>
+#include <reagent/run/ask.hpp>
 #include <reagent/tools/ready.hpp>
 #include <reagent/tools/wall.hpp>
 #include <reagent/tools/registry.hpp>

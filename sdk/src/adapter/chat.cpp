@@ -1,4 +1,4 @@
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "chat_scanner.hpp"
 
 #include <boost/json.hpp>

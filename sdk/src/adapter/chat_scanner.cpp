@@ -1,6 +1,6 @@
 #include "chat_scanner.hpp"
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 #include <reagent/adapter/field_stream.hpp>
 
 #include "../schema/unicode.hpp"
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "chat_scanner.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // What the three formats share: the order of messages, and the description of fields.
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "chat_scanner.hpp"
 
 #include <reagent/schema/render.hpp>

@@ -1,6 +1,6 @@
 // Field markers: how they are written, and how text that looks like one is kept from being one.
-#include "../text.hpp"
-#include "../unseen.hpp"
+#include "../base/text.hpp"
+#include "../base/unseen.hpp"
 #include "formats.hpp"
 
 #include <boost/json.hpp>

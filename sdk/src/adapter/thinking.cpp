@@ -2,7 +2,7 @@
 
 #include <reagent/adapter/thinking.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // Values in prompts and completions: how they are written, and how they are read back.
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "formats.hpp"
 
 #include <reagent/schema/render.hpp>

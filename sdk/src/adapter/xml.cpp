@@ -1,5 +1,5 @@
 #include "../schema/unicode.hpp"
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "chat_scanner.hpp"
 
 #include <reagent/schema/render.hpp>

@@ -3,7 +3,7 @@
 
 #include <reagent/schema/render.hpp>
 
-#include "../utf8.hpp"
+#include "../base/utf8.hpp"
 
 #include "../lm/saturating.hpp"
 

@@ -7,8 +7,8 @@
 #include <reagent/schema/repair.hpp>
 #include <reagent/schema/schema.hpp>
 
-#include "../text.hpp"
-#include "../utf8.hpp"
+#include "../base/text.hpp"
+#include "../base/utf8.hpp"
 
 #include <csv.h>
 #include <boost/json.hpp>

@@ -3,7 +3,7 @@
 #include <reagent/module/predictor.hpp>
 #include <reagent/schema/render.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <boost/json.hpp>
 

@@ -3,8 +3,8 @@
 
 #include <reagent/schema/render.hpp>
 
-#include "../text.hpp"
-#include "../utf8.hpp"
+#include "../base/text.hpp"
+#include "../base/utf8.hpp"
 
 #include <boost/json.hpp>
 

@@ -2,7 +2,7 @@
 
 #include <reagent/error.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <openssl/x509v3.h>
 #include <boost/asio/ip/address.hpp>

@@ -4,7 +4,7 @@
 #include <reagent/error.hpp>
 #include <reagent/http/shown_url.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "connection.hpp"
 #include "unpack.hpp"
 

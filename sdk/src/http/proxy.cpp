@@ -2,8 +2,8 @@
 
 #include <reagent/error.hpp>
 
-#include "../base64.hpp"
-#include "../text.hpp"
+#include "../base/base64.hpp"
+#include "../base/text.hpp"
 #include "url.hpp"
 
 #include <boost/asio/ip/address.hpp>

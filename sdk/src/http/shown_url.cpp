@@ -1,6 +1,6 @@
 #include <reagent/http/shown_url.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -4,7 +4,7 @@
 #include <reagent/http/client.hpp>
 #include <reagent/http/shown_url.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/url.hpp>

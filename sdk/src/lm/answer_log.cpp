@@ -3,7 +3,7 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
-#include "../pool.hpp"
+#include "../base/pool.hpp"
 #include "decorators/common.hpp"
 #include "decorators/spending.hpp"
 

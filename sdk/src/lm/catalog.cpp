@@ -4,7 +4,7 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/convert.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "models.hpp"
 
 #include <boost/json.hpp>

@@ -1,7 +1,7 @@
 #include "http_model.hpp"
 
-#include "../redact.hpp"
-#include "../text.hpp"
+#include "../base/redact.hpp"
+#include "../base/text.hpp"
 #include "providers/answer_reader.hpp"
 
 #include <reagent/deadline.hpp>

@@ -3,9 +3,8 @@
 #include <reagent/error.hpp>
 #include <reagent/http/shown_url.hpp>
 #include <reagent/lm/catalog.hpp>
-#include <reagent/lm/offline.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "http_model.hpp"
 #include "resolve.hpp"
 
@@ -14,6 +13,9 @@
 #include <cstdlib>
 
 namespace reagent {
+
+// The library reagent::offline has it; null in a program that does not link it.
+[[gnu::weak]] std::shared_ptr<const lm_backend> offline_demo();
 
 std::string_view to_string(finish_reason r) {
     switch (r) {
@@ -52,6 +54,9 @@ const std::vector<provider_facts>& known_providers() {
 
 language_model::language_model(std::string_view name, language_model_options options) {
     if (name == "offline/demo") {
+        if (!offline_demo)
+            throw lm_error{lm_errc::unknown_provider,
+                           "offline/demo is not in this program: link reagent::offline, or name a model, as openai/gpt-4o-mini"};
         backend_ = offline_demo();
         return;
     }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 // Requests and responses as JSON: for digests, caches and cassettes.
-#include "../base64.hpp"
+#include "../base/base64.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/lm/language_model.hpp>

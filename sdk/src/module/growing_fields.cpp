@@ -2,7 +2,7 @@
 
 #include <boost/json.hpp>
 
-#include "../utf8.hpp"
+#include "../base/utf8.hpp"
 
 namespace reagent {
 namespace {

@@ -4,7 +4,7 @@
 #include <reagent/schema/render.hpp>
 
 #include "../adapter/formats.hpp"
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <boost/json.hpp>
 

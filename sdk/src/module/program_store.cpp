@@ -3,7 +3,7 @@
 #include <reagent/base/write_file.hpp>
 #include <reagent/schema/repair.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>

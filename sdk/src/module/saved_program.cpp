@@ -7,8 +7,8 @@
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
-#include "../text.hpp"
-#include "../utf8.hpp"
+#include "../base/text.hpp"
+#include "../base/utf8.hpp"
 
 #include <openssl/evp.h>
 #include <boost/json.hpp>

@@ -1,7 +1,7 @@
 #include <reagent/optimize/demonstrations.hpp>
 #include <reagent/schema/render.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <boost/json.hpp>
 

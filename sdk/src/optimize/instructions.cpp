@@ -3,7 +3,7 @@
 
 #include <reagent/schema/render.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "numbers.hpp"
 #include "proposer.hpp"
 

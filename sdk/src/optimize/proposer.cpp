@@ -5,7 +5,7 @@
 #include <reagent/schema/render.hpp>
 #include <reagent/signature/signature.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <boost/json.hpp>
 

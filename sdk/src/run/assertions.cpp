@@ -1,7 +1,7 @@
 // Assertions and suggestions: what failed, whom it blames, and how the program gets back there.
 #include <reagent/run/run.hpp>
 
-#include "log.hpp"
+#include "../observe/log.hpp"
 #include "state.hpp"
 
 #include <boost/json.hpp>
@@ -205,6 +205,7 @@ run run::branch_of_tool() const {
     made.variation_ = variation_;
     made.live_ = live_ && !state_->kept.has(made.branch_);  // a tool that is entered again after a crash finds what it did
     made.effect_ = effect_;
+    made.tool_ = tool_;
     return made;
 }
 

@@ -3,10 +3,10 @@
 #include <reagent/run/run.hpp>
 #include <reagent/schema/schema.hpp>
 
-#include "../utf8.hpp"
-#include "at_work.hpp"
+#include "../base/utf8.hpp"
+#include "../durable/at_work.hpp"
 #include "consent_check.hpp"
-#include "replay_difference.hpp"
+#include "../journal/replay_difference.hpp"
 #include "state.hpp"
 
 #include <openssl/sha.h>

@@ -1,6 +1,6 @@
 #include "earlier.hpp"
 
-#include "../utf8.hpp"
+#include "../base/utf8.hpp"
 
 namespace reagent::detail {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <reagent/run/recorded.hpp>
+#include <reagent/journal/recorded.hpp>
 
-#include "latest.hpp"
+#include "../durable/latest.hpp"
 
 namespace reagent::detail {
 

@@ -2,9 +2,9 @@
 #include <reagent/run/consent.hpp>
 #include <reagent/run/run.hpp>
 
-#include "../text.hpp"
-#include "at_work.hpp"
-#include "replay_difference.hpp"
+#include "../base/text.hpp"
+#include "../durable/at_work.hpp"
+#include "../journal/replay_difference.hpp"
 #include "state.hpp"
 
 #include <unistd.h>
@@ -202,7 +202,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
     std::exception_ptr failure;
     auto cancellation = co_await asio::this_coro::cancellation_state;
     try {
-        lm_context context{*s.http, s.deadline, s.blocking->get_executor()};
+        lm_context context{*s.http, s.deadline, s.blocking->executor()};
         e.response = co_await ask(*model.backend(), context, *shared, on_event);
     } catch (const boost::system::system_error& aborted) {
         check();
@@ -332,6 +332,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     } else
         e.id = s.next_id++;
     effect_ = e.id;
+    tool_ = e.tool;
     s.flow.meet(e.flow, {e.tool, e.id, {}});
     if (e.arguments.is_object()) s.private_to.learn(path, e.arguments.get_object());
     notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});

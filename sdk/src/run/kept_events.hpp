@@ -1,6 +1,6 @@
 #pragma once
 
-#include <reagent/run/journal.hpp>
+#include <reagent/journal/journal.hpp>
 
 #include <map>
 #include <optional>

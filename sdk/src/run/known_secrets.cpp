@@ -2,8 +2,8 @@
 
 #include <reagent/lm/language_model.hpp>
 
-#include "../redact.hpp"
-#include "../text.hpp"
+#include "../base/redact.hpp"
+#include "../base/text.hpp"
 
 #include <spdlog/logger.h>
 

@@ -2,7 +2,7 @@
 
 #include <reagent/secret.hpp>
 
-#include "../secret_search.hpp"
+#include "../base/secret_search.hpp"
 
 #include <spdlog/fwd.h>
 

@@ -4,8 +4,8 @@
 #include <reagent/schema/repair.hpp>
 #include <reagent/signature/signature.hpp>
 
-#include "../redact.hpp"
-#include "../text.hpp"
+#include "../base/redact.hpp"
+#include "../base/text.hpp"
 
 #include <boost/json.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <reagent/lm/message.hpp>
-#include <reagent/run/session.hpp>
+#include <reagent/durable/session.hpp>
 #include <reagent/secret.hpp>
 
 #include "known_secrets.hpp"

@@ -4,9 +4,9 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/render.hpp>
 
-#include "../text.hpp"
-#include "../unseen.hpp"
-#include "../utf8.hpp"
+#include "../base/text.hpp"
+#include "../base/unseen.hpp"
+#include "../base/utf8.hpp"
 
 #include <utf8proc.h>
 #include <boost/json.hpp>

@@ -1,8 +1,10 @@
 #include <reagent/run/run.hpp>
 
-#include "../pool.hpp"
-#include "log.hpp"
-#include "replay_difference.hpp"
+#include <reagent/run/consent.hpp>
+
+#include "../base/pool.hpp"
+#include "../journal/replay_difference.hpp"
+#include "../observe/log.hpp"
 #include "state.hpp"
 
 #include <boost/json.hpp>
@@ -136,7 +138,9 @@ std::shared_ptr<const prompt_template> run::prompt(const std::string& key,
 }
 
 task<json::value> run::blocking(std::function<json::value()> work) {
-    return on_pool<json::value>(state_->blocking->get_executor(), std::move(work));
+    auto& pool = *state_->blocking;
+    auto at_work = pool.begin(tool_.empty() ? "work of run::blocking" : "`" + visible_name(tool_) + "`");
+    return on_pool<json::value>(pool.executor(), [at_work = std::move(at_work), work = std::move(work)] { return work(); });
 }
 
 }  // namespace reagent

@@ -2,7 +2,7 @@
 
 #include <reagent/http/shown_url.hpp>
 
-#include "log.hpp"
+#include "../observe/log.hpp"
 #include "runtime_impl.hpp"
 
 #include <fcntl.h>
@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 
 namespace reagent {
 namespace detail {
@@ -87,6 +88,17 @@ std::vector<secret> detail::with_proxies(std::vector<secret> secrets, const std:
     return secrets;
 }
 
+void runtime::impl::tell_left(const std::vector<std::string>& names) const {
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+    text += " did not end within " + std::to_string(exit_grace.count()) +
+            " ms of the runtime's end (runtime_options::exit_grace) and is left; give tools that may hang a way to stop";
+    if (logger)
+        logger->warn("{}", text);
+    else
+        std::cerr << "reagent: " << text << std::endl;
+}
+
 runtime::runtime(runtime_options options) : impl_{std::make_unique<impl>(options)} {
     if (impl_->record.empty()) return;
     std::error_code ec;
@@ -112,7 +124,7 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
     {
         std::lock_guard lock{impl_->mutex};
         detail::loop& l = *impl_->next;
-        if (++impl_->next == impl_->loops.end()) impl_->next = impl_->loops.begin();
+        if (++impl_->next == impl_->loops->end()) impl_->next = impl_->loops->begin();
         s->executor = l.context.get_executor();
         s->http = &l.http;
         s->arrivals = l.arrivals;

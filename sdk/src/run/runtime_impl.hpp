@@ -18,7 +18,11 @@ namespace detail {
 // One thread with its event loop and its connections: nothing in it needs a lock.
 struct loop {
     explicit loop(const http::client_options& options) : http{context.get_executor(), options}, thread{[this] { context.run(); }} {}
-    ~loop() {
+    ~loop() { stop(); }
+
+    /// Ends its thread. What is posted to it then stays undone.
+    void stop() {
+        if (!thread.joinable()) return;
         work.reset();
         thread.join();
         arrivals->close();
@@ -63,10 +67,11 @@ struct runtime::impl {
           record{o.record.empty() ? detail::variable("REAGENT_RECORD") : o.record},
           replay{o.replay.empty() ? detail::variable("REAGENT_REPLAY") : o.replay},
           journals{o.journals},
-          blocking{std::max(1u, o.blocking_threads)} {
+          blocking{std::max(1u, o.blocking_threads)},
+          exit_grace{o.exit_grace} {
         detail::reserve_descriptors(1'024);
-        for (unsigned i = 0; i < std::max(1u, o.threads); ++i) loops.emplace_back(o.http);
-        next = loops.begin();
+        for (unsigned i = 0; i < std::max(1u, o.threads); ++i) loops->emplace_back(o.http);
+        next = loops->begin();
     }
     ~impl() {
         {
@@ -78,9 +83,13 @@ struct runtime::impl {
                 }
         }
         // What runs on the pool reports to a loop, so the loops go last.
-        blocking.join();
-        loops.clear();
+        auto left = blocking.close(exit_grace, loops);
+        for (auto& l : *loops) l.stop();
+        if (!left.empty()) tell_left(left);
     }
+
+    /// Names the work that the runtime's end does not wait for any longer.
+    void tell_left(const std::vector<std::string>& names) const;
 
     std::shared_ptr<spdlog::logger> logger;
     std::shared_ptr<detail::known_secrets> secrets;
@@ -90,9 +99,10 @@ struct runtime::impl {
     std::shared_ptr<journal_store> journals;
     std::map<std::string, std::shared_ptr<const served_program>> programs;  // under `mutex`
     std::atomic<bool> stop_work = false;
-    asio::thread_pool blocking;
+    detail::blocking_pool blocking;
+    std::chrono::milliseconds exit_grace;
     std::mutex mutex;
-    std::list<detail::loop> loops;
+    std::shared_ptr<std::list<detail::loop>> loops = std::make_shared<std::list<detail::loop>>();
     std::list<detail::loop>::iterator next;
     std::set<std::weak_ptr<run::state>, std::owner_less<>> active;
 };

@@ -2,16 +2,16 @@
 
 #include <reagent/http/client.hpp>
 #include <reagent/run/run.hpp>
-#include <reagent/run/telemetry.hpp>
+#include <reagent/observe/telemetry.hpp>
 
+#include "blocking_pool.hpp"
 #include "earlier.hpp"
 #include "kept_events.hpp"
 #include "privacy.hpp"
-#include "run_log.hpp"
+#include "../durable/run_log.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <atomic>
 #include <random>
@@ -28,7 +28,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     asio::any_io_executor executor;
     std::shared_ptr<detail::paced_queue> arrivals;  // on `executor`
     http::client* http = nullptr;
-    asio::thread_pool* blocking = nullptr;
+    detail::blocking_pool* blocking = nullptr;
     std::shared_ptr<spdlog::logger> logger;
     std::shared_ptr<detail::known_secrets> secrets;  // the runtime's
     detail::privacy private_to;                      // this run

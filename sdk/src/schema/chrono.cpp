@@ -1,6 +1,6 @@
 #include <reagent/schema/chrono.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "time_text.hpp"
 
 #include <boost/json/object.hpp>

@@ -1,7 +1,7 @@
 // The grammar of ECMAScript's expressions (ECMA 262, section 22.2.1), to say whether a text is one; nothing is built.
 #include "pattern.hpp"
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <algorithm>
 #include <cstdint>

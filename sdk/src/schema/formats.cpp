@@ -2,7 +2,7 @@
 // also take what Python writes for the same type.
 #include "node.hpp"
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "hostname.hpp"
 #include "pattern.hpp"
 #include "time_text.hpp"

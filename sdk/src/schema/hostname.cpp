@@ -2,7 +2,7 @@
 // name (lengths, labels that run from right to left beside others) is checked here.
 #include "hostname.hpp"
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "unicode.hpp"
 
 #include <idn2.h>

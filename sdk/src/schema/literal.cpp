@@ -1,7 +1,7 @@
 // Python literals, as `ast.literal_eval` reads them.
 #include <reagent/schema/repair.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "held_number.hpp"
 #include "unicode.hpp"
 

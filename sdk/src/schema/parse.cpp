@@ -3,7 +3,7 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "held_number.hpp"
 
 #include <boost/json.hpp>

@@ -2,7 +2,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "pattern.hpp"
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <pcre2.h>
 

@@ -4,7 +4,7 @@
 
 #include <reagent/schema/render.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "held_number.hpp"
 #include "unicode.hpp"
 

@@ -1,6 +1,6 @@
 #include <reagent/schema/repair.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "held_number.hpp"
 #include "repeated.hpp"
 #include "unicode.hpp"

@@ -1,6 +1,6 @@
 #include "repeated.hpp"
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <reagent/schema/repair.hpp>
 

@@ -1,7 +1,7 @@
 // Dates and times as text. Source: RFC 3339, sections 5.6 and 5.7; ISO 8601.
 #include "time_text.hpp"
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <charconv>
 #include <cstdint>

@@ -2,7 +2,7 @@
 
 #include <reagent/schema/repair.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <utf8proc.h>
 #include <boost/json.hpp>

@@ -1,6 +1,6 @@
 #include <reagent/signature/signature.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "python_type.hpp"
 
 #include <boost/json.hpp>

@@ -3,7 +3,7 @@
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
-#include "../text.hpp"
+#include "../base/text.hpp"
 
 #include <boost/json.hpp>
 

@@ -1,7 +1,7 @@
 #include <reagent/signature/signature.hpp>
 
 #include "../schema/unicode.hpp"
-#include "../text.hpp"
+#include "../base/text.hpp"
 #include "lexer.hpp"
 
 #include <utf8proc.h>

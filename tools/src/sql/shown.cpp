@@ -1,6 +1,6 @@
 #include "shown.hpp"
 
-#include "../../../sdk/src/text.hpp"
+#include "../../../sdk/src/base/text.hpp"
 
 #include <algorithm>
 

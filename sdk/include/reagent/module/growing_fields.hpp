@@ -1,7 +1,7 @@
 #pragma once
 
 #include <reagent/adapter/adapter.hpp>
-#include <reagent/run/recorded.hpp>
+#include <reagent/journal/recorded.hpp>
 
 #include <memory>
 #include <string>

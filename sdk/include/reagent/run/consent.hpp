@@ -1,6 +1,6 @@
 #pragma once
 
-#include <reagent/run/journal_record.hpp>
+#include <reagent/journal/journal_record.hpp>
 
 #include <string>
 #include <string_view>

@@ -3,9 +3,9 @@
 #include <reagent/adapter/adapter.hpp>
 #include <reagent/error.hpp>
 #include <reagent/run/flow.hpp>
-#include <reagent/run/journal.hpp>
-#include <reagent/run/journal_record.hpp>
-#include <reagent/run/session.hpp>
+#include <reagent/journal/journal.hpp>
+#include <reagent/journal/journal_record.hpp>
+#include <reagent/durable/session.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -367,6 +367,7 @@ private:
     bool live_ = false;         // nothing more is answered from the journal
     bool rewinding_ = false;    // what happens has been told before
     std::uint64_t effect_ = 0;  // the tool's call that this handle is in
+    std::string tool_;          // and the tool
 };
 
 namespace detail {

@@ -2,10 +2,10 @@
 
 #include <reagent/deadline.hpp>
 #include <reagent/http/client.hpp>
-#include <reagent/run/journal_store.hpp>
+#include <reagent/durable/journal_store.hpp>
 #include <reagent/run/owned.hpp>
 #include <reagent/run/run.hpp>
-#include <reagent/run/telemetry.hpp>
+#include <reagent/observe/telemetry.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -28,6 +28,10 @@ struct runtime_options {
     std::vector<secret> secrets{};  ///< texts that no log and no telemetry may hold: passwords that tools use, for example
     unsigned threads = 1;           ///< each with an event loop and a connection pool of its own
     unsigned blocking_threads = 4;  ///< for tools and everything else that may block
+    /// How long the runtime's end waits for blocking work that goes on although nobody waits for it any more: a tool past its time limit, or
+    /// one of a run that was cancelled. Then it is named, in the log or on stderr, and left; it ends with the process at the latest. It
+    /// must not use by then what the program destroys after the runtime. std::chrono::milliseconds::max(): for ever.
+    std::chrono::milliseconds exit_grace{10'000};
     http::client_options http{};
     std::shared_ptr<journal_store> journals{};  ///< of durable runs; see `runtime::serve`
 

@@ -1,5 +1,5 @@
-#include "../../redact.hpp"
-#include "../../text.hpp"
+#include "../../base/redact.hpp"
+#include "../../base/text.hpp"
 #include "common.hpp"
 
 #include <reagent/error.hpp>

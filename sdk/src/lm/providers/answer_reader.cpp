@@ -2,7 +2,7 @@
 
 #include <reagent/error.hpp>
 
-#include "../../text.hpp"
+#include "../../base/text.hpp"
 #include "reading.hpp"
 
 namespace reagent::provider {

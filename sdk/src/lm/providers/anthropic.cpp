@@ -1,8 +1,8 @@
 // Anthropic's messages.
 // Source: Anthropic API reference, "Messages", "Streaming messages", "Extended thinking", "Tool use", "Structured outputs",
 // "Prompt caching".
-#include "../../base64.hpp"
-#include "../../text.hpp"
+#include "../../base/base64.hpp"
+#include "../../base/text.hpp"
 #include "../saturating.hpp"
 #include "reading.hpp"
 

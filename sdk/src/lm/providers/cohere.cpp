@@ -1,5 +1,5 @@
 // Cohere's chat, version 2. Source: Cohere API reference, "Chat" and "Chat with Streaming".
-#include "../../text.hpp"
+#include "../../base/text.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>

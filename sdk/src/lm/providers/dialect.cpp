@@ -1,6 +1,6 @@
 #include "dialect.hpp"
 
-#include "../../text.hpp"
+#include "../../base/text.hpp"
 #include "reading.hpp"
 
 namespace reagent::provider {

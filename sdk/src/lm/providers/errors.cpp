@@ -4,8 +4,8 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
-#include "../../redact.hpp"
-#include "../../text.hpp"
+#include "../../base/redact.hpp"
+#include "../../base/text.hpp"
 #include "../quota.hpp"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // Google's Gemini.
 // Source: Gemini API reference, "generateContent", "streamGenerateContent"; guides "Function calling", "Structured output",
 // "Thinking" (thought signatures go back with the call they came with).
-#include "../../base64.hpp"
-#include "../../text.hpp"
+#include "../../base/base64.hpp"
+#include "../../base/text.hpp"
 #include "../saturating.hpp"
 #include "reading.hpp"
 

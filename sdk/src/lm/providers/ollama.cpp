@@ -1,6 +1,6 @@
 // Ollama's own chat protocol. Source: Ollama, docs/api.md, "Generate a chat completion".
-#include "../../base64.hpp"
-#include "../../text.hpp"
+#include "../../base/base64.hpp"
+#include "../../base/text.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>

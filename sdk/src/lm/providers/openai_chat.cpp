@@ -1,6 +1,6 @@
 // OpenAI's chat completions, which most other providers and servers speak too.
 // Source: OpenAI API reference, "Create chat completion" and "Chat completion chunk".
-#include "../../text.hpp"
+#include "../../base/text.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>

@@ -1,6 +1,6 @@
 // OpenAI's responses. Nothing is stored at the provider: reasoning comes back encrypted and is sent again.
 // Source: OpenAI API reference, "Create a model response" and "Streaming events".
-#include "../../text.hpp"
+#include "../../base/text.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>

@@ -3,9 +3,9 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
-#include "../../base64.hpp"
-#include "../../text.hpp"
-#include "../../utf8.hpp"
+#include "../../base/base64.hpp"
+#include "../../base/text.hpp"
+#include "../../base/utf8.hpp"
 
 #include <algorithm>
 #include <bit>

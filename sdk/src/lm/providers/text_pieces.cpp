@@ -1,7 +1,7 @@
 #include "text_pieces.hpp"
 
-#include "../../text.hpp"
-#include "../../utf8.hpp"
+#include "../../base/text.hpp"
+#include "../../base/utf8.hpp"
 
 #include <optional>
 
