@@ -31,7 +31,7 @@ struct runtime_options {
     /// How long the runtime's end waits for blocking work that goes on although nobody waits for it any more: a tool past its time limit, or
     /// one of a run that was cancelled. Then it is named, in the log or on stderr, and left; it ends with the process at the latest. It
     /// must not use by then what the program destroys after the runtime. std::chrono::milliseconds::max(): for ever.
-    std::chrono::milliseconds exit_grace{10'000};
+    std::chrono::milliseconds exit_grace{5'000};
     http::client_options http{};
     std::shared_ptr<journal_store> journals{};  ///< of durable runs; see `runtime::serve`
 
