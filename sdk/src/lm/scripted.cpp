@@ -44,10 +44,10 @@ lm_response scripted_answer::to(const lm_request& request) const {
     return r;
 }
 
-class scripted::backend final : public lm_backend {
+class scripted::script final : public lm_backend {
 public:
-    explicit backend(std::vector<scripted_answer> answers) : answers_{std::move(answers)} {}
-    explicit backend(function answer) : answer_{std::move(answer)} {}
+    explicit script(std::vector<scripted_answer> answers) : answers_{std::move(answers)} {}
+    explicit script(function answer) : answer_{std::move(answer)} {}
 
     std::string name() const override { return "test/scripted"; }
 
@@ -87,20 +87,20 @@ private:
 };
 
 scripted::scripted(std::initializer_list<scripted_answer> answers) : scripted{std::vector<scripted_answer>{answers}} {}
-scripted::scripted(std::vector<scripted_answer> answers) : backend_{std::make_shared<backend>(std::move(answers))} {}
-scripted::scripted(function answer) : backend_{std::make_shared<backend>(std::move(answer))} {}
+scripted::scripted(std::shared_ptr<script> s) : language_model{s}, script_{std::move(s)} {}
+scripted::scripted(std::vector<scripted_answer> answers) : scripted{std::make_shared<script>(std::move(answers))} {}
+scripted::scripted(function answer) : scripted{std::make_shared<script>(std::move(answer))} {}
 
 scripted& scripted::when(std::string text, scripted_answer answer) {
-    backend_->add_rule(std::move(text), std::move(answer));
+    script_->add_rule(std::move(text), std::move(answer));
     return *this;
 }
 
-std::vector<lm_request> scripted::requests() const { return backend_->requests(); }
-std::size_t scripted::calls() const { return backend_->requests().size(); }
+std::vector<lm_request> scripted::requests() const { return script_->requests(); }
+std::size_t scripted::calls() const { return script_->requests().size(); }
 std::string scripted::last_prompt() const {
-    auto all = backend_->requests();
+    auto all = script_->requests();
     return all.empty() ? std::string{} : to_text(all.back());
 }
-scripted::operator language_model() const { return language_model{backend_}; }
 
 }  // namespace reagent

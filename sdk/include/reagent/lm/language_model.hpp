@@ -19,6 +19,7 @@ namespace reagent {
 namespace http {
 class client;
 }
+struct run_options;
 
 /// How long a model may reason before it answers.
 enum class effort { none, minimal, low, medium, high };
@@ -188,6 +189,7 @@ public:
     explicit language_model(std::shared_ptr<const lm_backend> backend) : backend_{std::move(backend)} {}
 
     explicit operator bool() const { return backend_ != nullptr; }
+    operator run_options() const;  ///< wherever options of a run are wanted: those with this model (run/run.hpp)
     std::string name() const { return backend_ ? backend_->name() : std::string{}; }
     const lm_backend* backend() const { return backend_.get(); }
 

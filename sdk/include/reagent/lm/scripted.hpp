@@ -41,7 +41,7 @@ private:
 ///     rg::scripted lm{{{"answer", "42"}}, "no field at all"};       // the first call, the second
 ///     auto p = runtime.run(lm, predict, "question"_f = "...");
 ///     lm.requests().front().messages.back().content                 // what was asked
-class scripted {
+class scripted : public language_model {
 public:
     using function = std::function<scripted_answer(const lm_request&)>;
 
@@ -57,11 +57,10 @@ public:
     std::size_t calls() const;
     std::string last_prompt() const;  ///< the messages of the last request, as a person reads them; "" before the first
 
-    operator language_model() const;
-
 private:
-    class backend;
-    std::shared_ptr<backend> backend_;
+    class script;
+    explicit scripted(std::shared_ptr<script> s);
+    std::shared_ptr<script> script_;
 };
 
 }  // namespace reagent

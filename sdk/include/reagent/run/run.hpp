@@ -62,11 +62,11 @@ struct run_event {
     std::chrono::microseconds duration{};
 };
 
+/// What a run works with: `{.lm = lm, .deadline = 5min, .budget = {.calls = 20}}`, or a language model alone.
 struct run_options {
-    run_options() = default;
-    run_options(language_model model) : lm{std::move(model)} {}
-
     language_model lm{};
+    std::chrono::milliseconds deadline{std::chrono::hours{1}};
+    reagent::budget budget{};
     std::string program{};  ///< a name for telemetry and logs
     /// Fields of signatures and arguments of tools whose values stand in no log and no telemetry, besides those that signatures mark
     /// (`is_private`). Values of four bytes and more are also looked for in other texts there. Journals hold them.
@@ -75,8 +75,6 @@ struct run_options {
     bool json_fallback = true;     ///< ask once more, for JSON, when a chat completion cannot be read
     reagent::sampling sampling{};  ///< for every call of this run
     std::shared_ptr<const reagent::parameters> parameters{};
-    reagent::budget budget{};
-    std::chrono::milliseconds deadline{std::chrono::hours{1}};
     std::size_t max_journal_bytes = 256 * 1024 * 1024;
     std::shared_ptr<const journal> replay{};  ///< effects recorded here are answered from here
     /// With `replay`: told of a place where the program asks something else than the journal has, and how; the run goes on with what the
@@ -99,6 +97,8 @@ struct run_options {
     /// What stands around every model that the run calls, a predictor's own included; called with the model, may return it as it is.
     std::function<language_model(const language_model&)> around{};
 };
+
+inline language_model::operator run_options() const { return {.lm = *this}; }
 
 /// Which predictor an assertion sends back to its work: of those that ran until now on this run handle's way, the last one
 /// that is, or is part of, the given module; by default the last of all.

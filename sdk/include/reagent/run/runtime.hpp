@@ -173,12 +173,23 @@ public:
         return begin(std::move(options), module, nullptr, std::forward<Args>(args)...).get();
     }
 
+    /// By the model's name, as "openai/gpt-4o-mini".
+    template <class Module, class... Args>
+    auto run(std::string_view lm, const Module& module, Args&&... args) {
+        return run(run_options{language_model{lm}}, module, std::forward<Args>(args)...);
+    }
+
     /// As `run`, with usage, journal and duration. The module must not return void.
     template <class Module, class... Args>
     auto execute(run_options options, const Module& module, Args&&... args) {
         auto r = begin(std::move(options), module, nullptr, std::forward<Args>(args)...);
         auto value = r.get();
         return outcome<decltype(value)>{std::move(value), r.report()};
+    }
+
+    template <class Module, class... Args>
+    auto execute(std::string_view lm, const Module& module, Args&&... args) {
+        return execute(run_options{language_model{lm}}, module, std::forward<Args>(args)...);
     }
 
     /// Starts a module on one of the threads. A module with a name must outlive the run; a temporary function object is kept, and a
