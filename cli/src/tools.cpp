@@ -15,7 +15,7 @@ struct ready_tool {
     const char *name, *argument, *description;
 };
 constexpr ready_tool ready_tools[]{
-    {"calculator", "", "arithmetic on decimal numbers (muParser)"},
+    {"calculator", "", "arithmetic on decimal numbers"},
     {"time", "", "current date and time in UTC"},
     {"sql", "FILE", "SELECT over an SQLite database, read-only, limited; sql:FILE,policy=FILE: by a policy"},
     {"docs", "DIR", "full-text search (BM25) in the .txt and .md files of a folder"},

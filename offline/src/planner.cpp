@@ -111,11 +111,7 @@ private:
         if (!calculator_) throw cannot{"the question is arithmetic, and there is no calculator among the tools"};
         if (expression.starts_with('(') && balanced(expression)) expression = expression.substr(1, expression.size() - 2);
         std::string result = ask(*calculator_, {{calculator_->arguments.front(), expression}}, "This is arithmetic; I calculate it.");
-        if (decimals >= 0) {
-            double scale = std::pow(10, decimals);
-            json::value rounded = std::round(std::strtod(result.c_str(), nullptr) * scale) / scale;
-            result = python_str(rounded);
-        }
+        if (decimals >= 0) result = rounded(result, decimals);
         return {result, {}, "The calculator says that " + expression + " is " + result + "."};
     }
     static bool balanced(const std::string& s) {  // whether the first parenthesis closes at the end
@@ -128,10 +124,11 @@ private:
     }
 
     static std::string rounded(const std::string& number, int decimals) {
+        if (number.find_first_not_of("-0123456789") == number.npos) return number;  // whole, and perhaps more than a double holds
         char* end = nullptr;
-        double value = std::strtod(number.c_str(), &end), scale = std::pow(10, decimals);
-        if (number.empty() || *end || decimals > 12) return number;
-        return plain(json::value(std::round(value * scale) / scale), decimals);
+        double value = std::strtod(number.c_str(), &end), scaled = value * std::pow(10, decimals);
+        if (*end || decimals > 12 || std::abs(scaled) >= most_whole) return number;
+        return without_point(std::round(scaled) / std::pow(10, decimals));
     }
 
     // Arithmetic on things that the other tools know: look them up first, then calculate.
@@ -381,9 +378,13 @@ private:
         if (!cell.is_double()) return python_str(cell);
         double d = cell.get_double(), scale = std::pow(10, decimals);
         if (std::abs(d) < 1e12 && std::abs(d) >= 0.01) d = std::round(d * scale) / scale;
-        if (d == std::trunc(d) && std::abs(d) < 1e15) return std::to_string(static_cast<std::int64_t>(d));
-        return python_str(json::value(d));
+        return without_point(d);
     }
+    static std::string without_point(double d) {
+        if (d == std::trunc(d) && std::abs(d) < most_whole) return std::to_string(static_cast<std::int64_t>(d));
+        return python_float(d);
+    }
+    static constexpr double most_whole = 9007199254740992;  // 2^53: from here on a double does not hold every whole number
 
     std::string search(const std::string& question, const std::string& thought) {
         return ask(*search_, {{search_->arguments.front(), search_words(question)}}, thought);

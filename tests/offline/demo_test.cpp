@@ -81,6 +81,16 @@ BOOST_AUTO_TEST_CASE(what_is_computed_is_said_before_it_is_asked_for) {
                                    "(SELECT customer_id FROM orders)")[0][0]);
 }
 
+BOOST_AUTO_TEST_CASE(large_whole_numbers_are_not_rounded) {
+    demo_agent agent{REAGENT_SHOP, policy(), documents};
+    const std::pair<const char*, const char*> asked[]{{"What is 1000000000000001 + 1?", "1000000000000002"},
+                                                      {"What is 94906267 * 94906267 rounded to 2 decimals?", "9007199515875289"},
+                                                      {"What is 2147483647 squared?", "4611686014132420609"},
+                                                      {"What is 10 / 3 rounded to 2 decimals?", "3.33"},
+                                                      {"What is 100000000000000000 / 3 rounded to 2 decimals?", "about 33333333333333332"}};
+    for (const auto& [question, answer] : asked) BOOST_TEST(agent.ask(question).answer == answer);
+}
+
 // The part that was not understood, and two questions that it does answer.
 BOOST_AUTO_TEST_CASE(a_refusal_says_what_and_offers_two_questions) {
     demo_agent agent{REAGENT_SHOP, policy(), ""};

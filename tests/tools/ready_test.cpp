@@ -55,6 +55,34 @@ BOOST_AUTO_TEST_CASE(the_calculator_calculates) {
     BOOST_TEST(calculated("2,340 + 1").find("without separators") != std::string::npos);
     BOOST_TEST(calculated("import os").find("cannot be calculated") != std::string::npos);
     BOOST_TEST(calculated(std::string(5000, '(').c_str()).find("longer than") != std::string::npos);
+    BOOST_TEST(calculated(std::string(900, '(').c_str()).find("nested too deeply") != std::string::npos);
+    BOOST_TEST(calculated("-2^2 + 2^3^2 + 50%^2 + 2*-3 + 2^-1") == "502.75");
+    BOOST_TEST(calculated("1 < 2 && 3 != 2 ? min(4, 7, 5) : 9") == "4");
+    BOOST_TEST(calculated("27^(1/3) + sqrt(16) + ln(_e) + log10(1000) + sin(_pi) + mod(-3, 5) + floor(1/3*3)") == "14");
+    BOOST_TEST(calculated("sqrt(2, 340)").find("takes 1 number") != std::string::npos);
+    BOOST_TEST(calculated("-8^0.5 + (-8)^0.5").find("not a number") != std::string::npos);
+}
+
+// What a double does not hold is exact, or says that it is not.
+BOOST_AUTO_TEST_CASE(the_calculator_changes_no_number_in_silence) {
+    const std::pair<const char*, const char*> exact[]{{"1000000000000001+1", "1000000000000002"},
+                                                      {"94906267*94906267", "9007199515875289"},
+                                                      {"4111111111111111", "4111111111111111"},
+                                                      {"2147483647*2147483647", "4611686014132420609"},
+                                                      {"9007199254740993", "9007199254740993"},
+                                                      {"(10^60 + 1) - 10^60", "1"},
+                                                      {"mod(10^17 + 3, 10)", "3"},
+                                                      {"2^64", "18446744073709551616"},
+                                                      {"_pi", "3.141592653589793"},
+                                                      {"123456789012345.67", "123456789012345.67"},
+                                                      {"1000000000000000.1 + 0.1", "1000000000000000.2"},
+                                                      {"100 / 3", "33.333333333333336"}};
+    for (const auto& [expression, result] : exact) BOOST_TEST(calculated(expression) == result);
+    for (const char* inexact : {"10^17 / 3", "2^500", "0.99999999999999999999", "(10^120 + 1) - 10^120", "9007199254740993.5"})
+        BOOST_TEST(calculated(inexact).starts_with("about "), inexact << " = " << calculated(inexact));
+    for (const char* large : {"2^1024", "1e308 * 10", "9^9^9", "exp(1000)", "1e99999999"})
+        BOOST_TEST(calculated(large).find("overflow") != std::string::npos, large << " = " << calculated(large));
+    BOOST_TEST(calculated("1e-300 * 1e-300").find("underflow") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(values_of_a_database_are_shown_only_where_the_policy_says_so) {

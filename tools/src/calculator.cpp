@@ -1,42 +1,55 @@
+#include "expression.hpp"
+
+#include "../../sdk/src/base/zero_bytes.hpp"
+
 #include <reagent/tools/function.hpp>
 #include <reagent/tools/ready.hpp>
 
-#include <muParser.h>
-
-#include <cmath>
+#include <charconv>
 
 namespace reagent::ready {
 namespace {
 
+namespace mp = boost::multiprecision;
+
+// The whole number that the value is, but for the noise of quotients and roots.
+std::optional<decimal> whole(const expression_value& x) {
+    if (!x.exact) return {};
+    decimal nearest = mp::round(x.value);
+    decimal noise = x.rounded ? mp::abs(nearest) * decimal{"1e-80"} : decimal{0};
+    if (mp::abs(x.value - nearest) > noise) return {};
+    return nearest;
+}
+
+json::value shown(const expression_value& x) {
+    if (auto n = whole(x)) {
+        std::string digits = n->str(0, std::ios_base::fixed);
+        digits.resize(std::min(digits.size(), digits.find('.')));
+        std::int64_t small = 0;
+        auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), small);
+        if (ec == std::errc{} && end == digits.data() + digits.size()) return small;
+        return json::string(digits);
+    }
+    std::string digits = x.value.str(40, std::ios_base::scientific);
+    double nearest = 0;
+    if (auto ec = std::from_chars(digits.data(), digits.data() + digits.size(), nearest).ec; ec == std::errc::result_out_of_range)
+        throw std::domain_error{mp::abs(x.value) > 1 ? "overflow: the result is larger than 1.8e308"
+                                                     : "underflow: the result is not 0, but smaller than 1e-307"};
+    // A number with a fraction that a double does not hold must not look like a whole one.
+    if (x.exact && nearest != std::trunc(nearest)) return nearest;
+    char text[32];
+    auto [end, ec] = std::to_chars(text, text + sizeof text, nearest);
+    return json::string("about " + std::string{text, end});
+}
+
 json::value calculate(std::string expression) {
     if (expression.size() > 1000) throw std::invalid_argument{"the expression is longer than 1000 characters"};
-    double value;
     try {
-        mu::Parser parser;
-        parser.DefinePostfixOprt("%", [](mu::value_type percent) { return percent / 100; });
-        parser.DefineFun("floor", [](mu::value_type x) { return std::floor(x); });
-        parser.DefineFun("ceil", [](mu::value_type x) { return std::ceil(x); });
-        parser.DefineFun("round", [](mu::value_type x) { return std::round(x); });
-        parser.DefineFun("mod", [](mu::value_type x, mu::value_type y) { return x - y * std::floor(x / y); });
-        parser.SetExpr(expression);
-        value = parser.Eval();
-        if (parser.GetNumResults() > 1)
-            throw std::invalid_argument{"the expression has a comma outside of a function; write numbers without separators, as 2340"};
-    } catch (const mu::Parser::exception_type& e) {
-        throw std::invalid_argument{"\"" + expression + "\" cannot be calculated: " + e.GetMsg() +
+        return shown(evaluate(expression));
+    } catch (const std::invalid_argument& e) {
+        throw std::invalid_argument{"\"" + without_zero_bytes(std::move(expression)) + "\" cannot be calculated: " + e.what() +
                                     " Use numbers, + - * / ^ %, parentheses and functions such as sqrt(2)"};
     }
-    if (!std::isfinite(value))
-        throw std::domain_error{std::isnan(value) ? "the result is not a number" : "the result is infinite; is there a division by zero?"};
-    // Noise of binary fractions (0.1 + 0.2) is no result.
-    double shown = value;
-    if (value != 0) {
-        double scale = std::pow(10, 14 - std::floor(std::log10(std::abs(value))));
-        double rounded = std::round(value * scale) / scale;
-        if (std::isfinite(rounded)) shown = rounded;
-    }
-    if (shown == std::trunc(shown) && std::abs(shown) < 1e15) return static_cast<std::int64_t>(shown);
-    return shown;
 }
 
 }  // namespace

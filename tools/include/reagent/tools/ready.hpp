@@ -13,7 +13,9 @@
 /// that; `tool::with_flow` declares one otherwise.
 namespace reagent::ready {
 
-/// Arithmetic on decimal numbers: + - * / ^, parentheses, %, and the functions of muParser (sqrt, min, ln, ...).
+/// Arithmetic on decimal numbers: + - * / ^ %, parentheses, comparisons, `_pi`, and functions (sqrt, min, ln, round, mod, ...).
+/// Whole numbers are exact as far as 95 digits; other results have the shortest digits that read back as the same double.
+/// What is neither begins with "about".
 tool calculator();
 
 struct sqlite_options {
