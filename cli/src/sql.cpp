@@ -1,6 +1,7 @@
 #include "sql.hpp"
 
 #include <reagent/error.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
@@ -70,7 +71,7 @@ json::value json_file(const std::string& path) {
     auto v = parse_json(text);
     if (!v) throw misuse{"the file \"" + path + "\" is no JSON"};
     if (auto twice = repeated_key(text); !twice.empty())
-        throw misuse{"the file \"" + path + "\" has the key \"" + twice + "\" twice in one object; which of them counts?"};
+        throw misuse{"the file \"" + path + "\" has the key \"" + visible(twice) + "\" twice in one object; which of them counts?"};
     return *v;
 }
 

@@ -85,6 +85,24 @@ BOOST_AUTO_TEST_CASE(the_calculator_changes_no_number_in_silence) {
     BOOST_TEST(calculated("1e-300 * 1e-300").find("underflow") != std::string::npos);
 }
 
+// `what()` ends at a zero byte; the message does not.
+BOOST_AUTO_TEST_CASE(an_error_about_text_with_a_zero_byte_goes_on_behind_it) {
+    temporary_folder root;
+    root.write("a.txt", "hello");
+    const std::string zero(1, '\0'), shown = "\xEF\xBF\xBD";
+    auto says = [&](const tool& t, const char* argument, const std::string& value, const std::string& words) {
+        auto said = call(t, {{argument, value}});
+        BOOST_TEST(said.starts_with("Error:"), said);
+        BOOST_TEST(said.find(words) != std::string::npos, said);
+    };
+    says(ready::read_file(root.path), "path", "a.txt" + zero + ".md", "\"a.txt" + shown + ".md\" cannot be read: give the name of a file");
+    says(ready::http_get({.hosts = {"models.example"}}), "url", "http://models.example/a" + zero + "b", "Change the arguments");
+    says(ready::calculator(), "expression", "1 + 1" + zero + " + 1", "1 + 1" + shown + " + 1\" cannot be calculated: it holds a zero byte");
+    says(ready::sqlite_query(REAGENT_SHOP), "query", "SELECT \"a" + zero + "b\" FROM orders", "Change the arguments");
+    const lm_error of_sdk{lm_errc::server_error, "a" + zero + "b"};
+    BOOST_TEST(of_sdk.what() == "a" + shown + "b");
+}
+
 BOOST_AUTO_TEST_CASE(values_of_a_database_are_shown_only_where_the_policy_says_so) {
     BOOST_TEST(ready::sqlite_query(REAGENT_SHOP).description().find("delivered") == std::string::npos);
     sql::policy p{.allowed_tables = {"orders"}, .listed_columns = {"orders.status"}};

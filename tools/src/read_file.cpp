@@ -2,6 +2,8 @@
 #include <reagent/tools/function.hpp>
 #include <reagent/tools/ready.hpp>
 
+#include "../../sdk/src/base/zero_bytes.hpp"
+
 #include <boost/json.hpp>
 
 namespace reagent::ready {
@@ -10,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 json::value read(const fs::path& root, std::size_t max_bytes, const std::string& path) {
-    auto fail = [&](const std::string& why) { return std::runtime_error{"\"" + path + "\" cannot be read: " + why}; };
+    auto fail = [&](const std::string& why) { return std::runtime_error{without_zero_bytes("\"" + path + "\" cannot be read: " + why)}; };
     folder::content found;
     try {
         found = folder{root}.read(path, max_bytes + 1);

@@ -1,5 +1,7 @@
 #include <reagent/error.hpp>
 
+#include "zero_bytes.hpp"
+
 #include <array>
 #include <span>
 #include <string_view>
@@ -124,7 +126,7 @@ const boost::system::error_category& category_of(tool_errc) {
 }
 
 error::error(error_code code, std::string message, diagnostics details)
-    : std::runtime_error{std::move(message)}, code_{code}, details_{std::move(details)} {}
+    : std::runtime_error{without_zero_bytes(std::move(message))}, code_{code}, details_{std::move(details)} {}
 
 signature_error::signature_error(error_code code, const std::string& message, std::size_t position, std::string hint)
     : error{code, message + " (at position " + std::to_string(position) + (hint.empty() ? ")" : "); " + hint)},

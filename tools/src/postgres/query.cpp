@@ -1,3 +1,4 @@
+#include "../../../sdk/src/base/zero_bytes.hpp"
 #include "catalog.hpp"
 #include "connection.hpp"
 #include "wall.hpp"
@@ -73,7 +74,7 @@ task<rows> guarded(std::shared_ptr<server> s, std::string statement) {
 
 json::value checked(const server& s, const std::string& statement) {
     auto safe = sql::safe(statement, s.options.policy, s.columns, s.safe);
-    if (!safe.verdict.ok()) throw std::runtime_error{"the statement was not run. " + safe.verdict.message()};
+    if (!safe.verdict.ok()) throw std::runtime_error{without_zero_bytes("the statement was not run. " + safe.verdict.message())};
     return json::value(json::string(safe.statement));
 }
 

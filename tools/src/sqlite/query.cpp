@@ -1,4 +1,5 @@
 #include "query.hpp"
+#include "../../../sdk/src/base/zero_bytes.hpp"
 
 #include <reagent/tools/function.hpp>
 
@@ -12,7 +13,7 @@ namespace reagent {
 json::value sqlite::query(const std::filesystem::path& file, const ready::sqlite_options& options, const sql::schema& columns,
                           const std::string& statement) {
     auto checked = sql::safe(statement, *options.policy, columns);
-    if (!checked.verdict.ok()) throw std::runtime_error{"the statement was not run. " + checked.verdict.message()};
+    if (!checked.verdict.ok()) throw std::runtime_error{without_zero_bytes("the statement was not run. " + checked.verdict.message())};
     guarded_database db{file, options, columns};
     return db.run(checked.statement);
 }
