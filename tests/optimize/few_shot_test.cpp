@@ -2,6 +2,7 @@
 #include "support/loopback_server.hpp"
 #include "support/scripted_openai.hpp"
 
+#include <reagent/optimize/optimizers.hpp>
 #include <reagent/reagent.hpp>
 #include <reagent/schema/render.hpp>
 
@@ -222,12 +223,18 @@ BOOST_AUTO_TEST_CASE(failures_of_the_model_are_counted_and_skipped) {
 // Fails always; counts.
 class refusing final : public lm_backend {
 public:
+    explicit refusing(lm_errc code = lm_errc::authentication, std::string words = "your key is not valid")
+        : code_{code}, words_{std::move(words)} {}
     std::string name() const override { return "test/refusing"; }
     task<lm_response> complete(lm_context, const lm_request&) const override {
         ++calls;
-        throw lm_error{lm_errc::authentication, "your key is not valid"};
+        throw lm_error{code_, words_};
     }
     mutable std::atomic<int> calls = 0;
+
+private:
+    lm_errc code_;
+    std::string words_;
 };
 
 BOOST_AUTO_TEST_CASE(limits_hold_when_everything_fails_and_errors_keep_their_words) {
@@ -270,6 +277,33 @@ BOOST_AUTO_TEST_CASE(limits_hold_when_everything_fails_and_errors_keep_their_wor
     std::string why{c.report.at("stopped").as_string()};
     BOOST_TEST(why.find("max_errors = 2") != why.npos, why);
     BOOST_TEST(why.find("overloaded") != why.npos, why);
+}
+
+// The first request uses the limit up by being sent again; later ones do not begin.
+BOOST_AUTO_TEST_CASE(no_optimizer_writes_anything_when_every_request_failed) {
+    classify p;
+    runtime rt;
+    bench_set d;
+    d.train.resize(4);
+    d.dev.resize(4);
+    auto known = optimizers::ready();
+    for (const auto& name : known.names())
+        for (auto most : {std::optional<std::uint64_t>{}, std::optional<std::uint64_t>{3}}) {
+            auto model = std::make_shared<refusing>(lm_errc::server_error, "the server is on fire");
+            std::vector<std::string> told;
+            compile_options o;
+            o.run.lm = retrying(language_model{model}, {.max_attempts = 4, .base = std::chrono::milliseconds{1}});
+            o.limit.calls = most;
+            o.concurrency = 2;
+            o.on_progress = [&](const std::string& what) { told.push_back(what); };
+            BOOST_CHECK_EXCEPTION(known.make(name, {})->compile(rt, p, d.train, d.dev, right, o), program_error,
+                                  [&](const program_error& e) {
+                                      BOOST_TEST(std::string{e.what()}.find("the server is on fire") != std::string::npos,
+                                                 name << (most ? " with a limit: " : ": ") << e.what());
+                                      return true;
+                                  });
+            for (const auto& t : told) BOOST_TEST(t.find("passed the metric") == t.npos, t);
+        }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_clearly_behind_is_not_scored_to_its_end) {

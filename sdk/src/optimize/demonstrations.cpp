@@ -116,6 +116,7 @@ bootstrapped bootstrap_demos(study& s, const std::vector<std::size_t>& order, co
                 return made;  // what there is until now
             }
             for (const auto& row : e.rows) {
+                made.ran += row.error.empty();
                 bool good = row.error.empty() && (size.threshold ? row.score >= *size.threshold : row.score > 0);
                 if (!good) {
                     if (made.failures.size() < 20) made.failures.push_back(described_failure(tried[row.index], row));

@@ -36,7 +36,7 @@ void bootstrap_few_shot::search(study& s) const {
     s.settle_on(with_demos(s, made, size, 0));
     if (made.used.size() < size.bootstrapped)
         s.tell("only " + std::to_string(made.used.size()) + " of " + std::to_string(size.bootstrapped) +
-               " demonstrations: no further example passed the metric");
+               " demonstrations: " + (made.ran > 0 ? "no further example passed the metric" : "no run came to an end"));
 }
 
 optimizer::work bootstrap_random_search::plan(std::size_t, std::size_t train, std::size_t validation) const {

@@ -131,7 +131,10 @@ compiled optimizer::compile(runtime& rt, const module& program, const program_fu
     if (c.stopped_early) r["stopped"] = made.stopped;
     for (const auto& [key, v] : made.extra) r[key] = v;
     if (!made.candidates.empty()) r["candidates"] = made.candidates;
-    if (o.measure && (o.run.lm || !validation.empty() || !o.test.empty())) measure(s, train, validation, c, r, made.stopped);
+    if (o.measure && (o.run.lm || !validation.empty() || !o.test.empty())) {
+        measure(s, train, validation, c, r, made.stopped);
+        made.throw_if_all_failed();
+    }
     c.usage = log.spent();
     r["usage"] = json::object{{"calls", c.usage.calls}, {"tokens", c.usage.tokens()}, {"errors", made.errors}, {"asked_now", log.asked()}};
     if (c.usage.cost) r["usage"].as_object()["dollars"] = *c.usage.cost;

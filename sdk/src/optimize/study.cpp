@@ -1,3 +1,4 @@
+#include "../lm/decorators/common.hpp"
 #include "numbers.hpp"
 #include "study_impl.hpp"
 
@@ -78,17 +79,24 @@ void study::check() {
 void study::impl::count(study& s, const evaluation& e) {
     errors += e.errors;
     successes += e.rows.size() - e.errors;
-    auto limit = log.why_exhausted();
     for (const auto& r : e.rows)
-        if (first_error.empty() && (limit.empty() || r.error.find(limit) == r.error.npos)) first_error = r.error;
+        if (first_error.empty() && tells_of_failure(r.error)) first_error = r.error;
     s.check();
     if (errors >= 10) throw_if_all_failed();
+}
+
+// Not only of a limit that let a run not begin, or not end.
+bool study::impl::tells_of_failure(const std::string& words) const {
+    auto limit = log.why_exhausted();
+    return limit.empty() || words.find(limit) == words.npos || words.find(decorators::after_failure) != words.npos;
 }
 
 void study::impl::throw_if_all_failed() const {
     if (successes == 0 && errors > 0 && !first_error.empty())  // none: the limit let nothing begin
         throw program_error{program_errc::mismatch,
                             "every run of the program failed (" + std::to_string(errors) + "), the first with: " + first_error};
+    if (successes == 0 && log.spent().calls == 0 && !first_prompt_error.empty())
+        throw program_error{program_errc::mismatch, "every request to the prompt model failed, the first with: " + first_prompt_error};
 }
 
 evaluation study::impl::evaluate_with(const dataset& data, run_options run, bool histories) {
@@ -162,6 +170,7 @@ run_options study::prompt_run() const {
 
 void study::prompt_model_failed(const std::exception& e) {
     ++impl_->errors;
+    if (impl_->first_prompt_error.empty() && impl_->tells_of_failure(e.what())) impl_->first_prompt_error = e.what();
     tell(std::string{"the prompt model failed: "} + e.what());
 }
 

@@ -23,10 +23,11 @@ struct study::impl {
     json::array candidates{};
     json::object extra{};
     std::size_t errors = 0, successes = 0;
-    std::string stopped{}, first_error{};
+    std::string stopped{}, first_error{}, first_prompt_error{};
 
     evaluation evaluate_with(const dataset& data, run_options run, bool histories);
     void count(study& s, const evaluation& e);
+    bool tells_of_failure(const std::string& words) const;
     void throw_if_all_failed() const;
 };
 

@@ -8,6 +8,7 @@ namespace reagent {
 struct bootstrapped {
     std::map<std::string, std::vector<json::object>> demos{};  ///< by predictor path
     std::vector<std::size_t> used{};                           ///< examples of the training data they were made from
+    std::size_t ran = 0;                                       ///< runs that came to an end, whether they passed or not
     std::vector<std::string> failures{};                       ///< examples that did not pass, with the reasons, for proposals
 };
 

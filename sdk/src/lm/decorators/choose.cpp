@@ -103,7 +103,7 @@ public:
                 failure = failure_of_model();
             }
             o.next(failure);
-            if (context.before_retry) context.before_retry();
+            told_of_retry(context, failure);
         }
     }
 
@@ -146,7 +146,7 @@ private:
                 if (handed_on_) std::rethrow_exception(failure);
                 stream_.reset();
                 order_.next(failure);
-                if (context_.before_retry) context_.before_retry();
+                told_of_retry(context_, failure);
             }
         }
 

@@ -44,6 +44,29 @@ std::vector<secret> around_many::secrets() const {
 
 namespace {
 
+std::string words_of(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::exception& e) {
+        return e.what();
+    } catch (...) {
+        return "an unknown exception";
+    }
+}
+
+}  // namespace
+
+void told_of_retry(const lm_context& context, const std::exception_ptr& failure) {
+    if (!context.before_retry) return;
+    try {
+        context.before_retry();
+    } catch (const run_error& limit) {
+        throw run_error{limit.code(), std::string{limit.what()} + std::string{after_failure} + words_of(failure), limit.details()};
+    }
+}
+
+namespace {
+
 // What is hashed: every part with its length in front, so that no two requests look alike. Prompts are long: no tree of values
 // is built for them.
 class transcript {

@@ -46,6 +46,12 @@ inline task<void> sleep_until(clock::time_point when) {
     co_await timer.async_wait(asio::use_awaitable);
 }
 
+/// How the words of the last failure follow those of a limit that ended the attempts.
+constexpr std::string_view after_failure = ", after a request that failed with: ";
+
+/// Tells who counts that the request is sent again. A limit that ends it here says why it was to be sent again.
+void told_of_retry(const lm_context& context, const std::exception_ptr& failure);
+
 /// SHA-256 of a request to a model, as 32 bytes.
 std::string digest_of(const std::string& model, const lm_request& r);
 

@@ -80,7 +80,7 @@ public:
             stream_.reset();
             auto when = attempts_.next(failure);
             co_await sleep_until(when);
-            if (context_.before_retry) context_.before_retry();
+            told_of_retry(context_, failure);
         }
     }
 
@@ -108,7 +108,7 @@ public:
             }
             auto when = tries.next(failure);
             co_await sleep_until(when);
-            if (context.before_retry) context.before_retry();
+            told_of_retry(context, failure);
         }
     }
 
