@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <atomic>
 #include <cerrno>
@@ -93,11 +94,28 @@ long peak_kb() {
     return u.ru_maxrss;
 }
 
+std::string packed(const std::string& text, int window) {
+    z_stream z{};
+    BOOST_REQUIRE(deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    std::string out(text.size() + 100, '\0');
+    z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+    z.avail_in = static_cast<uInt>(text.size());
+    z.next_out = reinterpret_cast<Bytef*>(out.data());
+    z.avail_out = static_cast<uInt>(out.size());
+    BOOST_REQUIRE(deflate(&z, Z_FINISH) == Z_STREAM_END);
+    out.resize(out.size() - z.avail_out);
+    deflateEnd(&z);
+    return out;
+}
+std::string gzip(const std::string& text) { return packed(text, 15 + 16); }
+std::string zlib(const std::string& text) { return packed(text, 15); }
+
 struct fetched {
     error_code code;
     std::string message;
     int status = 0;
-    std::size_t body = 0;
+    std::size_t body = 0, kept = 0;  // bytes, and connections that wait for the next request
+    std::string text{};
 };
 
 fetched fetch(const std::string& url, bool streamed, const http::client_options& options, const char* method = "GET") {
@@ -115,16 +133,19 @@ fetched fetch(const std::string& url, bool streamed, const http::client_options&
                     auto piece = co_await stream.read();
                     if (piece.empty()) break;
                     f.body += piece.size();
+                    if (f.body < 1000) f.text += piece;
                 }
             } else {
                 auto response = co_await client.send(std::move(r), deadline);
                 f.status = response.status;
                 f.body = response.body.size();
+                if (f.body < 1000) f.text = response.body;
             }
         } catch (const http_error& e) {
             f.code = e.code();
             f.message = e.what();
         }
+        f.kept = client.idle_connections();
     };
     boost::asio::co_spawn(context, work(), [](std::exception_ptr e) {
         if (e) std::rethrow_exception(e);
@@ -287,6 +308,47 @@ BOOST_AUTO_TEST_CASE(a_packed_answer_without_a_body_is_no_cut_one) {
             BOOST_TEST(!f.code, f.message);
         }
     }
+}
+
+// RFC 1952, section 2.2: a gzip body is members, one behind the other.
+BOOST_AUTO_TEST_CASE(every_member_of_a_packed_answer_is_read_and_nothing_else_may_follow) {
+    struct {
+        std::string packed, text;
+        std::size_t limit = 1000;
+        std::optional<http_errc> code{};
+    } const cases[]{
+        {gzip("part1"), "part1"},
+        {gzip("part1") + gzip("") + gzip("part2"), "part1part2"},
+        {gzip("") + gzip(""), ""},
+        {zlib("part1"), "part1"},
+        {gzip("part1") + "JUNK", "", 1000, http_errc::malformed_response},
+        {gzip("part1") + std::string(512, '\0'), "", 1000, http_errc::malformed_response},
+        {gzip("part1") + zlib("part2"), "", 1000, http_errc::malformed_response},
+        {zlib("part1") + zlib("part2"), "", 1000, http_errc::malformed_response},
+        {zlib("part1") + "x", "", 1000, http_errc::malformed_response},
+        {gzip("part1") + gzip("part2").substr(0, 12), "", 1000, http_errc::connection_closed},
+        {gzip(std::string(60, 'a')) + gzip(std::string(60, 'b')), "", 100, http_errc::body_too_large},
+    };
+    for (const auto& c : cases)
+        for (std::size_t in_pieces_of : {1u, 7u, 1000u}) {
+            std::vector<std::string> pieces;
+            for (std::size_t at = 0; at < c.packed.size(); at += in_pieces_of) pieces.push_back(c.packed.substr(at, in_pieces_of));
+            loopback_server server{[&](const server_request&) {
+                return server_response{.headers = {{"Content-Encoding", "gzip"}}, .pieces = pieces};
+            }};
+            for (bool streamed : {false, true}) {
+                auto f = fetch(server.url(), streamed, {.max_response_bytes = c.limit});
+                BOOST_TEST_CONTEXT("case " << &c - cases << ", pieces of " << in_pieces_of << (streamed ? ", streamed: " : ": ")
+                                           << f.message) {
+                    BOOST_TEST(f.code == (c.code ? error_code{*c.code} : error_code{}));
+                    BOOST_TEST(f.kept == (c.code ? 0u : 1u));
+                    if (c.code)
+                        BOOST_TEST(f.message.find("/") != std::string::npos);
+                    else
+                        BOOST_TEST(f.text == c.text);
+                }
+            }
+        }
 }
 
 BOOST_AUTO_TEST_CASE(a_proxy_is_bounded_and_cannot_answer_for_the_server_behind_its_tunnel) {

@@ -63,9 +63,10 @@ packing packing_of(const response& head, const std::string& what) {
     std::string how = to_lower(trim(head.header("content-encoding")));
     if (how.empty() || how == "identity") return packing::none;
     if (how == "gzip" || how == "x-gzip" || how == "deflate") return packing::zlib;
-    throw http_error{http_errc::malformed_response,
-                     "the server sent a body packed as \"" + cut(how, 40) + "\", which was not asked for; gzip and deflate are understood",
-                     {.attempted = what}};
+    throw http_error{
+        http_errc::malformed_response,
+        "the response of " + what + " is packed as \"" + cut(how, 40) + "\", which was not asked for; gzip and deflate are understood",
+        {.attempted = what}};
 }
 
 std::string origin_of(const url_parts& u) { return (u.tls ? "https://" : "http://") + u.host + ":" + u.port; }
@@ -335,7 +336,7 @@ struct client::impl {
     // The body, to its end, unpacked as it comes: what is packed is not held besides.
     task<std::string> body_of(const lease& l, whole_parser& parser, packing packed) {
         std::optional<unpacker> unpack;
-        if (packed == packing::zlib) unpack.emplace(options.max_response_bytes);
+        if (packed == packing::zlib) unpack.emplace(options.max_response_bytes, l.what);
         std::string whole;
         std::uint64_t unpacked_from = 0;
         std::string& piece = parser->get().body();
@@ -457,7 +458,7 @@ task<response_stream> client::open(request r, clock::time_point deadline) {
         bool packed = packing_of(head, lease.what) == packing::zlib;
         auto body = std::make_unique<response_stream::impl>(std::move(lease), std::move(head));
         body->parser = std::move(parser);
-        if (packed) body->unpack.emplace(impl_->options.max_response_bytes);
+        if (packed) body->unpack.emplace(impl_->options.max_response_bytes, body->lease.what);
         co_return response_stream{std::move(body)};
     }
 }

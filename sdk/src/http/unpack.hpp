@@ -6,17 +6,17 @@
 
 namespace reagent::http {
 
-/// Unpacks a gzip or deflate body piece by piece.
+/// Unpacks a gzip or deflate body piece by piece; all members of a gzip body.
 class unpacker {
 public:
-    /// @param limit of what comes out, in bytes
-    explicit unpacker(std::size_t limit);
+    /// @param limit of what comes out, in bytes @param what the request, for errors
+    unpacker(std::size_t limit, std::string what);
     ~unpacker();
 
     /// @throws http_error(malformed_response, body_too_large)
     std::string feed(std::string_view packed);
 
-    /// Whether the packed data came to its end.
+    /// Whether the packed data so far may end here.
     bool finished() const;
 
 private:
