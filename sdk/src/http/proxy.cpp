@@ -6,19 +6,58 @@
 #include "../base/text.hpp"
 #include "url.hpp"
 
-#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/url.hpp>
+
+#include <ifaddrs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
 
 namespace reagent::http {
 namespace {
 
+// An address without its scope, a mapped IPv4 address as what it is.
+asio::ip::address plain(const asio::ip::address& a) {
+    if (!a.is_v6()) return a;
+    if (a.to_v6().is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6());
+    return asio::ip::address_v6{a.to_v6().to_bytes()};
+}
+
+std::vector<asio::ip::address> addresses_of_interfaces() {
+    std::vector<asio::ip::address> all;
+    ifaddrs* first = nullptr;
+    if (::getifaddrs(&first) != 0) return all;
+    for (auto* i = first; i; i = i->ifa_next) {
+        if (!i->ifa_addr) continue;
+        asio::ip::tcp::endpoint e;
+        if (i->ifa_addr->sa_family == AF_INET)
+            std::memcpy(e.data(), i->ifa_addr, sizeof(sockaddr_in));
+        else if (i->ifa_addr->sa_family == AF_INET6)
+            std::memcpy(e.data(), i->ifa_addr, sizeof(sockaddr_in6));
+        else
+            continue;
+        all.push_back(plain(e.address()));
+    }
+    ::freeifaddrs(first);
+    return all;
+}
+
+std::string host_name() {
+    char name[256] = {};
+    return ::gethostname(name, sizeof name - 1) == 0 ? to_lower(name) : "";
+}
+
 bool is_own_machine(const std::string& host) {
-    if (host == "localhost") return true;
     error_code ec;
     auto address = asio::ip::make_address(host, ec);
-    if (!ec && address.is_v6() && address.to_v6().is_v4_mapped())
-        return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
-    return !ec && address.is_loopback();
+    // RFC 6761, section 6.3: what ends in ".localhost" is the loopback address too.
+    if (ec) return host == "localhost" || host.ends_with(".localhost") || host == host_name();
+    address = plain(address);
+    if (address.is_loopback() || address.is_unspecified()) return true;
+    auto own = addresses_of_interfaces();
+    return std::find(own.begin(), own.end(), address) != own.end();
 }
 
 // "no_proxy": names separated by commas; a name also stands for what ends in it, "*" for everything.
@@ -60,8 +99,11 @@ proxy_address parse_proxy(const std::string& text) {
 }  // namespace
 
 std::optional<proxy_address> proxy_for(const url_parts& to, const std::optional<std::string>& given, const environment& get) {
-    if (is_own_machine(to.host)) return {};
-    if (given) return given->empty() ? std::nullopt : std::optional{parse_proxy(*given)};
+    auto beyond_this_machine = [&](const std::string& proxy) -> std::optional<proxy_address> {
+        if (proxy.empty() || is_own_machine(to.host)) return {};
+        return parse_proxy(proxy);
+    };
+    if (given) return beyond_this_machine(*given);
     auto first = [&](std::initializer_list<const char*> names) -> std::string {
         for (const char* name : names)
             if (const char* value = get(name); value && *value) return value;
@@ -69,8 +111,8 @@ std::optional<proxy_address> proxy_for(const url_parts& to, const std::optional<
     };
     std::string proxy =
         to.tls ? first({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) : first({"http_proxy", "all_proxy", "ALL_PROXY"});
-    if (proxy.empty() || excepted(to, first({"no_proxy", "NO_PROXY"}))) return {};
-    return parse_proxy(proxy);
+    if (excepted(to, first({"no_proxy", "NO_PROXY"}))) return {};
+    return beyond_this_machine(proxy);
 }
 
 }  // namespace reagent::http
