@@ -11,8 +11,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 using namespace reagent;
@@ -298,6 +303,39 @@ BOOST_AUTO_TEST_CASE(a_database_that_does_not_have_what_the_policy_names_is_told
     p.denied_columns.push_back("secrets.word");
     BOOST_CHECK_NO_THROW(postgres_tools({.policy = p}));
     BOOST_CHECK_NO_THROW(ready::sqlite_query(file.path, {.policy = p}));
+}
+
+// SQLite itself takes an empty file or a device for an empty database, and waits for the writer of a pipe.
+BOOST_AUTO_TEST_CASE(what_is_no_database_or_an_empty_one_is_told) {
+    namespace fs = std::filesystem;
+    auto folder = fs::temp_directory_path() / ("reagent-no-database-" + std::to_string(::getpid()));
+    fs::create_directory(folder);
+    auto at = [&](const char* name) { return (folder / name).string(); };
+    std::ofstream{at("empty.db")}.flush();
+    std::ofstream{at("text.db")} << std::string(5000, 'x');
+    BOOST_REQUIRE(::mkfifo(at("pipe.db").c_str(), 0600) == 0);
+    fs::create_symlink("pipe.db", at("link.db"));
+    sockaddr_un here{};
+    here.sun_family = AF_UNIX;
+    at("socket.db").copy(here.sun_path, sizeof here.sun_path - 1);
+    int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    BOOST_REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&here), sizeof here) == 0);
+    const std::pair<std::string, const char*> files[]{{at("empty.db"), "has no tables"}, {at("text.db"), "cannot be read"},
+                                                      {at("pipe.db"), "is a pipe"},      {at("link.db"), "is a pipe"},
+                                                      {at("socket.db"), "not a file"},   {"/dev/zero", "is a device"},
+                                                      {"/dev/null", "is a device"},      {folder.string(), "cannot be read"}};
+    for (const auto& [file, words] : files)
+        for (bool with_policy : {false, true}) {
+            ready::sqlite_options options;
+            if (with_policy) options.policy = shop_policy();
+            BOOST_CHECK_EXCEPTION(ready::sqlite_query(file, options), tool_error, [&](const tool_error& e) {
+                BOOST_TEST((e.code() == tool_errc::bad_configuration));
+                BOOST_TEST(std::string{e.what()}.find(words) != std::string::npos, file << ": " << e.what());
+                return true;
+            });
+        }
+    ::close(socket);
+    fs::remove_all(folder);
 }
 
 BOOST_AUTO_TEST_CASE(names_of_a_database_do_not_write_the_prompt) {

@@ -57,6 +57,9 @@ description describe(const std::filesystem::path& file, ready::sqlite_options& o
             if (kind == computed_when_read || kind == computed_when_written) generated[table].push_back(text(c, 1));
         });
     each(db.get(), "SELECT name FROM sqlite_schema WHERE type = 'view'", [&](sqlite3_stmt* v) { views.insert(text(v, 0)); });
+    if (d.columns.empty())
+        throw tool_error{tool_errc::bad_configuration, "the database \"" + file.string() + "\" has no tables" +
+                                                           (options.policy ? ", so it does not fit its policy" : "")};
     if (!options.policy) {
         options.policy.emplace();
         for (const auto& [table, columns] : d.columns) options.policy->allowed_tables.push_back(table);

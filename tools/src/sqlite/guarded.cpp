@@ -1,11 +1,13 @@
 #include "guarded.hpp"
 
+#include <reagent/base/read_file.hpp>
 #include <reagent/error.hpp>
 
 #include <boost/json.hpp>
 
 #include <algorithm>
 #include <random>
+#include <system_error>
 
 namespace reagent::sqlite {
 
@@ -43,13 +45,19 @@ constexpr std::size_t most_memory_to_run = 256 * 1024 * 1024;  // values, rows a
 }  // namespace
 
 database open(const std::filesystem::path& file, const char* vfs) {
+    auto unusable = [&](const std::string& why) {
+        return tool_error{tool_errc::bad_configuration, "the database \"" + file.string() + "\" cannot be read: " + why};
+    };
+    try {
+        check_regular_file(file);  // SQLite would wait for a pipe's writer, and takes a device for an empty database
+    } catch (const std::system_error& e) {
+        throw unusable(e.what());
+    }
     sqlite3* raw = nullptr;
     int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, vfs);
     database db{raw, sqlite3_close};
     if (rc == SQLITE_OK) rc = sqlite3_exec(db.get(), "SELECT count(*) FROM sqlite_schema", nullptr, nullptr, nullptr);
-    if (rc != SQLITE_OK)
-        throw tool_error{tool_errc::bad_configuration,
-                         "the database \"" + file.string() + "\" cannot be read: " + (raw ? sqlite3_errmsg(raw) : "out of memory")};
+    if (rc != SQLITE_OK) throw unusable(raw ? sqlite3_errmsg(raw) : "out of memory");
     sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(db.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     sqlite3_limit(db.get(), SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
