@@ -147,7 +147,13 @@ BOOST_DATA_TEST_CASE(files_are_listed_without_following_links, both_ways, how) {
     std::vector<fs::path> expected{"a.txt", "notes/deep/b.txt"};
     BOOST_TEST(f.files(100, text) == expected, boost::test_tools::per_element());
     BOOST_TEST(f.files(100, text) == expected, boost::test_tools::per_element());  // once more
-    BOOST_TEST(f.files(1, text).size() == 1u);
+    BOOST_TEST(f.files(expected.size(), text) == expected, boost::test_tools::per_element());
+    BOOST_CHECK_THROW(f.files(expected.size() - 1, text), folder_error);
+    BOOST_CHECK_THROW(f.files(0, text), folder_error);
+    fs::path deep = p.inside;
+    for (int i = 0; i < 66; ++i) deep /= "d";
+    fs::create_directories(deep);
+    BOOST_CHECK_THROW(f.files(100, text), folder_error);
 }
 
 BOOST_DATA_TEST_CASE(a_race_gains_nothing, both_ways, how) { race(how); }

@@ -155,6 +155,13 @@ BOOST_AUTO_TEST_CASE(documents_are_those_of_their_folder) {
     auto found = call(ready::document_search(root.path, {.max_file_bytes = 1000}), {{"query", "mill"}});
     BOOST_TEST(found.find("a.txt") != std::string::npos);
     for (const char* never : {"secret", "link.txt", "large.txt", "pipe.txt"}) BOOST_TEST(found.find(never) == std::string::npos, found);
+    BOOST_TEST(ready::document_search(root.path, {.max_file_bytes = 1000})
+                   .description()
+                   .find("1 file of more than 1000 bytes is not among them") != std::string::npos);
+    BOOST_CHECK_EXCEPTION(ready::document_search(root.path, {.max_files = 2}), tool_error, [](const auto& e) {
+        std::string what = e.what();
+        return what.find("more than 2 such files") != what.npos && what.find("search_options::max_files") != what.npos;
+    });
     BOOST_CHECK_EXCEPTION(ready::document_search(root.path, {.max_bytes = 100}), tool_error,
                           [](const auto& e) { return std::string{e.what()}.find("max_bytes") != std::string::npos; });
 }

@@ -31,7 +31,7 @@ public:
         Xapian::TermGenerator generator;
         generator.set_stemmer(stemmer_);
         std::size_t total = 0;
-        for (const auto& file : documents->files(options_.max_files, is_text)) {
+        for (const auto& file : names(*documents, unusable)) {
             auto text = text_of(*documents, file);
             if (!text) continue;
             total += text->size();
@@ -40,10 +40,19 @@ public:
                                " bytes of documents; raise search_options::max_bytes");
             add(generator, file, *text);
         }
-        if (size() == 0) throw unusable("holds no .txt or .md files");
+        if (size() == 0)
+            throw unusable("holds no .txt or .md files" +
+                           (too_large_ ? " of at most " + std::to_string(options_.max_file_bytes) + " bytes" : ""));
     }
 
     std::size_t size() const { return database_.get_doccount(); }
+
+    // What a model must not take for missing.
+    std::string left_out() const {
+        if (too_large_ == 0) return {};
+        return " " + std::to_string(too_large_) + (too_large_ == 1 ? " file of" : " files of") + " more than " +
+               std::to_string(options_.max_file_bytes) + " bytes " + (too_large_ == 1 ? "is" : "are") + " not among them.";
+    }
 
     json::value search(const std::string& text) {
         std::lock_guard lock{mutex_};
@@ -75,13 +84,24 @@ public:
     }
 
 private:
+    template <class Unusable>
+    std::vector<fs::path> names(const folder& documents, const Unusable& unusable) const {
+        try {
+            return documents.files(options_.max_files, is_text);
+        } catch (const folder_error& e) {
+            throw unusable(std::string{"cannot be indexed whole: "} + e.what() + "; raise search_options::max_files (" +
+                           std::to_string(options_.max_files) + "), or name a smaller folder");
+        }
+    }
+
     static bool is_text(const fs::path& file) { return file.extension() == ".txt" || file.extension() == ".md"; }
 
     // What is no file of this folder, as a link that leads out of it, or is too large, is no document.
-    std::optional<std::string> text_of(const folder& documents, const fs::path& file) const {
+    std::optional<std::string> text_of(const folder& documents, const fs::path& file) {
         try {
             auto found = documents.read(file, options_.max_file_bytes + 1);
             if (found.text.size() <= options_.max_file_bytes) return std::move(found.text);
+            ++too_large_;
         } catch (const folder_error&) {
         }
         return std::nullopt;
@@ -109,6 +129,7 @@ private:
     }
 
     search_options options_;
+    std::size_t too_large_ = 0;
     Xapian::Stem stemmer_{"english"};
     Xapian::WritableDatabase database_;
     std::mutex mutex_;
@@ -122,7 +143,7 @@ tool document_search(const fs::path& folder, search_options options) {
         auto call = [index](std::string query) { return index->search(query); };
         return detail::make_tool("search",
                                  "Searches " + std::to_string(index->size()) +
-                                     " text documents by words and returns the best matches: document, score, snippet.",
+                                     " text documents by words and returns the best matches: document, score, snippet." + index->left_out(),
                                  call, {{"query", "the words to look for"}},
                                  {.read_only = true, .flow = flow_flags{.untrusted = true, .private_data = true}});
     } catch (const Xapian::Error& e) {

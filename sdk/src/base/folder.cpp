@@ -121,7 +121,7 @@ std::vector<fs::path> folder::files(std::size_t max_files, const std::function<b
     std::vector<fs::path> found;
     std::vector<std::pair<fs::path, std::size_t>> open_folders{{".", 0}};
     std::size_t looked_at = 0;
-    while (!open_folders.empty() && found.size() < max_files) {
+    while (!open_folders.empty()) {
         auto [where, depth] = std::move(open_folders.back());
         open_folders.pop_back();
         int fd = open(where, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -130,14 +130,17 @@ std::vector<fs::path> folder::files(std::size_t max_files, const std::function<b
         while (auto* e = entries ? ::readdir(entries.get()) : nullptr) {
             std::string_view name{e->d_name};
             if (name == "." || name == "..") continue;
-            if (++looked_at > max_files * 100 || found.size() >= max_files) break;
+            if (++looked_at > max_files * 100) throw folder_error{"it has more than " + std::to_string(max_files * 100) + " entries"};
             struct stat info {};
             if (::fstatat(::dirfd(entries.get()), e->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
             fs::path path = where == "." ? fs::path{name} : where / name;
-            if (S_ISDIR(info.st_mode) && depth < max_depth)
+            if (S_ISDIR(info.st_mode)) {
+                if (depth == max_depth) throw folder_error{"it has folders more than " + std::to_string(max_depth) + " levels deep"};
                 open_folders.emplace_back(std::move(path), depth + 1);
-            else if ((S_ISREG(info.st_mode) || S_ISLNK(info.st_mode)) && wanted(path))
+            } else if ((S_ISREG(info.st_mode) || S_ISLNK(info.st_mode)) && wanted(path)) {
+                if (found.size() == max_files) throw folder_error{"it has more than " + std::to_string(max_files) + " such files"};
                 found.push_back(std::move(path));
+            }
         }
     }
     std::sort(found.begin(), found.end());

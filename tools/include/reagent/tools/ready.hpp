@@ -59,9 +59,9 @@ tool postgres_query(secret conninfo, postgres_options options);
 struct search_options {
     std::size_t max_results = 5;
     std::size_t snippet_bytes = 400;
-    std::size_t max_file_bytes = 4 * 1024 * 1024;  ///< larger files are not indexed
-    std::size_t max_files = 10'000;
-    std::size_t max_bytes = 256 * 1024 * 1024;  ///< of all; more is an error
+    std::size_t max_file_bytes = 4 * 1024 * 1024;  ///< larger files are not indexed; the description says how many those are
+    std::size_t max_files = 10'000;                ///< more are an error
+    std::size_t max_bytes = 256 * 1024 * 1024;     ///< of all; more is an error
 };
 
 /// Full-text search (BM25, English stemming) in the .txt and .md files of a folder and its subfolders, indexed in memory
