@@ -4,6 +4,9 @@
 #include "launch.hpp"
 #include "readable.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <initializer_list>
 
@@ -46,6 +49,36 @@ bool holds(const std::string& said, std::initializer_list<const char*> words) {
     return false;
 }
 
+// What the kernel and bubblewrap take of arguments. Source: execve(2), "Limits on size of arguments and environment"; bubblewrap.c,
+// MAX_ARGS.
+void check_sizes(const command& c) {
+    auto wrong = [](const std::string& why) { throw std::invalid_argument{"sandbox: " + why}; };
+    constexpr std::size_t longest = 32 * 4096 - 1, most_of_bubblewrap = 9'000, begins_with = 4;  // bwrap --args 5 --
+    std::string own = setup(c, channels{});
+    auto used = begins_with + static_cast<std::size_t>(std::count(own.begin(), own.end(), '\0'));
+    if (c.argv.size() > most_of_bubblewrap - std::min(most_of_bubblewrap, used))
+        wrong("argv holds " + std::to_string(c.argv.size()) + " arguments; with these paths and variables at most " +
+              std::to_string(most_of_bubblewrap - std::min(most_of_bubblewrap, used)) + " fit; write them to a file, or to its stdin");
+    std::size_t bytes = c.argv[0].size() + 1;
+    for (std::size_t i = 0; i < c.argv.size(); ++i) {
+        if (c.argv[i].size() > longest)
+            wrong("argv[" + std::to_string(i) + "] has " + std::to_string(c.argv[i].size()) + " bytes; at most " + std::to_string(longest) +
+                  " fit; write it to a file, or to its stdin");
+        bytes += c.argv[i].size() + 1 + sizeof(char*);
+    }
+    for (const auto& [name, value] : c.environment) {
+        auto size = name.size() + 1 + value.size();
+        if (size > longest)
+            wrong("environment: \"" + name + "\" has " + std::to_string(size) + " bytes; at most " + std::to_string(longest) + " fit");
+        bytes += size + 1 + sizeof(char*);
+    }
+    constexpr std::size_t most_of_kernel = 6 * 1024 * 1024, reserve = 16 * 1024;  // PWD, the program's interpreter, alignment
+    auto most = std::min<std::size_t>(static_cast<std::size_t>(std::max(::sysconf(_SC_ARG_MAX), 128L * 1024)), most_of_kernel) - reserve;
+    if (bytes > most)
+        wrong("argv and environment have " + std::to_string(bytes) + " bytes together; at most " + std::to_string(most) +
+              " fit (a quarter of RLIMIT_STACK); write them to a file, or to its stdin");
+}
+
 }  // namespace
 
 const char* bubblewrap() {
@@ -64,11 +97,14 @@ void check(const command& c) {
     for (const auto& [name, value] : c.environment)
         if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos || value.find('\0') != value.npos)
             wrong("\"" + name + "\" cannot be a variable of the environment");
-    // The kernel mounts them one by one, and bubblewrap takes 9,000 arguments.
+    if (auto pwd = c.environment.find("PWD"); pwd != c.environment.end() && pwd->second != "/tmp")
+        wrong("environment: PWD is /tmp, the folder in which it starts");
+    // The kernel mounts them one by one.
     constexpr std::size_t most = 512;
     if (c.readable.size() > most) wrong("readable holds more than 512 paths; name a folder that holds them");
     if (c.environment.size() > most) wrong("environment holds more than 512 variables");
     shown_by(c.readable);
+    check_sizes(c);
     const auto& l = c.limit;
     if (l.disk_bytes == 0 || l.processes == 0) wrong("limits: disk_bytes and processes are at least 1");
     if (l.disk_bytes > 1ull << 62) wrong("limits: disk_bytes is at most 2^62");
@@ -89,7 +125,7 @@ std::string setup(const command& c, const channels& numbers) {
     a.add("--dev-bind", "/dev/full", "/dev/zero", "--remount-ro", "/dev");
     a.add("--size", std::to_string(c.limit.disk_bytes), "--tmpfs", "/tmp");
     for (const auto& [source, place] : shown_by(c.readable)) a.add("--ro-bind", source, place);
-    a.add("--remount-ro", "/", "--chdir", "/tmp", "--unsetenv", "PWD");
+    a.add("--remount-ro", "/", "--chdir", "/tmp");
     for (const auto& [name, value] : c.environment) a.add("--setenv", name, value);
     a.add("--seccomp", std::to_string(numbers.filter), "--json-status-fd", std::to_string(numbers.status));
     a.add("--block-fd", std::to_string(numbers.start), "--sync-fd", std::to_string(numbers.keep));

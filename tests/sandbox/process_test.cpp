@@ -24,6 +24,34 @@ sandbox::outcome shell(const std::string& script, const std::string& input = {},
 
 BOOST_AUTO_TEST_SUITE(processes)
 
+// As much as the limits let through does start.
+BOOST_AUTO_TEST_CASE(arguments_up_to_the_limit_arrive) {
+    auto status = [](const sandbox::command& c) { return sandbox::run(c).exit_code; };
+    BOOST_TEST(status({.argv = {"/bin/true", std::string(131'071, 'a')}, .environment = {{"A", std::string(131'069, 'a')}}}) == 0);
+    sandbox::command many{.argv = std::vector<std::string>(15'000, "/bin/true")};
+    for (int i = 0; i < 500; ++i) many.environment["V" + std::to_string(i)] = "x";
+    try {
+        sandbox::run(many);
+        BOOST_ERROR("was run");
+    } catch (const std::invalid_argument& e) {
+        std::string what = e.what(), before = "at most ";
+        many.argv.resize(std::stoul(what.substr(what.find(before) + before.size())));
+    }
+    BOOST_TEST(many.argv.size() > 7'000u);
+    BOOST_TEST(status(many) == 0);
+    sandbox::command long_ones{.argv = std::vector<std::string>(100, "/bin/true")};
+    for (std::size_t i = 1; i < 100; ++i) long_ones.argv[i].assign(60'000, 'a');
+    try {
+        sandbox::run(long_ones);
+        BOOST_ERROR("was run");
+    } catch (const std::invalid_argument& e) {
+        std::string what = e.what(), before = "at most ";
+        auto most = std::stoul(what.substr(what.find(before) + before.size()));
+        while (long_ones.argv.size() * 60'009 > most) long_ones.argv.pop_back();
+    }
+    BOOST_TEST(status(long_ones) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(output_input_and_exit_code) {
     auto o = shell("cat; echo err >&2; exit 3", "hello");
     BOOST_TEST(o.out == "hello");
@@ -95,6 +123,11 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_meant_is_refused) {
                              "/tmp", "/tmp/", "//tmp/.", "/usr/..", "/dev/null"})
         refused({.argv = {"/bin/ls"}, .readable = {path}}, "readable");
     refused({.argv = {"/bin/ls"}, .readable = {"here"}}, "readable");
+    refused({.argv = {"/bin/ls"}, .environment = {{"PWD", "/usr"}}}, "PWD");
+    refused({.argv = {"/bin/ls"}, .environment = {{"A", std::string(140'000, 'a')}}}, "at most 131071 fit");
+    refused({.argv = {"/bin/ls", std::string(140'000, 'a')}}, "argv[1] has 140000 bytes; at most 131071 fit");
+    refused({.argv = std::vector<std::string>(15'000, "/bin/true")}, "argv holds 15000 arguments");
+    refused({.argv = std::vector<std::string>(100, "/" + std::string(100'000, 'a'))}, "argv and environment have");
     refused({.argv = {"/bin/ls"}, .limit = {.disk_bytes = 0}}, "disk_bytes");  // 0 would be without a limit
     refused({.argv = {"/bin/ls"}, .limit = {.disk_bytes = 1ull << 63}}, "disk_bytes");
     refused({.argv = {"/bin/ls"}, .limit = {.processes = 0}}, "processes");

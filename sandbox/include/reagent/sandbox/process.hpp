@@ -24,9 +24,12 @@ struct limits {
 };
 
 struct command {
-    std::vector<std::string> argv;                     ///< `argv[0]` is the absolute path of the program
-    std::string input{};                               ///< its stdin
-    std::map<std::string, std::string> environment{};  ///< all that it gets; nothing of the host's is passed on
+    /// `argv[0]` is the absolute path of the program. Some 8,900 arguments (fewer with many paths and variables) of at most 131,071 bytes,
+    /// all of them with the environment a quarter of the host's RLIMIT_STACK, mostly 2 MB
+    std::vector<std::string> argv;
+    std::string input{};  ///< its stdin
+    /// All that it gets but PWD=/tmp, its working folder, which bubblewrap sets; nothing of the host's is passed on
+    std::map<std::string, std::string> environment{};
     /// Files and folders (absolute paths) that it reads at the same path, besides /usr. What is not named does not exist for it.
     /// Links are followed; what leads to / or /tmp, or shows a file system of the kernel (/proc, /sys, /dev), is refused. Name no folder
     /// with named pipes in it: whom the file's mode allows it can write to them. Locks (fcntl) that it takes on these files last as
