@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 #include <boost/json/basic_parser_impl.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -75,6 +76,18 @@ json::value json_file(const std::string& path) {
     return *v;
 }
 
+// All of it, or one byte more than `most`: what is too long is not read to its end, which may not come.
+std::string beginning_of(std::istream& in, std::size_t most) {
+    std::string text;
+    char piece[65536];
+    while (text.size() <= most && in) {
+        auto wanted = std::min<std::size_t>(sizeof piece, most - text.size());
+        in.read(piece, static_cast<std::streamsize>(wanted < sizeof piece ? wanted + 1 : wanted));
+        text.append(piece, static_cast<std::size_t>(in.gcount()));
+    }
+    return text;
+}
+
 int check(const std::string& policy_file, const std::string& schema_file, const std::string& dialect, bool rewritten, bool as_json) {
     sql::policy policy = policy_in(policy_file);
     sql::schema schema;
@@ -82,7 +95,7 @@ int check(const std::string& policy_file, const std::string& schema_file, const 
     if (!dialect.empty()) policy.dialect = dialect == "sqlite" ? sql::dialect::sqlite : sql::dialect::postgres;
     if (policy.dialect == sql::dialect::sqlite && schema.empty())
         throw misuse{"SQLite compiles the statement against the schema; give it with --schema FILE"};
-    std::string statement{std::istreambuf_iterator<char>{std::cin}, {}};
+    std::string statement = beginning_of(std::cin, policy.max_length);
     sql::safe_statement safe;
     try {
         if (rewritten)

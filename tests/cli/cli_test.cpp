@@ -287,6 +287,9 @@ BOOST_AUTO_TEST_CASE(sql_is_judged) {
     struct {
         std::string arguments, words;
     } const misuse[]{{"--policy /nonexistent", "cannot be read"},
+    auto endless = reagent_cli("sql check " + both, false, "yes 'SELECT 1' | timeout 20 ");  // ends by itself
+    BOOST_TEST(endless.code == 1);
+    BOOST_TEST(endless.out.find("too_long") != std::string::npos, endless.out);
                      {"--policy " + bad, "did you mean \"allowed_tables\""},
                      {"--policy " + lite, "--schema"},
                      {both + " --dialect mysql", "mysql"},

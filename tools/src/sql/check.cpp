@@ -81,7 +81,7 @@ std::string verdict::message() const {
 bool check_text(std::string_view statement, const policy& p, verdict& v) {
     if (statement.size() > p.max_length)
         add(v, reason::too_long, p.max_length,
-            "The statement has " + std::to_string(statement.size()) + " bytes; write one of at most " + std::to_string(p.max_length) + ".");
+            "The statement has more than " + std::to_string(p.max_length) + " bytes; write a shorter one.");
     else if (auto at = bad_byte(statement); at != statement.npos)
         add(v, reason::invalid_encoding, at, "The statement holds a zero byte or is not UTF-8; write plain text.");
     return v.ok();
