@@ -26,58 +26,62 @@ bool is_word(utf8proc_int32_t c) {
     return c == '_' || (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) || (k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO);
 }
 
-bool is_article(const std::u32string& word) { return word == U"a" || word == U"an" || word == U"the"; }
+bool is_article(std::string_view word) { return word == "a" || word == "an" || word == "the"; }
+
+bool is_ascii(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
+}
+
+// One blank between words, none at the ends.
+void collapse_blanks(std::string& text) {
+    auto twice = [](char a, char b) { return a == ' ' && b == ' '; };
+    text.erase(std::unique(text.begin(), text.end(), twice), text.end());
+    if (text.ends_with(' ')) text.pop_back();
+    if (text.starts_with(' ')) text.erase(0, 1);
+}
+
+// Lower case, without punctuation and articles. An answer may have megabytes: it is written once, and nothing is held beside it.
+std::string normalized(std::string_view decomposed) {
+    std::string out;
+    out.reserve(decomposed.size());
+    std::size_t word = 0;  // where the last one begins
+    auto end_word = [&] {
+        if (is_article(std::string_view{out}.substr(word))) out.replace(word, out.npos, " ");
+        word = out.size();
+    };
+    auto* data = reinterpret_cast<const utf8proc_uint8_t*>(decomposed.data());
+    auto size = static_cast<utf8proc_ssize_t>(decomposed.size());
+    for (utf8proc_ssize_t at = 0; at < size;) {
+        utf8proc_int32_t c = 0;
+        auto step = utf8proc_iterate(data + at, size - at, &c);
+        if (step <= 0) break;
+        at += step;
+        if (c < 128 && std::ispunct(c)) continue;
+        c = utf8proc_tolower(c);
+        bool part = is_word(c);
+        if (!part) end_word();
+        if (is_space(c))
+            out += ' ';
+        else
+            append_utf8(out, static_cast<char32_t>(c));
+        if (!part) word = out.size();
+    }
+    end_word();
+    collapse_blanks(out);
+    return out;
+}
 
 }  // namespace
 
 std::string normalize_text(std::string_view text) {
+    if (is_ascii(text)) return normalized(text);
     std::string clean = to_utf8(text);
     utf8proc_uint8_t* decomposed = nullptr;
     auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(clean.data()), static_cast<utf8proc_ssize_t>(clean.size()),
                              &decomposed, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE));
     if (size < 0) return clean;
     std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> holder{decomposed, &std::free};
-    std::u32string points;
-    for (utf8proc_ssize_t at = 0; at < size;) {
-        utf8proc_int32_t c = 0;
-        auto step = utf8proc_iterate(decomposed + at, size - at, &c);
-        if (step <= 0) break;
-        at += step;
-        if (c < 128 && std::ispunct(c)) continue;
-        points.push_back(static_cast<char32_t>(utf8proc_tolower(c)));
-    }
-    std::string out;
-    std::u32string word, pending;  // `pending`: what stands between two spaces
-    auto end_word = [&] {
-        pending += is_article(word) ? U" " : word;
-        word.clear();
-    };
-    auto end_token = [&] {
-        end_word();
-        std::size_t begin = 0;
-        while (begin < pending.size()) {
-            auto space = std::min(pending.find(U' ', begin), pending.size());
-            if (space > begin) {
-                if (!out.empty()) out += ' ';
-                for (std::size_t i = begin; i < space; ++i) append_utf8(out, pending[i]);
-            }
-            begin = space + 1;
-        }
-        pending.clear();
-    };
-    for (char32_t c : points) {
-        auto p = static_cast<utf8proc_int32_t>(c);
-        if (is_space(p))
-            end_token();
-        else if (is_word(p))
-            word.push_back(c);
-        else {
-            end_word();
-            pending.push_back(c);
-        }
-    }
-    end_token();
-    return out;
+    return normalized({reinterpret_cast<const char*>(decomposed), static_cast<std::size_t>(size)});
 }
 
 std::size_t detail::majority_index(const std::vector<const json::object*>& outputs, const majority_options& options) {
