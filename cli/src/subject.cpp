@@ -114,14 +114,18 @@ void subject::check_metric(const std::string& metric, const dataset& data) const
     auto colon = metric.find(':');
     if (colon == metric.npos || metric.starts_with("rubric:")) return;
     std::string field = metric.substr(colon + 1, metric.find(':', colon + 1) - colon - 1);
-    auto fail = [&](const std::string& where) {
-        auto near = did_you_mean(field, outputs_);
+    auto fail = [&](const std::string& where, const std::vector<std::string>& there) {
+        auto near = did_you_mean(field, there);
         throw program_error{program_errc::mismatch, "the metric compares `" + field + "`, but " + where + " has no such field" +
                                                         (near.empty() ? "" : "; did you mean `" + near + "`?")};
     };
-    if (!outputs_.empty() && std::find(outputs_.begin(), outputs_.end(), field) == outputs_.end()) fail("the signature");
+    if (!outputs_.empty() && std::find(outputs_.begin(), outputs_.end(), field) == outputs_.end()) fail("the signature", outputs_);
     for (std::size_t i = 0; i < data.size(); ++i)
-        if (!data[i].find(field)) fail("example " + std::to_string(i + 1));
+        if (!data[i].find(field)) {
+            std::vector<std::string> labels;
+            for (const auto& [name, value] : data[i].labels()) labels.emplace_back(name);
+            fail("example " + std::to_string(i + 1), labels);
+        }
 }
 
 saved_program load_program(const std::string& where) {

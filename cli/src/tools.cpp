@@ -33,7 +33,9 @@ tools tools_from(const std::string& list) {
         auto end = std::min(list.find(',', begin), list.size());
         std::string part = list.substr(begin, end - begin);
         begin = end + 1;
-        if (part.empty()) continue;
+        if (part.empty())
+            throw tool_error{tool_errc::bad_configuration,
+                             "a name is missing in --tools \"" + list + "\"; write them as calculator,time, without a comma at the ends"};
         if (part.starts_with("policy="))
             throw tool_error{tool_errc::bad_configuration, "policy=FILE stands right behind sql:FILE in --tools"};
         auto colon = part.find(':');
@@ -70,6 +72,9 @@ tools tools_from(const std::string& list) {
             all.add(ready::document_search(value));
         else if (name == "files")
             all.add(ready::read_file(value));
+        else if (value.starts_with("//"))
+            throw tool_error{tool_errc::bad_configuration,
+                             "--tools names hosts, not addresses; write http:" + value.substr(2, value.find_first_of("/?#", 2) - 2)};
         else
             http.hosts.push_back(value);
     }

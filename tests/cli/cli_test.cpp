@@ -203,6 +203,9 @@ BOOST_AUTO_TEST_CASE(command_line_errors_say_what_to_do) {
     contains("ask q --tools calculatr", 1, "did you mean \"calculator\"?");
     contains("ask q --tools sql:/nowhere.db", 1, "cannot be read");
     contains("ask q --tools sql", 1, "sql:FILE");
+    contains("ask q --tools ,,", 1, "write them as calculator,time");
+    contains("ask q --tools calculator,", 1, "write them as calculator,time");
+    contains("tools --tools http://127.0.0.1:8080", 1, "write http:127.0.0.1:8080");
     contains("ask q --tools policy=x.json", 1, "right behind sql:FILE");
     contains(std::string{"ask q --tools sql:"} + REAGENT_SHOP + ",policy=/nowhere.json", 2, "cannot be read");
     contains("ask q --lm nope/x", 1, "unknown provider");
@@ -284,12 +287,12 @@ BOOST_AUTO_TEST_CASE(sql_is_judged) {
     BOOST_TEST((json::parse(check("SELECT 1", both + " --json").out) == json::parse(R"({"verdict":"allow","violations":[]})")));
     BOOST_TEST(check("SELECT [id] FROM [orders]", "--policy " + lite + " --schema " + schema).code == 0);
     BOOST_TEST(check("SELECT * FROM sqlite_master", both + " --dialect sqlite").code == 1);
-    struct {
-        std::string arguments, words;
-    } const misuse[]{{"--policy /nonexistent", "cannot be read"},
     auto endless = reagent_cli("sql check " + both, false, "yes 'SELECT 1' | timeout 20 ");  // ends by itself
     BOOST_TEST(endless.code == 1);
     BOOST_TEST(endless.out.find("too_long") != std::string::npos, endless.out);
+    struct {
+        std::string arguments, words;
+    } const misuse[]{{"--policy /nonexistent", "cannot be read"},
                      {"--policy " + bad, "did you mean \"allowed_tables\""},
                      {"--policy " + lite, "--schema"},
                      {both + " --dialect mysql", "mysql"},

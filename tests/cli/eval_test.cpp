@@ -71,6 +71,14 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_evaluated_is_told_before_any_call) {
     auto misspelt = run("--metric f1:anser");
     BOOST_TEST(misspelt.code == 1);
     BOOST_TEST(misspelt.out.find("did you mean `answer`?") != std::string::npos, misspelt.out);
+    std::string unlabeled = f.write("unlabeled.jsonl", "{\"question\": \"q\"}\n"),
+                misspelt_label = f.write("label.jsonl", "{\"question\": \"q\", \"anwser\": \"a\"}\n");
+    auto on = [](const std::string& file) {
+        return reagent_cli("eval --signature 'question -> answer' --lm offline/demo --metric f1:answer --data " + file, true).out;
+    };
+    BOOST_TEST(on(unlabeled).find("example 1 has no such field") != std::string::npos, on(unlabeled));
+    BOOST_TEST(on(unlabeled).find("did you mean") == std::string::npos, on(unlabeled));
+    BOOST_TEST(on(misspelt_label).find("did you mean `anwser`?") != std::string::npos, on(misspelt_label));
     BOOST_TEST(run("--metric best").out.find("exact_match:FIELD") != std::string::npos);
     BOOST_TEST(run("--metric f1:answer --inputs qestion").out.find("did you mean `question`?") != std::string::npos);
     BOOST_TEST(run("").code == 2);
@@ -100,6 +108,16 @@ BOOST_AUTO_TEST_CASE(what_is_empty_or_no_number_or_no_text_switches_nothing_off)
     auto r = run("eval --signature 'question -> answer' --lm offline/demo --metric f1:answer --data " + odd);
     BOOST_TEST(r.code == 1);
     BOOST_TEST(r.out.find("no UTF-8") != std::string::npos, r.out);
+    using namespace std::string_literals;
+    const std::pair<std::string, const char*> foreign[]{{"{\"question\": \"caf\xe9\", \"answer\": \"a\"}\n", "iconv -f LATIN1 -t UTF-8"},
+                                                        {"\xff\xfe{\0\"\0a\0\"\0:\0"s + "1\0}\0"s, "iconv -f UTF-16 -t UTF-8"},
+                                                        {"{\0\"\0a\0\"\0:\0"s + "1\0}\0"s, "iconv -f UTF-16LE -t UTF-8"}};
+    for (const auto& [text, words] : foreign)
+        for (const char* kind : {"jsonl", "json", "csv"}) {
+            std::string file = f.write(std::string{"foreign."} + kind, text);
+            auto told = run("eval --signature 'question -> answer' --lm offline/demo --metric f1:answer --data " + file);
+            BOOST_TEST(told.out.find(words) != std::string::npos, kind << ": " << told.out);
+        }
 }
 
 BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {

@@ -222,6 +222,8 @@ BOOST_AUTO_TEST_CASE(a_certificate_for_another_name_is_told_as_that) {
         {"DNS:example.org", "127.0.0.1", "the certificate is for example.org, not for 127.0.0.1"},
         {"DNS:example.org,DNS:*.example.net", "localhost", "the certificate is for example.org, *.example.net, not for localhost"},
         {"IP:10.0.0.1,IP:::1", "127.0.0.1", "the certificate is for 10.0.0.1, ::1, not for 127.0.0.1"},
+        {"DNS:127.0.0.1", "127.0.0.1",
+         "the certificate is for DNS:127.0.0.1, not for 127.0.0.1; an IP address needs an entry of its own, subjectAltName = IP:127.0.0.1"},
         {"email:a@example.org", "localhost", "the certificate is for no name, not for localhost"},
         {"DNS:a,DNS:b,DNS:c,DNS:d,DNS:e,DNS:f,DNS:g,DNS:h,DNS:i", "localhost",
          "the certificate is for a, b, c, d, e, f, g, h and 1 more, not for"},

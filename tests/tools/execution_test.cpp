@@ -338,6 +338,18 @@ BOOST_AUTO_TEST_CASE(what_is_no_database_or_an_empty_one_is_told) {
     fs::remove_all(folder);
 }
 
+BOOST_AUTO_TEST_CASE(tables_behind_a_full_text_index_are_not_offered) {
+    sqlite_file file;
+    sqlite3* db = nullptr;
+    BOOST_REQUIRE(sqlite3_open(file.path.c_str(), &db) == SQLITE_OK);
+    BOOST_REQUIRE(sqlite3_exec(db, "CREATE VIRTUAL TABLE notes USING fts5(body); INSERT INTO notes VALUES ('hello')", nullptr, nullptr,
+                               nullptr) == SQLITE_OK);
+    sqlite3_close(db);
+    auto d = ready::sqlite_query(file.path).description();
+    BOOST_TEST(d.find("- notes(body)") != std::string::npos, d);
+    BOOST_TEST(d.find("notes_") == std::string::npos, d);
+}
+
 BOOST_AUTO_TEST_CASE(names_of_a_database_do_not_write_the_prompt) {
     sqlite_file file;
     sqlite3* db = nullptr;

@@ -46,7 +46,8 @@ task<json::value> get(run& r, std::shared_ptr<const settings> s, std::string url
     const auto& options = s->options;
     auto parts = http::parse_url(url);
     if (std::none_of(s->allowed.begin(), s->allowed.end(), [&](const allowed_host& h) { return h.allows(parts); }))
-        throw std::runtime_error{"the host " + parts.host + ":" + parts.port + " may not be asked; allowed are: " + list_of(options.hosts)};
+        throw std::runtime_error{"the host " + parts.host + ":" + parts.port + " may not be asked; allowed are: " + list_of(options.hosts) +
+                                 " (without a port: 80 for http, 443 for https)"};
     http::request request{"GET", url, {{"accept", "text/*, application/json"}}, {}};
     auto response = co_await r.http().send(std::move(request), clock::now() + options.timeout);
     json::object result{{"status", response.status}, {"content_type", response.header("content-type")}};

@@ -66,7 +66,9 @@ int open_stepwise(int root, const fs::path& path, int flags) {
 }
 
 folder_error refused(int error) {
-    return folder_error{error == EXDEV || error == ELOOP ? "it lies outside of the folder" : std::strerror(error)};
+    if (error == EXDEV) return folder_error{"it lies outside of the folder"};
+    if (error == ELOOP) return folder_error{"its links lead in a circle, or to no file at all"};
+    return folder_error{std::strerror(error)};
 }
 
 struct closes {
@@ -87,7 +89,9 @@ int folder::open(const fs::path& path, int flags) const {
         int fd = open_by_kernel(root_, path, flags);
         if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return fd;
     }
-    return open_stepwise(root_, path, flags);
+    int fd = open_stepwise(root_, path, flags);
+    if (fd < 0 && errno == ELOOP) errno = EXDEV;  // here every link is refused
+    return fd;
 }
 
 folder::content folder::read(const fs::path& path, std::size_t max_bytes) const {

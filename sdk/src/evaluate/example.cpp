@@ -277,6 +277,14 @@ dataset read_list(const std::filesystem::path& file, std::string_view text) {
     return all;
 }
 
+// What the text may be, in iconv's words; "" for UTF-8.
+std::string foreign_encoding(std::string_view text) {
+    if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) return "UTF-16";
+    if (text.size() > 1 && text[0] != 0 && text[1] == 0) return "UTF-16LE";
+    if (text.size() > 1 && text[0] == 0 && text[1] != 0) return "UTF-16BE";
+    return detail::is_valid_utf8(text) ? "" : "LATIN1";
+}
+
 // Of a pipe, which has no name that tells it.
 std::string kind_of(std::string_view text) {
     auto begins = text.find_first_not_of(" \t\r\n");
@@ -346,10 +354,11 @@ dataset load_examples(const std::filesystem::path& file, const std::vector<std::
     std::string kind = has_name || !file.extension().empty() ? file.extension().string() : kind_of(text);
     typed_fields typed{fields};
     dataset all;
-    if (kind == ".csv") {
-        if (!detail::is_valid_utf8(text)) bad(file, 0, "it is no UTF-8; convert it, as by: iconv -f LATIN1 -t UTF-8");
+    if (auto encoding = foreign_encoding(text); !encoding.empty())
+        bad(file, 0, "it is no UTF-8; convert it, as by: iconv -f " + encoding + " -t UTF-8");
+    if (kind == ".csv")
         all = read_csv(file, text, typed);
-    } else if (kind == ".jsonl" || kind == ".ndjson")
+    else if (kind == ".jsonl" || kind == ".ndjson")
         all = read_lines(file, text);
     else if (kind == ".json")
         all = read_list(file, text);

@@ -35,7 +35,12 @@ std::string address_of(std::string_view bytes) {
 }
 
 std::optional<std::string> name_of(const GENERAL_NAME* n) {
-    if (n->type == GEN_DNS) return shown(bytes_of(n->d.dNSName));
+    if (n->type == GEN_DNS) {
+        auto name = shown(bytes_of(n->d.dNSName));
+        error_code ec;
+        boost::asio::ip::make_address(name, ec);
+        return ec ? name : "DNS:" + name;  // an address in the place of a name is none (RFC 9110, section 4.3.5)
+    }
     if (n->type != GEN_IPADD) return {};
     auto bytes = bytes_of(n->d.iPAddress);
     if (bytes.size() == 4) return address_of<boost::asio::ip::address_v4>(bytes);

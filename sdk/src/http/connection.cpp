@@ -187,11 +187,12 @@ task<void> handshake(connection& c, const url_parts& to, const client_options& o
     c.tls.emplace(c.socket, tls);
     error_code ec;
     asio::ip::make_address(to.host, ec);
+    const bool is_address = !ec;
     SSL* session = c.tls->native_handle();
-    if (ec && !SSL_set_tlsext_host_name(session, to.host.c_str()))
+    if (!is_address && !SSL_set_tlsext_host_name(session, to.host.c_str()))
         fail(http_errc::tls_failed, "the host name \"" + to.host + "\" cannot be sent to the server", what);
     auto names = std::make_shared<std::string>();  // of a certificate that is for others
-    if (options.verify_tls) verify_name(session, to.host, !ec);
+    if (options.verify_tls) verify_name(session, to.host, is_address);
     if (options.verify_tls)
         c.tls->set_verify_callback([names](bool good, asio::ssl::verify_context& v) {
             int verdict = X509_STORE_CTX_get_error(v.native_handle());
@@ -204,7 +205,8 @@ task<void> handshake(connection& c, const url_parts& to, const client_options& o
     if (!ec) co_return;
     std::string why = ec.message();
     if (!names->empty())
-        why = "the certificate is for " + *names + ", not for " + to.host;
+        why = "the certificate is for " + *names + ", not for " + to.host +
+              (is_address ? "; an IP address needs an entry of its own, subjectAltName = IP:" + to.host : "");
     else if (long verdict = SSL_get_verify_result(session); verdict != X509_V_OK)
         why += std::string{" ("} + X509_verify_cert_error_string(verdict) + ")";
     fail(http_errc::tls_failed, "TLS with " + to.host + " failed: " + why, what);

@@ -20,6 +20,7 @@ using sql::sqlite::text;
 namespace {
 
 constexpr std::size_t most_tables = 50;  // that are shown
+constexpr int hidden = 1;                // a column of a virtual table that stands for itself. Source: PRAGMA table_xinfo
 
 // " : 'open' | 'paid'", where a column has few values.
 std::string values_of(sqlite3* db, const std::string& table, const std::string& column, std::size_t most) {
@@ -45,24 +46,28 @@ description describe(const std::filesystem::path& file, ready::sqlite_options& o
     time_limit limit{db.get(), options.time_limit};
     description d;
     std::vector<std::string> tables;
-    std::set<std::string> views;
+    std::set<std::string> views, shadows;
     sql::schema generated;  // columns that are computed from others
     each(db.get(), "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
          [&](sqlite3_stmt* t) { tables.push_back(text(t, 0)); });
     for (const auto& table : tables)
         each(db.get(), "PRAGMA main.table_xinfo(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
-            constexpr int hidden = 1, computed_when_read = 2, computed_when_written = 3;
+            constexpr int computed_when_read = 2, computed_when_written = 3;
             int kind = sqlite3_column_int(c, 6);
             if (kind != hidden) d.columns[table].push_back(text(c, 1));
             if (kind == computed_when_read || kind == computed_when_written) generated[table].push_back(text(c, 1));
         });
     each(db.get(), "SELECT name FROM sqlite_schema WHERE type = 'view'", [&](sqlite3_stmt* v) { views.insert(text(v, 0)); });
+    // What a full-text index keeps its data in. Source: sqlite.org/vtab.html, "Shadow Tables".
+    each(db.get(), "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'",
+         [&](sqlite3_stmt* s) { shadows.insert(text(s, 0)); });
     if (d.columns.empty())
         throw tool_error{tool_errc::bad_configuration, "the database \"" + file.string() + "\" has no tables" +
                                                            (options.policy ? ", so it does not fit its policy" : "")};
     if (!options.policy) {
         options.policy.emplace();
-        for (const auto& [table, columns] : d.columns) options.policy->allowed_tables.push_back(table);
+        for (const auto& [table, columns] : d.columns)
+            if (!shadows.contains(table)) options.policy->allowed_tables.push_back(table);
     }
     auto& policy = *options.policy;
     policy.dialect = sql::dialect::sqlite;
@@ -88,7 +93,7 @@ description describe(const std::filesystem::path& file, ready::sqlite_options& o
         std::string columns;
         each(db.get(), "PRAGMA main.table_xinfo(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
             std::string name = text(c, 1), type = text(c, 2);
-            if (sql::denies_column(policy, table, name)) return;
+            if (sqlite3_column_int(c, 6) == hidden || sql::denies_column(policy, table, name)) return;
             columns += (columns.empty() ? "" : ", ") + shown(name) + (type.empty() ? "" : " " + sql::shown_type(type));
             if (auto r = references.find(name); r != references.end()) columns += " -> " + r->second;
             if (sql::lists_column(policy, table, name) && !views.contains(table))
