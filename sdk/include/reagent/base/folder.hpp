@@ -43,8 +43,8 @@ public:
     content read(const std::filesystem::path& path, std::size_t max_bytes) const;
 
     /// The names of what may be files and are wanted, relative to the folder, in order. Links to folders are not followed. A name that is
-    /// listed may still be refused by `read`. Stops quietly at `max_files` names; looks at no more than a hundred times as many entries, 64
-    /// levels deep.
+    /// listed may still be refused by `read`.
+    /// @throws folder_error for more than `max_files` names, a hundred times as many entries, or 64 levels: nothing is left out quietly
     std::vector<std::filesystem::path> files(std::size_t max_files, const std::function<bool(const std::filesystem::path&)>& wanted) const;
 
 private:

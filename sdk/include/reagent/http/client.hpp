@@ -57,7 +57,9 @@ struct client_options {
     bool verify_tls = true;                    ///< false only for experiments: anybody can be the server then
     std::string user_agent = "reagent";
     /// `http://[user:password@]host:port`; "" for none; not set: http_proxy, https_proxy, all_proxy and no_proxy of the
-    /// environment, in small or (but for http_proxy) capital letters. This machine's own addresses never go through it.
+    /// environment, in small or (but for http_proxy) capital letters. This machine's own addresses never go through it: localhost and
+    /// names below it, its host name, loopback and unspecified addresses, and those of its interfaces. Other names are not resolved
+    /// here, so no_proxy has to name those that /etc/hosts gives this machine.
     std::optional<std::string> proxy{};
 };
 
