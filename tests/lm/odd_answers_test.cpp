@@ -364,6 +364,17 @@ BOOST_AUTO_TEST_CASE(a_stream_without_its_end_is_no_answer) {
     BOOST_TEST(taken.answer.text == "A");
 }
 
+BOOST_AUTO_TEST_CASE(numbers_of_arguments_keep_their_digits) {
+    for (const char* number : {"12345678901234567890123", "1e400", "-1E-400", "123456789012345678"}) {
+        auto g =
+            heard("ollama",
+                  R"({"message":{"tool_calls":[{"function":{"name":"f","arguments":{"n":)" + std::string{number} + R"(}}}]},"done":true})",
+                  false);
+        BOOST_TEST_REQUIRE(g.answer.tool_calls.size() == 1u, g.error);
+        BOOST_TEST(g.answer.tool_calls[0].arguments.find(number) != std::string::npos, g.answer.tool_calls[0].arguments);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(lines_of_json_are_one_answer_however_it_was_asked_for) {
     for (bool streamed : {false, true}) {
         check_text(
