@@ -39,7 +39,7 @@ def options():
     parser.add_argument("--build", default="build/mutate", help="a configured build folder (default: %(default)s)")
     parser.add_argument("--tests", default="lm,adapter,schema,agents,module",
                         help="test programs, in this order; those named like a folder of the mutant's path run first")
-    parser.add_argument("--without", default="/offline/", help="leave out paths that hold this text (default: %(default)s)")
+    parser.add_argument("--without", default="", help="leave out paths that hold this text")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=50, help="mutants that build (default: %(default)s)")
     parser.add_argument("--until", default="", metavar="HH:MM", help="begin no mutant after this time")
