@@ -63,6 +63,8 @@ BOOST_AUTO_TEST_CASE(fields_grow_in_all_three_formats) {
          "<reasoning>\n a &lt;b&gt; &amp; &#252; <i>c</i>\n</reasoning>\n<answer>4</answer>",
          {{"reasoning", "a <b> & ü <i>c</i>"}, {"answer", "4"}}},
         {adapter::xml, "<answer>a < b & c; <", {{"answer", "a < b & c; <"}}},
+        {adapter::xml, "<answer>&#65;&#x42;&#x10FFFF;&quot;&apos;</answer>", {{"answer", "AB\U0010FFFF\"'"}}},
+        {adapter::xml, "<answer>&#x110000;&#0;&#x;&#;&nbsp;&#6a;</answer>", {{"answer", "&#x110000;&#0;&#x;&#;&nbsp;&#6a;"}}},
         {adapter::xml, "<x>1</x><answer/>", {}},
     };
     for (const auto& c : cases)

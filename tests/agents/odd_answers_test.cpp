@@ -420,6 +420,35 @@ BOOST_AUTO_TEST_CASE(a_response_of_no_shape_is_not_called_a_bad_call) {
     BOOST_TEST(!holds(said(model->requests().back()), "choices"));
 }
 
+BOOST_AUTO_TEST_CASE(a_call_that_the_server_could_not_read_is_asked_for_again_and_nothing_else) {
+    struct {
+        lm_errc code;
+        const char* words;
+        bool again;
+    } const failures[]{{lm_errc::invalid_request, "400: tool_use_failed", true},
+                       {lm_errc::server_error, "500: the output does not match the expected format", true},
+                       {lm_errc::server_error, "400: Failed to call a function.", true},
+                       {lm_errc::malformed_response, "a tool call without a name", true},
+                       {lm_errc::invalid_request, "400: temperature must be at most 2", false},
+                       {lm_errc::server_error, "500: out of memory", false},
+                       {lm_errc::authentication, "401: tool_use_failed", false},
+                       {lm_errc::content_filter, "tool_use_failed", false}};
+    for (const auto& f : failures) {
+        auto model = std::make_shared<scripted_model>(std::vector<lm_response>{submitted, submitted});
+        model->failures[0] = std::make_exception_ptr(lm_error{f.code, f.words});
+        runtime rt;
+        agent a{plans{}.all(), {.mode = react_mode::native}};
+        bool answered = true;
+        try {
+            rt.run(run_options{language_model{model}}, a, "question"_f = "?");
+        } catch (const error&) {
+            answered = false;
+        }
+        BOOST_TEST(answered == f.again, f.words);
+        BOOST_TEST(model->requests().size() == (f.again ? 2u : 1u), f.words);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_agent_that_never_submits_what_fits_says_why) {
     std::vector<lm_response> replies(40, calls({{"submit", R"({"answer": null})"}}));
     auto o = ask(plans{}.all(), replies);

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <csignal>
@@ -140,6 +141,15 @@ BOOST_AUTO_TEST_CASE(requests_that_fail_count_against_the_limit) {
     BOOST_TEST(log.asked() == 5u);
     BOOST_TEST(log.spent().calls == 0u);
     BOOST_TEST(log.why_exhausted().find("5 calls") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_told) {
+    folder files;
+    auto pipe = files.path / "answers.jsonl";
+    BOOST_TEST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    BOOST_CHECK_EXCEPTION(answer_log{pipe}, program_error, [](const program_error& e) {
+        return std::string{e.what()}.find("answers.jsonl\" cannot be read") != std::string::npos;
+    });
 }
 
 BOOST_AUTO_TEST_CASE(a_full_disk_is_told_and_the_file_stays_whole) {

@@ -8,6 +8,8 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <cmath>
+
 using namespace reagent;
 using namespace reagent::test;
 
@@ -97,6 +99,36 @@ BOOST_AUTO_TEST_CASE(vectors_of_different_lengths_are_refused) {
         BOOST_CHECK_EXCEPTION(embed("openai/e", server, {"a", "b"}), lm_error,
                               [](const lm_error& e) { return std::string{e.what()}.find("different lengths") != std::string::npos; });
     }
+}
+
+BOOST_AUTO_TEST_CASE(numbers_of_vectors_are_finite) {
+    auto reply = [](const char* x) { return std::string{R"({"data":[{"index":0,"embedding":[1,)"} + x + "]}]}"; };
+    for (const char* x : {"3.4e38", "-3.4e38", "1e-300", "7"}) {
+        loopback_server server{[&](const server_request&) { return server_response{.body = reply(x)}; }};
+        BOOST_TEST(std::isfinite(embed("openai/e", server, {"a"}).vectors.at(0).at(1)), x);
+    }
+    for (const char* x : {"3.5e38", "-1e300", "1e999"}) {  // no angle to them can be measured
+        loopback_server server{[&](const server_request&) { return server_response{.body = reply(x)}; }};
+        BOOST_CHECK_EXCEPTION(embed("openai/e", server, {"a"}), lm_error,
+                              [](const lm_error& e) { return e.code() == lm_errc::malformed_response; });
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_error_that_quotes_the_key_does_not_show_it) {
+    loopback_server server{[&](const server_request& r) {
+        return server_response{.status = 400, .body = R"({"error":{"message":"no such key: )" + r.authorization.substr(7) + "\"}}"};
+    }};
+    embedder e{"openai/e", {.api_base = server.url("/v1"), .api_key = secret{"planted0123456789"}}};
+    auto says_no_key = [](const lm_error& x) {
+        const std::string words = x.what();
+        return words.find("no such key: (secret)") != words.npos && words.find("planted") == words.npos;
+    };
+    BOOST_CHECK_EXCEPTION(with_client([&](http::client& client) -> task<void> {
+                              lm_context where{client, clock::now() + std::chrono::seconds{10}};
+                              std::vector<std::string> texts{"a"};
+                              co_await e.embed(where, texts, embedding_use::query);
+                          }),
+                          lm_error, says_no_key);
 }
 
 BOOST_AUTO_TEST_CASE(who_has_none_says_so) {

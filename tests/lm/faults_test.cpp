@@ -39,7 +39,14 @@ std::string gzip(const std::string& text) {
 
 std::string sse(const std::string& data) { return "data: " + data + "\n\n"; }
 const std::string delta = R"({"choices":[{"index":0,"delta":{"content":"Hel"}}]})";
+const std::string fine_end = R"({"choices":[{"index":0,"delta":{"content":"fine"},"finish_reason":"stop"}]})";
 std::string raw(const std::string& head, const std::string& body) { return "HTTP/1.1 200 OK\r\n" + head + "\r\n\r\n" + body; }
+// A stream of one chunk, without the end of the body.
+std::string chunked(const std::string& text) {
+    std::ostringstream size;
+    size << std::hex << text.size();
+    return raw("Content-Type: text/event-stream\r\nTransfer-Encoding: chunked", size.str() + "\r\n" + text + "\r\n");
+}
 
 struct fault {
     const char* name;
@@ -135,6 +142,12 @@ std::vector<fault> faults() {
          lm_errc::server_error,
          false,
          true},
+        {"a stream that is cut behind the end it told, where usage may follow",
+         {.raw = chunked(sse(fine_end)) + "5\r\nabc"},
+         http_errc::connection_closed,
+         false,
+         true},
+        {"a stream that is cut behind its last event", {.raw = chunked(sse(fine_end) + sse("[DONE]")) + "5\r\nabc"}, {}, false, true},
         {"no JSON in a stream", {.content_type = "text/event-stream", .pieces = {sse("{\"cho")}}, lm_errc::malformed_response, false, true},
         {"an endless line in a stream",
          {.content_type = "text/event-stream", .pieces = std::vector<std::string>(12, "data: " + big_piece)},

@@ -364,6 +364,36 @@ BOOST_AUTO_TEST_CASE(a_stream_without_its_end_is_no_answer) {
     BOOST_TEST(taken.answer.text == "A");
 }
 
+BOOST_AUTO_TEST_CASE(numbers_of_arguments_keep_their_digits) {
+    for (const char* number : {"12345678901234567890123", "1e400", "-1E-400", "123456789012345678"}) {
+        auto g =
+            heard("ollama",
+                  R"({"message":{"tool_calls":[{"function":{"name":"f","arguments":{"n":)" + std::string{number} + R"(}}}]},"done":true})",
+                  false);
+        BOOST_TEST_REQUIRE(g.answer.tool_calls.size() == 1u, g.error);
+        BOOST_TEST(g.answer.tool_calls[0].arguments.find(number) != std::string::npos, g.answer.tool_calls[0].arguments);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(lines_of_json_are_one_answer_however_it_was_asked_for) {
+    for (bool streamed : {false, true}) {
+        check_text(
+            "ollama",
+            "{\"message\":{\"content\":\"A\"},\"done\":false}\n{\"message\":{\"content\":\"B\"},\"done\":true,\"done_reason\":\"stop\"}\n",
+            "AB", streamed);
+        check_text(
+            "openai",
+            "{\"choices\":[{\"delta\":{\"content\":\"A\"}}]}\n{\"choices\":[{\"delta\":{\"content\":\"B\"},\"finish_reason\":\"stop\"}]}\n",
+            "AB", streamed);
+        check_text("openai", "{\n \"choices\":[{\"message\":{\"content\":\"A\"},\n\"finish_reason\":\"stop\"}]\n}\n", "A", streamed);
+    }
+    for (const char* provider : {"ollama", "openai"}) {
+        auto g = heard(provider, "<html>\n<b>Bad gateway</b>\n", false, "text/html");
+        BOOST_TEST((g.code == lm_errc::malformed_response), provider);
+        BOOST_TEST(g.error.find("Bad gateway") != std::string::npos, g.error);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(halves_of_a_character_are_joined_and_single_ones_replaced) {
     check_text("openai", said("Fine \\ud83d") + said("\\ude00 end") + stop + done, "Fine \xF0\x9F\x98\x80 end");
     check_text("openai", said("a\\ud83d") + said("b") + stop + done,

@@ -1,6 +1,7 @@
 // Every provider's requests, responses and streams, as its documentation has them (tests/lm/wire).
 #include "../../sdk/src/lm/providers/protocol.hpp"
 #include "support/cases.hpp"
+#include "support/folder.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/http/events.hpp>
@@ -309,7 +310,18 @@ BOOST_AUTO_TEST_CASE(images_are_checked) {
     BOOST_TEST(image::from_bytes(std::string{"RIFF\0\0\0\0WEBP", 12}).media_type == "image/webp");
     BOOST_CHECK_THROW(image::from_bytes("<svg>"), lm_error);
     BOOST_CHECK_THROW(image::from_bytes(png + std::string(max_image_bytes, 'x')), lm_error);
-    BOOST_CHECK_THROW(image::from_file("/nonexistent.png"), lm_error);
     BOOST_CHECK_THROW(image::from_url("file:///etc/passwd"), lm_error);
     BOOST_CHECK_THROW(image::from_url("javascript:1"), lm_error);
+}
+
+BOOST_AUTO_TEST_CASE(an_image_is_read_from_a_file) {
+    folder files;
+    BOOST_TEST(image::from_file(files.write("a.png", png + "x")).bytes == png + "x");
+    auto says = [](const char* what) {
+        return [what](const lm_error& e) {
+            return std::string{e.what()}.find(what) != std::string::npos && std::string{e.what()}.find("other.png") != std::string::npos;
+        };
+    };
+    BOOST_CHECK_EXCEPTION(image::from_file(files.path / "other.png"), lm_error, says("cannot be read"));
+    BOOST_CHECK_EXCEPTION(image::from_file(files.write("other.png", "<svg>")), lm_error, says("is no PNG"));
 }

@@ -79,15 +79,25 @@ BOOST_AUTO_TEST_CASE(reasoning_of_compatible_servers_goes_back_beside_its_calls)
 }
 
 BOOST_AUTO_TEST_CASE(details_of_reasoning_that_came_in_pieces_are_joined) {
-    auto piece = [](const char* text) {
-        return std::string{R"(data: {"choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","index":0,"text":")"} +
-               text + "\"}]}}]}\n\n";
+    auto joined = [](const std::vector<std::string>& pieces) {
+        std::string answer;
+        for (const auto& p : pieces) answer += R"(data: {"choices":[{"index":0,"delta":{"reasoning_details":[)" + p + "]}}]}\n\n";
+        answer += "data: {\"choices\":[{\"index\":0,\"delta\":{" + a_call + "},\"finish_reason\":\"tool_calls\"}]}\n\n";
+        return next_request("openai/m", answer, "/v1", true).at("messages").as_array().at(1).at("reasoning_details");
     };
-    std::string answer =
-        piece("I ") + piece("see") + "data: {\"choices\":[{\"index\":0,\"delta\":{" + a_call + "},\"finish_reason\":\"tool_calls\"}]}\n\n";
-    auto back = next_request("openai/m", answer, "/v1", true).at("messages").as_array().at(1).at("reasoning_details");
-    BOOST_REQUIRE(back.as_array().size() == 1u);
-    BOOST_TEST(back.as_array()[0].at("text").as_string() == "I see");
+    // What a piece says again is said once; only text grows.
+    const std::string facts = R"("type":"reasoning.text","index":0,"id":"r1","format":"f")";
+    auto same = [&](const std::string& more) { return "{" + facts + "," + more + "}"; };
+    auto whole = joined({same(R"("text":"I ","signature":null)"), same(R"("text":"see","signature":null)"),
+                         same(R"("text":".","signature":"S")"), same(R"("text":null,"signature":null)")});
+    BOOST_TEST((whole == json::array{json::parse(same(R"("text":"I see.","signature":"S")"))}), whole);
+    for (const char* name : {"text", "summary", "data", "thinking"}) {
+        auto piece = [&](const char* text) { return same("\"" + std::string{name} + "\":\"" + text + "\""); };
+        BOOST_TEST((joined({piece("A"), piece("B"), piece("C")}) == json::array{json::parse(piece("ABC"))}), name);
+    }
+    auto two =
+        joined({R"({"type":"a","index":0,"text":"x"})", R"({"type":"b","index":0,"text":"y"})", R"({"type":"b","index":1,"text":"z"})"});
+    BOOST_TEST(two.as_array().size() == 3u, two);
 }
 
 BOOST_AUTO_TEST_CASE(thinking_text_and_calls_go_back_in_their_order) {
@@ -113,6 +123,21 @@ BOOST_AUTO_TEST_CASE(a_text_that_was_changed_keeps_its_place) {
     BOOST_TEST(kinds(blocks) == "text thinking tool_use tool_use");
     BOOST_TEST(blocks[0].at("text").as_string() == "other");
     BOOST_TEST(blocks[3].at("id").as_string() == "t9");
+}
+
+BOOST_AUTO_TEST_CASE(calls_that_no_block_tells_of_follow_those_that_one_does) {
+    message m{role::assistant, "other", {{"c9", "late", "{}"}, {"c1", "f", "{}"}, {"c8", "later", "{}"}}};
+    m.reasoning_blocks = {json::object{{"type", "message"}, {"text", "was"}}, json::object{{"type", "function_call"}, {"call_id", "gone"}},
+                          json::object{{"type", "function_call"}, {"call_id", "c1"}}, json::object{{"type", "message"}, {"text", "too"}}};
+    auto input = sent("openai-responses/m", {{role::user, "x"}, m}).at("input").as_array();
+    BOOST_TEST(kinds(input) == "user assistant function_call function_call function_call", json::serialize(input));
+    BOOST_TEST(input[1].at("content").as_string() == "other");
+    for (auto [i, id] : {std::pair{2u, "c1"}, {3u, "c9"}, {4u, "c8"}}) BOOST_TEST(input[i].at("call_id").as_string() == id);
+
+    m.reasoning_blocks = {json::object{{"type", "text"}, {"text", "was"}}, json::object{{"type", "tool_use"}, {"id", "c1"}}};
+    auto blocks = sent("anthropic/m", {{role::user, "x"}, m}).at("messages").as_array().at(1).at("content").as_array();
+    BOOST_TEST(kinds(blocks) == "text tool_use tool_use tool_use", json::serialize(blocks));
+    for (auto [i, id] : {std::pair{1u, "c1"}, {2u, "c9"}, {3u, "c8"}}) BOOST_TEST(blocks[i].at("id").as_string() == id);
 }
 
 BOOST_AUTO_TEST_CASE(signatures_of_geminis_texts_go_back_on_their_parts) {

@@ -66,7 +66,11 @@ const repair_case python_texts[]{{"+7", "7"},
                                  {"-1.5e2", "-150.0"},
                                  {"'a' \"b\"", "\"ab\""},
                                  {"{'a': [1, ()]}", "{\"a\": [1, []]}"},
-                                 {"'\\x41\\n'", "\"A\\n\""}};
+                                 {"'\\x41\\n'", "\"A\\n\""},
+                                 {"r'\\d\\n'", R"("\\d\\n")"},
+                                 {"R'''a\\'b'''", R"("a\\'b")"},
+                                 {"u'\\d\\u00e9'", "\"\\\\d\u00e9\""},
+                                 {"U'a' \"c\"", "\"ac\""}};
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(repair)
@@ -180,7 +184,8 @@ BOOST_DATA_TEST_CASE(python_literals_are_read, python_texts, c) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_literal_is_none) {
-    for (const char* s : {"", "abc", "1 2", "'a", "f(1)", "1_", "__import__('os')", "[1", "{1: 2}", "0777", "1..2"})
+    for (const char* s : {"", "abc", "1 2", "'a", "f(1)", "1_", "__import__('os')", "[1", "{1: 2}", "0777", "1..2", "'\\", "'a\\'", "r'\\",
+                          "r'\\'", "'\\x4'", "r"})
         BOOST_TEST(!python_literal(s).has_value(), s);
 }
 

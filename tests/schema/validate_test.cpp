@@ -2,6 +2,7 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/schema.hpp>
 
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <valijson/adapters/boost_json_adapter.hpp>
 #include <valijson/schema.hpp>
@@ -86,6 +87,51 @@ BOOST_AUTO_TEST_CASE(agrees_with_valijson) {
             BOOST_TEST(ours.validate(value).empty() == theirs, s << " with " << v);
         }
     }
+}
+
+// Read in a branch, where nothing but the verdict counts: `bad` has a part that does not fit in front of one that does.
+struct parts_case {
+    const char *schema, *good, *bad;
+};
+std::ostream& operator<<(std::ostream& out, const parts_case& c) { return out << c.schema; }
+
+const parts_case parts[]{{R"({"items":{"type":"integer"}})", "[1,2]", R"(["x",2])"},
+                         {R"({"prefixItems":[{"type":"integer"},{"type":"integer"}]})", "[1,2]", R"(["x",2])"},
+                         {R"({"prefixItems":[{"type":"integer"}],"items":{"type":"integer"}})", "[1,2]", R"(["x",2])"},
+                         {R"({"unevaluatedItems":{"type":"integer"}})", "[1,2]", R"(["x",2])"},
+                         {R"({"properties":{"a":{"type":"integer"},"b":{"type":"integer"}}})", R"({"a":1,"b":2})", R"({"a":"x","b":2})"},
+                         {R"({"patternProperties":{"^a":{"type":"integer"}}})", R"({"a":1,"ab":2})", R"({"a":"x","ab":2})"},
+                         {R"({"patternProperties":{"^a":{"type":"integer"},"^ab":{"minimum":2}}})", R"({"ab":2})", R"({"ab":2.5})"},
+                         {R"({"additionalProperties":{"type":"integer"}})", R"({"a":1,"b":2})", R"({"a":"x","b":2})"},
+                         {R"({"unevaluatedProperties":{"type":"integer"}})", R"({"a":1,"b":2})", R"({"a":"x","b":2})"},
+                         {R"({"unevaluatedProperties":false})", "{}", R"({"a":1})"},
+                         {R"({"propertyNames":{"maxLength":1}})", R"({"a":1,"b":2})", R"({"ab":1,"b":2})"},
+                         {R"({"dependentSchemas":{"a":{"required":["c"]},"b":{}}})", R"({"a":1,"b":2,"c":3})", R"({"a":1,"b":2})"},
+                         {R"({"dependentRequired":{"a":["c"],"b":["a"]}})", R"({"a":1,"b":2,"c":3})", R"({"a":1,"b":2})"},
+                         {R"({"allOf":[{"minimum":2},{"maximum":3}]})", "2", "1"},
+                         {R"({"minimum":2,"maximum":3,"multipleOf":1})", "2", "1"},
+                         {R"({"minLength":2,"maxLength":3,"pattern":"a"})", "\"aa\"", "\"a\""},
+                         {R"({"minItems":2,"maxItems":3,"uniqueItems":true})", "[1,2]", "[1]"},
+                         {R"({"uniqueItems":true,"contains":{"type":"integer"}})", "[1,2]", "[1,1]"},
+                         {R"({"minProperties":2,"maxProperties":3})", R"({"a":1,"b":2})", R"({"a":1})"},
+                         {R"({"required":["a"],"maxProperties":3})", R"({"a":1})", R"({"b":1})"},
+                         {R"({"const":1,"minimum":0})", "1", "2"},
+                         {R"({"enum":[1,2],"minimum":0})", "1", "3"},
+                         {R"({"not":{"const":1},"minimum":0})", "2", "1"},
+                         {R"({"if":{"minimum":5},"then":{"multipleOf":2},"else":{"maximum":3}})", "6", "7"},
+                         {R"({"anyOf":[{"const":1},{"const":2}],"oneOf":[{"minimum":0},{"minimum":2}]})", "1", "2"}};
+
+BOOST_DATA_TEST_CASE(what_fits_does_not_make_up_for_what_does_not, parts, c) {
+    const std::string one = c.schema;
+    schema alone{json::parse(one)}, either{json::parse(R"({"anyOf":[)" + one + R"(,{"const":"none"}]})")},
+        neither{json::parse(R"({"not":)" + one + "}")};
+    const auto good = json::parse(c.good), bad = json::parse(c.bad);
+    BOOST_TEST(alone.validate(good).empty());
+    BOOST_TEST(either.validate(good).empty());
+    BOOST_TEST(!neither.validate(good).empty());
+    BOOST_TEST(!alone.validate(bad).empty());
+    BOOST_TEST(!either.validate(bad).empty());
+    BOOST_TEST(neither.validate(bad).empty());
 }
 
 BOOST_AUTO_TEST_CASE(newer_keywords) {

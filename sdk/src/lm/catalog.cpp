@@ -27,6 +27,15 @@ std::optional<double> number(const json::object& o, const char* key, const std::
     return v->to_number<double>();
 }
 
+std::optional<std::uint64_t> count(const json::object& o, const char* key, const std::string& path) {
+    auto* v = o.if_contains(key);
+    if (!v || v->is_null()) return {};
+    boost::system::error_code ec;
+    auto n = v->to_number<std::uint64_t>(ec);
+    if (ec) throw bad(path + "." + key, "must be a whole number from 0");
+    return n;
+}
+
 // "-2024-07-18", "-20250929", "-preview-05-20": what providers put behind a name.
 bool is_version(std::string_view rest) {
     if (rest.empty()) return true;
@@ -67,12 +76,8 @@ void model_catalog::add(std::string_view document) {
         if (!name || !name->is_string() || name->get_string().find('/') == json::string::npos)
             throw bad(path + ".name", "must be text, as \"provider/model\"");
         model_facts f{std::string{name->get_string()}};
-        auto count = [&](const char* key) -> std::optional<std::uint64_t> {
-            auto n = number(o, key, path);
-            return n ? std::optional{static_cast<std::uint64_t>(*n)} : std::nullopt;
-        };
-        f.context = count("context");
-        f.output = count("output");
+        f.context = count(o, "context", path);
+        f.output = count(o, "output", path);
         f.prompt = number(o, "prompt", path);
         f.completion = number(o, "completion", path);
         f.cached = number(o, "cached", path);

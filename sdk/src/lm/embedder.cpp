@@ -7,6 +7,9 @@
 #include "providers/reading.hpp"
 #include "resolve.hpp"
 
+#include <cmath>
+#include <limits>
+
 namespace reagent {
 namespace {
 
@@ -108,7 +111,9 @@ void read_vectors(const embedding_protocol& p, std::string_view body, std::size_
         v.reserve(values->get_array().size());
         for (const auto& x : values->get_array()) {
             if (!x.is_number()) malformed("has a vector that holds no numbers", body);
-            v.push_back(x.to_number<float>());
+            const auto number = x.to_number<double>();
+            if (std::abs(number) > std::numeric_limits<float>::max()) malformed("has a vector with a number that is too large", body);
+            v.push_back(static_cast<float>(number));
         }
     }
     for (const auto& v : to.vectors)

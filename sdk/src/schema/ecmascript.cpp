@@ -2,6 +2,7 @@
 #include "pattern.hpp"
 
 #include "../base/text.hpp"
+#include "../base/utf8.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -117,23 +118,25 @@ private:
     bool character_class() {
         ++at_;
         accept('^');
-        int previous = -1;
+        std::string_view first;  // what a range may begin with
         while (at_ < text_.size() && peek() != ']') {
             if (peek() == '\\') {
                 if (!escape(true)) return false;
-                previous = -1;
+                first = {};
                 continue;
             }
-            auto c = static_cast<unsigned char>(peek());
-            bool range = c == '-' && previous >= 0 && at_ + 1 < text_.size() && text_[at_ + 1] != ']' && text_[at_ + 1] != '\\';
-            if (range && static_cast<unsigned char>(text_[at_ + 1]) < previous) return false;
-            at_ += range ? 2 : 1;
-            if (range || c >= 0x80)
-                previous = -1;
-            else
-                previous = c;
+            auto c = character(at_);
+            auto last = c == "-" && !first.empty() ? character(at_ + 1) : std::string_view{};
+            bool range = !last.empty() && last != "]" && last != "\\";
+            if (range && last < first) return false;  // the order of bytes is that of code points
+            at_ += c.size() + (range ? last.size() : 0);
+            first = range ? std::string_view{} : c;
         }
         return accept(']');
+    }
+
+    std::string_view character(std::size_t at) const {
+        return at < text_.size() ? text_.substr(at, std::max<std::size_t>(1, detail::utf8_sequence(text_, at))) : std::string_view{};
     }
 
     bool escape(bool in_class) {

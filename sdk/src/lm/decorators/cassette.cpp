@@ -144,8 +144,7 @@ public:
         for (std::size_t number = 1; std::getline(in, line); ++number) {
             if (trim(line).empty()) continue;
             auto v = parse_json(line);
-            bool usable = v && v->is_object() && v->get_object().contains("request") && v->get_object().contains("model");
-            if (!usable)
+            if (!v || !is_recorded_call(*v))
                 throw lm_error{lm_errc::malformed_response,
                                "line " + std::to_string(number) + " of the cassette \"" + file + "\" is no recorded call"};
             entry e;
@@ -199,15 +198,23 @@ private:
         throw lm_error{lm_errc::invalid_request, text, {.attempted = "replaying a cassette"}};
     }
 
+    static bool is_recorded_call(const json::value& v) {
+        auto* o = v.if_object();
+        if (!o || !o->contains("request") || !o->contains("model")) return false;
+        auto* failure = o->if_contains("error");
+        return o->contains("response") || (failure && is_failure(*failure));
+    }
+
+    static bool is_failure(const json::value& v) {
+        auto* o = v.if_object();
+        auto has = [&](const char* name, json::kind kind) { return o->contains(name) && o->at(name).kind() == kind; };
+        return o && has("layer", json::kind::string) && has("message", json::kind::string) && has("code", json::kind::int64);
+    }
+
     [[noreturn]] static void throw_recorded(const json::value& e) {
-        std::string layer, message = "recorded failure";
-        int code = 0;
-        if (e.is_object()) {
-            const auto& o = e.get_object();
-            if (auto* v = o.if_contains("layer"); v && v->is_string()) layer = v->get_string();
-            if (auto* v = o.if_contains("message"); v && v->is_string()) message = v->get_string();
-            if (auto* v = o.if_contains("code"); v && v->is_int64()) code = static_cast<int>(v->get_int64());
-        }
+        const std::string_view layer = e.at("layer").as_string();
+        const std::string message{e.at("message").as_string()};
+        const int code = static_cast<int>(e.at("code").as_int64());
         if (layer == category_of(http_errc{}).name()) throw http_error{static_cast<http_errc>(code), message};
         if (layer == category_of(run_errc{}).name()) throw run_error{static_cast<run_errc>(code), message};
         throw lm_error{static_cast<lm_errc>(code), message};
