@@ -264,6 +264,22 @@ BOOST_AUTO_TEST_CASE(what_a_server_has_not_is_not_asked_for_again) {
     BOOST_TEST(std::string{e.what()}.find("does not support audio input") != std::string::npos, e.what());
 }
 
+// llama.cpp takes any object in `tool_choice` for "auto", and says so in its log alone.
+BOOST_AUTO_TEST_CASE(one_named_tool_is_the_only_one_where_a_server_cannot_be_told_its_name) {
+    lm_request r = question("x");
+    r.tools = {{"a", "A.", json::object{{"type", "object"}}}, {"b", "B.", json::object{{"type", "object"}}}};
+    r.tool_choice = {tool_choice::one, "b"};
+    auto llama = preview("llamacpp/m", r, {}).body.as_object();
+    BOOST_TEST((llama.at("tool_choice") == "required"));
+    BOOST_REQUIRE(llama.at("tools").as_array().size() == 1u);
+    BOOST_TEST((llama.at("tools").at(0).at("function").at("name") == "b"));
+    auto openai = preview("openai/m", r, {}).body.as_object();
+    BOOST_TEST(openai.at("tools").as_array().size() == 2u);
+    BOOST_TEST((openai.at("tool_choice").at("function").at("name") == "b"));
+    BOOST_TEST((preview("openai/m", r, {.dialect = {.named_tool = false}}).body.at("tool_choice") == "required"));
+    BOOST_TEST((preview("llamacpp/m", r, {.dialect = {.named_tool = true}}).body.at("tools").as_array().size() == 2u));
+}
+
 BOOST_AUTO_TEST_CASE(a_cache_tells_servers_and_options_apart) {
     auto server = [](const char* text) {
         return std::make_unique<loopback_server>([text](const server_request&) { return server_response{.body = openai_text(text)}; });

@@ -258,6 +258,7 @@ std::string http_backend::identity() const {
     add("reasoning_back", d.reasoning_back);
     add("usage_in_stream", d.usage_in_stream);
     add("done_ends", d.done_ends);
+    add("named_tool", d.named_tool);
     return json::serialize(o);
 }
 
