@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+
 namespace reagent {
 
 using detail::finish;
@@ -113,6 +115,56 @@ void point_out_repetition(std::vector<react_step>& steps) {
         " times in a row; it will not help to make it again. Do something else, or finish.]";
 }
 
+constexpr std::string_view end_of_shortened = " [...: the context has no room for more]";
+
+std::string shortened(std::string text, std::size_t bytes) {
+    if (text.size() <= bytes) return text;
+    if (text.ends_with(end_of_shortened)) text.resize(text.size() - end_of_shortened.size());
+    while (bytes > 0 && bytes < text.size() && (text[bytes] & 0xC0) == 0x80) --bytes;  // no character is cut in two
+    text.resize(std::min(bytes, text.size()));
+    return text + std::string{end_of_shortened};
+}
+
+namespace {
+
+std::string as_text(const json::value& v) { return v.is_structured() ? dump_json(v) : python_str(v); }
+
+std::size_t longest_value(const react_step& s) {
+    return std::max({s.thought.size(), as_text(s.args).size(), as_text(s.observation).size()});
+}
+
+react_step shortened_step(react_step s, std::size_t bytes) {
+    s.thought = shortened(std::move(s.thought), bytes);
+    for (json::value* v : {&s.args, &s.observation})
+        if (std::string text = as_text(*v); text.size() > bytes) *v = json::string(shortened(std::move(text), bytes));
+    return s;
+}
+
+}  // namespace
+
+growing_fields& react_core::progress::shown() {
+    for (; told < steps.size(); ++told)
+        in_words.add(fields_of(told == shown_from && most != std::string::npos ? shortened_step(steps[told], most) : steps[told], told));
+    return in_words;
+}
+
+std::string react_core::progress::make_room() {
+    if (steps.empty()) return {};
+    const bool several = shown_from + 1 < steps.size();
+    if (several) {
+        ++shown_from;
+        most = std::string::npos;
+    } else {
+        const std::size_t next = std::min(most, longest_value(steps.back())) / 2;
+        if (next < least_shown) return {};
+        most = next;
+    }
+    in_words.clear();
+    told = shown_from;
+    return several ? "the context is too long; the oldest step is left out of the prompt"
+                   : "the context is too long; the last step is shortened in the prompt";
+}
+
 react_core::react_core(const signature& s, tools t, react_options o)
     : tools_{std::move(t)},
       options_{o},
@@ -186,8 +238,7 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
         options.steps = &p.shown();
         options.max_retries = std::min<std::size_t>(1, r.options().max_retries);  // a step that cannot be read is an observation too
         json::object next;
-        std::string unreadable, why = "could not be read";
-        bool too_long = false;
+        std::string unreadable, why = "could not be read", shorter;
         try {
             next = co_await step_.call(r, inputs, std::move(options));
         } catch (const parse_error& e) {
@@ -201,14 +252,16 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
             else if (unreadable.find("the thinking has no end") != unreadable.npos)
                 why = "was not taken: its thinking has no end";
         } catch (const lm_error& e) {
-            if (e.code() != lm_errc::context_length || p.shown_from + 1 >= p.steps.size()) throw;
-            too_long = true;
+            if (e.code() == lm_errc::context_length)
+                shorter = p.make_room();
+            else if (could_not_be_read(e)) {
+                unreadable = e.what();
+                why = "was not taken: the server could not read it";
+            }
+            if (shorter.empty() && unreadable.empty()) throw;
         }
-        if (too_long) {
-            p.leave_out_oldest();
-            r.notify({.kind = run_event::note,
-                      .path = step_.predictor_path(),
-                      .error = "the context is too long; the oldest step is left out of the prompt"});
+        if (!shorter.empty()) {
+            r.notify({.kind = run_event::note, .path = step_.predictor_path(), .error = shorter});
             continue;
         }
         ++i;
@@ -239,20 +292,19 @@ task<json::object> react_core::extract(run& r, const json::object& inputs, progr
         call_options options;
         options.steps = &p.shown();
         options.accept = accept;
+        std::string shorter;
         try {
             co_return co_await extract_.predict.call(r, inputs, std::move(options));
         } catch (const lm_error& e) {
-            if (e.code() != lm_errc::context_length || p.shown_from + 1 >= p.steps.size()) throw;
+            if (e.code() == lm_errc::context_length) shorter = p.make_room();
+            if (shorter.empty()) throw;
         } catch (const parse_error& e) {
             // What the last step was refused for is why there was anything to extract.
             if (options_.mode != react_mode::native || p.steps.empty() || !p.steps.back().failed) throw;
             throw parse_error{e.code(), std::string{e.what()} + "; the last step: " + python_str(p.steps.back().observation),
                               e.details().path, e.completion(), e.attempts()};
         }
-        p.leave_out_oldest();
-        r.notify({.kind = run_event::note,
-                  .path = extract_.predict.predictor_path(),
-                  .error = "the context is too long; the oldest step is left out of the prompt"});
+        r.notify({.kind = run_event::note, .path = extract_.predict.predictor_path(), .error = shorter});
     }
 }
 

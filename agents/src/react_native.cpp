@@ -70,14 +70,13 @@ std::string no_text(const spoken_text& spoken) {
            ") and is no call that can be read: nothing else may stand around a call that is written as text";
 }
 
-// Servers that refuse what their own model wrote; another attempt helps.
-bool is_a_call_that_failed(const lm_error& e) {
-    if (e.code() == lm_errc::malformed_response) return true;
-    if (e.code() != lm_errc::invalid_request && e.code() != lm_errc::server_error) return false;
-    const std::string_view what = e.what();
-    for (std::string_view words : {"tool_use_failed", "Failed to call a function", "does not match the expected"})
-        if (what.find(words) != what.npos) return true;
-    return false;
+// Halves the longest texts of a round. @return false: there is nothing to shorten
+bool shorten(std::vector<message>& round) {
+    std::size_t longest = 0;
+    for (const auto& m : round) longest = std::max(longest, m.content.size());
+    if (longest / 2 < least_shown) return false;
+    for (auto& m : round) m.content = shortened(std::move(m.content), longest / 2);
+    return true;
 }
 
 }  // namespace
@@ -119,6 +118,7 @@ struct react_core::native_talk {
     std::vector<violation> check(const json::object& given, json::object& read) const;
     void remember(std::vector<message> round);
     void try_again(const std::string& why);
+    std::string make_room();
     [[noreturn]] void give_up(const std::string& why, const std::string& text) const;
 };
 
@@ -199,13 +199,16 @@ task<std::shared_ptr<const lm_response>> react_core::native_talk::ask() {
     language_model model;  // named: g++ 12 evaluates both sides of a `?:` inside of a co_await expression
     if (own) model = own->lm;
     std::shared_ptr<const lm_response> response;
-    std::string failed;
+    std::string failed, shorter;
     bool unreadable = false;
     try {
         response = co_await r.call_model(path, model, std::move(make), std::move(fingerprint), on_event);
     } catch (const lm_error& e) {
-        if (e.code() != lm_errc::context_length || rounds.size() < 2) {
-            if (earlier || !is_a_call_that_failed(e) || odd >= r.options().max_retries) throw;
+        if (e.code() == lm_errc::context_length) {
+            shorter = make_room();
+            if (shorter.empty()) throw;
+        } else {
+            if (earlier || !could_not_be_read(e) || odd >= r.options().max_retries) throw;
             failed = e.what();
             unreadable = e.code() == lm_errc::malformed_response;
         }
@@ -221,11 +224,21 @@ task<std::shared_ptr<const lm_response>> react_core::native_talk::ask() {
         try_again(of_a_call ? "the provider could not read it as a call of a tool" : "the provider's response could not be read");
         co_return response;
     }
-    rounds.erase(rounds.begin());
+    r.notify({.kind = run_event::note, .path = path, .error = shorter});
+    co_return response;
+}
+
+// As `progress::make_room`, for what is sent back in its own form.
+std::string react_core::native_talk::make_room() {
+    const bool several = rounds.size() > 1;
+    if (several)
+        rounds.erase(rounds.begin());
+    else if (rounds.empty() || !shorten(rounds.front()))
+        return {};
     so_far = begin;
     for (const auto& round : rounds) so_far = chained_digest(so_far, words_of(round));
-    r.notify({.kind = run_event::note, .path = path, .error = "the context is too long; the oldest step is left out of the prompt"});
-    co_return response;
+    return several ? "the context is too long; the oldest step is left out of the prompt"
+                   : "the context is too long; the last step is shortened in the prompt";
 }
 
 void react_core::native_talk::remember(std::vector<message> round) {
@@ -242,9 +255,10 @@ void react_core::native_talk::try_again(const std::string& why) {
 }
 
 void react_core::native_talk::give_up(const std::string& why, const std::string& text) const {
+    const std::size_t attempts = odd + 1 + (asked ? 1 : 0);
     throw parse_error{adapter_errc::no_fields,
-                      "the agent for \"" + self.signature_.text() + "\" got no answer in " + std::to_string(odd + 1) +
-                          (odd ? " attempts" : " attempt") + ": " + why,
+                      "the agent for \"" + self.signature_.text() + "\" got no answer in " + std::to_string(attempts) +
+                          (attempts > 1 ? " attempts: " : " attempt: ") + why,
                       {},
                       text};
 }

@@ -15,20 +15,21 @@ std::string bare_name(std::string_view text);
 /// A model that runs in circles is told so.
 void point_out_repetition(std::vector<react_step>& steps);
 
+/// The beginning of a text, in about so many bytes, and that it is no more. What was shortened before may be shortened again.
+std::string shortened(std::string text, std::size_t bytes);
+/// Below this nothing is shortened.
+inline constexpr std::size_t least_shown = 200;
+
 struct react_core::progress {
     std::vector<react_step> steps;
-    std::size_t shown_from = 0;  // earlier steps were dropped from the prompt because the context was too long
 
-    growing_fields& shown() {
-        for (; told < steps.size(); ++told) in_words.add(fields_of(steps[told], told));
-        return in_words;
-    }
-    void leave_out_oldest() {
-        in_words.clear();
-        told = ++shown_from;
-    }
+    growing_fields& shown();
+    /// Makes the prompt shorter, where the context is too small for it. @return what was done, as a note; "" when nothing can be
+    std::string make_room();
 
 private:
+    std::size_t shown_from = 0;            // earlier steps are left out of the prompt
+    std::size_t most = std::string::npos;  // bytes that the step `shown_from` has for each of its values
     growing_fields in_words;
     std::size_t told = 0;
 };

@@ -20,32 +20,55 @@ std::string environment(const char* name) {
     return value ? value : "";
 }
 
-// The JSON that an address on localhost answers with, at once or not at all.
-std::optional<json::value> answer_of(const std::string& url) {
+struct listing {
+    std::string model{};  // the first that the server lists; "" when there is none
+    int status = 0;       // of the answer; 0: none came
+};
+
+// What an address answers, at once or not at all.
+http::response answer_of(const std::string& url, const std::string& key) {
     boost::asio::io_context context;
     http::client client{context.get_executor(), {.connect_timeout = std::chrono::seconds{1}}};
-    std::optional<json::value> found;
-    auto ask = [](http::client& c, http::request r, std::optional<json::value>& to) -> task<void> {
-        auto response = co_await c.send(std::move(r), clock::now() + std::chrono::milliseconds{700});
-        if (response.status == 200) to = parse_json(response.body);
+    http::response found;
+    found.status = 0;
+    auto ask = [](http::client& c, http::request r, http::response& to) -> task<void> {
+        to = co_await c.send(std::move(r), clock::now() + std::chrono::milliseconds{700});
     };
-    boost::asio::co_spawn(context, ask(client, {.url = url}, found), [](std::exception_ptr) {});
+    http::request r{.url = url};
+    if (!key.empty()) r.credentials.emplace_back("authorization", "Bearer " + key);
+    boost::asio::co_spawn(context, ask(client, std::move(r), found), [](std::exception_ptr) {});
     context.run();
     return found;
 }
 
-// The first name in a list of models; "" when there is none.
-std::string first_model(const std::string& url, const char* list, const char* name) {
-    auto body = answer_of(url);
-    if (!body || !body->is_object()) return {};
-    auto* all = body->get_object().if_contains(list);
+std::string first_name(const json::value& body, const char* list, const char* name) {
+    if (!body.is_object()) return {};
+    auto* all = body.get_object().if_contains(list);
     if (!all || !all->is_array() || all->get_array().empty() || !all->get_array().front().is_object()) return {};
     auto* text = all->get_array().front().get_object().if_contains(name);
     return text && text->is_string() ? std::string{text->get_string()} : std::string{};
 }
 
-// The first model that an OpenAI-compatible server lists.
-std::string local_model(const std::string& api_base) { return first_model(http::url_below(api_base, "/models"), "data", "id"); }
+listing first_model(const std::string& url, const char* list, const char* name, const std::string& key = {}) {
+    auto answer = answer_of(url, key);
+    auto body = answer.status == 200 ? parse_json(answer.body) : std::nullopt;
+    return {body ? first_name(*body, list, name) : std::string{}, answer.status};
+}
+
+// Of an OpenAI-compatible server.
+listing local_model(const std::string& api_base, const std::string& key = {}) {
+    return first_model(http::url_below(api_base, "/models"), "data", "id", key);
+}
+
+// Why a server that the user named cannot be used without naming a model as well.
+std::string without_a_model(const std::string& api_base, int status, bool has_key) {
+    std::string server = "the server at " + http::shown_url(api_base);
+    if (status == 401 || status == 403)
+        return server + (has_key ? " refuses the key in OPENAI_API_KEY" : " wants a key; set OPENAI_API_KEY") + " (HTTP " +
+               std::to_string(status) + ")";
+    if (status >= 500) return server + " cannot answer now (HTTP " + std::to_string(status) + "); is its model still being loaded?";
+    return server + " lists no models; name one with --lm openai/NAME";
+}
 
 }  // namespace
 
@@ -55,10 +78,9 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
     std::string wanted = !name.empty() ? name : environment("REAGENT_LM");
     if (!wanted.empty()) return {language_model{wanted, options}, ""};
     if (!api_base.empty()) {
-        std::string found = local_model(api_base);
-        if (found.empty())
-            throw lm_error{lm_errc::unavailable,
-                           "the server at " + http::shown_url(api_base) + " lists no models; name one with --lm openai/NAME"};
+        const std::string key = environment("OPENAI_API_KEY");  // which the model sends as well
+        auto [found, status] = local_model(api_base, key);
+        if (found.empty()) throw lm_error{lm_errc::unavailable, without_a_model(api_base, status, !key.empty())};
         return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + http::shown_url(api_base)};
     }
     struct {
@@ -75,10 +97,10 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
         return std::string{};
     };
     std::string ollama = known("ollama");
-    if (std::string found = first_model(ollama + "/api/tags", "models", "name"); !found.empty())
+    if (std::string found = first_model(ollama + "/api/tags", "models", "name").model; !found.empty())
         return {language_model{"ollama/" + found}, "using ollama/" + found + " from " + ollama};
     for (const auto& base : {ollama + "/v1", known("llamacpp")})
-        if (std::string found = local_model(base); !found.empty()) {
+        if (std::string found = local_model(base).model; !found.empty()) {
             options.api_base = base;
             return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + base};
         }

@@ -117,4 +117,33 @@ BOOST_AUTO_TEST_CASE(a_key_in_an_address_stands_nowhere) {
     BOOST_TEST(asked > 3u);
 }
 
+// llama.cpp's server with --api-key lists its models to whoever has the key; the errors are its own, byte for byte.
+BOOST_AUTO_TEST_CASE(a_server_with_a_key_is_asked_for_its_models_with_it) {
+    loopback_server server{[](const server_request& r) {
+        if (r.authorization != "Bearer right-key-123")
+            return server_response{.status = 401,
+                                   .body = R"({"error":{"message":"Invalid API Key","type":"authentication_error","code":401}})"};
+        if (r.target == "/v1/models") return server_response{.body = R"({"object":"list","data":[{"id":"tiny.gguf"}]})"};
+        return server_response{.body = openai_text("[[ ## answer ## ]]\nfine\n[[ ## completed ## ]]")};
+    }};
+    const std::string command = "ask hello --tools '' --api-base " + server.url("/v1");
+    auto ask = [&](const std::string& key) { return reagent_cli(command, true, "env -u REAGENT_LM -u OPENAI_API_KEY " + key); };
+    auto f = ask("OPENAI_API_KEY=right-key-123");
+    BOOST_TEST(f.out.find("using openai/tiny.gguf") != std::string::npos, f.out);
+    BOOST_TEST(f.out.find("lists no models") == std::string::npos, f.out);
+    BOOST_TEST(ask("").out.find("wants a key; set OPENAI_API_KEY (HTTP 401)") != std::string::npos, ask("").out);
+    f = ask("OPENAI_API_KEY=wrong-key-123");
+    BOOST_TEST(f.out.find("refuses the key in OPENAI_API_KEY (HTTP 401)") != std::string::npos, f.out);
+    BOOST_TEST(f.out.find("wrong-key-123") == std::string::npos, f.out);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_loads_its_model_says_so) {
+    loopback_server server{[](const server_request&) {
+        return server_response{.status = 503, .body = R"({"error":{"message":"Loading model","type":"unavailable_error","code":503}})"};
+    }};
+    auto f = reagent_cli("ask hello --api-base " + server.url("/v1"), true);
+    BOOST_TEST(f.code != 0);
+    BOOST_TEST(f.out.find("cannot answer now (HTTP 503); is its model still being loaded?") != std::string::npos, f.out);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -241,6 +241,45 @@ BOOST_AUTO_TEST_CASE(an_answer_that_the_provider_could_not_read_is_asked_for_aga
     BOOST_TEST(std::string{groq.what()}.find("<function=weather>") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(further_words_for_an_answer_that_could_not_be_read) {
+    for (const char* words :
+         {"[json.exception.type_error.316] invalid UTF-8 byte at index 60: 0xAC", "Invalid diff: now finding less tool calls!",
+          "error parsing tool call: raw='[1', err=unexpected end of JSON input", "failed to parse JSON: unexpected end of JSON input"}) {
+        auto e = refusal(500, R"({"error":{"message":")" + std::string{words} + "\"}}");
+        BOOST_TEST((e.code() == lm_errc::server_error));
+        BOOST_TEST(std::string{e.what()}.find("the model wrote an answer that the provider could not read") == 0u, e.what());
+    }
+    // What the server says of the request is no word about an answer.
+    for (const char* words : {"Failed to parse JSON body", "invalid UTF-8 byte in the request"}) {
+        auto e = refusal(400, R"({"error":{"message":")" + std::string{words} + "\"}}");
+        BOOST_TEST((e.code() == lm_errc::invalid_request), e.what());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_server_has_not_is_not_asked_for_again) {
+    auto e =
+        refusal(501, R"({"error":{"code":501,"message":"The current model does not support audio input.","type":"not_supported_error"}})");
+    BOOST_TEST((e.code() == lm_errc::invalid_request), e.what());
+    BOOST_TEST(!is_transient(std::make_exception_ptr(e)));
+    BOOST_TEST(std::string{e.what()}.find("does not support audio input") != std::string::npos, e.what());
+}
+
+// llama.cpp takes any object in `tool_choice` for "auto", and says so in its log alone.
+BOOST_AUTO_TEST_CASE(one_named_tool_is_the_only_one_where_a_server_cannot_be_told_its_name) {
+    lm_request r = question("x");
+    r.tools = {{"a", "A.", json::object{{"type", "object"}}}, {"b", "B.", json::object{{"type", "object"}}}};
+    r.tool_choice = {tool_choice::one, "b"};
+    auto llama = preview("llamacpp/m", r, {}).body.as_object();
+    BOOST_TEST((llama.at("tool_choice") == "required"));
+    BOOST_REQUIRE(llama.at("tools").as_array().size() == 1u);
+    BOOST_TEST((llama.at("tools").at(0).at("function").at("name") == "b"));
+    auto openai = preview("openai/m", r, {}).body.as_object();
+    BOOST_TEST(openai.at("tools").as_array().size() == 2u);
+    BOOST_TEST((openai.at("tool_choice").at("function").at("name") == "b"));
+    BOOST_TEST((preview("openai/m", r, {.dialect = {.named_tool = false}}).body.at("tool_choice") == "required"));
+    BOOST_TEST((preview("llamacpp/m", r, {.dialect = {.named_tool = true}}).body.at("tools").as_array().size() == 2u));
+}
+
 BOOST_AUTO_TEST_CASE(a_cache_tells_servers_and_options_apart) {
     auto server = [](const char* text) {
         return std::make_unique<loopback_server>([text](const server_request&) { return server_response{.body = openai_text(text)}; });

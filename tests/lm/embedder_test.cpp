@@ -2,6 +2,7 @@
 #include "support/loopback_server.hpp"
 
 #include <reagent/error.hpp>
+#include <reagent/lm/decorators.hpp>
 #include <reagent/lm/embedder.hpp>
 
 #include <boost/json.hpp>
@@ -129,6 +130,38 @@ BOOST_AUTO_TEST_CASE(an_error_that_quotes_the_key_does_not_show_it) {
                               co_await e.embed(where, texts, embedding_use::query);
                           }),
                           lm_error, says_no_key);
+}
+
+// llama.cpp knows no `dimensions`, and says nothing of it.
+BOOST_AUTO_TEST_CASE(vectors_of_another_length_than_asked_for_are_refused) {
+    for (const char* vector : {"[1,2,3]", "[1]"}) {
+        loopback_server server{[&](const server_request&) {
+            return server_response{.body = std::string{R"({"data":[{"index":0,"embedding":)"} + vector + "}]}"};
+        }};
+        BOOST_CHECK_EXCEPTION(embed("openai/e", server, {"a"}), lm_error, [](const lm_error& e) {
+            return e.code() == lm_errc::unsupported_option && std::string{e.what()}.find("2 numbers") != std::string::npos;
+        });
+    }
+}
+
+// Byte for byte llama.cpp's llama-server's (0.5.0-dev, b1-0c1e570).
+BOOST_AUTO_TEST_CASE(a_text_that_is_too_long_to_embed_and_a_server_without_embeddings_are_known) {
+    auto code_of = [](int status, const char* body) {
+        loopback_server server{[&](const server_request&) { return server_response{.status = status, .body = body}; }};
+        try {
+            embed("openai/e", server, {"a"});
+        } catch (const lm_error& e) {
+            BOOST_TEST(!is_transient(std::current_exception()), e.what());
+            return e.code();
+        }
+        return error_code{};
+    };
+    const char* too_large =
+        R"json({"error":{"code":500,"message":"input (702 tokens) is too large to process. increase the physical batch size (current batch size: 512)","type":"server_error"}})json";
+    const char* has_none =
+        R"({"error":{"code":501,"message":"This server does not support embeddings. Start it with `--embeddings`","type":"not_supported_error"}})";
+    BOOST_TEST((code_of(500, too_large) == lm_errc::context_length));
+    BOOST_TEST((code_of(501, has_none) == lm_errc::invalid_request));
 }
 
 BOOST_AUTO_TEST_CASE(who_has_none_says_so) {

@@ -43,7 +43,7 @@ std::string kinds(const json::value& blocks) {
     std::string all;
     for (const auto& b : blocks.as_array()) {
         const auto& o = b.as_object();
-        all += (all.empty() ? "" : " ") + std::string{o.contains("type") ? o.at("type").as_string() : o.at("role").as_string()};
+        all += (all.empty() ? "" : " ") + std::string{o.contains("role") ? o.at("role").as_string() : o.at("type").as_string()};
     }
     return all;
 }

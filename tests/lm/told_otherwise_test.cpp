@@ -100,6 +100,22 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_no_answer) {
         BOOST_TEST(heard("openai", chat(std::string{R"({"content":"yes","refusal":)"} + none + "}")).answer.text == "yes");
 }
 
+// llama.cpp's server says "completed" of a response that its limit has cut off; the bytes are its own (0.5.0-dev, b1-0c1e570).
+BOOST_AUTO_TEST_CASE(a_response_of_an_own_server_that_fills_its_limit_is_cut_off) {
+    const std::string whole =
+        R"({"completed_at":1795685981,"created_at":1795685981,"id":"resp_OWd7qmMOo48TRyv2XlMtuFewiMA2XIGx","model":"tiny.gguf","object":"response","output":[{"content":[{"type":"output_text","annotations":[],"logprobs":[],"text":"6 is"}],"id":"msg_TY4aqvmIDragnCFNUAjoLZ892Du5gjg1","role":"assistant","status":"completed","type":"message"}],"status":"completed","usage":{"input_tokens":54,"output_tokens":3,"total_tokens":57,"input_tokens_details":{"cached_tokens":53}}})";
+    const std::string last = R"({"type":"response.completed","response":)" + whole + "}";
+    language_model_options limited;
+    for (bool streamed : {false, true})
+        for (const auto& body : {whole, sse({last})}) {
+            limited.sampling.max_tokens = 3;
+            BOOST_TEST((heard("openai-responses", body, streamed, limited).answer.finish == finish_reason::length));
+            limited.sampling.max_tokens = 4;
+            BOOST_TEST((heard("openai-responses", body, streamed, limited).answer.finish == finish_reason::stop));
+            BOOST_TEST((heard("openai-responses", body, streamed).answer.finish == finish_reason::stop));
+        }
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_that_is_not_finished_is_not_taken) {
     const std::string fc = R"("type":"function_call","call_id":"c","name":"pay","arguments":"{}")";
     auto response = [](const std::string& status, const std::string& item, const std::string& more = "") {

@@ -91,7 +91,8 @@ const embedding_protocol* protocol_of(const protocol& speaks) {
 }
 
 // Appends the vectors of a response.
-void read_vectors(const embedding_protocol& p, std::string_view body, std::size_t expected, embeddings& to) {
+void read_vectors(const embedding_protocol& p, std::string_view body, std::size_t expected, const std::optional<std::uint64_t>& dimensions,
+                  embeddings& to) {
     json::value parsed = parse_body(body, {});
     const json::value* list = p.vectors(parsed);
     if (!list || !list->is_array()) malformed("has no vectors", body);
@@ -118,6 +119,10 @@ void read_vectors(const embedding_protocol& p, std::string_view body, std::size_
     }
     for (const auto& v : to.vectors)
         if (v.size() != to.vectors.front().size()) malformed("has vectors of different lengths", body);
+    if (auto got = to.vectors.front().size(); dimensions && got != *dimensions)  // not every server that knows no such option says so
+        throw lm_error{lm_errc::unsupported_option, "vectors of " + std::to_string(*dimensions) +
+                                                        " numbers were asked for (dimensions), and " + "the server gave " +
+                                                        std::to_string(got) + "; leave dimensions out, or set it to that"};
     to.usage += {.calls = 1, .prompt_tokens = p.tokens(parsed)};
 }
 
@@ -224,7 +229,7 @@ task<embeddings> embedder::impl::embed(lm_context context, std::vector<std::stri
                 throw redacted(e, keys);
             }
         }
-        read_vectors(*protocol, answer.body, some.size(), all);
+        read_vectors(*protocol, answer.body, some.size(), options.dimensions, all);
     }
     all.usage.cost = price_of(target.model, all.usage);
     co_return all;

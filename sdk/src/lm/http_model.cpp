@@ -32,6 +32,11 @@ void complete_facts(lm_response& r, const http::response& head, const std::strin
         if (auto* o = block.if_object(); o && o->contains("type") && o->at("type") == "message_members") (*o)["server"] = server;
 }
 
+// An answer that takes up all the tokens that it may, from a server that says of every one that it is complete.
+void check_limit(lm_response& r, const std::optional<std::uint64_t>& limit) {
+    if (limit && r.usage.completion_tokens >= *limit && r.finish == finish_reason::stop) r.finish = finish_reason::length;
+}
+
 // Runs what reads a provider's words; an error that quotes them does not quote a key.
 template <class F>
 auto without_keys(const std::vector<secret>& keys, F read) {
@@ -60,9 +65,15 @@ task<std::string> read_within(http::response_stream& body, std::chrono::millisec
 
 class http_stream final : public lm_stream {
 public:
+    /// @param limit of tokens, where the server does not say that an answer was cut off there
     http_stream(http::response_stream body, const protocol& p, const provider::rules& how, std::string model, std::string server,
-                std::vector<secret> keys)
-        : body_{std::move(body)}, reader_{p, how}, model_{std::move(model)}, server_{std::move(server)}, keys_{std::move(keys)} {}
+                std::vector<secret> keys, std::optional<std::uint64_t> limit)
+        : body_{std::move(body)},
+          reader_{p, how},
+          model_{std::move(model)},
+          server_{std::move(server)},
+          keys_{std::move(keys)},
+          limit_{limit} {}
 
     task<std::optional<lm_event>> next() override {
         while (given_ == ready_.size()) {
@@ -97,6 +108,7 @@ private:
     void finish() {
         auto whole = std::make_shared<lm_response>(reader_.finish(ready_));
         complete_facts(*whole, body_.head(), model_, server_);
+        check_limit(*whole, limit_);
         ready_.push_back({.kind = lm_event::end, .response = std::move(whole)});
         finished_ = true;
     }
@@ -105,6 +117,7 @@ private:
     provider::answer_reader reader_;
     std::string model_, server_;
     std::vector<secret> keys_;
+    std::optional<std::uint64_t> limit_;
     std::vector<lm_event> ready_;
     std::size_t given_ = 0;  // of those that are ready
     std::exception_ptr failure_;
@@ -179,6 +192,7 @@ public:
         if (answer.status != 200) refused(answer, what, request);
         lm_response result = without_keys(keys_, [&] { return speaks_.read(answer.body, how); });
         complete_facts(result, answer, model_, server_);
+        check_limit(result, silent_limit(request));
         co_return result;
     }
 
@@ -188,7 +202,7 @@ public:
         http::response_stream answer = co_await context.http.open(std::move(r), deadline_of(context));
         if (answer.head().status == 200) {
             auto how = provider::rules_for(facts_.name, model_, options_.dialect);
-            co_return std::make_unique<http_stream>(std::move(answer), speaks_, how, model_, server_, keys_);
+            co_return std::make_unique<http_stream>(std::move(answer), speaks_, how, model_, server_, keys_, silent_limit(request));
         }
         http::response whole = answer.head();
         for (;;) {
@@ -210,6 +224,12 @@ private:
         r.follow = options_.follow_redirects_anywhere ? http::redirects::any : http::redirects::same_origin;
         r.repeatable = true;  // a completion changes nothing at the provider
         return r;
+    }
+
+    // OpenAI's own server says of a response that it is incomplete; others that speak its protocol do not, as llama.cpp's.
+    std::optional<std::uint64_t> silent_limit(const lm_request& request) const {
+        if (&speaks_ != &provider::openai_responses() || server_ == facts_.name) return {};
+        return request.sampling.or_else(options_.sampling).max_tokens;
     }
 
     [[noreturn]] void refused(const http::response& r, const std::string& what, const lm_request& request) const {
@@ -258,6 +278,7 @@ std::string http_backend::identity() const {
     add("reasoning_back", d.reasoning_back);
     add("usage_in_stream", d.usage_in_stream);
     add("done_ends", d.done_ends);
+    add("named_tool", d.named_tool);
     return json::serialize(o);
 }
 

@@ -8,6 +8,8 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+
 namespace reagent {
 
 module::module(module& parent, std::string name) :path_{parent.path_.empty() ? name : parent.path_ + "." + name} {
@@ -119,6 +121,16 @@ std::string detail::no_answer(const lm_response& r) {
     return trim(r.text).empty() && r.tool_calls.empty() ? "it is empty" : "";
 }
 
+bool detail::could_not_be_read(const lm_error& e) {
+    if (e.code() == lm_errc::malformed_response) return true;
+    if (e.code() != lm_errc::invalid_request && e.code() != lm_errc::server_error) return false;
+    const std::string_view what = e.what();
+    for (std::string_view words :
+         {"an answer that the provider could not read", "tool_use_failed", "Failed to call a function", "does not match the expected"})
+        if (what.find(words) != what.npos) return true;
+    return false;
+}
+
 std::optional<std::uint64_t> detail::max_tokens_of(const run& r, const predictor_parameters* own) {
     sampling s = own ? own->sampling : sampling{};
     if (const auto* v = r.current_variation()) s = v->sampling.or_else(s);
@@ -197,6 +209,8 @@ struct predictor::conversation {
     adapter format{};
     std::vector<rejected_completion> rejected{};
     std::vector<bool> sent_back{};  // of those, in order
+    bool is_full = false;           // the context has no room for them
+    std::string remark{};           // on what is done next, where that is not what `last` says
     parse_failure last{};
     std::optional<parse_failure> worth_telling{};  // of all: the last that was wrong with a value, not with the format
     bool was_read = false;                         // the last of them: it was an answer, and a wrong one
@@ -259,8 +273,33 @@ struct predictor::conversation {
         last = {adapter_errc::no_fields, {}, why + advice, {}};
         if (response.finish == finish_reason::length) why += "; write all of it, and less";
         rejected.push_back({response.text, {{"$", why}}});
-        sent_back.push_back(response.finish == finish_reason::length && !trim(response.text).empty());
+        sent_back.push_back(!is_full && response.finish == finish_reason::length && !trim(response.text).empty());
         thought.emplace_back();  // it may be cut off as well
+    }
+
+    // What becomes of an error, which is being handled: another attempt, or it is thrown on.
+    void failed(const lm_error& e, std::size_t retries) {
+        if (room && e.code() == lm_errc::invalid_request) {
+            last.message += "; the provider refuses max_tokens " + std::to_string(*room);
+            give_up();
+        }
+        if (e.code() == lm_errc::context_length && !rejected.empty()) return make_room(e);
+        if (!detail::could_not_be_read(e)) throw;
+        was_read = false;
+        last = {adapter_errc::no_fields, {}, e.what(), {}};
+        rejected.push_back({{}, {{"$", "it could not be read by the server"}}});  // whose words are for people
+        sent_back.push_back(false);
+        thought.emplace_back();
+        if (rejected.size() > retries) throw;
+    }
+
+    // The complaints stay, without the answers that they are about.
+    void make_room(const lm_error& e) {
+        if (std::find(sent_back.begin(), sent_back.end(), true) == sent_back.end())
+            throw lm_error{e.code(), std::string{e.what()} + "; the attempt before: " + last.message, e.details()};
+        is_full = true;
+        sent_back.assign(sent_back.size(), false);
+        remark = "the context is too long; the answers that were not accepted are left out of the prompt";
     }
 
     // Tells what the outputs grow by, while they are written.
@@ -329,7 +368,7 @@ struct predictor::conversation {
         else
             for (const auto& v : last.violations) a.violations.emplace_back(v.path, v.message);
         rejected.push_back(std::move(a));
-        sent_back.push_back(true);
+        sent_back.push_back(!is_full);
         thought.push_back(response.reasoning_blocks);
         return {};
     }
@@ -379,18 +418,19 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
                 response = co_await r.call_model(path, c.model, std::move(make), std::move(fingerprint), on_event);
             }
         } catch (const lm_error& e) {
-            if (!c.room || e.code() != lm_errc::invalid_request) throw;
-            c.last.message += "; the provider refuses max_tokens " + std::to_string(*c.room);
+            c.failed(e, retries);
         }
-        if (!response) c.give_up();
-        auto outputs = c.read(*response);
-        if (outputs) {
-            c.correct_what_was_shown(*outputs);
-            r.finish_call(*this, begun, std::move(inputs), *outputs, std::move(trajectory));
-            co_return std::move(*outputs);
+        if (response) {
+            auto outputs = c.read(*response);
+            if (outputs) {
+                c.correct_what_was_shown(*outputs);
+                r.finish_call(*this, begun, std::move(inputs), *outputs, std::move(trajectory));
+                co_return std::move(*outputs);
+            }
+            if (c.rejected.size() > retries) c.give_up();
         }
-        if (c.rejected.size() > retries) c.give_up();
-        r.notify({.kind = run_event::note, .path = path, .error = c.last.message});
+        const std::string remark = c.remark.empty() ? c.last.message : std::exchange(c.remark, {});
+        r.notify({.kind = run_event::note, .path = path, .error = remark});
         if (r.options().stream) r.notify({.kind = run_event::restart, .path = path});
         if (c.was_read && c.format != adapter::json && r.options().json_fallback) c.speak(adapter::json);
     }

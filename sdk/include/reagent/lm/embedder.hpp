@@ -37,7 +37,8 @@ public:
     /// Always the same for this embedder and its copies.
     language_model as_model(embedding_use use) const;
 
-    /// @throws lm_error, http_error; lm_error(malformed_response) when vectors are missing or of different lengths
+    /// @throws lm_error, http_error; lm_error(malformed_response) when vectors are missing or of different lengths;
+    ///         lm_error(unsupported_option) when they have other than the `dimensions` asked for
     task<embeddings> embed(lm_context context, std::vector<std::string> texts, embedding_use use = embedding_use::document) const;
 
 private:

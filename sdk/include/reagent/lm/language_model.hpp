@@ -157,6 +157,8 @@ struct dialect {
     std::optional<bool> usage_in_stream{};                 ///< OpenAI's chat: ask for the usage of a stream (`stream_options`)
     std::optional<bool> done_ends{};                       ///< `[DONE]` ends a stream also where no `finish_reason` came
 
+    std::optional<bool> named_tool{};  ///< OpenAI's chat: `tool_choice` may name a tool; else it is the only one sent
+
     bool operator==(const dialect&) const = default;
 };
 

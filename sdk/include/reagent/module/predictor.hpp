@@ -51,8 +51,8 @@ public:
 
     /// Asks the model for the outputs. An answer that cannot be read or breaks a constraint is sent back, with everything that
     /// is wrong with it, up to `run_options::max_retries` times; after a chat completion that failed, JSON is asked for. What was cut off,
-    /// is empty, or ended in the provider's failure is no answer: nothing is read from it. It is asked for again, with twice the `max_tokens`
-    /// (up to 131,072) where that was the limit and the run or the parameters set one.
+    /// is empty, or ended in the provider's failure is no answer: nothing is read from it. It is asked for again, with twice the
+    /// `max_tokens` (up to 131,072) where that was the limit and the run or the parameters set one.
     ///
     /// @param inputs field name to value; every input of the signature
     /// @return every output of the signature, converted to its type
@@ -82,6 +82,9 @@ namespace detail {
 
 /// Why a response is no answer, whatever it holds: it was cut off, withheld, or broke off; "" where it may be one.
 std::string no_answer(const lm_response& r);
+
+/// Whether an error tells of an answer that was given and that the server, or we, could not read: the next attempt mostly gives another.
+bool could_not_be_read(const lm_error& e);
 
 /// The `max_tokens` that the run and these parameters set for an answer; none where only the model has a limit.
 std::optional<std::uint64_t> max_tokens_of(const run& r, const predictor_parameters* own);

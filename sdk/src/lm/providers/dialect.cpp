@@ -8,7 +8,8 @@ namespace {
 
 using words = std::vector<std::string_view>;
 
-// Source: OpenAI, "Structured model outputs", supported schemas; those of numbers, texts and lengths of arrays are not for fine-tuned models.
+// Source: OpenAI, "Structured model outputs", supported schemas; those of numbers, texts and lengths of arrays are not for fine-tuned
+// models.
 const schema_rules openai_schemas{.keywords = {"type",
                                                "properties",
                                                "required",
@@ -89,6 +90,7 @@ const row servers[]{
     {"together", [](rules& r) { r.empty_content = empty::null; }},
     {"deepseek", [](rules& r) { r.response_format = format::json_object; }},
     {"vllm", [](rules& r) { r.empty_content = empty::null; }},
+    {"llamacpp", [](rules& r) { r.named_tool = false; }},
 };
 
 // What a family of models wants, whoever stands between. A name counts where it is followed by its end or by what is no letter or digit.
@@ -169,6 +171,7 @@ rules rules_for(std::string_view provider, std::string_view model, const dialect
     r.reasoning_back = over.reasoning_back.value_or(r.reasoning_back);
     r.usage_in_stream = over.usage_in_stream.value_or(r.usage_in_stream);
     r.done_ends = over.done_ends.value_or(r.done_ends);
+    r.named_tool = over.named_tool.value_or(r.named_tool);
     return r;
 }
 

@@ -135,22 +135,26 @@ bool is_too_long(const std::string& lower) {
                          "tokens_limit_reached",
                          "request body too large",
                          "string_above_max_length",
-                         "context overflow"}) ||
+                         "context overflow",
+                         "tokens) is too large to process"}) ||
            is_too_large_for_a_limit(lower) || counts_too_much(lower);
 }
 
-// Groq's and llama.cpp's, where the model's own answer does not parse.
-// Source: Groq, "Tool use", tool_use_failed; llama.cpp, common/chat.cpp.
-bool is_misread(const std::string& lower) {
-    return holds(lower, {"tool_use_failed", "failed to call a function", "json_validate_failed"}) ||
-           (holds(lower, {"output that does not match the expected", "failed to parse input at pos"}));
+// Groq's, llama.cpp's and Ollama's, where the model's own answer does not parse, or holds bytes that are no UTF-8.
+// Source: Groq, "Tool use", tool_use_failed; llama.cpp, common/chat.cpp, and its issue 27543; Ollama's issues 12884 and 14492.
+bool is_misread(int status, const std::string& lower) {
+    if (holds(lower, {"tool_use_failed", "failed to call a function", "json_validate_failed", "output that does not match the expected",
+                      "failed to parse input at pos", "error parsing tool call"}))
+        return true;
+    const bool of_the_request = status >= 400 && status < 500;
+    return !of_the_request && holds(lower, {"type_error.316", "invalid utf-8 byte", "invalid diff:", "failed to parse json"});
 }
 
 // What an error is, by its status (0: unknown) and words.
 std::pair<lm_errc, const char*> classify(int status, const std::string& code, const std::string& lower) {
     if (quota_is_used_up(code) && status != 402)
         return {lm_errc::rate_limited, "the provider's quota is used up, which waiting does not change; look at its plan and billing"};
-    if (is_misread(lower))
+    if (is_misread(status, lower))
         return {lm_errc::server_error, "the model wrote an answer that the provider could not read; asked again, it mostly writes another"};
     bool too_long = is_too_long(lower) || status == 413;
     bool filtered = holds(lower, {"content_filter", "content management policy", "safety system"});
@@ -186,6 +190,7 @@ std::pair<lm_errc, const char*> classify(int status, const std::string& code, co
             return {lm_errc::server_error, "the provider failed"};
         default: break;
     }
+    if (status == 501 && !too_long) return {lm_errc::invalid_request, "the server has not what was asked for"};
     if (status >= 500 && too_long) return {lm_errc::context_length, "the prompt is longer than the model's context"};
     if (status >= 500) return {lm_errc::server_error, "the provider failed"};
     return {lm_errc::invalid_request, "the provider gave an unexpected answer"};

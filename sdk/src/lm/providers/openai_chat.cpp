@@ -302,14 +302,18 @@ public:
         out += ']';
         auto add = [&](std::string_view key, const json::value& v) { ((out += ",\"") += key) += "\":" + json::serialize(v); };
         if (!r.tools.empty()) {
+            const bool only_it = r.tool_choice.kind == tool_choice::one && !how.named_tool;
             json::array tools;
-            for (const auto& t : r.tools) tools.push_back(openai_tool(t));
+            for (const auto& t : r.tools)
+                if (!only_it || t.name == r.tool_choice.name) tools.push_back(openai_tool(t));
             add("tools", tools);
+            if (only_it) add("tool_choice", "required");
             switch (r.tool_choice.kind) {
                 case tool_choice::automatic: break;
                 case tool_choice::none: add("tool_choice", "none"); break;
                 case tool_choice::required: add("tool_choice", "required"); break;
-                case tool_choice::one: add("tool_choice", json::object{{"type", "function"}, {"function", {{"name", r.tool_choice.name}}}});
+                case tool_choice::one:
+                    if (!only_it) add("tool_choice", json::object{{"type", "function"}, {"function", {{"name", r.tool_choice.name}}}});
             }
             if (r.parallel_tool_calls) add("parallel_tool_calls", *r.parallel_tool_calls);
         }

@@ -253,6 +253,7 @@ class reader final : public stream_reader {
 
 json::value message_item(const message& m, const std::string& text) {
     json::object item{{"role", reagent::to_string(m.role)}};
+    if (m.role == role::assistant) item["type"] = "message";  // llama.cpp's server takes it for nothing else
     if (m.images.empty())
         item["content"] = text;
     else {
