@@ -163,7 +163,7 @@ public:
         std::string what = "POST " + http::shown_url(r.url);
         http::response_stream body = co_await context.http.open(std::move(r), deadline_of(context));
         http::response answer = body.head();
-        const auto how = provider::rules_for(facts_.name, model_, options_.dialect);
+        const auto how = rules_of(request);
         provider::end_watch watch{speaks_, how};
         while (!watch.done()) {
             std::string piece;
@@ -187,7 +187,7 @@ public:
         std::string what = "POST " + http::shown_url(r.url);
         http::response_stream answer = co_await context.http.open(std::move(r), deadline_of(context));
         if (answer.head().status == 200) {
-            auto how = provider::rules_for(facts_.name, model_, options_.dialect);
+            auto how = rules_of(request);
             co_return std::make_unique<http_stream>(std::move(answer), speaks_, how, model_, server_, keys_);
         }
         http::response whole = answer.head();
@@ -200,6 +200,12 @@ public:
     }
 
 private:
+    provider::rules rules_of(const lm_request& request) const {
+        auto how = provider::rules_for(facts_.name, model_, options_.dialect);
+        how.several = request.sampling.or_else(options_.sampling).n.value_or(1) > 1;
+        return how;
+    }
+
     http::request request_for(const lm_request& request, bool stream) const {
         bool structured = options_.structured_output && !(request.outputs_schema && refused_.contains(*request.outputs_schema));
         provider::call_settings settings{

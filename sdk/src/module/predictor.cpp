@@ -116,6 +116,7 @@ std::string detail::no_answer(const lm_response& r) {
         case finish_reason::stop:
         case finish_reason::tool_calls: break;
     }
+    if (r.finish == finish_reason::tool_calls && r.tool_calls.empty()) return "it ends with calls of tools, and holds none";
     return trim(r.text).empty() && r.tool_calls.empty() ? "it is empty" : "";
 }
 

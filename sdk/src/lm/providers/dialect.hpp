@@ -35,6 +35,7 @@ struct rules {
     bool usage_in_stream = true;
     bool reasoning_back = true;
     bool done_ends = false;
+    bool several = false;  ///< several completions were asked for: else the choices of an answer are parts of one
     bool strict_schemas = true;
     bool thinking_budget = false;  ///< Gemini: reasoning effort as a number of tokens
     dialect::empty empty_content = dialect::empty::text;

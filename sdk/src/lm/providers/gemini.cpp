@@ -222,7 +222,7 @@ class reader final : public stream_reader {
         auto index = count_of(member(c, "index"));
         std::string reason = text_member(c, "finishReason");
         auto* parts = parts_of(c);
-        if (index > 0) return alternative(index, text_of(parts), !reason.empty());
+        if (index > 0) return read_further(index, parts, reason, out);
         if (parts)
             for (const auto& part : parts->get_array()) {
                 auto said = part_of(part, kept_);
@@ -233,12 +233,27 @@ class reader final : public stream_reader {
         if (!reason.empty()) end(finish_of(reason));
     }
 
+    void read_further(std::uint64_t index, const json::value* parts, const std::string& reason, std::vector<lm_event>& out) {
+        std::string words;
+        kept_parts apart;
+        if (parts)
+            for (const auto& part : parts->get_array()) {
+                auto said = part_of(part, apart);
+                words += said.text;
+                if (said.call)
+                    call_of_choice(index, {calls_of_others_++, said.call->id, said.call->name, said.call->arguments, said.call->signature},
+                                   out);
+            }
+        alternative(index, words, reason.empty() ? std::nullopt : std::optional{finish_of(reason)});
+    }
+
     lm_response finish() override {
         answer_.reasoning_blocks = kept_.take();
         return stream_reader::finish();
     }
 
     kept_parts kept_;
+    std::uint64_t calls_of_others_ = 0;
 };
 
 class generate_content final : public protocol {
@@ -300,20 +315,10 @@ public:
         auto* list = member(parsed, "candidates");
         if (!list || !list->is_array() || list->get_array().empty()) check_prompt(parsed, body);
         const auto& candidates = list->get_array();
-        lm_response r;
-        kept_parts kept;
-        if (auto* parts = parts_of(first_of(candidates)))
-            for (const auto& part : parts->get_array()) {
-                auto said = part_of(part, kept);
-                if (said.call) r.tool_calls.push_back(std::move(*said.call));
-                r.reasoning += said.thought;
-                r.text += said.text;
-            }
-        r.reasoning_blocks = kept.take();
-        for (const auto* other : others_of(candidates)) r.alternatives.push_back(text_of(parts_of(*other)));
-        const auto& first = first_of(candidates);
-        r.finish = is_open(first, "finishReason", how) ? finish_reason::other : finish_of(text_member(first, "finishReason"));
-        if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
+        lm_response r = read_candidate(first_of(candidates), how);
+        std::vector<lm_response> others;
+        for (const auto* other : others_of(candidates)) others.push_back(read_candidate(*other, how));
+        take_others(r, std::move(others), how);
         r.usage = usage_of(member(parsed, "usageMetadata"));
         r.model = text_member(parsed, "modelVersion");
         r.request_id = text_member(parsed, "responseId");
@@ -323,6 +328,21 @@ public:
     std::unique_ptr<stream_reader> stream() const override { return std::make_unique<reader>(); }
 
 private:
+    static lm_response read_candidate(const json::value& candidate, const rules& how) {
+        lm_response r;
+        kept_parts kept;
+        if (auto* parts = parts_of(candidate))
+            for (const auto& part : parts->get_array()) {
+                auto said = part_of(part, kept);
+                if (said.call) r.tool_calls.push_back(std::move(*said.call));
+                r.reasoning += said.thought;
+                r.text += said.text;
+            }
+        r.reasoning_blocks = kept.take();
+        r.finish = is_open(candidate, "finishReason", how) ? finish_reason::other : finish_of(text_member(candidate, "finishReason"));
+        return r;
+    }
+
     static int budget_of(effort e) {
         switch (e) {
             case effort::none: return 0;

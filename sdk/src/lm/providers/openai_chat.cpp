@@ -262,7 +262,10 @@ class reader final : public stream_reader {
         if (!delta || delta->get_object().empty())
             if (auto* whole = object_member(choice, "message")) delta = whole;  // a server that streams one piece
         if (index > 0) {                                                        // a further completion, with `n`
-            alternative(index, payload_text(member(delta, "content"), "content"), !checked_finish(choice).empty());
+            auto reason = checked_finish(choice);
+            alternative(index, payload_text(member(delta, "content"), "content"),
+                        reason.empty() ? std::nullopt : std::optional{finish_of(reason)});
+            for (auto& c : calls_of(delta)) call_of_choice(index, std::move(c), out);
             return;
         }
         reasoning(reasoning_of(delta), out);
@@ -337,13 +340,39 @@ public:
 
     lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         const auto& choices = list_member(parsed, "choices", body);
-        const json::value& choice = first_of(choices);
+        lm_response r = read_choice(first_of(choices), body, how);
+        check_refusal(refusal_of(member(first_of(choices), "message")));
+        std::vector<lm_response> others;
+        for (const auto* other : others_of(choices)) others.push_back(read_further(*other, body, how));
+        take_others(r, std::move(others), how);
+        r.usage = usage_of(member(parsed, "usage"));
+        r.model = text_member(parsed, "model");
+        r.request_id = text_member(parsed, "id");
+        return r;
+    }
+
+    std::unique_ptr<stream_reader> stream() const override { return std::make_unique<reader>(); }
+
+private:
+    // What is wrong with a further completion is no fault of the first.
+    static lm_response read_further(const json::value& choice, std::string_view body, const rules& how) {
+        lm_response r;
+        r.finish = finish_reason::error;
+        try {
+            r = read_choice(choice, body, how);
+        } catch (const lm_error&) {
+            return r;
+        }
+        if (!trim(refusal_of(member(choice, "message"))).empty()) r.finish = finish_reason::content_filter;
+        return r;
+    }
+
+    static lm_response read_choice(const json::value& choice, std::string_view body, const rules& how) {
         std::string reason = checked_finish(choice);
         const json::value* m = member(choice, "message");
         if (!m || !m->is_object()) malformed("has no `choices[0].message`", body);
         lm_response r;
         r.text = payload_text(member(m, "content"), "content");
-        check_refusal(refusal_of(m));
         r.reasoning = reasoning_of(m);
         for (auto& c : calls_of(m)) {
             if (c.name.empty()) malformed("has a tool call without a name", body);
@@ -352,16 +381,9 @@ public:
         json::object kept;
         keep_members(kept, m);
         keep_block(r, std::move(kept));
-        for (const auto* other : others_of(choices))
-            r.alternatives.push_back(payload_text(member(member(other, "message"), "content"), "content"));
         r.finish = is_open(choice, "finish_reason", how) ? finish_reason::other : finish_of(reason);
-        r.usage = usage_of(member(parsed, "usage"));
-        r.model = text_member(parsed, "model");
-        r.request_id = text_member(parsed, "id");
         return r;
     }
-
-    std::unique_ptr<stream_reader> stream() const override { return std::make_unique<reader>(); }
 };
 
 }  // namespace

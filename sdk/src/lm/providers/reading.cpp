@@ -51,6 +51,29 @@ finish_reason worse(finish_reason a, finish_reason b) {
     return rank(a) < rank(b) ? b : a;
 }
 
+void settle_finish(lm_response& r) {
+    const bool clear = settle(r.tool_calls);
+    const bool missing = r.finish == finish_reason::tool_calls && r.tool_calls.empty();
+    if (!clear || missing) r.finish = worse(r.finish, finish_reason::malformed_call);
+    if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
+}
+
+void take_others(lm_response& r, std::vector<lm_response> others, const rules& how) {
+    auto is_part = [](const lm_response& o) { return !o.tool_calls.empty() || o.finish == finish_reason::error; };
+    const bool split = !how.several && (trim(r.text).empty() || std::any_of(others.begin(), others.end(), is_part));
+    for (auto& other : others) {
+        if (!split) {
+            r.alternatives.push_back(std::move(other.text));
+            continue;
+        }
+        if (trim(r.text).empty()) r.text = std::move(other.text);
+        r.reasoning += other.reasoning;
+        std::move(other.tool_calls.begin(), other.tool_calls.end(), std::back_inserter(r.tool_calls));
+        std::move(other.reasoning_blocks.begin(), other.reasoning_blocks.end(), std::back_inserter(r.reasoning_blocks));
+        r.finish = worse(r.finish, other.finish);
+    }
+}
+
 void check_refusal(const std::string& words) {
     if (trim(words).empty()) return;
     std::string shown = cut(words, 1000);

@@ -58,6 +58,10 @@ std::optional<std::uint64_t> index_of(const json::value* v);
 /// Of two reasons why one answer ended, the one that says more against it.
 finish_reason worse(finish_reason a, finish_reason b);
 
+/// Puts the calls in order, and corrects what the server says of the end by them: calls that are there make it `tool_calls`, calls that it
+/// announces and that are missing, or of which nobody knows which are meant, `malformed_call`.
+void settle_finish(lm_response& r);
+
 /// @throws lm_error(content_filter) with the model's words, where it refused: blanks are none
 void check_refusal(const std::string& words);
 
@@ -76,6 +80,10 @@ const json::array& list_member(const json::value& v, std::string_view name, std:
 const json::value& first_of(const json::array& completions);
 /// The others, by their `index`.
 std::vector<const json::value*> others_of(const json::array& completions);
+
+/// What stands in further choices: alternatives, or, where one completion was asked for, parts of that (its calls, and its text where the
+/// first has none).
+void take_others(lm_response& r, std::vector<lm_response> others, const rules& how);
 
 // Requests.
 

@@ -80,7 +80,8 @@ lm_response stream_reader::finish() {
                        {.provider_message = heard_}};
     }
     check_refusal(clean_text(refusal_));
-    for (bool ended : alternatives_ended_)
+    if (!several_) join_choices();
+    for (const auto& ended : alternatives_ended_)
         if (!ended)
             throw lm_error{lm_errc::malformed_response, "the provider's stream holds a piece of a further completion that has no end"};
     answer_.text = clean_text(answer_.text);
@@ -89,8 +90,7 @@ lm_response stream_reader::finish() {
     for (auto& b : answer_.reasoning_blocks) clean_texts(b);
     for (auto& c : answer_.tool_calls)
         for (auto part : {&tool_call::id, &tool_call::name, &tool_call::arguments, &tool_call::signature}) c.*part = clean_text(c.*part);
-    if (!settle(answer_.tool_calls)) answer_.finish = worse(answer_.finish, finish_reason::malformed_call);
-    if (!answer_.tool_calls.empty() && answer_.finish == finish_reason::stop) answer_.finish = finish_reason::tool_calls;
+    settle_finish(answer_);
     answer_.usage.calls = 1;
     return std::move(answer_);
 }
@@ -123,13 +123,32 @@ void stream_reader::whole_call(tool_call c, std::vector<lm_event>& out) {
     out.push_back({.kind = lm_event::tool_call, .index = answer_.tool_calls.size() - 1, .call = std::move(c)});
 }
 
-void stream_reader::alternative(std::uint64_t index, const std::string& piece, bool ended) {
+// The choices of one completion: a text where the first has none, and the worst end.
+void stream_reader::join_choices() {
+    if (!is_split_ && !trim(answer_.text).empty()) return;
+    for (std::size_t i = 0; i < answer_.alternatives.size(); ++i) {
+        if (trim(answer_.text).empty()) answer_.text = answer_.alternatives[i];
+        if (auto why = alternatives_ended_[i]) answer_.finish = worse(answer_.finish, *why);
+    }
+    answer_.alternatives.clear();
+    alternatives_ended_.clear();
+}
+
+void stream_reader::call_of_choice(std::uint64_t index, call_piece piece, std::vector<lm_event>& out) {
+    constexpr std::uint64_t most_calls_of_a_choice = 1'000'000;
+    if (several_) return;
+    is_split_ = true;
+    piece.index = index * most_calls_of_a_choice + piece.index.value_or(0);
+    call(piece, out);
+}
+
+void stream_reader::alternative(std::uint64_t index, const std::string& piece, std::optional<finish_reason> why) {
     constexpr std::uint64_t most = 128;
     if (index >= most) throw lm_error{lm_errc::malformed_response, "the provider's stream numbers a completion " + std::to_string(index)};
     if (answer_.alternatives.size() < index) answer_.alternatives.resize(index);
     alternatives_ended_.resize(answer_.alternatives.size());
     answer_.alternatives[index - 1] += piece;
-    if (ended) alternatives_ended_[index - 1] = true;
+    if (why) alternatives_ended_[index - 1] = why;
 }
 
 void stream_reader::end(finish_reason why) {

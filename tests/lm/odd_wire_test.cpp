@@ -1,0 +1,146 @@
+// Answers whose pieces are in places that the protocol does not know, or are no answer text: docs/models.md has a row for each kind.
+#include "support/ask.hpp"
+#include "support/folder.hpp"
+#include "support/loopback_server.hpp"
+
+#include <reagent/error.hpp>
+#include <reagent/lm/decorators.hpp>
+#include <reagent/run/runtime.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+using namespace reagent;
+using namespace reagent::test;
+
+namespace {
+
+struct got {
+    lm_response answer{};
+    std::string pieces{}, reasoning{}, error{};
+    error_code code{};
+};
+
+language_model model_at(const std::string& provider, const loopback_server& server, language_model_options options = {}) {
+    options.api_base = server.url(provider == "openai" || provider == "openai-responses" ? "/v1" : "");
+    options.api_key = secret{"key-0123456789"};
+    return language_model{provider + "/m", options};
+}
+
+// A body that is no stream is read the same way where a stream was asked for.
+got heard(const std::string& provider, const std::string& body, bool streamed = false, language_model_options options = {}) {
+    loopback_server server{[&](const server_request&) { return server_response{.body = body}; }};
+    auto model = model_at(provider, server, options);
+    got g;
+    try {
+        if (streamed) {
+            auto all = ask_streaming(model, question("x"));
+            g.answer = all.response;
+            for (const auto& e : all.events) {
+                if (e.kind == lm_event::text) g.pieces += e.text_piece;
+                if (e.kind == lm_event::reasoning) g.reasoning += e.text_piece;
+            }
+        } else
+            g.answer = ask(model, question("x"));
+    } catch (const error& e) {
+        g.error = e.what();
+        g.code = e.code();
+    }
+    return g;
+}
+
+std::string sse(const std::vector<std::string>& events, bool done = true) {
+    std::string all;
+    for (const auto& e : events) all += "data: " + e + "\n\n";
+    return all + (done ? "data: [DONE]\n\n" : "");
+}
+std::string choice(int index, const std::string& what, const std::string& message, const std::string& finish) {
+    return R"({"index":)" + std::to_string(index) + ",\"" + what + "\":" + message + R"(,"finish_reason":)" + finish + "}";
+}
+std::string choices(const std::string& list, const std::string& more = "") { return "{\"choices\":[" + list + "]" + more + "}"; }
+std::string chat(const std::string& message, const std::string& finish = "\"stop\"", const std::string& more = "") {
+    return choices(choice(0, "message", message, finish), more);
+}
+std::string delta(const std::string& d, const std::string& finish = "null") { return choices(choice(0, "delta", d, finish)); }
+std::string calls(const std::string& name, const std::string& index = "") {
+    return R"("tool_calls":[{)" + index + R"("id":"c_)" + name + R"(","type":"function","function":{"name":")" + name +
+           R"(","arguments":"{}"}}])";
+}
+std::string names(const lm_response& r) {
+    std::string all;
+    for (const auto& c : r.tool_calls) all += (all.empty() ? "" : " ") + c.name;
+    return all;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(odd_wire)
+
+// As GitHub Copilot sends Claude's: the text in one choice, the calls in another.
+BOOST_AUTO_TEST_CASE(calls_that_are_split_over_choices_count) {
+    const std::string end = "\"tool_calls\"";
+    for (bool numbered : {true, false}) {
+        std::string one = choice(0, "message", R"({"content":"Let me look."})", end);
+        std::string two = choice(numbered ? 1 : 0, "message", R"({"content":null,)" + calls("pay") + "}", end);
+        std::string three = choice(numbered ? 2 : 0, "message", R"({"content":null,)" + calls("look") + "}", end);
+        for (const auto& list : {one + "," + two + "," + three, two + "," + one + "," + three}) {
+            auto g = heard("openai", choices(list));
+            BOOST_TEST(g.error == "");
+            BOOST_TEST(names(g.answer) == "pay look", list);
+            BOOST_TEST(g.answer.text == "Let me look.");
+            BOOST_TEST((g.answer.finish == finish_reason::tool_calls));
+            BOOST_TEST(g.answer.alternatives.empty());
+        }
+    }
+    auto g = heard("openai",
+                   sse({choices(choice(0, "delta", R"({"content":"Let me "})", "null")),
+                        choices(choice(1, "delta", "{" + calls("pay", "\"index\":0,") + "}", "null")),
+                        choices(choice(0, "delta", R"({"content":"look."})", end)), choices(choice(1, "delta", "{}", end)),
+                        choices(choice(2, "delta", "{" + calls("look", "\"index\":0,") + "}", end))}),
+                   true);
+    BOOST_TEST(g.error == "");
+    BOOST_TEST(names(g.answer) == "pay look");
+    BOOST_TEST(g.answer.text == "Let me look.");
+    BOOST_TEST(g.answer.alternatives.empty());
+    // The worst end counts.
+    auto cut = heard("openai", choices(choice(0, "message", R"({"content":"I"})", end) + "," +
+                                       choice(1, "message", "{" + calls("pay") + "}", "\"length\"")));
+    BOOST_TEST((cut.answer.finish == finish_reason::length));
+    // The text may be in the other one.
+    auto text = heard("openai", choices(choice(0, "message", R"({"content":""})", "\"stop\"") + "," +
+                                        choice(1, "message", R"({"content":"Hello"})", "\"stop\"")));
+    BOOST_TEST(text.answer.text == "Hello");
+    // Of several completions that were asked for, one is the answer.
+    language_model_options two;
+    two.sampling.n = 2;
+    auto one =
+        heard("openai",
+              choices(choice(0, "message", R"({"content":"A"})", "\"stop\"") + "," + choice(1, "message", "{" + calls("pay") + "}", end)),
+              false, two);
+    BOOST_TEST(one.answer.text == "A");
+    BOOST_TEST(one.answer.tool_calls.empty());
+    // Gemini's.
+    auto candidate = [](const std::string& part) { return R"({"content":{"parts":[)" + part + R"(]},"finishReason":"STOP"})"; };
+    for (bool streamed : {false, true}) {
+        std::string body = R"({"candidates":[)" + candidate(R"({"text":"Look."})") + "," +
+                           candidate(R"({"functionCall":{"name":"pay","args":{}}})") + "]}";
+        auto gemini = heard("gemini", streamed ? sse({body}, false) : body, streamed);
+        BOOST_TEST(names(gemini.answer) == "pay", gemini.error);
+        BOOST_TEST(gemini.answer.text == "Look.");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_end_with_calls_that_are_missing_is_no_answer) {
+    const std::string item = R"({"content":[{"type":"text","text":"Let me check."}],"stop_reason":"tool_use"})";
+    for (bool streamed : {false, true})
+        for (const char* reason : {"\"tool_calls\"", "\"function_call\"", "\"tool_use\""}) {
+            std::string body = streamed ? sse({delta(R"({"content":"Let me check."})"), delta("{}", reason)})
+                                        : chat(R"({"content":"Let me check."})", reason);
+            auto g = heard("openai", body, streamed);
+            BOOST_TEST((g.answer.finish == finish_reason::malformed_call), g.error << body);
+        }
+    BOOST_TEST((heard("anthropic", item).answer.finish == finish_reason::malformed_call));
+    BOOST_TEST((heard("cohere", R"({"message":{"content":"Let me check."},"finish_reason":"TOOL_CALL"})").answer.finish ==
+                finish_reason::malformed_call));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
