@@ -143,4 +143,119 @@ BOOST_AUTO_TEST_CASE(an_end_with_calls_that_are_missing_is_no_answer) {
                 finish_reason::malformed_call));
 }
 
+BOOST_AUTO_TEST_CASE(thinking_among_the_parts_is_no_answer_text) {
+    for (const char* type : {"reasoning", "thinking", "reasoning_text", "thought", "thinking_text", "reasoning.text", "Thinking"}) {
+        const std::string thought = R"({"type":")" + std::string{type} + R"(","text":"SECRET "})";
+        const std::string parts = "[" + thought + R"(,{"type":"text","text":"Hello"}])";
+        const std::string output = "[" + thought + R"(,{"type":"output_text","text":"Hello"}])";
+        const std::pair<std::string, std::string> bodies[]{
+            {"openai", chat(R"({"content":)" + parts + "}")},
+            {"openai",
+             sse({delta(R"({"content":[)" + thought + "]}"), delta(R"({"content":[{"type":"text","text":"Hello"}]})", "\"stop\"")})},
+            {"openai-responses", R"({"status":"completed","output":[{"type":"message","content":)" + output + "}]}"},
+            {"openai-responses",
+             sse({R"({"type":"response.completed","response":{"status":"completed","output":[{"type":"message","content":)" + output +
+                  "}]}}"})},
+            {"cohere", R"({"message":{"content":)" + parts + R"(},"finish_reason":"COMPLETE"})"},
+            {"ollama", R"({"message":{"content":)" + parts +
+                           R"(},"done":true,"done_reason":"stop"})"
+                           "\n"},
+            {"cohere", sse({R"({"type":"content-start","index":0,"delta":{"message":{"content":)" + thought + "}}}",
+                            R"({"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"SECRET too"}}}})",
+                            R"({"type":"content-start","index":1,"delta":{"message":{"content":{"type":"text","text":""}}}})",
+                            R"({"type":"content-delta","index":1,"delta":{"message":{"content":{"text":"Hello"}}}})",
+                            R"({"type":"message-end","delta":{"finish_reason":"COMPLETE"}})"})}};
+        for (const auto& [provider, body] : bodies)
+            for (bool streamed : {false, true}) {
+                auto g = heard(provider, body, streamed);
+                BOOST_TEST_CONTEXT(body) {
+                    BOOST_TEST(g.error == "");
+                    BOOST_TEST(g.answer.text == "Hello");
+                    BOOST_TEST(g.answer.reasoning.starts_with("SECRET "), g.answer.reasoning);
+                    if (streamed) BOOST_TEST(g.pieces == "Hello");
+                }
+            }
+    }
+    for (const char* thought : {"true", "\"true\"", "1", "\"True\""})
+        for (bool streamed : {false, true}) {
+            std::string body = R"({"candidates":[{"content":{"parts":[{"text":"SECRET ","thought":)" + std::string{thought} +
+                               R"(},{"text":"Hello"}]},"finishReason":"STOP"}]})";
+            BOOST_TEST(heard("gemini", streamed ? sse({body}, false) : body, streamed).answer.text == "Hello", thought);
+        }
+    for (const char* none : {"false", "\"false\"", "null", "0"})
+        BOOST_TEST(heard("gemini", R"({"candidates":[{"content":{"parts":[{"text":"Hello","thought":)" + std::string{none} +
+                                       R"(}]},"finishReason":"STOP"}]})")
+                           .answer.text == "Hello",
+                   none);
+}
+
+BOOST_AUTO_TEST_CASE(parts_of_unknown_types_are_no_answer_text) {
+    const std::string part = R"({"type":"moon_phase","text":"SECRET"})";
+    auto bodies = [&](const std::string& parts) {
+        return std::vector<std::pair<std::string, std::string>>{
+            {"openai", chat(R"({"content":[)" + parts + "]}")},
+            {"openai", sse({delta(R"({"content":[)" + parts + "]}"), delta("{}", "\"stop\"")})},
+            {"openai-responses", R"({"status":"completed","output":[{"type":"message","content":[)" + parts + "]}]}"},
+            {"anthropic", R"({"content":[)" + parts + R"(],"stop_reason":"end_turn"})"},
+            {"cohere", R"({"message":{"content":[)" + parts + R"(]},"finish_reason":"COMPLETE"})"}};
+    };
+    for (const auto& [provider, body] : bodies(part))
+        for (bool streamed : {false, true}) {
+            auto g = heard(provider, body, streamed);
+            BOOST_TEST((g.code == lm_errc::malformed_response), body);
+            BOOST_TEST(g.error.find("moon_phase") != std::string::npos, g.error);
+        }
+    for (const auto& [provider, body] : bodies(part + R"(,{"type":"text","text":"Hello"})"))
+        BOOST_TEST(heard(provider, body).answer.text == "Hello", body);
+}
+
+BOOST_AUTO_TEST_CASE(commentary_is_no_part_of_the_final_answer) {
+    auto item = [](const std::string& phase, const std::string& text) {
+        return R"({"type":"message","role":"assistant","id":"m_)" + phase + R"(","phase":")" + phase +
+               R"(","content":[{"type":"output_text","text":")" + text + "\"}]}";
+    };
+    const std::string output = item("commentary", "I will look. ") + "," + item("final_answer", "Hello");
+    auto begun = [](const std::string& phase, const std::string& index) {
+        return R"({"type":"response.output_item.added","output_index":)" + index + R"(,"item":{"type":"message","id":"m_)" + phase +
+               R"(","phase":")" + phase + R"(","content":[]}})";
+    };
+    auto piece = [](const std::string& index, const std::string& text) {
+        return R"({"type":"response.output_text.delta","output_index":)" + index + R"(,"delta":")" + text + "\"}";
+    };
+    for (const char* last : {"[]", output.c_str()})
+        for (bool streamed : {false, true}) {
+            std::string whole = R"({"status":"completed","output":[)" + output + "]}";
+            std::string listed = std::string{last} == "[]" ? "" : output;
+            std::string events =
+                sse({begun("commentary", "0"), piece("0", "I will look. "), begun("final_answer", "1"), piece("1", "Hello"),
+                     R"({"type":"response.completed","response":{"status":"completed","output":[)" + listed + "]}}"},
+                    false);
+            auto g = heard("openai-responses", streamed ? events : whole, streamed);
+            BOOST_TEST(g.error == "");
+            BOOST_TEST(g.answer.text == "Hello");
+            if (streamed) BOOST_TEST(g.pieces == "Hello");
+            message m{role::assistant, g.answer.text};
+            m.reasoning_blocks = g.answer.reasoning_blocks;
+            std::string sent;
+            loopback_server server{[&](const server_request& r) {
+                sent = r.body;
+                return server_response{.body = whole};
+            }};
+            for (auto& b : m.reasoning_blocks)
+                if (b.is_object()) b.get_object().erase("server");
+            lm_request r = question("x");
+            r.messages.push_back(m);
+            r.messages.push_back({role::user, "go on"});
+            ask(model_at("openai-responses", server), r);
+            auto input = json::parse(sent).at("input").as_array();
+            BOOST_TEST_REQUIRE(input.size() == 4u, sent);
+            BOOST_TEST(input[1].at("phase").as_string() == "commentary");
+            BOOST_TEST(input[1].at("content").as_string() == "I will look. ");
+            BOOST_TEST(input[2].at("phase").as_string() == "final_answer");
+            BOOST_TEST(input[2].at("content").as_string() == "Hello");
+        }
+    auto alone = heard("openai-responses", R"({"status":"completed","output":[)" + item("commentary", "I will look.") + "]}");
+    BOOST_TEST(alone.answer.text == "");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -134,6 +134,10 @@ json::array turns_of(const std::vector<message>& messages, std::string& system, 
     return turns;
 }
 
+bool is_of_servers_tools(const std::string& type) {
+    return type == "server_tool_use" || type.ends_with("_tool_result") || type.starts_with("mcp_") || type == "container_upload";
+}
+
 // Where thinking, text and calls stand in the usual order, the blocks that are kept are the thinking alone; else they say the order.
 void read_blocks(const json::array& content, std::string_view body, lm_response& r) {
     int last = 0;
@@ -142,7 +146,13 @@ void read_blocks(const json::array& content, std::string_view body, lm_response&
     for (const auto& block : content) {
         std::string type = text_member(block, "type");
         if (!block.is_object() || type.empty()) malformed("has a block of its content without a type", body);
-        if (type != "text" && type != "tool_use" && !is_reasoning(type)) continue;
+        if (type != "text" && type != "tool_use" && !is_reasoning(type)) {
+            if (names_thinking(type))
+                r.reasoning += thinking_of(block);
+            else if (!is_of_servers_tools(type))
+                note_unread(r, type);
+            continue;
+        }
         int rank = type == "text" ? 1 : type == "tool_use" ? 2 : 0;
         usual = usual && rank >= last;
         last = rank;
@@ -274,6 +284,7 @@ class reader final : public stream_reader {
             answer_.tool_calls = std::move(r.tool_calls);
             answer_.reasoning = std::move(r.reasoning);
             answer_.reasoning_blocks = std::move(r.reasoning_blocks);
+            answer_.unread_parts = std::move(r.unread_parts);
         }
         return stream_reader::finish();
     }

@@ -55,7 +55,9 @@ constexpr const char* part_block = "gemini_part";  // the `type` under which the
 
 bool is_thought(const json::value& part) {
     auto* thought = member(part, "thought");
-    return thought && thought->is_bool() && thought->get_bool();
+    if (!thought) return false;
+    if (thought->is_string()) return to_lower(thought->get_string()) == "true";
+    return thought->is_bool() ? thought->get_bool() : thought->is_number() && thought->to_number<double>() != 0;
 }
 
 class kept_parts {
@@ -178,7 +180,7 @@ tool_call call_of(const json::value& part) {
 // What one part of an answer says.
 struct read_part {
     std::optional<tool_call> call{};
-    std::string text{}, thought{};
+    std::string text{}, thought{}, unread{};
 };
 
 read_part part_of(const json::value& part, kept_parts& kept) {
@@ -186,6 +188,9 @@ read_part part_of(const json::value& part, kept_parts& kept) {
         kept.add_call();
         return {.call = call_of(part)};
     }
+    if (!member(part, "text") && part.is_object())
+        for (const auto& [name, v] : part.get_object())
+            if (name != "thought" && name != "thoughtSignature") return {.unread = std::string{name}};
     std::string text = payload_text(member(part, "text"), "text");
     kept.add_text(part, text);
     return is_thought(part) ? read_part{.thought = std::move(text)} : read_part{.text = std::move(text)};
@@ -229,6 +234,7 @@ class reader final : public stream_reader {
                 if (said.call) whole_call(std::move(*said.call), out);
                 reasoning(std::move(said.thought), out);
                 text(std::move(said.text), out);
+                if (!said.unread.empty()) note_unread(answer_, said.unread);
             }
         if (!reason.empty()) end(finish_of(reason));
     }
@@ -337,6 +343,7 @@ private:
                 if (said.call) r.tool_calls.push_back(std::move(*said.call));
                 r.reasoning += said.thought;
                 r.text += said.text;
+                if (!said.unread.empty()) note_unread(r, said.unread);
             }
         r.reasoning_blocks = kept.take();
         r.finish = is_open(candidate, "finishReason", how) ? finish_reason::other : finish_of(text_member(candidate, "finishReason"));

@@ -38,7 +38,7 @@ class reader final : public stream_reader {
         if (m && !m->is_object() && !m->is_null()) malformed("has a `message` that is no object", json::serialize(*m));
         if (!m && !is_end) no_answer("has a piece of a stream without `message`", data, json::serialize(data));
         reasoning(payload_text(member(m, "thinking"), "thinking"), out);
-        text(payload_text(member(m, "content"), "content"), out);
+        content(content_of(member(m, "content")), out);
         if (auto* calls = calls_of(m))
             for (const auto& c : *calls) whole_call(call_of(c), out);
         if (is_end) {
@@ -119,8 +119,8 @@ public:
         if (auto* done = member(parsed, "done"); done && *done == false)
             throw lm_error{lm_errc::unavailable, "the provider's answer broke off: it says itself that it is not done"};
         lm_response r;
-        r.text = payload_text(member(m, "content"), "content");
         r.reasoning = payload_text(member(m, "thinking"), "thinking");
+        take_content(r, content_of(member(m, "content")));
         if (auto* calls = calls_of(m))
             for (const auto& c : *calls) r.tool_calls.push_back(call_of(c));
         r.finish = finish_of(text_member(parsed, "done_reason"));

@@ -73,14 +73,12 @@ usage usage_of(const json::value* u) {
             .reasoning_tokens = count_of(member(member(u, "completion_tokens_details"), "reasoning_tokens"))};
 }
 
-// What some servers show of a model's reasoning, under one of two names, or among the parts of the content.
-std::string reasoning_of(const json::value* m) {
-    auto text = text_of(member(m, "reasoning_content"));
-    if (text.empty()) text = text_of(member(m, "reasoning"));
-    if (auto* parts = member(m, "content"); text.empty() && parts && parts->is_array())
-        for (const auto& part : parts->get_array())
-            if (text_member(part, "type") == "thinking") text += text_of(member(part, "thinking"));
-    return text;
+// What a message says. Some servers show a model's reasoning under one of two names, others among the parts of the content.
+content_words words_of(const json::value* m) {
+    auto words = content_of(member(m, "content"));
+    for (const char* name : {"reasoning", "reasoning_content"})
+        if (auto shown = text_of(member(m, name)); !shown.empty()) words.reasoning = std::move(shown);
+    return words;
 }
 
 // Members of a message that a server wants back beside the calls they led to, or that the next turn is the better for.
@@ -263,13 +261,11 @@ class reader final : public stream_reader {
             if (auto* whole = object_member(choice, "message")) delta = whole;  // a server that streams one piece
         if (index > 0) {                                                        // a further completion, with `n`
             auto reason = checked_finish(choice);
-            alternative(index, payload_text(member(delta, "content"), "content"),
-                        reason.empty() ? std::nullopt : std::optional{finish_of(reason)});
+            alternative(index, words_of(delta).text, reason.empty() ? std::nullopt : std::optional{finish_of(reason)});
             for (auto& c : calls_of(delta)) call_of_choice(index, std::move(c), out);
             return;
         }
-        reasoning(reasoning_of(delta), out);
-        text(payload_text(member(delta, "content"), "content"), out);
+        content(words_of(delta), out);
         refused(refusal_of(delta));
         keep_members(kept_, delta);
         for (const auto& c : calls_of(delta)) call(c, out);
@@ -372,8 +368,7 @@ private:
         const json::value* m = member(choice, "message");
         if (!m || !m->is_object()) malformed("has no `choices[0].message`", body);
         lm_response r;
-        r.text = payload_text(member(m, "content"), "content");
-        r.reasoning = reasoning_of(m);
+        take_content(r, words_of(m));
         for (auto& c : calls_of(m)) {
             if (c.name.empty()) malformed("has a tool call without a name", body);
             r.tool_calls.push_back({std::move(c.id), std::move(c.name), std::move(c.arguments), std::move(c.signature)});

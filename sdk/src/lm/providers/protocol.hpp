@@ -14,6 +14,8 @@
 
 namespace reagent::provider {
 
+struct content_words;
+
 /// What a request depends on besides the `lm_request`.
 struct call_settings {
     std::string model;
@@ -70,6 +72,8 @@ protected:
 
     void text(std::string piece, std::vector<lm_event>& out);
     void reasoning(std::string piece, std::vector<lm_event>& out);
+    /// A piece of a message's content: a text, or parts.
+    void content(const content_words& words, std::vector<lm_event>& out);
     /// A piece of a tool call.
     /// @return the call's place; nothing for a piece that says nothing new
     std::optional<std::size_t> call(const call_piece& piece, std::vector<lm_event>& out);

@@ -14,20 +14,67 @@
 
 namespace reagent::provider {
 
+namespace {
+
+std::string text_of_part(const json::value& part) {
+    if (part.is_string()) return std::string{part.get_string()};
+    if (auto* t = member(part, "text"); !part.is_object() || (t && !t->is_null() && !t->is_string()))
+        malformed("has a part of its text that is none", json::serialize(part));
+    return text_member(part, "text");
+}
+
+}  // namespace
+
 std::string text_of(const json::value* v) {
     if (!v) return {};
     if (v->is_string()) return std::string{v->get_string()};
-    if (!v->is_array()) return {};
     std::string text;  // some servers send content in parts
-    for (const auto& part : v->get_array()) {
-        if (part.is_string())
-            text += std::string_view{part.get_string()};
-        else if (auto* t = member(part, "text"); !part.is_object() || (t && !t->is_null() && !t->is_string()))
-            malformed("has a part of its text that is none", json::serialize(part));
-        else
-            text += text_member(part, "text");
-    }
+    if (v->is_array())
+        for (const auto& part : v->get_array()) text += text_of_part(part);
     return text;
+}
+
+bool names_thinking(std::string_view type) {
+    const std::string name = to_lower(type);
+    for (const char* word : {"think", "thought", "reason", "analysis"})
+        if (name.find(word) != name.npos) return true;
+    return false;
+}
+
+std::string thinking_of(const json::value& part) {
+    for (const char* name : {"text", "thinking", "reasoning", "reasoning_text", "reasoning_content", "thought", "content", "summary"})
+        if (auto words = text_of(member(part, name)); !words.empty()) return words;
+    return {};
+}
+
+void note_unread(lm_response& r, const std::string& type) {
+    if (std::find(r.unread_parts.begin(), r.unread_parts.end(), type) == r.unread_parts.end()) r.unread_parts.push_back(cut(type, 100));
+}
+
+content_words content_of(const json::value* v, const char* name) {
+    content_words words;
+    if (!v || !v->is_array()) {
+        words.text = payload_text(v, name);
+        return words;
+    }
+    for (const auto& part : v->get_array()) {
+        const std::string type = text_member(part, "type");
+        if (names_thinking(type) || (type.empty() && !member(part, "text") && member(part, "thinking")))
+            words.reasoning += thinking_of(part);
+        else if (part.is_string() || type.empty() || type == "text" || type == "output_text" || type == "input_text" ||
+                 type == "text_delta")
+            words.text += text_of_part(part);
+        else if (type != "refusal")
+            words.unread.push_back(type);
+    }
+    return words;
+}
+
+std::string take_content(lm_response& r, content_words words) {
+    r.text += words.text;
+    r.reasoning += words.reasoning;
+    for (const auto& type : words.unread) note_unread(r, type);
+    return std::move(words.text);
 }
 
 std::uint64_t count_of(const json::value* v) {
@@ -53,7 +100,16 @@ finish_reason worse(finish_reason a, finish_reason b) {
 
 void settle_finish(lm_response& r) {
     const bool clear = settle(r.tool_calls);
-    const bool missing = r.finish == finish_reason::tool_calls && r.tool_calls.empty();
+    auto is_call = [](const std::string& type) { return type == "tool_use" || type == "tool_call" || type == "function_call"; };
+    const bool missing = (r.finish == finish_reason::tool_calls && r.tool_calls.empty()) ||
+                         std::any_of(r.unread_parts.begin(), r.unread_parts.end(), is_call);
+    const bool ended = r.finish == finish_reason::stop || r.finish == finish_reason::tool_calls;
+    if (ended && !r.unread_parts.empty() && r.tool_calls.empty() && trim(r.text).empty()) {
+        std::string types;
+        for (const auto& type : r.unread_parts) types += (types.empty() ? "`" : ", `") + type + "`";
+        throw lm_error{lm_errc::malformed_response,
+                       "the provider's response holds nothing but parts of types that are not known: " + types};
+    }
     if (!clear || missing) r.finish = worse(r.finish, finish_reason::malformed_call);
     if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
 }

@@ -26,6 +26,22 @@ inline std::string text_member(const json::value& v, std::string_view name) { re
 /// The text of a message's content: a string, or parts with a `text`.
 std::string text_of(const json::value* v);
 
+/// What a message's content says: a text, or parts. What a part of a type that speaks of thinking holds is reasoning; a part whose type is
+/// not known says nothing.
+struct content_words {
+    std::string text{}, reasoning{};
+    std::vector<std::string> unread{};  ///< the unknown types
+};
+/// @throws lm_error(malformed_response) for what is neither a text nor a list
+content_words content_of(const json::value* v, const char* name = "content");
+/// Takes them into an answer. @return the text
+std::string take_content(lm_response& r, content_words words);
+/// Whether a type's name says that it holds what a model thinks: `thinking`, `reasoning_text`, ...
+bool names_thinking(std::string_view type);
+/// What a part of such a type holds.
+std::string thinking_of(const json::value& part);
+void note_unread(lm_response& r, const std::string& type);
+
 /// A number that counts something; 0 when it is missing or none.
 std::uint64_t count_of(const json::value* v);
 

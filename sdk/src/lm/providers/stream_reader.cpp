@@ -107,6 +107,12 @@ void stream_reader::reasoning(std::string piece, std::vector<lm_event>& out) {
     if (auto whole = reasoning_.feed(piece); !whole.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(whole)});
 }
 
+void stream_reader::content(const content_words& words, std::vector<lm_event>& out) {
+    reasoning(words.reasoning, out);
+    text(words.text, out);
+    for (const auto& type : words.unread) note_unread(answer_, type);
+}
+
 std::optional<std::size_t> stream_reader::call(const call_piece& piece, std::vector<lm_event>& out) {
     auto place = calls_.add(piece, answer_.tool_calls);
     if (!place) return {};
