@@ -7,6 +7,7 @@
 #include <reagent/lm/decorators.hpp>
 #include <reagent/run/runtime.hpp>
 
+#include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 
 using namespace reagent;
@@ -256,6 +257,53 @@ BOOST_AUTO_TEST_CASE(commentary_is_no_part_of_the_final_answer) {
         }
     auto alone = heard("openai-responses", R"({"status":"completed","output":[)" + item("commentary", "I will look.") + "]}");
     BOOST_TEST(alone.answer.text == "");
+}
+
+BOOST_AUTO_TEST_CASE(reasons_that_are_no_text_are_known_or_other) {
+    const std::pair<std::string, finish_reason> gemini[]{
+        {"1", finish_reason::stop},           {"2", finish_reason::length},        {"3", finish_reason::content_filter},
+        {"4", finish_reason::content_filter}, {"\"2\"", finish_reason::length},    {"99", finish_reason::other},
+        {"true", finish_reason::other},       {"{\"a\":1}", finish_reason::other}, {"[]", finish_reason::other}};
+    for (const auto& [reason, expected] : gemini)
+        for (bool streamed : {false, true}) {
+            std::string body = R"({"candidates":[{"content":{"parts":[{"text":"Hel"}]},"finishReason":)" + reason + "}]}";
+            auto g = heard("gemini", streamed ? sse({body}, false) : body, streamed);
+            BOOST_TEST((g.answer.finish == expected), reason << g.error);
+        }
+    BOOST_TEST((heard("gemini", R"({"promptFeedback":{"blockReason":1}})").code == lm_errc::content_filter));
+    for (std::string reason : {"2", "true", "{\"type\":\"x\"}", "[1]", "0"}) {
+        const std::pair<std::string, std::string> bodies[]{
+            {"openai", chat(R"({"content":"Hel"})", reason)},
+            {"openai", sse({delta(R"({"content":"Hel"})"), delta("{}", reason)})},
+            {"anthropic", R"({"content":[{"type":"text","text":"Hel"}],"stop_reason":)" + reason + "}"},
+            {"cohere", R"({"message":{"content":[{"type":"text","text":"Hel"}]},"finish_reason":)" + reason + "}"},
+            {"cohere", sse({R"({"type":"content-delta","delta":{"message":{"content":{"text":"Hel"}}}})",
+                            R"({"type":"message-end","delta":{"finish_reason":)" + reason + "}}"})},
+            {"ollama", R"({"message":{"content":"Hel"},"done":true,"done_reason":)" + reason + "}\n"},
+            {"openai-responses", R"({"status":)" + reason + R"(,"output":[{"type":"message","content":"Hel"}]})"},
+            {"openai-responses",
+             R"({"status":"completed","incomplete_details":{"reason":)" + reason + R"(},"output":[{"type":"message","content":"Hel"}]})"}};
+        for (const auto& [provider, body] : bodies)
+            for (bool streamed : {false, true}) {
+                auto g = heard(provider, body, streamed);
+                BOOST_TEST((g.answer.finish == finish_reason::other), provider << ": " << body << g.error);
+            }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_status_of_a_response_is_no_answer) {
+    for (const char* status : {"\"finished\"", "null", "\"expired\"", "\"\"", "3"})
+        for (bool streamed : {false, true}) {
+            std::string whole = R"({"status":)" + std::string{status} + R"(,"output":[{"type":"message","content":"Hel"}]})";
+            std::string body = streamed ? sse({R"({"type":"response.completed","response":)" + whole + "}"}, false) : whole;
+            BOOST_TEST((heard("openai-responses", body, streamed).answer.finish == finish_reason::other), status);
+        }
+    for (bool streamed : {false, true}) {
+        std::string item = R"({"status":"completed","output":[{"type":"message","status":"odd","content":"Hel"}]})";
+        BOOST_TEST((heard("openai-responses", item, streamed).answer.finish == finish_reason::other));
+        std::string none = R"({"output":[{"type":"message","content":"Hello"}]})";  // a server that gives none
+        BOOST_TEST((heard("openai-responses", none, streamed).answer.finish == finish_reason::stop));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -199,7 +199,7 @@ class reader final : public stream_reader {
         else if (type == "message_delta") {
             auto* reason = member(member(data, "delta"), "stop_reason");
             if (reason && !reason->is_null()) {
-                auto why = reason->is_string() ? finish_of(std::string{reason->get_string()}) : finish_reason::other;
+                auto why = finish_of(reason_of(reason));
                 answer_.finish = reasoned_ ? worse(answer_.finish, why) : why;
                 reasoned_ = true;
             }
@@ -376,7 +376,7 @@ public:
         if (!content || !content->is_array()) no_answer("has no `content`", parsed, body);
         lm_response r;
         read_blocks(content->get_array(), body, r);
-        r.finish = is_open(parsed, "stop_reason", how) ? finish_reason::other : finish_of(text_member(parsed, "stop_reason"));
+        r.finish = is_open(parsed, "stop_reason", how) ? finish_reason::other : finish_of(reason_of(member(parsed, "stop_reason")));
         add_usage(r.usage, member(parsed, "usage"));
         r.model = text_member(parsed, "model");
         r.request_id = text_member(parsed, "id");

@@ -57,7 +57,7 @@ class reader final : public stream_reader {
             call({index_of(member(data, "index")), text_member(c, "id"), text_member(f, "name"), payload_arguments(member(f, "arguments"))},
                  out);
         } else if (type == "message-end") {
-            std::string reason = text_member(delta, "finish_reason");
+            std::string reason = reason_of(member(delta, "finish_reason"));
             check_finish(reason, text_member(delta, "error"));
             end(delta && is_open(*delta, "finish_reason", {}) ? finish_reason::other : finish_of(reason));
             used(usage_of(member(delta, "usage")), out);
@@ -129,7 +129,7 @@ public:
     lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         auto* m = member(parsed, "message");
         if (!m || !m->is_object()) no_answer("has no `message`", parsed, body);
-        std::string reason = text_member(parsed, "finish_reason");
+        std::string reason = reason_of(member(parsed, "finish_reason"));
         check_finish(reason, {});
         lm_response r;
         if (auto* content = member(m, "content"); content && content->is_array())

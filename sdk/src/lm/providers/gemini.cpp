@@ -14,9 +14,13 @@
 namespace reagent::provider {
 namespace {
 
+// By its name, or by the number that stands for it where a server writes enumerations so. From 9 on Gemini's and Vertex AI's numbers
+// differ. Source: google.ai.generativelanguage.v1beta Candidate.FinishReason; google.cloud.aiplatform.v1 Candidate.FinishReason.
 finish_reason finish_of(const std::string& name) {
-    if (name == "STOP" || name.empty()) return finish_reason::stop;
-    if (name == "MAX_TOKENS") return finish_reason::length;
+    if (name == "STOP" || name == "1" || name.empty()) return finish_reason::stop;
+    if (name == "MAX_TOKENS" || name == "2") return finish_reason::length;
+    for (const char* filter : {"3", "4", "6", "7", "8"})
+        if (name == filter) return finish_reason::content_filter;
     if (name == "SAFETY" || name == "RECITATION" || name == "BLOCKLIST" || name == "PROHIBITED_CONTENT" || name == "SPII" ||
         name == "LANGUAGE" || name.starts_with("IMAGE_"))
         return finish_reason::content_filter;
@@ -197,7 +201,7 @@ read_part part_of(const json::value& part, kept_parts& kept) {
 }
 
 void check_prompt(const json::value& parsed, std::string_view body) {
-    std::string reason = text_member(member(parsed, "promptFeedback"), "blockReason");
+    std::string reason = reason_of(member(member(parsed, "promptFeedback"), "blockReason"));
     if (!reason.empty())
         throw lm_error{
             lm_errc::content_filter, "the provider's content filter refused the request: " + reason, {.provider_message = reason}};
@@ -225,7 +229,7 @@ class reader final : public stream_reader {
 
     void read_candidate(const json::value& c, std::vector<lm_event>& out) {
         auto index = count_of(member(c, "index"));
-        std::string reason = text_member(c, "finishReason");
+        std::string reason = reason_of(member(c, "finishReason"));
         auto* parts = parts_of(c);
         if (index > 0) return read_further(index, parts, reason, out);
         if (parts)
@@ -346,7 +350,7 @@ private:
                 if (!said.unread.empty()) note_unread(r, said.unread);
             }
         r.reasoning_blocks = kept.take();
-        r.finish = is_open(candidate, "finishReason", how) ? finish_reason::other : finish_of(text_member(candidate, "finishReason"));
+        r.finish = is_open(candidate, "finishReason", how) ? finish_reason::other : finish_of(reason_of(member(candidate, "finishReason")));
         return r;
     }
 

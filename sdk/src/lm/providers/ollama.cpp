@@ -42,7 +42,7 @@ class reader final : public stream_reader {
         if (auto* calls = calls_of(m))
             for (const auto& c : *calls) whole_call(call_of(c), out);
         if (is_end) {
-            answer_.finish = finish_of(text_member(data, "done_reason"));
+            answer_.finish = finish_of(reason_of(member(data, "done_reason")));
             used(usage_of(data), out);
             ended_ = done_ = true;
         }
@@ -123,7 +123,7 @@ public:
         take_content(r, content_of(member(m, "content")));
         if (auto* calls = calls_of(m))
             for (const auto& c : *calls) r.tool_calls.push_back(call_of(c));
-        r.finish = finish_of(text_member(parsed, "done_reason"));
+        r.finish = finish_of(reason_of(member(parsed, "done_reason")));
         if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
         r.usage = usage_of(parsed);
         r.model = text_member(parsed, "model");

@@ -48,8 +48,7 @@ finish_reason finish_of(const std::string& name) {
 // Source: OpenRouter, "Errors" (mid-stream errors); DeepSeek API reference, finish_reason.
 std::string checked_finish(const json::value& choice) {
     check_error(choice);
-    auto* reason = member(choice, "finish_reason");
-    std::string name = reason && !reason->is_null() && !reason->is_string() ? json::serialize(*reason) : text_of(reason);
+    std::string name = reason_of(member(choice, "finish_reason"));
     if (name == "error" || name == "insufficient_system_resource")
         throw lm_error{lm_errc::server_error,
                        "the provider failed while the answer was written: its finish_reason is " + name,

@@ -32,10 +32,12 @@ std::string refusal_of_message(const json::value& item) {
     return words;
 }
 
-bool is_unfinished(std::string_view status) {
-    for (std::string_view s : {"incomplete", "in_progress", "queued", "pending", "failed", "cancelled", "cancelling", "expired"})
-        if (status == s) return true;
-    return false;
+// Only what calls itself complete is; many servers leave the member out.
+bool is_unfinished(const json::value* status) { return status && reason_of(status) != "completed"; }
+
+bool is_unfinished_item(const json::value& item) {
+    auto* status = member(item, "status");
+    return status && !status->is_null() && is_unfinished(status);
 }
 
 // Where reasoning, text and calls stand in the usual order, the blocks are the reasoning alone. Else they say the order, and text and
@@ -62,7 +64,7 @@ void read_items(const json::array& items, std::string_view body, lm_response& r)
         if (type != "message" && type != "function_call" && type != "reasoning") continue;
         usual = usual && rank_of(type) >= last;
         last = rank_of(type);
-        if (is_unfinished(text_member(item, "status"))) r.finish = finish_reason::other;
+        if (is_unfinished_item(item)) r.finish = finish_reason::other;
         if (type == "message") {
             check_refusal(refusal_of_message(item));
             order.push_back(read_message(item, r));
@@ -91,12 +93,12 @@ void check_status(const json::value& parsed) {
 }
 
 void read_ending(const json::value& parsed, lm_response& r) {
-    std::string cause = text_member(member(parsed, "incomplete_details"), "reason");
+    std::string cause = reason_of(member(member(parsed, "incomplete_details"), "reason"));
     if (cause == "max_output_tokens")
         r.finish = finish_reason::length;
     else if (cause == "content_filter")
         r.finish = finish_reason::content_filter;
-    else if (!cause.empty() || is_unfinished(text_member(parsed, "status")))
+    else if (!cause.empty() || is_unfinished(member(parsed, "status")))
         r.finish = finish_reason::other;
     else if (!r.tool_calls.empty() && r.finish == finish_reason::stop)
         r.finish = finish_reason::tool_calls;

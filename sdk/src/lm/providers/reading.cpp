@@ -90,6 +90,11 @@ void malformed(const std::string& what, std::string_view body) {
     throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + cut(std::string{trim(body)}, 200)};
 }
 
+std::string reason_of(const json::value* v) {
+    if (!v || v->is_null()) return {};
+    return v->is_string() ? std::string{v->get_string()} : json::serialize(*v);
+}
+
 finish_reason worse(finish_reason a, finish_reason b) {
     constexpr finish_reason from_good_to_bad[]{finish_reason::stop,           finish_reason::tool_calls, finish_reason::other,
                                                finish_reason::malformed_call, finish_reason::error,      finish_reason::length,

@@ -71,6 +71,9 @@ std::string payload_arguments(const json::value* v);
 /// A number from 0, also as a text of digits.
 std::optional<std::uint64_t> index_of(const json::value* v);
 
+/// The name of the reason why an answer ended; of one that is no text its JSON, which no protocol knows as a name. "": none is given.
+std::string reason_of(const json::value* v);
+
 /// Of two reasons why one answer ended, the one that says more against it.
 finish_reason worse(finish_reason a, finish_reason b);
 
