@@ -1,4 +1,5 @@
 // Answers whose pieces are in places that the protocol does not know, or are no answer text: docs/models.md has a row for each kind.
+#include "../../sdk/src/lm/decorators/cache_file.hpp"
 #include "support/ask.hpp"
 #include "support/folder.hpp"
 #include "support/loopback_server.hpp"
@@ -9,6 +10,8 @@
 
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
+
+#include <sqlite3.h>
 
 using namespace reagent;
 using namespace reagent::test;
@@ -303,6 +306,68 @@ BOOST_AUTO_TEST_CASE(an_unknown_status_of_a_response_is_no_answer) {
         BOOST_TEST((heard("openai-responses", item, streamed).answer.finish == finish_reason::other));
         std::string none = R"({"output":[{"type":"message","content":"Hello"}]})";  // a server that gives none
         BOOST_TEST((heard("openai-responses", none, streamed).answer.finish == finish_reason::stop));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_cache_keeps_whole_answers_only) {
+    const std::string good = chat(R"({"content":"good"})");
+    const std::string bad[]{chat(R"({"content":"CUT"})", "\"length\""),
+                            chat(R"({"content":"CUT"})", "\"network_error\""),
+                            chat(R"({"content":"X"})", "\"content_filter\""),
+                            chat(R"({"content":""})"),
+                            chat(R"({"content":" \n"})"),
+                            chat(R"({"content":"Let me"})", "\"tool_calls\""),
+                            chat("{\"content\":\"\"," + calls("pay") + "}", "\"length\"")};
+    for (const auto& first : bad)
+        for (bool streamed : {false, true}) {
+            folder f;
+            std::vector<std::string> bodies{good, first};
+            int asked = 0;
+            loopback_server server{[&](const server_request&) {
+                ++asked;
+                auto body = bodies.back();
+                if (bodies.size() > 1) bodies.pop_back();
+                return server_response{.body = body};
+            }};
+            auto text = [&](const language_model& m) {
+                return streamed ? ask_streaming(m, question("x")).response.text : ask(m, question("x")).text;
+            };
+            auto model = cached(model_at("openai", server), {.file = (f.path / "cache.db").string()});
+            text(model);
+            BOOST_TEST(text(model) == "good", first);
+            BOOST_TEST(text(model) == "good");
+            BOOST_TEST(asked == 2);
+            BOOST_TEST(text(cached(model_at("openai", server), {.file = (f.path / "cache.db").string()})) == "good");
+            BOOST_TEST(asked == 2);
+        }
+}
+
+// Of a version that kept them.
+BOOST_AUTO_TEST_CASE(an_old_entry_that_is_no_whole_answer_is_a_miss) {
+    folder f;
+    const std::string file = (f.path / "cache.db").string();
+    int asked = 0;
+    loopback_server server{[&](const server_request&) {
+        ++asked;
+        return server_response{.body = chat(R"({"content":"good"})")};
+    }};
+    ask(cached(model_at("openai", server), {.file = file}), question("x"));
+    sqlite3* db = nullptr;
+    BOOST_REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
+    sqlite3_stmt* row = nullptr;
+    sqlite3_prepare_v2(db, "SELECT key FROM answers", -1, &row, nullptr);
+    BOOST_REQUIRE(sqlite3_step(row) == SQLITE_ROW);
+    std::string key{static_cast<const char*>(sqlite3_column_blob(row, 0)), static_cast<std::size_t>(sqlite3_column_bytes(row, 0))};
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    lm_response cut;
+    cut.text = "CUT", cut.finish = finish_reason::length;
+    for (bool streamed : {false, true}) {
+        decorators::cache_file{{.file = file}}.store(key, json::serialize(to_json(cut)));
+        auto model = cached(model_at("openai", server), {.file = file});
+        const int before = asked;
+        BOOST_TEST((streamed ? ask_streaming(model, question("x")).response.text : ask(model, question("x")).text) == "good");
+        BOOST_TEST(asked == before + 1);
     }
 }
 
