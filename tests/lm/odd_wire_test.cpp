@@ -371,4 +371,44 @@ BOOST_AUTO_TEST_CASE(an_old_entry_that_is_no_whole_answer_is_a_miss) {
     }
 }
 
+// What a server signed or encrypted is for that server: another one refuses it, or learns what it should not.
+BOOST_AUTO_TEST_CASE(blocks_go_back_only_to_the_server_that_they_came_from) {
+    const std::pair<std::string, std::string> answers[]{
+        {"anthropic", R"({"content":[{"type":"thinking","thinking":"hm","signature":"SIG1"},)"
+                      R"({"type":"tool_use","id":"t","name":"now","input":{}}],"stop_reason":"tool_use"})"},
+        {"gemini", R"({"candidates":[{"content":{"parts":[{"functionCall":{"name":"now","args":{}},"thoughtSignature":"SIG1"}]},)"
+                   R"("finishReason":"STOP"}]})"},
+        {"gemini", R"({"candidates":[{"content":{"parts":[{"text":"a","thoughtSignature":"SIG1"},{"functionCall":{"name":"now"}}]},)"
+                   R"("finishReason":"STOP"}]})"},
+        {"openai-responses", R"({"status":"completed","output":[{"type":"reasoning","id":"r","encrypted_content":"SIG1"},)"
+                             R"({"type":"function_call","call_id":"c","name":"now","arguments":"{}"}]})"},
+        {"openai",
+         R"({"choices":[{"message":{"content":"","reasoning_content":"SIG1",)" + calls("now") + R"(},"finish_reason":"tool_calls"}]})"},
+        {"openai", R"({"choices":[{"message":{"content":"","tool_calls":[{"id":"c","function":{"name":"now","arguments":"{}"},)"
+                   R"("extra_content":{"google":{"thought_signature":"SIG1"}}}]},"finish_reason":"tool_calls"}]})"}};
+    for (const auto& [provider, body] : answers)
+        for (bool streamed : {false, true}) {
+            std::string sent;
+            auto answer = [&, body = body](const server_request& r) {
+                sent = r.body;
+                return server_response{.body = body};
+            };
+            loopback_server one{answer}, two{answer};
+            lm_request r = question("x");
+            lm_response a = streamed ? ask_streaming(model_at(provider, one), r).response : ask(model_at(provider, one), r);
+            a = lm_response_from_json(to_json(a));  // as a journal keeps it
+            message m{role::assistant, a.text, a.tool_calls};
+            m.reasoning_blocks = a.reasoning_blocks;
+            r.messages.push_back(m);
+            for (const auto& c : a.tool_calls) r.messages.push_back({role::tool, "done", {}, c.id});
+            ask(model_at(provider, one), r);
+            BOOST_TEST(sent.find("SIG1") != sent.npos, provider << ": " << sent);
+            BOOST_TEST(sent.find("\"server\"") == sent.npos, sent);
+            BOOST_TEST(sent.find("127.0.0.1") == sent.npos, sent);
+            ask(model_at(provider, two), r);
+            BOOST_TEST(sent.find("SIG1") == sent.npos, provider << ": " << sent);
+            BOOST_TEST(sent.find("now") != sent.npos, sent);
+        }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

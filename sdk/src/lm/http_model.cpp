@@ -29,7 +29,9 @@ void complete_facts(lm_response& r, const http::response& head, const std::strin
     r.usage.cost = price_of(r.model, r.usage);
     if (!r.usage.cost) r.usage.cost = price_of(model, r.usage);
     for (auto& block : r.reasoning_blocks)
-        if (auto* o = block.if_object(); o && o->contains("type") && o->at("type") == "message_members") (*o)["server"] = server;
+        if (auto* o = block.if_object()) (*o)["server"] = server;
+    for (auto& c : r.tool_calls)
+        if (!c.signature.empty()) c.signed_by = server;
 }
 
 // Runs what reads a provider's words; an error that quotes them does not quote a key.

@@ -8,7 +8,8 @@ namespace {
 
 using words = std::vector<std::string_view>;
 
-// Source: OpenAI, "Structured model outputs", supported schemas; those of numbers, texts and lengths of arrays are not for fine-tuned models.
+// Source: OpenAI, "Structured model outputs", supported schemas; those of numbers, texts and lengths of arrays are not for fine-tuned
+// models.
 const schema_rules openai_schemas{.keywords = {"type",
                                                "properties",
                                                "required",
@@ -202,6 +203,32 @@ std::optional<lm_request> prepared(const lm_request& r, const rules& how) {
             c.id = fitted_id(c.id, how.ids);
             c.arguments = arguments_text(c);
         }
+    }
+    return own;
+}
+
+namespace {
+
+const json::value* server_of(const json::value& block) {
+    auto* server = block.is_object() ? block.get_object().if_contains("server") : nullptr;
+    return server && server->is_string() ? server : nullptr;
+}
+
+}  // namespace
+
+std::optional<lm_request> fit_for_server(const lm_request& r, std::string_view server) {
+    auto is_marked = [](const message& m) {
+        return std::any_of(m.reasoning_blocks.begin(), m.reasoning_blocks.end(), [](const auto& b) { return server_of(b); }) ||
+               std::any_of(m.tool_calls.begin(), m.tool_calls.end(), [](const tool_call& c) { return !c.signed_by.empty(); });
+    };
+    if (std::none_of(r.messages.begin(), r.messages.end(), is_marked)) return {};
+    lm_request own = r;
+    for (auto& m : own.messages) {
+        std::erase_if(m.reasoning_blocks, [&](const auto& b) { return server_of(b) && server_of(b)->get_string() != server; });
+        for (auto& b : m.reasoning_blocks)
+            if (server_of(b)) b.get_object().erase("server");
+        for (auto& c : m.tool_calls)
+            if (!c.signed_by.empty() && c.signed_by != server) c.signature.clear();
     }
     return own;
 }

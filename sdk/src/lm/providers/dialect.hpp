@@ -66,6 +66,9 @@ std::optional<fitted_schema> fitted(const json::object& schema, const rules& how
 /// is.
 std::optional<lm_request> prepared(const lm_request& r, const rules& how);
 
+/// The request without what another server signed, encrypted or thought, and without the marks of whose it is. Nothing: it holds neither.
+std::optional<lm_request> fit_for_server(const lm_request& r, std::string_view server);
+
 /// A call's arguments as JSON text of an object: what the model wrote, or that repaired, or {}.
 std::string arguments_text(const tool_call& c);
 

@@ -203,23 +203,22 @@ void write_call(std::string& out, const tool_call& c) {
     out += '}';
 }
 
-// What the same server said beside the calls; it is no other server's business.
-void write_kept(std::string& out, const message& m, const call_settings& settings) {
+// What the server said beside the calls.
+void write_kept(std::string& out, const message& m) {
     for (const auto& block : m.reasoning_blocks) {
-        auto from = text_member(block, "server");
-        if (text_member(block, "type") != members_block || (!from.empty() && from != settings.server)) continue;
+        if (text_member(block, "type") != members_block) continue;
         for (const char* name : kept_members)
             if (auto* v = member(block, name)) (((out += ",\"") += name) += "\":") += json::serialize(*v);
     }
 }
 
-void write_message(std::string& out, const message& m, const rules& how, const call_settings& settings) {
+void write_message(std::string& out, const message& m, const rules& how) {
     out += "{\"role\":\"";
     out += reagent::to_string(m.role);
     out += '"';
     write_content(out, m, how);
     if (!m.tool_calls.empty()) {
-        if (how.reasoning_back) write_kept(out, m, settings);
+        if (how.reasoning_back) write_kept(out, m);
         out += ",\"tool_calls\":[";
         for (const auto& c : m.tool_calls) write_call(out, c);
         out += ']';
@@ -295,7 +294,7 @@ public:
         out += ",\"messages\":[";
         for (const auto& m : r.messages) {
             if (out.back() != '[') out += ',';
-            write_message(out, m, how, settings);
+            write_message(out, m, how);
         }
         out += ']';
         auto add = [&](std::string_view key, const json::value& v) { ((out += ",\"") += key) += "\":" + json::serialize(v); };

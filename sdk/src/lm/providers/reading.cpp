@@ -375,8 +375,9 @@ http::header_list protocol::credentials(const secret& key) const {
 
 wire_call protocol::write(const call_settings& settings, const lm_request& request) const {
     const rules how = rules_for(settings.provider.empty() ? name() : settings.provider, settings.model, settings.dialect);
-    auto own = prepared(request, how);
-    wire_call call = write_request(settings, how, own ? *own : request);
+    auto ours = fit_for_server(request, settings.server);
+    auto own = prepared(ours ? *ours : request, how);
+    wire_call call = write_request(settings, how, own ? *own : ours ? *ours : request);
     call.body = detail::valid_utf8(std::move(call.body));  // outside of texts JSON is ASCII
     return call;
 }
