@@ -411,4 +411,39 @@ BOOST_AUTO_TEST_CASE(blocks_go_back_only_to_the_server_that_they_came_from) {
         }
 }
 
+BOOST_AUTO_TEST_CASE(alternatives_are_whole_answers) {
+    language_model_options several;
+    several.sampling.n = 4;
+    auto texts = [](const got& g) {
+        std::string all = g.error + g.answer.text;
+        for (const auto& a : g.answer.alternatives) all += "|" + a;
+        return all;
+    };
+    for (bool streamed : {false, true}) {
+        const char* what = streamed ? "delta" : "message";
+        std::string list;
+        std::vector<std::string> events;
+        int i = 0;
+        for (auto [text, reason] : {std::pair{"A", "\"stop\""},
+                                    {"CUT", "\"length\""},
+                                    {"B", "\"stop\""},
+                                    {"BAD", "\"content_filter\""},
+                                    {"ODD", "3"},
+                                    {"CALL", "\"tool_calls\""},
+                                    {" ", "\"stop\""}}) {
+            auto c = choice(i++, what, R"({"content":")" + std::string{text} + "\"}", reason);
+            list += (list.empty() ? "" : ",") + c;
+            events.push_back(choices(c));
+        }
+        auto g = heard("openai", streamed ? sse(events) : choices(list), streamed, several);
+        BOOST_TEST(texts(g) == "A|B");
+        std::string gemini = R"({"candidates":[)";
+        for (auto [index, text, reason] : {std::tuple{0, "A", "\"STOP\""}, {1, "BAD", "\"SAFETY\""}, {2, "B", "\"STOP\""}, {3, "CUT", "2"}})
+            gemini += std::string{index ? "," : ""} + R"({"index":)" + std::to_string(index) + R"(,"content":{"parts":[{"text":")" + text +
+                      R"("},{"text":"SECRET","thought":true}]},"finishReason":)" + reason + "}";
+        gemini += "]}";
+        BOOST_TEST(texts(heard("gemini", streamed ? sse({gemini}, false) : gemini, streamed, several)) == "A|B");
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -95,6 +95,7 @@ protected:
 
 private:
     void join_choices();
+    void take_whole_alternatives();
     void read_tree(std::string_view event, const json::value& tree, std::string_view data, std::vector<lm_event>& out);
 
     call_pieces calls_;

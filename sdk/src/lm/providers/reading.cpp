@@ -124,7 +124,8 @@ void take_others(lm_response& r, std::vector<lm_response> others, const rules& h
     const bool split = !how.several && (trim(r.text).empty() || std::any_of(others.begin(), others.end(), is_part));
     for (auto& other : others) {
         if (!split) {
-            r.alternatives.push_back(std::move(other.text));
+            other.tool_calls.clear();
+            if (is_whole(other)) r.alternatives.push_back(std::move(other.text));
             continue;
         }
         if (trim(r.text).empty()) r.text = std::move(other.text);

@@ -84,6 +84,7 @@ lm_response stream_reader::finish() {
     for (const auto& ended : alternatives_ended_)
         if (!ended)
             throw lm_error{lm_errc::malformed_response, "the provider's stream holds a piece of a further completion that has no end"};
+    take_whole_alternatives();
     answer_.text = clean_text(answer_.text);
     answer_.reasoning = clean_text(answer_.reasoning);
     for (auto& a : answer_.alternatives) a = clean_text(a);
@@ -138,6 +139,13 @@ void stream_reader::join_choices() {
     }
     answer_.alternatives.clear();
     alternatives_ended_.clear();
+}
+
+void stream_reader::take_whole_alternatives() {
+    std::vector<std::string> whole;
+    for (std::size_t i = 0; i < alternatives_ended_.size(); ++i)
+        if (is_whole({.text = answer_.alternatives[i], .finish = *alternatives_ended_[i]})) whole.push_back(answer_.alternatives[i]);
+    answer_.alternatives = std::move(whole);
 }
 
 void stream_reader::call_of_choice(std::uint64_t index, call_piece piece, std::vector<lm_event>& out) {
