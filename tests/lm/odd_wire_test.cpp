@@ -446,4 +446,38 @@ BOOST_AUTO_TEST_CASE(alternatives_are_whole_answers) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_whole_message_behind_its_pieces_is_not_appended) {
+    auto piece = [](const std::string& d, const std::string& m, const std::string& finish) {
+        return R"({"choices":[{"index":0)" + (d.empty() ? "" : ",\"delta\":" + d) + (m.empty() ? "" : ",\"message\":" + m) +
+               R"(,"finish_reason":)" + finish + "}]}";
+    };
+    const std::string hel = R"({"content":"Hel"})", lo = R"({"content":"lo"})", hello = R"({"content":"Hello"})";
+    const std::vector<std::string> same[]{{piece(hel, "", "null"), piece("", hello, "\"stop\"")},
+                                          {piece(hel, "", "null"), piece("{}", hello, "\"stop\"")},
+                                          {piece(hel, "", "null"), piece(lo, "", "null"), piece("", hello, "\"stop\"")},
+                                          {piece(hel, hel, "null"), piece(lo, hello, "\"stop\"")},  // Perplexity
+                                          {piece("", hello, "\"stop\"")},
+                                          {piece(hel, "", "null"), piece(lo, "", "\"stop\""), piece("", hello, "\"stop\"")},
+                                          {piece(R"({"content":"Hel","reasoning_content":"R"})", "", "null"),
+                                           piece("", R"({"content":"Hello","reasoning_content":"R"})", "\"stop\"")}};
+    for (const auto& events : same) {
+        auto g = heard("openai", sse(events), true);
+        BOOST_TEST(g.answer.text == "Hello", g.error << sse(events));
+        BOOST_TEST(g.pieces == "Hello", sse(events));
+        BOOST_TEST((g.answer.reasoning.empty() || g.answer.reasoning == "R"), g.answer.reasoning);
+    }
+    for (const auto& events : {std::vector<std::string>{piece(hel, "", "null"), piece("", R"({"content":"Other"})", "\"stop\"")},
+                               {piece(hello, "", "null"), piece("", hel, "\"stop\"")},
+                               {piece("{" + calls("pay", "\"index\":0,") + "}", "", "null"),
+                                piece("", "{\"content\":null," + calls("look") + "}", "\"tool_calls\"")}}) {
+        auto g = heard("openai", sse(events), true);
+        BOOST_TEST((g.code == lm_errc::malformed_response), g.answer.text << sse(events));
+    }
+    auto g = heard("openai",
+                   sse({piece("{" + calls("pay", "\"index\":0,") + "}", "", "null"),
+                        piece("", "{\"content\":null," + calls("pay") + "}", "\"tool_calls\"")}),
+                   true);
+    BOOST_TEST(names(g.answer) == "pay", g.error);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

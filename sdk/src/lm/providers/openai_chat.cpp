@@ -4,6 +4,7 @@
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
+#include <reagent/schema/repair.hpp>
 
 #include <map>
 
@@ -254,20 +255,73 @@ class reader final : public stream_reader {
     void read_choice(const json::value& choice, std::vector<lm_event>& out) {
         if (!choice.is_object()) malformed("has a choice that is no object", json::serialize(choice));
         auto index = count_of(member(choice, "index"));
-        const json::value* delta = object_member(choice, "delta");
-        if (!delta || delta->get_object().empty())
-            if (auto* whole = object_member(choice, "message")) delta = whole;  // a server that streams one piece
-        if (index > 0) {                                                        // a further completion, with `n`
-            auto reason = checked_finish(choice);
-            alternative(index, words_of(delta).text, reason.empty() ? std::nullopt : std::optional{finish_of(reason)});
-            for (auto& c : calls_of(delta)) call_of_choice(index, std::move(c), out);
-            return;
-        }
+        const json::value *delta = object_member(choice, "delta"), *whole = object_member(choice, "message");
+        auto reason = checked_finish(choice);
+        if (index > 0) return read_further(index, delta, whole, reason, out);
+        if (delta) read_delta(delta, out);
+        if (!reason.empty()) end(finish_of(reason));
+        if (whole) read_whole(whole, out);
+    }
+
+    void read_delta(const json::value* delta, std::vector<lm_event>& out) {
         content(words_of(delta), out);
         refused(refusal_of(delta));
         keep_members(kept_, delta);
         for (const auto& c : calls_of(delta)) call(c, out);
-        if (auto reason = checked_finish(choice); !reason.empty()) end(finish_of(reason));
+    }
+
+    // A further completion, with `n`, or a part of this one.
+    void read_further(std::uint64_t index, const json::value* delta, const json::value* whole, const std::string& reason,
+                      std::vector<lm_event>& out) {
+        auto why = reason.empty() ? std::nullopt : std::optional{finish_of(reason)};
+        alternative(index, words_of(delta).text, why);
+        const std::string& so_far = answer_.alternatives[index - 1];
+        if (whole) alternative(index, rest_of(words_of(whole).text, so_far, why.has_value()), {});
+        for (const auto* calls : {delta, whole})
+            for (auto& c : calls_of(calls)) call_of_choice(index, std::move(c), out);
+    }
+
+    // The message as a whole, behind its pieces or in place of them: it says what they said, and what they left out.
+    void read_whole(const json::value* m, std::vector<lm_event>& out) {
+        auto words = words_of(m);
+        words.text = rest_of(words.text, answer_.text, ended_);
+        if (!answer_.reasoning.empty()) words.reasoning.clear();
+        content(words, out);
+        if (!refused_whole_) refused(refusal_of(m));
+        refused_whole_ = true;
+        json::object kept;
+        keep_members(kept, m);
+        for (auto& [name, v] : kept)
+            if (!kept_.contains(name)) kept_[name] = v;
+        read_whole_calls(calls_of(m), out);
+    }
+
+    // @return what a whole text says behind the pieces that came. @param last whether nothing more can come
+    static std::string rest_of(const std::string& whole, const std::string& pieces, bool last) {
+        const std::string all = clean_text(whole), so_far = clean_text(pieces);
+        if (all.starts_with(so_far)) return all.substr(so_far.size());
+        if (trim(all).empty() || trim(all) == trim(so_far) || (!last && so_far.starts_with(all))) return {};
+        malformed("has a message that differs from the pieces of it that came before", all);
+    }
+
+    void read_whole_calls(std::vector<call_piece> calls, std::vector<lm_event>& out) {
+        constexpr std::uint64_t behind_all_others = 500'000;
+        const auto pieces = answer_.tool_calls.size();
+        for (std::size_t i = 0; i < calls.size(); ++i) {
+            auto& c = calls[i];
+            if (i >= pieces) {
+                c.index = behind_all_others + i;
+                call(c, out);
+            } else if (const auto& known = answer_.tool_calls[i];
+                       ended_ && (c.name != known.name || !same_json(c.arguments, known.arguments)))
+                malformed("has a message whose calls differ from the pieces of them that came before", c.name + " " + c.arguments);
+        }
+    }
+
+    static bool same_json(const std::string& a, const std::string& b) {
+        if (a == b) return true;
+        auto one = parse_json(a), other = parse_json(b);
+        return one && other && *one == *other;
     }
 
     lm_response finish() override {
@@ -276,6 +330,7 @@ class reader final : public stream_reader {
     }
 
     json::object kept_;
+    bool refused_whole_ = false;
 };
 
 class chat final : public protocol {
