@@ -480,4 +480,18 @@ BOOST_AUTO_TEST_CASE(a_whole_message_behind_its_pieces_is_not_appended) {
     BOOST_TEST(names(g.answer) == "pay", g.error);
 }
 
+BOOST_AUTO_TEST_CASE(a_call_of_gemini_that_goes_on_is_none) {
+    for (const char* call : {R"({"name":"pay","willContinue":true})", R"({"name":"pay","args":{"euro":1},"willContinue":true})",
+                             R"({"name":"pay","partialArgs":[{"jsonPath":"$.euro","numberValue":1}]})"})
+        for (bool streamed : {false, true}) {
+            std::string body =
+                R"({"candidates":[{"content":{"parts":[{"functionCall":)" + std::string{call} + R"(}]},"finishReason":"STOP"}]})";
+            auto g = heard("gemini", streamed ? sse({body}, false) : body, streamed);
+            BOOST_TEST((g.answer.finish == finish_reason::malformed_call), g.error << call);
+        }
+    auto g = heard("gemini", R"({"candidates":[{"content":{"parts":[{"functionCall":{"name":"pay","args":{},"willContinue":false}}]},)"
+                             R"("finishReason":"STOP"}]})");
+    BOOST_TEST((g.answer.finish == finish_reason::tool_calls));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

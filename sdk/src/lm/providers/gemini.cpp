@@ -185,12 +185,22 @@ tool_call call_of(const json::value& part) {
 struct read_part {
     std::optional<tool_call> call{};
     std::string text{}, thought{}, unread{};
+    bool goes_on = false;  // the call, in a piece that did not come
 };
+
+// Whether a call is a piece of one. Source: Gemini API, FunctionCall (`partialArgs`, `willContinue`), which comes only where it is asked
+// for.
+bool is_piece(const json::value& call) {
+    auto* more = member(call, "willContinue");
+    auto* pieces = member(call, "partialArgs");
+    const bool goes_on = more && !more->is_null() && *more != false && !(more->is_string() && more->get_string() == "false");
+    return goes_on || (pieces && !pieces->is_null() && !(pieces->is_array() && pieces->get_array().empty()));
+}
 
 read_part part_of(const json::value& part, kept_parts& kept) {
     if (auto* f = member(part, "functionCall"); f && !f->is_null()) {
         kept.add_call();
-        return {.call = call_of(part)};
+        return {.call = call_of(part), .goes_on = is_piece(*f)};
     }
     if (!member(part, "text") && part.is_object())
         for (const auto& [name, v] : part.get_object())
@@ -239,6 +249,7 @@ class reader final : public stream_reader {
                 reasoning(std::move(said.thought), out);
                 text(std::move(said.text), out);
                 if (!said.unread.empty()) note_unread(answer_, said.unread);
+                torn_ = torn_ || said.goes_on;
             }
         if (!reason.empty()) end(finish_of(reason));
     }
@@ -250,6 +261,7 @@ class reader final : public stream_reader {
             for (const auto& part : parts->get_array()) {
                 auto said = part_of(part, apart);
                 words += said.text;
+                torn_ = torn_ || said.goes_on;
                 if (said.call)
                     call_of_choice(index, {calls_of_others_++, said.call->id, said.call->name, said.call->arguments, said.call->signature},
                                    out);
@@ -259,11 +271,13 @@ class reader final : public stream_reader {
 
     lm_response finish() override {
         answer_.reasoning_blocks = kept_.take();
+        if (torn_) answer_.finish = worse(answer_.finish, finish_reason::malformed_call);
         return stream_reader::finish();
     }
 
     kept_parts kept_;
     std::uint64_t calls_of_others_ = 0;
+    bool torn_ = false;  // a call came in pieces
 };
 
 class generate_content final : public protocol {
@@ -341,6 +355,7 @@ private:
     static lm_response read_candidate(const json::value& candidate, const rules& how) {
         lm_response r;
         kept_parts kept;
+        bool torn = false;
         if (auto* parts = parts_of(candidate))
             for (const auto& part : parts->get_array()) {
                 auto said = part_of(part, kept);
@@ -348,9 +363,11 @@ private:
                 r.reasoning += said.thought;
                 r.text += said.text;
                 if (!said.unread.empty()) note_unread(r, said.unread);
+                torn = torn || said.goes_on;
             }
         r.reasoning_blocks = kept.take();
         r.finish = is_open(candidate, "finishReason", how) ? finish_reason::other : finish_of(reason_of(member(candidate, "finishReason")));
+        if (torn) r.finish = worse(r.finish, finish_reason::malformed_call);
         return r;
     }
 
