@@ -309,6 +309,70 @@ BOOST_AUTO_TEST_CASE(an_unknown_status_of_a_response_is_no_answer) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(usage_is_counted_wherever_and_however_it_is_written) {
+    const std::string message = R"({"content":"Hello"})";
+    const std::string more[]{R"(,"usage":{"prompt_tokens":"1000","completion_tokens":"500"})",
+                             R"(,"usage":{"input_tokens":1000,"output_tokens":500})",
+                             R"(,"usage":{"total_tokens":1500})",
+                             R"(,"usage":{"prompt_tokens":1000,"total_tokens":1500})",
+                             R"(,"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":"1500"})",
+                             R"(,"usage":null,"x_groq":{"id":"r","usage":{"prompt_tokens":1000,"completion_tokens":500}})",
+                             R"(,"token_usage":{"promptTokens":1000,"completionTokens":500})",
+                             R"(,"usageMetadata":{"promptTokenCount":1000,"candidatesTokenCount":500})",
+                             R"(,"meta":{"billed_units":{"input_tokens":1000,"output_tokens":500}})"};
+    for (const auto& m : more) {
+        BOOST_TEST(heard("openai", chat(message, "\"stop\"", m)).answer.usage.tokens() == 1500u, m);
+        auto streamed = heard("openai", sse({delta(message), choices(choice(0, "delta", "{}", "\"stop\""), m)}), true);
+        BOOST_TEST(streamed.answer.usage.tokens() == 1500u, m);
+    }
+    const std::string in_choice = R"({"choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop",)"
+                                  R"("usage":{"prompt_tokens":1000,"completion_tokens":500}}]})";
+    BOOST_TEST(heard("openai", in_choice).answer.usage.tokens() == 1500u);
+    BOOST_TEST(heard("anthropic", R"({"content":[{"type":"text","text":"a"}],"stop_reason":"end_turn",)"
+                                  R"("usage":{"input_tokens":"1000","output_tokens":"500"}})")
+                   .answer.usage.tokens() == 1500u);
+    BOOST_TEST(heard("gemini", R"({"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}],)"
+                               R"("usageMetadata":{"totalTokenCount":1500}})")
+                   .answer.usage.tokens() == 1500u);
+    BOOST_TEST(heard("openai-responses", R"({"status":"completed","output":[{"type":"message","content":"a"}],)"
+                                         R"("usage":{"total_tokens":1500}})")
+                   .answer.usage.tokens() == 1500u);
+    BOOST_TEST(!heard("openai", chat(message, "\"stop\"", more[0])).answer.usage.estimated_tokens);
+}
+
+// A budget of tokens is kept with a server that counts none.
+BOOST_AUTO_TEST_CASE(usage_that_a_server_does_not_tell_is_estimated) {
+    const std::string text(3000, 'a');
+    for (bool streamed : {false, true})
+        for (const char* none : {"", ",\"usage\":null", ",\"usage\":{}", ",\"usage\":{\"prompt_tokens\":\"many\"}"}) {
+            std::string whole = chat(R"({"content":")" + text + "\"}", "\"stop\"", none);
+            auto g = heard("openai", whole, streamed);
+            BOOST_TEST(g.answer.usage.tokens() >= 1000u, g.error << none);
+            BOOST_TEST(g.answer.usage.tokens() < 3000u);
+            BOOST_TEST(g.answer.usage.estimated_tokens == g.answer.usage.tokens());
+        }
+    int asked = 0;
+    loopback_server server{[&](const server_request&) {
+        ++asked;
+        return server_response{.body = chat(R"({"content":")" + text + "\"}")};
+    }};
+    run_options o{model_at("openai", server)};
+    o.budget.tokens = 2500;
+    runtime rt;
+    struct program {
+        task<int> forward(run& r) const {
+            for (int i = 0; i < 20; ++i) {
+                lm_request q = question("x" + std::to_string(i));
+                co_await r.call_model("p", language_model{}, q);
+            }
+            co_return 1;
+        }
+    };
+    BOOST_CHECK_EXCEPTION(rt.execute(o, program{}), run_error, [](const auto& e) { return e.code() == run_errc::budget_tokens; });
+    BOOST_TEST(asked <= 3);
+    BOOST_TEST(asked > 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_cache_keeps_whole_answers_only) {
     const std::string good = chat(R"({"content":"good"})");
     const std::string bad[]{chat(R"({"content":"CUT"})", "\"length\""),

@@ -2,6 +2,7 @@
 
 #include "../base/redact.hpp"
 #include "../base/text.hpp"
+#include "estimate.hpp"
 #include "providers/answer_reader.hpp"
 
 #include <reagent/deadline.hpp>
@@ -21,17 +22,24 @@ namespace {
 using provider::protocol;
 
 // What both ways of asking do with an answer.
-void complete_facts(lm_response& r, const http::response& head, const std::string& model, const std::string& server) {
+struct asked {
+    std::string model, server;
+    std::uint64_t prompt_bytes = 0;
+    std::size_t images = 0;
+};
+
+void complete_facts(lm_response& r, const http::response& head, const asked& of) {
     for (const char* name : {"x-request-id", "request-id"})
         if (auto id = head.header(name); !id.empty()) r.request_id = id;
-    if (r.model.empty()) r.model = model;
+    if (r.model.empty()) r.model = of.model;
     r.usage.calls = 1;
+    estimate_missing(r.usage, of.prompt_bytes, of.images, r);
     r.usage.cost = price_of(r.model, r.usage);
-    if (!r.usage.cost) r.usage.cost = price_of(model, r.usage);
+    if (!r.usage.cost) r.usage.cost = price_of(of.model, r.usage);
     for (auto& block : r.reasoning_blocks)
-        if (auto* o = block.if_object()) (*o)["server"] = server;
+        if (auto* o = block.if_object()) (*o)["server"] = of.server;
     for (auto& c : r.tool_calls)
-        if (!c.signature.empty()) c.signed_by = server;
+        if (!c.signature.empty()) c.signed_by = of.server;
 }
 
 // Runs what reads a provider's words; an error that quotes them does not quote a key.
@@ -62,9 +70,8 @@ task<std::string> read_within(http::response_stream& body, std::chrono::millisec
 
 class http_stream final : public lm_stream {
 public:
-    http_stream(http::response_stream body, const protocol& p, const provider::rules& how, std::string model, std::string server,
-                std::vector<secret> keys)
-        : body_{std::move(body)}, reader_{p, how}, model_{std::move(model)}, server_{std::move(server)}, keys_{std::move(keys)} {}
+    http_stream(http::response_stream body, const protocol& p, const provider::rules& how, asked of, std::vector<secret> keys)
+        : body_{std::move(body)}, reader_{p, how}, asked_{std::move(of)}, keys_{std::move(keys)} {}
 
     task<std::optional<lm_event>> next() override {
         while (given_ == ready_.size()) {
@@ -98,14 +105,14 @@ private:
 
     void finish() {
         auto whole = std::make_shared<lm_response>(reader_.finish(ready_));
-        complete_facts(*whole, body_.head(), model_, server_);
+        complete_facts(*whole, body_.head(), asked_);
         ready_.push_back({.kind = lm_event::end, .response = std::move(whole)});
         finished_ = true;
     }
 
     http::response_stream body_;
     provider::answer_reader reader_;
-    std::string model_, server_;
+    asked asked_;
     std::vector<secret> keys_;
     std::vector<lm_event> ready_;
     std::size_t given_ = 0;  // of those that are ready
@@ -180,7 +187,7 @@ public:
         if (watch.done()) co_await read_within(body, patience_for_the_close);
         if (answer.status != 200) refused(answer, what, request);
         lm_response result = without_keys(keys_, [&] { return speaks_.read(answer.body, how); });
-        complete_facts(result, answer, model_, server_);
+        complete_facts(result, answer, asked_for(request));
         co_return result;
     }
 
@@ -190,7 +197,7 @@ public:
         http::response_stream answer = co_await context.http.open(std::move(r), deadline_of(context));
         if (answer.head().status == 200) {
             auto how = rules_of(request);
-            co_return std::make_unique<http_stream>(std::move(answer), speaks_, how, model_, server_, keys_);
+            co_return std::make_unique<http_stream>(std::move(answer), speaks_, how, asked_for(request), keys_);
         }
         http::response whole = answer.head();
         for (;;) {
@@ -202,6 +209,8 @@ public:
     }
 
 private:
+    asked asked_for(const lm_request& request) const { return {model_, server_, bytes_of(request), images_of(request)}; }
+
     provider::rules rules_of(const lm_request& request) const {
         auto how = provider::rules_for(facts_.name, model_, options_.dialect);
         how.several = request.sampling.or_else(options_.sampling).n.value_or(1) > 1;

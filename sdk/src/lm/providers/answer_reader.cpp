@@ -165,6 +165,7 @@ lm_response protocol::read(std::string_view body, const rules& how) const {
     json::value parsed = parse_body(body, {});
     lm_response r = read_answer(parsed, body, how);
     settle_finish(r);
+    complete_usage(r.usage, parsed);
     r.usage.calls = 1;
     return r;
 }

@@ -80,6 +80,11 @@ std::string take_content(lm_response& r, content_words words) {
 std::uint64_t count_of(const json::value* v) {
     if (!v) return 0;
     constexpr std::uint64_t most = 1'000'000'000'000'000;  // more is a lie; it must not pass for nothing, nor break what stores int64
+    if (v->is_string()) {
+        const std::string_view digits = trim(v->get_string());
+        if (digits.empty() || !std::all_of(digits.begin(), digits.end(), is_digit)) return 0;
+        return digits.size() < 16 ? std::stoull(std::string{digits}) : most;
+    }
     if (v->is_int64() && v->get_int64() > 0) return std::min(most, static_cast<std::uint64_t>(v->get_int64()));
     if (v->is_double() && v->get_double() > 0)
         return v->get_double() < 1e15 ? static_cast<std::uint64_t>(std::llround(v->get_double())) : most;

@@ -42,8 +42,12 @@ bool names_thinking(std::string_view type);
 std::string thinking_of(const json::value& part);
 void note_unread(lm_response& r, const std::string& type);
 
-/// A number that counts something; 0 when it is missing or none.
+/// A number that counts something, also as a text of digits; 0 when it is missing or none.
 std::uint64_t count_of(const json::value* v);
+
+/// Where an answer counts more tokens elsewhere, or under other names, than the protocol's own place says, they count: a budget must hold.
+/// @return whether that changed anything
+bool complete_usage(usage& u, const json::value& answer);
 
 /// Parses a text of which single surrogates and bytes that are no UTF-8 stay in it, for `text_pieces`.
 json::value parse(std::string_view text, json::storage_ptr memory, boost::system::error_code& ec);

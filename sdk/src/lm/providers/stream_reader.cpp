@@ -55,6 +55,7 @@ void stream_reader::read_tree(std::string_view event, const json::value& tree, s
     std::string type = text_member(tree, "type");
     if (type.empty()) type = event;  // some leave out the one or the other
     read_json(type, tree, out);
+    if (complete_usage(answer_.usage, tree)) out.push_back({.kind = lm_event::usage, .used = answer_.usage});
 }
 
 void stream_reader::need_type(std::string_view type, const json::value& data) {
