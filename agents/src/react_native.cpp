@@ -116,6 +116,7 @@ struct react_core::native_talk {
     const tool_description* description_of(std::string_view name) const;
     void refuse(const lm_response& response, const std::string& why);
     void answered_in_text(const lm_response& response, const std::string& text);
+    bool takes_outputs_in_json(const std::string& text);
     void take_submitted(std::vector<react_step>& steps, std::vector<std::string>& wrong);
     std::vector<violation> check(const json::object& given, json::object& read) const;
     void remember(std::vector<message> round);
@@ -285,8 +286,20 @@ void react_core::native_talk::refuse(const lm_response& response, const std::str
     remember(std::move(round));
 }
 
+// A text that is nothing but a JSON object with exactly the outputs, which fit.
+bool react_core::native_talk::takes_outputs_in_json(const std::string& text) {
+    auto given = parse_json(without_fence(text));
+    if (earlier || !given || !given->is_object() || given->get_object().size() != self.signature_.outputs.size()) return false;
+    json::object read;
+    if (!check(given->get_object(), read).empty()) return false;
+    p.steps.push_back({{}, submit, *given, json::value("Completed."), false});
+    outputs = std::move(read);
+    return ended = true;
+}
+
 // A text without a call is asked about once; then it is the answer, where it can be one.
 void react_core::native_talk::answered_in_text(const lm_response& response, const std::string& text) {
+    if (takes_outputs_in_json(text)) return;
     if (!asked) {
         asked = true;
         std::vector<message> round{
@@ -353,7 +366,7 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
 }
 
 void react_core::native_talk::take_submitted(std::vector<react_step>& steps, std::vector<std::string>& wrong) {
-    const react_step* first = nullptr;
+    react_step* first = nullptr;
     for (std::size_t k = 0; k < steps.size(); ++k) {
         auto& s = steps[k];
         const bool empty = s.args.is_object() && s.args.get_object().empty();
@@ -383,7 +396,11 @@ void react_core::native_talk::take_submitted(std::vector<react_step>& steps, std
             continue;
         }
         s.observation = "Error: `" + submit + "` was not accepted: " + why + ". Call it again with outputs that fit.";
-        if (first) ended = false, outputs.reset();
+        if (!first) continue;
+        ended = false;
+        outputs.reset();
+        first->failed = true;
+        first->observation = s.observation;
     }
 }
 

@@ -284,6 +284,7 @@ std::string_view without_turn_end(std::string_view text) {
 }  // namespace
 
 std::string_view without_fence(std::string_view text) {
+    text = trimmed(text);
     if (!text.starts_with("```") || !text.ends_with("```") || text.size() < 7) return text;
     auto line = text.find('\n');
     if (line == text.npos) return text;

@@ -31,6 +31,7 @@ std::string call_markup(std::string_view text, const std::vector<tool_descriptio
 /// Whether a text that was submitted is a call that was meant otherwise: it is nothing but one, or holds a model's markup of one.
 bool is_written_as_call(std::string_view text, const std::vector<tool_description>& offered);
 
+/// What stands in a fence that is all of a text; else the text. Without the blanks around it.
 std::string_view without_fence(std::string_view text);
 
 }  // namespace reagent::detail

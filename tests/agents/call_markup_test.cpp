@@ -178,4 +178,25 @@ BOOST_AUTO_TEST_CASE(names_with_a_name_space_and_a_number_are_known) {
         BOOST_TEST(ask({called(name, R"({"a": 1, "b": 2})"), submitted}).acted == "", name);
 }
 
+BOOST_AUTO_TEST_CASE(outputs_in_json_are_submitted) {
+    for (std::string text : {"{\"answer\": \"42\"}", "```json\n{\"answer\": \"42\"}\n```"}) {
+        auto o = ask({answer(text)});
+        BOOST_TEST(o.value == "42", o.error);
+        BOOST_TEST(o.requests == 1u);
+    }
+    for (std::string text : {"{\"answer\": \"42\", \"note\": 1}", "So: {\"answer\": \"41\"}", "{\"answer\": [1]}"})
+        BOOST_TEST(ask({answer(text), submitted}).requests == 2u, text);
+}
+
+BOOST_AUTO_TEST_CASE(of_two_things_that_are_submitted_neither_is_completed) {
+    lm_response both = called("submit", R"({"answer": "1"})");
+    both.tool_calls.push_back({"d", "submit", R"({"answer": "2"})"});
+    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{both, submitted});
+    runtime rt;
+    auto p = rt.run(run_options{language_model{model}}, agent{tools{}, {.mode = react_mode::native}}, "question"_f = "?");
+    BOOST_TEST(p.get<"answer">() == "42");
+    for (const auto& m : model->requests().back().messages)
+        if (m.role == role::tool) BOOST_TEST((holds(m.content, "two things") && !holds(m.content, "Completed")), m.content);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,7 @@
 
 #include "../base/redact.hpp"
 #include "../base/text.hpp"
+#include "../base/utf8.hpp"
 #include "estimate.hpp"
 #include "providers/answer_reader.hpp"
 
@@ -283,7 +284,7 @@ std::string http_backend::identity() const {
 lm_error redacted(const lm_error& e, const std::vector<secret>& keys) {
     diagnostics d = e.details();
     std::string text = e.what();
-    for (std::string* words : {&text, &d.provider_message, &d.request_id, &d.attempted}) *words = detail::without_keys(*words, keys);
+    for (std::string* words : {&text, &d.provider_message, &d.request_id, &d.attempted}) *words = detail::valid_utf8(detail::without_keys(*words, keys));
     return {e.code(), text, d};
 }
 

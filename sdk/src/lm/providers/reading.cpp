@@ -92,7 +92,7 @@ std::uint64_t count_of(const json::value* v) {
 }
 
 void malformed(const std::string& what, std::string_view body) {
-    throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + cut(std::string{trim(body)}, 200)};
+    throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + clean_text(cut(std::string{trim(body)}, 200))};
 }
 
 std::string reason_of(const json::value* v) {
@@ -379,8 +379,24 @@ http::header_list protocol::credentials(const secret& key) const {
     return {{"authorization", "Bearer " + std::string{key.reveal()}}};
 }
 
+namespace {
+
+// A number that JSON does not have, or that no server takes, would become an error that names neither.
+void check_sampling(const sampling& s) {
+    auto refuse = [](const std::string& name, const std::string& why) {
+        throw lm_error{lm_errc::invalid_request, "`" + name + "` " + why, {.path = "sampling." + name}};
+    };
+    if (s.temperature && !(std::isfinite(*s.temperature) && *s.temperature >= 0)) refuse("temperature", "is a number from 0");
+    if (s.top_p && !(*s.top_p >= 0 && *s.top_p <= 1)) refuse("top_p", "is a number from 0 to 1");
+    if (s.max_tokens == 0u) refuse("max_tokens", "is a number from 1");
+    if (s.n == 0u) refuse("n", "is a number from 1");
+}
+
+}  // namespace
+
 wire_call protocol::write(const call_settings& settings, const lm_request& request) const {
     const rules how = rules_for(settings.provider.empty() ? name() : settings.provider, settings.model, settings.dialect);
+    check_sampling(request.sampling.or_else(settings.defaults));
     auto ours = fit_for_server(request, settings.server);
     auto own = prepared(ours ? *ours : request, how);
     wire_call call = write_request(settings, how, own ? *own : ours ? *ours : request);

@@ -17,12 +17,18 @@ bool is_small_talk(std::string_view data) {
            });
 }
 
+// `[DONE]`, in any capitals, also as a text.
+bool is_done(std::string_view data) {
+    if (data.size() > 2 && data.front() == data.back() && (data.front() == '"' || data.front() == '\'')) data = data.substr(1, data.size() - 2);
+    return data.size() == 6 && to_lower(data) == "[done]";
+}
+
 }  // namespace
 
 void stream_reader::read(std::string_view event, std::string_view data, std::vector<lm_event>& out) {
     data = trim(data);
     if (done_ || data.empty() || data[0] == ':') return;  // some send a comment as data
-    if (data == "[DONE]") {
+    if (is_done(data)) {
         done_ = true;
         ended_ = ended_ || done_ends_;
         return;
