@@ -115,6 +115,7 @@ class reader final : public stream_reader {
         json::object value{};
         std::optional<std::size_t> call{};
         bool whole = false;  // the item came once more, complete
+        bool final = true;   // a message is a part of the answer
     };
 
     void read_json(std::string_view type, const json::value& data, std::vector<lm_event>& out) override {
@@ -155,6 +156,7 @@ class reader final : public stream_reader {
         std::string type = text_member(v, "type");
         item& i = item_of(data, type.c_str());
         i.type = type;
+        i.final = is_final(*v);
         i.whole = i.whole || whole;
         i.value = json::value(*v, json::storage_ptr{}).get_object();
         if (type == "function_call") {
@@ -173,7 +175,7 @@ class reader final : public stream_reader {
     void take_text(const json::value& data, std::string piece, std::vector<lm_event>& out) {
         auto& i = item_of(data, "message");
         i.text += piece;
-        if (is_final(i.value))
+        if (i.final)
             text(std::move(piece), out);
         else
             reasoning(std::move(piece), out);
