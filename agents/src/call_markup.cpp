@@ -286,7 +286,8 @@ std::string call_markup(std::string_view text, const std::vector<tool_descriptio
 bool is_written_as_call(std::string_view text, const std::vector<tool_description>& offered) {
     names tools;
     for (const auto& t : offered) tools.insert(t.name);
-    if (!call_token(text).empty()) return names_one(text, tools) || call_token(trimmed(text).substr(0, 40)).size() > 0;
+    if (auto token = call_token(text); !token.empty())
+        return names_one(text, tools) || lower(trimmed(text).substr(0, 60)).starts_with(token);
     auto find = [&](std::string_view name) -> const tool_description* {
         for (const auto& t : offered)
             if (auto rest = behind_tool(name, {t.name}); rest && rest->empty()) return &t;

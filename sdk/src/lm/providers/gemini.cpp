@@ -262,9 +262,7 @@ class reader final : public stream_reader {
                 auto said = part_of(part, apart);
                 words += said.text;
                 torn_ = torn_ || said.goes_on;
-                if (said.call)
-                    call_of_choice(index, {calls_of_others_++, said.call->id, said.call->name, said.call->arguments, said.call->signature},
-                                   out);
+                if (said.call) whole_call_of_choice(std::move(*said.call), out);
             }
         alternative(index, words, reason.empty() ? std::nullopt : std::optional{finish_of(reason)});
     }
@@ -276,7 +274,6 @@ class reader final : public stream_reader {
     }
 
     kept_parts kept_;
-    std::uint64_t calls_of_others_ = 0;
     bool torn_ = false;  // a call came in pieces
 };
 

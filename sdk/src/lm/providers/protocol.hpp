@@ -81,6 +81,7 @@ protected:
     void alternative(std::uint64_t index, const std::string& piece, std::optional<finish_reason> why);
     /// A piece of a call in a further choice: where one completion was asked for, it is a part of that.
     void call_of_choice(std::uint64_t index, call_piece piece, std::vector<lm_event>& out);
+    void whole_call_of_choice(tool_call c, std::vector<lm_event>& out);
     /// A tool call that comes in one piece, besides those before it.
     void whole_call(tool_call c, std::vector<lm_event>& out);
     void used(const usage& u, std::vector<lm_event>& out);

@@ -19,7 +19,8 @@ bool is_small_talk(std::string_view data) {
 
 // `[DONE]`, in any capitals, also as a text.
 bool is_done(std::string_view data) {
-    if (data.size() > 2 && data.front() == data.back() && (data.front() == '"' || data.front() == '\'')) data = data.substr(1, data.size() - 2);
+    if (data.size() > 2 && data.front() == data.back() && (data.front() == '"' || data.front() == '\''))
+        data = data.substr(1, data.size() - 2);
     return data.size() == 6 && to_lower(data) == "[done]";
 }
 
@@ -161,6 +162,12 @@ void stream_reader::call_of_choice(std::uint64_t index, call_piece piece, std::v
     is_split_ = true;
     piece.index = index * most_calls_of_a_choice + piece.index.value_or(0);
     call(piece, out);
+}
+
+void stream_reader::whole_call_of_choice(tool_call c, std::vector<lm_event>& out) {
+    if (several_) return;
+    is_split_ = true;
+    whole_call(std::move(c), out);
 }
 
 void stream_reader::alternative(std::uint64_t index, const std::string& piece, std::optional<finish_reason> why) {
