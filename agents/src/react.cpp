@@ -99,6 +99,24 @@ std::string bare_name(std::string_view text) {
     return std::string{text};
 }
 
+std::optional<std::string> meant_tool(const std::string& name, const std::function<bool(const std::string&)>& is_tool) {
+    if (is_tool(name)) return name;
+    std::string bare = bare_name(std::string_view{name}.substr(0, name.find("<|")));
+    if (is_tool(bare)) return bare;
+    auto without_number = [](std::string text) {
+        auto colon = text.rfind(':');
+        const bool number = colon != text.npos && colon + 1 < text.size() && text.find_first_not_of("0123456789", colon + 1) == text.npos;
+        return number ? text.substr(0, colon) : text;
+    };
+    for (std::string_view space : {"", "functions.", "tools.", "default_api."}) {
+        if (!bare.starts_with(space)) continue;
+        const std::string rest = bare.substr(space.size());
+        if (is_tool(rest)) return rest;
+        if (auto named = without_number(rest); is_tool(named)) return named;
+    }
+    return {};
+}
+
 // A model that runs in circles is told so.
 void point_out_repetition(std::vector<react_step>& steps) {
     std::size_t same = 1;
@@ -278,6 +296,7 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
         auto text = [&](const char* name) { return next[name].is_null() ? std::string{} : python_str(next[name]); };
         step.thought = text("next_thought");
         step.tool = bare_name(text("next_tool_name"));
+        if (auto meant = meant_tool(step.tool, [this](const std::string& n) { return tools_.find(n) || n == finish; })) step.tool = *meant;
         step.args = std::move(next["next_tool_args"]);
         if (step.args.is_null() || (step.args.is_string() && step.args.get_string().empty())) step.args = json::object{};
         co_await act(r, step);

@@ -3,8 +3,8 @@
 #include "written_calls.hpp"
 
 #include <reagent/adapter/thinking.hpp>
-#include <reagent/module/parallel.hpp>
 #include <reagent/journal/recorded.hpp>
+#include <reagent/module/parallel.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
@@ -61,12 +61,12 @@ std::string words_of(const std::vector<message>& messages) {
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
 
 // Why a text without a call is no answer; "": it may be one.
-std::string no_text(const spoken_text& spoken) {
+std::string no_text(const spoken_text& spoken, const std::vector<tool_description>& offered) {
     if (spoken.open) return "its thinking has no end, and nothing behind its beginning counts";
     if (is_blank(spoken.text)) return "it is empty";
-    auto markup = call_markup(spoken.text);
+    auto markup = call_markup(spoken.text, offered);
     if (markup.empty()) return {};
-    return "it holds the markup of a call (" + escape_markers(std::string{markup}) +
+    return "it holds the markup of a call (" + escape_markers(std::move(markup)) +
            ") and is no call that can be read: nothing else may stand around a call that is written as text";
 }
 
@@ -112,8 +112,10 @@ struct react_core::native_talk {
     task<void> act(std::vector<react_step>& steps, std::vector<std::string>& wrong);
     std::vector<tool_call> calls_of(const lm_response& response, bool as_earlier) const;
     std::string known_name(const std::string& name) const;
+    const tool_description* description_of(std::string_view name) const;
     void refuse(const lm_response& response, const std::string& why);
     void answered_in_text(const lm_response& response, const std::string& text);
+    bool takes_outputs_in_json(const std::string& text);
     void take_submitted(std::vector<react_step>& steps, std::vector<std::string>& wrong);
     std::vector<violation> check(const json::object& given, json::object& read) const;
     void remember(std::vector<message> round);
@@ -298,8 +300,20 @@ void react_core::native_talk::refuse(const lm_response& response, const std::str
     remember(std::move(round));
 }
 
+// A text that is nothing but a JSON object with exactly the outputs, which fit.
+bool react_core::native_talk::takes_outputs_in_json(const std::string& text) {
+    auto given = parse_json(without_fence(text));
+    if (earlier || !given || !given->is_object() || given->get_object().size() != self.signature_.outputs.size()) return false;
+    json::object read;
+    if (!check(given->get_object(), read).empty()) return false;
+    p.steps.push_back({{}, submit, *given, json::value("Completed."), false});
+    outputs = std::move(read);
+    return ended = true;
+}
+
 // A text without a call is asked about once; then it is the answer, where it can be one.
 void react_core::native_talk::answered_in_text(const lm_response& response, const std::string& text) {
+    if (takes_outputs_in_json(text)) return;
     if (!asked) {
         asked = true;
         std::vector<message> round{
@@ -349,6 +363,10 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
             wrong.push_back({f.name, "expected text, got " + std::string{v->is_object() ? "an object" : "a list"}});
             continue;
         }
+        if (v->is_string() && is_written_as_call(v->get_string(), offered)) {
+            wrong.push_back({f.name, "is the markup of a call of a tool, which nobody makes here; call the tool itself"});
+            continue;
+        }
         auto one = read_field(f, *v);
         if (one)
             read[f.name] = std::move(*one);
@@ -362,7 +380,7 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
 }
 
 void react_core::native_talk::take_submitted(std::vector<react_step>& steps, std::vector<std::string>& wrong) {
-    const react_step* first = nullptr;
+    react_step* first = nullptr;
     for (std::size_t k = 0; k < steps.size(); ++k) {
         auto& s = steps[k];
         const bool empty = s.args.is_object() && s.args.get_object().empty();
@@ -392,7 +410,11 @@ void react_core::native_talk::take_submitted(std::vector<react_step>& steps, std
             continue;
         }
         s.observation = "Error: `" + submit + "` was not accepted: " + why + ". Call it again with outputs that fit.";
-        if (first) ended = false, outputs.reset();
+        if (!first) continue;
+        ended = false;
+        outputs.reset();
+        first->failed = true;
+        first->observation = s.observation;
     }
 }
 
@@ -430,25 +452,24 @@ task<void> react_core::native_talk::act(std::vector<react_step>& steps, std::vec
     }
 }
 
-// The tool that is meant: without blanks, a name space, or the tokens of a server's template.
 std::string react_core::native_talk::known_name(const std::string& name) const {
-    auto is_known = [this](const std::string& n) { return self.tools_.find(n) || n == submit || n == finish; };
-    if (is_known(name)) return name;
-    std::string bare = bare_name(name.substr(0, name.find("<|")));
-    for (std::string_view space : {"functions.", "tools."})
-        if (bare.starts_with(space)) bare.erase(0, space.size());
-    return is_known(bare) ? bare : name;
+    auto meant = meant_tool(name, [this](const std::string& n) { return self.tools_.find(n) || n == submit || n == finish; });
+    return meant ? *meant : name;
+}
+
+const tool_description* react_core::native_talk::description_of(std::string_view name) const {
+    static const tool_description ends{std::string{finish}, {}, json::object{}};
+    const std::string known = known_name(std::string{name});
+    for (const auto& t : offered)
+        if (t.name == known) return &t;
+    return known == finish ? &ends : nullptr;
 }
 
 std::vector<tool_call> react_core::native_talk::calls_of(const lm_response& response, bool as_earlier) const {
     auto calls = response.tool_calls;
     if (as_earlier) return calls;
     const spoken_text spoken = calls.empty() ? without_thinking(response.text) : spoken_text{};
-    if (calls.empty() && !spoken.open)
-        calls = written_calls(spoken.text, [this](std::string_view n) {
-            const std::string known = known_name(std::string{n});
-            return self.tools_.find(known) || known == submit || known == finish;
-        });
+    if (calls.empty() && !spoken.open) calls = written_calls(spoken.text, [this](std::string_view name) { return description_of(name); });
     std::set<std::string> ids;
     for (std::size_t k = 0; k < calls.size(); ++k) {
         auto& c = calls[k];
@@ -468,7 +489,7 @@ task<void> react_core::native_talk::step(const lm_response& response, bool as_ea
         if (auto why = no_answer(response); !why.empty()) co_return refuse(response, why);
         const spoken_text spoken = without_thinking(response.text);
         if (calls.empty())
-            if (auto why = no_text(spoken); !why.empty()) co_return refuse(response, why);
+            if (auto why = no_text(spoken, offered); !why.empty()) co_return refuse(response, why);
         odd = 0;
         if (calls.empty()) co_return answered_in_text(response, spoken.text);
         asked = false;

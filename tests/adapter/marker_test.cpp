@@ -3,6 +3,7 @@
 
 #include <reagent/adapter/adapter.hpp>
 #include <reagent/adapter/field_stream.hpp>
+#include <reagent/adapter/thinking.hpp>
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -340,7 +341,20 @@ const thinking_spelling thinking_spellings[]{
     {"<|START_THINKING|>", "<|END_THINKING|>"},
     {"<|channel|>analysis<|message|>", "<|end|>"},
     {"<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"},
-    {"<|start|>assistant<|channel|>analysis<|message|>", "<|start|>assistant<|channel|>final<|message|>"}};
+    {"<|start|>assistant<|channel|>analysis<|message|>", "<|start|>assistant<|channel|>final<|message|>"},
+    {"<|channel>thought\n", "<channel|>"},
+    {"<mm:think>", "</mm:think>"},
+    {"<longcat_think>", "</longcat_think>"},
+    {"<Think_Fast level=\"2\">", "</think_fast>"},
+    {"<my.reasons>", "</my.reasons>"},
+    {"<unused94>thought\n", "<unused95>"},
+    {"<reasoning_content>", "</reasoning_content>"},
+    {"<details type=\"reasoning\">", "</details>"},
+    {"<details type=\"reasoning\" done=\"true\">", "</details>"},
+    {"Thinking...\n", "...done thinking.\n"},
+    {"<|begin_of_reasoning|>", "<|end_of_reasoning|>"},
+    {"<|my_thoughts|>", "<|/my_thoughts|>"},
+    {"<｜begin▁of▁thinking｜>", "<｜end▁of▁thinking｜>"}};
 
 // At the beginning, in every format, read at once and piece by piece.
 BOOST_DATA_TEST_CASE(thinking_in_other_spellings_is_no_part_of_an_answer, adapter_names* thinking_spellings, name, how) {
@@ -372,6 +386,17 @@ BOOST_DATA_TEST_CASE(thinking_in_other_spellings_is_no_part_of_an_answer, adapte
         BOOST_REQUIRE_MESSAGE(!outputs.has_value(), text);
         BOOST_TEST(outputs.error().message.find("thinking has no end") != std::string::npos, outputs.error().message);
     }
+}
+
+BOOST_AUTO_TEST_CASE(thinking_whose_beginning_is_in_the_prompt_ends_with_any_tag_of_it) {
+    for (std::string text :
+         {"SECRET</thought>Final", "SECRET\n</longcat_think>\nFinal", "SECRET</mm:think>Final", "SECRET<|end_of_reasoning|>Final",
+          "SECRET<channel|>Final", "SECRET\n...done thinking.\n\nFinal", "SECRET <b>x</b></reasoning>Final"})
+        BOOST_TEST(without_thinking(text).text == "Final", text);
+    for (std::string text : {"Close it with `</thought>` and go on.", "```xml\n<p>a</p>\n</thoughts>\n```\nSo.", "a < thought > b",
+                             "See <thought>this</thought> in the middle: it stays.", "I was thinking... done.", "Thinking... it is 42.",
+                             "<reason/>x", "std::vector<reason> x;"})
+        BOOST_TEST(without_thinking(text).text == text, without_thinking(text).text);
 }
 
 BOOST_AUTO_TEST_CASE(an_output_of_that_name_is_no_thinking) {

@@ -253,8 +253,9 @@ BOOST_AUTO_TEST_CASE(a_models_reasoning_goes_back_unchanged) {
             content = R"({"type":"tool_use","id":"t2","name":"finish","input":{}})";
         else
             content = R"({"type":"text","text":)" + json::serialize(json::value(json::string(answer_seven))) + "}";
-        return server_response{.body = R"({"content":[)" + content +
-                                       R"(],"stop_reason":"tool_use","usage":{"input_tokens":5,"output_tokens":3}})"};
+        const std::string reason = sent.size() < 3 ? "tool_use" : "end_turn";
+        return server_response{.body = R"({"content":[)" + content + R"(],"stop_reason":")" + reason +
+                                       R"(","usage":{"input_tokens":5,"output_tokens":3}})"};
     }};
     agent native{golden_tools(), {.mode = react_mode::native}};
     runtime rt;

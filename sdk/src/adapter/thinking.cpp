@@ -50,6 +50,12 @@ constexpr spelling spellings[]{
     {"<|begin_of_thought|>", {"<|end_of_thought|>"}},
     {"<|start_thinking|>", {"<|end_thinking|>"}, true},
     {"<|channel|>analysis", {"<|end|>", "<|channel|>final", "<|start|>assistant"}},
+    {"<|channel>thought", {"<channel|>"}, true},
+    {"<|channel>analysis", {"<channel|>"}},
+    {"<unused94>thought", {"<unused95>"}, true},
+    {"<details type=\"reasoning\"", {"</details"}},
+    {"<details type=\"thinking\"", {"</details"}},
+    {"thinking...\n", {"...done thinking."}, true},
 };
 // What may stand around the answer that follows it.
 constexpr std::string_view headers[]{
@@ -66,7 +72,7 @@ struct found_tag {
 
 // Whether `text` begins with a tag, in any capitals. A name in angle brackets goes on to its `>`, over blanks and attributes.
 found_tag tag_at(std::string_view text, std::string_view tag) {
-    const bool named = tag.front() == '<' && tag.find('|') == tag.npos;
+    const bool named = tag.front() == '<' && tag.find_first_of("|>") == tag.npos;
     std::size_t same = 0;
     for (; same < std::min(text.size(), tag.size()); ++same) {
         const char c = text[same];
@@ -94,7 +100,48 @@ found_tag close_at(std::string_view text, const spelling& s) {
     return {0, cut};
 }
 
-bool begins_a_tag(char c) { return c == '<' || c == '[' || c == '\xe2'; }
+bool begins_a_tag(char c) { return c == '<' || c == '[' || c == '\xe2' || c == '.'; }
+
+// A tag or a token by its own name. Between bars a name says itself whether it begins or ends: `<|end_of_thought|>`.
+struct named_tag {
+    std::string name{};  // "|" of a token; "": there is none, or none that speaks of thinking
+    std::size_t size = 0;
+    bool closes = false, cut = false;
+};
+
+named_tag named_tag_at(std::string_view text) {
+    if (!text.starts_with('<')) return {};
+    const auto end = text.substr(0, longest_attributes).find('>');
+    const std::string inner = to_lower(text.substr(1, std::min(end, longest_attributes) - 1));
+    if (!inner.empty() && (is_space(inner.front()) || is_digit(inner.front()) || inner.front() == '!' || inner.front() == '?')) return {};
+    if (end == text.npos) {
+        const bool may_go_on = text.size() < longest_attributes && inner.find_first_of("<\n`") == inner.npos;
+        return {.cut = may_go_on};
+    }
+    auto of = std::string_view{inner};
+    const bool token = of.find('|') != of.npos || of.find("\uff5c") != of.npos;
+    const bool slash = of.starts_with('/') || of.starts_with("|/");
+    of = of.substr(of.find_first_not_of("/|") == of.npos ? 0 : of.find_first_not_of("/|"));
+    const auto name = of.substr(0, of.find_first_of(" \t\r\n/"));
+    const auto attributes = trim(of.substr(name.size()));
+    if (!attributes.empty() && attributes.find('=') == attributes.npos) return {};
+    bool speaks = false;
+    for (std::string_view word : {"think", "thought", "reason"}) speaks = speaks || name.find(word) != name.npos;
+    if (!speaks || name.find_first_of("<>()\"'`,;") != name.npos || attributes.ends_with('/')) return {};
+    return {token ? "|" : std::string{name}, end + 1, slash || (token && name.find("end") != name.npos), false};
+}
+
+bool is_among(const std::vector<std::string>& elements, std::string_view name) {
+    return std::any_of(elements.begin(), elements.end(), [&](const std::string& e) { return to_lower(e) == name; });
+}
+
+// Code that quotes a tag: between backticks, or in a fence that is open.
+bool is_quoted(std::string_view text, std::size_t at, std::size_t size) {
+    if (at > 0 && text[at - 1] == '`' && at + size < text.size() && text[at + size] == '`') return true;
+    bool fence = false;
+    for (auto f = text.find("```"); f < at; f = text.find("```", f + 3)) fence = !fence;
+    return fence;
+}
 
 std::size_t blanks_at(std::string_view text) {
     std::size_t n = 0;
@@ -151,18 +198,29 @@ bool leading_thinking::at_beginning(bool last) {
     }
     for (std::size_t i = 0; i < std::size(spellings); ++i) {
         const auto& s = spellings[i];
-        if (std::any_of(elements_.begin(), elements_.end(), [&](const std::string& e) { return to_lower(e) == s.open.substr(1); }))
-            continue;
+        if (is_among(elements_, s.open.substr(1))) continue;
         auto t = tag_at(rest, s.open);
         cut = cut || t.cut;
         if (!t.size) continue;
         spelling_ = i;
+        name_.clear();
         depth_ = 1;
         held_.erase(0, t.size);
         return true;
     }
+    if (at_named(last, cut)) return true;
     begun_ = last || !cut;
     return false;
+}
+
+bool leading_thinking::at_named(bool last, bool& cut) {
+    auto t = named_tag_at(held_);
+    cut = cut || (t.cut && !last);
+    if (!t.size || t.closes || is_among(elements_, t.name)) return false;
+    name_ = t.name;
+    depth_ = 1;
+    held_.erase(0, t.size);
+    return true;
 }
 
 // Up to the tag that ends it; thinking within thinking is a part of it.
@@ -171,7 +229,11 @@ bool leading_thinking::within(bool last) {
     for (std::size_t at = 0; at < held_.size(); ++at) {
         if (!begins_a_tag(held_[at])) continue;
         std::string_view rest = std::string_view{held_}.substr(at);
-        auto open = tag_at(rest, s.open), close = close_at(rest, s);
+        found_tag open, close;
+        if (name_.empty())
+            open = tag_at(rest, s.open), close = close_at(rest, s);
+        else if (auto t = named_tag_at(rest); t.cut || t.name == name_)
+            (t.closes ? close : open) = {t.size, t.cut};
         if (close.size) {
             if (--depth_ == 0) return held_.erase(0, at + close.size), true;
             at += close.size - 1;
@@ -187,7 +249,7 @@ bool leading_thinking::within(bool last) {
     return false;
 }
 
-std::size_t behind_thinking_of_the_prompt(std::string_view text) {
+std::size_t behind_thinking_of_the_prompt(std::string_view text, const std::vector<std::string>& elements) {
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (!begins_a_tag(text[at])) continue;
         for (const auto& s : spellings) {
@@ -195,6 +257,9 @@ std::size_t behind_thinking_of_the_prompt(std::string_view text) {
             if (tag_at(text.substr(at), s.open).size) return text.npos;
             if (auto t = close_at(text.substr(at), s); t.size) return at + t.size;
         }
+        auto t = named_tag_at(text.substr(at));
+        if (!t.size || is_among(elements, t.name) || is_quoted(text, at, t.size)) continue;
+        return t.closes ? at + t.size : text.npos;
     }
     return text.npos;
 }

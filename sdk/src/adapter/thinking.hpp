@@ -15,8 +15,9 @@ struct thinking_tag {
 };
 thinking_tag thinking_tag_at(std::string_view text);
 
-/// Takes the thinking from the beginning of an answer, whole or piece by piece, in linear time: in any spelling of a table
-/// (`[THINK]`, `<seed:think>`, `<|channel|>analysis<|message|>`, ...), one part or several. Thinking without an end goes on to the end of
+/// Takes the thinking from the beginning of an answer, whole or piece by piece, in linear time: in any tag or token whose name speaks of
+/// thinking (`<longcat_think>`, `<|begin_of_reasoning|>`) and in any spelling of a table (`[THINK]`, `<|channel|>analysis<|message|>`,
+/// `Thinking...`), one part or several. Thinking without an end goes on to the end of
 /// all.
 class leading_thinking {
 public:
@@ -30,16 +31,19 @@ public:
 
 private:
     bool at_beginning(bool last);
+    bool at_named(bool last, bool& cut);
     bool within(bool last);
 
     std::vector<std::string> elements_;
     std::string held_;
     std::size_t spelling_ = 0;
+    std::string name_;  // of the tag that is open, where it is none of the table
     int depth_ = 0;
     bool begun_ = false;  // the answer has
 };
 
 /// What stands behind the first end of thinking whose beginning the server has put in the prompt; npos: there is none.
-std::size_t behind_thinking_of_the_prompt(std::string_view text);
+/// @param elements as in `leading_thinking`
+std::size_t behind_thinking_of_the_prompt(std::string_view text, const std::vector<std::string>& elements = {});
 
 }  // namespace reagent::detail

@@ -85,7 +85,8 @@ void interval(evaluation& e) {
 usage usage_beyond(usage& program, const usage& all, bool failed) {
     if (failed) program = all;
     usage rest;
-    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens, &usage::reasoning_tokens})
+    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens, &usage::reasoning_tokens,
+                       &usage::estimated_tokens})
         rest.*count = saturating_difference(all.*count, program.*count);
     if (all.cost && rest.calls) rest.cost = *all.cost - program.cost.value_or(0);
     return rest;

@@ -2,6 +2,8 @@
 
 #include "../base/redact.hpp"
 #include "../base/text.hpp"
+#include "../base/utf8.hpp"
+#include "estimate.hpp"
 #include "providers/answer_reader.hpp"
 
 #include <reagent/deadline.hpp>
@@ -21,20 +23,31 @@ namespace {
 using provider::protocol;
 
 // What both ways of asking do with an answer.
-void complete_facts(lm_response& r, const http::response& head, const std::string& model, const std::string& server) {
-    for (const char* name : {"x-request-id", "request-id"})
-        if (auto id = head.header(name); !id.empty()) r.request_id = id;
-    if (r.model.empty()) r.model = model;
-    r.usage.calls = 1;
-    r.usage.cost = price_of(r.model, r.usage);
-    if (!r.usage.cost) r.usage.cost = price_of(model, r.usage);
-    for (auto& block : r.reasoning_blocks)
-        if (auto* o = block.if_object(); o && o->contains("type") && o->at("type") == "message_members") (*o)["server"] = server;
-}
+struct asked {
+    std::string model, server;
+    std::uint64_t prompt_bytes = 0;
+    std::size_t images = 0;
+    std::optional<std::uint64_t> limit{};  // of tokens, where the server does not say that an answer was cut off there
+};
 
 // An answer that takes up all the tokens that it may, from a server that says of every one that it is complete.
 void check_limit(lm_response& r, const std::optional<std::uint64_t>& limit) {
     if (limit && r.usage.completion_tokens >= *limit && r.finish == finish_reason::stop) r.finish = finish_reason::length;
+}
+
+void complete_facts(lm_response& r, const http::response& head, const asked& of) {
+    for (const char* name : {"x-request-id", "request-id"})
+        if (auto id = head.header(name); !id.empty()) r.request_id = id;
+    if (r.model.empty()) r.model = of.model;
+    r.usage.calls = 1;
+    check_limit(r, of.limit);  // by what the server counted
+    estimate_missing(r.usage, of.prompt_bytes, of.images, r);
+    r.usage.cost = price_of(r.model, r.usage);
+    if (!r.usage.cost) r.usage.cost = price_of(of.model, r.usage);
+    for (auto& block : r.reasoning_blocks)
+        if (auto* o = block.if_object()) (*o)["server"] = of.server;
+    for (auto& c : r.tool_calls)
+        if (!c.signature.empty()) c.signed_by = of.server;
 }
 
 // Runs what reads a provider's words; an error that quotes them does not quote a key.
@@ -65,15 +78,8 @@ task<std::string> read_within(http::response_stream& body, std::chrono::millisec
 
 class http_stream final : public lm_stream {
 public:
-    /// @param limit of tokens, where the server does not say that an answer was cut off there
-    http_stream(http::response_stream body, const protocol& p, const provider::rules& how, std::string model, std::string server,
-                std::vector<secret> keys, std::optional<std::uint64_t> limit)
-        : body_{std::move(body)},
-          reader_{p, how},
-          model_{std::move(model)},
-          server_{std::move(server)},
-          keys_{std::move(keys)},
-          limit_{limit} {}
+    http_stream(http::response_stream body, const protocol& p, const provider::rules& how, asked of, std::vector<secret> keys)
+        : body_{std::move(body)}, reader_{p, how}, asked_{std::move(of)}, keys_{std::move(keys)} {}
 
     task<std::optional<lm_event>> next() override {
         while (given_ == ready_.size()) {
@@ -107,17 +113,15 @@ private:
 
     void finish() {
         auto whole = std::make_shared<lm_response>(reader_.finish(ready_));
-        complete_facts(*whole, body_.head(), model_, server_);
-        check_limit(*whole, limit_);
+        complete_facts(*whole, body_.head(), asked_);
         ready_.push_back({.kind = lm_event::end, .response = std::move(whole)});
         finished_ = true;
     }
 
     http::response_stream body_;
     provider::answer_reader reader_;
-    std::string model_, server_;
+    asked asked_;
     std::vector<secret> keys_;
-    std::optional<std::uint64_t> limit_;
     std::vector<lm_event> ready_;
     std::size_t given_ = 0;  // of those that are ready
     std::exception_ptr failure_;
@@ -176,7 +180,7 @@ public:
         std::string what = "POST " + http::shown_url(r.url);
         http::response_stream body = co_await context.http.open(std::move(r), deadline_of(context));
         http::response answer = body.head();
-        const auto how = provider::rules_for(facts_.name, model_, options_.dialect);
+        const auto how = rules_of(request);
         provider::end_watch watch{speaks_, how};
         while (!watch.done()) {
             std::string piece;
@@ -191,8 +195,7 @@ public:
         if (watch.done()) co_await read_within(body, patience_for_the_close);
         if (answer.status != 200) refused(answer, what, request);
         lm_response result = without_keys(keys_, [&] { return speaks_.read(answer.body, how); });
-        complete_facts(result, answer, model_, server_);
-        check_limit(result, silent_limit(request));
+        complete_facts(result, answer, asked_for(request));
         co_return result;
     }
 
@@ -201,8 +204,8 @@ public:
         std::string what = "POST " + http::shown_url(r.url);
         http::response_stream answer = co_await context.http.open(std::move(r), deadline_of(context));
         if (answer.head().status == 200) {
-            auto how = provider::rules_for(facts_.name, model_, options_.dialect);
-            co_return std::make_unique<http_stream>(std::move(answer), speaks_, how, model_, server_, keys_, silent_limit(request));
+            auto how = rules_of(request);
+            co_return std::make_unique<http_stream>(std::move(answer), speaks_, how, asked_for(request), keys_);
         }
         http::response whole = answer.head();
         for (;;) {
@@ -214,6 +217,16 @@ public:
     }
 
 private:
+    asked asked_for(const lm_request& request) const {
+        return {model_, server_, bytes_of(request), images_of(request), silent_limit(request)};
+    }
+
+    provider::rules rules_of(const lm_request& request) const {
+        auto how = provider::rules_for(facts_.name, model_, options_.dialect);
+        how.several = request.sampling.or_else(options_.sampling).n.value_or(1) > 1;
+        return how;
+    }
+
     http::request request_for(const lm_request& request, bool stream) const {
         bool structured = options_.structured_output && !(request.outputs_schema && refused_.contains(*request.outputs_schema));
         provider::call_settings settings{
@@ -287,7 +300,8 @@ std::string http_backend::identity() const {
 lm_error redacted(const lm_error& e, const std::vector<secret>& keys) {
     diagnostics d = e.details();
     std::string text = e.what();
-    for (std::string* words : {&text, &d.provider_message, &d.request_id, &d.attempted}) *words = detail::without_keys(*words, keys);
+    for (std::string* words : {&text, &d.provider_message, &d.request_id, &d.attempted})
+        *words = detail::valid_utf8(detail::without_keys(*words, keys));
     return {e.code(), text, d};
 }
 

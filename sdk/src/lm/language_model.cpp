@@ -30,6 +30,12 @@ std::string_view to_string(finish_reason r) {
     return "other";
 }
 
+bool is_whole(const lm_response& r) {
+    const bool calls = !r.tool_calls.empty();
+    const bool ended = r.finish == finish_reason::stop || (r.finish == finish_reason::tool_calls && calls);
+    return ended && (calls || !trim(r.text).empty());
+}
+
 sampling sampling::or_else(const sampling& o) const {
     sampling s = *this;
     if (!s.temperature) s.temperature = o.temperature;

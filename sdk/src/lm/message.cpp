@@ -67,7 +67,8 @@ std::string_view to_string(role r) {
 std::uint64_t usage::tokens() const { return saturating_sum(prompt_tokens, completion_tokens); }
 
 usage& usage::operator+=(const usage& other) {
-    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens, &usage::reasoning_tokens})
+    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens, &usage::reasoning_tokens,
+                       &usage::estimated_tokens})
         this->*count = saturating_sum(this->*count, other.*count);
     if (other.cost) cost = cost.value_or(0) + *other.cost;
     return *this;
@@ -77,6 +78,7 @@ json::object to_json(const usage& u) {
     json::object o{{"calls", u.calls}, {"prompt_tokens", u.prompt_tokens}, {"completion_tokens", u.completion_tokens}};
     if (u.cached_tokens) o["cached_tokens"] = u.cached_tokens;
     if (u.reasoning_tokens) o["reasoning_tokens"] = u.reasoning_tokens;
+    if (u.estimated_tokens) o["estimated_tokens"] = u.estimated_tokens;
     if (u.cost) o["cost"] = *u.cost;
     return o;
 }

@@ -18,6 +18,7 @@ json::object full_json(const message& m) {
         for (const auto& c : m.tool_calls) {
             json::object call{{"id", c.id}, {"name", c.name}, {"arguments", c.arguments}};
             if (!c.signature.empty()) call["signature"] = c.signature;
+            if (!c.signed_by.empty()) call["signed_by"] = c.signed_by;
             calls.push_back(std::move(call));
         }
         o["tool_calls"] = std::move(calls);
@@ -57,7 +58,8 @@ std::vector<tool_call> tool_calls_from(const json::object& o, const char* kind) 
         for (const auto& c : calls->get_array()) {
             if (!c.is_object()) throw bad(kind, "a tool call is no object");
             const auto& call = c.get_object();
-            all.push_back({text(call, "id"), text(call, "name"), text(call, "arguments"), text(call, "signature")});
+            all.push_back(
+                {text(call, "id"), text(call, "name"), text(call, "arguments"), text(call, "signature"), text(call, "signed_by")});
         }
     return all;
 }
@@ -139,6 +141,7 @@ json::object to_json(const lm_response& r) {
     if (!r.request_id.empty()) o["request_id"] = r.request_id;
     if (!r.reasoning.empty()) o["reasoning"] = r.reasoning;
     if (!r.alternatives.empty()) o["alternatives"] = json::value_from(r.alternatives);
+    if (!r.unread_parts.empty()) o["unread_parts"] = json::value_from(r.unread_parts);
     return o;
 }
 
@@ -159,7 +162,8 @@ lm_response lm_response_from_json(const json::value& v) {
                    .prompt_tokens = number(used, "prompt_tokens"),
                    .completion_tokens = number(used, "completion_tokens"),
                    .cached_tokens = number(used, "cached_tokens"),
-                   .reasoning_tokens = number(used, "reasoning_tokens")};
+                   .reasoning_tokens = number(used, "reasoning_tokens"),
+                   .estimated_tokens = number(used, "estimated_tokens")};
         if (auto* cost = used.if_contains("cost"); cost && cost->is_number()) r.usage.cost = cost->to_number<double>();
     }
     r.model = text(o, "model");
@@ -167,9 +171,10 @@ lm_response lm_response_from_json(const json::value& v) {
     r.reasoning = text(o, "reasoning");
     if (auto* blocks = o.if_contains("reasoning_blocks"); blocks && blocks->is_array())
         r.reasoning_blocks.assign(blocks->get_array().begin(), blocks->get_array().end());
-    if (auto* more = o.if_contains("alternatives"); more && more->is_array())
-        for (const auto& a : more->get_array())
-            if (a.is_string()) r.alternatives.emplace_back(a.get_string());
+    for (auto [name, list] : {std::pair{"alternatives", &r.alternatives}, {"unread_parts", &r.unread_parts}})
+        if (auto* more = o.if_contains(name); more && more->is_array())
+            for (const auto& a : more->get_array())
+                if (a.is_string()) list->emplace_back(a.get_string());
     return r;
 }
 

@@ -112,12 +112,13 @@ std::string detail::no_answer(const lm_response& r) {
     switch (r.finish) {
         case finish_reason::length: return "it was cut off by the limit of tokens, and nothing is taken from a part of an answer";
         case finish_reason::error: return "the provider failed while it was written";
-        case finish_reason::malformed_call: return "it is a call of a tool that the provider could not read, where none was asked for";
+        case finish_reason::malformed_call: return "it is a call of a tool that cannot be read: it is torn or missing, or its id stands for another one too";
         case finish_reason::other: return "it ended for a reason that is not known";
         case finish_reason::content_filter: return "the provider's content filter withheld it, or a part of it";
         case finish_reason::stop:
         case finish_reason::tool_calls: break;
     }
+    if (r.finish == finish_reason::tool_calls && r.tool_calls.empty()) return "it ends with calls of tools, and holds none";
     return trim(r.text).empty() && r.tool_calls.empty() ? "it is empty" : "";
 }
 

@@ -230,6 +230,12 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
             .duration = e.duration});
     auto response = e.response;
     if (response) s.count(*response);
+    if (response && !response->unread_parts.empty()) {
+        std::string types;
+        for (const auto& type : response->unread_parts) types += (types.empty() ? "`" : ", `") + type + "`";
+        const std::string left_out = "the answer has parts of types that are not known, which are left out: " + types;
+        notify({.kind = run_event::note, .path = path, .error = left_out});
+    }
     e.id = s.next_id++;
     e.request = s.requests.record(branch_, path, shared, e.id);
     e.fingerprint = std::move(fingerprint);

@@ -402,7 +402,14 @@ private:
     }
 
     std::size_t after_space(std::size_t at) const {
-        for (std::size_t end = at + max_lookahead; at < s_.size() && at < end && is_space(s_[at]);) ++at;
+        for (const std::size_t end = at + max_lookahead; at < s_.size() && at < end;) {
+            if (is_space(s_[at]))
+                ++at;
+            else if (s_.substr(at).starts_with("\u00a0"))
+                at += 2;
+            else
+                break;
+        }
         return at;
     }
     bool closer_follows(std::size_t at) const {

@@ -21,9 +21,9 @@ struct cache_options {
 
 /// Answers from memory or the file what was asked before. A request is known by a digest of all of it: the model, messages,
 /// tools, sampling, schema, and its `rollout_id`. A model is known by its
-/// `identity`: its server and what was set for it tell it apart too. Equal requests that are under way are sent once (streams each on their own).
-/// What a hit used is zero. A file that is broken, or an entry in it, is a miss: what is no SQLite file is set aside as FILE.broken, and a
-/// new one made. A file that cannot be made is an error.
+/// `identity`: its server and what was set for it tell it apart too. Equal requests that are under way are sent once (streams each on their
+/// own). Only whole answers are kept (`is_whole`). What a hit used is zero. A file that is broken, or an entry in it, is a miss: what is no
+/// SQLite file is set aside as FILE.broken, and a new one made. A file that cannot be made is an error.
 /// @throws lm_error(unavailable)
 language_model cached(language_model inner, cache_options options = {});
 

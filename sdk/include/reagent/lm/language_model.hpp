@@ -82,9 +82,13 @@ struct lm_response {
     /// The provider's own blocks, to be returned unchanged in the next turn's `message`: its reasoning, and where text and calls stand
     /// between it. Another provider's are not sent.
     std::vector<json::value> reasoning_blocks{};
-    std::vector<std::string> alternatives{};  ///< the texts of further completions, with `sampling::n`
+    std::vector<std::string> alternatives{};  ///< the texts of further completions, with `sampling::n`: only of those that are whole
+    std::vector<std::string> unread_parts{};  ///< types of parts of its content that are not known; `text` holds nothing of them
     bool from_cache = false;
 };
+
+/// Whether it is an answer: the model ended it, and it holds a text or a call.
+bool is_whole(const lm_response& r);
 
 json::object to_json(const lm_request& r);  ///< all of it, without keys; for digests and records
 json::object to_json(const lm_response& r);

@@ -22,6 +22,7 @@ struct tool_call {
     std::string name;
     std::string arguments;    ///< JSON text as the model wrote it; may be broken
     std::string signature{};  ///< some providers': goes back with the call, unchanged
+    std::string signed_by{};  ///< the server that signed it: it goes back to no other
 
     bool operator==(const tool_call&) const = default;
 };
@@ -70,6 +71,8 @@ struct usage {
     std::optional<double> cost{};
     std::uint64_t cached_tokens = 0;     ///< prompt tokens that the provider's cache served; counted in prompt_tokens
     std::uint64_t reasoning_tokens = 0;  ///< counted in completion_tokens
+    /// Of all of them, those that no server counted: a server that tells no usage has it estimated by bytes, one token for three of them.
+    std::uint64_t estimated_tokens = 0;
 
     std::uint64_t tokens() const;
     usage& operator+=(const usage& other);

@@ -121,7 +121,7 @@ public:
             if (!r) return;
             auto fresh = std::make_shared<const lm_response>(*r);
             state->keep(key, fresh);
-            if (!state->file) return;
+            if (!state->file || !is_whole(*fresh)) return;
             auto store = [state, key, text = json::serialize(to_json(*fresh))] { state->file->store(key, text); };
             if (pool)
                 asio::post(pool, std::move(store));
@@ -142,6 +142,7 @@ private:
             return recent.find(key, oldest);
         }
         void keep(const std::string& key, answer value, clock::time_point made = clock::now()) {
+            if (!is_whole(*value)) return;
             std::lock_guard lock{mutex};
             recent.store(key, std::move(value), made);
         }
@@ -165,7 +166,7 @@ private:
                 f->failure = failure;
                 f->landed = true;
                 waiting.swap(f->waiting);
-                if (value) recent.store(key, value, made);
+                if (value && is_whole(*value)) recent.store(key, value, made);
             }
             for (auto& t : waiting) asio::post(t->get_executor(), [t] { t->cancel(); });
         }
@@ -229,6 +230,7 @@ private:
         if (!parsed) co_return std::nullopt;
         try {
             auto known = std::make_shared<const lm_response>(lm_response_from_json(*parsed));
+            if (!is_whole(*known)) co_return std::nullopt;  // of a version that kept those too
             co_return old_answer{std::move(known), clock::now() - found->age};
         } catch (const lm_error&) {  // of another version: a miss
         }
@@ -236,7 +238,7 @@ private:
     }
 
     task<void> to_file(const lm_context& context, const std::string& key, const answer& value) const {
-        if (!state_->file) co_return;
+        if (!state_->file || !is_whole(*value)) co_return;
         std::function<bool()> store = [s = state_, key, text = json::serialize(to_json(*value))] {
             s->file->store(key, text);
             return true;

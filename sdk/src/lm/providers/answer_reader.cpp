@@ -26,7 +26,7 @@ bool is_event_stream(std::string_view body) {
 }
 
 answer_reader::answer_reader(const protocol& speaks, const rules& how) : speaks_{speaks}, how_{how}, reader_{speaks.stream()} {
-    if (how.done_ends) reader_->let_done_end();
+    reader_->obey(how);
 }
 
 void answer_reader::begin() {
@@ -164,8 +164,8 @@ lm_response protocol::read(std::string_view body, const rules& how) const {
     }
     json::value parsed = parse_body(body, {});
     lm_response r = read_answer(parsed, body, how);
-    if (!settle(r.tool_calls)) r.finish = worse(r.finish, finish_reason::malformed_call);
-    if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
+    settle_finish(r);
+    complete_usage(r.usage, parsed);
     r.usage.calls = 1;
     return r;
 }

@@ -134,6 +134,10 @@ json::array turns_of(const std::vector<message>& messages, std::string& system, 
     return turns;
 }
 
+bool is_of_servers_tools(const std::string& type) {
+    return type == "server_tool_use" || type.ends_with("_tool_result") || type.starts_with("mcp_") || type == "container_upload";
+}
+
 // Where thinking, text and calls stand in the usual order, the blocks that are kept are the thinking alone; else they say the order.
 void read_blocks(const json::array& content, std::string_view body, lm_response& r) {
     int last = 0;
@@ -142,7 +146,13 @@ void read_blocks(const json::array& content, std::string_view body, lm_response&
     for (const auto& block : content) {
         std::string type = text_member(block, "type");
         if (!block.is_object() || type.empty()) malformed("has a block of its content without a type", body);
-        if (type != "text" && type != "tool_use" && !is_reasoning(type)) continue;
+        if (type != "text" && type != "tool_use" && !is_reasoning(type)) {
+            if (names_thinking(type))
+                r.reasoning += thinking_of(block);
+            else if (!is_of_servers_tools(type))
+                note_unread(r, type);
+            continue;
+        }
         int rank = type == "text" ? 1 : type == "tool_use" ? 2 : 0;
         usual = usual && rank >= last;
         last = rank;
@@ -189,7 +199,7 @@ class reader final : public stream_reader {
         else if (type == "message_delta") {
             auto* reason = member(member(data, "delta"), "stop_reason");
             if (reason && !reason->is_null()) {
-                auto why = reason->is_string() ? finish_of(std::string{reason->get_string()}) : finish_reason::other;
+                auto why = finish_of(reason_of(reason));
                 answer_.finish = reasoned_ ? worse(answer_.finish, why) : why;
                 reasoned_ = true;
             }
@@ -274,6 +284,7 @@ class reader final : public stream_reader {
             answer_.tool_calls = std::move(r.tool_calls);
             answer_.reasoning = std::move(r.reasoning);
             answer_.reasoning_blocks = std::move(r.reasoning_blocks);
+            answer_.unread_parts = std::move(r.unread_parts);
         }
         return stream_reader::finish();
     }
@@ -365,7 +376,7 @@ public:
         if (!content || !content->is_array()) no_answer("has no `content`", parsed, body);
         lm_response r;
         read_blocks(content->get_array(), body, r);
-        r.finish = is_open(parsed, "stop_reason", how) ? finish_reason::other : finish_of(text_member(parsed, "stop_reason"));
+        r.finish = is_open(parsed, "stop_reason", how) ? finish_reason::other : finish_of(reason_of(member(parsed, "stop_reason")));
         add_usage(r.usage, member(parsed, "usage"));
         r.model = text_member(parsed, "model");
         r.request_id = text_member(parsed, "id");

@@ -4,6 +4,8 @@
 
 #include <reagent/error.hpp>
 
+#include <map>
+
 namespace reagent::provider {
 namespace {
 
@@ -29,6 +31,15 @@ usage usage_of(const json::value* u) {
             .cached_tokens = count_of(member(u, "cached_tokens"))};
 }
 
+// A part of the content, of a type that it may have been given before.
+content_words words_of(const json::value& part, const std::string& type) {
+    if (part.is_string()) return {.text = std::string{part.get_string()}};
+    std::string thinking = payload_text(member(part, "thinking"), "thinking"), text = payload_text(member(part, "text"), "text");
+    if (names_thinking(type)) return {.reasoning = thinking.empty() ? thinking_of(part) : thinking};
+    if (type.empty() || type == "text") return {.text = std::move(text), .reasoning = std::move(thinking)};
+    return {.unread = {type}};
+}
+
 class reader final : public stream_reader {
     void read_json(std::string_view type, const json::value& data, std::vector<lm_event>& out) override {
         need_type(type, data);
@@ -37,9 +48,7 @@ class reader final : public stream_reader {
         if (type == "message-start")
             answer_.request_id = text_member(data, "id");
         else if (type == "content-start" || type == "content-delta") {
-            auto* content = object_member(m, "content");
-            reasoning(payload_text(member(content, "thinking"), "thinking"), out);
-            text(payload_text(member(content, "text"), "text"), out);
+            content(part_of(data, object_member(m, "content")), out);
         } else if (type == "tool-plan-delta")
             reasoning(payload_text(member(m, "tool_plan"), "tool_plan"), out);
         else if (type == "tool-call-start" || type == "tool-call-delta") {
@@ -48,13 +57,22 @@ class reader final : public stream_reader {
             call({index_of(member(data, "index")), text_member(c, "id"), text_member(f, "name"), payload_arguments(member(f, "arguments"))},
                  out);
         } else if (type == "message-end") {
-            std::string reason = text_member(delta, "finish_reason");
+            std::string reason = reason_of(member(delta, "finish_reason"));
             check_finish(reason, text_member(delta, "error"));
             end(delta && is_open(*delta, "finish_reason", {}) ? finish_reason::other : finish_of(reason));
             used(usage_of(member(delta, "usage")), out);
             done_ = true;
         }
     }
+
+    content_words part_of(const json::value& data, const json::value* part) {
+        if (!part) return {};
+        auto& type = types_[index_of(member(data, "index")).value_or(0)];
+        if (auto given = text_member(part, "type"); !given.empty()) type = given;
+        return words_of(*part, type);
+    }
+
+    std::map<std::uint64_t, std::string> types_;  // of the parts
 };
 
 class chat final : public protocol {
@@ -111,14 +129,11 @@ public:
     lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         auto* m = member(parsed, "message");
         if (!m || !m->is_object()) no_answer("has no `message`", parsed, body);
-        std::string reason = text_member(parsed, "finish_reason");
+        std::string reason = reason_of(member(parsed, "finish_reason"));
         check_finish(reason, {});
         lm_response r;
         if (auto* content = member(m, "content"); content && content->is_array())
-            for (const auto& part : content->get_array()) {
-                r.text += payload_text(member(part, "text"), "text");
-                r.reasoning += payload_text(member(part, "thinking"), "thinking");
-            }
+            for (const auto& part : content->get_array()) take_content(r, words_of(part, text_member(part, "type")));
         else
             r.text = payload_text(content, "content");
         r.reasoning += text_member(m, "tool_plan");

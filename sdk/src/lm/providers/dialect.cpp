@@ -209,4 +209,30 @@ std::optional<lm_request> prepared(const lm_request& r, const rules& how) {
     return own;
 }
 
+namespace {
+
+const json::value* server_of(const json::value& block) {
+    auto* server = block.is_object() ? block.get_object().if_contains("server") : nullptr;
+    return server && server->is_string() ? server : nullptr;
+}
+
+}  // namespace
+
+std::optional<lm_request> fit_for_server(const lm_request& r, std::string_view server) {
+    auto is_marked = [](const message& m) {
+        return std::any_of(m.reasoning_blocks.begin(), m.reasoning_blocks.end(), [](const auto& b) { return server_of(b); }) ||
+               std::any_of(m.tool_calls.begin(), m.tool_calls.end(), [](const tool_call& c) { return !c.signed_by.empty(); });
+    };
+    if (std::none_of(r.messages.begin(), r.messages.end(), is_marked)) return {};
+    lm_request own = r;
+    for (auto& m : own.messages) {
+        std::erase_if(m.reasoning_blocks, [&](const auto& b) { return server_of(b) && server_of(b)->get_string() != server; });
+        for (auto& b : m.reasoning_blocks)
+            if (server_of(b)) b.get_object().erase("server");
+        for (auto& c : m.tool_calls)
+            if (!c.signed_by.empty() && c.signed_by != server) c.signature.clear();
+    }
+    return own;
+}
+
 }  // namespace reagent::provider

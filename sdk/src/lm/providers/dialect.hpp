@@ -36,6 +36,7 @@ struct rules {
     bool reasoning_back = true;
     bool done_ends = false;
     bool named_tool = true;
+    bool several = false;  ///< several completions were asked for: else the choices of an answer are parts of one
     bool strict_schemas = true;
     bool thinking_budget = false;  ///< Gemini: reasoning effort as a number of tokens
     dialect::empty empty_content = dialect::empty::text;
@@ -65,6 +66,9 @@ std::optional<fitted_schema> fitted(const json::object& schema, const rules& how
 /// The request as it can be sent: ids fit for the provider, arguments that are an object, no blank messages. Nothing: it can be sent as it
 /// is.
 std::optional<lm_request> prepared(const lm_request& r, const rules& how);
+
+/// The request without what another server signed, encrypted or thought, and without the marks of whose it is. Nothing: it holds neither.
+std::optional<lm_request> fit_for_server(const lm_request& r, std::string_view server);
 
 /// A call's arguments as JSON text of an object: what the model wrote, or that repaired, or {}.
 std::string arguments_text(const tool_call& c);

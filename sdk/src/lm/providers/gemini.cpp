@@ -14,9 +14,13 @@
 namespace reagent::provider {
 namespace {
 
+// By its name, or by the number that stands for it where a server writes enumerations so. From 9 on Gemini's and Vertex AI's numbers
+// differ. Source: google.ai.generativelanguage.v1beta Candidate.FinishReason; google.cloud.aiplatform.v1 Candidate.FinishReason.
 finish_reason finish_of(const std::string& name) {
-    if (name == "STOP" || name.empty()) return finish_reason::stop;
-    if (name == "MAX_TOKENS") return finish_reason::length;
+    if (name == "STOP" || name == "1" || name.empty()) return finish_reason::stop;
+    if (name == "MAX_TOKENS" || name == "2") return finish_reason::length;
+    for (const char* filter : {"3", "4", "6", "7", "8"})
+        if (name == filter) return finish_reason::content_filter;
     if (name == "SAFETY" || name == "RECITATION" || name == "BLOCKLIST" || name == "PROHIBITED_CONTENT" || name == "SPII" ||
         name == "LANGUAGE" || name.starts_with("IMAGE_"))
         return finish_reason::content_filter;
@@ -55,7 +59,9 @@ constexpr const char* part_block = "gemini_part";  // the `type` under which the
 
 bool is_thought(const json::value& part) {
     auto* thought = member(part, "thought");
-    return thought && thought->is_bool() && thought->get_bool();
+    if (!thought) return false;
+    if (thought->is_string()) return to_lower(thought->get_string()) == "true";
+    return thought->is_bool() ? thought->get_bool() : thought->is_number() && thought->to_number<double>() != 0;
 }
 
 class kept_parts {
@@ -178,21 +184,34 @@ tool_call call_of(const json::value& part) {
 // What one part of an answer says.
 struct read_part {
     std::optional<tool_call> call{};
-    std::string text{}, thought{};
+    std::string text{}, thought{}, unread{};
+    bool goes_on = false;  // the call, in a piece that did not come
 };
+
+// Whether a call is a piece of one. Source: Gemini API, FunctionCall (`partialArgs`, `willContinue`), which comes only where it is asked
+// for.
+bool is_piece(const json::value& call) {
+    auto* more = member(call, "willContinue");
+    auto* pieces = member(call, "partialArgs");
+    const bool goes_on = more && !more->is_null() && *more != false && !(more->is_string() && more->get_string() == "false");
+    return goes_on || (pieces && !pieces->is_null() && !(pieces->is_array() && pieces->get_array().empty()));
+}
 
 read_part part_of(const json::value& part, kept_parts& kept) {
     if (auto* f = member(part, "functionCall"); f && !f->is_null()) {
         kept.add_call();
-        return {.call = call_of(part)};
+        return {.call = call_of(part), .goes_on = is_piece(*f)};
     }
+    if (!member(part, "text") && part.is_object())
+        for (const auto& [name, v] : part.get_object())
+            if (name != "thought" && name != "thoughtSignature") return {.unread = std::string{name}};
     std::string text = payload_text(member(part, "text"), "text");
     kept.add_text(part, text);
     return is_thought(part) ? read_part{.thought = std::move(text)} : read_part{.text = std::move(text)};
 }
 
 void check_prompt(const json::value& parsed, std::string_view body) {
-    std::string reason = text_member(member(parsed, "promptFeedback"), "blockReason");
+    std::string reason = reason_of(member(member(parsed, "promptFeedback"), "blockReason"));
     if (!reason.empty())
         throw lm_error{
             lm_errc::content_filter, "the provider's content filter refused the request: " + reason, {.provider_message = reason}};
@@ -220,25 +239,42 @@ class reader final : public stream_reader {
 
     void read_candidate(const json::value& c, std::vector<lm_event>& out) {
         auto index = count_of(member(c, "index"));
-        std::string reason = text_member(c, "finishReason");
+        std::string reason = reason_of(member(c, "finishReason"));
         auto* parts = parts_of(c);
-        if (index > 0) return alternative(index, text_of(parts), !reason.empty());
+        if (index > 0) return read_further(index, parts, reason, out);
         if (parts)
             for (const auto& part : parts->get_array()) {
                 auto said = part_of(part, kept_);
                 if (said.call) whole_call(std::move(*said.call), out);
                 reasoning(std::move(said.thought), out);
                 text(std::move(said.text), out);
+                if (!said.unread.empty()) note_unread(answer_, said.unread);
+                torn_ = torn_ || said.goes_on;
             }
         if (!reason.empty()) end(finish_of(reason));
     }
 
+    void read_further(std::uint64_t index, const json::value* parts, const std::string& reason, std::vector<lm_event>& out) {
+        std::string words;
+        kept_parts apart;
+        if (parts)
+            for (const auto& part : parts->get_array()) {
+                auto said = part_of(part, apart);
+                words += said.text;
+                torn_ = torn_ || said.goes_on;
+                if (said.call) whole_call_of_choice(std::move(*said.call), out);
+            }
+        alternative(index, words, reason.empty() ? std::nullopt : std::optional{finish_of(reason)});
+    }
+
     lm_response finish() override {
         answer_.reasoning_blocks = kept_.take();
+        if (torn_) answer_.finish = worse(answer_.finish, finish_reason::malformed_call);
         return stream_reader::finish();
     }
 
     kept_parts kept_;
+    bool torn_ = false;  // a call came in pieces
 };
 
 class generate_content final : public protocol {
@@ -300,20 +336,10 @@ public:
         auto* list = member(parsed, "candidates");
         if (!list || !list->is_array() || list->get_array().empty()) check_prompt(parsed, body);
         const auto& candidates = list->get_array();
-        lm_response r;
-        kept_parts kept;
-        if (auto* parts = parts_of(first_of(candidates)))
-            for (const auto& part : parts->get_array()) {
-                auto said = part_of(part, kept);
-                if (said.call) r.tool_calls.push_back(std::move(*said.call));
-                r.reasoning += said.thought;
-                r.text += said.text;
-            }
-        r.reasoning_blocks = kept.take();
-        for (const auto* other : others_of(candidates)) r.alternatives.push_back(text_of(parts_of(*other)));
-        const auto& first = first_of(candidates);
-        r.finish = is_open(first, "finishReason", how) ? finish_reason::other : finish_of(text_member(first, "finishReason"));
-        if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
+        lm_response r = read_candidate(first_of(candidates), how);
+        std::vector<lm_response> others;
+        for (const auto* other : others_of(candidates)) others.push_back(read_candidate(*other, how));
+        take_others(r, std::move(others), how);
         r.usage = usage_of(member(parsed, "usageMetadata"));
         r.model = text_member(parsed, "modelVersion");
         r.request_id = text_member(parsed, "responseId");
@@ -323,6 +349,25 @@ public:
     std::unique_ptr<stream_reader> stream() const override { return std::make_unique<reader>(); }
 
 private:
+    static lm_response read_candidate(const json::value& candidate, const rules& how) {
+        lm_response r;
+        kept_parts kept;
+        bool torn = false;
+        if (auto* parts = parts_of(candidate))
+            for (const auto& part : parts->get_array()) {
+                auto said = part_of(part, kept);
+                if (said.call) r.tool_calls.push_back(std::move(*said.call));
+                r.reasoning += said.thought;
+                r.text += said.text;
+                if (!said.unread.empty()) note_unread(r, said.unread);
+                torn = torn || said.goes_on;
+            }
+        r.reasoning_blocks = kept.take();
+        r.finish = is_open(candidate, "finishReason", how) ? finish_reason::other : finish_of(reason_of(member(candidate, "finishReason")));
+        if (torn) r.finish = worse(r.finish, finish_reason::malformed_call);
+        return r;
+    }
+
     static int budget_of(effort e) {
         switch (e) {
             case effort::none: return 0;

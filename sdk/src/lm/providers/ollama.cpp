@@ -38,11 +38,11 @@ class reader final : public stream_reader {
         if (m && !m->is_object() && !m->is_null()) malformed("has a `message` that is no object", json::serialize(*m));
         if (!m && !is_end) no_answer("has a piece of a stream without `message`", data, json::serialize(data));
         reasoning(payload_text(member(m, "thinking"), "thinking"), out);
-        text(payload_text(member(m, "content"), "content"), out);
+        content(content_of(member(m, "content")), out);
         if (auto* calls = calls_of(m))
             for (const auto& c : *calls) whole_call(call_of(c), out);
         if (is_end) {
-            answer_.finish = finish_of(text_member(data, "done_reason"));
+            answer_.finish = finish_of(reason_of(member(data, "done_reason")));
             used(usage_of(data), out);
             ended_ = done_ = true;
         }
@@ -119,11 +119,11 @@ public:
         if (auto* done = member(parsed, "done"); done && *done == false)
             throw lm_error{lm_errc::unavailable, "the provider's answer broke off: it says itself that it is not done"};
         lm_response r;
-        r.text = payload_text(member(m, "content"), "content");
         r.reasoning = payload_text(member(m, "thinking"), "thinking");
+        take_content(r, content_of(member(m, "content")));
         if (auto* calls = calls_of(m))
             for (const auto& c : *calls) r.tool_calls.push_back(call_of(c));
-        r.finish = finish_of(text_member(parsed, "done_reason"));
+        r.finish = finish_of(reason_of(member(parsed, "done_reason")));
         if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
         r.usage = usage_of(parsed);
         r.model = text_member(parsed, "model");

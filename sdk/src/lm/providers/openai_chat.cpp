@@ -4,6 +4,7 @@
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
+#include <reagent/schema/repair.hpp>
 
 #include <map>
 
@@ -48,8 +49,7 @@ finish_reason finish_of(const std::string& name) {
 // Source: OpenRouter, "Errors" (mid-stream errors); DeepSeek API reference, finish_reason.
 std::string checked_finish(const json::value& choice) {
     check_error(choice);
-    auto* reason = member(choice, "finish_reason");
-    std::string name = reason && !reason->is_null() && !reason->is_string() ? json::serialize(*reason) : text_of(reason);
+    std::string name = reason_of(member(choice, "finish_reason"));
     if (name == "error" || name == "insufficient_system_resource")
         throw lm_error{lm_errc::server_error,
                        "the provider failed while the answer was written: its finish_reason is " + name,
@@ -73,14 +73,12 @@ usage usage_of(const json::value* u) {
             .reasoning_tokens = count_of(member(member(u, "completion_tokens_details"), "reasoning_tokens"))};
 }
 
-// What some servers show of a model's reasoning, under one of two names, or among the parts of the content.
-std::string reasoning_of(const json::value* m) {
-    auto text = text_of(member(m, "reasoning_content"));
-    if (text.empty()) text = text_of(member(m, "reasoning"));
-    if (auto* parts = member(m, "content"); text.empty() && parts && parts->is_array())
-        for (const auto& part : parts->get_array())
-            if (text_member(part, "type") == "thinking") text += text_of(member(part, "thinking"));
-    return text;
+// What a message says. Some servers show a model's reasoning under one of two names, others among the parts of the content.
+content_words words_of(const json::value* m) {
+    auto words = content_of(member(m, "content"));
+    for (const char* name : {"reasoning", "reasoning_content"})
+        if (auto shown = text_of(member(m, name)); !shown.empty()) words.reasoning = std::move(shown);
+    return words;
 }
 
 // Members of a message that a server wants back beside the calls they led to, or that the next turn is the better for.
@@ -206,23 +204,22 @@ void write_call(std::string& out, const tool_call& c) {
     out += '}';
 }
 
-// What the same server said beside the calls; it is no other server's business.
-void write_kept(std::string& out, const message& m, const call_settings& settings) {
+// What the server said beside the calls.
+void write_kept(std::string& out, const message& m) {
     for (const auto& block : m.reasoning_blocks) {
-        auto from = text_member(block, "server");
-        if (text_member(block, "type") != members_block || (!from.empty() && from != settings.server)) continue;
+        if (text_member(block, "type") != members_block) continue;
         for (const char* name : kept_members)
             if (auto* v = member(block, name)) (((out += ",\"") += name) += "\":") += json::serialize(*v);
     }
 }
 
-void write_message(std::string& out, const message& m, const rules& how, const call_settings& settings) {
+void write_message(std::string& out, const message& m, const rules& how) {
     out += "{\"role\":\"";
     out += reagent::to_string(m.role);
     out += '"';
     write_content(out, m, how);
     if (!m.tool_calls.empty()) {
-        if (how.reasoning_back) write_kept(out, m, settings);
+        if (how.reasoning_back) write_kept(out, m);
         out += ",\"tool_calls\":[";
         for (const auto& c : m.tool_calls) write_call(out, c);
         out += ']';
@@ -258,19 +255,73 @@ class reader final : public stream_reader {
     void read_choice(const json::value& choice, std::vector<lm_event>& out) {
         if (!choice.is_object()) malformed("has a choice that is no object", json::serialize(choice));
         auto index = count_of(member(choice, "index"));
-        const json::value* delta = object_member(choice, "delta");
-        if (!delta || delta->get_object().empty())
-            if (auto* whole = object_member(choice, "message")) delta = whole;  // a server that streams one piece
-        if (index > 0) {                                                        // a further completion, with `n`
-            alternative(index, payload_text(member(delta, "content"), "content"), !checked_finish(choice).empty());
-            return;
-        }
-        reasoning(reasoning_of(delta), out);
-        text(payload_text(member(delta, "content"), "content"), out);
+        const json::value *delta = object_member(choice, "delta"), *whole = object_member(choice, "message");
+        auto reason = checked_finish(choice);
+        if (index > 0) return read_further(index, delta, whole, reason, out);
+        if (delta) read_delta(delta, out);
+        if (!reason.empty()) end(finish_of(reason));
+        if (whole) read_whole(whole, out);
+    }
+
+    void read_delta(const json::value* delta, std::vector<lm_event>& out) {
+        content(words_of(delta), out);
         refused(refusal_of(delta));
         keep_members(kept_, delta);
         for (const auto& c : calls_of(delta)) call(c, out);
-        if (auto reason = checked_finish(choice); !reason.empty()) end(finish_of(reason));
+    }
+
+    // A further completion, with `n`, or a part of this one.
+    void read_further(std::uint64_t index, const json::value* delta, const json::value* whole, const std::string& reason,
+                      std::vector<lm_event>& out) {
+        auto why = reason.empty() ? std::nullopt : std::optional{finish_of(reason)};
+        alternative(index, words_of(delta).text, why);
+        const std::string& so_far = answer_.alternatives[index - 1];
+        if (whole) alternative(index, rest_of(words_of(whole).text, so_far, why.has_value()), {});
+        for (const auto* calls : {delta, whole})
+            for (auto& c : calls_of(calls)) call_of_choice(index, std::move(c), out);
+    }
+
+    // The message as a whole, behind its pieces or in place of them: it says what they said, and what they left out.
+    void read_whole(const json::value* m, std::vector<lm_event>& out) {
+        auto words = words_of(m);
+        words.text = rest_of(words.text, answer_.text, ended_);
+        if (!answer_.reasoning.empty()) words.reasoning.clear();
+        content(words, out);
+        if (!refused_whole_) refused(refusal_of(m));
+        refused_whole_ = true;
+        json::object kept;
+        keep_members(kept, m);
+        for (auto& [name, v] : kept)
+            if (!kept_.contains(name)) kept_[name] = v;
+        read_whole_calls(calls_of(m), out);
+    }
+
+    // @return what a whole text says behind the pieces that came. @param last whether nothing more can come
+    static std::string rest_of(const std::string& whole, const std::string& pieces, bool last) {
+        const std::string all = clean_text(whole), so_far = clean_text(pieces);
+        if (all.starts_with(so_far)) return all.substr(so_far.size());
+        if (trim(all).empty() || trim(all) == trim(so_far) || (!last && so_far.starts_with(all))) return {};
+        malformed("has a message that differs from the pieces of it that came before", all);
+    }
+
+    void read_whole_calls(std::vector<call_piece> calls, std::vector<lm_event>& out) {
+        constexpr std::uint64_t behind_all_others = 500'000;
+        const auto pieces = answer_.tool_calls.size();
+        for (std::size_t i = 0; i < calls.size(); ++i) {
+            auto& c = calls[i];
+            if (i >= pieces) {
+                c.index = behind_all_others + i;
+                call(c, out);
+            } else if (const auto& known = answer_.tool_calls[i];
+                       ended_ && (c.name != known.name || !same_json(c.arguments, known.arguments)))
+                malformed("has a message whose calls differ from the pieces of them that came before", c.name + " " + c.arguments);
+        }
+    }
+
+    static bool same_json(const std::string& a, const std::string& b) {
+        if (a == b) return true;
+        auto one = parse_json(a), other = parse_json(b);
+        return one && other && *one == *other;
     }
 
     lm_response finish() override {
@@ -279,6 +330,7 @@ class reader final : public stream_reader {
     }
 
     json::object kept_;
+    bool refused_whole_ = false;
 };
 
 class chat final : public protocol {
@@ -297,7 +349,7 @@ public:
         out += ",\"messages\":[";
         for (const auto& m : r.messages) {
             if (out.back() != '[') out += ',';
-            write_message(out, m, how, settings);
+            write_message(out, m, how);
         }
         out += ']';
         auto add = [&](std::string_view key, const json::value& v) { ((out += ",\"") += key) += "\":" + json::serialize(v); };
@@ -341,24 +393,11 @@ public:
 
     lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         const auto& choices = list_member(parsed, "choices", body);
-        const json::value& choice = first_of(choices);
-        std::string reason = checked_finish(choice);
-        const json::value* m = member(choice, "message");
-        if (!m || !m->is_object()) malformed("has no `choices[0].message`", body);
-        lm_response r;
-        r.text = payload_text(member(m, "content"), "content");
-        check_refusal(refusal_of(m));
-        r.reasoning = reasoning_of(m);
-        for (auto& c : calls_of(m)) {
-            if (c.name.empty()) malformed("has a tool call without a name", body);
-            r.tool_calls.push_back({std::move(c.id), std::move(c.name), std::move(c.arguments), std::move(c.signature)});
-        }
-        json::object kept;
-        keep_members(kept, m);
-        keep_block(r, std::move(kept));
-        for (const auto* other : others_of(choices))
-            r.alternatives.push_back(payload_text(member(member(other, "message"), "content"), "content"));
-        r.finish = is_open(choice, "finish_reason", how) ? finish_reason::other : finish_of(reason);
+        lm_response r = read_choice(first_of(choices), body, how);
+        check_refusal(refusal_of(member(first_of(choices), "message")));
+        std::vector<lm_response> others;
+        for (const auto* other : others_of(choices)) others.push_back(read_further(*other, body, how));
+        take_others(r, std::move(others), how);
         r.usage = usage_of(member(parsed, "usage"));
         r.model = text_member(parsed, "model");
         r.request_id = text_member(parsed, "id");
@@ -366,6 +405,37 @@ public:
     }
 
     std::unique_ptr<stream_reader> stream() const override { return std::make_unique<reader>(); }
+
+private:
+    // What is wrong with a further completion is no fault of the first.
+    static lm_response read_further(const json::value& choice, std::string_view body, const rules& how) {
+        lm_response r;
+        r.finish = finish_reason::error;
+        try {
+            r = read_choice(choice, body, how);
+        } catch (const lm_error&) {
+            return r;
+        }
+        if (!trim(refusal_of(member(choice, "message"))).empty()) r.finish = finish_reason::content_filter;
+        return r;
+    }
+
+    static lm_response read_choice(const json::value& choice, std::string_view body, const rules& how) {
+        std::string reason = checked_finish(choice);
+        const json::value* m = member(choice, "message");
+        if (!m || !m->is_object()) malformed("has no `choices[0].message`", body);
+        lm_response r;
+        take_content(r, words_of(m));
+        for (auto& c : calls_of(m)) {
+            if (c.name.empty()) malformed("has a tool call without a name", body);
+            r.tool_calls.push_back({std::move(c.id), std::move(c.name), std::move(c.arguments), std::move(c.signature)});
+        }
+        json::object kept;
+        keep_members(kept, m);
+        keep_block(r, std::move(kept));
+        r.finish = is_open(choice, "finish_reason", how) ? finish_reason::other : finish_of(reason);
+        return r;
+    }
 };
 
 }  // namespace

@@ -19,12 +19,10 @@ usage usage_of(const json::value* u) {
             .reasoning_tokens = count_of(member(member(u, "output_tokens_details"), "reasoning_tokens"))};
 }
 
-std::string text_of_message(const json::value& item) {
-    auto* content = member(item, "content");
-    if (!content || !content->is_array()) return payload_text(content, "content");
-    std::string text;
-    for (const auto& part : content->get_array()) text += payload_text(member(part, "text"), "text");
-    return text;
+// What a message says on the way to the answer is no part of it. Source: OpenAI API, "Phase".
+bool is_final(const json::value& item) {
+    std::string phase = text_member(item, "phase");
+    return phase.empty() || phase == "final_answer" || phase == "final";
 }
 
 std::string refusal_of_message(const json::value& item) {
@@ -34,15 +32,27 @@ std::string refusal_of_message(const json::value& item) {
     return words;
 }
 
-bool is_unfinished(std::string_view status) {
-    for (std::string_view s : {"incomplete", "in_progress", "queued", "pending", "failed", "cancelled", "cancelling", "expired"})
-        if (status == s) return true;
-    return false;
+// Only what calls itself complete is; many servers leave the member out.
+bool is_unfinished(const json::value* status) { return status && reason_of(status) != "completed"; }
+
+bool is_unfinished_item(const json::value& item) {
+    auto* status = member(item, "status");
+    return status && !status->is_null() && is_unfinished(status);
 }
 
 // Where reasoning, text and calls stand in the usual order, the blocks are the reasoning alone. Else they say the order, and text and
 // calls have a place in it: a model's reasoning must come back right before the call that it led to.
 int rank_of(const std::string& type) { return type == "reasoning" ? 0 : type == "message" ? 1 : 2; }
+
+// @return what goes back for it
+json::object read_message(const json::value& item, lm_response& r) {
+    auto words = content_of(member(item, "content"));
+    json::object back{{"type", "message"}, {"text", words.text}};
+    if (auto phase = text_member(item, "phase"); !phase.empty()) back["phase"] = phase;
+    if (!is_final(item)) words.reasoning += std::exchange(words.text, {});
+    take_content(r, std::move(words));
+    return back;
+}
 
 void read_items(const json::array& items, std::string_view body, lm_response& r) {
     int last = 0;
@@ -54,12 +64,11 @@ void read_items(const json::array& items, std::string_view body, lm_response& r)
         if (type != "message" && type != "function_call" && type != "reasoning") continue;
         usual = usual && rank_of(type) >= last;
         last = rank_of(type);
-        if (is_unfinished(text_member(item, "status"))) r.finish = finish_reason::other;
+        if (is_unfinished_item(item)) r.finish = finish_reason::other;
         if (type == "message") {
             check_refusal(refusal_of_message(item));
-            std::string text = text_of_message(item);
-            order.push_back(json::object{{"type", type}, {"text", text}});
-            r.text += text;
+            order.push_back(read_message(item, r));
+            usual = usual && text_member(item, "phase").empty();
         } else if (type == "function_call") {
             std::string name = text_member(item, "name"), id = text_member(item, "call_id");
             if (name.empty()) malformed("has a tool call without a name", body);
@@ -84,12 +93,12 @@ void check_status(const json::value& parsed) {
 }
 
 void read_ending(const json::value& parsed, lm_response& r) {
-    std::string cause = text_member(member(parsed, "incomplete_details"), "reason");
+    std::string cause = reason_of(member(member(parsed, "incomplete_details"), "reason"));
     if (cause == "max_output_tokens")
         r.finish = finish_reason::length;
     else if (cause == "content_filter")
         r.finish = finish_reason::content_filter;
-    else if (!cause.empty() || is_unfinished(text_member(parsed, "status")))
+    else if (!cause.empty() || is_unfinished(member(parsed, "status")))
         r.finish = finish_reason::other;
     else if (!r.tool_calls.empty() && r.finish == finish_reason::stop)
         r.finish = finish_reason::tool_calls;
@@ -106,6 +115,7 @@ class reader final : public stream_reader {
         json::object value{};
         std::optional<std::size_t> call{};
         bool whole = false;  // the item came once more, complete
+        bool final = true;   // a message is a part of the answer
     };
 
     void read_json(std::string_view type, const json::value& data, std::vector<lm_event>& out) override {
@@ -146,6 +156,7 @@ class reader final : public stream_reader {
         std::string type = text_member(v, "type");
         item& i = item_of(data, type.c_str());
         i.type = type;
+        i.final = is_final(*v);
         i.whole = i.whole || whole;
         i.value = json::value(*v, json::storage_ptr{}).get_object();
         if (type == "function_call") {
@@ -153,7 +164,7 @@ class reader final : public stream_reader {
             if (!i.call) i.call = call(piece, out);
             take_arguments(data, payload_arguments(member(v, "arguments")), whole, out);
         } else if (type == "message" && whole) {
-            i.text = text_of_message(*v);
+            if (auto words = content_of(member(v, "content")).text; !words.empty()) i.text = std::move(words);
             if (auto words = refusal_of_message(*v); !words.empty()) i.refusal = std::move(words);
         }
     }
@@ -162,8 +173,12 @@ class reader final : public stream_reader {
     std::uint64_t key_of(const item& i) const { return i.index ? *i.index : 1'000'000 + static_cast<std::uint64_t>(&i - items_.data()); }
 
     void take_text(const json::value& data, std::string piece, std::vector<lm_event>& out) {
-        item_of(data, "message").text += piece;
-        text(std::move(piece), out);
+        auto& i = item_of(data, "message");
+        i.text += piece;
+        if (i.final)
+            text(std::move(piece), out);
+        else
+            reasoning(std::move(piece), out);
     }
 
     void take_arguments(const json::value& data, std::string piece, bool whole, std::vector<lm_event>& out) {
@@ -233,7 +248,8 @@ class reader final : public stream_reader {
             if (!i.whole) v.erase("status");  // of its beginning
             if (i.type == "message") {
                 json::object part{{"type", "output_text"}, {"text", i.text}};
-                v["content"] = json::array{std::move(part)};
+                auto* given = v.if_contains("content");
+                if (!i.whole || !given || !given->is_array() || given->get_array().empty()) v["content"] = json::array{std::move(part)};
                 if (!i.refusal.empty()) v["refusal"] = i.refusal;
             }
             if (i.type == "function_call" && i.call) {
@@ -251,9 +267,10 @@ class reader final : public stream_reader {
     bool stray_ = false;
 };
 
-json::value message_item(const message& m, const std::string& text) {
+json::value message_item(const message& m, const std::string& text, const std::string& phase = {}) {
     json::object item{{"role", reagent::to_string(m.role)}};
     if (m.role == role::assistant) item["type"] = "message";  // llama.cpp's server takes it for nothing else
+    if (!phase.empty()) item["phase"] = phase;
     if (m.images.empty())
         item["content"] = text;
     else {
@@ -278,15 +295,17 @@ bool goes_back(const json::value& block) {
 void write_ordered(json::array& input, const message& m, const rules& how) {
     std::string told;
     for (const auto& b : m.reasoning_blocks)
-        if (text_member(b, "type") == "message") told += text_member(b, "text");
+        if (text_member(b, "type") == "message" && is_final(b)) told += text_member(b, "text");
     bool own_text = told != m.content;  // changed since: it stands where the first text stood
     std::vector<bool> written(m.tool_calls.size());
     for (const auto& b : m.reasoning_blocks) {
         std::string type = text_member(b, "type");
         if (goes_back(b)) input.push_back(b);
         if (type == "message") {
-            std::string text = own_text ? std::exchange(told, {}).empty() ? std::string{} : m.content : text_member(b, "text");
-            if (!trim(text).empty()) input.push_back(message_item(m, text));
+            std::string text = !is_final(b) ? text_member(b, "text")
+                               : own_text   ? std::exchange(told, {}).empty() ? std::string{} : m.content
+                                            : text_member(b, "text");
+            if (!trim(text).empty()) input.push_back(message_item(m, text, text_member(b, "phase")));
         }
         if (type == "function_call")
             for (std::size_t i = 0; i < m.tool_calls.size(); ++i)

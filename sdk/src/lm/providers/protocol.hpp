@@ -14,6 +14,8 @@
 
 namespace reagent::provider {
 
+struct content_words;
+
 /// What a request depends on besides the `lm_request`.
 struct call_settings {
     std::string model;
@@ -58,8 +60,8 @@ public:
     bool done() const { return done_; }
     /// Whether the answer's end was told; what may follow is its usage.
     bool ended() const { return ended_; }
-    /// `[DONE]` is taken for the answer's end also where no reason of it came.
-    void let_done_end() { done_ends_ = true; }
+    /// By `dialect::done_ends` `[DONE]` is taken for the answer's end also where no reason of it came.
+    void obey(const rules& how) { done_ends_ = how.done_ends, several_ = how.several; }
 
 protected:
     /// @param type the event's name where the server gave one, else the object's `type`
@@ -70,11 +72,16 @@ protected:
 
     void text(std::string piece, std::vector<lm_event>& out);
     void reasoning(std::string piece, std::vector<lm_event>& out);
+    /// A piece of a message's content: a text, or parts.
+    void content(const content_words& words, std::vector<lm_event>& out);
     /// A piece of a tool call.
     /// @return the call's place; nothing for a piece that says nothing new
     std::optional<std::size_t> call(const call_piece& piece, std::vector<lm_event>& out);
-    /// A piece of a further completion, with `n`. @param index from 1 @param ended whether it says why that completion ended
-    void alternative(std::uint64_t index, const std::string& piece, bool ended);
+    /// A piece of a further completion, with `n`. @param index from 1 @param why that completion ended, where it says so
+    void alternative(std::uint64_t index, const std::string& piece, std::optional<finish_reason> why);
+    /// A piece of a call in a further choice: where one completion was asked for, it is a part of that.
+    void call_of_choice(std::uint64_t index, call_piece piece, std::vector<lm_event>& out);
+    void whole_call_of_choice(tool_call c, std::vector<lm_event>& out);
     /// A tool call that comes in one piece, besides those before it.
     void whole_call(tool_call c, std::vector<lm_event>& out);
     void used(const usage& u, std::vector<lm_event>& out);
@@ -88,14 +95,18 @@ protected:
     bool done_ = false;   // nothing follows
 
 private:
+    void join_choices();
+    void take_whole_alternatives();
     void read_tree(std::string_view event, const json::value& tree, std::string_view data, std::vector<lm_event>& out);
 
     call_pieces calls_;
     text_pieces text_, reasoning_;
-    std::vector<bool> alternatives_ended_;
+    std::vector<std::optional<finish_reason>> alternatives_ended_;
     std::string heard_;  // words that were no piece of the answer
     std::string refusal_;
     bool done_ends_ = false;
+    bool several_ = false;   // completions were asked for
+    bool is_split_ = false;  // over choices
 };
 
 /// How a provider is talked to. Implementations hold no state.

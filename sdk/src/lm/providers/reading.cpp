@@ -14,25 +14,77 @@
 
 namespace reagent::provider {
 
+namespace {
+
+std::string text_of_part(const json::value& part) {
+    if (part.is_string()) return std::string{part.get_string()};
+    if (auto* t = member(part, "text"); !part.is_object() || (t && !t->is_null() && !t->is_string()))
+        malformed("has a part of its text that is none", json::serialize(part));
+    return text_member(part, "text");
+}
+
+}  // namespace
+
 std::string text_of(const json::value* v) {
     if (!v) return {};
     if (v->is_string()) return std::string{v->get_string()};
-    if (!v->is_array()) return {};
     std::string text;  // some servers send content in parts
-    for (const auto& part : v->get_array()) {
-        if (part.is_string())
-            text += std::string_view{part.get_string()};
-        else if (auto* t = member(part, "text"); !part.is_object() || (t && !t->is_null() && !t->is_string()))
-            malformed("has a part of its text that is none", json::serialize(part));
-        else
-            text += text_member(part, "text");
-    }
+    if (v->is_array())
+        for (const auto& part : v->get_array()) text += text_of_part(part);
     return text;
+}
+
+bool names_thinking(std::string_view type) {
+    const std::string name = to_lower(type);
+    for (const char* word : {"think", "thought", "reason", "analysis"})
+        if (name.find(word) != name.npos) return true;
+    return false;
+}
+
+std::string thinking_of(const json::value& part) {
+    for (const char* name : {"text", "thinking", "reasoning", "reasoning_text", "reasoning_content", "thought", "content", "summary"})
+        if (auto words = text_of(member(part, name)); !words.empty()) return words;
+    return {};
+}
+
+void note_unread(lm_response& r, const std::string& type) {
+    if (std::find(r.unread_parts.begin(), r.unread_parts.end(), type) == r.unread_parts.end()) r.unread_parts.push_back(cut(type, 100));
+}
+
+content_words content_of(const json::value* v, const char* name) {
+    content_words words;
+    if (!v || !v->is_array()) {
+        words.text = payload_text(v, name);
+        return words;
+    }
+    for (const auto& part : v->get_array()) {
+        const std::string type = text_member(part, "type");
+        if (names_thinking(type) || (type.empty() && !member(part, "text") && member(part, "thinking")))
+            words.reasoning += thinking_of(part);
+        else if (part.is_string() || type.empty() || type == "text" || type == "output_text" || type == "input_text" ||
+                 type == "text_delta")
+            words.text += text_of_part(part);
+        else if (type != "refusal")
+            words.unread.push_back(type);
+    }
+    return words;
+}
+
+std::string take_content(lm_response& r, content_words words) {
+    r.text += words.text;
+    r.reasoning += words.reasoning;
+    for (const auto& type : words.unread) note_unread(r, type);
+    return std::move(words.text);
 }
 
 std::uint64_t count_of(const json::value* v) {
     if (!v) return 0;
     constexpr std::uint64_t most = 1'000'000'000'000'000;  // more is a lie; it must not pass for nothing, nor break what stores int64
+    if (v->is_string()) {
+        const std::string_view digits = trim(v->get_string());
+        if (digits.empty() || !std::all_of(digits.begin(), digits.end(), is_digit)) return 0;
+        return digits.size() < 16 ? std::stoull(std::string{digits}) : most;
+    }
     if (v->is_int64() && v->get_int64() > 0) return std::min(most, static_cast<std::uint64_t>(v->get_int64()));
     if (v->is_double() && v->get_double() > 0)
         return v->get_double() < 1e15 ? static_cast<std::uint64_t>(std::llround(v->get_double())) : most;
@@ -40,7 +92,12 @@ std::uint64_t count_of(const json::value* v) {
 }
 
 void malformed(const std::string& what, std::string_view body) {
-    throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + cut(std::string{trim(body)}, 200)};
+    throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + clean_text(cut(std::string{trim(body)}, 200))};
+}
+
+std::string reason_of(const json::value* v) {
+    if (!v || v->is_null()) return {};
+    return v->is_string() ? std::string{v->get_string()} : json::serialize(*v);
 }
 
 finish_reason worse(finish_reason a, finish_reason b) {
@@ -49,6 +106,39 @@ finish_reason worse(finish_reason a, finish_reason b) {
                                                finish_reason::content_filter};
     auto rank = [&](finish_reason r) { return std::find(std::begin(from_good_to_bad), std::end(from_good_to_bad), r); };
     return rank(a) < rank(b) ? b : a;
+}
+
+void settle_finish(lm_response& r) {
+    const bool clear = settle(r.tool_calls);
+    auto is_call = [](const std::string& type) { return type == "tool_use" || type == "tool_call" || type == "function_call"; };
+    const bool missing = (r.finish == finish_reason::tool_calls && r.tool_calls.empty()) ||
+                         std::any_of(r.unread_parts.begin(), r.unread_parts.end(), is_call);
+    const bool ended = r.finish == finish_reason::stop || r.finish == finish_reason::tool_calls;
+    if (ended && !r.unread_parts.empty() && r.tool_calls.empty() && trim(r.text).empty()) {
+        std::string types;
+        for (const auto& type : r.unread_parts) types += (types.empty() ? "`" : ", `") + type + "`";
+        throw lm_error{lm_errc::malformed_response,
+                       "the provider's response holds nothing but parts of types that are not known: " + types};
+    }
+    if (!clear || missing) r.finish = worse(r.finish, finish_reason::malformed_call);
+    if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
+}
+
+void take_others(lm_response& r, std::vector<lm_response> others, const rules& how) {
+    auto is_part = [](const lm_response& o) { return !o.tool_calls.empty() || o.finish == finish_reason::error; };
+    const bool split = !how.several && (trim(r.text).empty() || std::any_of(others.begin(), others.end(), is_part));
+    for (auto& other : others) {
+        if (!split) {
+            other.tool_calls.clear();
+            if (is_whole(other)) r.alternatives.push_back(std::move(other.text));
+            continue;
+        }
+        if (trim(r.text).empty()) r.text = std::move(other.text);
+        r.reasoning += other.reasoning;
+        std::move(other.tool_calls.begin(), other.tool_calls.end(), std::back_inserter(r.tool_calls));
+        std::move(other.reasoning_blocks.begin(), other.reasoning_blocks.end(), std::back_inserter(r.reasoning_blocks));
+        r.finish = worse(r.finish, other.finish);
+    }
 }
 
 void check_refusal(const std::string& words) {
@@ -289,10 +379,27 @@ http::header_list protocol::credentials(const secret& key) const {
     return {{"authorization", "Bearer " + std::string{key.reveal()}}};
 }
 
+namespace {
+
+// A number that JSON does not have, or that no server takes, would become an error that names neither.
+void check_sampling(const sampling& s) {
+    auto refuse = [](const std::string& name, const std::string& why) {
+        throw lm_error{lm_errc::invalid_request, "`" + name + "` " + why, {.path = "sampling." + name}};
+    };
+    if (s.temperature && !(std::isfinite(*s.temperature) && *s.temperature >= 0)) refuse("temperature", "is a number from 0");
+    if (s.top_p && !(*s.top_p >= 0 && *s.top_p <= 1)) refuse("top_p", "is a number from 0 to 1");
+    if (s.max_tokens == 0u) refuse("max_tokens", "is a number from 1");
+    if (s.n == 0u) refuse("n", "is a number from 1");
+}
+
+}  // namespace
+
 wire_call protocol::write(const call_settings& settings, const lm_request& request) const {
     const rules how = rules_for(settings.provider.empty() ? name() : settings.provider, settings.model, settings.dialect);
-    auto own = prepared(request, how);
-    wire_call call = write_request(settings, how, own ? *own : request);
+    check_sampling(request.sampling.or_else(settings.defaults));
+    auto ours = fit_for_server(request, settings.server);
+    auto own = prepared(ours ? *ours : request, how);
+    wire_call call = write_request(settings, how, own ? *own : ours ? *ours : request);
     call.body = detail::valid_utf8(std::move(call.body));  // outside of texts JSON is ASCII
     return call;
 }

@@ -26,8 +26,28 @@ inline std::string text_member(const json::value& v, std::string_view name) { re
 /// The text of a message's content: a string, or parts with a `text`.
 std::string text_of(const json::value* v);
 
-/// A number that counts something; 0 when it is missing or none.
+/// What a message's content says: a text, or parts. What a part of a type that speaks of thinking holds is reasoning; a part whose type is
+/// not known says nothing.
+struct content_words {
+    std::string text{}, reasoning{};
+    std::vector<std::string> unread{};  ///< the unknown types
+};
+/// @throws lm_error(malformed_response) for what is neither a text nor a list
+content_words content_of(const json::value* v, const char* name = "content");
+/// Takes them into an answer. @return the text
+std::string take_content(lm_response& r, content_words words);
+/// Whether a type's name says that it holds what a model thinks: `thinking`, `reasoning_text`, ...
+bool names_thinking(std::string_view type);
+/// What a part of such a type holds.
+std::string thinking_of(const json::value& part);
+void note_unread(lm_response& r, const std::string& type);
+
+/// A number that counts something, also as a text of digits; 0 when it is missing or none.
 std::uint64_t count_of(const json::value* v);
+
+/// Where an answer counts more tokens elsewhere, or under other names, than the protocol's own place says, they count: a budget must hold.
+/// @return whether that changed anything
+bool complete_usage(usage& u, const json::value& answer);
 
 /// Parses a text of which single surrogates and bytes that are no UTF-8 stay in it, for `text_pieces`.
 json::value parse(std::string_view text, json::storage_ptr memory, boost::system::error_code& ec);
@@ -55,8 +75,15 @@ std::string payload_arguments(const json::value* v);
 /// A number from 0, also as a text of digits.
 std::optional<std::uint64_t> index_of(const json::value* v);
 
+/// The name of the reason why an answer ended; of one that is no text its JSON, which no protocol knows as a name. "": none is given.
+std::string reason_of(const json::value* v);
+
 /// Of two reasons why one answer ended, the one that says more against it.
 finish_reason worse(finish_reason a, finish_reason b);
+
+/// Puts the calls in order, and corrects what the server says of the end by them: calls that are there make it `tool_calls`, calls that it
+/// announces and that are missing, or of which nobody knows which are meant, `malformed_call`.
+void settle_finish(lm_response& r);
 
 /// @throws lm_error(content_filter) with the model's words, where it refused: blanks are none
 void check_refusal(const std::string& words);
@@ -76,6 +103,10 @@ const json::array& list_member(const json::value& v, std::string_view name, std:
 const json::value& first_of(const json::array& completions);
 /// The others, by their `index`.
 std::vector<const json::value*> others_of(const json::array& completions);
+
+/// What stands in further choices: alternatives, or, where one completion was asked for, parts of that (its calls, and its text where the
+/// first has none).
+void take_others(lm_response& r, std::vector<lm_response> others, const rules& how);
 
 // Requests.
 

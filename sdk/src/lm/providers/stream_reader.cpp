@@ -17,12 +17,19 @@ bool is_small_talk(std::string_view data) {
            });
 }
 
+// `[DONE]`, in any capitals, also as a text.
+bool is_done(std::string_view data) {
+    if (data.size() > 2 && data.front() == data.back() && (data.front() == '"' || data.front() == '\''))
+        data = data.substr(1, data.size() - 2);
+    return data.size() == 6 && to_lower(data) == "[done]";
+}
+
 }  // namespace
 
 void stream_reader::read(std::string_view event, std::string_view data, std::vector<lm_event>& out) {
     data = trim(data);
     if (done_ || data.empty() || data[0] == ':') return;  // some send a comment as data
-    if (data == "[DONE]") {
+    if (is_done(data)) {
         done_ = true;
         ended_ = ended_ || done_ends_;
         return;
@@ -55,6 +62,7 @@ void stream_reader::read_tree(std::string_view event, const json::value& tree, s
     std::string type = text_member(tree, "type");
     if (type.empty()) type = event;  // some leave out the one or the other
     read_json(type, tree, out);
+    if (complete_usage(answer_.usage, tree)) out.push_back({.kind = lm_event::usage, .used = answer_.usage});
 }
 
 void stream_reader::need_type(std::string_view type, const json::value& data) {
@@ -80,17 +88,18 @@ lm_response stream_reader::finish() {
                        {.provider_message = heard_}};
     }
     check_refusal(clean_text(refusal_));
-    for (bool ended : alternatives_ended_)
+    if (!several_) join_choices();
+    for (const auto& ended : alternatives_ended_)
         if (!ended)
             throw lm_error{lm_errc::malformed_response, "the provider's stream holds a piece of a further completion that has no end"};
+    take_whole_alternatives();
     answer_.text = clean_text(answer_.text);
     answer_.reasoning = clean_text(answer_.reasoning);
     for (auto& a : answer_.alternatives) a = clean_text(a);
     for (auto& b : answer_.reasoning_blocks) clean_texts(b);
     for (auto& c : answer_.tool_calls)
         for (auto part : {&tool_call::id, &tool_call::name, &tool_call::arguments, &tool_call::signature}) c.*part = clean_text(c.*part);
-    if (!settle(answer_.tool_calls)) answer_.finish = worse(answer_.finish, finish_reason::malformed_call);
-    if (!answer_.tool_calls.empty() && answer_.finish == finish_reason::stop) answer_.finish = finish_reason::tool_calls;
+    settle_finish(answer_);
     answer_.usage.calls = 1;
     return std::move(answer_);
 }
@@ -105,6 +114,12 @@ void stream_reader::reasoning(std::string piece, std::vector<lm_event>& out) {
     if (piece.empty()) return;
     answer_.reasoning += piece;
     if (auto whole = reasoning_.feed(piece); !whole.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(whole)});
+}
+
+void stream_reader::content(const content_words& words, std::vector<lm_event>& out) {
+    reasoning(words.reasoning, out);
+    text(words.text, out);
+    for (const auto& type : words.unread) note_unread(answer_, type);
 }
 
 std::optional<std::size_t> stream_reader::call(const call_piece& piece, std::vector<lm_event>& out) {
@@ -123,13 +138,45 @@ void stream_reader::whole_call(tool_call c, std::vector<lm_event>& out) {
     out.push_back({.kind = lm_event::tool_call, .index = answer_.tool_calls.size() - 1, .call = std::move(c)});
 }
 
-void stream_reader::alternative(std::uint64_t index, const std::string& piece, bool ended) {
+// The choices of one completion: a text where the first has none, and the worst end.
+void stream_reader::join_choices() {
+    if (!is_split_ && !trim(answer_.text).empty()) return;
+    for (std::size_t i = 0; i < answer_.alternatives.size(); ++i) {
+        if (trim(answer_.text).empty()) answer_.text = answer_.alternatives[i];
+        if (auto why = alternatives_ended_[i]) answer_.finish = worse(answer_.finish, *why);
+    }
+    answer_.alternatives.clear();
+    alternatives_ended_.clear();
+}
+
+void stream_reader::take_whole_alternatives() {
+    std::vector<std::string> whole;
+    for (std::size_t i = 0; i < alternatives_ended_.size(); ++i)
+        if (is_whole({.text = answer_.alternatives[i], .finish = *alternatives_ended_[i]})) whole.push_back(answer_.alternatives[i]);
+    answer_.alternatives = std::move(whole);
+}
+
+void stream_reader::call_of_choice(std::uint64_t index, call_piece piece, std::vector<lm_event>& out) {
+    constexpr std::uint64_t most_calls_of_a_choice = 1'000'000;
+    if (several_) return;
+    is_split_ = true;
+    piece.index = index * most_calls_of_a_choice + piece.index.value_or(0);
+    call(piece, out);
+}
+
+void stream_reader::whole_call_of_choice(tool_call c, std::vector<lm_event>& out) {
+    if (several_) return;
+    is_split_ = true;
+    whole_call(std::move(c), out);
+}
+
+void stream_reader::alternative(std::uint64_t index, const std::string& piece, std::optional<finish_reason> why) {
     constexpr std::uint64_t most = 128;
     if (index >= most) throw lm_error{lm_errc::malformed_response, "the provider's stream numbers a completion " + std::to_string(index)};
     if (answer_.alternatives.size() < index) answer_.alternatives.resize(index);
     alternatives_ended_.resize(answer_.alternatives.size());
     answer_.alternatives[index - 1] += piece;
-    if (ended) alternatives_ended_[index - 1] = true;
+    if (why) alternatives_ended_[index - 1] = why;
 }
 
 void stream_reader::end(finish_reason why) {

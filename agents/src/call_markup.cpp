@@ -1,0 +1,299 @@
+// What looks like a call of a tool in a text that is none.
+#include "written_calls.hpp"
+
+#include <reagent/schema/repair.hpp>
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace reagent::detail {
+namespace {
+
+constexpr std::string_view blanks = " \t\r\n";
+
+// What templates and servers of open models put around a call, in lower case.
+constexpr std::string_view known_markup[]{"<tool_call",
+                                          "</tool_call",
+                                          "<toolcall",
+                                          "<tool_use",
+                                          "<tool_code",
+                                          "<function=",
+                                          "<function_call",
+                                          "<functioncall",
+                                          "</function>",
+                                          "<invoke ",
+                                          "<parameter=",
+                                          "<|python_tag|>",
+                                          "<|python_start|>",
+                                          "<|tool_call",
+                                          "<|tool_use",
+                                          "<|tool_code",
+                                          "<|tool>",
+                                          "<|action_start|>",
+                                          "<|plugin|>",
+                                          "<start_function_call>",
+                                          "<<function>>",
+                                          "<steptml:",
+                                          "[tool_call",
+                                          "[tool_request]",
+                                          "[/tool_request]",
+                                          "functools[",
+                                          "```tool_code",
+                                          "```tool_call",
+                                          "<|channel|>commentary",
+                                          "to=functions.",
+                                          "<|start_action|>",
+                                          "<longcat_tool_call",
+                                          "<minimax:tool_call",
+                                          "<seed:tool_call",
+                                          "<\uff5ctool",
+                                          "<\uff5cdsml\uff5c",
+                                          "\u273ffunction\u273f",
+                                          "\u273fargs\u273f",
+                                          "\u25c1tool_call"};
+
+std::string lower(std::string_view text) {
+    std::string out{text};
+    for (char& c : out)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+    return out;
+}
+
+std::string_view trimmed(std::string_view s, std::string_view signs = blanks) {
+    s.remove_prefix(std::min(s.find_first_not_of(signs), s.size()));
+    return s.substr(0, s.find_last_not_of(signs) + 1);
+}
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_word(char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || static_cast<unsigned char>(c) >= 0x80; }
+
+// The place of a name that is no part of a longer word.
+std::size_t find_word(std::string_view text, std::string_view name, std::size_t from = 0) {
+    for (auto at = text.find(name, from); at != text.npos; at = text.find(name, at + 1)) {
+        const bool begins = at == 0 || !is_word(text[at - 1]);
+        const auto end = at + name.size();
+        if (begins && (end == text.size() || !is_word(text[end]))) return at;
+    }
+    return text.npos;
+}
+
+using names = std::set<std::string, std::less<>>;
+
+bool names_one(std::string_view text, const names& tools) {
+    return std::any_of(tools.begin(), tools.end(), [&](const auto& name) { return find_word(text, name) != text.npos; });
+}
+
+// A tool at the very beginning of `text`, with the name space and the number that models put around it. @return what stands behind it
+std::optional<std::string_view> behind_tool(std::string_view text, const names& tools) {
+    for (std::string_view space : {"functions.", "tools.", "default_api."})
+        if (text.starts_with(space)) {
+            text.remove_prefix(space.size());
+            break;
+        }
+    std::size_t end = 0;
+    while (end < text.size() && (is_word(text[end]) || text[end] == '-')) ++end;
+    if (!tools.contains(text.substr(0, end))) return {};
+    text.remove_prefix(end);
+    if (text.size() > 1 && text[0] == ':' && text[1] >= '0' && text[1] <= '9') {
+        text.remove_prefix(1);
+        text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
+    }
+    return text;
+}
+
+// A tag or a token whose own name speaks of a call: `<use_tool>`, `<|call|>`, `[Tool: ...]`.
+bool is_token_of_a_call(std::string_view inner) {
+    static constexpr std::string_view words[]{"tool",         "tools", "toolcall", "toolcalls", "tooluse", "function", "functions",
+                                              "functioncall", "call",  "calls",    "invoke",    "action",  "plugin",   "recipient"};
+    const std::string text = lower(inner.substr(0, inner.find_first_of("=\"'")));
+    for (std::size_t at = 0; at < text.size();) {
+        if (!is_letter(text[at])) {
+            ++at;
+            continue;
+        }
+        auto end = at;
+        while (end < text.size() && is_letter(text[end])) ++end;
+        if (std::find(std::begin(words), std::end(words), text.substr(at, end - at)) != std::end(words)) return true;
+        at = end;
+    }
+    return false;
+}
+
+std::string token_before_a_tool(std::string_view text, const names& tools) {
+    constexpr std::size_t longest = 60, near = 300;
+    for (auto at = text.find_first_of("<["); at != text.npos; at = text.find_first_of("<[", at + 1)) {
+        if (at > 0 && is_word(text[at - 1])) continue;  // of a template, or an index
+        const bool square = text[at] == '[';
+        auto end = text.substr(0, std::min(text.size(), at + longest)).find(square ? ']' : '>', at);
+        if (end == text.npos || end + 1 == at + 1) continue;
+        auto inner = text.substr(at + 1, end - at - 1);
+        const bool link = square && end + 1 < text.size() && text[end + 1] == '(';
+        if (inner.empty() || inner.find('\n') != inner.npos || blanks.find(inner.front()) != blanks.npos || link) continue;
+        if (square) inner = inner.substr(0, inner.find_first_of(": "));  // `[the tools]` is prose
+        if (is_token_of_a_call(inner) && names_one(text.substr(at, near + longest), tools))
+            return std::string{text.substr(at, end + 1 - at)};
+    }
+    return {};
+}
+
+constexpr std::array<std::string_view, 8> name_keys{"name",          "tool_name",      "tool",   "function",
+                                                    "function_name", "recipient_name", "action", "toolName"};
+constexpr std::array<std::string_view, 9> argument_keys{"arguments", "parameters", "args",   "action_input", "tool_input",
+                                                        "input",     "params",     "kwargs", "tool_args"};
+
+bool is_call(const json::value& v, const names& tools) {
+    if (!v.is_object()) return false;
+    const auto& o = v.get_object();
+    const bool arguments = std::any_of(argument_keys.begin(), argument_keys.end(), [&](auto key) { return o.contains(key); });
+    return arguments && std::any_of(name_keys.begin(), name_keys.end(), [&](auto key) {
+               auto* name = o.if_contains(key);
+               if (!name || !name->is_string()) return false;
+               auto rest = behind_tool(name->get_string(), tools);
+               return rest && rest->empty();
+           });
+}
+
+// The object that begins at a place, as far as it goes.
+std::string_view object_at(std::string_view text) {
+    int depth = 0;
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (quoted) {
+            if (text[i] == '\\')
+                ++i;
+            else
+                quoted = text[i] != '"';
+        } else if (text[i] == '"')
+            quoted = true;
+        else if (text[i] == '{')
+            ++depth;
+        else if (text[i] == '}' && --depth == 0)
+            return text.substr(0, i + 1);
+    }
+    return text;
+}
+
+// A call in JSON anywhere in a text: around each place where a tool's name stands in quotes.
+bool holds_call_in_json(std::string_view text, const names& tools) {
+    constexpr std::size_t near = 1000, most = 8;
+    for (const auto& name : tools)
+        for (auto at = find_word(text, name); at != text.npos; at = find_word(text, name, at + 1)) {
+            if (at + name.size() >= text.size() || (text[at + name.size()] != '"' && text[at + name.size()] != ':')) continue;
+            std::size_t brace = at;
+            for (std::size_t n = 0; n < most && brace > 0; ++n) {
+                brace = text.rfind('{', brace - 1);
+                if (brace == text.npos || at - brace > near) break;
+                if (is_call(repair_json(object_at(text.substr(brace))), tools)) return true;
+                if (brace == 0) break;
+            }
+        }
+    return false;
+}
+
+// A line that is nothing but `NAME(...)`, also as `x = NAME(...)`, in `print()` or in a list.
+bool is_call_in_code(std::string_view line, const names& tools) {
+    line = trimmed(line, " \t\r`*");
+    if (!line.empty() && line.back() == ';') line.remove_suffix(1);
+    for (std::string_view around : {"await ", "print("})
+        if (line.starts_with(around)) line.remove_prefix(around.size());
+    if (auto equals = line.find(" = "); equals != line.npos && equals < 40 && line.find('(') > equals) line.remove_prefix(equals + 3);
+    if (line.starts_with('[')) line = trimmed(line.substr(1));
+    auto rest = behind_tool(line, tools);
+    if (!rest || rest->empty() || rest->front() != '(') return false;
+    return rest->back() == ')' || rest->back() == ']';
+}
+
+// `Action: NAME`, and `Tool: NAME` with arguments in the next line.
+bool is_labelled(std::string_view line, std::string_view below, const names& tools) {
+    line = trimmed(line, " \t\r`*#>-");
+    auto colon = line.find(':');
+    if (colon == line.npos || colon > 20) return false;
+    const std::string label = lower(trimmed(line.substr(0, colon), " *_`"));
+    const bool action = label == "action";
+    static constexpr std::string_view others[]{"tool",      "function",      "tool name", "tool_name",
+                                               "tool call", "function call", "call",      "invoke"};
+    if (!action && std::find(std::begin(others), std::end(others), label) == std::end(others)) return false;
+    auto rest = behind_tool(trimmed(line.substr(colon + 1), " \t\r`*\"'"), tools);
+    if (!rest) return false;
+    const auto more = trimmed(*rest, " \t\r`*\"'");
+    if (!more.empty() && std::string_view{"([{"}.find(more.front()) != std::string_view::npos) return true;
+    if (!more.empty()) return false;
+    if (action) return true;
+    const std::string next = lower(trimmed(below.substr(0, below.find('\n', below.find_first_not_of(blanks))), " \t\r\n`*#>-"));
+    if (next.starts_with('{') || next.starts_with("```")) return true;
+    for (std::string_view word : {"input", "inputs", "arguments", "args", "parameters", "params"})
+        if (auto at = find_word(next, word); at != next.npos && next.find(':') != next.npos && next.find(':') < 30) return true;
+    return false;
+}
+
+std::string line_of_a_call(std::string_view text, const names& tools) {
+    for (std::size_t at = 0; at < text.size();) {
+        auto end = std::min(text.find('\n', at), text.size());
+        auto line = text.substr(at, end - at), below = text.substr(std::min(end + 1, text.size()));
+        if (is_call_in_code(line, tools) || is_labelled(line, below, tools)) return std::string{trimmed(line).substr(0, 60)};
+        at = end + 1;
+    }
+    return {};
+}
+
+// A text that is a tool's name and arguments, or an element of that name, from its beginning to its end.
+bool is_bare_call(std::string_view text, const names& tools) {
+    if (auto rest = behind_tool(text, tools)) {
+        auto arguments = trimmed(*rest, " \t\r\n:");
+        return arguments.starts_with('{');
+    }
+    if (!text.starts_with('<')) return false;
+    auto rest = behind_tool(text.substr(1), tools);
+    if (!rest || rest->empty() || std::string_view{"> \t\r\n/"}.find(rest->front()) == std::string_view::npos) return false;
+    const std::string name{text.substr(1, text.size() - 1 - rest->size())};
+    return text.ends_with("/>") || text.ends_with("</" + name + ">");
+}
+
+bool is_whole_json_of_a_call(std::string_view text, const names& tools) {
+    if (!text.starts_with('{') && !text.starts_with('[')) return false;
+    json::value v = repair_json(text);
+    const json::value* first = v.is_array() && !v.get_array().empty() ? &v.get_array().front() : &v;
+    if (!first->is_object()) return false;
+    const auto& o = first->get_object();
+    const bool called = o.contains("name") && (o.contains("arguments") || o.contains("parameters"));
+    if (called || o.contains("function_call") || o.contains("tool_calls") || o.contains("tool_uses") || is_call(*first, tools)) return true;
+    return o.size() == 1 && tools.contains(o.begin()->key()) && o.begin()->value().is_object();
+}
+
+}  // namespace
+
+std::string_view call_token(std::string_view text) {
+    const std::string whole = lower(text);
+    for (auto markup : known_markup)
+        if (whole.find(markup) != whole.npos) return markup;
+    return {};
+}
+
+std::string call_markup(std::string_view text, const std::vector<tool_description>& offered) {
+    if (auto token = call_token(text); !token.empty()) return std::string{token};
+    names tools;
+    for (const auto& t : offered) tools.insert(t.name);
+    if (auto token = token_before_a_tool(text, tools); !token.empty()) return token;
+    text = without_fence(trimmed(text));
+    if (is_whole_json_of_a_call(text, tools) || holds_call_in_json(text, tools)) return "a call in JSON";
+    if (is_bare_call(text, tools)) return std::string{text.substr(0, 60)};
+    return line_of_a_call(text, tools);
+}
+
+bool is_written_as_call(std::string_view text, const std::vector<tool_description>& offered) {
+    names tools;
+    for (const auto& t : offered) tools.insert(t.name);
+    if (auto token = call_token(text); !token.empty())
+        return names_one(text, tools) || lower(trimmed(text).substr(0, 60)).starts_with(token);
+    auto find = [&](std::string_view name) -> const tool_description* {
+        for (const auto& t : offered)
+            if (auto rest = behind_tool(name, {t.name}); rest && rest->empty()) return &t;
+        return nullptr;
+    };
+    return !written_calls(text, find).empty();
+}
+
+}  // namespace reagent::detail
