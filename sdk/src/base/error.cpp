@@ -1,5 +1,6 @@
 #include <reagent/error.hpp>
 
+#include "utf8.hpp"
 #include "zero_bytes.hpp"
 
 #include <array>
@@ -125,8 +126,18 @@ const boost::system::error_category& category_of(tool_errc) {
     return c;
 }
 
+namespace {
+
+// Words are often another's: of a server that broke off within a character, of a file. Journals and logs take UTF-8 only.
+std::string as_text(std::string words) { return without_zero_bytes(detail::valid_utf8(std::move(words))); }
+
+}  // namespace
+
 error::error(error_code code, std::string message, diagnostics details)
-    : std::runtime_error{without_zero_bytes(std::move(message))}, code_{code}, details_{std::move(details)} {}
+    : std::runtime_error{as_text(std::move(message))}, code_{code}, details_{std::move(details)} {
+    for (auto words : {&diagnostics::attempted, &diagnostics::path, &diagnostics::provider_message, &diagnostics::request_id})
+        details_.*words = as_text(std::move(details_.*words));
+}
 
 signature_error::signature_error(error_code code, const std::string& message, std::size_t position, std::string hint)
     : error{code, message + " (at position " + std::to_string(position) + (hint.empty() ? ")" : "); " + hint)},
