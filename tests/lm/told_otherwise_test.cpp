@@ -277,6 +277,36 @@ BOOST_AUTO_TEST_CASE(choices_out_of_order_are_told_apart_by_their_index) {
     auto g = heard("openai", R"({"choices":[)" + choice(2, "c") + "," + choice(0, "a") + "," + choice(1, "b") + "]}");
     BOOST_TEST(g.answer.text == "a");
     BOOST_TEST((g.answer.alternatives == std::vector<std::string>{"b", "c"}));
+    for (const char* one : {"1", "\"1\""}) {  // of a stream, as a number and as text
+        std::string index = R"("index":)" + std::string{one};
+        auto chat =
+            heard("openai",
+                  sse({delta(R"({"content":"a"})"), "{\"choices\":[{" + index + R"(,"delta":{"content":"b"},"finish_reason":"stop"}]})",
+                       R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})"},
+                      true),
+                  true);
+        auto google = heard("gemini",
+                            sse({R"({"candidates":[{"index":0,"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]})",
+                                 "{\"candidates\":[{" + index + R"(,"content":{"parts":[{"text":"b"}]},"finishReason":"STOP"}]})"}),
+                            true);
+        for (const auto& answer : {chat.answer, google.answer}) {
+            BOOST_TEST(answer.text == "a", one);
+            BOOST_TEST((answer.alternatives == std::vector<std::string>{"b"}), one);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_piece_without_a_type_is_an_error) {
+    const std::pair<const char*, std::string> pieces[]{
+        {"anthropic", R"({"index":0,"delta":{"type":"text_delta","text":"x"}})"},
+        {"anthropic", R"({"type":"content_block_start","index":0,"content_block":{"text":""}})"},
+        {"openai-responses", R"({"output_index":0,"delta":"x"})"},
+        {"cohere", R"({"delta":{"message":{"content":{"text":"x"}}}})"}};
+    for (const auto& [provider, piece] : pieces) {
+        auto g = heard(provider, "data: " + piece + "\n\n", true);
+        BOOST_TEST((g.code == lm_errc::malformed_response), provider);
+        BOOST_TEST(g.error.find("without a type") != std::string::npos, g.error);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(filters_of_other_servers_are_known) {

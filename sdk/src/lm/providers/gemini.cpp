@@ -238,7 +238,7 @@ class reader final : public stream_reader {
     }
 
     void read_candidate(const json::value& c, std::vector<lm_event>& out) {
-        auto index = count_of(member(c, "index"));
+        auto index = index_of(member(c, "index")).value_or(0);
         std::string reason = reason_of(member(c, "finishReason"));
         auto* parts = parts_of(c);
         if (index > 0) return read_further(index, parts, reason, out);

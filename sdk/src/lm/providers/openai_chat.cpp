@@ -254,7 +254,7 @@ class reader final : public stream_reader {
 
     void read_choice(const json::value& choice, std::vector<lm_event>& out) {
         if (!choice.is_object()) malformed("has a choice that is no object", json::serialize(choice));
-        auto index = count_of(member(choice, "index"));
+        auto index = index_of(member(choice, "index")).value_or(0);
         const json::value *delta = object_member(choice, "delta"), *whole = object_member(choice, "message");
         auto reason = checked_finish(choice);
         if (index > 0) return read_further(index, delta, whole, reason, out);
