@@ -260,6 +260,17 @@ BOOST_AUTO_TEST_CASE(the_pieces_stand_where_the_last_event_of_a_response_has_no_
         check_text("openai-responses", text + end, "Hello world");
         check_calls("openai-responses", text + call + end, oslo);
     }
+    // The name comes with the whole item.
+    for (const char* name : {"", R"("name":"",)", R"("name":null,)"}) {
+        std::string late =
+            named(R"({"type":"response.output_item.added","output_index":0,"item":{"type":"function_call","call_id":"c1",)" +
+                  std::string{name} + R"("arguments":""}})") +
+            named(R"({"type":"response.function_call_arguments.delta","output_index":0,"delta":"{\"city\":\"Oslo\"}"})") +
+            named(
+                R"({"type":"response.output_item.done","output_index":0,"item":{"type":"function_call","call_id":"c1","name":"weather","arguments":"{\"city\":\"Oslo\"}"}})") +
+            named(R"({"type":"response.completed","response":{"status":"completed"}})");
+        check_calls("openai-responses", late, oslo);
+    }
     // Only whole items, and no pieces.
     std::string items =
         named(

@@ -162,6 +162,8 @@ class reader final : public stream_reader {
         if (type == "function_call") {
             call_piece piece{key_of(i), text_member(v, "call_id"), text_member(v, "name"), {}};
             if (!i.call) i.call = call(piece, out);
+            if (i.call && answer_.tool_calls[*i.call].name.empty())
+                answer_.tool_calls[*i.call].name = piece.name;  // some name it when it is whole
             take_arguments(data, payload_arguments(member(v, "arguments")), whole, out);
         } else if (type == "message" && whole) {
             if (auto words = content_of(member(v, "content")).text; !words.empty()) i.text = std::move(words);
