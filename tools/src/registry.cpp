@@ -121,9 +121,10 @@ std::optional<json::value> without_double_encoding(const schema& check, const js
     for (auto& [name, v] : changed.get_object()) {
         auto* s = properties.if_contains(name);
         if (!s || !v.is_string() || schema{*s}.validate(v).empty()) continue;
-        auto inner = parse_json(v.get_string());
-        if (!inner || !inner->is_structured()) continue;
-        v = std::move(*inner);
+        if (!parse_json(v.get_string())) continue;
+        auto inner = read_unambiguous_json(v.get_string());
+        if (!inner.value || !inner.value->is_structured()) continue;
+        v = std::move(*inner.value);
         any = true;
     }
     if (!any || !check.read(changed, reading::strict).ok()) return {};

@@ -79,6 +79,8 @@ std::string xml_meaning(const std::string& entity);
 
 /// What arguments of what acts are that were cut off: what is missing is not guessed.
 parse_failure has_no_end(const std::string& field);
+/// What they are that can be read only by guessing.
+parse_failure doubtful_arguments(const std::string& field, const std::string& why);
 
 /// Names that are elements of an answer in XML, and so no thinking there.
 std::vector<std::string> output_elements(const signature& s);

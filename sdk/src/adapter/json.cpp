@@ -242,7 +242,8 @@ boost::system::result<found_object, parse_failure> found_in(const signature& s, 
 
 parsed_outputs parse_json_object(const signature& s, std::string_view completion) {
     bool thinking = false;
-    auto found = found_in(s, without_thinking(completion, thinking));
+    const std::string answer = without_thinking(completion, thinking);
+    auto found = found_in(s, answer);
     if (!found) return thinking ? ended_thinking(found.error()) : found.error();
     for (const auto& name : found->repeated)  // "a.b" is a member of output `a`
         if (auto output = name.substr(0, name.find('.')); s.output(output)) return stands_twice(output);
@@ -250,7 +251,10 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
     for (auto& [name, v] : found->v.get_object()) {
         const auto* f = s.output(name);
         if (!f) continue;
-        if (f->kind == field_kind::arguments && found->done.closed && !v.is_null()) return has_no_end(f->name);
+        if (f->kind == field_kind::arguments && !v.is_null()) {
+            if (found->done.closed) return has_no_end(f->name);
+            if (auto why = read_unambiguous_json(answer).wrong; !why.empty()) return doubtful_arguments(f->name, why);
+        }
         wanted[name] = unescape_markers(std::move(v));
     }
     if (found->done.cut) return answer_has_no_end();

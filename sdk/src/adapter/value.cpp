@@ -60,23 +60,11 @@ value_result read_choice(const signature_field& f, const json::value& v) {
 }
 
 // Arguments of what acts: as a model wrote them, or repaired where nothing has to be guessed.
-value_result read_arguments_text(const signature_field& f, std::string text) {
-    for (int encoded = 0; encoded < 3; ++encoded) {
-        auto v = parse_json(text);
-        if (!v || !v->is_string()) break;
-        text = v->get_string();
-    }
-    std::vector<std::string> repeated;
-    repairs done;
-    json::value v = repair_json(text, repeated, done);
-    if (done.closed) return detail::has_no_end(f.name);
-    if (done.several) return bad_value(f, "it holds more than one object, and nothing is done with either; write one");
-    if (!repeated.empty()) return bad_value(f, "`" + cut(repeated.front(), 100) + "` stands twice in it, and says two things");
-    if (v.is_string() && v.get_string().empty() && !text.empty()) {
-        auto literal = python_literal(text);
-        v = literal ? std::move(*literal) : json::value(json::string(text));
-    }
-    return v;
+value_result read_arguments_text(const signature_field& f, const std::string& text) {
+    if (trim(text).empty()) return json::value("");
+    auto read = read_tool_arguments(text);
+    if (read.value) return std::move(*read.value);
+    return detail::doubtful_arguments(f.name, read.wrong);
 }
 
 value_result convert(const signature_field& f, const json::value& v) {
@@ -117,7 +105,7 @@ value_result read_field(const signature_field& f, json::value v) {
     if (!v.is_string()) return convert(f, v);
     std::string text{v.get_string()};
     if (f.kind == field_kind::arguments) {
-        auto read = read_arguments_text(f, std::move(text));
+        auto read = read_arguments_text(f, text);
         return read ? convert(f, *read) : read;
     }
     if (f.kind == field_kind::optional_text) return convert(f, json::value(json::string(text)));

@@ -333,7 +333,7 @@ private:
             std::int64_t i{};
             auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), i);
             if (ec == std::errc{} && end == digits.data() + digits.size()) return i_ = at, json::value(i);
-            if (auto d = held_number(digits)) return i_ = at, json::value(*d);
+            if (auto d = held_number(digits); d && !rounds_to_whole(digits, *d)) return i_ = at, json::value(*d);
         }
         i_ = at;
         return json::value(json::string(all));
