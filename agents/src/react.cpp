@@ -62,6 +62,14 @@ standing_text step_standing(const signature& s, const tools& all) {
     return standing;
 }
 
+// What the last attempt at a step was refused for, where it was its arguments.
+std::string wrong_arguments(const parse_error& e) {
+    if (e.attempts().empty()) return {};
+    for (const auto& [field, why] : e.attempts().back().violations)
+        if (field == "next_tool_args") return why;
+    return {};
+}
+
 constexpr const char* extract_standing =
     "\n\nBase it on the steps that follow the inputs as thought_0, tool_name_0, tool_args_0, observation_0 and so on.";
 
@@ -263,10 +271,8 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
             unreadable = e.what();
             if (unreadable.find("it was cut off by the limit of tokens") != unreadable.npos)
                 why = "was cut off by the limit of tokens, and nothing of it was done; think shorter";
-            else if (unreadable.find("its JSON has no end") != unreadable.npos)
-                why = "was not taken: the JSON of next_tool_args has no end";
-            else if (unreadable.find("it holds more than one object") != unreadable.npos)
-                why = "was not taken: it holds more than one object";
+            else if (auto wrong = wrong_arguments(e); !wrong.empty())
+                why = "was not taken: next_tool_args: " + escape_markers(std::move(wrong));
             else if (unreadable.find("the thinking has no end") != unreadable.npos)
                 why = "was not taken: its thinking has no end";
         } catch (const lm_error& e) {

@@ -19,23 +19,11 @@ struct read_arguments {
     json::value value;
     std::string wrong{};
 };
-read_arguments arguments_of(std::string text) {
-    for (int encoded = 0; encoded < 3; ++encoded) {
-        auto v = parse_json(text);
-        if (v && v->is_null()) return {json::object{}};
-        if (!v || !v->is_string()) break;
-        text = v->get_string();
-    }
-    if (text.find_first_not_of(" \t\r\n") == text.npos) return {json::object{}};
-    std::vector<std::string> repeated;
-    repairs done;
-    json::value v = repair_json(text, repeated, done);
-    json::value as_written = json::string(text);
-    if (done.closed) return {std::move(as_written), "the JSON of its arguments has no end, and nothing is done with a part of it"};
-    if (done.several) return {std::move(as_written), "its arguments hold more than one object, and nothing is done with either"};
-    if (!repeated.empty())
-        return {std::move(as_written), "its argument `" + escape_markers(repeated.front()) + "` stands twice, and says two things"};
-    return {v.is_object() ? std::move(v) : std::move(as_written)};
+read_arguments arguments_of(const std::string& text) {
+    auto read = read_tool_arguments(text);
+    if (read.value) return {std::move(*read.value)};
+    return {json::string(text), "what its arguments say is not clear: " + escape_markers(std::move(read.wrong)) +
+                                    "; nothing is done with what would have to be guessed"};
 }
 
 // As versions before `submit` read them: for their journals.
@@ -341,6 +329,14 @@ void react_core::native_talk::answered_in_text(const lm_response& response, cons
     ended = true;
 }
 
+// Why a list or an object that was submitted as its text cannot be read without guessing.
+std::string unclear(const signature_field& f, const json::value& v) {
+    if (f.kind == field_kind::text || !v.is_string()) return {};
+    const std::string_view text = v.get_string();
+    if (text.find_first_of("{[") == text.npos) return {};
+    return f.shape.read(v, reading::strict).ok() ? std::string{} : read_unambiguous_json(text).wrong;
+}
+
 // Outputs as they were submitted, by their types; and what the program says of them.
 std::vector<violation> react_core::native_talk::check(const json::object& given, json::object& read) const {
     std::vector<violation> wrong;
@@ -365,6 +361,10 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
         }
         if (v->is_string() && is_written_as_call(v->get_string(), offered)) {
             wrong.push_back({f.name, "is the markup of a call of a tool, which nobody makes here; call the tool itself"});
+            continue;
+        }
+        if (auto why = unclear(f, *v); !why.empty()) {
+            wrong.push_back({f.name, "is not clear: " + escape_markers(std::move(why))});
             continue;
         }
         auto one = read_field(f, *v);

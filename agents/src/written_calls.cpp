@@ -57,11 +57,9 @@ std::optional<tool_call> call_of(const json::value& v, const find_tool& find) {
 
 // What of a block can be read, where nothing of it has to be guessed.
 std::optional<json::value> whole_json(std::string_view text) {
-    std::vector<std::string> repeated;
-    repairs done;
-    json::value v = repair_json(text, repeated, done);
-    if (done.closed || done.fence || done.several || !repeated.empty() || !v.is_structured()) return {};
-    return v;
+    auto read = read_unambiguous_json(text);
+    if (!read.value || read.around || !read.value->is_structured()) return {};
+    return std::move(*read.value);
 }
 
 using found_calls = std::optional<std::vector<tool_call>>;

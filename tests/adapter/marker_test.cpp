@@ -411,6 +411,30 @@ BOOST_AUTO_TEST_CASE(an_output_of_that_name_is_no_thinking) {
 }
 
 // What may be the beginning of a longer value is not taken for it; only brackets behind a whole value are closed.
+BOOST_AUTO_TEST_CASE(values_keep_what_was_written) {
+    auto chat = [](const char* type, const std::string& text) {
+        auto outputs = read("chat", parse_signature(std::string{"q -> a: "} + type), "[[ ## a ## ]]\n" + text + "\n[[ ## completed ## ]]");
+        return outputs ? json::serialize((*outputs)["a"]) : outputs.error().message;
+    };
+    auto in_json = [](const char* type, const std::string& text) {
+        auto outputs = read("json", parse_signature(std::string{"q -> b: float, a: "} + type), "{\"b\": 0.5, \"a\": " + text + "}");
+        return outputs ? json::serialize((*outputs)["a"]) : outputs.error().message;
+    };
+    for (const char* null : {"null", "None"}) BOOST_TEST(chat("Optional[str]", null) == "null");
+    for (const char* words : {"none", "null and void", "N/A", "5"})
+        BOOST_TEST(chat("Optional[str]", words) == json::serialize(json::value(words)));
+    BOOST_TEST(chat("uuid.UUID", "{12345678-1234-5678-1234-567812345678}") == "\"{12345678-1234-5678-1234-567812345678}\"");
+    BOOST_TEST(chat("uuid.UUID", "12345678-1234-5678-1234-567812345678") == "\"12345678-1234-5678-1234-567812345678\"");
+    BOOST_TEST(in_json("uuid.UUID", "\"{12345678-1234-5678-1234-567812345678}\"") == "\"{12345678-1234-5678-1234-567812345678}\"");
+    for (const char* type : {"decimal.Decimal", "Optional[decimal.Decimal]"})
+        for (const char* digits : {"12345678901234.567890", "1.10", "-0.30", "1.5e3"}) {
+            BOOST_TEST(chat(type, digits) == json::serialize(json::value(digits)));
+            BOOST_TEST(in_json(type, digits) == json::serialize(json::value(digits)));
+        }
+    BOOST_TEST(in_json("list[decimal.Decimal]", "[1.10, 2, \"3.50\"]") == R"(["1.10",2,"3.50"])");
+    BOOST_TEST(chat("list[decimal.Decimal]", "[1.10, 2, '3.50']") == R"(["1.10",2,"3.50"])");
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_whose_json_is_cut_is_none) {
     auto text = parse_signature("q -> a"), number = parse_signature("q -> reasoning, n: int"), list = parse_signature("q -> xs: list[int]"),
          names = parse_signature("q -> xs: list[str]"), table = parse_signature("q -> d: dict[str, int]");
@@ -428,6 +452,31 @@ BOOST_AUTO_TEST_CASE(an_answer_whose_json_is_cut_is_none) {
                           {table, R"({"d": {"a": 1, "b)"},
                           {table, R"({"d": {"a": 1, "b":)"},
                           {table, R"({"d": {"a": 1, "a": 2}})"},
+                          {names, "{\"xs\": [\"a\", \"b\", // ... 5 more\n]}"},
+                          {names, "{\"xs\": [\"a\", # and so on\n]}"},
+                          {names, R"({"xs": ["a", "b" /* the rest */]})"},
+                          {names, R"({"xs": ["a", "b"] + rest})"},
+                          {names, R"({"xs": ["a", "b"] * 2})"},
+                          {names, R"({"xs": ["x", y, "z"]})"},
+                          {names, R"({"xs": ["x" or "z"]})"},
+                          {names, R"({"xs": ["x" + "z"]})"},
+                          {names, R"({"xs": [*more]})"},
+                          {names, R"({"xs": ["x", *more]})"},
+                          {names, R"({"xs": ["x", ...more]})"},
+                          {text, R"({"a": "x" + "y"})"},
+                          {text, R"({"a": "x" + name})"},
+                          {text, R"({"a": "x" or "y"})"},
+                          {text, R"({"a": "x" if ok else "y"})"},
+                          {text, R"({"a": "x".upper()})"},
+                          {text, R"({"a": ...})"},
+                          {text, R"({"a": "x" || "y"})"},
+                          {number, R"({"reasoning":"r","n":1e})"},
+                          {number, R"({"reasoning":"r","n":1 + 2})"},
+                          {number, R"({"reasoning":"r","n":3 * 4})"},
+                          {number, R"({"reasoning":"r","n":1}{"reasoning":"r","n":2})"},
+                          {number, "{\"reasoning\":\"r\",\"n\":1}\n\n{\"reasoning\":\"s\",\"n\":1}"},
+                          {text, R"({"a":"1"}, {"a":"2"})"},
+                          {text, R"([{"a":"1"}, {"a":"2"}])"},
                           {list, R"({"xs": [1] [2]})"}}) {
         auto outputs = read("json", s, cut);
         BOOST_TEST(!outputs.has_value(), cut);
@@ -453,6 +502,11 @@ BOOST_AUTO_TEST_CASE(an_answer_whose_json_is_cut_is_none) {
         !read("xml", step, "<next_tool_name>send_mail</next_tool_name><next_tool_args><to>a</to><to>b</to></next_tool_args>").has_value());
     BOOST_TEST(read("xml", table, "<d><a>1</a><b>2</b><a>1</a></d>").has_value());
     for (auto [s, whole] : {std::pair{text, R"({"a": "x")"},
+                            {text, R"({"a":"1"}{"a":"1"})"},
+                            {text, "First I thought {\"a\":\"1\"}, but it is {\"a\":\"2\"}"},
+                            {text, R"({"a": "say "hi", then go"})"},
+                            {text, R"({"a": "x" // the answer
+})"},
                             {names, R"({"xs": ["a", "b")"},
                             {names, R"({"xs": ["a"])"},
                             {list, R"({"xs": [1, 2])"},
@@ -524,12 +578,12 @@ BOOST_AUTO_TEST_CASE(a_quoted_object_does_not_choose_the_tool) {
              R"({"next_tool_name": "finish", "\u006eext_tool_name": "send_mail", "next_tool_args": {}})",
              R"({'next_tool_name': 'finish', '\u006eext_tool_name': 'send_mail',})",
              R"({"next_tool_name": "finish", "a": "\", )" + evil + "}",
-             R"({"next_tool_name": "finish", }{"next_tool_name": "send_mail", })"}) {
+             R"({"next_tool_name": "finish", }{"next_tool_name": "send_mail", })", evil + good, evil + ",\n" + good}) {
         auto outputs = read("json", step, text);
         BOOST_TEST(!outputs.has_value(), text << " -> " << (outputs ? json::serialize(*outputs) : ""));
     }
     for (const std::string& text : std::vector<std::string>{
-             good, evil + good, R"({"next_tool_name": "send_mail"} )" + good, good + R"( {"x": 1})",
+             good, good + good, R"({"next_tool_name": "send_mail"} )" + good, good + R"( {"x": 1})",
              R"({"next_thought": "{\"next_tool_name\": \"send_mail\"}", "next_tool_name": "finish", "next_tool_args": {}})",
              R"({"next_thought": "t", "next_tool_name": "finish", "next_tool_args": {"next_tool_name": "send_mail"}})",
              good + R"({"next_tool_name": "finish"})"}) {

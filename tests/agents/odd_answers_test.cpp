@@ -394,6 +394,116 @@ BOOST_AUTO_TEST_CASE(arguments_that_hold_two_objects_never_act) {
     }
 }
 
+// What two readers could read as two things, or what only stands beside an object, is refused with words for it; in every mode.
+BOOST_AUTO_TEST_CASE(arguments_that_would_have_to_be_guessed_never_act) {
+    auto finish = chat_completion({{"next_thought", "t"}, {"next_tool_name", "finish"}, {"next_tool_args", "{}"}});
+    auto extracted = chat_completion({{"reasoning", "r"}, {"answer", "42"}});
+    for (std::string args : {R"({"to": "bob" or "eve", "n": 1})",
+                             R"({"to": "bob", "eve", "n": 1})",
+                             R"({"to": ..., "n": 1})",
+                             R"({"to": "x" + "y", "n": 1})",
+                             R"({"to": "x" "y", "n": 1})",
+                             R"({"to": f"hi {x}", "n": 1})",
+                             R"({"to": r"hi", "n": 1})",
+                             R"({"to": undefined, "n": 1})",
+                             R"({"to": bob, "n": 1})",
+                             R"({"to": user.name, "n": 1})",
+                             R"({"to": str(1), "n": 1})",
+                             R"({"to": "see {"to":"x"}", "n": 1})",
+                             R"({"to": "say "hi", then go", "n": 1})",
+                             R"({"to": "bob" if ok else "eve", "n": 1})",
+                             R"({"to": not "bob", "n": 1})",
+                             R"({"to": "bob"; "n": 1})",
+                             R"({"to": "bob" "n": 1})",
+                             R"({"to" "bob", "n": 1})",
+                             R"({"to" = "bob", "n": 1})",
+                             R"({"to": "bob, "n": 1})",
+                             R"({"to": "a\dir", "n": 1})",
+                             R"({"to": `a ${b}`, "n": 1})",
+                             R"({"to": ("bob"), "n": 1})",
+                             R"({"to": "bob", "n": 1e})",
+                             R"({"to": "bob", "n": $5})",
+                             R"({"to": "bob", "n": 010})",
+                             R"({"to": "bob", "n": 1_000})",
+                             R"({"to": "bob", "n": 1,000})",
+                             R"({"to": "bob", "n": 5%})",
+                             R"({"to": "bob", "n": 1-2})",
+                             R"({"to": "bob", "n": 2 * 3})",
+                             R"({"to": "bob", "n": 1.9999999999999999})",
+                             R"({"to": "bob", "n": 0x})",
+                             R"({"to": "bob", "n": NaN})",
+                             R"(Do not call this: {"to": "bob", "n": 1})",
+                             R"({"to": "bob", "n": 1} <- example only)",
+                             R"(not {"to": "bob", "n": 1})",
+                             R"(args = {"to": "bob", "n": 1})",
+                             R"({"to": "bob", "n": 1};)",
+                             R"({"to": "bob", "n": 1}.copy())",
+                             "Never:\n```json\n{\"to\": \"bob\", \"n\": 1}\n```",
+                             "```json\n{\"to\": \"bob\", \"n\": 1}\n```\nis what I will not do",
+                             R"({"to": "bob", "n": 1} // example only, do not send)",
+                             "{\"to\": \"bob\", // or eve\n \"n\": 1}",
+                             R"(**{"to": "bob", "n": 1})",
+                             R"({{"to": "bob", "n": 1}})",
+                             R"({"to": "bob", "n": 1, **more})",
+                             R"({"to": "bob", "n": 1, ...})"}) {
+        int acted = 0;
+        tools t;
+        t.add("send", "Sends.", [&](std::string, int) { return ++acted; }, {"to", "n"}, {.quick = true});
+        auto o = ask(t, {calls({{"send", args}}), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(o.value->trajectory()[0].failed, args);
+        BOOST_TEST(python_str(o.value->trajectory()[0].observation).size() > 40u);
+        auto step = chat_completion({{"next_thought", "t"}, {"next_tool_name", "send"}, {"next_tool_args", args}});
+        o = ask(t, {answer(step), answer(step), answer(finish), answer(extracted)}, {}, react_mode::prompted);
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(o.value->trajectory()[0].failed, args);
+        run_options json;
+        json.adapter = adapter::json;
+        step = R"({"next_thought": "t", "next_tool_name": "send", "next_tool_args": )" + args + "}";
+        ask(t, {answer(step), answer(step), answer(finish), answer(extracted)}, json, react_mode::prompted);
+        step = R"(Not this: {"next_thought": "t", "next_tool_name": "send", "next_tool_args": {"to": "bob", "n": 1}})";
+        ask(t, {answer(step), answer(step), answer(finish), answer(extracted)}, json, react_mode::prompted);
+        BOOST_TEST(acted == 0, args);
+    }
+    for (std::string args : {R"({"items": ["a" or "b"]})", R"({"items": [*x]})", R"({"items": ["a", x]})", R"({"items": ["a"] + rest})",
+                             R"({"items": [x for x in y]})", R"({"items": ["a", // ... 5 more
+])",
+                             R"({"items": ["a", ...]})", R"({"items": ["a",, "b"]})", R"({"items": [,"b"]})", R"({"items": ["a" "b"]})",
+                             R"({"items": "['a', x]"})", R"({"items": ["a"][0]})", R"({"items": list("a")})"}) {
+        plans p;
+        auto o = ask(p.all(), {calls({{"plan", args}}), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(p.made.empty(), args);
+    }
+    using names = react<sig<"question -> names: list[str]">>;
+    for (const char* args :
+         {R"({"names": ["a" or "b"]})", R"({"names": ["a", x]})", R"({"names": "['a', x]"})", R"(not {"names": ["a"]})"}) {
+        auto model = std::make_shared<scripted_model>(
+            std::vector<lm_response>{calls({{"submit", args}}), calls({{"submit", R"({"names": ["right"]})"}})});
+        runtime rt;
+        auto p = rt.run(run_options{language_model{model}}, names{plans{}.all(), {.mode = react_mode::native}}, "question"_f = "?");
+        BOOST_TEST((p.get<"names">() == std::vector<std::string>{"right"}), args);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_can_be_read_in_one_way_only_acts) {
+    for (std::string args : {R"({to: "bob", n: 1})", R"({'to': 'bob', 'n': 1,})", "{\u201cto\u201d: \u201cbob\u201d, \"n\": 1}",
+                             "{`to`: `bob`, n: +1}", R"({"to": """bob""", "n": 1.0})", "```\n{\"to\": \"bob\", \"n\": 1}\n```\n",
+                             "{\"to\": \"bob\", # the addressee\n \"n\": 1 /* one */}", R"("{'to': 'bob', 'n': 1}")"}) {
+        std::string to;
+        tools t;
+        t.add("send", "Sends.", [&](std::string whom, int n) { return to = whom + std::to_string(n); }, {"to", "n"}, {.quick = true});
+        ask(t, {calls({{"send", args}}), submitted});
+        BOOST_TEST(to == "bob1", args);
+    }
+    tools t;
+    std::string got;
+    t.add("opt", "", [&](std::optional<bool> a, std::vector<int> b) { return got = (a ? "some" : "none") + std::to_string(b.size()); },
+          {"a", "b"}, {.quick = true});
+    ask(t, {calls({{"opt", R"({"a": None, 'b': (1, 2)})"}}), calls({{"opt", R"({"a": True, "b": [1, 2, 3,],})"}}), submitted});
+    BOOST_TEST(got == "some3");
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_text_is_not_submitted_as_one) {
     for (const char* wrong : {R"({"answer": null})", R"({"answer": {"x": 1}})", R"({"answer": [1]})"}) {
         auto o = ask(plans{}.all(), {calls({{"submit", wrong}}), submitted});

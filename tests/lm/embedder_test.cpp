@@ -64,6 +64,7 @@ BOOST_DATA_TEST_CASE(texts_become_vectors, cases) {
     for (const char* bad : {"{}", "[]", R"({"data":[{"index":0,"embedding":[1]}],"embeddings":[[1]]})",
                             R"({"data":[{"index":0,"embedding":[1]},{"index":0,"embedding":[1]}],"embeddings":[[1,2],[]]})",
                             R"({"data":[{"index":0,"embedding":["x"]},{"index":1,"embedding":[1]}],"embeddings":[["x"],[1]]})",
+                            R"({"data":[{"embedding":[1e300,2]},{"embedding":[1,2]}],"embeddings":[[1e300,2],[1,2]]})",
                             R"({"data":[{"embedding":[1,2]},{"embedding":[1]}],"embeddings":{"float":[[1,2],[1]]}})"}) {
         loopback_server broken{[&](const server_request&) { return server_response{.body = bad}; }};
         BOOST_CHECK_EXCEPTION(embed(sample.name, broken, {"a", "b"}), lm_error,

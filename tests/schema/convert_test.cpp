@@ -1,6 +1,8 @@
 #include <reagent/schema/convert.hpp>
 
+#include <boost/json/parse.hpp>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 
 using namespace reagent;
 
@@ -45,6 +47,29 @@ struct wide {
 struct date {
     int year = 0;
 };
+struct circle {
+    double r;
+};
+struct cylinder {
+    double r, h;
+};
+struct ball {
+    double r;
+    std::optional<std::string> colour;
+};
+using shape = std::variant<circle, cylinder>;
+struct drawing {
+    std::vector<shape> shapes;
+    std::map<std::string, shape> named;
+    std::optional<shape> best;
+};
+struct group;
+using member = std::variant<circle, group>;
+struct group {
+    std::string name;
+    std::vector<member> members;
+};
+enum class status { none = 0, ok = 1 };
 }  // namespace
 
 template <>
@@ -129,6 +154,71 @@ BOOST_AUTO_TEST_CASE(other_types) {
     BOOST_TEST(try_from_json<date>("x").violations.size() == 1u);
     BOOST_TEST(!try_from_json<std::int8_t>(300));
     BOOST_TEST(from_json<std::uint64_t>(18446744073709551615ull) == 18446744073709551615ull);
+}
+
+// An alternative that leaves members over is not the one that was meant: nothing is lost.
+BOOST_AUTO_TEST_CASE(a_union_is_the_alternative_that_leaves_nothing_over) {
+    auto read = [](const char* text, reading how) { return try_from_json<shape>(json::parse(text), how); };
+    for (auto how : {reading::strict, reading::lenient}) {
+        BOOST_TEST(read(R"({"r": 1})", how).value->index() == 0u);
+        BOOST_TEST(read(R"({"r": 1, "h": 2})", how).value->index() == 1u);
+        BOOST_TEST(!read(R"({"r": 1, "h": 2, "colour": "red"})", how));
+        BOOST_TEST(!read(R"({"r": 1, "colour": "red"})", how));
+        auto d = try_from_json<drawing>(
+            json::parse(R"({"shapes": [{"r": 1, "h": 2}, {"r": 1}], "named": {"a": {"r": 1, "h": 2}}, "best": {"r": 1, "h": 2}})"), how);
+        BOOST_REQUIRE(d);
+        BOOST_TEST((d.value->shapes[0].index() == 1u && d.value->shapes[1].index() == 0u));
+        BOOST_TEST((d.value->named.at("a").index() == 1u && d.value->best->index() == 1u));
+        auto g = try_from_json<group>(
+            json::parse(R"({"name": "g", "members": [{"r": 1}, {"name": "h", "members": [{"name": "i", "members": []}]}]})"), how);
+        BOOST_REQUIRE(g);
+        BOOST_TEST(std::get<group>(g.value->members[1]).members.size() == 1u);
+        BOOST_TEST(!try_from_json<group>(json::parse(R"({"name": "g", "members": [{"r": 1, "x": 2}]})"), how));
+        BOOST_TEST(!try_from_json<group>(json::parse(R"({"name": "g", "members": [{"name": "h", "members": [], "x": 2}]})"), how));
+        using lists = std::variant<std::vector<circle>, std::vector<cylinder>, std::string>;
+        BOOST_TEST(try_from_json<lists>(json::parse(R"([{"r": 1, "h": 2}])"), how).value->index() == 1u);
+        BOOST_TEST(!try_from_json<lists>(json::parse(R"([{"r": 1, "h": 2}, {"r": 1}])"), how));
+        using balls = std::variant<circle, ball>;
+        BOOST_TEST(try_from_json<balls>(json::parse(R"({"r": 1, "colour": "red"})"), how).value->index() == 1u);
+        BOOST_TEST(try_from_json<balls>(json::parse(R"({"r": 1})"), how).value->index() == 0u);
+    }
+    BOOST_TEST(read(R"({"r": "1", "h": 2})", reading::lenient).value->index() == 1u);
+    BOOST_TEST(read(R"({"r": 1, "h": "2"})", reading::lenient).value->index() == 1u);
+    BOOST_TEST(!read(R"({"r": "1", "h": "2", "x": 3})", reading::lenient));
+    // Of the types of a signature at run time: none is closed, and the one that leaves nothing over comes first.
+    schema open{json::parse(R"({"anyOf": [{"type": "object", "properties": {"r": {"type": "number"}}, "required": ["r"]},
+        {"type": "object", "properties": {"r": {"type": "number"}, "h": {"type": "number"}}, "required": ["r", "h"]}]})")};
+    BOOST_TEST(open.read(json::parse(R"({"r": 1, "h": 2})"), reading::lenient).value.as_object().contains("h"));
+    BOOST_TEST(open.read(json::parse(R"({"r": 1, "h": "2"})"), reading::lenient).value.as_object().contains("h"));
+}
+
+BOOST_AUTO_TEST_CASE(floats_hold_what_they_are_given_or_refuse_it) {
+    for (const char* lost : {"1e39", "-1e39", "16777217", "1e-60", "123456789", "3.5e38", "16777217.0"}) {
+        BOOST_TEST(!try_from_json<float>(json::parse(lost)), lost);
+        BOOST_TEST(!try_from_json<std::vector<float>>(json::array{json::parse(lost)}, reading::lenient), lost);
+    }
+    for (const char* held : {"16777216", "0.1", "-3.25", "0", "3.4028234663852886e38", "1e-40", "123456.789"})
+        BOOST_TEST(from_json<float>(json::parse(held)) == std::strtof(held, nullptr), held);
+    for (double d : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+        BOOST_TEST(!try_from_json<float>(d));
+        BOOST_TEST(!try_from_json<double>(d));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_char_is_a_text_of_one_character) {
+    BOOST_TEST(to_json('A').as_string() == "A");
+    BOOST_TEST(from_json<char>(json::value("A")) == 'A');
+    BOOST_TEST((to_json(std::vector<char>{'a', 'b'}) == json::value(json::array{"a", "b"})));
+    for (const json::value& wrong : {json::value("AB"), json::value(""), json::value("\u00e9"), json::value(65), json::value(nullptr)})
+        BOOST_TEST(!try_from_json<char>(wrong), wrong);
+    BOOST_CHECK_THROW(to_json('\xe9'), schema_error);
+    BOOST_TEST(to_json(static_cast<signed char>(65)).as_int64() == 65);
+}
+
+BOOST_AUTO_TEST_CASE(a_value_that_is_no_enumerator_is_an_error) {
+    BOOST_CHECK_EXCEPTION(to_json(static_cast<status>(404)), schema_error,
+                          [](const schema_error& e) { return std::string{e.what()}.find("BOOST_DESCRIBE_ENUM") != std::string::npos; });
+    BOOST_TEST(!try_from_json<status>(json::value("missing")));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -221,4 +221,15 @@ BOOST_AUTO_TEST_CASE(a_number_that_a_cpp_type_would_round_is_refused) {
     BOOST_TEST(std::isinf(from_json<double>(json::value("inf"), reading::lenient)));
 }
 
+BOOST_AUTO_TEST_CASE(a_moment_that_is_not_held_is_refused) {
+    using nanoseconds = std::chrono::sys_time<std::chrono::nanoseconds>;
+    for (auto how : {reading::strict, reading::lenient}) {
+        for (const char* lost : {"2024-01-01T00:00:00.1234567891Z", "2016-12-31T23:59:60Z", "2017-01-01T00:59:60+01:00"})
+            BOOST_TEST(!try_from_json<nanoseconds>(json::value(lost), how), lost);
+        for (const char* held : {"2024-01-01T00:00:00.123456789Z", "2024-01-01T00:00:00.1234567890Z", "2024-01-01T00:60:00Z"})
+            BOOST_TEST(try_from_json<nanoseconds>(json::value(held), how).value.has_value() == (held[14] != '6'), held);
+        BOOST_TEST(!try_from_json<std::chrono::nanoseconds>(json::value("PT0.0000000001S"), how));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -129,13 +129,17 @@ const repairs_case what_was_done[]{{R"({"a": 1})", ""},
                                    {R"({"a": {"b": "c"})", "closed"},
                                    {R"({"a": 1}{"a": 2})", "fence, several"},
                                    {"{\"a\": 1}\n{\"a\": 2}", "fence, several"},
-                                   {R"({"a": 1} or {"a": 2})", "fence, several"},
+                                   {R"({"a": 1} or {"a": 2})", "fence, closed, cut, several"},
                                    {R"({"a": 1} // not {"a": 2})", "fence, several"},
                                    {R"({"a": 1} /* {"a": 2} */)", "commas, fence, several"},
                                    {R"({"a": 1} # then done)", "fence"},
                                    {R"([1] [2])", "fence, several"},
                                    {R"({"x": {"a": 1} {"a": 2}})", "fence, several"},
-                                   {R"({"x": {"a": 1} or {"a": 2}})", "quotes, commas, several"},
+                                   {R"({"x": {"a": 1} or {"a": 2}})", "quotes, commas, closed, cut, several"},
+                                   {R"({"a": "x" + "y"})", "quotes, closed, cut"},
+                                   {R"(["a", y, "b"])", "quotes, closed, cut"},
+                                   {"[1, // ... 5 more\n]", "commas, closed, cut"},
+                                   {R"({"a": 1e})", "quotes, closed, cut"},
                                    {R"({"x": [1] [2]})", "quotes, commas, closed, cut, several"}};
 
 BOOST_DATA_TEST_CASE(what_was_repaired_is_told, what_was_done, c) {
@@ -254,9 +258,15 @@ BOOST_AUTO_TEST_CASE(numbers_are_read_exactly) {
         BOOST_TEST(*python_literal(text) == json::value(json::string(text)), text);
     }
     for (const char* text :
-         {"3.14159265358979323846264338", "0.12345678901234567890", "9007199254740993123.5", "1.00000000000000000000000001e3"})
+         {"3.14159265358979323846264338", "0.12345678901234567890", "9007199254740993123.5", "2.0000e0", "2500e-2", "0.0", "1.5e1"})
         BOOST_TEST(parse_json(text)->as_double() == std::strtod(text, nullptr), text);  // as every reader of JSON rounds
-    BOOST_TEST(std::isinf(parse_json("1e99999")->as_double()));                         // as Boost.JSON writes it
+    for (std::string text : {"1.9999999999999999", "-0.99999999999999999", "1.00000000000000000000000001e3", "4503599627370497.5",
+                             "19999999999999999e-16"}) {  // an integer must not take it for a whole number
+        BOOST_TEST(*parse_json(text) == json::value(json::string(text)), text);
+        BOOST_TEST(repair_json("{a: " + text + "}").at("a") == json::value(json::string(text)), text);
+        BOOST_TEST(*python_literal(text) == json::value(json::string(text)), text);
+    }
+    BOOST_TEST(std::isinf(parse_json("1e99999")->as_double()));  // as Boost.JSON writes it
     BOOST_TEST(parse_json("\xEF\xBB\xBF[1]")->is_array());
     BOOST_TEST(parse_json("18446744073709551615")->is_uint64());
     BOOST_TEST(parse_json("-9223372036854775808")->is_int64());

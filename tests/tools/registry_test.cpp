@@ -7,6 +7,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <cmath>
 #include <thread>
 
 using namespace reagent;
@@ -30,6 +31,16 @@ struct booking {
     std::string guest;
     int nights;
     std::optional<std::string> wish;
+};
+struct order {
+    std::string item;
+    int count;
+};
+struct basket {
+    std::vector<order> orders;
+    std::optional<order> gift;
+    std::map<std::string, order> by_name;
+    std::variant<order, booking> what;
 };
 struct shop {
     std::string owner = "Ingrid";
@@ -253,6 +264,73 @@ BOOST_AUTO_TEST_CASE(arguments_that_other_parts_of_a_schema_name_are_known) {
     t.add(tool{"sum", "", parameters, [](run&, json::object o) -> task<json::value> { co_return o.size(); }});
     BOOST_TEST(!call(t, "sum", {{"a", 1}, {"b", 2}}).failed);
     BOOST_TEST(call(t, "sum", {{"a", 1}, {"c", 2}}).failed);
+}
+
+// What a model gives and no struct has is refused wherever it stands, as it is at the top: it may have meant it.
+BOOST_AUTO_TEST_CASE(further_members_of_structs_are_refused_at_any_depth) {
+    int acted = 0;
+    tools t;
+    t.add("buy", "", [&](std::vector<order> orders) { return ++acted, orders.size(); }, {"orders"}, {.quick = true});
+    t.add("fill", "", [&](basket b) { return ++acted, b.orders.size(); }, {}, {.quick = true});
+    t.add("more", "", [&](order o, rest others) { return ++acted, o.item + std::to_string(others.values.size()); }, {"o", "others"},
+          {.quick = true});
+    const std::string good = R"({"item": "x", "count": 2})", bad = R"({"item": "x", "count": 2, "coupon": "HALF"})";
+    auto fill = [&](const std::string& orders, const std::string& gift, const std::string& named, const std::string& what) {
+        return call(t, "fill",
+                    json::parse(R"({"orders": [)" + orders + R"(], "gift": )" + gift + R"(, "by_name": {"a": )" + named + R"(}, "what": )" +
+                                what + "}"));
+    };
+    BOOST_TEST(!fill(good, good, good, R"({"guest": "g", "nights": 1, "wish": null})").failed);
+    BOOST_TEST(!call(t, "more", json::parse(R"({"o": )" + good + R"(, "x": 1})")).failed);
+    BOOST_TEST(acted == 2);
+    for (auto [wrong, path] :
+         {std::pair{call(t, "buy", json::parse(R"({"orders": [)" + good + "," + bad + "]}")), "orders[1].coupon is not a known property"},
+          {fill(bad, good, good, good), "orders[0].coupon"},
+          {fill(good, bad, good, good), "gift.coupon"},
+          {fill(good, "null", bad, good), "by_name.a.coupon"},
+          {fill(good, "null", good, bad), "what.coupon"},
+          {fill(good, "null", good, R"({"guest": "g", "nights": 1, "item": "x"})"), "what."},
+          {call(t, "more", json::parse(R"({"o": )" + bad + "}")), "o.coupon"}}) {
+        BOOST_TEST(wrong.failed, path);
+        BOOST_TEST(wrong.text().find(path) != std::string::npos, wrong.text() << " " << path);
+    }
+    BOOST_TEST(acted == 2);
+    BOOST_TEST(!t.find("buy")->parameters().at("properties").at("orders").at("items").as_object().contains("additionalProperties"));
+}
+
+BOOST_AUTO_TEST_CASE(a_float_takes_what_it_holds) {
+    int acted = 0;
+    tools t;
+    t.add("set", "", [&](float f) { return ++acted, f; }, {"f"}, {.quick = true});
+    for (json::value lost : {json::value(1e39), json::value(16777217), json::value(HUGE_VAL), json::value("1.5")})
+        BOOST_TEST(call(t, "set", {{"f", lost}}).failed, lost);
+    BOOST_TEST(acted == 0);
+    BOOST_TEST(!call(t, "set", {{"f", 0.1}}).failed);
+}
+
+BOOST_AUTO_TEST_CASE(a_timeout_that_no_clock_reaches_is_none) {
+    for (std::chrono::milliseconds limit : {std::chrono::milliseconds::max(), std::chrono::milliseconds::max() / 2,
+                                            std::chrono::milliseconds{std::chrono::hours{24 * 365 * 1000}}, 0ms, -1ms}) {
+        tools t;
+        t.add("wait", "",
+              [](int n) -> task<int> {
+                  asio::steady_timer timer{co_await asio::this_coro::executor, 5ms};
+                  co_await timer.async_wait(asio::use_awaitable);
+                  co_return n;
+              },
+              {"n"}, {.timeout = limit});
+        t.add("block", "", [](int n) { return std::this_thread::sleep_for(5ms), n; }, {"n"}, {.timeout = limit});
+        for (const char* name : {"wait", "block"}) BOOST_TEST(call(t, name, {{"n", 3}}).text() == "3", limit.count());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_text_that_is_not_there_is_null) {
+    tools t;
+    t.add("name", "", []() -> const char* { return nullptr; }, {}, {.quick = true});
+    BOOST_TEST(call(t, "name", json::object{}).value.is_null());
+    t.add("grade", "", [](char c) { return c; }, {"c"}, {.quick = true});
+    BOOST_TEST(call(t, "grade", {{"c", "A"}}).value == json::value("A"));
+    BOOST_TEST(call(t, "grade", {{"c", 65}}).failed);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

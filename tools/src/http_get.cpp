@@ -49,7 +49,7 @@ task<json::value> get(run& r, std::shared_ptr<const settings> s, std::string url
         throw std::runtime_error{"the host " + parts.host + ":" + parts.port + " may not be asked; allowed are: " + list_of(options.hosts) +
                                  " (without a port: 80 for http, 443 for https)"};
     http::request request{"GET", url, {{"accept", "text/*, application/json"}}, {}};
-    auto response = co_await r.http().send(std::move(request), clock::now() + options.timeout);
+    auto response = co_await r.http().send(std::move(request), deadline_after(options.timeout));
     json::object result{{"status", response.status}, {"content_type", response.header("content-type")}};
     if (auto location = response.header("location"); !location.empty()) result["redirects_to"] = location;
     if (response.body.size() > options.max_bytes) response.body.resize(options.max_bytes), response.body += "\n[cut here]";

@@ -90,13 +90,17 @@ bool names_elsewhere(const json::object& schema) {
 // --- tool ----------------------------------------------------------------------------------------------------------
 
 tool::tool(std::string name, std::string description, json::object parameters, function call, tool_options options, bool takes_rest,
-           bool uses_run) {
+           bool uses_run)
+    : tool{std::move(name), std::move(description), std::move(parameters), {}, std::move(call), options, takes_rest, uses_run} {}
+
+tool::tool(std::string name, std::string description, json::object parameters, json::object checked, function call, tool_options options,
+           bool takes_rest, bool uses_run) {
     bool good = !name.empty() && name.size() <= 64;
     for (char c : name) good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-');
     if (!good) throw tool_error{tool_errc::bad_name, "\"" + name + "\" cannot name a tool; use 1 to 64 letters, digits, `_` and `-`"};
-    json::object checked = parameters;
+    if (checked.empty()) checked = takes_rest ? json::object{{"type", "object"}} : parameters;
     if (takes_rest)
-        checked = json::object{{"type", "object"}};
+        checked["additionalProperties"] = true;
     else if (!checked.contains("additionalProperties") && !checked.contains("unevaluatedProperties") && checked.contains("properties"))
         checked[names_elsewhere(checked) ? "unevaluatedProperties" : "additionalProperties"] = false;
     data_ = std::make_shared<const data>(data{std::move(name), std::move(description), std::move(parameters),
@@ -121,9 +125,10 @@ std::optional<json::value> without_double_encoding(const schema& check, const js
     for (auto& [name, v] : changed.get_object()) {
         auto* s = properties.if_contains(name);
         if (!s || !v.is_string() || schema{*s}.validate(v).empty()) continue;
-        auto inner = parse_json(v.get_string());
-        if (!inner || !inner->is_structured()) continue;
-        v = std::move(*inner);
+        if (!parse_json(v.get_string())) continue;
+        auto inner = read_unambiguous_json(v.get_string());
+        if (!inner.value || !inner.value->is_structured()) continue;
+        v = std::move(*inner.value);
         any = true;
     }
     if (!any || !check.read(changed, reading::strict).ok()) return {};
@@ -293,7 +298,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
             run& own = inside.emplace(r.branch_of_tool());
             return detail::attempts<json::value>(own, [&t, &own, &given] { return t.call(own, given); });
         }();
-        return with_deadline(legible_result(std::move(work)), clock::now() + timeout,
+        return with_deadline(legible_result(std::move(work)), deadline_after(timeout),
                              [timeout] { return timed_out{"it did not finish within " + seconds(timeout)}; });
     };
     std::string problem;

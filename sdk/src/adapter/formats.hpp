@@ -77,8 +77,15 @@ std::string escape_xml_text(std::string text);  // `<`, `&`, and what could be t
 /// What an entity of XML stands for; itself where it is none.
 std::string xml_meaning(const std::string& entity);
 
+/// A field of decimal.Decimal: its digits are kept as they are written.
+bool keeps_digits(const signature_field& f);
+/// JSON or a literal of Python in which numbers with a point or an exponent are texts.
+std::string with_fractions_as_text(std::string_view text);
+
 /// What arguments of what acts are that were cut off: what is missing is not guessed.
 parse_failure has_no_end(const std::string& field);
+/// What they are that can be read only by guessing.
+parse_failure doubtful_arguments(const std::string& field, const std::string& why);
 
 /// Names that are elements of an answer in XML, and so no thinking there.
 std::vector<std::string> output_elements(const signature& s);

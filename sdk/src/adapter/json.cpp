@@ -133,6 +133,7 @@ std::size_t end_of_object(std::string_view text, std::size_t at) {
 
 struct strict_objects {
     std::vector<found_object> from_last_complete;  // and those behind it
+    std::string differs;                           // an output that an earlier complete one has otherwise
     std::string around;                            // what stands outside of the objects
 };
 
@@ -158,6 +159,12 @@ strict_objects strict_objects_in(const signature& s, std::string_view text) {
         };
         auto& kept = all.from_last_complete;
         const bool counts = is_complete(s, v->get_object()) && (kept.empty() || has_all_of(kept.front().v.get_object()));
+        auto has_all = [&](const json::object& o) {
+            return std::all_of(s.outputs.begin(), s.outputs.end(), [&](const signature_field& f) { return o.contains(f.name); });
+        };
+        if (counts && !kept.empty() && has_all(kept.front().v.get_object()) && has_all(v->get_object()))
+            for (const auto& f : s.outputs)
+                if (kept.front().v.get_object().at(f.name) != v->get_object().at(f.name)) all.differs = f.name;
         if (counts) kept.clear();
         if (counts || !kept.empty()) kept.push_back(std::move(one));
         all.around += text.substr(copied, at - copied);
@@ -218,6 +225,9 @@ parse_failure answer_holds_several() {
 boost::system::result<found_object, parse_failure> found_in(const signature& s, std::string_view answer) {
     auto strict = strict_objects_in(s, answer);
     if (!strict.from_last_complete.empty()) {
+        // Side by side, with no word of which counts.
+        if (!strict.differs.empty() && strict.around.find_first_not_of(" \t\r\n,;[]`") == strict.around.npos)
+            return stands_twice(strict.differs);
         found_object found = std::move(strict.from_last_complete.front());
         for (std::size_t i = 1; i < strict.from_last_complete.size(); ++i)
             for (auto& [name, v] : strict.from_last_complete[i].v.get_object()) {
@@ -240,9 +250,23 @@ boost::system::result<found_object, parse_failure> found_in(const signature& s, 
 
 }  // namespace
 
+namespace {
+
+// Fields of decimals, as they are written.
+void keep_digits(const signature& s, std::string_view answer, json::object& wanted) {
+    if (std::none_of(s.outputs.begin(), s.outputs.end(), keeps_digits)) return;
+    auto found = found_in(s, with_fractions_as_text(answer));
+    if (!found) return;
+    for (const auto& f : s.outputs)
+        if (auto* v = found->v.get_object().if_contains(f.name); v && keeps_digits(f) && wanted.contains(f.name)) wanted[f.name] = *v;
+}
+
+}  // namespace
+
 parsed_outputs parse_json_object(const signature& s, std::string_view completion) {
     bool thinking = false;
-    auto found = found_in(s, without_thinking(completion, thinking));
+    const std::string answer = without_thinking(completion, thinking);
+    auto found = found_in(s, answer);
     if (!found) return thinking ? ended_thinking(found.error()) : found.error();
     for (const auto& name : found->repeated)  // "a.b" is a member of output `a`
         if (auto output = name.substr(0, name.find('.')); s.output(output)) return stands_twice(output);
@@ -250,9 +274,13 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
     for (auto& [name, v] : found->v.get_object()) {
         const auto* f = s.output(name);
         if (!f) continue;
-        if (f->kind == field_kind::arguments && found->done.closed && !v.is_null()) return has_no_end(f->name);
+        if (f->kind == field_kind::arguments && !v.is_null()) {
+            if (found->done.closed) return has_no_end(f->name);
+            if (auto why = read_unambiguous_json(answer).wrong; !why.empty()) return doubtful_arguments(f->name, why);
+        }
         wanted[name] = unescape_markers(std::move(v));
     }
+    keep_digits(s, answer, wanted);
     if (found->done.cut) return answer_has_no_end();
     if (found->done.several) return answer_holds_several();
     auto outputs = read_outputs(s, std::move(wanted));

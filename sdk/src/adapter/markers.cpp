@@ -274,6 +274,11 @@ parse_failure has_no_end(const std::string& field) {
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
 }
 
+parse_failure doubtful_arguments(const std::string& field, const std::string& why) {
+    std::string message = why + "; nothing is done with arguments that would have to be guessed";
+    return {adapter_errc::bad_value, field, "field `" + field + "`: " + message, {{field, message}}};
+}
+
 parse_failure ended_thinking(parse_failure why) {
     why.message = "the thinking has no end (`</think>`), so nothing behind its beginning is an answer; " + why.message;
     return why;

@@ -60,23 +60,16 @@ value_result read_choice(const signature_field& f, const json::value& v) {
 }
 
 // Arguments of what acts: as a model wrote them, or repaired where nothing has to be guessed.
-value_result read_arguments_text(const signature_field& f, std::string text) {
-    for (int encoded = 0; encoded < 3; ++encoded) {
-        auto v = parse_json(text);
-        if (!v || !v->is_string()) break;
-        text = v->get_string();
-    }
-    std::vector<std::string> repeated;
-    repairs done;
-    json::value v = repair_json(text, repeated, done);
-    if (done.closed) return detail::has_no_end(f.name);
-    if (done.several) return bad_value(f, "it holds more than one object, and nothing is done with either; write one");
-    if (!repeated.empty()) return bad_value(f, "`" + cut(repeated.front(), 100) + "` stands twice in it, and says two things");
-    if (v.is_string() && v.get_string().empty() && !text.empty()) {
-        auto literal = python_literal(text);
-        v = literal ? std::move(*literal) : json::value(json::string(text));
-    }
-    return v;
+value_result read_arguments_text(const signature_field& f, const std::string& text) {
+    if (trim(text).empty()) return json::value("");
+    auto read = read_tool_arguments(text);
+    if (read.value) return std::move(*read.value);
+    return detail::doubtful_arguments(f.name, read.wrong);
+}
+
+// "{123e4567-e89b-12d3-a456-426614174000}": no object
+bool is_braced_uuid(std::string_view t) {
+    return t.size() == 38 && t.front() == '{' && t.back() == '}' && t.find_first_not_of("0123456789abcdefABCDEF-", 1) == 37 && t[9] == '-';
 }
 
 value_result convert(const signature_field& f, const json::value& v) {
@@ -92,6 +85,40 @@ value_result convert(const signature_field& f, const json::value& v) {
 }
 
 }  // namespace
+
+bool detail::keeps_digits(const signature_field& f) { return f.type.find("Decimal") != f.type.npos; }
+
+std::string detail::with_fractions_as_text(std::string_view text) {
+    std::string out;
+    char quote = 0, before = ' ';
+    for (std::size_t i = 0; i < text.size();) {
+        const char c = text[i];
+        if (quote || c == '"' || c == '\'') {
+            const bool escaped = quote && c == '\\' && i + 1 < text.size();
+            if (!quote)
+                quote = c;
+            else if (c == quote)
+                quote = 0;
+            out += text.substr(i, escaped ? 2 : 1);
+            i += escaped ? 2 : 1;
+            before = c;
+            continue;
+        }
+        auto end = i;
+        while (end < text.size() && (is_word(text[end]) || std::string_view{"+-."}.find(text[end]) != std::string_view::npos)) ++end;
+        const auto token = text.substr(i, end - i);
+        const bool apart = is_space(before) || std::string_view{"[(,:"}.find(before) != std::string_view::npos;
+        if (apart && token.find_first_of(".eE") != token.npos && is_digit(token.back()) && parse_json(token))
+            out += '"' + std::string{token} + '"';
+        else if (!token.empty())
+            out += token;
+        else
+            out += c, ++end;
+        before = text[end - 1];
+        i = end;
+    }
+    return out;
+}
 
 std::string format_value(const signature_field& f, const json::value& v) {
     if (v.is_array() && f.kind == field_kind::text) {
@@ -117,10 +144,15 @@ value_result read_field(const signature_field& f, json::value v) {
     if (!v.is_string()) return convert(f, v);
     std::string text{v.get_string()};
     if (f.kind == field_kind::arguments) {
-        auto read = read_arguments_text(f, std::move(text));
+        auto read = read_arguments_text(f, text);
         return read ? convert(f, *read) : read;
     }
-    if (f.kind == field_kind::optional_text) return convert(f, json::value(json::string(text)));
+    if (f.kind == field_kind::optional_text) {
+        const bool none = f.shape.allows_null() && (trim(text) == "null" || trim(text) == "None");
+        return none ? json::value(nullptr) : convert(f, json::value(json::string(text)));
+    }
+    if (is_braced_uuid(trim(text))) return convert(f, json::value(json::string(trim(text))));
+    if (detail::keeps_digits(f)) text = detail::with_fractions_as_text(text);
     std::vector<std::string> repeated;
     repairs done;
     json::value candidate = repair_json(text, repeated, done);

@@ -151,7 +151,7 @@ void runtime::work(const work_options& options) {
         }
         if (more) continue;
         std::unique_lock lock{p->mutex};
-        auto until = clock::now() + std::max(options.poll, store.pause());
+        auto until = later(clock::now(), std::max<std::chrono::milliseconds>(options.poll, store.pause()));
         // Stopping is looked for at every poll, however long the pause.
         while (clock::now() < until && !p->halted && !(impl_->stop_work && !drained))
             p->changed.wait_for(lock, std::min<clock::duration>(options.poll, until - clock::now()));

@@ -208,7 +208,7 @@ struct client::impl {
     };
 
     task<void> connect_for(lease& l, clock::time_point deadline) {
-        auto limit = std::min(deadline, clock::now() + options.connect_timeout);
+        auto limit = std::min(deadline, deadline_after(options.connect_timeout));
         auto* context = l.where->way.to.tls ? &tls_context() : nullptr;
         auto work = connect(executor, l.where->way, options, context, dial, l.what);
         l.c = co_await with_deadline(std::move(work), limit, [&] {

@@ -219,7 +219,7 @@ task<embeddings> embedder::impl::embed(lm_context context, std::vector<std::stri
         r.follow = http::redirects::same_origin;
         r.repeatable = true;
         std::string what = "POST " + http::shown_url(r.url);
-        auto deadline = std::min(context.deadline, clock::now() + options.timeout);
+        auto deadline = std::min(context.deadline, deadline_after(options.timeout));
         http::response answer = co_await context.http.send(std::move(r), deadline);
         if (answer.status != 200) {
             const auto keys = secrets();

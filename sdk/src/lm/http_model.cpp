@@ -258,7 +258,7 @@ private:
         }
     }
 
-    clock::time_point deadline_of(const lm_context& context) const { return std::min(context.deadline, clock::now() + options_.timeout); }
+    clock::time_point deadline_of(const lm_context& context) const { return std::min(context.deadline, deadline_after(options_.timeout)); }
 
     std::string name_, model_;
     refused_schemas refused_;

@@ -6,6 +6,8 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+
 namespace reagent {
 namespace {
 
@@ -95,6 +97,13 @@ void take_number(const json::object& o, const char* key, std::optional<T>& into)
     if (!ec) into = n;
 }
 
+// What is not known was meant for something, and would be left out of the request.
+void only(const json::object& o, const std::string& what, std::initializer_list<std::string_view> known) {
+    for (const auto& member : o)
+        if (std::find(known.begin(), known.end(), std::string_view{member.key()}) == known.end())
+            throw bad("request", (what + " has a member `" + std::string{member.key()} + "`, which is not known").c_str());
+}
+
 }  // namespace
 
 json::object to_json(const lm_request& r) {
@@ -181,6 +190,7 @@ lm_response lm_response_from_json(const json::value& v) {
 lm_request lm_request_from_json(const json::value& v) {
     if (!v.is_object()) throw bad("request", "it is no object");
     const auto& o = v.get_object();
+    only(o, "it", {"messages", "tools", "sampling", "outputs_schema", "tool_choice", "parallel_tool_calls", "rollout_id"});
     auto* messages = o.if_contains("messages");
     if (!messages || !messages->is_array()) throw bad("request", "it has no `messages`");
     lm_request r;
@@ -189,11 +199,13 @@ lm_request lm_request_from_json(const json::value& v) {
         for (const auto& t : tools->get_array()) {
             if (!t.is_object()) throw bad("request", "a tool is no object");
             const auto& tool = t.get_object();
+            only(tool, "a tool", {"name", "description", "parameters"});
             auto* parameters = tool.if_contains("parameters");
             r.tools.push_back({text(tool, "name"), text(tool, "description"), parameters ? *parameters : json::value{}});
         }
     if (auto* sampling = o.if_contains("sampling"); sampling && sampling->is_object()) {
         const auto& s = sampling->get_object();
+        only(s, "`sampling`", {"temperature", "top_p", "max_tokens", "seed", "n", "stop", "reasoning_effort"});
         take_number(s, "temperature", r.sampling.temperature);
         take_number(s, "top_p", r.sampling.top_p);
         take_number(s, "max_tokens", r.sampling.max_tokens);
@@ -207,6 +219,7 @@ lm_request lm_request_from_json(const json::value& v) {
     }
     if (auto* outputs = o.if_contains("outputs_schema"); outputs && outputs->is_object()) r.outputs_schema = outputs->get_object();
     if (auto* choice = o.if_contains("tool_choice"); choice && choice->is_object()) {
+        only(choice->get_object(), "`tool_choice`", {"kind", "name"});
         for (int i = 0; i < 4; ++i)
             if (text(choice->get_object(), "kind") == choice_names[i]) r.tool_choice.kind = static_cast<tool_choice::kind_t>(i);
         r.tool_choice.name = text(choice->get_object(), "name");

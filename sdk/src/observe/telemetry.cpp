@@ -224,7 +224,7 @@ struct telemetry::impl {
     ~impl() {
         asio::post(context, [this] {
             ending = true;
-            give_up = clock::now() + options.timeout;  // also of the batch that is under way
+            give_up = deadline_after(options.timeout);  // also of the batch that is under way
             timer.cancel();
         });
         thread.join();
@@ -303,7 +303,7 @@ struct telemetry::impl {
         q.body = std::move(body);
         std::string problem;
         try {
-            auto until = std::min(clock::now() + options.timeout, give_up);
+            auto until = std::min(deadline_after(options.timeout), give_up);
             auto answer = co_await client.send(std::move(q), until);
             if (answer.status >= 200 && answer.status < 300) co_return true;
             problem = "it answered " + std::to_string(answer.status);

@@ -135,8 +135,7 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
     s->secrets = impl_->secrets;
     s->secrets->learn(s->options.lm.backend());
     if (s->logger || s->telemetry) s->private_to = {s->options.private_fields, impl_->secrets};
-    if (s->options.deadline.count() > 0 && s->options.deadline < std::chrono::hours{24 * 365})
-        s->deadline = s->started + s->options.deadline;
+    s->deadline = deadline_after(s->options.deadline, s->started);
     s->flow.meet(s->options.flow.inputs, {{}, 0, "the inputs"});
     if (s->options.replay) {
         s->flow.meet(*s->options.replay);

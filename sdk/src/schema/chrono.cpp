@@ -100,6 +100,26 @@ std::string duration_text(exact_time t) {
     return text + "T" + rest;
 }
 
+namespace {
+
+// Not rounded, and no other moment.
+std::string_view exact_text_of(const json::value& v) {
+    const std::string_view text = text_of(v);
+    const auto point = text.find('.');
+    auto end = point == text.npos ? point : text.find_first_not_of("0123456789", point + 1);
+    const auto digits = point == text.npos ? std::string_view{} : text.substr(point + 1, end == text.npos ? end : end - point - 1);
+    if (digits.size() > 9 && digits.find_first_not_of('0', 9) != digits.npos) throw_time_too_fine();
+    return text;
+}
+
+// std::chrono counts no leap seconds: this one would be the first moment of the next day.
+std::string_view without_leap_second(std::string_view text) {
+    if (text.find(":60") != text.npos && text.find(":60") > 10) throw std::runtime_error{"is a leap second, which this field cannot hold"};
+    return text;
+}
+
+}  // namespace
+
 year_month_day read_date_value(const json::value& v) {
     auto whole = read_date(text_of(v));
     if (whole) return *whole;
@@ -109,25 +129,25 @@ year_month_day read_date_value(const json::value& v) {
 }
 
 exact_time read_time_point(const json::value& v) {
-    auto t = found(read_date_time(text_of(v), time_form::iso), "2024-05-01T12:30:00Z");
+    auto t = found(read_date_time(without_leap_second(exact_text_of(v)), time_form::iso), "2024-05-01T12:30:00Z");
     if (!t.offset) throw std::runtime_error{"has no offset from UTC; write it as \"2024-05-01T12:30:00Z\" or with \"+02:00\""};
     return since_1970(t);
 }
 
 exact_time read_local_time(const json::value& v) {
-    auto t = found(read_date_time(text_of(v), time_form::iso), "2024-05-01T12:30:00");
+    auto t = found(read_date_time(without_leap_second(exact_text_of(v)), time_form::iso), "2024-05-01T12:30:00");
     if (t.offset) throw std::runtime_error{"has an offset from UTC, which a local time does not keep; leave it out"};
     return since_1970(t);
 }
 
 exact_time read_time_of_day(const json::value& v) {
-    auto t = found(read_time(text_of(v), time_form::iso), "12:30:00");
+    auto t = found(read_time(exact_text_of(v), time_form::iso), "12:30:00");
     if (t.offset) throw std::runtime_error{"has an offset from UTC, which a time of day does not keep; leave it out"};
     return split(t.since_midnight);
 }
 
 exact_time read_duration_value(const json::value& v) {
-    auto d = found(read_duration(text_of(v)), "P1DT2H30M");
+    auto d = found(read_duration(exact_text_of(v)), "P1DT2H30M");
     return {d.whole, d.part};
 }
 

@@ -1,6 +1,7 @@
 #include <reagent/schema/convert.hpp>
 
 #include <cmath>
+#include <limits>
 
 namespace reagent::detail {
 namespace {
@@ -51,9 +52,55 @@ void from_number(const json::value& v, double& out, conversion& c) {
     if (!exact) c.report(describe(v) + " has more digits than a double keeps; an integer field or a text field keeps them");
 }
 
+void from_number(const json::value& v, float& out, conversion& c) {
+    double d = 0;
+    const auto before = c.violations.size();
+    from_number(v, d, c);
+    if (c.violations.size() != before) return;
+    constexpr double rounds_to_infinity = 3.4028235677973366e38, all_written_out = 9007199254740992.0;
+    if (std::isfinite(d) && std::abs(d) >= rounds_to_infinity)
+        return c.report(describe(v) + " is beyond what a float holds; a double holds it");
+    if (d != 0 && std::abs(d) < static_cast<double>(std::numeric_limits<float>::denorm_min()))
+        return c.report(describe(v) + " is nearer to zero than a float tells; a double holds it");
+    out = static_cast<float>(d);
+    const bool whole = !v.is_double() || (d == std::trunc(d) && std::abs(d) <= all_written_out);
+    if (whole && static_cast<double>(out) != d)
+        c.report(describe(v) + " has more digits than a float keeps; a double or an integer field keeps them");
+}
+
+json::value character_to_value(char c) {
+    if (static_cast<unsigned char>(c) >= 0x80)
+        throw schema_error{schema_errc::mismatch, "a char of the value " + std::to_string(static_cast<unsigned char>(c)) +
+                                                      " is no character of ASCII; a std::string holds others, in UTF-8"};
+    return json::value(json::string(1, c));
+}
+
+char character_from(const json::value& v, conversion& c) {
+    if (v.is_string() && v.get_string().size() == 1) return v.get_string()[0];
+    c.report("expected one character of ASCII, got " + describe(v));
+    return {};
+}
+
+void throw_no_enumerator(std::string_view type, std::int64_t value) {
+    throw schema_error{schema_errc::mismatch,
+                       "the value " + std::to_string(value) + " of " + std::string{type} +
+                           " is no enumerator, or one that is not seen (below -16 or above 127): describe them with BOOST_DESCRIBE_ENUM"};
+}
+
 json::value tuple_schema(json::array items) {
     auto n = items.size();
     return {{"type", "array"}, {"prefixItems", std::move(items)}, {"minItems", n}, {"maxItems", n}};
+}
+
+// What is open and what is closed of one type are two definitions.
+std::string schema_builder::definition_name(std::string_view type) const {
+    std::string name{type};
+    for (bool taken = true; taken;) {
+        taken = false;
+        for (const auto& d : definitions_) taken = taken || (d.name == name && d.further != further_);
+        if (taken) name += "_closed";
+    }
+    return name;
 }
 
 json::value schema_builder::finish(json::value root) {

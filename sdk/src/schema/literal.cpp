@@ -160,7 +160,8 @@ private:
         double d{};
         auto [dend, dec] = std::from_chars(from, to, d);
         if (dend != to || dec == std::errc::invalid_argument) throw no_literal{};
-        if (!held_number(digits)) return json::value(json::string((negative ? "-" : "") + digits));
+        if (auto held = held_number(digits); !held || rounds_to_whole(digits, *held))
+            return json::value(json::string((negative ? "-" : "") + digits));
         return negative ? -d : d;
     }
 

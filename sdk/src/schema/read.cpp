@@ -10,6 +10,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -218,6 +219,9 @@ public:
     static constexpr const char* too_many_steps = "takes too many steps to check against its schema";
 
 private:
+    // What becomes of members that an object's schema does not know, when it is read leniently.
+    enum class further { dropped, dropped_if_open, refused };
+
     [[gnu::noinline]] bool read_in_scope(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
         bool entered = scope_.dynamic && (scope_.came_through.empty() || scope_.came_through.back() != n.home);
         if (entered) scope_.came_through.push_back(n.home);
@@ -248,6 +252,7 @@ private:
                                   "; larger ones keep their digits in a text field");
                 *out = static_cast<std::int64_t>(d);
             }
+            if (out && !lenient_ && v.is_double() && !std::isfinite(v.get_double())) return report("expected a number, got " + describe(v));
             if (out && !(n.types & node::integer) && !fits_a_double(v))
                 return report("expected number, got " + describe(v) + too_many_digits);
         }
@@ -466,14 +471,17 @@ private:
                 if (matches(pattern, key)) known = true, ok = read(*child, value, target, depth + 1) && ok;
             if (!known && n.additional) {
                 if (n.additional->never) {
-                    if (lenient_ && out)
+                    if (lenient_ && out && leaves_over_ == further::dropped)
                         out->get_object().stable_erase(key);
-                    else if (!lenient_)
+                    else if (!lenient_ || out)
                         ok = report("is not a known property" + known_properties(n));
                 } else
                     ok = read(*n.additional, value, target, depth + 1) && ok;
-            } else if (!known && lenient_ && out && !n.properties.empty() && !n.unevaluated_properties && !in_combination_) {
-                out->get_object().stable_erase(key);
+            } else if (!known && out && !n.properties.empty() && !n.unevaluated_properties && !in_combination_) {
+                if (leaves_over_ == further::refused)
+                    ok = report("is not a known property" + known_properties(n));
+                else if (lenient_)
+                    out->get_object().stable_erase(key);
             }
             if (seen && (known || n.additional)) seen->mark(at);
             if (n.property_names) ok = read(*n.property_names, json::value(key), nullptr, depth + 1) && ok;
@@ -497,28 +505,43 @@ private:
         return cut(list, 300);
     }
 
-    // Pydantic's "smart" union: first an alternative that fits as it is, then the first that can be converted to.
+    // How an alternative is tried: by its type as it is or converted to it, and with what is done with members that it does not know.
+    struct way {
+        bool lenient;
+        further left_over;
+    };
+
+    // First an alternative that nothing is left over of, as it is or converted; then Pydantic's "smart" union: one that fits as it is, then
+    // the first that can be converted to. Of several closed alternatives none may lose members.
     bool any_of(const std::vector<const node*>& alternatives, const json::value& v, json::value* out, int depth, evaluated* seen) {
         bool marked = false;
         if (seen)
             for (const node* a : alternatives) marked = fits(*a, v, depth, seen) || marked;
+        const auto kept = leaves_over_ == further::refused ? further::refused
+                          : several(alternatives)          ? further::dropped_if_open
+                                                           : leaves_over_;
+        std::vector<way> ways{{false, kept}};
+        if (lenient_) ways = {{false, further::refused}, {true, further::refused}, {false, kept}, {true, kept}};
+        if (lenient_ && kept == further::refused) ways.resize(2);
         std::vector<std::vector<violation>> failures;
-        for (bool lenient : {false, true}) {
-            if (lenient && !lenient_) break;
+        for (const way& w : ways) {
+            failures.clear();
             for (const node* a : alternatives) {
-                reader attempt{lenient ? reading::lenient : reading::strict, scope_};
+                reader attempt{w.lenient ? reading::lenient : reading::strict, scope_};
                 attempt.path_ = path_;
+                attempt.leaves_over_ = w.left_over;
                 json::value converted;
-                bool ok = attempt.read(*a, v, &converted, depth + 1, lenient && !marked ? seen : nullptr);
-                if (ok && lenient_ && !lenient) {  // fits: now drop unknown properties, fill in defaults
+                bool ok = attempt.read(*a, v, &converted, depth + 1, w.lenient && !marked ? seen : nullptr);
+                if (ok && lenient_ && !w.lenient) {  // fits: now drop unknown properties, fill in defaults
                     reader tidy{reading::lenient, scope_};
+                    tidy.leaves_over_ = w.left_over;
                     tidy.read(*a, v, &converted, depth + 1);
                 }
                 if (ok) {
                     if (out) *out = std::move(converted);
                     return true;
                 }
-                if (lenient == lenient_) failures.push_back(std::move(attempt.violations));
+                failures.push_back(std::move(attempt.violations));
             }
         }
         // Show the failures of the alternative that came nearest, if it got past its own top level.
@@ -531,6 +554,11 @@ private:
         for (const auto& f : failures)
             if (!f.empty() && wanted.find(f.front().message) == wanted.npos) wanted += (wanted.empty() ? "" : "; or ") + f.front().message;
         return report(cut(wanted, 500));
+    }
+
+    // Whether there is a choice: null beside one other is none.
+    static bool several(const std::vector<const node*>& alternatives) {
+        return std::count_if(alternatives.begin(), alternatives.end(), [](const node* a) { return a->types != node::null; }) > 1;
     }
 
     bool one_of(const std::vector<const node*>& alternatives, const json::value& v, json::value* out, int depth, evaluated* seen) {
@@ -589,6 +617,7 @@ private:
 
     bool lenient_;
     scope& scope_;
+    further leaves_over_ = further::dropped;
     bool in_combination_ = false;
     std::string path_ = "$";
 };

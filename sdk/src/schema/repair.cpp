@@ -1,6 +1,7 @@
 #include <reagent/schema/repair.hpp>
 
 #include "../base/text.hpp"
+#include "comment.hpp"
 #include "held_number.hpp"
 #include "repeated.hpp"
 #include "unicode.hpp"
@@ -55,6 +56,7 @@ public:
             repeated_.clear();
             path_.clear();
             json::value v = s_[i_] == '{' ? object() : array(']');
+            if (operator_at(i_)) lost();
             if (v.is_object() ? v.get_object().empty() && !found.empty() : v.get_array().empty() && !found.empty()) continue;
             of_last = repeated_;
             if (!found.empty() && same_shape(found.back(), v)) found.pop_back();
@@ -101,14 +103,17 @@ private:
         if (next_is("/*")) {
             auto end = s_.find("*/", i_ + 2);
             auto next = end == s_.npos ? s_.size() : end + 2;
+            if (comment_leaves_out(s_.substr(i_, next - i_))) lost();
             done_.several = done_.several || s_.substr(i_, next - i_).find('{') != s_.npos;
             i_ = next;
             return;
         }
+        const auto begin = i_;
         for (; !at_end() && peek() != '\n' && peek() != '\r'; ++i_) {
-            if ((where == place::item && peek() == ']') || (where != place::item && peek() == '}')) return;
+            if ((where == place::item && peek() == ']') || (where != place::item && peek() == '}')) break;
             done_.several = done_.several || peek() == '{';
         }
+        if (comment_leaves_out(s_.substr(begin, i_ - begin))) lost();
     }
 
     void skip_space(place where) {
@@ -135,6 +140,29 @@ private:
         ~level() { --d_; }
         int& d_;
     };
+
+    // An operator of a program behind a value: what it makes of the value is not there.
+    bool operator_at(std::size_t at) const {
+        at = after_space(at);
+        auto rest = s_.substr(std::min(at, s_.size()), max_lookahead);
+        for (std::string_view sign : {"+", "*", "||", "??", "&&", "| "})
+            if (rest.starts_with(sign)) return true;
+        if (rest.size() > 1 && rest[0] == '.' && is_alpha(rest[1])) {  // `.upper()`
+            std::size_t n = 1;
+            while (n < rest.size() && is_word(rest[n])) ++n;
+            return n < rest.size() && rest[n] == '(';
+        }
+        for (std::string_view word : {"or ", "and ", "if ", "else "}) {
+            if (!rest.starts_with(word)) continue;
+            auto next = trim(rest.substr(word.size()));
+            if (quote_at(next) || next.starts_with('[') || next.starts_with('{')) return true;
+            std::size_t n = 0;
+            while (n < next.size() && (is_word(next[n]) || next[n] == '.')) ++n;
+            next = trim(next.substr(n));
+            return n > 0 && (next.empty() || next[0] == '}' || next[0] == ']' || next[0] == '(' || next.starts_with("else "));
+        }
+        return false;
+    }
 
     // Something of a value is missing, or may be: more than the brackets behind it.
     void lost() { done_.closed = done_.cut = true; }
@@ -280,7 +308,9 @@ private:
     // A number or a word at the text's end may be the beginning of a longer one.
     json::value value(place where) {
         const std::size_t begin = i_;
+        if (next_is("...") || next_is("\u2026") || next_is("*")) lost();  // left out; `*rest`
         json::value v = value_at(where);
+        if (begin < i_ && operator_at(i_)) lost();
         auto behind = std::find_if_not(s_.begin() + static_cast<std::ptrdiff_t>(i_), s_.end(), is_space);
         const bool open_ended = begin < i_ && behind == s_.end() && !v.is_structured() && !quote_at(s_.substr(begin));
         if (open_ended && !is_json_word(trim(s_.substr(begin)))) lost();
@@ -318,7 +348,9 @@ private:
         }
         std::string_view all = s_.substr(begin, at - begin);
         if (at < s_.size() && (is_alpha(s_[at]) || static_cast<unsigned char>(s_[at]) >= 0x80)) return {};
+        const auto whole = all.size();
         while (!all.empty() && std::string_view{"-+eE/,_"}.find(all.back()) != std::string_view::npos) all.remove_suffix(1);
+        if (all.size() != whole) lost();  // `1e`, `5-`
         if (all.empty()) {
             if (s_[begin] == '.') return {};
             i_ = at;
@@ -333,7 +365,7 @@ private:
             std::int64_t i{};
             auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), i);
             if (ec == std::errc{} && end == digits.data() + digits.size()) return i_ = at, json::value(i);
-            if (auto d = held_number(digits)) return i_ = at, json::value(*d);
+            if (auto d = held_number(digits); d && !rounds_to_whole(digits, *d)) return i_ = at, json::value(*d);
         }
         i_ = at;
         return json::value(json::string(all));
@@ -490,6 +522,9 @@ private:
                     return to_utf8(out);
                 }
                 done_.quotes = true;
+                // `"a" or "b"`; or, in a list, `"x", y, "z"`: one text, or several values
+                const auto behind = after_space(i_ + size);
+                if (operator_at(i_ + size) || (where == place::item && behind < s_.size() && s_[behind] == ',')) lost();
                 out += s_.substr(i_, size);
                 i_ += size;
                 continue;

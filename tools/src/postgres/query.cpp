@@ -13,6 +13,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace reagent::ready {
 namespace {
@@ -25,7 +26,7 @@ constexpr std::size_t long_statement = 2'000;  // bytes; its check would hold up
 std::string opening(const postgres_options& o, bool may_limit_files) {
     std::string path;
     for (const auto& s : o.policy.allowed_schemas) path += sql::identifier(s) + ", ";
-    std::string ms = std::to_string(o.time_limit.count());
+    std::string ms = std::to_string(std::clamp<std::int64_t>(o.time_limit.count(), 0, std::numeric_limits<int>::max()));
     std::string files = may_limit_files ? "; SET LOCAL temp_file_limit = '" + std::to_string(o.max_temporary_bytes / 1024) + "kB'" : "";
     return "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = " + ms + "; SET LOCAL lock_timeout = " + ms +
            "; SET LOCAL search_path = " + path + "pg_temp" + files;
@@ -192,7 +193,7 @@ tool postgres_query(secret conninfo, postgres_options options) {
         "sql", "Runs one SELECT statement on a PostgreSQL database and returns columns and rows." + rule + " Tables:" + tables, call,
         {{"query", "one PostgreSQL SELECT statement"}},
         {.read_only = true,
-         .timeout = s->options.time_limit + std::chrono::seconds{5},
+         .timeout = longer_by(s->options.time_limit, std::chrono::seconds{5}),
          .flow = flow_flags{.untrusted = true, .private_data = true},
          .described_flow = shown});
 }

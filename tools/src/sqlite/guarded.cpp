@@ -66,7 +66,7 @@ database open(const std::filesystem::path& file, const char* vfs) {
     return db;
 }
 
-time_limit::time_limit(sqlite3* db, std::chrono::milliseconds limit) : until{clock::now() + limit} {
+time_limit::time_limit(sqlite3* db, std::chrono::milliseconds limit) : until{deadline_after(limit)} {
     sqlite3_progress_handler(
         db, 1000, [](void* self) { return clock::now() > static_cast<time_limit*>(self)->until ? 1 : 0; }, this);
 }

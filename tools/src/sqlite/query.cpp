@@ -30,7 +30,7 @@ tool ready::sqlite_query(const std::filesystem::path& file, sqlite_options optio
         "sql", "Runs one SELECT statement on an SQLite database and returns columns and rows." + rule + " Tables:" + known.text, call,
         {{"query", "one SQLite SELECT statement"}},
         {.read_only = true,
-         .timeout = shared->time_limit + std::chrono::seconds{2},
+         .timeout = longer_by(shared->time_limit, std::chrono::seconds{2}),
          .flow = flow_flags{.untrusted = true, .private_data = true},
          .described_flow = shown});
 }

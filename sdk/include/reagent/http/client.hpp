@@ -52,7 +52,7 @@ struct client_options {
     std::size_t max_header_bytes = 64 * 1024;
     std::size_t max_idle_connections = 1024;   ///< kept open in all
     std::chrono::seconds idle_timeout{30};     ///< an idle connection older than this is not used again
-    std::chrono::seconds connect_timeout{10};  ///< name resolution, connection, proxy and TLS handshake together
+    std::chrono::seconds connect_timeout{10};  ///< name resolution, connection, proxy and TLS handshake together; zero and less: no limit
     std::string ca_file{};                     ///< PEM; "" uses the system's certificates
     bool verify_tls = true;                    ///< false only for experiments: anybody can be the server then
     std::string user_agent = "reagent";

@@ -31,7 +31,7 @@ struct retry_options {
     unsigned max_attempts = 5;
     std::chrono::milliseconds base{500};                       ///< waits are drawn from 0 to base * 2^retry ...
     std::chrono::milliseconds cap{30'000};                     ///< ... or to this
-    std::chrono::milliseconds total{std::chrono::minutes{2}};  ///< no attempt begins later than this after the first
+    std::chrono::milliseconds total{std::chrono::minutes{2}};  ///< no attempt begins later than this after the first; zero and less: no limit
 };
 
 /// Asks again when it may help: rate limits (but not a quota that is used up), status 408, 409 and 5xx, a stream that broke

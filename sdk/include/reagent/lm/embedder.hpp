@@ -15,7 +15,7 @@ enum class embedding_use { document, query };
 struct embedder_options {
     std::string api_base{};                     ///< "" is the provider's own address
     secret api_key{};                           ///< empty: taken from the provider's environment variable
-    std::chrono::milliseconds timeout{60'000};  ///< of one request
+    std::chrono::milliseconds timeout{60'000};  ///< of one request; zero and less: no limit
     std::optional<std::uint64_t> dimensions{};  ///< of the vectors, where the model can choose
     std::size_t batch = 96;                     ///< most texts in one request
 };

@@ -170,7 +170,7 @@ struct language_model_options {
     std::string api_base{};                      ///< "" is the provider's own address
     secret api_key{};                            ///< empty: taken from the provider's environment variable
     reagent::sampling sampling{};                ///< for every call, unless the call says otherwise
-    std::chrono::milliseconds timeout{120'000};  ///< of one call
+    std::chrono::milliseconds timeout{120'000};  ///< of one call; zero and less: no limit
     bool structured_output = true;               ///< false for servers that do not know the provider's means for it
     /// Leave out an option that the provider lacks, instead of lm_error(unsupported_option).
     bool drop_unsupported = false;

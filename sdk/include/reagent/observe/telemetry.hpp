@@ -28,7 +28,7 @@ struct telemetry_options {
     std::chrono::milliseconds interval{1'000};  ///< between batches of spans; metrics go every ten of them
     std::size_t max_queued_runs = 2'000;        ///< more are dropped, and counted
     std::size_t max_spans_per_request = 2'000;
-    std::chrono::milliseconds timeout{10'000};  ///< of one request
+    std::chrono::milliseconds timeout{10'000};  ///< of one request; zero and less: no limit
     http::client_options http{};
 
     /// What OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS (a=b,c=d), OTEL_SERVICE_NAME, OTEL_SDK_DISABLED and

@@ -65,7 +65,7 @@ struct run_event {
 /// What a run works with: `{.lm = lm, .deadline = 5min, .budget = {.calls = 20}}`, or a language model alone.
 struct run_options {
     language_model lm{};
-    std::chrono::milliseconds deadline{std::chrono::hours{1}};
+    std::chrono::milliseconds deadline{std::chrono::hours{1}};  ///< of the whole run; zero and less: no limit
     reagent::budget budget{};
     std::string program{};  ///< a name for telemetry and logs
     /// Fields of signatures and arguments of tools whose values stand in no log and no telemetry, besides those that signatures mark

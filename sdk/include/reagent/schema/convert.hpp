@@ -20,6 +20,7 @@
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -73,6 +74,9 @@ inline constexpr bool is_tuple = is_a<T, std::tuple> || is_a<T, std::pair>;
 template <class T>
 concept text = std::is_convertible_v<const T&, std::string_view> && !std::is_same_v<T, std::nullptr_t>;
 template <class T>
+inline constexpr bool is_wide_character =
+    std::is_same_v<T, wchar_t> || std::is_same_v<T, char8_t> || std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>;
+template <class T>
 concept json_type =
     std::is_same_v<T, json::value> || std::is_same_v<T, json::object> || std::is_same_v<T, json::array> || std::is_same_v<T, json::string>;
 
@@ -106,9 +110,15 @@ consteval bool convertible() {
         return reflect::structure<T>;
 }
 
-/// Collects the schemas of structs; one that contains itself is put under `$defs` and referred to.
+/// Whether an object may have members that its struct has not.
+enum class further_members { ignored, refused };
+
+/// Collects the schemas of structs; one that contains itself is put under `$defs` and referred to. Alternatives of a union refuse further
+/// members, whatever the rest does: the one that fits is the one that leaves nothing over.
 class schema_builder {
 public:
+    explicit schema_builder(further_members f = further_members::ignored) : further_{f} {}
+
     template <class T>
     json::value build();
     json::value finish(json::value root);
@@ -116,14 +126,17 @@ public:
 private:
     template <class T>
     json::value structure();
+    std::string definition_name(std::string_view type) const;
 
     struct definition {
         const void* type;
         std::string name;
         bool in_progress;
         bool referred;
+        further_members further;
     };
     std::vector<definition> definitions_;
+    further_members further_;
     json::object shared_;
 };
 
@@ -169,9 +182,13 @@ json::value schema_builder::build() {
         return field_schema(*this, std::type_identity<T>{});
     else if constexpr (std::is_same_v<T, bool>)
         return {{"type", "boolean"}};
-    else if constexpr (std::is_integral_v<T>)
+    else if constexpr (std::is_same_v<T, char>)
+        return {{"type", "string"}, {"minLength", 1}, {"maxLength", 1}};
+    else if constexpr (std::is_integral_v<T>) {
+        static_assert(!is_wide_character<T>,
+                      "reagent: a character of this type is no text in UTF-8; take std::string, or char for one of ASCII");
         return {{"type", "integer"}};
-    else if constexpr (std::is_floating_point_v<T>)
+    } else if constexpr (std::is_floating_point_v<T>)
         return {{"type", "number"}};
     else if constexpr (text<T> || std::is_same_v<T, json::string>)
         return {{"type", "string"}};
@@ -205,8 +222,10 @@ json::value schema_builder::build() {
         return tuple_schema(std::move(parts));
     } else if constexpr (is_a<T, std::variant>) {
         json::array parts;
+        const auto outside = std::exchange(further_, further_members::refused);
         [&]<std::size_t... I>(std::index_sequence<I...>) { (parts.push_back(build<std::variant_alternative_t<I, T>>()), ...); }
         (std::make_index_sequence<std::variant_size_v<T>>{});
+        further_ = outside;
         return any_of(std::move(parts));
     } else {
         static_assert(reflect::structure<T>,
@@ -223,12 +242,12 @@ template <class T>
 json::value schema_builder::structure() {
     const void* tag = &type_tag<T>;
     for (auto& d : definitions_)
-        if (d.type == tag && d.in_progress) {
+        if (d.type == tag && d.in_progress && d.further == further_) {
             d.referred = true;
             return {{"$ref", "#/$defs/" + d.name}};
         }
     auto index = definitions_.size();
-    definitions_.push_back({tag, std::string{reflect::type_name<T>()}, true, false});
+    definitions_.push_back({tag, definition_name(reflect::type_name<T>()), true, false, further_});
     json::object properties;
     json::array required;
     T defaults{};
@@ -243,7 +262,8 @@ json::value schema_builder::structure() {
     });
     json::object result{{"type", "object"}, {"properties", std::move(properties)}};
     if (!required.empty()) result["required"] = std::move(required);
-    result["title"] = definitions_[index].name;
+    result["title"] = reflect::type_name<T>();
+    if (further_ == further_members::refused) result["additionalProperties"] = false;
     definitions_[index].in_progress = false;
     if (!definitions_[index].referred) return result;
     shared_[definitions_[index].name] = std::move(result);
@@ -261,6 +281,10 @@ json::value to_value(const T& v);
 template <class T>
 void from_value(const json::value& v, T& out, conversion& c);
 
+json::value character_to_value(char c);
+char character_from(const json::value& v, conversion& c);
+[[noreturn]] void throw_no_enumerator(std::string_view type, std::int64_t value);
+
 template <class T>
 json::value to_value(const T& v) {
     if constexpr (converted_by_user<T>)
@@ -269,6 +293,8 @@ json::value to_value(const T& v) {
         return to_value(v.value);
     else if constexpr (std::is_same_v<T, bool>)
         return v;
+    else if constexpr (std::is_same_v<T, char>)
+        return character_to_value(v);
     else if constexpr (std::is_unsigned_v<T>)
         return static_cast<std::uint64_t>(v);
     else if constexpr (std::is_integral_v<T>)
@@ -279,16 +305,19 @@ json::value to_value(const T& v) {
         return v;
     else if constexpr (json_type<T>)
         return json::value(v);
-    else if constexpr (text<T>)
+    else if constexpr (text<T>) {
+        if constexpr (std::is_pointer_v<T>)
+            if (!v) return nullptr;
         return json::value(json::string(std::string_view{v}));
-    else if constexpr (std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullptr_t>)
+    } else if constexpr (std::is_same_v<T, std::monostate> || std::is_same_v<T, std::nullptr_t>)
         return nullptr;
     else if constexpr (std::is_enum_v<T>) {
-        json::value name(static_cast<std::int64_t>(v));
+        std::optional<std::string_view> name;
         reflect::for_each_enumerator<T>([&](std::string_view n, T value) {
             if (value == v) name = n;
         });
-        return name;
+        if (!name) throw_no_enumerator(reflect::type_name<T>(), static_cast<std::int64_t>(v));
+        return json::value(*name);
     } else if constexpr (is_a<T, std::optional>) {
         return v ? to_value(*v) : json::value(nullptr);
     } else if constexpr (is_a<T, std::vector> || is_std_array<T>) {
@@ -334,15 +363,25 @@ void from_integer(const json::value& v, T& out, conversion& c) {
 
 /// A number that a double would round is reported, not rounded.
 void from_number(const json::value& v, double& out, conversion& c);
+/// So is what a float cannot hold: beyond its range, or a whole number that it would round. A fraction is the nearest float.
+void from_number(const json::value& v, float& out, conversion& c);
 
-/// Which alternative a value belongs to: the first whose schema it fits.
+template <class T>
+const schema& closed_schema_of() {
+    static const schema s = [] {
+        schema_builder b{further_members::refused};
+        return checked_schema(b.finish(b.build<T>()));
+    }();
+    return s;
+}
+
+/// Which alternative a value belongs to: the first that it fits with nothing left over.
 template <class V>
 void from_variant(const json::value& v, V& out, conversion& c) {
     bool done = false;
     auto attempt = [&]<class A>(std::type_identity<A>) {
         if (done) return;
-        schema_builder b;
-        if (!checked_schema(b.finish(b.build<A>())).validate(v).empty()) return;
+        if (!closed_schema_of<A>().validate(v).empty()) return;
         A alternative{};
         conversion trial;
         from_value(v, alternative, trial);
@@ -405,8 +444,12 @@ void from_value(const json::value& v, T& out, conversion& c) {
         v.is_array() ? void(out = v.get_array()) : wrong("array");
     else if constexpr (std::is_same_v<T, bool>)
         v.is_bool() ? void(out = v.get_bool()) : wrong("boolean");
+    else if constexpr (std::is_same_v<T, char>)
+        out = character_from(v, c);
     else if constexpr (std::is_integral_v<T>)
         v.is_number() ? from_integer(v, out, c) : wrong("integer");
+    else if constexpr (std::is_same_v<T, float>)
+        v.is_number() ? from_number(v, out, c) : wrong("number");
     else if constexpr (std::is_floating_point_v<T>) {
         if (double d = 0; !v.is_number())
             wrong("number");

@@ -41,7 +41,7 @@ concept described = boost::describe::has_describe_members<T>::value;
 
 /// A plain struct: an aggregate without bases whose members can be told apart, or a type with BOOST_DESCRIBE_CLASS.
 template <class T>
-concept structure = std::is_class_v<T> && (described<T> || (std::is_aggregate_v<T> && !std::is_array_v<T>));
+concept structure = std::is_class_v<T> &&(described<T> || (std::is_aggregate_v<T> && !std::is_array_v<T>));
 
 template <class T>
 struct undefined {
@@ -163,7 +163,8 @@ constexpr void for_each_member(T& object, F&& f) {
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             [[maybe_unused]] auto members = tie(object);
             (f(member_name<U, I>(), std::get<I>(members)), ...);
-        }(std::make_index_sequence<count_members<U>()>{});
+        }
+        (std::make_index_sequence<count_members<U>()>{});
     }
 }
 
@@ -235,7 +236,8 @@ consteval auto find_enumerators() {
     // "..., V = {(E)-16, ..., ns::E::low, ...}" (g++) or "V = <(E)-16, ..., E::low>" (clang): a cast is no enumerator.
     constexpr std::string_view all = []<std::size_t... I>(std::index_sequence<I...>) {
         return enumerator_names<static_cast<E>(static_cast<int>(I) + min_enumerator)...>();
-    }(std::make_index_sequence<count>{});
+    }
+    (std::make_index_sequence<count>{});
     struct table {
         std::array<enumerator<E>, count> items{};
         std::size_t size = 0;
@@ -267,6 +269,48 @@ consteval auto find_enumerators() {
 template <class E>
 inline constexpr auto enumerators_of = find_enumerators<E>();
 
+consteval bool is_enumerator_among(std::string_view all) {
+    for (auto at = all.find("V = ") + 5; at != 0 && at < all.size();) {
+        if (all[at] != '(') return true;
+        int open = 0;  // names of unnamed namespaces and of local types hold brackets and commas themselves
+        for (; at < all.size(); ++at) {
+            char c = all[at];
+            if (c == '(' || c == '<' || c == '{')
+                ++open;
+            else if (open > 0 && (c == ')' || c == '>' || c == '}'))
+                --open;
+            else if (open == 0 && (c == ',' || c == '}' || c == '>'))
+                break;
+        }
+        if (at >= all.size() || all[at] != ',') return false;
+        at += 2;
+    }
+    return false;
+}
+
+/// Whether there is an enumerator that is not seen, among the values where one is likely: some hundreds around, and powers of two.
+template <class E>
+consteval bool has_unseen_enumerators() {
+    using value = std::underlying_type_t<E>;
+    if constexpr (sizeof(value) < 2)
+        return false;
+    else {
+        bool found = []<std::size_t... I>(std::index_sequence<I...>) {
+            return is_enumerator_among(enumerator_names<static_cast<E>(max_enumerator + 1 + static_cast<value>(I))...>());
+        }
+        (std::make_index_sequence<1024 - max_enumerator - 1>{});
+        found = found || []<std::size_t... I>(std::index_sequence<I...>) {
+            return is_enumerator_among(enumerator_names<static_cast<E>(value{1} << (I + 10))...>());
+        }
+        (std::make_index_sequence<sizeof(value) * 8 - 11>{});
+        if constexpr (std::is_signed_v<value>) found = found || []<std::size_t... I>(std::index_sequence<I...>) {
+                return is_enumerator_among(enumerator_names<static_cast<E>(min_enumerator - 1 - static_cast<value>(I))...>());
+            }
+        (std::make_index_sequence<256>{});
+        return found;
+    }
+}
+
 /// Calls `f(name, value)` for every enumerator, by value.
 template <class E, class F>
 constexpr void for_each_enumerator(F&& f) {
@@ -277,6 +321,8 @@ constexpr void for_each_enumerator(F&& f) {
     } else {
         constexpr const auto& found = enumerators_of<E>;
         static_assert(found.size > 0, "reagent: no enumerators found between -16 and 127; use BOOST_DESCRIBE_ENUM");
+        static_assert(!has_unseen_enumerators<E>(),
+                      "reagent: an enumerator lies outside of -16 to 127, where none is seen; describe them all with BOOST_DESCRIBE_ENUM");
         for (std::size_t i = 0; i < found.size; ++i) f(found.items[i].name, found.items[i].value);
     }
 }

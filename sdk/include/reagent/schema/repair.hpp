@@ -47,6 +47,25 @@ json::value repair_json(std::string_view text, std::vector<std::string>& repeate
 /// As above, and what was repaired. Where nothing was, the text is JSON (or NaN or Infinity).
 json::value repair_json(std::string_view text, std::vector<std::string>& repeated, repairs& done);
 
+/// What can be read in one way only; or why it cannot, for whoever wrote it.
+struct unambiguous_json {
+    enum class cause { none, no_end, several, repeated, unclear };
+
+    std::optional<json::value> value{};
+    cause why = cause::none;
+    std::string wrong{};  ///< "behind the value of `to` stands `or "eve"`, where ..."; it quotes the text
+    bool around = false;  ///< a fence or a comment stands around the value
+};
+
+/// JSON, and what differs from it without leaving a choice: other quotation marks, names without any, commas behind the last item, True,
+/// False and None, tuples, numbers as `+5` and `.5`, line ends in texts, comments, one fence around it all. Nothing that would have to be
+/// guessed or left away is read: words and operators between and behind values, texts without quotes or with unescaped ones, `...`,
+/// `f"..."`, unknown escapes, `010`, `1e`, NaN, sentences around the value, comments that leave something out or deny it, a member twice.
+unambiguous_json read_unambiguous_json(std::string_view text);
+
+/// The same for arguments of a tool, which act: also encoded twice. Blank and null are no arguments; a text without any object is itself.
+unambiguous_json read_tool_arguments(std::string_view text);
+
 /// A Python literal: `None`, `+7`, `0x10`, `1_000`, `'text'`, `(1, 2)`, `1, 2`, `{'a': [1]}`. Tuples and sets are arrays.
 /// Nothing when the text is no literal. Source: the Python Language Reference, section 2.4 and `ast.literal_eval`.
 std::optional<json::value> python_literal(std::string_view text);

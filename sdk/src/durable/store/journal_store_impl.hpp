@@ -45,7 +45,7 @@ struct journal_store_impl {
     /// Again while what is wrong may pass; then as an error of ours.
     template <class F>
     auto patiently(F work) {
-        auto until = std::chrono::steady_clock::now() + options.patience;
+        auto until = later(clock::now(), options.patience);
         for (auto pause = std::chrono::milliseconds{20};; pause = std::min(pause * 2, std::chrono::milliseconds{500})) {
             try {
                 db->reconnect();

@@ -135,7 +135,7 @@ private:
 
     // Not PQconnectdb, which waits for minutes where a host answers nothing.
     void wait_for_connection() {
-        auto until = std::chrono::steady_clock::now() + std::max(patience_, std::chrono::milliseconds{1000});
+        auto until = later(clock::now(), std::max(patience_, std::chrono::milliseconds{1000}));
         auto wanted = PGRES_POLLING_WRITING;
         while (wanted != PGRES_POLLING_OK) {
             auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();

@@ -52,7 +52,7 @@ journal_store_impl::journal_store_impl(std::function<std::unique_ptr<database>()
 }
 
 void journal_store_impl::connect(const std::function<std::unique_ptr<database>()>& how) {
-    auto until = std::chrono::steady_clock::now() + options.patience;
+    auto until = later(clock::now(), options.patience);
     for (auto pause = std::chrono::milliseconds{20};; pause = std::min(pause * 2, std::chrono::milliseconds{500})) {
         try {
             db = how();

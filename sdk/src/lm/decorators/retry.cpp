@@ -30,12 +30,12 @@ using namespace decorators;
 // How often and how long one call has been tried.
 class attempts {
 public:
-    attempts(const retry_options& o, clock::time_point deadline) : options_{o}, last_start_{std::min(deadline, clock::now() + o.total)} {}
+    attempts(const retry_options& o, clock::time_point deadline) : options_{o}, last_start_{std::min(deadline, deadline_after(o.total))} {}
 
     /// When to try again; rethrows the failure when that is of no use.
     clock::time_point next(const std::exception_ptr& failure) {
         if (++made_ >= options_.max_attempts || !is_transient(failure)) std::rethrow_exception(failure);
-        auto when = clock::now() + wait(failure);
+        auto when = later(clock::now(), wait(failure));
         if (when >= last_start_) std::rethrow_exception(failure);
         return when;
     }
@@ -49,8 +49,9 @@ private:
         } catch (...) {
         }
         thread_local std::mt19937_64 random{std::random_device{}()};
-        std::chrono::milliseconds longest =
-            std::min(options_.cap, std::chrono::milliseconds{options_.base * (1 << std::min(made_ - 1, 20u))});
+        const unsigned doubled = std::min(made_ - 1, 20u);
+        const std::chrono::milliseconds longest =
+            options_.base > options_.cap / (1 << doubled) ? options_.cap : options_.base * (1 << doubled);
         std::uniform_int_distribution<std::int64_t> draw{0, std::max<std::int64_t>(0, longest.count())};
         return std::chrono::milliseconds{draw(random)};
     }

@@ -36,6 +36,21 @@ struct signature_of_function<R (C::*)(A...) const noexcept> : signature_of_funct
 template <class F, class O>
 struct signature_of_function<bound_member<F, O>> : signature_of_function<F> {};
 
+/// Calls of one tool may run at the same time, and share its function.
+template <class F>
+inline constexpr bool is_callable_while_const = true;
+template <class R, class C, class... A>
+inline constexpr bool is_callable_while_const<R (C::*)(A...)> = false;
+template <class R, class C, class... A>
+inline constexpr bool is_callable_while_const<R (C::*)(A...) noexcept> = false;
+template <class F>
+consteval bool may_be_shared() {
+    if constexpr (requires { &F::operator(); })
+        return is_callable_while_const<decltype(&F::operator())>;
+    else
+        return true;
+}
+
 template <class T>
 inline constexpr bool is_task = false;
 template <class T>
@@ -98,6 +113,10 @@ class function_adapter {
     static constexpr bool wants_key = without_key<all_parameters>::present;
     static constexpr std::size_t count = std::tuple_size_v<parameters>;
 
+    static_assert(
+        may_be_shared<F>(),
+        "reagent: a tool's function changes itself (a mutable lambda), but calls of it may run at the same time; capture its state by "
+        "reference, as a std::atomic or behind a mutex");
     template <class T>
     static constexpr bool can_be_kept = !(std::is_lvalue_reference_v<T> && !std::is_const_v<std::remove_reference_t<T>>);
     static_assert([]<class... A>(std::tuple<A...>*) { return (can_be_kept<A> && ...); }(static_cast<parameters*>(nullptr)),
@@ -142,19 +161,12 @@ public:
     function_adapter(F f, std::vector<argument> arguments)
         : function_{std::make_shared<const F>(std::move(f))}, arguments_{std::move(arguments)} {}
 
-    json::object schema_of_arguments(const std::string& tool) const {
-        json::object s{{"type", "object"}, {"properties", json::object{}}};
-        if constexpr (may_be_struct()) {
-            if (arguments_.empty()) {
-                s = reagent::schema_of<parameter<0>>().document().as_object();
-                s.stable_erase("title");
-                return s;
-            }
-        }
-        if (arguments_.size() != count) throw_argument_count(tool, count, arguments_.size());
-        [&]<std::size_t... I>(std::index_sequence<I...>) { (add<I>(s), ...); }
-        (std::make_index_sequence<count>{});
-        return s;
+    /// What a model is shown, and what arguments are checked against: structs in it refuse members that they do not have.
+    struct schemas {
+        json::object shown, checked;
+    };
+    schemas schemas_of_arguments(const std::string& tool) const {
+        return {schema_of_arguments<further_members::ignored>(tool), schema_of_arguments<further_members::refused>(tool)};
     }
 
     task<json::value> operator()(run& r, json::object given, bool quick) const {
@@ -179,12 +191,36 @@ public:
     }
 
 private:
-    template <std::size_t I>
-    void add(json::object& s) const {
-        if constexpr (takes_rest_at<I>)
-            add_argument(s, arguments_[I], json::object{}, false);
+    template <further_members Further, class T>
+    static const json::value& document_of() {
+        if constexpr (Further == further_members::refused)
+            return closed_schema_of<T>().document();
         else
-            add_argument(s, arguments_[I], reagent::schema_of<parameter<I>>().document(), may_be_absent<parameter<I>>);
+            return reagent::schema_of<T>().document();
+    }
+
+    template <further_members Further>
+    json::object schema_of_arguments(const std::string& tool) const {
+        json::object s{{"type", "object"}, {"properties", json::object{}}};
+        if constexpr (may_be_struct()) {
+            if (arguments_.empty()) {
+                s = document_of<Further, parameter<0>>().as_object();
+                s.stable_erase("title");
+                return s;
+            }
+        }
+        if (arguments_.size() != count) throw_argument_count(tool, count, arguments_.size());
+        [&]<std::size_t... I>(std::index_sequence<I...>) { (add<Further, I>(s), ...); }
+        (std::make_index_sequence<count>{});
+        return s;
+    }
+
+    template <further_members Further, std::size_t I>
+    void add(json::object& s) const {
+        if constexpr (!takes_rest_at<I>)
+            add_argument(s, arguments_[I], document_of<Further, parameter<I>>(), may_be_absent<parameter<I>>);
+        else if constexpr (Further == further_members::ignored)
+            add_argument(s, arguments_[I], json::object{}, false);
     }
 
     template <std::size_t... I>
@@ -274,11 +310,12 @@ private:
 template <class F>
 tool make_tool(std::string name, std::string description, F f, std::vector<argument> arguments, tool_options options) {
     function_adapter<F> adapter{std::move(f), std::move(arguments)};
-    json::object parameters = adapter.schema_of_arguments(name);
+    auto schemas = adapter.schemas_of_arguments(name);
     bool quick = options.quick;
     return tool{std::move(name),
                 std::move(description),
-                std::move(parameters),
+                std::move(schemas.shown),
+                std::move(schemas.checked),
                 [adapter, quick](run& r, json::object given) { return adapter(r, std::move(given), quick); },
                 options,
                 adapter.takes_rest(),

@@ -21,7 +21,7 @@ tool calculator();
 struct sqlite_options {
     std::size_t max_rows = 100;                          ///< of one answer; the model is told when there are more
     std::size_t max_bytes = 256 * 1024;                  ///< of one answer
-    std::chrono::milliseconds time_limit{5'000};         ///< of one query
+    std::chrono::milliseconds time_limit{5'000};         ///< of one query; zero and less: no limit
     std::size_t max_value_bytes = 1024 * 1024;           ///< of a value, and of a row that one is read from
     std::size_t max_temporary_bytes = 64 * 1024 * 1024;  ///< that a query sorts, groups and keeps, in memory
     std::size_t listed_values = 25;  ///< a column of `policy.listed_columns` is described with its values, if it has no more
@@ -40,7 +40,7 @@ struct postgres_options {
     sql::policy policy{};                                 ///< `allowed_tables` must not be empty
     std::size_t max_rows = 100;                           ///< of one answer; the model is told when there are more
     std::size_t max_bytes = 256 * 1024;                   ///< of one answer; a single row is received before it is found too large
-    std::chrono::milliseconds time_limit{5'000};          ///< of one query, kept by the server
+    std::chrono::milliseconds time_limit{5'000};          ///< of one query, kept by the server; zero and less: no limit
     std::size_t max_temporary_bytes = 256 * 1024 * 1024;  ///< of files that a query sorts and keeps in, where the user may set the limit
     bool without_wall = false;  ///< the user may do more than the policy wants; the check of statements is enough for you
 };
@@ -75,9 +75,9 @@ tool read_file(const std::filesystem::path& root, std::size_t max_bytes = 64 * 1
 tool current_time();
 
 struct http_get_options {
-    std::vector<std::string> hosts;     ///< those that may be asked, as "example.org" or "127.0.0.1:8080"
-    std::size_t max_bytes = 64 * 1024;  ///< of the body that the model is shown
-    std::chrono::milliseconds timeout{15'000};
+    std::vector<std::string> hosts;             ///< those that may be asked, as "example.org" or "127.0.0.1:8080"
+    std::size_t max_bytes = 64 * 1024;          ///< of the body that the model is shown
+    std::chrono::milliseconds timeout{15'000};  ///< zero and less: no limit
 };
 
 /// GET of an http or https URL on an allowed host. Redirects are reported, not followed.

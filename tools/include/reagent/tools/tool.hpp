@@ -16,8 +16,8 @@ struct tool_options {
     bool destructive = false;  ///< may destroy something: somebody is asked before each call
     bool idempotent = false;   ///< calling it again with the same idempotency key does no harm (run::idempotency_key, call_key)
     bool quick = false;        ///< never blocks, so it runs on the run's own thread; coroutines always do
-    std::chrono::milliseconds timeout{30'000};
-    std::size_t max_result_bytes = 20'000;  ///< of the observation; what is longer is cut, and the model told so
+    std::chrono::milliseconds timeout{30'000};  ///< of one call; zero and less: no limit
+    std::size_t max_result_bytes = 20'000;      ///< of the observation; what is longer is cut, and the model told so
 
     /// What its calls let in and out, as `.flow = flow_flags{.acts = true}`. None: it declares nothing; what that means the run's
     /// `flow_policy` says. Once a run has met untrusted words and private data, a call that acts needs consent.
@@ -59,6 +59,9 @@ public:
     /// @throws tool_error(bad_name): names are up to 64 letters, digits, `_` and `-`
     tool(std::string name, std::string description, json::object parameters, function call, tool_options options = {},
          bool takes_rest = false, bool uses_run = true);
+    /// The same, with what arguments are checked against, where that is more than the model is shown.
+    tool(std::string name, std::string description, json::object parameters, json::object checked, function call, tool_options options,
+         bool takes_rest, bool uses_run);
 
     const std::string& name() const { return data_->name; }
     const std::string& description() const { return data_->description; }

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "../base/text.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+
+namespace reagent {
+
+/// Whether a text holds one of these words, whatever their case.
+inline bool holds_a_word(std::string_view text, std::initializer_list<std::string_view> words) {
+    for (std::size_t at = 0; at < text.size();) {
+        auto end = at;
+        while (end < text.size() && is_alpha(text[end])) ++end;
+        if (std::find(words.begin(), words.end(), to_lower(text.substr(at, end - at))) != words.end()) return true;
+        at = std::max(end, at + 1);
+    }
+    return false;
+}
+
+/// Whether a comment stands for values that were left out: `// ... 5 more`, `# and so on`.
+inline bool comment_leaves_out(std::string_view comment) {
+    return comment.find("...") != comment.npos || comment.find("\u2026") != comment.npos ||
+           holds_a_word(comment,
+                        {"more",     "etc",     "rest",   "remaining", "omit",    "omitted",  "truncated", "shortened", "abbreviated",
+                         "elided",   "skipped", "others", "further",   "forth",   "continue", "continues", "continued", "repeat",
+                         "repeated", "snip",    "cut",    "dropped",   "removed", "left",     "excluded",  "additional"}) ||
+           (holds_a_word(comment, {"so"}) && holds_a_word(comment, {"on"}));
+}
+
+/// Whether a comment says that what it stands beside is not meant as it stands: it leaves something out, denies it, or names another value.
+inline bool comment_changes_the_meaning(std::string_view comment) {
+    return comment_leaves_out(comment) ||
+           holds_a_word(comment, {"not",         "no",   "never",   "don",     "dont",   "or",      "instead", "example", "sample",
+                                  "placeholder", "todo", "tbd",     "fixme",   "your",   "maybe",   "if",      "unless",  "except",
+                                  "replace",     "same", "similar", "until",   "unsure", "perhaps", "guess",   "draft",   "dummy",
+                                  "fake",        "e",    "unknown", "without", "cannot", "wrong"});
+}
+
+}  // namespace reagent
