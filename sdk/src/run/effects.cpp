@@ -1,7 +1,8 @@
 // What a run does to the world: models, tools, consent, the clock, random numbers. Each answers from the journal where that knows.
 #include <reagent/run/consent.hpp>
-#include <reagent/run/run.hpp>
+#include <reagent/run/runtime.hpp>
 
+#include "../base/redact.hpp"
 #include "../base/text.hpp"
 #include "../durable/at_work.hpp"
 #include "../journal/replay_difference.hpp"
@@ -159,7 +160,8 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
                 (s.requests.is_same(branch_, path, *known->request, *asked) || is_same_in_todays_words(known->request->whole(), *asked)))
                 s.requests.remember(branch_, path, known->request, asked);
             else {
-                std::string how = known->request ? difference(known->request->whole(), *asked) : "the journal has no request there";
+                std::string how =
+                    known->request ? difference(known->request->whole(), *asked, *s.secrets->search()) : "the journal has no request there";
                 if (!s.options.on_difference) mismatch(*known, "but with other messages or tools than the journal has: " + how);
                 s.options.on_difference(event_text(*known), how);
             }
@@ -282,8 +284,10 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     std::size_t inside = branches_++;
     if (auto known = recorded(event_kind::tool_call, path, n)) {
         if (known->tool != tool || known->arguments != arguments) {
-            std::string how = "the journal has " + known->tool + " " + cut(json::serialize(known->arguments), 200) + ", the program " +
-                              tool + " " + cut(json::serialize(arguments), 200);
+            auto secrets = s.secrets->search();
+            auto shown = [&](const json::value& v) { return cut(json::serialize(detail::without(v, *secrets)), 200); };
+            std::string how =
+                "the journal has " + known->tool + " " + shown(known->arguments) + ", the program " + tool + " " + shown(arguments);
             if (!s.options.on_difference || known->tool != tool)
                 mismatch(*known, "but with other arguments than the journal has, or another tool: " + how);
             s.options.on_difference(event_text(*known), how);
