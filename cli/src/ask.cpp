@@ -44,11 +44,18 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
     if (!o.types.empty()) throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
     with.journals = open_journals(o.journals, journal_access::create);
     runtime rt{with};
-    rt.serve(ask_program, ask_program_function(), std::move(options));
-    json::object program{{"inputs", std::move(inputs)}, {"signature", o.signature}, {"tools", o.tools},  {"lm", model.name()},
-                         {"adapter", o.adapter},        {"max_iters", o.max_iters}, {"native", o.native}};
-    if (!o.api_base.empty()) program["api_base"] = http::shown_url(o.api_base);
-    auto id = rt.submit(ask_program, std::move(program), o.run_id);
+    rt.serve(ask_program, ask_program_function(), std::move(options), stored_options());
+    ask_setup setup{.signature = o.signature,
+                    .tools = with_absolute_paths(o.tools),
+                    .lm = model.name(),
+                    .api_base = o.api_base,
+                    .adapter = o.adapter,
+                    .max_iters = o.max_iters,
+                    .native = o.native,
+                    .max_tokens = o.max_tokens,
+                    .timeout = o.timeout,
+                    .private_fields = o.private_fields};
+    auto id = rt.submit(ask_program, setup.stored(std::move(inputs)), o.run_id);
     if (!o.quiet)
         std::cerr << terminal{true}.dim("run " + visible_name(id) + "; should it be interrupted: reagent runs resume " + shell_word(id) +
                                         with_journals(o.journals))

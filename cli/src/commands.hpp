@@ -26,6 +26,10 @@ void add_program(CLI::App& app, command& chosen);
 /// The tools of "calculator,sql:shop.db,docs:notes,files:notes,time,http:example.org". @throws tool_error, naming the part
 tools tools_from(const std::string& list);
 
+/// The same list with absolute paths: whoever goes on with a run reads the same files, wherever it stands.
+/// @throws misuse for a path that would have a comma in it
+std::string with_absolute_paths(const std::string& tools);
+
 /// The model that `--lm`, the environment or a local server offers; else the stand-in. `notice` says what was chosen and
 /// why, where the user may wonder.
 struct chosen_model {

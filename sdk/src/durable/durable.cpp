@@ -137,7 +137,7 @@ run_error no_journals() {
 
 using detail::no_journals;
 
-void runtime::serve(std::string name, program_function program, run_options options) {
+void runtime::serve(std::string name, program_function program, run_options options, options_of_inputs adjust) {
     if (!impl_->journals) throw no_journals();
     if (!impl_->replay.empty())  // it would ask models and call tools, where nothing of that is wanted
         throw run_error{run_errc::not_possible,
@@ -169,7 +169,7 @@ std::shared_ptr<const served_program> runtime::served(const std::string& run_id,
 void runtime::continue_run(journal_store::taken_run taken, std::function<void(std::exception_ptr)> ended) {
     auto its_program = served(taken.run.id, taken.run.program);
     auto loaded = load_journal(taken.records);
-    auto s = prepare(its_program->options, true);
+    auto s = prepare(its_program->options_for(taken.run.inputs), true);
     s->log = std::make_shared<detail::run_log>(impl_->journals, taken.hold, taken.run.records, s->executor, s->arrivals);
     s->log->remember(loaded, std::move(taken.pending));
     s->options.program = taken.run.program;
@@ -276,7 +276,7 @@ run_comparison runtime::replay(const std::string& run_id) {
     if (records.size() < stored.records) throw detail::lost_records(stored, records.size());
     auto loaded = load_journal(records);
     run_comparison found;
-    run_options options = its_program->options;
+    run_options options = its_program->options_for(stored.inputs);
     options.lm = {};  // so that nothing but the journal answers
     options.replay = loaded.history;
     options.on_event = {};
