@@ -77,7 +77,7 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
             std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(answer_text(v, o.quiet)) << "\n";
         }
     } else
-        complain("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + ": " + indented(r.error, "  "));
+        complain(halted_text(r));
     if (r.status == run_status::finished) return 0;
     return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
 }

@@ -288,14 +288,15 @@ bool has_ended(const std::string& worker) {
 
 std::string cancelled_text(const stored_run& r) {
     std::string run = "run " + visible_name(r.id);
-    if (r.status == run_status::cancelled) return run + " is cancelled";
+    if (r.status == run_status::cancelled) return run + " is cancelled" + (r.error.empty() ? "" : ": " + printable(r.error));
     if (r.status != run_status::running) return run + " is " + std::string{to_string(r.status)};
     std::string again = "`" + naming_journals("reagent runs cancel " + shell_word(r.id)) + "`";
     if (has_ended(r.worker))
         return run + " is not cancelled yet: its worker has ended, and its lease still holds. Whoever takes the run up ends it; " + again +
                " does when the lease is over, after 30 seconds or what the worker was started with";
-    return run + " will be cancelled by its worker " + visible_name(r.worker) + " at its next effect; should that one have ended, by " +
-           again + " when its lease is over";
+    return run + " will be cancelled by its worker " + visible_name(r.worker) +
+           " at its next effect, and a call of a tool that is at work comes to its end first; should that worker have ended, by " + again +
+           " when its lease is over";
 }
 
 int exit_code(run_status s) {
@@ -454,6 +455,11 @@ int replay(const runs_options& o, const cli_program* own) {
 
 }  // namespace
 
+std::string halted_text(const stored_run& r) {
+    std::string text = "run " + visible_name(r.id) + " is " + std::string{to_string(r.status)};
+    return r.error.empty() ? text : text + ": " + indented(r.error, "  ");
+}
+
 std::string time_text(std::chrono::system_clock::time_point t) {
     std::time_t seconds = std::chrono::system_clock::to_time_t(t);
     std::tm parts{};
@@ -606,7 +612,8 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     by_whom(c);
     c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::reject); }; });
 
-    c = add("cancel", "Ends a run; one that is at work stops at its next effect", true);
+    c = add("cancel",
+            "Ends a run; one that is at work stops at its next effect: a call of a tool comes to its end, and what it did is kept", true);
     c->callback([o, &chosen] {
         chosen = [o] {
             auto store = open_journals(o->journals, journal_access::existing);

@@ -5,6 +5,7 @@
 #include "../run/runtime_impl.hpp"
 #include "store/rows.hpp"
 
+#include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 
 namespace reagent {
@@ -91,11 +92,10 @@ task<void> close_log(run::state& s, std::exception_ptr& failure) {
         co_return;
     } else if (s.shutdown)
         end.status = run_status::ready;
-    else if (s.cancelled)
-        end.status = run_status::cancelled;
     else {
-        end.status = run_status::failed;
-        end.error = s.secrets->without(text_of(failure));
+        end.status = s.cancelled ? run_status::cancelled : run_status::failed;
+        if (!s.cancelled) end.error = s.secrets->without(text_of(failure));
+        if (auto unknown = unknown_text(s.log->unknown_calls()); !unknown.empty()) end.error += (end.error.empty() ? "" : "; ") + unknown;
     }
     co_await s.log->finish(s.elapsed(), std::move(end));
 }
@@ -201,7 +201,10 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
     s->record_in_log(run_taken{impl_->journals->worker()});
     std::weak_ptr<run::state> weak = s;
     taken.hold->on_end([weak] {
-        if (auto alive = weak.lock()) detail::cancel(alive);
+        auto alive = weak.lock();
+        if (!alive) return;
+        if (alive->log->hold().is_lost()) return detail::cancel(alive);
+        asio::post(alive->executor, [alive] { alive->cancel_in_good_order(); });
     });
     auto work =
         std::make_shared<task<void>>(run_program(its_program->program, trunk(s), std::move(taken.run.inputs), !s->session.empty(), *s));

@@ -56,11 +56,9 @@ void run::state::consider_suspending() {
     // Later, when whatever goes on now has come to its next effect.
     asio::post(executor, [self = shared_from_this()] {
         auto& s = *self;
-        if (s.finished || s.suspended || s.cancelled || s.waiting.empty() || s.at_work > 0) return;
-        for (const auto& [id, tool] : s.entered) {
-            std::string inside = tool.what.branch + (tool.what.branch.empty() ? "" : ".") + std::to_string(tool.what.splits - 1);
-            if (std::none_of(s.waiting.begin(), s.waiting.end(), [&](const auto& w) { return is_within(w.branch, inside); })) return;
-        }
+        if (s.finished || s.suspended || s.cancelled) return;
+        if (s.cancel_wanted) return s.cancel_in_good_order();
+        if (s.waiting.empty() || s.at_work > 0 || s.has_tool_at_work()) return;
         s.suspended = true;
         for (const auto& w : s.waiting) s.suspended_for.push_back(w.why);
         for (auto& [id, tool] : s.entered) {
@@ -69,6 +67,21 @@ void run::state::consider_suspending() {
         }
         s.signal.emit(asio::cancellation_type::terminal);
     });
+}
+
+bool run::state::has_tool_at_work() const {
+    if (tools_at_work > 0) return true;
+    return std::any_of(entered.begin(), entered.end(), [&](const auto& e) {
+        const event& call = e.second.what;
+        std::string inside = call.branch + (call.branch.empty() ? "" : ".") + std::to_string(call.splits - 1);
+        return std::none_of(waiting.begin(), waiting.end(), [&](const auto& w) { return is_within(w.branch, inside); });
+    });
+}
+
+void run::state::cancel_in_good_order() {
+    cancel_wanted = true;
+    draining = true;
+    if (!finished && !suspended && !has_tool_at_work()) detail::cancel(shared_from_this());
 }
 
 // The run's work ends here, until somebody has decided.
@@ -307,11 +320,15 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     e.tool = tool;
     e.arguments = arguments;
     e.flow = traits.flow;
-    std::optional<at_work> uninterrupted;
+    std::optional<detail::tool_at_work> uninterrupted;
     struct entered_tool {
         run::state& s;
         std::uint64_t id = 0;
-        ~entered_tool() { s.entered.erase(id); }
+        void leave() { s.entered.erase(id); }
+        ~entered_tool() {
+            leave();
+            if (s.cancel_wanted) s.consider_suspending();
+        }
     } entered{s};
     if (s.log) {
         if (auto before = s.log->take_open(e)) {
@@ -339,6 +356,12 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
             co_await s.log->stored();
         }
         co_await s.log->certain();
+        if (s.cancel_wanted) {  // since it was decided to make the call: it is not made
+            entered.leave();
+            uninterrupted.reset();
+            if (!traits.harmless) s.record_in_log(effects_abandoned{{e.id}, false});
+            co_await park(run_status::ready, 0);
+        }
     } else
         e.id = s.next_id++;
     effect_ = e.id;

@@ -212,5 +212,14 @@ run_error taken_over(const std::string& id) {
                                                "here"};
 }
 
+std::string unknown_text(const std::vector<std::string>& tools) {
+    if (tools.empty()) return {};
+    std::string list;
+    for (const auto& tool : tools) list += (list.empty() ? "`" : ", `") + visible_name(tool) + "`";
+    return std::string{tools.size() == 1 ? "a call of " : "calls of "} + list +
+           (tools.size() == 1 ? " was under way: its outcome is unknown, it may have acted or not. Look before it is made again"
+                              : " were under way: their outcome is unknown, they may have acted or not. Look before they are made again");
+}
+
 }  // namespace detail
 }  // namespace reagent
