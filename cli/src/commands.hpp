@@ -76,8 +76,12 @@ std::string shortened(std::string s, std::size_t limit);
 
 /// Of an option: that it was given and is empty, as by `--seen "$NOTHING"`, is not that it was left out.
 CLI::Validator not_empty();
-/// A finite number from 0: "nan" and "-1" would switch a limit off in silence.
-CLI::Validator from_zero();
+/// A whole number in a range, in digits: of "-1" and "1e20" conversions make numbers that nobody meant. For every option that counts.
+CLI::Validator whole_number(std::uint64_t least, std::uint64_t most = std::uint64_t{1} << 53);
+/// A finite number in a range: "nan" and "-1" would switch a limit off in silence.
+CLI::Validator number(double least, double most = 1e18);
+/// The id of a new run or session: no blanks at its ends, and no key that this process knows or that looks like one; it is not shown.
+CLI::Validator new_id();
 /// Any number but infinities and "nan".
 CLI::Validator finite();
 

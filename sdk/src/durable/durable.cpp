@@ -144,13 +144,18 @@ void runtime::serve(std::string name, program_function program, run_options opti
                         "runs are to be answered from the records in \"" + impl_->replay +
                             "\" ($REAGENT_REPLAY, runtime_options::replay), which hold no durable runs. Leave that out; what a durable run "
                             "did is replayed from its own journal: runtime::replay, `reagent runs replay`"};
-    auto served = std::make_shared<const served_program>(served_program{std::move(program), std::move(options)});
+    impl_->secrets->learn(options.lm.backend());
+    auto served = std::make_shared<const served_program>(served_program{std::move(program), std::move(options), std::move(adjust)});
     std::lock_guard lock{impl_->mutex};
     impl_->programs.insert_or_assign(std::move(name), std::move(served));
 }
 
 std::string runtime::submit(const std::string& program, json::object inputs, std::string id, std::string session) {
     if (!impl_->journals) throw no_journals();
+    for (const auto* name : {&id, &session})
+        if (impl_->secrets->without(*name) != *name)
+            throw run_error{run_errc::not_possible, std::string{"the id of the "} + (name == &id ? "run" : "session") +
+                                                        " holds a key, and would be shown wherever the run is; give another one"};
     return impl_->journals->create({program, std::move(inputs), std::move(id), std::move(session)});
 }
 

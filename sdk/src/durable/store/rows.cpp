@@ -4,8 +4,9 @@
 #include <reagent/run/consent.hpp>
 #include <reagent/schema/repair.hpp>
 
-#include "../../schema/unicode.hpp"
+#include "../../base/redact.hpp"
 #include "../../base/text.hpp"
+#include "../../schema/unicode.hpp"
 
 #include <boost/json.hpp>
 
@@ -185,6 +186,9 @@ void check_new_name(const char* what, std::string_view name, std::size_t most_by
     if (!is_utf8(name)) throw wrong("is no UTF-8; encode it as that");
     if (std::string shown = visible(name); shown != name)
         throw wrong("holds what cannot be seen, or changes how its neighbours look: \"" + cut(shown, 200) + "\"; leave that out");
+    if (is_space(name.front()) || is_space(name.back())) throw wrong("begins or ends with a blank; leave that out");
+    if (without_keys(name, {}) != name)
+        throw wrong("holds what looks like a key, and would be shown wherever the run is; give another one");
     if (name.front() == '-') throw wrong("begins with a hyphen, as options do; let it begin with a letter or a digit");
 }
 
