@@ -44,11 +44,18 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
     if (!o.types.empty()) throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
     with.journals = open_journals(o.journals, journal_access::create);
     runtime rt{with};
-    rt.serve(ask_program, ask_program_function(), std::move(options));
-    json::object program{{"inputs", std::move(inputs)}, {"signature", o.signature}, {"tools", o.tools},  {"lm", model.name()},
-                         {"adapter", o.adapter},        {"max_iters", o.max_iters}, {"native", o.native}};
-    if (!o.api_base.empty()) program["api_base"] = http::shown_url(o.api_base);
-    auto id = rt.submit(ask_program, std::move(program), o.run_id);
+    rt.serve(ask_program, ask_program_function(), std::move(options), stored_options());
+    ask_setup setup{.signature = o.signature,
+                    .tools = with_absolute_paths(o.tools),
+                    .lm = model.name(),
+                    .api_base = o.api_base,
+                    .adapter = o.adapter,
+                    .max_iters = o.max_iters,
+                    .native = o.native,
+                    .max_tokens = o.max_tokens,
+                    .timeout = o.timeout,
+                    .private_fields = o.private_fields};
+    auto id = rt.submit(ask_program, setup.stored(std::move(inputs)), o.run_id);
     if (!o.quiet)
         std::cerr << terminal{true}.dim("run " + visible_name(id) + "; should it be interrupted: reagent runs resume " + shell_word(id) +
                                         with_journals(o.journals))
@@ -70,9 +77,32 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
             std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(answer_text(v, o.quiet)) << "\n";
         }
     } else
-        complain("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + ": " + indented(r.error, "  "));
+        complain(halted_text(r));
     if (r.status == run_status::finished) return 0;
     return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
+}
+
+// Fields and arguments by any name that a value of this run may have.
+void add_names(const json::object& parameters, std::vector<std::string>& names) {
+    for (const auto& [key, v] : parameters) {
+        if (key == "properties" && v.is_object())
+            for (const auto& [name, of] : v.get_object()) names.emplace_back(name);
+        if (v.is_object()) add_names(v.get_object(), names);
+    }
+}
+
+// A name that nothing has would keep nothing private, in silence.
+void check_private(const std::vector<std::string>& given, const signature& s, const tools& all) {
+    std::vector<std::string> names{"reasoning", "trajectory", "next_thought", "next_tool_name", "next_tool_args"};
+    for (const auto* fields : {&s.inputs, &s.outputs})
+        for (const auto& f : *fields) names.push_back(f.name);
+    for (const auto& t : all.all()) add_names(t.parameters(), names);
+    for (const auto& name : given) {
+        if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+        auto near = did_you_mean(name, names);
+        throw misuse{"--private " + shell_word(name) + ": no field of the signature and no argument of a tool has that name" +
+                     (near.empty() ? "" : "; did you mean `" + near + "`?")};
+    }
 }
 
 int ask(const ask_options& o) {
@@ -100,11 +130,12 @@ int ask(const ask_options& o) {
         v = std::move(*read);
     }
 
+    const tools offered = tools_from(o.tools);
+    check_private(o.private_fields, s, offered);
     terminal t;
     auto chosen = choose_model(o.lm, o.api_base);
     if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
-    detail::react_core agent{
-        s, tools_from(o.tools), {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
+    detail::react_core agent{s, offered, {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
 
     bool remote = chosen.model.name() != "offline/demo";
     run_options options{remote ? retrying(chosen.model, {.max_attempts = 4}) : chosen.model};
@@ -177,10 +208,10 @@ void add_ask(CLI::App& app, command& chosen) {
     c->add_option("--input,-i", o->inputs, "NAME=VALUE of a further input of the signature");
     c->add_option("--types", o->types, "JSON file: type name to JSON Schema, for the signature");
     c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
-    c->add_option("--max-iters", o->max_iters, "most steps that the agent may take")->check(CLI::Range(0, 1000))->capture_default_str();
+    c->add_option("--max-iters", o->max_iters, "most steps that the agent may take")->check(whole_number(1, 1000))->capture_default_str();
     c->add_option("--max-tokens", o->max_tokens, "most tokens of one answer of the model; default: the model's own limit")
-        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{10'000'000}));
-    c->add_option("--timeout", o->timeout, "seconds until the run is given up")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
+        ->check(whole_number(1, 10'000'000));
+    c->add_option("--timeout", o->timeout, "seconds until the run is given up")->check(number(0.1, 86400))->capture_default_str();
     c->add_option("--log-level", o->log_level,
                   "off, warn, info, debug or trace: lines of key=value on stderr; contents at trace only, without what is private")
         ->check(CLI::IsMember({"off", "warn", "info", "debug", "trace"}))
@@ -190,7 +221,7 @@ void add_ask(CLI::App& app, command& chosen) {
          "--journals", o->journals,
          "a durable run: its journal in this file of SQLite or postgresql://...; it can be killed and goes on with `reagent runs resume`")
         ->check(not_empty());
-    c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one")->check(not_empty());
+    c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one")->check(new_id());
     c->add_option("--save-journal", o->save_journal, "keep what happened in this file, for `reagent trace`")->check(not_empty());
     c->add_flag("--native", o->native, "use the provider's own tool calling");
     c->add_flag("--json", o->json, "one JSON object on stdout: outputs, trajectory, usage");

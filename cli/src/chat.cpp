@@ -42,12 +42,10 @@ public:
         if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
         model_ = chosen.model;
         run_options options{with_retries(chosen.model)};
-        options.adapter = adapter_named(o.adapter);
-        options.history.tokens = o.history_tokens;
         options.stream = !o.json && !o.quiet;
         if (options.stream) options.on_event = [this](const run_event& e) { view_(e); };
         runtime_.emplace(runtime_options_for(store_));
-        runtime_->serve(ask_program, ask_program_function(), std::move(options));
+        runtime_->serve(ask_program, ask_program_function(), std::move(options), stored_options());
     }
 
     /// What was said before, and a turn that was under way when its process ended.
@@ -68,16 +66,16 @@ public:
     }
 
     int say(const std::string& message) {
-        json::object program{{"inputs", json::object{{said_, message}}},
-                             {"signature", o_.signature},
-                             {"tools", o_.tools},
-                             {"lm", model_.name()},
-                             {"adapter", o_.adapter},
-                             {"max_iters", o_.max_iters},
-                             {"native", o_.native}};
-        if (!o_.api_base.empty()) program["api_base"] = http::shown_url(o_.api_base);
+        ask_setup setup{.signature = o_.signature,
+                        .tools = with_absolute_paths(o_.tools),
+                        .lm = model_.name(),
+                        .api_base = o_.api_base,
+                        .adapter = o_.adapter,
+                        .max_iters = o_.max_iters,
+                        .native = o_.native,
+                        .history_tokens = o_.history_tokens};
         view_.start_again();
-        return show(runtime_->converse(o_.session, ask_program, std::move(program)));
+        return show(runtime_->converse(o_.session, ask_program, setup.stored(json::object{{said_, message}})));
     }
 
 private:
@@ -97,7 +95,7 @@ private:
                           << std::endl;
             }
         } else
-            complain("run " + visible_name(r.id) + " is " + std::string{to_string(r.status)} + ": " + indented(r.error, "  "));
+            complain(halted_text(r));
         if (r.status == run_status::finished) return 0;
         return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
     }
@@ -204,7 +202,7 @@ void add_chat(CLI::App& app, command& chosen) {
     auto o = std::make_shared<chat_options>();
     auto* c = app.add_subcommand("chat", "A conversation with an agent, kept by its id; every turn is a durable run");
     c->add_option("MESSAGE", o->message, "one turn; without it each line of standard input is one");
-    c->add_option("--session", o->session, "which conversation; default: a new one")->check(not_empty());
+    c->add_option("--session", o->session, "which conversation; default: a new one")->check(new_id());
     c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
         ->check(not_empty());
     c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,policy=FILE,docs:DIR (see `reagent tools`); \"\" for none")
@@ -214,9 +212,10 @@ void add_chat(CLI::App& app, command& chosen) {
     c->add_option("--signature,-s", o->signature, "one input for what is said, one of type dspy.History, and the outputs")
         ->capture_default_str();
     c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
-    c->add_option("--max-iters", o->max_iters, "most steps in a turn")->check(CLI::Range(0, 1000))->capture_default_str();
+    c->add_option("--max-iters", o->max_iters, "most steps in a turn")->check(whole_number(1, 1000))->capture_default_str();
     c->add_option("--history-tokens", o->history_tokens,
                   "what earlier turns may take of a prompt, estimated; then results of tools are left out and old turns summarized")
+        ->check(whole_number(least_history_tokens, 10'000'000))
         ->capture_default_str();
     c->add_flag("--native", o->native, "use the provider's own tool calling");
     c->add_flag("--json", o->json, "a JSON object on stdout for each turn");
@@ -241,7 +240,7 @@ void add_sessions(CLI::App& app, command& chosen) {
         return c;
     };
     auto* c = add("list", "The newest first", false);
-    c->add_option("--limit", o->limit, "at most so many")->capture_default_str();
+    c->add_option("--limit", o->limit, "at most so many")->check(whole_number(1, 1'000'000))->capture_default_str();
     c->add_flag("--json", o->json, "JSON on stdout");
     c->callback([o, &chosen] { chosen = [o] { return list(*o); }; });
 
@@ -250,8 +249,8 @@ void add_sessions(CLI::App& app, command& chosen) {
     c->callback([o, &chosen] { chosen = [o] { return show(*o); }; });
 
     c = add("fork", "A conversation that has lived through the first turns of another", true);
-    c->add_option("--turns", o->turns, "how many of them, from 1; default: all")->check(CLI::Range(std::size_t{1}, std::size_t{INT32_MAX}));
-    c->add_option("--new-id", o->new_id, "id of the new session; default: a random one")->check(not_empty());
+    c->add_option("--turns", o->turns, "how many of them, from 1; default: all")->check(whole_number(1));
+    c->add_option("--new-id", o->new_id, "id of the new session; default: a random one")->check(new_id());
     c->callback([o, &chosen] {
         chosen = [o] {
             std::cout << visible_name(open_journals(o->journals, journal_access::existing)->fork_session(o->id, o->turns, o->new_id))

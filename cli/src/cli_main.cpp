@@ -82,7 +82,7 @@ int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
         std::ostringstream out, err;
         int code = app.exit(e, out, err);
         std::cout << printable(out.str()) << std::flush;
-        std::cerr << printable(err.str());
+        std::cerr << redact(printable(err.str()), secret{});
         if (!std::cout) return complain("the output cannot be written; is the disk full?"), 1;
         return code == 0 ? 0 : 2;
     } catch (const misuse& e) {
@@ -129,7 +129,7 @@ int run_durably(const run_command_options& o, const cli_program& own, json::obje
         print_outputs(*r.outputs, o.json);
         return 0;
     }
-    complain("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + ": " + indented(r.error, "  "));
+    complain(halted_text(r));
     return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
 }
 
@@ -229,9 +229,9 @@ void add_run(CLI::App& app, command& chosen, const cli_program& own) {
     c->add_option("--journals", o->journals,
                   "a durable run: its journal in this file of SQLite or postgresql://...; see `runs`. Exit code 3: it waits for somebody")
         ->check(not_empty());
-    c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one")->check(not_empty());
+    c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one")->check(new_id());
     c->add_option("--session", o->session, "the durable run is the next turn of this conversation: its turns are the input `history`")
-        ->check(not_empty());
+        ->check(new_id());
     c->callback([o, &chosen, &own] { chosen = [o, &own] { return run_program(*o, own); }; });
 }
 

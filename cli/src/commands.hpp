@@ -26,6 +26,10 @@ void add_program(CLI::App& app, command& chosen);
 /// The tools of "calculator,sql:shop.db,docs:notes,files:notes,time,http:example.org". @throws tool_error, naming the part
 tools tools_from(const std::string& list);
 
+/// The same list with absolute paths: whoever goes on with a run reads the same files, wherever it stands.
+/// @throws misuse for a path that would have a comma in it
+std::string with_absolute_paths(const std::string& tools);
+
 /// The model that `--lm`, the environment or a local server offers; else the stand-in. `notice` says what was chosen and
 /// why, where the user may wonder.
 struct chosen_model {
@@ -72,8 +76,12 @@ std::string shortened(std::string s, std::size_t limit);
 
 /// Of an option: that it was given and is empty, as by `--seen "$NOTHING"`, is not that it was left out.
 CLI::Validator not_empty();
-/// A finite number from 0: "nan" and "-1" would switch a limit off in silence.
-CLI::Validator from_zero();
+/// A whole number in a range, in digits: of "-1" and "1e20" conversions make numbers that nobody meant. For every option that counts.
+CLI::Validator whole_number(std::uint64_t least, std::uint64_t most = std::uint64_t{1} << 53);
+/// A finite number in a range: "nan" and "-1" would switch a limit off in silence.
+CLI::Validator number(double least, double most = 1e18);
+/// The id of a new run or session: no blanks at its ends, and no key that this process knows or that looks like one; it is not shown.
+CLI::Validator new_id();
 /// Any number but infinities and "nan".
 CLI::Validator finite();
 

@@ -164,12 +164,12 @@ void add_compile(CLI::App& app, command& chosen, const cli_program* own) {
     add_metric_options(*c, *o);
     c->add_option("--teacher", o->teacher, "model that makes the demonstrations; default: --lm");
     c->add_option("--prompt-model", o->prompt_model, "model that writes instructions; default: --lm");
-    c->add_option("--seed", o->seed, "the same seed gives the same file");
+    c->add_option("--seed", o->seed, "the same seed gives the same file")->check(whole_number(0));
     c->add_option("--max-errors", o->max_errors, "runs that may fail before the search ends; default: failures are skipped")
-        ->check(from_zero());
+        ->check(whole_number(0));
     c->add_option("--max-calls", o->max_calls, "requests to models, also those that fail; the search ends there with the best so far")
-        ->check(from_zero());
-    c->add_option("--max-cost", o->max_cost, "US dollars, for models with a known price")->check(from_zero());
+        ->check(whole_number(0));
+    c->add_option("--max-cost", o->max_cost, "US dollars, for models with a known price")->check(number(0));
     c->add_flag("--no-report", o->no_report, "make no calls but the search's: the scores before and after are not measured");
     c->add_flag("--dry-run", o->dry_run, "say what it will about cost, and stop");
     c->add_option("SETTING", o->settings, "NAME=VALUE, of the optimizer; they are listed below");

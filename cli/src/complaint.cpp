@@ -101,6 +101,18 @@ void complain(std::string_view text) {
     std::cerr << (within ? "\n" : "") << "reagent: " << redact(naming_journals(printable(text)), addresses()) << std::endl;
 }
 
+CLI::Validator new_id() {
+    return CLI::Validator{[](const std::string& value) {
+                              if (value.empty()) return std::string{"it is empty; give it a value, or leave the option out"};
+                              auto is_blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+                              if (is_blank(value.front()) || is_blank(value.back()))
+                                  return std::string{"it begins or ends with a blank; leave that out"};
+                              if (redact(value, addresses()) == value) return std::string{};
+                              return std::string{"it holds a key, or what looks like one, and would be shown wherever the run is"};
+                          },
+                          "", "new id"};
+}
+
 void tell_when_interrupted(const std::string& text) {
     struct sigaction action {};
     action.sa_handler = SIG_DFL;

@@ -129,8 +129,8 @@ void add_eval(CLI::App& app, command& chosen, const cli_program* own) {
     add_subject_options(*c, *o, own);
     c->add_option("--data", o->data, "examples: .jsonl, .json or .csv")->required();
     add_metric_options(*c, *o);
-    c->add_option("--max-errors", o->max_errors, "more than this stop the evaluation")->check(from_zero());
-    c->add_option("--min-score", o->min_score, "exit code 3 when the score, from 0 to 100, is below this")->check(from_zero());
+    c->add_option("--max-errors", o->max_errors, "more than this stop the evaluation")->check(whole_number(0));
+    c->add_option("--min-score", o->min_score, "exit code 3 when the score, from 0 to 100, is below this")->check(number(0, 100));
     c->add_option("--slices", o->slices, "fields by whose values the score is told, as a,b")->delimiter(',');
     c->add_option("--baseline", o->baseline,
                   "compare with an earlier result, as --json wrote it: what got fixed, what broke, and whether it is noise");

@@ -1,8 +1,8 @@
 // Durable runs: what there is, what waits for somebody, and how it goes on.
 #include "runs.hpp"
 
-#include <reagent/run/consent.hpp>
 #include <reagent/observe/trace.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
@@ -30,6 +30,18 @@ struct runs_options {
     std::uint64_t effect = 0, records = 0;
     bool latest = false, json = false, repeat = false, until_idle = false, whole = false, force = false;
 };
+
+CLI::Validator lifetime() {
+    return CLI::Validator{[](const std::string& value) {
+                              try {
+                                  lifetime_named(value);
+                                  return std::string{};
+                              } catch (const run_error& e) {
+                                  return std::string{e.what()};
+                              }
+                          },
+                          "", "lifetime"};
+}
 
 std::string seconds_text(std::chrono::microseconds t) {
     std::ostringstream s;
@@ -288,14 +300,15 @@ bool has_ended(const std::string& worker) {
 
 std::string cancelled_text(const stored_run& r) {
     std::string run = "run " + visible_name(r.id);
-    if (r.status == run_status::cancelled) return run + " is cancelled";
+    if (r.status == run_status::cancelled) return run + " is cancelled" + (r.error.empty() ? "" : ": " + printable(r.error));
     if (r.status != run_status::running) return run + " is " + std::string{to_string(r.status)};
     std::string again = "`" + naming_journals("reagent runs cancel " + shell_word(r.id)) + "`";
     if (has_ended(r.worker))
         return run + " is not cancelled yet: its worker has ended, and its lease still holds. Whoever takes the run up ends it; " + again +
                " does when the lease is over, after 30 seconds or what the worker was started with";
-    return run + " will be cancelled by its worker " + visible_name(r.worker) + " at its next effect; should that one have ended, by " +
-           again + " when its lease is over";
+    return run + " will be cancelled by its worker " + visible_name(r.worker) +
+           " at its next effect, and a call of a tool that is at work comes to its end first; should that worker have ended, by " + again +
+           " when its lease is over";
 }
 
 int exit_code(run_status s) {
@@ -305,6 +318,28 @@ int exit_code(run_status s) {
         case run_status::outcome_unknown: return 3;
         default: return 1;
     }
+}
+
+void tell_halted(journal_store& store, const stored_run& r, bool as_json) {
+    if (as_json) {
+        std::cout << shown_json(to_json(r)) << "\n";
+        return;
+    }
+    terminal t;
+    std::cout << "run " << visible_name(r.id) << " is " << status_text(t, r.status) << "\n";
+    if (r.outputs)
+        for (const auto& [name, v] : *r.outputs) std::cout << t.bold(visible_name(name)) << ": " << answer_text(v, false) << "\n";
+    if (!r.error.empty()) std::cout << t.red(indented(naming_journals(printable(r.error)), "  ")) << "\n";
+    if (r.status == run_status::cancelled)
+        std::cout << naming_journals("  it does not go on; a new run may, from what it did: reagent runs fork " + shell_word(r.id)) << "\n";
+    for (const auto& p : store.pending(r.id)) print_pending(t, p, r.id);
+}
+
+// Whether nothing can go on before somebody decides.
+bool is_waiting(journal_store& store, const stored_run& r) {
+    if (r.status != run_status::awaiting_approval && r.status != run_status::outcome_unknown) return false;
+    auto pending = store.pending(r.id);
+    return std::any_of(pending.begin(), pending.end(), [](const auto& p) { return !p.decided; });
 }
 
 int resume(const runs_options& o, const cli_program* own) {
@@ -322,8 +357,13 @@ int resume(const runs_options& o, const cli_program* own) {
         store->decide(o.id, o.effect, d);
     }
     auto before = store->get(o.id);
-    if (before.status == run_status::finished)
-        throw std::runtime_error{"run " + visible_name(o.id) + " is finished already; `reagent runs show " + shell_word(o.id) + "`"};
+    if (ways == 0 && (is_waiting(*store, before) || before.status == run_status::finished || before.status == run_status::cancelled)) {
+        if (before.status == run_status::finished)
+            std::cerr << naming_journals("run " + visible_name(o.id) + " is finished already; `reagent runs show " + shell_word(o.id) +
+                                         "`\n");
+        tell_halted(*store, before, o.json);
+        return exit_code(before.status);
+    }
     runtime rt{runtime_options_for(store)};
     serve_program(rt, own, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}, &before);
     if (o.force && before.status == run_status::running)
@@ -331,16 +371,7 @@ int resume(const runs_options& o, const cli_program* own) {
                   << ": what that one stores from now on is refused, but a tool that is at work in it may still act. See that its process "
                      "has ended, above all before you say --repeat.\n";
     auto r = o.force ? rt.resume_by_force(o.id) : rt.resume(o.id);
-    if (o.json)
-        std::cout << shown_json(to_json(r)) << "\n";
-    else {
-        terminal t;
-        std::cout << "run " << visible_name(r.id) << " is " << status_text(t, r.status) << "\n";
-        if (r.outputs)
-            for (const auto& [name, v] : *r.outputs) std::cout << t.bold(visible_name(name)) << ": " << answer_text(v, false) << "\n";
-        if (!r.error.empty()) std::cout << t.red(indented(naming_journals(printable(r.error)), "  ")) << "\n";
-        for (const auto& p : store->pending(r.id)) print_pending(t, p, r.id);
-    }
+    tell_halted(*store, r, o.json);
     return exit_code(r.status);
 }
 
@@ -396,6 +427,7 @@ int work(const runs_options& o, const cli_program* own) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);                      // of a terminal that is closed
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread begins
     auto tell = tell_trouble();
     check_there(o.journals);
@@ -453,6 +485,11 @@ int replay(const runs_options& o, const cli_program* own) {
 }
 
 }  // namespace
+
+std::string halted_text(const stored_run& r) {
+    std::string text = "run " + visible_name(r.id) + " is " + std::string{to_string(r.status)};
+    return r.error.empty() ? text : text + ": " + indented(r.error, "  ");
+}
 
 std::string time_text(std::chrono::system_clock::time_point t) {
     std::time_t seconds = std::chrono::system_clock::to_time_t(t);
@@ -546,7 +583,9 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
         if (id) c->add_option("ID", o->id, "which run")->required();
         return c;
     };
-    auto one_effect = [&](CLI::App* c) { c->add_option("--effect", o->effect, "number of the effect, where several wait"); };
+    auto one_effect = [&](CLI::App* c) {
+        c->add_option("--effect", o->effect, "number of the effect, where several wait")->check(whole_number(1));
+    };
     auto with_model = [&](CLI::App* c) {
         c->add_option("--lm", o->lm, "language model; default: the one that the run was started with, or as for `reagent ask`");
         c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server")->check(not_empty());
@@ -557,6 +596,7 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     };
     auto with_lifetime = [&](CLI::App* c) {
         c->add_option("--consent-lifetime", o->lifetime, "how long a consent holds until the call is made: 90s, 24h or never")
+            ->check(lifetime())
             ->default_val("24h");
     };
     auto as_json = [&](CLI::App* c) { c->add_flag("--json", o->json, "JSON on stdout"); };
@@ -566,7 +606,7 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
         ->check(CLI::IsMember({"ready", "running", "awaiting_approval", "outcome_unknown", "finished", "failed", "cancelled"}));
     c->add_option("--program", o->program, "only those of this program")->check(not_empty());
     c->add_option("--session", o->session, "only those of this conversation")->check(not_empty());
-    c->add_option("--limit", o->limit, "at most so many")->capture_default_str();
+    c->add_option("--limit", o->limit, "at most so many")->check(whole_number(1, 1'000'000))->capture_default_str();
     as_json(c);
     c->callback([o, &chosen] { chosen = [o] { return list(*o); }; });
 
@@ -575,7 +615,9 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     as_json(c);
     c->callback([o, &chosen] { chosen = [o] { return show(*o); }; });
 
-    c = add("resume", "Continues a run here and waits for it; exit code 0: it finished, 1: it failed, 3: it waits for somebody", true);
+    c = add("resume",
+            "Continues a run here and waits for it; exit code 0: it finished, 1: it failed or was cancelled, 3: it waits for somebody",
+            true);
     c->add_flag("--force", o->force,
                 "take it from a worker whose lease has not run out; that one may still act: see that its process has ended");
     c->add_option("--happened", o->result, "of a call whose outcome is unknown: it happened, and this came of it (JSON, or a text)")
@@ -606,7 +648,8 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     by_whom(c);
     c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::reject); }; });
 
-    c = add("cancel", "Ends a run; one that is at work stops at its next effect", true);
+    c = add("cancel",
+            "Ends a run; one that is at work stops at its next effect: a call of a tool comes to its end, and what it did is kept", true);
     c->callback([o, &chosen] {
         chosen = [o] {
             auto store = open_journals(o->journals, journal_access::existing);
@@ -618,11 +661,11 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     });
 
     c = add("fork", "A new run that has lived through the beginning of another", true);
-    auto* records = c->add_option("--records", o->records, "how many of its records, from 1; default: all")
-                        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{INT64_MAX}));
+    auto* records = c->add_option("--records", o->records, "how many of its records, from 1; default: all")->check(whole_number(1));
     c->add_option("--effect", o->effect, "until this effect had finished: its number as `runs show` and `trace` have it")
+        ->check(whole_number(1))
         ->excludes(records);
-    c->add_option("--new-id", o->new_id, "id of the new run; default: a random one")->check(not_empty());
+    c->add_option("--new-id", o->new_id, "id of the new run; default: a random one")->check(new_id());
     c->callback([o, &chosen] {
         chosen = [o] {
             auto store = open_journals(o->journals, journal_access::existing);
@@ -664,7 +707,7 @@ void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
     });
 
     c = add("work", "A worker: takes up runs that are ready, and those whose worker is gone, until it is stopped", false);
-    c->add_option("--concurrency", o->concurrency, "runs at the same time")->capture_default_str();
+    c->add_option("--concurrency", o->concurrency, "runs at the same time")->check(whole_number(1, 10'000))->capture_default_str();
     c->add_flag("--until-idle", o->until_idle, "end when nothing is left to do");
     with_lifetime(c);
     with_model(c);

@@ -35,6 +35,23 @@ std::string program_name(const cli_program& own);
 inline constexpr const char* ask_program = "ask";
 program_function ask_program_function();
 
+/// How the agent of `ask` and `chat` was set up: what is stored with a run, and holds in whichever process goes on with it.
+struct ask_setup {
+    std::string signature, tools, lm, api_base, adapter = "chat";
+    std::size_t max_iters = 12;
+    bool native = false;
+    std::uint64_t max_tokens = 0;                 ///< 0: the model's own
+    double timeout = 0;                           ///< seconds, over all resumes together; 0: as the process that goes on has it
+    std::vector<std::string> private_fields{};    ///< `run_options::private_fields`
+    std::optional<std::size_t> history_tokens{};  ///< `history_limits::tokens`
+
+    json::object stored(json::object inputs) const;
+};
+/// What is stored with a run about its options, for `runtime::serve`. Runs of older versions, which stored less, go on as they did.
+runtime::options_of_inputs stored_options();
+
+/// "run ID is STATUS", and why where that is known.
+std::string halted_text(const stored_run& r);
 std::string time_text(std::chrono::system_clock::time_point t);
 std::string random_id();
 

@@ -18,7 +18,8 @@ std::string text_of(const json::object& o, const char* key, const char* otherwis
     return v && v->is_string() ? std::string{v->get_string()} : otherwise;
 }
 
-const std::set<std::string, std::less<>> set_up{"signature", "tools", "lm", "api_base", "adapter", "max_iters", "native"};
+const std::set<std::string, std::less<>> set_up{"signature", "tools",      "lm",      "api_base", "adapter",       "max_iters",
+                                                "native",    "max_tokens", "timeout", "private",  "history_tokens"};
 
 // A stored turn holds how the agent was set up; a prompt shows what was said.
 json::object turns_of(json::object history) {
@@ -83,6 +84,44 @@ program_function ask_program_function() {
     return [](run& r, const json::object& inputs) { return answer(r, inputs); };
 }
 
+json::object ask_setup::stored(json::object inputs) const {
+    json::object program{{"inputs", std::move(inputs)}, {"signature", signature}, {"tools", tools},  {"lm", lm},
+                         {"adapter", adapter},          {"max_iters", max_iters}, {"native", native}};
+    if (!api_base.empty()) program["api_base"] = http::shown_url(api_base);
+    if (max_tokens) program["max_tokens"] = max_tokens;
+    if (timeout > 0) program["timeout"] = timeout;
+    if (!private_fields.empty()) program["private"] = json::array(private_fields.begin(), private_fields.end());
+    if (history_tokens) program["history_tokens"] = *history_tokens;
+    return program;
+}
+
+runtime::options_of_inputs stored_options() {
+    return [](run_options& o, const json::object& inputs) {
+        auto number = [&](const char* key) -> std::optional<double> {
+            auto* v = inputs.if_contains(key);
+            if (!v) return {};
+            if (!v->is_number()) throw misuse{std::string{"this run was stored with a `"} + key + "` that is no number"};
+            return v->to_number<double>();
+        };
+        if (auto tools = text_of(inputs, "tools"); with_absolute_paths(tools) != tools)
+            std::cerr << terminal{true}.dim("reagent: this run is an older version's, which kept paths as they were given (" +
+                                            visible(tools) + "): they are read from the folder of this process")
+                      << std::endl;
+        o.adapter = adapter_named(text_of(inputs, "adapter", "chat"));
+        if (auto n = number("max_tokens")) o.sampling.max_tokens = static_cast<std::uint64_t>(*n);
+        if (auto seconds = number("timeout")) o.deadline = std::chrono::milliseconds{static_cast<std::int64_t>(*seconds * 1000)};
+        if (auto n = number("history_tokens")) o.history.tokens = static_cast<std::size_t>(*n);
+        if (auto* names = inputs.if_contains("private")) {
+            // What is private and cannot be read protects nothing: the run does not go on.
+            if (!names->is_array()) throw misuse{"this run was stored with a `private` that is no list of names"};
+            for (const auto& name : names->get_array()) {
+                if (!name.is_string()) throw misuse{"this run was stored with a `private` that is no list of names"};
+                o.private_fields.emplace(std::string_view{name.get_string()});
+            }
+        }
+    };
+}
+
 std::string program_name(const cli_program& own) { return own.name.empty() ? "program" : own.name; }
 
 void serve_program(runtime& rt, const cli_program* own, const model_choice& choice, const stored_run* of) {
@@ -109,9 +148,8 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
     if (!chosen.notice.empty()) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << "\n";
     run_options options{with_retries(chosen.model)};
     options.consent_lifetime = choice.consent_lifetime;
-    if (of) options.adapter = adapter_named(text_of(of->inputs, "adapter", "chat"));
     rt.serve(ask_program, !choice.told ? only_with_its_own_model(chosen.model.name(), http::shown_url(api_base)) : ask_program_function(),
-             std::move(options));
+             std::move(options), stored_options());
 }
 
 }  // namespace reagent::cli

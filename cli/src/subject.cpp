@@ -71,8 +71,8 @@ void add_metric_options(CLI::App& c, subject_options& o) {
                  "IS GOOD\"")
         ->required();
     c.add_option("--judge", o.judge, "model for semantic_f1 and rubric; default: --lm");
-    c.add_option("--concurrency", o.concurrency, "examples at work at the same time")->check(CLI::Range(1, 10'000));
-    c.add_option("--threads", o.threads, "threads that run them")->check(CLI::Range(1, 256));
+    c.add_option("--concurrency", o.concurrency, "examples at work at the same time")->check(whole_number(1, 10'000));
+    c.add_option("--threads", o.threads, "threads that run them")->check(whole_number(1, 256));
     c.add_option("--state", o.state, "folder for what models answered: what was interrupted goes on from there")->check(not_empty());
 }
 

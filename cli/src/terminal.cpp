@@ -8,9 +8,11 @@
 
 #include <unistd.h>
 
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 #include <system_error>
 
 namespace reagent::cli {
@@ -54,14 +56,40 @@ CLI::Validator not_empty() {
                           "", "not empty"};
 }
 
-CLI::Validator from_zero() {
-    return CLI::Validator{[](const std::string& value) {
-                              char* end = nullptr;
-                              double n = std::strtod(value.c_str(), &end);
-                              bool good = !value.empty() && !*end && std::isfinite(n) && n >= 0 && value.find('-') == value.npos;
-                              return good ? std::string{} : "\"" + value + "\" is no number from 0";
+namespace {
+
+template <class Number>
+std::string range_text(Number least, Number most, bool open) {
+    std::ostringstream text;
+    text << "from " << least;
+    if (!open) text << " to " << most;
+    return text.str();
+}
+
+}  // namespace
+
+CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
+    std::string range = range_text(least, most, most >= std::uint64_t{1} << 31);
+    return CLI::Validator{[=](const std::string& value) {
+                              std::uint64_t n = 0;
+                              auto end = value.data() + value.size();
+                              auto read = std::from_chars(value.data(), end, n);
+                              bool good = read.ec == std::errc{} && read.ptr == end && n >= least && n <= most;
+                              return good ? std::string{} : "takes a whole number " + range + ", not \"" + visible(value) + "\"";
                           },
-                          "", "from 0"};
+                          "", range};
+}
+
+CLI::Validator number(double least, double most) {
+    std::string range = range_text(least, most, most >= 1e18);
+    return CLI::Validator{[=](const std::string& value) {
+                              double n = 0;
+                              auto end = value.data() + value.size();
+                              auto read = std::from_chars(value.data(), end, n);
+                              bool good = read.ec == std::errc{} && read.ptr == end && std::isfinite(n) && n >= least && n <= most;
+                              return good ? std::string{} : "takes a number " + range + ", not \"" + visible(value) + "\"";
+                          },
+                          "", range};
 }
 
 CLI::Validator finite() {

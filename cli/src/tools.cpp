@@ -1,4 +1,5 @@
 #include "sql.hpp"
+#include "subject.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/schema/render.hpp>
@@ -6,6 +7,7 @@
 
 #include <boost/json.hpp>
 
+#include <filesystem>
 #include <iostream>
 
 namespace reagent::cli {
@@ -79,6 +81,27 @@ tools tools_from(const std::string& list) {
             http.hosts.push_back(value);
     }
     if (!http.hosts.empty()) all.add(ready::http_get(http));
+    return all;
+}
+
+std::string with_absolute_paths(const std::string& tools) {
+    std::string all;
+    for (std::size_t begin = 0; begin < tools.size();) {
+        auto end = std::min(tools.find(',', begin), tools.size());
+        std::string part = tools.substr(begin, end - begin);
+        begin = end + 1;
+        if (part.empty()) continue;
+        for (std::string_view kind : {"sql:", "policy=", "docs:", "files:"}) {
+            if (!part.starts_with(kind)) continue;
+            std::string path = std::filesystem::absolute(part.substr(kind.size())).lexically_normal().string();
+            if (path.find(',') != path.npos)
+                throw misuse{"the tool " + part + " is " + path +
+                             " as an absolute path, which a durable run keeps, and a comma in it would begin another tool; use a folder "
+                             "without one, or a link"};
+            part = std::string{kind} + path;
+        }
+        all += (all.empty() ? "" : ",") + part;
+    }
     return all;
 }
 

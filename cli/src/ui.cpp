@@ -4,8 +4,8 @@
 #include "trace_page.hpp"
 #include "visitors.hpp"
 
-#include <reagent/run/consent.hpp>
 #include <reagent/observe/trace.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -323,7 +323,7 @@ void add_ui(CLI::App& app, command& chosen) {
     auto* c = app.add_subcommand("ui", "Shows durable runs in the browser while they go on; on this machine only");
     c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
         ->check(not_empty());
-    c->add_option("--port", o->port, "port on 127.0.0.1; 0: any that is free")->capture_default_str();
+    c->add_option("--port", o->port, "port on 127.0.0.1; 0: any that is free")->check(whole_number(0, 65'535))->capture_default_str();
     c->add_option("--token", o->token, "what the address must hold; default: a random one")->check([](const std::string& t) {
         return t.size() < 16 ? std::string{"a token has at least 16 characters"} : std::string{};
     });

@@ -103,6 +103,41 @@ BOOST_AUTO_TEST_CASE(plain_words_are_no_keys) {
     BOOST_TEST(redact("sk-learn and sk-complete", secret{"sk-complete"}) == "sk-learn and (secret)");
 }
 
+// A text that is cut says "..." wherever it stands, also in the middle of what quotes it.
+BOOST_AUTO_TEST_CASE(the_beginning_of_a_key_is_found_where_a_text_was_cut) {
+    const std::string key = "q7Xk!own-key-9Lm2VbT4sZ", drawn = "sk-proj-Ab12Cd34Ef56Gh78Ij90";
+    auto cut = [](std::string text, std::size_t limit) { return text.substr(0, limit) + "..."; };
+    for (const auto& k : {key, drawn})
+        for (std::size_t n = 6; n < k.size(); ++n)
+            for (std::string mark : {"...", " ...", "\xE2\x80\xA6", "\n[cut here: 5 of 9 bytes are shown]"}) {
+                std::string text = "the journal has \"" + std::string(20, 'x') + " " + k.substr(0, n) + mark + "\", the program \"yyy...\"";
+                auto shown = redact(text, secret{key});
+                if (k == drawn && n < 11) continue;  // nothing of it is told yet: "sk-proj-Ab"
+                BOOST_TEST(shown.find(k.substr(0, 6)) == shown.npos, text << " -> " << shown);
+                BOOST_TEST(shown.find("the program \"yyy...\"") != shown.npos, shown);
+            }
+    std::string harmless = "as it was... and as q7... it is, sk-learn... and so on ...";
+    BOOST_TEST(redact(harmless, secret{key}) == harmless);
+    BOOST_TEST(redact(cut("token: " + base64("user:" + key), 24), secret{key}).find("dXNlcjpxN1hr") == std::string::npos);
+}
+
+// As mail and certificates write it (RFC 2045, RFC 7468), and as it stands in JSON.
+BOOST_AUTO_TEST_CASE(a_key_is_found_in_base64_of_several_lines) {
+    const std::string own = "hunter2>>hunter2??of_mine", drawn = "sk-proj-Ab12Cd34Ef56Gh78Ij90";
+    for (const auto& key : {own, drawn})
+        for (std::string end : {"\n", "\r\n", "\n  ", "\\n", "\\r\\n", "%0A", "&#10;"})
+            for (std::size_t width : {16u, 64u, 76u})
+                for (std::size_t before = 30; before < 80; before += 7) {
+                    std::string coded = base64(std::string(before, 'a') + " " + key + " and more of it, so that it has lines"), text;
+                    for (std::size_t at = 0; at < coded.size(); at += width) text += (at ? end : "") + coded.substr(at, width);
+                    auto shown = redact("body: " + text + " end", secret{own});
+                    BOOST_TEST(shown.find("(secret)") != shown.npos, text << " -> " << shown);
+                    BOOST_TEST(shown.ends_with(" end"), shown);
+                }
+    std::string harmless = "a list\nof\nwords\nthat\nstand\nalone\nand mean nothing\nAnotherLineOfLetters\nandOneMoreOfThem";
+    BOOST_TEST(redact(harmless, secret{own}) == harmless);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_too_short_for_a_key_is_not_looked_for) {
     for (const char* key : {"k", "to", "key", ""}) BOOST_TEST(redact("tokens of a key to keep", secret{key}) == "tokens of a key to keep");
 }
@@ -111,7 +146,7 @@ BOOST_AUTO_TEST_CASE(what_is_too_short_for_a_key_is_not_looked_for) {
 BOOST_AUTO_TEST_CASE(redaction_is_linear) {
     const secret known[] = {secret{"aaaaaaaaaaaaaaaa"}, secret{"sk-sk-sk-sk-sk-"}};
     for (std::string piece :
-         {"apikey=", "sk-", "bearer ", "?key=", "%25", "\\\\", "&#37;", "://", "a:b@", "aaaa", "QUFB", "eyJ-", "authorization: basic "}) {
+         {"apikey=", "sk-", "bearer ", "?key=", "%25", "\\\\", "&#37;", "://", "a:b@", "aaaa", "...", "aaaaaaa...", "aaaa\n", "QUFB", "eyJ-", "authorization: basic "}) {
         std::string text;
         while (text.size() < 4'000'000) text += piece;
         BOOST_TEST(redact(text, known).size() > 0u);

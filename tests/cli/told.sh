@@ -173,6 +173,6 @@ echo '{"predict":{"signature":{"instructions":"x","fields":[]},"demos":[]}}' >p.
 [ ! -e programs ] || fail "a version was stored whose tag was refused"
 # Every command that is suggested names the journals that were given.
 "$reagent" ask "What is 1 plus 2?" --lm offline/demo -q --journals both.db --run-id other >out
-[ "$(code "$reagent" runs resume other --journals both.db)" = 1 ]
+[ "$(code "$reagent" runs resume other --journals both.db)" = 0 ]
 grep -q 'runs show --journals both.db other' err || fail "the journals are not named: $(cat err)"
 echo "what is told, suggested, consented to and left alone: as it should be"

@@ -1,8 +1,8 @@
 // Consent binds what was seen: the call, its arguments, the run; and it is said by somebody, at some time, for some time.
 #include "fixture.hpp"
 
-#include <reagent/run/consent.hpp>
 #include <reagent/observe/trace.hpp>
+#include <reagent/run/consent.hpp>
 
 #include <boost/json.hpp>
 #include <boost/test/data/test_case.hpp>
@@ -18,6 +18,11 @@ using namespace reagent::literals;
 using namespace std::chrono_literals;
 
 namespace {
+
+struct line {
+    std::int16_t shelf;
+    std::vector<std::uint8_t> marks;
+};
 
 // A desk that refunds what its model wants, with consent.
 struct desk : fixture {
@@ -118,6 +123,56 @@ BOOST_FIXTURE_TEST_CASE(edited_arguments_are_checked_as_the_call_checks_them, de
     resume("a");
     BOOST_TEST(status("a") == "finished");
     BOOST_TEST(refunds == std::vector<std::string>{"V1 5"});
+}
+
+// JSON Schema has no ranges of C++ types: the call would fail, and the consent would be used up.
+BOOST_FIXTURE_TEST_CASE(edited_arguments_that_do_not_fit_the_cpp_type_decide_nothing, desk) {
+    auto refund = [this](std::int32_t amount, std::optional<std::int8_t> grade, line where, std::uint64_t id) {
+        refunds.push_back(std::to_string(amount) + " " + std::to_string(grade.value_or(0)) + " " + std::to_string(where.shelf) + " " +
+                          std::to_string(id));
+        return "ok";
+    };
+    tools typed;
+    typed.add("refund", "", refund, {"amount", "grade", "where", "id"}, {.destructive = true});
+    t = typed;
+    auto with = [](const char* text) { return json::parse(text).as_object(); };
+    args = with(R"({"amount": 1, "grade": 2, "where": {"shelf": 3, "marks": [4]}, "id": 5})");
+    const std::pair<const char*, const char*> edits[] = {
+        {"amount", R"({"amount": 3000000000, "grade": 2, "where": {"shelf": 3, "marks": [4]}, "id": 5})"},
+        {"amount", R"({"amount": -2147483649, "grade": 2, "where": {"shelf": 3, "marks": [4]}, "id": 5})"},
+        {"grade", R"({"amount": 1, "grade": 128, "where": {"shelf": 3, "marks": [4]}, "id": 5})"},
+        {"shelf", R"({"amount": 1, "grade": 2, "where": {"shelf": 32768, "marks": [4]}, "id": 5})"},
+        {"marks", R"({"amount": 1, "grade": 2, "where": {"shelf": 3, "marks": [4, 256]}, "id": 5})"},
+        {"id", R"({"amount": 1, "grade": 2, "where": {"shelf": 3, "marks": [4]}, "id": -1})"}};
+    begin("a");
+    for (auto [field, text] : edits) {
+        auto why = thrown(run_errc::not_possible,
+                          [&, text = text] { store->decide("a", 0, {.kind = run_decision::approve, .arguments = with(text)}); });
+        BOOST_TEST(why.find(field) != why.npos, why);
+        BOOST_TEST(status("a") == "awaiting_approval");
+    }
+    store->decide(
+        "a", 0,
+        {.kind = run_decision::approve,
+         .arguments =
+             with(R"({"amount": 2147483647, "grade": null, "where": {"shelf": -32768, "marks": [255]}, "id": 18446744073709551615})")});
+    resume("a");
+    BOOST_TEST(refunds == std::vector<std::string>{"2147483647 0 -32768 18446744073709551615"});
+}
+
+// Whoever decides may have a store of a version that knows the schema only: the call's own conversion looks once more.
+BOOST_FIXTURE_TEST_CASE(an_edit_that_the_conversion_refuses_is_asked_about_again, desk) {
+    begin("a");
+    execute("UPDATE reagent_decisions SET wanted = replace(replace(wanted, '\"maximum\"', '\"-\"'), '\"minimum\"', '\"--\"')");
+    store->decide("a", 0,
+                  {.kind = run_decision::approve, .arguments = json::object{{"order", "V1"}, {"amount", 3'000'000'000}}, .by = "ada"});
+    auto r = resume("a");
+    BOOST_TEST(status("a") == "awaiting_approval");
+    BOOST_TEST(r.error.find("ada") != std::string::npos, r.error);
+    BOOST_TEST(refunds.empty());
+    approve("a");
+    resume("a");
+    BOOST_TEST(refunds == std::vector<std::string>{"V1 7"});
 }
 
 // The tool has changed since somebody edited its arguments.

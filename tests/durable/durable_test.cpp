@@ -468,6 +468,135 @@ BOOST_FIXTURE_TEST_CASE(runs_are_cancelled_wherever_they_are, fixture) {
     BOOST_TEST((halted.get().status == run_status::cancelled));
 }
 
+BOOST_FIXTURE_TEST_CASE(what_the_inputs_say_about_options_holds_wherever_a_run_goes_on, fixture) {
+    std::vector<std::uint64_t> limits;
+    std::vector<bool> is_private;
+    model = std::make_shared<answering>([&](const lm_request& q) -> std::string {
+        limits.push_back(q.sampling.max_tokens.value_or(0));
+        if (limits.size() == 1) throw lm_error{lm_errc::unavailable, "the model is away"};
+        return "yes";
+    });
+    auto program = [&](run& r, const json::object&) -> task<json::object> {
+        is_private.push_back(r.options().private_fields.contains("card"));
+        lm_request q;
+        q.messages.push_back({role::user, "hello"});
+        std::string path = "x";
+        co_await r.call_model(path, language_model{}, q);
+        co_return json::object();
+    };
+    auto of_inputs = [](run_options& o, const json::object& inputs) {
+        if (!inputs.contains("limit")) throw std::runtime_error{"the limit is missing"};
+        o.sampling.max_tokens = inputs.at("limit").to_number<std::uint64_t>();
+        o.private_fields.emplace("card");
+    };
+    auto serve = [&](runtime& rt) { rt.serve("p", program_function{program}, options(), of_inputs); };
+    {
+        runtime rt{{.journals = store}};
+        serve(rt);
+        BOOST_TEST(to_string(rt.run_durably("p", {{"limit", 7}}, "a").status) == "failed");
+    }
+    store->fork("a", 0, "b");
+    store->create({.program = "p", .id = "none"});
+    runtime rt{{.journals = open()}};
+    serve(rt);
+    BOOST_TEST(to_string(rt.resume("a").status) == "finished");
+    rt.work({.until_idle = true});
+    BOOST_TEST(status("b") == "finished");
+    BOOST_TEST(store->get("none").error.find("the limit is missing") != std::string::npos, store->get("none").error);
+    BOOST_TEST(limits == (std::vector<std::uint64_t>{7, 7, 7}));
+    BOOST_TEST(is_private == (std::vector<bool>{true, true, true}));
+    BOOST_TEST(rt.replay("b").differences.empty());
+}
+
+// What it does by then is done: nobody would know otherwise.
+BOOST_DATA_TEST_CASE(a_tool_that_is_at_work_comes_to_its_end_before_its_run_is_cancelled, std::vector<bool>({false, true}), enters_run) {
+    fixture f;
+    std::promise<void> begun;
+    std::atomic<bool> ended = false;
+    auto work = [&]() -> std::string {
+        begun.set_value();
+        std::this_thread::sleep_for(800ms);
+        ended = true;
+        return "the money is sent";
+    };
+    auto work_in_run = [&](run&) -> task<std::string> {
+        begun.set_value();
+        asio::steady_timer timer{co_await asio::this_coro::executor, 800ms};
+        co_await timer.async_wait(asio::use_awaitable);
+        ended = true;
+        co_return "the money is sent";
+    };
+    tools t;
+    if (enters_run)
+        t.add("send", "", work_in_run);
+    else
+        t.add("send", "", work);
+    auto program = [&](run& r, const json::object&) -> task<json::object> {
+        std::string path = "x", name = "send";
+        json::value none = json::object{};
+        co_await t.call(r, path, name, none);
+        lm_request q;
+        q.messages.push_back({role::user, "n is 1"});
+        std::string then = "y";
+        co_await r.call_model(then, language_model{}, q);
+        co_return json::object();
+    };
+    auto quick = f.open({.lease = 300ms});
+    runtime rt{{.journals = quick}};
+    rt.serve("p", program_function{program}, f.options());
+    rt.submit("p", {}, "a");
+    auto halted = std::async(std::launch::async, [&] { return rt.resume("a"); });
+    begun.get_future().wait();
+    f.store->cancel("a");
+    auto r = halted.get();
+    BOOST_TEST(ended.load());
+    BOOST_TEST(to_string(r.status) == "cancelled");
+    BOOST_TEST(r.error == "");
+    BOOST_TEST(f.model->calls.load() == 0);
+    auto loaded = load_journal(f.store->records("a"));
+    BOOST_TEST(loaded.open.empty());
+    BOOST_REQUIRE(loaded.history->events().size() == 1u);
+    BOOST_TEST(json::serialize(loaded.history->events()[0].result) == "\"the money is sent\"");
+}
+
+// Whatever ends a run in the middle of a tool's call: whoever looks at it is told.
+BOOST_FIXTURE_TEST_CASE(a_run_that_ends_in_a_call_says_that_its_outcome_is_unknown, fixture) {
+    std::atomic<int> begun = 0;
+    tools t;
+    t.add("send", "", [&](run&) -> task<std::string> {
+        ++begun;
+        asio::steady_timer timer{co_await asio::this_coro::executor, 20s};
+        co_await timer.async_wait(asio::use_awaitable);
+        co_return "never";
+    });
+    auto program = [&](run& r, const json::object&) -> task<json::object> {
+        std::string path = "x", name = "send";
+        json::value none = json::object{};
+        co_await t.call(r, path, name, none);
+        co_return json::object();
+    };
+    const std::string words = "`send` was under way: its outcome is unknown";
+    auto o = options();
+    o.deadline = 100ms;
+    runtime late{{.journals = store}};
+    late.serve("p", program_function{program}, o);
+    auto r = late.run_durably("p", {}, "late");
+    BOOST_TEST(to_string(r.status) == "failed");
+    BOOST_TEST(r.error.find(words) != std::string::npos, r.error);
+
+    store->fork("late", 0, "forked");  // as a crash leaves it
+    store->cancel("forked");
+    BOOST_TEST(store->get("forked").error.find(words) != std::string::npos, store->get("forked").error);
+    // What waits for somebody to look is no different.
+    store->fork("late", 0, "asked");
+    auto other = options();
+    late.serve("p", program_function{program}, other);
+    BOOST_TEST(to_string(late.resume("asked").status) == "outcome_unknown");
+    store->cancel("asked");
+    BOOST_TEST(store->get("asked").error.find(words) != std::string::npos, store->get("asked").error);
+    BOOST_TEST(begun.load() == 1);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_worker_that_is_told_to_stop_leaves_its_runs_to_others, fixture) {
     std::atomic<int> steps = 0;
     model = std::make_shared<answering>([&](const lm_request& q) {

@@ -253,6 +253,35 @@ BOOST_AUTO_TEST_CASE(private_values_are_found_within_json_and_however_many_there
     }
 }
 
+BOOST_AUTO_TEST_CASE(private_numbers_are_found_in_every_spelling) {
+    predict<sig<"amount: float, count: int -> answer">> ask;
+    written w{spdlog::level::trace};
+    runtime rt{{.logger = w.logger}};
+    auto o = answering_with({chat_completion({{"answer", "1.2345678E4 12345.678 12,345.678 and 5000 5,000 5000.0 5000.00 kept 77"}})});
+    o.private_fields = {"amount", "count"};
+    rt.run(o, ask, "amount"_f = 12345.678, "count"_f = 5000);
+    BOOST_TEST(w.has("kept 77"), w.text.str());
+    for (const char* shown : {"12345.67", "1.2345678E4", "12,345", " 5000 ", " 5,000", " 5000.0"}) BOOST_TEST(!w.has(shown), shown << ": " << w.text.str());
+}
+
+BOOST_AUTO_TEST_CASE(private_values_are_found_however_they_are_escaped) {
+    const std::string name = "Ada \"A\" & Byron/1815";
+    predict<sig<"message -> answer">> ask;
+    for (std::string form : {"Ada%20%22A%22%20%26%20Byron%2F1815", "Ada+%22A%22+%26+Byron%2F1815", "Ada &quot;A&quot; &amp; Byron/1815",
+                             "Ada &#34;A&#34; &#38; Byron&#x2f;1815", R"(Ada \"A\" & Byron\/1815)", R"(Ada \u0022A\u0022 \u0026 Byron/1815)",
+                             "QWRhICJBIiAmIEJ5cm9uLzE4MTU=", "VGhlIG5hbWUgaXMgQWRhICJBIiAm\nIEJ5cm9uLzE4MTUgYW5kIG5vIG90aGVy"}) {
+        written w{spdlog::level::trace};
+        runtime rt{{.logger = w.logger}};
+        auto o = answering_with({chat_completion({{"answer", "was " + form + " kept"}})});
+        o.private_fields = {"message"};
+        rt.run(o, ask, "message"_f = name);
+        BOOST_TEST(w.has("(private)"), form << ": " << w.text.str());
+        BOOST_TEST(!w.has("Byron"), form << ": " << w.text.str());
+        BOOST_TEST(!w.has("QWRhICJB"), form << ": " << w.text.str());
+        BOOST_TEST(!w.has("VGhlIG5h"), form << ": " << w.text.str());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(spans_go_in_requests_of_the_size_that_was_asked_for) {
     std::mutex mutex;
     std::vector<std::size_t> sizes;

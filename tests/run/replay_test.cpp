@@ -36,6 +36,47 @@ std::string replay_of(const std::shared_ptr<const journal>& history, changed m) 
 
 BOOST_AUTO_TEST_SUITE(replays)
 
+namespace {
+
+struct asks {
+    std::string text;
+    task<std::string> forward(run& r) const {
+        lm_request q;
+        q.messages.push_back({role::user, text});
+        std::string path = "x", tool = "send";
+        auto answer = co_await r.call_model(path, language_model{}, q);
+        json::value arguments = json::object{{"text", text}};
+        std::function<task<json::value>()> effect = []() -> task<json::value> { co_return json::value("sent"); };
+        co_await r.call_tool(path, tool, arguments, effect);
+        co_return answer->text;
+    }
+};
+
+}  // namespace
+
+// A difference is told by a window of the texts: wherever that begins and ends, no part of a key is in it.
+BOOST_AUTO_TEST_CASE(a_difference_tells_no_part_of_a_key) {
+    const std::string own = "q7Xk!own/key+9Lm2VbT4sZ", drawn = "sk-proj-Ab12Cd34Ef56Gh78Ij90";
+    for (const auto& key : {own, drawn})
+        for (std::size_t before : {0u, 20u, 31u, 40u})
+            for (std::size_t after = 0; after < 230; after += 1) {
+                auto text = [&](char differs) {
+                    return "w " + key + " " + std::string(before, 'b') + differs + " " + std::string(after, 'a') + " " + key + " z";
+                };
+                runtime rt{{.secrets = {secret{own}}}};
+                run_options o{language_model{scripted_model::texts({"one"})}};
+                auto history = rt.execute(o, asks{text('1')}).report.history;
+                run_options again;
+                again.replay = history;
+                std::string told;
+                again.on_difference = [&](const std::string& place, const std::string& what) { told += place + ": " + what + "\n"; };
+                rt.run(again, asks{text('2')});
+                BOOST_TEST(!told.empty());
+                for (std::size_t at = 0; at + 6 <= key.size(); ++at)
+                    BOOST_REQUIRE_MESSAGE(told.find(key.substr(at, 6)) == told.npos, told);
+            }
+}
+
 // What has no model answers from the journal only, also once the program wants a time or a number that nobody recorded.
 BOOST_AUTO_TEST_CASE(what_only_replays_does_nothing_new) {
     auto history = runtime{}.execute(run_options{}, changed{}).report.history;

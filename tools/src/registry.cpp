@@ -103,9 +103,34 @@ tool::tool(std::string name, std::string description, json::object parameters, j
         checked["additionalProperties"] = true;
     else if (!checked.contains("additionalProperties") && !checked.contains("unevaluatedProperties") && checked.contains("properties"))
         checked[names_elsewhere(checked) ? "unevaluatedProperties" : "additionalProperties"] = false;
-    data_ = std::make_shared<const data>(data{std::move(name), std::move(description), std::move(parameters),
-                                              schema{json::value(std::move(checked)), {.assert_formats = true}}, std::move(call), options,
-                                              uses_run});
+    data_ = std::make_shared<const data>(data{std::move(name),
+                                              std::move(description),
+                                              std::move(parameters),
+                                              schema{json::value(checked), {.assert_formats = true}},
+                                              std::move(call),
+                                              options,
+                                              uses_run,
+                                              checked,
+                                              {}});
+}
+
+const json::object& tool::edit_schema() const { return data_->edit_schema; }
+
+std::string tool::wrong_edit(const json::object& arguments) const {
+    auto read = read_arguments(json::value(arguments));
+    if (!read.ok() || !read.value.is_object()) return one_line(read.violations);
+    return data_->convert_edit ? data_->convert_edit(read.value.get_object()) : "";
+}
+
+tool tool::with_edit_check(json::object schema, std::function<std::string(const json::object&)> convert) const {
+    tool checked = *this;
+    auto changed = std::make_shared<data>(*data_);
+    for (const auto& [key, v] : data_->edit_schema)  // what else of it is checked
+        if (!schema.contains(key)) schema[key] = v;
+    changed->edit_schema = std::move(schema);
+    changed->convert_edit = std::move(convert);
+    checked.data_ = std::move(changed);
+    return checked;
 }
 
 tool tool::with_flow(flow_flags f) const {
@@ -150,6 +175,20 @@ schema::outcome tool::read_arguments(const json::value& arguments) const {
             if (s.is_object() && !read.value.get_object().contains(name))
                 if (auto* fallback = s.get_object().if_contains("default")) read.value.get_object()[name] = *fallback;
     return read;
+}
+
+void detail::add_range(json::value& s, double least, double most) {
+    auto& o = s.get_object();
+    auto bound = [&](const char* key, double limit, bool tighter) {
+        if (auto* own = o.if_contains(key); own && own->is_number() && tighter) return;
+        o[key] = limit;
+    };
+    auto own = [&](const char* key, double otherwise) {
+        auto* v = o.if_contains(key);
+        return v && v->is_number() ? v->to_number<double>() : otherwise;
+    };
+    bound("minimum", least, own("minimum", least) >= least);
+    bound("maximum", most, own("maximum", most) <= most);
 }
 
 void detail::add_argument(json::object& parameters, const argument& a, json::value s, bool optional) {
@@ -275,7 +314,9 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
         std::function<task<approval_decision>()> ask;
         if (approve_) ask = [&]() { return decided_by(approve_, r, t, given); };
         if (nobody) ask = nobody_decides;  // recorded, so that a replay need not know what the run had met by then
-        approval_decision decision = co_await r.ask_approval(asked.path, name, json::value(given), t.checked_parameters(), ask, asked.why);
+        const std::function<std::string(const json::object&)> wrong = [t](const json::object& edited) { return t.wrong_edit(edited); };
+        approval_decision decision =
+            co_await r.ask_approval(asked.path, name, json::value(given), json::value(t.edit_schema()), ask, asked.why, wrong);
         if (!decision.approved)
             co_return failure("Error: `" + name + "` was not called: " + told + ", and the call was refused" +
                               (decision.reason.empty() ? "" : ": " + decision.reason) +

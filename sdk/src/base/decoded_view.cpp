@@ -164,33 +164,85 @@ std::vector<stretch> texts_in(std::string_view bytes) {
 
 }  // namespace
 
+// Characters of base64 in a row, which may go on in further lines.
+struct decoded_view::base64_run {
+    std::string_view digits;
+    std::vector<std::pair<std::size_t, std::size_t>> lines;  // where each begins in `digits`, and in the text
+
+    std::size_t origin(std::size_t at) const {
+        auto next = std::upper_bound(lines.begin(), lines.end(), at, [](std::size_t a, const auto& line) { return a < line.first; });
+        return (next - 1)->second + (at - (next - 1)->first);
+    }
+};
+
+void decoded_view::add_base64(std::string_view text, const base64_run& run, std::size_t& copied) {
+    // What stands before it may look like a part of it ("/v1/..."): four places where it can begin.
+    std::string best;
+    std::vector<stretch> found;
+    std::size_t most = 0, skipped = 0;
+    for (std::size_t skip = 0; skip < 4; ++skip) {
+        auto bytes = from_base64(run.digits.substr(skip));
+        auto texts = texts_in(bytes);
+        std::size_t n = 0;
+        for (auto t : texts) n += t.end - t.begin;
+        if (n > most) most = n, best = std::move(bytes), found = std::move(texts), skipped = skip;
+    }
+    for (auto t : found) {
+        auto last = std::min(skipped + (t.end + 2) / 3 * 4, run.digits.size()) - 1;
+        auto raw = std::max(run.origin(skipped + t.begin / 3 * 4), copied), raw_end = run.origin(last) + 1;
+        if (raw >= raw_end) continue;
+        plain_ += text.substr(copied, raw - copied);
+        escapes_.push_back({plain_.size(), t.end - t.begin, raw, raw_end - raw});
+        plain_.append(best, t.begin, t.end - t.begin);
+        copied = raw_end;
+    }
+}
+
+namespace {
+
+constexpr std::size_t shortest_base64 = 12;
+
+bool is_sextet(std::string_view text, std::size_t at) { return at < text.size() && sextets[static_cast<unsigned char>(text[at])] >= 0; }
+
+// Where the next line begins, which may be indented; `at` itself when there is no line's end.
+std::size_t next_line(std::string_view text, std::size_t at) {
+    auto end = at;
+    if (end < text.size() && text[end] == '\r') ++end;
+    if (end >= text.size() || text[end] != '\n') return at;
+    for (++end; end < text.size() && (text[end] == ' ' || text[end] == '\t');) ++end;
+    return end;
+}
+
+}  // namespace
+
 std::optional<decoded_view> decoded_view::of_base64(std::string_view text) {
-    constexpr std::size_t shortest = 12;
     decoded_view v;
     std::size_t copied = 0;
     for (std::size_t at = 0; at < text.size(); ++at) {
         auto begin = at;
-        while (at < text.size() && sextets[static_cast<unsigned char>(text[at])] >= 0) ++at;
-        if (at - begin < shortest) continue;
-        // What stands before it may look like a part of it ("/v1/..."): four places where it can begin.
-        std::string best;
-        std::vector<stretch> found;
-        std::size_t most = 0, skipped = 0;
-        for (std::size_t skip = 0; skip < 4; ++skip) {
-            auto bytes = from_base64(text.substr(begin + skip, at - begin - skip));
-            auto texts = texts_in(bytes);
-            std::size_t n = 0;
-            for (auto t : texts) n += t.end - t.begin;
-            if (n > most) most = n, best = std::move(bytes), found = std::move(texts), skipped = skip;
+        while (is_sextet(text, at)) ++at;
+        if (at - begin >= shortest_base64) v.add_base64(text, {text.substr(begin, at - begin), {{0, begin}}}, copied);
+    }
+    if (v.escapes_.empty()) return {};
+    v.plain_ += text.substr(copied);
+    return v;
+}
+
+std::optional<decoded_view> decoded_view::of_wrapped_base64(std::string_view text) {
+    if (text.find('\n') == text.npos) return {};
+    decoded_view v;
+    std::size_t copied = 0;
+    std::string joined;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (!is_sextet(text, at)) continue;
+        joined.clear();
+        base64_run run;
+        for (auto next = at; is_sextet(text, next); next = next_line(text, at)) {
+            run.lines.emplace_back(joined.size(), next);
+            for (at = next; is_sextet(text, at);) joined += text[at++];
         }
-        for (auto t : found) {
-            auto raw = std::max(begin + skipped + t.begin / 3 * 4, copied), raw_end = std::min(begin + skipped + (t.end + 2) / 3 * 4, at);
-            if (raw >= raw_end) continue;
-            v.plain_ += text.substr(copied, raw - copied);
-            v.escapes_.push_back({v.plain_.size(), t.end - t.begin, raw, raw_end - raw});
-            v.plain_.append(best, t.begin, t.end - t.begin);
-            copied = raw_end;
-        }
+        run.digits = joined;
+        if (run.lines.size() > 1 && joined.size() >= shortest_base64) v.add_base64(text, run, copied);
     }
     if (v.escapes_.empty()) return {};
     v.plain_ += text.substr(copied);

@@ -19,6 +19,8 @@ public:
 
     /// Likewise, of what is base64 (both alphabets) of a text.
     static std::optional<decoded_view> of_base64(std::string_view text);
+    /// Likewise, of base64 with line ends in it (RFC 2045: lines of 76; RFC 7468: of 64). Nothing when none goes on in a further line.
+    static std::optional<decoded_view> of_wrapped_base64(std::string_view text);
 
     std::string_view text() const { return plain_; }
     /// The bytes of the text from which [begin, end) of the view come: whole escapes. `begin` < `end` <= size of the view.
@@ -29,6 +31,9 @@ private:
         std::size_t at, size;          // in the view
         std::size_t raw_at, raw_size;  // in the text
     };
+    struct base64_run;
+    void add_base64(std::string_view text, const base64_run& run, std::size_t& copied);
+
     /// The last escape that begins at or before a byte of the view; null: none.
     const escape* before(std::size_t at) const;
 

@@ -18,8 +18,12 @@ inline constexpr std::string_view in_place_of_a_secret = "(secret)", in_place_of
 
 /// As `redact`, with values that are private besides. What overlaps is left out as one.
 /// Also what stands there escaped, in up to three layers (`decoded_view`); then the escapes are left out whole. Linear in the text.
-std::string without(std::string_view text, std::span<const secret> secrets, std::span<const std::string_view> private_values);
-std::string without(std::string_view text, const secret_search& secrets, std::span<const std::string_view> private_values);
+std::string without(std::string_view text, const secret_search& secrets, const secret_search& private_values);
+std::string without(std::string_view text, const secret_search& secrets);
+
+/// The text without them, and then its first `limit` bytes: cut before, half a key would stay that nobody knows again.
+std::string cut_without(std::string_view text, const secret_search& secrets, std::size_t limit);
+std::string cut_without_keys(std::string_view text, std::size_t limit, std::span<const secret> keys = {});
 
 /// `text` without the keys of a model, and whatever looks like one. What local servers are given in place of a key ("none", "EMPTY") is
 /// none.

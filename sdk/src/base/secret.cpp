@@ -140,13 +140,8 @@ class finder {
 public:
     explicit finder(std::string_view text) : text_{text} {}
 
-    void private_value(std::string_view what) {
-        if (what.empty()) return;
-        for (std::size_t at = 0; (at = text_.find(what, at)) != text_.npos; ++at) add({at, at + what.size(), false});
-    }
-
-    void known(const detail::secret_search& secrets) {
-        secrets.for_each(text_, [this](std::size_t begin, std::size_t end) { add({begin, end}); });
+    void known(const detail::secret_search& values, bool are_secret) {
+        values.for_each(text_, [this, are_secret](std::size_t begin, std::size_t end) { add({begin, end, are_secret}); });
     }
 
     // By the form of a provider's keys, and by a name that keys have.
@@ -184,10 +179,16 @@ private:
             if (text_[at] != f.prefix[0] || !text_.substr(at).starts_with(f.prefix)) continue;
             auto end = end_of(text_, at, in_key);
             auto body = text_.substr(at, end - at).substr(std::min(f.prefix.size(), end - at));
-            if (body.size() < f.least) continue;
+            if (body.size() < (is_cut_at(end) ? std::min<std::size_t>(f.least, 5) : f.least)) continue;
             key_end_ = end;  // found whole, or words whole
             if (!is_words(body) && (f.prefix == "sk-" || body.size() >= 16 || looks_drawn(body))) add({at, end});
         }
+    }
+
+    bool is_cut_at(std::size_t at) const {
+        if (at < text_.size() && (text_[at] == ' ' || text_[at] == '\n')) ++at;
+        auto rest = text_.substr(at);
+        return rest.starts_with("...") || rest.starts_with("\xE2\x80\xA6") || rest.starts_with("[cut here");
     }
 
     void name_at(std::size_t at) {
@@ -246,8 +247,7 @@ namespace {
 // A text and what it decodes to, one within the other.
 class layers {
 public:
-    layers(const secret_search& secrets, std::span<const std::string_view> private_values)
-        : secrets_{secrets}, private_values_{private_values} {}
+    layers(const secret_search& secrets, const secret_search& private_values) : secrets_{secrets}, private_values_{private_values} {}
 
     std::vector<piece> search(std::string_view text) {
         look(text);
@@ -258,9 +258,8 @@ public:
 private:
     void look(std::string_view text) {
         finder f{text};
-        f.known(secrets_);
-        if (views_.empty())
-            for (auto v : private_values_) f.private_value(v);
+        f.known(secrets_, true);
+        f.known(private_values_, false);
         f.forms_and_names();
         f.passwords();
         for (auto p : std::move(f).found()) {
@@ -269,10 +268,10 @@ private:
         }
     }
 
-    // Both ways at each layer: at most fourteen views of one text.
+    // All ways at each layer: at most 39 views of one text.
     void decode(std::string_view text) {
         if (views_.size() == most_layers) return;
-        for (auto way : {&decoded_view::of, &decoded_view::of_base64}) {
+        for (auto way : {&decoded_view::of, &decoded_view::of_base64, &decoded_view::of_wrapped_base64}) {
             auto view = way(text);
             if (!view) continue;
             views_.push_back(&*view);
@@ -283,20 +282,26 @@ private:
     }
 
     const secret_search& secrets_;
-    std::span<const std::string_view> private_values_;
+    const secret_search& private_values_;
     std::vector<const decoded_view*> views_;
     std::vector<piece> found_;
 };
 
 }  // namespace
 
-std::string without(std::string_view text, const secret_search& secrets, std::span<const std::string_view> private_values) {
+std::string without(std::string_view text, const secret_search& secrets, const secret_search& private_values) {
     auto found = layers{secrets, private_values}.search(text);
     return found.empty() ? std::string{text} : replaced(text, std::move(found));
 }
 
-std::string without(std::string_view text, std::span<const secret> secrets, std::span<const std::string_view> private_values) {
-    return without(text, secret_search{secrets}, private_values);
+std::string without(std::string_view text, const secret_search& secrets) { return without(text, secrets, secret_search{}); }
+
+std::string cut_without(std::string_view text, const secret_search& secrets, std::size_t limit) {
+    return cut(without(text, secrets), limit);
+}
+
+std::string cut_without_keys(std::string_view text, std::size_t limit, std::span<const secret> keys) {
+    return cut(without_keys(text, keys), limit);
 }
 
 bool is_no_key(std::string_view s) {
@@ -318,7 +323,7 @@ bool is_named_key(std::string_view name, const json::value& v) {
 json::value without(const json::value& v, std::span<const secret> secrets) { return without(v, secret_search{secrets}); }
 
 json::value without(const json::value& v, const secret_search& secrets) {
-    if (v.is_string()) return json::value(json::string(without(v.get_string(), secrets, {})));
+    if (v.is_string()) return json::value(json::string(without(std::string_view{v.get_string()}, secrets)));
     if (v.is_array()) {
         json::array a;
         for (const auto& item : v.get_array()) a.push_back(without(item, secrets));
@@ -327,13 +332,13 @@ json::value without(const json::value& v, const secret_search& secrets) {
     if (!v.is_object()) return v;
     json::object o;
     for (const auto& [name, item] : v.get_object())
-        o[without(name, secrets, {})] = is_named_key(name, item) ? json::value(in_place_of_a_secret) : without(item, secrets);
+        o[without(std::string_view{name}, secrets)] = is_named_key(name, item) ? json::value(in_place_of_a_secret) : without(item, secrets);
     return o;
 }
 
 }  // namespace detail
 
-std::string redact(std::string_view text, std::span<const secret> secrets) { return detail::without(text, secrets, {}); }
+std::string redact(std::string_view text, std::span<const secret> secrets) { return detail::without(text, detail::secret_search{secrets}); }
 
 std::string redact(std::string_view text, const secret& s) { return redact(text, std::span{&s, 1}); }
 

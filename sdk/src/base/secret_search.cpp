@@ -15,14 +15,32 @@ bool in_base64(char c) { return is_word(c) || c == '+' || c == '/' || c == '-'; 
 }  // namespace
 
 secret_search::secret_search(std::span<const secret> secrets) {
-    for (const auto& s : secrets) {
-        auto value = s.reveal();
-        if (value.size() < shortest_secret) continue;
-        add(std::string{value}, false);
-        if (value.find(' ') != value.npos) add(replace_all(value, " ", "+"), false);
-        if (value.size() >= shortest_in_base64) add_base64(value);
-    }
+    for (const auto& s : secrets) add_value(s.reveal());
+    index();
+}
+
+secret_search::secret_search(std::span<const std::string> values) {
+    for (const auto& v : values) add_value(v);
+    index();
+}
+
+void secret_search::add_value(std::string_view value) {
+    constexpr std::size_t longest_in_base64 = 1024;  // a longer one is found in the decoded text, and would be kept seven times
+    if (value.size() < shortest_secret) return;
+    add(std::string{value}, false);
+    if (value.find(' ') != value.npos) add(replace_all(value, " ", "+"), false);
+    if (value.size() >= shortest_in_base64 && value.size() <= longest_in_base64) add_base64(value);
+}
+
+void secret_search::index() {
     std::sort(needles_.begin(), needles_.end(), [](const needle& a, const needle& b) { return a.slot < b.slot; });
+    for (std::size_t i = 0; i < needles_.size(); ++i) {
+        auto slot = slot_of(needles_[i].text.data());
+        beginnings_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+        by_beginning_.emplace_back(slot, i);
+        longest_ = std::max(longest_, needles_[i].text.size());
+    }
+    std::sort(by_beginning_.begin(), by_beginning_.end());
 }
 
 // By those four bytes of its first ones that no other needle is looked for by yet: keys that begin alike share no slot.
@@ -61,12 +79,19 @@ std::pair<const secret_search::needle*, const secret_search::needle*> secret_sea
 
 std::size_t secret_search::begin_of_cut(std::string_view text) const {
     constexpr std::size_t shortest_shown = 6;  // fewer bytes give nothing away, and end many a word
-    if (!text.ends_with("...")) return text.size();
-    auto end = text.size() - 3, best = end;
-    for (const auto& n : needles_)
-        for (auto at = end - std::min(end, n.text.size()); at + shortest_shown <= end && at < best; ++at)
-            if (text[at] == n.text[0] && n.text.starts_with(text.substr(at, end - at))) best = at;
-    return best < end ? best : text.size();
+    for (auto at = text.size() - std::min(text.size(), longest_); at + shortest_shown <= text.size(); ++at) {
+        auto slot = slot_of(text.data() + at);
+        if (!(beginnings_[slot / 64] >> (slot % 64) & 1)) continue;
+        auto first = std::lower_bound(by_beginning_.begin(), by_beginning_.end(), std::pair{slot, std::size_t{0}});
+        for (; first != by_beginning_.end() && first->first == slot; ++first) {
+            const auto& n = needles_[first->second];
+            if (!n.text.starts_with(text.substr(at))) continue;
+            auto begin = at, end = text.size();
+            if (n.base64) widen(text, begin, end);
+            return begin;
+        }
+    }
+    return text.size();
 }
 
 void secret_search::widen(std::string_view text, std::size_t& begin, std::size_t& end) {

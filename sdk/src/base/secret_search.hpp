@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace reagent::detail {
@@ -16,10 +17,13 @@ namespace reagent::detail {
 inline constexpr std::size_t shortest_secret = 4;
 
 /// What a secret may look like: as it is, with "+" for a blank, and within the base64 (both alphabets) of something longer ("user:key").
-/// Escapes are not its concern: search in a `decoded_view`. Immutable, so safe to share between threads.
+/// Also its beginning, where a text was cut there ("...") or says so. Escapes are not its concern: search in a `decoded_view`. Immutable,
+/// so safe to share between threads.
 class secret_search {
 public:
+    secret_search() = default;
     explicit secret_search(std::span<const secret> secrets);
+    explicit secret_search(std::span<const std::string> values);  ///< private ones
 
     bool empty() const { return needles_.empty(); }
 
@@ -31,7 +35,17 @@ public:
             auto slot = slot_of(text.data() + at);
             if (filter_[slot / 64] >> (slot % 64) & 1) at = look(text, at, slot, found);
         }
-        if (auto begin = begin_of_cut(text); begin < text.size()) found(begin, text.size());
+        for (std::string_view mark : {"...", "\xE2\x80\xA6", "[cut here"}) {
+            std::size_t after = 0;  // what was cut begins behind the mark before: all marks together read a text once
+            for (std::size_t at = 0; (at = text.find(mark, at)) != text.npos;) {
+                auto end = at;
+                while (end > after && (text[end - 1] == ' ' || text[end - 1] == '\n')) --end;
+                if (auto begin = begin_of_cut(text.substr(after, end - after)); begin < end - after)
+                    found(after + begin, mark == "..." ? at + mark.size() : end);
+                after = at += mark.size();
+                while (after < text.size() && text[after] == '.') at = ++after;
+            }
+        }
     }
 
 private:
@@ -47,6 +61,8 @@ private:
         auto b = [four](int i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(four[i])); };
         return ((b(0) | b(1) << 8 | b(2) << 16 | b(3) << 24) * 0x9E3779B1u) >> 19;
     }
+    void add_value(std::string_view value);
+    void index();
     void add(std::string text, bool base64);
     void add_base64(std::string_view value);
 
@@ -65,13 +81,16 @@ private:
         }
         return on;
     }
-    /// Where a secret begins that a text which was cut ("...") ends in the middle of; the text's size when there is none.
+    /// Where a secret begins that the text, which was cut, ends in the middle of; the text's size when there is none.
     std::size_t begin_of_cut(std::string_view text) const;
     std::pair<const needle*, const needle*> with(std::uint32_t slot) const;
     static void widen(std::string_view text, std::size_t& begin, std::size_t& end);
 
     std::vector<needle> needles_;  // by slot
     std::array<std::uint64_t, slots / 64> filter_{};
+    std::vector<std::pair<std::uint32_t, std::size_t>> by_beginning_;  // slots of their first four bytes, and which needle
+    std::array<std::uint64_t, slots / 64> beginnings_{};
+    std::size_t longest_ = 0;
 };
 
 }  // namespace reagent::detail

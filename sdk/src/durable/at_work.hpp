@@ -18,4 +18,18 @@ private:
     run::state& state_;
 };
 
+/// A call of a tool: a cancellation waits for its end as well.
+class tool_at_work {
+public:
+    explicit tool_at_work(run::state& s) : uninterrupted_{s}, state_{s} { ++state_.tools_at_work; }
+    ~tool_at_work() {
+        --state_.tools_at_work;
+        if (state_.cancel_wanted) state_.consider_suspending();
+    }
+
+private:
+    at_work uninterrupted_;
+    run::state& state_;
+};
+
 }  // namespace reagent::detail

@@ -5,6 +5,7 @@
 #include "../run/runtime_impl.hpp"
 #include "store/rows.hpp"
 
+#include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 
 namespace reagent {
@@ -91,11 +92,10 @@ task<void> close_log(run::state& s, std::exception_ptr& failure) {
         co_return;
     } else if (s.shutdown)
         end.status = run_status::ready;
-    else if (s.cancelled)
-        end.status = run_status::cancelled;
     else {
-        end.status = run_status::failed;
-        end.error = s.secrets->without(text_of(failure));
+        end.status = s.cancelled ? run_status::cancelled : run_status::failed;
+        if (!s.cancelled) end.error = s.secrets->without(text_of(failure));
+        if (auto unknown = unknown_text(s.log->unknown_calls()); !unknown.empty()) end.error += (end.error.empty() ? "" : "; ") + unknown;
     }
     co_await s.log->finish(s.elapsed(), std::move(end));
 }
@@ -137,20 +137,25 @@ run_error no_journals() {
 
 using detail::no_journals;
 
-void runtime::serve(std::string name, program_function program, run_options options) {
+void runtime::serve(std::string name, program_function program, run_options options, options_of_inputs adjust) {
     if (!impl_->journals) throw no_journals();
     if (!impl_->replay.empty())  // it would ask models and call tools, where nothing of that is wanted
         throw run_error{run_errc::not_possible,
                         "runs are to be answered from the records in \"" + impl_->replay +
                             "\" ($REAGENT_REPLAY, runtime_options::replay), which hold no durable runs. Leave that out; what a durable run "
                             "did is replayed from its own journal: runtime::replay, `reagent runs replay`"};
-    auto served = std::make_shared<const served_program>(served_program{std::move(program), std::move(options)});
+    impl_->secrets->learn(options.lm.backend());
+    auto served = std::make_shared<const served_program>(served_program{std::move(program), std::move(options), std::move(adjust)});
     std::lock_guard lock{impl_->mutex};
     impl_->programs.insert_or_assign(std::move(name), std::move(served));
 }
 
 std::string runtime::submit(const std::string& program, json::object inputs, std::string id, std::string session) {
     if (!impl_->journals) throw no_journals();
+    for (const auto* name : {&id, &session})
+        if (impl_->secrets->without(*name) != *name)
+            throw run_error{run_errc::not_possible, std::string{"the id of the "} + (name == &id ? "run" : "session") +
+                                                        " holds a key, and would be shown wherever the run is; give another one"};
     return impl_->journals->create({program, std::move(inputs), std::move(id), std::move(session)});
 }
 
@@ -169,7 +174,7 @@ std::shared_ptr<const served_program> runtime::served(const std::string& run_id,
 void runtime::continue_run(journal_store::taken_run taken, std::function<void(std::exception_ptr)> ended) {
     auto its_program = served(taken.run.id, taken.run.program);
     auto loaded = load_journal(taken.records);
-    auto s = prepare(its_program->options, true);
+    auto s = prepare(its_program->options_for(taken.run.inputs), true);
     s->log = std::make_shared<detail::run_log>(impl_->journals, taken.hold, taken.run.records, s->executor, s->arrivals);
     s->log->remember(loaded, std::move(taken.pending));
     s->options.program = taken.run.program;
@@ -201,7 +206,10 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
     s->record_in_log(run_taken{impl_->journals->worker()});
     std::weak_ptr<run::state> weak = s;
     taken.hold->on_end([weak] {
-        if (auto alive = weak.lock()) detail::cancel(alive);
+        auto alive = weak.lock();
+        if (!alive) return;
+        if (alive->log->hold().is_lost()) return detail::cancel(alive);
+        asio::post(alive->executor, [alive] { alive->cancel_in_good_order(); });
     });
     auto work =
         std::make_shared<task<void>>(run_program(its_program->program, trunk(s), std::move(taken.run.inputs), !s->session.empty(), *s));
@@ -276,7 +284,7 @@ run_comparison runtime::replay(const std::string& run_id) {
     if (records.size() < stored.records) throw detail::lost_records(stored, records.size());
     auto loaded = load_journal(records);
     run_comparison found;
-    run_options options = its_program->options;
+    run_options options = its_program->options_for(stored.inputs);
     options.lm = {};  // so that nothing but the journal answers
     options.replay = loaded.history;
     options.on_event = {};

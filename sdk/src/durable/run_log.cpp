@@ -18,9 +18,11 @@ struct run_log::waiter {
 void run_log::append(std::chrono::microseconds at, content what) {
     at_ = at;
     if (auto* b = std::get_if<effect_begun>(&what))
-        begun_[b->what.id] = b->what.branch;
+        begun_.insert_or_assign(b->what.id, begun_call{b->what.branch, b->what.tool, b->repeatable});
     else if (auto* f = std::get_if<effect_finished>(&what))
         begun_.erase(f->what.id);
+    else if (auto* a = std::get_if<effects_abandoned>(&what))
+        for (auto id : a->ids) begun_.erase(id);
     else if (auto* p = std::get_if<predictor_returned>(&what)) {
         const auto& t = p->call->trajectory;
         // What it continues may be missing here: the program has come another way than the one that is stored.
@@ -118,10 +120,21 @@ std::optional<effect_begun> run_log::take_open(const event& at) {
 
 std::vector<std::uint64_t> run_log::given_up(std::string_view branch) {
     std::vector<std::uint64_t> ids;
-    for (const auto& [id, where] : begun_)
-        if (is_within(where, branch)) ids.push_back(id);
+    for (const auto& [id, call] : begun_)
+        if (is_within(call.branch, branch)) ids.push_back(id);
     for (auto id : ids) begun_.erase(id);
     return ids;
+}
+
+std::vector<std::string> run_log::unknown_calls() const {
+    std::vector<std::string> tools;
+    for (const auto& [id, call] : begun_)
+        if (!call.repeatable) tools.push_back(call.tool);
+    for (const auto& [at, before] : open_)
+        if (before.what.kind == event_kind::tool_call && !before.repeatable && !before.reentered) tools.push_back(before.what.tool);
+    for (const auto& [at, p] : decisions_)
+        if (p.wanted.what.kind == event_kind::tool_call && !p.decided) tools.push_back(p.wanted.what.tool);
+    return tools;
 }
 
 std::optional<pending_decision> run_log::take_pending(const event& at) {

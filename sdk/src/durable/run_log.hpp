@@ -57,6 +57,8 @@ public:
     bool is_pending(const event& at) const { return decisions_.contains(place_of(at)); }
     /// Calls of tools in a branch and below it that began and were cut off by a backtrack.
     std::vector<std::uint64_t> given_up(std::string_view branch);
+    /// Calls of tools of which nobody knows what they did: this worker, or an earlier one, ended in them.
+    std::vector<std::string> unknown_calls() const;
     /// Whether a predictor's call has been recorded before the run was resumed.
     bool was_recorded(const call_place& p) { return recorded_calls_.erase(p) != 0; }
 
@@ -68,6 +70,10 @@ private:
     task<void> wait_for(std::uint64_t number);
     void arrived(std::uint64_t number, std::exception_ptr failure);
 
+    struct begun_call {
+        std::string branch, tool;
+        bool repeatable;
+    };
     struct waiter;
     std::shared_ptr<journal_store> store_;
     std::shared_ptr<held_run> hold_;
@@ -81,7 +87,7 @@ private:
     std::exception_ptr failure_;
     std::vector<waiter*> waiters_;
 
-    std::map<std::uint64_t, std::string> begun_;  // by this worker, and not finished: the branch
+    std::map<std::uint64_t, begun_call> begun_;  // by this worker, and not finished
     std::map<place, effect_begun> open_;
     std::map<place, pending_decision> decisions_;
     std::set<call_place> recorded_calls_;

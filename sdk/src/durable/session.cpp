@@ -78,17 +78,27 @@ void shorten(json::value& message, std::size_t bytes) {
     for (std::size_t limit = bytes; limit >= 16 && size_of(message) > bytes; limit /= 2) cut_texts(message.get_object(), limit, cut_texts);
 }
 
-// What no shortening of texts has brought within the limit: the oldest turns go, then the end of the summary.
+std::string left_out_text(std::size_t turns) {
+    return "(" + std::to_string(turns) + (turns == 1 ? " earlier turn is left out)" : " earlier turns are left out)");
+}
+
+// What no shortening of texts has brought within the limit: the oldest turns go, and the summary says so; then the end of the summary.
 void cut_to(json::object& history, std::size_t tokens) {
     if (fits(history, tokens)) return;
     auto& messages = messages_of(history);
+    const std::string summary = text_at(history, "summary");
+    std::string note;
     std::size_t gone = 0;
-    for (; !fits(history, tokens) && !messages.empty(); ++gone) messages.erase(messages.begin());
+    while (!fits(history, tokens) && !messages.empty()) {
+        messages.erase(messages.begin());
+        note = left_out_text(++gone);
+        history["summary"] = summary + (summary.empty() ? "" : " ") + note;
+    }
     history["summarized"] = number_at(history, "summarized") + gone;
-    std::string summary = text_at(history, "summary");
-    std::size_t room = tokens * bytes_per_token, dots = std::min<std::size_t>(3, room);
-    if (summary.size() > room) summary = cut(std::move(summary), room - dots).substr(0, room);
-    if (!summary.empty() || history.contains("summary")) history["summary"] = std::move(summary);
+    if (fits(history, tokens)) return;
+    std::size_t room = tokens * bytes_per_token, besides = std::string_view{"... "}.size() + note.size();
+    auto own = cut(summary, room - std::min(room, besides));
+    history["summary"] = (note.empty() ? own : own + " " + note).substr(0, room);
 }
 
 task<std::string> summarize(run& r, std::string before, std::vector<std::string> turns, history_limits limits) {
@@ -192,7 +202,7 @@ task<json::object> compacted(run& r, json::object history, history_limits limits
         std::string before = text_at(history, "summary");
         std::string summary = co_await summarize(r, std::move(before), std::move(turns), limits);
         messages.erase(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(old));
-        history["summary"] = std::move(summary);
+        history["summary"] = summary.empty() ? left_out_text(old) : std::move(summary);  // a model may have written nothing
         history["summarized"] = number_at(history, "summarized") + old;
     }
     // The newest turns may be too long by themselves.

@@ -1,5 +1,6 @@
 // A worker: takes up runs that are ready, or were left behind.
 #include "../run/runtime_impl.hpp"
+#include "store/journal_store_impl.hpp"
 
 #include <spdlog/logger.h>
 #include <boost/asio/post.hpp>
@@ -146,7 +147,8 @@ void runtime::work(const work_options& options) {
             } catch (const run_error& e) {
                 // The database is away, or damaged until somebody mends it. What we have is kept.
                 store.arose(e.what());
-                if (options.until_idle && store.has_lasted(until_idle_gives_up)) throw;
+                bool will_not_pass = dynamic_cast<const journal_store_impl::refused*>(&e);  // waiting helps only where somebody mends it
+                if (options.until_idle && (will_not_pass || store.has_lasted(until_idle_gives_up))) throw;
             }
         }
         if (more) continue;

@@ -4,6 +4,7 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
+#include "../base/redact.hpp"
 #include "../base/text.hpp"
 #include "../base/utf8.hpp"
 
@@ -322,7 +323,7 @@ journal_record record_from(const json::value& v, earlier_records* known) {
 
 journal_record record_from(std::string_view text, earlier_records* known) {
     auto v = parse_json(text, 2 * max_json_depth);
-    if (!v) throw bad("it is no JSON: " + cut(std::string{text}, 60));
+    if (!v) throw bad("it is no JSON: " + detail::cut_without_keys(text, 60));
     if (text.find("\"float\":\"") != text.npos) restore_infinities(*v);
     return record_from(*v, known);
 }

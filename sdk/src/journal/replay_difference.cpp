@@ -2,6 +2,8 @@
 
 #include <reagent/error.hpp>
 
+#include "../base/redact.hpp"
+#include "../base/secret_search.hpp"
 #include "../base/text.hpp"
 
 #include <boost/json.hpp>
@@ -10,7 +12,7 @@
 
 namespace reagent::detail {
 
-std::string difference(const lm_request& recorded, const lm_request& now) {
+std::string difference(const lm_request& recorded, const lm_request& now, const secret_search& secrets) {
     auto around = [](const std::string& text, std::size_t at) {
         std::size_t from = at > 30 ? at - 30 : 0;
         while (from > 0 && (static_cast<unsigned char>(text[from]) & 0xC0) == 0x80) --from;
@@ -22,11 +24,14 @@ std::string difference(const lm_request& recorded, const lm_request& now) {
         std::string where = "message " + std::to_string(i + 1) + " (" + std::string{to_string(b.role)} + ")";
         if (a.role != b.role) return where + " was one of the " + std::string{to_string(a.role)};
         if (a.content == b.content) return where + " has other tool calls, images or reasoning";
+        // Before anything is cut: nobody knows half a key again.
+        std::string before = without(a.content, secrets), after = without(b.content, secrets);
+        if (before == after) return where + " differs in a secret, which is not shown";
         std::size_t at = 0;
-        while (at < std::min(a.content.size(), b.content.size()) && a.content[at] == b.content[at]) ++at;
-        auto line = std::count(a.content.begin(), a.content.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
-        return where + " differs in line " + std::to_string(line) + ": the journal has " + around(a.content, at) + ", the program " +
-               around(b.content, at);
+        while (at < std::min(before.size(), after.size()) && before[at] == after[at]) ++at;
+        auto line = std::count(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
+        return where + " differs in line " + std::to_string(line) + ": the journal has " + around(before, at) + ", the program " +
+               around(after, at);
     }
     if (recorded.messages.size() != now.messages.size())
         return "the journal has " + std::to_string(recorded.messages.size()) + " messages, the program " +

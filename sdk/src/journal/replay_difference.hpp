@@ -4,8 +4,10 @@
 
 namespace reagent::detail {
 
-/// Where two requests differ first, with what stands there.
-std::string difference(const lm_request& recorded, const lm_request& now);
+class secret_search;
+
+/// Where two requests differ first, with what stands there, without secrets.
+std::string difference(const lm_request& recorded, const lm_request& now, const secret_search& secrets);
 
 std::string place_text(std::string_view branch, std::string_view path, std::uint32_t occurrence);
 std::string event_text(const event& e);

@@ -5,8 +5,8 @@
 
 #include "../base/utf8.hpp"
 #include "../durable/at_work.hpp"
-#include "consent_check.hpp"
 #include "../journal/replay_difference.hpp"
+#include "consent_check.hpp"
 #include "state.hpp"
 
 #include <openssl/sha.h>
@@ -98,15 +98,16 @@ std::vector<std::uint64_t> unused_consents(const std::vector<journal_record>& re
     return ids;
 }
 
-std::string why_consent_fails(const approval_decision& d, const std::string& run, const event& call, const json::value& schema_document,
-                              std::chrono::milliseconds lifetime, std::chrono::milliseconds now) {
+std::string why_consent_fails(const approval_decision& d, const std::string& run, const event& call,
+                              const std::function<std::string(const json::object&)>& wrong_arguments, std::chrono::milliseconds lifetime,
+                              std::chrono::milliseconds now) {
     std::string who = d.by.empty() ? "" : " of " + visible_name(d.by);
     if (d.digest != consent_digest(run, call, d.arguments))
         return "the consent" + who + " was given to another call, or holds no digest of what was shown";
     if (lifetime.count() > 0 && now - d.at > lifetime) return "the consent" + who + " has expired";
     if (d.at - now > clocks_differ) return "the consent" + who + " is from the future: a clock was set back";
     if (!d.arguments) return {};
-    std::string wrong = wrong_fields(schema_document, *d.arguments);
+    std::string wrong = wrong_arguments(*d.arguments);
     return wrong.empty() ? "" : "the edited arguments" + who + " do not fit the tool: " + wrong;
 }
 
@@ -123,7 +124,18 @@ bool run::is_consent_to_act(const event& known) {
            (known.path.ends_with(flow_path) && is_made_at(known.path.substr(0, known.path.size() - flow_path.size())));
 }
 
-task<approval_decision> run::wait_for_consent(event& e, const json::value& schema_document) {
+// The schema is what a store can check; the conversion is the call's own.
+struct run::edit_check {
+    json::value schema_document;
+    std::function<std::string(const json::object&)> wrong;
+
+    std::string operator()(const json::object& arguments) const {
+        std::string found = wrong_fields(schema_document, arguments);
+        return found.empty() && wrong ? wrong(arguments) : found;
+    }
+};
+
+task<approval_decision> run::wait_for_consent(event& e, const edit_check& edits) {
     auto& s = *state_;
     if (!s.log)
         throw run_error{run_errc::not_possible,
@@ -136,14 +148,14 @@ task<approval_decision> run::wait_for_consent(event& e, const json::value& schem
         const run_decision& d = *asked->decided;
         decision = {d.kind == run_decision::approve, d.arguments, d.text, d.by, d.at, d.digest};
         if (decision->approved)
-            e.error = detail::why_consent_fails(*decision, s.own_name(), e, schema_document, s.options.consent_lifetime, since_1970());
+            e.error = detail::why_consent_fails(*decision, s.own_name(), e, edits, s.options.consent_lifetime, since_1970());
         if (!e.error.empty()) {  // it is used up, and the question asked anew
             s.record_in_log(effects_abandoned{{asked->wanted.what.id}, false});
             asked.reset();
         }
     }
     e.id = asked ? asked->wanted.what.id : s.next_id++;
-    if (!asked) s.record_in_log(decision_wanted{e, schema_document});
+    if (!asked) s.record_in_log(decision_wanted{e, edits.schema_document});
     if (!asked || !asked->decided) {
         if (s.questions.size() < 8) s.questions.push_back(question_text(e, 2048, "reagent runs show " + shell_word(s.own_name())));
         co_await park(run_status::awaiting_approval, e.id);
@@ -152,8 +164,10 @@ task<approval_decision> run::wait_for_consent(event& e, const json::value& schem
 }
 
 task<approval_decision> run::ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
-                                          std::function<task<approval_decision>()> ask, std::string why) {
+                                          std::function<task<approval_decision>()> ask, std::string why,
+                                          std::function<std::string(const json::object&)> wrong) {
     auto& s = *state_;
+    const edit_check edits{std::move(schema), std::move(wrong)};
     check();
     before_effect();
     auto n = occurrence(event_kind::approval, path);
@@ -163,7 +177,7 @@ task<approval_decision> run::ask_approval(std::string path, std::string tool, js
             mismatch(*known, "but for other arguments than the journal has, or another tool");
         auto decision = approval_decision_from_json(known->result);
         if (decision.approved && !is_consent_to_act(*known))
-            again = detail::why_consent_fails(decision, s.own_name(), *known, schema, s.options.consent_lifetime, since_1970());
+            again = detail::why_consent_fails(decision, s.own_name(), *known, edits, s.options.consent_lifetime, since_1970());
         if (again.empty()) {
             record(std::move(*known));
             co_return decision;
@@ -186,7 +200,7 @@ task<approval_decision> run::ask_approval(std::string path, std::string tool, js
         decision.at = since_1970();
         decision.digest = consent_digest(s.own_name(), e, decision.arguments);
     } else
-        decision = co_await wait_for_consent(e, schema);
+        decision = co_await wait_for_consent(e, edits);
     e.error.clear();
     e.duration = elapsed() - e.started;
     e.result = to_json(decision);

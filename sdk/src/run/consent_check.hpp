@@ -14,8 +14,9 @@ std::string wrong_edit(const decision_wanted& wanted, const json::object& argume
 std::vector<std::uint64_t> unused_consents(const std::vector<journal_record>& records);
 
 /// Why a consent does not hold for a call that is to be made now; "": it holds.
-/// @param lifetime 0: for ever. @param now since 1970
-std::string why_consent_fails(const approval_decision& d, const std::string& run, const event& call, const json::value& schema_document,
-                              std::chrono::milliseconds lifetime, std::chrono::milliseconds now);
+/// @param wrong_arguments what is wrong with edited ones; "": nothing. @param lifetime 0: for ever. @param now since 1970
+std::string why_consent_fails(const approval_decision& d, const std::string& run, const event& call,
+                              const std::function<std::string(const json::object&)>& wrong_arguments, std::chrono::milliseconds lifetime,
+                              std::chrono::milliseconds now);
 
 }  // namespace reagent::detail

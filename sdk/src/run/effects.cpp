@@ -1,7 +1,8 @@
 // What a run does to the world: models, tools, consent, the clock, random numbers. Each answers from the journal where that knows.
 #include <reagent/run/consent.hpp>
-#include <reagent/run/run.hpp>
+#include <reagent/run/runtime.hpp>
 
+#include "../base/redact.hpp"
 #include "../base/text.hpp"
 #include "../durable/at_work.hpp"
 #include "../journal/replay_difference.hpp"
@@ -55,11 +56,9 @@ void run::state::consider_suspending() {
     // Later, when whatever goes on now has come to its next effect.
     asio::post(executor, [self = shared_from_this()] {
         auto& s = *self;
-        if (s.finished || s.suspended || s.cancelled || s.waiting.empty() || s.at_work > 0) return;
-        for (const auto& [id, tool] : s.entered) {
-            std::string inside = tool.what.branch + (tool.what.branch.empty() ? "" : ".") + std::to_string(tool.what.splits - 1);
-            if (std::none_of(s.waiting.begin(), s.waiting.end(), [&](const auto& w) { return is_within(w.branch, inside); })) return;
-        }
+        if (s.finished || s.suspended || s.cancelled) return;
+        if (s.cancel_wanted) return s.cancel_in_good_order();
+        if (s.waiting.empty() || s.at_work > 0 || s.has_tool_at_work()) return;
         s.suspended = true;
         for (const auto& w : s.waiting) s.suspended_for.push_back(w.why);
         for (auto& [id, tool] : s.entered) {
@@ -68,6 +67,21 @@ void run::state::consider_suspending() {
         }
         s.signal.emit(asio::cancellation_type::terminal);
     });
+}
+
+bool run::state::has_tool_at_work() const {
+    if (tools_at_work > 0) return true;
+    return std::any_of(entered.begin(), entered.end(), [&](const auto& e) {
+        const event& call = e.second.what;
+        std::string inside = call.branch + (call.branch.empty() ? "" : ".") + std::to_string(call.splits - 1);
+        return std::none_of(waiting.begin(), waiting.end(), [&](const auto& w) { return is_within(w.branch, inside); });
+    });
+}
+
+void run::state::cancel_in_good_order() {
+    cancel_wanted = true;
+    draining = true;
+    if (!finished && !suspended && !has_tool_at_work()) detail::cancel(shared_from_this());
 }
 
 // The run's work ends here, until somebody has decided.
@@ -159,7 +173,8 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
                 (s.requests.is_same(branch_, path, *known->request, *asked) || is_same_in_todays_words(known->request->whole(), *asked)))
                 s.requests.remember(branch_, path, known->request, asked);
             else {
-                std::string how = known->request ? difference(known->request->whole(), *asked) : "the journal has no request there";
+                std::string how =
+                    known->request ? difference(known->request->whole(), *asked, *s.secrets->search()) : "the journal has no request there";
                 if (!s.options.on_difference) mismatch(*known, "but with other messages or tools than the journal has: " + how);
                 s.options.on_difference(event_text(*known), how);
             }
@@ -282,8 +297,10 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     std::size_t inside = branches_++;
     if (auto known = recorded(event_kind::tool_call, path, n)) {
         if (known->tool != tool || known->arguments != arguments) {
-            std::string how = "the journal has " + known->tool + " " + cut(json::serialize(known->arguments), 200) + ", the program " +
-                              tool + " " + cut(json::serialize(arguments), 200);
+            auto secrets = s.secrets->search();
+            auto shown = [&](const json::value& v) { return cut(json::serialize(detail::without(v, *secrets)), 200); };
+            std::string how =
+                "the journal has " + known->tool + " " + shown(known->arguments) + ", the program " + tool + " " + shown(arguments);
             if (!s.options.on_difference || known->tool != tool)
                 mismatch(*known, "but with other arguments than the journal has, or another tool: " + how);
             s.options.on_difference(event_text(*known), how);
@@ -303,11 +320,15 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     e.tool = tool;
     e.arguments = arguments;
     e.flow = traits.flow;
-    std::optional<at_work> uninterrupted;
+    std::optional<detail::tool_at_work> uninterrupted;
     struct entered_tool {
         run::state& s;
         std::uint64_t id = 0;
-        ~entered_tool() { s.entered.erase(id); }
+        void leave() { s.entered.erase(id); }
+        ~entered_tool() {
+            leave();
+            if (s.cancel_wanted) s.consider_suspending();
+        }
     } entered{s};
     if (s.log) {
         if (auto before = s.log->take_open(e)) {
@@ -335,6 +356,12 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
             co_await s.log->stored();
         }
         co_await s.log->certain();
+        if (s.cancel_wanted) {  // since it was decided to make the call: it is not made
+            entered.leave();
+            uninterrupted.reset();
+            if (!traits.harmless) s.record_in_log(effects_abandoned{{e.id}, false});
+            co_await park(run_status::ready, 0);
+        }
     } else
         e.id = s.next_id++;
     effect_ = e.id;

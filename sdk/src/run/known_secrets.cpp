@@ -62,6 +62,6 @@ std::shared_ptr<const secret_search> known_secrets::search() const {
     return search_;
 }
 
-std::string known_secrets::without(std::string_view text) const { return detail::without(text, *search(), {}); }
+std::string known_secrets::without(std::string_view text) const { return detail::without(text, *search()); }
 
 }  // namespace reagent::detail

@@ -1,6 +1,7 @@
 #include "privacy.hpp"
 
 #include <reagent/lm/language_model.hpp>
+#include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 #include <reagent/signature/signature.hpp>
 
@@ -10,6 +11,10 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <iterator>
 
 namespace reagent::detail {
 namespace {
@@ -17,6 +22,35 @@ namespace {
 constexpr std::size_t shortest = 4;  // bytes of a value that is looked for in other texts: shorter ones stand everywhere
 constexpr std::size_t most_values = 1000;
 constexpr std::string_view withheld = in_place_of_private;
+
+std::string fixed_text(double d, int digits = -1) {
+    char text[400];
+    auto end = digits < 0 ? std::to_chars(text, std::end(text), d, std::chars_format::fixed)
+                          : std::to_chars(text, std::end(text), d, std::chars_format::fixed, digits);
+    return end.ec == std::errc{} ? std::string{text, end.ptr} : std::string{};
+}
+
+// A number as JSON, prompts and people write it: 1.2345678E4, 12345.678, 12,345.678, and 5000.0 for 5000.
+std::vector<std::string> spellings(const json::value& v) {
+    if (v.is_string()) return {std::string{v.get_string()}};
+    std::vector<std::string> all{json::serialize(v), python_str(v)};
+    auto d = v.to_number<double>();
+    if (!std::isfinite(d)) return all;
+    std::string plain = v.is_double() ? fixed_text(d) : json::serialize(v);
+    if (plain.size() < shortest) return all;
+    all.push_back(plain);
+    if (plain.find('.') == plain.npos) {
+        all.push_back(plain + ".0");
+        all.push_back(json::serialize(json::value(d)));
+    }
+    if (auto money = fixed_text(d, 2); std::fabs(d) < 1e15 && std::strtod(money.c_str(), nullptr) == d) all.push_back(money);
+    auto point = std::min(plain.find('.'), plain.size());
+    for (auto at = point; at > 3 && is_digit(plain[at - 4]);) plain.insert(at -= 3, ",");
+    all.push_back(plain);
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    return all;
+}
 
 }  // namespace
 
@@ -32,16 +66,16 @@ void privacy::keep(const json::value& v) {
         for (const auto& [key, item] : v.get_object()) keep(item);
     else if (v.is_array())
         for (const auto& item : v.get_array()) keep(item);
-    else if (!v.is_null() && !v.is_bool()) {
-        std::string text = v.is_string() ? std::string{v.get_string()} : json::serialize(v);
-        if (text.size() < shortest) return;
-        if (values_.size() < most_values || values_.contains(text)) {
-            std::string quoted = json::serialize(json::value(json::string(text)));  // as it stands within JSON
-            if (quoted.size() > text.size() + 2) values_.insert(quoted.substr(1, quoted.size() - 2));
+    else if (!v.is_null() && !v.is_bool())
+        for (auto& text : spellings(v)) {
+            if (text.size() < shortest || values_.contains(text)) continue;
+            if (values_.size() >= most_values) {
+                too_many_ = true;
+                continue;
+            }
             values_.insert(std::move(text));
-        } else
-            too_many_ = true;
-    }
+            search_.reset();
+        }
 }
 
 void privacy::learn(const std::string& path, const signature& s, const json::object& inputs) {
@@ -105,17 +139,21 @@ json::value privacy::shown(const std::string& path, const json::value& v) const 
         return a;
     }
     if (v.is_string()) return json::value(json::string(shown(std::string_view{v.get_string()})));
-    if (v.is_number() && (too_many_ || values_.contains(json::serialize(v)))) return json::value(withheld);
+    if (v.is_number()) {
+        auto written = spellings(v);
+        if (too_many_ || std::any_of(written.begin(), written.end(), [&](const auto& text) { return values_.contains(text); }))
+            return json::value(withheld);
+    }
     return v;
 }
 
 std::string privacy::shown(std::string_view text) const {
     if (too_many_) return std::string{withheld};  // they cannot all be looked for, so no text is shown
-    std::vector<std::string_view> values;
-    for (const auto& v : values_)
-        if (text.find(v) != text.npos) values.push_back(v);
-    if (secrets_) return without(text, *secrets_->search(), values);
-    return without(text, std::span<const secret>{}, values);
+    if (!search_) {
+        std::vector<std::string> values{values_.begin(), values_.end()};
+        search_ = std::make_shared<const secret_search>(std::span<const std::string>{values});
+    }
+    return without(text, secrets_ ? *secrets_->search() : secret_search{}, *search_);
 }
 
 std::string without_quotes(std::string_view error) {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <reagent/lm/message.hpp>
 #include <reagent/durable/session.hpp>
+#include <reagent/lm/message.hpp>
 #include <reagent/secret.hpp>
 
 #include "known_secrets.hpp"
@@ -52,6 +52,7 @@ private:
     std::set<std::string> names_;                         // of the run, wherever they occur
     std::map<std::string, std::set<std::string>> paths_;  // predictors, with what their signatures mark
     std::set<std::string> values_;
+    mutable std::shared_ptr<const secret_search> search_;  // for `values_`; null: to be made anew
     bool too_many_ = false;
     std::shared_ptr<const known_secrets> secrets_;  // of the runtime; null: none
 };

@@ -57,6 +57,21 @@ std::vector<secret> with_proxies(std::vector<secret> secrets, const std::optiona
 struct served_program {
     program_function program;
     run_options options;
+    runtime::options_of_inputs adjust;
+
+    /// @throws run_error(not_possible) where the inputs hold what `adjust` does not take
+    run_options options_for(const json::object& inputs) const {
+        run_options own = options;
+        if (!adjust) return own;
+        try {
+            adjust(own, inputs);
+        } catch (const run_error&) {
+            throw;
+        } catch (const std::exception& e) {
+            throw run_error{run_errc::not_possible, e.what()};
+        }
+        return own;
+    }
 };
 
 struct runtime::impl {

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <reagent/http/client.hpp>
-#include <reagent/run/run.hpp>
 #include <reagent/observe/telemetry.hpp>
+#include <reagent/run/run.hpp>
 
+#include "../durable/run_log.hpp"
 #include "blocking_pool.hpp"
 #include "earlier.hpp"
 #include "kept_events.hpp"
 #include "privacy.hpp"
-#include "../durable/run_log.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
@@ -37,7 +37,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     detail::kept_events kept;
     detail::earlier_requests requests;
     detail::earlier_texts trajectories;
-    flow_state flow;  // what the run has met; never less
+    flow_state flow;                                            // what the run has met; never less
     std::vector<std::pair<std::string, flow_flags>> announced;  // the calls of the step that is being taken
     reagent::usage usage;
     std::map<std::string, reagent::usage> by_model;
@@ -66,8 +66,10 @@ struct run::state : std::enable_shared_from_this<run::state> {
         run_status why;  // ready: nothing but the wish to stop
     };
     std::vector<parked> waiting;
-    std::size_t at_work = 0;  // effects under way that nothing may interrupt
-    bool draining = false;    // no effect begins any more
+    std::size_t at_work = 0;        // effects under way that nothing may interrupt
+    std::size_t tools_at_work = 0;  // calls under way that do not go through the run
+    bool cancel_wanted = false;     // by the store: once no tool is at work
+    bool draining = false;          // no effect begins any more
     bool suspended = false;
     std::vector<run_status> suspended_for;
     std::string unknown_call;            // the last one whose outcome nobody knows, for the message
@@ -84,6 +86,10 @@ struct run::state : std::enable_shared_from_this<run::state> {
     }
     /// Ends the run in good order once all that is left of it waits.
     void consider_suspending();
+    /// Somebody wants a durable run to end: calls of tools come to their end, and are stored; nothing else begins. On the run's thread.
+    void cancel_in_good_order();
+    /// Whether a tool is at its own work: cut off there, nobody would know what it did.
+    bool has_tool_at_work() const;
     std::chrono::microseconds elapsed() const { return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - started); }
 
     asio::cancellation_signal signal;

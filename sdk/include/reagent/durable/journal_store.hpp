@@ -1,7 +1,7 @@
 #pragma once
 
-#include <reagent/journal/journal_record.hpp>
 #include <reagent/durable/session.hpp>
+#include <reagent/journal/journal_record.hpp>
 #include <reagent/secret.hpp>
 
 #include <atomic>
@@ -179,7 +179,9 @@ public:
     std::vector<pending_decision> pending(const std::string& id);
     /// @param effect 0: the only one that waits. @throws run_error(not_possible) when it does not wait, or for that kind of decision
     void decide(const std::string& id, std::uint64_t effect, const run_decision& d);
-    void cancel(const std::string& id);  ///< at once, or by its worker at the next effect
+    /// At once, or by its worker: a tool's call that is at work comes to its end, and its result is stored; nothing else begins. Where a
+    /// worker ended in a call, or nobody has said yet what came of one, `stored_run::error` says that its outcome is unknown.
+    void cancel(const std::string& id);
     /// A run that failed is tried again: model calls that failed are forgotten, everything else stays.
     void retry(const std::string& id);
     /// A new run that has lived through the first `records` of another; 0: all. Effects that were under way there are left out, at the end

@@ -49,6 +49,9 @@ struct history_limits {
     language_model summarizer{};  ///< none: the run's own model
 };
 
+/// Fewer hold no summary beside the newest turns: turns would be left out that nothing stands for.
+inline constexpr std::size_t least_history_tokens = 500;
+
 /// Of a conversation that a new run is given: beyond it the oldest results of tools are left out before the run is stored.
 inline constexpr std::size_t most_history_tokens = 250'000;
 

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <reagent/adapter/adapter.hpp>
+#include <reagent/durable/session.hpp>
 #include <reagent/error.hpp>
-#include <reagent/run/flow.hpp>
 #include <reagent/journal/journal.hpp>
 #include <reagent/journal/journal_record.hpp>
-#include <reagent/durable/session.hpp>
+#include <reagent/run/flow.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -200,8 +200,10 @@ public:
     /// Asks for consent to a tool's call. @param ask who is asked here and now; none: the run is suspended until somebody decides
     /// (run_status::awaiting_approval), which a durable run can. @param schema what edited arguments must fit
     /// @param why for whoever decides; recorded
+    /// @param wrong what else makes edited arguments unfit for the call; "": nothing. Ones that do not fit decide nothing.
     task<approval_decision> ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
-                                         std::function<task<approval_decision>()> ask, std::string why = {});
+                                         std::function<task<approval_decision>()> ask, std::string why = {},
+                                         std::function<std::string(const json::object&)> wrong = {});
     /// Whether `ask_approval` without `ask` gets an answer: the run can wait for one, or its journal has one.
     bool can_await_approval(std::string_view path) const;
     bool is_durable() const;
@@ -331,7 +333,8 @@ private:
 
     task<void> begin_effect();
     task<void> park(run_status why, std::uint64_t id);
-    task<approval_decision> wait_for_consent(event& e, const json::value& schema);
+    struct edit_check;
+    task<approval_decision> wait_for_consent(event& e, const edit_check& edits);
     bool is_consent_to_act(const event& known);
     task<bool> settle_open(event& e, const effect_begun& before, tool_call_traits traits);
     void record_fresh(event e);

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <reagent/deadline.hpp>
-#include <reagent/http/client.hpp>
 #include <reagent/durable/journal_store.hpp>
+#include <reagent/http/client.hpp>
+#include <reagent/observe/telemetry.hpp>
 #include <reagent/run/owned.hpp>
 #include <reagent/run/run.hpp>
-#include <reagent/observe/telemetry.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -28,8 +28,8 @@ struct runtime_options {
     std::vector<secret> secrets{};  ///< texts that no log and no telemetry may hold: passwords that tools use, for example
     unsigned threads = 1;           ///< each with an event loop and a connection pool of its own
     unsigned blocking_threads = 4;  ///< for tools and everything else that may block
-    /// How long the runtime's end waits for blocking work that goes on although nobody waits for it any more: a tool past its time limit, or
-    /// one of a run that was cancelled. Then it is named, in the log or on stderr, and left; it ends with the process at the latest. It
+    /// How long the runtime's end waits for blocking work that goes on although nobody waits for it any more: a tool past its time limit,
+    /// or one of a run that was cancelled. Then it is named, in the log or on stderr, and left; it ends with the process at the latest. It
     /// must not use by then what the program destroys after the runtime. std::chrono::milliseconds::max(): for ever.
     std::chrono::milliseconds exit_grace{5'000};
     http::client_options http{};
@@ -219,8 +219,13 @@ public:
 
     // Durable runs: programs under a name, so that any process that serves them can continue a run. They need runtime_options::journals.
 
+    /// What a stored run's inputs say about its options: fields that are private, limits of its own. Called whenever the run is taken up,
+    /// here or by another process that serves it, and by `replay`; what it throws ends the run.
+    using options_of_inputs = std::function<void(run_options&, const json::object& inputs)>;
+
     /// Makes a program known. @param options of its runs: model, budget, deadline; these hold for all resumes of a run together
-    void serve(std::string name, program_function program, run_options options);
+    /// @param adjust changes them for one run by its inputs
+    void serve(std::string name, program_function program, run_options options, options_of_inputs adjust = {});
     /// A module that has `call(run&, json::object)`; it must outlive the runtime. Any other program: `serve(name, as_program(module),
     /// ...)`.
     template <class Module>

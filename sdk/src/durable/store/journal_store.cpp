@@ -235,6 +235,33 @@ std::vector<journal_store::numbered_record> journal_store::page(const std::strin
     return impl_->call([&] { return impl_->page(id, after, most_bytes); });
 }
 
+namespace {
+
+// What is said of a run that ends without a worker: of whatever its last one was in the middle of.
+std::string unknown_in(const std::vector<journal_record>& records) {
+    auto loaded = load_journal(records);
+    auto open = unknown_calls(loaded);
+    std::map<std::uint64_t, std::string> tools;
+    for (const auto& b : loaded.open)
+        if (open.contains(b.what.id)) tools.emplace(b.what.id, b.what.tool);
+    for (const auto& d : loaded.undecided)
+        if (d.what.kind == event_kind::tool_call) tools.emplace(d.what.id, d.what.tool);
+    std::vector<std::string> names;
+    for (auto& [effect, tool] : tools) names.push_back(std::move(tool));
+    return detail::unknown_text(names);
+}
+
+}  // namespace
+
+std::string journal_store_impl::unknown_of(const stored_run& r) {
+    try {
+        return unknown_in(whole(r));
+    } catch (const run_error& e) {  // it can be ended all the same
+        if (e.code() != run_errc::bad_journal) throw;
+        return std::string{"what it did last is not known: "} + e.what();
+    }
+}
+
 void journal_store::cancel(const std::string& id) {
     impl_->change([&] {
         auto r = impl_->get(id, true);
@@ -242,10 +269,12 @@ void journal_store::cancel(const std::string& id) {
         // One whose worker is gone has nobody else who could end it.
         impl_->look_at_clock();
         detail::statement_parameters p;
-        std::string statement = "UPDATE reagent_runs SET cancel_requested = 1, status = CASE WHEN status = 'running' AND NOT " +
-                                impl_->lease_is_over(p) + " THEN status ELSE 'cancelled' END, updated = " + impl_->now + " WHERE id = ";
-        statement += p.text(id);
-        impl_->db->run(statement, p);
+        std::string at_work = "status = 'running' AND NOT " + impl_->lease_is_over(p), unknown = impl_->unknown_of(r);
+        std::string error = "NULLIF(CAST(" + p.text(unknown) + " AS TEXT), '')";
+        impl_->db->run("UPDATE reagent_runs SET cancel_requested = 1, error = CASE WHEN " + at_work + " THEN error ELSE " + error +
+                           " END, status = CASE WHEN " + at_work + " THEN status ELSE 'cancelled' END, updated = " + impl_->now +
+                           " WHERE id = " + p.text(id),
+                       p);
     });
 }
 

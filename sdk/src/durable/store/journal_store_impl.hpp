@@ -216,6 +216,8 @@ struct journal_store_impl {
         bool whole = true;                      ///< as many as the run has had
     };
     kept_records kept(const stored_run& r);
+    /// Calls of tools that its last worker ended in, as they are told; "": none.
+    std::string unknown_of(const stored_run& r);
     std::vector<journal_record> whole(const stored_run& r);  ///< @throws run_error(bad_journal) when some are lost
     std::vector<journal_store::numbered_record> page(const std::string& id, std::uint64_t after, std::size_t most_bytes);
     std::optional<stored_run> find(const std::string& id, bool lock = false);

@@ -11,6 +11,8 @@ namespace {
 
 using result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
+constexpr const char* see_server = "; see that the server runs and can be reached from here (pg_isready), and what its log says";
+
 std::string trimmed(std::string text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
     return text.empty() ? "no reason given" : text;
@@ -140,11 +142,12 @@ private:
         while (wanted != PGRES_POLLING_OK) {
             auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
             pollfd p{PQsocket(db_.get()), static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
-            if (left <= 0 || (::poll(&p, 1, static_cast<int>(left)) == 0)) throw database_error{"it does not answer", true};
+            if (left <= 0 || (::poll(&p, 1, static_cast<int>(left)) == 0))
+                throw database_error{std::string{"it does not answer"} + see_server, true};
             wanted = PQconnectPoll(db_.get());
             if (wanted != PGRES_POLLING_FAILED) continue;
             auto why = refusal_from(PQerrorMessage(db_.get()));
-            throw database_error{redact(why.words, conninfo_), may_pass(why.state)};
+            throw database_error{redact(why.words, conninfo_) + (why.state.empty() ? see_server : ""), may_pass(why.state)};
         }
     }
 
@@ -164,7 +167,7 @@ private:
             std::string what = said ? said : trimmed(PQerrorMessage(db_.get()));
             if (state == "53100")
                 what = "its disk is full; make room and resume what stopped, nothing that was stored is lost (" + what + ")";
-            throw database_error{redact(what, conninfo_), again};
+            throw database_error{redact(what, conninfo_) + (away ? see_server : ""), again};
         }
         std::vector<sql_row> rows;
         for (int i = 0; i < PQntuples(r.get()); ++i) {

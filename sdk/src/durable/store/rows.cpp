@@ -4,8 +4,9 @@
 #include <reagent/run/consent.hpp>
 #include <reagent/schema/repair.hpp>
 
-#include "../../schema/unicode.hpp"
+#include "../../base/redact.hpp"
 #include "../../base/text.hpp"
+#include "../../schema/unicode.hpp"
 
 #include <boost/json.hpp>
 
@@ -185,6 +186,9 @@ void check_new_name(const char* what, std::string_view name, std::size_t most_by
     if (!is_utf8(name)) throw wrong("is no UTF-8; encode it as that");
     if (std::string shown = visible(name); shown != name)
         throw wrong("holds what cannot be seen, or changes how its neighbours look: \"" + cut(shown, 200) + "\"; leave that out");
+    if (is_space(name.front()) || is_space(name.back())) throw wrong("begins or ends with a blank; leave that out");
+    if (without_keys(name, {}) != name)
+        throw wrong("holds what looks like a key, and would be shown wherever the run is; give another one");
     if (name.front() == '-') throw wrong("begins with a hyphen, as options do; let it begin with a letter or a digit");
 }
 
@@ -210,6 +214,15 @@ run_error taken_over(const std::string& id) {
                                                " was taken over by another worker, because this one had not been heard of for too long "
                                                "or somebody said `resume --force`; it goes on there, and nothing more of it is stored "
                                                "here"};
+}
+
+std::string unknown_text(const std::vector<std::string>& tools) {
+    if (tools.empty()) return {};
+    std::string list;
+    for (const auto& tool : tools) list += (list.empty() ? "`" : ", `") + visible_name(tool) + "`";
+    return std::string{tools.size() == 1 ? "a call of " : "calls of "} + list +
+           (tools.size() == 1 ? " was under way: its outcome is unknown, it may have acted or not. Look before it is made again"
+                              : " were under way: their outcome is unknown, they may have acted or not. Look before they are made again");
 }
 
 }  // namespace detail

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <reagent/error.hpp>
 #include <reagent/durable/journal_store.hpp>
+#include <reagent/error.hpp>
 
 #include "database.hpp"
 
@@ -42,5 +42,8 @@ run_error unknown_run(const std::string& id);
 run_error taken_over(const std::string& id);
 /// Of a run whose journal is not whole. @param left how many records there are before the first that is missing
 run_error lost_records(const stored_run& r, std::size_t left);
+
+/// Of a run that ends: what is said of calls of tools that nobody knows the outcome of. "": there are none.
+std::string unknown_text(const std::vector<std::string>& tools);
 
 }  // namespace reagent::detail

@@ -2,6 +2,7 @@
 #include "sqlite_files.hpp"
 
 #include <sqlite3.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <deque>
@@ -135,6 +136,17 @@ private:
         return !ec && left.available < 64 * 1024;
     }
 
+    std::string why_io_failed(const std::string& said) const {
+        if (is_disk_full()) return full_disk;
+        rlimit files{};
+        if (::getrlimit(RLIMIT_FSIZE, &files) == 0 && files.rlim_cur != RLIM_INFINITY &&
+            static_cast<rlim_t>(std::max(file_bytes(file_), file_bytes(file_ + "-wal"))) + 64 * 1024 >= files.rlim_cur)
+            return "files of this process may not grow beyond " + std::to_string(files.rlim_cur) +
+                   " bytes; raise that limit (ulimit -f) and resume what stopped, nothing that was stored is lost";
+        return "reading or writing failed: " + said +
+               "; see that its disk and file system are well (dmesg), nothing that was stored is lost";
+    }
+
     database_error failure(int rc) const {
         std::string said = db_ ? sqlite3_errmsg(db_.get()) : "out of memory";
         switch (rc & 0xff) {
@@ -146,8 +158,12 @@ private:
                         false};
             case SQLITE_NOTADB: return {"it is no SQLite database", false};
             case SQLITE_CANTOPEN: return {"it cannot be opened; does the folder exist, and may you write there?", false};
-            case SQLITE_READONLY: return {"it is read-only", false};
-            case SQLITE_IOERR: return {is_disk_full() ? full_disk : "reading or writing failed: " + said, false};
+            case SQLITE_READONLY:
+                return {
+                    "it is read-only; writing needs the right to write the file and its folder (see `ls -ld`), and a file system that "
+                    "takes it",
+                    false};
+            case SQLITE_IOERR: return {why_io_failed(said), false};
             default: return {said, false};
         }
     }

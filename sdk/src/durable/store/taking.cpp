@@ -24,6 +24,7 @@ journal_store::taken_run journal_store_impl::took(const sql_row& row, std::int64
     t.run = detail::run_from(row);
     t.hold = std::make_shared<held_run>(t.run.id, static_cast<std::uint64_t>(number(row[17])));
     t.hold->certain_until_ = certain_from(asked);
+    if (t.run.cancel_requested) t.hold->end(false);  // before anything else is done
     return t;
 }
 

@@ -92,10 +92,7 @@ private:
 void differences(const json::value& recorded, const json::value& now, const std::string& path, std::vector<std::string>& out) {
     constexpr std::size_t most = 10;
     if (out.size() >= most || recorded == now) return;
-    auto brief = [](const json::value& v) {
-        std::string text = json::serialize(v);
-        return cut(text, 120);
-    };
+    auto brief = [](const json::value& v) { return cut(json::serialize(detail::without(v, std::span<const secret>{})), 120); };
     if (recorded.is_object() && now.is_object()) {
         for (const auto& [key, v] : recorded.get_object()) {
             std::string at = path + "." + std::string{key};
@@ -120,7 +117,7 @@ void differences(const json::value& recorded, const json::value& now, const std:
         }
     } else if (recorded.is_string() && now.is_string()) {
         // Long texts: from a little before the place where they part.
-        std::string_view a{recorded.get_string()}, b{now.get_string()};
+        std::string a = detail::without_keys(recorded.get_string(), {}), b = detail::without_keys(now.get_string(), {});
         std::size_t same = 0;
         while (same < a.size() && same < b.size() && a[same] == b[same]) ++same;
         std::size_t from = same > 30 ? same - 30 : 0;

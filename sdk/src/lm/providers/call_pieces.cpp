@@ -3,6 +3,7 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
+#include "../../base/redact.hpp"
 #include "../../base/text.hpp"
 
 #include <algorithm>
@@ -12,7 +13,8 @@ namespace reagent::provider {
 namespace {
 
 lm_error misfit(const std::string& what, const call_piece& p) {
-    return {lm_errc::malformed_response, "the provider's stream holds a piece of a tool call " + what + ": " + cut(p.arguments, 100)};
+    return {lm_errc::malformed_response,
+            "the provider's stream holds a piece of a tool call " + what + ": " + detail::cut_without_keys(p.arguments, 100)};
 }
 
 bool is_blank(std::string_view s) { return trim(s).empty(); }
@@ -135,8 +137,8 @@ bool drop_repeated(std::vector<tool_call>& calls) {
 bool settle(std::vector<tool_call>& calls) {
     for (const auto& c : calls)
         if (c.name.empty() && (!is_blank(c.arguments) || !c.id.empty()))
-            throw lm_error{lm_errc::malformed_response,
-                           "the provider's response has a tool call without a name: " + cut(c.id + " " + c.arguments, 200)};
+            throw lm_error{lm_errc::malformed_response, "the provider's response has a tool call without a name: " +
+                                                            detail::cut_without_keys(c.id + " " + c.arguments, 200)};
     std::erase_if(calls, [](const tool_call& c) { return c.name.empty(); });
     const bool clear = drop_repeated(calls);
     std::set<std::string> ids;

@@ -223,20 +223,20 @@ words words_of(const json::value* e) {
 
 // What a provider that only passes requests on was told, and what a model wrote that could not be read.
 // Source: OpenRouter, "Errors" (metadata.raw); Groq, "Tool use" (failed_generation).
-std::string further_words(const json::value& error) {
+std::string further_words(const json::value& error, std::span<const secret> keys) {
     const json::value* e = member(error, "error");
     if (!e || !e->is_object()) e = &error;
     std::string more;
     for (std::string words : {text_member(member(e, "metadata"), "raw"), text_member(e, "failed_generation")})
-        if (!words.empty()) more += " (" + cut(std::move(words), 300) + ")";
+        if (!words.empty()) more += " (" + detail::cut_without_keys(words, 300, keys) + ")";
     return more;
 }
 
 // The provider's words, with a code that says what they may not: `is_transient` reads it there.
 std::string shown_words(const words& w, std::span<const secret> keys) {
-    std::string text = cut(detail::without_keys(w.message, keys), 1000);
+    std::string text = detail::cut_without_keys(w.message, 1000, keys);
     if (!quota_is_used_up(w.code) || quota_is_used_up(text)) return text;
-    return text + " (" + cut(detail::without_keys(trim(w.code), keys), 100) + ")";
+    return text + " (" + detail::cut_without_keys(trim(w.code), 100, keys) + ")";
 }
 
 }  // namespace
@@ -244,8 +244,8 @@ std::string shown_words(const words& w, std::span<const secret> keys) {
 void throw_error_object(const json::value& error, const json::value& whole) {
     auto [message, code] = words_of(&error);
     if (message.empty()) message = text_member(whole, "message");
-    if (message.empty()) message = cut(json::serialize(error), 300);
-    message += further_words(error);
+    if (message.empty()) message = detail::cut_without_keys(json::serialize(error), 300);
+    message += further_words(error, {});
     int status = 0;
     for (const auto* where : {&error, &whole})
         for (const char* name : {"code", "status", "status_code", "http_status"}) {
@@ -264,8 +264,8 @@ constexpr std::size_t longest_read = 16'384;  // of a body that is no error of a
 void throw_status(const http::response& r, const std::string& attempted, std::span<const secret> keys) {
     auto parsed = parse_json(r.body);
     auto [message, code] = words_of(parsed ? &*parsed : nullptr);
-    if (message.empty()) message = cut(clean_text(detail::without_keys(trim(r.body).substr(0, longest_read), keys)), 300);
-    if (parsed) message += further_words(*parsed);
+    if (message.empty()) message = cut(clean_text(detail::cut_without_keys(trim(r.body), longest_read, keys)), 300);
+    if (parsed) message += further_words(*parsed, keys);
     std::string id;
     for (const char* name : {"x-request-id", "request-id", "x-debug-trace-id"})
         if (id.empty()) id = r.header(name);

@@ -4,6 +4,7 @@
 #include <reagent/schema/repair.hpp>
 
 #include "../../base/base64.hpp"
+#include "../../base/redact.hpp"
 #include "../../base/text.hpp"
 #include "../../base/utf8.hpp"
 
@@ -92,7 +93,7 @@ std::uint64_t count_of(const json::value* v) {
 }
 
 void malformed(const std::string& what, std::string_view body) {
-    throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + clean_text(cut(std::string{trim(body)}, 200))};
+    throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + clean_text(detail::cut_without_keys(trim(body), 200))};
 }
 
 std::string reason_of(const json::value* v) {
@@ -143,7 +144,7 @@ void take_others(lm_response& r, std::vector<lm_response> others, const rules& h
 
 void check_refusal(const std::string& words) {
     if (trim(words).empty()) return;
-    std::string shown = cut(words, 1000);
+    std::string shown = detail::cut_without_keys(words, 1000);
     throw lm_error{lm_errc::content_filter, "the model refused to answer: " + shown, {.provider_message = shown}};
 }
 

@@ -3,6 +3,7 @@
 
 #include <reagent/error.hpp>
 
+#include "../../base/redact.hpp"
 #include "../../base/text.hpp"
 
 #include <algorithm>
@@ -74,7 +75,7 @@ void stream_reader::flush(std::vector<lm_event>& out) {
     if (auto rest = reasoning_.finish(); !rest.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(rest)});
 }
 
-void stream_reader::hear(std::string_view words) { heard_ = cut(clean_text(trim(words)), 200); }
+void stream_reader::hear(std::string_view words) { heard_ = cut(clean_text(detail::without_keys(trim(words), {})), 200); }
 
 lm_response stream_reader::finish() {
     if (!ended_) {

@@ -4,6 +4,8 @@
 
 #include <reagent/tools/tool.hpp>
 
+#include <algorithm>
+#include <limits>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -104,6 +106,39 @@ decltype(auto) invoke_tool(const bound_member<F, O>& b, A&&... a) {
     return ((*b.object).*b.function)(std::forward<A>(a)...);
 }
 
+/// The range of a C++ type where JSON Schema has none: what the conversion refuses is seen before somebody consents to it.
+/// @param s the schema of T; what has one of its own there keeps it
+void add_range(json::value& s, double least, double most);
+
+template <class T>
+void add_ranges(json::value& s) {
+    if (!s.is_object()) return;
+    auto within = [&]<class Inner>(const char* key, std::type_identity<Inner>) {
+        if (auto* inner = s.get_object().if_contains(key)) add_ranges<Inner>(*inner);
+    };
+    if constexpr (converted_by_user<T>)
+        return;
+    else if constexpr (is_field<T>)
+        add_ranges<typename T::value_type>(s);
+    else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>)
+        add_range(s, static_cast<double>(std::numeric_limits<T>::min()), static_cast<double>(std::numeric_limits<T>::max()));
+    else if constexpr (is_a<T, std::optional>) {
+        if (auto* any = s.get_object().if_contains("anyOf"); any && any->is_array() && !any->get_array().empty())
+            add_ranges<typename T::value_type>(any->get_array()[0]);
+    } else if constexpr (is_a<T, std::vector> || is_std_array<T>)
+        within("items", std::type_identity<typename T::value_type>{});
+    else if constexpr (is_map<T>)
+        within("additionalProperties", std::type_identity<typename T::mapped_type>{});
+    else if constexpr (!text<T> && !json_type<T> && !is_tuple<T> && reflect::structure<T>) {
+        auto* properties = s.get_object().if_contains("properties");  // none: it contains itself, and is referred to
+        if (!properties || !properties->is_object()) return;
+        T of{};
+        reflect::for_each_member(of, [&]<class M>(std::string_view name, M&) {
+            if (auto* p = properties->get_object().if_contains(name)) add_ranges<std::remove_cv_t<M>>(*p);
+        });
+    }
+}
+
 template <class F>
 class function_adapter {
     using result_type = typename signature_of_function<F>::result;
@@ -169,16 +204,35 @@ public:
         return {schema_of_arguments<further_members::ignored>(tool), schema_of_arguments<further_members::refused>(tool)};
     }
 
+    /// `schema_of_arguments` with the ranges of the C++ types.
+    json::object with_ranges(json::object s) const {
+        if constexpr (may_be_struct()) {
+            if (arguments_.empty()) {
+                json::value whole(std::move(s));
+                add_ranges<parameter<0>>(whole);
+                return std::move(whole.get_object());
+            }
+        }
+        auto& properties = s.at("properties").as_object();
+        [&]<std::size_t... I>(std::index_sequence<I...>) { (add_ranges<parameter<I>>(properties[arguments_[I].name]), ...); }
+        (std::make_index_sequence<count>{});
+        return s;
+    }
+
+    /// What the call's own conversion finds wrong; "": nothing.
+    std::string wrong(json::object given) const {
+        values converted;
+        conversion c;
+        convert(std::move(given), converted, c);
+        std::string text = to_string(c.violations);
+        std::replace(text.begin(), text.end(), '\n', ' ');
+        return text;
+    }
+
     task<json::value> operator()(run& r, json::object given, bool quick) const {
         auto converted = std::make_shared<values>();
         conversion c;
-        if constexpr (may_be_struct()) {
-            if (arguments_.empty())
-                from_value(json::value(std::move(given)), std::get<0>(*converted), c);
-            else
-                read_all(given, *converted, c, std::make_index_sequence<count>{});
-        } else
-            read_all(given, *converted, c, std::make_index_sequence<count>{});
+        convert(std::move(given), *converted, c);
         if (!c.violations.empty()) throw_mismatch(std::move(c.violations));
         if constexpr (is_task<result_type>)
             return awaited(function_, r, converted, key_of(r));
@@ -191,6 +245,13 @@ public:
     }
 
 private:
+    void convert(json::object given, values& out, conversion& c) const {
+        if constexpr (may_be_struct()) {
+            if (arguments_.empty()) return from_value(json::value(std::move(given)), std::get<0>(out), c);
+        }
+        read_all(given, out, c, std::make_index_sequence<count>{});
+    }
+
     template <further_members Further, class T>
     static const json::value& document_of() {
         if constexpr (Further == further_members::refused)
@@ -312,6 +373,7 @@ tool make_tool(std::string name, std::string description, F f, std::vector<argum
     function_adapter<F> adapter{std::move(f), std::move(arguments)};
     auto schemas = adapter.schemas_of_arguments(name);
     bool quick = options.quick;
+    json::object exact = adapter.takes_rest() ? json::object{} : adapter.with_ranges(schemas.checked);
     return tool{std::move(name),
                 std::move(description),
                 std::move(schemas.shown),
@@ -319,7 +381,8 @@ tool make_tool(std::string name, std::string description, F f, std::vector<argum
                 [adapter, quick](run& r, json::object given) { return adapter(r, std::move(given), quick); },
                 options,
                 adapter.takes_rest(),
-                adapter.uses_run()};
+                adapter.uses_run()}
+        .with_edit_check(std::move(exact), [adapter](const json::object& given) { return adapter.wrong(given); });
 }
 
 }  // namespace reagent::detail

@@ -72,6 +72,14 @@ public:
     /// What arguments are checked against: the parameters, with nothing besides those that they name.
     const json::value& checked_parameters() const { return data_->check.document(); }
 
+    /// Of arguments that somebody gave in place of the model's: the schema that they have to fit, which has the ranges of the C++ types
+    /// besides, and what else the conversion finds wrong; "": nothing.
+    const json::object& edit_schema() const;
+    std::string wrong_edit(const json::object& arguments) const;
+
+    /// The same tool with such checks. @param convert what is wrong with arguments that the schema accepts; "": nothing
+    tool with_edit_check(json::object schema, std::function<std::string(const json::object&)> convert) const;
+
     /// The same tool, declared otherwise: `ready::http_get({...}).with_flow({.untrusted = true})` of hosts that may be told anything.
     tool with_flow(flow_flags f) const;
 
@@ -89,6 +97,8 @@ private:
         function call;
         tool_options options;
         bool uses_run;
+        json::object edit_schema;                                      // empty: as `check`
+        std::function<std::string(const json::object&)> convert_edit;  // null: nothing besides
     };
     std::shared_ptr<const data> data_;
 };
