@@ -178,10 +178,11 @@ private:
         into[name] = std::move(v);
     }
 
-    // A further completion, which nobody asked for: told apart by its number.
+    // A further completion, which nobody asked for: told apart by its number. Without a text of the first, it would be the answer's.
     void another_choice(mutated& result) {
         const bool google = x_.speaks == &provider::gemini();
-        if ((!chat() && !google) || renumbered_ || std::exchange(destroyed_, true)) return;
+        if ((!chat() && !google) || m_.text.find_first_not_of(" \n") == std::string::npos || renumbered_ || std::exchange(destroyed_, true))
+            return;
         result.kind += " another_choice";
         const char* list = google ? "candidates" : "choices";
         const json::value numbers[]{1, "1"};
