@@ -97,10 +97,11 @@ BOOST_AUTO_TEST_CASE(calls_that_are_split_over_choices_count) {
             BOOST_TEST(g.answer.alternatives.empty());
         }
     }
-    auto g = heard("openai", sse({choices(choice(0, "delta", R"({"content":"Let me "})", "null")),
-                                  choices(choice(1, "delta", "{" + calls("pay", "\"index\":0,") + "}", "null")),
-                                  choices(choice(0, "delta", R"({"content":"look."})", end)), choices(choice(1, "delta", "{}", end)),
-                                  choices(choice(2, "delta", "{" + calls("look", "\"index\":0,") + "}", end))}),
+    auto g = heard("openai",
+                   sse({choices(choice(0, "delta", R"({"content":"Let me "})", "null")),
+                        choices(choice(1, "delta", "{" + calls("pay", "\"index\":0,") + "}", "null")),
+                        choices(choice(0, "delta", R"({"content":"look."})", end)), choices(choice(1, "delta", "{}", end)),
+                        choices(choice(2, "delta", "{" + calls("look", "\"index\":0,") + "}", end))}),
                    true);
     BOOST_TEST(g.error == "");
     BOOST_TEST(names(g.answer) == "pay look");
@@ -117,10 +118,10 @@ BOOST_AUTO_TEST_CASE(calls_that_are_split_over_choices_count) {
     // Of several completions that were asked for, one is the answer.
     language_model_options two;
     two.sampling.n = 2;
-    auto one = heard("openai",
-                     choices(choice(0, "message", R"({"content":"A"})", "\"stop\"") + "," +
-                             choice(1, "message", "{" + calls("pay") + "}", end)),
-                     false, two);
+    auto one =
+        heard("openai",
+              choices(choice(0, "message", R"({"content":"A"})", "\"stop\"") + "," + choice(1, "message", "{" + calls("pay") + "}", end)),
+              false, two);
     BOOST_TEST(one.answer.text == "A");
     BOOST_TEST(one.answer.tool_calls.empty());
     // Gemini's.
@@ -155,13 +156,16 @@ BOOST_AUTO_TEST_CASE(thinking_among_the_parts_is_no_answer_text) {
         const std::string output = "[" + thought + R"(,{"type":"output_text","text":"Hello"}])";
         const std::pair<std::string, std::string> bodies[]{
             {"openai", chat(R"({"content":)" + parts + "}")},
-            {"openai", sse({delta(R"({"content":[)" + thought + "]}"), delta(R"({"content":[{"type":"text","text":"Hello"}]})", "\"stop\"")})},
+            {"openai",
+             sse({delta(R"({"content":[)" + thought + "]}"), delta(R"({"content":[{"type":"text","text":"Hello"}]})", "\"stop\"")})},
             {"openai-responses", R"({"status":"completed","output":[{"type":"message","content":)" + output + "}]}"},
             {"openai-responses",
-             sse({R"({"type":"response.completed","response":{"status":"completed","output":[{"type":"message","content":)" + output + "}]}}"})},
+             sse({R"({"type":"response.completed","response":{"status":"completed","output":[{"type":"message","content":)" + output +
+                  "}]}}"})},
             {"cohere", R"({"message":{"content":)" + parts + R"(},"finish_reason":"COMPLETE"})"},
-            {"ollama", R"({"message":{"content":)" + parts + R"(},"done":true,"done_reason":"stop"})"
-                       "\n"},
+            {"ollama", R"({"message":{"content":)" + parts +
+                           R"(},"done":true,"done_reason":"stop"})"
+                           "\n"},
             {"cohere", sse({R"({"type":"content-start","index":0,"delta":{"message":{"content":)" + thought + "}}}",
                             R"({"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"SECRET too"}}}})",
                             R"({"type":"content-start","index":1,"delta":{"message":{"content":{"type":"text","text":""}}}})",
@@ -187,7 +191,7 @@ BOOST_AUTO_TEST_CASE(thinking_among_the_parts_is_no_answer_text) {
     for (const char* none : {"false", "\"false\"", "null", "0"})
         BOOST_TEST(heard("gemini", R"({"candidates":[{"content":{"parts":[{"text":"Hello","thought":)" + std::string{none} +
                                        R"(}]},"finishReason":"STOP"}]})")
-                       .answer.text == "Hello",
+                           .answer.text == "Hello",
                    none);
 }
 
@@ -228,9 +232,10 @@ BOOST_AUTO_TEST_CASE(commentary_is_no_part_of_the_final_answer) {
         for (bool streamed : {false, true}) {
             std::string whole = R"({"status":"completed","output":[)" + output + "]}";
             std::string listed = std::string{last} == "[]" ? "" : output;
-            std::string events = sse({begun("commentary", "0"), piece("0", "I will look. "), begun("final_answer", "1"), piece("1", "Hello"),
-                                      R"({"type":"response.completed","response":{"status":"completed","output":[)" + listed + "]}}"},
-                                     false);
+            std::string events =
+                sse({begun("commentary", "0"), piece("0", "I will look. "), begun("final_answer", "1"), piece("1", "Hello"),
+                     R"({"type":"response.completed","response":{"status":"completed","output":[)" + listed + "]}}"},
+                    false);
             auto g = heard("openai-responses", streamed ? events : whole, streamed);
             BOOST_TEST(g.error == "");
             BOOST_TEST(g.answer.text == "Hello");
@@ -261,8 +266,8 @@ BOOST_AUTO_TEST_CASE(commentary_is_no_part_of_the_final_answer) {
 
 BOOST_AUTO_TEST_CASE(reasons_that_are_no_text_are_known_or_other) {
     const std::pair<std::string, finish_reason> gemini[]{
-        {"1", finish_reason::stop},           {"2", finish_reason::length},         {"3", finish_reason::content_filter},
-        {"4", finish_reason::content_filter}, {"\"2\"", finish_reason::length},     {"99", finish_reason::other},
+        {"1", finish_reason::stop},           {"2", finish_reason::length},        {"3", finish_reason::content_filter},
+        {"4", finish_reason::content_filter}, {"\"2\"", finish_reason::length},    {"99", finish_reason::other},
         {"true", finish_reason::other},       {"{\"a\":1}", finish_reason::other}, {"[]", finish_reason::other}};
     for (const auto& [reason, expected] : gemini)
         for (bool streamed : {false, true}) {
@@ -281,8 +286,8 @@ BOOST_AUTO_TEST_CASE(reasons_that_are_no_text_are_known_or_other) {
                             R"({"type":"message-end","delta":{"finish_reason":)" + reason + "}}"})},
             {"ollama", R"({"message":{"content":"Hel"},"done":true,"done_reason":)" + reason + "}\n"},
             {"openai-responses", R"({"status":)" + reason + R"(,"output":[{"type":"message","content":"Hel"}]})"},
-            {"openai-responses", R"({"status":"completed","incomplete_details":{"reason":)" + reason +
-                                     R"(},"output":[{"type":"message","content":"Hel"}]})"}};
+            {"openai-responses",
+             R"({"status":"completed","incomplete_details":{"reason":)" + reason + R"(},"output":[{"type":"message","content":"Hel"}]})"}};
         for (const auto& [provider, body] : bodies)
             for (bool streamed : {false, true}) {
                 auto g = heard(provider, body, streamed);
@@ -443,8 +448,8 @@ BOOST_AUTO_TEST_CASE(blocks_go_back_only_to_the_server_that_they_came_from) {
                    R"("finishReason":"STOP"}]})"},
         {"openai-responses", R"({"status":"completed","output":[{"type":"reasoning","id":"r","encrypted_content":"SIG1"},)"
                              R"({"type":"function_call","call_id":"c","name":"now","arguments":"{}"}]})"},
-        {"openai", R"({"choices":[{"message":{"content":"","reasoning_content":"SIG1",)" + calls("now") +
-                       R"(},"finish_reason":"tool_calls"}]})"},
+        {"openai",
+         R"({"choices":[{"message":{"content":"","reasoning_content":"SIG1",)" + calls("now") + R"(},"finish_reason":"tool_calls"}]})"},
         {"openai", R"({"choices":[{"message":{"content":"","tool_calls":[{"id":"c","function":{"name":"now","arguments":"{}"},)"
                    R"("extra_content":{"google":{"thought_signature":"SIG1"}}}]},"finish_reason":"tool_calls"}]})"}};
     for (const auto& [provider, body] : answers)
@@ -485,8 +490,13 @@ BOOST_AUTO_TEST_CASE(alternatives_are_whole_answers) {
         std::string list;
         std::vector<std::string> events;
         int i = 0;
-        for (auto [text, reason] : {std::pair{"A", "\"stop\""}, {"CUT", "\"length\""}, {"B", "\"stop\""}, {"BAD", "\"content_filter\""},
-                                    {"ODD", "3"}, {"CALL", "\"tool_calls\""}, {" ", "\"stop\""}}) {
+        for (auto [text, reason] : {std::pair{"A", "\"stop\""},
+                                    {"CUT", "\"length\""},
+                                    {"B", "\"stop\""},
+                                    {"BAD", "\"content_filter\""},
+                                    {"ODD", "3"},
+                                    {"CALL", "\"tool_calls\""},
+                                    {" ", "\"stop\""}}) {
             auto c = choice(i++, what, R"({"content":")" + std::string{text} + "\"}", reason);
             list += (list.empty() ? "" : ",") + c;
             events.push_back(choices(c));
@@ -508,15 +518,15 @@ BOOST_AUTO_TEST_CASE(a_whole_message_behind_its_pieces_is_not_appended) {
                R"(,"finish_reason":)" + finish + "}]}";
     };
     const std::string hel = R"({"content":"Hel"})", lo = R"({"content":"lo"})", hello = R"({"content":"Hello"})";
-    const std::vector<std::string> same[]{
-        {piece(hel, "", "null"), piece("", hello, "\"stop\"")},
-        {piece(hel, "", "null"), piece("{}", hello, "\"stop\"")},
-        {piece(hel, "", "null"), piece(lo, "", "null"), piece("", hello, "\"stop\"")},
-        {piece(hel, hel, "null"), piece(lo, hello, "\"stop\"")},  // Perplexity
-        {piece("", hello, "\"stop\"")},
-        {piece(hel, "", "null"), piece(lo, "", "\"stop\""), piece("", hello, "\"stop\"")},
-        {piece(R"({"content":"Hel","reasoning_content":"R"})", "", "null"),
-         piece("", R"({"content":"Hello","reasoning_content":"R"})", "\"stop\"")}};
+    const std::vector<std::string> same[]{{piece(hel, "", "null"), piece("", hello, "\"stop\"")},
+                                          {piece(hel, "", "null"), piece("{}", hello, "\"stop\"")},
+                                          {piece(hel, "", "null"), piece(lo, "", "null"), piece("", hello, "\"stop\"")},
+                                          {piece(hel, hel, "null"), piece(lo, hello, "\"stop\"")},  // Perplexity
+                                          {piece("", hello, "\"stop\"")},
+                                          {piece("", hel, "null"), piece("", lo, "\"stop\"")},  // a list of pieces
+                                          {piece(hel, "", "null"), piece(lo, "", "\"stop\""), piece("", hello, "\"stop\"")},
+                                          {piece(R"({"content":"Hel","reasoning_content":"R"})", "", "null"),
+                                           piece("", R"({"content":"Hello","reasoning_content":"R"})", "\"stop\"")}};
     for (const auto& events : same) {
         auto g = heard("openai", sse(events), true);
         BOOST_TEST(g.answer.text == "Hello", g.error << sse(events));
@@ -530,8 +540,9 @@ BOOST_AUTO_TEST_CASE(a_whole_message_behind_its_pieces_is_not_appended) {
         auto g = heard("openai", sse(events), true);
         BOOST_TEST((g.code == lm_errc::malformed_response), g.answer.text << sse(events));
     }
-    auto g = heard("openai", sse({piece("{" + calls("pay", "\"index\":0,") + "}", "", "null"),
-                                  piece("", "{\"content\":null," + calls("pay") + "}", "\"tool_calls\"")}),
+    auto g = heard("openai",
+                   sse({piece("{" + calls("pay", "\"index\":0,") + "}", "", "null"),
+                        piece("", "{\"content\":null," + calls("pay") + "}", "\"tool_calls\"")}),
                    true);
     BOOST_TEST(names(g.answer) == "pay", g.error);
 }
@@ -540,8 +551,8 @@ BOOST_AUTO_TEST_CASE(a_call_of_gemini_that_goes_on_is_none) {
     for (const char* call : {R"({"name":"pay","willContinue":true})", R"({"name":"pay","args":{"euro":1},"willContinue":true})",
                              R"({"name":"pay","partialArgs":[{"jsonPath":"$.euro","numberValue":1}]})"})
         for (bool streamed : {false, true}) {
-            std::string body = R"({"candidates":[{"content":{"parts":[{"functionCall":)" + std::string{call} +
-                               R"(}]},"finishReason":"STOP"}]})";
+            std::string body =
+                R"({"candidates":[{"content":{"parts":[{"functionCall":)" + std::string{call} + R"(}]},"finishReason":"STOP"}]})";
             auto g = heard("gemini", streamed ? sse({body}, false) : body, streamed);
             BOOST_TEST((g.answer.finish == finish_reason::malformed_call), g.error << call);
         }
@@ -579,7 +590,8 @@ BOOST_AUTO_TEST_CASE(sampling_that_no_server_takes_is_refused_by_its_name) {
 
 BOOST_AUTO_TEST_CASE(errors_are_valid_text) {
     for (int status : {200, 400, 500})
-        for (std::string body : {"caf\xe9 is closed", "{\"error\":{\"message\":\"caf\xe9\"}}", "{\"choices\":[{\"message\":{\"content\":\"caf\xe9\""})
+        for (std::string body :
+             {"caf\xe9 is closed", "{\"error\":{\"message\":\"caf\xe9\"}}", "{\"choices\":[{\"message\":{\"content\":\"caf\xe9\""})
             for (bool streamed : {false, true}) {
                 loopback_server server{[&](const server_request&) { return server_response{.status = status, .body = body}; }};
                 std::string words;

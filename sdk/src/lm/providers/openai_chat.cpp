@@ -264,7 +264,9 @@ class reader final : public stream_reader {
     }
 
     void read_delta(const json::value* delta, std::vector<lm_event>& out) {
-        content(words_of(delta), out);
+        auto words = words_of(delta);
+        in_deltas_ = in_deltas_ || !words.text.empty();
+        content(words, out);
         refused(refusal_of(delta));
         keep_members(kept_, delta);
         for (const auto& c : calls_of(delta)) call(c, out);
@@ -284,7 +286,8 @@ class reader final : public stream_reader {
     // The message as a whole, behind its pieces or in place of them: it says what they said, and what they left out.
     void read_whole(const json::value* m, std::vector<lm_event>& out) {
         auto words = words_of(m);
-        words.text = rest_of(words.text, answer_.text, ended_);
+        // Where no other pieces came, the messages may be the pieces.
+        if (in_deltas_ || words.text.starts_with(answer_.text)) words.text = rest_of(words.text, answer_.text, ended_);
         if (!answer_.reasoning.empty()) words.reasoning.clear();
         content(words, out);
         if (!refused_whole_) refused(refusal_of(m));
@@ -331,6 +334,7 @@ class reader final : public stream_reader {
 
     json::object kept_;
     bool refused_whole_ = false;
+    bool in_deltas_ = false;  // the text comes so
 };
 
 class chat final : public protocol {

@@ -71,6 +71,13 @@ void stream_reader::need_type(std::string_view type, const json::value& data) {
 }
 
 void stream_reader::flush(std::vector<lm_event>& out) {
+    const bool silent = !several_ && trim(answer_.text).empty();
+    for (std::size_t i = 0; silent && i < answer_.alternatives.size(); ++i)
+        if (alternatives_ended_[i] && !trim(answer_.alternatives[i]).empty()) {  // the text is in another choice
+            is_split_ = true;
+            text(answer_.alternatives[i], out);
+            break;
+        }
     if (auto rest = text_.finish(); !rest.empty()) out.push_back({.kind = lm_event::text, .text_piece = std::move(rest)});
     if (auto rest = reasoning_.finish(); !rest.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(rest)});
 }
@@ -139,11 +146,11 @@ void stream_reader::whole_call(tool_call c, std::vector<lm_event>& out) {
     out.push_back({.kind = lm_event::tool_call, .index = answer_.tool_calls.size() - 1, .call = std::move(c)});
 }
 
-// The choices of one completion: a text where the first has none, and the worst end.
+// The choices of one completion end as the worst of them.
 void stream_reader::join_choices() {
-    if (!is_split_ && !trim(answer_.text).empty()) return;
+    if (!is_split_) return;
     for (std::size_t i = 0; i < answer_.alternatives.size(); ++i) {
-        if (trim(answer_.text).empty()) answer_.text = answer_.alternatives[i];
+        if (!alternatives_ended_[i] && !trim(answer_.alternatives[i]).empty()) return;  // a torn piece, which is an error
         if (auto why = alternatives_ended_[i]) answer_.finish = worse(answer_.finish, *why);
     }
     answer_.alternatives.clear();
