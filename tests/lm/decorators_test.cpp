@@ -259,8 +259,9 @@ BOOST_AUTO_TEST_CASE(a_cache_file_keeps_to_its_size_and_age) {
     sqlite3_close(db);
     std::string last = "399" + std::string(200, 'x');
     BOOST_TEST(ask(cached(language_model{m}, {.file = dir / "c.db"}), question(last)).from_cache);
-    std::string before = "398" + std::string(200, 'x');
-    BOOST_TEST(!ask(cached(language_model{m}, {.file = dir / "c.db", .max_age = 50s}), question(before)).from_cache);
+    for (auto [number, age] : {std::pair{"398", 50s}, {"397", 1s}})
+        BOOST_TEST(
+            !ask(cached(language_model{m}, {.file = dir / "c.db", .max_age = age}), question(number + std::string(200, 'x'))).from_cache);
     // What was read from the file is as old in memory as it was there.
     auto aging = cached(language_model{m}, {.file = dir / "c.db", .max_age = 110s});
     BOOST_TEST(ask(aging, question(last)).from_cache);
