@@ -224,6 +224,7 @@ json::object to_json(const journal_record& r) {
                        put_event(o, b.what);
                        if (b.repeatable) o["repeatable"] = true;
                        if (b.reentered) o["reentered"] = true;
+                       put(o, "key", b.key);
                    },
                    [&](const effect_finished& f) {
                        named("finished");
@@ -285,7 +286,7 @@ journal_record record_from(const json::value& v, earlier_records* known) {
     r.at = std::chrono::microseconds{number_at(o, "at")};
     std::string name = text_at(o, "record");
     if (name == "begun")
-        r.what = effect_begun{event_at(o, known), flag_at(o, "repeatable"), flag_at(o, "reentered"), {}};
+        r.what = effect_begun{event_at(o, known), flag_at(o, "repeatable"), flag_at(o, "reentered"), {}, text_at(o, "key")};
     else if (name == "finished")
         r.what = effect_finished{event_at(o, known)};
     else if (name == "wanted")

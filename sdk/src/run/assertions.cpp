@@ -205,6 +205,7 @@ run run::branch_of_tool() const {
     made.variation_ = variation_;
     made.live_ = live_ && !state_->kept.has(made.branch_);  // a tool that is entered again after a crash finds what it did
     made.effect_ = effect_;
+    made.key_ = key_;
     made.tool_ = tool_;
     return made;
 }

@@ -79,6 +79,7 @@ struct run::state : std::enable_shared_from_this<run::state> {
     std::uint64_t next_id = 1;
     std::string name;  // of the run, for idempotency keys and logs; made when it is first wanted
     const std::string& own_name();
+    std::string key_of(std::uint64_t effect) { return own_name() + "-" + std::to_string(effect); }  // of a first attempt
     void record_in_log(detail::run_log::content what);
     void count(const lm_response& r) {
         usage += r.usage;

@@ -16,6 +16,7 @@ struct effect_begun {
     bool repeatable = false;  ///< the tool may be called again with the same idempotency key
     bool reentered = false;   ///< the run was suspended in the middle of it, in good order: it is entered again
     std::string worker{};     ///< who made it; from the `run_taken` before it
+    std::string key{};        ///< idempotency key: that of the first attempt at this call; "": of an older journal
 };
 struct effect_finished {
     event what;

@@ -220,8 +220,8 @@ public:
     };
     flow_question question_flow(const std::string& path, const std::string& tool, flow_flags flags, const json::value& arguments);
 
-    /// Within a tool: the same for each attempt at this call, also after a crash, and for no other call. Hand it on to a service that
-    /// does things once per key.
+    /// Within a tool: the same for each attempt at this call, also after a crash and where somebody had it repeated, and for no other call.
+    /// Hand it on to a service that does things once per key.
     std::string idempotency_key() const;
 
     /// A durable run's id; of another one a random name.
@@ -370,6 +370,7 @@ private:
     bool live_ = false;         // nothing more is answered from the journal
     bool rewinding_ = false;    // what happens has been told before
     std::uint64_t effect_ = 0;  // the tool's call that this handle is in
+    std::string key_;           // its idempotency key, where an earlier attempt has given it; "": by `effect_`
     std::string tool_;          // and the tool
 };
 
