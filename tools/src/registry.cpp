@@ -303,6 +303,9 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
         co_return failure("Error: `" + name + "` was not called: its arguments must be a JSON object, got " + describe_kind(read.value) +
                           ".");
 
+    if (auto deep = too_deep(read.value); !deep.empty())
+        co_return failure("Error: `" + name + "` was not called: what it was given " + deep + ".");
+
     json::object given = read.value.get_object();
     std::optional<json::object> instead;
     const run::flow_question asked = question(r, path, t, given);

@@ -66,6 +66,9 @@ namespace detail {
 task<void> close_log(run::state& s, std::exception_ptr& failure) {
     journal_store::ending end;
     end.usage = s.usage;
+    if (!failure && !s.suspended && s.outputs)
+        if (auto deep = too_deep(*s.outputs); !deep.empty())
+            failure = std::make_exception_ptr(run_error{run_errc::not_possible, "what the program answered " + deep});
     if (s.suspended) {
         end.status = run_status::ready;
         for (const auto& w : s.suspended_for) {

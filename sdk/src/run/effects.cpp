@@ -381,6 +381,10 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     auto cancellation = co_await asio::this_coro::cancellation_state;
     try {
         e.result = co_await effect();
+        if (auto deep = too_deep(e.result); !deep.empty()) {
+            e.result = nullptr;
+            throw std::runtime_error{"what it returned " + deep};
+        }
     } catch (const boost::system::system_error& aborted) {
         check();
         bool own = aborted.code() != asio::error::operation_aborted;

@@ -6,6 +6,14 @@
 
 namespace reagent {
 
+/// How deep JSON may be nested that a run is given, that a tool returns or that a program answers: a journal holds no more, and what it
+/// could not give back is refused before it is written.
+inline constexpr int max_stored_depth = 255;
+
+/// "is nested more than 255 deep, ..." where that is so; else "".
+std::string too_deep(const json::value& v);
+std::string too_deep(const json::object& o);
+
 /// The version of the records that this library writes. It reads its own and all older ones.
 /// 2: requests and trajectories refer to those of earlier records.
 inline constexpr int journal_format = 2;

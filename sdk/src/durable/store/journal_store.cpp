@@ -170,6 +170,7 @@ std::string journal_store::create(const new_run& r) {
     detail::check_new_name("id of a run", id);
     detail::check_new_name("name of a program", r.program, most_program_bytes);
     if (!r.session.empty()) detail::check_new_name("id of a session", r.session);
+    if (auto deep = too_deep(r.inputs); !deep.empty()) throw not_possible("what the run is given " + deep);
     if (!r.session.empty() && r.inputs.contains("history"))
         throw not_possible("the input `history` of a run in a session is filled from the session; leave it out");
     impl_->change([&] {
