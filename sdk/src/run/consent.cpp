@@ -78,20 +78,22 @@ namespace detail {
 
 std::string wrong_edit(const decision_wanted& wanted, const json::object& arguments) { return wrong_fields(wanted.schema, arguments); }
 
-std::vector<std::uint64_t> unused_consents(const std::vector<journal_record>& records) {
+std::vector<std::uint64_t> unused_consents(const std::vector<journal_record>& records, const std::set<std::uint64_t>& begun) {
     std::map<std::pair<std::string, std::string>, std::uint64_t> given;  // by branch and path, until the call that it is for has ended
+    auto use = [&](const event& call) {
+        std::pair place{call.branch, call.path};
+        given.erase(place);
+        place.second += flow_path;
+        given.erase(place);
+    };
     for (const auto& r : records) {
+        if (auto* b = std::get_if<effect_begun>(&r.what); b && begun.contains(b->what.id)) use(b->what);
         auto* f = std::get_if<effect_finished>(&r.what);
         if (!f) continue;
-        std::pair place{f->what.branch, f->what.path};
         if (f->what.kind == event_kind::approval && approval_decision_from_json(f->what.result).approved)
-            given.insert_or_assign(place, f->what.id);
-        else if (f->what.kind == event_kind::tool_call || f->what.kind == event_kind::model_call) {
-            // Made; or it was not, the model was told why, and went on.
-            given.erase(place);
-            place.second += flow_path;
-            given.erase(place);
-        }
+            given.insert_or_assign(std::pair{f->what.branch, f->what.path}, f->what.id);
+        else if (f->what.kind == event_kind::tool_call || f->what.kind == event_kind::model_call)
+            use(f->what);  // made; or it was not, the model was told why, and went on
     }
     std::vector<std::uint64_t> ids;
     for (const auto& [place, id] : given) ids.push_back(id);
