@@ -82,7 +82,7 @@ task<void> close_log(run::state& s, std::exception_ptr& failure) {
         else if (end.status == run_status::awaiting_approval) {
             std::string id = shell_word(s.log->run_id());
             end.error = "a tool needs consent: reagent runs approve " + id + ", or reject";
-            for (const auto& q : s.questions) end.error += "\n" + q;
+            for (const auto& q : s.questions) end.error += "\n" + question_text(q, most_question_bytes, "reagent runs show " + id);
             if (s.suspended_for.size() > s.questions.size() && !s.questions.empty()) end.error += "\nand others: reagent runs show " + id;
         }
         failure = std::make_exception_ptr(run_error{run_errc::suspended, end.error.empty() ? "the worker was told to stop" : end.error});

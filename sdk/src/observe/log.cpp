@@ -1,6 +1,7 @@
 #include "log.hpp"
 
 #include <reagent/error.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 
 #include "../base/text.hpp"
@@ -97,9 +98,24 @@ void log_begin(run::state& s) {
     l.write(spdlog::level::info);
 }
 
+std::string questions_told(const run::state& s, bool contents) {
+    std::string told = "a tool needs consent:";
+    for (auto q : s.questions) {
+        if (contents) {
+            q.arguments = s.private_to.shown(q.path, q.arguments);
+            q.why = s.private_to.shown(q.why);
+            q.error = s.private_to.shown(q.error);
+            told += "\n" + question_text(q, most_question_bytes, "reagent runs show " + shell_word(s.name));
+        } else
+            told += " `" + visible_name(q.tool) + "` (effect " + std::to_string(q.id) + ")";
+    }
+    return told;
+}
+
 std::string end_told(run::state& s, const std::exception_ptr& failure) {
     std::string error = text_of(failure);
     bool contents = s.logger && s.logger->should_log(spdlog::level::trace);
+    if (s.suspended && !s.questions.empty() && s.unknown_call.empty()) return questions_told(s, contents);
     if (error.empty() || (contents && s.private_to.is_empty())) return error;
     try {
         std::rethrow_exception(failure);

@@ -159,7 +159,7 @@ task<approval_decision> run::wait_for_consent(event& e, const edit_check& edits)
     e.id = asked ? asked->wanted.what.id : s.next_id++;
     if (!asked) s.record_in_log(decision_wanted{e, edits.schema_document});
     if (!asked || !asked->decided) {
-        if (s.questions.size() < 8) s.questions.push_back(question_text(e, 2048, "reagent runs show " + shell_word(s.own_name())));
+        if (s.questions.size() < 8) s.questions.push_back(e);
         co_await park(run_status::awaiting_approval, e.id);
     }
     co_return std::move(*decision);
