@@ -173,6 +173,7 @@ task<approval_decision> run::ask_approval(std::string path, std::string tool, js
     check();
     before_effect();
     auto n = occurrence(event_kind::approval, path);
+    s.private_to.learn(path, arguments);
     std::string again;
     if (auto known = recorded(event_kind::approval, path, n)) {
         if (known->tool != tool || known->arguments != arguments)

@@ -375,7 +375,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     key_ = std::move(key);
     tool_ = e.tool;
     s.flow.meet(e.flow, {e.tool, e.id, {}});
-    if (e.arguments.is_object()) s.private_to.learn(path, e.arguments.get_object());
+    s.private_to.learn(path, e.arguments);
     notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
     std::exception_ptr failure;
     auto cancellation = co_await asio::this_coro::cancellation_state;

@@ -277,6 +277,7 @@ public:
     /// For predictors: tells that `path` is called, before its first model call, and that it has returned.
     begun_call begin_call(const std::string& path);
     void mark_private(const std::string& path, const signature& s, const json::object& inputs);  ///< what of a call is private
+    void mark_private(const std::set<std::string>& names);                                       ///< of a tool's arguments
     void finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs,
                      recorded_text trajectory = {});
 
