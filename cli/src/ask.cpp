@@ -39,7 +39,7 @@ std::string summary(const run_report& r) {
 }
 
 // As a durable run: it can be killed, and goes on with `reagent runs resume`.
-int ask_durably(const ask_options& o, const language_model& model, run_options options, runtime_options with, json::object inputs,
+int ask_durably(const ask_options& o, const chosen_model& chosen, run_options options, runtime_options with, json::object inputs,
                 live_view& view, const terminal& t) {
     if (!o.types.empty()) throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
     with.journals = open_journals(o.journals, journal_access::create);
@@ -47,8 +47,8 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
     rt.serve(ask_program, ask_program_function(), std::move(options), stored_options());
     ask_setup setup{.signature = o.signature,
                     .tools = with_absolute_paths(o.tools),
-                    .lm = model.name(),
-                    .api_base = o.api_base,
+                    .lm = chosen.model.name(),
+                    .api_base = chosen.api_base,
                     .adapter = o.adapter,
                     .max_iters = o.max_iters,
                     .native = o.native,

@@ -41,6 +41,7 @@ public:
         auto chosen = choose_model(o.lm, o.api_base);
         if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
         model_ = chosen.model;
+        api_base_ = chosen.api_base;
         run_options options{with_retries(chosen.model)};
         options.stream = !o.json && !o.quiet;
         if (options.stream) options.on_event = [this](const run_event& e) { view_(e); };
@@ -69,7 +70,7 @@ public:
         ask_setup setup{.signature = o_.signature,
                         .tools = with_absolute_paths(o_.tools),
                         .lm = model_.name(),
-                        .api_base = o_.api_base,
+                        .api_base = api_base_,
                         .adapter = o_.adapter,
                         .max_iters = o_.max_iters,
                         .native = o_.native,
@@ -106,6 +107,7 @@ private:
     std::string said_;
     std::shared_ptr<journal_store> store_;
     language_model model_;
+    std::string api_base_;
     std::optional<runtime> runtime_;  // last: its runs tell the view
 };
 

@@ -365,7 +365,7 @@ int resume(const runs_options& o, const cli_program* own) {
         return exit_code(before.status);
     }
     runtime rt{runtime_options_for(store)};
-    serve_program(rt, own, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}, &before);
+    serve_program(rt, own, as_started(*store, before, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}), &before);
     if (o.force && before.status == run_status::running)
         std::cerr << "taking run " << visible_name(o.id) << " from worker " << visible_name(before.worker)
                   << ": what that one stores from now on is refused, but a tool that is at work in it may still act. See that its process "
@@ -405,14 +405,15 @@ std::shared_ptr<journal_store> open_for_worker(const std::string& where, const s
 }
 
 // The model that the oldest run was started with of those that are not over; others are refused.
-model_choice model_of_waiting(journal_store& store, const runs_options& o) {
+model_choice model_of_waiting(const std::shared_ptr<journal_store>& store, const runs_options& o, const std::string& program) {
     model_choice choice{o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)};
     if (!o.lm.empty()) return choice;
     run_filter filter;
     filter.most = 10'000;
+    filter.program = program;
     choice.told = false;
-    for (const auto& r : store.list(filter)) {  // the newest first
-        auto *lm = r.inputs.if_contains("lm"), *address = r.inputs.if_contains("api_base");
+    choice.journals = store;
+    for (const auto& r : store->list(filter)) {  // the newest first
         bool over = r.status == run_status::finished || r.status == run_status::failed || r.status == run_status::cancelled;
         if (over || !lm || !lm->is_string() || lm->get_string().empty()) continue;
         bool shown = address && address->is_string() && address->get_string().find("(secret)") == json::string::npos;
@@ -433,8 +434,7 @@ int work(const runs_options& o, const cli_program* own) {
     check_there(o.journals);
     auto store = open_for_worker(o.journals, tell, signals);
     runtime rt{runtime_options_for(store)};
-    serve_program(rt, own, own ? model_choice{o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)} : model_of_waiting(*store, o),
-                  nullptr);
+    serve_program(rt, own, model_of_waiting(store, o, own ? program_name(*own) : ask_program), nullptr);
     std::atomic<bool> over = false;
     std::thread watch{[&] {
         timespec often{0, 100'000'000};
@@ -465,7 +465,7 @@ int replay(const runs_options& o, const cli_program* own) {
     auto store = open_journals(o.journals);
     auto r = store->get(o.id);
     runtime rt{runtime_options_for(store)};
-    serve_program(rt, own, {o.lm, o.api_base, o.saved}, &r);
+    serve_program(rt, own, as_started(*store, r, {o.lm, o.api_base, o.saved}), &r);
     auto found = rt.replay(o.id);
     if (o.json) {
         json::array differences;

@@ -206,7 +206,7 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
             s->flow.meet(flow_state_from_json(met->get_object()), "an earlier turn");
     s->kept.put(loaded.history->events(), true);
     if (!loaded.history->events().empty()) s->options.replay = loaded.history;
-    s->record_in_log(run_taken{impl_->journals->worker()});
+    s->record_in_log(run_taken{impl_->journals->worker(), s->options.about});
     std::weak_ptr<run::state> weak = s;
     taken.hold->on_end([weak] {
         auto alive = weak.lock();

@@ -300,6 +300,7 @@ json::object to_json(const journal_record& r) {
                    [&](const run_taken& t) {
                        named("taken");
                        put(o, "worker", t.worker);
+                       if (!t.about.empty()) o["about"] = t.about;
                    },
                },
                r.what);
@@ -346,7 +347,7 @@ journal_record record_from(const json::value& v, earlier_records* known) {
         r.what = predictor_returned{std::make_shared<const predictor_call>(
             predictor_call{place_at(o), object_at(o, "inputs"), object_at(o, "outputs"), recorded_text_at(o, "trajectory", known)})};
     else if (name == "taken")
-        r.what = run_taken{text_at(o, "worker")};
+        r.what = run_taken{text_at(o, "worker"), object_at(o, "about")};
     else
         throw bad("there is no kind \"" + cut(name, 40) + "\" in format " + std::to_string(journal_format));
     return r;

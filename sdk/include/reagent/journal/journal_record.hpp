@@ -55,6 +55,7 @@ struct predictor_returned {
 /// The run was taken up by a worker, again or for the first time.
 struct run_taken {
     std::string worker;
+    json::object about{};  ///< `run_options::about` of that worker
 };
 
 /// One entry of a journal as it is stored. A journal is its records in their order, and nothing else.

@@ -96,6 +96,10 @@ struct run_options {
 
     /// What stands around every model that the run calls, a predictor's own included; called with the model, may return it as it is.
     std::function<language_model(const language_model&)> around{};
+
+    /// Of a durable run: what its journal says of the worker's options whenever it is taken up, for whoever goes on with it
+    /// (`run_taken::about`). No secrets.
+    json::object about{};
 };
 
 inline language_model::operator run_options() const { return {.lm = *this}; }
