@@ -532,6 +532,14 @@ void check_there(const std::string& where) {
         throw std::runtime_error{"there are no journals in \"" + place + "\"; name them with --journals, or in $REAGENT_JOURNALS"};
 }
 
+void want_journals(const std::string& option, const std::string& value) {
+    const char* where = std::getenv("REAGENT_JOURNALS");
+    if (!where || !*where)
+        throw misuse{option + " " + shell_word(value) +
+                     " needs --journals: the file, or the database, that keeps the run; $REAGENT_JOURNALS "
+                     "names it as well"};
+}
+
 std::string with_journals(const std::string& where) {
     if (where.empty()) return {};
     bool file = where.find("://") == where.npos && !where.starts_with("host=") && !where.starts_with("dbname=");

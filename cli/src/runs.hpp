@@ -16,6 +16,8 @@ std::shared_ptr<journal_store> open_journals(const std::string& where, journal_a
 std::string with_journals(const std::string& where);
 /// A text that suggests commands, as "reagent runs show ID": each names the journals that this process was told to use by --journals.
 std::string naming_journals(std::string text);
+/// For an option that only a durable run has: there are journals without --journals, in $REAGENT_JOURNALS. @throws misuse
+void want_journals(const std::string& option, const std::string& value);
 void check_there(const std::string& where);  ///< @throws std::runtime_error when it is a file that is not there
 
 struct model_choice {
