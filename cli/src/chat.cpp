@@ -203,7 +203,7 @@ int show(const sessions_options& o) {
 void add_chat(CLI::App& app, command& chosen) {
     auto o = std::make_shared<chat_options>();
     auto* c = app.add_subcommand("chat", "A conversation with an agent, kept by its id; every turn is a durable run");
-    c->add_option("MESSAGE", o->message, "one turn; without it each line of standard input is one");
+    c->add_option("MESSAGE", o->message, "one turn; without it each line of standard input is one")->check(not_empty());
     c->add_option("--session", o->session, "which conversation; default: a new one")->check(new_id());
     c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
         ->check(not_empty());

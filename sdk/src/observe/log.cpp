@@ -17,7 +17,7 @@ constexpr std::size_t longest_value = 4'000;
 
 class line {
 public:
-    line(run::state& s, std::string_view what) : state_{s}, text_{what} { add("run", s.own_name()); }
+    line(run::state& s, std::string_view what) : state_{s}, text_{what} { add("run", s.secrets->without(s.own_name())); }
 
     line& add(std::string_view key, std::string_view value) {
         if (value.empty()) return *this;
@@ -93,7 +93,7 @@ void log_event(run::state& s, const run_event& e) {
 void log_begin(run::state& s) {
     if (!s.logger || !s.logger->should_log(spdlog::level::info)) return;
     line l{s, "run_begins"};
-    l.add("program", s.options.program).add("session", s.session).add("model", s.options.lm.name());
+    l.foreign("program", s.options.program).foreign("session", s.session).add("model", s.options.lm.name());
     if (s.log && s.log->hold().fence > 1) l.add("take", s.log->hold().fence);
     l.write(spdlog::level::info);
 }
@@ -137,7 +137,11 @@ void log_end(run::state& s, const std::exception_ptr& failure) {
     auto level = failed ? spdlog::level::warn : spdlog::level::info;
     if (!s.logger->should_log(level)) return;
     line l{s, "run_ends"};
-    l.add("program", s.options.program).add("session", s.session).add("status", s.suspended ? "suspended" : failed ? "failed" : "finished");
+    l.foreign("program", s.options.program)
+        .foreign("session", s.session)
+        .add("status", s.suspended ? "suspended"
+                       : failed    ? "failed"
+                                   : "finished");
     l.add("ms", s.duration).add("calls", s.usage.calls).add("tokens", s.usage.tokens());
     if (s.usage.cost) l.add("dollars", std::to_string(*s.usage.cost));
     l.foreign("error", error);
