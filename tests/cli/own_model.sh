@@ -75,8 +75,8 @@ for p in "$program run message=hello" "$reagent ask hello"; do
 done
 [ "$(code "$program" run message=hello --session s --lm offline/demo)" = 2 ] || fail "--session without journals"
 export REAGENT_JOURNALS=$work/named.db
-code "$reagent" ask "What is 1 plus 1?" --run-id k --lm offline/demo --quiet >/dev/null
-"$reagent" runs list >out; grep -q '^k .*finished' out || fail "\$REAGENT_JOURNALS is not used: $(cat out err)"
+code "$reagent" ask "What is 1 plus 1?" --run-id k --lm openai/one --api-base "$base" --quiet >/dev/null
+"$reagent" runs list >out; grep -q '^k ' out || fail "\$REAGENT_JOURNALS is not used: $(cat out err)"
 code "$program" run message=hello --run-id own --lm openai/one --api-base "$base" --quiet >/dev/null
 "$reagent" runs list >out; grep -q '^own ' out || fail "\$REAGENT_JOURNALS is not used by the program: $(cat out err)"
 [ "$(code "$reagent" chat "")" = 2 ] && [ -s err ] || fail "an empty turn says nothing"
