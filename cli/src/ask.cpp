@@ -39,7 +39,7 @@ std::string summary(const run_report& r) {
 }
 
 // As a durable run: it can be killed, and goes on with `reagent runs resume`.
-int ask_durably(const ask_options& o, const language_model& model, run_options options, runtime_options with, json::object inputs,
+int ask_durably(const ask_options& o, const chosen_model& chosen, run_options options, runtime_options with, json::object inputs,
                 live_view& view, const terminal& t) {
     if (!o.types.empty()) throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
     with.journals = open_journals(o.journals, journal_access::create);
@@ -47,8 +47,8 @@ int ask_durably(const ask_options& o, const language_model& model, run_options o
     rt.serve(ask_program, ask_program_function(), std::move(options), stored_options());
     ask_setup setup{.signature = o.signature,
                     .tools = with_absolute_paths(o.tools),
-                    .lm = model.name(),
-                    .api_base = o.api_base,
+                    .lm = chosen.model.name(),
+                    .api_base = chosen.api_base,
                     .adapter = o.adapter,
                     .max_iters = o.max_iters,
                     .native = o.native,
@@ -105,7 +105,14 @@ void check_private(const std::vector<std::string>& given, const signature& s, co
     }
 }
 
+// What names a durable run wants journals, those that the environment names at the least.
+bool is_durable(const ask_options& o) {
+    if (o.journals.empty() && !o.run_id.empty()) want_journals("--run-id", o.run_id);
+    return !o.journals.empty() || !o.run_id.empty();
+}
+
 int ask(const ask_options& o) {
+    is_durable(o);
     if (!o.save_journal.empty()) check_is_file("--save-journal", o.save_journal);
     signature s = parse_signature(o.signature, types_from(o.types));
     json::object inputs;
@@ -158,7 +165,7 @@ int ask(const ask_options& o) {
         with.logger->set_level(spdlog::level::from_str(o.log_level));
     }
     runtime rt{with};
-    if (!o.journals.empty()) return ask_durably(o, chosen.model, std::move(options), with, std::move(inputs), view, t);
+    if (is_durable(o)) return ask_durably(o, chosen, std::move(options), with, std::move(inputs), view, t);
     tell_when_interrupted("nothing of it is kept. With --journals FILE a run can be interrupted and goes on");
     auto result = rt.execute(options, whole, inputs);
     tell_when_interrupted("");

@@ -41,6 +41,7 @@ public:
         auto chosen = choose_model(o.lm, o.api_base);
         if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
         model_ = chosen.model;
+        api_base_ = chosen.api_base;
         run_options options{with_retries(chosen.model)};
         options.stream = !o.json && !o.quiet;
         if (options.stream) options.on_event = [this](const run_event& e) { view_(e); };
@@ -69,7 +70,7 @@ public:
         ask_setup setup{.signature = o_.signature,
                         .tools = with_absolute_paths(o_.tools),
                         .lm = model_.name(),
-                        .api_base = o_.api_base,
+                        .api_base = api_base_,
                         .adapter = o_.adapter,
                         .max_iters = o_.max_iters,
                         .native = o_.native,
@@ -106,6 +107,7 @@ private:
     std::string said_;
     std::shared_ptr<journal_store> store_;
     language_model model_;
+    std::string api_base_;
     std::optional<runtime> runtime_;  // last: its runs tell the view
 };
 
@@ -201,7 +203,7 @@ int show(const sessions_options& o) {
 void add_chat(CLI::App& app, command& chosen) {
     auto o = std::make_shared<chat_options>();
     auto* c = app.add_subcommand("chat", "A conversation with an agent, kept by its id; every turn is a durable run");
-    c->add_option("MESSAGE", o->message, "one turn; without it each line of standard input is one");
+    c->add_option("MESSAGE", o->message, "one turn; without it each line of standard input is one")->check(not_empty());
     c->add_option("--session", o->session, "which conversation; default: a new one")->check(new_id());
     c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
         ->check(not_empty());

@@ -202,8 +202,9 @@ int serve_lines(runtime& rt, run_options options, const subject& s, const run_co
 }
 
 int run_program(const run_command_options& o, const cli_program& own) {
-    if (o.journals.empty() && !o.session.empty()) throw misuse{"--session wants --journals: where the conversation is kept"};
-    if (!o.journals.empty()) {
+    if (o.journals.empty() && !o.session.empty()) want_journals("--session", o.session);
+    if (o.journals.empty() && !o.run_id.empty()) want_journals("--run-id", o.run_id);
+    if (!o.journals.empty() || !o.session.empty() || !o.run_id.empty()) {
         if (o.values.empty()) throw misuse{"with --journals give the inputs as NAME=VALUE"};
         return run_durably(o, own, inputs_from(o.values));
     }

@@ -35,6 +35,7 @@ std::string with_absolute_paths(const std::string& tools);
 struct chosen_model {
     language_model model;
     std::string notice;
+    std::string api_base{};  ///< of a server that was found or named; "": the provider's own
 };
 chosen_model choose_model(const std::string& name, const std::string& api_base);
 

@@ -76,12 +76,12 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
     language_model_options options;
     options.api_base = api_base;
     std::string wanted = !name.empty() ? name : environment("REAGENT_LM");
-    if (!wanted.empty()) return {language_model{wanted, options}, ""};
+    if (!wanted.empty()) return {language_model{wanted, options}, "", api_base};
     if (!api_base.empty()) {
         const std::string key = environment("OPENAI_API_KEY");  // which the model sends as well
         auto [found, status] = local_model(api_base, key);
         if (found.empty()) throw lm_error{lm_errc::unavailable, without_a_model(api_base, status, !key.empty())};
-        return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + http::shown_url(api_base)};
+        return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + http::shown_url(api_base), api_base};
     }
     struct {
         const char *variable, *model;
@@ -102,7 +102,7 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
     for (const auto& base : {ollama + "/v1", known("llamacpp")})
         if (std::string found = local_model(base).model; !found.empty()) {
             options.api_base = base;
-            return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + base};
+            return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + base, base};
         }
     return {language_model{"offline/demo"},
             "offline/demo is a rule-driven stand-in, not a language model; for a real one set OPENAI_API_KEY, run Ollama, or pass --lm and "

@@ -2,8 +2,8 @@
 
 #include "runs.hpp"
 
-#include <reagent/run/consent.hpp>
 #include <reagent/observe/trace.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 
 #include <malloc.h>
@@ -51,7 +51,7 @@ journal_record outlined(const journal_record& r, std::string& hint) {
         return l;
     };
     if (auto* f = std::get_if<effect_finished>(&r.what)) return {r.at, effect_finished{light(f->what)}};
-    if (auto* b = std::get_if<effect_begun>(&r.what)) return {r.at, effect_begun{light(b->what), b->repeatable, b->reentered, {}}};
+    if (auto* b = std::get_if<effect_begun>(&r.what)) return {r.at, effect_begun{light(b->what), b->repeatable, b->reentered, {}, b->key}};
     if (auto* d = std::get_if<decision_wanted>(&r.what)) return {r.at, decision_wanted{light(d->what), {}}};
     if (auto* p = std::get_if<predictor_returned>(&r.what)) {
         hint = hint_of(p->call->outputs);

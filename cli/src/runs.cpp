@@ -18,6 +18,7 @@
 #include <iomanip>
 #include <iostream>
 #include <random>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -148,10 +149,27 @@ void print_pending(const terminal& t, const pending_decision& p, const std::stri
         std::cout << naming_journals("  reagent runs resume " + name + " --happened RESULT   or   --failed REASON   or   --repeat\n");
 }
 
+// Of a run that is over: nobody waits any more.
+void print_unused(const terminal& t, const pending_decision& p, run_status ended) {
+    const auto& e = p.wanted.what;
+    bool yes = p.decided && p.decided->kind != run_decision::reject && p.decided->kind != run_decision::failed;
+    std::cout << t.dim("effect " + std::to_string(e.id) + ", " + visible_name(e.tool) + ": " +
+                       (p.decided ? decision_text(yes, p.decided->by, p.decided->at) + ", and " : "not decided, and ") + "the run was " +
+                       std::string{to_string(ended)} + " before the call")
+              << "\n";
+}
+
 std::string flags_text(flow_flags f) {
     std::string text;
     for (const auto& name : to_json(f)) text += (text.empty() ? "" : " + ") + std::string{std::string_view{name.as_string()}};
     return text;
+}
+
+std::set<std::uint64_t> undone_by_backtracks(const std::vector<journal_record>& records) {
+    std::set<std::uint64_t> ids;
+    for (const auto& r : records)
+        if (auto* a = std::get_if<effects_abandoned>(&r.what); a && a->backtrack) ids.insert(a->ids.begin(), a->ids.end());
+    return ids;
 }
 
 int show(const runs_options& o) {
@@ -181,6 +199,7 @@ int show(const runs_options& o) {
     if (r.outputs) std::cout << "outputs  " << one_line(*r.outputs, 600) << "\n";
     if (!r.error.empty()) std::cout << "error    " << t.red(indented(naming_journals(printable(r.error)), "         ")) << "\n";
     if (auto met = met_in(trace).text(); !met.empty()) std::cout << "met      " << visible(met) << "\n";
+    const auto backtracked = undone_by_backtracks(records);
     std::vector<int> depth(trace.size());
     for (std::size_t i = 1; i < trace.size(); ++i) {
         const auto& s = trace[i];
@@ -197,7 +216,7 @@ int show(const runs_options& o) {
         if (s.effect && s.effect->flow.any()) line += ", " + flags_text(s.effect->flow);
         if (s.effect && !s.effect->why.empty()) line += ", because " + visible(s.effect->why);
         if (s.open) line += ", not finished";
-        if (s.abandoned) line += ", undone by a backtrack";
+        if (s.abandoned) line += backtracked.contains(s.effect ? s.effect->id : 0) ? ", undone by a backtrack" : ", not counted any more";
         if (!s.error.empty()) line += ": " + one_line(json::value(json::string(s.error)), 100);
         std::cout << std::right << std::setw(10) << seconds_text(s.start) << "  " << std::setw(8) << seconds_text(s.duration) << "  "
                   << (s.error.empty() ? line : t.red(line)) << (s.effect ? t.dim("  #" + std::to_string(s.effect->id)) : "") << "\n";
@@ -206,7 +225,12 @@ int show(const runs_options& o) {
         std::cout << t.red("its journal is not whole: " + std::to_string(records.size()) + " of " + std::to_string(r.records) +
                            " records are there; `" + naming_journals("reagent runs resume " + shell_word(r.id)) + "` says what can be done")
                   << "\n";
-    for (const auto& p : pending) print_pending(t, p, r.id, o.whole);
+    const bool over = r.status == run_status::finished || r.status == run_status::failed || r.status == run_status::cancelled;
+    for (const auto& p : pending)
+        if (over)
+            print_unused(t, p, r.status);
+        else
+            print_pending(t, p, r.id, o.whole);
     return 0;
 }
 
@@ -365,7 +389,7 @@ int resume(const runs_options& o, const cli_program* own) {
         return exit_code(before.status);
     }
     runtime rt{runtime_options_for(store)};
-    serve_program(rt, own, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}, &before);
+    serve_program(rt, own, as_started(*store, before, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}), &before);
     if (o.force && before.status == run_status::running)
         std::cerr << "taking run " << visible_name(o.id) << " from worker " << visible_name(before.worker)
                   << ": what that one stores from now on is refused, but a tool that is at work in it may still act. See that its process "
@@ -405,19 +429,21 @@ std::shared_ptr<journal_store> open_for_worker(const std::string& where, const s
 }
 
 // The model that the oldest run was started with of those that are not over; others are refused.
-model_choice model_of_waiting(journal_store& store, const runs_options& o) {
+model_choice model_of_waiting(const std::shared_ptr<journal_store>& store, const runs_options& o, const std::string& program) {
     model_choice choice{o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)};
     if (!o.lm.empty()) return choice;
     run_filter filter;
     filter.most = 10'000;
+    filter.program = program;
     choice.told = false;
-    for (const auto& r : store.list(filter)) {  // the newest first
-        auto *lm = r.inputs.if_contains("lm"), *address = r.inputs.if_contains("api_base");
+    choice.journals = store;
+    for (const auto& r : store->list(filter)) {  // the newest first
         bool over = r.status == run_status::finished || r.status == run_status::failed || r.status == run_status::cancelled;
-        if (over || !lm || !lm->is_string() || lm->get_string().empty()) continue;
-        bool shown = address && address->is_string() && address->get_string().find("(secret)") == json::string::npos;
-        choice.lm = std::string{lm->get_string()};
-        if (o.api_base.empty()) choice.api_base = shown ? std::string{address->get_string()} : "";
+        if (over) continue;
+        auto began = started_of(*store, r);
+        if (began.lm.empty()) continue;
+        choice.lm = began.lm;
+        if (o.api_base.empty()) choice.api_base = began.api_base.find("(secret)") == began.api_base.npos ? began.api_base : "";
     }
     return choice;
 }
@@ -433,8 +459,7 @@ int work(const runs_options& o, const cli_program* own) {
     check_there(o.journals);
     auto store = open_for_worker(o.journals, tell, signals);
     runtime rt{runtime_options_for(store)};
-    serve_program(rt, own, own ? model_choice{o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)} : model_of_waiting(*store, o),
-                  nullptr);
+    serve_program(rt, own, model_of_waiting(store, o, own ? program_name(*own) : ask_program), nullptr);
     std::atomic<bool> over = false;
     std::thread watch{[&] {
         timespec often{0, 100'000'000};
@@ -465,7 +490,7 @@ int replay(const runs_options& o, const cli_program* own) {
     auto store = open_journals(o.journals);
     auto r = store->get(o.id);
     runtime rt{runtime_options_for(store)};
-    serve_program(rt, own, {o.lm, o.api_base, o.saved}, &r);
+    serve_program(rt, own, as_started(*store, r, {o.lm, o.api_base, o.saved}), &r);
     auto found = rt.replay(o.id);
     if (o.json) {
         json::array differences;
@@ -530,6 +555,14 @@ void check_there(const std::string& where) {
     bool file = place.find("://") == place.npos && !place.starts_with("host=") && !place.starts_with("dbname=");
     if (file && !std::filesystem::exists(place.starts_with("sqlite:") ? place.substr(7) : place))
         throw std::runtime_error{"there are no journals in \"" + place + "\"; name them with --journals, or in $REAGENT_JOURNALS"};
+}
+
+void want_journals(const std::string& option, const std::string& value) {
+    const char* where = std::getenv("REAGENT_JOURNALS");
+    if (!where || !*where)
+        throw misuse{option + " " + shell_word(value) +
+                     " needs --journals: the file, or the database, that keeps the run; $REAGENT_JOURNALS "
+                     "names it as well"};
 }
 
 std::string with_journals(const std::string& where) {

@@ -16,13 +16,25 @@ std::shared_ptr<journal_store> open_journals(const std::string& where, journal_a
 std::string with_journals(const std::string& where);
 /// A text that suggests commands, as "reagent runs show ID": each names the journals that this process was told to use by --journals.
 std::string naming_journals(std::string text);
+/// For an option that only a durable run has: there are journals without --journals, in $REAGENT_JOURNALS. @throws misuse
+void want_journals(const std::string& option, const std::string& value);
 void check_there(const std::string& where);  ///< @throws std::runtime_error when it is a file that is not there
 
 struct model_choice {
     std::string lm, api_base, saved;
     std::chrono::milliseconds consent_lifetime{std::chrono::hours{24}};  ///< `run_options::consent_lifetime`
     bool told = true;  ///< false: `lm` is what the waiting runs began with; runs that began with another are refused
+    std::shared_ptr<journal_store> journals{};  ///< where it stands what they began with; wanted where it is not told
 };
+
+/// What a run was started with: `reagent ask` has it in its inputs, a program of `cli_main` in its journal. "": not known
+struct started_with {
+    std::string lm, api_base;
+};
+started_with started_of(journal_store& journals, const stored_run& of);
+
+/// The run's own model, where `choice` names none. @throws misuse where its address is not known whole
+model_choice as_started(journal_store& journals, const stored_run& of, model_choice choice);
 
 /// Makes the program known whose runs are to be continued: the one of `cli_main`, or the agent of `reagent ask`.
 /// @param of a run whose own model counts where none is chosen; may be null

@@ -57,24 +57,17 @@ task<json::object> answer(run& r, json::object in) {
     co_return std::move(result.outputs);
 }
 
-// Parameters and passwords of an address are not stored.
-std::string stored_address(const stored_run& of) {
-    std::string address = text_of(of.inputs, "api_base");
-    if (address.find("(secret)") != address.npos)
-        throw misuse{"run " + visible_name(of.id) + " was given the address " + address +
-                     "; what is secret in it was not stored: give it again with --api-base"};
-    return address;
-}
-
 // A worker that was told no model has one: a run that began with another is not handed to it, with all that it has read.
-program_function only_with_its_own_model(std::string lm, std::string api_base) {
-    return [lm = std::move(lm), api_base = std::move(api_base)](run& r, const json::object& inputs) {
-        auto theirs = text_of(inputs, "lm"), address = text_of(inputs, "api_base");
-        if ((!theirs.empty() && theirs != lm) || address != api_base)
-            throw misuse{"this run began with " + theirs + (address.empty() ? "" : " at " + address) + ", and this worker has " + lm +
-                         (api_base.empty() ? "" : " at " + api_base) + "; nothing was asked. Start a worker with --lm" +
-                         (address.empty() ? "" : " and --api-base") + ", or resume the run by itself: reagent runs resume"};
-        return answer(r, inputs);
+program_function only_with_its_own_model(program_function program, std::string lm, std::string api_base,
+                                         std::shared_ptr<journal_store> journals) {
+    return [=](run& r, const json::object& inputs) {
+        auto began = started_of(*journals, journals->get(r.id()));
+        if ((!began.lm.empty() && began.lm != lm) || began.api_base != api_base)
+            throw misuse{"this run began with " + began.lm + (began.api_base.empty() ? "" : " at " + began.api_base) +
+                         ", and this worker has " + lm + (api_base.empty() ? "" : " at " + api_base) +
+                         "; nothing was asked. Start a worker with --lm" + (began.api_base.empty() ? "" : " and --api-base") +
+                         ", or resume the run by itself: reagent runs resume"};
+        return program(r, inputs);
     };
 }
 
@@ -122,6 +115,26 @@ runtime::options_of_inputs stored_options() {
     };
 }
 
+started_with started_of(journal_store& journals, const stored_run& of) {
+    if (of.program == ask_program && of.inputs.contains("lm")) return {text_of(of.inputs, "lm"), text_of(of.inputs, "api_base")};
+    for (const auto& first : journals.page(of.id, 0, 1))  // by whom it was taken up for the first time
+        if (auto* taken = std::get_if<run_taken>(&first.what.what)) return {text_of(taken->about, "lm"), text_of(taken->about, "api_base")};
+    return {};
+}
+
+// Parameters and passwords of an address are not stored.
+model_choice as_started(journal_store& journals, const stored_run& of, model_choice choice) {
+    if (!choice.lm.empty()) return choice;
+    auto began = started_of(journals, of);
+    choice.lm = began.lm;
+    if (began.lm.empty() || !choice.api_base.empty()) return choice;
+    if (began.api_base.find("(secret)") != began.api_base.npos)
+        throw misuse{"run " + visible_name(of.id) + " was given the address " + began.api_base +
+                     "; what is secret in it was not stored: give it again with --api-base"};
+    choice.api_base = began.api_base;
+    return choice;
+}
+
 std::string program_name(const cli_program& own) { return own.name.empty() ? "program" : own.name; }
 
 void serve_program(runtime& rt, const cli_program* own, const model_choice& choice, const stored_run* of) {
@@ -133,23 +146,23 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
         subject s{o, own};
         auto options = s.prepared(o);
         options.consent_lifetime = choice.consent_lifetime;
-        rt.serve(program_name(*own), own->call, std::move(options));
+        auto program = choice.told ? own->call
+                                   : only_with_its_own_model(own->call, text_of(options.about, "lm"), text_of(options.about, "api_base"),
+                                                             choice.journals);
+        rt.serve(program_name(*own), std::move(program), std::move(options));
         return;
     }
     if (of && of->program != ask_program)
         throw misuse{"run " + visible_name(of->id) + " is one of the program \"" + visible(of->program) +
                      "\", which this tool does not have; run the program's own `runs resume` (cli_main), or runtime::resume in your code"};
-    std::string lm = choice.lm, api_base = choice.api_base;
-    if (of && lm.empty()) {
-        lm = text_of(of->inputs, "lm");
-        if (api_base.empty()) api_base = stored_address(*of);
-    }
-    auto chosen = choose_model(lm, api_base);
+    auto chosen = choose_model(choice.lm, choice.api_base);
     if (!chosen.notice.empty()) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << "\n";
     run_options options{with_retries(chosen.model)};
     options.consent_lifetime = choice.consent_lifetime;
-    rt.serve(ask_program, !choice.told ? only_with_its_own_model(chosen.model.name(), http::shown_url(api_base)) : ask_program_function(),
-             std::move(options), stored_options());
+    auto program = choice.told ? ask_program_function()
+                               : only_with_its_own_model(ask_program_function(), chosen.model.name(), http::shown_url(chosen.api_base),
+                                                         choice.journals);
+    rt.serve(ask_program, std::move(program), std::move(options), stored_options());
 }
 
 }  // namespace reagent::cli

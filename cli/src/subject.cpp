@@ -3,6 +3,7 @@
 #include <reagent/agents/react.hpp>
 #include <reagent/base/write_file.hpp>
 #include <reagent/error.hpp>
+#include <reagent/http/shown_url.hpp>
 #include <reagent/lm/decorators.hpp>
 #include <reagent/module/program_store.hpp>
 #include <reagent/schema/render.hpp>
@@ -149,6 +150,8 @@ run_options subject::prepared(const subject_options& o) const {
     if (!own_model || !o.lm.empty()) {
         auto chosen = choose_model(o.lm, o.api_base);
         if (!chosen.notice.empty() && !o.quiet) std::cerr << printable(chosen.notice) << "\n";
+        r.about = {{"lm", chosen.model.name()}};
+        if (!chosen.api_base.empty()) r.about["api_base"] = http::shown_url(chosen.api_base);
         r.lm = with_retries(chosen.model);
     }
     r.adapter = adapter_named(o.adapter);

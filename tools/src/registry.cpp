@@ -133,6 +133,14 @@ tool tool::with_edit_check(json::object schema, std::function<std::string(const 
     return checked;
 }
 
+tool tool::with_private_arguments(std::set<std::string> names) const {
+    tool marked = *this;
+    auto changed = std::make_shared<data>(*data_);
+    changed->private_arguments = std::move(names);
+    marked.data_ = std::move(changed);
+    return marked;
+}
+
 tool tool::with_flow(flow_flags f) const {
     tool declared = *this;
     auto changed = std::make_shared<data>(*data_);
@@ -279,6 +287,7 @@ void tools::announce(run& r, const std::vector<std::string>& names) const {
 }
 
 void tools::shown(run& r) const {
+    for (const auto& t : all_) r.mark_private(t.private_arguments());
     for (const auto& t : all_)
         if (t.options().described_flow.any()) r.meet(t.options().described_flow, t.name(), "its description");
 }
@@ -295,6 +304,7 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
                           ". The tools are: " + list + ".");
     }
     const tool t = *found;  // keeps the function alive while it runs
+    r.mark_private(t.private_arguments());
     auto read = t.read_arguments(arguments);
     if (!read.ok())
         co_return failure("Error: `" + name + "` was not called, its arguments are wrong: " + one_line(read.violations) +
@@ -302,6 +312,9 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     if (!read.value.is_object())
         co_return failure("Error: `" + name + "` was not called: its arguments must be a JSON object, got " + describe_kind(read.value) +
                           ".");
+
+    if (auto deep = too_deep(read.value); !deep.empty())
+        co_return failure("Error: `" + name + "` was not called: what it was given " + deep + ".");
 
     json::object given = read.value.get_object();
     std::optional<json::object> instead;

@@ -24,6 +24,7 @@ struct cli_program {
 ///
 ///     int main(int argc, char** argv) { return rg::cli_main(argc, argv, customer_care{}); }
 ///
+/// In CMake: target_link_libraries(app PRIVATE reagent::cli); `reagent::reagent` does not have it.
 /// @return the exit code: 0 it worked, 1 it failed, 2 the command line was wrong, 3 a score below --min-score
 int cli_main(int argc, char** argv, const cli_program& program);
 

@@ -91,7 +91,7 @@ error_code make_error_code(Errc e) {
 struct diagnostics {
     std::string attempted{};                                 ///< what was being done, e.g. "POST http://127.0.0.1:8080/v1/chat/completions"
     std::string path{};                                      ///< the offending field, e.g. "$.issues[2]"
-    std::string provider_message{};                          ///< the provider's own words; never holds a key
+    std::string provider_message{};                          ///< the provider's own words, without keys in the forms of docs/durability.md
     std::string request_id{};                                ///< the provider's request id, for its support
     int http_status = 0;                                     ///< 0: no response was received
     std::optional<std::chrono::milliseconds> retry_after{};  ///< how long the provider asks to wait

@@ -66,6 +66,9 @@ namespace detail {
 task<void> close_log(run::state& s, std::exception_ptr& failure) {
     journal_store::ending end;
     end.usage = s.usage;
+    if (!failure && !s.suspended && s.outputs)
+        if (auto deep = too_deep(*s.outputs); !deep.empty())
+            failure = std::make_exception_ptr(run_error{run_errc::not_possible, "what the program answered " + deep});
     if (s.suspended) {
         end.status = run_status::ready;
         for (const auto& w : s.suspended_for) {
@@ -79,7 +82,7 @@ task<void> close_log(run::state& s, std::exception_ptr& failure) {
         else if (end.status == run_status::awaiting_approval) {
             std::string id = shell_word(s.log->run_id());
             end.error = "a tool needs consent: reagent runs approve " + id + ", or reject";
-            for (const auto& q : s.questions) end.error += "\n" + q;
+            for (const auto& q : s.questions) end.error += "\n" + question_text(q, most_question_bytes, "reagent runs show " + id);
             if (s.suspended_for.size() > s.questions.size() && !s.questions.empty()) end.error += "\nand others: reagent runs show " + id;
         }
         failure = std::make_exception_ptr(run_error{run_errc::suspended, end.error.empty() ? "the worker was told to stop" : end.error});
@@ -203,7 +206,7 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
             s->flow.meet(flow_state_from_json(met->get_object()), "an earlier turn");
     s->kept.put(loaded.history->events(), true);
     if (!loaded.history->events().empty()) s->options.replay = loaded.history;
-    s->record_in_log(run_taken{impl_->journals->worker()});
+    s->record_in_log(run_taken{impl_->journals->worker(), s->options.about});
     std::weak_ptr<run::state> weak = s;
     taken.hold->on_end([weak] {
         auto alive = weak.lock();

@@ -7,6 +7,7 @@
 #include "../base/redact.hpp"
 #include "../base/text.hpp"
 #include "../base/utf8.hpp"
+#include "record_depth.hpp"
 
 #include <boost/json.hpp>
 
@@ -215,6 +216,35 @@ recorded_text recorded_text_at(const json::object& o, const char* key, earlier_r
 
 }  // namespace
 
+namespace {
+
+// Not further than the answer needs: what is refused may be of any depth.
+template <class Value>
+bool is_deeper(const Value& v, int most);
+bool is_deeper_value(const json::value& v, int most) {
+    return v.is_object() ? is_deeper(v.get_object(), most) : v.is_array() && is_deeper(v.get_array(), most);
+}
+template <class Value>
+bool is_deeper(const Value& v, int most) {
+    if (most == 0) return true;
+    for (const auto& item : v) {
+        if constexpr (std::is_same_v<Value, json::object>) {
+            if (is_deeper_value(item.value(), most - 1)) return true;
+        } else if (is_deeper_value(item, most - 1))
+            return true;
+    }
+    return false;
+}
+
+std::string told_as_too_deep() {
+    return "is nested more than " + std::to_string(max_stored_depth) + " deep, which is the most that is recorded";
+}
+
+}  // namespace
+
+std::string too_deep(const json::value& v) { return is_deeper_value(v, max_stored_depth) ? told_as_too_deep() : ""; }
+std::string too_deep(const json::object& o) { return is_deeper(o, max_stored_depth) ? told_as_too_deep() : ""; }
+
 json::object to_json(const journal_record& r) {
     json::object o;
     auto named = [&](const char* name) { o["record"] = name; };
@@ -224,6 +254,7 @@ json::object to_json(const journal_record& r) {
                        put_event(o, b.what);
                        if (b.repeatable) o["repeatable"] = true;
                        if (b.reentered) o["reentered"] = true;
+                       put(o, "key", b.key);
                    },
                    [&](const effect_finished& f) {
                        named("finished");
@@ -269,6 +300,7 @@ json::object to_json(const journal_record& r) {
                    [&](const run_taken& t) {
                        named("taken");
                        put(o, "worker", t.worker);
+                       if (!t.about.empty()) o["about"] = t.about;
                    },
                },
                r.what);
@@ -285,7 +317,7 @@ journal_record record_from(const json::value& v, earlier_records* known) {
     r.at = std::chrono::microseconds{number_at(o, "at")};
     std::string name = text_at(o, "record");
     if (name == "begun")
-        r.what = effect_begun{event_at(o, known), flag_at(o, "repeatable"), flag_at(o, "reentered"), {}};
+        r.what = effect_begun{event_at(o, known), flag_at(o, "repeatable"), flag_at(o, "reentered"), {}, text_at(o, "key")};
     else if (name == "finished")
         r.what = effect_finished{event_at(o, known)};
     else if (name == "wanted")
@@ -315,14 +347,14 @@ journal_record record_from(const json::value& v, earlier_records* known) {
         r.what = predictor_returned{std::make_shared<const predictor_call>(
             predictor_call{place_at(o), object_at(o, "inputs"), object_at(o, "outputs"), recorded_text_at(o, "trajectory", known)})};
     else if (name == "taken")
-        r.what = run_taken{text_at(o, "worker")};
+        r.what = run_taken{text_at(o, "worker"), object_at(o, "about")};
     else
         throw bad("there is no kind \"" + cut(name, 40) + "\" in format " + std::to_string(journal_format));
     return r;
 }
 
 journal_record record_from(std::string_view text, earlier_records* known) {
-    auto v = parse_json(text, 2 * max_json_depth);
+    auto v = parse_json(text, detail::max_record_depth);
     if (!v) throw bad("it is no JSON: " + detail::cut_without_keys(text, 60));
     if (text.find("\"float\":\"") != text.npos) restore_infinities(*v);
     return record_from(*v, known);

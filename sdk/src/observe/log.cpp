@@ -1,6 +1,7 @@
 #include "log.hpp"
 
 #include <reagent/error.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 
 #include "../base/text.hpp"
@@ -16,7 +17,7 @@ constexpr std::size_t longest_value = 4'000;
 
 class line {
 public:
-    line(run::state& s, std::string_view what) : state_{s}, text_{what} { add("run", s.own_name()); }
+    line(run::state& s, std::string_view what) : state_{s}, text_{what} { add("run", s.secrets->without(s.own_name())); }
 
     line& add(std::string_view key, std::string_view value) {
         if (value.empty()) return *this;
@@ -92,14 +93,29 @@ void log_event(run::state& s, const run_event& e) {
 void log_begin(run::state& s) {
     if (!s.logger || !s.logger->should_log(spdlog::level::info)) return;
     line l{s, "run_begins"};
-    l.add("program", s.options.program).add("session", s.session).add("model", s.options.lm.name());
+    l.foreign("program", s.options.program).foreign("session", s.session).add("model", s.options.lm.name());
     if (s.log && s.log->hold().fence > 1) l.add("take", s.log->hold().fence);
     l.write(spdlog::level::info);
+}
+
+std::string questions_told(const run::state& s, bool contents) {
+    std::string told = "a tool needs consent:";
+    for (auto q : s.questions) {
+        if (contents) {
+            q.arguments = s.private_to.shown(q.path, q.arguments);
+            q.why = s.private_to.shown(q.why);
+            q.error = s.private_to.shown(q.error);
+            told += "\n" + question_text(q, most_question_bytes, "reagent runs show " + shell_word(s.name));
+        } else
+            told += " `" + visible_name(q.tool) + "` (effect " + std::to_string(q.id) + ")";
+    }
+    return told;
 }
 
 std::string end_told(run::state& s, const std::exception_ptr& failure) {
     std::string error = text_of(failure);
     bool contents = s.logger && s.logger->should_log(spdlog::level::trace);
+    if (s.suspended && !s.questions.empty() && s.unknown_call.empty()) return questions_told(s, contents);
     if (error.empty() || (contents && s.private_to.is_empty())) return error;
     try {
         std::rethrow_exception(failure);
@@ -121,7 +137,11 @@ void log_end(run::state& s, const std::exception_ptr& failure) {
     auto level = failed ? spdlog::level::warn : spdlog::level::info;
     if (!s.logger->should_log(level)) return;
     line l{s, "run_ends"};
-    l.add("program", s.options.program).add("session", s.session).add("status", s.suspended ? "suspended" : failed ? "failed" : "finished");
+    l.foreign("program", s.options.program)
+        .foreign("session", s.session)
+        .add("status", s.suspended ? "suspended"
+                       : failed    ? "failed"
+                                   : "finished");
     l.add("ms", s.duration).add("calls", s.usage.calls).add("tokens", s.usage.tokens());
     if (s.usage.cost) l.add("dollars", std::to_string(*s.usage.cost));
     l.foreign("error", error);

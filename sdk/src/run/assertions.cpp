@@ -168,13 +168,19 @@ void run::mark_private(const std::string& path, const signature& s, const json::
     if (state_->logger || state_->telemetry) state_->private_to.learn(path, s, inputs);
 }
 
+void run::mark_private(const std::set<std::string>& names) {
+    if (state_->logger || state_->telemetry) state_->private_to.mark(names);
+}
+
 void run::finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs,
                       recorded_text trajectory) {
+    if (auto deep = is_recording() ? too_deep(inputs) : ""; !deep.empty())
+        throw run_error{run_errc::not_possible, "what `" + call.place.path + "` was given " + deep};
     if (!trajectory.empty() && trajectory.key().empty())
         trajectory = state_->trajectories.record(call.place.branch, call.place.path, trajectory.str());
     auto made = std::make_shared<const predictor_call>(predictor_call{call.place, std::move(inputs), outputs, std::move(trajectory)});
     state_->history->append(made);
-    if (state_->private_to.withholds(call.place.path)) state_->private_to.learn(call.place.path, outputs);
+    state_->private_to.learn(call.place.path, outputs);  // before anything of it is shown
     if (state_->logger && !rewinding_) detail::log_call(*state_, *made);
     if (is_recording() && !state_->log->was_recorded(made->place)) state_->record_in_log(predictor_returned{made});
     calls_.push_back({&who, std::move(made), call.splits});
@@ -205,6 +211,7 @@ run run::branch_of_tool() const {
     made.variation_ = variation_;
     made.live_ = live_ && !state_->kept.has(made.branch_);  // a tool that is entered again after a crash finds what it did
     made.effect_ = effect_;
+    made.key_ = key_;
     made.tool_ = tool_;
     return made;
 }

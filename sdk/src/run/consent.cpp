@@ -78,20 +78,22 @@ namespace detail {
 
 std::string wrong_edit(const decision_wanted& wanted, const json::object& arguments) { return wrong_fields(wanted.schema, arguments); }
 
-std::vector<std::uint64_t> unused_consents(const std::vector<journal_record>& records) {
+std::vector<std::uint64_t> unused_consents(const std::vector<journal_record>& records, const std::set<std::uint64_t>& begun) {
     std::map<std::pair<std::string, std::string>, std::uint64_t> given;  // by branch and path, until the call that it is for has ended
+    auto use = [&](const event& call) {
+        std::pair place{call.branch, call.path};
+        given.erase(place);
+        place.second += flow_path;
+        given.erase(place);
+    };
     for (const auto& r : records) {
+        if (auto* b = std::get_if<effect_begun>(&r.what); b && begun.contains(b->what.id)) use(b->what);
         auto* f = std::get_if<effect_finished>(&r.what);
         if (!f) continue;
-        std::pair place{f->what.branch, f->what.path};
         if (f->what.kind == event_kind::approval && approval_decision_from_json(f->what.result).approved)
-            given.insert_or_assign(place, f->what.id);
-        else if (f->what.kind == event_kind::tool_call || f->what.kind == event_kind::model_call) {
-            // Made; or it was not, the model was told why, and went on.
-            given.erase(place);
-            place.second += flow_path;
-            given.erase(place);
-        }
+            given.insert_or_assign(std::pair{f->what.branch, f->what.path}, f->what.id);
+        else if (f->what.kind == event_kind::tool_call || f->what.kind == event_kind::model_call)
+            use(f->what);  // made; or it was not, the model was told why, and went on
     }
     std::vector<std::uint64_t> ids;
     for (const auto& [place, id] : given) ids.push_back(id);
@@ -157,7 +159,7 @@ task<approval_decision> run::wait_for_consent(event& e, const edit_check& edits)
     e.id = asked ? asked->wanted.what.id : s.next_id++;
     if (!asked) s.record_in_log(decision_wanted{e, edits.schema_document});
     if (!asked || !asked->decided) {
-        if (s.questions.size() < 8) s.questions.push_back(question_text(e, 2048, "reagent runs show " + shell_word(s.own_name())));
+        if (s.questions.size() < 8) s.questions.push_back(e);
         co_await park(run_status::awaiting_approval, e.id);
     }
     co_return std::move(*decision);
@@ -171,6 +173,7 @@ task<approval_decision> run::ask_approval(std::string path, std::string tool, js
     check();
     before_effect();
     auto n = occurrence(event_kind::approval, path);
+    s.private_to.learn(path, arguments);
     std::string again;
     if (auto known = recorded(event_kind::approval, path, n)) {
         if (known->tool != tool || known->arguments != arguments)

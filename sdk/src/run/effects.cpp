@@ -261,7 +261,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
 }
 
 // What becomes of a call that was under way when the last worker ended. @return whether somebody has said what came of it; else it is
-// made, with the id that `e` has then
+// made, with the id that `e` has then; without one it is a further attempt, which a crash makes one to be asked about again
 task<bool> run::settle_open(event& e, const effect_begun& before, tool_call_traits traits) {
     auto& s = *state_;
     if (before.what.tool != e.tool || before.what.arguments != e.arguments)
@@ -277,7 +277,6 @@ task<bool> run::settle_open(event& e, const effect_begun& before, tool_call_trai
     }
     const run_decision& d = *asked->decided;
     if (d.kind == run_decision::repeat) {
-        s.record_in_log(effects_abandoned{{e.id}, false});  // so that a crash in the next attempt is asked about again
         e.id = 0;
         co_return false;
     }
@@ -330,8 +329,10 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
             if (s.cancel_wanted) s.consider_suspending();
         }
     } entered{s};
+    std::string key;  // of a durable run
     if (s.log) {
-        if (auto before = s.log->take_open(e)) {
+        auto before = s.log->take_open(e);
+        if (before) {
             bool settled = co_await settle_open(e, *before, traits);
             if (settled) {
                 json::value result = e.result;
@@ -343,8 +344,12 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
             }
         }
         if (s.draining) co_await park(run_status::ready, 0);
+        const bool further_attempt = before && !e.id;
         if (!e.id) e.id = s.next_id++;
-        effect_begun begun{e, traits.repeatable || traits.harmless, false, {}};
+        key = before && !before->key.empty() ? before->key : s.key_of(before ? before->what.id : e.id);
+        effect_begun begun{e, traits.repeatable || traits.harmless, false, {}, key};
+        s.log->hold_back();  // the end of the attempt before and the begin of this one are stored together, or neither is
+        if (further_attempt) s.record_in_log(effects_abandoned{{before->what.id}, false});
         // From here on no suspension cuts it off.
         if (traits.enters_run) {
             entered.id = e.id;
@@ -353,8 +358,10 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
             uninterrupted.emplace(s);
         if (!traits.harmless) {  // of what changes nothing nobody needs to know that it began
             s.record_in_log(std::move(begun));
+            s.log->release();
             co_await s.log->stored();
-        }
+        } else
+            s.log->release();
         co_await s.log->certain();
         if (s.cancel_wanted) {  // since it was decided to make the call: it is not made
             entered.leave();
@@ -365,14 +372,19 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
     } else
         e.id = s.next_id++;
     effect_ = e.id;
+    key_ = std::move(key);
     tool_ = e.tool;
     s.flow.meet(e.flow, {e.tool, e.id, {}});
-    if (e.arguments.is_object()) s.private_to.learn(path, e.arguments.get_object());
+    s.private_to.learn(path, e.arguments);
     notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
     std::exception_ptr failure;
     auto cancellation = co_await asio::this_coro::cancellation_state;
     try {
         e.result = co_await effect();
+        if (auto deep = too_deep(e.result); !deep.empty()) {
+            e.result = nullptr;
+            throw std::runtime_error{"what it returned " + deep};
+        }
     } catch (const boost::system::system_error& aborted) {
         check();
         bool own = aborted.code() != asio::error::operation_aborted;

@@ -80,8 +80,10 @@ void privacy::keep(const json::value& v) {
 
 void privacy::learn(const std::string& path, const signature& s, const json::object& inputs) {
     for (const auto* fields : {&s.inputs, &s.outputs})
-        for (const auto& f : *fields)
+        for (const auto& f : *fields) {
             if (f.is_private || names_.contains(f.name)) paths_[path].insert(f.name);
+            if (!f.private_members.empty()) paths_[path].insert(f.private_members.begin(), f.private_members.end());
+        }
     learn(path, inputs);
 }
 
@@ -90,9 +92,20 @@ void privacy::learn(const std::string& path, const json::object& fields) {
     for (const auto& [name, v] : fields) {
         if (is_private(path, name))
             keep(v);
-        else if (v.is_object())
-            learn(path, v.get_object());
+        else
+            learn(path, v);
     }
+}
+
+void privacy::learn(const std::string& path, const json::value& v) {
+    if (is_empty()) return;
+    if (v.is_object())
+        learn(path, v.get_object());
+    else if (v.is_array())
+        for (const auto& item : v.get_array()) learn(path, item);
+    else if (v.is_string())  // calls have their arguments as the text of JSON
+        if (std::string_view text = trim(std::string_view{v.get_string()}); text.starts_with('{') || text.starts_with('['))
+            if (auto inner = parse_json(text); inner && inner->is_structured()) learn(path, *inner);
 }
 
 bool privacy::may_hold_private(const std::string& path, std::string_view text) const {

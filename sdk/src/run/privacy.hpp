@@ -28,10 +28,14 @@ public:
     privacy(std::set<std::string> names, std::shared_ptr<const known_secrets> secrets)
         : names_{std::move(names)}, secrets_{std::move(secrets)} {}
 
+    /// These names too, wherever they occur in the run.
+    void mark(const std::set<std::string>& names) { names_.insert(names.begin(), names.end()); }
+
     /// A predictor is about to be called.
     void learn(const std::string& path, const signature& s, const json::object& inputs);
     /// Fields of a predictor that has been called, or a tool's arguments.
     void learn(const std::string& path, const json::object& fields);
+    void learn(const std::string& path, const json::value& v);
 
     /// What a model has answered: of calls of tools their arguments; where it only talks although it has tools, that is its answer.
     void learn(const std::string& path, const lm_response& answer, bool has_tools);

@@ -127,7 +127,7 @@ std::shared_ptr<const recorded_request> run::upcoming_request(std::string_view p
     return known ? known->request : nullptr;
 }
 
-std::string run::idempotency_key() const { return effect_ ? state_->own_name() + "-" + std::to_string(effect_) : std::string{}; }
+std::string run::idempotency_key() const { return !effect_ || !key_.empty() ? key_ : state_->key_of(effect_); }
 const std::string& run::id() const { return state_->own_name(); }
 
 std::shared_ptr<const prompt_template> run::prompt(const std::string& key,

@@ -211,8 +211,9 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
     }
     if (s->logger) detail::log_end(*s, failure);
     if (s->telemetry && !s->suspended)
-        s->telemetry->record({s->own_name(), s->options.program.empty() ? "run" : s->options.program, s->session, s->history,
-                              std::chrono::system_clock::now() - s->duration, s->duration,
+        s->telemetry->record({s->secrets->without(s->own_name()),
+                              s->options.program.empty() ? "run" : s->secrets->without(s->options.program), s->secrets->without(s->session),
+                              s->history, std::chrono::system_clock::now() - s->duration, s->duration,
                               s->private_to.is_empty() ? detail::text_of(failure) : detail::end_told(*s, failure),
                               std::make_shared<const detail::privacy>(std::move(s->private_to))});
     s->trunk.reset();  // breaks the cycle between the state and its own handle

@@ -22,6 +22,10 @@ class logger;
 
 namespace reagent {
 
+namespace detail {
+inline constexpr std::size_t most_question_bytes = 2048;  // of a call's arguments, where a run says that it waits for consent
+}
+
 /// What the handles of one run share. Touched on the run's thread only, but for `cancelled`.
 struct run::state : std::enable_shared_from_this<run::state> {
     run_options options;
@@ -73,12 +77,13 @@ struct run::state : std::enable_shared_from_this<run::state> {
     bool suspended = false;
     std::vector<run_status> suspended_for;
     std::string unknown_call;            // the last one whose outcome nobody knows, for the message
-    std::vector<std::string> questions;  // that wait for consent, for the message
+    std::vector<event> questions;        // that wait for consent, for the message
     std::atomic<bool> shutdown = false;  // cancelled because the runtime ends: another worker goes on
 
     std::uint64_t next_id = 1;
     std::string name;  // of the run, for idempotency keys and logs; made when it is first wanted
     const std::string& own_name();
+    std::string key_of(std::uint64_t effect) { return own_name() + "-" + std::to_string(effect); }  // of a first attempt
     void record_in_log(detail::run_log::content what);
     void count(const lm_response& r) {
         usage += r.usage;

@@ -6,6 +6,14 @@
 
 namespace reagent {
 
+/// How deep JSON may be nested that a run is given, that a tool returns or that a program answers: a journal holds no more, and what it
+/// could not give back is refused before it is written.
+inline constexpr int max_stored_depth = 255;
+
+/// "is nested more than 255 deep, ..." where that is so; else "".
+std::string too_deep(const json::value& v);
+std::string too_deep(const json::object& o);
+
 /// The version of the records that this library writes. It reads its own and all older ones.
 /// 2: requests and trajectories refer to those of earlier records.
 inline constexpr int journal_format = 2;
@@ -16,6 +24,7 @@ struct effect_begun {
     bool repeatable = false;  ///< the tool may be called again with the same idempotency key
     bool reentered = false;   ///< the run was suspended in the middle of it, in good order: it is entered again
     std::string worker{};     ///< who made it; from the `run_taken` before it
+    std::string key{};        ///< idempotency key: that of the first attempt at this call; "": of an older journal
 };
 struct effect_finished {
     event what;
@@ -46,6 +55,7 @@ struct predictor_returned {
 /// The run was taken up by a worker, again or for the first time.
 struct run_taken {
     std::string worker;
+    json::object about{};  ///< `run_options::about` of that worker
 };
 
 /// One entry of a journal as it is stored. A journal is its records in their order, and nothing else.

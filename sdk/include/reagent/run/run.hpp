@@ -96,6 +96,10 @@ struct run_options {
 
     /// What stands around every model that the run calls, a predictor's own included; called with the model, may return it as it is.
     std::function<language_model(const language_model&)> around{};
+
+    /// Of a durable run: what its journal says of the worker's options whenever it is taken up, for whoever goes on with it
+    /// (`run_taken::about`). No secrets.
+    json::object about{};
 };
 
 inline language_model::operator run_options() const { return {.lm = *this}; }
@@ -220,8 +224,8 @@ public:
     };
     flow_question question_flow(const std::string& path, const std::string& tool, flow_flags flags, const json::value& arguments);
 
-    /// Within a tool: the same for each attempt at this call, also after a crash, and for no other call. Hand it on to a service that
-    /// does things once per key.
+    /// Within a tool: the same for each attempt at this call, also after a crash and where somebody had it repeated, and for no other call.
+    /// Hand it on to a service that does things once per key.
     std::string idempotency_key() const;
 
     /// A durable run's id; of another one a random name.
@@ -277,6 +281,7 @@ public:
     /// For predictors: tells that `path` is called, before its first model call, and that it has returned.
     begun_call begin_call(const std::string& path);
     void mark_private(const std::string& path, const signature& s, const json::object& inputs);  ///< what of a call is private
+    void mark_private(const std::set<std::string>& names);                                       ///< of a tool's arguments
     void finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs,
                      recorded_text trajectory = {});
 
@@ -370,6 +375,7 @@ private:
     bool live_ = false;         // nothing more is answered from the journal
     bool rewinding_ = false;    // what happens has been told before
     std::uint64_t effect_ = 0;  // the tool's call that this handle is in
+    std::string key_;           // its idempotency key, where an earlier attempt has given it; "": by `effect_`
     std::string tool_;          // and the tool
 };
 

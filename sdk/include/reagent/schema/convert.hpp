@@ -12,11 +12,13 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -110,6 +112,55 @@ consteval bool convertible() {
         return reflect::structure<T>;
 }
 
+template <class T>
+inline constexpr char type_tag = 0;
+
+/// Whether what stands in the place of a `T` is private itself, or in a container or an alternative: not by a member's name.
+template <class T>
+consteval bool holds_private_value() {
+    if constexpr (is_private_field<T>)
+        return true;
+    else if constexpr (converted_by_user<T> || text<T>)
+        return false;
+    else if constexpr (is_field<T> || is_a<T, std::optional> || is_a<T, std::vector> || is_std_array<T>)
+        return holds_private_value<typename T::value_type>();
+    else if constexpr (is_map<T>)
+        return holds_private_value<typename T::mapped_type>();
+    else if constexpr (is_tuple<T> || is_a<T, std::variant>)
+        return []<template <class...> class C, class... A>(std::type_identity<C<A...>>) {
+            return (holds_private_value<std::remove_cvref_t<A>>() || ...);
+        }(std::type_identity<T>{});
+    else
+        return false;
+}
+
+/// The names of members of structs in a `T`, at whatever depth, whose values are private.
+/// @param seen structs that are being looked at: one may contain itself
+template <class T>
+void add_private_members(std::set<std::string>& names, std::vector<const void*> seen = {}) {
+    if constexpr (converted_by_user<T> || text<T>)
+        return;
+    else if constexpr (is_field<T> || is_a<T, std::optional> || is_a<T, std::vector> || is_std_array<T>)
+        add_private_members<typename T::value_type>(names, std::move(seen));
+    else if constexpr (is_map<T>)
+        add_private_members<typename T::mapped_type>(names, std::move(seen));
+    else if constexpr (is_tuple<T> || is_a<T, std::variant>)
+        [&]<template <class...> class C, class... A>(std::type_identity<C<A...>>) {
+            (add_private_members<std::remove_cvref_t<A>>(names, seen), ...);
+        }(std::type_identity<T>{});
+    else if constexpr (!json_type<T> && reflect::structure<T>) {
+        if (std::find(seen.begin(), seen.end(), &type_tag<T>) != seen.end()) return;
+        seen.push_back(&type_tag<T>);
+        T object{};
+        reflect::for_each_member(object, [&]<class M>(std::string_view name, M&) {
+            if constexpr (holds_private_value<std::remove_cv_t<M>>())
+                names.emplace(name);
+            else
+                add_private_members<std::remove_cv_t<M>>(names, seen);
+        });
+    }
+}
+
 /// Whether an object may have members that its struct has not.
 enum class further_members { ignored, refused };
 
@@ -139,9 +190,6 @@ private:
     further_members further_;
     json::object shared_;
 };
-
-template <class T>
-inline constexpr char type_tag = 0;
 
 void add_constraint(json::object& schema, const range& c);
 void add_constraint(json::object& schema, const at_least& c);

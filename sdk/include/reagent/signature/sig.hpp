@@ -28,10 +28,10 @@ struct child_types {  // Node < 0: done
     using type = Collected;
 };
 template <fixed_string Text, class... Done, int Node, class... Structs>
-    requires(Node >= 0)
-struct child_types<Text, std::tuple<Done...>, Node, Structs...>
+requires(Node >= 0) struct child_types<Text, std::tuple<Done...>, Node, Structs...>
     : child_types<Text, std::tuple<Done..., typename type_at<Text, Node, Structs...>::type>, static_signature_of<Text>.types[Node].next,
-                  Structs...> {};
+                  Structs...> {
+};
 
 template <class T>
 struct optional_or_same {
@@ -151,6 +151,17 @@ consteval bool report_signature_error() {
     return E == e::none;
 }
 
+// Fields whose type names the struct.
+template <class Struct>
+void mark_private_members(signature& s) {
+    std::set<std::string> names;
+    add_private_members<Struct>(names);
+    if (names.empty()) return;
+    for (auto* fields : {&s.inputs, &s.outputs})
+        for (auto& f : *fields)
+            if (f.type.find(reflect::type_name<Struct>()) != f.type.npos) f.private_members.insert(names.begin(), names.end());
+}
+
 }  // namespace detail
 
 template <fixed_string Text, class... Structs>
@@ -158,7 +169,9 @@ const signature& sig<Text, Structs...>::get() {
     static const signature s = [] {
         named_types types{{"History", json::object{}}};
         ((types[std::string{reflect::type_name<Structs>()}] = schema_of<Structs>().document()), ...);
-        return parse_signature(Text.view(), types);
+        signature parsed = parse_signature(Text.view(), types);
+        (detail::mark_private_members<Structs>(parsed), ...);
+        return parsed;
     }();
     return s;
 }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,8 @@ struct signature_field {
     std::string description;  ///< for the model; "${name}" when nobody described it
     std::string prefix;       ///< its name for people: "Search Query:"
     field_kind kind = field_kind::text;
-    bool is_private = false;  ///< its values stand in no log and no telemetry
+    bool is_private = false;                  ///< its values stand in no log and no telemetry
+    std::set<std::string> private_members{};  ///< names of members, at whatever depth of its value, of which the same is true
 
     bool is_described() const { return description != "${" + name + "}"; }
 };

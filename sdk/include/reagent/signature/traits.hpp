@@ -91,7 +91,8 @@ std::vector<signature_field> fields_of_struct() {
         json::value document = schema_of<member>().document();
         std::string description = take_description(document);
         fields.push_back(make_field(std::string{name}, type_text<member>(), checked_schema(std::move(document)), std::move(description)));
-        fields.back().is_private = is_private_field<member>;
+        fields.back().is_private = holds_private_value<member>();
+        add_private_members<member>(fields.back().private_members);
     });
     return fields;
 }

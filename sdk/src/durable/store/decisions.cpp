@@ -49,6 +49,8 @@ void journal_store::decide(const std::string& id, std::uint64_t effect, const ru
     if (d.text.size() > most_reason_bytes)
         throw not_possible("the reason has " + std::to_string(d.text.size()) + " bytes; the model is told at most " +
                            std::to_string(most_reason_bytes));
+    if (auto deep = too_deep(d.result); !deep.empty()) throw not_possible("the result " + deep);
+    if (auto deep = d.arguments ? too_deep(*d.arguments) : ""; !deep.empty()) throw not_possible("what the call is to be given " + deep);
     impl_->change([&] {
         auto r = impl_->get(id, true);
         auto all = impl_->pending(id);

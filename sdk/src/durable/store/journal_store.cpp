@@ -170,6 +170,7 @@ std::string journal_store::create(const new_run& r) {
     detail::check_new_name("id of a run", id);
     detail::check_new_name("name of a program", r.program, most_program_bytes);
     if (!r.session.empty()) detail::check_new_name("id of a session", r.session);
+    if (auto deep = too_deep(r.inputs); !deep.empty()) throw not_possible("what the run is given " + deep);
     if (!r.session.empty() && r.inputs.contains("history"))
         throw not_possible("the input `history` of a run in a session is filled from the session; leave it out");
     impl_->change([&] {
@@ -327,7 +328,7 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
             if (!unknown.contains(b.what.id)) open.ids.push_back(b.what.id);
         for (const auto& d : loaded.undecided)
             if (!unknown.contains(d.what.id)) open.ids.push_back(d.what.id);
-        for (auto consent : detail::unused_consents(all)) open.ids.push_back(consent);
+        for (auto consent : detail::unused_consents(all, unknown)) open.ids.push_back(consent);
         if (at_the_end && r.status == run_status::failed)  // or it would fail at once, and again
             for (auto id_of_call : failed_calls(loaded).ids) open.ids.push_back(id_of_call);
         if (!open.ids.empty()) all.push_back({loaded.at, open});

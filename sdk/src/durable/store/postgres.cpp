@@ -39,6 +39,19 @@ bool is_conninfo(const std::string& text) {
     return parsed != nullptr;
 }
 
+// libpq takes the first "@" before the first "/" for the end of the password, and names what comes behind it as a host: a password that
+// holds one of them as it is would stand there in part.
+bool is_split_wrongly(std::string_view text) {
+    auto begin = text.find("://");
+    if (begin == text.npos) return false;
+    text.remove_prefix(begin + 3);
+    auto authority = text.substr(0, text.find('/'));
+    auto at = authority.find('@');
+    if (at == authority.npos) return text.substr(0, text.find('?')).find('@') != text.npos;
+    authority.remove_prefix(at + 1);
+    return authority.substr(0, authority.find('?')).find('@') != authority.npos;
+}
+
 // Class 28: who we are is not accepted; 3D000: there is no such database. Waiting changes nothing in these.
 bool may_pass(const std::string& state) { return !state.starts_with("28") && state != "3D000" && state != "42501"; }
 
@@ -117,6 +130,9 @@ public:
 private:
     void connect() {
         std::string where{conninfo_.reveal()};
+        if (is_split_wrongly(where))
+            throw database_error{"the address holds an `@` or a `/` where none belongs; in a user's name and a password write %40 and %2F",
+                                 false};
         // A network that swallows everything is noticed; what `where` says of these wins.
         const char* names[]{"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "dbname", nullptr};
         const char* values[]{"10", "5", "3", "20000", where.c_str(), nullptr};

@@ -6,6 +6,7 @@
 
 #include "../../base/redact.hpp"
 #include "../../base/text.hpp"
+#include "../../journal/record_depth.hpp"
 #include "../../schema/unicode.hpp"
 
 #include <boost/json.hpp>
@@ -78,7 +79,7 @@ std::string random_name(std::size_t length) {
 std::int64_t number(const std::optional<std::string>& text) { return text ? std::strtoll(text->c_str(), nullptr, 10) : 0; }
 std::string text(const std::optional<std::string>& t) { return t.value_or(""); }
 json::object object(const std::optional<std::string>& t) {
-    auto v = t ? parse_json(*t, 2 * max_json_depth) : std::optional<json::value>{};
+    auto v = t ? parse_json(*t, max_record_depth) : std::optional<json::value>{};
     return v && v->is_object() ? v->get_object() : json::object{};
 }
 
@@ -155,7 +156,7 @@ run_decision decision_from(const json::object& o) {
 
 std::string to_text_of(const json::object& o) {
     journal_record r{{}, predictor_returned{std::make_shared<const predictor_call>(predictor_call{{}, {}, o, {}})}};
-    auto v = parse_json(to_text(r), 2 * max_json_depth);
+    auto v = parse_json(to_text(r), max_record_depth);
     return json::serialize(v ? v->at("outputs") : json::value(o));
 }
 

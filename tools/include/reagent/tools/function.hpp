@@ -229,6 +229,13 @@ public:
         return text;
     }
 
+    std::set<std::string> private_arguments() const {
+        std::set<std::string> names;
+        [&]<std::size_t... I>(std::index_sequence<I...>) { (add_private<I>(names), ...); }
+        (std::make_index_sequence<count>{});
+        return names;
+    }
+
     task<json::value> operator()(run& r, json::object given, bool quick) const {
         auto converted = std::make_shared<values>();
         conversion c;
@@ -245,6 +252,14 @@ public:
     }
 
 private:
+    template <std::size_t I>
+    void add_private(std::set<std::string>& names) const {
+        if constexpr (!takes_rest_at<I>) {
+            if (holds_private_value<parameter<I>>() && I < arguments_.size()) names.insert(arguments_[I].name);
+            add_private_members<parameter<I>>(names);
+        }
+    }
+
     void convert(json::object given, values& out, conversion& c) const {
         if constexpr (may_be_struct()) {
             if (arguments_.empty()) return from_value(json::value(std::move(given)), std::get<0>(out), c);
@@ -372,6 +387,7 @@ template <class F>
 tool make_tool(std::string name, std::string description, F f, std::vector<argument> arguments, tool_options options) {
     function_adapter<F> adapter{std::move(f), std::move(arguments)};
     auto schemas = adapter.schemas_of_arguments(name);
+    std::set<std::string> private_arguments = adapter.private_arguments();
     bool quick = options.quick;
     json::object exact = adapter.takes_rest() ? json::object{} : adapter.with_ranges(schemas.checked);
     return tool{std::move(name),
@@ -382,7 +398,8 @@ tool make_tool(std::string name, std::string description, F f, std::vector<argum
                 options,
                 adapter.takes_rest(),
                 adapter.uses_run()}
-        .with_edit_check(std::move(exact), [adapter](const json::object& given) { return adapter.wrong(given); });
+        .with_edit_check(std::move(exact), [adapter](const json::object& given) { return adapter.wrong(given); })
+        .with_private_arguments(std::move(private_arguments));
 }
 
 }  // namespace reagent::detail

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 namespace reagent {
@@ -69,6 +70,11 @@ public:
     const tool_options& options() const { return data_->options; }
     bool uses_run() const { return data_->uses_run; }  ///< whether the function is given the run to work with
 
+    /// The same tool, with names of arguments, or of members in them, whose values stand in no log and no telemetry of a run that has it
+    /// (`is_private`). Functions have theirs by the types of their parameters.
+    tool with_private_arguments(std::set<std::string> names) const;
+    const std::set<std::string>& private_arguments() const { return data_->private_arguments; }
+
     /// What arguments are checked against: the parameters, with nothing besides those that they name.
     const json::value& checked_parameters() const { return data_->check.document(); }
 
@@ -99,6 +105,7 @@ private:
         bool uses_run;
         json::object edit_schema;                                      // empty: as `check`
         std::function<std::string(const json::object&)> convert_edit;  // null: nothing besides
+        std::set<std::string> private_arguments{};
     };
     std::shared_ptr<const data> data_;
 };
