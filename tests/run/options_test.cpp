@@ -20,6 +20,8 @@ BOOST_AUTO_TEST_CASE(are_named_or_a_model_alone_or_its_name) {
     BOOST_TEST(from_model.lm.name() == "test/scripted");
     evaluate_options with{.run = lm()};
     BOOST_TEST(with.run.lm.name() == "test/scripted");
+    auto nothing = [](run&) -> task<int> { co_return 1; };
+    BOOST_TEST(rt.run({}, nothing) == 1);
     // What the options say holds; the name is looked up before anything else.
     BOOST_CHECK_THROW(rt.run({.lm = lm(), .budget = {.calls = 0}}, p, "question"_f = "x"), run_error);
     BOOST_CHECK_THROW(rt.run("nobody/m", p, "question"_f = "x"), lm_error);

@@ -9,6 +9,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 
+#include <concepts>
 #include <future>
 #include <optional>
 #include <tuple>
@@ -174,8 +175,8 @@ public:
     }
 
     /// By the model's name, as "openai/gpt-4o-mini".
-    template <class Module, class... Args>
-    auto run(std::string_view lm, const Module& module, Args&&... args) {
+    template <std::convertible_to<std::string_view> Name, class Module, class... Args>
+    auto run(const Name& lm, const Module& module, Args&&... args) {
         return run(run_options{language_model{lm}}, module, std::forward<Args>(args)...);
     }
 
@@ -187,8 +188,8 @@ public:
         return outcome<decltype(value)>{std::move(value), r.report()};
     }
 
-    template <class Module, class... Args>
-    auto execute(std::string_view lm, const Module& module, Args&&... args) {
+    template <std::convertible_to<std::string_view> Name, class Module, class... Args>
+    auto execute(const Name& lm, const Module& module, Args&&... args) {
         return execute(run_options{language_model{lm}}, module, std::forward<Args>(args)...);
     }
 
