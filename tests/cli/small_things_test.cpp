@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(json_on_a_terminal_does_not_steer_it) {
     }};
     folder f;
     auto data = f.write("d.jsonl", "{\"question\": \"q\", \"answer\": \"a\"}\n").string();
-    const std::string line = "ask q --tools '' --max-iters 0 --json --lm openai/local --api-base " + server.url("/v1");
+    const std::string line = "ask q --tools '' --max-iters 1 --json --lm openai/local --api-base " + server.url("/v1");
     auto piped = reagent_cli(line);
     BOOST_TEST(has(piped, "\x7F"), piped.out);
     const std::string terminal = "python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' ";

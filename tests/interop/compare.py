@@ -171,7 +171,7 @@ def ours(read_stream, provider, base):
     r = json.loads(out.stdout)
     named = provider != "ollama"
     result = {"text": r["content"], "calls": [[c["id"] if named else None, c["name"], parsed(c["arguments"])] for c in r.get("tool_calls", [])],
-              "finish": r["finish"], "usage": [r["usage"]["prompt_tokens"], r["usage"]["completion_tokens"]]}
+              "finish": r["finish"], "usage": [0, 0] if r["usage"].get("estimated_tokens") else [r["usage"]["prompt_tokens"], r["usage"]["completion_tokens"]]}
     if provider != "openai":
         result["reasoning"] = r.get("reasoning", "")
     if provider == "anthropic":
