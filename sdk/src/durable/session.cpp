@@ -85,11 +85,11 @@ std::string left_out_text(std::size_t turns) {
 // What no shortening of texts has brought within the limit: the oldest turns go, and the summary says so; then the end of the summary.
 void cut_to(json::object& history, std::size_t tokens) {
     if (fits(history, tokens)) return;
-    auto& messages = messages_of(history);
     const std::string summary = text_at(history, "summary");
     std::string note;
     std::size_t gone = 0;
-    while (!fits(history, tokens) && !messages.empty()) {
+    while (!fits(history, tokens) && !messages_of(history).empty()) {
+        auto& messages = messages_of(history);  // a new member of `history` moves it
         messages.erase(messages.begin());
         note = left_out_text(++gone);
         history["summary"] = summary + (summary.empty() ? "" : " ") + note;
