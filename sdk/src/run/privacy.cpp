@@ -162,11 +162,11 @@ json::value privacy::shown(const std::string& path, const json::value& v) const 
 
 std::string privacy::shown(std::string_view text) const {
     if (too_many_) return std::string{withheld};  // they cannot all be looked for, so no text is shown
-    if (!search_) {
+    if (!search_ && !values_.empty()) {
         std::vector<std::string> values{values_.begin(), values_.end()};
         search_ = std::make_shared<const secret_search>(std::span<const std::string>{values});
     }
-    return without(text, secrets_ ? *secrets_->search() : secret_search{}, *search_);
+    return without(text, secrets_ ? *secrets_->search() : secret_search{}, search_ ? *search_ : secret_search{});
 }
 
 std::string without_quotes(std::string_view error) {
