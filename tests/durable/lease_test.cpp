@@ -124,16 +124,17 @@ BOOST_AUTO_TEST_CASE(a_moved_clock_of_the_database_locks_no_run_and_gives_none_t
     auto one = std::make_shared<test_machine>("one"), two = std::make_shared<test_machine>("two");
     two->age(777h);
     auto no_trouble = [](const std::string& what) { BOOST_TEST(what == ""); };
-    auto open_on = [&](const machine& m) {
-        return journal_store::open(database.where(), {.lease = 4s, .on_trouble = no_trouble, .clock = m});
+    auto open_on = [&](const machine& m, std::chrono::milliseconds lease) {
+        return journal_store::open(database.where(), {.lease = lease, .on_trouble = no_trouble, .clock = m});
     };
-    auto mine = open_on(one), other = open_on(two);
+    // Longer than a starved machine keeps a renewal waiting, and shorter than the whole watch.
+    auto mine = open_on(one, 15s), other = open_on(two, 15s);
     mine->create({.program = "p", .id = "a"});
     auto taken = mine->take("a");
     for (const char* by : {"1 day", "-2 days", "1 day"}) {
         database.move(by);
-        auto fresh = open_on(two);
-        auto until = std::chrono::steady_clock::now() + 6s;
+        auto fresh = open_on(two, 15s);
+        auto until = std::chrono::steady_clock::now() + 7s;
         while (std::chrono::steady_clock::now() < until) {
             BOOST_TEST(!takes(*other), by);
             BOOST_TEST(!takes(*fresh), by);
@@ -145,7 +146,7 @@ BOOST_AUTO_TEST_CASE(a_moved_clock_of_the_database_locks_no_run_and_gives_none_t
     for (const char* by : {"1 day", "-2 days"}) {
         database.move(by);
         std::optional<journal_store::taken_run> got;
-        auto next = open_on(two);
+        auto next = open_on(two, 2s);
         bool in_time = comes_true([&] {
             auto all = next->take({"p"}, 1);
             if (!all.empty()) got = std::move(all.front());
