@@ -50,6 +50,34 @@ server_response hello(const server_request&) { return {.body = "hello"}; }
 
 BOOST_AUTO_TEST_SUITE(http_client)
 
+BOOST_AUTO_TEST_CASE(what_a_request_line_or_a_header_may_not_hold_is_refused) {
+    loopback_server server{hello};
+    for (std::string method : {"", "GET /x", "GET /x HTTP/1.1\r\nX-Evil: 1\r\nA:", "G\xC3\x89T", "GET:"})
+        BOOST_TEST(failure_of({method, server.url("/")}) == error_code{http_errc::bad_url}, method);
+    const http::header_list headers{
+        {"", "x"},     {"a b", "x"},  {"a:", "x"}, {"a", "x\r\nEvil: 1"}, {"a", "x\n"}, {"a", std::string(1, '\0')},
+        {"a", "\x01"}, {"a", "\x7F"}, {"a\t", "x"}};
+    for (const auto& header : headers)
+        BOOST_TEST(failure_of({"GET", server.url("/"), {header}}) == error_code{http_errc::bad_url}, header.first);
+    BOOST_TEST(server.requests() == 0);
+    BOOST_TEST(failure_of({"M-SEARCH", server.url("/"), {{"x~y", "a\tb \xC3\xA9"}}}) == error_code{});
+}
+
+BOOST_AUTO_TEST_CASE(a_redirect_above_the_root_leads_to_the_root) {
+    // RFC 3986, section 5.4.2
+    for (std::string location : {"../../ok", "/../ok", "../../../ok", "./../../ok"}) {
+        std::string target;
+        loopback_server server{[&](const server_request& r) {
+            target = r.target;
+            return r.target == "/dir/from" ? server_response{.status = 307, .headers = {{"Location", location}}} : server_response{};
+        }};
+        http::request r = get(server.url("/dir/from"));
+        r.follow = http::redirects::same_origin;
+        BOOST_TEST(failure_of(r) == error_code{});
+        BOOST_TEST(target == "/ok", location);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_connection_is_kept_and_used_again) {
     loopback_server server{[](const server_request& r) { return server_response{.body = r.method + " " + r.target + " " + r.body}; }};
     go([&](auto& context) -> task<void> {

@@ -42,6 +42,17 @@ http_errc classify(const error_code& ec) {
     return http_errc::malformed_response;
 }
 
+// RFC 9110, sections 5.6.2 and 5.5.
+bool is_token(std::string_view s) {
+    constexpr std::string_view others = "!#$%&'*+-.^_`|~";
+    return !s.empty() &&
+           std::all_of(s.begin(), s.end(), [&](char c) { return is_alpha(c) || is_digit(c) || others.find(c) != others.npos; });
+}
+
+bool is_field_value(std::string_view s) {
+    return std::none_of(s.begin(), s.end(), [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7F; });
+}
+
 // An answer whose end we know how to find. 101 would make the connection one of another protocol.
 template <class Fields>
 bool is_understood(const Fields& message) {
@@ -145,6 +156,8 @@ struct client::impl {
     using wire_request = beast_http::request<beast_http::string_body>;
 
     wire_request wire_of(request& r, const destination& d, const std::string& what) {
+        auto refused = [&](const std::string& why) { return http_error{http_errc::bad_url, why, {.attempted = what}}; };
+        if (!is_token(r.method)) throw refused("\"" + cut(r.method, 60) + "\" is no HTTP method: it is a word such as GET or POST");
         wire_request wire;
         wire.method_string(r.method);
         wire.target(d.target);
@@ -155,10 +168,8 @@ struct client::impl {
             wire.set(beast_http::field::proxy_authorization, d.way.proxy->authorization);
         for (const auto* list : {&r.headers, &r.credentials})
             for (const auto& [name, value] : *list) {
-                if (name.empty() || value.find_first_of("\r\n") != value.npos || name.find_first_of("\r\n: ") != name.npos)
-                    throw http_error{http_errc::bad_url,
-                                     "header \"" + cut(name, 60) + "\" holds characters that a header may not hold",
-                                     {.attempted = what}};
+                if (!is_token(name) || !is_field_value(value))
+                    throw refused("header \"" + cut(name, 60) + "\" holds characters that a header may not hold");
                 wire.set(name, value);
             }
         wire.keep_alive(true);
@@ -297,6 +308,13 @@ struct client::impl {
         for (std::size_t i = 0, n = sent.size(); i < n; ++i) sent.emplace_back(to_lower(sent[i].reveal()));     // as a host is written
     }
 
+    // There is nothing above the root: RFC 3986, section 5.2.4, where Boost.URL keeps the rest.
+    static void drop_leading_parents(boost::urls::url& to) {
+        std::string path{to.encoded_path()};
+        while (path.starts_with("/../")) path.erase(0, 3);
+        to.set_encoded_path(path == "/.." ? "/" : path);
+    }
+
     // The address that a redirect leads to, or "" when the response is to be taken as it is; then `sent` is as it was.
     std::string redirection(const request& r, const response& head, int followed, std::vector<secret>& sent) {
         if (r.follow == redirects::none || head.status / 100 != 3 || head.status == 300 || head.status == 304) return {};
@@ -316,6 +334,7 @@ struct client::impl {
         auto reference = boost::urls::parse_uri_reference({location.data(), location.size()});
         boost::urls::url to;
         if (!base || !reference || !boost::urls::resolve(*base, *reference, to)) throw refuse("to something that is no address");
+        drop_leading_parents(to);
         std::string next{to.buffer()};
         std::string origin;
         try {

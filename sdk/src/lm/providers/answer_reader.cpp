@@ -5,6 +5,8 @@
 #include "../../base/text.hpp"
 #include "reading.hpp"
 
+#include <algorithm>
+
 namespace reagent::provider {
 namespace {
 
@@ -13,6 +15,14 @@ constexpr std::string_view bom = "\xEF\xBB\xBF";
 std::string_view without_bom(std::string_view body) {
     if (body.starts_with(bom)) body.remove_prefix(bom.size());
     return body;
+}
+
+// Blanks before a body are not kept: what looks for its beginning would pass over all of them again with each piece.
+void append_past_blanks(std::string& begun, std::string_view piece) {
+    begun += piece;
+    auto head = begun.starts_with(bom) ? bom.size() : 0;
+    auto end = begun.begin() + static_cast<std::ptrdiff_t>(head);
+    begun.erase(end, std::find_if_not(end, begun.end(), is_space));
 }
 
 }  // namespace
@@ -42,7 +52,7 @@ void answer_reader::feed(std::string_view piece, std::vector<lm_event>& out) {
     if (done()) return;
     std::string begun;
     if (form_ == form::unknown) {
-        body_ += piece;
+        append_past_blanks(body_, piece);
         begin();
         if (form_ == form::unknown) return;
         if (form_ == form::document) return extent_.feed(without_bom(body_));
@@ -138,7 +148,7 @@ void end_watch::feed(std::string_view piece) {
     if (whole_) return extent_.feed(piece);
     std::vector<lm_event> nothing;
     if (stream_) return stream_->feed(piece, nothing);
-    begun_ += piece;
+    append_past_blanks(begun_, piece);
     std::string_view begin = without_bom(begun_);
     auto first = begin.find_first_not_of(" \t\r\n");
     if (first == begin.npos || begin.size() - first < 6) return;
