@@ -9,7 +9,7 @@ namespace reagent {
 
 /// Text of others as it may be shown to whoever decides: everything that cannot be seen or that changes how its neighbours look
 /// (control characters, line breaks, bidirectional marks, zero-width and unusual spaces, more than four combining marks on a letter, what
-/// is no UTF-8) as an escape of JSON, \u202e.
+/// is no UTF-8) as an escape of JSON: `\u202e`.
 std::string visible(std::string_view text);
 
 /// Likewise of several lines, for a terminal: line breaks, tabs, wide spaces, and joiners between what is seen (emoji and many scripts

@@ -66,7 +66,7 @@ unambiguous_json read_unambiguous_json(std::string_view text);
 /// The same for arguments of a tool, which act: also encoded twice. Blank and null are no arguments; a text without any object is itself.
 unambiguous_json read_tool_arguments(std::string_view text);
 
-/// A Python literal: `None`, `+7`, `0x10`, `1_000`, `'text'`, `(1, 2)`, `1, 2`, `{'a': [1]}`. Tuples and sets are arrays.
+/// A Python literal: None, +7, 0x10, 1_000, 'text', `(1, 2)`, `1, 2`, {'a': [1]}. Tuples and sets are arrays.
 /// Nothing when the text is no literal. Source: the Python Language Reference, section 2.4 and `ast.literal_eval`.
 std::optional<json::value> python_literal(std::string_view text);
 

@@ -18,8 +18,10 @@ struct bound_member {
     Object object;
 };
 
+/// @cond Doxygen takes the operator's signature for its own base.
 template <class F>
 struct signature_of_function : signature_of_function<decltype(&F::operator())> {};
+/// @endcond
 template <class R, class... A>
 struct signature_of_function<R (*)(A...)> {
     using result = R;
