@@ -72,13 +72,13 @@ struct found_tag {
 
 // Whether `text` begins with a tag, in any capitals. A name in angle brackets goes on to its `>`, over blanks and attributes.
 found_tag tag_at(std::string_view text, std::string_view tag) {
-    const bool named = tag.front() == '<' && tag.find_first_of("|>") == tag.npos;
     std::size_t same = 0;
     for (; same < std::min(text.size(), tag.size()); ++same) {
         const char c = text[same];
         if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != tag[same]) return {};
     }
     if (same < tag.size()) return {0, true};
+    const bool named = tag.front() == '<' && tag.find_first_of("|>") == tag.npos;
     if (!named) return {tag.size(), false};
     auto rest = text.substr(tag.size());
     if (rest.empty()) return {0, true};
@@ -198,8 +198,8 @@ bool leading_thinking::at_beginning(bool last) {
     }
     for (std::size_t i = 0; i < std::size(spellings); ++i) {
         const auto& s = spellings[i];
-        if (is_among(elements_, s.open.substr(1))) continue;
         auto t = tag_at(rest, s.open);
+        if ((!t.size && !t.cut) || is_among(elements_, s.open.substr(1))) continue;
         cut = cut || t.cut;
         if (!t.size) continue;
         spelling_ = i;
