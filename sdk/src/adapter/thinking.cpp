@@ -102,6 +102,27 @@ found_tag close_at(std::string_view text, const spelling& s) {
 
 bool begins_a_tag(char c) { return c == '<' || c == '[' || c == '\xe2' || c == '.'; }
 
+// The second characters of what the table has besides names in angle brackets, by their bytes.
+std::array<bool, 256> second_characters() {
+    std::array<bool, 256> all{};
+    auto add = [&](std::string_view tag) {
+        if (tag.size() < 2 || tag[0] == '<') return;
+        all[static_cast<unsigned char>(tag[1])] = true;
+        if (tag[1] >= 'a' && tag[1] <= 'z') all[static_cast<unsigned char>(tag[1] - 'a' + 'A')] = true;
+    };
+    for (const auto& s : spellings) {
+        add(s.open);
+        for (auto close : s.close) add(close);
+    }
+    return all;
+}
+
+// Nearly every bracket and full stop begins something else.
+bool may_be_a_tag(std::string_view text) {
+    static const auto second = second_characters();
+    return begins_a_tag(text[0]) && (text[0] == '<' || (text.size() > 1 && second[static_cast<unsigned char>(text[1])]));
+}
+
 // A tag or a token by its own name. Between bars a name says itself whether it begins or ends: `<|end_of_thought|>`.
 struct named_tag {
     std::string name{};  // "|" of a token; "": there is none, or none that speaks of thinking
@@ -251,7 +272,7 @@ bool leading_thinking::within(bool last) {
 
 std::size_t behind_thinking_of_the_prompt(std::string_view text, const std::vector<std::string>& elements) {
     for (std::size_t at = 0; at < text.size(); ++at) {
-        if (!begins_a_tag(text[at])) continue;
+        if (!may_be_a_tag(text.substr(at))) continue;
         for (const auto& s : spellings) {
             if (!s.of_prompt) continue;
             if (tag_at(text.substr(at), s.open).size) return text.npos;
