@@ -5,28 +5,49 @@
 
 #include "text_pieces.hpp"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
+#include <memory>
+#include <stdexcept>
 
 namespace reagent {
 
 namespace {
 
-std::string digest_of(std::string_view text) {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-    std::string hex;
-    for (int i = 0; i < 12; ++i) hex += "0123456789abcdef"[digest[i] >> 4], hex += "0123456789abcdef"[digest[i] & 15];
+// Looking for the algorithm takes OpenSSL longer than a short text does; so each thread does it once.
+EVP_MD_CTX& sha256() {
+    struct held {
+        std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+        held() {
+            if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1)
+                throw std::runtime_error{"OpenSSL has no SHA-256"};
+        }
+    };
+    thread_local held one;
+    return *one.context;
+}
+
+// Of the texts as one.
+std::string digest_of(std::initializer_list<std::string_view> texts) {
+    EVP_MD_CTX* context = &sha256();
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    bool good = EVP_DigestInit_ex(context, nullptr, nullptr) == 1;
+    for (auto text : texts) good = good && EVP_DigestUpdate(context, text.data(), text.size()) == 1;
+    if (!good || EVP_DigestFinal_ex(context, digest, nullptr) != 1) throw std::runtime_error{"OpenSSL has no SHA-256"};
+    std::string hex(24, '0');
+    for (std::size_t i = 0; i < 12; ++i) {
+        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+    }
     return hex;
 }
 
 }  // namespace
 
-std::string chained_digest(std::string_view before, std::string_view more) {
-    return digest_of(std::string{before} + "|" + std::string{more});
-}
+std::string chained_digest(std::string_view before, std::string_view more) { return digest_of({before, "|", more}); }
 
 struct recorded_text::node {
     std::vector<piece> pieces;
@@ -44,7 +65,7 @@ struct recorded_text::node {
         std::string all = earlier_key;
         for (const auto& p : pieces)
             all += "|" + std::to_string(p.from) + "," + std::to_string(p.bytes) + "," + std::to_string(p.text.size()) + ":" + p.text;
-        key = digest_of(all);
+        key = digest_of({all});
     }
 };
 
