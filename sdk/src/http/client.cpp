@@ -136,7 +136,7 @@ struct client::impl {
     // Where a URL leads, and what does not change between requests to it.
     struct destination {
         route way;
-        std::string key, host_header, target;
+        std::string key, host_header, target, shown;
     };
 
     std::shared_ptr<const destination> destination_of(const std::string& url) {
@@ -149,6 +149,7 @@ struct client::impl {
         bool plain_port = to.port == (to.tls ? "443" : "80");
         d->host_header = plain_port ? host : host + ":" + to.port;
         d->target = d->way.proxy && !to.tls ? "http://" + d->host_header + to.target : to.target;
+        d->shown = shown_url(url);
         last_url = url;
         return last = d;
     }
@@ -276,9 +277,9 @@ struct client::impl {
     task<lease> exchange(request& r, clock::time_point deadline, Parser& parser, const std::vector<secret>& sent) {
         lease l;
         l.owner = this;
-        l.what = r.method + " " + shown_url(r.url);
-        if (!sent.empty()) l.what = redact(l.what, sent);
         l.where = destination_of(r.url);
+        l.what = r.method + " " + l.where->shown;
+        if (!sent.empty()) l.what = redact(l.what, sent);
         wire_request wire = wire_of(r, *l.where, l.what);
         bool repeatable = r.repeatable || r.method == "GET" || r.method == "HEAD";
         for (bool first = true;; first = false) {
