@@ -129,8 +129,8 @@ bool chat_scanner::at_start(bool whole_line) {
     }
     std::string_view rest = std::string_view{line_}.substr(lead_);
     if (rest.empty() && !whole_line) return false;
-    auto tag = thinking_tag_at(rest);
-    if (tag.cut && !rest.empty() && !whole_line) return false;
+    const auto tag = rest.starts_with('<') ? thinking_tag_at(rest) : thinking_tag{};
+    if (tag.cut && !whole_line) return false;
     if (tag.size && !tag.closes) {
         thinking_ = 1;
         line_.clear();
