@@ -67,6 +67,7 @@ constexpr std::chrono::milliseconds patience_for_the_close{100}, patience_for_mo
 // The next piece of a body, unless it takes longer; "" at its end and then.
 task<std::string> read_within(http::response_stream& body, std::chrono::milliseconds patience) {
     try {
+        if (body.at_end()) co_return co_await body.read();
         co_return co_await with_deadline(body.read(), clock::now() + patience, [] {
             return http_error{http_errc::deadline_exceeded, "the stream stays open"};
         });
@@ -179,7 +180,8 @@ public:
         http::request r = request_for(request, false);
         const std::string url = r.url;
         http::response_stream body = co_await context.http.open(std::move(r), deadline_of(context));
-        http::response answer = body.head();
+        const http::response& head = body.head();
+        std::string text;
         const auto how = rules_of(request);
         provider::end_watch watch{speaks_, how};
         while (!watch.done()) {
@@ -189,13 +191,17 @@ public:
             else
                 piece = co_await body.read();
             if (piece.empty()) break;
-            answer.body += piece;
-            if (answer.status == 200) without_keys(keys_, [&] { watch.feed(piece); });
+            if (head.status == 200) without_keys(keys_, [&] { watch.feed(piece); });
+            text += piece;
         }
         if (watch.done()) co_await read_within(body, patience_for_the_close);
-        if (answer.status != 200) refused(answer, url, request);
-        lm_response result = without_keys(keys_, [&] { return speaks_.read(answer.body, how); });
-        complete_facts(result, answer, asked_for(request));
+        if (head.status != 200) {
+            http::response answer = head;
+            answer.body = std::move(text);
+            refused(answer, url, request);
+        }
+        lm_response result = without_keys(keys_, [&] { return speaks_.read(text, how); });
+        complete_facts(result, head, asked_for(request));
         co_return result;
     }
 
