@@ -48,7 +48,7 @@ std::string digest_of(std::vector<message> messages) {
     constexpr std::size_t most = 64 * 1024;
     if (messages.size() < 2 || messages[0].role != role::system || messages[0].content.size() > most)
         return chained_digest({}, text_of(std::move(messages)));
-    detail::digest all;
+    thread_local detail::digest all;
     all.begin(begun_with(messages[0]));
     messages.erase(messages.begin());
     all.add(",");
