@@ -419,7 +419,7 @@ struct response_stream::impl {
     task<std::string> next_piece() {
         if (body_bytes == 0 && !parser->is_done() && lease.c->buffer.size() == 0) client::impl::acknowledge_at_once(lease.c->socket);
         while (!parser->is_done()) {
-            std::string piece(std::clamp<std::size_t>(lease.c->buffer.size(), 4096, 16384), '\0');
+            std::string piece(std::clamp<std::size_t>(lease.c->buffer.size(), 1024, 16384), '\0');
             auto& body = parser->get().body();
             body.data = piece.data();
             body.size = piece.size();
