@@ -1,5 +1,5 @@
-// An OpenAI-compatible server for the benchmarks: answers after a delay, as a model that calls add three times, finishes,
-// and extracts the answer: five calls a run.
+// An OpenAI-compatible server for the benchmarks: answers after a delay, as a model that calls add three times (or as often as it is
+// told), finishes, and extracts the answer: five calls a run.
 #include "measure.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -33,7 +33,7 @@ std::string completion(const std::string& content) {
 }
 
 // How far a run is can be read off its request: by the steps it shows.
-const std::string& answer_to(const std::string& body) {
+const std::string& answer_to(const std::string& body, const std::string& last) {
     static const std::string call = completion(
                                  "[[ ## next_thought ## ]]\nI add the numbers.\n\n[[ ## next_tool_name ## ]]\nadd\n\n[[ ## next_tool_args "
                                  "## ]]\n{\"a\": 1, \"b\": 1}\n\n[[ ## completed ## ]]"),
@@ -42,10 +42,10 @@ const std::string& answer_to(const std::string& body) {
                                  "]]\n{}\n\n[[ ## completed ## ]]"),
                              extract = completion("[[ ## reasoning ## ]]\nI added them.\n\n[[ ## answer ## ]]\n2\n\n[[ ## completed ## ]]");
     if (body.find("[[ ## next_tool_name ## ]]") == body.npos) return extract;
-    return body.find("observation_2 ## ]]") == body.npos ? call : finish;
+    return body.find(last) == body.npos ? call : finish;
 }
 
-asio::awaitable<void> serve(tcp::socket socket, std::chrono::milliseconds delay) {
+asio::awaitable<void> serve(tcp::socket socket, std::chrono::milliseconds delay, std::string last) {
     boost::beast::flat_buffer buffer;
     socket.set_option(tcp::no_delay{true});
     asio::steady_timer timer{socket.get_executor()};
@@ -58,7 +58,7 @@ asio::awaitable<void> serve(tcp::socket socket, std::chrono::milliseconds delay)
             timer.expires_after(delay);
             co_await timer.async_wait(asio::use_awaitable);
         }
-        http::response<http::string_body> response{http::status::ok, 11, answer_to(request.body())};
+        http::response<http::string_body> response{http::status::ok, 11, answer_to(request.body(), last)};
         response.set(http::field::content_type, "application/json");
         response.prepare_payload();
         co_await http::async_write(socket, response, asio::redirect_error(asio::use_awaitable, ec));
@@ -66,15 +66,16 @@ asio::awaitable<void> serve(tcp::socket socket, std::chrono::milliseconds delay)
     }
 }
 
-asio::awaitable<void> accept(tcp::acceptor& acceptor, std::chrono::milliseconds delay) {
-    for (;;) asio::co_spawn(acceptor.get_executor(), serve(co_await acceptor.async_accept(asio::use_awaitable), delay), asio::detached);
+asio::awaitable<void> accept(tcp::acceptor& acceptor, std::chrono::milliseconds delay, std::string last) {
+    for (;;)
+        asio::co_spawn(acceptor.get_executor(), serve(co_await acceptor.async_accept(asio::use_awaitable), delay, last), asio::detached);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc < 2) {
-        std::cerr << "usage: completion_server DELAY_MS [PORT]\nPrints the port it listens on.\n";
+        std::cerr << "usage: completion_server DELAY_MS [PORT [STEPS]]\nPrints the port it listens on.\n";
         return 2;
     }
     allow_many_files();
@@ -83,6 +84,8 @@ int main(int argc, char** argv) {
     tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), port}};
     acceptor.listen(4096);
     std::cout << acceptor.local_endpoint().port() << std::endl;
-    asio::co_spawn(context, accept(acceptor, std::chrono::milliseconds{std::atoi(argv[1])}), asio::detached);
+    const int steps = argc > 3 ? std::atoi(argv[3]) : 3;
+    const std::string last = "observation_" + std::to_string(steps - 1) + " ## ]]";
+    asio::co_spawn(context, accept(acceptor, std::chrono::milliseconds{std::atoi(argv[1])}, last), asio::detached);
     context.run();
 }

@@ -18,7 +18,7 @@ printf '%-10s %12s %7s\n' 'raw Beast' "$raw" 1.00
 for mode in memory sqlite traced; do
     case $mode in
         memory) out=$($bin/react_load "$port" "$runs" "$concurrency") ;;
-        sqlite) out=$($bin/react_load "$port" "$runs" "$concurrency" durable "$work/runs.db") ;;
+        sqlite) out=$($bin/react_load "$port" "$runs" "$concurrency" stalls "$work/runs.db") ;;
         traced) out=$($bin/react_load "$port" "$runs" "$concurrency" traced) ;;
     esac
     cpu=$(echo "$out" | value cpu_ms_per_call)

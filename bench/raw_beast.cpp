@@ -25,21 +25,52 @@ struct shared {
     unsigned long calls_per_run = 0;
 };
 
-// Requests of about the size that the agent's have: a system message, and a user message that grows with the steps.
-std::string body_of(unsigned long call) {
-    std::string user = "[[ ## question ## ]]\nWhat is 1 plus 1?";
-    for (unsigned long i = 0; i < call; ++i) {
-        std::string n = std::to_string(i);
-        user += "\n\n[[ ## thought_" + n + " ## ]]\nI add the numbers.\n\n[[ ## tool_name_" + n + " ## ]]\nadd\n\n[[ ## tool_args_" + n +
-                " ## ]]\n{\"a\": 1, \"b\": 1}\n\n[[ ## observation_" + n + " ## ]]\n2";
+constexpr std::string_view step_system =
+    "Inputs:\n1. `question` (str)\nOutputs:\n1. `next_thought` (str): what you know and what to do next\n2. `next_tool_name` (str): one of "
+    "add, finish\n3. `next_tool_args` (dict[str, Any]): its arguments, as a JSON object\nEvery message is laid out like this:\n\n"
+    "[[ ## question ## ]]\n{question}\n\n[[ ## next_thought ## ]]\n{next_thought}\n\n[[ ## next_tool_name ## ]]\n{next_tool_name}\n\n"
+    "[[ ## next_tool_args ## ]]\n{next_tool_args}  # one JSON object\n\n[[ ## completed ## ]]\n\nTask: From `question`, produce "
+    "`answer`.\n\nWork step by step: think, call one tool, look at its observation. Earlier steps follow the inputs as thought_0, "
+    "tool_name_0, tool_args_0, observation_0 and so on.\nTools:\n- add: Adds two numbers. Arguments: {\"a\": {\"type\": \"integer\"}, "
+    "\"b\": {\"type\": \"integer\"}}\n- finish: Ends the work, once you know enough to produce `answer`. Arguments: {}";
+constexpr std::string_view extract_system =
+    "Inputs:\n1. `question` (str)\nOutputs:\n1. `reasoning` (str)\n2. `answer` (int)\nEvery message is laid out like this:\n\n"
+    "[[ ## question ## ]]\n{question}\n\n[[ ## reasoning ## ]]\n{reasoning}\n\n[[ ## answer ## ]]\n{answer}  # one integer\n\n"
+    "[[ ## completed ## ]]\n\nTask: From `question`, produce `answer`.\n\nBase it on the steps that follow the inputs as thought_0, "
+    "tool_name_0, tool_args_0, observation_0 and so on.";
+
+void append_step(std::string& user, unsigned long i, std::string_view thought, std::string_view tool, std::string_view args,
+                 std::string_view observation) {
+    const std::string n = std::to_string(i);
+    auto field = [&](std::string_view name, std::string_view value) {
+        (((user += "\n\n[[ ## ") += name) += n) += " ## ]]\n";
+        user += value;
+    };
+    field("thought_", thought);
+    field("tool_name_", tool);
+    field("tool_args_", args);
+    field("observation_", observation);
+}
+
+// The agent's requests, byte by byte: its steps so far, and at last the extraction of the answer.
+std::string body_of(unsigned long run, unsigned long call, unsigned long calls) {
+    const bool extracts = call + 1 == calls;
+    std::string user = "[[ ## question ## ]]\nWhat is " + std::to_string(run) + " plus 1?";
+    for (unsigned long i = 0; i < call && i + 2 < calls; ++i) {
+        std::string observation = "2";
+        if (i >= 2)
+            observation += "\n[You have made this call " + std::to_string(i + 1) +
+                           " times in a row; it will not help to make it again. Do something else, or finish.]";
+        append_step(user, i, "I add the numbers.", "add", "{\"a\": 1, \"b\": 1}", observation);
     }
-    user +=
-        "\n\nWrite the fields `[[ ## next_thought ## ]]`, `[[ ## next_tool_name ## ]]`, `[[ ## next_tool_args ## ]]`, then `[[ ## "
-        "completed ## ]]`.";
-    static const std::string system(1250, 's');
-    return json::serialize(json::object{{"model", "load"},
-                                        {"messages", json::array{json::object{{"role", "system"}, {"content", system}},
-                                                                 json::object{{"role", "user"}, {"content", user}}}}});
+    if (extracts) append_step(user, calls - 2, "I am done.", "finish", "{}", "Completed.");
+    user += extracts ? "\n\nWrite the fields `[[ ## reasoning ## ]]`, `[[ ## answer ## ]]` (one integer), then `[[ ## completed ## ]]`."
+                     : "\n\nWrite the fields `[[ ## next_thought ## ]]`, `[[ ## next_tool_name ## ]]`, `[[ ## next_tool_args ## ]]`, then "
+                       "`[[ ## completed ## ]]`.";
+    return json::serialize(
+        json::object{{"model", "load"},
+                     {"messages", json::array{json::object{{"role", "system"}, {"content", extracts ? extract_system : step_system}},
+                                              json::object{{"role", "user"}, {"content", user}}}}});
 }
 
 asio::awaitable<void> worker(shared& s) {
@@ -48,12 +79,13 @@ asio::awaitable<void> worker(shared& s) {
     socket.set_option(tcp::no_delay{true});
     boost::beast::flat_buffer buffer;
     while (s.next < s.runs) {
-        ++s.next;
+        const unsigned long run = s.next++;
         for (unsigned long call = 0; call < s.calls_per_run; ++call) {
             http::request<http::string_body> request{http::verb::post, "/v1/chat/completions", 11};
             request.set(http::field::host, "127.0.0.1");
+            request.set(http::field::user_agent, "reagent");
             request.set(http::field::content_type, "application/json");
-            request.body() = body_of(call);
+            request.body() = body_of(run, call, s.calls_per_run);
             request.prepare_payload();
             co_await http::async_write(socket, request, asio::use_awaitable);
             http::response<http::string_body> response;

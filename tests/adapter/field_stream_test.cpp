@@ -72,6 +72,43 @@ BOOST_AUTO_TEST_CASE(fields_grow_in_all_three_formats) {
             BOOST_TEST((grown(c.a, two, c.text, step) == c.expected), "step " << step << ": " << c.text);
 }
 
+// Lines that are there to their end are decided on at once, others character by character.
+BOOST_AUTO_TEST_CASE(whole_lines_say_what_single_characters_say) {
+    const std::string long_name(120, 'n');
+    const std::string pieces[] = {"[[ ## answer ## ]]",
+                                  "[[ ## reasoning ## ]]",
+                                  "[[ ## completed ## ]]",
+                                  "[[ ## " + long_name + " ## ]]",
+                                  "**[[ ## answer ## ]]**",
+                                  "[[",
+                                  "##",
+                                  "]]",
+                                  "[",
+                                  "<",
+                                  "<think>",
+                                  "</think>",
+                                  "*",
+                                  "`",
+                                  "\n",
+                                  "\n",
+                                  "\r\n",
+                                  "\r",
+                                  " ",
+                                  "\t",
+                                  "words.",
+                                  "\u200b",
+                                  "\u4e2d",
+                                  "\xe4",
+                                  std::string(90, ' '),
+                                  std::string(250, 'w')};
+    std::mt19937 random{7};
+    for (int i = 0; i < 20'000; ++i) {
+        std::string text = i % 2 ? "[[ ## answer ## ]]" : "";
+        for (auto n = 1 + random() % 12; n > 0; --n) text += pieces[random() % std::size(pieces)];
+        if (grown(adapter::chat, two, text, text.size()) != grown(adapter::chat, two, text, 1)) BOOST_ERROR("differs: " + text);
+    }
+}
+
 // Whatever a field holds and however its answer is cut into pieces, what was shown is what is read.
 BOOST_AUTO_TEST_CASE(every_split_shows_what_is_read) {
     const std::vector<std::string> parts{"a",

@@ -220,6 +220,28 @@ BOOST_AUTO_TEST_CASE(what_comes_unasked_answers_no_other_request) {
             }
 }
 
+BOOST_AUTO_TEST_CASE(a_stream_says_whether_more_can_come) {
+    loopback_server server{[&](const server_request& r) {
+        if (r.target == "/known") return server_response{.raw = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"};
+        return server_response{
+            .raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", .pieces = {"0\r\n\r\n"}, .piece_delay = 20ms};
+    }};
+    go([&](auto& context) -> task<void> {
+        http::client client{context.get_executor(), {}};
+        for (bool known : {true, false}) {
+            auto r = get(server.url(known ? "/known" : "/chunked"));
+            auto stream = co_await client.open(std::move(r), reagent::clock::now() + 5s);
+            BOOST_TEST(!stream.at_end());
+            auto piece = co_await stream.read();
+            BOOST_TEST(piece == "hi");
+            BOOST_TEST(stream.at_end() == known);
+            piece = co_await stream.read();
+            BOOST_TEST(piece == "");
+            BOOST_TEST(stream.at_end());
+        }
+    });
+}
+
 BOOST_AUTO_TEST_CASE(tls_is_verified) {
     certificate good, other{"DNS:example.org"};
     loopback_server::tls keys{good.certificate_pem, good.key_pem}, wrong{other.certificate_pem, other.key_pem};

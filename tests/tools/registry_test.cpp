@@ -145,13 +145,14 @@ BOOST_AUTO_TEST_CASE(failures_are_observations_that_say_what_to_do) {
               return 1;
           },
           {}, {.timeout = 20ms});
-    t.add("slow_coroutine", "",
-          []() -> task<int> {
-              boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, 10s};
-              co_await timer.async_wait(boost::asio::use_awaitable);
-              co_return 1;
-          },
-          {}, {.timeout = 20ms});
+    auto waits = []() -> task<int> {
+        boost::asio::steady_timer timer{co_await boost::asio::this_coro::executor, 10s};
+        co_await timer.async_wait(boost::asio::use_awaitable);
+        co_return 1;
+    };
+    t.add("slow_coroutine", "", waits, {}, {.timeout = 20ms});
+    t.add("quick_coroutine", "", waits, {}, {.quick = true, .timeout = 20ms});  // a coroutine waits all the same
+    t.add("not_quick", "", [] { return std::this_thread::sleep_for(5ms), 1; }, {}, {.quick = true, .timeout = 1ms});
     t.add("long", "", [] { return std::string(100'000, 'x') + "\u00e9"; }, {}, {.max_result_bytes = 1000});
     t.add("two", "", add, {"first", "second"});
     auto contains = [&](const char* name, json::value args, std::initializer_list<const char*> parts) {
@@ -163,6 +164,8 @@ BOOST_AUTO_TEST_CASE(failures_are_observations_that_say_what_to_do) {
     BOOST_TEST(contains("odd", json::object{}, {"no std::exception"}));
     BOOST_TEST(contains("slow", json::object{}, {"did not finish within 20 ms"}));
     BOOST_TEST(contains("slow_coroutine", json::object{}, {"did not finish within 20 ms"}));
+    BOOST_TEST(contains("quick_coroutine", json::object{}, {"did not finish within 20 ms"}));
+    BOOST_TEST(!contains("not_quick", json::object{}, {"1"}));  // nothing interrupts what keeps the run's own thread
     // What a tool aborted by itself is its failure, and no end of the run.
     t.add("aborted", "",
           []() -> task<int> {

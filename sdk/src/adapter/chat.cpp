@@ -101,8 +101,7 @@ struct block_reader final : chat_scanner::sink {
 parsed_outputs parse_chat(const signature& s, std::string_view completion) {
     block_reader reader{s};
     chat_scanner scanner{reader};
-    scanner.feed(completion);
-    scanner.finish();
+    scanner.read(completion);
     reader.close();
     const auto& blocks = reader.blocks;
     std::size_t first = blocks.size();

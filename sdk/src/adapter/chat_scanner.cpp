@@ -9,6 +9,7 @@ namespace {
 
 bool is_line_end(char c) { return c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
 bool is_bold(char c) { return c == '*' || c == '_' || c == '`'; }
+bool may_decide(char c) { return c == '[' || c == '<' || c == '*' || c == '`' || is_line_end(c); }
 
 std::size_t bold_marks(std::string_view text) {
     std::size_t n = 0;
@@ -19,8 +20,43 @@ std::size_t bold_marks(std::string_view text) {
 }  // namespace
 
 void chat_scanner::feed(std::string_view text) {
-    for (char c : text) put(c);
+    take(text, false);
     if (place_ == place::in_text && line_.find_first_of("[<*`") == line_.npos) give(line_.size());
+}
+
+void chat_scanner::read(std::string_view whole) {
+    take(whole, true);
+    finish();
+}
+
+void chat_scanner::take(std::string_view text, bool last) {
+    while (!text.empty()) {
+        std::size_t n = 0;
+        if (line_.empty() && !thinking_ && !after_cr_) n = place_ == place::in_text ? take_plain(text) : take_line(text, last);
+        if (n == 0) put(text[n++]);
+        text.remove_prefix(n);
+    }
+}
+
+// Text in which nothing has to be decided. @return its bytes
+std::size_t chat_scanner::take_plain(std::string_view text) {
+    const auto end = static_cast<std::size_t>(std::find_if(text.begin(), text.end(), may_decide) - text.begin());
+    if (kept_ && end) sink_.text(text.substr(0, end));
+    return end;
+}
+
+// A line that is there to its end is decided on once, not at every character of it. Not one with thinking, which does not end with it, nor
+// one that is longer than a marker may be. @return its bytes without the line's end, which follows
+std::size_t chat_scanner::take_line(std::string_view text, bool last) {
+    constexpr std::size_t longest = 200;
+    if (place_ == place::behind_completed) return 0;
+    const auto begin = text.substr(0, longest + 1);
+    const auto at = std::find_if(begin.begin(), begin.end(), [](char c) { return is_line_end(c) || c == '<'; });
+    const auto end = static_cast<std::size_t>(at - begin.begin());
+    const bool ends_here = at == begin.end() ? last && end <= longest : *at != '<';
+    if (!ends_here) return 0;
+    line_ = text.substr(0, end);
+    return end;
 }
 
 void chat_scanner::finish() {
@@ -93,8 +129,8 @@ bool chat_scanner::at_start(bool whole_line) {
     }
     std::string_view rest = std::string_view{line_}.substr(lead_);
     if (rest.empty() && !whole_line) return false;
-    auto tag = thinking_tag_at(rest);
-    if (tag.cut && !rest.empty() && !whole_line) return false;
+    const auto tag = rest.starts_with('<') ? thinking_tag_at(rest) : thinking_tag{};
+    if (tag.cut && !whole_line) return false;
     if (tag.size && !tag.closes) {
         thinking_ = 1;
         line_.clear();

@@ -22,12 +22,17 @@ public:
     explicit chat_scanner(sink& s) : sink_{s} {}
     void feed(std::string_view text);
     void finish();
+    /// `feed` and `finish` with all there is.
+    void read(std::string_view whole);
 
     bool is_thinking() const { return thinking_ > 0; }
 
 private:
     enum class place { line_start, behind_marker, in_text, behind_completed };
 
+    void take(std::string_view text, bool last);
+    std::size_t take_plain(std::string_view text);
+    std::size_t take_line(std::string_view text, bool last);
     void put(char c);
     void think(char c);
     void decide(bool whole_line);

@@ -174,6 +174,7 @@ json::value escape_markers(json::value v) {
     return in_every_text(std::move(v), [](std::string s) { return escape_markers(std::move(s)); });
 }
 json::value unescape_markers(json::value v) {
+    if (v.is_string() && v.get_string().find('\\') == json::string::npos) return v;
     return in_every_text(std::move(v), [](std::string s) { return unescape_markers(std::move(s)); });
 }
 

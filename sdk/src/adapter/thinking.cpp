@@ -72,13 +72,13 @@ struct found_tag {
 
 // Whether `text` begins with a tag, in any capitals. A name in angle brackets goes on to its `>`, over blanks and attributes.
 found_tag tag_at(std::string_view text, std::string_view tag) {
-    const bool named = tag.front() == '<' && tag.find_first_of("|>") == tag.npos;
     std::size_t same = 0;
     for (; same < std::min(text.size(), tag.size()); ++same) {
         const char c = text[same];
         if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != tag[same]) return {};
     }
     if (same < tag.size()) return {0, true};
+    const bool named = tag.front() == '<' && tag.find_first_of("|>") == tag.npos;
     if (!named) return {tag.size(), false};
     auto rest = text.substr(tag.size());
     if (rest.empty()) return {0, true};
@@ -101,6 +101,27 @@ found_tag close_at(std::string_view text, const spelling& s) {
 }
 
 bool begins_a_tag(char c) { return c == '<' || c == '[' || c == '\xe2' || c == '.'; }
+
+// The second characters of what the table has besides names in angle brackets, by their bytes.
+std::array<bool, 256> second_characters() {
+    std::array<bool, 256> all{};
+    auto add = [&](std::string_view tag) {
+        if (tag.size() < 2 || tag[0] == '<') return;
+        all[static_cast<unsigned char>(tag[1])] = true;
+        if (tag[1] >= 'a' && tag[1] <= 'z') all[static_cast<unsigned char>(tag[1] - 'a' + 'A')] = true;
+    };
+    for (const auto& s : spellings) {
+        add(s.open);
+        for (auto close : s.close) add(close);
+    }
+    return all;
+}
+
+// Nearly every bracket and full stop begins something else.
+bool may_be_a_tag(std::string_view text) {
+    static const auto second = second_characters();
+    return begins_a_tag(text[0]) && (text[0] == '<' || (text.size() > 1 && second[static_cast<unsigned char>(text[1])]));
+}
 
 // A tag or a token by its own name. Between bars a name says itself whether it begins or ends: `<|end_of_thought|>`.
 struct named_tag {
@@ -198,8 +219,8 @@ bool leading_thinking::at_beginning(bool last) {
     }
     for (std::size_t i = 0; i < std::size(spellings); ++i) {
         const auto& s = spellings[i];
-        if (is_among(elements_, s.open.substr(1))) continue;
         auto t = tag_at(rest, s.open);
+        if ((!t.size && !t.cut) || is_among(elements_, s.open.substr(1))) continue;
         cut = cut || t.cut;
         if (!t.size) continue;
         spelling_ = i;
@@ -251,7 +272,7 @@ bool leading_thinking::within(bool last) {
 
 std::size_t behind_thinking_of_the_prompt(std::string_view text, const std::vector<std::string>& elements) {
     for (std::size_t at = 0; at < text.size(); ++at) {
-        if (!begins_a_tag(text[at])) continue;
+        if (!may_be_a_tag(text.substr(at))) continue;
         for (const auto& s : spellings) {
             if (!s.of_prompt) continue;
             if (tag_at(text.substr(at), s.open).size) return text.npos;

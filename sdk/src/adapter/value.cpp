@@ -171,8 +171,6 @@ value_result read_field(const signature_field& f, json::value v) {
 
 parsed_outputs detail::read_outputs(const signature& s, json::object found) {
     json::object result(s.outputs.size());
-    std::string have;
-    for (const auto& [name, v] : found) have += (have.empty() ? "`" : ", `") + std::string{name} + "`";
     std::vector<parse_failure> wrong;
     std::string missing;
     for (const auto& f : s.outputs) {
@@ -192,6 +190,8 @@ parsed_outputs detail::read_outputs(const signature& s, json::object found) {
             wrong.push_back(value.error());
     }
     if (wrong.empty()) return result;
+    std::string have;
+    for (const auto& [name, v] : found) have += (have.empty() ? "`" : ", `") + std::string{name} + "`";
     // What is there and wrong comes before what is not there.
     auto first = std::find_if(wrong.begin(), wrong.end(), [](const parse_failure& f) { return f.code != adapter_errc::missing_field; });
     parse_failure all = first == wrong.end() ? wrong.front() : *first;

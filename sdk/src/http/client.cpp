@@ -136,7 +136,7 @@ struct client::impl {
     // Where a URL leads, and what does not change between requests to it.
     struct destination {
         route way;
-        std::string key, host_header, target;
+        std::string key, host_header, target, shown;
     };
 
     std::shared_ptr<const destination> destination_of(const std::string& url) {
@@ -149,6 +149,7 @@ struct client::impl {
         bool plain_port = to.port == (to.tls ? "443" : "80");
         d->host_header = plain_port ? host : host + ":" + to.port;
         d->target = d->way.proxy && !to.tls ? "http://" + d->host_header + to.target : to.target;
+        d->shown = shown_url(url);
         last_url = url;
         return last = d;
     }
@@ -276,9 +277,9 @@ struct client::impl {
     task<lease> exchange(request& r, clock::time_point deadline, Parser& parser, const std::vector<secret>& sent) {
         lease l;
         l.owner = this;
-        l.what = r.method + " " + shown_url(r.url);
-        if (!sent.empty()) l.what = redact(l.what, sent);
         l.where = destination_of(r.url);
+        l.what = r.method + " " + l.where->shown;
+        if (!sent.empty()) l.what = redact(l.what, sent);
         wire_request wire = wire_of(r, *l.where, l.what);
         bool repeatable = r.repeatable || r.method == "GET" || r.method == "HEAD";
         for (bool first = true;; first = false) {
@@ -413,27 +414,24 @@ struct response_stream::impl {
     piece_parser parser;
     response head;
     std::optional<unpacker> unpack;
-    char piece[16384];
-
     std::uint64_t body_bytes = 0;
 
     task<std::string> next_piece() {
         if (body_bytes == 0 && !parser->is_done() && lease.c->buffer.size() == 0) client::impl::acknowledge_at_once(lease.c->socket);
         while (!parser->is_done()) {
+            std::string piece(std::clamp<std::size_t>(lease.c->buffer.size(), 1024, 16384), '\0');
             auto& body = parser->get().body();
-            body.data = piece;
-            body.size = sizeof piece;
-            error_code ec = co_await lease.c->advance(*parser);
+            body.data = piece.data();
+            body.size = piece.size();
+            error_code ec;
+            if (!lease.c->consume(*parser, ec)) ec = co_await lease.c->advance(*parser);
             if (ec == beast_http::error::need_buffer) ec = {};
             if (ec) lease.fail(ec);
-            std::size_t n = sizeof piece - body.size;
-            body_bytes += n;
+            piece.resize(piece.size() - body.size);
+            body_bytes += piece.size();
             if (lease.c->overfull(body_bytes)) lease.fail(beast_http::error::header_limit);
-            if (n > 0) {
-                std::string_view got{piece, n};
-                std::string out = unpack ? unpack->feed(got) : std::string{got};
-                if (!out.empty()) co_return out;
-            }
+            if (unpack && !piece.empty()) piece = unpack->feed(piece);
+            if (!piece.empty()) co_return piece;
         }
         if (unpack && body_bytes > 0 && !unpack->finished()) lease.fail(beast_http::error::partial_message);
         co_return std::string{};
@@ -453,6 +451,7 @@ response_stream& response_stream::operator=(response_stream&&) noexcept = defaul
 response_stream::~response_stream() = default;
 const response& response_stream::head() const { return impl_->head; }
 task<std::string> response_stream::read() { return impl_->read(); }
+bool response_stream::at_end() const { return !impl_->lease.c || impl_->parser->is_done(); }
 
 client::client(asio::any_io_executor executor, client_options options)
     : impl_{std::make_unique<impl>(std::move(executor), std::move(options))} {}

@@ -67,16 +67,19 @@ task<error_code> connection::fill() {
     co_return ec;
 }
 
+bool connection::consume(beast_http::basic_parser<false>& parser, error_code& ec) {
+    if (buffer.size() == 0) return false;
+    std::size_t used = parser.put(buffer.data(), ec);
+    buffer.consume(used);
+    taken += used;
+    if (used > 0 && ec == beast_http::error::need_more) ec = {};  // some of it was a step
+    return ec != beast_http::error::need_more;
+}
+
 task<error_code> connection::advance(beast_http::basic_parser<false>& parser) {
     for (;;) {
         error_code ec;
-        if (buffer.size() > 0) {
-            std::size_t used = parser.put(buffer.data(), ec);
-            buffer.consume(used);
-            taken += used;
-            if (used > 0 && ec == beast_http::error::need_more) ec = {};  // some of it was a step
-            if (ec != beast_http::error::need_more) co_return ec;
-        }
+        if (consume(parser, ec)) co_return ec;
         ec = co_await fill();
         if (ec == asio::error::eof) {
             if (!parser.got_some() && buffer.size() == 0) co_return beast_http::error::end_of_stream;

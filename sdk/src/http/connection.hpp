@@ -57,6 +57,9 @@ struct connection {
     /// @return end_of_stream where the peer closed before it said anything; buffer_overflow for a line beyond the buffer
     task<error_code> advance(boost::beast::http::basic_parser<false>& parser);
 
+    /// Feeds the parser with what is there. @return whether that was a step, or an error that `ec` says
+    bool consume(boost::beast::http::basic_parser<false>& parser, error_code& ec);
+
     tcp::socket socket;
     std::optional<asio::ssl::stream<tcp::socket&>> tls;
     std::size_t max_header_bytes;

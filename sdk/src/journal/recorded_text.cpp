@@ -3,49 +3,74 @@
 
 #include <reagent/error.hpp>
 
+#include "digest.hpp"
 #include "text_pieces.hpp"
-
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
+#include <mutex>
+#include <optional>
 
 namespace reagent {
 
 namespace {
 
-std::string digest_of(std::string_view text) {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-    std::string hex;
-    for (int i = 0; i < 12; ++i) hex += "0123456789abcdef"[digest[i] >> 4], hex += "0123456789abcdef"[digest[i] & 15];
-    return hex;
+std::string digest_of(std::initializer_list<std::string_view> texts) {
+    thread_local detail::digest one;
+    one.begin();
+    for (auto text : texts) one.add(text);
+    return one.end();
 }
 
 }  // namespace
 
-std::string chained_digest(std::string_view before, std::string_view more) {
-    return digest_of(std::string{before} + "|" + std::string{more});
-}
+std::string chained_digest(std::string_view before, std::string_view more) { return digest_of({before, "|", more}); }
 
 struct recorded_text::node {
     std::vector<piece> pieces;
     mutable std::shared_ptr<const node> earlier;
     std::size_t size = 0;
     bool continues = false;  // an earlier text, which may not be known here
-    std::string key, earlier_key;
+    bool has_key = false;
+    std::optional<std::string> earlier_key;  // none: that of `earlier`
 
     // A chain is as long as its run: letting go of it must not take a stack frame for each link.
     ~node() {
         for (auto next = std::move(earlier); next && next.use_count() == 1;) next = std::move(next->earlier);
     }
 
-    void name() {
-        std::string all = earlier_key;
+    // Made when it is first asked for: most runs end without anybody having asked.
+    std::string key() const {
+        if (!has_key) return {};
+        std::lock_guard lock{naming()};
+        std::vector<const node*> nameless;  // a loop, for the same reason
+        for (const node* n = this; n && n->has_key && n->key_.empty(); n = n->names_earlier()) nameless.push_back(n);
+        for (auto n = nameless.rbegin(); n != nameless.rend(); ++n) (*n)->name();
+        return key_;
+    }
+    std::string key_of_earlier() const { return earlier_key ? *earlier_key : earlier ? earlier->key() : std::string{}; }
+    std::size_t bytes_of_keys() const {
+        constexpr std::size_t one = 24;
+        const bool earlier_has_one = names_earlier() && earlier->has_key;
+        return (has_key ? one : 0) + (earlier_key ? earlier_key->size() : earlier_has_one ? one : 0);
+    }
+
+private:
+    static std::mutex& naming() {
+        static std::mutex one;
+        return one;
+    }
+    const node* names_earlier() const { return earlier_key ? nullptr : earlier.get(); }
+
+    void name() const {
+        std::string all = earlier_key ? *earlier_key : earlier ? earlier->key_ : std::string{};
         for (const auto& p : pieces)
             all += "|" + std::to_string(p.from) + "," + std::to_string(p.bytes) + "," + std::to_string(p.text.size()) + ":" + p.text;
-        key = digest_of(all);
+        key_ = digest_of({all});
     }
+
+    mutable std::string key_;
 };
 
 namespace {
@@ -74,7 +99,6 @@ recorded_text recorded_text::after(const recorded_text& earlier, std::string_vie
     n->earlier = earlier.node_;
     n->continues = true;
     n->size = whole.size();
-    n->earlier_key = earlier.key();
     return recorded_text{std::shared_ptr<const node>{std::move(n)}};
 }
 
@@ -99,7 +123,14 @@ recorded_text recorded_text::made_of(const recorded_text* earlier, std::vector<p
 recorded_text recorded_text::followed_by(std::string more) const {
     if (empty()) return recorded_text{std::move(more)}.with_key();
     if (more.empty()) return *this;
-    return made_of(this, {{0, size(), {}}, {0, 0, std::move(more)}}, key()).with_key();
+    auto n = std::make_shared<node>();
+    n->size = size() + more.size();
+    n->pieces.reserve(2);
+    n->pieces.push_back({0, size(), {}});
+    n->pieces.push_back({0, 0, std::move(more)});
+    n->earlier = node_;
+    n->continues = n->has_key = true;
+    return recorded_text{std::shared_ptr<const node>{std::move(n)}};
 }
 
 recorded_text recorded_text::with_key() const {
@@ -110,7 +141,7 @@ recorded_text recorded_text::with_key() const {
     n->size = node_->size;
     n->continues = node_->continues;
     n->earlier_key = node_->earlier_key;
-    n->name();
+    n->has_key = true;
     return recorded_text{std::shared_ptr<const node>{std::move(n)}};
 }
 
@@ -151,7 +182,7 @@ std::size_t recorded_text::size() const { return node_ ? node_->size : 0; }
 
 std::size_t recorded_text::kept_bytes() const {
     if (!node_) return 0;
-    std::size_t n = sizeof(node) + node_->key.size() + node_->earlier_key.size();
+    std::size_t n = sizeof(node) + node_->bytes_of_keys();
     for (const auto& p : node_->pieces) n += sizeof p + p.text.size();
     return n;
 }
@@ -169,8 +200,9 @@ bool recorded_text::is(std::string_view whole, std::string_view earlier_text) co
 }
 
 bool recorded_text::continues() const { return node_ && node_->continues; }
-std::string recorded_text::earlier_key() const { return node_ ? node_->earlier_key : std::string{}; }
-std::string recorded_text::key() const { return node_ ? node_->key : std::string{}; }
+std::string recorded_text::earlier_key() const { return node_ ? node_->key_of_earlier() : std::string{}; }
+std::string recorded_text::key() const { return node_ ? node_->key() : std::string{}; }
+bool recorded_text::has_key() const { return node_ && node_->has_key; }
 const std::vector<recorded_text::piece>& recorded_text::pieces() const {
     static const std::vector<piece> none;
     return node_ ? node_->pieces : none;

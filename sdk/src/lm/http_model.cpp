@@ -43,7 +43,7 @@ void complete_facts(lm_response& r, const http::response& head, const asked& of)
     check_limit(r, of.limit);  // by what the server counted
     estimate_missing(r.usage, of.prompt_bytes, of.images, r);
     r.usage.cost = price_of(r.model, r.usage);
-    if (!r.usage.cost) r.usage.cost = price_of(of.model, r.usage);
+    if (!r.usage.cost && r.model != of.model) r.usage.cost = price_of(of.model, r.usage);
     for (auto& block : r.reasoning_blocks)
         if (auto* o = block.if_object()) (*o)["server"] = of.server;
     for (auto& c : r.tool_calls)
@@ -67,6 +67,7 @@ constexpr std::chrono::milliseconds patience_for_the_close{100}, patience_for_mo
 // The next piece of a body, unless it takes longer; "" at its end and then.
 task<std::string> read_within(http::response_stream& body, std::chrono::milliseconds patience) {
     try {
+        if (body.at_end()) co_return co_await body.read();
         co_return co_await with_deadline(body.read(), clock::now() + patience, [] {
             return http_error{http_errc::deadline_exceeded, "the stream stays open"};
         });
@@ -177,9 +178,10 @@ public:
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         http::request r = request_for(request, false);
-        std::string what = "POST " + http::shown_url(r.url);
+        const std::string url = r.url;
         http::response_stream body = co_await context.http.open(std::move(r), deadline_of(context));
-        http::response answer = body.head();
+        const http::response& head = body.head();
+        std::string text;
         const auto how = rules_of(request);
         provider::end_watch watch{speaks_, how};
         while (!watch.done()) {
@@ -189,19 +191,23 @@ public:
             else
                 piece = co_await body.read();
             if (piece.empty()) break;
-            answer.body += piece;
-            if (answer.status == 200) without_keys(keys_, [&] { watch.feed(piece); });
+            if (head.status == 200) without_keys(keys_, [&] { watch.feed(piece); });
+            text += piece;
         }
         if (watch.done()) co_await read_within(body, patience_for_the_close);
-        if (answer.status != 200) refused(answer, what, request);
-        lm_response result = without_keys(keys_, [&] { return speaks_.read(answer.body, how); });
-        complete_facts(result, answer, asked_for(request));
+        if (head.status != 200) {
+            http::response answer = head;
+            answer.body = std::move(text);
+            refused(answer, url, request);
+        }
+        lm_response result = without_keys(keys_, [&] { return speaks_.read(text, how); });
+        complete_facts(result, head, asked_for(request));
         co_return result;
     }
 
     task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const override {
         http::request r = request_for(request, true);
-        std::string what = "POST " + http::shown_url(r.url);
+        const std::string url = r.url;
         http::response_stream answer = co_await context.http.open(std::move(r), deadline_of(context));
         if (answer.head().status == 200) {
             auto how = rules_of(request);
@@ -213,7 +219,7 @@ public:
             if (piece.empty()) break;
             whole.body += piece;
         }
-        refused(whole, what, request);
+        refused(whole, url, request);
     }
 
 private:
@@ -245,9 +251,9 @@ private:
         return request.sampling.or_else(options_.sampling).max_tokens;
     }
 
-    [[noreturn]] void refused(const http::response& r, const std::string& what, const lm_request& request) const {
+    [[noreturn]] void refused(const http::response& r, const std::string& url, const lm_request& request) const {
         try {
-            provider::throw_status(r, what, keys_);
+            provider::throw_status(r, "POST " + http::shown_url(url), keys_);
         } catch (const lm_error& given) {
             lm_error e = redacted(given, keys_);
             if (request.outputs_schema && e.code() == lm_errc::invalid_request && is_about_schemas(e.details().provider_message))

@@ -3,6 +3,10 @@
 #include <boost/json.hpp>
 
 #include "../base/utf8.hpp"
+#include "../journal/digest.hpp"
+
+#include <array>
+#include <optional>
 
 namespace reagent {
 namespace {
@@ -11,6 +15,46 @@ std::string text_of(std::vector<message> messages) {
     lm_request all;
     all.messages = std::move(messages);
     return json::serialize(to_json(all));
+}
+
+constexpr std::string_view before_messages = R"({"messages":[)", behind_messages = "]}";
+
+std::string list_text(std::vector<message> messages) {
+    std::string text = text_of(std::move(messages));
+    text.resize(text.size() - behind_messages.size());
+    return text.substr(before_messages.size());
+}
+
+// Digests that have taken in a system message: it is the largest part of most prompts, and the same in every run of a program.
+const detail::digest& begun_with(const message& system) {
+    struct begun {
+        message system;
+        detail::digest so_far;
+    };
+    thread_local std::array<std::optional<begun>, 4> latest;
+    thread_local std::size_t next = 0;
+    for (const auto& b : latest)
+        if (b && b->system == system) return b->so_far;
+    auto& slot = latest[next++ % latest.size()];
+    slot.emplace(begun{system, {}});
+    slot->so_far.add("|");
+    slot->so_far.add(before_messages);
+    slot->so_far.add(list_text({system}));
+    return slot->so_far;
+}
+
+// chained_digest({}, text_of(messages))
+std::string digest_of(std::vector<message> messages) {
+    constexpr std::size_t most = 64 * 1024;
+    if (messages.size() < 2 || messages[0].role != role::system || messages[0].content.size() > most)
+        return chained_digest({}, text_of(std::move(messages)));
+    thread_local detail::digest all;
+    all.begin(begun_with(messages[0]));
+    messages.erase(messages.begin());
+    all.add(",");
+    all.add(list_text(std::move(messages)));
+    all.add(behind_messages);
+    return all.end();
 }
 
 }  // namespace
@@ -50,7 +94,7 @@ std::string growing_fields::fingerprint(const std::shared_ptr<const prompt_templ
     const std::string& steps = put(prompt->adapter()).digest;
     if (!history.empty() || !past.empty()) return chained_digest(text_of(prompt->messages(inputs, history, past)), steps);
     if (prompt != prompt_ || inputs != inputs_) {
-        around_ = chained_digest({}, text_of(prompt->messages(inputs)));
+        around_ = digest_of(prompt->messages(inputs));
         prompt_ = prompt;
         inputs_ = inputs;
     }

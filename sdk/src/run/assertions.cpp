@@ -176,7 +176,7 @@ void run::finish_call(const module& who, const begun_call& call, json::object in
                       recorded_text trajectory) {
     if (auto deep = is_recording() ? too_deep(inputs) : ""; !deep.empty())
         throw run_error{run_errc::not_possible, "what `" + call.place.path + "` was given " + deep};
-    if (!trajectory.empty() && trajectory.key().empty())
+    if (!trajectory.empty() && !trajectory.has_key())
         trajectory = state_->trajectories.record(call.place.branch, call.place.path, trajectory.str());
     auto made = std::make_shared<const predictor_call>(predictor_call{call.place, std::move(inputs), outputs, std::move(trajectory)});
     state_->history->append(made);

@@ -75,6 +75,9 @@ public:
     /// The next piece of the body; "" at its end. @throws as `client::send`
     task<std::string> read();
 
+    /// Whether the peer has nothing more to send: `read` does not wait.
+    bool at_end() const;
+
     struct impl;
     explicit response_stream(std::unique_ptr<impl> i);
 

@@ -45,6 +45,7 @@ public:
     const std::vector<piece>& pieces() const;
     /// Names the text among those of its run: a digest of its pieces and of the earlier text's key. "": it was given none.
     std::string key() const;
+    bool has_key() const;  ///< the digest is made when it is first asked for
 
     friend bool operator==(const recorded_text& a, const recorded_text& b) { return a.node_ == b.node_ || a.str() == b.str(); }
 

@@ -12,6 +12,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace reagent::provider {
 
@@ -93,7 +94,8 @@ std::uint64_t count_of(const json::value* v) {
 }
 
 void malformed(const std::string& what, std::string_view body) {
-    throw lm_error{lm_errc::malformed_response, "the provider's response " + what + ": " + clean_text(detail::cut_without_keys(trim(body), 200))};
+    throw lm_error{lm_errc::malformed_response,
+                   "the provider's response " + what + ": " + clean_text(detail::cut_without_keys(trim(body), 200))};
 }
 
 std::string reason_of(const json::value* v) {
@@ -150,10 +152,21 @@ void check_refusal(const std::string& words) {
 
 namespace {
 
+// Whether one of eight bytes is from 0x30 to 0x3F, as digits are: mostly none is. Source: as for `first_escape`.
+bool may_hold_digits(const char* eight) {
+    std::uint64_t word;
+    std::memcpy(&word, eight, 8);
+    constexpr std::uint64_t ones = 0x0101010101010101u;
+    const std::uint64_t high_halves = (word & (ones * 0xF0)) ^ (ones * 0x30);
+    return ((high_halves - ones) & ~high_halves & (ones * 0x80)) != 0;
+}
+
 // Whether a number in it may have more digits, or a larger exponent, than a double holds. `parse_json` keeps those, and is slower.
 bool may_lose_digits(std::string_view body) {
     std::size_t run = 0;
     for (std::size_t i = 0; i < body.size(); ++i) {
+        while (run == 0 && i + 8 <= body.size() && !may_hold_digits(body.data() + i)) i += 8;
+        if (i == body.size()) break;
         if (is_digit(body[i]) || body[i] == '.') {
             if (++run >= 18) return true;
         } else if ((body[i] | 0x20) == 'e' && run && i + 3 < body.size() &&
@@ -299,30 +312,40 @@ std::size_t first_escape(const char* eight) {
 
 void quoted(std::string& out, std::string_view text) {
     static constexpr char hex[] = "0123456789abcdef";
-    out += '"';
-    std::size_t plain = 0;
+    char ready[512];  // appended when it is full: texts have a line end or a quote every few words
+    char* end = ready;
+    auto flush = [&] { out.append(ready, static_cast<std::size_t>(std::exchange(end, ready) - ready)); };
+    *end++ = '"';
     for (std::size_t i = 0; i < text.size(); ++i) {
-        while (i + 8 <= text.size()) {
-            std::size_t n = first_escape(text.data() + i);
-            i += n;
-            if (n < 8) break;
+        if (end > ready + sizeof ready - 16) flush();
+        if (i + 8 <= text.size()) {
+            std::memcpy(end, text.data() + i, 8);
+            const std::size_t plain = first_escape(text.data() + i);
+            end += plain;
+            i += plain;
+            if (plain == 8) {
+                --i;
+                continue;
+            }
         }
-        if (i == text.size()) break;
-        auto c = static_cast<unsigned char>(text[i]);
-        if (c >= 0x20 && c != '"' && c != '\\') continue;
-        out.append(text, plain, i - plain);
-        plain = i + 1;
+        const auto c = static_cast<unsigned char>(text[i]);
+        if (c >= 0x20 && c != '"' && c != '\\') {
+            *end++ = text[i];
+            continue;
+        }
+        *end++ = '\\';
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            default: ((out += "\\u00") += hex[c >> 4]) += hex[c & 15];
+            case '"':
+            case '\\': *end++ = text[i]; break;
+            case '\n': *end++ = 'n'; break;
+            case '\r': *end++ = 'r'; break;
+            case '\t': *end++ = 't'; break;
+            default:
+                for (char digit : {'u', '0', '0', hex[c >> 4], hex[c & 15]}) *end++ = digit;
         }
     }
-    out.append(text, plain);
-    out += '"';
+    *end++ = '"';
+    flush();
 }
 
 void option_filter::lacks(bool given, std::string_view option, std::string_view instead) {

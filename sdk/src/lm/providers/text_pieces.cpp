@@ -143,25 +143,30 @@ void clean_texts(json::value& v) {
 }
 
 void json_extent::feed(std::string_view piece) {
-    for (char c : piece) {
-        if (closed_ || other_) return;
-        if (in_string_) {
-            if (escaped_)
-                escaped_ = false;
-            else if (c == '\\')
-                escaped_ = true;
-            else if (c == '"')
-                in_string_ = false;
-        } else if (!begun_ && !is_space(c) && c != '{' && c != '[')
-            other_ = true;
-        else if (c == '"')
-            in_string_ = true;
-        else if (c == '{' || c == '[') {
-            begun_ = true;
-            ++depth_;
-        } else if ((c == '}' || c == ']') && --depth_ == 0)
-            closed_ = true;
+    for (std::size_t i = 0; i < piece.size() && !closed_ && !other_; ++i) {
+        if (in_string_ && !escaped_)
+            while (i < piece.size() && piece[i] != '"' && piece[i] != '\\') ++i;  // most of an answer
+        if (i < piece.size()) take(piece[i]);
     }
+}
+
+void json_extent::take(char c) {
+    if (in_string_) {
+        if (escaped_)
+            escaped_ = false;
+        else if (c == '\\')
+            escaped_ = true;
+        else if (c == '"')
+            in_string_ = false;
+    } else if (!begun_ && !is_space(c) && c != '{' && c != '[')
+        other_ = true;
+    else if (c == '"')
+        in_string_ = true;
+    else if (c == '{' || c == '[') {
+        begun_ = true;
+        ++depth_;
+    } else if ((c == '}' || c == ']') && --depth_ == 0)
+        closed_ = true;
 }
 
 }  // namespace reagent::provider

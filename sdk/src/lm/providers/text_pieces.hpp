@@ -41,6 +41,8 @@ public:
     bool closed() const { return closed_; }
 
 private:
+    void take(char c);
+
     int depth_ = 0;
     bool in_string_ = false, escaped_ = false, begun_ = false, closed_ = false, other_ = false;
 };

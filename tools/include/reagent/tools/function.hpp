@@ -391,6 +391,8 @@ tool make_tool(std::string name, std::string description, F f, std::vector<argum
     auto schemas = adapter.schemas_of_arguments(name);
     std::set<std::string> private_arguments = adapter.private_arguments();
     bool quick = options.quick;
+    // No timer interrupts what keeps the thread that the timer needs.
+    if (quick && !is_task<typename signature_of_function<F>::result>) options.timeout = std::chrono::milliseconds::zero();
     json::object exact = adapter.takes_rest() ? json::object{} : adapter.with_ranges(schemas.checked);
     return tool{std::move(name),
                 std::move(description),

@@ -17,7 +17,7 @@ struct tool_options {
     bool destructive = false;  ///< may destroy something: somebody is asked before each call
     bool idempotent = false;   ///< calling it again with the same idempotency key does no harm (run::idempotency_key, call_key)
     bool quick = false;        ///< never blocks, so it runs on the run's own thread; coroutines always do
-    std::chrono::milliseconds timeout{30'000};  ///< of one call; zero and less: no limit
+    std::chrono::milliseconds timeout{30'000};  ///< of one call; zero and less: no limit; nothing interrupts a `quick` function
     std::size_t max_result_bytes = 20'000;      ///< of the observation; what is longer is cut, and the model told so
 
     /// What its calls let in and out, as `.flow = flow_flags{.acts = true}`. None: it declares nothing; what that means the run's
