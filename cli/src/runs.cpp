@@ -1,5 +1,6 @@
 // Durable runs: what there is, what waits for somebody, and how it goes on.
 #include "runs.hpp"
+#include "interruption.hpp"
 
 #include <reagent/observe/trace.hpp>
 #include <reagent/run/consent.hpp>
@@ -335,15 +336,6 @@ std::string cancelled_text(const stored_run& r) {
            " when its lease is over";
 }
 
-int exit_code(run_status s) {
-    switch (s) {
-        case run_status::finished: return 0;
-        case run_status::awaiting_approval:
-        case run_status::outcome_unknown: return 3;
-        default: return 1;
-    }
-}
-
 void tell_halted(journal_store& store, const stored_run& r, bool as_json) {
     if (as_json) {
         std::cout << shown_json(to_json(r)) << "\n";
@@ -367,6 +359,7 @@ bool is_waiting(journal_store& store, const stored_run& r) {
 }
 
 int resume(const runs_options& o, const cli_program* own) {
+    interruption watch;
     auto store = open_journals(o.journals, journal_access::existing);
     run_decision d{.by = decided_by(o)};
     int ways = o.repeat + !o.result.empty() + !o.failed.empty();
@@ -394,7 +387,9 @@ int resume(const runs_options& o, const cli_program* own) {
         std::cerr << "taking run " << visible_name(o.id) << " from worker " << visible_name(before.worker)
                   << ": what that one stores from now on is refused, but a tool that is at work in it may still act. See that its process "
                      "has ended, above all before you say --repeat.\n";
+    watch.lets_go(store, o.id);
     auto r = o.force ? rt.resume_by_force(o.id) : rt.resume(o.id);
+    watch.over();
     tell_halted(*store, r, o.json);
     return exit_code(r.status);
 }
@@ -428,20 +423,24 @@ std::shared_ptr<journal_store> open_for_worker(const std::string& where, const s
     }
 }
 
-// The model that the oldest run was started with of those that are not over; others are refused.
+// The model, adapter and saved program that the oldest run was started with of those that are not over; others are refused.
 model_choice model_of_waiting(const std::shared_ptr<journal_store>& store, const runs_options& o, const std::string& program) {
     model_choice choice{o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)};
-    if (!o.lm.empty()) return choice;
+    choice.lm_told = !o.lm.empty();
+    choice.saved_told = !o.saved.empty();
+    choice.journals = store;
     run_filter filter;
     filter.most = 10'000;
     filter.program = program;
-    choice.told = false;
-    choice.journals = store;
     for (const auto& r : store->list(filter)) {  // the newest first
         bool over = r.status == run_status::finished || r.status == run_status::failed || r.status == run_status::cancelled;
         if (over) continue;
         auto began = started_of(*store, r);
-        if (began.lm.empty()) continue;
+        if (!began.adapter.empty()) {
+            choice.adapter = began.adapter;
+            if (!choice.saved_told) choice.saved = began.saved;
+        }
+        if (choice.lm_told || began.lm.empty()) continue;
         choice.lm = began.lm;
         if (o.api_base.empty()) choice.api_base = began.api_base.find("(secret)") == began.api_base.npos ? began.api_base : "";
     }
@@ -510,6 +509,15 @@ int replay(const runs_options& o, const cli_program* own) {
 }
 
 }  // namespace
+
+int exit_code(run_status s) {
+    switch (s) {
+        case run_status::finished: return 0;
+        case run_status::awaiting_approval:
+        case run_status::outcome_unknown: return 3;
+        default: return 1;
+    }
+}
 
 std::string halted_text(const stored_run& r) {
     std::string text = "run " + visible_name(r.id) + " is " + std::string{to_string(r.status)};
