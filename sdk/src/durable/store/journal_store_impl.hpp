@@ -165,6 +165,7 @@ struct journal_store_impl {
 
     // totals.cpp
     void make_totals();
+    void make_totals_again();  ///< of a version that summed less
 
     // writing.cpp
     void work();
