@@ -1,3 +1,4 @@
+#include "interruption.hpp"
 #include "live_view.hpp"
 #include "runs.hpp"
 
@@ -38,83 +39,13 @@ std::string summary(const run_report& r) {
     return s.str();
 }
 
-// As a durable run: it can be killed, and goes on with `reagent runs resume`.
-int ask_durably(const ask_options& o, const chosen_model& chosen, run_options options, runtime_options with, json::object inputs,
-                live_view& view, const terminal& t) {
-    if (!o.types.empty()) throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
-    with.journals = open_journals(o.journals, journal_access::create);
-    runtime rt{with};
-    rt.serve(ask_program, ask_program_function(), std::move(options), stored_options());
-    ask_setup setup{.signature = o.signature,
-                    .tools = with_absolute_paths(o.tools),
-                    .lm = chosen.model.name(),
-                    .api_base = chosen.api_base,
-                    .adapter = o.adapter,
-                    .max_iters = o.max_iters,
-                    .native = o.native,
-                    .max_tokens = o.max_tokens,
-                    .timeout = o.timeout,
-                    .private_fields = o.private_fields};
-    auto id = rt.submit(ask_program, setup.stored(std::move(inputs)), o.run_id);
-    if (!o.quiet)
-        std::cerr << terminal{true}.dim("run " + visible_name(id) + "; should it be interrupted: reagent runs resume " + shell_word(id) +
-                                        with_journals(o.journals))
-                  << std::endl;
-    tell_when_interrupted("what run " + visible_name(id) + " did is kept; it goes on with: reagent runs resume " + shell_word(id) +
-                          " --force" + with_journals(o.journals));  // its process has ended then, whatever its lease says
-    auto r = rt.resume(id);
-    tell_when_interrupted("");
-    view.close();
-    if (!o.save_journal.empty())
-        save_journal(o.save_journal, *load_journal(with.journals->records(id)).history, {{"program", ask_program}, {"inputs", r.inputs}});
-    if (o.json)
-        std::cout << shown_json(to_json(r)) << "\n";
-    else if (r.outputs) {
-        signature s = parse_signature(o.signature);
-        for (const auto& f : s.outputs) {
-            if (view.has_shown(f.name) || !r.outputs->contains(f.name)) continue;
-            const auto& v = r.outputs->at(f.name);
-            std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(answer_text(v, o.quiet)) << "\n";
-        }
-    } else
-        complain(halted_text(r));
-    if (r.status == run_status::finished) return 0;
-    return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
-}
-
-// Fields and arguments by any name that a value of this run may have.
-void add_names(const json::object& parameters, std::vector<std::string>& names) {
-    for (const auto& [key, v] : parameters) {
-        if (key == "properties" && v.is_object())
-            for (const auto& [name, of] : v.get_object()) names.emplace_back(name);
-        if (v.is_object()) add_names(v.get_object(), names);
-    }
-}
-
-// A name that nothing has would keep nothing private, in silence.
-void check_private(const std::vector<std::string>& given, const signature& s, const tools& all) {
-    std::vector<std::string> names{"reasoning", "trajectory", "next_thought", "next_tool_name", "next_tool_args"};
-    for (const auto* fields : {&s.inputs, &s.outputs})
-        for (const auto& f : *fields) names.push_back(f.name);
-    for (const auto& t : all.all()) add_names(t.parameters(), names);
-    for (const auto& name : given) {
-        if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-        auto near = did_you_mean(name, names);
-        throw misuse{"--private " + shell_word(name) + ": no field of the signature and no argument of a tool has that name" +
-                     (near.empty() ? "" : "; did you mean `" + near + "`?")};
-    }
-}
-
 // What names a durable run wants journals, those that the environment names at the least.
 bool is_durable(const ask_options& o) {
     if (o.journals.empty() && !o.run_id.empty()) want_journals("--run-id", o.run_id);
     return !o.journals.empty() || !o.run_id.empty();
 }
 
-int ask(const ask_options& o) {
-    is_durable(o);
-    if (!o.save_journal.empty()) check_is_file("--save-journal", o.save_journal);
-    signature s = parse_signature(o.signature, types_from(o.types));
+json::object inputs_of(const ask_options& o, const signature& s) {
     json::object inputs;
     for (const auto& given : o.inputs) {
         auto equals = given.find('=');
@@ -136,67 +67,126 @@ int ask(const ask_options& o) {
         if (!read) throw std::runtime_error{"input " + read.error().message};
         v = std::move(*read);
     }
+    return inputs;
+}
 
-    const tools offered = tools_from(o.tools);
-    check_private(o.private_fields, s, offered);
-    terminal t;
-    auto chosen = choose_model(o.lm, o.api_base);
-    if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
-    detail::react_core agent{s, offered, {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
-
-    bool remote = chosen.model.name() != "offline/demo";
-    run_options options{remote ? retrying(chosen.model, {.max_attempts = 4}) : chosen.model};
+run_options options_of(const ask_options& o, const chosen_model& chosen, live_view& view) {
+    run_options options{with_retries(chosen.model)};
     options.adapter = adapter_named(o.adapter);
     if (o.max_tokens) options.sampling.max_tokens = o.max_tokens;
     options.deadline = std::chrono::milliseconds{static_cast<long>(o.timeout * 1000)};
     options.private_fields = {o.private_fields.begin(), o.private_fields.end()};
-    live_view view{t, s};
     options.stream = !o.json && !o.quiet;
     if (options.stream) options.on_event = [&view](const run_event& e) { view(e); };
-
-    struct program {
-        const detail::react_core& agent;
-        task<detail::react_result> forward(run& r, const json::object& in) const { return agent.run_loop(r, in, {}); }
-    } whole{agent};
-    runtime_options with = runtime_options_for();
     options.program = ask_program;
+    return options;
+}
+
+json::object result_json(const detail::react_result& result, const run_report& report, const signature& s, const std::string& lm) {
+    const json::object& outputs = result.outputs;
+    auto text = [&](const char* name) { return outputs.contains(name) ? python_str(outputs.at(name)) : ""; };
+    json::object all{{"outputs", json::object{}},
+                     {"reasoning", s.output("reasoning") ? "" : text("reasoning")},
+                     {"trajectory", to_json(result.trajectory)},
+                     {"lm", lm},
+                     {"usage", to_json(report.usage)},
+                     {"usage_by_model", json::object{}},
+                     {"seconds", static_cast<double>(report.duration.count()) / 1e6}};
+    for (const auto& [model, used] : report.usage_by_model) all["usage_by_model"].as_object()[model] = to_json(used);
+    for (const auto& f : s.outputs) all["outputs"].as_object()[f.name] = outputs.contains(f.name) ? outputs.at(f.name) : nullptr;
+    return all;
+}
+
+// What the view has not shown while it was written.
+void print_outputs(const json::object& outputs, const signature& s, const live_view& view, const terminal& t, bool alone) {
+    for (const auto& f : s.outputs) {
+        if (view.has_shown(f.name) || !outputs.contains(f.name)) continue;
+        std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(answer_text(outputs.at(f.name), alone)) << "\n";
+    }
+}
+
+// As a durable run: it can be killed, and goes on with `reagent runs resume`.
+int ask_durably(const ask_options& o, const chosen_model& chosen, run_options options, runtime_options with, json::object inputs,
+                live_view& view) {
+    if (!o.types.empty()) throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
+    interruption watch;
+    with.journals = open_journals(o.journals, journal_access::create);
+    runtime rt{with};
+    rt.serve(ask_program, ask_program_function(), std::move(options), stored_options());
+    ask_setup setup{.signature = o.signature,
+                    .tools = with_absolute_paths(o.tools),
+                    .lm = chosen.model.name(),
+                    .api_base = chosen.api_base,
+                    .adapter = o.adapter,
+                    .max_iters = o.max_iters,
+                    .native = o.native,
+                    .max_tokens = o.max_tokens,
+                    .timeout = o.timeout,
+                    .private_fields = o.private_fields};
+    auto id = rt.submit(ask_program, setup.stored(std::move(inputs)), o.run_id);
+    if (!o.quiet)
+        std::cerr << terminal{true}.dim("run " + visible_name(id) + "; should it be interrupted: reagent runs resume " + shell_word(id) +
+                                        with_journals(o.journals))
+                  << std::endl;
+    watch.lets_go(with.journals, id);
+    auto r = rt.resume(id);
+    watch.over();
+    view.close();
+    if (!o.save_journal.empty())
+        save_journal(o.save_journal, *load_journal(with.journals->records(id)).history, {{"program", ask_program}, {"inputs", r.inputs}});
+    if (o.json)
+        std::cout << shown_json(to_json(r)) << "\n";
+    else if (r.outputs)
+        print_outputs(*r.outputs, parse_signature(o.signature), view, terminal{}, o.quiet);
+    else
+        complain(halted_text(r));
+    return exit_code(r.status);
+}
+
+struct agent_program {
+    const detail::react_core& agent;
+    task<detail::react_result> forward(run& r, const json::object& in) const { return agent.run_loop(r, in, {}); }
+};
+
+int ask_at_once(const ask_options& o, const signature& s, const tools& offered, const chosen_model& chosen, const run_options& options,
+                const runtime_options& with, const json::object& inputs, live_view& view) {
+    detail::react_core agent{s, offered, {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
+    runtime rt{with};
+    tell_when_interrupted("nothing of it is kept. With --journals FILE a run can be interrupted and goes on");
+    auto result = rt.execute(options, agent_program{agent}, inputs);
+    tell_when_interrupted("");
+    if (!o.save_journal.empty()) save_journal(o.save_journal, *result.report.history, {{"program", "ask"}, {"inputs", inputs}});
+    if (o.json) {
+        std::cout << shown_json(result_json(result.value, result.report, s, chosen.model.name())) << "\n";
+        return 0;
+    }
+    terminal t;
+    view.close();
+    if (!o.quiet && std::none_of(s.outputs.begin(), s.outputs.end(), [&](const auto& f) { return view.has_shown(f.name); }))
+        std::cout << "\n";
+    print_outputs(result.value.outputs, s, view, t, o.quiet);
+    if (!o.quiet) std::cout << t.dim(summary(result.report) + ", " + chosen.model.name()) << "\n";
+    return 0;
+}
+
+int ask(const ask_options& o) {
+    const bool durable = is_durable(o);
+    if (!o.save_journal.empty()) check_is_file("--save-journal", o.save_journal);
+    const signature s = parse_signature(o.signature, types_from(o.types));
+    json::object inputs = inputs_of(o, s);
+    const tools offered = tools_from(o.tools);
+    check_private(o.private_fields, s, offered);
+    auto chosen = choose_model(o.lm, o.api_base);
+    if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
+    live_view view{terminal{}, s};
+    run_options options = options_of(o, chosen, view);
+    runtime_options with = runtime_options_for();
     if (o.log_level != "off") {
         with.logger = spdlog::stderr_color_mt("reagent");
         with.logger->set_level(spdlog::level::from_str(o.log_level));
     }
-    runtime rt{with};
-    if (is_durable(o)) return ask_durably(o, chosen, std::move(options), with, std::move(inputs), view, t);
-    tell_when_interrupted("nothing of it is kept. With --journals FILE a run can be interrupted and goes on");
-    auto result = rt.execute(options, whole, inputs);
-    tell_when_interrupted("");
-    if (!o.save_journal.empty()) save_journal(o.save_journal, *result.report.history, {{"program", "ask"}, {"inputs", inputs}});
-
-    json::object outputs = result.value.outputs;
-    std::string reasoning = outputs.contains("reasoning") && !s.output("reasoning") ? python_str(outputs["reasoning"]) : "";
-    if (o.json) {
-        json::object all{{"outputs", json::object{}},
-                         {"reasoning", reasoning},
-                         {"trajectory", to_json(result.value.trajectory)},
-                         {"lm", chosen.model.name()},
-                         {"usage", to_json(result.report.usage)},
-                         {"usage_by_model", json::object{}},
-                         {"seconds", static_cast<double>(result.report.duration.count()) / 1e6}};
-        for (const auto& [model, used] : result.report.usage_by_model) all["usage_by_model"].as_object()[model] = to_json(used);
-        for (const auto& f : s.outputs) all["outputs"].as_object()[f.name] = outputs[f.name];
-        std::cout << shown_json(all) << "\n";
-        return 0;
-    }
-    view.close();
-    bool first = !o.quiet;
-    for (const auto& f : s.outputs) {
-        if (view.has_shown(f.name)) continue;
-        if (first && std::none_of(s.outputs.begin(), s.outputs.end(), [&](const auto& x) { return view.has_shown(x.name); }))
-            std::cout << "\n";
-        first = false;
-        std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(answer_text(outputs[f.name], o.quiet)) << "\n";
-    }
-    if (!o.quiet) std::cout << t.dim(summary(result.report) + ", " + chosen.model.name()) << "\n";
-    return 0;
+    if (durable) return ask_durably(o, chosen, std::move(options), with, std::move(inputs), view);
+    return ask_at_once(o, s, offered, chosen, options, with, inputs, view);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Conversations with an agent: `reagent chat`, and `reagent sessions` for what is kept of them.
+#include "interruption.hpp"
 #include "live_view.hpp"
 #include "runs.hpp"
 
@@ -21,6 +22,8 @@ struct chat_options {
     std::string message, session, journals, lm, api_base, tools = "calculator,time", signature = "message, history: dspy.History -> reply",
                                                           adapter = "chat";
     std::size_t max_iters = 12, history_tokens = history_limits{}.tokens;
+    std::vector<std::string> private_fields;
+    double timeout = 300;
     bool json = false, quiet = false, native = false;
 };
 
@@ -37,6 +40,8 @@ public:
             throw misuse{"the signature of a conversation has one input for what is said and one of type dspy.History, as in \"" +
                          chat_options{}.signature + "\""};
         said_ = open.front();
+        check_private(o.private_fields, signature_, tools_from(o.tools));
+        private_fields_ = o.private_fields;
         store_ = open_journals(o.journals, journal_access::create);
         auto chosen = choose_model(o.lm, o.api_base);
         if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
@@ -51,8 +56,12 @@ public:
 
     /// What was said before, and a turn that was under way when its process ended.
     int pick_up() {
+        watch_.lets_go(store_, {},
+                       "session " + visible_name(o_.session) + " is kept; it goes on with: reagent chat --session " +
+                           shell_word(o_.session) + with_journals(o_.journals));
         auto s = store_->find_session(o_.session);
         if (!s) return 0;
+        stay_private(*s);
         if (!o_.quiet && !o_.json && !s->turns.empty())
             std::cerr << terminal{true}.dim("session " + visible_name(o_.session) + " goes on after " + std::to_string(s->turns.size()) +
                                             (s->turns.size() == 1 ? " turn" : " turns"))
@@ -74,12 +83,24 @@ public:
                         .adapter = o_.adapter,
                         .max_iters = o_.max_iters,
                         .native = o_.native,
+                        .timeout = o_.timeout,
+                        .private_fields = private_fields_,
                         .history_tokens = o_.history_tokens};
         view_.start_again();
         return show(runtime_->converse(o_.session, ask_program, setup.stored(json::object{{said_, message}})));
     }
 
 private:
+    // What was private in a turn is shown to the next ones, under the same names.
+    void stay_private(const session& s) {
+        for (const auto& turn : s.turns)
+            if (auto* names = turn.inputs.if_contains("private"); names && names->is_array())
+                for (const auto& name : names->get_array())
+                    if (name.is_string() &&
+                        std::find(private_fields_.begin(), private_fields_.end(), name.get_string()) == private_fields_.end())
+                        private_fields_.emplace_back(std::string_view{name.get_string()});
+    }
+
     int show(const stored_run& r) {
         view_.close();
         if (o_.json) {
@@ -97,14 +118,15 @@ private:
             }
         } else
             complain(halted_text(r));
-        if (r.status == run_status::finished) return 0;
-        return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
+        return exit_code(r.status);
     }
 
+    interruption watch_;  // first: before any thread begins
     const chat_options& o_;
     signature signature_;
     live_view view_;
     std::string said_;
+    std::vector<std::string> private_fields_;
     std::shared_ptr<journal_store> store_;
     language_model model_;
     std::string api_base_;
@@ -219,6 +241,9 @@ void add_chat(CLI::App& app, command& chosen) {
                   "what earlier turns may take of a prompt, estimated; then results of tools are left out and old turns summarized")
         ->check(whole_number(least_history_tokens, 10'000'000))
         ->capture_default_str();
+    c->add_option("--timeout", o->timeout, "seconds until a turn is given up")->check(number(0.1, 86400))->capture_default_str();
+    c->add_option("--private", o->private_fields,
+                  "a field, or an argument of a tool, whose values stand in no log and no telemetry, from this turn on");
     c->add_flag("--native", o->native, "use the provider's own tool calling");
     c->add_flag("--json", o->json, "a JSON object on stdout for each turn");
     c->add_flag("--quiet,-q", o->quiet, "print nothing but the replies");

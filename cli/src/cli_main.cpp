@@ -1,3 +1,4 @@
+#include "interruption.hpp"
 #include "runs.hpp"
 
 #include <reagent/error.hpp>
@@ -120,17 +121,20 @@ void print_outputs(const json::object& outputs, bool as_json) {
 // One run that survives: what it did is in its journal, whatever becomes of this process.
 int run_durably(const run_command_options& o, const cli_program& own, json::object inputs) {
     check_names(subject{o, &own}.inputs(), inputs, "input");
-    runtime rt{runtime_options_for(open_journals(o.journals, journal_access::create))};
-    serve_program(rt, &own, {o.lm, o.api_base, o.program}, nullptr);
+    interruption watch;
+    auto store = open_journals(o.journals, journal_access::create);
+    runtime rt{runtime_options_for(store)};
+    serve_program(rt, &own, {.lm = o.lm, .api_base = o.api_base, .saved = o.program, .adapter = o.adapter}, nullptr);
     auto id = rt.submit(program_name(own), std::move(inputs), o.run_id, o.session);
     if (!o.quiet) std::cerr << "run " << visible_name(id) << "\n";
+    watch.lets_go(store, id);
     auto r = rt.resume(id);
-    if (r.outputs) {
+    watch.over();
+    if (r.outputs)
         print_outputs(*r.outputs, o.json);
-        return 0;
-    }
-    complain(halted_text(r));
-    return r.status == run_status::awaiting_approval || r.status == run_status::outcome_unknown ? 3 : 1;
+    else
+        complain(halted_text(r));
+    return exit_code(r.status);
 }
 
 json::object inputs_from(const std::vector<std::string>& given) {

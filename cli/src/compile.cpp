@@ -77,34 +77,24 @@ void print(const json::object& report, const terminal& t) {
               << "\n";
 }
 
-int compile(const compile_command& o, const cli_program* own) {
-    auto max_errors = o.max_errors;
-    auto chosen = chosen_optimizer(o, own, max_errors);
-    if (o.out.empty() && !o.dry_run) throw misuse{"--out FILE is missing: where the compiled program is written"};
-
-    subject s{o, own};
-    auto train = s.load(o.train);
-    dataset val;
-    compile_options options;
-    if (!o.val.empty()) val = s.load(o.val);
-    if (!o.test.empty()) options.test = s.load(o.test);
+// An example that stands in two sets makes the score on the second one a test of memory.
+void warn_of_shared_examples(const dataset& train, const dataset& val, const dataset& test) {
     auto warn = [](std::size_t n, const char* a, const char* b) {
         if (n) std::cerr << "reagent: " << n << " examples of " << a << " stand in " << b << " too; the score on them measures memory\n";
     };
     warn(shared_examples(train, val).size(), "--val", "--train");
-    warn(shared_examples(options.test, train).size(), "--test", "--train");
-    warn(shared_examples(options.test, val).size(), "--test", "--val");
-    auto m = metric_of(o);
-    for (const auto* data : {&train, &val, &options.test}) s.check_metric(o.metric, *data);
+    warn(shared_examples(test, train).size(), "--test", "--train");
+    warn(shared_examples(test, val).size(), "--test", "--val");
+}
 
+void set_options(const compile_command& o, const subject& s, bool has_val, compile_options& options) {
     options.seed = o.seed;
     options.concurrency = o.concurrency;
-    options.max_errors = max_errors;
     options.limit.calls = o.max_calls;
     options.limit.dollars = o.max_cost;
     options.state = o.state;
     options.measure = !o.no_report;
-    if (o.optimizer == "labeled_few_shot" && val.empty() && options.test.empty()) {
+    if (o.optimizer == "labeled_few_shot" && !has_val && options.test.empty()) {
         options.measure = false;  // no model is needed at all
         options.run.adapter = adapter_named(o.adapter);
         if (!o.program.empty()) options.run.parameters = s.load_parameters(o.program, false);
@@ -112,38 +102,60 @@ int compile(const compile_command& o, const cli_program* own) {
         options.run = s.prepared(o);
     if (!o.teacher.empty()) options.teacher = with_retries(choose_model(o.teacher, o.api_base).model);
     if (!o.prompt_model.empty()) options.prompt_model = with_retries(choose_model(o.prompt_model, o.api_base).model);
+    if (!o.quiet) options.on_progress = [](const std::string& what) { std::cerr << printable(what) << "\n"; };
+}
 
-    auto estimate = chosen->estimate(s.root(), train, val, options);
+void tell_estimate(const compile_command& o, const std::string& estimate, const language_model& lm) {
     if (!o.quiet)
-        std::cerr << o.optimizer << ": " << estimate.text() << (o.max_calls || o.max_cost ? "" : "; --max-calls and --max-cost limit it")
-                  << "\n";
+        std::cerr << o.optimizer << ": " << estimate << (o.max_calls || o.max_cost ? "" : "; --max-calls and --max-cost limit it") << "\n";
     usage one;
     one.calls = one.prompt_tokens = one.completion_tokens = 1;
-    if (o.max_cost && options.run.lm && !price_of(options.run.lm.name(), one))
-        std::cerr << "reagent: the price of " << printable(options.run.lm.name())
+    if (o.max_cost && lm && !price_of(lm.name(), one))
+        std::cerr << "reagent: the price of " << printable(lm.name())
                   << " is not known, so --max-cost does not count its calls; use --max-calls\n";
+}
+
+void write_result(const compile_command& o, const saved_program& saved, json::object report) {
+    saved.save(o.out);
+    report["file"] = o.out;
+    report["hash"] = saved.hash();
+    if (o.json) {
+        std::cout << shown_json(report) << "\n";
+        return;
+    }
+    print(report, terminal{});
+    std::cout << "written to " << printable(o.out) << "; look at it with: reagent program show " << printable(o.out) << "\n";
+}
+
+int compile(const compile_command& o, const cli_program* own) {
+    compile_options options;
+    options.max_errors = o.max_errors;
+    auto chosen = chosen_optimizer(o, own, options.max_errors);
+    if (o.out.empty() && !o.dry_run) throw misuse{"--out FILE is missing: where the compiled program is written"};
+
+    subject s{o, own};
+    auto train = s.load(o.train);
+    dataset val;
+    if (!o.val.empty()) val = s.load(o.val);
+    if (!o.test.empty()) options.test = s.load(o.test);
+    warn_of_shared_examples(train, val, options.test);
+    auto m = metric_of(o);
+    for (const auto* data : {&train, &val, &options.test}) s.check_metric(o.metric, *data);
+    set_options(o, s, !val.empty(), options);
+
+    auto estimate = chosen->estimate(s.root(), train, val, options);
+    tell_estimate(o, estimate.text(), options.run.lm);
     if (o.dry_run) {
         json::object e{{"calls", estimate.calls}, {"tokens", estimate.tokens}};
         if (estimate.dollars) e["dollars"] = *estimate.dollars;
         if (o.json) std::cout << shown_json(e) << "\n";
         return 0;
     }
-    if (!o.quiet) options.on_progress = [](const std::string& what) { std::cerr << printable(what) << "\n"; };
     runtime rt{{.threads = static_cast<unsigned>(o.threads)}};
     tell_when_interrupted(interrupted_text(o.state) + "; " + o.out + " is as it was");
     auto made = chosen->compile(rt, s.root(), s.call(), train, val, m, options);
     tell_when_interrupted("");
-    auto saved = to_saved(s.root(), made.best);
-    saved.save(o.out);
-    json::object report = made.report;
-    report["file"] = o.out;
-    report["hash"] = saved.hash();
-    if (o.json)
-        std::cout << shown_json(report) << "\n";
-    else {
-        print(report, terminal{});
-        std::cout << "written to " << printable(o.out) << "; look at it with: reagent program show " << printable(o.out) << "\n";
-    }
+    write_result(o, to_saved(s.root(), made.best), std::move(made.report));
     return 0;
 }
 

@@ -34,13 +34,7 @@ std::string numbers(const std::vector<std::size_t>& indexes) {
 
 std::string tokens_text(const usage& u) { return std::to_string(u.calls) + " model calls, " + std::to_string(u.tokens()) + " tokens"; }
 
-int eval(const eval_options& o, const cli_program* own) {
-    subject s{o, own};
-    auto data = s.load(o.data);
-    auto m = metric_of(o);
-    s.check_metric(o.metric, data);
-    std::optional<evaluation> before;
-    if (!o.baseline.empty()) before = saved_evaluation(o.baseline);
+evaluation measured(const eval_options& o, const subject& s, const dataset& data, const metric& m) {
     evaluate_options options;
     options.run = s.prepared(o);
     options.concurrency = o.concurrency;
@@ -58,8 +52,10 @@ int eval(const eval_options& o, const cli_program* own) {
     tell_when_interrupted(interrupted_text(o.state));
     auto e = evaluate(rt, s.call(), data, m, options);
     tell_when_interrupted("");
-    if (!o.html.empty()) write_file(o.html, to_html(e, data, "Evaluation of " + s.title(), {before ? &*before : nullptr, o.slices}));
-    if (!o.csv.empty()) write_file(o.csv, to_csv(e, data));
+    return e;
+}
+
+json::object slices_json(const eval_options& o, const evaluation& e, const dataset& data) {
     json::object by_field;
     for (const auto& field : o.slices) {
         json::array parts;
@@ -67,45 +63,54 @@ int eval(const eval_options& o, const cli_program* own) {
             parts.push_back(json::object{{"value", one.value}, {"score", one.score}, {"examples", one.examples}});
         by_field[field] = std::move(parts);
     }
-    if (o.json) {
-        auto result = to_json(e, data);
-        if (!by_field.empty()) result["slices"] = by_field;
-        if (before) {
-            auto c = compare(*before, e);
-            json::array fixed, broken;
-            for (auto i : c.fixed) fixed.emplace_back(i);
-            for (auto i : c.broken) broken.emplace_back(i);
-            result["comparison"] = json::object{{"before", before->score},
-                                                {"difference", c.difference},
-                                                {"p_value", c.p_value},
-                                                {"fixed", std::move(fixed)},
-                                                {"broken", std::move(broken)}};
-        }
-        std::cout << shown_json(result) << "\n";
-    } else {
-        terminal t;
-        std::cout << t.bold("score " + python_float(e.score)) << "  (95% interval " << python_float(e.low) << " to " << python_float(e.high)
-                  << ", " << e.rows.size() << " examples)\n";
-        std::cout << t.dim(tokens_text(e.usage) + ", p50 " + std::to_string(e.latency(50).count() / 1000) + " ms, p99 " +
-                           std::to_string(e.latency(99).count() / 1000) + " ms")
-                  << "\n";
-        if (e.metric_usage.calls) std::cout << t.dim("the metric: " + tokens_text(e.metric_usage)) << "\n";
-        for (const auto& [field, parts] : by_field)
-            for (const auto& part : parts.as_array())
-                std::cout << "  " << printable(std::string{field}) << " = " << printable(shortened(python_str(part.at("value")), 60))
-                          << ": " << python_str(part.at("score")) << "  (" << python_str(part.at("examples")) << ")\n";
-        if (before) {
-            auto c = compare(*before, e);
-            std::cout << (c.difference >= 0 ? "+" : "") << python_float(c.difference) << " points on " << printable(o.baseline)
-                      << " (p = " << python_float(std::round(c.p_value * 1e4) / 1e4) << (c.p_value > 0.05 ? ", within noise" : "")
-                      << ")\n  fixed: examples " << numbers(c.fixed) << "\n  broken: examples " << numbers(c.broken) << "\n";
-        }
-        std::size_t listed = 0;
-        for (const auto& r : e.rows)
-            if (!r.error.empty() && ++listed <= 5)
-                std::cout << t.red("error ") << "example " << r.index + 1 << ": " << printable(shortened(r.error, 300)) << "\n";
-        if (e.errors > 5) std::cout << "and " << e.errors - 5 << " more errors\n";
-    }
+    return by_field;
+}
+
+json::object comparison_json(const evaluation& before, const evaluation& e) {
+    auto c = compare(before, e);
+    json::array fixed, broken;
+    for (auto i : c.fixed) fixed.emplace_back(i);
+    for (auto i : c.broken) broken.emplace_back(i);
+    return {{"before", before.score},
+            {"difference", c.difference},
+            {"p_value", c.p_value},
+            {"fixed", std::move(fixed)},
+            {"broken", std::move(broken)}};
+}
+
+void print_score(const terminal& t, const evaluation& e) {
+    std::cout << t.bold("score " + python_float(e.score)) << "  (95% interval " << python_float(e.low) << " to " << python_float(e.high)
+              << ", " << e.rows.size() << " examples)\n";
+    std::cout << t.dim(tokens_text(e.usage) + ", p50 " + std::to_string(e.latency(50).count() / 1000) + " ms, p99 " +
+                       std::to_string(e.latency(99).count() / 1000) + " ms")
+              << "\n";
+    if (e.metric_usage.calls) std::cout << t.dim("the metric: " + tokens_text(e.metric_usage)) << "\n";
+}
+
+void print_slices(const json::object& by_field) {
+    for (const auto& [field, parts] : by_field)
+        for (const auto& part : parts.as_array())
+            std::cout << "  " << printable(std::string{field}) << " = " << printable(shortened(python_str(part.at("value")), 60)) << ": "
+                      << python_str(part.at("score")) << "  (" << python_str(part.at("examples")) << ")\n";
+}
+
+void print_comparison(const std::string& baseline, const evaluation& before, const evaluation& e) {
+    auto c = compare(before, e);
+    std::cout << (c.difference >= 0 ? "+" : "") << python_float(c.difference) << " points on " << printable(baseline)
+              << " (p = " << python_float(std::round(c.p_value * 1e4) / 1e4) << (c.p_value > 0.05 ? ", within noise" : "")
+              << ")\n  fixed: examples " << numbers(c.fixed) << "\n  broken: examples " << numbers(c.broken) << "\n";
+}
+
+void print_errors(const terminal& t, const evaluation& e) {
+    constexpr std::size_t most = 5;
+    std::size_t listed = 0;
+    for (const auto& r : e.rows)
+        if (!r.error.empty() && ++listed <= most)
+            std::cout << t.red("error ") << "example " << r.index + 1 << ": " << printable(shortened(r.error, 300)) << "\n";
+    if (e.errors > most) std::cout << "and " << e.errors - most << " more errors\n";
+}
+
+int verdict(const eval_options& o, const evaluation& e) {
     if (e.stopped) {
         complain("stopped after " + std::to_string(e.errors) + " errors; raise --max-errors, or look at the first of them");
         return 1;
@@ -119,6 +124,32 @@ int eval(const eval_options& o, const cli_program* own) {
         return 3;
     }
     return 0;
+}
+
+int eval(const eval_options& o, const cli_program* own) {
+    subject s{o, own};
+    auto data = s.load(o.data);
+    auto m = metric_of(o);
+    s.check_metric(o.metric, data);
+    std::optional<evaluation> before;
+    if (!o.baseline.empty()) before = saved_evaluation(o.baseline);
+    auto e = measured(o, s, data, m);
+    if (!o.html.empty()) write_file(o.html, to_html(e, data, "Evaluation of " + s.title(), {before ? &*before : nullptr, o.slices}));
+    if (!o.csv.empty()) write_file(o.csv, to_csv(e, data));
+    auto by_field = slices_json(o, e, data);
+    if (o.json) {
+        auto result = to_json(e, data);
+        if (!by_field.empty()) result["slices"] = by_field;
+        if (before) result["comparison"] = comparison_json(*before, e);
+        std::cout << shown_json(result) << "\n";
+    } else {
+        terminal t;
+        print_score(t, e);
+        print_slices(by_field);
+        if (before) print_comparison(o.baseline, *before, e);
+        print_errors(t, e);
+    }
+    return verdict(o, e);
 }
 
 }  // namespace

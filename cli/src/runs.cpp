@@ -1,5 +1,6 @@
 // Durable runs: what there is, what waits for somebody, and how it goes on.
 #include "runs.hpp"
+#include "interruption.hpp"
 
 #include <reagent/observe/trace.hpp>
 #include <reagent/run/consent.hpp>
@@ -172,22 +173,16 @@ std::set<std::uint64_t> undone_by_backtracks(const std::vector<journal_record>& 
     return ids;
 }
 
-int show(const runs_options& o) {
-    auto store = open_journals(o.journals);
-    auto r = store->get(o.id);
-    auto records = store->records(o.id);
-    auto pending = store->pending(o.id);
-    auto trace = trace_of(records, r.program);
-    if (o.json) {
-        json::object all = to_json(r);
-        json::array waiting;
-        for (const auto& p : pending) waiting.push_back(pending_json(p));
-        all["pending"] = std::move(waiting);
-        all["trace"] = to_json(trace, {}, true).at("spans");
-        std::cout << shown_json(all) << "\n";
-        return 0;
-    }
-    terminal t;
+json::object shown_whole(const stored_run& r, const std::vector<pending_decision>& pending, const std::vector<span>& spans) {
+    json::object all = to_json(r);
+    json::array waiting;
+    for (const auto& p : pending) waiting.push_back(pending_json(p));
+    all["pending"] = std::move(waiting);
+    all["trace"] = to_json(spans, {}, true).at("spans");
+    return all;
+}
+
+void print_head(const terminal& t, const stored_run& r) {
     std::cout << t.bold(visible_name(r.id)) << "  " << status_text(t, r.status) << "  " << visible_name(r.program) << "\n";
     std::cout << t.dim("created " + time_text(r.created) + ", changed " + time_text(r.updated) + ", worked on for " +
                        seconds_text(r.active) + ", taken up " + std::to_string(r.takes) + (r.takes == 1 ? " time" : " times") + ", " +
@@ -198,29 +193,51 @@ int show(const runs_options& o) {
     std::cout << "inputs   " << one_line(r.inputs, 600) << "\n";
     if (r.outputs) std::cout << "outputs  " << one_line(*r.outputs, 600) << "\n";
     if (!r.error.empty()) std::cout << "error    " << t.red(indented(naming_journals(printable(r.error)), "         ")) << "\n";
-    if (auto met = met_in(trace).text(); !met.empty()) std::cout << "met      " << visible(met) << "\n";
-    const auto backtracked = undone_by_backtracks(records);
-    std::vector<int> depth(trace.size());
-    for (std::size_t i = 1; i < trace.size(); ++i) {
-        const auto& s = trace[i];
+}
+
+std::string effect_text(const event& e) {
+    std::string text;
+    if (e.kind == event_kind::tool_call) text += " " + one_line(e.arguments, 60);
+    if (e.kind == event_kind::approval && e.result.is_object()) {
+        auto d = approval_decision_from_json(e.result);
+        text += ", " + decision_text(d.approved, d.by, d.at);
+        if (d.arguments) text += ", with these arguments instead: " + one_line(*d.arguments, 200);
+    }
+    if (e.response) text += ", " + std::to_string(e.response->usage.tokens()) + " tokens";
+    if (e.flow.any()) text += ", " + flags_text(e.flow);
+    if (!e.why.empty()) text += ", because " + visible(e.why);
+    return text;
+}
+
+void print_spans(const terminal& t, const std::vector<span>& all, const std::set<std::uint64_t>& backtracked) {
+    std::vector<std::size_t> depth(all.size());
+    for (std::size_t i = 1; i < all.size(); ++i) {
+        const auto& s = all[i];
         depth[i] = depth[s.parent] + 1;
-        std::string line =
-            std::string(static_cast<std::size_t>(2 * depth[i] - 2), ' ') + std::string{to_string(s.kind)} + " " + visible_name(s.name);
-        if (s.effect && s.effect->kind == event_kind::tool_call) line += " " + one_line(s.effect->arguments, 60);
-        if (s.effect && s.effect->kind == event_kind::approval && s.effect->result.is_object()) {
-            auto d = approval_decision_from_json(s.effect->result);
-            line += ", " + decision_text(d.approved, d.by, d.at);
-            if (d.arguments) line += ", with these arguments instead: " + one_line(*d.arguments, 200);
-        }
-        if (s.effect && s.effect->response) line += ", " + std::to_string(s.effect->response->usage.tokens()) + " tokens";
-        if (s.effect && s.effect->flow.any()) line += ", " + flags_text(s.effect->flow);
-        if (s.effect && !s.effect->why.empty()) line += ", because " + visible(s.effect->why);
+        std::string line = std::string(2 * depth[i] - 2, ' ') + std::string{to_string(s.kind)} + " " + visible_name(s.name);
+        if (s.effect) line += effect_text(*s.effect);
         if (s.open) line += ", not finished";
         if (s.abandoned) line += backtracked.contains(s.effect ? s.effect->id : 0) ? ", undone by a backtrack" : ", not counted any more";
         if (!s.error.empty()) line += ": " + one_line(json::value(json::string(s.error)), 100);
         std::cout << std::right << std::setw(10) << seconds_text(s.start) << "  " << std::setw(8) << seconds_text(s.duration) << "  "
                   << (s.error.empty() ? line : t.red(line)) << (s.effect ? t.dim("  #" + std::to_string(s.effect->id)) : "") << "\n";
     }
+}
+
+int show(const runs_options& o) {
+    auto store = open_journals(o.journals);
+    auto r = store->get(o.id);
+    auto records = store->records(o.id);
+    auto pending = store->pending(o.id);
+    auto spans = trace_of(records, r.program);
+    if (o.json) {
+        std::cout << shown_json(shown_whole(r, pending, spans)) << "\n";
+        return 0;
+    }
+    terminal t;
+    print_head(t, r);
+    if (auto met = met_in(spans).text(); !met.empty()) std::cout << "met      " << visible(met) << "\n";
+    print_spans(t, spans, undone_by_backtracks(records));
     if (records.size() < r.records)
         std::cout << t.red("its journal is not whole: " + std::to_string(records.size()) + " of " + std::to_string(r.records) +
                            " records are there; `" + naming_journals("reagent runs resume " + shell_word(r.id)) + "` says what can be done")
@@ -335,15 +352,6 @@ std::string cancelled_text(const stored_run& r) {
            " when its lease is over";
 }
 
-int exit_code(run_status s) {
-    switch (s) {
-        case run_status::finished: return 0;
-        case run_status::awaiting_approval:
-        case run_status::outcome_unknown: return 3;
-        default: return 1;
-    }
-}
-
 void tell_halted(journal_store& store, const stored_run& r, bool as_json) {
     if (as_json) {
         std::cout << shown_json(to_json(r)) << "\n";
@@ -367,6 +375,7 @@ bool is_waiting(journal_store& store, const stored_run& r) {
 }
 
 int resume(const runs_options& o, const cli_program* own) {
+    interruption watch;
     auto store = open_journals(o.journals, journal_access::existing);
     run_decision d{.by = decided_by(o)};
     int ways = o.repeat + !o.result.empty() + !o.failed.empty();
@@ -394,7 +403,9 @@ int resume(const runs_options& o, const cli_program* own) {
         std::cerr << "taking run " << visible_name(o.id) << " from worker " << visible_name(before.worker)
                   << ": what that one stores from now on is refused, but a tool that is at work in it may still act. See that its process "
                      "has ended, above all before you say --repeat.\n";
+    watch.lets_go(store, o.id);
     auto r = o.force ? rt.resume_by_force(o.id) : rt.resume(o.id);
+    watch.over();
     tell_halted(*store, r, o.json);
     return exit_code(r.status);
 }
@@ -428,20 +439,24 @@ std::shared_ptr<journal_store> open_for_worker(const std::string& where, const s
     }
 }
 
-// The model that the oldest run was started with of those that are not over; others are refused.
+// The model, adapter and saved program that the oldest run was started with of those that are not over; others are refused.
 model_choice model_of_waiting(const std::shared_ptr<journal_store>& store, const runs_options& o, const std::string& program) {
     model_choice choice{o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)};
-    if (!o.lm.empty()) return choice;
+    choice.lm_told = !o.lm.empty();
+    choice.saved_told = !o.saved.empty();
+    choice.journals = store;
     run_filter filter;
     filter.most = 10'000;
     filter.program = program;
-    choice.told = false;
-    choice.journals = store;
     for (const auto& r : store->list(filter)) {  // the newest first
         bool over = r.status == run_status::finished || r.status == run_status::failed || r.status == run_status::cancelled;
         if (over) continue;
         auto began = started_of(*store, r);
-        if (began.lm.empty()) continue;
+        if (!began.adapter.empty()) {
+            choice.adapter = began.adapter;
+            if (!choice.saved_told) choice.saved = began.saved;
+        }
+        if (choice.lm_told || began.lm.empty()) continue;
         choice.lm = began.lm;
         if (o.api_base.empty()) choice.api_base = began.api_base.find("(secret)") == began.api_base.npos ? began.api_base : "";
     }
@@ -509,243 +524,184 @@ int replay(const runs_options& o, const cli_program* own) {
     return found.differences.empty() ? 0 : 3;
 }
 
-}  // namespace
-
-std::string halted_text(const stored_run& r) {
-    std::string text = "run " + visible_name(r.id) + " is " + std::string{to_string(r.status)};
-    return r.error.empty() ? text : text + ": " + indented(r.error, "  ");
+int cancel(const runs_options& o) {
+    auto store = open_journals(o.journals, journal_access::existing);
+    store->cancel(o.id);
+    std::cout << cancelled_text(store->get(o.id)) << "\n";
+    return 0;
 }
 
-std::string time_text(std::chrono::system_clock::time_point t) {
-    std::time_t seconds = std::chrono::system_clock::to_time_t(t);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    char text[40];
-    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &parts);
-    return text;
+// How many records a fork keeps; 0: all.
+std::uint64_t records_to_keep(journal_store& store, const runs_options& o) {
+    if (!o.effect) return o.records;
+    if (auto until = records_through(store.records(o.id), o.effect)) return until;
+    throw std::runtime_error{"effect " + std::to_string(o.effect) + " of run " + visible_name(o.id) +
+                             " has not finished, or is not there; `reagent runs show " + shell_word(o.id) + "` numbers them"};
 }
 
-std::string random_id() {
-    std::random_device device;
-    std::string id;
-    for (int i = 0; i < 8; ++i) id += "0123456789abcdefghjkmnpqrstvwxyz"[device() % 32];
-    return id;
+int fork_run(const runs_options& o) {
+    auto store = open_journals(o.journals, journal_access::existing);
+    auto until = records_to_keep(*store, o);
+    auto r = store->get(o.id);
+    std::cout << visible_name(store->fork(o.id, until, o.new_id)) << "\n";
+    if (r.status == run_status::failed && (until == 0 || until == r.records))
+        std::cerr << "run " << visible_name(r.id) << " failed: " << shortened(visible(r.error), 300)
+                  << "\nThe fork goes on from there: model calls that failed are made again. Where something else failed it does so "
+                     "again, unless that was changed; fork before it then: --effect N, as `reagent runs show "
+                  << shell_word(r.id) << "` numbers them\n";
+    return 0;
 }
 
-std::string default_journals() {
-    const char* where = std::getenv("REAGENT_JOURNALS");
-    return where && *where ? where : "reagent-runs.db";
+int remove(const runs_options& o) {
+    open_journals(o.journals, journal_access::existing)->remove(o.id);
+    return 0;
 }
 
-namespace {
-
-// What SQLite would keep in memory, or read as an address: nothing of it is there when this process has ended.
-void check_is_kept(const std::string& where) {
-    std::string_view place = where;
-    if (place.starts_with("sqlite:")) place.remove_prefix(7);
-    if (place.empty() || place == ":memory:" || place.starts_with("file:"))
-        throw misuse{"--journals \"" + where + "\" names no file that is kept: give the path of a file, as runs.db, or postgresql://..."};
-}
-
-}  // namespace
-
-void check_there(const std::string& where) {
-    std::string place = where.empty() ? default_journals() : where;
-    check_is_kept(place);
-    bool file = place.find("://") == place.npos && !place.starts_with("host=") && !place.starts_with("dbname=");
-    if (file && !std::filesystem::exists(place.starts_with("sqlite:") ? place.substr(7) : place))
-        throw std::runtime_error{"there are no journals in \"" + place + "\"; name them with --journals, or in $REAGENT_JOURNALS"};
-}
-
-void want_journals(const std::string& option, const std::string& value) {
-    const char* where = std::getenv("REAGENT_JOURNALS");
-    if (!where || !*where)
-        throw misuse{option + " " + shell_word(value) +
-                     " needs --journals: the file, or the database, that keeps the run; $REAGENT_JOURNALS "
-                     "names it as well"};
-}
-
-std::string with_journals(const std::string& where) {
-    if (where.empty()) return {};
-    bool file = where.find("://") == where.npos && !where.starts_with("host=") && !where.starts_with("dbname=");
-    return file ? " --journals " + shell_word(where) : ", with the same --journals";
-}
-
-namespace {
-
-std::string& journals_given() {
-    static std::string where;
-    return where;
-}
-
-}  // namespace
-
-std::string naming_journals(std::string text) {
-    const auto& where = journals_given();
-    if (where.empty()) return text;
-    std::string option = with_journals(where);
-    if (!option.starts_with(" --")) option = " --journals postgresql://...";  // an address may hold a password
-    constexpr std::string_view begins = "reagent runs ";
-    for (std::size_t at = 0; (at = text.find(begins, at)) != text.npos;) {
-        at += begins.size();
-        while (at < text.size() && text[at] >= 'a' && text[at] <= 'z') ++at;  // its name: an option may stand right behind it
-        auto line = std::string_view{text}.substr(at, text.find('\n', at) - at);
-        if (at == text.size() || text[at] != ' ' || line.substr(0, line.find("reagent runs ")).find("--journals") != line.npos) continue;
-        text.insert(at, option);
-        at += option.size();
+// The commands below `runs`: each says what it takes.
+class runs_commands {
+public:
+    runs_commands(CLI::App& app, command& chosen, const cli_program* own)
+        : o_{std::make_shared<runs_options>()},
+          runs_{*app.add_subcommand("runs", "Durable runs: list, show, resume, approve, reject, cancel, fork, replay, remove, work")},
+          chosen_{chosen},
+          own_{own} {
+        runs_.require_subcommand(1);
     }
-    return text;
-}
 
-std::shared_ptr<journal_store> open_journals(const std::string& where, journal_access access, journal_store_options options) {
-    journals_given() = where;
-    check_is_kept(where.empty() ? default_journals() : where);
-    if (access != journal_access::create) check_there(where);
-    options.access = access;
-    return journal_store::open(where.empty() ? default_journals() : where, std::move(options));
-}
+    void add_list() {
+        auto* c = add("list", "The newest runs first", false, list);
+        c->add_option("--status", o_->status, "only those that are so")
+            ->check(CLI::IsMember({"ready", "running", "awaiting_approval", "outcome_unknown", "finished", "failed", "cancelled"}));
+        c->add_option("--program", o_->program, "only those of this program")->check(not_empty());
+        c->add_option("--session", o_->session, "only those of this conversation")->check(not_empty());
+        c->add_option("--limit", o_->limit, "at most so many")->check(whole_number(1, 1'000'000))->capture_default_str();
+        as_json(c);
+    }
 
-void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
-    auto o = std::make_shared<runs_options>();
-    auto* runs = app.add_subcommand("runs", "Durable runs: list, show, resume, approve, reject, cancel, fork, replay, remove, work");
-    runs->require_subcommand(1);
-    auto add = [&](const char* name, const char* help, bool id) {
-        auto* c = runs->add_subcommand(name, help);
-        c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
+    void add_show() {
+        auto* c = add("show", "One run: what it did, and what it waits for", true, show);
+        c->add_flag("--whole", o_->whole, "all of what waits for a decision, however long");
+        as_json(c);
+    }
+
+    void add_resume() {
+        auto* c = add("resume",
+                      "Continues a run here and waits for it; exit code 0: it finished, 1: it failed or was cancelled, 3: it waits for "
+                      "somebody",
+                      true, [own = own_](const runs_options& o) { return resume(o, own); });
+        c->add_flag("--force", o_->force,
+                    "take it from a worker whose lease has not run out; that one may still act: see that its process has ended");
+        c->add_option("--happened", o_->result, "of a call whose outcome is unknown: it happened, and this came of it (JSON, or a text)")
             ->check(not_empty());
-        if (id) c->add_option("ID", o->id, "which run")->required();
+        c->add_option("--failed", o_->failed, "... it did not happen and is not to: the model is told this")->check(not_empty());
+        c->add_flag("--repeat", o_->repeat, "... it is to be made again");
+        one_effect(c);
+        by_whom(c);
+        with_lifetime(c);
+        with_model(c);
+        as_json(c);
+    }
+
+    void add_decisions() {
+        auto* c = add("approve", "Consents to a tool's call", true, [](const runs_options& o) { return decide(o, run_decision::approve); });
+        c->add_option("--arguments", o_->arguments, "JSON object: call it with these instead")->check(not_empty());
+        c->add_option("--seen", o_->seen,
+                      "digest of the call that was seen, or its first 12 digits: where another one waits, nothing is decided")
+            ->check(not_empty());
+        one_effect(c);
+        c->add_flag("--latest", o_->latest,
+                    "whatever waits, unseen; without --effect, --seen and --latest the call is shown and asked about")
+            ->excludes("--seen");
+        by_whom(c);
+        c = add("reject", "Refuses a tool's call", true, [](const runs_options& o) { return decide(o, run_decision::reject); });
+        c->add_option("--reason", o_->reason, "what the model is told")->check(not_empty());
+        one_effect(c);
+        by_whom(c);
+    }
+
+    void add_cancel() {
+        add("cancel",
+            "Ends a run; one that is at work stops at its next effect: a call of a tool comes to its end, and what it did is kept", true,
+            cancel);
+    }
+
+    void add_fork() {
+        auto* c = add("fork", "A new run that has lived through the beginning of another", true, fork_run);
+        auto* records = c->add_option("--records", o_->records, "how many of its records, from 1; default: all")->check(whole_number(1));
+        c->add_option("--effect", o_->effect, "until this effect had finished: its number as `runs show` and `trace` have it")
+            ->check(whole_number(1))
+            ->excludes(records);
+        c->add_option("--new-id", o_->new_id, "id of the new run; default: a random one")->check(new_id());
+    }
+
+    void add_replay() {
+        auto* c = add("replay",
+                      "Executes the program as it is now on a run's journal, without any model or tool, and tells where it differs; exit "
+                      "code 0: nowhere, 3: somewhere",
+                      true, [own = own_](const runs_options& o) { return replay(o, own); });
+        with_model(c);
+        as_json(c);
+    }
+
+    void add_remove() { add("remove", "Forgets a run that is over", true, remove); }
+
+    void add_work() {
+        auto* c = add("work", "A worker: takes up runs that are ready, and those whose worker is gone, until it is stopped", false,
+                      [own = own_](const runs_options& o) { return work(o, own); });
+        c->add_option("--concurrency", o_->concurrency, "runs at the same time")->check(whole_number(1, 10'000))->capture_default_str();
+        c->add_flag("--until-idle", o_->until_idle, "end when nothing is left to do");
+        with_lifetime(c);
+        with_model(c);
+        as_json(c);
+    }
+
+private:
+    CLI::App* add(const char* name, const char* help, bool id, std::function<int(const runs_options&)> does) {
+        auto* c = runs_.add_subcommand(name, help);
+        c->add_option("--journals", o_->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
+            ->check(not_empty());
+        if (id) c->add_option("ID", o_->id, "which run")->required();
+        c->callback([o = o_, &chosen = chosen_, does = std::move(does)] { chosen = [o, does] { return does(*o); }; });
         return c;
-    };
-    auto one_effect = [&](CLI::App* c) {
-        c->add_option("--effect", o->effect, "number of the effect, where several wait")->check(whole_number(1));
-    };
-    auto with_model = [&](CLI::App* c) {
-        c->add_option("--lm", o->lm, "language model; default: the one that the run was started with, or as for `reagent ask`");
-        c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server")->check(not_empty());
-        if (own) c->add_option("--program", o->saved, "saved program: a file, or FOLDER@TAG of a store")->check(not_empty());
-    };
-    auto by_whom = [&](CLI::App* c) {
-        c->add_option("--by", o->by, "who decides; default: the user who is logged in")->check(not_empty());
-    };
-    auto with_lifetime = [&](CLI::App* c) {
-        c->add_option("--consent-lifetime", o->lifetime, "how long a consent holds until the call is made: 90s, 24h or never")
+    }
+    void one_effect(CLI::App* c) {
+        c->add_option("--effect", o_->effect, "number of the effect, where several wait")->check(whole_number(1));
+    }
+    void with_model(CLI::App* c) {
+        c->add_option("--lm", o_->lm, "language model; default: the one that the run was started with, or as for `reagent ask`");
+        c->add_option("--api-base", o_->api_base, "address of an OpenAI-compatible server")->check(not_empty());
+        if (own_)
+            c->add_option("--program", o_->saved,
+                          "saved program: a file, or FOLDER@TAG of a store; default: the one that the run began with")
+                ->check(not_empty());
+    }
+    void by_whom(CLI::App* c) { c->add_option("--by", o_->by, "who decides; default: the user who is logged in")->check(not_empty()); }
+    void with_lifetime(CLI::App* c) {
+        c->add_option("--consent-lifetime", o_->lifetime, "how long a consent holds until the call is made: 90s, 24h or never")
             ->check(lifetime())
             ->default_val("24h");
-    };
-    auto as_json = [&](CLI::App* c) { c->add_flag("--json", o->json, "JSON on stdout"); };
+    }
+    void as_json(CLI::App* c) { c->add_flag("--json", o_->json, "JSON on stdout"); }
 
-    auto* c = add("list", "The newest runs first", false);
-    c->add_option("--status", o->status, "only those that are so")
-        ->check(CLI::IsMember({"ready", "running", "awaiting_approval", "outcome_unknown", "finished", "failed", "cancelled"}));
-    c->add_option("--program", o->program, "only those of this program")->check(not_empty());
-    c->add_option("--session", o->session, "only those of this conversation")->check(not_empty());
-    c->add_option("--limit", o->limit, "at most so many")->check(whole_number(1, 1'000'000))->capture_default_str();
-    as_json(c);
-    c->callback([o, &chosen] { chosen = [o] { return list(*o); }; });
+    std::shared_ptr<runs_options> o_;
+    CLI::App& runs_;
+    command& chosen_;
+    const cli_program* own_;
+};
 
-    c = add("show", "One run: what it did, and what it waits for", true);
-    c->add_flag("--whole", o->whole, "all of what waits for a decision, however long");
-    as_json(c);
-    c->callback([o, &chosen] { chosen = [o] { return show(*o); }; });
+}  // namespace
 
-    c = add("resume",
-            "Continues a run here and waits for it; exit code 0: it finished, 1: it failed or was cancelled, 3: it waits for somebody",
-            true);
-    c->add_flag("--force", o->force,
-                "take it from a worker whose lease has not run out; that one may still act: see that its process has ended");
-    c->add_option("--happened", o->result, "of a call whose outcome is unknown: it happened, and this came of it (JSON, or a text)")
-        ->check(not_empty());
-    c->add_option("--failed", o->failed, "... it did not happen and is not to: the model is told this")->check(not_empty());
-    c->add_flag("--repeat", o->repeat, "... it is to be made again");
-    one_effect(c);
-    by_whom(c);
-    with_lifetime(c);
-    with_model(c);
-    as_json(c);
-    c->callback([o, &chosen, own] { chosen = [o, own] { return resume(*o, own); }; });
-
-    c = add("approve", "Consents to a tool's call", true);
-    c->add_option("--arguments", o->arguments, "JSON object: call it with these instead")->check(not_empty());
-    c->add_option("--seen", o->seen,
-                  "digest of the call that was seen, or its first 12 digits: where another one waits, nothing is decided")
-        ->check(not_empty());
-    one_effect(c);
-    c->add_flag("--latest", o->latest, "whatever waits, unseen; without --effect, --seen and --latest the call is shown and asked about")
-        ->excludes("--seen");
-    by_whom(c);
-    c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::approve); }; });
-
-    c = add("reject", "Refuses a tool's call", true);
-    c->add_option("--reason", o->reason, "what the model is told")->check(not_empty());
-    one_effect(c);
-    by_whom(c);
-    c->callback([o, &chosen] { chosen = [o] { return decide(*o, run_decision::reject); }; });
-
-    c = add("cancel",
-            "Ends a run; one that is at work stops at its next effect: a call of a tool comes to its end, and what it did is kept", true);
-    c->callback([o, &chosen] {
-        chosen = [o] {
-            auto store = open_journals(o->journals, journal_access::existing);
-            store->cancel(o->id);
-            auto r = store->get(o->id);
-            std::cout << cancelled_text(r) << "\n";
-            return 0;
-        };
-    });
-
-    c = add("fork", "A new run that has lived through the beginning of another", true);
-    auto* records = c->add_option("--records", o->records, "how many of its records, from 1; default: all")->check(whole_number(1));
-    c->add_option("--effect", o->effect, "until this effect had finished: its number as `runs show` and `trace` have it")
-        ->check(whole_number(1))
-        ->excludes(records);
-    c->add_option("--new-id", o->new_id, "id of the new run; default: a random one")->check(new_id());
-    c->callback([o, &chosen] {
-        chosen = [o] {
-            auto store = open_journals(o->journals, journal_access::existing);
-            std::uint64_t until = o->records;
-            if (o->effect) {
-                until = records_through(store->records(o->id), o->effect);
-                if (!until)
-                    throw std::runtime_error{"effect " + std::to_string(o->effect) + " of run " + visible_name(o->id) +
-                                             " has not finished, or is not there; `reagent runs show " + shell_word(o->id) +
-                                             "` numbers them"};
-            }
-            auto r = store->get(o->id);
-            auto id = store->fork(o->id, until, o->new_id);
-            std::cout << visible_name(id) << "\n";
-            if (r.status == run_status::failed && (until == 0 || until == r.records))
-                std::cerr
-                    << "run " << visible_name(r.id) << " failed: " << shortened(visible(r.error), 300)
-                    << "\nThe fork goes on from there: model calls that failed are made again. Where something else failed it does so "
-                       "again, unless that was changed; fork before it then: --effect N, as `reagent runs show "
-                    << shell_word(r.id) << "` numbers them\n";
-            return 0;
-        };
-    });
-
-    c = add("replay",
-            "Executes the program as it is now on a run's journal, without any model or tool, and tells where it differs; exit code 0: "
-            "nowhere, 3: somewhere",
-            true);
-    with_model(c);
-    as_json(c);
-    c->callback([o, &chosen, own] { chosen = [o, own] { return replay(*o, own); }; });
-
-    c = add("remove", "Forgets a run that is over", true);
-    c->callback([o, &chosen] {
-        chosen = [o] {
-            open_journals(o->journals, journal_access::existing)->remove(o->id);
-            return 0;
-        };
-    });
-
-    c = add("work", "A worker: takes up runs that are ready, and those whose worker is gone, until it is stopped", false);
-    c->add_option("--concurrency", o->concurrency, "runs at the same time")->check(whole_number(1, 10'000))->capture_default_str();
-    c->add_flag("--until-idle", o->until_idle, "end when nothing is left to do");
-    with_lifetime(c);
-    with_model(c);
-    as_json(c);
-    c->callback([o, &chosen, own] { chosen = [o, own] { return work(*o, own); }; });
+void add_runs(CLI::App& app, command& chosen, const cli_program* own) {
+    runs_commands commands{app, chosen, own};
+    commands.add_list();
+    commands.add_show();
+    commands.add_resume();
+    commands.add_decisions();
+    commands.add_cancel();
+    commands.add_fork();
+    commands.add_replay();
+    commands.add_remove();
+    commands.add_work();
 }
 
 }  // namespace reagent::cli

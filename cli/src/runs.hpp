@@ -23,17 +23,20 @@ void check_there(const std::string& where);  ///< @throws std::runtime_error whe
 struct model_choice {
     std::string lm, api_base, saved;
     std::chrono::milliseconds consent_lifetime{std::chrono::hours{24}};  ///< `run_options::consent_lifetime`
-    bool told = true;  ///< false: `lm` is what the waiting runs began with; runs that began with another are refused
-    std::shared_ptr<journal_store> journals{};  ///< where it stands what they began with; wanted where it is not told
+    std::string adapter{};                                               ///< of a program of `cli_main`; "": chat
+    /// Where they stand, a worker refuses runs that began with another model, adapter or saved program than it has, except for what it
+    /// was told by name.
+    std::shared_ptr<journal_store> journals{};
+    bool lm_told = true, saved_told = true;
 };
 
 /// What a run was started with: `reagent ask` has it in its inputs, a program of `cli_main` in its journal. "": not known
 struct started_with {
-    std::string lm, api_base;
+    std::string lm, api_base, adapter, saved;
 };
 started_with started_of(journal_store& journals, const stored_run& of);
 
-/// The run's own model, where `choice` names none. @throws misuse where its address is not known whole
+/// The run's own model, adapter and saved program, where `choice` names none. @throws misuse where its address is not known whole
 model_choice as_started(journal_store& journals, const stored_run& of, model_choice choice);
 
 /// Makes the program known whose runs are to be continued: the one of `cli_main`, or the agent of `reagent ask`.
@@ -59,11 +62,16 @@ struct ask_setup {
 
     json::object stored(json::object inputs) const;
 };
+/// A name that no field and no argument of a tool has would keep nothing private, in silence. @throws misuse
+void check_private(const std::vector<std::string>& given, const signature& s, const tools& all);
+
 /// What is stored with a run about its options, for `runtime::serve`. Runs of older versions, which stored less, go on as they did.
 runtime::options_of_inputs stored_options();
 
 /// "run ID is STATUS", and why where that is known.
 std::string halted_text(const stored_run& r);
+/// 0: it finished, 3: it waits for somebody, 1: it failed or was cancelled.
+int exit_code(run_status s);
 std::string time_text(std::chrono::system_clock::time_point t);
 std::string random_id();
 

@@ -57,24 +57,57 @@ task<json::object> answer(run& r, json::object in) {
     co_return std::move(result.outputs);
 }
 
-// A worker that was told no model has one: a run that began with another is not handed to it, with all that it has read.
-program_function only_with_its_own_model(program_function program, std::string lm, std::string api_base,
-                                         std::shared_ptr<journal_store> journals) {
+// A worker has one model, adapter and saved program: a run that began with others is not handed to it, with all that it has read.
+program_function only_what_began_alike(program_function program, started_with mine, model_choice choice) {
     return [=](run& r, const json::object& inputs) {
-        auto began = started_of(*journals, journals->get(r.id()));
-        if ((!began.lm.empty() && began.lm != lm) || began.api_base != api_base)
-            throw misuse{"this run began with " + began.lm + (began.api_base.empty() ? "" : " at " + began.api_base) +
-                         ", and this worker has " + lm + (api_base.empty() ? "" : " at " + api_base) +
-                         "; nothing was asked. Start a worker with --lm" + (began.api_base.empty() ? "" : " and --api-base") +
-                         ", or resume the run by itself: reagent runs resume"};
+        auto began = started_of(*choice.journals, choice.journals->get(r.id()));
+        auto refuse = [](const std::string& its, const std::string& ours, const std::string& options) {
+            throw misuse{"this run began with " + its + ", and this worker has " + ours + "; nothing was asked. " +
+                         (options.empty() ? "Resume" : "Start a worker with " + options + ", or resume") +
+                         " the run by itself: reagent runs resume"};
+        };
+        auto at = [](const std::string& address) { return address.empty() ? "" : " at " + address; };
+        if (!choice.lm_told && ((!began.lm.empty() && began.lm != mine.lm) || began.api_base != mine.api_base))
+            refuse(began.lm + at(began.api_base), mine.lm + at(mine.api_base), began.api_base.empty() ? "--lm" : "--lm and --api-base");
+        if (!began.adapter.empty() && began.adapter != mine.adapter)
+            refuse("--adapter " + began.adapter, "the adapter " + mine.adapter, "");
+        if (!choice.saved_told && !began.adapter.empty() && began.saved != mine.saved)  // older runs tell of neither
+            refuse(began.saved.empty() ? "no saved program" : "--program " + shell_word(began.saved),
+                   mine.saved.empty() ? "none" : shell_word(mine.saved), began.saved.empty() ? "" : "--program");
         return program(r, inputs);
     };
+}
+
+started_with read_started(const json::object& about) {
+    return {text_of(about, "lm"), text_of(about, "api_base"), text_of(about, "adapter"), text_of(about, "program")};
+}
+
+// Fields and arguments by any name that a value of this run may have.
+void add_names(const json::object& parameters, std::vector<std::string>& names) {
+    for (const auto& [key, v] : parameters) {
+        if (key == "properties" && v.is_object())
+            for (const auto& [name, of] : v.get_object()) names.emplace_back(name);
+        if (v.is_object()) add_names(v.get_object(), names);
+    }
 }
 
 }  // namespace
 
 program_function ask_program_function() {
     return [](run& r, const json::object& inputs) { return answer(r, inputs); };
+}
+
+void check_private(const std::vector<std::string>& given, const signature& s, const tools& all) {
+    std::vector<std::string> names{"reasoning", "trajectory", "next_thought", "next_tool_name", "next_tool_args"};
+    for (const auto* fields : {&s.inputs, &s.outputs})
+        for (const auto& f : *fields) names.push_back(f.name);
+    for (const auto& t : all.all()) add_names(t.parameters(), names);
+    for (const auto& name : given) {
+        if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+        auto near = did_you_mean(name, names);
+        throw misuse{"--private " + shell_word(name) + ": no field of the signature and no argument of a tool has that name" +
+                     (near.empty() ? "" : "; did you mean `" + near + "`?")};
+    }
 }
 
 json::object ask_setup::stored(json::object inputs) const {
@@ -116,16 +149,18 @@ runtime::options_of_inputs stored_options() {
 }
 
 started_with started_of(journal_store& journals, const stored_run& of) {
-    if (of.program == ask_program && of.inputs.contains("lm")) return {text_of(of.inputs, "lm"), text_of(of.inputs, "api_base")};
+    if (of.program == ask_program && of.inputs.contains("lm")) return {text_of(of.inputs, "lm"), text_of(of.inputs, "api_base"), "", ""};
     for (const auto& first : journals.page(of.id, 0, 1))  // by whom it was taken up for the first time
-        if (auto* taken = std::get_if<run_taken>(&first.what.what)) return {text_of(taken->about, "lm"), text_of(taken->about, "api_base")};
+        if (auto* taken = std::get_if<run_taken>(&first.what.what)) return read_started(taken->about);
     return {};
 }
 
 // Parameters and passwords of an address are not stored.
 model_choice as_started(journal_store& journals, const stored_run& of, model_choice choice) {
-    if (!choice.lm.empty()) return choice;
     auto began = started_of(journals, of);
+    choice.adapter = began.adapter;
+    if (choice.saved.empty()) choice.saved = began.saved;
+    if (!choice.lm.empty()) return choice;
     choice.lm = began.lm;
     if (began.lm.empty() || !choice.api_base.empty()) return choice;
     if (began.api_base.find("(secret)") != began.api_base.npos)
@@ -143,12 +178,11 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
         o.lm = choice.lm;
         o.api_base = choice.api_base;
         o.program = choice.saved;
+        if (!choice.adapter.empty()) o.adapter = choice.adapter;
         subject s{o, own};
         auto options = s.prepared(o);
         options.consent_lifetime = choice.consent_lifetime;
-        auto program = choice.told ? own->call
-                                   : only_with_its_own_model(own->call, text_of(options.about, "lm"), text_of(options.about, "api_base"),
-                                                             choice.journals);
+        auto program = choice.journals ? only_what_began_alike(own->call, read_started(options.about), choice) : own->call;
         rt.serve(program_name(*own), std::move(program), std::move(options));
         return;
     }
@@ -159,9 +193,9 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
     if (!chosen.notice.empty()) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << "\n";
     run_options options{with_retries(chosen.model)};
     options.consent_lifetime = choice.consent_lifetime;
-    auto program = choice.told ? ask_program_function()
-                               : only_with_its_own_model(ask_program_function(), chosen.model.name(), http::shown_url(chosen.api_base),
-                                                         choice.journals);
+    auto program = ask_program_function();
+    if (choice.journals)
+        program = only_what_began_alike(std::move(program), {chosen.model.name(), http::shown_url(chosen.api_base), "", ""}, choice);
     rt.serve(ask_program, std::move(program), std::move(options), stored_options());
 }
 

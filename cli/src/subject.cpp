@@ -129,16 +129,33 @@ void subject::check_metric(const std::string& metric, const dataset& data) const
         }
 }
 
+namespace {
+
+bool is_store(const std::string& folder) { return std::filesystem::is_directory(std::filesystem::path{folder} / "versions"); }
+
+}  // namespace
+
 saved_program load_program(const std::string& where) {
     auto at = where.rfind('@');
-    if (at != where.npos && std::filesystem::is_directory(std::filesystem::path{where.substr(0, at)} / "versions"))
-        return program_store{where.substr(0, at)}.get(where.substr(at + 1));
+    if (at != where.npos && is_store(where.substr(0, at))) return program_store{where.substr(0, at)}.get(where.substr(at + 1));
     return saved_program::load(where);
 }
 
 std::shared_ptr<const parameters> subject::load_parameters(const std::string& program, bool models) const {
     return std::make_shared<const parameters>(from_saved(*root_, load_program(program), models));
 }
+
+namespace {
+
+// As another process finds it, from its own folder; of a store the version, as its tag may have moved by then.
+std::string kept_place(const std::string& program) {
+    auto absolute = [](const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); };
+    auto at = program.rfind('@');
+    if (at == program.npos || !is_store(program.substr(0, at))) return absolute(program);
+    return absolute(program.substr(0, at)) + "@" + std::to_string(program_store{program.substr(0, at)}.number_of(program.substr(at + 1)));
+}
+
+}  // namespace
 
 run_options subject::prepared(const subject_options& o) const {
     run_options r;
@@ -155,6 +172,8 @@ run_options subject::prepared(const subject_options& o) const {
         r.lm = with_retries(chosen.model);
     }
     r.adapter = adapter_named(o.adapter);
+    r.about["adapter"] = o.adapter;
+    if (!o.program.empty()) r.about["program"] = kept_place(o.program);
     return r;
 }
 

@@ -256,6 +256,8 @@ private:
                 [](const usage& u) { return std::to_string(u.prompt_tokens); });
         counter("reagent_completion_tokens_total", "Completion tokens of those calls.",
                 [](const usage& u) { return std::to_string(u.completion_tokens); });
+        counter("reagent_estimated_tokens_total", "Of prompt and completion tokens, those that no server counted.",
+                [](const usage& u) { return std::to_string(u.estimated_tokens); });
         counter("reagent_cost_dollars_total", "US dollars, where prices are known.",
                 [](const usage& u) { return std::to_string(u.cost.value_or(0)); });
         return out;

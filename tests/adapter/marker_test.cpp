@@ -424,6 +424,15 @@ BOOST_AUTO_TEST_CASE(values_keep_what_was_written) {
     for (const char* words : {"none", "null and void", "N/A", "5"})
         BOOST_TEST(chat("Optional[str]", words) == json::serialize(json::value(words)));
     BOOST_TEST(chat("uuid.UUID", "{12345678-1234-5678-1234-567812345678}") == "\"{12345678-1234-5678-1234-567812345678}\"");
+    for (const char* type : {"uuid.UUID", "Optional[uuid.UUID]"})
+        for (const char* id :
+             {"{12345678123456781234567812345678}", "{12345678-1234-5678-1234-567812345678}", "{ABCDEF12-1234-5678-1234-567812345678}"}) {
+            BOOST_TEST(chat(type, id) == json::serialize(json::value(id)), type << " " << id << ": " << chat(type, id));
+            BOOST_TEST(in_json(type, '"' + std::string{id} + '"') == json::serialize(json::value(id)));
+        }
+    for (const char* wrong :
+         {"{1234567812345678123456781234567}", "{1234567812345678123456781234567g}", "{12345678-1234-5678-1234-56781234567-}"})
+        BOOST_TEST(chat("uuid.UUID", wrong).find("field `a`") != std::string::npos, wrong << ": " << chat("uuid.UUID", wrong));
     BOOST_TEST(chat("uuid.UUID", "12345678-1234-5678-1234-567812345678") == "\"12345678-1234-5678-1234-567812345678\"");
     BOOST_TEST(in_json("uuid.UUID", "\"{12345678-1234-5678-1234-567812345678}\"") == "\"{12345678-1234-5678-1234-567812345678}\"");
     for (const char* type : {"decimal.Decimal", "Optional[decimal.Decimal]"})

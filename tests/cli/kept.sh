@@ -48,6 +48,45 @@ grep -q 'deadline of 500 ms' err || fail "the deadline is not told: $(cat err)"
 [ "$(code "$reagent" runs work --until-idle --lm openai/x --api-base "$url/v1")" = 0 ]
 grep -q 'later.*deadline of 500 ms' out || fail "a worker forgets the deadline: $(cat out err)"
 
+# Ctrl-C, in a call of the model or of a tool: the run goes on at once elsewhere, and does not take its holder's lease to be over.
+begun() { for _ in $(seq 400); do grep -q "$1" log && return; sleep 0.05; done; fail "$1 is not asked"; }
+interrupt() {  # SIGNAL WORDS COMMAND...
+    : >log
+    timeout --foreground 60 "${@:3}" >out 2>err </dev/null &
+    local runs=$!
+    begun "$2"
+    kill "-$1" "$(pgrep -P "$runs")"
+    local c=0; wait "$runs" || c=$?
+    [ "$c" = $((128 + $(kill -l "$1"))) ] || fail "$1: exit code $c: $(cat out err)"
+    grep -q 'interrupted; ' err || fail "$1: nothing is told: $(cat out err)"
+    grep -q -- --force err && fail "$1: a lease is left: $(cat err)"
+    return 0
+}
+asked=(--lm openai/x --api-base "$url/v1" --journals "$REAGENT_JOURNALS" --quiet)
+interrupt INT 'SLOW 3' "$reagent" ask 'SLOW 3' --run-id stopped1 "${asked[@]}"
+grep -q 'reagent runs resume.* stopped1' err || fail "how it goes on: $(cat err)"
+[ "$(code "$reagent" runs resume stopped1 --api-base "$url/v1")" = 0 ] || fail "a run that was interrupted: $(cat out err)"
+interrupt TERM '"slow"' "$reagent" ask "SCRIPT http_get {\"url\": \"$url/slow?3\"}" --run-id stopped2 --tools "http:${url#http://}" "${asked[@]}"
+[ "$(code "$reagent" runs resume stopped2 --api-base "$url/v1")" != 1 ] || fail "a run that was interrupted in a call: $(cat out err)"
+grep -q 'lease\|taken by\|other worker' out err && fail "a lease is left: $(cat out err)"
+interrupt INT 'SLOW 2' "$reagent" chat 'SLOW 2' --session talk "${asked[@]}"
+grep -q 'chat --session talk' err || fail "how a conversation goes on: $(cat err)"
+[ "$(code "$reagent" chat 'and now?' --session talk "${asked[@]}")" = 0 ] || fail "a conversation that was interrupted: $(cat out err)"
+rm -f log.mended
+[ "$(ask 'FAIL SLOW 3' --run-id again)" = 1 ] && touch log.mended
+interrupt INT 'SLOW 3' "$reagent" runs resume again --api-base "$url/v1"
+[ "$(code "$reagent" runs resume again --api-base "$url/v1")" = 0 ] || fail "a resumed run that was interrupted: $(cat out err)"
+
+# A conversation: private fields stay private in its later turns, and a turn has its own time.
+: >log
+talk() { watched "$reagent" chat "$@" --session private "${asked[@]}"; }
+[ "$(talk 'PRIVATETURN one' --private message --tools '')" = 0 ] || fail "chat --private: $(cat out err)"
+[ "$(talk 'what else is there')" = 0 ] || fail "chat: $(cat out err)"
+[ "$(grep -c '"path": "/v1/traces"' log)" -ge 2 ] || fail "no telemetry of a conversation: $(cat log | cut -c1-300)"
+grep '"path": "/v1/traces"' log | grep -q 'PRIVATETURN\|what else' && fail "a conversation's private value stands in the telemetry"
+[ "$(code "$reagent" chat hi --private mesage "${asked[@]}")" = 2 ] && grep -q 'did you mean `message`' err || fail "a private name that nothing has: $(cat err)"
+[ "$(code "$reagent" chat 'SLOW 5' --session late --timeout 0.5 "${asked[@]}")" = 1 ] && grep -q 'deadline of 500 ms' err || fail "chat --timeout: $(cat out err)"
+
 # The adapter, by a worker.
 rm -f log.mended
 [ "$(ask 'FAIL now' --run-id json --adapter json)" = 1 ]

@@ -16,6 +16,7 @@ class model(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with open("asked", "a") as f: f.write(asked["model"] + "\n")
+        with open("prompts", "a") as f: f.write(json.dumps(asked["messages"]) + "\n")
         well = os.path.exists("well")
         text = "[[ ## team ## ]]\nbilling\n\n[[ ## priority ## ]]\nnormal\n\n[[ ## completed ## ]]"
         body = {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}], "model": asked["model"],
@@ -51,6 +52,48 @@ grep -qx one asked || fail "its model was not asked: $(cat asked out err)"
 "$program" runs work --until-idle --journals runs.db >out 2>err || fail "$(cat out err)"
 [ "$(sort -u asked)" = one ] || fail "a worker asked: $(cat asked out err)"
 "$program" runs list --journals runs.db >out; grep -q '^d .*finished' out || fail "$(cat out)"
+
+# Likewise its adapter and its saved program, from whichever folder: of a store the version that the tag named then.
+saved() {
+    python3 - "$1" "$2" <<'PY'
+import json, sys
+predictor = {"traces": [], "train": [], "demos": [], "lm": None,
+             "signature": {"instructions": sys.argv[2], "fields": [{"prefix": p, "description": "d"} for p in ("Message:", "Team:", "Priority:")]}}
+json.dump({"route": predictor, "metadata": {"dependency_versions": {}}}, open(sys.argv[1], "w"))
+PY
+}
+saved saved.json "Route it by the FIRST rules."
+"$reagent" program put saved.json --store programs --tag best >/dev/null
+go() { "$program" "${@:2}" --journals "$work/runs.db" >"$work/out" 2>"$work/err" || fail "$1: $(cat "$work/out" "$work/err")"; }
+rm well
+start() { [ "$(code "$program" run message=hello --lm openai/one --api-base "$base" --journals runs.db --run-id "$1" --quiet "${@:2}")" = 1 ] || fail "$(cat out err)"; }
+start json1 --adapter json
+start saved1 --program saved.json
+start tag1 --program programs@best --adapter xml
+saved saved.next.json "Route it by the SECOND rules."
+"$reagent" program put saved.next.json --store programs --tag best >/dev/null
+touch well
+mkdir elsewhere
+prompted() { cat "$work/prompts"; }
+: >prompts; (cd elsewhere && { "$program" runs resume json1 --journals ../runs.db >../out 2>../err || true; })
+prompted | grep -q . || fail "nothing was asked: $(cat out err)"
+prompted | head -1 | grep -q 'one JSON object' || fail "the adapter is forgotten: $(prompted)"
+: >prompts; (cd elsewhere && go saved1 runs resume saved1)
+prompted | head -1 | grep -q 'FIRST rules' || fail "the saved program is forgotten: $(prompted)"
+: >prompts; (cd elsewhere && { "$program" runs resume tag1 --journals ../runs.db >../out 2>../err || true; })
+prompted | head -1 | grep -q 'FIRST rules' || fail "another version went on: $(prompted) $(cat err)"
+prompted | head -1 | grep -q '\[\[ ##' && fail "the adapter beside a program is forgotten: $(prompted)"
+# A worker has one of each: it takes those of the oldest run that waits, and refuses others.
+"$program" runs fork saved1 --records 1 --new-id saved2 --journals runs.db >out
+: >prompts; (cd elsewhere && go worker runs work --until-idle)
+prompted | head -1 | grep -q 'FIRST rules' || fail "a worker forgets the saved program: $(prompted) $(cat out err)"
+"$program" runs fork saved1 --records 1 --new-id saved3 --journals runs.db >out
+"$program" runs fork json1 --records 1 --new-id json3 --journals runs.db >out
+: >prompts; (cd elsewhere && go worker runs work --until-idle)
+"$program" runs list --journals runs.db >out; grep -q '^saved3 .*finished' out || fail "$(cat out)"
+grep -q '^json3 .*failed.*' out || fail "a run with another adapter was handed to a worker: $(cat out)"
+"$program" runs show json3 --journals runs.db >out; grep -q -- '--adapter json' out || fail "why is not told: $(cat out)"
+
 # Without its key no other provider is asked.
 [ "$(code env OPENAI_API_KEY=k-for-tests "$program" run message=hello --lm openai/one --api-base http://127.0.0.1:1/v1 --journals keys.db --run-id k --quiet)" = 1 ]
 python3 - <<'PY'

@@ -30,7 +30,9 @@ for n in 0 -5 1e3 1.5 '' ' 3' 0x10 99999999999999999999 nan; do
     refused --history-tokens chat hi --lm offline/demo --history-tokens "$n"
     refused --turns sessions fork a --turns "$n"
 done
-for n in 0 -1 nan inf '' ' 3' 1e9; do refused --timeout ask hi --lm offline/demo --timeout "$n"; done
+for n in 0 -1 nan inf '' ' 3' 1e9; do
+    for c in ask chat; do refused --timeout $c hi --lm offline/demo --timeout "$n"; done
+done
 for n in -1 65536 1e3 ''; do refused --port ui --port "$n"; done
 refused --history-tokens chat hi --lm offline/demo --history-tokens 499
 refused --consent-lifetime runs work --until-idle --consent-lifetime soon

@@ -111,6 +111,40 @@ BOOST_FIXTURE_TEST_CASE(a_fork_that_is_approved_acts_once_more, desk) {
     BOOST_TEST(refunds.size() == 2u);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_fork_may_be_approved_with_other_arguments, desk) {
+    begin("a");
+    approve("a");
+    resume("a");
+    store->fork("a", 2, "b");
+    resume("b");
+    auto edited = [](int amount) {
+        return run_decision{.kind = run_decision::approve, .arguments = json::object{{"order", "V1"}, {"amount", amount}}, .by = "ada"};
+    };
+    store->decide("b", 0, edited(3));
+    resume("b");
+    BOOST_TEST(status("b") == "finished");
+    const std::vector<std::string> acted{"V1 7", "V1 3"};
+    BOOST_TEST(refunds == acted, boost::test_tools::per_element());
+    auto all = store->records("b");
+    std::uint64_t with_consent = 0;
+    for (std::size_t n = 0; n < all.size(); ++n)
+        if (auto* f = std::get_if<effect_finished>(&all[n].what); f && f->what.kind == event_kind::approval) with_consent = n + 1;
+    store->fork("b", with_consent, "c");  // the call is not in it: it is asked about again
+    resume("c");
+    BOOST_TEST(status("c") == "awaiting_approval");
+    BOOST_TEST(refunds.size() == 2u);
+    thrown(run_errc::not_possible, [&] {
+        store->decide("c", 0, {.kind = run_decision::approve, .arguments = json::object{{"amount", 3}}});
+    });
+    store->decide("c", 0, edited(4));
+    resume("c");
+    BOOST_TEST(status("c") == "finished");
+    BOOST_TEST(refunds.back() == "V1 4");
+    store->fork("b", 0, "whole");
+    resume("whole");
+    BOOST_TEST(refunds.size() == 3u);
+}
+
 BOOST_FIXTURE_TEST_CASE(edited_arguments_are_checked_as_the_call_checks_them, desk) {
     begin("a");
     for (json::object edit : {json::object{{"order", "V1"}, {"amount", 7}, {"extra", 1}}, json::object{{"order", "V1"}, {"amount", "7"}},

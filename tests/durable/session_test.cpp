@@ -358,6 +358,62 @@ BOOST_FIXTURE_TEST_CASE(postgres_keeps_conversations_too, talk) {
     BOOST_TEST((!shared->find_session("s")));
 }
 
+// What no server counted stays told as that: by a run that went on, and in the sums over all runs.
+BOOST_FIXTURE_TEST_CASE(estimated_usage_stays_told_as_estimated, fixture) {
+    struct guessing final : lm_backend {
+        std::string name() const override { return "test/guessing"; }
+        task<lm_response> complete(lm_context, const lm_request&) const override {
+            lm_response r;
+            r.text = chat_completion({{"answer", 1}});
+            r.usage = {.calls = 1, .prompt_tokens = 10, .completion_tokens = 5, .estimated_tokens = 15};
+            co_return r;
+        }
+    };
+    bool stop = true;
+    predict<sig<"n -> answer: int">> ask;
+    program_function twice = [&](run& r, const json::object&) -> task<json::object> {
+        co_await ask(r, "n"_f = "1");
+        if (stop) throw std::runtime_error{"not today"};
+        co_await ask(r, "n"_f = "2");
+        co_return json::object{};
+    };
+    run_options with{language_model{std::make_shared<guessing>()}};
+    {
+        runtime rt{{.journals = store}};
+        rt.serve("p", twice, with);
+        rt.run_durably("p", {}, "a");
+    }
+    BOOST_TEST(store->get("a").usage.estimated_tokens == 15u);
+    stop = false;
+    {
+        runtime rt{{.journals = store}};
+        rt.serve("p", twice, with);
+        rt.resume("a");
+    }
+    BOOST_TEST(store->get("a").usage.estimated_tokens == 30u);
+    auto check = [](journal_store& s) {
+        auto totals = s.totals();
+        BOOST_REQUIRE(totals.size() == 1u);
+        BOOST_TEST(totals[0].usage.estimated_tokens == 30u);
+        BOOST_TEST(totals[0].usage.tokens() == 30u);
+    };
+    check(*store);
+    // In a store of the version before, whose sums did not have it.
+    store.reset();
+    sqlite3* db = nullptr;
+    BOOST_REQUIRE(sqlite3_open((files.path / "runs.db").c_str(), &db) == SQLITE_OK);
+    BOOST_TEST(
+        sqlite3_exec(db,
+                     "DROP TABLE reagent_totals; CREATE TABLE reagent_totals (shard BIGINT, program TEXT, status TEXT, runs BIGINT); "
+                     "UPDATE reagent_meta SET value = '3'",
+                     nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(db);
+    store = open();
+    check(*store);
+    store->create({.program = "p", .id = "b"});
+    BOOST_TEST(store->totals().size() == 2u);
+}
+
 BOOST_FIXTURE_TEST_CASE(tables_of_an_older_version_become_todays, fixture) {
     store->create({.program = "p", .id = "old"});
     store.reset();

@@ -283,3 +283,14 @@ BOOST_AUTO_TEST_CASE(what_is_repaired_is_never_nested_deeper_than_what_is_read) 
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+// What a model wrote stands in what it is told as it can be seen, and in one line.
+BOOST_AUTO_TEST_CASE(what_steers_is_an_escape_in_what_is_told) {
+    auto reason = [](const std::string& text) { return read_unambiguous_json(text).wrong; };
+    for (auto [text, seen] :
+         {std::pair{"{\"a\": 1} \u202e\x1b stop", "\\u202e\\u001b stop"}, std::pair{"{\"a\u009b\x7f\" 1}", "a\\u009b\\u007f"},
+          std::pair{"{\"a\xf0\x9d\x85\xb3\": 1, \"a\xf0\x9d\x85\xb3\": 2}", "a\\ud834\\udd73"}})
+        BOOST_TEST(reason(text).find(seen) != std::string::npos, text << ": " << reason(text));
+    BOOST_TEST(reason("{\"\u00e4\u0308 \u0928\u093e\" 1}").find("\u00e4\u0308 \u0928\u093e") !=
+               std::string::npos);  // letters and their marks
+}

@@ -198,6 +198,8 @@ BOOST_AUTO_TEST_CASE(time_is_limited) {
     auto t = postgres_tools({.policy = policy, .time_limit = 100ms});
     has(call(rt, t, "SELECT pg_sleep(5) FROM orders").text(), {"statement timeout"});
     BOOST_TEST(!call(rt, t, "SELECT id FROM orders").failed);
+    auto unlimited = postgres_tools({.policy = policy, .time_limit = ready::no_time_limit});
+    BOOST_TEST(!call(rt, unlimited, "SELECT id FROM orders").failed);
 }
 
 BOOST_AUTO_TEST_CASE(what_ran_is_shown_and_has_nothing_denied_in_it) {

@@ -131,6 +131,19 @@ BOOST_AUTO_TEST_CASE(sql_reads_and_only_reads) {
     BOOST_CHECK_THROW(ready::sqlite_query("/nowhere.db"), tool_error);
 }
 
+BOOST_AUTO_TEST_CASE(a_query_without_a_time_limit_is_asked_for_by_name) {
+    for (auto none : {0, -1}) {
+        auto limit = std::chrono::milliseconds{none};
+        for (auto make : std::vector<std::function<void()>>{[&] { ready::sqlite_query(REAGENT_SHOP, {.time_limit = limit}); },
+                                                            [&] { ready::postgres_query(secret{"host=/nowhere"}, {.time_limit = limit}); }})
+            BOOST_CHECK_EXCEPTION(make(), tool_error, [](const tool_error& e) {
+                return e.code() == tool_errc::bad_configuration && std::string{e.what()}.find("no_time_limit") != std::string::npos;
+            });
+    }
+    auto t = ready::sqlite_query(REAGENT_SHOP, {.time_limit = ready::no_time_limit});
+    BOOST_TEST(call(t, {{"query", "SELECT count(*) AS n FROM orders"}}) == R"({"columns": ["n"], "rows": [[1660]]})");
+}
+
 BOOST_AUTO_TEST_CASE(documents_are_found_by_their_words) {
     auto t = ready::document_search(std::string{REAGENT_EXAMPLE_DATA} + "/documents");
     auto found = call(t, {{"query", "warranty of kettles"}});

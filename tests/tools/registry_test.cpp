@@ -3,6 +3,7 @@
 #include <reagent/deadline.hpp>
 #include <reagent/reagent.hpp>
 #include <reagent/schema/render.hpp>
+#include <reagent/schema/repair.hpp>
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -337,3 +338,19 @@ BOOST_AUTO_TEST_CASE(a_text_that_is_not_there_is_null) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(an_infinity_is_no_argument_of_any_type) {
+    tools t;
+    t.add("keep", "", [](json::value v) { return json::serialize(v); }, {"v"});
+    t.add("keep_all", "", [](std::map<std::string, json::value> v) { return v.size(); }, {"v"});
+    for (const char* number : {"1e99999", "-1e99999"})
+        for (std::string v : {std::string{number}, "[1, " + std::string{number} + "]", "{\"a\": {\"b\": [" + std::string{number} + "]}}"}) {
+            auto o = call(t, "keep", *parse_json("{\"v\": " + v + "}"));
+            BOOST_TEST(o.failed, v << " -> " << o.text());
+            BOOST_TEST(o.text().find("v") != std::string::npos);
+            auto all = call(t, "keep_all", *parse_json("{\"v\": {\"x\": " + v + "}}"));
+            BOOST_TEST(all.failed, v << " -> " << all.text());
+        }
+    BOOST_TEST(!call(t, "keep", {{"v", 1e308}}).failed);
+    BOOST_TEST(!call(t, "keep", {{"v", json::array{nullptr, "1e99999"}}}).failed);
+}

@@ -6,6 +6,8 @@
 
 #include <boost/json.hpp>
 
+#include <cmath>
+
 namespace reagent {
 
 namespace detail {
@@ -170,12 +172,28 @@ std::optional<json::value> without_double_encoding(const schema& check, const js
 
 }  // namespace
 
+namespace {
+
+// JSON has no infinity. A number that no double holds becomes one where any value may stand, and is refused everywhere else.
+void find_infinities(const json::value& v, const std::string& path, std::vector<violation>& found) {
+    if (v.is_double() && !std::isfinite(v.get_double()))
+        found.push_back({path, "expected a number that a double holds, got " + describe(v)});
+    else if (v.is_array())
+        for (std::size_t i = 0; i < v.get_array().size(); ++i)
+            find_infinities(v.get_array()[i], path + "[" + std::to_string(i) + "]", found);
+    else if (v.is_object())
+        for (const auto& [name, item] : v.get_object()) find_infinities(item, path + "." + std::string{name}, found);
+}
+
+}  // namespace
+
 schema::outcome tool::read_arguments(const json::value& arguments) const {
     auto read = data_->check.read(arguments, reading::strict);
     const auto* known = data_->parameters.if_contains("properties");
     if (!read.ok() && arguments.is_object() && known && known->is_object() && !data_->parameters.contains("$defs"))
         if (auto meant = without_double_encoding(data_->check, known->get_object(), arguments))
             read = data_->check.read(*meant, reading::strict);
+    if (read.ok()) find_infinities(read.value, "$", read.violations);
     if (!read.ok() || !read.value.is_object()) return read;
     // Strict reading changes nothing; defaults are filled in here.
     if (auto* properties = data_->parameters.if_contains("properties"); properties && properties->is_object())

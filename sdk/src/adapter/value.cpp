@@ -1,4 +1,5 @@
 // Values in prompts and completions: how they are written, and how they are read back.
+#include "../base/quoted.hpp"
 #include "../base/text.hpp"
 #include "formats.hpp"
 
@@ -67,9 +68,11 @@ value_result read_arguments_text(const signature_field& f, const std::string& te
     return detail::doubtful_arguments(f.name, read.wrong);
 }
 
-// "{123e4567-e89b-12d3-a456-426614174000}": no object
+// "{123e4567-e89b-12d3-a456-426614174000}", with hyphens or without: no object
 bool is_braced_uuid(std::string_view t) {
-    return t.size() == 38 && t.front() == '{' && t.back() == '}' && t.find_first_not_of("0123456789abcdefABCDEF-", 1) == 37 && t[9] == '-';
+    const bool hyphens = t.size() == 38;
+    return (hyphens || t.size() == 34) && t.front() == '{' && t.back() == '}' &&
+           t.find_first_not_of("0123456789abcdefABCDEF-", 1) == t.size() - 1 && (t[9] == '-') == hyphens;
 }
 
 value_result convert(const signature_field& f, const json::value& v) {
@@ -158,7 +161,7 @@ value_result read_field(const signature_field& f, json::value v) {
     json::value candidate = repair_json(text, repeated, done);
     if (done.cut) return detail::has_no_end(f.name);
     if (done.several) return bad_value(f, "it holds more than one JSON value; write one");
-    if (!repeated.empty()) return bad_value(f, "`" + cut(repeated.front(), 100) + "` stands twice in it, and says two things");
+    if (!repeated.empty()) return bad_value(f, quoted(repeated.front(), 100) + " stands twice in it, and says two things");
     if (candidate.is_string() && candidate.get_string().empty() && !text.empty()) {
         auto literal = python_literal(text);
         const json::value as_written = json::string(text);
@@ -191,7 +194,7 @@ parsed_outputs detail::read_outputs(const signature& s, json::object found) {
     }
     if (wrong.empty()) return result;
     std::string have;
-    for (const auto& [name, v] : found) have += (have.empty() ? "`" : ", `") + std::string{name} + "`";
+    for (const auto& [name, v] : found) have += (have.empty() ? "" : ", ") + quoted(name, 100);
     // What is there and wrong comes before what is not there.
     auto first = std::find_if(wrong.begin(), wrong.end(), [](const parse_failure& f) { return f.code != adapter_errc::missing_field; });
     parse_failure all = first == wrong.end() ? wrong.front() : *first;

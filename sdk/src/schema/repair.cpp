@@ -591,28 +591,13 @@ private:
             case '/':
             case '\\': out += c; return;
             case 'u':
-                if (auto unit = hex4(i_)) {
-                    i_ += 4;
-                    char32_t point = *unit;
-                    if (point >= 0xD800 && point < 0xDC00 && next_is("\\u"))
-                        if (auto low = hex4(i_ + 2); low && *low >= 0xDC00 && *low < 0xE000) {
-                            point = 0x10000 + ((point - 0xD800) << 10) + (*low - 0xDC00);
-                            i_ += 6;
-                        }
-                    append_utf8(out, point);
+                if (auto point = read_escaped_point(s_, i_)) {
+                    append_utf8(out, *point);
                     return;
                 }
                 [[fallthrough]];
             default: (out += '\\') += c; done_.quotes = true;
         }
-    }
-
-    std::optional<char32_t> hex4(std::size_t at) const {
-        auto digits = s_.substr(std::min(at, s_.size()), 4);
-        unsigned value{};
-        auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-        if (digits.size() != 4 || ec != std::errc{} || end != digits.data() + 4) return {};
-        return value;
     }
 
     std::string_view s_;

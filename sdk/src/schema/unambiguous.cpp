@@ -1,14 +1,13 @@
 // What is not JSON as it stands, and can be read in one way only. Everything else is refused, with words for whoever wrote it.
 #include <reagent/schema/repair.hpp>
 
+#include "../base/quoted.hpp"
 #include "../base/text.hpp"
 #include "comment.hpp"
 #include "repeated.hpp"
 #include "unicode.hpp"
 
 #include <boost/json.hpp>
-
-#include <charconv>
 
 namespace reagent {
 namespace {
@@ -55,7 +54,7 @@ private:
 
     [[noreturn]] static void refuse(std::string why) { throw refused{cause::unclear, std::move(why)}; }
     [[noreturn]] static void no_end() { throw refused{cause::no_end, "its JSON has no end"}; }
-    std::string here() const { return "`" + cut(std::string{s_.substr(i_, 40)}, 40) + "`"; }
+    std::string here() const { return reagent::quoted(s_.substr(i_, 40), 40); }
 
     [[noreturn]] void behind_the_end() const {
         if (next_is("{") || next_is("[")) throw refused{cause::several, "it holds more than one object"};
@@ -98,7 +97,7 @@ private:
         auto text = s_.substr(begin, i_ - begin);
         if (text.find_first_of("{}[]") != text.npos) throw refused{cause::several, "a comment in it holds more than one object, or a part"};
         if (comment_changes_the_meaning(text))
-            refuse("the comment `" + cut(std::string{text}, 60) + "` says that it is not to be taken as it stands");
+            refuse("the comment " + reagent::quoted(text, 60) + " says that it is not to be taken as it stands");
     }
 
     struct level {
@@ -128,15 +127,15 @@ private:
             std::string key = name();
             space();
             if (at_end()) no_end();
-            if (peek() != ':') refuse("`:` is missing behind the name `" + cut(key, 60) + "`: " + here());
+            if (peek() != ':') refuse("`:` is missing behind the name " + reagent::quoted(key, 60) + ": " + here());
             ++i_;
             const auto above = path_.size();
             if (above < longest_path) path_ += cut(key, 100) + ".";
-            json::value v = value("the value of `" + cut(key, 60) + "`");
+            json::value v = value("the value of " + reagent::quoted(key, 60));
             path_.resize(above);
             if (auto* before = members.if_contains(key); before && *before != v) repeated_.push_back(path_ + key);
             members.insert_or_assign(key, std::move(v));
-            if (!comma('}', "the value of `" + cut(key, 60) + "`")) break;
+            if (!comma('}', "the value of " + reagent::quoted(key, 60))) break;
         }
         ++i_;
         return members;
@@ -239,24 +238,9 @@ private:
             out += to[at];
             return;
         }
-        auto unit = c == 'u' ? hex4(i_) : std::nullopt;
-        if (!unit) refuse("`\\" + std::string(1, is_word(c) ? c : '?') + "` is no escape of JSON; a backslash is `\\\\`");
-        i_ += 4;
-        char32_t point = *unit;
-        if (point >= 0xD800 && point < 0xDC00 && next_is("\\u"))
-            if (auto low = hex4(i_ + 2); low && *low >= 0xDC00 && *low < 0xE000) {
-                point = 0x10000 + ((point - 0xD800) << 10) + (*low - 0xDC00);
-                i_ += 6;
-            }
-        append_utf8(out, point);
-    }
-
-    std::optional<char32_t> hex4(std::size_t at) const {
-        auto digits = s_.substr(std::min(at, s_.size()), 4);
-        unsigned value{};
-        auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-        if (digits.size() != 4 || ec != std::errc{} || end != digits.data() + 4) return {};
-        return value;
+        auto point = c == 'u' ? read_escaped_point(s_, i_) : std::nullopt;
+        if (!point) refuse("`\\" + std::string(1, is_word(c) ? c : '?') + "` is no escape of JSON; a backslash is `\\\\`");
+        append_utf8(out, *point);
     }
 
     static constexpr std::size_t longest_path = 400;
@@ -269,7 +253,7 @@ private:
 };
 
 unambiguous_json said_twice(const std::string& member) {
-    return {std::nullopt, cause::repeated, "`" + cut(member, 100) + "` stands twice in it, and says two things"};
+    return {std::nullopt, cause::repeated, reagent::quoted(member, 100) + " stands twice in it, and says two things"};
 }
 
 // Words for what broke a text that has no end, or is more than one object, further on.

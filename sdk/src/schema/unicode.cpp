@@ -1,5 +1,8 @@
 #include "unicode.hpp"
 
+#include <algorithm>
+#include <charconv>
+
 namespace reagent {
 
 void append_utf8(std::string& out, char32_t p) {
@@ -13,6 +16,29 @@ void append_utf8(std::string& out, char32_t p) {
         byte(0xE0 | p >> 12), byte(0x80 | (p >> 6 & 63)), byte(0x80 | (p & 63));
     else
         byte(0xF0 | p >> 18), byte(0x80 | (p >> 12 & 63)), byte(0x80 | (p >> 6 & 63)), byte(0x80 | (p & 63));
+}
+
+namespace {
+
+std::optional<char32_t> four_digits(std::string_view text, std::size_t at) {
+    auto digits = text.substr(std::min(at, text.size()), 4);
+    unsigned value{};
+    auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    if (digits.size() != 4 || ec != std::errc{} || end != digits.data() + 4) return {};
+    return value;
+}
+
+}  // namespace
+
+std::optional<char32_t> read_escaped_point(std::string_view text, std::size_t& at) {
+    auto unit = four_digits(text, at);
+    if (!unit) return {};
+    at += 4;
+    if (*unit < 0xD800 || *unit >= 0xDC00 || !text.substr(at).starts_with("\\u")) return unit;
+    auto low = four_digits(text, at + 2);
+    if (!low || *low < 0xDC00 || *low >= 0xE000) return unit;
+    at += 6;
+    return 0x10000 + ((*unit - 0xD800) << 10) + (*low - 0xDC00);
 }
 
 namespace {

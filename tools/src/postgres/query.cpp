@@ -9,6 +9,7 @@
 
 #include "../sql/rules.hpp"
 #include "../sql/shown.hpp"
+#include "../time_limit.hpp"
 
 #include <boost/json.hpp>
 
@@ -26,7 +27,8 @@ constexpr std::size_t long_statement = 2'000;  // bytes; its check would hold up
 std::string opening(const postgres_options& o, bool may_limit_files) {
     std::string path;
     for (const auto& s : o.policy.allowed_schemas) path += sql::identifier(s) + ", ";
-    std::string ms = std::to_string(std::clamp<std::int64_t>(o.time_limit.count(), 0, std::numeric_limits<int>::max()));
+    constexpr std::int64_t most = std::numeric_limits<int>::max();  // 0 is none to the server
+    std::string ms = std::to_string(o.time_limit == no_time_limit ? 0 : std::clamp<std::int64_t>(o.time_limit.count(), 1, most));
     std::string files = may_limit_files ? "; SET LOCAL temp_file_limit = '" + std::to_string(o.max_temporary_bytes / 1024) + "kB'" : "";
     return "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = " + ms + "; SET LOCAL lock_timeout = " + ms +
            "; SET LOCAL search_path = " + path + "pg_temp" + files;
@@ -177,6 +179,7 @@ std::string learn(server& s, const secret& conninfo) {
 
 tool postgres_query(secret conninfo, postgres_options options) {
     options.policy.dialect = sql::dialect::postgres;
+    check_time_limit(options.time_limit);
     if (options.policy.allowed_tables.empty())
         throw tool_error{tool_errc::bad_configuration,
                          "postgres_query needs policy.allowed_tables: which tables of the database may a model read?"};

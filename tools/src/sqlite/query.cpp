@@ -3,6 +3,7 @@
 
 #include <reagent/tools/function.hpp>
 
+#include "../time_limit.hpp"
 #include "describe.hpp"
 #include "guarded.hpp"
 
@@ -19,6 +20,7 @@ json::value sqlite::query(const std::filesystem::path& file, const ready::sqlite
 }
 
 tool ready::sqlite_query(const std::filesystem::path& file, sqlite_options options) {
+    ready::check_time_limit(options.time_limit);
     auto known = sqlite::describe(file, options);
     std::string rule;
     if (options.policy->max_rows)

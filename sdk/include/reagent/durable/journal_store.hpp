@@ -204,6 +204,9 @@ public:
     /// Also from a worker whose lease has not run out. What that one stores from then on is refused, but a tool that is at work in it may
     /// still act: see that its process has ended. @throws run_error(not_possible) when the run is over or waits
     taken_run take_by_force(const std::string& id);
+    /// For a process that ends in the middle of its runs: all that this store holds are ready at once, as they would be after a kill when
+    /// their leases are over, and nothing more is stored of them from here. @throws run_error(journal_unavailable)
+    void let_go();
     /// Whether something is there to take, now or when a lease runs out.
     bool has_work(const std::vector<std::string>& programs);
 

@@ -263,7 +263,8 @@ public:
     run_comparison replay(const std::string& run_id);
 
     /// A worker: takes up runs that are ready, and those whose worker is gone, until `stop_work`. Blocks. A store that cannot be used
-    /// does not end it; with `until_idle` one that cannot be used for five minutes does. @throws run_error(journal_unavailable)
+    /// does not end it; with `until_idle` one that cannot be used for five minutes does, and one that refuses for good (it may only be
+    /// read, it holds no journals) at once. @throws run_error(journal_unavailable)
     void work(const work_options& options = {});
     /// From any thread: `work` takes up nothing more, lets effects under way end, leaves its runs ready for others, and returns.
     void stop_work();

@@ -165,6 +165,7 @@ struct journal_store_impl {
 
     // totals.cpp
     void make_totals();
+    void make_totals_again();  ///< of a version that summed less
 
     // writing.cpp
     void work();
@@ -184,6 +185,7 @@ struct journal_store_impl {
     void renew();
     void renew(std::span<const std::shared_ptr<held_run>> mine);
     void hand_back();
+    void hand_back(const std::string& id, std::uint64_t fence);
     void look_for_cancellations();
     template <class F>
     void quietly(F work);

@@ -124,16 +124,27 @@ void journal_store_impl::hand_back() {
         for (const auto& [key, weak] : held)
             if (weak.expired()) let_go.push_back(key);
     }
-    for (const auto& key : let_go) {
-        // No sign of a run that ends its workers: this one lives.
-        db->run(
-            "UPDATE reagent_runs SET status = 'ready', lease_until = 0, stalled = CASE WHEN stalled > 0 THEN stalled - 1 ELSE 0 END, "
-            "updated = " +
-                now + " WHERE id = $1 AND fence = $2 AND status = 'running'",
-            {std::string_view{key.first}, static_cast<std::int64_t>(key.second)});
+    for (const auto& [id, fence] : let_go) {
+        hand_back(id, fence);
         std::lock_guard lock{mutex};
-        held.erase(key);
+        held.erase({id, fence});
     }
+}
+
+void journal_store_impl::hand_back(const std::string& id, std::uint64_t fence) {
+    // No sign of a run that ends its workers: this one lives.
+    db->run(
+        "UPDATE reagent_runs SET status = 'ready', lease_until = 0, stalled = CASE WHEN stalled > 0 THEN stalled - 1 ELSE 0 END, "
+        "updated = " +
+            now + " WHERE id = $1 AND fence = $2 AND status = 'running'",
+        {std::string_view{id}, static_cast<std::int64_t>(fence)});
+}
+
+// The holds stay, so that nothing here is told that another has the run: its process ends. The store refuses what they write.
+void journal_store::let_go() {
+    impl_->change([&] {
+        for (const auto& hold : impl_->holds()) impl_->hand_back(hold->id, hold->fence);
+    });
 }
 
 void journal_store_impl::look_for_cancellations() {

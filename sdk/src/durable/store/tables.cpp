@@ -9,8 +9,8 @@ using detail::text;
 namespace {
 
 // Of the tables; records have a format of their own (`journal_format`). 2: turns of conversations stand one by one. 3: leases
-// by the machine's clock too, marks of changes, totals.
-constexpr int tables_format = 3;
+// by the machine's clock too, marks of changes, totals. 4: estimated tokens among the totals.
+constexpr int tables_format = 4;
 
 constexpr const char* first_tables[]{
     R"(CREATE TABLE reagent_runs (id TEXT PRIMARY KEY, program TEXT NOT NULL, status TEXT NOT NULL, inputs TEXT NOT NULL, outputs TEXT,
@@ -81,7 +81,9 @@ void journal_store_impl::make_tables() {
         if (found < 3) {
             for (const char* statement : from_2_to_3) db->run(statement);
             make_totals();
-        }
+        } else if (found < 4)
+            make_totals_again();
+        if (found < 4) db->run("UPDATE reagent_meta SET value = '4' WHERE name = 'format'");
         if (db->is_postgres())
             db->run("DELETE FROM reagent_commits WHERE at < " + now + " - " + std::to_string(marks_kept_ms), std::vector<sql_value>{});
         db->commit();

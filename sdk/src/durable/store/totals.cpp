@@ -13,7 +13,8 @@ using detail::text;
 
 namespace {
 
-constexpr std::array usage_names{"calls", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "cost"};
+constexpr std::array usage_names{"calls", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "estimated_tokens",
+                                 "cost"};
 
 // Backends that change runs at the same time add to different rows, or each would wait for the other's commit.
 constexpr const char* postgres_shard = "pg_backend_pid() % 64";
@@ -83,12 +84,21 @@ void journal_store_impl::make_totals() {
             " FROM reagent_runs GROUP BY program, status");
 }
 
+void journal_store_impl::make_totals_again() {
+    const std::string of_table = db->is_postgres() ? " ON reagent_runs" : "";
+    for (const char* trigger : {"made", "changed", "removed"})
+        db->run(std::string{"DROP TRIGGER IF EXISTS reagent_runs_"} + trigger + of_table);
+    db->run("DROP TABLE reagent_totals");
+    make_totals();
+}
+
 std::vector<journal_store::program_totals> journal_store::totals() {
     return impl_->call([&] {
         std::vector<program_totals> all;
         for (const auto& row : impl_->db->run(
                  "SELECT program, status, SUM(runs), SUM(calls), SUM(prompt_tokens), SUM(completion_tokens), "
-                 "SUM(cached_tokens), SUM(reasoning_tokens), SUM(priced), SUM(cost) FROM reagent_totals GROUP BY program, status "
+                 "SUM(cached_tokens), SUM(reasoning_tokens), SUM(estimated_tokens), SUM(priced), SUM(cost) FROM reagent_totals GROUP BY "
+                 "program, status "
                  "HAVING SUM(runs) > 0 ORDER BY program, status")) {
             program_totals t{.program = text(row[0]),
                              .status = run_status_named(text(row[1])).value_or(run_status::failed),
@@ -97,8 +107,9 @@ std::vector<journal_store::program_totals> journal_store::totals() {
                        .prompt_tokens = count_of(row[4]),
                        .completion_tokens = count_of(row[5]),
                        .cached_tokens = count_of(row[6]),
-                       .reasoning_tokens = count_of(row[7])};
-            if (number(row[8]) > 0) t.usage.cost = std::max(0.0, std::strtod(text(row[9]).c_str(), nullptr));
+                       .reasoning_tokens = count_of(row[7]),
+                       .estimated_tokens = count_of(row[8])};
+            if (number(row[9]) > 0) t.usage.cost = std::max(0.0, std::strtod(text(row[10]).c_str(), nullptr));
             all.push_back(std::move(t));
         }
         return all;

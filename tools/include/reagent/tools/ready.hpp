@@ -18,10 +18,13 @@ namespace reagent::ready {
 /// What is neither begins with "about".
 tool calculator();
 
+/// For `time_limit`: a query may take as long as it likes. Zero and less are refused, as they would be that by mistake.
+inline constexpr auto no_time_limit = std::chrono::milliseconds::max();
+
 struct sqlite_options {
     std::size_t max_rows = 100;                          ///< of one answer; the model is told when there are more
     std::size_t max_bytes = 256 * 1024;                  ///< of one answer
-    std::chrono::milliseconds time_limit{5'000};         ///< of one query; zero and less: no limit
+    std::chrono::milliseconds time_limit{5'000};         ///< of one query; above zero, or `no_time_limit`
     std::size_t max_value_bytes = 1024 * 1024;           ///< of a value, and of a row that one is read from
     std::size_t max_temporary_bytes = 64 * 1024 * 1024;  ///< that a query sorts, groups and keeps, in memory
     std::size_t listed_values = 25;  ///< a column of `policy.listed_columns` is described with its values, if it has no more
@@ -40,7 +43,7 @@ struct postgres_options {
     sql::policy policy{};                                 ///< `allowed_tables` must not be empty
     std::size_t max_rows = 100;                           ///< of one answer; the model is told when there are more
     std::size_t max_bytes = 256 * 1024;                   ///< of one answer; a single row is received before it is found too large
-    std::chrono::milliseconds time_limit{5'000};          ///< of one query, kept by the server; zero and less: no limit
+    std::chrono::milliseconds time_limit{5'000};          ///< of one query, kept by the server; above zero, or `no_time_limit`
     std::size_t max_temporary_bytes = 256 * 1024 * 1024;  ///< of files that a query sorts and keeps in, where the user may set the limit
     bool without_wall = false;  ///< the user may do more than the policy wants; the check of statements is enough for you
 };
