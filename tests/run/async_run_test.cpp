@@ -2,6 +2,7 @@
 
 #include <reagent/reagent.hpp>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
@@ -128,7 +129,8 @@ BOOST_AUTO_TEST_CASE(every_token_gets_the_value) {
         told.set_value(std::move(s));
     });
     BOOST_TEST(told.get_future().get() == "b!");
-    auto later = rt.async_run({}, e, std::string{"c"}, asio::deferred);
+    run_options named_options;
+    auto later = rt.async_run(named_options, e, std::string{"c"}, asio::deferred);
     std::move(later)([&told = told = {}](std::exception_ptr, std::string s) { told.set_value(std::move(s)); });
     BOOST_TEST(told.get_future().get() == "c!");
     on_context([&]() -> task<void> {

@@ -4,6 +4,8 @@
 #include <reagent/reagent.hpp>
 #include <reagent/schema/render.hpp>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 

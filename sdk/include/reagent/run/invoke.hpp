@@ -11,6 +11,9 @@
 
 namespace reagent::detail {
 
+template <class T>
+concept no_options = !std::is_convertible_v<const T&, run_options> && !std::is_convertible_v<const T&, std::string_view>;
+
 // A module is called by `forward(run, ...)` where it has one, else by `(run, ...)`.
 template <class Module, class... Args>
 auto invoke(const Module& m, run& r, Args&&... args) {
@@ -27,6 +30,16 @@ struct task_value<task<T>> {
     using type = T;
 };
 
+/// What a program is called with: a copy that is kept for further attempts, or what can only be moved.
+template <bool Copied, class Arg>
+struct given_argument {
+    using type = decltype(owned_by<Arg>::give(std::declval<const typename owned_by<Arg>::type&>()));
+};
+template <class Arg>
+struct given_argument<false, Arg> {
+    using type = typename owned_by<Arg>::type;
+};
+
 template <class Module, class Kept>
 auto invoke_with(const Module& m, run& r, Kept& kept) {
     return std::apply([&](auto&... a) { return invoke(m, r, std::move(a)...); }, kept);
@@ -39,8 +52,33 @@ auto invoked_once(const Module& m, run& r, std::shared_ptr<Kept> kept) -> declty
 }
 
 template <class Module, class... Args>
+concept callable_program = requires(Module& m, run& r, Args&&... args) {
+    m.forward(r, std::forward<Args>(args)...);
+}
+|| requires(Module& m, run& r, Args&&... args) { m(r, std::forward<Args>(args)...); };
+
+/// Whether a program can be run with these arguments; if not, says why in words.
+template <class Module, class... Args>
+consteval bool can_be_run() {
+    constexpr bool callable = callable_program<const Module, Args...>;
+    constexpr bool changes_itself = !callable && callable_program<Module, Args...>;
+    static_assert(
+        !changes_itself,
+        "reagent: `forward` is not const, but one program serves many runs at once: write `forward(rg::run& run, ...) const`, and "
+        "keep what changes in the run, not in the program");
+    static_assert(
+        callable || changes_itself,
+        "reagent: this program cannot be called with these arguments: what follows the program must be what its `forward` (or its "
+        "operator()) takes behind the rg::run&, in number and type");
+    return callable;
+}
+
+template <class Module, class... Args>
 auto invoke_program(const Module& m, run& r, Args&&... args) {
-    if constexpr ((std::is_copy_constructible_v<typename owned_by<Args>::type> && ...)) {
+    using given = std::conditional_t<(std::is_copy_constructible_v<typename owned_by<Args>::type> && ...), std::true_type, std::false_type>;
+    if constexpr (!can_be_run<Module, typename given_argument<given::value, Args>::type...>())
+        return task<void>{};
+    else if constexpr ((std::is_copy_constructible_v<typename owned_by<Args>::type> && ...)) {
         using kept_arguments = std::tuple<typename owned_by<Args>::type...>;
         auto kept = std::make_shared<const kept_arguments>(owned_by<Args>::keep(std::forward<Args>(args))...);
         auto start = [&m, &r, kept] {

@@ -272,6 +272,24 @@ public:
                       "reagent: a served module must outlive the runtime, and this one is a temporary; name it first");
     }
 
+    // What is no options gets words instead of a list of candidates.
+    template <detail::no_options First, class... Rest>
+    void run(const First&, const Rest&...) {
+        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+    }
+    template <detail::no_options First, class... Rest>
+    void execute(const First&, const Rest&...) {
+        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+    }
+    template <detail::no_options First, class... Rest>
+    void start(const First&, const Rest&...) {
+        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+    }
+    template <detail::no_options First, class... Rest>
+    void async_run(const First&, const Rest&...) {
+        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+    }
+
 private:
     template <class, class...>
     friend class detail::run_initiation;
