@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include <thread>
+
 using namespace reagent;
 using namespace reagent::test;
 using namespace reagent::literals;

@@ -6,6 +6,7 @@
 #include <reagent/lm/decorators.hpp>
 
 #include <sqlite3.h>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>

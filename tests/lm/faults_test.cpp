@@ -7,6 +7,7 @@
 #include <reagent/lm/decorators.hpp>
 
 #include <zlib.h>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 

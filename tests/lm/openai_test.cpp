@@ -4,6 +4,7 @@
 #include <reagent/error.hpp>
 #include <reagent/http/client.hpp>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
 

@@ -7,6 +7,7 @@
 #include <reagent/error.hpp>
 #include <reagent/lm/decorators.hpp>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>

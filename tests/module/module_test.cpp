@@ -2,6 +2,7 @@
 
 #include <reagent/reagent.hpp>
 
+#include <boost/asio/steady_timer.hpp>
 #include <boost/test/unit_test.hpp>
 
 using namespace reagent;

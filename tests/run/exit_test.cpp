@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <boost/test/unit_test.hpp>
 
+#include <thread>
 #include <future>
 #include <sstream>
 

@@ -6,9 +6,11 @@
 
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <future>
 #include <thread>
 
 using namespace reagent;
@@ -159,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_finished_run_is_cancelled_in_vain) {
     several m;
     for (int i = 0; i < 50; ++i) {
         auto handle = rt.start(answering(answers(1)), m, 1);
-        handle.future().wait();
+        handle.wait();
         handle.cancel();
         BOOST_TEST(handle.get().size() == 1u);
     }

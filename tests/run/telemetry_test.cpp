@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <thread>
 #include <cstdlib>
 #include <mutex>
 

@@ -5,6 +5,8 @@
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 

@@ -3,17 +3,35 @@
 #include <reagent/error.hpp>
 #include <reagent/task.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/experimental/parallel_group.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
+#include <functional>
 #include <optional>
 #include <type_traits>
 
 namespace reagent {
+
+namespace detail {
+
+/// As `with_deadline`, compiled once. @param missed makes the exception of a deadline that came first
+task<void> until(task<void> work, clock::time_point deadline, std::function<std::exception_ptr()> missed);
+
+/// Does the work and puts its value where the caller wants it, which outlives the task.
+template <class T>
+task<void> put_into(std::optional<T>& value, task<T> work) {
+    value.emplace(co_await std::move(work));
+}
+inline task<void> put_into(std::optional<std::monostate>& value, task<void> work) {
+    co_await std::move(work);
+    value.emplace();
+}
+
+template <class T>
+task<T> value_until(task<T> work, clock::time_point deadline, std::function<std::exception_ptr()> missed) {
+    std::optional<T> value;
+    co_await until(put_into(value, std::move(work)), deadline, std::move(missed));
+    co_return std::move(*value);
+}
+
+}  // namespace detail
 
 /// Runs `work`, cancelling it when the deadline passes.
 ///
@@ -21,19 +39,12 @@ namespace reagent {
 /// deadline came first; `operation_aborted` thrown because the caller itself was cancelled.
 template <class T, class Missed>
 task<T> with_deadline(task<T> work, clock::time_point deadline, Missed missed) {
-    namespace ex = asio::experimental;
-    if (deadline == no_deadline) co_return co_await std::move(work);
-    auto executor = co_await asio::this_coro::executor;
-    asio::steady_timer timer{executor, deadline};
-    auto [order, failure, value, timer_error] =
-        co_await ex::make_parallel_group(asio::co_spawn(executor, detail::wrapped(std::move(work)), asio::deferred),
-                                         timer.async_wait(asio::deferred))
-            .async_wait(ex::wait_for_one(), asio::use_awaitable);
-    auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) throw boost::system::system_error{asio::error::operation_aborted};
-    if (order[0] == 1 && !timer_error && (failure || !value)) throw missed();
-    if (failure) std::rethrow_exception(failure);
-    if constexpr (!std::is_void_v<T>) co_return std::move(*value);
+    if (deadline == no_deadline) return work;
+    auto thrown = [missed = std::move(missed)] { return std::make_exception_ptr(missed()); };
+    if constexpr (std::is_void_v<T>)
+        return detail::until(std::move(work), deadline, std::move(thrown));
+    else
+        return detail::value_until<T>(std::move(work), deadline, std::move(thrown));
 }
 
 }  // namespace reagent

@@ -8,6 +8,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 
+#include <future>
+
 namespace reagent {
 namespace {
 
@@ -226,6 +228,7 @@ void runtime::continue_run(journal_store::taken_run taken, std::function<void(st
 }
 
 stored_run runtime::resume(const std::string& run_id) {
+    refuse_own_threads();
     if (!impl_->journals) throw no_journals();
     auto& journals = *impl_->journals;
     auto r = journals.get(run_id);
@@ -235,6 +238,7 @@ stored_run runtime::resume(const std::string& run_id) {
 }
 
 stored_run runtime::resume_by_force(const std::string& run_id) {
+    refuse_own_threads();
     if (!impl_->journals) throw no_journals();
     auto& journals = *impl_->journals;
     auto r = journals.get(run_id);
@@ -258,6 +262,7 @@ stored_run runtime::resume_taken(journal_store::taken_run taken) {
 }
 
 stored_run runtime::converse(const std::string& session, const std::string& program, json::object inputs, std::string id) {
+    refuse_own_threads();
     return resume(submit(program, std::move(inputs), std::move(id), session));
 }
 
@@ -280,6 +285,7 @@ struct once_more {
 }  // namespace
 
 run_comparison runtime::replay(const std::string& run_id) {
+    refuse_own_threads();
     if (!impl_->journals) throw no_journals();
     auto stored = impl_->journals->get(run_id);
     auto its_program = served(run_id, stored.program);

@@ -121,6 +121,7 @@ void runtime::drain() {
 }
 
 void runtime::work(const work_options& options) {
+    refuse_own_threads();
     if (!impl_->journals) throw detail::no_journals();
     auto p = std::make_shared<progress>();
     detail::reserve_descriptors(2 * options.concurrency + 64);

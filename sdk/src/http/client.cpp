@@ -9,6 +9,7 @@
 #include "unpack.hpp"
 
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/url.hpp>
 

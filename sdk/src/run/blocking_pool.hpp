@@ -6,6 +6,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -27,6 +28,14 @@ public:
     explicit blocking_pool(unsigned n) : threads_{std::make_shared<threads>(n)} {}
 
     asio::any_io_executor executor() { return threads_->pool.get_executor(); }
+
+    /// Tells whether this thread is one of the pool's, also when the pool is gone.
+    std::function<bool()> is_here() const {
+        return [pool = std::weak_ptr{threads_}] {
+            auto held = pool.lock();
+            return held && held->pool.get_executor().running_in_this_thread();
+        };
+    }
 
     /// Stands for work of that name while it lives, whatever becomes of the pool. Copied where it goes.
     using at_work = std::shared_ptr<const void>;

@@ -1,5 +1,6 @@
 #include <reagent/run/runtime.hpp>
 
+#include <reagent/deadline.hpp>
 #include <reagent/http/shown_url.hpp>
 
 #include "../observe/log.hpp"
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
@@ -21,6 +23,25 @@
 
 namespace reagent {
 namespace detail {
+
+void run_canceller::watch(std::shared_ptr<run::state> s) {
+    std::lock_guard lock{mutex_};
+    if (ended_) return;
+    run_ = std::move(s);
+    if (wanted_) detail::cancel(run_);
+}
+
+void run_canceller::cancel() {
+    std::lock_guard lock{mutex_};
+    wanted_ = true;
+    if (run_) detail::cancel(run_);
+}
+
+void run_canceller::end() {
+    std::lock_guard lock{mutex_};
+    ended_ = true;
+    run_.reset();
+}
 
 std::string variable(const char* name) {
     const char* value = std::getenv(name);
@@ -152,6 +173,14 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
     s->trunk.emplace(s);
     return s;
 }
+
+void runtime::refuse_own_threads() const {
+    if (impl_->is_own_thread()) detail::throw_would_deadlock();
+}
+
+detail::completion runtime::new_completion() const { return detail::completion{impl_->is_own_thread}; }
+
+asio::any_io_executor runtime::default_executor() const { return impl_->loops->front().context.get_executor(); }
 
 run& runtime::trunk(const std::shared_ptr<run::state>& s) { return *s->trunk; }
 

@@ -35,6 +35,10 @@ struct loop {
     std::thread thread;
 };
 
+inline bool is_here(std::list<loop>& loops) {
+    return std::any_of(loops.begin(), loops.end(), [](loop& l) { return l.context.get_executor().running_in_this_thread(); });
+}
+
 std::string variable(const char* name);
 
 /// Makes room for so many open files. Linux lets a process with several threads wait for tens of milliseconds whenever its table of files
@@ -119,6 +123,11 @@ struct runtime::impl {
     std::mutex mutex;
     std::shared_ptr<std::list<detail::loop>> loops = std::make_shared<std::list<detail::loop>>();
     std::list<detail::loop>::iterator next;
+    /// Whether this thread is an event loop's or one for blocking calls: waiting for a run here could wait for itself.
+    const std::function<bool()> is_own_thread = [loops = std::weak_ptr{loops}, is_blocking = blocking.is_here()] {
+        auto held = loops.lock();
+        return held && (detail::is_here(*held) || is_blocking());
+    };
     std::set<std::weak_ptr<run::state>, std::owner_less<>> active;
 };
 

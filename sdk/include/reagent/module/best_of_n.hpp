@@ -2,7 +2,7 @@
 
 #include <reagent/module/predict.hpp>
 #include <reagent/module/program.hpp>
-#include <reagent/run/runtime.hpp>
+#include <reagent/run/invoke.hpp>
 
 #include <cmath>
 #include <limits>

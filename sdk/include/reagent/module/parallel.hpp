@@ -4,7 +4,7 @@
 #include <reagent/run/call_shape.hpp>
 #include <reagent/run/run.hpp>
 
-#include <deque>
+#include <array>
 #include <tuple>
 #include <vector>
 
@@ -23,6 +23,15 @@ template <class F>
 using kept_function =
     std::conditional_t<std::is_lvalue_reference_v<F> && !std::is_copy_constructible_v<std::remove_cvref_t<F>>, F, std::remove_cvref_t<F>>;
 
+/// Does all of them at once, and waits for all; the first that throws cancels the others. @return what it threw, or null
+task<std::exception_ptr> all_or_first_failure(std::vector<task<void>> works);
+
+/// Does one branch's part, as often as assertions want it.
+template <class T, class F>
+task<void> branch_into(std::optional<stored<T>>& value, run& own, F& part) {
+    return put_into(value, attempts<T>(own, [&own, &part] { return part(own); }));
+}
+
 }  // namespace detail
 
 /// Runs `branches` concurrently, each with a run handle of its own: `co_await parallel(run, [&](rg::run& r) { return
@@ -34,28 +43,20 @@ task<std::tuple<detail::stored<detail::branch_value<F>>...>> parallel(run& r, F&
     static_assert((detail::survives_await<F> && ...),
                   "reagent: g++ 12 destroys a lambda that captures by copy twice inside co_await; name the lambda first, then pass it");
     return [](run& trunk, detail::kept_function<F>... f) -> task<std::tuple<detail::stored<detail::branch_value<F>>...>> {
-        auto executor = co_await asio::this_coro::executor;
         std::size_t base = trunk.reserve_branches(sizeof...(F)), index = base;
         std::array<run, sizeof...(F)> runs{((void)f, trunk.branch(index++))...};
-        auto attempt = [](run& own, auto& part) {
-            using T = detail::branch_value<std::remove_reference_t<decltype(part)>>;
-            return detail::wrapped(detail::attempts<T>(own, [&own, &part] { return part(own); }));
-        };
-        auto group = [&]<std::size_t... I>(std::index_sequence<I...>) {  // arguments are evaluated in no particular order
-            return asio::experimental::make_parallel_group(asio::co_spawn(executor, attempt(runs[I], f), asio::deferred)...);
+        std::tuple<std::optional<detail::stored<detail::branch_value<F>>>...> values;
+        std::vector<task<void>> works;
+        works.reserve(sizeof...(F));
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (works.push_back(detail::branch_into<detail::branch_value<F>>(std::get<I>(values), runs[I], f)), ...);
         }
         (std::index_sequence_for<F...>{});
-        std::tuple results = co_await std::move(group).async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
+        auto failure = co_await detail::all_or_first_failure(std::move(works));
         for (const auto& ended : runs) trunk.join(ended);
-        constexpr std::size_t n = sizeof...(F);
-        auto order = std::get<0>(results);
-        co_return [&]<std::size_t... I>(std::index_sequence<I...>) {
-            std::array<std::exception_ptr, n> failures{std::get<1 + 2 * I>(results)...};
-            for (auto i : order)
-                if (failures[i]) std::rethrow_exception(failures[i]);
-            return std::tuple<detail::stored<detail::branch_value<F>>...>{std::move(*std::get<2 + 2 * I>(results))...};
-        }
-        (std::make_index_sequence<n>{});
+        if (failure) std::rethrow_exception(failure);
+        co_return std::apply([](auto&... value) { return std::tuple<detail::stored<detail::branch_value<F>>...>{std::move(*value)...}; },
+                             values);
     }(r, std::forward<F>(branches)...);
 }
 
@@ -72,7 +73,6 @@ template <class Item, class F>
 auto mapped(run& r, std::vector<Item> items, F f, parallel_options options)
     -> task<std::vector<typename std::remove_cvref_t<std::invoke_result_t<F&, run&, Item>>::value_type>> {
     using T = typename std::remove_cvref_t<std::invoke_result_t<F&, run&, Item>>::value_type;
-    auto executor = co_await asio::this_coro::executor;
     std::size_t base = r.reserve_branches(items.size()), next = 0;
     std::vector<std::optional<T>> found(items.size());
     std::vector<std::optional<run>> runs(items.size());
@@ -88,18 +88,13 @@ auto mapped(run& r, std::vector<Item> items, F f, parallel_options options)
                 found[i].emplace(co_await f(own, std::move(items[i])));
         }
     };
-    using spawned = decltype(asio::co_spawn(executor, worker(), asio::deferred));
-    std::vector<spawned> workers;
+    std::vector<task<void>> workers;
     std::size_t count = std::min(std::max<std::size_t>(1, options.max_concurrency), items.size());
-    for (std::size_t i = 0; i < count; ++i) workers.push_back(asio::co_spawn(executor, worker(), asio::deferred));
-    if (!workers.empty()) {
-        auto [order, failures] = co_await asio::experimental::make_parallel_group(std::move(workers))
-                                     .async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
-        for (const auto& ended : runs)
-            if (ended) r.join(*ended);
-        for (auto i : order)
-            if (failures[i]) std::rethrow_exception(failures[i]);
-    }
+    for (std::size_t i = 0; i < count; ++i) workers.push_back(worker());
+    auto failure = co_await detail::all_or_first_failure(std::move(workers));
+    for (const auto& ended : runs)
+        if (ended) r.join(*ended);
+    if (failure) std::rethrow_exception(failure);
     std::vector<T> results;
     results.reserve(found.size());
     for (auto& v : found) results.push_back(std::move(*v));

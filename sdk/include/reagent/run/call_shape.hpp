@@ -1,5 +1,7 @@
 #pragma once
 
+#include <reagent/task.hpp>
+
 #include <type_traits>
 
 namespace reagent::detail {
@@ -21,5 +23,11 @@ template <class T>
 inline constexpr bool survives_await =
     !temporaries_are_destroyed_twice || std::is_lvalue_reference_v<T> || std::is_trivially_destructible_v<std::remove_cvref_t<T>> ||
     !(std::is_aggregate_v<std::remove_cvref_t<T>> || looks_like_closure<std::remove_cvref_t<T>>);
+
+/// Whether what a function with a completion token returns is awaited where it stands: a task, or an operation that has not begun.
+template <class Result>
+inline constexpr bool awaits_later = std::is_class_v<Result> && !requires(Result r) {
+    r.get();
+};
 
 }  // namespace reagent::detail

@@ -1,18 +1,14 @@
 #pragma once
 
-#include <reagent/deadline.hpp>
 #include <reagent/durable/journal_store.hpp>
 #include <reagent/http/client.hpp>
-#include <reagent/observe/telemetry.hpp>
-#include <reagent/run/owned.hpp>
+#include <reagent/run/call_shape.hpp>
+#include <reagent/run/completion.hpp>
+#include <reagent/run/invoke.hpp>
 #include <reagent/run/run.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-
 #include <concepts>
-#include <future>
 #include <optional>
-#include <tuple>
 #include <type_traits>
 
 namespace spdlog {
@@ -20,6 +16,9 @@ class logger;
 }
 
 namespace reagent {
+
+class runtime;
+class telemetry;
 
 struct runtime_options {
     /// Told what runs do, one line of NAME key=value ... each, with the run's id: that they begin and end (info), calls with path, duration
@@ -80,57 +79,10 @@ struct run_report {
 
 namespace detail {
 
-// A module is called by `forward(run, ...)` where it has one, else by `(run, ...)`.
 template <class Module, class... Args>
-auto invoke(const Module& m, run& r, Args&&... args) {
-    if constexpr (requires { m.forward(r, std::forward<Args>(args)...); })
-        return m.forward(r, std::forward<Args>(args)...);
-    else
-        return m(r, std::forward<Args>(args)...);
-}
-
-template <class T>
-struct task_value;
-template <class T>
-struct task_value<task<T>> {
-    using type = T;
-};
-
-template <class Module, class Kept>
-auto invoke_with(const Module& m, run& r, Kept& kept) {
-    return std::apply([&](auto&... a) { return invoke(m, r, std::move(a)...); }, kept);
-}
-// The arguments live as long as the task, which may refer to them.
-template <class Module, class Kept>
-auto invoked_once(const Module& m, run& r, std::shared_ptr<Kept> kept) -> decltype(invoke_with(m, r, *kept)) {
-    auto work = invoke_with(m, r, *kept);
-    co_return co_await std::move(work);
-}
-
-template <class Module, class... Args>
-auto invoke_program(const Module& m, run& r, Args&&... args) {
-    if constexpr ((std::is_copy_constructible_v<typename owned_by<Args>::type> && ...)) {
-        using kept_arguments = std::tuple<typename owned_by<Args>::type...>;
-        auto kept = std::make_shared<const kept_arguments>(owned_by<Args>::keep(std::forward<Args>(args))...);
-        auto start = [&m, &r, kept] {
-            return std::apply([&](const auto&... a) { return invoke(m, r, owned_by<Args>::give(a)...); }, *kept);
-        };
-        using T = typename task_value<decltype(start())>::type;
-        return attempts<T>(r, std::move(start));
-    } else
-        return invoked_once(m, r,
-                            std::make_shared<std::tuple<typename owned_by<Args>::type...>>(
-                                owned_by<Args>::keep(std::forward<Args>(args))...));  // cannot start again
-}
-
-template <class T>
-using kept = std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>>;
-
-// The result is handed on when the run has ended, not when it is there: a cancellation may still come between the two.
-template <class T>
-task<void> keep(task<T> work, std::shared_ptr<kept<T>> value) {
-    *value = co_await wrapped(std::move(work));
-}
+class run_initiation;
+template <class Module, class... ArgsAndToken>
+auto async_run(runtime& rt, run_options options, Module&& module, ArgsAndToken&&... args_and_token);
 
 void cancel(const std::shared_ptr<run::state>& s);
 run_report report(const run::state& s);
@@ -148,16 +100,25 @@ struct outcome {
 template <class T>
 class running {
 public:
-    running(std::future<T> result, std::shared_ptr<run::state> state) : result_{std::move(result)}, state_{std::move(state)} {}
+    running(detail::completion done, std::shared_ptr<detail::kept<T>> value, std::shared_ptr<run::state> state)
+        : done_{std::move(done)}, value_{std::move(value)}, state_{std::move(state)} {}
 
-    /// Waits for the result. @throws what the module threw; run_error(cancelled, deadline_exceeded)
-    T get() { return result_.get(); }
-    std::future<T>& future() { return result_; }
+    /// Waits for the result, and gives it once. Not to be called on a thread of the runtime, which would wait for itself.
+    /// @throws what the module threw; run_error(cancelled, deadline_exceeded, would_deadlock)
+    T get() {
+        done_.result();
+        if constexpr (!std::is_void_v<T>) return std::move(detail::taken(*value_));
+    }
+    /// Waits until the run has ended, whatever it ended with. @throws run_error(would_deadlock)
+    void wait() const { done_.wait(); }
+    /// @return whether the run has ended
+    bool wait_for(std::chrono::nanoseconds most) const { return done_.wait_for(most); }
     void cancel();              ///< from any thread; the run ends with run_error(cancelled)
     run_report report() const;  ///< after the result is there
 
 private:
-    std::future<T> result_;
+    detail::completion done_;
+    std::shared_ptr<detail::kept<T>> value_;
     std::shared_ptr<run::state> state_;
 };
 
@@ -168,9 +129,12 @@ public:
     ~runtime();
     runtime(const runtime&) = delete;
 
-    /// Executes a module and waits: the synchronous door for `main`. Not to be called from a task.
+    /// Executes a module and waits: the blocking door, for `main` and threads of your own. @throws run_error(would_deadlock) at once on a
+    /// thread of this runtime, its blocking ones included: a task there awaits the module itself with its `run&`, other code on an
+    /// executor `async_run`.
     template <class Module, class... Args>
     auto run(run_options options, const Module& module, Args&&... args) {
+        refuse_own_threads();
         return begin(std::move(options), module, nullptr, std::forward<Args>(args)...).get();
     }
 
@@ -183,6 +147,7 @@ public:
     /// As `run`, with usage, journal and duration. The module must not return void.
     template <class Module, class... Args>
     auto execute(run_options options, const Module& module, Args&&... args) {
+        refuse_own_threads();
         auto r = begin(std::move(options), module, nullptr, std::forward<Args>(args)...);
         auto value = r.get();
         return outcome<decltype(value)>{std::move(value), r.report()};
@@ -198,18 +163,50 @@ public:
     /// program cannot be sent back by an assertion.
     template <class Module, class... Args>
     auto start(run_options options, Module&& module, Args&&... args) {
-        auto own = owner_of<Module>(module);
-        const auto& m = owned_or(own, module);
+        auto own = detail::owner_of<Module>(module);
+        const auto& m = detail::owned_or(own, module);
         return begin(std::move(options), m, std::move(own), std::forward<Args>(args)...);
+    }
+
+    /// Starts a module from any executor, and completes as `token` says (`use_awaitable`, `use_future`, a callback), with the value, or
+    /// with what the run ended with:
+    ///
+    ///     auto answer = co_await runtime.async_run(options, agent, question, asio::use_awaitable);
+    ///
+    /// Signature: void(std::exception_ptr, T), of a module that returns nothing void(std::exception_ptr); a T that has no default
+    /// constructor comes as a std::optional. The handler is called on its associated executor, else on the run's thread. A signal of any
+    /// type on its cancellation slot cancels the run, which then ends with run_error(cancelled). A temporary module and the arguments are
+    /// kept as by `start`; a module with a name must outlive the run, and the executor's context too. Options are named first where the
+    /// call stands in a `co_await`.
+    template <class Module, class... ArgsAndToken>
+    auto async_run(const run_options& options, Module&& module, ArgsAndToken&&... args_and_token) {
+        return detail::async_run(*this, run_options{options}, std::forward<Module>(module), std::forward<ArgsAndToken>(args_and_token)...);
+    }
+    template <class Module, class... ArgsAndToken>
+    auto async_run(run_options&& options, Module&& module, ArgsAndToken&&... args_and_token) {
+        using result = decltype(detail::async_run(*this, std::move(options), std::forward<Module>(module),
+                                                  std::forward<ArgsAndToken>(args_and_token)...));
+        static_assert(!detail::temporaries_are_destroyed_twice || !detail::awaits_later<result>,
+                      "reagent: g++ 12 destroys options that are written inside co_await twice; name them first, then pass them");
+        return detail::async_run(*this, std::move(options), std::forward<Module>(module), std::forward<ArgsAndToken>(args_and_token)...);
+    }
+    template <std::derived_from<language_model> Model, class Module, class... ArgsAndToken>
+    auto async_run(const Model& lm, Module&& module, ArgsAndToken&&... args_and_token) {
+        return detail::async_run(*this, run_options{lm}, std::forward<Module>(module), std::forward<ArgsAndToken>(args_and_token)...);
+    }
+    template <std::convertible_to<std::string_view> Name, class Module, class... ArgsAndToken>
+    auto async_run(const Name& lm, Module&& module, ArgsAndToken&&... args_and_token) {
+        return detail::async_run(*this, run_options{language_model{lm}}, std::forward<Module>(module),
+                                 std::forward<ArgsAndToken>(args_and_token)...);
     }
 
     /// Starts a module and calls `done(std::exception_ptr, const run_report&)` on the run's thread when it has ended; its
     /// value is dropped. `done` must not block.
     template <class Module, class... Args>
     void detach(run_options options, Module&& module, std::function<void(std::exception_ptr, const run_report&)> done, Args&&... args) {
-        auto own = owner_of<Module>(module);
+        auto own = detail::owner_of<Module>(module);
         auto state = prepare(std::move(options));
-        auto work = detail::invoke_program(owned_or(own, module), trunk(state), std::forward<Args>(args)...);
+        auto work = detail::invoke_program(detail::owned_or(own, module), trunk(state), std::forward<Args>(args)...);
         using T = typename detail::task_value<decltype(work)>::type;
         auto value = std::make_shared<detail::kept<T>>();
         auto* s = state.get();
@@ -249,6 +246,7 @@ public:
 
     /// Submits a run and continues it here.
     stored_run run_durably(const std::string& program, json::object inputs, std::string id = {}) {
+        refuse_own_threads();
         return resume(submit(program, std::move(inputs), std::move(id)));
     }
 
@@ -275,42 +273,45 @@ public:
                       "reagent: a served module must outlive the runtime, and this one is a temporary; name it first");
     }
 
+    // What is no options gets words instead of a list of candidates.
+    template <detail::no_options First, class... Rest>
+    void run(const First&, const Rest&...) {
+        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+    }
+    template <detail::no_options First, class... Rest>
+    void execute(const First&, const Rest&...) {
+        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+    }
+    template <detail::no_options First, class... Rest>
+    void start(const First&, const Rest&...) {
+        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+    }
+    template <detail::no_options First, class... Rest>
+    void async_run(const First&, const Rest&...) {
+        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+    }
+
 private:
-    /// What keeps a temporary program for its run; null for one that has a name.
-    template <class Module>
-    static auto owner_of(std::remove_reference_t<Module>& m) {
-        using program = std::remove_cvref_t<Module>;
-        constexpr bool can_be_kept = std::is_lvalue_reference_v<Module> || std::is_move_constructible_v<program>;
-        static_assert(can_be_kept, "reagent: this program would be gone before its run ends: name it first, and let it live until then");
-        if constexpr (can_be_kept && !std::is_lvalue_reference_v<Module>)
-            return std::make_shared<const program>(std::move(m));
-        else
-            return std::shared_ptr<const program>{};
-    }
-    template <class Module>
-    static const Module& owned_or(const std::shared_ptr<const Module>& own, const Module& m) {
-        return own ? *own : m;
-    }
+    template <class, class...>
+    friend class detail::run_initiation;
 
     template <class Module, class... Args>
     auto begin(run_options options, const Module& module, std::shared_ptr<const void> own, Args&&... args) {
         auto state = prepare(std::move(options));
         auto work = detail::invoke_program(module, trunk(state), std::forward<Args>(args)...);
         using T = typename detail::task_value<decltype(work)>::type;
-        auto promise = std::make_shared<std::promise<T>>();
-        running<T> handle{promise->get_future(), state};
+        auto done = new_completion();
         auto value = std::make_shared<detail::kept<T>>();
-        spawn(std::move(state), detail::keep(std::move(work), value), [promise, value, own = std::move(own)](std::exception_ptr failure) {
-            if (!*value || detail::is_of_recording(failure))
-                promise->set_exception(std::move(failure));
-            else if constexpr (std::is_void_v<T>)
-                promise->set_value();
-            else
-                promise->set_value(std::move(**value));
+        running<T> handle{done, value, state};
+        spawn(std::move(state), detail::keep(std::move(work), value), [done, value, own = std::move(own)](std::exception_ptr failure) {
+            done.finish(*value && !detail::is_of_recording(failure) ? nullptr : std::move(failure));
         });
         return handle;
     }
 
+    void refuse_own_threads() const;
+    detail::completion new_completion() const;
+    asio::any_io_executor default_executor() const;
     std::shared_ptr<run::state> prepare(run_options options, bool durable = false);
     std::shared_ptr<const struct served_program> served(const std::string& run_id, const std::string& program) const;
     stored_run resume_taken(journal_store::taken_run taken);
@@ -337,3 +338,5 @@ run_report running<T>::report() const {
 }
 
 }  // namespace reagent
+
+#include <reagent/run/async_run.hpp>

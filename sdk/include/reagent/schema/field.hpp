@@ -3,6 +3,7 @@
 #include <reagent/fixed_string.hpp>
 
 #include <cstddef>
+#include <iosfwd>
 #include <string_view>
 #include <utility>
 
@@ -53,7 +54,13 @@ struct of_format {
 ///     rg::field<std::string, "as on the card", rg::is_private{}> card_number;
 struct is_private {};
 
-/// A member with a description for the model and constraints on its value. Behaves as the value.
+namespace detail {
+template <class T>
+inline constexpr bool is_a_field = false;
+}
+
+/// A member with a description for the model and constraints on its value. Behaves as the value: it is iterated, indexed, added to,
+/// compared and written to a stream as the value is.
 ///
 ///     rg::field<double, "how sure, from 0 to 1", rg::range{0, 1}> confidence;
 template <class T, fixed_string Description = "", auto... Constraints>
@@ -74,8 +81,55 @@ struct field {
     constexpr const T& operator*() const { return value; }
     constexpr T& operator*() { return value; }
 
+    constexpr auto begin() const requires requires(const T& t) { t.begin(); }
+    { return value.begin(); }
+    constexpr auto end() const requires requires(const T& t) { t.end(); }
+    { return value.end(); }
+    constexpr auto begin() requires requires(T& t) { t.begin(); }
+    { return value.begin(); }
+    constexpr auto end() requires requires(T& t) { t.end(); }
+    { return value.end(); }
+    constexpr auto size() const requires requires(const T& t) { t.size(); }
+    { return value.size(); }
+    constexpr bool empty() const requires requires(const T& t) { t.empty(); }
+    { return value.empty(); }
+    template <class Key>
+    requires requires(const T& t, const Key& k) { t[k]; }
+    constexpr decltype(auto) operator[](const Key& k) const { return value[k]; }
+    template <class Key>
+    requires requires(T& t, const Key& k) { t[k]; }
+    constexpr decltype(auto) operator[](const Key& k) { return value[k]; }
+
     friend constexpr bool operator==(const field& a, const field& b) { return a.value == b.value; }
     friend constexpr bool operator==(const field& a, const T& b) { return a.value == b; }
+
+    friend constexpr auto operator+(const field& a, const field& b) requires requires(const T& t) { t + t; }
+    { return a.value + b.value; }
+    template <class U>
+    requires(!detail::is_a_field<U> && requires(const T& t, const U& u) { t + u; }) friend constexpr auto operator+(const field& a,
+                                                                                                                    const U& b) {
+        return a.value + b;
+    }
+    template <class U>
+    requires(!detail::is_a_field<U> && requires(const T& t, const U& u) { u + t; }) friend constexpr auto operator+(const U& a,
+                                                                                                                    const field& b) {
+        return a + b.value;
+    }
+
+    template <class Char, class Traits>
+    friend std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& out, const field& f) {
+        constexpr bool can_be_written = requires { out << f.value; };
+        static_assert(
+            can_be_written,
+            "reagent: the value of this field cannot be written to a stream; write its members or items, or reagent::to_json of it");
+        if constexpr (can_be_written) out << f.value;
+        return out;
+    }
 };
+
+namespace detail {
+template <class T, fixed_string Description, auto... Constraints>
+inline constexpr bool is_a_field<field<T, Description, Constraints...>> = true;
+}
 
 }  // namespace reagent

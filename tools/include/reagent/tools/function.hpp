@@ -386,7 +386,50 @@ private:
 };
 
 template <class F>
-tool make_tool(std::string name, std::string description, F f, std::vector<argument> arguments, tool_options options) {
+inline constexpr bool has_known_parameters = std::is_pointer_v<F> || std::is_member_pointer_v<F> || requires {
+    &F::operator();
+};
+template <class F, class Object>
+inline constexpr bool has_known_parameters<bound_member<F, Object>> = true;
+
+template <class P>
+inline constexpr bool is_made_from_json = convertible<std::remove_cvref_t<P>>() || std::is_same_v<std::remove_cvref_t<P>, rest> ||
+                                          (std::is_lvalue_reference_v<P> &&
+                                           !std::is_const_v<std::remove_reference_t<P>>);  // which has words of its own
+
+template <class T>
+inline constexpr bool is_shown_as_json = convertible<std::remove_cvref_t<T>>() || std::is_void_v<T>;
+template <class T>
+inline constexpr bool is_shown_as_json<task<T>> = is_shown_as_json<T>;
+
+/// Whether a function can be a tool; what is wrong with it is told before anything is made of it.
+template <class F>
+consteval bool can_be_tool() {
+    constexpr bool known = has_known_parameters<F>;
+    static_assert(known,
+                  "reagent: the types of a tool's parameters must be known, but this function has `auto` parameters or several overloads; "
+                  "write their types, or wrap it in a lambda that does");
+    if constexpr (known) {
+        using all = typename signature_of_function<F>::parameters;
+        using parameters = typename without_key<typename without_run<all>::type>::type;
+        constexpr bool made = []<class... P>(std::tuple<P...>*) {
+            return (is_made_from_json<P> && ...);
+        }(static_cast<parameters*>(nullptr));
+        static_assert(
+            made,
+            "reagent: a tool's parameter cannot be made from JSON: its class has private members, constructors or bases; make it a "
+            "plain struct, describe it with BOOST_DESCRIBE_CLASS, or give it a reagent::json_conversion");
+        constexpr bool shown = is_shown_as_json<typename signature_of_function<F>::result>;
+        static_assert(shown,
+                      "reagent: what a tool returns has no JSON: its class has private members, constructors or bases; return a plain "
+                      "struct or a text, describe it with BOOST_DESCRIBE_CLASS, or give it a reagent::json_conversion");
+        return made && shown;
+    } else
+        return false;
+}
+
+template <class F>
+tool make_adapted_tool(std::string name, std::string description, F f, std::vector<argument> arguments, tool_options options) {
     function_adapter<F> adapter{std::move(f), std::move(arguments)};
     auto schemas = adapter.schemas_of_arguments(name);
     std::set<std::string> private_arguments = adapter.private_arguments();
@@ -404,6 +447,14 @@ tool make_tool(std::string name, std::string description, F f, std::vector<argum
                 adapter.uses_run()}
         .with_edit_check(std::move(exact), [adapter](const json::object& given) { return adapter.wrong(given); })
         .with_private_arguments(std::move(private_arguments));
+}
+
+template <class F>
+tool make_tool(std::string name, std::string description, F f, std::vector<argument> arguments, const tool_options& options) {
+    if constexpr (can_be_tool<F>())
+        return make_adapted_tool(std::move(name), std::move(description), std::move(f), std::move(arguments), options);
+    else
+        throw 0;
 }
 
 }  // namespace reagent::detail
