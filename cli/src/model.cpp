@@ -3,6 +3,7 @@
 #include <reagent/error.hpp>
 #include <reagent/http/client.hpp>
 #include <reagent/http/shown_url.hpp>
+#include <reagent/observe/telemetry.hpp>
 #include <reagent/schema/repair.hpp>
 
 #include <boost/asio/co_spawn.hpp>
