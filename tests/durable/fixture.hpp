@@ -2,6 +2,7 @@
 
 #include "support/folder.hpp"
 #include "support/scripted_openai.hpp"
+#include "support/thrown.hpp"
 
 #include <reagent/reagent.hpp>
 
@@ -42,24 +43,13 @@ inline int number_in(const std::string& text) {
 struct fixture {
     folder files;
     std::shared_ptr<journal_store> store = open();
-    std::shared_ptr<answering> model =
-        std::make_shared<answering>([](const lm_request& q) { return chat_completion({{"answer", number_in(last_text(q)) + 1}}); });
+    std::shared_ptr<answering> model = std::make_shared<answering>([](const lm_request& q) {
+        return chat_completion({{"answer", number_in(last_text(q)) + 1}});
+    });
 
     std::shared_ptr<journal_store> open(journal_store_options o = {}) { return journal_store::open_sqlite(files.path / "runs.db", o); }
     run_options options() const { return run_options{language_model{model}}; }
     std::string status(const std::string& id) { return std::string{to_string(store->get(id).status)}; }
 };
-
-template <class Errc, class F>
-std::string thrown(Errc wanted, F f) {
-    try {
-        f();
-    } catch (const error& e) {
-        BOOST_TEST((e.code() == wanted), e.what());
-        return e.what();
-    }
-    BOOST_ERROR("nothing was thrown");
-    return {};
-}
 
 }  // namespace reagent::test

@@ -2,10 +2,11 @@
 #include "support/folder.hpp"
 #include "support/loopback_server.hpp"
 #include "support/scripted_openai.hpp"
+#include "support/thrown.hpp"
 
+#include <reagent/journal/journal_record.hpp>
 #include <reagent/lm/catalog.hpp>
 #include <reagent/reagent.hpp>
-#include <reagent/journal/journal_record.hpp>
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -31,17 +32,6 @@ std::vector<std::string> golds_of(const golden_case& c) {
     else
         golds.emplace_back(g.as_string());
     return golds;
-}
-
-std::string message_of(program_errc wanted, const std::function<void()>& f) {
-    try {
-        f();
-    } catch (const program_error& e) {
-        BOOST_TEST((e.code() == wanted), e.what());
-        return e.what();
-    }
-    BOOST_ERROR("nothing was thrown");
-    return {};
 }
 
 // Answers a question "x + y" as it is asked; "fail" fails.
@@ -229,7 +219,7 @@ BOOST_AUTO_TEST_CASE(failures_are_scored_listed_and_bounded) {
         BOOST_TEST(unrated.score == 50);  // of failures only
     }
     dataset without{example{{{"question", "1 + 1"}}, {}}};
-    message_of(program_errc::mismatch, [&] { evaluate(rt, as_program(program), without, exact_match_of("answer"), o); });
+    thrown(program_errc::mismatch, [&] { evaluate(rt, as_program(program), without, exact_match_of("answer"), o); });
 }
 
 BOOST_AUTO_TEST_CASE(metrics_see_predictors_and_violations) {
@@ -439,7 +429,7 @@ BOOST_AUTO_TEST_CASE(csv_cells_are_numbers_where_the_signature_says_so) {
     BOOST_TEST(json::serialize(csv[1].fields) == R"({"q":"","n":-3,"x":null,"yes":false,"level":2,"more":"","t":"","else":""})");
     for (const char* wrong : {"ten", "12345678901234567890123", "1.5", "9876e543"}) {
         auto file = f.write("w.csv", std::string{"q,n\nx,1\nx,"} + wrong + "\n");
-        BOOST_TEST(message_of(program_errc::bad_document, [&] { load_examples(file, {"q"}, fields); }).find("row 3: field `n`") !=
+        BOOST_TEST(thrown(program_errc::bad_document, [&] { load_examples(file, {"q"}, fields); }).find("row 3: field `n`") !=
                    std::string::npos);
     }
 }
@@ -453,7 +443,7 @@ BOOST_AUTO_TEST_CASE(numbers_that_no_double_holds_keep_their_digits_or_are_refus
             BOOST_TEST(text[0].fields.at("q").as_string() == number);
             for (std::string field : {"n", "x"}) {
                 auto file = f.write(name, before + ("{\"" + field + "\": ") + number + "}" + after);
-                auto why = message_of(program_errc::bad_document, [&] { load_examples(file, {}, fields); });
+                auto why = thrown(program_errc::bad_document, [&] { load_examples(file, {}, fields); });
                 BOOST_TEST(why.find("example 1: field `" + field + "`") != std::string::npos, why);
             }
         }
@@ -490,7 +480,7 @@ BOOST_AUTO_TEST_CASE(bad_files_are_refused_with_the_place) {
     folder f;
     auto refused = [&](program_errc code, const std::string& name, const std::string& text, std::vector<std::string> inputs = {}) {
         auto file = f.write(name, text);
-        return message_of(code, [&] { load_examples(file, inputs); });
+        return thrown(code, [&] { load_examples(file, inputs); });
     };
     BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"a\": 1}\n[1]\n").find("line 2: expected an object") != std::string::npos);
     BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"a\": 1}\n{\"a\": \n").find("line 2") != std::string::npos);
@@ -503,8 +493,8 @@ BOOST_AUTO_TEST_CASE(bad_files_are_refused_with_the_place) {
     refused(program_errc::not_json, "a.json", "[");
     BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"question\": 1}", {"questoin"}).find("did you mean `question`?") !=
                std::string::npos);
-    message_of(program_errc::unreadable, [] { load_examples("/nowhere.jsonl"); });
-    message_of(program_errc::unreadable, [] { load_examples("/tmp"); });
+    thrown(program_errc::unreadable, [] { load_examples("/nowhere.jsonl"); });
+    thrown(program_errc::unreadable, [] { load_examples("/tmp"); });
 }
 
 BOOST_AUTO_TEST_CASE(splits_are_seeded_and_stratified) {

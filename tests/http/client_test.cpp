@@ -1,3 +1,4 @@
+#include "go.hpp"
 #include "support/loopback_server.hpp"
 
 #include <reagent/deadline.hpp>
@@ -17,16 +18,6 @@ using namespace reagent::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-// Runs a coroutine to its end on this thread; its exception is thrown on.
-template <class F>
-void go(F f) {
-    boost::asio::io_context context;
-    std::exception_ptr failure;
-    boost::asio::co_spawn(context, f(context), [&](std::exception_ptr e) { failure = e; });
-    context.run();
-    if (failure) std::rethrow_exception(failure);
-}
 
 http::request get(const std::string& url) { return {"GET", url, {}, {}}; }
 

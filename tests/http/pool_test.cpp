@@ -1,5 +1,6 @@
 // How many connections are kept, for how long, and how long one may take to come about.
 #include "../../sdk/src/http/connection.hpp"
+#include "go.hpp"
 #include "support/loopback_server.hpp"
 
 #include <reagent/error.hpp>
@@ -15,15 +16,6 @@ using namespace reagent::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-template <class F>
-void go(F f) {
-    boost::asio::io_context context;
-    std::exception_ptr failure;
-    boost::asio::co_spawn(context, f(context), [&](std::exception_ptr e) { failure = e; });
-    context.run();
-    if (failure) std::rethrow_exception(failure);
-}
 
 // How many connections two requests take that are `apart` from each other.
 int connections_of_two(std::chrono::seconds idle_timeout, std::chrono::milliseconds apart) {

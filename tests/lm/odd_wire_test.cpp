@@ -1,8 +1,7 @@
 // Answers whose pieces are in places that the protocol does not know, or are no answer text: docs/models.md has a row for each kind.
 #include "../../sdk/src/lm/decorators/cache_file.hpp"
-#include "support/ask.hpp"
+#include "heard.hpp"
 #include "support/folder.hpp"
-#include "support/loopback_server.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/lm/decorators.hpp>
@@ -19,40 +18,6 @@ using namespace reagent;
 using namespace reagent::test;
 
 namespace {
-
-struct got {
-    lm_response answer{};
-    std::string pieces{}, reasoning{}, error{};
-    error_code code{};
-};
-
-language_model model_at(const std::string& provider, const loopback_server& server, language_model_options options = {}) {
-    options.api_base = server.url(provider == "openai" || provider == "openai-responses" ? "/v1" : "");
-    options.api_key = secret{"key-0123456789"};
-    return language_model{provider + "/m", options};
-}
-
-// A body that is no stream is read the same way where a stream was asked for.
-got heard(const std::string& provider, const std::string& body, bool streamed = false, language_model_options options = {}) {
-    loopback_server server{[&](const server_request&) { return server_response{.body = body}; }};
-    auto model = model_at(provider, server, options);
-    got g;
-    try {
-        if (streamed) {
-            auto all = ask_streaming(model, question("x"));
-            g.answer = all.response;
-            for (const auto& e : all.events) {
-                if (e.kind == lm_event::text) g.pieces += e.text_piece;
-                if (e.kind == lm_event::reasoning) g.reasoning += e.text_piece;
-            }
-        } else
-            g.answer = ask(model, question("x"));
-    } catch (const error& e) {
-        g.error = e.what();
-        g.code = e.code();
-    }
-    return g;
-}
 
 std::string sse(const std::vector<std::string>& events, bool done = true) {
     std::string all;

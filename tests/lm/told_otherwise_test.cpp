@@ -1,7 +1,6 @@
 // Answers that say of themselves that they are none, or say one thing twice: docs/models.md has a row for each kind.
-#include "support/ask.hpp"
+#include "heard.hpp"
 #include "support/folder.hpp"
-#include "support/loopback_server.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/lm/answer_log.hpp>
@@ -18,40 +17,6 @@ using namespace reagent;
 using namespace reagent::test;
 
 namespace {
-
-struct got {
-    lm_response answer{};
-    std::string pieces{}, error{};
-    error_code code{};
-};
-
-language_model model_at(const std::string& provider, const loopback_server& server, language_model_options options = {}) {
-    options.api_base = server.url(provider == "openai" || provider == "openai-responses" ? "/v1" : "");
-    options.api_key = secret{"key-0123456789"};
-    return language_model{provider + "/m", options};
-}
-
-got heard(const language_model& model, bool streamed) {
-    got g;
-    try {
-        if (streamed) {
-            auto all = ask_streaming(model, question("x"));
-            g.answer = all.response;
-            for (const auto& e : all.events)
-                if (e.kind == lm_event::text) g.pieces += e.text_piece;
-        } else
-            g.answer = ask(model, question("x"));
-    } catch (const error& e) {
-        g.error = e.what();
-        g.code = e.code();
-    }
-    return g;
-}
-
-got heard(const std::string& provider, const std::string& body, bool streamed = false, language_model_options options = {}) {
-    loopback_server server{[&](const server_request&) { return server_response{.body = body}; }};
-    return heard(model_at(provider, server, options), streamed);
-}
 
 std::string sse(const std::vector<std::string>& events, bool done = false) {
     std::string all;

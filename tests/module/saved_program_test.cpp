@@ -2,6 +2,7 @@
 #include "support/cases.hpp"
 #include "support/folder.hpp"
 #include "support/scripted_openai.hpp"
+#include "support/thrown.hpp"
 
 #include <reagent/reagent.hpp>
 #include <reagent/schema/render.hpp>
@@ -70,18 +71,6 @@ std::unique_ptr<module> program_of(const std::string& file) {
     if (file == "router.json") return std::make_unique<router>();
     if (file == "react.json") return std::make_unique<react<sig<"question -> answer">>>(t);
     return std::make_unique<predict<classify_intent>>();
-}
-
-template <class F>
-std::string message_of(program_errc wanted, F f) {
-    try {
-        f();
-    } catch (const program_error& e) {
-        BOOST_TEST((e.code() == wanted), e.what());
-        return e.what();
-    }
-    BOOST_ERROR("nothing was thrown");
-    return {};
 }
 
 }  // namespace
@@ -164,7 +153,7 @@ BOOST_AUTO_TEST_CASE(the_older_shape_is_read) {
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_every_difference) {
     router program;
-    auto message = message_of(program_errc::mismatch, [&] {
+    auto message = thrown(program_errc::mismatch, [&] {
         from_saved(program, saved_program::parse(R"({
             "clasify": {"demos": []},
             "recommend.predict": {"demos": [{"ticket": "x", "resolution": "y"}],
@@ -174,7 +163,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_every_difference) {
          {"the program has no predictor `clasify`; the nearest is `classify`", "the file has no predictor `classify`",
           "`recommend.predict` has 1 fields in the file and 5 in the program", "demonstration 1: the program has no field `resolution`"})
         BOOST_TEST(message.find(part) != std::string::npos, part << " is missing in " << message);
-    auto other = message_of(program_errc::mismatch, [&] {
+    auto other = thrown(program_errc::mismatch, [&] {
         predict<sig<"city -> country, capital">> p;
         from_saved(p, saved_program::load(golden("predict_class.json")));
     });
@@ -182,7 +171,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_every_difference) {
 }
 
 BOOST_AUTO_TEST_CASE(hostile_files_are_refused_with_the_place) {
-    auto refused = [](program_errc code, const std::string& text) { return message_of(code, [&] { saved_program::parse(text); }); };
+    auto refused = [](program_errc code, const std::string& text) { return thrown(code, [&] { saved_program::parse(text); }); };
     BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"demos": 3}})").find("a.demos: expected a list") != std::string::npos);
     BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"demos": [3]}})").find("a.demos[0]") != std::string::npos);
     BOOST_TEST(
@@ -200,8 +189,8 @@ BOOST_AUTO_TEST_CASE(hostile_files_are_refused_with_the_place) {
     std::string many = "{";
     for (int i = 0; i < 10'002; ++i) many += (i ? ",\"p" : "\"p") + std::to_string(i) + "\":{\"demos\":[]}";
     refused(program_errc::bad_document, many + "}");
-    message_of(program_errc::unreadable, [] { saved_program::load("/nowhere/program.json"); });
-    message_of(program_errc::unreadable, [] { saved_program::load("/tmp"); });
+    thrown(program_errc::unreadable, [] { saved_program::load("/nowhere/program.json"); });
+    thrown(program_errc::unreadable, [] { saved_program::load("/tmp"); });
 }
 
 BOOST_AUTO_TEST_CASE(files_are_written_whole_or_not_at_all) {
@@ -214,12 +203,12 @@ BOOST_AUTO_TEST_CASE(files_are_written_whole_or_not_at_all) {
     p.predictors["classify"].instructions = std::string(100'000, 'x');
     fs::permissions(f.path, fs::perms::owner_read | fs::perms::owner_exec);
     if (::geteuid() != 0) {
-        message_of(program_errc::unwritable, [&] { to_saved(program, p).save(file); });
+        thrown(program_errc::unwritable, [&] { to_saved(program, p).save(file); });
         BOOST_TEST(saved_program::load(file).hash() == first.hash());
     }
     fs::permissions(f.path, fs::perms::owner_all);
-    message_of(program_errc::unwritable, [&] { to_saved(program, p).save("/dev/full/program.json"); });
-    message_of(program_errc::unwritable, [&] { to_saved(program, p).save("/nowhere/program.json"); });
+    thrown(program_errc::unwritable, [&] { to_saved(program, p).save("/dev/full/program.json"); });
+    thrown(program_errc::unwritable, [&] { to_saved(program, p).save("/nowhere/program.json"); });
     to_saved(program, p).save(file);
     BOOST_TEST(saved_program::load(file).find("classify")->instructions->size() == 100'000u);
     BOOST_TEST(std::distance(fs::directory_iterator{f.path}, {}) == 1);

@@ -230,6 +230,20 @@ struct enumerator {
     std::string_view name;
 };
 
+/// Where the template argument that begins at `at` ends. Names of unnamed namespaces and of local types hold brackets and commas.
+consteval std::size_t end_of_argument(std::string_view all, std::size_t at) {
+    for (int open = 0; at < all.size(); ++at) {
+        char c = all[at];
+        if (c == '(' || c == '<' || c == '{')
+            ++open;
+        else if (open > 0 && (c == ')' || c == '>' || c == '}'))
+            --open;
+        else if (open == 0 && (c == ',' || c == '}' || c == '>'))
+            break;
+    }
+    return at;
+}
+
 template <class E>
 consteval auto find_enumerators() {
     constexpr std::size_t count = max_enumerator - min_enumerator + 1;
@@ -244,17 +258,7 @@ consteval auto find_enumerators() {
     } found;
     auto at = all.find("V = ") + 5;
     for (std::size_t i = 0; i < count; ++i) {
-        // Names of unnamed namespaces hold brackets themselves.
-        auto end = at;
-        for (int open = 0; end < all.size(); ++end) {
-            char c = all[end];
-            if (c == '(' || c == '<' || c == '{')
-                ++open;
-            else if (open > 0 && (c == ')' || c == '>' || c == '}'))
-                --open;
-            else if (open == 0 && (c == ',' || c == '}' || c == '>'))
-                break;
-        }
+        auto end = end_of_argument(all, at);
         auto text = all.substr(at, end - at);
         if (!text.starts_with('(')) {
             auto colon = text.rfind(':');
@@ -272,16 +276,7 @@ inline constexpr auto enumerators_of = find_enumerators<E>();
 consteval bool is_enumerator_among(std::string_view all) {
     for (auto at = all.find("V = ") + 5; at != 0 && at < all.size();) {
         if (all[at] != '(') return true;
-        int open = 0;  // names of unnamed namespaces and of local types hold brackets and commas themselves
-        for (; at < all.size(); ++at) {
-            char c = all[at];
-            if (c == '(' || c == '<' || c == '{')
-                ++open;
-            else if (open > 0 && (c == ')' || c == '>' || c == '}'))
-                --open;
-            else if (open == 0 && (c == ',' || c == '}' || c == '>'))
-                break;
-        }
+        at = end_of_argument(all, at);
         if (at >= all.size() || all[at] != ',') return false;
         at += 2;
     }
