@@ -132,15 +132,26 @@ int ask_durably(const ask_options& o, const chosen_model& chosen, run_options op
     auto r = rt.resume(id);
     watch.over();
     view.close();
-    if (!o.save_journal.empty())
-        save_journal(o.save_journal, *load_journal(with.journals->records(id)).history, {{"program", ask_program}, {"inputs", r.inputs}});
     if (o.json)
         std::cout << shown_json(to_json(r)) << "\n";
     else if (r.outputs)
         print_outputs(*r.outputs, parse_signature(o.signature), view, terminal{}, o.quiet);
     else
         complain(halted_text(r));
+    if (!o.save_journal.empty()) {  // the answer is out, whether or not there is room for its journal
+        std::cout.flush();
+        save_journal(o.save_journal, *load_journal(with.journals->records(id)).history, {{"program", ask_program}, {"inputs", r.inputs}});
+    }
     return exit_code(r.status);
+}
+
+void print_result(const outcome<detail::react_result>& result, const signature& s, live_view& view, const std::string& model, bool quiet) {
+    terminal t;
+    view.close();
+    if (!quiet && std::none_of(s.outputs.begin(), s.outputs.end(), [&](const auto& f) { return view.has_shown(f.name); }))
+        std::cout << "\n";
+    print_outputs(result.value.outputs, s, view, t, quiet);
+    if (!quiet) std::cout << t.dim(summary(result.report) + ", " + model) << "\n";
 }
 
 struct agent_program {
@@ -155,17 +166,14 @@ int ask_at_once(const ask_options& o, const signature& s, const tools& offered, 
     tell_when_interrupted("nothing of it is kept. With --journals FILE a run can be interrupted and goes on");
     auto result = rt.execute(options, agent_program{agent}, inputs);
     tell_when_interrupted("");
-    if (!o.save_journal.empty()) save_journal(o.save_journal, *result.report.history, {{"program", "ask"}, {"inputs", inputs}});
-    if (o.json) {
+    if (o.json)
         std::cout << shown_json(result_json(result.value, result.report, s, chosen.model.name())) << "\n";
-        return 0;
+    else
+        print_result(result, s, view, chosen.model.name(), o.quiet);
+    if (!o.save_journal.empty()) {
+        std::cout.flush();
+        save_journal(o.save_journal, *result.report.history, {{"program", "ask"}, {"inputs", inputs}});
     }
-    terminal t;
-    view.close();
-    if (!o.quiet && std::none_of(s.outputs.begin(), s.outputs.end(), [&](const auto& f) { return view.has_shown(f.name); }))
-        std::cout << "\n";
-    print_outputs(result.value.outputs, s, view, t, o.quiet);
-    if (!o.quiet) std::cout << t.dim(summary(result.report) + ", " + chosen.model.name()) << "\n";
     return 0;
 }
 

@@ -162,6 +162,9 @@ for options in "--tools sql:pipe" "--save-journal pipe"; do
     [ "$(code timeout 20 "$reagent" ask "What is 1 plus 2?" --lm offline/demo $options)" = 2 ] || fail "$options: $(cat err)"
     grep -q 'a pipe, not a file' err || fail "$options: $(cat err)"
 done
+# The answer was paid for: it is told although there is no room for its journal.
+{ (ulimit -f 0; "$reagent" ask "What is 1 plus 2?" --lm offline/demo -q --save-journal room.jsonl; echo "code $?") 2>&1; } | cat >out
+grep -qx 3 out && grep -q "room.jsonl" out && grep -qx "code 1" out || fail "a full disk for --save-journal: $(cat out)"
 "$reagent" ask "What is 1 plus 2?" --lm offline/demo -q --journals both.db --run-id both --save-journal both.jsonl >out
 "$reagent" trace both.jsonl --json >out; grep -q calculator out || fail "--save-journal beside --journals: $(cat out)"
 [ "$(code env REAGENT_REPLAY="$work" "$reagent" ask "What is 1 plus 2?" --lm offline/demo --journals both.db --run-id third)" = 1 ] || fail "it asks"
