@@ -11,6 +11,21 @@ using question_answer = sig<"question -> answer: int">;
 
 BOOST_AUTO_TEST_SUITE(scripted_models)
 
+BOOST_AUTO_TEST_CASE(fields_in_braces_are_fields) {
+    scripted lm{{{"answer", "42"}}, {{"answer", "x"}, {"list", {1, "two"}}}, "text", {{"answer", 7}}};
+    predict<sig<"question -> answer">> p;
+    runtime rt;
+    auto first = rt.run(lm, p, "?");
+    BOOST_TEST(first.get<"answer">() == "42");
+    scripted one{{{"answer", "alone"}}};
+    auto alone = rt.run(one, p, "?");
+    BOOST_TEST(alone.get<"answer">() == "alone");
+    scripted_answer a{{"answer", "x"}, {"list", {1, "two"}}};
+    lm_response said = a.to({});
+    BOOST_TEST(said.text.find("[1, \"two\"]") != std::string::npos, said.text);
+    BOOST_TEST(said.text.find("[[ ## answer ## ]]") != std::string::npos, said.text);
+}
+
 BOOST_AUTO_TEST_CASE(answers_in_order_and_keeps_what_it_was_asked) {
     scripted lm{json::object{{"answer", 42}}, "nothing that fits", json::object{{"answer", 7}}};
     runtime rt;

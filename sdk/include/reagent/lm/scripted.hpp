@@ -3,6 +3,7 @@
 #include <reagent/lm/language_model.hpp>
 
 #include <boost/json/object.hpp>
+#include <boost/json/value_ref.hpp>
 
 #include <exception>
 #include <functional>
@@ -22,6 +23,8 @@ public:
     scripted_answer(std::string text);
     scripted_answer(const char* text) : scripted_answer(std::string{text}) {}
     scripted_answer(json::object fields) : fields_{std::move(fields)} {}
+    /// Without it `{{"answer", "42"}}` would be a std::string from a pair of iterators.
+    scripted_answer(std::initializer_list<std::pair<json::string_view, json::value_ref>> fields) : fields_(fields) {}
     scripted_answer(lm_response response) : response_{std::move(response)} {}
     scripted_answer(std::exception_ptr failure) : failure_{std::move(failure)} {}
     /// Calls of tools in the provider's own format, with ids of their own. @param calls names and arguments
