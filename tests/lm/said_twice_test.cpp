@@ -340,6 +340,24 @@ BOOST_AUTO_TEST_CASE(a_prompt_that_gemini_blocks_has_no_answer_beside_it) {
     BOOST_TEST(g.answer.text == "yes", g.error);
 }
 
+BOOST_AUTO_TEST_CASE(the_only_choice_is_the_answer_whatever_its_number) {
+    const std::string words = R"({"choices":[{"index":1,"delta":{"content":"yes"},"finish_reason":null}]})",
+                      stop = R"({"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]})";
+    for (const auto& body :
+         {sse({words, stop, "[DONE]"}), sse({R"({"choices":[{"index":1,"delta":{"content":"yes"},"finish_reason":"stop"}]})", "[DONE]"})}) {
+        auto g = heard("openai", body, true);
+        BOOST_TEST(g.answer.text == "yes", g.error);
+        BOOST_TEST(g.pieces == "yes");
+    }
+    BOOST_TEST((heard("openai", sse({words, "[DONE]"}), true).code == lm_errc::unavailable));
+    auto first_open = sse({R"({"choices":[{"index":0,"delta":{"content":"no"}}]})", words, stop, "[DONE]"});
+    BOOST_TEST((heard("openai", first_open, true).code == lm_errc::unavailable));
+    auto call =
+        sse({R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"pay","arguments":"{}"}}]}}]})"});
+    auto torn = heard("openai", call, true);
+    BOOST_TEST(torn.error.find("1 call") != std::string::npos, torn.error);
+}
+
 BOOST_AUTO_TEST_CASE(a_piece_of_an_unknown_type_inside_of_a_call_leaves_it_torn) {
     auto piece = [](const std::string& text) {
         return R"({"type":"input_json_delta","partial_json":)" + json::serialize(json::value(json::string(text))) + "}";

@@ -163,6 +163,27 @@ lm_response answer_reader::finish_document(std::vector<lm_event>& out) {
     return r;
 }
 
+usage answer_reader::used() const {
+    usage u = reader_->used_so_far();
+    if (form_ == form::document && u.tokens() == 0) u = used_in(body_);
+    return u;
+}
+
+usage used_in(std::string_view body) {
+    usage u;
+    auto take = [&](std::string_view text) {
+        boost::system::error_code ec;
+        if (auto tree = parse(trim(text), {}, ec); !ec) complete_usage(u, tree);
+        return !ec;
+    };
+    if (take(without_bom(body))) return u;
+    for (std::string_view line : split(body, '\n')) {
+        if (line.starts_with("data:")) line.remove_prefix(5);
+        if (line.find('{') != line.npos) take(line);
+    }
+    return u;
+}
+
 void end_watch::feed(std::string_view piece) {
     if (whole_) return extent_.feed(piece);
     std::vector<lm_event> nothing;

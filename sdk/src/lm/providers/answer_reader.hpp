@@ -25,6 +25,9 @@ public:
     /// How long silence is waited for; nothing: as long as there is time.
     std::optional<std::chrono::milliseconds> patience() const;
 
+    /// The tokens that were told so far.
+    usage used() const;
+
     /// When the answer is done, or the body is at its end. @throws lm_error(unavailable) when it broke off before its end
     lm_response finish(std::vector<lm_event>& out);
 
@@ -67,6 +70,9 @@ private:
     json_extent extent_;  // of one that is no stream
     bool whole_ = false;
 };
+
+/// The tokens that a body tells, whatever else it holds: one document, events or lines.
+usage used_in(std::string_view body);
 
 /// Whether a body is server-sent events, by how it begins.
 bool is_event_stream(std::string_view body);

@@ -245,6 +245,7 @@ class reader final : public stream_reader {
         std::string reason = reason_of(member(c, "finishReason"));
         auto* parts = parts_of(c);
         if (index > 0) return read_further(index, parts, reason, out);
+        first_came_ = true;
         if (parts && reason.empty())
             for (const auto& part : parts->get_array()) take(part_of(part, kept_), out);
         if (parts && !reason.empty()) read_last(parts->get_array(), out);
@@ -272,7 +273,8 @@ class reader final : public stream_reader {
         }
         const auto all_calls = calls.size();
         drop_told(calls);
-        auto told_calls = all_calls - calls.size(), told_bytes = words.size() - rest_of_whole(words, answer_.text).size();
+        auto told_calls = all_calls - calls.size(),
+             told_bytes = words.size() - std::min(words.size(), rest_of_whole(words, answer_.text).size());
         const bool told_thought = !thought.empty() && thought == answer_.reasoning;
         for (const auto& part : parts) {
             kept_parts apart;

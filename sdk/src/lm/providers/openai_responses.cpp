@@ -183,8 +183,9 @@ class reader final : public stream_reader {
 
     static void take_whole_text(item& i, std::string words) {
         if (trim(words).empty()) return;
-        if (!words.starts_with(i.text) && trim(words) != trim(i.text)) differs("a text", words);
-        if (words.size() > i.text.size()) i.text = std::move(words);
+        const std::string whole = clean_text(words), so_far = clean_text(i.text);
+        if (!whole.starts_with(so_far) && trim(whole) != trim(so_far)) differs("a text", whole);
+        i.text = std::move(words);
     }
 
     // One text of a message, which may have several.
@@ -198,8 +199,10 @@ class reader final : public stream_reader {
     static void check_whole(const lm_response& whole, const lm_response& pieces) {
         auto calls = whole.tool_calls;
         for (const auto& piece : pieces.tool_calls) {
+            const std::string so_far = clean_text(piece.arguments);
             auto same = std::find_if(calls.begin(), calls.end(), [&](const tool_call& c) {
-                return c.name == piece.name && (c.arguments.starts_with(piece.arguments) || same_arguments(c.arguments, piece.arguments));
+                const std::string all = clean_text(c.arguments);
+                return clean_text(c.name) == clean_text(piece.name) && (all.starts_with(so_far) || same_arguments(all, so_far));
             });
             if (same == calls.end()) differs("the calls", piece.name + " " + piece.arguments);
             calls.erase(same);
@@ -226,7 +229,7 @@ class reader final : public stream_reader {
             auto& now = answer_.tool_calls[*i.call].arguments;
             if (piece.empty() || piece == now) return;
             if (!piece.starts_with(now)) {
-                if (!same_arguments(now, piece)) differs("a call's arguments", piece);
+                if (!same_arguments(clean_text(now), clean_text(piece))) differs("a call's arguments", piece);
                 return;
             }
             piece.erase(0, now.size());

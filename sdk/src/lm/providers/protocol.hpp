@@ -56,6 +56,7 @@ public:
     /// Words that are no piece of the answer: the error says them, should the stream break off.
     void hear(std::string_view words);
 
+    const usage& used_so_far() const { return answer_.usage; }
     /// Whether nothing follows.
     bool done() const { return done_; }
     /// Whether the answer's end was told; what may follow is its usage.
@@ -99,11 +100,13 @@ protected:
     void refused(const std::string& piece) { refusal_ += piece; }
 
     lm_response answer_;
-    bool ended_ = false;  // its end was told; the usage may follow
-    bool done_ = false;   // nothing follows
+    bool first_came_ = false;  // a piece of the first of several choices
+    bool ended_ = false;       // its end was told; the usage may follow
+    bool done_ = false;        // nothing follows
 
 private:
     void join_choices();
+    void end_by_other_choices();
     void take_whole_alternatives();
     void read_tree(std::string_view event, const json::value& tree, std::string_view data, std::vector<lm_event>& out);
     void weigh_end(bool reason, const std::vector<lm_event>& out, std::size_t first);

@@ -64,7 +64,12 @@ void stream_reader::read_tree(std::string_view event, const json::value& tree, s
     std::string type = text_member(tree, "type");
     if (type.empty()) type = event;  // some leave out the one or the other
     const auto first = out.size(), ends = ends_;
-    read_json(type, tree, out);
+    try {
+        read_json(type, tree, out);
+    } catch (const lm_error&) {
+        complete_usage(answer_.usage, tree);
+        throw;
+    }
     if (complete_usage(answer_.usage, tree)) out.push_back({.kind = lm_event::usage, .used = answer_.usage});
     weigh_end(ends_ > ends, out, first);
 }
@@ -101,10 +106,21 @@ void stream_reader::flush(std::vector<lm_event>& out) {
 
 void stream_reader::hear(std::string_view words) { heard_ = cut(clean_text(detail::without_keys(trim(words), {})), 200); }
 
+// A server that gives the only choice another number.
+void stream_reader::end_by_other_choices() {
+    auto ended = [](const auto& why) { return why.has_value(); };
+    if (ended_ || first_came_ || several_ || alternatives_ended_.empty()) return;
+    if (!std::any_of(alternatives_ended_.begin(), alternatives_ended_.end(), ended)) return;
+    ended_ = is_split_ = true;
+    answer_.finish = finish_reason::stop;  // `join_choices` takes theirs
+}
+
 lm_response stream_reader::finish() {
+    end_by_other_choices();
     if (!ended_) {
         std::string said = heard_.empty() ? "" : "; the server said: " + heard_;
         std::string bytes = std::to_string(answer_.text.size()) + " bytes of the answer";
+        if (const auto calls = answer_.tool_calls.size()) bytes += " and " + std::to_string(calls) + (calls > 1 ? " calls" : " call");
         throw lm_error{lm_errc::unavailable,
                        (done_ ? "the provider's stream ended with [DONE] after " + bytes +
                                     ", but no finish reason said that it is whole (where a server never says so: dialect::done_ends)"
@@ -159,8 +175,10 @@ std::optional<std::size_t> stream_reader::call(const call_piece& piece, std::vec
 
 std::string stream_reader::rest_of_whole(const std::string& last, const std::string& before) {
     constexpr std::size_t no_coincidence = 8;  // bytes
-    if (before.size() >= no_coincidence && last.starts_with(before)) return last.substr(before.size());
-    if (!before.empty() && last == before) malformed("ends with a text that is a piece of it, or all of it once more", last);
+    if (before.empty() || last.empty()) return last;
+    const std::string all = clean_text(last), so_far = clean_text(before);
+    if (so_far.size() >= no_coincidence && all.starts_with(so_far)) return all.substr(so_far.size());
+    if (all == so_far) malformed("ends with a text that is a piece of it, or all of it once more", all);
     return last;
 }
 
