@@ -86,7 +86,7 @@ private:
         if (before == last::value && number && after_number_) lost();
     }
     void expect_comma_of_list(last before, char c) {
-        if (c == ':' || (c == ',' && before == last::comma)) lost();
+        if (c == ':' || (c == ',' && before != last::value)) lost();
     }
     // `1 - 2`: behind a value stands neither a comma nor a key.
     void expect_key(last before) {
