@@ -59,9 +59,9 @@ struct formatted {
     const char *format, *text;
 };
 std::ostream& operator<<(std::ostream& out, const formatted& f) { return out << f.format << " " << f.text; }
-const formatted texts[]{{"decimal", "1.10"},      {"decimal", "100"},   {"regex", "[a-z]+"},      {"regex", "a{2}"},
-                        {"regex", "\"x\""},       {"regex", "null"},    {"uri", "http://[::1]/"}, {"email", "a@[1.2.3.4]"},
-                        {"uri-template", "{id}"}, {"json-pointer", ""}, {"date", "2024-05-01"}};
+const formatted texts[]{{"decimal", "1.10"},      {"decimal", "100"},    {"regex", "[a-z]+"},      {"regex", "a{2}"},
+                        {"regex", "\"x\""},       {"regex", "null"},     {"uri", "http://[::1]/"}, {"email", "a@[1.2.3.4]"},
+                        {"uri-template", "{id}"}, {"date", "2024-05-01"}};
 
 signature with(const signature_field& f) {
     auto s = parse_signature("q -> v");
