@@ -245,7 +245,6 @@ class reader final : public stream_reader {
         std::string reason = reason_of(member(c, "finishReason"));
         auto* parts = parts_of(c);
         if (index > 0) return read_further(index, parts, reason, out);
-        first_came_ = true;
         if (parts && reason.empty())
             for (const auto& part : parts->get_array()) take(part_of(part, kept_), out);
         if (parts && !reason.empty()) read_last(parts->get_array(), out);

@@ -263,7 +263,6 @@ class reader final : public stream_reader {
         const json::value *delta = object_member(choice, "delta"), *whole = object_member(choice, "message");
         auto reason = checked_finish(choice);
         if (index > 0) return read_further(index, delta, whole, reason, out);
-        first_came_ = true;
         if (delta) read_delta(delta, out);
         if (!reason.empty()) end(finish_of(reason));
         if (whole) read_whole(whole, out);

@@ -100,13 +100,11 @@ protected:
     void refused(const std::string& piece) { refusal_ += piece; }
 
     lm_response answer_;
-    bool first_came_ = false;  // a piece of the first of several choices
-    bool ended_ = false;       // its end was told; the usage may follow
-    bool done_ = false;        // nothing follows
+    bool ended_ = false;  // its end was told; the usage may follow
+    bool done_ = false;   // nothing follows
 
 private:
     void join_choices();
-    void end_by_other_choices();
     void take_whole_alternatives();
     void read_tree(std::string_view event, const json::value& tree, std::string_view data, std::vector<lm_event>& out);
     void weigh_end(bool reason, const std::vector<lm_event>& out, std::size_t first);

@@ -106,21 +106,14 @@ void stream_reader::flush(std::vector<lm_event>& out) {
 
 void stream_reader::hear(std::string_view words) { heard_ = cut(clean_text(detail::without_keys(trim(words), {})), 200); }
 
-// A server that gives the only choice another number.
-void stream_reader::end_by_other_choices() {
-    auto ended = [](const auto& why) { return why.has_value(); };
-    if (ended_ || first_came_ || several_ || alternatives_ended_.empty()) return;
-    if (!std::any_of(alternatives_ended_.begin(), alternatives_ended_.end(), ended)) return;
-    ended_ = is_split_ = true;
-    answer_.finish = finish_reason::stop;  // `join_choices` takes theirs
-}
-
 lm_response stream_reader::finish() {
-    end_by_other_choices();
     if (!ended_) {
         std::string said = heard_.empty() ? "" : "; the server said: " + heard_;
         std::string bytes = std::to_string(answer_.text.size()) + " bytes of the answer";
         if (const auto calls = answer_.tool_calls.size()) bytes += " and " + std::to_string(calls) + (calls > 1 ? " calls" : " call");
+        const bool others_ended =
+            std::any_of(alternatives_ended_.begin(), alternatives_ended_.end(), [](const auto& why) { return why.has_value(); });
+        if (others_ended) bytes += " (that of another choice than number 0 ended)";
         throw lm_error{lm_errc::unavailable,
                        (done_ ? "the provider's stream ended with [DONE] after " + bytes +
                                     ", but no finish reason said that it is whole (where a server never says so: dialect::done_ends)"
