@@ -290,8 +290,10 @@ void react_core::native_talk::refuse(const lm_response& response, const std::str
 
 // A text that is nothing but a JSON object with exactly the outputs, which fit.
 bool react_core::native_talk::takes_outputs_in_json(const std::string& text) {
-    auto given = parse_json(without_fence(text));
+    const auto whole = without_fence(text);
+    auto given = parse_json(whole);
     if (earlier || !given || !given->is_object() || given->get_object().size() != self.signature_.outputs.size()) return false;
+    if (!read_unambiguous_json(whole).value) return false;  // a member stands twice in it
     json::object read;
     if (!check(given->get_object(), read).empty()) return false;
     p.steps.push_back({{}, submit, *given, json::value("Completed."), false});
@@ -302,6 +304,8 @@ bool react_core::native_talk::takes_outputs_in_json(const std::string& text) {
 // A text without a call is asked about once; then it is the answer, where it can be one.
 void react_core::native_talk::answered_in_text(const lm_response& response, const std::string& text) {
     if (takes_outputs_in_json(text)) return;
+    auto twice = read_unambiguous_json(without_fence(text));
+    if (twice.why == unambiguous_json::cause::repeated) return refuse(response, "is not clear: " + escape_markers(std::move(twice.wrong)));
     if (!asked) {
         asked = true;
         std::vector<message> round{

@@ -55,6 +55,12 @@ std::optional<tool_call> call_of(const json::value& v, const find_tool& find) {
     return c;
 }
 
+// Nothing for what is no JSON, and where a member stands twice in it, with two things.
+std::optional<json::value> json_that_is_clear(std::string_view text) {
+    auto v = parse_json(text);
+    return v && read_unambiguous_json(text).value ? v : std::nullopt;
+}
+
 // What of a block can be read, where nothing of it has to be guessed.
 std::optional<json::value> whole_json(std::string_view text) {
     auto read = read_unambiguous_json(text);
@@ -107,7 +113,7 @@ json::value parameter_value(std::string_view text, const json::value* schema) {
     text = trimmed(text);
     for (auto [word, v] : {std::pair<std::string_view, json::value>{"True", true}, {"False", false}, {"None", nullptr}})
         if (text == word) return v;
-    auto parsed = parse_json(text);
+    auto parsed = json_that_is_clear(text);
     return parsed ? std::move(*parsed) : as_text;
 }
 
@@ -216,7 +222,7 @@ std::optional<std::string> take_object(std::string_view& text) {
         else if (!quoted && c == '{')
             ++depth;
         else if (!quoted && c == '}' && --depth == 0) {
-            auto v = parse_json(text.substr(0, i + 1));
+            auto v = json_that_is_clear(text.substr(0, i + 1));
             if (!v || !v->is_object()) return {};
             text = trimmed(text.substr(i + 1));
             return dump_json(*v);

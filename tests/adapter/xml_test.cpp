@@ -37,7 +37,11 @@ const xml_case cases[]{{"v: list[int]", "<v><item>1</item><item>2</item></v>", "
                        {"v: int", "<v>1</v><v>1</v>", "1"},
                        {"v: int", "<v>1</v><v>2</v>", nullptr},
                        {"v: int", "<v>1", nullptr},
-                       {"v: int", "<w>1</w>", nullptr}};
+                       {"v: int", "<w>1</w>", nullptr},
+                       // Fields whose elements look like tokens of a template.
+                       {"s: str, v: int", "<s>x</s><v>1</v>", "1"},
+                       {"bos: str, v: int", "<bos>x</bos>\n<v>1</v>", "1"},
+                       {"v: int", "<s><v>1</v>", "1"}};
 
 }  // namespace
 

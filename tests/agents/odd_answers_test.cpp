@@ -109,6 +109,46 @@ BOOST_AUTO_TEST_CASE(what_is_submitted_is_checked) {
     BOOST_TEST(holds(told(4), "no end"), told(4));
 }
 
+BOOST_AUTO_TEST_CASE(outputs_in_json_that_say_two_things_end_nothing) {
+    plans p;
+    for (const char* text : {R"({"answer":"1","answer":"1000"})", "```json\n{\"answer\":\"1\",\"answer\":\"1000\"}\n```",
+                             "Here it is: {\"answer\":\"1\",\"answer\":\"1000\"}"}) {
+        auto o = ask(p.all(), {answer(text), submitted});
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(answer_of(o) == "42");
+    }
+    auto told = ask(p.all(), {answer(R"({"answer":"1","answer":"1000"})"), submitted});
+    BOOST_REQUIRE(told.requests.size() == 2u);
+    BOOST_TEST(holds(said(told.requests[1]), "stands twice"), said(told.requests[1]));
+
+    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{
+        answer(R"({"d": {"a": 1, "a": 2}})"), answer(R"({"d": {"a": 1, "a": 2}})"), calls({{"submit", R"({"d": {"a": 3}})"}})});
+    react<sig<"question -> d: dict[str, int]">> nested{p.all(), {.mode = react_mode::native}};
+    runtime rt;
+    auto value = rt.run(run_options{language_model{model}}, nested, "question"_f = "?");
+    BOOST_TEST((value.get<"d">() == std::map<std::string, std::int64_t>{{"a", 3}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_written_call_whose_arguments_say_two_things_does_not_act) {
+    for (const char* text :
+         {R"(<tool_call>{"name":"plan","arguments":{"items":["a"],"items":["b"]}}</tool_call>)",
+          R"({"name":"plan","arguments":{"items":["a"],"items":["b"]}})", R"(functions.plan:0{"items":["a"],"items":["b"]})",
+          "Action: plan\nAction Input: {\"items\":[\"a\"],\"items\":[\"b\"]}", R"(<function=plan>{"items":["a"],"items":["b"]}</function>)",
+          "\u273fFUNCTION\u273f: plan\n\u273fARGS\u273f: {\"items\":[\"a\"],\"items\":[\"b\"]}", R"([plan(items=["a"], items=["b"])])"}) {
+        plans p;
+        auto o = ask(p.all(), {answer(text), submitted});
+        BOOST_TEST(p.made.empty(), text);
+        BOOST_REQUIRE_MESSAGE(o.value, o.error);
+        BOOST_TEST(answer_of(o) == "42");
+    }
+    std::string options;
+    tools t;
+    t.add("set", "Sets.", [&](std::map<std::string, int> o) { return options = std::to_string(o.size()), "set"; }, {"options"},
+          {.quick = true});
+    ask(t, {answer(R"(<tool_call><function=set><parameter=options>{"a": 1, "a": 2}</parameter></function></tool_call>)"), submitted});
+    BOOST_TEST(options.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_tool_may_be_called_submit) {
     int forms = 0;
     tools t;

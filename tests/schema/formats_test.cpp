@@ -190,7 +190,9 @@ BOOST_AUTO_TEST_CASE(long_numbers_keep_their_digits_in_texts_and_are_refused_in_
             for (auto how : {reading::strict, reading::lenient}) {
                 auto read = schema{json::object{{"type", type}}}.read(v.at("n"), how);
                 BOOST_TEST(!read.ok(), type << ' ' << digits);
-                BOOST_TEST(to_string(read.violations).find("more digits than a number keeps") != std::string::npos);
+                const bool beyond = std::string_view{digits} == "1e400";
+                BOOST_TEST(to_string(read.violations).find(beyond ? "larger than any number" : "more digits than a number keeps") !=
+                           std::string::npos);
             }
     }
     for (const char* kept : {"0.1", "1e23", "100000000000000000000", "5e-324", "1.50", "-0.0", "1E+2", "0.30000000000000004"}) {

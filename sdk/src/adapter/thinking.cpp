@@ -213,6 +213,7 @@ bool leading_thinking::at_beginning(bool last) {
     if (rest.empty()) return begun_ = last, false;
     bool cut = false;
     for (auto header : headers) {
+        if (header.ends_with('>') && is_among(elements_, header.substr(1, header.size() - 2))) continue;
         auto t = tag_at(rest, header);
         cut = cut || t.cut;
         if (t.size) return held_.erase(0, t.size), true;

@@ -87,6 +87,17 @@ value_result convert(const signature_field& f, const json::value& v) {
     return failure;
 }
 
+// A text with a format, as it is written; where it does not fit it may stand in quotes. A regular expression is no list.
+value_result read_formatted(const signature_field& f, const std::string& text) {
+    auto as_written = convert(f, json::value(json::string(text)));
+    if (as_written) return as_written;
+    for (const auto& inner : {parse_json(text), python_literal(text)})
+        if (inner && inner->is_string())
+            if (auto read = convert(f, *inner)) return read;
+    if (auto read = convert(f, json::value(json::string(trim(text))))) return read;
+    return as_written;
+}
+
 }  // namespace
 
 bool detail::keeps_digits(const signature_field& f) { return f.type.find("Decimal") != f.type.npos; }
@@ -154,6 +165,7 @@ value_result read_field(const signature_field& f, json::value v) {
         const bool none = f.shape.allows_null() && (trim(text) == "null" || trim(text) == "None");
         return none ? json::value(nullptr) : convert(f, json::value(json::string(text)));
     }
+    if (f.shape.is_text()) return read_formatted(f, text);
     if (is_braced_uuid(trim(text))) return convert(f, json::value(json::string(trim(text))));
     if (detail::keeps_digits(f)) text = detail::with_fractions_as_text(text);
     std::vector<std::string> repeated;

@@ -93,7 +93,7 @@ const embedding_protocol* protocol_of(const protocol& speaks) {
 // Appends the vectors of a response.
 void read_vectors(const embedding_protocol& p, std::string_view body, std::size_t expected, const std::optional<std::uint64_t>& dimensions,
                   embeddings& to) {
-    json::value parsed = parse_body(body, {});
+    json::value parsed = parse_body(body, {}).tree;
     const json::value* list = p.vectors(parsed);
     if (!list || !list->is_array()) malformed("has no vectors", body);
     if (list->get_array().size() != expected)

@@ -60,9 +60,8 @@ auto without_keys(const std::vector<secret>& keys, F read) {
     }
 }
 
-// For the sign that nothing follows, behind the last event; and for the usage, or that sign, behind an answer whose end was told. Not every
-// protocol has a last event: Gemini's older models told an end in every piece.
-constexpr std::chrono::milliseconds patience_for_the_close{100}, patience_for_more{2000};
+// For the sign that nothing follows, behind the last event.
+constexpr std::chrono::milliseconds patience_for_the_close{100};
 
 // The next piece of a body, unless it takes longer; "" at its end and then.
 task<std::string> read_within(http::response_stream& body, std::chrono::milliseconds patience) {
@@ -89,8 +88,8 @@ public:
             if (failure_) std::rethrow_exception(failure_);
             if (finished_) co_return std::nullopt;
             std::string piece;
-            if (reader_.ended())
-                piece = co_await read_within(body_, patience_for_more);
+            if (auto patience = reader_.patience())
+                piece = co_await read_within(body_, *patience);
             else
                 piece = co_await body_.read();
             try {
@@ -186,8 +185,8 @@ public:
         provider::end_watch watch{speaks_, how};
         while (!watch.done()) {
             std::string piece;
-            if (watch.ended())
-                piece = co_await read_within(body, patience_for_more);
+            if (auto patience = watch.patience())
+                piece = co_await read_within(body, *patience);
             else
                 piece = co_await body.read();
             if (piece.empty()) break;

@@ -326,7 +326,17 @@ private:
         if (!(n.types & (node::integer | node::number)) || !v.is_string()) return {};
         auto digits = plain_number(v.get_string());
         if (!digits || !is_decimal_text(*digits) || held_number(*digits)) return {};
-        return too_many_digits;
+        return why_not_held(*digits);
+    }
+    // A number that no double holds.
+    static const char* why_not_held(std::string_view digits) {
+        const auto exponent = digits.find_first_of("eE");
+        const bool small = exponent != digits.npos && digits.substr(exponent + 1).starts_with('-');
+        const auto mantissa = digits.substr(0, exponent);
+        const auto significant = std::count_if(mantissa.begin(), mantissa.end(), is_digit);
+        if (significant > 17 || exponent == digits.npos) return too_many_digits;
+        return small ? "; it is nearer to zero than any number that is kept: give 0, or make the field a text"
+                     : "; it is larger than any number that is kept: give a smaller one, or make the field a text";
     }
     static constexpr const char* too_many_digits = "; it has more digits than a number keeps: give fewer, or make the field a text";
 

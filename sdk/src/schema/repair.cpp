@@ -80,6 +80,19 @@ private:
         done_.commas = done_.commas || before != last::value || c != ',';
         before = last::comma;
     }
+    // `1 000`, `-2 -3`: one number, a sum, or two items. An item is missing in `1,,2`, and what `1: 2` says is no list.
+    void expect_item_of_list(last before) {
+        const bool number = is_digit(peek()) || peek() == '-' || peek() == '+' || peek() == '.';
+        if (before == last::value && number && after_number_) lost();
+    }
+    void expect_comma_of_list(last before, char c) {
+        if (c == ':' || (c == ',' && before != last::value)) lost();
+    }
+    // `1 - 2`: behind a value stands neither a comma nor a key.
+    void expect_key(last before) {
+        if (before == last::value && !quote_at(s_.substr(i_)) && std::string_view{"-/%^<>=~(!?&"}.find(peek()) != std::string_view::npos)
+            lost();
+    }
 
     bool at_end() const { return i_ >= s_.size(); }
     char peek() const { return at_end() ? '\0' : s_[i_]; }
@@ -216,6 +229,7 @@ private:
                 continue;
             }
             expect_item(before);
+            expect_key(before);
             before = last::value;
             std::size_t key_at = i_;
             std::string key = quote_at(s_.substr(i_)) ? quoted(place::key) : bare_key();
@@ -274,11 +288,13 @@ private:
                 break;
             }
             if (c == ',' || c == ';' || c == ':' || c == ')') {
+                expect_comma_of_list(before, c);
                 expect_comma(before, c);
                 ++i_;
                 continue;
             }
             expect_item(before);
+            expect_item_of_list(before);
             before = last::value;
             if (next_is("...") && (i_ + 3 >= s_.size() || !is_word(s_[i_ + 3]))) {
                 lost();
@@ -292,6 +308,7 @@ private:
             }
             std::size_t at = i_;
             items.push_back(value(place::item));
+            after_number_ = items.back().is_number();
             if (i_ == at) ++i_;
         }
         return items;
@@ -334,8 +351,18 @@ private:
         if (is_digit(c) || c == '-' || c == '.' || c == '+' || (c == '$' && i_ + 1 < s_.size() && is_digit(s_[i_ + 1])))
             if (auto n = number(where)) return *n;
         done_.quotes = true;
+        if (is_prefixed_text()) lost();
         return word(where);
     }
+
+    // Python's `f"..."` and `b'...'`.
+    bool is_prefixed_text() const {
+        std::size_t n = 0;
+        while (n < 2 && std::string_view{"bfru"}.find(lower(peek_at(n))) != std::string_view::npos) ++n;
+        return n > 0 && (peek_at(n) == '"' || peek_at(n) == '\'');
+    }
+    char peek_at(std::size_t n) const { return i_ + n < s_.size() ? s_[i_ + n] : '\0'; }
+    static char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
     // `42`, `-1.5e3`, `.5`, `1_000`; what only begins like a number (a date, `10-20`, `0x10`, `1,000`) is text.
     std::optional<json::value> number(place where) {
@@ -361,11 +388,16 @@ private:
         for (char ch : all)
             if (ch != '_') digits += ch;
         if (digits.starts_with('+')) digits.erase(0, 1);
+        const std::size_t first = digits.starts_with('-');
+        const bool padded = digits.size() > first + 1 && digits[first] == '0' && is_digit(digits[first + 1]);  // `007`: a number, or a text
         if (digits.find_first_not_of("0123456789-.eE+") == digits.npos) {
             std::int64_t i{};
             auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), i);
-            if (ec == std::errc{} && end == digits.data() + digits.size()) return i_ = at, json::value(i);
-            if (auto d = held_number(digits); d && !rounds_to_whole(digits, *d)) return i_ = at, json::value(*d);
+            const bool whole_number = ec == std::errc{} && end == digits.data() + digits.size();
+            const auto d = whole_number ? std::nullopt : held_number(digits);
+            if (padded && (whole_number || d)) lost();
+            if (whole_number) return i_ = at, json::value(i);
+            if (d && !rounds_to_whole(digits, *d)) return i_ = at, json::value(*d);
         }
         i_ = at;
         return json::value(json::string(all));
@@ -604,6 +636,7 @@ private:
     std::size_t i_ = 0;
     int depth_ = 0;
     int arrays_ = 0;
+    bool after_number_ = false;  // the last item of the list that is read
     static constexpr std::size_t max_path = 400;
     std::string path_;  // "a.b.", of the member that is read
     std::vector<std::string> repeated_;

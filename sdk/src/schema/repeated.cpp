@@ -27,6 +27,12 @@ std::string key_of(std::string_view quoted) {
     return v && v->is_string() ? std::string{std::string_view{v->get_string()}} : std::string{quoted};
 }
 
+bool differ(std::string_view a, std::string_view b) {
+    if (a == b) return false;
+    auto one = parse_json(a), other = parse_json(b);
+    return !one || !other || *one != *other;
+}
+
 }  // namespace
 
 std::vector<std::string> repeated_members(std::string_view text) {
@@ -38,7 +44,7 @@ std::vector<std::string> repeated_members(std::string_view text) {
         if (!o.object || !o.key) return;
         auto value = trim(text.substr(o.begin, end - o.begin));
         auto [before, fresh] = o.seen.emplace(*o.key, value);
-        if (!fresh && before->second != value && parse_json(before->second) != parse_json(value)) repeated.push_back(o.path + *o.key);
+        if (!fresh && differ(before->second, value)) repeated.push_back(o.path + *o.key);
         before->second = value;
         o.key.reset();
     };

@@ -39,6 +39,25 @@ answer_reader::answer_reader(const protocol& speaks, const rules& how) : speaks_
     reader_->obey(how);
 }
 
+namespace {
+
+// For the usage, or the sign that nothing follows, behind an answer whose end was told. Not every protocol has a last event: Gemini's
+// older models told an end in every piece.
+constexpr std::chrono::milliseconds patience_for_more{2000}, patience_for_a_doubtful_end{6000};
+
+}  // namespace
+
+std::optional<std::chrono::milliseconds> answer_reader::patience() const {
+    if (reader_->end_is_sure() || (form_ == form::document && extent_.closed())) return patience_for_more;
+    if (reader_->ended() && !speaks_.has_last_event()) return patience_for_a_doubtful_end;
+    return {};
+}
+
+std::optional<std::chrono::milliseconds> end_watch::patience() const {
+    if (stream_) return stream_->patience();
+    return extent_.closed() ? std::optional{patience_for_more} : std::nullopt;
+}
+
 void answer_reader::begin() {
     std::string_view body = without_bom(body_);
     if (body.empty() || bom.starts_with(body)) return;
@@ -144,6 +163,27 @@ lm_response answer_reader::finish_document(std::vector<lm_event>& out) {
     return r;
 }
 
+usage answer_reader::used() const {
+    usage u = reader_->used_so_far();
+    if (form_ == form::document && u.tokens() == 0) u = used_in(body_);
+    return u;
+}
+
+usage used_in(std::string_view body) {
+    usage u;
+    auto take = [&](std::string_view text) {
+        boost::system::error_code ec;
+        if (auto tree = parse(trim(text), {}, ec); !ec) complete_usage(u, tree);
+        return !ec;
+    };
+    if (take(without_bom(body))) return u;
+    for (std::string_view line : split(body, '\n')) {
+        if (line.starts_with("data:")) line.remove_prefix(5);
+        if (line.find('{') != line.npos) take(line);
+    }
+    return u;
+}
+
 void end_watch::feed(std::string_view piece) {
     if (whole_) return extent_.feed(piece);
     std::vector<lm_event> nothing;
@@ -172,8 +212,9 @@ lm_response protocol::read(std::string_view body, const rules& how) const {
         reader.feed(body, events);
         return reader.finish(events);
     }
-    json::value parsed = parse_body(body, {});
+    const auto [parsed, unclear] = parse_body(body, {});
     lm_response r = read_answer(parsed, body, how);
+    if (unclear) r.finish = worse(r.finish, finish_reason::malformed_call);
     settle_finish(r);
     complete_usage(r.usage, parsed);
     r.usage.calls = 1;

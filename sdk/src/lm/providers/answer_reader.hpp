@@ -4,6 +4,7 @@
 
 #include <reagent/http/events.hpp>
 
+#include <chrono>
 #include <optional>
 
 namespace reagent::provider {
@@ -21,8 +22,11 @@ public:
     /// Whether the answer's end was told: what follows says nothing more.
     bool done() const { return reader_->done(); }
 
-    /// Whether its end was told, though something may follow: usage, or a sign that nothing does.
-    bool ended() const { return reader_->ended() || (form_ == form::document && extent_.closed()); }
+    /// How long silence is waited for; nothing: as long as there is time.
+    std::optional<std::chrono::milliseconds> patience() const;
+
+    /// The tokens that were told so far.
+    usage used() const;
 
     /// When the answer is done, or the body is at its end. @throws lm_error(unavailable) when it broke off before its end
     lm_response finish(std::vector<lm_event>& out);
@@ -56,7 +60,7 @@ public:
     /// @throws as `answer_reader::feed`
     void feed(std::string_view piece);
     bool done() const { return stream_ && stream_->done(); }
-    bool ended() const { return stream_ ? stream_->ended() : extent_.closed(); }
+    std::optional<std::chrono::milliseconds> patience() const;  ///< as `answer_reader::patience`
 
 private:
     const protocol& speaks_;
@@ -66,6 +70,9 @@ private:
     json_extent extent_;  // of one that is no stream
     bool whole_ = false;
 };
+
+/// The tokens that a body tells, whatever else it holds: one document, events or lines.
+usage used_in(std::string_view body);
 
 /// Whether a body is server-sent events, by how it begins.
 bool is_event_stream(std::string_view body);

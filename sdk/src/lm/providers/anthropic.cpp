@@ -258,6 +258,7 @@ class reader final : public stream_reader {
         } else if (kind == "input_json_delta") {
             if (b.kind != "tool_use") return;  // a server's own tool
             std::string piece = payload_text(member(d, "partial_json"), "partial_json");
+            torn_ = torn_ || !member(d, "partial_json");
             b.arguments += piece;
             if (!piece.empty()) call({b.index, {}, {}, std::move(piece)}, out);
         } else if (kind == "thinking_delta") {
@@ -268,6 +269,10 @@ class reader final : public stream_reader {
             append(b, "signature", text_member(d, "signature"));
         else if (kind.empty())
             malformed("has a piece of a block without a type", json::serialize(data));
+        else if (kind != "citations_delta") {
+            note_unread(answer_, kind);
+            torn_ = torn_ || b.kind == "tool_use";  // it may hold a piece of the arguments
+        }
     }
 
     lm_response finish() override {
@@ -284,7 +289,8 @@ class reader final : public stream_reader {
             answer_.tool_calls = std::move(r.tool_calls);
             answer_.reasoning = std::move(r.reasoning);
             answer_.reasoning_blocks = std::move(r.reasoning_blocks);
-            answer_.unread_parts = std::move(r.unread_parts);
+            for (const auto& type : r.unread_parts) note_unread(answer_, type);
+            if (torn_) answer_.finish = worse(answer_.finish, finish_reason::malformed_call);
         }
         return stream_reader::finish();
     }
@@ -292,6 +298,8 @@ class reader final : public stream_reader {
     // Arguments come in the block's beginning, or in pieces; where both say something they must say the same.
     static void settle_input(block& b) {
         auto* given = b.value.if_contains("input");
+        if (given && given->is_string() && !trim(given->get_string()).empty() && given->get_string() != b.arguments)
+            malformed("has two different inputs for one tool call", b.arguments);
         if (given && given->is_object() && !given->get_object().empty()) {
             boost::system::error_code ec;
             if (json::value pieces = parse(b.arguments, {}, ec); ec || pieces != *given)
@@ -308,6 +316,7 @@ class reader final : public stream_reader {
 
     std::vector<block> blocks_;
     bool reasoned_ = false;
+    bool torn_ = false;  // a call has a piece that nobody can read
 };
 
 class messages final : public protocol {

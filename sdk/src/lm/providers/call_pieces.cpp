@@ -88,7 +88,7 @@ std::optional<std::size_t> call_pieces::add(const call_piece& p, std::vector<too
             throw lm_error{lm_errc::malformed_response, "the provider's stream asks for more than 128 tool calls at once"};
         found = calls.size();
         calls.emplace_back();
-        places_.push_back({p.index});
+        places_.push_back({p.index, p.single});
     }
     auto& call = calls[*found];
     if (p.whole && !is_blank(call.arguments)) throw misfit("that is an object behind a piece of text", p);
@@ -105,14 +105,31 @@ std::optional<std::size_t> call_pieces::add(const call_piece& p, std::vector<too
     return found;
 }
 
-namespace {
+bool call_pieces::drop_copy(std::vector<tool_call>& calls) const {
+    if (places_.size() != calls.size()) return true;
+    std::vector<bool> single;
+    for (const auto& p : places_) single.push_back(p.single);
+    return drop_copies(calls, single);
+}
 
 bool same_arguments(const std::string& a, const std::string& b) {
     if (a == b) return true;
-    auto value = [](const std::string& s) { return is_blank(s) ? json::value(json::object{}) : parse_json(s).value_or(nullptr); };
-    json::value one = value(a), other = value(b);
-    return one.is_object() && one == other;
+    auto one = read_unambiguous_json(is_blank(a) ? "{}" : a).value, other = read_unambiguous_json(is_blank(b) ? "{}" : b).value;
+    return one && one->is_object() && one == other;
 }
+
+bool drop_copies(std::vector<tool_call>& calls, const std::vector<bool>& single) {
+    if (std::find(single.begin(), single.end(), false) == single.end()) return true;
+    std::vector<tool_call> kept, copies;
+    for (std::size_t i = 0; i < calls.size(); ++i) (single[i] ? copies : kept).push_back(std::move(calls[i]));
+    calls = std::move(kept);
+    return std::all_of(copies.begin(), copies.end(), [&](const tool_call& c) {
+        return std::any_of(calls.begin(), calls.end(),
+                           [&](const tool_call& o) { return o.name == c.name && same_arguments(o.arguments, c.arguments); });
+    });
+}
+
+namespace {
 
 // One call that was sent twice is one. @return false where one id stands for calls that differ
 bool drop_repeated(std::vector<tool_call>& calls) {

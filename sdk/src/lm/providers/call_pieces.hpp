@@ -18,7 +18,8 @@ inline constexpr std::size_t max_tool_calls = 128;
 struct call_piece {
     std::optional<std::uint64_t> index{};  ///< the server's number of the call; many give none, or always the same
     std::string id{}, name{}, arguments{}, signature{};
-    bool whole = false;  ///< the arguments were an object, and no piece of its text
+    bool whole = false;   ///< the arguments were an object, and no piece of its text
+    bool single = false;  ///< by the member that came before there were several calls: a copy of one of them, as a rule
 };
 
 /// Puts tool calls together from pieces whose indices and ids are missing, always the same, or changing: a call ends where its arguments
@@ -29,10 +30,14 @@ public:
     /// @throws lm_error(malformed_response) for arguments that belong to no call, or go on after their end; for more than 128 calls
     std::optional<std::size_t> add(const call_piece& piece, std::vector<tool_call>& calls);
 
+    /// Drops the single call where it is a copy. @return false where it says something else than the others
+    bool drop_copy(std::vector<tool_call>& calls) const;
+
 private:
     enum class meaning { goes_on, another, nothing };
     struct place {
         std::optional<std::uint64_t> index;
+        bool single = false;
         json_extent extent{};
     };
 
@@ -45,6 +50,13 @@ private:
 
     std::vector<place> places_;
 };
+
+/// Whether two calls' arguments are the same: their texts, or the objects that both are.
+bool same_arguments(const std::string& a, const std::string& b);
+
+/// Drops calls that copy another. @param single tells, by a call's place, which of them may be copies
+/// @return false where one says something else than all the others
+bool drop_copies(std::vector<tool_call>& calls, const std::vector<bool>& single);
 
 /// Gives every call an id of its own; the same call once more, under its id, is none.
 /// @return false where one id stands for different calls: nobody knows which of them is meant

@@ -199,6 +199,7 @@ bool is_piece(const json::value& call) {
 
 read_part part_of(const json::value& part, kept_parts& kept) {
     if (auto* f = member(part, "functionCall"); f && !f->is_null()) {
+        if (is_thought(part)) return {.thought = json::serialize(*f)};
         kept.add_call();
         return {.call = call_of(part), .goes_on = is_piece(*f)};
     }
@@ -210,12 +211,13 @@ read_part part_of(const json::value& part, kept_parts& kept) {
     return is_thought(part) ? read_part{.thought = std::move(text)} : read_part{.text = std::move(text)};
 }
 
-void check_prompt(const json::value& parsed, std::string_view body) {
+// @throws lm_error(content_filter) where the prompt was blocked, whatever stands beside it
+void check_prompt(const json::value& parsed) {
     std::string reason = reason_of(member(member(parsed, "promptFeedback"), "blockReason"));
-    if (!reason.empty())
+    const bool said = !reason.empty() && reason != "BLOCK_REASON_UNSPECIFIED" && reason != "0";
+    if (said || (!reason.empty() && !member(parsed, "candidates")))
         throw lm_error{
             lm_errc::content_filter, "the provider's content filter refused the request: " + reason, {.provider_message = reason}};
-    no_answer("has no `candidates`", parsed, body);
 }
 
 const json::value* parts_of(const json::value& candidate) {
@@ -229,7 +231,8 @@ class reader final : public stream_reader {
         if (answer_.model.empty()) answer_.model = text_member(data, "modelVersion");
         if (answer_.request_id.empty()) answer_.request_id = text_member(data, "responseId");
         auto* candidates = member(data, "candidates");
-        if (!candidates && member(data, "promptFeedback")) check_prompt(data, "promptFeedback");
+        check_prompt(data);
+        if (!candidates && member(data, "promptFeedback")) no_answer("has no `candidates`", data, "promptFeedback");
         if (candidates && !candidates->is_array() && !candidates->is_null())
             malformed("has `candidates` that are no list", json::serialize(*candidates));
         if (candidates && candidates->is_array())
@@ -242,16 +245,48 @@ class reader final : public stream_reader {
         std::string reason = reason_of(member(c, "finishReason"));
         auto* parts = parts_of(c);
         if (index > 0) return read_further(index, parts, reason, out);
-        if (parts)
-            for (const auto& part : parts->get_array()) {
-                auto said = part_of(part, kept_);
-                if (said.call) whole_call(std::move(*said.call), out);
-                reasoning(std::move(said.thought), out);
-                text(std::move(said.text), out);
-                if (!said.unread.empty()) note_unread(answer_, said.unread);
-                torn_ = torn_ || said.goes_on;
-            }
+        if (parts && reason.empty())
+            for (const auto& part : parts->get_array()) take(part_of(part, kept_), out);
+        if (parts && !reason.empty()) read_last(parts->get_array(), out);
         if (!reason.empty()) end(finish_of(reason));
+    }
+
+    void take(read_part said, std::vector<lm_event>& out) {
+        if (said.call) whole_call(std::move(*said.call), out);
+        reasoning(std::move(said.thought), out);
+        text(std::move(said.text), out);
+        if (!said.unread.empty()) note_unread(answer_, said.unread);
+        torn_ = torn_ || said.goes_on;
+    }
+
+    // Some servers say the whole once more with the end.
+    void read_last(const json::array& parts, std::vector<lm_event>& out) {
+        std::string words, thought;
+        std::vector<tool_call> calls;
+        for (const auto& part : parts) {
+            kept_parts apart;
+            auto said = part_of(part, apart);
+            words += said.text;
+            thought += said.thought;
+            if (said.call) calls.push_back(std::move(*said.call));
+        }
+        const auto all_calls = calls.size();
+        drop_told(calls);
+        auto told_calls = all_calls - calls.size(),
+             told_bytes = words.size() - std::min(words.size(), rest_of_whole(words, answer_.text).size());
+        const bool told_thought = !thought.empty() && thought == answer_.reasoning;
+        for (const auto& part : parts) {
+            kept_parts apart;
+            const bool is_call = part_of(part, apart).call.has_value();
+            const bool told = is_call ? told_calls > 0 : told_bytes > 0;
+            auto said = part_of(part, told ? apart : kept_);
+            if (is_call && told) --told_calls, said.call.reset();
+            const auto told_here = std::min(told_bytes, said.text.size());
+            said.text.erase(0, told_here);
+            told_bytes -= told_here;
+            if (told_thought) said.thought.clear();
+            take(std::move(said), out);
+        }
     }
 
     void read_further(std::uint64_t index, const json::value* parts, const std::string& reason, std::vector<lm_event>& out) {
@@ -280,6 +315,7 @@ class reader final : public stream_reader {
 class generate_content final : public protocol {
 public:
     std::string_view name() const override { return "gemini"; }
+    bool has_last_event() const override { return false; }
     http::header_list credentials(const secret& key) const override {
         if (key.empty()) return {};
         return {{"x-goog-api-key", std::string{key.reveal()}}};
@@ -334,7 +370,8 @@ public:
 
     lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         auto* list = member(parsed, "candidates");
-        if (!list || !list->is_array() || list->get_array().empty()) check_prompt(parsed, body);
+        check_prompt(parsed);
+        if (!list || !list->is_array() || list->get_array().empty()) no_answer("has no `candidates`", parsed, body);
         const auto& candidates = list->get_array();
         lm_response r = read_candidate(first_of(candidates), how);
         std::vector<lm_response> others;

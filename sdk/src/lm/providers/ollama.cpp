@@ -37,10 +37,18 @@ class reader final : public stream_reader {
         bool is_end = member(data, "done") && *member(data, "done") == true;
         if (m && !m->is_object() && !m->is_null()) malformed("has a `message` that is no object", json::serialize(*m));
         if (!m && !is_end) no_answer("has a piece of a stream without `message`", data, json::serialize(data));
-        reasoning(payload_text(member(m, "thinking"), "thinking"), out);
-        content(content_of(member(m, "content")), out);
-        if (auto* calls = calls_of(m))
-            for (const auto& c : *calls) whole_call(call_of(c), out);
+        auto words = content_of(member(m, "content"));
+        words.reasoning = payload_text(member(m, "thinking"), "thinking") + words.reasoning;
+        std::vector<tool_call> calls;
+        if (auto* list = calls_of(m))
+            for (const auto& c : *list) calls.push_back(call_of(c));
+        if (is_end) {
+            words.text = rest_of_whole(words.text, answer_.text);
+            if (!answer_.reasoning.empty() && words.reasoning == answer_.reasoning) words.reasoning.clear();
+            drop_told(calls);
+        }
+        content(words, out);
+        for (auto& c : calls) whole_call(std::move(c), out);
         if (is_end) {
             answer_.finish = finish_of(reason_of(member(data, "done_reason")));
             used(usage_of(data), out);

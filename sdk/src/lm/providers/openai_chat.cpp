@@ -153,6 +153,8 @@ call_piece piece_of(const json::value& c) {
             is_whole(member(f, "arguments"))};
 }
 
+constexpr std::uint64_t calls_before_there_were_several = 400'000;  // their index
+
 // The calls of a message or a piece of one; also the single one that came before there were several.
 std::vector<call_piece> calls_of(const json::value* m) {
     std::vector<call_piece> calls;
@@ -161,7 +163,10 @@ std::vector<call_piece> calls_of(const json::value* m) {
     else if (list && !list->is_null())
         malformed("has `tool_calls` that are no list", json::serialize(*list));
     if (auto* f = object_member(m, "function_call"))
-        calls.push_back({{}, {}, text_member(f, "name"), payload_arguments(member(f, "arguments"))});
+        calls.push_back({.index = calls_before_there_were_several,
+                         .name = text_member(f, "name"),
+                         .arguments = payload_arguments(member(f, "arguments")),
+                         .single = true});
     return calls;
 }
 
@@ -430,14 +435,18 @@ private:
         if (!m || !m->is_object()) malformed("has no `choices[0].message`", body);
         lm_response r;
         take_content(r, words_of(m));
+        std::vector<bool> single;
         for (auto& c : calls_of(m)) {
             if (c.name.empty()) malformed("has a tool call without a name", body);
             r.tool_calls.push_back({std::move(c.id), std::move(c.name), std::move(c.arguments), std::move(c.signature)});
+            single.push_back(c.single);
         }
+        const bool clear = drop_copies(r.tool_calls, single);
         json::object kept;
         keep_members(kept, m);
         keep_block(r, std::move(kept));
         r.finish = is_open(choice, "finish_reason", how) ? finish_reason::other : finish_of(reason);
+        if (!clear) r.finish = worse(r.finish, finish_reason::malformed_call);
         return r;
     }
 };

@@ -124,6 +124,8 @@ class reader final : public stream_reader {
             take_item(data, type.ends_with("done"), out);
         else if (type == "response.output_text.delta")
             take_text(data, payload_text(member(data, "delta"), "delta"), out);
+        else if (type == "response.output_text.done")
+            check_text(data);
         else if (type == "response.refusal.delta")
             item_of(data, "message").refusal += payload_text(member(data, "delta"), "delta");
         else if (type == "response.refusal.done") {
@@ -155,6 +157,7 @@ class reader final : public stream_reader {
         if (!v || !v->is_object()) malformed("has an event without its `item`", json::serialize(data));
         std::string type = text_member(v, "type");
         item& i = item_of(data, type.c_str());
+        if (i.type != type && (i.call || !i.text.empty())) differs("an item", type);
         i.type = type;
         i.final = is_final(*v);
         i.whole = i.whole || whole;
@@ -162,13 +165,50 @@ class reader final : public stream_reader {
         if (type == "function_call") {
             call_piece piece{key_of(i), text_member(v, "call_id"), text_member(v, "name"), {}};
             if (!i.call) i.call = call(piece, out);
-            if (i.call && answer_.tool_calls[*i.call].name.empty())
-                answer_.tool_calls[*i.call].name = piece.name;  // some name it when it is whole
+            if (i.call) {
+                auto& name = answer_.tool_calls[*i.call].name;
+                if (name.empty()) name = piece.name;  // some name it when it is whole
+                if (!piece.name.empty() && piece.name != name) differs("a call", name + " " + piece.name);
+            }
             take_arguments(data, payload_arguments(member(v, "arguments")), whole, out);
         } else if (type == "message" && whole) {
-            if (auto words = content_of(member(v, "content")).text; !words.empty()) i.text = std::move(words);
+            take_whole_text(i, content_of(member(v, "content")).text);
             if (auto words = refusal_of_message(*v); !words.empty()) i.refusal = std::move(words);
         }
+    }
+
+    [[noreturn]] static void differs(const std::string& what, std::string_view whole) {
+        malformed("has the whole of " + what + ", which differs from the pieces of it that came before", whole);
+    }
+
+    static void take_whole_text(item& i, std::string words) {
+        if (trim(words).empty()) return;
+        const std::string whole = clean_text(words), so_far = clean_text(i.text);
+        if (!whole.starts_with(so_far) && trim(whole) != trim(so_far)) differs("a text", whole);
+        i.text = std::move(words);
+    }
+
+    // One text of a message, which may have several.
+    void check_text(const json::value& data) {
+        const std::string words = clean_text(trim(payload_text(member(data, "text"), "text")));
+        const item& i = item_of(data, "message");
+        if (!i.text.empty() && clean_text(i.text).find(words) == std::string::npos) differs("a text", words);
+    }
+
+    // What the last event says of the calls and the text, behind the pieces of them.
+    static void check_whole(const lm_response& whole, const lm_response& pieces) {
+        auto calls = whole.tool_calls;
+        for (const auto& piece : pieces.tool_calls) {
+            const std::string so_far = clean_text(piece.arguments);
+            auto same = std::find_if(calls.begin(), calls.end(), [&](const tool_call& c) {
+                const std::string all = clean_text(c.arguments);
+                return clean_text(c.name) == clean_text(piece.name) && (all.starts_with(so_far) || same_arguments(all, so_far));
+            });
+            if (same == calls.end()) differs("the calls", piece.name + " " + piece.arguments);
+            calls.erase(same);
+        }
+        const std::string text = clean_text(whole.text), so_far = clean_text(pieces.text);
+        if (!trim(text).empty() && !text.starts_with(so_far) && trim(text) != trim(so_far)) differs("the text", text);
     }
 
     // Items without a number have their place in the list.
@@ -189,7 +229,7 @@ class reader final : public stream_reader {
             auto& now = answer_.tool_calls[*i.call].arguments;
             if (piece.empty() || piece == now) return;
             if (!piece.starts_with(now)) {
-                now = std::move(piece);  // the whole counts
+                if (!same_arguments(clean_text(now), clean_text(piece))) differs("a call's arguments", piece);
                 return;
             }
             piece.erase(0, now.size());
@@ -218,9 +258,9 @@ class reader final : public stream_reader {
             if (stray_) malformed("has pieces that belong to none of its items", pieces.text + answer_.text);
             r = std::move(pieces);
         } else {
+            check_whole(r, pieces);
             r.finish = worse(r.finish, pieces.finish);
             if (r.text.empty()) r.text = std::move(pieces.text);
-            if (r.tool_calls.empty()) r.tool_calls = std::move(pieces.tool_calls);
         }
         if (r.reasoning.empty()) r.reasoning = std::move(answer_.reasoning);
         read_ending(*whole, r);

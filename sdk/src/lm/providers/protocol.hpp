@@ -56,10 +56,14 @@ public:
     /// Words that are no piece of the answer: the error says them, should the stream break off.
     void hear(std::string_view words);
 
+    const usage& used_so_far() const { return answer_.usage; }
     /// Whether nothing follows.
     bool done() const { return done_; }
     /// Whether the answer's end was told; what may follow is its usage.
     bool ended() const { return ended_; }
+    /// Whether that is believed: not of a reason beside the first piece, nor of one that pieces followed, as servers write that tell it
+    /// in every piece.
+    bool end_is_sure() const { return done_ || (ended_ && sure_); }
     /// By `dialect::done_ends` `[DONE]` is taken for the answer's end also where no reason of it came.
     void obey(const rules& how) { done_ends_ = how.done_ends, several_ = how.several; }
 
@@ -82,6 +86,11 @@ protected:
     /// A piece of a call in a further choice: where one completion was asked for, it is a part of that.
     void call_of_choice(std::uint64_t index, call_piece piece, std::vector<lm_event>& out);
     void whole_call_of_choice(tool_call c, std::vector<lm_event>& out);
+    /// What a text in the event that ends the answer adds to those before it: some servers say the whole once more there.
+    /// @throws lm_error(malformed_response) for a short one that may be the whole, or a piece that is the same
+    static std::string rest_of_whole(const std::string& last, const std::string& before);
+    /// Drops the calls in the event that ends the answer which repeat, from the first on, all those before it.
+    void drop_told(std::vector<tool_call>& last) const;
     /// A tool call that comes in one piece, besides those before it.
     void whole_call(tool_call c, std::vector<lm_event>& out);
     void used(const usage& u, std::vector<lm_event>& out);
@@ -98,15 +107,19 @@ private:
     void join_choices();
     void take_whole_alternatives();
     void read_tree(std::string_view event, const json::value& tree, std::string_view data, std::vector<lm_event>& out);
+    void weigh_end(bool reason, const std::vector<lm_event>& out, std::size_t first);
 
     call_pieces calls_;
     text_pieces text_, reasoning_;
     std::vector<std::optional<finish_reason>> alternatives_ended_;
+    std::size_t ends_ = 0;  // that were told
+    bool piece_came_ = false, open_piece_ = false, told_early_ = false, sure_ = false;
     std::string heard_;  // words that were no piece of the answer
     std::string refusal_;
     bool done_ends_ = false;
     bool several_ = false;   // completions were asked for
     bool is_split_ = false;  // over choices
+    bool unclear_ = false;   // a member said two things
 };
 
 /// How a provider is talked to. Implementations hold no state.
@@ -124,6 +137,8 @@ public:
     lm_response read(std::string_view body, const rules& how = {}) const;
 
     virtual std::unique_ptr<stream_reader> stream() const = 0;
+    /// Whether streams have a sign that nothing follows, besides the reason why an answer ended.
+    virtual bool has_last_event() const { return true; }
     /// Whether a stream is lines of JSON, not server-sent events.
     virtual bool streams_lines() const { return false; }
 

@@ -7,6 +7,9 @@
 #include "../../base/redact.hpp"
 #include "../../base/text.hpp"
 #include "../../base/utf8.hpp"
+#include "../../schema/repeated.hpp"
+
+#include <boost/json/basic_parser_impl.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -179,6 +182,13 @@ bool may_lose_digits(std::string_view body) {
     return false;
 }
 
+// Mostly there is no surrogate to look at.
+bool has_surrogates(std::string_view text) {
+    auto begin = text.find("\\u");
+    while (begin != text.npos && begin + 2 < text.size() && (text[begin + 2] | 0x20) != 'd') begin = text.find("\\u", begin + 2);
+    return begin != text.npos;
+}
+
 }  // namespace
 
 json::value parse(std::string_view text, json::storage_ptr memory, boost::system::error_code& ec) {
@@ -187,11 +197,144 @@ json::value parse(std::string_view text, json::storage_ptr memory, boost::system
     json::parse_options options;
     options.max_depth = max_json_depth;
     options.allow_invalid_utf8 = true;
-    auto begin = text.find("\\u");
-    // Mostly there is no surrogate to look at.
-    while (begin != text.npos && begin + 2 < text.size() && (text[begin + 2] | 0x20) != 'd') begin = text.find("\\u", begin + 2);
-    if (begin == text.npos) return json::parse({text.data(), text.size()}, ec, std::move(memory), options);
+    if (!has_surrogates(text)) return json::parse({text.data(), text.size()}, ec, std::move(memory), options);
     return json::parse(with_surrogates_as_bytes(text), ec, std::move(memory), options);
+}
+
+namespace {
+
+// Boost.JSON's own tree, of which the last of two members with one name stays; and how many there were.
+class counting_handler {
+public:
+    static constexpr std::size_t max_array_size = json::array::max_size();
+    static constexpr std::size_t max_object_size = json::object::max_size();
+    static constexpr std::size_t max_string_size = json::string::max_size();
+    static constexpr std::size_t max_key_size = json::string::max_size();
+
+    template <class... Args>
+    explicit counting_handler(Args&&... args) : stack{std::forward<Args>(args)...} {}
+
+    bool on_document_begin(error_code&) { return true; }
+    bool on_document_end(error_code&) { return true; }
+    bool on_object_begin(error_code&) { return true; }
+    bool on_object_end(std::size_t n, error_code&) { return members += n, stack.push_object(n), true; }
+    bool on_array_begin(error_code&) { return true; }
+    bool on_array_end(std::size_t n, error_code&) { return stack.push_array(n), true; }
+    bool on_key_part(json::string_view s, std::size_t, error_code&) { return stack.push_chars(s), true; }
+    bool on_key(json::string_view s, std::size_t, error_code&) { return stack.push_key(s), true; }
+    bool on_string_part(json::string_view s, std::size_t, error_code&) { return stack.push_chars(s), true; }
+    bool on_string(json::string_view s, std::size_t, error_code&) { return stack.push_string(s), true; }
+    bool on_number_part(json::string_view, error_code&) { return true; }
+    bool on_int64(std::int64_t n, json::string_view, error_code&) { return stack.push_int64(n), true; }
+    bool on_uint64(std::uint64_t n, json::string_view, error_code&) { return stack.push_uint64(n), true; }
+    bool on_double(double d, json::string_view, error_code&) { return stack.push_double(d), true; }
+    bool on_bool(bool b, error_code&) { return stack.push_bool(b), true; }
+    bool on_null(error_code&) { return stack.push_null(), true; }
+    bool on_comment_part(json::string_view, error_code&) { return true; }
+    bool on_comment(json::string_view, error_code&) { return true; }
+
+    json::value_stack stack;
+    std::size_t members = 0;
+};
+
+std::size_t members_of(const json::value& v) {
+    std::size_t n = 0;
+    if (v.is_array())
+        for (const auto& part : v.get_array()) n += part.is_structured() ? members_of(part) : 0;
+    if (v.is_object()) {
+        n = v.get_object().size();
+        for (const auto& [name, part] : v.get_object()) n += part.is_structured() ? members_of(part) : 0;
+    }
+    return n;
+}
+
+// A tree, and whether a member stands twice in an object of it.
+json::value parse_counting(std::string_view text, json::storage_ptr memory, error_code& ec, bool& repeats) {
+    if (may_lose_digits(text))
+        if (auto kept = parse_json(text)) {
+            repeats = !repeated_members(text).empty();
+            return std::move(*kept);
+        }
+    json::parse_options options;
+    options.max_depth = max_json_depth;
+    options.allow_invalid_utf8 = true;
+    std::string joined;
+    if (has_surrogates(text)) text = joined = with_surrogates_as_bytes(text);
+    unsigned char buffer[4096];
+    json::basic_parser<counting_handler> parser{options, json::storage_ptr{}, buffer, sizeof buffer};
+    parser.handler().stack.reset(std::move(memory));
+    const auto used = parser.write_some(false, text.data(), text.size(), ec);
+    if (!ec && used < text.size()) ec = json::error::extra_data;
+    if (ec) return nullptr;
+    json::value tree = parser.handler().stack.release();
+    repeats = members_of(tree) != parser.handler().members;
+    return tree;
+}
+
+// What a server says beside the answer: nothing hangs on it.
+bool is_beside_the_answer(std::string_view path) {
+    if (to_lower(path).find("usage") != std::string::npos) return true;
+    for (std::string_view name : {"id", "object", "created", "created_at", "model", "modelVersion", "responseId", "system_fingerprint",
+                                  "service_tier", "timings", "sequence_number", "obfuscation"})
+        if (path == name) return true;
+    return path.starts_with("timings.");
+}
+
+// Where a JSON text ends that begins here with a bracket.
+std::size_t end_of_container(std::string_view text, std::size_t at) {
+    int depth = 0;
+    for (; at < text.size(); ++at) {
+        const char c = text[at];
+        if (c == '"')
+            for (++at; at < text.size() && text[at] != '"'; ++at) at += text[at] == '\\';
+        else if (c == '{' || c == '[')
+            ++depth;
+        else if ((c == '}' || c == ']') && --depth == 0)
+            return at + 1;
+    }
+    return text.size();
+}
+
+// The text with arguments that say two things as texts of their JSON.
+std::string with_unclear_arguments_as_text(std::string_view text) {
+    std::string out, name;
+    for (std::size_t i = 0; i < text.size();) {
+        const char c = text[i];
+        if (c == '"') {
+            const auto begin = i;
+            for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
+            i = std::min(i + 1, text.size());
+            name = text.substr(begin, i - begin);
+            out += name;
+            continue;
+        }
+        const bool names_arguments = name == "\"arguments\"" || name == "\"args\"" || name == "\"input\"";
+        if ((c == '{' || c == '[') && names_arguments) {
+            const auto container = text.substr(i, end_of_container(text, i) - i);
+            if (!repeated_members(container).empty()) {
+                quoted(out, container);
+                i += container.size();
+                name.clear();
+                continue;
+            }
+        }
+        if (c != ':' && !is_space(c)) name.clear();
+        out += c;
+        ++i;
+    }
+    return out;
+}
+
+}  // namespace
+
+parsed_body parse_answer(std::string_view text, json::storage_ptr memory, error_code& ec) {
+    bool repeats = false;
+    parsed_body parsed{parse_counting(text, memory, ec, repeats)};
+    if (ec || !repeats) return parsed;
+    const std::string clear = with_unclear_arguments_as_text(text);
+    auto repeated = repeated_members(clear);
+    std::erase_if(repeated, is_beside_the_answer);
+    return {parse(clear, std::move(memory), ec), !repeated.empty()};
 }
 
 bool is_json(std::string_view text) {
@@ -227,14 +370,14 @@ void check_error(const json::value& v) {
     if (text_member(v, "object") == "error" || text_member(v, "type") == "error") throw_error_object(v, v);
 }
 
-json::value parse_body(std::string_view body, json::storage_ptr memory) {
+parsed_body parse_body(std::string_view body, json::storage_ptr memory) {
     if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
     boost::system::error_code ec;
-    json::value tree = parse(body, std::move(memory), ec);
+    parsed_body parsed = parse_answer(body, std::move(memory), ec);
     if (ec) malformed("is no JSON", body);
-    clean_texts(tree);
-    check_error(tree);
-    return tree;
+    clean_texts(parsed.tree);
+    check_error(parsed.tree);
+    return parsed;
 }
 
 void no_answer(const std::string& what, const json::value& parsed, std::string_view body) {

@@ -51,10 +51,19 @@ bool complete_usage(usage& u, const json::value& answer);
 
 /// Parses a text of which single surrogates and bytes that are no UTF-8 stay in it, for `text_pieces`.
 json::value parse(std::string_view text, json::storage_ptr memory, boost::system::error_code& ec);
+
+/// What a server sent, and whether it says two things with one member of a part that counts.
+struct parsed_body {
+    json::value tree;
+    bool unclear = false;
+};
+/// As `parse`. Arguments of a call that are an object and hold a member twice, with two values, are there as their text: what takes them
+/// refuses it, and says why.
+parsed_body parse_answer(std::string_view text, json::storage_ptr memory, boost::system::error_code& ec);
 bool is_json(std::string_view text);
 
 /// Parses a body into `memory`. @throws lm_error(malformed_response); the error that a body with `error` reports
-json::value parse_body(std::string_view body, json::storage_ptr memory);
+parsed_body parse_body(std::string_view body, json::storage_ptr memory);
 
 /// @throws the error that an answer's `error` reports; null, "", false and {} there are none
 void check_error(const json::value& v);

@@ -39,7 +39,7 @@ void stream_reader::read(std::string_view event, std::string_view data, std::vec
     unsigned char buffer[4096];
     json::monotonic_resource memory{buffer};
     boost::system::error_code ec;
-    json::value tree = parse(data, &memory, ec);
+    const auto [tree, unclear] = parse_answer(data, &memory, ec);
     if (ec && event == "error") {
         json::value words = json::string(clean_text(data));
         throw_error_object(words, words);
@@ -49,6 +49,7 @@ void stream_reader::read(std::string_view event, std::string_view data, std::vec
         return;
     }
     if (ec) malformed("is no JSON", data);
+    unclear_ = unclear_ || unclear;
     if (tree.is_array())  // Gemini's, where the stream is one list
         for (const auto& part : tree.get_array()) read_tree(event, part, data, out);
     else
@@ -62,8 +63,29 @@ void stream_reader::read_tree(std::string_view event, const json::value& tree, s
     check_error(tree);
     std::string type = text_member(tree, "type");
     if (type.empty()) type = event;  // some leave out the one or the other
-    read_json(type, tree, out);
+    const auto first = out.size(), ends = ends_;
+    try {
+        read_json(type, tree, out);
+    } catch (const lm_error&) {
+        complete_usage(answer_.usage, tree);
+        throw;
+    }
     if (complete_usage(answer_.usage, tree)) out.push_back({.kind = lm_event::usage, .used = answer_.usage});
+    weigh_end(ends_ > ends, out, first);
+}
+
+// @param reason whether an event gave one for the end @param first of what it said, in `out`
+void stream_reader::weigh_end(bool reason, const std::vector<lm_event>& out, std::size_t first) {
+    const auto begin = out.begin() + static_cast<std::ptrdiff_t>(first);
+    const bool counted = std::any_of(begin, out.end(), [](const lm_event& e) { return e.kind == lm_event::usage; });
+    const bool piece = std::any_of(begin, out.end(), [](const lm_event& e) { return e.kind != lm_event::usage; });
+    if (piece) {
+        told_early_ = told_early_ || ends_ > (reason ? 1u : 0u);
+        open_piece_ = open_piece_ || !reason;
+        sure_ = reason && open_piece_ && !told_early_;
+    } else if (reason || (counted && ended_))
+        sure_ = piece_came_;
+    piece_came_ = piece_came_ || piece;
 }
 
 void stream_reader::need_type(std::string_view type, const json::value& data) {
@@ -88,6 +110,10 @@ lm_response stream_reader::finish() {
     if (!ended_) {
         std::string said = heard_.empty() ? "" : "; the server said: " + heard_;
         std::string bytes = std::to_string(answer_.text.size()) + " bytes of the answer";
+        if (const auto calls = answer_.tool_calls.size()) bytes += " and " + std::to_string(calls) + (calls > 1 ? " calls" : " call");
+        const bool others_ended =
+            std::any_of(alternatives_ended_.begin(), alternatives_ended_.end(), [](const auto& why) { return why.has_value(); });
+        if (others_ended) bytes += " (that of another choice than number 0 ended)";
         throw lm_error{lm_errc::unavailable,
                        (done_ ? "the provider's stream ended with [DONE] after " + bytes +
                                     ", but no finish reason said that it is whole (where a server never says so: dialect::done_ends)"
@@ -107,6 +133,8 @@ lm_response stream_reader::finish() {
     for (auto& b : answer_.reasoning_blocks) clean_texts(b);
     for (auto& c : answer_.tool_calls)
         for (auto part : {&tool_call::id, &tool_call::name, &tool_call::arguments, &tool_call::signature}) c.*part = clean_text(c.*part);
+    if (!calls_.drop_copy(answer_.tool_calls)) unclear_ = true;
+    if (unclear_) answer_.finish = worse(answer_.finish, finish_reason::malformed_call);
     settle_finish(answer_);
     answer_.usage.calls = 1;
     return std::move(answer_);
@@ -136,6 +164,25 @@ std::optional<std::size_t> stream_reader::call(const call_piece& piece, std::vec
     tool_call news{clean_text(piece.id), clean_text(piece.name), clean_text(piece.arguments), piece.signature};
     out.push_back({.kind = lm_event::tool_call, .index = *place, .call = std::move(news)});
     return place;
+}
+
+std::string stream_reader::rest_of_whole(const std::string& last, const std::string& before) {
+    constexpr std::size_t no_coincidence = 8;  // bytes
+    if (before.empty() || last.empty()) return last;
+    const std::string all = clean_text(last), so_far = clean_text(before);
+    if (so_far.size() >= no_coincidence && all.starts_with(so_far)) return all.substr(so_far.size());
+    if (all == so_far) malformed("ends with a text that is a piece of it, or all of it once more", all);
+    return last;
+}
+
+void stream_reader::drop_told(std::vector<tool_call>& last) const {
+    const auto& told = answer_.tool_calls;
+    const bool whole =
+        !told.empty() && told.size() <= last.size() &&
+        std::equal(told.begin(), told.end(), last.begin(), [](const tool_call& a, const tool_call& b) {
+            return a.name == b.name && same_arguments(a.arguments, b.arguments) && (a.id.empty() || b.id.empty() || a.id == b.id);
+        });
+    if (whole) last.erase(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(told.size()));
 }
 
 void stream_reader::whole_call(tool_call c, std::vector<lm_event>& out) {
@@ -190,6 +237,7 @@ void stream_reader::alternative(std::uint64_t index, const std::string& piece, s
 void stream_reader::end(finish_reason why) {
     answer_.finish = ended_ ? worse(answer_.finish, why) : why;
     ended_ = true;
+    ++ends_;
 }
 
 void stream_reader::used(const usage& u, std::vector<lm_event>& out) {
