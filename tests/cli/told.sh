@@ -163,7 +163,7 @@ for options in "--tools sql:pipe" "--save-journal pipe"; do
     grep -q 'a pipe, not a file' err || fail "$options: $(cat err)"
 done
 # The answer was paid for: it is told although there is no room for its journal.
-{ (ulimit -f 0; "$reagent" ask "What is 1 plus 2?" --lm offline/demo -q --save-journal room.jsonl; echo "code $?") 2>&1; } | cat >out
+{ (ulimit -f 0; "$reagent" ask "What is 1 plus 2?" --lm offline/demo -q --save-journal room.jsonl || echo "code $?") 2>&1; } | cat >out
 grep -qx 3 out && grep -q "room.jsonl" out && grep -qx "code 1" out || fail "a full disk for --save-journal: $(cat out)"
 "$reagent" ask "What is 1 plus 2?" --lm offline/demo -q --journals both.db --run-id both --save-journal both.jsonl >out
 "$reagent" trace both.jsonl --json >out; grep -q calculator out || fail "--save-journal beside --journals: $(cat out)"
