@@ -89,7 +89,14 @@ BOOST_FIXTURE_TEST_CASE(a_worker_passes_over_a_run_that_lost_records_and_says_wh
     store->create({.program = "shop", .id = "b"});
     runtime rt{{.journals = store}};
     serve(rt);
-    rt.work({.until_idle = true});
+    std::mutex telling;
+    std::map<std::string, std::string> told;
+    rt.work({.until_idle = true, .on_halt = [&](const stored_run& r) {
+                 std::lock_guard lock{telling};
+                 told[r.id] = r.error;
+             }});
+    BOOST_TEST(told.size() == 2u);
+    BOOST_TEST(told["a"].find("not whole") != std::string::npos, told["a"]);
     BOOST_TEST(status("a") == "failed");
     BOOST_TEST(store->get("a").error.find("not whole") != std::string::npos, store->get("a").error);
     BOOST_TEST(status("b") == "awaiting_approval");

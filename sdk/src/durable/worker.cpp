@@ -91,7 +91,12 @@ std::function<void(std::exception_ptr)> runtime::on_leaving(const std::string& i
 
 bool runtime::take_up(std::size_t most, const work_options& options, const std::function<void()>& begun,
                       const std::function<void()>& left) {
-    auto taken = impl_->journals->take(served_names(), most);
+    std::vector<std::string> unreadable;
+    auto taken = impl_->journals->take(served_names(), most, &unreadable);
+    for (const auto& id : unreadable) {
+        begun();
+        on_leaving(id, options, left)({});
+    }
     for (auto& t : taken) {
         begun();
         auto done = on_leaving(t.run.id, options, left);
@@ -104,7 +109,7 @@ bool runtime::take_up(std::size_t most, const work_options& options, const std::
                                     [done](std::exception_ptr failure) { done(std::move(failure)); });
         }
     }
-    return !taken.empty();
+    return !taken.empty() || !unreadable.empty();
 }
 
 std::vector<std::string> runtime::served_names() const {

@@ -198,7 +198,8 @@ public:
         std::vector<pending_decision> pending;
     };
     /// Takes runs that are ready, or whose worker is gone. @param programs that can be continued here
-    std::vector<taken_run> take(const std::vector<std::string>& programs, std::size_t most);
+    /// @param unreadable gets the ids of those that are failed from now on, because their journals cannot be read
+    std::vector<taken_run> take(const std::vector<std::string>& programs, std::size_t most, std::vector<std::string>* unreadable = nullptr);
     /// This one. @throws run_error(lease_lost) when another worker has it, not_possible when it is over or waits
     taken_run take(const std::string& id);
     /// Also from a worker whose lease has not run out. What that one stores from then on is refused, but a tool that is at work in it may

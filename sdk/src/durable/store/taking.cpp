@@ -61,7 +61,8 @@ void journal_store_impl::fail(const std::string& id, const std::string& why) {
             {std::string_view{why}, std::string_view{id}});
 }
 
-std::vector<journal_store::taken_run> journal_store::take(const std::vector<std::string>& programs, std::size_t most) {
+std::vector<journal_store::taken_run> journal_store::take(const std::vector<std::string>& programs, std::size_t most,
+                                                          std::vector<std::string>* unreadable) {
     if (programs.empty() || most == 0) return {};
     auto& impl = *impl_;
     auto taken = impl.change([&] {
@@ -75,6 +76,7 @@ std::vector<journal_store::taken_run> journal_store::take(const std::vector<std:
                                 impl.programs_clause(programs, p) + ") ORDER BY updated LIMIT " +
                                 p.number(static_cast<std::int64_t>(most)) + impl.db->skip_locked() + ") RETURNING " + run_columns;
         std::vector<taken_run> all;
+        if (unreadable) unreadable->clear();  // of an attempt before
         for (const auto& row : impl.db->run(statement, p)) {
             auto t = impl.took(row, asked);
             try {
@@ -82,6 +84,7 @@ std::vector<journal_store::taken_run> journal_store::take(const std::vector<std:
             } catch (const run_error& e) {  // one journal that cannot be read must not keep the others waiting
                 if (e.code() != run_errc::bad_journal) throw;
                 impl.fail(t.run.id, e.what());
+                if (unreadable) unreadable->push_back(t.run.id);
                 continue;
             }
             all.push_back(std::move(t));
