@@ -67,6 +67,8 @@ public:
     static void end(std::shared_ptr<awaited_run> self, std::exception_ptr failure) {
         self->canceller->end();
         auto executor = self->executor_;
+        // Until dispatch has come back: the handler may be the last work of a context that is destroyed as soon as it has run.
+        auto work = asio::make_work_guard(executor);
         asio::dispatch(executor, [self = std::move(self), failure = std::move(failure)]() mutable {
             auto held = std::move(self);
             held->complete(std::move(failure));
