@@ -10,10 +10,14 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
 
 #include <mutex>
+#include <optional>
+#include <utility>
 
 namespace reagent::detail {
 
@@ -58,7 +62,7 @@ template <class T, class Handler>
 class awaited_run {
 public:
     awaited_run(Handler handler, const asio::any_io_executor& otherwise)
-        : executor_{asio::get_associated_executor(handler, otherwise)}, work_{executor_}, handler_{std::move(handler)} {
+        : executor_{asio::get_associated_executor(handler, otherwise)}, work_{*executor_}, handler_{std::move(handler)} {
         auto slot = asio::get_associated_cancellation_slot(*handler_);
         if (slot.is_connected()) slot.assign([c = canceller](asio::cancellation_type) { c->cancel(); });
     }
@@ -66,9 +70,11 @@ public:
     /// On any thread, once.
     static void end(std::shared_ptr<awaited_run> self, std::exception_ptr failure) {
         self->canceller->end();
-        auto executor = self->executor_;
-        // Until dispatch has come back: the handler may be the last work of a context that is destroyed as soon as it has run.
-        auto work = asio::make_work_guard(executor);
+        // The handler may be the last work of a context that is destroyed as soon as it has run: there is work until dispatch has come
+        // back, and nothing of ours names the context after that.
+        // A work guard would let go of the work before it lets go of the executor.
+        auto work = asio::prefer(*self->executor_, asio::execution::outstanding_work.tracked);
+        auto executor = *std::exchange(self->executor_, std::nullopt);
         asio::dispatch(executor, [self = std::move(self), failure = std::move(failure)]() mutable {
             auto held = std::move(self);
             held->complete(std::move(failure));
@@ -90,7 +96,7 @@ private:
         async_value<T>::complete(std::move(handler), std::move(failure), *value);
     }
 
-    executor executor_;
+    std::optional<executor> executor_;
     asio::executor_work_guard<executor> work_;
     std::optional<Handler> handler_;
 };
