@@ -37,9 +37,10 @@ int main() {
     const std::string file = std::filesystem::temp_directory_path() / ("reagent-example-" + std::to_string(std::random_device{}()) + ".db");
     agent helper{desk()};
     {
-        rg::runtime runtime{{.journals = rg::journal_store::open(file)}};
-        runtime.serve("desk", helper, {lm});
-        auto r = runtime.run_durably("desk", {{"request", "Order 99102 arrived broken."}}, "case-17");
+        rg::runtime runtime;
+        rg::durable_service runs{runtime, rg::journal_store::open(file)};
+        runs.serve("desk", helper, {lm});
+        auto r = runs.run_durably("desk", {{"request", "Order 99102 arrived broken."}}, "case-17");
         std::cout << r.id << " is " << to_string(r.status) << "\n";
     }  // the process could end here, for days
 
@@ -49,16 +50,17 @@ int main() {
     yes.arguments = rg::json::object{{"order", "99102"}, {"amount", 20}};  // but less than the model wanted
     store->decide("case-17", 0, yes);
 
-    rg::runtime runtime{{.journals = store}};
-    runtime.serve("desk", helper, {lm});
-    auto r = runtime.resume("case-17");
+    rg::runtime runtime;
+    rg::durable_service runs{runtime, store};
+    runs.serve("desk", helper, {lm});
+    auto r = runs.resume("case-17");
     if (!r.outputs) throw std::runtime_error{r.error};
     std::cout << r.outputs->at("answer").as_string().c_str() << "\n";
     for (const auto& record : store->records("case-17"))
         if (auto* done = std::get_if<rg::effect_finished>(&record.what); done && done->what.kind == rg::event_kind::tool_call)
             std::cout << "happened: " << done->what.result.as_string().c_str() << "\n";
     std::cout << r.usage.calls << " model calls, taken up " << r.takes << " times\n";
-    auto again = runtime.replay("case-17");  // the program on the run's journal: no model is asked, nothing is paid
+    auto again = runs.replay("case-17");  // the program on the run's journal: no model is asked, nothing is paid
     std::cout << (again.outputs == r.outputs && again.differences.empty() ? "replayed: the same" : "the replay differs") << "\n";
     for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(file + end);
 }

@@ -19,10 +19,11 @@ int main() {
 
     rg::run_options options{lm};
     options.history = {.tokens = 8'000, .keep_turns = 6};
-    rg::runtime runtime{{.journals = store}};
-    runtime.serve("chat", rg::program_function{[&](rg::run& r, const rg::json::object& in) { return answer.call(r, in); }}, options);
+    rg::runtime runtime;
+    rg::durable_service runs{runtime, store};
+    runs.serve("chat", rg::program_function{[&](rg::run& r, const rg::json::object& in) { return answer.call(r, in); }}, options);
     auto say = [&](const std::string& session, const std::string& message) {
-        auto r = runtime.converse(session, "chat", {{"message", message}});
+        auto r = runs.converse(session, "chat", {{"message", message}});
         if (!r.outputs) throw std::runtime_error{r.error};
         std::cout << session << ": " << r.outputs->at("reply").as_string().c_str() << "\n";
     };
@@ -32,7 +33,7 @@ int main() {
     say("elsewhere", "What is my favourite tea?");
     for (const auto& s : store->sessions()) std::cout << s.id << " has " << s.turns << " turns\n";
     bool same = true;
-    for (const auto& t : store->get_session("ada").turns) same = same && runtime.replay(t.run).differences.empty();
+    for (const auto& t : store->get_session("ada").turns) same = same && runs.replay(t.run).differences.empty();
     std::cout << (same ? "replayed: the same" : "the replay differs") << "\n";
     for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(file + end);
 }

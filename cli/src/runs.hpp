@@ -2,7 +2,7 @@
 
 #include "subject.hpp"
 
-#include <reagent/run/runtime.hpp>
+#include <reagent/durable/durable_service.hpp>
 
 namespace reagent::cli {
 

@@ -1,5 +1,5 @@
 // Answers whose pieces are in places that the protocol does not know, or are no answer text: docs/models.md has a row for each kind.
-#include "../../sdk/src/lm/decorators/cache_file.hpp"
+#include "../../sdk/src/durable/cache_file.hpp"
 #include "heard.hpp"
 #include "support/folder.hpp"
 

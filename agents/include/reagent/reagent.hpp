@@ -4,6 +4,7 @@
 
 #include <reagent/agents/react.hpp>
 #include <reagent/agents/safe_sql.hpp>
+#include <reagent/durable/durable_service.hpp>
 #include <reagent/evaluate/evaluation.hpp>
 #include <reagent/evaluate/typed_example.hpp>
 #include <reagent/journal/inspect.hpp>
@@ -26,6 +27,6 @@
 #include <reagent/optimize/instructions.hpp>
 #include <reagent/run/ask.hpp>
 #include <reagent/tools/ready.hpp>
-#include <reagent/tools/wall.hpp>
 #include <reagent/tools/registry.hpp>
 #include <reagent/tools/sql_metric.hpp>
+#include <reagent/tools/wall.hpp>

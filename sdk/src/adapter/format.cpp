@@ -7,12 +7,25 @@
 #include <boost/json.hpp>
 
 namespace reagent {
+namespace detail {
+
+// The library reagent::xml has it; null in a program that does not link it.
+[[gnu::weak]] parsed_outputs parse_xml(const signature& s, std::string_view completion);
+
+}  // namespace detail
 namespace {
+
+const detail::prompt_format& xml_where_it_is_linked() {
+    if (!detail::parse_xml)
+        throw error{adapter_errc::no_fields,
+                    "adapter::xml is not in this program: link reagent::xml, or use adapter::chat or adapter::json"};
+    return detail::xml_format();
+}
 
 const detail::prompt_format& format_of(adapter a) {
     switch (a) {
         case adapter::json: return detail::json_format();
-        case adapter::xml: return detail::xml_format();
+        case adapter::xml: return xml_where_it_is_linked();
         case adapter::chat: break;
     }
     return detail::chat_format();

@@ -22,7 +22,7 @@ const prompt_format& xml_format();
 
 parsed_outputs parse_chat(const signature& s, std::string_view completion);
 parsed_outputs parse_json_object(const signature& s, std::string_view completion);
-parsed_outputs parse_xml(const signature& s, std::string_view completion);
+parsed_outputs parse_xml(const signature& s, std::string_view completion);  // of the library reagent::xml
 
 /// Reads every output from `found` (text or JSON by name), as all three formats do it.
 parsed_outputs read_outputs(const signature& s, json::object found);

@@ -3,6 +3,7 @@
 #include <reagent/durable/journal_store.hpp>
 #include <reagent/task.hpp>
 
+#include "../run/journal_sink.hpp"
 #include "../run/paced_queue.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -16,10 +17,8 @@ namespace reagent::detail {
 
 /// What stands between a run and its store: numbers the records, keeps their order, and knows what an earlier worker left behind.
 /// Used on the run's thread.
-class run_log : public std::enable_shared_from_this<run_log> {
+class run_log final : public journal_sink, public std::enable_shared_from_this<run_log> {
 public:
-    using content = decltype(journal_record::what);
-
     run_log(std::shared_ptr<journal_store> store, std::shared_ptr<held_run> hold, std::uint64_t records, asio::any_io_executor executor,
             std::shared_ptr<paced_queue> arrivals)
         : store_{std::move(store)},
@@ -28,39 +27,35 @@ public:
           arrivals_{std::move(arrivals)},
           written_{records} {}
 
-    const std::string& run_id() const { return hold_->id; }
+    const std::string& run_id() const override { return hold_->id; }
+    std::uint64_t takes() const override { return hold_->fence; }
     held_run& hold() { return *hold_; }
 
-    /// Goes to the store in this order, together with the next record for which somebody waits: what follows from it is never there
-    /// without it.
-    void append(std::chrono::microseconds at, content what);
-    void send();  ///< at once
+    void append(std::chrono::microseconds at, content what) override;
+    void send() override;
 
-    /// Until everything that was appended is stored. @throws run_error(lease_lost, journal_unavailable)
-    task<void> stored();
+    task<void> stored() override;
 
-    /// Before an effect: the run is still ours, or the store says so. @throws as `stored`
-    task<void> certain();
+    task<void> certain() override;
 
-    /// From here to `release` the records become one: a crash leaves all or none of them.
-    void hold_back() { ++held_back_; }
-    void release();
+    void hold_back() override { ++held_back_; }
+    void release() override;
 
     /// The last word. @throws as `stored`
     task<void> finish(std::chrono::microseconds at, journal_store::ending e);
 
+    task<void> close(run::state& s, std::exception_ptr& failure) override;
+
     // What an earlier worker left behind, by place; each is found once.
     void remember(const loaded_journal& loaded, std::vector<pending_decision> pending);
-    std::optional<effect_begun> take_open(const event& at);
-    std::optional<pending_decision> take_pending(const event& at);
-    bool is_open(const event& at) const { return open_.contains(place_of(at)); }
-    bool is_pending(const event& at) const { return decisions_.contains(place_of(at)); }
-    /// Calls of tools in a branch and below it that began and were cut off by a backtrack.
-    std::vector<std::uint64_t> given_up(std::string_view branch);
+    std::optional<effect_begun> take_open(const event& at) override;
+    std::optional<pending_decision> take_pending(const event& at) override;
+    bool is_open(const event& at) const override { return open_.contains(place_of(at)); }
+    bool is_pending(const event& at) const override { return decisions_.contains(place_of(at)); }
+    std::vector<std::uint64_t> given_up(std::string_view branch) override;
     /// Calls of tools of which nobody knows what they did: this worker, or an earlier one, ended in them.
     std::vector<std::string> unknown_calls() const;
-    /// Whether a predictor's call has been recorded before the run was resumed.
-    bool was_recorded(const call_place& p) { return recorded_calls_.erase(p) != 0; }
+    bool was_recorded(const call_place& p) override { return recorded_calls_.erase(p) != 0; }
 
 private:
     using place = std::tuple<event_kind, std::string, std::string, std::uint32_t>;
@@ -93,5 +88,8 @@ private:
     std::set<call_place> recorded_calls_;
     std::unordered_set<std::string> texts_;  // keys of the trajectories that are stored
 };
+
+/// A failure of the journal itself, or of the hold on the run, is no end of the run: it goes on elsewhere, or later.
+bool is_of_journal(const std::exception_ptr& failure);
 
 }  // namespace reagent::detail

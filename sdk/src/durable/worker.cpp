@@ -1,8 +1,7 @@
 // A worker: takes up runs that are ready, or were left behind.
-#include "../run/runtime_impl.hpp"
+#include "service_impl.hpp"
 #include "store/journal_store_impl.hpp"
 
-#include <spdlog/logger.h>
 #include <boost/asio/post.hpp>
 
 #include <condition_variable>
@@ -37,25 +36,26 @@ struct progress {
 constexpr std::chrono::seconds longest_pause{30};
 constexpr std::chrono::minutes until_idle_gives_up{5};
 
+using runtime_messages = std::function<void(run_observer::level, std::string_view)>;
+
 // What keeps a worker from taking up runs: told once, and tried again less and less often.
 class trouble {
 public:
-    trouble(const std::function<void(const std::string&)>& tell, std::shared_ptr<spdlog::logger> logger)
-        : tell_{tell}, logger_{std::move(logger)} {}
+    trouble(const std::function<void(const std::string&)>& tell, const runtime_messages& messages) : tell_{tell}, messages_{messages} {}
 
     void arose(const std::string& what) {
         if (what_.empty()) since_ = clock::now();
         pause_ = pause_.count() ? std::min<std::chrono::milliseconds>(pause_ * 2, longest_pause) : std::chrono::milliseconds{250};
         if (what == what_) return;
         what_ = what;
-        if (logger_) logger_->warn("{}", what);
+        messages_(run_observer::level::warning, what);
         if (tell_) tell_(what);
     }
     void passed() {
         pause_ = {};
         if (what_.empty()) return;
         what_.clear();
-        if (logger_) logger_->info("the journals work again");
+        messages_(run_observer::level::info, "the journals work again");
         if (tell_) tell_("");
     }
     bool has_lasted(std::chrono::minutes t) const { return !what_.empty() && clock::now() - since_ > t; }
@@ -63,7 +63,7 @@ public:
 
 private:
     const std::function<void(const std::string&)>& tell_;
-    std::shared_ptr<spdlog::logger> logger_;
+    const runtime_messages messages_;
     std::string what_;
     clock::time_point since_{};
     std::chrono::milliseconds pause_{};
@@ -71,28 +71,27 @@ private:
 
 }  // namespace
 
-// How a worker leaves a run: on the run's thread, with what ended it.
-std::function<void(std::exception_ptr)> runtime::on_leaving(const std::string& id, const work_options& options,
-                                                            std::function<void()> left) {
-    return [this, id, &options, left = std::move(left)](std::exception_ptr failure) {
-        if (failure && impl_->logger) impl_->logger->debug("run {}: {}", id, detail::text_of(failure));
+std::function<void(std::exception_ptr)> durable_service::impl::on_leaving(const std::string& id, const work_options& options,
+                                                                          std::function<void()> left) {
+    return [self = shared_from_this(), id, &options, left = std::move(left)](std::exception_ptr failure) {
+        if (failure) self->tell(run_observer::level::debug, "run " + id + ": " + detail::text_of(failure));
         if (!options.on_halt) return left();
         // Not here: the store blocks.
-        asio::post(impl_->blocking.executor(), [this, id, &options, left] {
+        asio::post(self->threads().blocking.executor(), [self, id, &options, left] {
             try {
-                options.on_halt(impl_->journals->get(id));
+                options.on_halt(self->journals->get(id));
             } catch (const std::exception& e) {
-                if (impl_->logger) impl_->logger->warn("run {}: {}", id, e.what());
+                self->tell(run_observer::level::warning, "run " + id + ": " + e.what());
             }
             left();
         });
     };
 }
 
-bool runtime::take_up(std::size_t most, const work_options& options, const std::function<void()>& begun,
-                      const std::function<void()>& left) {
+bool durable_service::impl::take_up(std::size_t most, const work_options& options, const std::function<void()>& begun,
+                                    const std::function<void()>& left) {
     std::vector<std::string> unreadable;
-    auto taken = impl_->journals->take(served_names(), most, &unreadable);
+    auto taken = journals->take(served_names(), most, &unreadable);
     for (const auto& id : unreadable) {
         begun();
         on_leaving(id, options, left)({});
@@ -105,34 +104,33 @@ bool runtime::take_up(std::size_t most, const work_options& options, const std::
         try {
             continue_run(std::move(t), done);
         } catch (const run_error& e) {  // its journal cannot be read: no worker can go on with it
-            impl_->journals->finish(hold, {}, active, {.status = run_status::failed, .error = e.what()},
-                                    [done](std::exception_ptr failure) { done(std::move(failure)); });
+            journals->finish(hold, {}, active, {.status = run_status::failed, .error = e.what()},
+                             [done](std::exception_ptr failure) { done(std::move(failure)); });
         }
     }
     return !taken.empty() || !unreadable.empty();
 }
 
-std::vector<std::string> runtime::served_names() const {
+std::vector<std::string> durable_service::impl::served_names() const {
     std::vector<std::string> names;
-    std::lock_guard lock{impl_->mutex};
-    for (const auto& [name, program] : impl_->programs) names.push_back(name);
+    std::lock_guard lock{mutex};
+    for (const auto& [name, program] : programs) names.push_back(name);
     return names;
 }
 
-void runtime::drain() {
-    std::lock_guard lock{impl_->mutex};
-    for (const auto& weak : impl_->active)
+void durable_service::impl::drain() {
+    std::lock_guard lock{threads().mutex};
+    for (const auto& weak : threads().active)
         if (auto s = weak.lock(); s && s->log) asio::post(s->executor, [s] { s->draining = true; });
 }
 
-void runtime::work(const work_options& options) {
-    refuse_own_threads();
-    if (!impl_->journals) throw detail::no_journals();
+void durable_service::work(const work_options& options) {
+    impl_->runtime.refuse_own_threads();
     auto p = std::make_shared<progress>();
     detail::reserve_descriptors(2 * options.concurrency + 64);
     impl_->stop_work = false;
     bool drained = false;
-    trouble store{options.on_trouble, impl_->logger};
+    trouble store{options.on_trouble, [this](auto how, auto text) { impl_->tell(how, text); }};
     for (;;) {
         bool stopping = impl_->stop_work;
         std::size_t room = 0;
@@ -142,13 +140,13 @@ void runtime::work(const work_options& options) {
             room = options.concurrency > p->active ? options.concurrency - p->active : 0;
             p->halted = false;
         }
-        if (stopping && !std::exchange(drained, true)) drain();
+        if (stopping && !std::exchange(drained, true)) impl_->drain();
         bool more = false;
         if (!stopping && room > 0) {
             try {
-                more = take_up(
+                more = impl_->take_up(
                     std::min<std::size_t>(room, 64), options, [p] { p->begin(); }, [p] { p->end(); });
-                if (!more && options.until_idle && p->is_idle() && !impl_->journals->has_work(served_names())) return;
+                if (!more && options.until_idle && p->is_idle() && !impl_->journals->has_work(impl_->served_names())) return;
                 store.passed();
             } catch (const run_error& e) {
                 // The database is away, or damaged until somebody mends it. What we have is kept.
@@ -166,6 +164,6 @@ void runtime::work(const work_options& options) {
     }
 }
 
-void runtime::stop_work() { impl_->stop_work = true; }
+void durable_service::stop_work() { impl_->stop_work = true; }
 
 }  // namespace reagent

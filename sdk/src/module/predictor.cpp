@@ -112,7 +112,8 @@ std::string detail::no_answer(const lm_response& r) {
     switch (r.finish) {
         case finish_reason::length: return "it was cut off by the limit of tokens, and nothing is taken from a part of an answer";
         case finish_reason::error: return "the provider failed while it was written";
-        case finish_reason::malformed_call: return "it is a call of a tool that cannot be read: it is torn or missing, or its id stands for another one too";
+        case finish_reason::malformed_call:
+            return "it is a call of a tool that cannot be read: it is torn or missing, or its id stands for another one too";
         case finish_reason::other: return "it ended for a reason that is not known";
         case finish_reason::content_filter: return "the provider's content filter withheld it, or a part of it";
         case finish_reason::stop:
@@ -437,17 +438,14 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
     }
 }
 
-bool assertion_target::is_or_contains(const module* predictor) const {
-    if (module_ == predictor) return true;
-    for (const module* child : module_->children())
-        if (assertion_target{*child}.is_or_contains(predictor)) return true;
-    return false;
+bool module::is_or_contains(const program_part* other) const {
+    if (this == other) return true;
+    return std::any_of(children_.begin(), children_.end(), [&](const module* child) { return child->is_or_contains(other); });
 }
 
-bool assertion_target::covers(std::string_view predictor_path) const {
-    const std::string& path = module_->path();
-    return !path.empty() && predictor_path.starts_with(path) &&
-           (predictor_path.size() == path.size() || predictor_path[path.size()] == '.');
+bool module::covers(std::string_view predictor_path) const {
+    return !path_.empty() && predictor_path.starts_with(path_) &&
+           (predictor_path.size() == path_.size() || predictor_path[path_.size()] == '.');
 }
 
 }  // namespace reagent

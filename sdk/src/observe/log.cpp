@@ -1,23 +1,23 @@
-#include "log.hpp"
-
+// A line for each thing that a run does, as NAME key=value ..., each with the run's id; a value with spaces, quotes or line ends is a JSON
+// text. Levels: info: runs begin and end; debug: calls; trace: what went in and came out, without what is private; warn: what failed.
 #include <reagent/error.hpp>
-#include <reagent/run/consent.hpp>
-#include <reagent/schema/render.hpp>
+#include <reagent/run/run.hpp>
+#include <reagent/run/run_observer.hpp>
 
 #include "../base/text.hpp"
-#include "../run/runtime_impl.hpp"
+#include "../run/privacy.hpp"
 
 #include <spdlog/logger.h>
 #include <boost/json.hpp>
 
-namespace reagent::detail {
+namespace reagent {
 namespace {
 
 constexpr std::size_t longest_value = 4'000;
 
 class line {
 public:
-    line(run::state& s, std::string_view what) : state_{s}, text_{what} { add("run", s.secrets->without(s.own_name())); }
+    line(const observed_run& r, std::string_view what) : run_{r}, text_{what} { add("run", r.id()); }
 
     line& add(std::string_view key, std::string_view value) {
         if (value.empty()) return *this;
@@ -35,14 +35,14 @@ public:
         return add(key, std::to_string(tenths / 10) + "." + std::to_string(tenths % 10));
     }
     /// A text that somebody else wrote.
-    line& foreign(std::string_view key, std::string_view text) { return add(key, cut(state_.private_to.shown(text), longest_value)); }
+    line& foreign(std::string_view key, std::string_view text) { return add(key, cut(run_.shown(text), longest_value)); }
     line& foreign(std::string_view key, const std::string& path, const json::value& v) {
-        return add(key, cut(json::serialize(state_.private_to.shown(path, v)), longest_value));
+        return add(key, cut(json::serialize(run_.shown(path, v)), longest_value));
     }
-    void write(spdlog::level::level_enum level) { state_.logger->log(level, "{}", text_); }
+    void write(spdlog::logger& to, spdlog::level::level_enum level) { to.log(level, "{}", text_); }
 
 private:
-    run::state& state_;
+    const observed_run& run_;
     std::string text_;
 };
 
@@ -56,104 +56,87 @@ std::string_view name_of(run_event::kind_t kind) {
     }
 }
 
-// What went wrong may quote what a tool or a model said: contents, for level trace. A value that did not fit a private field has no name
-// that it could be known by.
-std::string told(run::state& s, const run_event& e) {
-    bool contents = s.logger->should_log(spdlog::level::trace);
-    if (e.kind == run_event::note && (!contents || !s.private_to.is_empty())) return without_quotes(e.error);
-    if (e.kind == run_event::tool_finished && !contents && !e.error.empty()) return "it failed; its words stand in logs at level trace";
-    return std::string{e.error};
-}
+class log_lines final : public run_observer {
+public:
+    explicit log_lines(std::shared_ptr<spdlog::logger> logger) : logger_{std::move(logger)} {}
+
+    void begins(const observed_run& r) override {
+        if (!logger_->should_log(spdlog::level::info)) return;
+        line l{r, "run_begins"};
+        l.foreign("program", r.program()).foreign("session", r.session()).add("model", r.model());
+        if (r.takes() > 1) l.add("take", r.takes());
+        l.write(*logger_, spdlog::level::info);
+    }
+
+    void event(const observed_run& r, const run_event& e) override {
+        auto name = name_of(e.kind);
+        if (name.empty()) return;
+        bool call = e.kind == run_event::model_finished || e.kind == run_event::tool_finished;
+        auto level = e.error.empty() ? spdlog::level::debug : spdlog::level::warn;
+        if (!logger_->should_log(level)) return;
+        std::string path{e.path};
+        line l{r, name};
+        l.add("branch", e.branch).add("path", path).add("tool", e.tool);
+        if (e.response)
+            l.foreign("model", e.response->model)  // a server's words
+                .add("tokens", e.response->usage.tokens())
+                .add("finish", to_string(e.response->finish))
+                .foreign("request_id", e.response->request_id);
+        if (call) l.add("ms", e.duration);
+        if (e.kind == run_event::tool_finished && shows_contents()) {
+            if (e.arguments) l.foreign("arguments", path, *e.arguments);
+            if (e.result && e.error.empty()) l.foreign("result", path, *e.result);
+        }
+        l.foreign("error", told(r, e));
+        l.write(*logger_, level);
+    }
+
+    void predictor_returned(const observed_run& r, const predictor_call& c) override {
+        if (!shows_contents()) return;
+        line l{r, "predictor"};
+        l.add("branch", c.place.branch).add("path", c.place.path);
+        l.foreign("inputs", c.place.path, json::value(c.inputs)).foreign("outputs", c.place.path, json::value(c.outputs));
+        l.write(*logger_, spdlog::level::trace);
+    }
+
+    void ends(const observed_run& r, const std::exception_ptr& failure) override {
+        std::string error = r.told(failure, shows_contents());
+        bool failed = !error.empty() && !r.is_suspended();
+        auto level = failed ? spdlog::level::warn : spdlog::level::info;
+        if (!logger_->should_log(level)) return;
+        line l{r, "run_ends"};
+        l.foreign("program", r.program()).foreign("session", r.session());
+        l.add("status", r.is_suspended() ? "suspended" : failed ? "failed" : "finished");
+        l.add("ms", r.duration()).add("calls", r.usage().calls).add("tokens", r.usage().tokens());
+        if (r.usage().cost) l.add("dollars", std::to_string(*r.usage().cost));
+        l.foreign("error", error);
+        l.write(*logger_, level);
+    }
+
+    void message(level how, std::string_view text) override {
+        logger_->log(how == level::debug  ? spdlog::level::debug
+                     : how == level::info ? spdlog::level::info
+                                          : spdlog::level::warn,
+                     "{}", text);
+    }
+
+private:
+    bool shows_contents() const { return logger_->should_log(spdlog::level::trace); }
+
+    // What went wrong may quote what a tool or a model said: contents, for level trace. A value that did not fit a private field has no
+    // name that it could be known by.
+    std::string told(const observed_run& r, const run_event& e) const {
+        if (e.kind == run_event::note && (!shows_contents() || r.has_private())) return detail::without_quotes(e.error);
+        if (e.kind == run_event::tool_finished && !shows_contents() && !e.error.empty())
+            return "it failed; its words stand in logs at level trace";
+        return std::string{e.error};
+    }
+
+    std::shared_ptr<spdlog::logger> logger_;
+};
 
 }  // namespace
 
-void log_event(run::state& s, const run_event& e) {
-    auto name = name_of(e.kind);
-    if (name.empty()) return;
-    bool call = e.kind == run_event::model_finished || e.kind == run_event::tool_finished;
-    auto level = e.error.empty() ? spdlog::level::debug : spdlog::level::warn;
-    if (!s.logger->should_log(level)) return;
-    std::string path{e.path};
-    line l{s, name};
-    l.add("branch", e.branch).add("path", path).add("tool", e.tool);
-    if (e.response)
-        l.foreign("model", e.response->model)  // a server's words
-            .add("tokens", e.response->usage.tokens())
-            .add("finish", to_string(e.response->finish))
-            .foreign("request_id", e.response->request_id);
-    if (call) l.add("ms", e.duration);
-    if (e.kind == run_event::tool_finished && s.logger->should_log(spdlog::level::trace)) {
-        if (e.arguments) l.foreign("arguments", path, *e.arguments);
-        if (e.result && e.error.empty()) l.foreign("result", path, *e.result);
-    }
-    l.foreign("error", told(s, e));
-    l.write(level);
-}
+std::shared_ptr<run_observer> observer_of(std::shared_ptr<spdlog::logger> logger) { return std::make_shared<log_lines>(std::move(logger)); }
 
-void log_begin(run::state& s) {
-    if (!s.logger || !s.logger->should_log(spdlog::level::info)) return;
-    line l{s, "run_begins"};
-    l.foreign("program", s.options.program).foreign("session", s.session).add("model", s.options.lm.name());
-    if (s.log && s.log->hold().fence > 1) l.add("take", s.log->hold().fence);
-    l.write(spdlog::level::info);
-}
-
-std::string questions_told(const run::state& s, bool contents) {
-    std::string told = "a tool needs consent:";
-    for (auto q : s.questions) {
-        if (contents) {
-            q.arguments = s.private_to.shown(q.path, q.arguments);
-            q.why = s.private_to.shown(q.why);
-            q.error = s.private_to.shown(q.error);
-            told += "\n" + question_text(q, most_question_bytes, "reagent runs show " + shell_word(s.name));
-        } else
-            told += " `" + visible_name(q.tool) + "` (effect " + std::to_string(q.id) + ")";
-    }
-    return told;
-}
-
-std::string end_told(run::state& s, const std::exception_ptr& failure) {
-    std::string error = text_of(failure);
-    bool contents = s.logger && s.logger->should_log(spdlog::level::trace);
-    if (s.suspended && !s.questions.empty() && s.unknown_call.empty()) return questions_told(s, contents);
-    if (error.empty() || (contents && s.private_to.is_empty())) return error;
-    try {
-        std::rethrow_exception(failure);
-    } catch (const lm_error&) {  // a server's words, and ours
-        return error;
-    } catch (const http_error&) {
-        return error;
-    } catch (const run_error& e) {
-        return e.code() == run_errc::replay_mismatch ? without_quotes(error) : error;
-    } catch (...) {
-        return without_quotes(error);  // of a tool, or of an answer that did not fit
-    }
-}
-
-void log_end(run::state& s, const std::exception_ptr& failure) {
-    if (!s.logger) return;
-    std::string error = end_told(s, failure);
-    bool failed = !error.empty() && !s.suspended;
-    auto level = failed ? spdlog::level::warn : spdlog::level::info;
-    if (!s.logger->should_log(level)) return;
-    line l{s, "run_ends"};
-    l.foreign("program", s.options.program)
-        .foreign("session", s.session)
-        .add("status", s.suspended ? "suspended"
-                       : failed    ? "failed"
-                                   : "finished");
-    l.add("ms", s.duration).add("calls", s.usage.calls).add("tokens", s.usage.tokens());
-    if (s.usage.cost) l.add("dollars", std::to_string(*s.usage.cost));
-    l.foreign("error", error);
-    l.write(level);
-}
-
-void log_call(run::state& s, const predictor_call& c) {
-    if (!s.logger || !s.logger->should_log(spdlog::level::trace)) return;
-    line l{s, "predictor"};
-    l.add("branch", c.place.branch).add("path", c.place.path);
-    l.foreign("inputs", c.place.path, json::value(c.inputs)).foreign("outputs", c.place.path, json::value(c.outputs));
-    l.write(spdlog::level::trace);
-}
-
-}  // namespace reagent::detail
+}  // namespace reagent

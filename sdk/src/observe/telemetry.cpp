@@ -3,6 +3,7 @@
 #include <reagent/error.hpp>
 #include <reagent/http/shown_url.hpp>
 #include <reagent/observe/trace.hpp>
+#include <reagent/run/run_observer.hpp>
 #include <reagent/schema/render.hpp>
 
 #include "../base/text.hpp"
@@ -421,5 +422,26 @@ void telemetry::record(ended_run r) {
 }
 
 telemetry::counts telemetry::so_far() const { return {impl_->sent, impl_->refused, impl_->dropped}; }
+
+namespace {
+
+class recording final : public run_observer {
+public:
+    explicit recording(std::shared_ptr<telemetry> sink) : sink_{std::move(sink)} {}
+
+    void ends(const observed_run& r, const std::exception_ptr& failure) override {
+        if (r.is_suspended()) return;
+        std::string program = r.program();
+        sink_->record({r.id(), program.empty() ? "run" : std::move(program), r.session(), r.history(),
+                       std::chrono::system_clock::now() - r.duration(), r.duration(), r.told(failure, !r.has_private()), r.privacy()});
+    }
+
+private:
+    std::shared_ptr<telemetry> sink_;
+};
+
+}  // namespace
+
+std::shared_ptr<run_observer> observer_of(std::shared_ptr<telemetry> sink) { return std::make_shared<recording>(std::move(sink)); }
 
 }  // namespace reagent

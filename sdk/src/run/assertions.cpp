@@ -1,7 +1,6 @@
 // Assertions and suggestions: what failed, whom it blames, and how the program gets back there.
 #include <reagent/run/run.hpp>
 
-#include "../observe/log.hpp"
 #include "state.hpp"
 
 #include <boost/json.hpp>
@@ -50,10 +49,10 @@ const run::made_call* run::find_call(const assertion_target& target, std::size_t
             if (fits(calls_[index])) return &calls_[index];
         return nullptr;
     };
-    if (target.is_any()) return last([](const made_call&) { return true; });
+    if (!target.module()) return last([](const made_call&) { return true; });
     // By identity where it is known; a module that was made anew since is known by its path.
-    if (auto* found = last([&](const made_call& c) { return target.is_or_contains(c.who); })) return found;
-    return last([&](const made_call& c) { return target.covers(c.call->place.path); });
+    if (auto* found = last([&](const made_call& c) { return target.module()->is_or_contains(c.who); })) return found;
+    return last([&](const made_call& c) { return target.module()->covers(c.call->place.path); });
 }
 
 void run::failed(bool soft, std::string message, const assertion_target& target, const std::source_location& site) {
@@ -165,14 +164,14 @@ run::begun_call run::begin_call(const std::string& path) {
 }
 
 void run::mark_private(const std::string& path, const signature& s, const json::object& inputs) {
-    if (state_->logger || state_->telemetry) state_->private_to.learn(path, s, inputs);
+    if (state_->observers) state_->private_to.learn(path, s, inputs);
 }
 
 void run::mark_private(const std::set<std::string>& names) {
-    if (state_->logger || state_->telemetry) state_->private_to.mark(names);
+    if (state_->observers) state_->private_to.mark(names);
 }
 
-void run::finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs,
+void run::finish_call(const program_part& who, const begun_call& call, json::object inputs, const json::object& outputs,
                       recorded_text trajectory) {
     if (auto deep = is_recording() ? too_deep(inputs) : ""; !deep.empty())
         throw run_error{run_errc::not_possible, "what `" + call.place.path + "` was given " + deep};
@@ -181,7 +180,7 @@ void run::finish_call(const module& who, const begun_call& call, json::object in
     auto made = std::make_shared<const predictor_call>(predictor_call{call.place, std::move(inputs), outputs, std::move(trajectory)});
     state_->history->append(made);
     state_->private_to.learn(call.place.path, outputs);  // before anything of it is shown
-    if (state_->logger && !rewinding_) detail::log_call(*state_, *made);
+    if (!rewinding_) state_->tell([&](run_observer& o, const observed_run& r) { o.predictor_returned(r, *made); });
     if (is_recording() && !state_->log->was_recorded(made->place)) state_->record_in_log(predictor_returned{made});
     calls_.push_back({&who, std::move(made), call.splits});
 }

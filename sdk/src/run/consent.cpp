@@ -4,8 +4,8 @@
 #include <reagent/schema/schema.hpp>
 
 #include "../base/utf8.hpp"
-#include "../durable/at_work.hpp"
 #include "../journal/replay_difference.hpp"
+#include "at_work.hpp"
 #include "consent_check.hpp"
 #include "state.hpp"
 

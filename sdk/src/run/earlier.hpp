@@ -2,7 +2,7 @@
 
 #include <reagent/journal/recorded.hpp>
 
-#include "../durable/latest.hpp"
+#include "latest.hpp"
 
 namespace reagent::detail {
 

@@ -4,8 +4,8 @@
 
 #include "../base/redact.hpp"
 #include "../base/text.hpp"
-#include "../durable/at_work.hpp"
 #include "../journal/replay_difference.hpp"
+#include "at_work.hpp"
 #include "state.hpp"
 
 #include <unistd.h>
@@ -50,7 +50,7 @@ const std::string& run::state::own_name() {
     return name;
 }
 
-void run::state::record_in_log(detail::run_log::content what) { log->append(elapsed(), std::move(what)); }
+void run::state::record_in_log(detail::journal_sink::content what) { log->append(elapsed(), std::move(what)); }
 
 void run::state::consider_suspending() {
     // Later, when whatever goes on now has come to its next effect.

@@ -5,8 +5,6 @@
 #include "../base/redact.hpp"
 #include "../base/text.hpp"
 
-#include <spdlog/logger.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -26,10 +24,10 @@ bool is_placeholder(std::string_view s) {
 
 }  // namespace
 
-known_secrets::known_secrets(std::vector<secret> given, std::shared_ptr<spdlog::logger> logger)
-    : logger_{std::move(logger)}, all_{std::move(given)} {
+known_secrets::known_secrets(std::vector<secret> given, std::function<void(std::string_view)> warn)
+    : warn_{std::move(warn)}, all_{std::move(given)} {
     for (const auto& s : all_)
-        if (!s.empty() && s.reveal().size() < shortest_secret) warn();
+        if (!s.empty() && s.reveal().size() < shortest_secret) this->warn();
     search_ = std::make_shared<const secret_search>(all_);
 }
 
@@ -53,8 +51,8 @@ void known_secrets::learn(const lm_backend* model) {
 
 // Once: a run a second would say it a thousand times.
 void known_secrets::warn() {
-    if (!logger_ || std::exchange(warned_, true)) return;
-    logger_->warn("a secret is too short to be looked for in logs and errors, where it may stand; give a key of 6 bytes or more");
+    if (!warn_ || std::exchange(warned_, true)) return;
+    warn_("a secret is too short to be looked for in logs and errors, where it may stand; give a key of 6 bytes or more");
 }
 
 std::shared_ptr<const secret_search> known_secrets::search() const {

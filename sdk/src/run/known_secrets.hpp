@@ -4,8 +4,7 @@
 
 #include "../base/secret_search.hpp"
 
-#include <spdlog/fwd.h>
-
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,8 +21,8 @@ namespace reagent::detail {
 /// Thread-safe.
 class known_secrets {
 public:
-    /// @param logger where one warning goes when a secret is too short to be looked for; may be null
-    explicit known_secrets(std::vector<secret> given, std::shared_ptr<spdlog::logger> logger = {});
+    /// @param warn called once when a secret is too short to be looked for; may be empty
+    explicit known_secrets(std::vector<secret> given, std::function<void(std::string_view)> warn = {});
 
     /// The model's keys too. What local servers are given in place of a key ("none", "EMPTY") is none, and not looked for.
     void learn(const lm_backend* model);
@@ -34,7 +33,7 @@ public:
 private:
     void warn();
 
-    const std::shared_ptr<spdlog::logger> logger_;
+    const std::function<void(std::string_view)> warn_;
     mutable std::mutex mutex_;
     std::vector<secret> all_;
     std::shared_ptr<const secret_search> search_;  // for them all

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <reagent/durable/session.hpp>
 #include <reagent/lm/message.hpp>
+#include <reagent/run/history_limits.hpp>
 #include <reagent/secret.hpp>
 
 #include "known_secrets.hpp"

@@ -4,7 +4,6 @@
 
 #include "../base/pool.hpp"
 #include "../journal/replay_difference.hpp"
-#include "../observe/log.hpp"
 #include "state.hpp"
 
 #include <boost/json.hpp>
@@ -103,13 +102,9 @@ void run::go_live() {
 
 void run::notify(run_event e) const {
     if (rewinding_) return;
-    if (state_->logger) {
-        e.branch = branch_;
-        detail::log_event(*state_, e);
-    }
-    if (!state_->options.on_event) return;
     e.branch = branch_;
-    state_->options.on_event(e);
+    state_->tell([&](run_observer& o, const observed_run& r) { o.event(r, e); });
+    if (state_->options.on_event) state_->options.on_event(e);
 }
 
 void run::check() const {

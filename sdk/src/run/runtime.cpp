@@ -3,11 +3,9 @@
 #include <reagent/deadline.hpp>
 #include <reagent/http/shown_url.hpp>
 
-#include "../observe/log.hpp"
 #include "runtime_impl.hpp"
 
 #include <fcntl.h>
-#include <spdlog/logger.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -104,6 +102,15 @@ std::string next_record(const std::string& folder, std::atomic<std::uint64_t>& n
 
 }  // namespace
 
+std::shared_ptr<const detail::observer_list> detail::observers_of(const runtime_options& o) {
+    observer_list all;
+    for (const auto* given : {&o.logger.observer(), &o.telemetry.observer()})
+        if (*given) all.push_back(*given);
+    for (const auto& own : o.observers)
+        if (own) all.push_back(own);
+    return all.empty() ? nullptr : std::make_shared<const observer_list>(std::move(all));
+}
+
 std::vector<secret> detail::with_proxies(std::vector<secret> secrets, const std::optional<std::string>& proxy) {
     for (auto& s : http::secrets_of_proxies(proxy)) secrets.push_back(std::move(s));
     return secrets;
@@ -114,10 +121,20 @@ void runtime::impl::tell_left(const std::vector<std::string>& names) const {
     for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
     text += " did not end within " + std::to_string(exit_grace.count()) +
             " ms of the runtime's end (runtime_options::exit_grace) and is left; give tools that may hang a way to stop";
-    if (logger)
-        logger->warn("{}", text);
-    else
-        std::cerr << "reagent: " << text << std::endl;
+    message(run_observer::level::warning, text);
+    if (!has_log) std::cerr << "reagent: " << text << std::endl;
+}
+
+void runtime::impl::message(run_observer::level how, std::string_view text) const {
+    if (!observers) return;
+    for (const auto& o : *observers) o->message(how, text);
+}
+
+std::function<void(std::string_view)> runtime::impl::warning() const {
+    if (!observers) return {};
+    return [to = observers](std::string_view text) {
+        for (const auto& o : *to) o->message(run_observer::level::warning, text);
+    };
 }
 
 runtime::runtime(runtime_options options) : impl_{std::make_unique<impl>(options)} {
@@ -151,11 +168,10 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
         s->arrivals = l.arrivals;
     }
     s->blocking = &impl_->blocking;
-    s->telemetry = impl_->telemetry;
-    s->logger = impl_->logger;
+    s->observers = impl_->observers;
     s->secrets = impl_->secrets;
     s->secrets->learn(s->options.lm.backend());
-    if (s->logger || s->telemetry) s->private_to = {s->options.private_fields, impl_->secrets};
+    if (s->observers) s->private_to = {s->options.private_fields, impl_->secrets};
     s->deadline = deadline_after(s->options.deadline, s->started);
     s->flow.meet(s->options.flow.inputs, {{}, 0, "the inputs"});
     if (s->options.replay) {
@@ -199,7 +215,7 @@ namespace {
 
 task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> ended) {
     std::exception_ptr failure;
-    if (s->logger) detail::log_begin(*s);
+    s->tell([](run_observer& o, const observed_run& r) { o.begins(r); });
     try {
         co_await with_deadline(std::move(work), s->deadline, [&] {
             return run_error{run_errc::deadline_exceeded,
@@ -232,19 +248,13 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         std::exception_ptr unwritten;
         try {
-            co_await detail::close_log(*s, failure);
+            co_await s->log->close(*s, failure);
         } catch (...) {
             unwritten = std::current_exception();
         }
         if (unwritten) failure = unwritten;
     }
-    if (s->logger) detail::log_end(*s, failure);
-    if (s->telemetry && !s->suspended)
-        s->telemetry->record({s->secrets->without(s->own_name()),
-                              s->options.program.empty() ? "run" : s->secrets->without(s->options.program), s->secrets->without(s->session),
-                              s->history, std::chrono::system_clock::now() - s->duration, s->duration,
-                              s->private_to.is_empty() ? detail::text_of(failure) : detail::end_told(*s, failure),
-                              std::make_shared<const detail::privacy>(std::move(s->private_to))});
+    s->tell([&](run_observer& o, const observed_run& r) { o.ends(r, failure); });
     s->trunk.reset();  // breaks the cycle between the state and its own handle
     ended(std::move(failure));
 }

@@ -3,6 +3,7 @@
 #include <reagent/run/runtime.hpp>
 
 #include "state.hpp"
+#include "text_of.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 
@@ -45,44 +46,19 @@ std::string variable(const char* name);
 /// grows (fs/file.c, expand_fdtable: synchronize_rcu), which on an event loop would stop every run.
 void reserve_descriptors(std::size_t n);
 
-/// "" when nothing failed.
-std::string text_of(const std::exception_ptr& failure);
-
-/// Tells a durable run's store of its end; `failure` becomes what a caller is told.
-task<void> close_log(run::state& s, std::exception_ptr& failure);
-
-run_error no_journals();
+/// The log, telemetry and those of one's own; null: none.
+std::shared_ptr<const observer_list> observers_of(const runtime_options& o);
 
 /// The secrets, and the passwords of proxies.
 std::vector<secret> with_proxies(std::vector<secret> secrets, const std::optional<std::string>& proxy);
 
 }  // namespace detail
 
-struct served_program {
-    program_function program;
-    run_options options;
-    runtime::options_of_inputs adjust;
-
-    /// @throws run_error(not_possible) where the inputs hold what `adjust` does not take
-    run_options options_for(const json::object& inputs) const {
-        run_options own = options;
-        if (!adjust) return own;
-        try {
-            adjust(own, inputs);
-        } catch (const run_error&) {
-            throw;
-        } catch (const std::exception& e) {
-            throw run_error{run_errc::not_possible, e.what()};
-        }
-        return own;
-    }
-};
-
 struct runtime::impl {
     explicit impl(const runtime_options& o)
-        : logger{o.logger},
-          secrets{std::make_shared<detail::known_secrets>(detail::with_proxies(o.secrets, o.http.proxy), o.logger)},
-          telemetry{o.telemetry},
+        : has_log{o.logger},
+          observers{detail::observers_of(o)},
+          secrets{std::make_shared<detail::known_secrets>(detail::with_proxies(o.secrets, o.http.proxy), warning())},
           record{o.record.empty() ? detail::variable("REAGENT_RECORD") : o.record},
           replay{o.replay.empty() ? detail::variable("REAGENT_REPLAY") : o.replay},
           journals{o.journals},
@@ -110,14 +86,17 @@ struct runtime::impl {
     /// Names the work that the runtime's end does not wait for any longer.
     void tell_left(const std::vector<std::string>& names) const;
 
-    std::shared_ptr<spdlog::logger> logger;
+    /// What concerns no run, to all observers.
+    void message(run_observer::level how, std::string_view text) const;
+    std::function<void(std::string_view)> warning() const;
+
+    bool has_log;
+    std::shared_ptr<const detail::observer_list> observers;  // null: none
     std::shared_ptr<detail::known_secrets> secrets;
-    std::shared_ptr<reagent::telemetry> telemetry;
     std::string record, replay;
     std::atomic<std::uint64_t> started = 0, recorded = 0;
     std::shared_ptr<journal_store> journals;
-    std::map<std::string, std::shared_ptr<const served_program>> programs;  // under `mutex`
-    std::atomic<bool> stop_work = false;
+    std::shared_ptr<durable_service> durable;  // under `mutex`; null until it is wanted
     detail::blocking_pool blocking;
     std::chrono::milliseconds exit_grace;
     std::mutex mutex;

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <reagent/http/client.hpp>
-#include <reagent/observe/telemetry.hpp>
 #include <reagent/run/run.hpp>
+#include <reagent/run/run_observer.hpp>
 
-#include "../durable/run_log.hpp"
 #include "blocking_pool.hpp"
 #include "earlier.hpp"
+#include "journal_sink.hpp"
 #include "kept_events.hpp"
+#include "paced_queue.hpp"
 #include "privacy.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
@@ -16,26 +17,25 @@
 #include <atomic>
 #include <random>
 
-namespace spdlog {
-class logger;
-}
-
 namespace reagent {
 
 namespace detail {
 inline constexpr std::size_t most_question_bytes = 2048;  // of a call's arguments, where a run says that it waits for consent
-}
+
+using observer_list = std::vector<std::shared_ptr<run_observer>>;
+struct observed_state {};
+}  // namespace detail
 
 /// What the handles of one run share. Touched on the run's thread only, but for `cancelled`.
-struct run::state : std::enable_shared_from_this<run::state> {
+struct run::state : detail::observed_state, std::enable_shared_from_this<run::state> {
     run_options options;
     asio::any_io_executor executor;
     std::shared_ptr<detail::paced_queue> arrivals;  // on `executor`
     http::client* http = nullptr;
     detail::blocking_pool* blocking = nullptr;
-    std::shared_ptr<spdlog::logger> logger;
-    std::shared_ptr<detail::known_secrets> secrets;  // the runtime's
-    detail::privacy private_to;                      // this run
+    std::shared_ptr<const detail::observer_list> observers;  // null: none
+    std::shared_ptr<detail::known_secrets> secrets;          // the runtime's
+    detail::privacy private_to;                              // this run
 
     std::shared_ptr<journal> history = std::make_shared<journal>();
     detail::kept_events kept;
@@ -55,14 +55,13 @@ struct run::state : std::enable_shared_from_this<run::state> {
     std::map<std::shared_ptr<const reagent::parameters>, std::map<std::string, std::shared_ptr<const prompt_template>>> prompts;
 
     std::string record_to;  // a file; "": nowhere
-    std::shared_ptr<reagent::telemetry> telemetry;
 
     // Of a turn of a conversation: its id, and what the program was given besides, and of what came before.
     std::string session;
     json::object turn_inputs, turn_history;
 
     // Of a durable run.
-    std::shared_ptr<detail::run_log> log;
+    std::shared_ptr<detail::journal_sink> log;
     std::optional<json::object> outputs;            // of its program
     std::map<std::uint64_t, effect_begun> entered;  // tools at work that go through the run themselves
     struct parked {
@@ -84,10 +83,17 @@ struct run::state : std::enable_shared_from_this<run::state> {
     std::string name;  // of the run, for idempotency keys and logs; made when it is first wanted
     const std::string& own_name();
     std::string key_of(std::uint64_t effect) { return own_name() + "-" + std::to_string(effect); }  // of a first attempt
-    void record_in_log(detail::run_log::content what);
+    void record_in_log(detail::journal_sink::content what);
     void count(const lm_response& r) {
         usage += r.usage;
         by_model[r.model] += r.usage;
+    }
+    /// Calls `f(run_observer&, const observed_run&)` for every observer.
+    template <class F>
+    void tell(F f) {
+        if (!observers) return;
+        const observed_run self{*this};
+        for (const auto& o : *observers) f(*o, self);
     }
     /// Ends the run in good order once all that is left of it waits.
     void consider_suspending();

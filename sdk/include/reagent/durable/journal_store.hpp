@@ -1,7 +1,7 @@
 #pragma once
 
 #include <reagent/durable/session.hpp>
-#include <reagent/journal/journal_record.hpp>
+#include <reagent/journal/decision.hpp>
 #include <reagent/secret.hpp>
 
 #include <atomic>
@@ -12,16 +12,6 @@
 
 namespace reagent {
 
-/// Where a stored run stands.
-enum class run_status {
-    ready,              ///< waits for a worker
-    running,            ///< a worker has it; when that one's lease has run out, any other may take it
-    awaiting_approval,  ///< a tool needs consent: `journal_store::decide`
-    outcome_unknown,    ///< a crash fell between a tool's act and its record: somebody has to look: `journal_store::decide`
-    finished,
-    failed,
-    cancelled,
-};
 std::string_view to_string(run_status s);
 std::optional<run_status> run_status_named(std::string_view name);
 
@@ -57,31 +47,6 @@ struct run_filter {
     std::optional<run_status> status{};
     std::string program{}, session{};  ///< "": any
     std::size_t most = 100;            ///< the newest of them
-};
-
-/// What somebody decided about an effect that waits.
-struct run_decision {
-    enum kind_t {
-        approve,   ///< the tool may be called; with `arguments`, with these instead
-        reject,    ///< it may not; the model is told `text`
-        repeat,    ///< of an unknown outcome: it did not happen, or may happen again
-        happened,  ///< it did, and `result` came of it
-        failed,    ///< it did not, and shall not: the model is told `text`
-    } kind{};
-    std::optional<json::object> arguments{};
-    json::value result{};
-    std::string text{};
-    std::string by{};                ///< who; for the record
-    std::chrono::milliseconds at{};  ///< when, since 1970, by the store's clock, which fills it in
-    /// Of what was seen, as `pending_decision::digest` had it: when something else waits by now, nothing is decided. "": whatever waits.
-    std::string digest{};
-};
-
-/// An effect that waits for a decision.
-struct pending_decision {
-    decision_wanted wanted;
-    std::string digest{};                   ///< what a consent to it binds; see `consent_digest`
-    std::optional<run_decision> decided{};  ///< and the run has not gone on since
 };
 
 /// A worker's hold on a run: while it lasts no other continues it. Thread-safe.

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <reagent/lm/language_model.hpp>
-#include <reagent/run/flow.hpp>
+#include <reagent/journal/flow.hpp>
+#include <reagent/run/history_limits.hpp>
+#include <reagent/task.hpp>
 
 #include <boost/json/object.hpp>
 
@@ -38,16 +39,6 @@ struct session {
 json::object to_json(const turn& t);
 turn turn_from_json(const json::object& o);
 json::object to_json(const session& s);
-
-/// Where the journal has the calls that summarize a conversation.
-inline constexpr const char* history_path = "history";
-
-/// How much of a conversation a prompt holds.
-struct history_limits {
-    std::size_t tokens = 32'000;  ///< estimated at four bytes each; what is more is compacted
-    std::size_t keep_turns = 4;   ///< the newest, which are never summarized
-    language_model summarizer{};  ///< none: the run's own model
-};
 
 /// Fewer hold no summary beside the newest turns: turns would be left out that nothing stands for.
 inline constexpr std::size_t least_history_tokens = 500;

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <reagent/lm/language_model.hpp>
-#include <reagent/run/flow.hpp>
+#include <reagent/journal/flow.hpp>
 #include <reagent/journal/recorded.hpp>
+#include <reagent/lm/language_model.hpp>
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <reagent/run/program_part.hpp>
+
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace reagent {
@@ -14,11 +17,10 @@ namespace reagent {
 ///         using rg::module::module;
 ///         rg::task<std::string> forward(rg::run& run, std::string message) const;
 ///     };
-class module {
+class module : public program_part {
 public:
     module() = default;                        ///< the root of a program
     module(module& parent, std::string name);  ///< @param name unique among the parent's children, without dots
-    virtual ~module() = default;
     module(const module&) = delete;
     module& operator=(const module&) = delete;
 
@@ -27,6 +29,9 @@ public:
 
     /// Those that were built with this as their parent, in that order, and those that it works with though they stand elsewhere.
     const std::vector<const module*>& children() const { return children_; }
+
+    bool is_or_contains(const program_part* other) const final;
+    bool covers(std::string_view predictor_path) const final;
 
 protected:
     /// A module that stands elsewhere, and whose predictors are found here too. It must outlive this.

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <reagent/adapter/adapter.hpp>
-#include <reagent/durable/session.hpp>
 #include <reagent/error.hpp>
 #include <reagent/journal/journal.hpp>
 #include <reagent/journal/journal_record.hpp>
 #include <reagent/run/flow.hpp>
+#include <reagent/run/history_limits.hpp>
+#include <reagent/run/program_part.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -20,7 +21,6 @@
 
 namespace reagent {
 
-class module;
 class run;
 struct parameters;
 struct signature;
@@ -109,14 +109,12 @@ inline language_model::operator run_options() const { return {.lm = *this}; }
 class assertion_target {
 public:
     assertion_target() = default;
-    assertion_target(const module& m) : module_{&m} {}
+    assertion_target(const program_part& module) : module_{&module} {}
 
-    bool is_any() const { return !module_; }
-    bool is_or_contains(const module* predictor) const;  ///< compares addresses only
-    bool covers(std::string_view predictor_path) const;
+    const program_part* module() const { return module_; }  ///< null: any
 
 private:
-    const module* module_ = nullptr;
+    const program_part* module_ = nullptr;
 };
 
 /// A condition and what to tell the model when it does not hold.
@@ -282,7 +280,7 @@ public:
     begun_call begin_call(const std::string& path);
     void mark_private(const std::string& path, const signature& s, const json::object& inputs);  ///< what of a call is private
     void mark_private(const std::set<std::string>& names);                                       ///< of a tool's arguments
-    void finish_call(const module& who, const begun_call& call, json::object inputs, const json::object& outputs,
+    void finish_call(const program_part& who, const begun_call& call, json::object inputs, const json::object& outputs,
                      recorded_text trajectory = {});
 
     /// A handle for a concurrent part of the run; `parallel` and its like make them, run them by `detail::attempts`, and
@@ -323,7 +321,7 @@ public:
 
 private:
     struct made_call {
-        const module* who;
+        const program_part* who;
         std::shared_ptr<const predictor_call> call;
         std::uint32_t splits;
     };

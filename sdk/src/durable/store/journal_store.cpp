@@ -160,10 +160,17 @@ std::shared_ptr<journal_store> journal_store::open_sqlite(const std::string& fil
     return std::shared_ptr<journal_store>{new journal_store{std::move(impl)}};
 }
 
+#ifdef REAGENT_WITHOUT_POSTGRES
+std::shared_ptr<journal_store> journal_store::open_postgres(const secret&, journal_store_options) {
+    throw run_error{run_errc::not_possible,
+                    "PostgreSQL is not in this program: build Reagent with REAGENT_WITH_POSTGRES, or give a file of SQLite"};
+}
+#else
 std::shared_ptr<journal_store> journal_store::open_postgres(const secret& conninfo, journal_store_options options) {
     auto impl = std::make_unique<journal_store_impl>([&] { return detail::open_postgres(conninfo, options); }, options);
     return std::shared_ptr<journal_store>{new journal_store{std::move(impl)}};
 }
+#endif
 
 std::string journal_store::create(const new_run& r) {
     std::string id = r.id.empty() ? random_name(12) : r.id;

@@ -1,5 +1,5 @@
 #include "../../base/pool.hpp"
-#include "cache_file.hpp"
+#include "answer_file.hpp"
 #include "common.hpp"
 
 #include <reagent/error.hpp>
@@ -11,6 +11,11 @@
 #include <unordered_map>
 
 namespace reagent {
+namespace decorators {
+
+[[gnu::weak]] std::unique_ptr<answer_file> open_answer_file(const cache_options& options);  // null in a program that does not link it
+
+}  // namespace decorators
 namespace {
 
 using namespace decorators;
@@ -133,7 +138,12 @@ public:
 private:
     struct state {
         explicit state(const cache_options& o) : options{o}, recent{o.max_memory_bytes} {
-            if (!o.file.empty()) file = std::make_unique<cache_file>(o);
+            if (o.file.empty()) return;
+            if (!open_answer_file)
+                throw lm_error{lm_errc::unavailable,
+                               "a cache's file is not in this program: link reagent::durable, which has SQLite, or leave "
+                               "cache_options::file empty to keep answers in memory"};
+            file = open_answer_file(o);
         }
 
         answer look(const std::string& key) {
@@ -175,7 +185,7 @@ private:
         cache_options options;
         memory recent;
         std::unordered_map<std::string, std::shared_ptr<flight>> flights;
-        std::unique_ptr<cache_file> file;
+        std::unique_ptr<answer_file> file;
     };
 
     // Ends a flight, however its call ends.
@@ -223,8 +233,8 @@ private:
 
     task<std::optional<old_answer>> from_file(const lm_context& context, const std::string& key) const {
         if (!state_->file) co_return std::nullopt;
-        std::function<std::optional<cache_file::entry>()> find = [s = state_, key] { return s->file->find(key); };
-        auto found = co_await on_pool<std::optional<cache_file::entry>>(context.blocking, std::move(find));
+        std::function<std::optional<answer_file::entry>()> find = [s = state_, key] { return s->file->find(key); };
+        auto found = co_await on_pool<std::optional<answer_file::entry>>(context.blocking, std::move(find));
         if (!found) co_return std::nullopt;
         auto parsed = parse_json(found->value);
         if (!parsed) co_return std::nullopt;

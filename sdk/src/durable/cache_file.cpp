@@ -155,4 +155,6 @@ void cache_file::trim_to_size() {
     sqlite3_finalize(size);
 }
 
+std::unique_ptr<answer_file> open_answer_file(const cache_options& options) { return std::make_unique<cache_file>(options); }
+
 }  // namespace reagent::decorators

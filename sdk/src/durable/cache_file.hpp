@@ -1,6 +1,6 @@
 #pragma once
 
-#include <reagent/lm/decorators.hpp>
+#include "../lm/decorators/answer_file.hpp"
 
 #include <mutex>
 #include <optional>
@@ -13,19 +13,15 @@ namespace reagent::decorators {
 
 /// Answers in a SQLite file that many processes may share. Blocks; thread-safe. What is broken is a miss: a broken entry is dropped, and
 /// a file that is no database is set aside as FILE.broken, nothing of it lost, and a new one made.
-class cache_file {
+class cache_file final : public answer_file {
 public:
     /// @throws lm_error(unavailable) when the file cannot be made
     explicit cache_file(const cache_options& options);
-    ~cache_file();
+    ~cache_file() override;
     cache_file(const cache_file&) = delete;
 
-    struct entry {
-        std::string value;
-        std::chrono::seconds age;
-    };
-    std::optional<entry> find(const std::string& key);
-    void store(const std::string& key, const std::string& value);
+    std::optional<entry> find(const std::string& key) override;
+    void store(const std::string& key, const std::string& value) override;
 
 private:
     void open();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../run/state.hpp"
+#include "state.hpp"
 
 namespace reagent::detail {
 

@@ -1,0 +1,361 @@
+// Answers in XML, read with Expat (which Python's ElementTree uses too).
+#include "../adapter/chat_scanner.hpp"
+#include "../base/text.hpp"
+#include "../schema/unicode.hpp"
+
+#include <expat.h>
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <climits>
+#include <memory>
+
+namespace reagent::detail {
+namespace {
+
+struct element {
+    std::string name, text, key;  // `text`: character data before the first child; `key`: the attribute of that name
+    std::string inner;            // everything inside, as written
+    std::vector<std::unique_ptr<element>> children;
+};
+
+constexpr int max_xml_depth = 128;
+
+// What stands in an element as text: entities as what they mean, raw text as it is, no comments, one form of line ends; tags stay.
+std::string with_tags_as_text(std::string_view inner) {
+    std::string out;
+    auto lines = [&](std::string_view some) {
+        for (std::size_t i = 0; i < some.size(); ++i)
+            if (some[i] != '\r')
+                out += some[i];
+            else if (i + 1 >= some.size() || some[i + 1] != '\n')
+                out += '\n';
+    };
+    auto up_to = [&](std::string_view begin, std::string_view end, bool shown) {
+        inner.remove_prefix(begin.size());
+        auto n = std::min(inner.find(end), inner.size());
+        if (shown) lines(inner.substr(0, n));
+        inner.remove_prefix(std::min(n + end.size(), inner.size()));
+    };
+    while (!inner.empty()) {
+        auto n = std::min(inner.find_first_of("<&"), inner.size());
+        lines(inner.substr(0, n));
+        inner.remove_prefix(n);
+        if (inner.starts_with("<!--"))
+            up_to("<!--", "-->", false);
+        else if (inner.starts_with("<![CDATA["))
+            up_to("<![CDATA[", "]]>", true);
+        else if (!inner.empty()) {
+            auto end = std::min(inner.find(inner[0] == '<' ? '>' : ';'), inner.size() - 1) + 1;
+            if (inner[0] == '<')
+                lines(inner.substr(0, end));
+            else
+                out += xml_meaning(std::string{inner.substr(0, end)});
+            inner.remove_prefix(end);
+        }
+    }
+    return out;
+}
+
+// Controls that XML 1.0 has no way to write stand as private characters while it is read, of a row that the text does not use.
+class kept_controls {
+public:
+    std::string hide(std::string_view text) {
+        auto is_one = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r'; };
+        if (std::none_of(text.begin(), text.end(), is_one)) return std::string{text};
+        for (char32_t row = 0x10FF00; row_.empty() && row >= 0x10F000; row -= 0x100) {
+            append_utf8(row_, row);
+            row_.pop_back();
+            if (text.find(row_) != text.npos) row_.clear();
+        }
+        std::string out;
+        for (char c : text)
+            if (is_one(c))
+                (out += row_) += static_cast<char>(0x80 | c);
+            else
+                out += c;
+        return out;
+    }
+    json::value show(json::value v) const {
+        if (row_.empty()) return v;
+        if (v.is_string()) return json::value(json::string(shown(v.get_string())));
+        if (v.is_array())
+            for (auto& item : v.get_array()) item = show(std::move(item));
+        if (v.is_object())
+            for (auto& [key, item] : v.get_object()) item = show(std::move(item));
+        return v;
+    }
+
+private:
+    std::string shown(std::string_view text) const {
+        std::string out;
+        for (std::size_t at = 0; at < text.size();) {
+            bool one = text.substr(at).starts_with(row_) && at + row_.size() < text.size() &&
+                       static_cast<unsigned char>(text[at + row_.size()]) < 0xA0;
+            out += one ? static_cast<char>(text[at + row_.size()] & 0x1F) : text[at];
+            at += one ? row_.size() + 1 : 1;
+        }
+        return out;
+    }
+    std::string row_;
+};
+
+// Builds the tree. Expat (which Python's ElementTree uses too) is strict about what is XML.
+class tree_builder {
+public:
+    tree_builder() : parser_{XML_ParserCreate("UTF-8"), XML_ParserFree} {
+        XML_SetUserData(parser_.get(), this);
+        XML_SetElementHandler(parser_.get(), &start, &finish);
+        XML_SetCharacterDataHandler(parser_.get(), &text);
+        // A document type could define entities that grow without bound; completions have none.
+        XML_SetStartDoctypeDeclHandler(parser_.get(),
+                                       [](void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) { stop(self); });
+    }
+
+    std::unique_ptr<element> parse(std::string_view completion) {
+        source_ = "<root>" + controls_.hide(completion) + "</root>";
+        if (source_.size() > static_cast<std::size_t>(INT_MAX)) return nullptr;
+        auto status = XML_Parse(parser_.get(), source_.data(), static_cast<int>(source_.size()), 1);
+        if (status != XML_STATUS_OK || !root_) {
+            problem_ = XML_ErrorString(XML_GetErrorCode(parser_.get()));
+            return nullptr;
+        }
+        return std::move(root_);
+    }
+    const std::string& problem() const { return problem_; }
+    const kept_controls& controls() const { return controls_; }
+
+private:
+    struct open_element {
+        element* e;
+        std::size_t inner_begin;
+    };
+
+    static tree_builder& self(void* p) { return *static_cast<tree_builder*>(p); }
+    static void stop(void* p) { XML_StopParser(self(p).parser_.get(), XML_FALSE); }
+
+    static void start(void* p, const XML_Char* name, const XML_Char** attributes) {
+        auto& t = self(p);
+        if (t.open_.size() >= max_xml_depth) return stop(p);
+        auto e = std::make_unique<element>();
+        e->name = name;
+        for (; *attributes; attributes += 2)
+            if (std::string_view{attributes[0]} == "key") e->key = attributes[1];
+        auto position = static_cast<std::size_t>(XML_GetCurrentByteIndex(t.parser_.get()));
+        auto size = static_cast<std::size_t>(XML_GetCurrentByteCount(t.parser_.get()));
+        t.open_.push_back({e.get(), position + size});
+        if (t.open_.size() == 1)
+            t.root_ = std::move(e);
+        else
+            t.open_[t.open_.size() - 2].e->children.push_back(std::move(e));
+    }
+
+    static void finish(void* p, const XML_Char*) {
+        auto& t = self(p);
+        auto [e, begin] = t.open_.back();
+        auto position = static_cast<std::size_t>(XML_GetCurrentByteIndex(t.parser_.get()));
+        if (position > begin) e->inner = t.source_.substr(begin, position - begin);
+        t.open_.pop_back();
+    }
+
+    static void text(void* p, const XML_Char* s, int n) {
+        auto& t = self(p);
+        if (!t.open_.empty() && t.open_.back().e->children.empty()) t.open_.back().e->text.append(s, static_cast<std::size_t>(n));
+    }
+
+    std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser_;
+    kept_controls controls_;
+    std::string source_, problem_;
+    std::unique_ptr<element> root_;
+    std::vector<open_element> open_;
+};
+
+const json::value* member(const json::value& schema, std::string_view name) {
+    return schema.is_object() ? schema.get_object().if_contains(name) : nullptr;
+}
+
+const json::value& resolved(const json::value& shape, const json::value& document) {
+    const json::value* s = &shape;
+    for (int i = 0; i < 16; ++i) {
+        auto* ref = member(*s, "$ref");
+        if (!ref || !ref->is_string() || !ref->get_string().starts_with('#')) break;
+        boost::system::error_code ec;
+        auto* found = document.find_pointer(ref->get_string().subview(1), ec);
+        if (!found) break;
+        s = found;
+    }
+    return *s;
+}
+
+bool has_type(const json::value& shape, std::string_view type) {
+    auto* t = member(shape, "type");
+    return t && t->is_string() && t->get_string() == type;
+}
+
+bool says_two_things(const std::vector<const element*>& group) {
+    return std::any_of(group.begin(), group.end(), [&](const element* e) { return trim(e->inner) != trim(group.front()->inner); });
+}
+
+// A member that stands in an object twice, where only one can be meant.
+struct two_members {};
+
+json::value value_of(const std::vector<const element*>& group, const json::value& shape, const json::value& document);
+
+// An object's members, grouped by tag; `<entry key="k">` stands for member k.
+json::object members_of(const element& parent, const json::value& shape, const json::value& document) {
+    std::vector<std::pair<std::string, std::vector<const element*>>> groups;
+    for (const auto& child : parent.children) {
+        std::string name = child->name == "entry" && !child->key.empty() ? child->key : child->name;
+        auto at = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == name; });
+        if (at == groups.end())
+            groups.push_back({name, {child.get()}});
+        else
+            at->second.push_back(child.get());
+    }
+    static const json::value anything = json::object{};
+    json::object o;
+    for (const auto& [name, elements] : groups) {
+        const json::value* child_shape = nullptr;
+        if (auto* properties = member(shape, "properties")) child_shape = member(*properties, name);
+        if (!child_shape) child_shape = member(shape, "additionalProperties");
+        o[name] = value_of(elements, child_shape ? *child_shape : anything, document);
+    }
+    return o;
+}
+
+json::value value_of(const std::vector<const element*>& group, const json::value& declared, const json::value& document) {
+    const json::value* shape = &resolved(declared, document);
+    const element& first = *group.front();
+    if (auto* any = member(*shape, "anyOf"); any && any->is_array()) {
+        const json::value* chosen = nullptr;
+        bool null = false;
+        for (const auto& a : any->get_array()) {
+            if (has_type(a, "null"))
+                null = true;
+            else if (!chosen)
+                chosen = &resolved(a, document);
+        }
+        if (null && first.children.empty() && trim(first.text).empty() && !says_two_things(group)) return nullptr;
+        if (chosen) shape = chosen;
+    }
+    if (has_type(*shape, "array")) {
+        auto* items = member(*shape, "items");
+        static const json::value anything = json::object{};
+        json::array list;
+        if (group.size() == 1 && first.children.empty()) {
+            std::string text{trim(first.text)};
+            if (text.empty()) return list;
+            if (text.starts_with('[')) return json::value(json::string(text));
+            return json::array{value_of({&first}, items ? *items : anything, document)};
+        }
+        std::vector<const element*> parts;
+        if (group.size() == 1)
+            for (const auto& c : first.children)
+                if (c->name == "item") parts.push_back(c.get());
+        if (parts.empty()) parts = group;
+        for (const element* e : parts) list.push_back(value_of({e}, items ? *items : anything, document));
+        return list;
+    }
+    if (group.size() > 1 && has_type(*shape, "string")) {
+        json::array all;
+        for (const element* e : group) all.push_back(value_of({e}, *shape, document));
+        return all;
+    }
+    if (says_two_things(group)) throw two_members{};
+    if (has_type(*shape, "object") && first.children.empty() && trim(first.text).empty()) return json::object{};
+    if (!first.children.empty() && !has_type(*shape, "string")) return members_of(first, *shape, document);
+    return json::value(json::string(trim(first.children.empty() ? first.text : with_tags_as_text(first.inner))));
+}
+
+}  // namespace
+
+namespace {
+
+bool is_list(const json::value& declared, const json::value& document) {
+    const json::value& shape = resolved(declared, document);
+    if (has_type(shape, "array")) return true;
+    auto* any = member(shape, "anyOf");
+    return any && any->is_array() && std::any_of(any->get_array().begin(), any->get_array().end(), [&](const json::value& a) {
+               return has_type(resolved(a, document), "array");
+           });
+}
+
+// The completion without thinking that begins outside of every output. @param open whether one has no end
+std::string without_thinking(const signature& s, std::string_view text, bool& open) {
+    std::string out;
+    auto take = [&](std::size_t n) {
+        out += text.substr(0, n);
+        text.remove_prefix(std::min(n, text.size()));
+    };
+    int depth = 0;
+    while (!text.empty()) {
+        auto at = text.find('<');
+        if (depth == 0) take(at);
+        if (depth) text.remove_prefix(std::min(at, text.size()));
+        if (text.empty()) break;
+        auto tag = thinking_tag_at(text);
+        auto tag_name = text.substr(std::min<std::size_t>(1 + tag.closes, text.size()));
+        tag_name = tag_name.substr(0, tag_name.find_first_of(" \t\r\n>"));
+        if (tag.size && !s.output(to_lower(tag_name)) && (depth || !tag.closes)) {
+            depth += tag.closes ? -1 : 1;
+            text.remove_prefix(tag.size);
+        } else if (depth)
+            text.remove_prefix(1);
+        else {
+            std::string name{text.substr(1, text.find_first_of(" \t\r\n/>", 1) - 1)};
+            auto end = s.output(name) ? text.find("</" + name) : text.npos;
+            take(end == text.npos ? 1 : end);
+            if (end != text.npos) take(2);
+        }
+    }
+    open = depth > 0;
+    return out;
+}
+
+using elements = std::vector<const element*>;
+
+// The outputs' elements. Where they are the outputs again and again, each once, the last time counts.
+elements last_block(const signature& s, const element& root) {
+    elements all;
+    for (const auto& child : root.children)
+        if (s.output(child->name)) all.push_back(child.get());
+    const std::size_t n = s.outputs.size();
+    if (n < 2 || all.size() <= n || all.size() % n) return all;
+    for (std::size_t i = 0; i < all.size(); i += n)
+        for (const auto& f : s.outputs)
+            if (std::none_of(all.begin() + static_cast<std::ptrdiff_t>(i), all.begin() + static_cast<std::ptrdiff_t>(i + n),
+                             [&](const element* e) { return e->name == f.name; }))
+                return all;
+    return {all.end() - static_cast<std::ptrdiff_t>(n), all.end()};
+}
+
+}  // namespace
+
+parsed_outputs parse_xml(const signature& s, std::string_view completion) {
+    tree_builder builder;
+    bool thinking = false;
+    auto root = builder.parse(without_thinking(s, completion, thinking));
+    if (!root) return parse_failure{adapter_errc::no_fields, {}, "the answer is no well-formed XML: " + builder.problem()};
+    json::object found;
+    const elements all = last_block(s, *root);
+    for (const auto& f : s.outputs) {
+        elements group;
+        for (const auto* child : all)
+            if (child->name == f.name) group.push_back(child);
+        // Only a list may be written as several elements of its name.
+        if (!is_list(f.shape.document(), f.shape.document())) {
+            if (says_two_things(group)) return stands_twice(f.name);
+            if (group.size() > 1) group.resize(1);
+        }
+        if (!group.empty()) try {
+                found[f.name] = unescape_markers(builder.controls().show(value_of(group, f.shape.document(), f.shape.document())));
+            } catch (const two_members&) {
+                return stands_twice(f.name);
+            }
+    }
+    auto outputs = read_outputs(s, std::move(found));
+    if (!outputs && thinking) return ended_thinking(outputs.error());
+    return outputs;
+}
+
+}  // namespace reagent::detail
