@@ -132,8 +132,10 @@ void runtime::impl::message(run_observer::level how, std::string_view text) cons
 
 std::function<void(std::string_view)> runtime::impl::warning() const {
     if (!observers) return {};
-    return [to = observers](std::string_view text) {
-        for (const auto& o : *to) o->message(run_observer::level::warning, text);
+    // Not kept: telemetry that keeps what was private in a run, and so the secrets, would keep itself.
+    return [given = std::weak_ptr{observers}](std::string_view text) {
+        if (auto to = given.lock())
+            for (const auto& o : *to) o->message(run_observer::level::warning, text);
     };
 }
 
