@@ -36,14 +36,14 @@ assertion_failed::assertion_failed(const std::string& message, std::vector<faile
 
 const std::vector<failed_assertion>& run::violations() const { return state_->history->violations(); }
 
-std::string run::unmet(std::initializer_list<condition> conditions) {
+std::string run_core::unmet(std::initializer_list<condition> conditions) {
     std::string text;
     for (const auto& c : conditions)
         if (!c.holds) text += (text.empty() ? "" : "\n") + c.message;
     return text;
 }
 
-const run::made_call* run::find_call(const assertion_target& target, std::size_t& index) const {
+const run_core::made_call* run_core::find_call(const assertion_target& target, std::size_t& index) const {
     auto last = [&](auto fits) -> const made_call* {
         for (index = calls_.size(); index-- > 0;)
             if (fits(calls_[index])) return &calls_[index];
@@ -55,9 +55,9 @@ const run::made_call* run::find_call(const assertion_target& target, std::size_t
     return last([&](const made_call& c) { return target.module()->covers(c.call->place.path); });
 }
 
-void run::failed(bool soft, std::string message, const assertion_target& target, const std::source_location& site) {
+void run_core::failed(bool soft, std::string message, const assertion_target& target, const std::source_location& site) {
     if (message.empty()) message = "the condition does not hold";
-    check();
+    state_->check();
     auto& s = *state_;
     wish w;
     w.what = {.soft = soft, .message = std::move(message), .site = site_text(site), .at = elapsed()};
@@ -93,13 +93,13 @@ void run::failed(bool soft, std::string message, const assertion_target& target,
     throw assertion_failed{last_message, std::move(before)};
 }
 
-void run::turn_back() {
+void run_core::turn_back() {
     if (unwinding_) throw detail::backtrack{*unwinding_};
     go_back(std::exchange(wishes_, {}));
 }
 
 // Of several reasons, those that blame the earliest call count; the others are checked again anyway.
-void run::go_back(std::vector<wish> reasons) {
+void run_core::go_back(std::vector<wish> reasons) {
     wishes_.clear();
     std::size_t first = reasons.front().blamed;
     for (const auto& r : reasons) first = std::min(first, r.blamed);
@@ -117,7 +117,7 @@ void run::go_back(std::vector<wish> reasons) {
     state_->history->advise(place, {blamed.call->outputs, together});
     if (log) state_->record_in_log(advice_given{place, {blamed.call->outputs, together}});
     notify({.kind = run_event::backtrack, .path = place.path, .error = together});
-    if (options().stream) {
+    if (state_->options.stream) {
         std::vector<std::string_view> told;  // all that was written since does not count
         for (std::size_t i = first; i < calls_.size(); ++i) {
             std::string_view path = calls_[i].call->place.path;
@@ -130,7 +130,7 @@ void run::go_back(std::vector<wish> reasons) {
     throw detail::backtrack{*unwinding_};
 }
 
-run::begun_call run::begin_call(const std::string& path) {
+run_core::begun_call run_core::begin_call(const std::string& path) {
     before_effect();
     begun_call b;
     b.place = {branch_, path, upcoming(event_kind::model_call, path)};
@@ -163,16 +163,16 @@ run::begun_call run::begin_call(const std::string& path) {
     return b;
 }
 
-void run::mark_private(const std::string& path, const signature& s, const json::object& inputs) {
+void run_core::mark_private(const std::string& path, const signature& s, const json::object& inputs) {
     if (state_->observers) state_->private_to.learn(path, s, inputs);
 }
 
-void run::mark_private(const std::set<std::string>& names) {
+void run_core::mark_private(const std::set<std::string>& names) {
     if (state_->observers) state_->private_to.mark(names);
 }
 
-void run::finish_call(const program_part& who, const begun_call& call, json::object inputs, const json::object& outputs,
-                      recorded_text trajectory) {
+void run_core::finish_call(const program_part& who, const begun_call& call, json::object inputs, const json::object& outputs,
+                           recorded_text trajectory) {
     if (auto deep = is_recording() ? too_deep(inputs) : ""; !deep.empty())
         throw run_error{run_errc::not_possible, "what `" + call.place.path + "` was given " + deep};
     if (!trajectory.empty() && !trajectory.has_key())
@@ -187,14 +187,14 @@ void run::finish_call(const program_part& who, const begun_call& call, json::obj
 
 // --- branches ------------------------------------------------------------------------------------------------------
 
-std::string run::branch_name(std::size_t index) const { return branch_ + (branch_.empty() ? "" : ".") + std::to_string(index); }
+std::string run_core::branch_name(std::size_t index) const { return branch_ + (branch_.empty() ? "" : ".") + std::to_string(index); }
 
-std::size_t run::reserve_branches(std::size_t n) {
+std::size_t run_core::reserve_branches(std::size_t n) {
     before_effect();
     return std::exchange(branches_, branches_ + n);
 }
 
-run run::branch(std::size_t index, std::shared_ptr<const variation> v) const {
+run run_core::branch(std::size_t index, std::shared_ptr<const variation> v) const {
     run made{state_, branch_name(index)};
     made.calls_ = calls_;
     made.inherited_calls_ = calls_.size();
@@ -205,7 +205,7 @@ run run::branch(std::size_t index, std::shared_ptr<const variation> v) const {
     return made;
 }
 
-run run::branch_of_tool() const {
+run run_core::branch_of_tool() const {
     run made{state_, branch_name(branches_ - 1)};
     made.variation_ = variation_;
     made.live_ = live_ && !state_->kept.has(made.branch_);  // a tool that is entered again after a crash finds what it did
@@ -215,7 +215,7 @@ run run::branch_of_tool() const {
     return made;
 }
 
-void run::join(const run& ended, bool counts) {
+void run_core::join(const run& ended, bool counts) {
     if (!counts) state_->history->forget_calls(ended.branch_);
     for (std::size_t i = ended.inherited_calls_; counts && i < ended.calls_.size(); ++i) calls_.push_back(ended.calls_[i]);
     if (ended.live_ && !live_ && (way_back_ || state_->options.replay)) go_live();
@@ -223,7 +223,7 @@ void run::join(const run& ended, bool counts) {
 
 // --- attempts ------------------------------------------------------------------------------------------------------
 
-void run::settle() {
+void run_core::settle() {
     before_effect();
     if (!turned_back_) return;
     if (!way_back_->reached)
@@ -242,7 +242,7 @@ void run::settle() {
 
 // Keeps what did not follow from the call that is to be made again. What follows it: the rest of its branch, branches
 // split off later, and in the branches above everything after it was split off from them.
-void run::rewind(const detail::backtrack& b) {
+void run_core::rewind(const detail::backtrack& b) {
     auto& s = *state_;
     const call_place& target = b.target;
     auto child_on_the_way = [](std::string_view branch, std::string_view above) {

@@ -116,7 +116,7 @@ std::string why_consent_fails(const approval_decision& d, const std::string& run
 }  // namespace detail
 
 // Whether a consent that the journal has is used up by a call that it has too, or may be acted on now.
-bool run::is_consent_to_act(const event& known) {
+bool run_core::is_consent_to_act(const event& known) {
     auto& s = *state_;
     auto is_made_at = [&](const std::string& path) {
         event call{.kind = event_kind::tool_call, .branch = branch_, .path = path, .occurrence = upcoming(event_kind::tool_call, path)};
@@ -127,7 +127,7 @@ bool run::is_consent_to_act(const event& known) {
 }
 
 // The schema is what a store can check; the conversion is the call's own.
-struct run::edit_check {
+struct run_core::edit_check {
     json::value schema_document;
     std::function<std::string(const json::object&)> wrong;
 
@@ -137,7 +137,7 @@ struct run::edit_check {
     }
 };
 
-task<approval_decision> run::wait_for_consent(event& e, const edit_check& edits) {
+task<approval_decision> run_core::wait_for_consent(event& e, const edit_check& edits) {
     auto& s = *state_;
     if (!s.log)
         throw run_error{run_errc::not_possible,
@@ -165,12 +165,12 @@ task<approval_decision> run::wait_for_consent(event& e, const edit_check& edits)
     co_return std::move(*decision);
 }
 
-task<approval_decision> run::ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
-                                          std::function<task<approval_decision>()> ask, std::string why,
-                                          std::function<std::string(const json::object&)> wrong) {
+task<approval_decision> run_core::ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
+                                               std::function<task<approval_decision>()> ask, std::string why,
+                                               std::function<std::string(const json::object&)> wrong) {
     auto& s = *state_;
     const edit_check edits{std::move(schema), std::move(wrong)};
-    check();
+    s.check();
     before_effect();
     auto n = occurrence(event_kind::approval, path);
     s.private_to.learn(path, arguments);

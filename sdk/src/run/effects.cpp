@@ -45,14 +45,14 @@ std::string random_run_name() {
 
 }  // namespace
 
-const std::string& run::state::own_name() {
+const std::string& run_core::state::own_name() {
     if (name.empty()) name = log ? log->run_id() : random_run_name();
     return name;
 }
 
-void run::state::record_in_log(detail::journal_sink::content what) { log->append(elapsed(), std::move(what)); }
+void run_core::state::record_in_log(detail::journal_sink::content what) { log->append(elapsed(), std::move(what)); }
 
-void run::state::consider_suspending() {
+void run_core::state::consider_suspending() {
     // Later, when whatever goes on now has come to its next effect.
     asio::post(executor, [self = shared_from_this()] {
         auto& s = *self;
@@ -69,7 +69,7 @@ void run::state::consider_suspending() {
     });
 }
 
-bool run::state::has_tool_at_work() const {
+bool run_core::state::has_tool_at_work() const {
     if (tools_at_work > 0) return true;
     return std::any_of(entered.begin(), entered.end(), [&](const auto& e) {
         const event& call = e.second.what;
@@ -78,14 +78,14 @@ bool run::state::has_tool_at_work() const {
     });
 }
 
-void run::state::cancel_in_good_order() {
+void run_core::state::cancel_in_good_order() {
     cancel_wanted = true;
     draining = true;
     if (!finished && !suspended && !has_tool_at_work()) detail::cancel(shared_from_this());
 }
 
 // The run's work ends here, until somebody has decided.
-task<void> run::park(run_status why, std::uint64_t id) {
+task<void> run_core::park(run_status why, std::uint64_t id) {
     auto& s = *state_;
     auto mine = s.waiting.insert(s.waiting.end(), {branch_, why});
     struct leave {
@@ -104,13 +104,13 @@ task<void> run::park(run_status why, std::uint64_t id) {
 }
 
 // What a durable run does before any effect.
-task<void> run::begin_effect() {
+task<void> run_core::begin_effect() {
     auto& s = *state_;
     if (s.draining) co_await park(run_status::ready, 0);
     co_await s.log->certain();
 }
 
-bool run::is_recording() const { return state_->log && !rewinding_; }
+bool run_core::is_recording() const { return state_->log && !rewinding_; }
 
 namespace {
 
@@ -150,17 +150,17 @@ task<std::shared_ptr<const lm_response>> ask(const lm_backend& backend, lm_conte
 
 }  // namespace
 
-task<std::shared_ptr<const lm_response>> run::call_model(std::string path, language_model model, lm_request request,
-                                                         std::function<void(const lm_event&)> on_event) {
+task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, language_model model, lm_request request,
+                                                              std::function<void(const lm_event&)> on_event) {
     auto given = std::make_shared<lm_request>(std::move(request));
     return call_model(
         std::move(path), std::move(model), [given] { return std::move(*given); }, {}, std::move(on_event));
 }
 
-task<std::shared_ptr<const lm_response>> run::call_model(std::string path, language_model model, std::function<lm_request()> make,
-                                                         std::string fingerprint, std::function<void(const lm_event&)> on_event) {
+task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, language_model model, std::function<lm_request()> make,
+                                                              std::string fingerprint, std::function<void(const lm_event&)> on_event) {
     auto& s = *state_;
-    check();
+    s.check();
     before_effect();
     if (!model) model = s.options.lm;
     auto n = occurrence(event_kind::model_call, path);
@@ -220,7 +220,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
         lm_context context{*s.http, s.deadline, s.blocking->executor()};
         e.response = co_await ask(*model.backend(), context, *shared, on_event);
     } catch (const boost::system::system_error& aborted) {
-        check();
+        s.check();
         bool own = aborted.code() != asio::error::operation_aborted;
         if (!own && cancellation.cancelled() != asio::cancellation_type::none) throw;  // a branch was given up: nothing has come of it
         e.error = aborted.what();
@@ -262,7 +262,7 @@ task<std::shared_ptr<const lm_response>> run::call_model(std::string path, langu
 
 // What becomes of a call that was under way when the last worker ended. @return whether somebody has said what came of it; else it is
 // made, with the id that `e` has then; without one it is a further attempt, which a crash makes one to be asked about again
-task<bool> run::settle_open(event& e, const effect_begun& before, tool_call_traits traits) {
+task<bool> run_core::settle_open(event& e, const effect_begun& before, tool_call_traits traits) {
     auto& s = *state_;
     if (before.what.tool != e.tool || before.what.arguments != e.arguments)
         mismatch(e, "but when the last worker ended, a call of another tool or with other arguments was under way there");
@@ -287,10 +287,10 @@ task<bool> run::settle_open(event& e, const effect_begun& before, tool_call_trai
     co_return true;
 }
 
-task<json::value> run::call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect,
-                                 tool_call_traits traits) {
+task<json::value> run_core::call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect,
+                                      tool_call_traits traits) {
     auto& s = *state_;
-    check();
+    s.check();
     before_effect();
     auto n = occurrence(event_kind::tool_call, path);
     std::size_t inside = branches_++;
@@ -386,7 +386,7 @@ task<json::value> run::call_tool(std::string path, std::string tool, json::value
             throw std::runtime_error{"what it returned " + deep};
         }
     } catch (const boost::system::system_error& aborted) {
-        check();
+        s.check();
         bool own = aborted.code() != asio::error::operation_aborted;
         if (!own && cancellation.cancelled() != asio::cancellation_type::none) throw;  // a branch was given up: nothing has come of it
         e.error = aborted.what();

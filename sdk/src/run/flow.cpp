@@ -11,9 +11,9 @@ namespace reagent {
 
 constexpr std::string_view same_step = "called in the same step";
 
-const flow_state& run::flow() const { return state_->flow; }
+const flow_state& run_core::flow() const { return state_->flow; }
 
-void run::meet(flow_flags f, std::string tool, std::string where) {
+void run_core::meet(flow_flags f, std::string tool, std::string where) {
     auto& s = *state_;
     if (tool.empty()) s.announced.clear();  // another step
     if (where == same_step && !tool.empty()) s.announced.emplace_back(tool, f);
@@ -43,7 +43,8 @@ flow_state met_before(const std::vector<std::pair<std::string, flow_flags>>& ann
 
 // The n-th call of a tool at a place has the n-th consent there, whether somebody is asked or not: so a replay finds it, whatever the
 // run has met by then.
-run::flow_question run::question_flow(const std::string& path, const std::string& tool, flow_flags flags, const json::value& arguments) {
+run_core::flow_question run_core::question_flow(const std::string& path, const std::string& tool, flow_flags flags,
+                                                const json::value& arguments) {
     auto& s = *state_;
     const std::string at = path + ".flow";
     const auto n = upcoming(event_kind::approval, at);

@@ -14,18 +14,18 @@ using detail::event_text;
 using detail::mismatch;
 using detail::place_text;
 
-run::run(std::shared_ptr<state> s, std::string branch) : state_{std::move(s)}, branch_{std::move(branch)} {}
+run_core::run_core(std::shared_ptr<state> s, std::string branch) : state_{std::move(s)}, branch_{std::move(branch)} {}
 
 const run_options& run::options() const { return state_->options; }
-const parameters* run::parameters() const {
+const parameters* run_core::parameters() const {
     return variation_ && variation_->parameters ? variation_->parameters.get() : state_->options.parameters.get();
 }
 const journal& run::history() const { return *state_->history; }
 usage run::usage() const { return state_->usage; }
-const std::map<std::string, usage>& run::usage_by_model() const { return state_->by_model; }
+const std::map<std::string, usage>& run_core::usage_by_model() const { return state_->by_model; }
 http::client& run::http() { return *state_->http; }
 
-std::chrono::microseconds run::elapsed() const { return state_->elapsed(); }
+std::chrono::microseconds run_core::elapsed() const { return state_->elapsed(); }
 
 namespace {
 
@@ -36,27 +36,27 @@ bool is_place(std::string_view place, event_kind kind, std::string_view path) {
 
 }  // namespace
 
-std::uint32_t run::occurrence(event_kind kind, std::string_view path) {
+std::uint32_t run_core::occurrence(event_kind kind, std::string_view path) {
     for (auto& [place, count] : occurrences_)
         if (is_place(place, kind, path)) return count++;
     occurrences_.emplace_back(std::string{path} + static_cast<char>('0' + static_cast<int>(kind)), 1);
     return 0;
 }
 
-std::uint32_t run::upcoming(event_kind kind, std::string_view path) const {
+std::uint32_t run_core::upcoming(event_kind kind, std::string_view path) const {
     for (const auto& [place, count] : occurrences_)
         if (is_place(place, kind, path)) return count;
     return 0;
 }
 
-event run::started(event_kind kind, std::string_view path, std::uint32_t n) const {
+event run_core::started(event_kind kind, std::string_view path, std::uint32_t n) const {
     event e{.kind = kind, .branch = branch_, .path = std::string{path}, .occurrence = n};
     e.splits = static_cast<std::uint32_t>(branches_);
     e.started = elapsed();
     return e;
 }
 
-void run::record(event e) {
+void run_core::record(event e) {
     auto& s = *state_;
     e.splits = static_cast<std::uint32_t>(branches_);
     s.history->append(std::move(e));
@@ -66,7 +66,7 @@ void run::record(event e) {
 }
 
 // What has just happened, and was not known before.
-void run::record_fresh(event e) {
+void run_core::record_fresh(event e) {
     if (!e.id) e.id = state_->next_id++;
     e.splits = static_cast<std::uint32_t>(branches_);
     if (state_->log) state_->record_in_log(effect_finished{e});
@@ -75,7 +75,7 @@ void run::record_fresh(event e) {
 
 // What the journal answers. Without an answer the program is where no journal knows the way: from then on this handle lives. A run that has
 // neither a model nor a store only replays: there nothing happens that its journal does not hold.
-std::optional<event> run::recorded(event_kind kind, std::string_view path, std::uint32_t n) {
+std::optional<event> run_core::recorded(event_kind kind, std::string_view path, std::uint32_t n) {
     auto& s = *state_;
     const bool only_replays = s.options.replay && !s.options.lm && !s.log;
     if (!only_replays && (live_ || (s.kept.empty() && !way_back_ && !s.options.replay))) return {};
@@ -95,28 +95,30 @@ std::optional<event> run::recorded(event_kind kind, std::string_view path, std::
     return {};
 }
 
-void run::go_live() {
+void run_core::go_live() {
     live_ = true;
     rewinding_ = false;
 }
 
-void run::notify(run_event e) const {
+void run_core::notify(run_event e) const {
     if (rewinding_) return;
     e.branch = branch_;
     state_->tell([&](run_observer& o, const observed_run& r) { o.event(r, e); });
     if (state_->options.on_event) state_->options.on_event(e);
 }
 
-void run::check() const {
-    if (state_->cancelled) throw run_error{run_errc::cancelled, "the run was cancelled"};
-    if (state_->suspended) throw run_error{run_errc::suspended, "the run is suspended"};
+void run::check() const { state_->check(); }
+
+void run_core::state::check() const {
+    if (cancelled) throw run_error{run_errc::cancelled, "the run was cancelled"};
+    if (suspended) throw run_error{run_errc::suspended, "the run is suspended"};
 }
 
-bool run::is_durable() const { return state_->log != nullptr; }
-bool run::can_await_approval(std::string_view path) const {
+bool run_core::is_durable() const { return state_->log != nullptr; }
+bool run_core::can_await_approval(std::string_view path) const {
     return is_durable() || state_->kept.holds(event_kind::approval, branch_, path, upcoming(event_kind::approval, path));
 }
-std::shared_ptr<const recorded_request> run::upcoming_request(std::string_view path) const {
+std::shared_ptr<const recorded_request> run_core::upcoming_request(std::string_view path) const {
     if (live_) return nullptr;
     const event* known = state_->kept.find(event_kind::model_call, branch_, path, upcoming(event_kind::model_call, path));
     return known ? known->request : nullptr;
@@ -125,8 +127,8 @@ std::shared_ptr<const recorded_request> run::upcoming_request(std::string_view p
 std::string run::idempotency_key() const { return !effect_ || !key_.empty() ? key_ : state_->key_of(effect_); }
 const std::string& run::id() const { return state_->own_name(); }
 
-std::shared_ptr<const prompt_template> run::prompt(const std::string& key,
-                                                   const std::function<std::shared_ptr<const prompt_template>()>& make) {
+std::shared_ptr<const prompt_template> run_core::prompt(const std::string& key,
+                                                        const std::function<std::shared_ptr<const prompt_template>()>& make) {
     auto& slot = state_->prompts[variation_ ? variation_->parameters : nullptr][key];
     if (!slot) slot = make();
     return slot;

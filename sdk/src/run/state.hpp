@@ -27,7 +27,7 @@ struct observed_state {};
 }  // namespace detail
 
 /// What the handles of one run share. Touched on the run's thread only, but for `cancelled`.
-struct run::state : detail::observed_state, std::enable_shared_from_this<run::state> {
+struct run_core::state : detail::observed_state, std::enable_shared_from_this<run_core::state> {
     run_options options;
     asio::any_io_executor executor;
     std::shared_ptr<detail::paced_queue> arrivals;  // on `executor`
@@ -82,6 +82,7 @@ struct run::state : detail::observed_state, std::enable_shared_from_this<run::st
     std::uint64_t next_id = 1;
     std::string name;  // of the run, for idempotency keys and logs; made when it is first wanted
     const std::string& own_name();
+    void check() const;
     std::string key_of(std::uint64_t effect) { return own_name() + "-" + std::to_string(effect); }  // of a first attempt
     void record_in_log(detail::journal_sink::content what);
     void count(const lm_response& r) {
