@@ -65,6 +65,7 @@ enum class run_errc {
     not_possible,
     unknown_session,
     would_deadlock,
+    ambiguous_path,
 };
 enum class program_errc { unreadable = 1, not_json, bad_document, mismatch, unwritable };
 enum class tool_errc { duplicate_name = 1, bad_name, bad_argument_name, bad_configuration };

@@ -71,7 +71,8 @@ constexpr std::array run_texts{"call budget used up",
                                "unknown program",
                                "not possible in the run's state",
                                "unknown session",
-                               "a thread of the runtime would wait for itself"};
+                               "a thread of the runtime would wait for itself",
+                               "two predictors have one path"};
 constexpr std::array program_texts{"program file unreadable", "not JSON", "malformed saved program",
                                    "saved program does not fit the program", "program file unwritable"};
 constexpr std::array tool_texts{"duplicate tool name", "bad tool name", "bad argument name", "bad tool configuration"};

@@ -34,6 +34,7 @@ struct example_run {
         auto start = [&] { return program(r, inputs); };
         row.outputs = co_await detail::attempts<json::object>(r, start);
         row.usage = r.usage();
+        r.release_paths();
         rated_run rated{subject, row.outputs, r.history()};
         auto judged = co_await rate(r, rated);
         if (!std::isfinite(judged.score))

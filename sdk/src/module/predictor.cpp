@@ -390,6 +390,7 @@ struct predictor::conversation {
 task<json::object> predictor::call(run& r, json::object inputs, call_options options) const {
     check_inputs(inputs);
     const std::string& path = predictor_path();
+    r.take_path(path, signature_, alive_);
     const auto begun = r.begin_call(path);
     r.mark_private(path, signature_, inputs);
     const auto* own = r.parameters() ? r.parameters()->find(path) : nullptr;

@@ -202,6 +202,7 @@ run run_core::branch(std::size_t index, std::shared_ptr<const variation> v) cons
     made.variation_ = v ? std::move(v) : variation_;
     made.live_ = live_;
     made.rewinding_ = rewinding_;
+    made.inside_ = inside_;
     return made;
 }
 
@@ -212,6 +213,7 @@ run run_core::branch_of_tool() const {
     made.effect_ = effect_;
     made.key_ = key_;
     made.tool_ = tool_;
+    made.inside_ = effect_;
     return made;
 }
 

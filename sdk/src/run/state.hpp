@@ -10,6 +10,7 @@
 #include "kept_events.hpp"
 #include "paced_queue.hpp"
 #include "privacy.hpp"
+#include "taken_paths.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
@@ -78,6 +79,8 @@ struct run_core::state : detail::observed_state, std::enable_shared_from_this<ru
     std::string unknown_call;            // the last one whose outcome nobody knows, for the message
     std::vector<event> questions;        // that wait for consent, for the message
     std::atomic<bool> shutdown = false;  // cancelled because the runtime ends: another worker goes on
+
+    detail::taken_paths paths;
 
     std::uint64_t next_id = 1;
     std::string name;  // of the run, for idempotency keys and logs; made when it is first wanted

@@ -99,7 +99,10 @@ program_function as_program(const Module& m) {
         "reagent: a program is a module with `forward(run&, input) const -> task<output>`, where input and output are structs, or "
         "with `call(run&, json::object) const -> task<json::object>`");
     if constexpr (detail::called_by_name<Module> || detail::typed_program<Module>)
-        return as_ensemble([&m](run& r, const json::object& inputs) -> task<json::object> { return detail::call_by_name(m, r, inputs); });
+        return as_ensemble([&m](run& r, const json::object& inputs) -> task<json::object> {
+            if constexpr (std::derived_from<Module, module>) detail::check_parameters(m, r.parameters());
+            return detail::call_by_name(m, r, inputs);
+        });
     else
         return {};
 }
@@ -107,6 +110,7 @@ program_function as_program(const Module& m) {
 /// As above, for a module, with a metric that may be any callable that `make_metric` takes.
 template <program_type Module, class Metric>
 evaluation evaluate(runtime& rt, const Module& m, const dataset& data, Metric metric, const evaluate_options& options = {}) {
+    detail::check_parameters(m, options.run);
     return evaluate(rt, as_program(m), data, as_metric(std::move(metric)), options);
 }
 template <class Module>

@@ -71,6 +71,7 @@ private:
     reagent::signature signature_;  // with the standing text
     bool shows_past_ = false;
     standing_text standing_;
+    std::shared_ptr<const void> alive_ = std::make_shared<char>();  // for runs that know it by its path
     mutable std::mutex mutex_;  // guards the templates, which are made at first use
     mutable std::array<std::shared_ptr<const prompt_template>, 3> prompts_;
 };

@@ -73,6 +73,7 @@ public:
     template <program_type Module, class Metric>
     compiled compile(runtime& rt, const Module& m, const dataset& train, const dataset& validation, Metric metric,
                      const compile_options& options) const {
+        detail::check_parameters(m, options.run);
         return compile(rt, m, as_program(m), train, validation, as_metric(std::move(metric)), options);
     }
 

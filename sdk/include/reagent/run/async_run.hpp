@@ -149,6 +149,7 @@ public:
 private:
     template <class Awaited>
     void begin(std::shared_ptr<Awaited> a) {
+        check_options(own_ ? *own_ : *named_, options_);
         auto state = runtime_->prepare(std::move(options_));
         auto work = std::apply(
             [&](auto&... kept) { return invoke_program(own_ ? *own_ : *named_, runtime_->trunk(state), given_away<Args>(kept)...); },

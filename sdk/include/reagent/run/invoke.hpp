@@ -14,6 +14,16 @@ namespace reagent::detail {
 template <class T>
 concept no_options = !std::is_convertible_v<const T&, run_options> && !std::is_convertible_v<const T&, std::string_view>;
 
+/// @throws program_error(mismatch) for parameters of predictors that the program does not have, with the nearest that it has. A program
+/// whose predictors are not known is not looked at.
+void check_parameters(const module& program, const parameters* p);
+void check_parameters(const module& program, const run_options& options);
+
+template <class Module>
+void check_options(const Module& program, const run_options& options) {
+    if constexpr (std::is_base_of_v<module, Module>) check_parameters(program, options);
+}
+
 // A module is called by `forward(run, ...)` where it has one, else by `(run, ...)`.
 template <class Module, class... Args>
 auto invoke(const Module& m, run& r, Args&&... args) {

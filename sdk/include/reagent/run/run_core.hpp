@@ -105,6 +105,12 @@ public:
         std::uint32_t splits = 0;
     };
 
+    /// For predictors, before `begin_call`: takes the path for this module. Two that live at once cannot have one path: parameters and
+    /// advice for one would reach both. @param alive gone with the module @throws run_error(ambiguous_path)
+    void take_path(const std::string& path, const signature& s, const std::shared_ptr<const void>& alive);
+    /// What runs from here on is another program, as a metric is: it may use the paths again.
+    void release_paths();
+
     /// For predictors: tells that `path` is called, before its first model call, and that it has returned.
     begun_call begin_call(const std::string& path);
     void mark_private(const std::string& path, const signature& s, const json::object& inputs);  ///< what of a call is private
@@ -200,6 +206,7 @@ private:
     std::uint64_t effect_ = 0;  // the tool's call that this handle is in
     std::string key_;           // its idempotency key, where an earlier attempt has given it; "": by `effect_`
     std::string tool_;          // and the tool
+    std::uint64_t inside_ = 0;  // the call of a tool whose own program this is: its paths are its own
 };
 
 }  // namespace reagent

@@ -160,6 +160,7 @@ public:
     template <class Module, class... Args>
     void detach(run_options options, Module&& module, std::function<void(std::exception_ptr, const run_report&)> done, Args&&... args) {
         auto own = detail::owner_of<Module>(module);
+        detail::check_options(module, options);
         auto state = prepare(std::move(options));
         auto work = detail::invoke_program(detail::owned_or(own, module), trunk(state), std::forward<Args>(args)...);
         using T = typename detail::task_value<decltype(work)>::type;
@@ -219,6 +220,7 @@ private:
 
     template <class Module, class... Args>
     auto begin(run_options options, const Module& module, std::shared_ptr<const void> own, Args&&... args) {
+        detail::check_options(module, options);
         auto state = prepare(std::move(options));
         auto work = detail::invoke_program(module, trunk(state), std::forward<Args>(args)...);
         using T = typename detail::task_value<decltype(work)>::type;
