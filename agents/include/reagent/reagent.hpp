@@ -23,6 +23,7 @@
 #include <reagent/module/program_store.hpp>
 #include <reagent/module/refine.hpp>
 #include <reagent/module/saved_program.hpp>
+#include <reagent/module/self_consistency.hpp>
 #include <reagent/observe/telemetry.hpp>
 #include <reagent/optimize/instructions.hpp>
 #include <reagent/run/ask.hpp>

@@ -1,3 +1,4 @@
+#include <reagent/run/invoke.hpp>
 #include <reagent/module/saved_program.hpp>
 
 #include <reagent/base/read_file.hpp>

@@ -213,6 +213,12 @@ public:
         if constexpr (std::derived_from<Module, module>) works_with(m);
     }
 
+    /// As a part of another module; the inner module keeps the path that it has.
+    best_of_n(module& parent, std::string name, const Module& m, Reward reward, best_of_n_options options = {})
+        : module{parent, std::move(name)}, inner_{m}, reward_{std::move(reward)}, options_{std::move(options)} {
+        if constexpr (std::derived_from<Module, module>) works_with(m);
+    }
+
     best_of_n(const Module&& m, Reward reward, best_of_n_options options = {}) : best_of_n{m, std::move(reward), std::move(options)} {
         static_assert(!std::is_class_v<Module>, "reagent: best_of_n refers to its module, and this one would be gone; name it first");
     }

@@ -67,6 +67,12 @@ public:
         if constexpr (std::derived_from<Module, module>) works_with(m);
     }
 
+    /// As a part of another module; the inner module keeps the path that it has, the advisor's is below this.
+    refine(module& parent, std::string name, const Module& m, Reward reward, refine_options options = {})
+        : module{parent, std::move(name)}, inner_{m}, reward_{std::move(reward)}, options_{std::move(options)} {
+        if constexpr (std::derived_from<Module, module>) works_with(m);
+    }
+
     refine(const Module&& m, Reward reward, refine_options options = {}) : refine{m, std::move(reward), std::move(options)} {
         static_assert(!std::is_class_v<Module>, "reagent: refine refers to its module, and this one would be gone; name it first");
     }
