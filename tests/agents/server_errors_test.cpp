@@ -189,6 +189,37 @@ BOOST_AUTO_TEST_CASE(a_response_of_no_shape_is_asked_for_again) {
     BOOST_TEST(ask(agent{notes_tool()}, steps, with(false)).answer == "42");
 }
 
+BOOST_DATA_TEST_CASE(an_answer_that_cannot_be_read_is_paid_for, data::make({false, true}), stream) {
+    const std::string used = R"("usage":{"prompt_tokens":1000,"completion_tokens":2000})";
+    const reply unread{.body = stream ? R"(data: {"choices":[{"index":0,"delta":{"content":5},"finish_reason":"stop"}],)" + used + "}\n\n"
+                                      : R"({"choices":[{"index":0,"message":{"content":5},"finish_reason":"stop"}],)" + used + "}"};
+    run_options o = with(stream);
+    auto spend = [&](const llama& server, std::optional<std::uint64_t> tokens) {
+        run_options of = o;
+        of.lm = server.model();
+        of.budget.tokens = tokens;
+        return of;
+    };
+    llama server{{unread, good}};
+    runtime rt;
+    auto first = rt.execute(spend(server, {}), asked, "question"_f = "?");
+    BOOST_TEST(first.report.usage.tokens() > 3000u);
+    BOOST_TEST(first.report.usage.calls == 2u);
+    run_options again = o;
+    again.replay = first.report.history;
+    BOOST_TEST((rt.execute(again, asked, "question"_f = "?").report.usage == first.report.usage));
+    const event failed = first.report.history->events().front();
+    const auto read = journal_record_from_json(to_json(journal_record{.what = effect_finished{failed}}));
+    BOOST_TEST((std::get<effect_finished>(read.what).what.used == failed.used));
+    BOOST_TEST(failed.used.tokens() == 3000u);
+    llama poor{{unread, good}};
+    BOOST_CHECK_EXCEPTION(rt.run(spend(poor, 2500), asked, "question"_f = "?"), run_error,
+                          [](const run_error& e) { return e.code() == run_errc::budget_tokens; });
+    // Without a count it is estimated.
+    llama silent{{{.body = R"({"choices":[{"index":0,"message":{"content":5},"finish_reason":"stop"}]})"}, good}};
+    BOOST_TEST(rt.execute(spend(silent, {}), asked, "question"_f = "?").report.usage.calls == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(a_text_without_a_call_counts_as_an_attempt) {
     const reply text{.content = "Let me see."};
     llama server{{text, text}};

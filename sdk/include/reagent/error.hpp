@@ -97,6 +97,7 @@ struct diagnostics {
     std::string request_id{};                                ///< the provider's request id, for its support
     int http_status = 0;                                     ///< 0: no response was received
     std::optional<std::chrono::milliseconds> retry_after{};  ///< how long the provider asks to wait
+    std::uint64_t prompt_tokens = 0, completion_tokens = 0;  ///< of an answer that came and could not be used
 };
 
 /// Base of every exception that Reagent throws.

@@ -94,6 +94,7 @@ void put_event(json::object& o, const event& e) {
     if (e.flow.any()) o["flow"] = to_json(e.flow);
     put(o, "why", e.why);
     if (e.error_code) o["error_code"] = e.error_code;
+    if (e.used.calls) o["used"] = to_json(e.used);
     if (e.started.count()) o["started"] = e.started.count();
     if (e.duration.count()) o["duration"] = e.duration.count();
 }
@@ -160,6 +161,7 @@ event event_at(const json::object& o, const recorded_request::known* known) {
     if (auto* v = o.if_contains("flow")) e.flow = flow_flags_from_json(*v);
     e.why = text_at(o, "why");
     e.error_code = static_cast<int>(number_at(o, "error_code", 1000));
+    if (auto* u = o.if_contains("used"); u && u->is_object()) e.used = usage_from_json(u->get_object());
     e.started = std::chrono::microseconds{number_at(o, "started")};
     e.duration = std::chrono::microseconds{number_at(o, "duration")};
     return e;

@@ -76,6 +76,19 @@ task<std::string> read_within(http::response_stream& body, std::chrono::millisec
     co_return std::string{};
 }
 
+// What an answer used that cannot be read, beside why: it was paid for.
+lm_error with_usage(const lm_error& e, usage u, const asked& of, std::string_view body) {
+    if (u.tokens() == 0 && e.code() == lm_errc::malformed_response) {
+        lm_response unread;
+        unread.text = body;
+        estimate_missing(u, of.prompt_bytes, of.images, unread);
+    }
+    diagnostics d = e.details();
+    d.prompt_tokens = u.prompt_tokens;
+    d.completion_tokens = u.completion_tokens;
+    return {e.code(), e.what(), d};
+}
+
 class http_stream final : public lm_stream {
 public:
     http_stream(http::response_stream body, const protocol& p, const provider::rules& how, asked of, std::vector<secret> keys)
@@ -106,8 +119,12 @@ public:
 private:
     void feed(std::string_view piece) {
         without_keys(keys_, [&] {
-            reader_.feed(piece, ready_);
-            if (piece.empty() || reader_.done()) finish();
+            try {
+                reader_.feed(piece, ready_);
+                if (piece.empty() || reader_.done()) finish();
+            } catch (const lm_error& e) {
+                throw with_usage(e, reader_.used(), asked_, piece);
+            }
         });
     }
 
@@ -190,8 +207,8 @@ public:
             else
                 piece = co_await body.read();
             if (piece.empty()) break;
-            if (head.status == 200) without_keys(keys_, [&] { watch.feed(piece); });
             text += piece;
+            if (head.status == 200) read_paid(text, request, [&] { watch.feed(piece); });
         }
         if (watch.done()) co_await read_within(body, patience_for_the_close);
         if (head.status != 200) {
@@ -199,7 +216,7 @@ public:
             answer.body = std::move(text);
             refused(answer, url, request);
         }
-        lm_response result = without_keys(keys_, [&] { return speaks_.read(text, how); });
+        lm_response result = read_paid(text, request, [&] { return speaks_.read(text, how); });
         complete_facts(result, head, asked_for(request));
         co_return result;
     }
@@ -222,6 +239,17 @@ public:
     }
 
 private:
+    template <class F>
+    auto read_paid(const std::string& body, const lm_request& request, F read) const {
+        return without_keys(keys_, [&] {
+            try {
+                return read();
+            } catch (const lm_error& e) {
+                throw with_usage(e, provider::used_in(body), asked_for(request), body);
+            }
+        });
+    }
+
     asked asked_for(const lm_request& request) const {
         return {model_, server_, bytes_of(request), images_of(request), silent_limit(request)};
     }

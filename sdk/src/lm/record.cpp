@@ -154,6 +154,17 @@ json::object to_json(const lm_response& r) {
     return o;
 }
 
+usage usage_from_json(const json::object& o) {
+    usage u{.calls = number(o, "calls"),
+            .prompt_tokens = number(o, "prompt_tokens"),
+            .completion_tokens = number(o, "completion_tokens"),
+            .cached_tokens = number(o, "cached_tokens"),
+            .reasoning_tokens = number(o, "reasoning_tokens"),
+            .estimated_tokens = number(o, "estimated_tokens")};
+    if (auto* cost = o.if_contains("cost"); cost && cost->is_number()) u.cost = cost->to_number<double>();
+    return u;
+}
+
 lm_response lm_response_from_json(const json::value& v) {
     if (!v.is_object()) throw bad("answer", "it is no object");
     const auto& o = v.get_object();
@@ -165,16 +176,7 @@ lm_response lm_response_from_json(const json::value& v) {
                    finish_reason::error, finish_reason::malformed_call, finish_reason::other})
         if (to_string(f) == text(o, "finish")) r.finish = f;
     r.tool_calls = tool_calls_from(o, "answer");
-    if (auto* u = o.if_contains("usage"); u && u->is_object()) {
-        const auto& used = u->get_object();
-        r.usage = {.calls = number(used, "calls"),
-                   .prompt_tokens = number(used, "prompt_tokens"),
-                   .completion_tokens = number(used, "completion_tokens"),
-                   .cached_tokens = number(used, "cached_tokens"),
-                   .reasoning_tokens = number(used, "reasoning_tokens"),
-                   .estimated_tokens = number(used, "estimated_tokens")};
-        if (auto* cost = used.if_contains("cost"); cost && cost->is_number()) r.usage.cost = cost->to_number<double>();
-    }
+    if (auto* u = o.if_contains("usage"); u && u->is_object()) r.usage = usage_from_json(u->get_object());
     r.model = text(o, "model");
     r.request_id = text(o, "request_id");
     r.reasoning = text(o, "reasoning");

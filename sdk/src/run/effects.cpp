@@ -229,6 +229,10 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
     } catch (const lm_error& refused) {
         e.error = refused.what();
         e.error_code = refused.code().value();
+        if (const auto& d = refused.details(); d.prompt_tokens || d.completion_tokens) {
+            e.used = {.calls = 1, .prompt_tokens = d.prompt_tokens, .completion_tokens = d.completion_tokens};
+            e.used.cost = price_of(e.model, e.used);
+        }
         failure = std::current_exception();
     } catch (const std::exception& what) {
         e.error = what.what();
@@ -244,7 +248,7 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
             .error = e.error,
             .duration = e.duration});
     auto response = e.response;
-    if (response) s.count(*response);
+    s.count(e);
     if (response && !response->unread_parts.empty()) {
         std::string types;
         for (const auto& type : response->unread_parts) types += (types.empty() ? "`" : ", `") + type + "`";
@@ -305,7 +309,7 @@ task<json::value> run_core::call_tool(std::string path, std::string tool, json::
             s.options.on_difference(event_text(*known), how);
         }
         for (auto& within : s.kept.flush(branch_name(inside))) {  // what happened inside of the tool
-            if (within.what.response && !within.counted) s.count(*within.what.response);
+            if (!within.counted) s.count(within.what);
             s.history->append(std::move(within.what));
         }
         s.flow.meet(traits.flow, {tool, known->id, {}});  // a result of whatever origin lets in the same

@@ -82,7 +82,7 @@ std::optional<event> run_core::recorded(event_kind kind, std::string_view path, 
     event asked{.kind = kind, .branch = branch_, .path = std::string{path}, .occurrence = n};
     if (!live_) {
         if (auto known = s.kept.take(kind, branch_, path, n)) {
-            if (known->what.response && !known->counted) s.count(*known->what.response);
+            if (!known->counted) s.count(known->what);
             return std::move(known->what);
         }
         if (const event* next = s.kept.next(branch_)) mismatch(asked, "where the journal has " + event_text(*next));

@@ -183,10 +183,7 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
         for (const auto* events : {&s->options.replay->events(), &s->options.replay->abandoned()})
             for (const auto& e : *events) s->next_id = std::max(s->next_id, e.id + 1);
         for (const auto& e : s->options.replay->abandoned())  // paid for as well; the others are counted as the program comes by
-            if (e.response) {
-                s->usage += e.response->usage;
-                s->by_model[e.response->model] += e.response->usage;
-            }
+            s->count(e);
     }
     s->trunk.emplace(s);
     return s;

@@ -88,9 +88,11 @@ struct run_core::state : detail::observed_state, std::enable_shared_from_this<ru
     void check() const;
     std::string key_of(std::uint64_t effect) { return own_name() + "-" + std::to_string(effect); }  // of a first attempt
     void record_in_log(detail::journal_sink::content what);
-    void count(const lm_response& r) {
-        usage += r.usage;
-        by_model[r.model] += r.usage;
+    void count(const event& e) {
+        const auto& used = e.response ? e.response->usage : e.used;
+        if (!e.response && !used.calls) return;
+        usage += used;
+        by_model[e.response ? e.response->model : e.model] += used;
     }
     /// Calls `f(run_observer&, const observed_run&)` for every observer.
     template <class F>

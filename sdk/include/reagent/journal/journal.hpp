@@ -42,6 +42,7 @@ struct event {
     flow_flags flow{};                                  ///< of a tool call: what it lets in and out
     std::string why{};                                  ///< of an approval: why somebody is asked
     int error_code = 0;                                 ///< of a model call that failed: an `lm_errc`; 0: something else
+    usage used{};                                       ///< of a model call that failed: what its answer used all the same
 
     std::chrono::microseconds started{};  ///< since the run began
     std::chrono::microseconds duration{};

@@ -80,6 +80,7 @@ struct usage {
 };
 
 json::object to_json(const usage& u);
+usage usage_from_json(const json::object& o);  ///< what is missing is 0
 json::object to_json(const message& m);
 
 }  // namespace reagent
