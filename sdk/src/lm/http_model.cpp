@@ -171,6 +171,17 @@ bool is_about_schemas(std::string_view words) {
 }
 
 class http_backend final : public lm_backend {
+    template <class F>
+    auto read_paid(const std::string& body, const lm_request& request, F read) const {
+        return without_keys(keys_, [&] {
+            try {
+                return read();
+            } catch (const lm_error& e) {
+                throw with_usage(e, provider::used_in(body), asked_for(request), body);
+            }
+        });
+    }
+
 public:
     http_backend(std::string name, std::string model, const provider::facts& facts, language_model_options options)
         : name_{std::move(name)},
@@ -239,17 +250,6 @@ public:
     }
 
 private:
-    template <class F>
-    auto read_paid(const std::string& body, const lm_request& request, F read) const {
-        return without_keys(keys_, [&] {
-            try {
-                return read();
-            } catch (const lm_error& e) {
-                throw with_usage(e, provider::used_in(body), asked_for(request), body);
-            }
-        });
-    }
-
     asked asked_for(const lm_request& request) const {
         return {model_, server_, bytes_of(request), images_of(request), silent_limit(request)};
     }

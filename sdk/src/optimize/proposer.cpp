@@ -222,6 +222,19 @@ std::string structure_of(study& s) {
     return text;
 }
 
+std::vector<std::string> failures_in(const evaluation& e, const dataset& data, dice random) {
+    std::vector<std::size_t> bad;
+    for (std::size_t i = 0; i < e.rows.size(); ++i)
+        if (!e.rows[i].error.empty() || e.rows[i].score < 1) bad.push_back(i);
+    random.shuffle(bad);
+    std::vector<std::string> shown;
+    for (auto i : bad) {
+        if (shown.size() == most_failures_shown) break;
+        shown.push_back(described_failure(data[e.rows[i].index], e.rows[i]));
+    }
+    return shown;
+}
+
 std::vector<std::string> shown_demos(const std::vector<json::object>& demos, std::size_t most) {
     std::vector<std::string> all;
     for (const auto& d : demos) {

@@ -39,6 +39,14 @@ std::string summary_of_data(study& s);
 std::string structure_of(study& s);
 std::string described(const predictor& p);
 
+inline constexpr std::size_t most_failures_shown = 6;
+
+/// Some of the rows that did not reach the full score, drawn by seed, with the reasons.
+std::vector<std::string> failures_in(const evaluation& e, const dataset& data, dice random);
+
+/// Whether every example was right; metrics are from 0 to 1.
+inline bool is_full(double score) { return score >= 100; }
+
 /// Demonstrations as a proposer is shown them.
 std::vector<std::string> shown_demos(const std::vector<json::object>& demos, std::size_t most);
 

@@ -9,6 +9,10 @@
 #include <tuple>
 #include <variant>
 
+namespace reagent {
+class module;
+}
+
 namespace reagent::detail {
 
 template <class T>
