@@ -1,0 +1,195 @@
+// Each module of ours is a program: evaluated, compiled, saved, and a part of another, with its predictors found.
+#include <reagent/optimize/few_shot.hpp>
+#include <reagent/reagent.hpp>
+
+#include <boost/json.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+
+using namespace reagent;
+using namespace reagent::literals;
+
+namespace {
+
+using qa = sig<"question -> answer">;
+using names = std::vector<std::string>;
+
+names paths_of(const module& program) {
+    names all;
+    for (const auto* p : predictors_of(program)) all.push_back(p->predictor_path());
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+dataset questions(json::object more = {}) {
+    dataset data;
+    for (const char* question : {"What is six times seven?", "What is forty and two?"}) {
+        json::object fields = more;
+        names inputs;
+        for (const auto& [name, v] : more) inputs.emplace_back(name);
+        fields["question"] = question;
+        fields["answer"] = "42";
+        inputs.emplace_back("question");
+        data.push_back(example{std::move(fields), std::move(inputs)});
+    }
+    return data;
+}
+
+// What an optimizer of the library finds for the program is saved, read again, and used by it.
+template <class Module>
+void is_compiled_and_saved(const Module& program, const dataset& data, const std::string& output, const scripted::function& say) {
+    runtime rt;
+    compile_options c;
+    c.run.lm = scripted{say};
+    c.measure = false;
+    const auto made =
+        bootstrap_few_shot{{.max_bootstrapped_demos = 1, .max_labeled_demos = 0}}.compile(rt, program, data, {}, exact_match_of(output), c);
+    const auto document = to_saved(program, made.best);
+    BOOST_TEST(document.predictors().size() == predictors_of(program).size());
+    const auto again = from_saved(program, saved_program::parse(json::serialize(document.document())));
+    BOOST_TEST(to_saved(program, again).hash() == document.hash());
+    std::size_t taught = 0;
+    for (const auto* p : predictors_of(program))
+        taught += again.find(p->predictor_path()) && !again.find(p->predictor_path())->demos.empty();
+    BOOST_TEST(taught > 0u);
+    scripted lm{say};
+    evaluate_options o;
+    o.run.lm = lm;
+    o.run.parameters = std::make_shared<const parameters>(again);
+    BOOST_TEST(evaluate(rt, program, data, exact_match_of(output), o).score == 100.0);
+    const auto requests = lm.requests();
+    BOOST_TEST(std::any_of(requests.begin(), requests.end(), [](const lm_request& r) { return r.messages.size() > 2; }));  // with a demo
+}
+
+template <class Module>
+void is_a_program(const Module& program, const names& paths, const dataset& data, const std::string& output,
+                  const scripted::function& say) {
+    static_assert(program_type<Module>);
+    BOOST_TEST(paths_of(program) == paths, boost::test_tools::per_element());
+    runtime rt;
+    evaluate_options o;
+    o.run.lm = scripted{say};
+    const auto e = evaluate(rt, program, data, exact_match_of(output), o);
+    BOOST_TEST(e.score == 100.0, (e.rows.empty() ? "" : e.rows.at(0).error));
+    is_compiled_and_saved(program, data, output, say);
+}
+
+// A program whose part is the module.
+template <class Module>
+struct around : module {
+    Module part;
+    template <class... Args>
+    explicit around(Args&&... args) : part{*this, "part", std::forward<Args>(args)...} {}
+    task<json::object> call(run& r, json::object inputs) const { return as_program(part)(r, inputs); }
+};
+
+names within(names paths) {
+    for (auto& p : paths) p = "part." + p;
+    return paths;
+}
+
+template <class Module, class... Args>
+void is_a_program_alone_and_within(const names& paths, const dataset& data, const std::string& output, const scripted::function& say,
+                                   const Args&... args) {
+    is_a_program(Module{args...}, paths, data, output, say);
+    is_a_program(around<Module>{args...}, within(paths), data, output, say);
+}
+
+scripted_answer answers(const lm_request&) { return {{"reasoning", "It is known."}, {"answer", "42"}}; }
+
+bool asks_for(const lm_request& r, const std::string& field) {
+    return r.messages.back().content.find("`[[ ## " + field + " ## ]]`") != std::string::npos;
+}
+
+sql::policy customers_only() {
+    sql::policy p;
+    p.allowed_tables = {"customers"};
+    p.max_rows = 100;
+    return p;
+}
+
+const char* const statement = "SELECT count(id) FROM customers LIMIT 1";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(every_program)
+
+BOOST_AUTO_TEST_CASE(a_chain_of_thought_with_and_without_a_hint) {
+    is_a_program_alone_and_within<predict<qa>>({"predict"}, questions(), "answer", answers);
+    is_a_program_alone_and_within<chain_of_thought<qa>>({"predict"}, questions(), "answer", answers);
+    is_a_program_alone_and_within<chain_of_thought_with_hint<qa>>({"predict"}, questions({{"hint", "count"}}), "answer", answers);
+}
+
+BOOST_AUTO_TEST_CASE(a_comparison_of_attempts) {
+    const json::array two{json::object{{"reasoning", "a"}, {"answer", "41"}}, json::object{{"reasoning", "b"}, {"answer", "42"}}};
+    is_a_program_alone_and_within<multi_chain_comparison<qa>>({"predict"}, questions({{"attempts", two}}), "answer", answers,
+                                                              std::size_t{2});
+}
+
+namespace {
+
+struct right {
+    bool operator()(const prediction<qa>& p) const { return p.get<"answer">() == "42"; }
+};
+template <template <class...> class Wrapper>
+struct wrapped : module {
+    predict<qa> ask{*this, "ask"};
+    Wrapper<predict<qa>, right> best{*this, "best", ask, right{}};
+    task<json::object> call(run& r, json::object inputs) const { return best.call(r, std::move(inputs)); }
+};
+struct voted : module {
+    predict<qa> ask{*this, "ask"};
+    self_consistency<predict<qa>> vote{*this, "vote", ask, {.n = 3}};
+    task<json::object> call(run& r, json::object inputs) const { return vote.call(r, std::move(inputs)); }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(attempts_refinements_and_votes) {
+    const auto say = [](const lm_request& r) -> scripted_answer {
+        if (asks_for(r, "advice")) return {{"discussion", "d"}, {"advice", json::object{}}};
+        return answers(r);
+    };
+    predict<qa> ask;
+    is_a_program(best_of_n{ask, right{}, {.n = 2}}, {"predict"}, questions(), "answer", say);
+    is_a_program(wrapped<best_of_n>{}, {"ask"}, questions(), "answer", say);
+    is_a_program(self_consistency{ask, {.n = 3}}, {"predict"}, questions(), "answer", say);
+    is_a_program(voted{}, {"ask"}, questions(), "answer", say);
+    is_a_program(refine{ask, right{}}, {"advise", "predict"}, questions(), "answer", say);
+    is_a_program(wrapped<refine>{}, {"ask", "best.advise"}, questions(), "answer", say);
+}
+
+BOOST_AUTO_TEST_CASE(sql_that_a_policy_allows) {
+    const auto say = [](const lm_request&) -> scripted_answer { return {{"reasoning", "r"}, {"sql", statement}}; };
+    safe_sql_options o;
+    o.policy = customers_only();
+    o.schema = {{"customers", {"id", "name"}}};
+    dataset data;
+    for (const char* request : {"How many customers?", "Count the customers."})
+        data.push_back(example{{{"request", request}, {"sql", statement}}, {"request"}});
+    is_a_program_alone_and_within<safe_sql>({"write.predict"}, data, "sql", say, o);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_is_asked) {
+    const auto say = [](const lm_request& r) -> scripted_answer {
+        if (asks_for(r, "sql")) return {{"reasoning", "r"}, {"sql", statement}};
+        return answers(r);
+    };
+    is_a_program_alone_and_within<ask_database>({"tell", "write.predict"}, questions(), "answer", say,
+                                                ready::sqlite_query(REAGENT_SHOP, {.policy = customers_only()}));
+}
+
+BOOST_AUTO_TEST_CASE(an_agent_with_tools) {
+    const auto say = [](const lm_request& r) -> scripted_answer {
+        if (!asks_for(r, "next_tool_name")) return answers(r);
+        const bool added = r.messages.back().content.find("observation_0") != std::string::npos;
+        if (added) return {{"next_thought", "That is it."}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}};
+        return {{"next_thought", "I add."}, {"next_tool_name", "add"}, {"next_tool_args", json::object{{"a", 40}, {"b", 2}}}};
+    };
+    tools adding;
+    adding.add("add", "Adds two numbers.", [](double a, double b) { return a + b; }, {"a", "b"});
+    is_a_program_alone_and_within<react<qa>>({"extract.predict", "react"}, questions(), "answer", say, adding);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
