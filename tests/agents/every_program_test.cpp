@@ -85,7 +85,7 @@ struct around : module {
 };
 
 names within(names paths) {
-    for (auto& p : paths) p = "part." + p;
+    for (auto& p : paths) p = p == "self" ? "part" : "part." + p;
     return paths;
 }
 
@@ -116,7 +116,7 @@ const char* const statement = "SELECT count(id) FROM customers LIMIT 1";
 BOOST_AUTO_TEST_SUITE(every_program)
 
 BOOST_AUTO_TEST_CASE(a_chain_of_thought_with_and_without_a_hint) {
-    is_a_program_alone_and_within<predict<qa>>({"predict"}, questions(), "answer", answers);
+    is_a_program_alone_and_within<predict<qa>>({"self"}, questions(), "answer", answers);
     is_a_program_alone_and_within<chain_of_thought<qa>>({"predict"}, questions(), "answer", answers);
     is_a_program_alone_and_within<chain_of_thought_with_hint<qa>>({"predict"}, questions({{"hint", "count"}}), "answer", answers);
 }
@@ -152,12 +152,12 @@ BOOST_AUTO_TEST_CASE(attempts_refinements_and_votes) {
         return answers(r);
     };
     predict<qa> ask;
-    is_a_program(best_of_n{ask, right{}, {.n = 2}}, {"predict"}, questions(), "answer", say);
+    is_a_program(best_of_n{ask, right{}, {.n = 2}}, {"self"}, questions(), "answer", say);
     is_a_program(wrapped<best_of_n>{}, {"ask"}, questions(), "answer", say);
-    is_a_program(self_consistency{ask, {.n = 3}}, {"predict"}, questions(), "answer", say);
+    is_a_program(self_consistency{ask, {.n = 3}}, {"self"}, questions(), "answer", say);
     is_a_program(voted{}, {"ask"}, questions(), "answer", say);
-    is_a_program(refine{ask, right{}}, {"advise", "predict"}, questions(), "answer", say);
-    is_a_program(wrapped<refine>{}, {"ask", "best.advise"}, questions(), "answer", say);
+    is_a_program(refine{ask, right{}}, {"advisor.advise", "self"}, questions(), "answer", say);
+    is_a_program(wrapped<refine>{}, {"ask", "best.advisor.advise"}, questions(), "answer", say);
 }
 
 BOOST_AUTO_TEST_CASE(sql_that_a_policy_allows) {

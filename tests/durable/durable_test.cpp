@@ -629,7 +629,7 @@ BOOST_FIXTURE_TEST_CASE(a_worker_that_is_told_to_stop_leaves_its_runs_to_others,
 namespace {
 
 // Everything at once: branches, tools, a clock, random numbers, an assertion that sends a branch back and one that sends all back.
-struct winding {
+struct winding : module {
     std::shared_ptr<answering> model = std::make_shared<answering>([](const lm_request& q) {
         std::string text = last_text(q);
         bool told = text.find("not accepted") != std::string::npos;
@@ -637,7 +637,7 @@ struct winding {
     });
     std::atomic<int> acted = 0;
     tools all;
-    counting first, second;
+    counting first{*this, "first"}, second{*this, "second"};
     winding() {
         all.add("act", "", [this](int n) { return ++acted, n * 2; }, {"n"}, {.idempotent = true});
     }

@@ -181,9 +181,9 @@ BOOST_AUTO_TEST_CASE(parameters_for_an_unknown_path_name_the_nearest) {
     named_pair::input in{"why?"};
     auto refuses = [&](auto f) {
         auto words = words_of<program_error>(program_errc::mismatch, f);
-        BOOST_TEST(holds(words, "\"drft\""), words);
-        BOOST_TEST(holds(words, "did you mean \"draft\"?"), words);
-        BOOST_TEST(holds(words, "\"shorten\""), words);
+        BOOST_TEST(holds(words, "`drft`"), words);
+        BOOST_TEST(holds(words, "did you mean `draft`?"), words);
+        BOOST_TEST(holds(words, "`shorten`"), words);
     };
     auto wrong = with_parameters_for("drft");
     refuses([&] { rt.run(wrong, program, in); });
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(parameters_for_an_unknown_path_name_the_nearest) {
     qa alone;
     rt.run(with_parameters_for("self"), alone, "x");
     auto words = words_of<program_error>(program_errc::mismatch, [&] { rt.run(with_parameters_for("predict"), alone, "x"); });
-    BOOST_TEST(holds(words, "\"self\""), words);
+    BOOST_TEST(holds(words, "`self`"), words);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

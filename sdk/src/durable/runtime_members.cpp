@@ -4,7 +4,6 @@
 #include "../run/runtime_impl.hpp"
 
 namespace reagent {
-
 durable_service& runtime::durable() {
     std::lock_guard lock{impl_->mutex};
     if (!impl_->durable) impl_->durable = std::make_shared<durable_service>(*this, impl_->journals);
@@ -19,20 +18,37 @@ std::string runtime::submit(const std::string& program, json::object inputs, std
     return durable().submit(program, std::move(inputs), std::move(id), std::move(session));
 }
 
-stored_run runtime::resume(const std::string& run_id) { return durable().resume(run_id); }
-stored_run runtime::resume_by_force(const std::string& run_id) { return durable().resume_by_force(run_id); }
+stored_run runtime::resume(const std::string& run_id) {
+    refuse_own_threads();
+    return durable().resume(run_id);
+}
+
+stored_run runtime::resume_by_force(const std::string& run_id) {
+    refuse_own_threads();
+    return durable().resume_by_force(run_id);
+}
 
 stored_run runtime::run_durably(const std::string& program, json::object inputs, std::string id) {
+    refuse_own_threads();
     return durable().run_durably(program, std::move(inputs), std::move(id));
 }
 
 stored_run runtime::converse(const std::string& session, const std::string& program, json::object inputs, std::string id) {
+    refuse_own_threads();
     return durable().converse(session, program, std::move(inputs), std::move(id));
 }
 
-run_comparison runtime::replay(const std::string& run_id) { return durable().replay(run_id); }
-void runtime::work() { durable().work(); }
-void runtime::work(const work_options& options) { durable().work(options); }
+run_comparison runtime::replay(const std::string& run_id) {
+    refuse_own_threads();
+    return durable().replay(run_id);
+}
+
+void runtime::work() { work({}); }
+
+void runtime::work(const work_options& options) {
+    refuse_own_threads();
+    durable().work(options);
+}
 
 void runtime::stop_work() {
     if (impl_->journals) durable().stop_work();
