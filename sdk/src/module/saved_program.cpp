@@ -1,4 +1,3 @@
-#include <reagent/run/invoke.hpp>
 #include <reagent/module/saved_program.hpp>
 
 #include <reagent/base/read_file.hpp>
@@ -120,12 +119,6 @@ json::value sorted(const json::value& v) {
     return o;
 }
 
-void collect(const module& m, std::vector<const predictor*>& found) {
-    const auto* p = dynamic_cast<const predictor*>(&m);
-    if (p && std::find(found.begin(), found.end(), p) == found.end()) found.push_back(p);  // a module may be reached in two ways
-    for (const module* child : m.children()) collect(*child, found);
-}
-
 // The fields as a file lists them. An agent's past stands behind its inputs, as DSPy's `trajectory`.
 std::vector<saved_predictor::field> fields_of(const predictor& p, const signature& s) {
     std::vector<saved_predictor::field> fields;
@@ -233,47 +226,6 @@ std::string saved_program::hash() const {
         hex += digits[digest[i] & 15];
     }
     return hex;
-}
-
-namespace {
-
-run_error two_of_one_name(const std::string& path) {
-    return {run_errc::ambiguous_path,
-            "two predictors of this program are both known as \"" + path +
-                "\", so that parameters for one would reach the other; give each a name of its own, as members of a module: "
-                "`rg::predict<S> draft{*this, \"draft\"};`",
-            {.path = path}};
-}
-
-}  // namespace
-
-std::vector<const predictor*> predictors_of(const module& program) {
-    std::vector<const predictor*> found;
-    collect(program, found);
-    for (auto p = found.begin(); p != found.end(); ++p)
-        for (auto q = found.begin(); q != p; ++q)
-            if ((*p)->predictor_path() == (*q)->predictor_path()) throw two_of_one_name((*p)->predictor_path());
-    return found;
-}
-
-void detail::check_parameters(const module& program, const run_options& options) { check_parameters(program, options.parameters.get()); }
-
-void detail::check_parameters(const module& program, const parameters* given) {
-    if (!given) return;
-    std::vector<std::string> paths;
-    for (const predictor* p : predictors_of(program)) paths.push_back(p->predictor_path());
-    if (paths.empty()) return;
-    for (const auto& [path, theirs] : given->predictors) {
-        if (std::find(paths.begin(), paths.end(), path) != paths.end()) continue;
-        std::string all;
-        for (const auto& p : paths) all += (all.empty() ? "" : ", ") + named(p);
-        auto near = did_you_mean(path, paths);
-        throw program_error{program_errc::mismatch,
-                            "parameters for " + named(path) + ", but the program has no such predictor" +
-                                (near.empty() ? "." : "; did you mean " + named(near) + "?") + " It has " + all,
-                            {.path = path}};
-    }
-    for (const auto& member : given->members) check_parameters(program, member.get());
 }
 
 saved_program to_saved(const module& program, const parameters& given) {
