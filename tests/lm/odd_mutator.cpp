@@ -5,6 +5,7 @@
 #include "../../sdk/src/lm/providers/answer_reader.hpp"
 
 #include <reagent/error.hpp>
+#include <reagent/schema/repair.hpp>
 
 #include <algorithm>
 #include <set>
@@ -59,6 +60,45 @@ bool find_spots(json::value& v, std::vector<spot>& to) {
     return any;
 }
 
+// A member of an object as it stands in the bytes.
+struct written_member {
+    std::string name;
+    std::size_t end_of_object;  // where its object closes
+    bool of_arguments;          // the model's own
+};
+
+// Every member of the objects in what is sent, in any framing.
+std::vector<written_member> written_members(std::string_view bytes) {
+    struct open_object {
+        std::vector<std::string> names{};
+        bool list = false, of_arguments = false;
+    };
+    std::vector<open_object> open;
+    std::vector<written_member> found;
+    std::string last;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const char c = bytes[i];
+        if (c == '"') {
+            const std::size_t begin = i + 1;
+            for (++i; i < bytes.size() && bytes[i] != '"'; ++i) i += bytes[i] == '\\';
+            last = bytes.substr(begin, i - begin);
+        } else if (c == ':' && !open.empty() && !open.back().list && !last.empty()) {
+            open.back().names.push_back(std::exchange(last, {}));
+        } else if (c == '{' || c == '[') {
+            const bool inside = !open.empty() && open.back().of_arguments;
+            const bool begins =
+                c == '{' && !open.empty() && !open.back().names.empty() &&
+                (open.back().names.back() == "args" || open.back().names.back() == "input" || open.back().names.back() == "arguments");
+            open.push_back({.list = c == '[', .of_arguments = inside || begins});
+        } else if ((c == '}' || c == ']') && !open.empty()) {
+            for (auto& name : open.back().names) found.push_back({std::move(name), i, open.back().of_arguments});
+            open.pop_back();
+        } else if (!std::isspace(static_cast<unsigned char>(c)))
+            last.clear();  // a value's text is no name
+    }
+    return found;
+}
+
 class mutator {
 public:
     mutator(dice& r, exchange x, const meaning& m) : r_{r}, x_{std::move(x)}, m_{m} {}
@@ -69,6 +109,7 @@ public:
         for (std::size_t n = below(r_, 3); n > 0; --n) result.streamed ? change_stream(result) : change_whole(result);
         result.bytes = result.streamed ? stream_bytes() : pretty_ ? pretty(json::serialize(x_.whole), "\n") : json::serialize(x_.whole);
         if (escaped_) result.bytes = ascii(result.bytes);
+        if (chance(r_, 10)) say_twice(result);
         if (chance(r_, 10)) {
             result.kind += " mark";
             result.bytes.insert(0, "\xEF\xBB\xBF");
@@ -176,6 +217,20 @@ private:
         if (into.contains(name) || in_error) return;
         result.kind += std::string{kind} + name;
         into[name] = std::move(v);
+    }
+
+    // A member stands twice in one object, with two things: of a call's arguments, or of what stands around the answer.
+    void say_twice(mutated& result) {
+        static const std::set<std::string, std::less<>> around{"name", "arguments",  "partial_json", "content",
+                                                               "text", "tool_calls", "function",     "parts"};
+        auto all = written_members(result.bytes);
+        std::erase_if(all, [](const written_member& m) { return !m.of_arguments && !around.contains(m.name); });
+        if (all.empty()) return;
+        const auto& m = all[below(r_, all.size())];
+        static const char* const others[]{"\"another\"", "7", "{\"another\":1}", "[]", "null"};
+        result.kind += " twice:" + m.name;
+        result.wanted = oracle::right_or_error;
+        result.bytes.insert(m.end_of_object, ",\"" + m.name + "\":" + others[below(r_, std::size(others))]);
     }
 
     // A further completion, which nobody asked for: told apart by its number. Without a text of the first, it would be the answer's.
@@ -508,11 +563,11 @@ heard read(const provider::protocol& p, const mutated& m) {
 
 bool is_taken(const lm_response& r) {
     if (r.finish != finish_reason::stop && r.finish != finish_reason::tool_calls) return false;
-    for (const auto& c : r.tool_calls) {
-        boost::system::error_code ec;
-        if (!c.arguments.empty() && (!json::parse(c.arguments, ec).is_object() || ec)) return false;
-    }
-    return true;
+    return std::all_of(r.tool_calls.begin(), r.tool_calls.end(), [](const tool_call& c) {
+        if (c.arguments.empty()) return true;
+        const auto read = read_unambiguous_json(c.arguments);  // as agents read them
+        return read.value && read.value->is_object();
+    });
 }
 
 drawn draw(std::uint64_t n) {
