@@ -191,6 +191,41 @@ private:
         members.insert_or_assign(key, std::move(v));
     }
 
+    enum class after_key { a_value, nothing, a_set, end };
+
+    // What stands between a key and its value is read away. @param first no member stands before it @param empty the key is none
+    after_key behind_key(bool first, bool empty) {
+        if (peek() == ':') {
+            for (++i_; peek() == ':'; ++i_) done_.commas = true;
+            return after_key::a_value;
+        }
+        if (at_end()) {  // cut off before its value
+            lost();
+            return after_key::end;
+        }
+        if (first && (peek() == ',' || peek() == '}')) return after_key::a_set;  // `{"a", "b"}`
+        if (quote_at(s_.substr(i_)) || peek() == '[') {                          // `"a" "x"`: the colon is missing
+            done_.commas = true;
+            return after_key::a_value;
+        }
+        if (peek() == '=') {
+            ++i_, i_ += next_is(">") ? 1 : 0;
+            done_.commas = true;
+            return after_key::a_value;
+        }
+        if (peek() == ',' || peek() == '}') {
+            lost();
+            return after_key::nothing;
+        }
+        done_.quotes = true;
+        if (empty) {
+            ++i_;
+            return after_key::nothing;
+        }
+        done_.several = done_.several || peek() == '{';  // `{"a": 1} or {"a": 2}`
+        return after_key::a_value;
+    }
+
     json::value object() {
         if (too_deep()) return nullptr;  // an empty one would be a level too many
         level here{depth_};
@@ -234,31 +269,12 @@ private:
             std::size_t key_at = i_;
             std::string key = quote_at(s_.substr(i_)) ? quoted(place::key) : bare_key();
             skip_space(place::key);
-            if (peek() == ':') {
-                for (++i_; peek() == ':'; ++i_) done_.commas = true;
-            } else if (at_end()) {
-                lost();
-                break;  // cut off before its value
-            } else if (members.empty() && (peek() == ',' || peek() == '}')) {
-                i_ = begin;  // `{"a", "b"}`: a set
+            const auto follows = behind_key(members.empty(), i_ == key_at);
+            if (follows == after_key::end) break;
+            if (follows == after_key::nothing) continue;
+            if (follows == after_key::a_set) {
+                i_ = begin;
                 return array('}');
-            } else if (quote_at(s_.substr(i_)) || peek() == '[') {  // `"a" "x"`: the colon is missing
-                done_.commas = true;
-            } else if (peek() == '=' || peek() == ',' || peek() == '}') {
-                if (peek() == '=') {
-                    ++i_, i_ += next_is(">") ? 1 : 0;
-                    done_.commas = true;
-                } else {
-                    lost();
-                    continue;
-                }
-            } else if (i_ == key_at) {
-                done_.quotes = true;
-                ++i_;
-                continue;
-            } else {
-                done_.quotes = true;
-                done_.several = done_.several || peek() == '{';  // `{"a": 1} or {"a": 2}`
             }
             skip_space(place::value);
             keep(members, key, value_of(key));
