@@ -31,8 +31,10 @@ inline got heard(const language_model& model, bool streamed) {
                 if (e.kind == lm_event::text) g.pieces += e.text_piece;
                 if (e.kind == lm_event::reasoning) g.reasoning += e.text_piece;
             }
-        } else
+        } else {
             g.answer = ask(model, question("x"));
+            g.reasoning = g.answer.reasoning;
+        }
     } catch (const error& e) {
         g.error = e.what();
         g.code = e.code();

@@ -13,6 +13,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <future>
+
 using namespace reagent;
 using namespace reagent::test;
 
@@ -204,26 +206,34 @@ BOOST_AUTO_TEST_CASE(a_stream_that_is_complete_ends_though_the_connection_stays_
         {"gemini", sse({R"({"candidates":[{"content":{"parts":[{"text":"Hello"}]},"finishReason":"STOP"}],"usageMetadata":{}})"})},
         {"cohere", sse({R"({"type":"content-delta","delta":{"message":{"content":{"text":"Hello"}}}})",
                         R"({"type":"message-end","delta":{"finish_reason":"COMPLETE"}})"})}};
+    auto held_open = [](const std::string& body) {
+        return
+            [body](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = {body}, .hold = true}; };
+    };
+    std::vector<std::future<got>> all;  // at once: some wait for seconds
     for (const auto& [provider, body] : bodies)
-        for (bool streamed : {false, true}) {
-            loopback_server server{[&](const server_request&) {
-                return server_response{.content_type = "text/event-stream", .pieces = {body}, .hold = true};
-            }};
-            auto g = heard(model_at(provider, server), streamed);
-            BOOST_TEST(g.error == "", provider);
-            BOOST_TEST(g.answer.text == "Hello", provider);
-            if (body.find("[DONE]") == body.npos) continue;
-            auto model = model_at(provider, server);
-            with_client([&](http::client& c) -> task<void> {  // the next one asks on a connection of its own
-                lm_request r = question("x");
-                lm_context context{c};
-                for (int i = 0; i < 2; ++i) {
-                    auto answer = co_await model.backend()->complete(context, r);
-                    BOOST_TEST(answer.text == "Hello");
-                    BOOST_TEST(c.idle_connections() == 0u);
-                }
-            });
+        for (bool streamed : {false, true})
+            all.push_back(std::async(std::launch::async, [&, streamed] {
+                loopback_server server{held_open(body)};
+                return heard(model_at(provider, server), streamed);
+            }));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto g = all[i].get();
+        BOOST_TEST(g.error == "", bodies[i / 2].first);
+        BOOST_TEST(g.answer.text == "Hello", bodies[i / 2].first);
+    }
+    // The next one asks on a connection of its own.
+    loopback_server server{held_open(bodies[0].second)};
+    auto model = model_at(bodies[0].first, server);
+    with_client([&](http::client& c) -> task<void> {
+        lm_request r = question("x");
+        lm_context context{c};
+        for (int i = 0; i < 2; ++i) {
+            auto answer = co_await model.backend()->complete(context, r);
+            BOOST_TEST(answer.text == "Hello");
+            BOOST_TEST(c.idle_connections() == 0u);
         }
+    });
 }
 
 BOOST_AUTO_TEST_CASE(an_error_in_a_list_is_the_error) {
