@@ -4,6 +4,9 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <deque>
+#include <optional>
+#include <span>
 
 namespace reagent::detail {
 namespace {
@@ -27,7 +30,7 @@ std::string outputs(const signature& s, const json::object& values) {
     return text + (text.empty() ? "" : "\n\n") + marker("completed");
 }
 
-void further(std::string& out, std::string_view name, std::string text) { append_field(out, name, std::move(text)); }
+void further(std::string& out, std::string_view name, std::string_view text) { append_field(out, name, text); }
 
 std::string request(const signature& s) {
     std::string text = "Write the fields ";
@@ -48,25 +51,100 @@ const prompt_format& chat_format() {
 
 namespace {
 
-// The fields until a `completed` marker, or until the end.
-struct block {
-    std::vector<std::pair<const signature_field*, std::string>> fields{};
-    bool closed = false;
+// What a completion holds, in order: the text of an output, or without a field the end of a block.
+struct section {
+    const signature_field* field;
+    std::string_view text;
+};
+using sections = std::vector<section>;
 
-    bool has(const signature_field* f) const {
-        return std::any_of(fields.begin(), fields.end(), [&](const auto& held) { return held.first == f; });
+bool is_bold(char c) { return c == '*' || c == '_' || c == '`'; }
+
+// Reads a completion that holds no thinking and no line's end but `\n`, as nearly every one does, as `chat_scanner` would: in one pass from
+// bracket to bracket, and without a copy.
+class plain_reader {
+public:
+    plain_reader(const signature& s, std::string_view text, sections& out) : s_{s}, text_{text}, out_{out} {}
+
+    static bool can_read(std::string_view text) {
+        for (char c : {'<', '\r', '\v', '\f'})
+            if (text.find(c) != text.npos) return false;
+        return true;
     }
-    bool has_all_of(const block& other) const {
-        return std::all_of(other.fields.begin(), other.fields.end(), [&](const auto& held) { return has(held.first); });
+
+    void read() {
+        for (auto at = text_.find('['); at != text_.npos;) {
+            const auto next = at + 1 < text_.size() && text_[at + 1] == '[' ? brackets(at) : at + 1;
+            at = text_.find('[', next);
+        }
+        close(text_.size());
     }
-    bool is_complete(const signature& s) const {
-        return closed &&
-               std::all_of(s.outputs.begin(), s.outputs.end(), [&](const signature_field& f) { return f.shape.allows_null() || has(&f); });
+
+private:
+    // @return where to go on
+    std::size_t brackets(std::size_t at) {
+        constexpr std::size_t longest = 320;  // more than `marker_at` looks at
+        bool cut = false;
+        const auto found = marker_at(text_.substr(at, longest), cut);
+        if (!found || text_.substr(at, found->end).find('\n') != text_.npos) return at + 1;
+        look_at_line(at);
+        auto end = at + found->end;
+        if (lead_ >= begin_ && at - lead_ <= 3 && std::all_of(text_.begin() + offset(lead_), text_.begin() + offset(at), is_bold)) {
+            for (auto bold = at - lead_; bold > 0 && end < text_.size() && is_bold(text_[end]); --bold) ++end;
+            begin(found->name);
+            return begin_ = end;
+        }
+        if (found->name != "completed") return at + 1;
+        while (end < text_.size() && text_[end] != '\n' && (is_space(text_[end]) || is_bold(text_[end]))) ++end;
+        if (end < text_.size() && text_[end] != '\n') return at + 1;
+        close(before_marks(std::max(line_, begin_), at));
+        end_block();
+        return end;
     }
+
+    // Notes where the line begins that something stands in, and where what is seen of it does. Each line is looked at once.
+    void look_at_line(std::size_t at) {
+        const auto last = text_.substr(looked_at_, at - looked_at_).rfind('\n');
+        if (last != text_.npos) lead_ = line_ = looked_at_ + last + 1;
+        looked_at_ = at;
+        while (lead_ < at) {
+            const auto n = is_space(text_[lead_]) ? 1 : unseen_at(text_, lead_);
+            if (n == 0) break;
+            lead_ += n;
+        }
+    }
+    static std::ptrdiff_t offset(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
+
+    // Where up to three marks of bold text before a marker begin; `_` is none for the first.
+    std::size_t before_marks(std::size_t from, std::size_t at) const {
+        std::size_t first = at;
+        for (std::size_t i = at; i > from && at - i < 3 && is_bold(text_[i - 1]);)
+            if (text_[--i] != '_') first = i;
+        return first;
+    }
+
+    void begin(std::string_view name) {
+        close(line_);
+        current_ = s_.output(name);
+        if (!current_ && name == "completed") end_block();
+    }
+    void close(std::size_t end) {
+        if (current_) out_.push_back({current_, trim(text_.substr(begin_, end - begin_))});
+        current_ = nullptr;
+    }
+    void end_block() { out_.push_back({nullptr, {}}); }
+
+    const signature& s_;
+    std::string_view text_;
+    sections& out_;
+    const signature_field* current_ = nullptr;
+    std::size_t begin_ = 0;      // of the current section
+    std::size_t looked_at_ = 0;  // up to here
+    std::size_t line_ = 0, lead_ = 0;
 };
 
 struct block_reader final : chat_scanner::sink {
-    explicit block_reader(const signature& sig) : s{sig} {}
+    block_reader(const signature& sig, sections& to) : s{sig}, out{to} {}
 
     bool begin(std::string_view name) override {
         close();
@@ -74,49 +152,110 @@ struct block_reader final : chat_scanner::sink {
         if (!current && name == "completed") end_block();
         return current != nullptr;
     }
-    void text(std::string_view piece) override { section += piece; }
+    void text(std::string_view piece) override { texts.back() += piece; }
     void completed() override {
         close();
         end_block();
     }
     void close() {
-        if (current) blocks.back().fields.emplace_back(current, trim(section));
+        if (current) out.push_back({current, trim(texts.back())});
+        if (current) texts.emplace_back();
         current = nullptr;
-        section.clear();
+        texts.back().clear();
     }
-    void end_block() {
-        blocks.back().closed = true;
-        blocks.emplace_back();
-    }
+    void end_block() { out.push_back({nullptr, {}}); }
 
     const signature& s;
-    std::vector<block> blocks{1};
+    sections& out;
     const signature_field* current = nullptr;
-    std::string section{};
+    std::deque<std::string> texts{1};  // the last: of the section that is read
 };
+
+using span = std::span<const section>;
+
+std::size_t number_of(const section& one, const signature& s) { return static_cast<std::size_t>(one.field - s.outputs.data()); }
+
+// Which of a signature's outputs a block has.
+std::vector<bool> outputs_in(span block, const signature& s) {
+    std::vector<bool> has(s.outputs.size());
+    for (const auto& one : block) has[number_of(one, s)] = true;
+    return has;
+}
+
+bool is_complete(const std::vector<bool>& has, const signature& s) {
+    for (std::size_t i = 0; i < has.size(); ++i)
+        if (!has[i] && !s.outputs[i].shape.allows_null()) return false;
+    return true;
+}
+
+bool has_all_of(const std::vector<bool>& has, const std::vector<bool>& other) {
+    for (std::size_t i = 0; i < has.size(); ++i)
+        if (other[i] && !has[i]) return false;
+    return true;
+}
+
+// The last complete block counts, and nothing behind it may say otherwise: what a model quotes must not choose its tool. One with fewer
+// fields than the one before adds to it, and may not say otherwise.
+span from_the_one_that_counts(const signature& s, span all) {
+    if (std::count_if(all.begin(), all.end(), [](const section& one) { return !one.field; }) < 2) return all;
+    std::vector<bool> counts;
+    std::size_t first = 0, begin = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (all[i].field) continue;
+        auto has = outputs_in(all.subspan(begin, i - begin), s);
+        if (is_complete(has, s) && (counts.empty() || has_all_of(has, counts))) counts = std::move(has), first = begin;
+        begin = i + 1;
+    }
+    return all.subspan(first);
+}
+
+json::value value_of(std::string_view text) {
+    if (text.find('\\') == text.npos) return json::value(json::string(text));
+    return json::value(json::string(unescape_markers(std::string{text})));
+}
+
+// The outputs, where nothing is wrong with any.
+std::optional<json::object> read_good(const signature& s, const std::vector<const section*>& found) {
+    json::object result(s.outputs.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const auto& f = s.outputs[i];
+        if (!found[i] && !f.shape.allows_null()) return {};
+        auto value = found[i] ? read_field(f, value_of(found[i]->text)) : json::value(nullptr);
+        if (!value) return {};
+        result.emplace(f.name, std::move(*value));
+    }
+    return result;
+}
 
 }  // namespace
 
-// The last complete block counts, and nothing behind it may say otherwise: what a model quotes must not choose its tool.
 parsed_outputs parse_chat(const signature& s, std::string_view completion) {
-    block_reader reader{s};
-    chat_scanner scanner{reader};
-    scanner.read(completion);
-    reader.close();
-    const auto& blocks = reader.blocks;
-    std::size_t first = blocks.size();
-    for (std::size_t i = 0; i < blocks.size(); ++i)  // one with fewer fields than the one before adds to it, and may not say otherwise
-        if (blocks[i].is_complete(s) && (first == blocks.size() || blocks[i].has_all_of(blocks[first]))) first = i;
-    if (first == blocks.size()) first = 0;
-    json::object found;
-    for (std::size_t i = first; i < blocks.size(); ++i)
-        for (const auto& [field, text] : blocks[i].fields) {
-            auto [at, fresh] = found.emplace(field->name, text);
-            if (!fresh && at->value().get_string() != text) return stands_twice(field->name);
-        }
-    for (auto& [name, v] : found) v = unescape_markers(std::move(v));
-    auto outputs = read_outputs(s, std::move(found));
-    if (!outputs && scanner.is_thinking()) return ended_thinking(outputs.error());
+    sections all;
+    all.reserve(8);
+    std::optional<block_reader> reader;  // what it reads it keeps
+    bool is_thinking = false;
+    if (plain_reader::can_read(completion))
+        plain_reader{s, completion, all}.read();
+    else {
+        chat_scanner scanner{reader.emplace(s, all)};
+        scanner.read(completion);
+        reader->close();
+        is_thinking = scanner.is_thinking();
+    }
+    std::vector<const section*> found(s.outputs.size());
+    const span counted = from_the_one_that_counts(s, all);
+    for (const auto& one : counted) {
+        if (!one.field) continue;
+        auto& known = found[number_of(one, s)];
+        if (known && known->text != one.text) return stands_twice(one.field->name);
+        if (!known) known = &one;
+    }
+    if (auto outputs = read_good(s, found)) return std::move(*outputs);
+    json::object values;
+    for (const auto& one : counted)
+        if (one.field) values.emplace(one.field->name, value_of(one.text));
+    auto outputs = read_outputs(s, std::move(values));
+    if (!outputs && is_thinking) return ended_thinking(outputs.error());
     return outputs;
 }
 

@@ -71,9 +71,15 @@ void add_turn(std::vector<message>& out, const detail::prompt_format& format, co
 
 void append_further(std::string& out, adapter a, const further_fields& fields) {
     const auto& how = format_of(a);
+    std::size_t bytes = out.size();
+    for (const auto& [name, v] : fields) bytes += name.size() + 64 + (v.is_string() ? v.get_string().size() : 0);
+    out.reserve(bytes);
     for (const auto& [name, v] : fields) {
         if (!out.empty()) out += "\n\n";
-        how.further(out, detail::marker_name(name), v.is_structured() ? dump_json(v) : python_str(v));
+        if (v.is_string())
+            how.further(out, detail::marker_name(name), v.get_string());
+        else
+            how.further(out, detail::marker_name(name), v.is_structured() ? dump_json(v) : python_str(v));
     }
 }
 
@@ -213,6 +219,7 @@ parsed_outputs parse_behind_thinking(adapter a, const signature& s, std::string_
 
 parsed_outputs parse(adapter a, const signature& s, std::string_view completion) {
     if (completion.starts_with("\uFEFF")) completion.remove_prefix(3);
+    if (!detail::may_hold_thinking(completion)) return parse_answer(a, s, detail::without_leading_blanks(completion));
     if (auto at = detail::behind_thinking_of_the_prompt(completion, detail::output_elements(s)); at != completion.npos)
         if (auto outputs = parse_behind_thinking(a, s, completion.substr(at))) return outputs;
     return parse_behind_thinking(a, s, completion);

@@ -12,8 +12,8 @@ struct prompt_format {
     std::string (*layout)(const signature&);  // shows the model the shape of a conversation
     std::string (*inputs)(const signature&, const json::object&);
     std::string (*outputs)(const signature&, const json::object&);
-    std::string (*request)(const signature&);                                    // the last words of a request: what to write now
-    void (*further)(std::string& out, std::string_view name, std::string text);  // a field that is not the signature's
+    std::string (*request)(const signature&);                                         // the last words of a request: what to write now
+    void (*further)(std::string& out, std::string_view name, std::string_view text);  // a field that is not the signature's
 };
 
 const prompt_format& chat_format();
@@ -36,7 +36,7 @@ std::string marker(std::string_view name);
 /// beyond ASCII stay.
 std::string marker_name(std::string_view name);
 
-void append_field(std::string& out, std::string_view name, std::string text);  // marker and escaped text
+void append_field(std::string& out, std::string_view name, std::string_view text);  // marker and escaped text
 
 /// Puts a backslash before the hashes of whatever our parser or a model could read as the beginning of a marker: `[[ ##` in any spelling,
 /// with spaces, tabs, line ends and invisible characters in it or none at all, in full-width or other brackets and hashes. Linear.

@@ -35,7 +35,7 @@ std::string outputs(const signature& s, const json::object& values) {
     return dump_strict_json(escape_markers(json::value(std::move(o))));
 }
 
-void further(std::string& out, std::string_view name, std::string text) { append_field(out, name, std::move(text)); }
+void further(std::string& out, std::string_view name, std::string_view text) { append_field(out, name, text); }
 
 std::string request(const signature& s) {
     std::string text = "Write one JSON object with the fields ";

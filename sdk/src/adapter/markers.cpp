@@ -1,6 +1,7 @@
 // Field markers: how they are written, and how text that looks like one is kept from being one.
 #include "../base/text.hpp"
 #include "../base/unseen.hpp"
+#include "../base/utf8.hpp"
 #include "formats.hpp"
 
 #include <boost/json.hpp>
@@ -100,8 +101,12 @@ private:
 };
 
 // Calls `change(out, piece before the hashes)` for each beginning of a marker.
+// Without a bracket, and with nothing that may look like one, there is nothing to find.
+bool may_hold_beginnings(std::string_view text) { return text.find('[') != text.npos || !is_ascii(text); }
+
 template <class F>
 std::string at_beginnings(std::string text, F change) {
+    if (!may_hold_beginnings(text)) return text;
     std::string out;
     std::size_t copied = 0, hash = 0;
     recognizer r;
@@ -145,6 +150,7 @@ json::value in_every_text(json::value v, F change) {
 std::string marker(std::string_view name) { return "[[ ## " + std::string{name} + " ## ]]"; }
 
 std::string marker_name(std::string_view name) {
+    if (name.size() <= 100 && std::all_of(name.begin(), name.end(), is_word)) return std::string{name};
     std::string out;
     for (std::size_t i = 0; i < name.size() && out.size() < 100;) {
         auto s = symbol_at(name, i);
@@ -221,9 +227,26 @@ void marker_unescaper::finish(std::string& out) {
     *state_ = {};
 }
 
+namespace {
+
+// A marker as it is asked for: nearly all are.
+std::optional<marker_header> exact_marker_at(std::string_view text) {
+    constexpr std::string_view open = "[[ ## ", close = " ## ]]";
+    constexpr std::size_t longest_name = 200;
+    if (!text.starts_with(open)) return {};
+    std::size_t at = open.size();
+    while (at < text.size() && is_word(text[at])) ++at;
+    const auto name = text.substr(open.size(), at - open.size());
+    if (name.empty() || name.size() > longest_name || !text.substr(at).starts_with(close)) return {};
+    return marker_header{name, at + close.size()};
+}
+
+}  // namespace
+
 std::optional<marker_header> marker_at(std::string_view text, bool& cut) {
     constexpr std::size_t longest = 256;
     cut = false;
+    if (auto exact = exact_marker_at(text)) return exact;
     std::size_t at = 0;
     auto ended = [&] { return cut = at >= text.size() && text.size() < longest, std::nullopt; };
     auto literal = [&](std::string_view wanted) {
@@ -260,8 +283,12 @@ std::size_t unseen_at(std::string_view text, std::size_t at) {
     return s.what == part::nothing ? s.size : 0;
 }
 
-void append_field(std::string& out, std::string_view name, std::string text) {
-    out.append("[[ ## ").append(name).append(" ## ]]\n").append(escape_markers(std::move(text)));
+void append_field(std::string& out, std::string_view name, std::string_view text) {
+    out.append("[[ ## ").append(name).append(" ## ]]\n");
+    if (may_hold_beginnings(text))
+        out.append(escape_markers(std::string{text}));
+    else
+        out.append(text);
 }
 
 parse_failure stands_twice(const std::string& field) {

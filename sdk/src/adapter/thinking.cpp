@@ -179,6 +179,15 @@ std::size_t blanks_at(std::string_view text) {
 
 }  // namespace
 
+bool may_hold_thinking(std::string_view text) {
+    for (char first : {'<', '[', '\xe2', '.'})
+        for (auto at = text.find(first); at != text.npos; at = text.find(first, at + 1))
+            if (may_be_a_tag(text.substr(at))) return true;
+    return false;
+}
+
+std::string_view without_leading_blanks(std::string_view text) { return text.substr(blanks_at(text)); }
+
 thinking_tag thinking_tag_at(std::string_view text) {
     thinking_tag best;
     for (bool closes : {false, true})

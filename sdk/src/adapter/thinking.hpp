@@ -42,6 +42,12 @@ private:
     bool begun_ = false;  // the answer has
 };
 
+/// Whether a text may hold anything of what this file is about: nearly no answer does, and then there is nothing to take from it but
+/// blanks.
+bool may_hold_thinking(std::string_view text);
+/// A text without the blanks at its beginning, as `leading_thinking` leaves it.
+std::string_view without_leading_blanks(std::string_view text);
+
 /// What stands behind the first end of thinking whose beginning the server has put in the prompt; npos: there is none.
 /// @param elements as in `leading_thinking`
 std::size_t behind_thinking_of_the_prompt(std::string_view text, const std::vector<std::string>& elements = {});

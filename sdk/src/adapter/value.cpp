@@ -75,7 +75,8 @@ bool is_braced_uuid(std::string_view t) {
            t.find_first_not_of("0123456789abcdefABCDEF-", 1) == t.size() - 1 && (t[9] == '-') == hyphens;
 }
 
-value_result convert(const signature_field& f, const json::value& v) {
+value_result convert(const signature_field& f, json::value v) {
+    if (f.shape.takes_as_it_is(v)) return v;
     auto read = f.shape.read(v, reading::lenient);
     if (read.ok()) return std::move(read.value);
     parse_failure failure{adapter_errc::bad_value, f.name, {}, {}};
@@ -156,14 +157,15 @@ value_result read_field(const signature_field& f, json::value v) {
     }
     if (f.kind == field_kind::choice && allowed_values(f)) return read_choice(f, v);
     if (!v.is_string()) return convert(f, v);
+    if (f.kind == field_kind::optional_text) {
+        const auto word = trim(v.get_string());
+        const bool none = f.shape.allows_null() && (word == "null" || word == "None");
+        return none ? json::value(nullptr) : convert(f, std::move(v));
+    }
     std::string text{v.get_string()};
     if (f.kind == field_kind::arguments) {
         auto read = read_arguments_text(f, text);
-        return read ? convert(f, *read) : read;
-    }
-    if (f.kind == field_kind::optional_text) {
-        const bool none = f.shape.allows_null() && (trim(text) == "null" || trim(text) == "None");
-        return none ? json::value(nullptr) : convert(f, json::value(json::string(text)));
+        return read ? convert(f, std::move(*read)) : read;
     }
     if (f.shape.is_text()) return read_formatted(f, text);
     if (is_braced_uuid(trim(text))) return convert(f, json::value(json::string(trim(text))));

@@ -57,8 +57,14 @@ std::string layout(const signature& s) {
 std::string inputs(const signature& s, const json::object& values) { return by_elements(s.inputs, values); }
 std::string outputs(const signature& s, const json::object& values) { return by_elements(s.outputs, values); }
 
-void further(std::string& out, std::string_view name, std::string text) {
-    out.append("<").append(name).append(">\n").append(escape_xml(escape_markers(std::move(text)))).append("\n</").append(name).append(">");
+void further(std::string& out, std::string_view name, std::string_view text) {
+    out.append("<")
+        .append(name)
+        .append(">\n")
+        .append(escape_xml(escape_markers(std::string{text})))
+        .append("\n</")
+        .append(name)
+        .append(">");
 }
 
 std::string request(const signature& s) {

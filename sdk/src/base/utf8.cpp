@@ -24,16 +24,25 @@ std::size_t utf8_sequence(std::string_view text, std::size_t i) {
 
 namespace {
 
-std::size_t valid_until(std::string_view text) {
+// Up to where a text is certainly ASCII, in steps of 32 bytes.
+std::size_t ascii_until(std::string_view text) {
     std::size_t i = 0;
+    for (std::uint64_t w[4]; i + sizeof w <= text.size(); i += sizeof w) {
+        std::memcpy(w, text.data() + i, sizeof w);
+        if ((w[0] | w[1] | w[2] | w[3]) & 0x8080808080808080u) break;
+    }
+    return i;
+}
+
+std::size_t valid_until(std::string_view text) {
+    std::size_t i = ascii_until(text);
     while (i < text.size()) {
-        std::uint64_t eight = 0;
-        if (i + 8 <= text.size()) {
-            std::memcpy(&eight, text.data() + i, 8);
-            if (!(eight & 0x8080808080808080u)) {
-                i += 8;
-                continue;
-            }
+        if (static_cast<unsigned char>(text[i]) < 0x80) {
+            std::uint64_t eight = 0;
+            if (i + 8 <= text.size()) std::memcpy(&eight, text.data() + i, 8);
+            const bool ascii = i + 8 <= text.size() && !(eight & 0x8080808080808080u);
+            i += ascii ? 8 : 1;
+            continue;
         }
         auto n = utf8_sequence(text, i);
         if (!n) break;
@@ -43,6 +52,12 @@ std::size_t valid_until(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_ascii(std::string_view text) {
+    std::size_t i = ascii_until(text);
+    while (i < text.size() && static_cast<unsigned char>(text[i]) < 0x80) ++i;
+    return i == text.size();
+}
 
 bool is_valid_utf8(std::string_view text) { return valid_until(text) >= text.size(); }
 

@@ -335,6 +335,12 @@ bool schema::is_any_text() const {
     return is_text() && n.assertions == 1;
 }
 
+bool schema::takes_as_it_is(const json::value& value) const {
+    const node* n = compiled_->root;
+    while (n->assertions == 1 && !n->any_of.empty()) n = n->any_of.front();  // the first that fits counts
+    return n->empty || (value.is_string() && n->types == node::string && n->assertions == 1);
+}
+
 bool schema::allows_null() const {
     auto alternatives = [](const node& n) {
         for (const node* a : n.any_of)

@@ -5,6 +5,7 @@
 
 #include "../base/text.hpp"
 #include "held_number.hpp"
+#include "repeated.hpp"
 
 #include <boost/json.hpp>
 #include <boost/json/basic_parser_impl.hpp>
@@ -22,6 +23,7 @@ public:
     static constexpr std::size_t max_key_size = json::string::max_size();
 
     json::value result() { return stack_.release(); }
+    std::size_t members = 0;
 
     bool on_document_begin(error_code&) {
         stack_.reset();
@@ -30,6 +32,7 @@ public:
     bool on_document_end(error_code&) { return true; }
     bool on_object_begin(error_code&) { return true; }
     bool on_object_end(std::size_t n, error_code&) {
+        members += n;
         stack_.push_object(n);
         return true;
     }
@@ -99,6 +102,12 @@ private:
 }  // namespace
 
 std::optional<json::value> parse_json(std::string_view text, int max_depth) {
+    bool repeats = false;
+    return parse_json(text, max_depth, repeats);
+}
+
+std::optional<json::value> parse_json(std::string_view text, int max_depth, bool& repeats) {
+    repeats = false;
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a mark of byte order, as some editors write
     text = trim(text);
     if (text == "NaN") return json::value(std::nan(""));
@@ -110,7 +119,9 @@ std::optional<json::value> parse_json(std::string_view text, int max_depth) {
     error_code ec;
     auto used = parser.write_some(false, text.data(), text.size(), ec);
     if (ec || used != text.size() || !parser.done()) return {};
-    return parser.handler().result();
+    json::value v = parser.handler().result();
+    repeats = v.is_structured() && count_members(v) != parser.handler().members;
+    return v;
 }
 
 }  // namespace reagent

@@ -674,8 +674,9 @@ json::value repair_json(std::string_view text, std::vector<std::string>& repeate
 json::value repair_json(std::string_view text, std::vector<std::string>& repeated, repairs& done) {
     repeated.clear();
     done = {};
-    if (auto v = parse_json(text)) {
-        if (v->is_structured()) repeated = repeated_members(text);
+    bool repeats = false;
+    if (auto v = parse_json(text, max_json_depth, repeats)) {
+        if (repeats) repeated = repeated_members(text);
         return std::move(*v);
     }
     repairer r{text};

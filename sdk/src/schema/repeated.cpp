@@ -35,6 +35,17 @@ bool differ(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::size_t count_members(const json::value& v) {
+    std::size_t n = 0;
+    if (v.is_array())
+        for (const auto& part : v.get_array()) n += part.is_structured() ? count_members(part) : 0;
+    if (v.is_object()) {
+        n = v.get_object().size();
+        for (const auto& [name, part] : v.get_object()) n += part.is_structured() ? count_members(part) : 0;
+    }
+    return n;
+}
+
 std::vector<std::string> repeated_members(std::string_view text) {
     constexpr std::size_t longest_path = 400;
     std::vector<std::string> repeated;

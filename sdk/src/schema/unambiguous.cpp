@@ -268,11 +268,18 @@ unambiguous_json worse(std::string_view text, refused r) {
     return {std::nullopt, r.cause, std::move(r.why)};
 }
 
-}  // namespace
+// A text, and what it is where it is JSON.
+struct parsed_text {
+    explicit parsed_text(std::string_view t) : text{t}, value{parse_json(t, max_json_depth, repeats)} {}
+    std::string_view text;
+    bool repeats = false;
+    std::optional<json::value> value;
+};
 
-unambiguous_json read_unambiguous_json(std::string_view text) {
-    if (auto v = parse_json(text); v && !v->is_double()) {  // NaN and Infinity are none
-        if (auto repeated = v->is_structured() ? repeated_members(text) : std::vector<std::string>{}; !repeated.empty())
+unambiguous_json read_unambiguous(parsed_text given) {
+    auto [text, repeats, v] = std::move(given);
+    if (v && !v->is_double()) {  // NaN and Infinity are none
+        if (auto repeated = repeats ? repeated_members(text) : std::vector<std::string>{}; !repeated.empty())
             return said_twice(repeated.front());
         return {std::move(*v)};
     }
@@ -288,17 +295,22 @@ unambiguous_json read_unambiguous_json(std::string_view text) {
     }
 }
 
+}  // namespace
+
+unambiguous_json read_unambiguous_json(std::string_view text) { return read_unambiguous(parsed_text{text}); }
+
 unambiguous_json read_tool_arguments(std::string_view text) {
     std::string inner;
-    for (int encoded = 0; encoded < 3; ++encoded) {
-        auto v = parse_json(text);
-        if (v && v->is_null()) return {json::object{}};
-        if (!v || !v->is_string()) break;
-        inner = std::string{std::string_view{v->get_string()}};
+    parsed_text parsed{text};
+    for (int encoded = 0; encoded < 3 && parsed.value; ++encoded) {
+        if (parsed.value->is_null()) return {json::object{}};
+        if (!parsed.value->is_string()) break;
+        inner = std::string{std::string_view{parsed.value->get_string()}};
         text = inner;
+        parsed = parsed_text{text};
     }
     if (trim(text).empty()) return {json::object{}};
-    auto read = read_unambiguous_json(text);
+    auto read = read_unambiguous(std::move(parsed));
     if (read.value && read.value->is_null()) read.value = json::object{};
     if (!read.value && text.find('{') == text.npos && read.why != cause::no_end) return {json::value(json::string(text))};
     return read;

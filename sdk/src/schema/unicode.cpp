@@ -1,5 +1,7 @@
 #include "unicode.hpp"
 
+#include "../base/utf8.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -78,6 +80,7 @@ std::string to_utf8(std::string_view text) {
 }
 
 bool is_utf8(std::string_view text) {
+    if (detail::is_ascii(text)) return true;
     while (!text.empty()) {
         std::size_t n = sequence(text);
         if (n == 0) return false;

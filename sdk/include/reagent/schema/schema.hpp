@@ -84,6 +84,9 @@ public:
     /// True for `{"type": "string"}` without any constraint.
     bool is_any_text() const;
 
+    /// True where every reading takes this value as it is. False says nothing.
+    bool takes_as_it_is(const json::value& value) const;
+
     /// True when null is among the values.
     bool allows_null() const;
 
