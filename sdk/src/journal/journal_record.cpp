@@ -4,6 +4,7 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
+#include "../base/json_text.hpp"
 #include "../base/redact.hpp"
 #include "../base/text.hpp"
 #include "../base/utf8.hpp"
@@ -369,7 +370,9 @@ journal_record journal_record_from_json(const json::value& v) { return record_fr
 std::string to_text(const journal_record& r) {
     json::value v = to_json(r);
     if (!all_finite(v)) replace_infinities(v);
-    return detail::valid_utf8(json::serialize(v));
+    std::string text;
+    detail::append_json(text, v);
+    return detail::valid_utf8(std::move(text));
 }
 
 journal_record journal_record_from_text(std::string_view text) { return record_from(text, nullptr); }

@@ -137,7 +137,12 @@ std::string model_catalog::nearest(std::string_view name) const {
 }
 
 std::optional<double> price_of(std::string_view model, const usage& u) {
-    const model_facts* f = model_catalog::standard().find(model);
+    thread_local std::string latest;  // most programs ask one model, again and again
+    thread_local const model_facts* f = nullptr;
+    if (model != latest || latest.empty()) {
+        f = model_catalog::standard().find(model);
+        latest = model;
+    }
     if (!f || !f->prompt || !f->completion) return {};
     auto cached = std::min(u.cached_tokens, u.prompt_tokens);
     return (static_cast<double>(u.prompt_tokens - cached) * *f->prompt + static_cast<double>(cached) * f->cached.value_or(*f->prompt) +

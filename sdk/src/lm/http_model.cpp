@@ -190,6 +190,17 @@ public:
           speaks_{*facts.speaks},
           options_{std::move(options)},
           server_{provider::server_name(facts, options_.api_base)},
+          rules_{provider::rules_for(facts_.name, model_, options_.dialect)},
+          settings_{model_,
+                    options_.sampling,
+                    options_.structured_output,
+                    options_.cache_prompt,
+                    options_.drop_unsupported,
+                    false,
+                    facts_.name,
+                    options_.dialect,
+                    server_,
+                    &rules_},
           headers_{speaks_.headers()},
           credentials_{speaks_.credentials(options_.api_key)} {
         headers_.emplace_back("content-type", "application/json");
@@ -204,68 +215,77 @@ public:
     std::vector<secret> secrets() const override { return keys_; }
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
-        http::request r = request_for(request, false);
-        const std::string url = r.url;
-        http::response_stream body = co_await context.http.open(std::move(r), deadline_of(context));
-        const http::response& head = body.head();
+        http::response_stream body = co_await context.http.open(request_for(request, false), deadline_of(context));
         std::string text;
-        const auto how = rules_of(request);
-        provider::end_watch watch{speaks_, how};
-        while (!watch.done()) {
+        std::unique_ptr<provider::end_watch> watch;  // made where the end is not there with the first piece
+        while (!body.at_end() && !(watch && watch->done())) {
             std::string piece;
-            if (auto patience = watch.patience())
+            if (auto patience = watch ? watch->patience() : std::nullopt)
                 piece = co_await read_within(body, *patience);
             else
                 piece = co_await body.read();
             if (piece.empty()) break;
-            text += piece;
-            if (head.status == 200) read_paid(text, request, [&] { watch.feed(piece); });
+            const auto before = text.size();
+            if (text.empty())
+                text = std::move(piece);
+            else
+                text += piece;
+            if (body.head().status == 200 && !body.at_end()) look_for_end(watch, text, before, request);
         }
-        if (watch.done()) co_await read_within(body, patience_for_the_close);
-        if (head.status != 200) {
-            http::response answer = head;
-            answer.body = std::move(text);
-            refused(answer, url, request);
-        }
-        lm_response result = read_paid(text, request, [&] { return speaks_.read(text, how); });
-        complete_facts(result, head, asked_for(request));
-        co_return result;
+        if (watch && watch->done()) co_await read_within(body, patience_for_the_close);
+        co_return answer_of(body.head(), std::move(text), request);
     }
 
     task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const override {
-        http::request r = request_for(request, true);
-        const std::string url = r.url;
-        http::response_stream answer = co_await context.http.open(std::move(r), deadline_of(context));
+        http::response_stream answer = co_await context.http.open(request_for(request, true), deadline_of(context));
         if (answer.head().status == 200) {
             auto how = rules_of(request);
             co_return std::make_unique<http_stream>(std::move(answer), speaks_, how, asked_for(request), keys_);
         }
-        http::response whole = answer.head();
+        std::string body;
         for (;;) {
             std::string piece = co_await answer.read();
             if (piece.empty()) break;
-            whole.body += piece;
+            body += piece;
         }
-        refused(whole, url, request);
+        refused(answer.head(), std::move(body), request, true);
     }
 
 private:
+    // @param text all that came so far @param before where the last piece of it begins
+    void look_for_end(std::unique_ptr<provider::end_watch>& watch, const std::string& text, std::size_t before,
+                      const lm_request& request) const {
+        if (!watch) watch = std::make_unique<provider::end_watch>(speaks_, rules_of(request));
+        read_paid(text, request, [&] { watch->feed(std::string_view{text}.substr(before)); });
+    }
+
+    lm_response answer_of(const http::response& head, std::string text, const lm_request& request) const {
+        if (head.status != 200) refused(head, std::move(text), request, false);
+        lm_response result = read_paid(text, request, [&] { return speaks_.read(text, rules_of(request)); });
+        complete_facts(result, head, asked_for(request));
+        return result;
+    }
+
     asked asked_for(const lm_request& request) const {
         return {model_, server_, bytes_of(request), images_of(request), silent_limit(request)};
     }
 
     provider::rules rules_of(const lm_request& request) const {
-        auto how = provider::rules_for(facts_.name, model_, options_.dialect);
+        auto how = rules_;
         how.several = request.sampling.or_else(options_.sampling).n.value_or(1) > 1;
         return how;
     }
 
     http::request request_for(const lm_request& request, bool stream) const {
-        bool structured = options_.structured_output && !(request.outputs_schema && refused_.contains(*request.outputs_schema));
-        provider::call_settings settings{
-            model_,      options_.sampling, structured, options_.cache_prompt, options_.drop_unsupported, stream,
-            facts_.name, options_.dialect,  server_};
-        auto call = speaks_.write(settings, request);
+        const bool refused = options_.structured_output && request.outputs_schema && refused_.contains(*request.outputs_schema);
+        auto write = [&] {
+            if (!stream && !refused) return speaks_.write(settings_, request);
+            provider::call_settings settings = settings_;
+            settings.structured_output = settings.structured_output && !refused;
+            settings.stream = stream;
+            return speaks_.write(settings, request);
+        };
+        auto call = write();
         http::request r{"POST", http::url_below(options_.api_base, call.target), headers_, std::move(call.body), credentials_};
         r.follow = options_.follow_redirects_anywhere ? http::redirects::any : http::redirects::same_origin;
         r.repeatable = true;  // a completion changes nothing at the provider
@@ -278,7 +298,9 @@ private:
         return request.sampling.or_else(options_.sampling).max_tokens;
     }
 
-    [[noreturn]] void refused(const http::response& r, const std::string& url, const lm_request& request) const {
+    [[noreturn]] void refused(http::response r, std::string body, const lm_request& request, bool stream) const {
+        r.body = std::move(body);
+        const std::string url = request_for(request, stream).url;
         try {
             provider::throw_status(r, "POST " + http::shown_url(url), keys_);
         } catch (const lm_error& given) {
@@ -299,6 +321,8 @@ private:
     const protocol& speaks_;
     language_model_options options_;
     std::string server_;  // tells it apart, without keys
+    const provider::rules rules_;
+    const provider::call_settings settings_;  // of a call for a whole answer
     http::header_list headers_, credentials_;
     std::vector<secret> keys_;  // what no error may quote: the key, and those that the address holds
 };

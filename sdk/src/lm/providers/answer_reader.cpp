@@ -204,16 +204,21 @@ void end_watch::feed(std::string_view piece) {
 
 lm_response protocol::read(std::string_view body, const rules& how) const {
     // A stream, though a whole answer was asked for; or several documents, one a line.
-    bool lines = trim(body).find('\n') != std::string_view::npos && !is_json(without_bom(body));
     auto begin = trim(without_bom(trim(body))).substr(0, 1);
-    if (is_event_stream(body) || (lines && begin == "{") || begin == "[") {
+    bool lines = begin == "{" && trim(body).find('\n') != std::string_view::npos && !is_json(without_bom(body));
+    if (is_event_stream(body) || lines || begin == "[") {
         answer_reader reader{*this, how};
         std::vector<lm_event> events;
         reader.feed(body, events);
         return reader.finish(events);
     }
-    const auto [parsed, unclear] = parse_body(body, {});
+    unsigned char room[4096];
+    json::monotonic_resource memory{room, sizeof room};
+    const auto [parsed, unclear] = parse_body(body, &memory);
     lm_response r = read_answer(parsed, body, how);
+    std::vector<json::value> blocks;  // a copy of a part of the tree is in its memory too
+    for (const auto& block : r.reasoning_blocks) blocks.emplace_back(block, json::storage_ptr{});
+    r.reasoning_blocks = std::move(blocks);
     if (unclear) r.finish = worse(r.finish, finish_reason::malformed_call);
     settle_finish(r);
     complete_usage(r.usage, parsed);

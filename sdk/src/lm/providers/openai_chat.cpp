@@ -41,6 +41,7 @@ finish_reason finish_of(const std::string& name) {
                                                                          {"error_toxic", finish_reason::content_filter},
                                                                          {"malformed_function_call", finish_reason::malformed_call},
                                                                          {"unexpected_tool_call", finish_reason::malformed_call}};
+    if (name == "stop") return finish_reason::stop;
     auto found = known.find(to_lower(name));
     return found == known.end() ? finish_reason::other : found->second;
 }
@@ -192,7 +193,10 @@ void write_content(std::string& out, const message& m, const rules& how) {
         if (how.empty_content == dialect::empty::text) out += ",\"content\":\"\"";
     } else {
         out += ",\"content\":";
-        quoted(out, m.content);
+        if (m.role == role::system)
+            quoted_as_before(out, m.content);
+        else
+            quoted(out, m.content);
     }
 }
 
@@ -442,9 +446,11 @@ private:
             single.push_back(c.single);
         }
         const bool clear = drop_copies(r.tool_calls, single);
-        json::object kept;
-        keep_members(kept, m);
-        keep_block(r, std::move(kept));
+        if (!r.tool_calls.empty()) {
+            json::object kept;
+            keep_members(kept, m);
+            keep_block(r, std::move(kept));
+        }
         r.finish = is_open(choice, "finish_reason", how) ? finish_reason::other : finish_of(reason);
         if (!clear) r.finish = worse(r.finish, finish_reason::malformed_call);
         return r;

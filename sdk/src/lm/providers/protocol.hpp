@@ -27,6 +27,7 @@ struct call_settings {
     std::string_view provider{};  ///< the table's name, for what servers of one protocol do differently
     reagent::dialect dialect{};   ///< goes over the table
     std::string server{};         ///< tells servers apart, for what must not go to another one
+    const rules* how = nullptr;   ///< what the table and the dialect say, where it was looked up; outlives these
 };
 
 /// A request as it goes out, but for the address before `target` and the credentials.

@@ -4,6 +4,7 @@
 #include <reagent/schema/repair.hpp>
 
 #include "../../base/base64.hpp"
+#include "../../base/json_text.hpp"
 #include "../../base/redact.hpp"
 #include "../../base/text.hpp"
 #include "../../base/utf8.hpp"
@@ -12,7 +13,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -227,7 +228,10 @@ public:
     bool on_number_part(json::string_view, error_code&) { return true; }
     bool on_int64(std::int64_t n, json::string_view, error_code&) { return stack.push_int64(n), true; }
     bool on_uint64(std::uint64_t n, json::string_view, error_code&) { return stack.push_uint64(n), true; }
-    bool on_double(double d, json::string_view, error_code&) { return stack.push_double(d), true; }
+    bool on_double(double d, json::string_view digits, error_code&) {
+        loses_digits = loses_digits || may_lose_digits(digits);
+        return stack.push_double(d), true;
+    }
     bool on_bool(bool b, error_code&) { return stack.push_bool(b), true; }
     bool on_null(error_code&) { return stack.push_null(), true; }
     bool on_comment_part(json::string_view, error_code&) { return true; }
@@ -235,26 +239,11 @@ public:
 
     json::value_stack stack;
     std::size_t members = 0;
+    bool loses_digits = false;
 };
-
-std::size_t members_of(const json::value& v) {
-    std::size_t n = 0;
-    if (v.is_array())
-        for (const auto& part : v.get_array()) n += part.is_structured() ? members_of(part) : 0;
-    if (v.is_object()) {
-        n = v.get_object().size();
-        for (const auto& [name, part] : v.get_object()) n += part.is_structured() ? members_of(part) : 0;
-    }
-    return n;
-}
 
 // A tree, and whether a member stands twice in an object of it.
 json::value parse_counting(std::string_view text, json::storage_ptr memory, error_code& ec, bool& repeats) {
-    if (may_lose_digits(text))
-        if (auto kept = parse_json(text)) {
-            repeats = !repeated_members(text).empty();
-            return std::move(*kept);
-        }
     json::parse_options options;
     options.max_depth = max_json_depth;
     options.allow_invalid_utf8 = true;
@@ -265,9 +254,15 @@ json::value parse_counting(std::string_view text, json::storage_ptr memory, erro
     parser.handler().stack.reset(std::move(memory));
     const auto used = parser.write_some(false, text.data(), text.size(), ec);
     if (!ec && used < text.size()) ec = json::error::extra_data;
+    if (ec || parser.handler().loses_digits)
+        if (auto kept = may_lose_digits(text) ? parse_json(text) : std::nullopt) {
+            ec = {};
+            repeats = !repeated_members(text).empty();
+            return std::move(*kept);
+        }
     if (ec) return nullptr;
     json::value tree = parser.handler().stack.release();
-    repeats = members_of(tree) != parser.handler().members;
+    repeats = count_members(tree) != parser.handler().members;
     return tree;
 }
 
@@ -370,12 +365,24 @@ void check_error(const json::value& v) {
     if (text_member(v, "object") == "error" || text_member(v, "type") == "error") throw_error_object(v, v);
 }
 
+namespace {
+
+// Whether no text in it needs to be looked at for bytes that are no UTF-8: it is ASCII, and spells no character by its number.
+bool is_plain(std::string_view body) {
+    if (!detail::is_ascii(body)) return false;
+    for (auto at = body.find('\\'); at != body.npos; at = body.find('\\', at + 2))
+        if (at + 1 == body.size() || body[at + 1] == 'u') return false;
+    return true;
+}
+
+}  // namespace
+
 parsed_body parse_body(std::string_view body, json::storage_ptr memory) {
     if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
     boost::system::error_code ec;
     parsed_body parsed = parse_answer(body, std::move(memory), ec);
     if (ec) malformed("is no JSON", body);
-    clean_texts(parsed.tree);
+    if (!is_plain(body)) clean_texts(parsed.tree);
     check_error(parsed.tree);
     return parsed;
 }
@@ -428,6 +435,7 @@ const json::value& first_of(const json::array& completions) {
 
 std::vector<const json::value*> others_of(const json::array& completions) {
     std::vector<const json::value*> others;
+    if (completions.size() < 2) return others;
     for (const auto& c : completions)
         if (&c != &first_of(completions)) others.push_back(&c);
     std::stable_sort(others.begin(), others.end(), [](const auto* a, const auto* b) {
@@ -436,59 +444,26 @@ std::vector<const json::value*> others_of(const json::array& completions) {
     return others;
 }
 
-namespace {
+void quoted(std::string& out, std::string_view text) { detail::append_json_text(out, text); }
 
-// The first of eight bytes that JSON escapes: below 0x20, a quote or a backslash. Little-endian.
-// Source: Sean Eron Anderson, "Bit Twiddling Hacks" (determine if a word has a byte less than n, or equal to n).
-/// @return the index of the first such byte, or 8
-std::size_t first_escape(const char* eight) {
-    std::uint64_t word;
-    std::memcpy(&word, eight, 8);
-    constexpr std::uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
-    auto has_zero = [](std::uint64_t w) { return (w - ones) & ~w & high; };
-    std::uint64_t low = (word - ones * 0x20) & ~word & high;
-    std::uint64_t found = low | has_zero(word ^ (ones * '"')) | has_zero(word ^ (ones * '\\'));
-    return found ? static_cast<std::size_t>(std::countr_zero(found)) / 8 : 8;
-}
-
-}  // namespace
-
-void quoted(std::string& out, std::string_view text) {
-    static constexpr char hex[] = "0123456789abcdef";
-    char ready[512];  // appended when it is full: texts have a line end or a quote every few words
-    char* end = ready;
-    auto flush = [&] { out.append(ready, static_cast<std::size_t>(std::exchange(end, ready) - ready)); };
-    *end++ = '"';
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (end > ready + sizeof ready - 16) flush();
-        if (i + 8 <= text.size()) {
-            std::memcpy(end, text.data() + i, 8);
-            const std::size_t plain = first_escape(text.data() + i);
-            end += plain;
-            i += plain;
-            if (plain == 8) {
-                --i;
-                continue;
-            }
+void quoted_as_before(std::string& out, std::string_view text) {
+    constexpr std::size_t least = 256, most = 64 * 1024;  // below, finding it takes as long
+    if (text.size() < least || text.size() > most) return quoted(out, text);
+    struct known {
+        std::string text, quoted;
+    };
+    thread_local std::array<known, 4> latest;
+    thread_local std::size_t next = 0;
+    for (const auto& k : latest)
+        if (k.text == text) {
+            out += k.quoted;
+            return;
         }
-        const auto c = static_cast<unsigned char>(text[i]);
-        if (c >= 0x20 && c != '"' && c != '\\') {
-            *end++ = text[i];
-            continue;
-        }
-        *end++ = '\\';
-        switch (c) {
-            case '"':
-            case '\\': *end++ = text[i]; break;
-            case '\n': *end++ = 'n'; break;
-            case '\r': *end++ = 'r'; break;
-            case '\t': *end++ = 't'; break;
-            default:
-                for (char digit : {'u', '0', '0', hex[c >> 4], hex[c & 15]}) *end++ = digit;
-        }
-    }
-    *end++ = '"';
-    flush();
+    auto& slot = latest[next++ % latest.size()];
+    slot.text = text;
+    slot.quoted.clear();
+    quoted(slot.quoted, text);
+    out += slot.quoted;
 }
 
 void option_filter::lacks(bool given, std::string_view option, std::string_view instead) {
@@ -562,7 +537,8 @@ void check_sampling(const sampling& s) {
 }  // namespace
 
 wire_call protocol::write(const call_settings& settings, const lm_request& request) const {
-    const rules how = rules_for(settings.provider.empty() ? name() : settings.provider, settings.model, settings.dialect);
+    const rules how =
+        settings.how ? *settings.how : rules_for(settings.provider.empty() ? name() : settings.provider, settings.model, settings.dialect);
     check_sampling(request.sampling.or_else(settings.defaults));
     auto ours = fit_for_server(request, settings.server);
     auto own = prepared(ours ? *ours : request, how);

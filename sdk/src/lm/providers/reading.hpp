@@ -121,6 +121,8 @@ void take_others(lm_response& r, std::vector<lm_response> others, const rules& h
 
 /// Appends a string as JSON. Prompts are long, so it is quick.
 void quoted(std::string& out, std::string_view text);
+/// The same for a text that is sent again and again, as a program's system message is: it is looked for among the latest of the thread.
+void quoted_as_before(std::string& out, std::string_view text);
 
 /// Notes or refuses options that a provider lacks.
 class option_filter {

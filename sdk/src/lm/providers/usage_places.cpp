@@ -16,8 +16,26 @@ std::string plain(std::string_view name) {
     return text;
 }
 
+// The same without a copy on the heap, of one that may be in a list here: no name in them is longer than that.
+struct plain_name {
+    explicit plain_name(std::string_view name) {
+        for (char c : name) {
+            if (c == '_') continue;
+            if (size == sizeof text) {
+                size = 0;
+                return;
+            }
+            text[size++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        }
+    }
+    operator std::string_view() const { return {text, size}; }
+
+    char text[24];
+    std::size_t size = 0;
+};
+
 template <std::size_t N>
-bool is_one_of(const std::string& name, const std::string_view (&names)[N]) {
+bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
@@ -34,8 +52,9 @@ usage counted(const json::object& o) {
     usage u;
     std::uint64_t total = 0;
     for (const auto& [key, v] : o) {
-        if (!v.is_number() && !v.is_string()) continue;
-        const std::string name = plain(key);
+        constexpr std::size_t shortest = std::string_view{"evalcount"}.size();
+        if (key.size() < shortest || (!v.is_number() && !v.is_string())) continue;
+        const plain_name name{key};
         if (is_one_of(name, of_prompt)) u.prompt_tokens = std::max(u.prompt_tokens, count_of(&v));
         if (is_one_of(name, of_completion)) u.completion_tokens = std::max(u.completion_tokens, count_of(&v));
         if (is_one_of(name, of_all)) total = count_of(&v);
