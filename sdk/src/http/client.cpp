@@ -16,6 +16,7 @@
 #include <netinet/tcp.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 namespace reagent::http {
@@ -155,12 +156,46 @@ struct client::impl {
         return last = d;
     }
 
-    using wire_request = beast_http::request<beast_http::string_body>;
+    // A request as it goes out, up to the length of its body and the end of its head; and what it was made of, for the next that is alike.
+    struct request_head {
+        std::string method;
+        header_list headers, credentials;
+        std::shared_ptr<const destination> where;
+        bool has_body;
+        std::string text{};
+        bool tells_length = false;
 
-    wire_request wire_of(request& r, const destination& d, const std::string& what) {
+        bool is_for(const request& r, const std::shared_ptr<const destination>& d) const {
+            return where == d && method == r.method && has_body == !r.body.empty() && headers == r.headers && credentials == r.credentials;
+        }
+        std::string with_length(std::size_t bytes) const {
+            std::string whole;
+            whole.reserve(text.size() + 48);
+            whole += text;
+            if (tells_length) ((whole += "Content-Length: ") += std::to_string(bytes)) += "\r\n";
+            return whole += "\r\n";
+        }
+    };
+
+    std::shared_ptr<const request_head> head_of_request(const request& r, const std::shared_ptr<const destination>& d,
+                                                        const std::string& what) {
+        if (last_head && last_head->is_for(r, d)) return last_head;  // most requests of a client are alike
+        auto made = std::make_shared<request_head>(request_head{r.method, r.headers, r.credentials, d, !r.body.empty()});
+        const auto wire = wire_of(r, *d, what);
+        made->text = r.method + " " + d->target + " HTTP/1.1\r\n";
+        for (const auto& f : wire) {
+            made->tells_length = made->tells_length || f.name() == beast_http::field::content_length;
+            if (f.name() == beast_http::field::content_length) continue;
+            (made->text += f.name_string()) += ": ";
+            (made->text += f.value()) += "\r\n";
+        }
+        return last_head = std::move(made);
+    }
+
+    beast_http::request<beast_http::string_body> wire_of(const request& r, const destination& d, const std::string& what) {
         auto refused = [&](const std::string& why) { return http_error{http_errc::bad_url, why, {.attempted = what}}; };
         if (!is_token(r.method)) throw refused("\"" + cut(r.method, 60) + "\" is no HTTP method: it is a word such as GET or POST");
-        wire_request wire;
+        beast_http::request<beast_http::string_body> wire;
         wire.method_string(r.method);
         wire.target(d.target);
         wire.version(11);
@@ -175,7 +210,7 @@ struct client::impl {
                 wire.set(name, value);
             }
         wire.keep_alive(true);
-        wire.body() = std::move(r.body);
+        if (!r.body.empty()) wire.body() = "x";
         wire.prepare_payload();
         return wire;
     }
@@ -242,35 +277,55 @@ struct client::impl {
         socket.set_option(asio::detail::socket_option::boolean<IPPROTO_TCP, TCP_QUICKACK>{true}, ignored);
     }
 
-    // Writes the request and reads the head of the answer, past the interim ones.
+    // Two texts as one, from a byte on.
+    static std::array<asio::const_buffer, 2> from_byte(std::size_t n, const std::string& head, const std::string& body) {
+        return {asio::buffer(head) + std::min(n, head.size()), asio::buffer(body) + (n - std::min(n, head.size()))};
+    }
+
     template <class Parser>
-    task<error_code> exchange_on(connection& c, const wire_request& wire, Parser& parser, bool& answered) {
+    void begin_head(connection& c, Parser& parser, bool without_body) {
+        parser.emplace();
+        parser->body_limit(options.max_response_bytes);
+        parser->header_limit(c.head_allowance());
+        if (without_body) parser->skip(true);
+    }
+
+    // Writes the request and reads the head of the answer, past the interim ones. One coroutine for all of it: each has its price.
+    template <class Parser>
+    task<error_code> exchange_on(connection& c, const std::string& head, const std::string& body, bool without_body, Parser& parser,
+                                 bool& answered) {
         c.begin_exchange();
-        error_code write_error = co_await write(c, wire);
+        error_code write_error, ec;
+        for (std::size_t sent = 0; !write_error && sent < head.size() + body.size();) {
+            const auto rest = from_byte(sent, head, body);
+            if (c.tls)
+                sent += co_await c.tls->async_write_some(rest, asio::redirect_error(asio::use_awaitable, write_error));
+            else
+                sent += co_await c.socket.async_write_some(rest, asio::redirect_error(asio::use_awaitable, write_error));
+        }
         if (write_error == asio::error::operation_aborted || c.expired) co_return asio::error::operation_aborted;
         // A server that refuses early answers before it has read everything: read even when writing failed.
-        error_code ec;
         do {
             if (c.head_allowance() == 0) co_return beast_http::error::header_limit;
-            parser.emplace();
-            parser->body_limit(options.max_response_bytes);
-            parser->header_limit(c.head_allowance());
-            if (wire.method() == beast_http::verb::head) parser->skip(true);
-            do ec = co_await c.advance(*parser);
-            while (!ec && !parser->is_header_done());
+            begin_head(c, parser, without_body);
+            do {
+                ec = {};
+                for (bool stepped = c.consume(*parser, ec); !stepped;) {
+                    ec = {};
+                    const auto free = c.room(ec);
+                    if (ec) break;
+                    std::size_t n = 0;
+                    if (c.tls)
+                        n = co_await c.tls->async_read_some(free, asio::redirect_error(asio::use_awaitable, ec));
+                    else
+                        n = co_await c.socket.async_read_some(free, asio::redirect_error(asio::use_awaitable, ec));
+                    stepped = c.take(*parser, n, ec);
+                }
+            } while (!ec && !parser->is_header_done());
             answered = answered || c.taken > 0 || c.buffer.size() > 0;
         } while (!ec && parser->get().result_int() / 100 == 1 && parser->get().result_int() != 101);
         if (!ec && !is_understood(parser->get())) ec = beast_http::error::bad_transfer_encoding;
         if (ec && write_error) ec = write_error;
-        co_return ec;
-    }
-
-    static task<error_code> write(connection& c, const wire_request& wire) {
-        error_code ec;
-        if (c.tls)
-            co_await beast_http::async_write(*c.tls, wire, asio::redirect_error(asio::use_awaitable, ec));
-        else
-            co_await beast_http::async_write(c.socket, wire, asio::redirect_error(asio::use_awaitable, ec));
         co_return ec;
     }
 
@@ -281,7 +336,7 @@ struct client::impl {
         l.where = destination_of(r.url);
         l.what = r.method + " " + l.where->shown;
         if (!sent.empty()) l.what = redact(l.what, sent);
-        wire_request wire = wire_of(r, *l.where, l.what);
+        const std::string head = head_of_request(r, l.where, l.what)->with_length(r.body.size());
         bool repeatable = r.repeatable || r.method == "GET" || r.method == "HEAD";
         for (bool first = true;; first = false) {
             if (first) l.c = take_idle(l.where->key);
@@ -293,13 +348,12 @@ struct client::impl {
             late->watch(*l.c, deadline);
             bool answered = false;
             error_code ec;
-            ec = co_await exchange_on(*l.c, wire, parser, answered);
+            ec = co_await exchange_on(*l.c, head, r.body, r.method == "HEAD", parser, answered);
             if (!ec) break;
             if (!(reused && repeatable && !answered && !l.c->expired && is_close(ec))) l.fail(ec);
             late->forget(*l.c);
             l.c.reset();
         }
-        r.body = std::move(wire.body());  // for a redirect
         co_return l;
     }
 
@@ -406,6 +460,7 @@ struct client::impl {
     std::size_t idle_count = 0;
     std::string last_url;
     std::shared_ptr<const destination> last;
+    std::shared_ptr<const request_head> last_head;
 };
 
 struct response_stream::impl {
@@ -417,32 +472,44 @@ struct response_stream::impl {
     std::optional<unpacker> unpack;
     std::uint64_t body_bytes = 0;
 
-    task<std::string> next_piece() {
+    bool whole = false;  // and nothing is wrong with it
+
+    std::string room_for_piece() const { return std::string(std::clamp<std::size_t>(lease.c->buffer.size(), 1024, 16384), '\0'); }
+
+    // Takes what the parser has put into a piece. @return whether that is something
+    bool take(std::string& piece, error_code ec) {
+        if (ec == beast_http::error::need_buffer) ec = {};
+        if (ec) lease.fail(ec);
+        piece.resize(piece.size() - parser->get().body().size);
+        body_bytes += piece.size();
+        if (lease.c->overfull(body_bytes)) lease.fail(beast_http::error::header_limit);
+        if (unpack && !piece.empty()) piece = unpack->feed(piece);
+        return !piece.empty();
+    }
+
+    // Behind the last piece: the connection is there for the next request.
+    void end() {
+        whole = true;
+        if (parser->keep_alive()) lease.keep();
+    }
+
+    task<std::string> read() {
+        if (whole || !lease.c) co_return std::string{};
         if (body_bytes == 0 && !parser->is_done() && lease.c->buffer.size() == 0) client::impl::acknowledge_at_once(lease.c->socket);
         while (!parser->is_done()) {
-            std::string piece(std::clamp<std::size_t>(lease.c->buffer.size(), 1024, 16384), '\0');
+            std::string piece = room_for_piece();
             auto& body = parser->get().body();
             body.data = piece.data();
             body.size = piece.size();
             error_code ec;
             if (!lease.c->consume(*parser, ec)) ec = co_await lease.c->advance(*parser);
-            if (ec == beast_http::error::need_buffer) ec = {};
-            if (ec) lease.fail(ec);
-            piece.resize(piece.size() - body.size);
-            body_bytes += piece.size();
-            if (lease.c->overfull(body_bytes)) lease.fail(beast_http::error::header_limit);
-            if (unpack && !piece.empty()) piece = unpack->feed(piece);
-            if (!piece.empty()) co_return piece;
+            if (!take(piece, ec)) continue;
+            if (parser->is_done() && (!unpack || unpack->finished())) end();
+            co_return piece;
         }
         if (unpack && body_bytes > 0 && !unpack->finished()) lease.fail(beast_http::error::partial_message);
+        end();
         co_return std::string{};
-    }
-
-    task<std::string> read() {
-        if (!lease.c) co_return std::string{};
-        std::string got = co_await next_piece();
-        if (got.empty() && parser->keep_alive()) lease.keep();
-        co_return got;
     }
 };
 
@@ -452,7 +519,7 @@ response_stream& response_stream::operator=(response_stream&&) noexcept = defaul
 response_stream::~response_stream() = default;
 const response& response_stream::head() const { return impl_->head; }
 task<std::string> response_stream::read() { return impl_->read(); }
-bool response_stream::at_end() const { return !impl_->lease.c || impl_->parser->is_done(); }
+bool response_stream::at_end() const { return impl_->whole || !impl_->lease.c; }
 
 client::client(asio::any_io_executor executor, client_options options)
     : impl_{std::make_unique<impl>(std::move(executor), std::move(options))} {}

@@ -53,18 +53,11 @@ void connection::rest() {
     buffer.shrink_to_fit();
 }
 
-task<error_code> connection::fill() {
-    error_code ec;
+asio::mutable_buffer connection::room(error_code& ec) {
     std::size_t size = boost::beast::read_size(buffer, 65536);
-    if (size == 0) co_return beast_http::error::buffer_overflow;
-    auto room = buffer.prepare(size);
-    std::size_t n = 0;
-    if (tls)
-        n = co_await tls->async_read_some(room, asio::redirect_error(asio::use_awaitable, ec));
-    else
-        n = co_await socket.async_read_some(room, asio::redirect_error(asio::use_awaitable, ec));
-    buffer.commit(n);
-    co_return ec;
+    if (size > 0) return buffer.prepare(size);
+    ec = beast_http::error::buffer_overflow;
+    return {};
 }
 
 bool connection::consume(beast_http::basic_parser<false>& parser, error_code& ec) {
@@ -76,19 +69,35 @@ bool connection::consume(beast_http::basic_parser<false>& parser, error_code& ec
     return ec != beast_http::error::need_more;
 }
 
+bool connection::take(beast_http::basic_parser<false>& parser, std::size_t bytes, error_code& ec) {
+    buffer.commit(bytes);
+    if (!ec) return consume(parser, ec);
+    if (ec != asio::error::eof) return true;
+    ec = {};
+    if (!parser.got_some() && buffer.size() == 0)
+        ec = beast_http::error::end_of_stream;
+    else if (parser.got_some())
+        parser.put_eof(ec);
+    else
+        ec = beast_http::error::partial_message;
+    return true;
+}
+
 task<error_code> connection::advance(beast_http::basic_parser<false>& parser) {
-    for (;;) {
-        error_code ec;
-        if (consume(parser, ec)) co_return ec;
-        ec = co_await fill();
-        if (ec == asio::error::eof) {
-            if (!parser.got_some() && buffer.size() == 0) co_return beast_http::error::end_of_stream;
-            ec = beast_http::error::partial_message;
-            if (parser.got_some()) parser.put_eof(ec);
-            co_return ec;
-        }
-        if (ec) co_return ec;
+    error_code ec;
+    bool stepped = consume(parser, ec);
+    while (!stepped) {
+        ec = {};
+        const auto free = room(ec);
+        if (ec) break;
+        std::size_t n = 0;
+        if (tls)
+            n = co_await tls->async_read_some(free, asio::redirect_error(asio::use_awaitable, ec));
+        else
+            n = co_await socket.async_read_some(free, asio::redirect_error(asio::use_awaitable, ec));
+        stepped = take(parser, n, ec);
     }
+    co_return ec;
 }
 
 void deadlines::watch(connection& c, clock::time_point deadline) {

@@ -57,6 +57,12 @@ struct connection {
     /// @return end_of_stream where the peer closed before it said anything; buffer_overflow for a line beyond the buffer
     task<error_code> advance(boost::beast::http::basic_parser<false>& parser);
 
+    /// Where the next bytes are read to. @param ec buffer_overflow for a line beyond the buffer
+    asio::mutable_buffer room(error_code& ec);
+    /// Feeds the parser with so many bytes that were read there. @param ec of reading them; then what it means for the message
+    /// @return as `consume`; true with an error
+    bool take(boost::beast::http::basic_parser<false>& parser, std::size_t bytes, error_code& ec);
+
     /// Feeds the parser with what is there. @return whether that was a step, or an error that `ec` says
     bool consume(boost::beast::http::basic_parser<false>& parser, error_code& ec);
 
@@ -67,10 +73,6 @@ struct connection {
     boost::beast::flat_buffer buffer;
     clock::time_point idle_since{};
 
-private:
-    task<error_code> fill();
-
-public:
     using queue = std::multimap<clock::time_point, connection*>;
     std::optional<queue::iterator> watched;  // its place among the deadlines
     bool expired = false;                    // closed because its deadline passed
