@@ -93,6 +93,7 @@ std::string output_names(const signature& s) {
 further_fields fields_of(const react_step& step, std::size_t i) {
     std::string n = std::to_string(i);
     further_fields fields;
+    fields.reserve(4);
     fields.emplace_back("thought_" + n, step.thought);
     fields.emplace_back("tool_name_" + n, step.tool);
     fields.emplace_back("tool_args_" + n, step.args);

@@ -185,7 +185,7 @@ task<std::shared_ptr<const lm_response>> react_core::native_talk::ask() {
     r.mark_private(path, self.signature_, inputs);
     const std::vector<message> told = feedback(begun);
     std::function<lm_request()> make = [&] { return request(told); };
-    std::string fingerprint = told.empty() ? so_far : chained_digest(so_far, words_of(told));
+    std::function<std::string()> fingerprint = [&] { return told.empty() ? so_far : chained_digest(so_far, words_of(told)); };
     language_model model;  // named: g++ 12 evaluates both sides of a `?:` inside of a co_await expression
     if (own) model = own->lm;
     std::shared_ptr<const lm_response> response;

@@ -107,7 +107,9 @@ flow_flags flags_of(const run& r, const tool& t) { return r.options().flow.flags
 
 // Whether somebody has to be asked, where the journal has the answer, and why.
 run::flow_question question(run& r, const std::string& path, const tool& t, const json::object& given) {
-    if (!t.options().destructive) return r.question_flow(path, t.name(), flags_of(r, t), json::value(given));
+    // Only a policy of one's own looks at the arguments.
+    const json::value shown = r.options().flow.needs_consent ? json::value(given) : json::value{};
+    if (!t.options().destructive) return r.question_flow(path, t.name(), flags_of(r, t), shown);
     std::string met = r.flow().text();
     return {true, path, "it may destroy something" + (met.empty() ? "" : "; this run has read " + met)};
 }
@@ -184,6 +186,15 @@ task<consent> consent_to(run& r, const tool& t, const json::object& given, const
     co_return answer;
 }
 
+// Asks for consent where that is wanted. @return why the call is not made; "" where it is
+task<std::string> settle_consent(run& r, const tool& t, json::object& given, const run::flow_question& asked,
+                                 const tools::approval& approve, std::optional<json::object>& instead) {
+    consent answer = co_await consent_to(r, t, given, asked, approve);
+    if (answer.arguments) given = *answer.arguments;
+    instead = std::move(answer.arguments);
+    co_return std::move(answer.objection);
+}
+
 // What the model is told of a tool that failed.
 observation failed(const tool& t, std::string problem) {
     problem = detail::valid_utf8(std::move(problem));
@@ -199,25 +210,29 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     if (!found) co_return no_such_tool(name, all_);
     const tool t = *found;  // keeps the function alive while it runs
     r.mark_private(t.private_arguments());
-    auto read = t.read_arguments(arguments);
-    if (auto why = objection(t, read); !why.empty()) co_return not_called(name, why);
+    json::object given;
+    auto wrong = [&] {
+        auto read = t.read_arguments(arguments);
+        auto why = objection(t, read);
+        if (why.empty()) given = std::move(read.value.get_object());
+        return why;
+    };
+    if (auto why = wrong(); !why.empty()) co_return not_called(name, why);
 
-    json::object given = read.value.get_object();
     std::optional<json::object> instead;
     const run::flow_question asked = question(r, path, t, given);
     if (asked.asks) {
-        consent answer = co_await consent_to(r, t, given, asked, approve_);
-        if (!answer.objection.empty()) co_return not_called(name, answer.objection);
-        if (answer.arguments) given = *answer.arguments;
-        instead = std::move(answer.arguments);
+        const std::string why = co_await settle_consent(r, t, given, asked, approve_, instead);
+        if (!why.empty()) co_return not_called(name, why);
     }
 
-    auto timeout = t.options().timeout;
-    std::optional<run> inside;
+    const auto timeout = t.options().timeout;
+    std::unique_ptr<run> inside;
     std::function<task<json::value>()> effect = [&]() -> task<json::value> {
         auto work = [&] {
             if (!t.uses_run()) return t.call(r, given);
-            run& own = inside.emplace(r.branch_of_tool());
+            inside = std::make_unique<run>(r.branch_of_tool());
+            run& own = *inside;
             return detail::attempts<json::value>(own, [&t, &own, &given] { return t.call(own, given); });
         }();
         return with_deadline(legible_result(std::move(work)), deadline_after(timeout),

@@ -49,6 +49,7 @@ std::string_view to_string(event_kind k) {
 
 void journal::append(event e) {
     bytes_ += weight(e);
+    if (events_.empty()) events_.reserve(8);  // an event is large: most runs have a few, and none is moved
     events_.push_back(std::move(e));
 }
 

@@ -1,6 +1,8 @@
 #include "text_pieces.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <cstring>
 #include <unordered_map>
 
@@ -13,9 +15,21 @@ constexpr std::uint64_t base = 0x100000001B3;
 
 bool inside_character(std::string_view s, std::size_t at) { return at < s.size() && (static_cast<unsigned char>(s[at]) & 0xC0) == 0x80; }
 
+// Eight bytes, the first of them the lowest.
+std::uint64_t word_at(std::string_view s, std::size_t at) {
+    std::uint64_t word;
+    std::memcpy(&word, s.data() + at, 8);
+    return word;
+}
+
 std::size_t common_suffix(std::string_view a, std::string_view b) {
     std::size_t n = std::min(a.size(), b.size()), i = 0;
     while (i + 256 <= n && std::memcmp(a.data() + a.size() - i - 256, b.data() + b.size() - i - 256, 256) == 0) i += 256;
+    while (std::endian::native == std::endian::little && i + 8 <= n) {
+        const auto differ = word_at(a, a.size() - i - 8) ^ word_at(b, b.size() - i - 8);
+        if (differ) return i + static_cast<std::size_t>(std::countl_zero(differ)) / 8;
+        i += 8;
+    }
     while (i < n && a[a.size() - 1 - i] == b[b.size() - 1 - i]) ++i;
     return i;
 }
@@ -88,6 +102,11 @@ void add_blocks(pieces& out, std::string_view earlier, std::size_t offset, std::
 std::size_t common_prefix(std::string_view a, std::string_view b) {
     std::size_t n = std::min(a.size(), b.size()), i = 0;
     while (i + 256 <= n && std::memcmp(a.data() + i, b.data() + i, 256) == 0) i += 256;
+    while (std::endian::native == std::endian::little && i + 8 <= n) {
+        const auto differ = word_at(a, i) ^ word_at(b, i);
+        if (differ) return i + static_cast<std::size_t>(std::countr_zero(differ)) / 8;
+        i += 8;
+    }
     while (i < n && a[i] == b[i]) ++i;
     return i;
 }

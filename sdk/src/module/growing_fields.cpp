@@ -17,6 +17,7 @@ std::string text_of(std::vector<message> messages) {
     return json::serialize(to_json(all));
 }
 
+constexpr std::string_view between_parts = "\n\n";
 constexpr std::string_view before_messages = R"({"messages":[)", behind_messages = "]}";
 
 std::string list_text(std::vector<message> messages) {
@@ -72,14 +73,24 @@ void growing_fields::clear() {
 
 growing_fields::words& growing_fields::put(adapter a) {
     words& w = words_[static_cast<std::size_t>(a)];
-    for (; w.parts < parts_.size(); ++w.parts) {
-        std::string more = format_further(a, parts_[w.parts]);
-        w.digest = chained_digest(w.digest, more);
-        if (!w.text.empty()) more.insert(0, "\n\n");
+    while (w.ends.size() < parts_.size()) {
+        std::string more = format_further(a, parts_[w.ends.size()]);
+        if (!w.text.empty()) more.insert(0, between_parts);
         w.text += more;
+        w.ends.push_back(w.text.size());
         if (a == adapter::chat && !cleared_) trajectory_ = trajectory_.followed_by(detail::valid_utf8(std::move(more)));
     }
     return w;
+}
+
+const std::string& growing_fields::digest(adapter a) {
+    words& w = put(a);
+    for (; w.digested < w.ends.size(); ++w.digested) {
+        const std::size_t end_before = w.digested ? w.ends[w.digested - 1] : 0;
+        const auto begin = end_before ? end_before + between_parts.size() : 0;
+        w.digest = chained_digest(w.digest, std::string_view{w.text}.substr(begin, w.ends[w.digested] - begin));
+    }
+    return w.digest;
 }
 
 const std::string& growing_fields::text(adapter a) { return put(a).text; }
@@ -91,7 +102,7 @@ recorded_text growing_fields::trajectory() {
 
 std::string growing_fields::fingerprint(const std::shared_ptr<const prompt_template>& prompt, const json::object& inputs,
                                         const std::vector<json::object>& history, const further_fields& past) {
-    const std::string& steps = put(prompt->adapter()).digest;
+    const std::string& steps = digest(prompt->adapter());
     if (!history.empty() || !past.empty()) return chained_digest(text_of(prompt->messages(inputs, history, past)), steps);
     if (prompt != prompt_ || inputs != inputs_) {
         around_ = digest_of(prompt->messages(inputs));

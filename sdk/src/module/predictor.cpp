@@ -196,16 +196,19 @@ bool is_structural(adapter_errc code) { return code != adapter_errc::bad_value; 
 
 }  // namespace
 
-// One call of a predictor, which may take several of the model.
+// One call of a predictor, which may take several of the model. On the heap, and what it does between two waits in functions: a coroutine's
+// frame of more than a kilobyte is allocated anew each time.
 struct predictor::conversation {
     const predictor& self;
     run& r;
-    const json::object& inputs;
-    const call_options& options;
+    json::object inputs;
+    call_options options;
     const std::string& path;
     const predictor_parameters* own;
     language_model model;
+    run::begun_call begun;
     further_fields past;
+    recorded_text trajectory;
 
     std::shared_ptr<const prompt_template> prompt{};
     adapter format{};
@@ -246,6 +249,36 @@ struct predictor::conversation {
         return q;
     }
 
+    std::size_t retries() const { return options.max_retries.value_or(r.options().max_retries); }
+
+    task<std::shared_ptr<const lm_response>> ask() {
+        auto on_event = watch();
+        if (is_structured()) return call_structured(r, path, model, request(), std::move(on_event));
+        std::function<lm_request()> make = [this] { return request(); };
+        std::function<std::string()> fingerprint = [this] { return this->fingerprint(); };
+        return r.call_model(path, model, std::move(make), std::move(fingerprint), std::move(on_event));
+    }
+
+    // The outputs of a response; none where it is to be asked again. @throws parse_error where that was done often enough
+    std::optional<json::object> outputs_of(const lm_response& response) {
+        auto outputs = read(response);
+        if (!outputs) {
+            if (rejected.size() > retries()) give_up();
+            return {};
+        }
+        correct_what_was_shown(*outputs);
+        r.finish_call(self, begun, std::move(inputs), *outputs, std::move(trajectory));
+        return outputs;
+    }
+
+    // Before the model is asked again.
+    void again() {
+        const std::string said = remark.empty() ? last.message : std::exchange(remark, {});
+        r.notify({.kind = run_event::note, .path = path, .error = said});
+        if (r.options().stream) r.notify({.kind = run_event::restart, .path = path});
+        if (was_read && format != adapter::json && r.options().json_fallback) speak(adapter::json);
+    }
+
     bool is_structured() const { return format == adapter::json && model && model.backend()->has_structured_output(); }
 
     std::string fingerprint() const {
@@ -280,7 +313,7 @@ struct predictor::conversation {
     }
 
     // What becomes of an error, which is being handled: another attempt, or it is thrown on.
-    void failed(const lm_error& e, std::size_t retries) {
+    void failed(const lm_error& e) {
         if (room && e.code() == lm_errc::invalid_request) {
             last.message += "; the provider refuses max_tokens " + std::to_string(*room);
             give_up();
@@ -292,7 +325,7 @@ struct predictor::conversation {
         rejected.push_back({{}, {{"$", "it could not be read by the server"}}});  // whose words are for people
         sent_back.push_back(false);
         thought.emplace_back();
-        if (rejected.size() > retries) throw;
+        if (rejected.size() > retries()) throw;
     }
 
     // The complaints stay, without the answers that they are about.
@@ -387,55 +420,34 @@ struct predictor::conversation {
     }
 };
 
-task<json::object> predictor::call(run& r, json::object inputs, call_options options) const {
+std::unique_ptr<predictor::conversation> predictor::begin(run& r, json::object inputs, call_options options) const {
     check_inputs(inputs);
     const std::string& path = predictor_path();
     r.take_path(path, signature_, alive_);
-    const auto begun = r.begin_call(path);
+    auto begun = r.begin_call(path);
     r.mark_private(path, signature_, inputs);
     const auto* own = r.parameters() ? r.parameters()->find(path) : nullptr;
     recorded_text trajectory = options.steps ? options.steps->trajectory() : recorded_text{format_further(adapter::chat, options.past)};
-    conversation c{*this,
-                   r,
-                   inputs,
-                   options,
-                   path,
-                   own,
-                   options.lm       ? options.lm
-                   : own && own->lm ? own->lm
-                                    : r.options().lm,
-                   with_feedback(std::move(options.past), begun)};
-    if (own && own->selector) c.chosen = co_await own->selector->select(r, path, inputs);
-    c.speak(r.options().adapter);
-    const std::size_t retries = options.max_retries.value_or(r.options().max_retries);
+    language_model model = options.lm ? options.lm : own && own->lm ? own->lm : r.options().lm;
+    auto past = with_feedback(std::move(options.past), begun);
+    return std::unique_ptr<conversation>{new conversation{*this, r, std::move(inputs), std::move(options), path, own, std::move(model),
+                                                          std::move(begun), std::move(past), std::move(trajectory)}};
+}
+
+task<json::object> predictor::call(run& r, json::object inputs, call_options options) const {
+    const auto c = begin(r, std::move(inputs), std::move(options));
+    if (c->own && c->own->selector) c->chosen = co_await c->own->selector->select(r, c->path, c->inputs);
+    c->speak(r.options().adapter);
     for (;;) {
-        auto on_event = c.watch();
         std::shared_ptr<const lm_response> response;
         try {
-            if (c.is_structured()) {
-                lm_request request = c.request();
-                response = co_await call_structured(r, path, c.model, std::move(request), on_event);
-            } else {
-                std::function<lm_request()> make = [&c] { return c.request(); };
-                std::string fingerprint = c.fingerprint();
-                response = co_await r.call_model(path, c.model, std::move(make), std::move(fingerprint), on_event);
-            }
+            response = co_await c->ask();
         } catch (const lm_error& e) {
-            c.failed(e, retries);
+            c->failed(e);
         }
-        if (response) {
-            auto outputs = c.read(*response);
-            if (outputs) {
-                c.correct_what_was_shown(*outputs);
-                r.finish_call(*this, begun, std::move(inputs), *outputs, std::move(trajectory));
-                co_return std::move(*outputs);
-            }
-            if (c.rejected.size() > retries) c.give_up();
-        }
-        const std::string remark = c.remark.empty() ? c.last.message : std::exchange(c.remark, {});
-        r.notify({.kind = run_event::note, .path = path, .error = remark});
-        if (r.options().stream) r.notify({.kind = run_event::restart, .path = path});
-        if (c.was_read && c.format != adapter::json && r.options().json_fallback) c.speak(adapter::json);
+        if (response)
+            if (auto outputs = c->outputs_of(*response)) co_return std::move(*outputs);
+        c->again();
     }
 }
 

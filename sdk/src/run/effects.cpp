@@ -134,18 +134,64 @@ std::exception_ptr without_secrets(const detail::known_secrets& secrets, event& 
     return std::make_exception_ptr(std::runtime_error{e.error});
 }
 
-task<std::shared_ptr<const lm_response>> ask(const lm_backend& backend, lm_context context, const lm_request& request,
-                                             const std::function<void(const lm_event&)>& on_event) {
-    if (!on_event) {
-        lm_response whole = co_await backend.complete(context, request);
-        co_return std::make_shared<const lm_response>(std::move(whole));
-    }
+task<std::shared_ptr<const lm_response>> stream(const lm_backend& backend, lm_context context, const lm_request& request,
+                                                const std::function<void(const lm_event&)>& on_event) {
     auto stream = co_await backend.stream(context, request);
     while (auto e = co_await stream->next()) {
         on_event(*e);
         if (e->kind == lm_event::end) co_return e->response;
     }
     throw lm_error{lm_errc::unavailable, backend.name() + " ended its stream without an answer"};
+}
+
+// A call of a model that is made now. On the heap: a coroutine's frame of more than a kilobyte is allocated anew each time.
+struct model_call {
+    event e;
+    language_model model;
+    std::shared_ptr<const lm_request> request{};
+    std::exception_ptr failure{};
+
+    // What a failure that is being handled means. @throws what ends the run or its branch
+    void failed(const run_core::state& s, bool given_up) {
+        try {
+            throw;
+        } catch (const boost::system::system_error& aborted) {
+            s.check();
+            bool own = aborted.code() != asio::error::operation_aborted;
+            if (!own && given_up) throw;  // a branch was given up: nothing has come of it
+            e.error = aborted.what();
+            // What was aborted without us is a failure like others, and must not look like the end of a branch.
+            failure = own ? std::current_exception() : std::make_exception_ptr(std::runtime_error{e.error});
+        } catch (const lm_error& refused) {
+            e.error = refused.what();
+            e.error_code = refused.code().value();
+            if (const auto& d = refused.details(); d.prompt_tokens || d.completion_tokens) {
+                e.used = {.calls = 1, .prompt_tokens = d.prompt_tokens, .completion_tokens = d.completion_tokens};
+                e.used.cost = price_of(e.model, e.used);
+            }
+            failure = std::current_exception();
+        } catch (const std::exception& what) {
+            e.error = what.what();
+            failure = std::current_exception();
+        }
+        failure = without_secrets(*s.secrets, e, failure);
+    }
+};
+
+void check_budget(const budget& limits, std::uint64_t calls, const usage& used) {
+    if (calls >= limits.calls)
+        throw run_error{run_errc::budget_calls, "the run's budget of " + std::to_string(limits.calls) + " model calls is used up"};
+    if (limits.tokens && used.tokens() >= *limits.tokens)
+        throw run_error{run_errc::budget_tokens, "the run's budget of " + std::to_string(*limits.tokens) + " tokens is used up"};
+    if (limits.dollars && used.cost.value_or(0) >= *limits.dollars)
+        throw run_error{run_errc::budget_cost, "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
+}
+
+// What is told where parts of an answer are left out; "": none is.
+std::string left_out(const lm_response& response) {
+    std::string types;
+    for (const auto& type : response.unread_parts) types += (types.empty() ? "`" : ", `") + type + "`";
+    return types.empty() ? types : "the answer has parts of types that are not known, which are left out: " + types;
 }
 
 }  // namespace
@@ -158,14 +204,18 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
 }
 
 task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, language_model model, std::function<lm_request()> make,
-                                                              std::string fingerprint, std::function<void(const lm_event&)> on_event) {
+                                                              std::function<std::string()> fingerprint,
+                                                              std::function<void(const lm_event&)> on_event) {
     auto& s = *state_;
     s.check();
     before_effect();
     if (!model) model = s.options.lm;
-    auto n = occurrence(event_kind::model_call, path);
-    if (auto known = recorded(event_kind::model_call, path, n)) {
-        if (known->request && !fingerprint.empty() && known->fingerprint == fingerprint)
+    const auto n = occurrence(event_kind::model_call, path);
+    // The steps between which nothing is waited for are functions: what they hold takes no room in the frame.
+    auto answered = [&]() -> std::optional<std::shared_ptr<const lm_response>> {
+        auto known = recorded(event_kind::model_call, path, n);
+        if (!known) return {};
+        if (known->request && !known->fingerprint.empty() && fingerprint && known->fingerprint == fingerprint())
             s.requests.remember(branch_, path, known->request, nullptr);
         else {
             auto asked = std::make_shared<const lm_request>(make());
@@ -185,82 +235,75 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
         auto code = known->error_code ? static_cast<lm_errc>(known->error_code) : lm_errc::unavailable;
         record(std::move(*known));
         if (!failed.empty()) throw lm_error{code, failed};
-        co_return response;
-    }
-    if (!model)
-        throw run_error{run_errc::no_language_model,
-                        "this run has no language model; pass one to runtime.run, as in language_model(\"openai/gpt-4o-mini\")"};
-    const auto& limits = s.options.budget;
-    if (s.calls_started >= limits.calls)
-        throw run_error{run_errc::budget_calls, "the run's budget of " + std::to_string(limits.calls) + " model calls is used up"};
-    if (limits.tokens && s.usage.tokens() >= *limits.tokens)
-        throw run_error{run_errc::budget_tokens, "the run's budget of " + std::to_string(*limits.tokens) + " tokens is used up"};
-    if (limits.dollars && s.usage.cost.value_or(0) >= *limits.dollars)
-        throw run_error{run_errc::budget_cost, "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
-    lm_request request = make();
-    if (!request.rollout_id && !variation_) request.rollout_id = s.options.rollout_id;
-    if (variation_) {
-        if (!request.rollout_id) request.rollout_id = variation_->rollout_id + 4096 * s.options.rollout_id;
-        request.sampling = variation_->sampling.or_else(request.sampling);
-    }
-    ++s.calls_started;
-    if (s.options.around) model = s.options.around(model);
-    s.secrets->learn(model.backend());
+        return response;
+    };
+    if (auto response = answered()) co_return std::move(*response);
+    auto prepared = [&] {
+        if (!model)
+            throw run_error{run_errc::no_language_model,
+                            "this run has no language model; pass one to runtime.run, as in language_model(\"openai/gpt-4o-mini\")"};
+        check_budget(s.options.budget, s.calls_started, s.usage);
+        lm_request request = make();
+        if (!request.rollout_id && !variation_) request.rollout_id = s.options.rollout_id;
+        if (variation_) {
+            if (!request.rollout_id) request.rollout_id = variation_->rollout_id + 4096 * s.options.rollout_id;
+            request.sampling = variation_->sampling.or_else(request.sampling);
+        }
+        ++s.calls_started;
+        if (s.options.around) model = s.options.around(model);
+        s.secrets->learn(model.backend());
+        auto call = std::make_unique<model_call>();
+        call->model = std::move(model);
+        request.sampling = request.sampling.or_else(s.options.sampling);
+        call->request = std::make_shared<const lm_request>(std::move(request));
+        return call;
+    };
+    const auto call = prepared();
     if (s.log) co_await begin_effect();
     at_work uninterrupted{s};
 
-    event e = started(event_kind::model_call, path, n);
-    request.sampling = request.sampling.or_else(s.options.sampling);
-    auto shared = std::make_shared<const lm_request>(std::move(request));
-    e.model = model.name();
-    notify({.kind = run_event::model_started, .path = path, .request = shared.get()});
-    std::exception_ptr failure;
+    auto begin = [&] {
+        event& e = call->e;
+        e = started(event_kind::model_call, path, n);
+        if (fingerprint && s.keeps_fingerprints()) e.fingerprint = fingerprint();
+        e.model = call->model.name();
+        notify({.kind = run_event::model_started, .path = path, .request = call->request.get()});
+    };
+    begin();
     auto cancellation = co_await asio::this_coro::cancellation_state;
+    auto context = [&s] { return lm_context{*s.http, s.deadline, s.blocking->executor()}; };
+    auto streamed = [&] { return stream(*call->model.backend(), context(), *call->request, on_event); };
+    auto whole = [&] { return call->model.backend()->complete(context(), *call->request); };
     try {
-        lm_context context{*s.http, s.deadline, s.blocking->executor()};
-        e.response = co_await ask(*model.backend(), context, *shared, on_event);
-    } catch (const boost::system::system_error& aborted) {
-        s.check();
-        bool own = aborted.code() != asio::error::operation_aborted;
-        if (!own && cancellation.cancelled() != asio::cancellation_type::none) throw;  // a branch was given up: nothing has come of it
-        e.error = aborted.what();
-        // What was aborted without us is a failure like others, and must not look like the end of a branch.
-        failure = own ? std::current_exception() : std::make_exception_ptr(std::runtime_error{e.error});
-    } catch (const lm_error& refused) {
-        e.error = refused.what();
-        e.error_code = refused.code().value();
-        if (const auto& d = refused.details(); d.prompt_tokens || d.completion_tokens) {
-            e.used = {.calls = 1, .prompt_tokens = d.prompt_tokens, .completion_tokens = d.completion_tokens};
-            e.used.cost = price_of(e.model, e.used);
-        }
-        failure = std::current_exception();
-    } catch (const std::exception& what) {
-        e.error = what.what();
-        failure = std::current_exception();
+        if (on_event)
+            call->e.response = co_await streamed();
+        else
+            call->e.response = std::make_shared<const lm_response>(co_await whole());
+    } catch (...) {
+        call->failed(s, cancellation.cancelled() != asio::cancellation_type::none);
     }
-    if (failure) failure = without_secrets(*s.secrets, e, failure);
-    e.duration = elapsed() - e.started;
-    if (e.response) s.private_to.learn(path, *e.response, !shared->tools.empty());
-    notify({.kind = run_event::model_finished,
-            .path = path,
-            .request = shared.get(),
-            .response = e.response.get(),
-            .error = e.error,
-            .duration = e.duration});
-    auto response = e.response;
-    s.count(e);
-    if (response && !response->unread_parts.empty()) {
-        std::string types;
-        for (const auto& type : response->unread_parts) types += (types.empty() ? "`" : ", `") + type + "`";
-        const std::string left_out = "the answer has parts of types that are not known, which are left out: " + types;
-        notify({.kind = run_event::note, .path = path, .error = left_out});
-    }
-    e.id = s.next_id++;
-    e.request = s.requests.record(branch_, path, shared, e.id);
-    e.fingerprint = std::move(fingerprint);
-    record_fresh(std::move(e));
+    auto end = [&] {
+        event& e = call->e;
+        e.duration = elapsed() - e.started;
+        if (e.response) s.private_to.learn(path, *e.response, !call->request->tools.empty());
+        notify({.kind = run_event::model_finished,
+                .path = path,
+                .request = call->request.get(),
+                .response = e.response.get(),
+                .error = e.error,
+                .duration = e.duration});
+        s.count(e);
+        if (e.response)
+            if (const auto what = left_out(*e.response); !what.empty()) notify({.kind = run_event::note, .path = path, .error = what});
+        e.id = s.next_id++;
+        e.request = s.requests.record(branch_, path, std::move(call->request), e.id);
+        auto response = e.response;
+        record_fresh(std::move(e));
+        return response;
+    };
+    auto response = end();
     if (s.log) co_await s.log->stored();
-    if (failure) std::rethrow_exception(failure);
+    if (call->failure) std::rethrow_exception(call->failure);
     co_return response;
 }
 
@@ -291,14 +334,65 @@ task<bool> run_core::settle_open(event& e, const effect_begun& before, tool_call
     co_return true;
 }
 
+namespace {
+
+// A call of a tool that is made now; on the heap, as a `model_call`.
+struct tool_call_now {
+    explicit tool_call_now(run_core::state& state) : s{state} {}
+    // Of one that goes through the run itself and was stored as begun.
+    ~tool_call_now() {
+        leave();
+        if (s.cancel_wanted) s.consider_suspending();
+    }
+    void leave() {
+        if (entered) s.entered.erase(entered);
+        entered = 0;
+    }
+
+    run_core::state& s;
+    event e{};
+    std::string key{};  // of a durable run
+    std::optional<detail::tool_at_work> uninterrupted{};
+    std::uint64_t entered = 0;
+    std::exception_ptr failure{};
+
+    // What a failure that is being handled means. @throws what ends the run or its branch
+    void failed(bool given_up) {
+        try {
+            throw;
+        } catch (const boost::system::system_error& aborted) {
+            s.check();
+            bool own = aborted.code() != asio::error::operation_aborted;
+            if (!own && given_up) throw;  // a branch was given up: nothing has come of it
+            e.error = aborted.what();
+            // What was aborted without us is a failure like others, and must not look like the end of a branch.
+            failure = own ? std::current_exception() : std::make_exception_ptr(std::runtime_error{e.error});
+        } catch (const std::exception& what) {
+            e.error = what.what();
+            failure = std::current_exception();
+        } catch (const detail::backtrack&) {
+            throw;
+        } catch (...) {
+            e.error = "the tool threw something that is no std::exception";
+            failure = std::make_exception_ptr(std::runtime_error{e.error});
+        }
+        failure = without_secrets(*s.secrets, e, failure);
+    }
+};
+
+}  // namespace
+
 task<json::value> run_core::call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect,
                                       tool_call_traits traits) {
     auto& s = *state_;
     s.check();
     before_effect();
-    auto n = occurrence(event_kind::tool_call, path);
-    std::size_t inside = branches_++;
-    if (auto known = recorded(event_kind::tool_call, path, n)) {
+    const auto n = occurrence(event_kind::tool_call, path);
+    const std::size_t inside = branches_++;
+    // As in `call_model`.
+    auto answered = [&]() -> std::optional<json::value> {
+        auto known = recorded(event_kind::tool_call, path, n);
+        if (!known) return {};
         if (known->tool != tool || known->arguments != arguments) {
             auto secrets = s.secrets->search();
             auto shown = [&](const json::value& v) { return cut(json::serialize(detail::without(v, *secrets)), 200); };
@@ -317,49 +411,39 @@ task<json::value> run_core::call_tool(std::string path, std::string tool, json::
         std::string error = known->error;
         record(std::move(*known));
         if (!error.empty()) throw std::runtime_error{error};
-        co_return result;
-    }
-    event e = started(event_kind::tool_call, path, n);
-    e.tool = tool;
-    e.arguments = arguments;
-    e.flow = traits.flow;
-    std::optional<detail::tool_at_work> uninterrupted;
-    struct entered_tool {
-        run::state& s;
-        std::uint64_t id = 0;
-        void leave() { s.entered.erase(id); }
-        ~entered_tool() {
-            leave();
-            if (s.cancel_wanted) s.consider_suspending();
-        }
-    } entered{s};
-    std::string key;  // of a durable run
-    if (s.log) {
+        return result;
+    };
+    if (auto result = answered()) co_return std::move(*result);
+    auto prepared = [&] {
+        auto call = std::make_unique<tool_call_now>(s);
+        call->e = started(event_kind::tool_call, path, n);
+        call->e.tool = std::move(tool);
+        call->e.arguments = std::move(arguments);
+        call->e.flow = traits.flow;
+        return call;
+    };
+    const auto call = prepared();
+    event& e = call->e;
+    // What a durable run does before. @return whether the call is settled
+    auto store_begin = [&]() -> task<bool> {
         auto before = s.log->take_open(e);
         if (before) {
-            bool settled = co_await settle_open(e, *before, traits);
-            if (settled) {
-                json::value result = e.result;
-                std::string failed = e.error;
-                record_fresh(std::move(e));
-                co_await s.log->stored();
-                if (!failed.empty()) throw std::runtime_error{failed};
-                co_return result;
-            }
+            const bool settled = co_await settle_open(e, *before, traits);
+            if (settled) co_return true;
         }
         if (s.draining) co_await park(run_status::ready, 0);
         const bool further_attempt = before && !e.id;
         if (!e.id) e.id = s.next_id++;
-        key = before && !before->key.empty() ? before->key : s.key_of(before ? before->what.id : e.id);
-        effect_begun begun{e, traits.repeatable || traits.harmless, false, {}, key};
+        call->key = before && !before->key.empty() ? before->key : s.key_of(before ? before->what.id : e.id);
+        effect_begun begun{e, traits.repeatable || traits.harmless, false, {}, call->key};
         s.log->hold_back();  // the end of the attempt before and the begin of this one are stored together, or neither is
         if (further_attempt) s.record_in_log(effects_abandoned{{before->what.id}, false});
         // From here on no suspension cuts it off.
         if (traits.enters_run) {
-            entered.id = e.id;
+            call->entered = e.id;
             s.entered.emplace(e.id, begun);
         } else
-            uninterrupted.emplace(s);
+            call->uninterrupted.emplace(s);
         if (!traits.harmless) {  // of what changes nothing nobody needs to know that it began
             s.record_in_log(std::move(begun));
             s.log->release();
@@ -368,20 +452,34 @@ task<json::value> run_core::call_tool(std::string path, std::string tool, json::
             s.log->release();
         co_await s.log->certain();
         if (s.cancel_wanted) {  // since it was decided to make the call: it is not made
-            entered.leave();
-            uninterrupted.reset();
+            call->leave();
+            call->uninterrupted.reset();
             if (!traits.harmless) s.record_in_log(effects_abandoned{{e.id}, false});
             co_await park(run_status::ready, 0);
         }
+        co_return false;
+    };
+    if (s.log) {
+        const bool settled = co_await store_begin();
+        if (settled) {
+            json::value result = e.result;
+            std::string failed = e.error;
+            record_fresh(std::move(e));
+            co_await s.log->stored();
+            if (!failed.empty()) throw std::runtime_error{failed};
+            co_return result;
+        }
     } else
         e.id = s.next_id++;
-    effect_ = e.id;
-    key_ = std::move(key);
-    tool_ = e.tool;
-    s.flow.meet(e.flow, {e.tool, e.id, {}});
-    s.private_to.learn(path, e.arguments);
-    notify({.kind = run_event::tool_started, .path = path, .tool = tool, .arguments = &e.arguments});
-    std::exception_ptr failure;
+    auto begin = [&] {
+        effect_ = e.id;
+        key_ = call->key;
+        tool_ = e.tool;
+        s.flow.meet(e.flow, {e.tool, e.id, {}});
+        s.private_to.learn(path, e.arguments);
+        notify({.kind = run_event::tool_started, .path = path, .tool = e.tool, .arguments = &e.arguments});
+    };
+    begin();
     auto cancellation = co_await asio::this_coro::cancellation_state;
     try {
         e.result = co_await effect();
@@ -389,35 +487,25 @@ task<json::value> run_core::call_tool(std::string path, std::string tool, json::
             e.result = nullptr;
             throw std::runtime_error{"what it returned " + deep};
         }
-    } catch (const boost::system::system_error& aborted) {
-        s.check();
-        bool own = aborted.code() != asio::error::operation_aborted;
-        if (!own && cancellation.cancelled() != asio::cancellation_type::none) throw;  // a branch was given up: nothing has come of it
-        e.error = aborted.what();
-        // What was aborted without us is a failure like others, and must not look like the end of a branch.
-        failure = own ? std::current_exception() : std::make_exception_ptr(std::runtime_error{e.error});
-    } catch (const std::exception& what) {
-        e.error = what.what();
-        failure = std::current_exception();
-    } catch (const detail::backtrack&) {
-        throw;
     } catch (...) {
-        e.error = "the tool threw something that is no std::exception";
-        failure = std::make_exception_ptr(std::runtime_error{e.error});
+        call->failed(cancellation.cancelled() != asio::cancellation_type::none);
     }
-    if (failure) failure = without_secrets(*s.secrets, e, failure);
-    e.duration = elapsed() - e.started;
-    notify({.kind = run_event::tool_finished,
-            .path = path,
-            .tool = tool,
-            .arguments = &e.arguments,
-            .result = &e.result,
-            .error = e.error,
-            .duration = e.duration});
-    json::value result = e.result;
-    record_fresh(std::move(e));
+    auto end = [&] {
+        e.duration = elapsed() - e.started;
+        notify({.kind = run_event::tool_finished,
+                .path = path,
+                .tool = e.tool,
+                .arguments = &e.arguments,
+                .result = &e.result,
+                .error = e.error,
+                .duration = e.duration});
+        json::value result = e.result;
+        record_fresh(std::move(e));
+        return result;
+    };
+    json::value result = end();
     if (s.log && !traits.harmless) co_await s.log->stored();
-    if (failure) std::rethrow_exception(failure);
+    if (call->failure) std::rethrow_exception(call->failure);
     co_return result;
 }
 
@@ -448,7 +536,7 @@ double run::random(std::string_view path) {
         e = std::move(*known);
     else {
         auto& generator = state_->random;
-        if (!generator) generator.emplace(state_->options.seed ? state_->options.seed : machine_seed());
+        if (!generator) generator = std::make_unique<std::mt19937_64>(state_->options.seed ? state_->options.seed : machine_seed());
         e.result = static_cast<double>((*generator)() >> 11) * 0x1p-53;
     }
     double value = e.result.to_number<double>();

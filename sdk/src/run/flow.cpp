@@ -49,11 +49,13 @@ run_core::flow_question run_core::question_flow(const std::string& path, const s
     const std::string at = path + ".flow";
     const auto n = upcoming(event_kind::approval, at);
     if (const event* known = live_ ? nullptr : s.kept.find(event_kind::approval, branch_, at, n)) return {true, at, known->why};
-    const event asked{.kind = event_kind::approval, .branch = branch_, .path = at, .occurrence = n};
-    if (!s.log || !s.log->is_pending(asked)) {
+    auto place_of = [&](event_kind kind, const std::string& where, std::uint32_t occurrence) {
+        return event{.kind = kind, .branch = branch_, .path = where, .occurrence = occurrence};
+    };
+    if (!s.log || !s.log->is_pending(place_of(event_kind::approval, at, n))) {
         const auto calls = upcoming(event_kind::tool_call, path);
-        const event made{.kind = event_kind::tool_call, .branch = branch_, .path = path, .occurrence = calls};
-        const bool known = (!live_ && s.kept.holds(event_kind::tool_call, branch_, path, calls)) || (s.log && s.log->is_open(made));
+        const bool known = (!live_ && s.kept.holds(event_kind::tool_call, branch_, path, calls)) ||
+                           (s.log && s.log->is_open(place_of(event_kind::tool_call, path, calls)));
         if (known || !s.options.flow.asks({tool, flags, arguments}, met_before(s.announced, s.flow, tool))) {
             occurrence(event_kind::approval, at);
             return {};

@@ -168,6 +168,7 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
         s->executor = l.context.get_executor();
         s->http = &l.http;
         s->arrivals = l.arrivals;
+        s->deadlines = l.deadlines;
     }
     s->blocking = &impl_->blocking;
     s->observers = impl_->observers;
@@ -216,10 +217,11 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
     std::exception_ptr failure;
     s->tell([](run_observer& o, const observed_run& r) { o.begins(r); });
     try {
-        co_await with_deadline(std::move(work), s->deadline, [&] {
-            return run_error{run_errc::deadline_exceeded,
-                             "the run took longer than its deadline of " + std::to_string(s->options.deadline.count()) + " ms"};
-        });
+        detail::run_deadlines::watch watch{s->deadlines, s->deadline, [&s = *s] {
+                                               s.overdue = true;
+                                               s.signal.emit(asio::cancellation_type::terminal);
+                                           }};
+        co_await std::move(work);
     } catch (const boost::system::system_error&) {
         failure = std::current_exception();
         if (s->cancelled) failure = std::make_exception_ptr(run_error{run_errc::cancelled, "the run was cancelled"});
@@ -232,6 +234,9 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
     } catch (...) {
         failure = std::current_exception();
     }
+    if (failure && s->overdue && !s->cancelled && !s->suspended)
+        failure = std::make_exception_ptr(run_error{run_errc::deadline_exceeded, "the run took longer than its deadline of " +
+                                                                                     std::to_string(s->options.deadline.count()) + " ms"});
     s->duration = s->elapsed();
     s->finished = true;
     if (!s->record_to.empty()) {

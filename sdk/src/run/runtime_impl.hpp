@@ -29,10 +29,11 @@ struct loop {
         arrivals->close();
     }
 
-    asio::io_context context;
+    asio::io_context context{1};  // threads
     asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(context);
     http::client http;
     std::shared_ptr<paced_queue> arrivals = std::make_shared<paced_queue>(context.get_executor());
+    std::shared_ptr<run_deadlines> deadlines = std::make_shared<run_deadlines>(context.get_executor());
     std::thread thread;
 };
 

@@ -10,6 +10,7 @@
 #include "kept_events.hpp"
 #include "paced_queue.hpp"
 #include "privacy.hpp"
+#include "run_deadlines.hpp"
 #include "taken_paths.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
@@ -31,7 +32,8 @@ struct observed_state {};
 struct run_core::state : detail::observed_state, std::enable_shared_from_this<run_core::state> {
     run_options options;
     asio::any_io_executor executor;
-    std::shared_ptr<detail::paced_queue> arrivals;  // on `executor`
+    std::shared_ptr<detail::paced_queue> arrivals;     // on `executor`
+    std::shared_ptr<detail::run_deadlines> deadlines;  // likewise
     http::client* http = nullptr;
     detail::blocking_pool* blocking = nullptr;
     std::shared_ptr<const detail::observer_list> observers;  // null: none
@@ -49,8 +51,9 @@ struct run_core::state : detail::observed_state, std::enable_shared_from_this<ru
     std::uint64_t calls_started = 0;
     clock::time_point started = clock::now();
     clock::time_point deadline = no_deadline;
+    bool overdue = false;  // it has passed
     std::chrono::microseconds duration{};
-    std::optional<std::mt19937_64> random;  // made when it is first wanted: it is large, and few runs want it
+    std::unique_ptr<std::mt19937_64> random;  // made when it is first wanted: it is large, and few runs want it
 
     // By the parameters of the variation they were made for; null: the run's own.
     std::map<std::shared_ptr<const reagent::parameters>, std::map<std::string, std::shared_ptr<const prompt_template>>> prompts;
@@ -86,6 +89,8 @@ struct run_core::state : detail::observed_state, std::enable_shared_from_this<ru
     std::string name;  // of the run, for idempotency keys and logs; made when it is first wanted
     const std::string& own_name();
     void check() const;
+    /// A journal in memory has none: what comes back to an answer of it compares the requests themselves.
+    bool keeps_fingerprints() const { return log || !record_to.empty() || options.replay; }
     std::string key_of(std::uint64_t effect) { return own_name() + "-" + std::to_string(effect); }  // of a first attempt
     void record_in_log(detail::journal_sink::content what);
     void count(const event& e) {

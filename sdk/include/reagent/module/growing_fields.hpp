@@ -23,10 +23,13 @@ public:
 
 private:
     struct words {
-        std::string text, digest;
-        std::size_t parts = 0;
+        std::string text;
+        std::vector<std::size_t> ends{};  // of each part in it
+        std::string digest{};             // of the first so many parts
+        std::size_t digested = 0;
     };
     words& put(adapter a);
+    const std::string& digest(adapter a);
 
     std::vector<further_fields> parts_;
     words words_[3];  // by adapter

@@ -63,6 +63,7 @@ public:
 private:
     struct conversation;
 
+    std::unique_ptr<conversation> begin(run& r, json::object inputs, call_options options) const;
     void check_inputs(const json::object& inputs) const;
     reagent::signature signature_with(const predictor_parameters& p) const;
     reagent::signature shown_in(adapter a, reagent::signature s) const;

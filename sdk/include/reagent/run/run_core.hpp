@@ -60,9 +60,10 @@ public:
     task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model, lm_request request,
                                                         std::function<void(const lm_event&)> on_event = {});
     /// As above for a request that is made only where it is needed: an answer from the journal whose event has the same fingerprint is the
-    /// answer to it. @param fingerprint the same for requests with the same messages and tools and for no others
+    /// answer to it. @param fingerprint the same for requests with the same messages and tools and for no others; asked for where there is
+    /// such an event, or one is written to a store or a file
     task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model, std::function<lm_request()> make,
-                                                        std::string fingerprint, std::function<void(const lm_event&)> on_event = {});
+                                                        std::function<std::string()> fingerprint, std::function<void(const lm_event&)> on_event = {});
 
     /// For authors of modules: what the next model call at `path` asked when the journal, which will answer it, was written; null: no
     /// journal answers it. So a module whose requests have changed replays its older journals.
