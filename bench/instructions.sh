@@ -5,36 +5,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./build.sh release react_load raw_beast completion_server >/dev/null
-ulimit -n 8192 2>/dev/null || true
 bin=build/release/bin few=100 many=400 concurrency=64
 work=$(mktemp -d)
+. bench/slope.sh
 trap 'stop_server; rm -rf "$work"' EXIT  # also when a measurement fails
 
-start_server() {  # DELAY_MS STEPS
-    coproc server { exec $bin/completion_server "$1" 0 "$2"; }
-    read -r port <&"${server[0]}"
-}
-stop_server() {
-    [ -z "${server_PID:-}" ] || { kill "$server_PID" && wait "$server_PID"; } 2>/dev/null || true
-}
 value() { sed -n "s/.*$1=\([0-9.]*\).*/\1/p"; }
-calc() { awk "BEGIN {printf \"$1\", $2}"; }
-
-# Of a program with so many runs; the program's own line must say that none failed.
-instructions() {  # PROGRAM RUNS ARGUMENT...
-    local program=$1 runs=$2 out
-    shift 2
-    out=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null "$bin/$program" "$port" "$runs" "$@" 2>&1)
-    grep -q ' failed=0 ' <<<"$out" || { echo "$out" >&2; return 1; }
-    sed -n 's/.*Collected : \([0-9]*\).*/\1/p' <<<"$out"
-}
-per_run() {  # PROGRAM ARGUMENT...
-    local program=$1 a b
-    shift
-    a=$(instructions "$program" $few "$@")
-    b=$(instructions "$program" $many "$@")
-    echo $(((b - a) / (many - few)))
-}
 row() { printf '%-34s %12s %8s   %s\n' "$@"; }
 
 start_server 0 3
