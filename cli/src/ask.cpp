@@ -179,7 +179,10 @@ int ask_at_once(const ask_options& o, const signature& s, const tools& offered, 
 
 int ask(const ask_options& o) {
     const bool durable = is_durable(o);
-    if (!o.save_journal.empty()) check_is_file("--save-journal", o.save_journal);
+    if (!o.save_journal.empty()) {
+        check_is_file("--save-journal", o.save_journal);
+        check_folder("--save-journal", o.save_journal);
+    }
     const signature s = parse_signature(o.signature, types_from(o.types));
     json::object inputs = inputs_of(o, s);
     const tools offered = tools_from(o.tools);

@@ -64,6 +64,23 @@ void own_footers(CLI::App& app, const std::string& inherited) {
     }
 }
 
+// `--journals=$UNSET`: the parser would take the next option for its value. An empty list of tools is none.
+std::vector<char*> with_values(int argc, char** argv) {
+    static char tools[] = "--tools", nothing[] = "";
+    std::vector<char*> all;
+    bool options = true;
+    for (int i = 0; i < argc; ++i) {
+        const std::string_view a = argv[i];
+        options = options && a != "--";
+        const bool empty = options && i > 0 && a.starts_with("--") && a.find('=') == a.size() - 1;
+        if (empty && a != "--tools=")
+            throw misuse{std::string{a.substr(0, a.size() - 1)} + ": it is empty; give it a value, or leave the option out"};
+        all.push_back(empty ? tools : argv[i]);
+        if (empty) all.push_back(nothing);
+    }
+    return all;
+}
+
 }  // namespace
 
 int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
@@ -78,7 +95,8 @@ int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
     own_footers(app, app.get_footer());
     try {
         if (auto wrong = unknown_command(app, argc, argv); !wrong.empty()) throw misuse{wrong};
-        app.parse(argc, argv);
+        auto all = with_values(argc, argv);
+        app.parse(static_cast<int>(all.size()), all.data());
     } catch (const CLI::ParseError& e) {
         std::ostringstream out, err;
         int code = app.exit(e, out, err);

@@ -51,6 +51,8 @@ std::string text_of(const std::string& file);
 /// Of a path that a library opens by itself: where something else than a file is there (a pipe, a device, a folder) it is refused, as the
 /// library would wait for it without end. What is not there is the library's to tell. @throws misuse, naming the option
 void check_is_file(const std::string& option, const std::string& path);
+/// That a file that is not there yet can be made, before anything is paid for. @throws misuse
+void check_folder(const std::string& option, const std::string& path);
 
 /// Colours and live output, for terminals only.
 class terminal {

@@ -132,6 +132,7 @@ int compile(const compile_command& o, const cli_program* own) {
     options.max_errors = o.max_errors;
     auto chosen = chosen_optimizer(o, own, options.max_errors);
     if (o.out.empty() && !o.dry_run) throw misuse{"--out FILE is missing: where the compiled program is written"};
+    if (!o.out.empty()) check_folder("--out", o.out);
 
     subject s{o, own};
     auto train = s.load(o.train);

@@ -127,6 +127,8 @@ int verdict(const eval_options& o, const evaluation& e) {
 }
 
 int eval(const eval_options& o, const cli_program* own) {
+    for (const auto& [option, file] : {std::pair{"--html", &o.html}, std::pair{"--csv", &o.csv}})
+        if (!file->empty()) check_folder(option, *file);
     subject s{o, own};
     auto data = s.load(o.data);
     auto m = metric_of(o);

@@ -42,6 +42,19 @@ void check_is_file(const std::string& option, const std::string& path) {
     throw misuse{option + ": \"" + path + "\" is " + what + ", not a file; name a file"};
 }
 
+void check_folder(const std::string& option, const std::string& path) {
+    const std::filesystem::path file{path};
+    std::error_code ec;
+    if (std::filesystem::exists(file, ec)) return;
+    const std::string place = option + ": \"" + path + "\" ";
+    if (std::filesystem::is_symlink(file, ec)) throw misuse{place + "is a link that leads to nothing; name a file"};
+    const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path{"."};
+    if (!std::filesystem::is_directory(folder, ec))
+        throw misuse{place + "cannot be written: there is no folder \"" + folder.string() + "\"; make it first"};
+    if (::access(folder.c_str(), W_OK | X_OK) != 0)
+        throw misuse{place + "cannot be written: you may not write into the folder \"" + folder.string() + "\""};
+}
+
 std::string shortened(std::string s, std::size_t limit) {
     if (s.size() <= limit) return s;
     while (limit > 0 && (static_cast<unsigned char>(s[limit]) & 0xC0) == 0x80) --limit;

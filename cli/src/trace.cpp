@@ -1,8 +1,8 @@
 #include "runs.hpp"
 #include "trace_page.hpp"
 
-#include <reagent/run/consent.hpp>
 #include <reagent/observe/trace.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/render.hpp>
 
 #include "trace_html.hpp"

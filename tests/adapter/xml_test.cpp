@@ -34,6 +34,12 @@ const xml_case cases[]{{"v: list[int]", "<v><item>1</item><item>2</item></v>", "
                        {"v: Optional[int]", "<v>3</v>", "3"},
                        {"v: Optional[list[int]]", "<v><item>1</item></v>", "[1]"},
                        {"v: str", "<v>a <b>c</b></v>", R"("a <b>c</b>")"},
+                       // What ends a CDATA section, as text.
+                       {"v: str", "<v>x[y[0]]>3</v>", R"("x[y[0]]>3")"},
+                       {"v: str", "<v>a]]]>b</v>", R"("a]]]>b")"},
+                       {"v: str", "<v><![CDATA[a<b]]></v>", R"("a<b")"},
+                       {"v: str", "<v><![CDATA[a]]>]]>b</v>", R"("a]]>b")"},
+                       {"v: str", "<v><!-- ]]> --><b>]]></b></v>", R"("<b>]]></b>")"},
                        {"v: int", "<v>1</v><v>1</v>", "1"},
                        {"v: int", "<v>1</v><v>2</v>", nullptr},
                        {"v: int", "<v>1", nullptr},
@@ -51,6 +57,17 @@ BOOST_DATA_TEST_CASE(elements_are_read_as_the_type_has_them, cases, c) {
     auto outputs = parse(adapter::xml, parse_signature(std::string{"q -> "} + c.output), c.elements);
     BOOST_REQUIRE_MESSAGE(outputs.has_value() == (c.expected != nullptr), (outputs ? "read" : outputs.error().message));
     if (outputs) BOOST_TEST(((*outputs)["v"] == json::parse(c.expected)), json::serialize((*outputs)["v"]));
+}
+
+BOOST_AUTO_TEST_CASE(a_value_with_the_end_of_a_section_comes_back) {
+    const auto s = parse_signature("v: str -> w: str");
+    for (const std::string text : {"a]]>b", "]]>", "]]]]>>", "x[y[0]]>3 && <z>"}) {
+        const std::string shown = escape_for(adapter::xml, text);
+        BOOST_TEST(shown.find("]]>") == shown.npos, shown);
+        auto back = parse(adapter::xml, s, "<w>" + shown + "</w>");
+        BOOST_REQUIRE_MESSAGE(back.has_value(), shown);
+        BOOST_TEST((*back)["w"] == json::value(text), shown);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -35,6 +35,37 @@ BOOST_AUTO_TEST_CASE(an_unknown_command_is_told_with_the_nearest) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_value_that_is_empty_takes_no_other_option_for_its_own) {
+    folder f;
+    const std::string in_folder = "cd " + f.path.string() + " && ";
+    for (const char* option : {"--journals", "--run-id", "--save-journal"}) {
+        auto done = reagent_cli(std::string{"ask hi --lm offline/demo "} + option + "= --quiet", true, in_folder);
+        BOOST_TEST(done.code == 2);
+        BOOST_TEST(has(done, option + std::string{": it is empty"}), done.out);
+    }
+    BOOST_TEST(std::filesystem::is_empty(f.path));
+    BOOST_TEST(reagent_cli("ask 'What is 2+2?' --lm offline/demo --tools= --help").code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_made_is_told_before_anything_is_asked) {
+    folder f;
+    auto data = f.write("d.jsonl", "{\"question\": \"q\", \"answer\": \"a\"}\n").string();
+    const std::string gone = (f.path / "none" / "x").string(), subject = " --signature 'question -> answer' --metric exact_match:answer ";
+    std::filesystem::create_symlink(f.path / "nowhere", f.path / "link");
+    for (const auto& [line, option] : {std::pair{"ask hi --save-journal " + gone, "--save-journal"},
+                                       std::pair{"eval" + subject + "--data " + data + " --html " + gone, "--html"},
+                                       std::pair{"eval" + subject + "--data " + data + " --csv " + gone, "--csv"},
+                                       std::pair{"compile" + subject + "--train " + data + " --out " + gone, "--out"}}) {
+        auto done = reagent_cli(line + " --lm openai/m --api-base http://127.0.0.1:1/v1", true, "OPENAI_API_KEY=k-0123456789 ");
+        BOOST_TEST(done.code == 2);
+        BOOST_TEST(has(done, option + std::string{": \""}), done.out);
+        BOOST_TEST(has(done, "there is no folder"), done.out);
+    }
+    auto link = reagent_cli("ask hi --lm offline/demo --save-journal " + (f.path / "link").string(), true);
+    BOOST_TEST(link.code == 2);
+    BOOST_TEST(has(link, "leads to nothing"), link.out);
+}
+
 BOOST_AUTO_TEST_CASE(help_on_a_command_shows_no_examples_of_others) {
     for (const char* leaf : {"tools", "models list", "program put", "sessions list", "runs list"})
         BOOST_TEST(!has(reagent_cli(leaf + std::string{" --help"}), "reagent ask \"What is 17%"), leaf);

@@ -6,6 +6,8 @@
 #include <boost/test/data/test_case.hpp>
 
 #include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -243,6 +245,51 @@ BOOST_AUTO_TEST_CASE(whoever_reads_makes_no_tables_in_postgresql) {
     thrown(run_errc::not_possible, [&] { store->cancel("a"); });
     journal_store::open(server.conninfo(), {.access = journal_access::existing})->cancel("a");
     BOOST_TEST((store->get("a").status == run_status::cancelled));
+}
+
+// In a folder that all may write to, a log of somebody else's would lock the owner out.
+BOOST_FIXTURE_TEST_CASE(whoever_may_only_read_a_file_leaves_nothing_beside_it, in_a_folder) {
+    if (::geteuid() != 0) return;  // else nobody else can be tried
+    fs::permissions(files.path, fs::perms{0755});
+    fs::permissions(db.parent_path(), fs::perms{01777});
+    { journal_store::open_sqlite(db)->create({.program = "p", .id = "a"}); }
+    BOOST_REQUIRE(!fs::exists(beside(db, "-wal")));
+    auto as_nobody = [&](int more) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            int code = 9;
+            if (::setgid(65534) == 0 && ::setuid(65534) == 0) try {
+                    auto store = journal_store::open_sqlite(db, {.access = journal_access::read});
+                    code = static_cast<int>(store->list().size());
+                    if (more) {  // and sees what is stored meanwhile
+                        for (int i = 0; i < 500 && store->list().size() < 2; ++i) std::this_thread::sleep_for(20ms);
+                        code = static_cast<int>(store->list().size());
+                    }
+                } catch (const std::exception&) {
+                    code = 8;
+                }
+            ::_exit(code);
+        }
+        return child;
+    };
+    auto code_of = [](pid_t child) {
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    };
+    BOOST_TEST(code_of(as_nobody(0)) == 1);
+    BOOST_TEST(!fs::exists(beside(db, "-wal")));
+    BOOST_TEST(!fs::exists(beside(db, "-shm")));
+    auto looking = as_nobody(1);
+    std::this_thread::sleep_for(200ms);
+    { journal_store::open_sqlite(db)->create({.program = "p", .id = "b"}); }
+    BOOST_TEST(code_of(looking) == 2);
+    BOOST_TEST(!fs::exists(beside(db, "-wal")));
+    { journal_store::open_sqlite(db)->create({.program = "p", .id = "c"}); }
+    auto writing = journal_store::open_sqlite(db);  // while somebody has it open, too
+    writing->create({.program = "p", .id = "d"});
+    BOOST_TEST(code_of(as_nobody(0)) == 4);
+    writing->create({.program = "p", .id = "e"});
 }
 
 // A journal as a file says how many records it holds: one that was cut between two of them, or has lost some, is no journal of that run.

@@ -6,9 +6,9 @@
 #include <reagent/lm/decorators.hpp>
 
 #include <sqlite3.h>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -477,6 +477,44 @@ BOOST_AUTO_TEST_CASE(a_limit_of_dollars_is_passed_by_one_call_at_most_whatever_t
     cost = spent_at_once([] { return std::make_shared<priced>(); }, each * 5, 1000, nullptr);
     BOOST_TEST(cost >= each * 5);
     BOOST_TEST(cost <= each * 6);
+}
+
+BOOST_AUTO_TEST_CASE(a_limit_of_tokens_is_passed_by_one_call_at_most_whatever_the_concurrency) {
+    class thousand final : public lm_backend {
+    public:
+        std::string name() const override { return "test/thousand"; }
+        task<lm_response> complete(lm_context, const lm_request&) const override {
+            ++calls;
+            asio::steady_timer t{co_await asio::this_coro::executor, 1ms};
+            co_await t.async_wait(asio::use_awaitable);
+            lm_response out;
+            out.text = "x";
+            out.usage = {.calls = 1, .prompt_tokens = 400, .completion_tokens = 600};
+            co_return out;
+        }
+        mutable std::atomic<int> calls = 0;
+    };
+    for (std::uint64_t max_tokens : {0, 600}) {
+        auto m = std::make_shared<thousand>();
+        auto model = budgeted(language_model{m}, {.tokens = 2500});
+        boost::asio::io_context context;
+        http::client client{context.get_executor(), {}};
+        int refused = 0;
+        auto one = [&](int i) -> task<void> {
+            lm_request r = question(std::to_string(i));
+            if (max_tokens) r.sampling.max_tokens = max_tokens;
+            lm_context where{client};
+            try {
+                co_await model.backend()->complete(where, r);
+            } catch (const run_error& e) {
+                refused += e.code() == run_errc::budget_tokens;
+            }
+        };
+        for (int i = 0; i < 60; ++i) boost::asio::co_spawn(context, one(i), [](std::exception_ptr e) { BOOST_TEST(!e); });
+        context.run();
+        BOOST_TEST(m->calls == 3);
+        BOOST_TEST(refused == 57);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_cassette_is_recorded_and_replayed) {

@@ -59,6 +59,31 @@ struct program : module {
 
 BOOST_AUTO_TEST_SUITE(self_consistency_of_answers)
 
+BOOST_AUTO_TEST_CASE(a_module_that_returns_a_text_or_a_number_is_voted_on_too) {
+    struct plain : module {
+        qa ask{*this, "ask"};
+        task<std::string> forward(run& r, std::string question) const {
+            auto p = co_await ask(r, question);
+            co_return p.get<"answer">();
+        }
+    };
+    struct counted : module {
+        qa ask{*this, "ask"};
+        task<int> forward(run& r, std::string question) const {
+            auto p = co_await ask(r, question);
+            co_return static_cast<int>(p.get<"answer">().size());
+        }
+    };
+    runtime rt;
+    auto model = [] { return scripted{answer("Oslo"), answer("Bergen"), answer("Bergen")}; };
+    plain text;
+    self_consistency of_texts{text, {.n = 3}};
+    BOOST_TEST(rt.run(model(), of_texts, std::string{"?"}) == "Bergen");
+    counted number;
+    self_consistency of_numbers{number, {.n = 3}};
+    BOOST_TEST(rt.run(model(), of_numbers, std::string{"?"}) == 6);
+}
+
 BOOST_AUTO_TEST_CASE(what_most_answers_agree_on_is_the_answer) {
     runtime rt;
     scripted lm{answer("rare"), answer("Often."), answer("often"), answer("OFTEN"), answer("other")};

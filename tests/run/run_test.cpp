@@ -94,6 +94,57 @@ BOOST_AUTO_TEST_CASE(budgets_end_a_run) {
     check_code(run_errc::no_language_model, [&] { rt.run(run_options{}, m, 1); });
 }
 
+BOOST_AUTO_TEST_CASE(a_run_comes_to_its_end_whatever_its_observers_throw) {
+    struct throwing final : run_observer {
+        void begins(const observed_run&) override { throw std::runtime_error{"begins"}; }
+        void event(const observed_run&, const run_event&) override { throw std::runtime_error{"event"}; }
+        void predictor_returned(const observed_run&, const predictor_call&) override { throw std::runtime_error{"returned"}; }
+        void ends(const observed_run&, const std::exception_ptr&) override { throw std::runtime_error{"ends"}; }
+    };
+    runtime rt{{.observers = {std::make_shared<throwing>()}}};
+    BOOST_TEST(rt.run(answering(answers(2)), several{}, 2).size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(branches_at_once_pass_a_budget_by_one_call_at_most) {
+    struct branches : module {
+        qa ask{*this, "ask"};
+        task<int> forward(run& r) const {
+            std::vector<int> items(60);
+            auto one = [this](run& own, int) -> task<int> {
+                auto p = co_await ask(own, "question"_f = "again");
+                co_return static_cast<int>(p.get<"answer">());
+            };
+            auto all = co_await parallel_map(r, items, one);
+            co_return static_cast<int>(all.size());
+        }
+    };
+    class slow final : public lm_backend {
+    public:
+        std::string name() const override { return "test/slow"; }
+        task<lm_response> complete(lm_context, const lm_request&) const override {
+            ++calls;
+            asio::steady_timer t{co_await asio::this_coro::executor, 1ms};
+            co_await t.async_wait(asio::use_awaitable);
+            lm_response out;
+            out.text = chat_completion({{"answer", 1}});
+            out.usage = {.calls = 1, .prompt_tokens = 400, .completion_tokens = 600};
+            co_return out;
+        }
+        mutable std::atomic<int> calls = 0;
+    };
+    auto model = std::make_shared<slow>();
+    runtime rt;
+    branches m;
+    run_options o{language_model{model}};
+    o.budget.tokens = 2500;
+    check_code(run_errc::budget_tokens, [&] { rt.run(o, m); });
+    BOOST_TEST(model->calls == 3);
+    o.budget.tokens = 60'000;
+    model->calls = 0;
+    BOOST_TEST(rt.run(o, m) == 60);
+    BOOST_TEST(model->calls == 60);
+}
+
 BOOST_AUTO_TEST_CASE(a_journal_is_replayed_without_a_model) {
     runtime rt;
     auto program = function_module{[](run& r) -> task<std::string> {

@@ -22,6 +22,8 @@ std::string escape_xml(std::string_view text) {
             out += "&lt;";
         else if (c == '&')
             out += "&amp;";
+        else if (c == '>' && out.ends_with("]]"))  // which ends a CDATA section
+            out += "&gt;";
         else if (c == '\r')  // a reader makes it a line's end
             out += "&#xD;";
         else

@@ -52,6 +52,7 @@ std::size_t read_backslash(std::string_view text, std::size_t at, std::string& o
         int value = hex(text, at + 2, 2);
         return value < 0 ? 0 : (out += static_cast<char>(value), 4);
     }
+    if (c == '%' || c == '&') return 0;  // what stands behind it may be its letter, written otherwise
     if (c != 'u') return is_word(c) || static_cast<unsigned char>(c) >= 0x80 ? 0 : (out += c, 2);
     int unit = hex(text, at + 2, 4);
     if (unit < 0) return 0;
@@ -80,6 +81,8 @@ std::size_t read_reference(std::string_view text, std::size_t at, std::string& o
         if (value > 0x10FFFF) return 0;
     }
     if (end == begin) return 0;
+    const bool goes_on = end < text.size() && (text[end] == '%' || text[end] == '\\');
+    if (value < 0x20 && goes_on) return 0;  // its further digits are written otherwise
     append_utf8(out, value);
     return with_its_end(end - at);
 }

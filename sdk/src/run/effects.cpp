@@ -5,6 +5,7 @@
 #include "../base/redact.hpp"
 #include "../base/text.hpp"
 #include "../journal/replay_difference.hpp"
+#include "../lm/decorators/spending.hpp"
 #include "at_work.hpp"
 #include "state.hpp"
 
@@ -150,6 +151,7 @@ struct model_call {
     language_model model;
     std::shared_ptr<const lm_request> request{};
     std::exception_ptr failure{};
+    std::optional<decorators::spending::claim> claim{};
 
     // What a failure that is being handled means. @throws what ends the run or its branch
     void failed(const run_core::state& s, bool given_up) {
@@ -177,6 +179,16 @@ struct model_call {
         failure = without_secrets(*s.secrets, e, failure);
     }
 };
+
+// Branches that ask at once do not pass a limit by more than one call.
+task<void> admit(run_core::state& s, model_call& call) {
+    const auto& limits = s.options.budget;
+    if (!s.spending)
+        s.spending = std::make_shared<decorators::spending>(spending_limit{.tokens = limits.tokens, .dollars = limits.dollars},
+                                                            " of this run", s.usage);
+    auto admitted = co_await s.spending->admit(s.deadline, call.model.name(), *call.request);
+    call.claim.emplace(std::move(admitted));
+}
 
 void check_budget(const budget& limits, std::uint64_t calls, const usage& used) {
     if (calls >= limits.calls)
@@ -259,6 +271,7 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
         return call;
     };
     const auto call = prepared();
+    if (s.options.budget.tokens || s.options.budget.dollars) co_await admit(s, *call);
     if (s.log) co_await begin_effect();
     at_work uninterrupted{s};
 
@@ -292,6 +305,8 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
                 .response = e.response.get(),
                 .error = e.error,
                 .duration = e.duration});
+        if (call->claim && e.response) call->claim->answered(*e.response);
+        call->claim.reset();
         s.count(e);
         if (e.response)
             if (const auto what = left_out(*e.response); !what.empty()) notify({.kind = run_event::note, .path = path, .error = what});

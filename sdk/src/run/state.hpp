@@ -19,6 +19,10 @@
 #include <atomic>
 #include <random>
 
+namespace reagent::decorators {
+class spending;
+}
+
 namespace reagent {
 
 namespace detail {
@@ -84,6 +88,7 @@ struct run_core::state : detail::observed_state, std::enable_shared_from_this<ru
     std::atomic<bool> shutdown = false;  // cancelled because the runtime ends: another worker goes on
 
     detail::taken_paths paths;
+    std::shared_ptr<decorators::spending> spending;  // with a budget of tokens or dollars, from the first call that is made
 
     std::uint64_t next_id = 1;
     std::string name;  // of the run, for idempotency keys and logs; made when it is first wanted
@@ -104,7 +109,12 @@ struct run_core::state : detail::observed_state, std::enable_shared_from_this<ru
     void tell(F f) {
         if (!observers) return;
         const observed_run self{*this};
-        for (const auto& o : *observers) f(*o, self);
+        for (const auto& o : *observers) {
+            try {
+                f(*o, self);
+            } catch (...) {  // a run does not fail, or stay for ever, by who watches it
+            }
+        }
     }
     /// Ends the run in good order once all that is left of it waits.
     void consider_suspending();

@@ -57,6 +57,32 @@ std::string with_tags_as_text(std::string_view inner) {
     return out;
 }
 
+// `]]>` may only end a CDATA section; models write it as text too, as in `x[y[0]]>3`.
+std::string with_bare_ends(std::string_view text) {
+    std::string out;
+    auto take = [&](std::size_t n) {
+        out.append(text.substr(0, n));
+        text.remove_prefix(std::min(n, text.size()));
+    };
+    auto take_to = [&](std::string_view end) {
+        const auto at = text.find(end);
+        take(at == text.npos ? text.size() : at + end.size());
+    };
+    while (!text.empty()) {
+        take(std::min(text.find_first_of("<]"), text.size()));
+        if (text.starts_with("<![CDATA["))
+            take_to("]]>");
+        else if (text.starts_with("<!--"))
+            take_to("-->");
+        else if (text.starts_with("]]>")) {
+            out += "]]&gt;";
+            text.remove_prefix(3);
+        } else
+            take(1);
+    }
+    return out;
+}
+
 // Controls that XML 1.0 has no way to write stand as private characters while it is read, of a row that the text does not use.
 class kept_controls {
 public:
@@ -113,7 +139,7 @@ public:
     }
 
     std::unique_ptr<element> parse(std::string_view completion) {
-        source_ = "<root>" + controls_.hide(completion) + "</root>";
+        source_ = "<root>" + with_bare_ends(controls_.hide(completion)) + "</root>";
         if (source_.size() > static_cast<std::size_t>(INT_MAX)) return nullptr;
         auto status = XML_Parse(parser_.get(), source_.data(), static_cast<int>(source_.size()), 1);
         if (status != XML_STATUS_OK || !root_) {

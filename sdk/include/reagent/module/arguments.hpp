@@ -6,7 +6,7 @@
 #include <reagent/run/owned.hpp>
 #include <reagent/signature/traits.hpp>
 
-#include <ranges>
+#include <iterator>
 
 namespace reagent {
 
@@ -41,6 +41,12 @@ constexpr argument_name<Name> operator""_f() {
 }  // namespace literals
 
 namespace detail {
+
+template <class T>
+concept iterable = requires(const T& c) {  // <ranges> costs every program a tenth of a second
+    std::begin(c) != std::end(c);
+    *std::begin(c);
+};
 
 template <class T>
 inline constexpr bool is_named = false;
@@ -104,8 +110,8 @@ consteval bool accepts() {
     else if constexpr (is_a<Field, std::variant>)
         return any_accepts<Arg>(static_cast<Field*>(nullptr));
     else if constexpr (is_a<Field, std::vector> || is_std_array<Field>) {
-        if constexpr (std::ranges::input_range<const Arg> && !text<Arg> && !is_map<Arg>)
-            return accepts<typename Field::value_type, std::remove_cvref_t<std::ranges::range_value_t<const Arg>>>();
+        if constexpr (iterable<Arg> && !text<Arg> && !is_map<Arg>)
+            return accepts<typename Field::value_type, std::remove_cvref_t<decltype(*std::begin(std::declval<const Arg&>()))>>();
         else
             return false;
     } else if constexpr (is_map<Field>) {
@@ -114,7 +120,7 @@ consteval bool accepts() {
         else
             return std::is_same_v<Arg, json::object>;
     } else if constexpr (std::is_same_v<Field, json::array>)
-        return std::ranges::input_range<const Arg> && !text<Arg>;
+        return iterable<Arg> && !text<Arg>;
     else if constexpr (std::is_same_v<Field, json::object>)
         return is_map<Arg> || (std::is_class_v<Arg> && convertible<Arg>());
     else
@@ -135,7 +141,7 @@ json::value convert_argument(const Arg& a) {
         return json::value(json::string(std::string_view{a}));
     else if constexpr (std::is_floating_point_v<Field> && std::is_arithmetic_v<Arg>)
         return static_cast<double>(a);
-    else if constexpr (std::ranges::input_range<const Arg> && !is_map<Arg> && !json_type<Arg>) {
+    else if constexpr (iterable<Arg> && !is_map<Arg> && !json_type<Arg>) {
         json::array list;
         for (const auto& item : a) list.push_back(to_value(item));
         return list;

@@ -16,6 +16,17 @@ namespace detail {
 
 std::shared_ptr<const variation> nth_answer(const run& r, std::size_t i, const sampling& how);
 
+// What is counted of an answer; a text or a number counts as it is.
+template <class T>
+json::object vote_of(const T& answer) {
+    if constexpr (shown_by_name<T>)
+        return answer.to_json();
+    else {
+        json::value v = reagent::to_json(answer);
+        return v.is_object() ? std::move(v.get_object()) : json::object{{"value", std::move(v)}};
+    }
+}
+
 template <class Module, class Kept>
 auto voted(run& r, const Module& module, self_consistency_options options, Kept kept)
     -> task<typename task_value<decltype(kept->start(module, r))>::type> {
@@ -25,7 +36,7 @@ auto voted(run& r, const Module& module, self_consistency_options options, Kept 
     side_by_side.vary = [&r, &options](std::size_t i) { return nth_answer(r, i, options.how); };
     auto answers = co_await parallel_map(r, each, ask, side_by_side);
     std::vector<json::object> shown;
-    for (const auto& a : answers) shown.push_back(by_name(a));
+    for (const auto& a : answers) shown.push_back(vote_of(a));
     std::vector<const json::object*> votes;
     for (const auto& s : shown) votes.push_back(&s);
     co_return std::move(answers[majority_index(votes, options.vote)]);

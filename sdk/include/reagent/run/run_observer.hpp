@@ -56,7 +56,7 @@ private:
 };
 
 /// Told of what runs do: log lines and telemetry are observers, and one of your own may be given to a runtime
-/// (`runtime_options::observers`). Called on the threads of the runs, by several at once; must not block nor throw.
+/// (`runtime_options::observers`). Called on the threads of the runs, by several at once; must not block. What it throws is dropped.
 class run_observer {
 public:
     virtual ~run_observer() = default;

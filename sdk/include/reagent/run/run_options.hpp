@@ -14,7 +14,8 @@ namespace reagent {
 
 struct parameters;
 
-/// What a run may use up. A run that reaches a limit ends with run_error.
+/// What a run may use up. A run that reaches a limit ends with run_error. Tokens and dollars are passed by what one call uses at most: near
+/// the limit branches that ask at once wait for each other.
 struct budget {
     std::uint64_t calls = 1000;             ///< of language models
     std::optional<std::uint64_t> tokens{};  ///< prompt and completion together

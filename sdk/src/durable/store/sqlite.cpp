@@ -3,6 +3,8 @@
 
 #include <sqlite3.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
@@ -27,14 +29,9 @@ public:
     sqlite_database(const std::string& file, const journal_store_options& o)
         : file_{file}, reads_{o.access == journal_access::read}, clock_{o.clock ? o.clock : std::make_shared<const machine_clock>()} {
         check_sqlite_file(file, o.access);
-        sqlite3* raw = nullptr;
-        int create = o.access == journal_access::create ? SQLITE_OPEN_CREATE : 0;
-        int rc = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | create | SQLITE_OPEN_NOMUTEX, nullptr);
-        db_.reset(raw);
-        if (rc != SQLITE_OK) throw failure(rc);
-        sqlite3_busy_timeout(raw, static_cast<int>(std::clamp<std::int64_t>(o.patience.count(), 0, 1000)));  // then the store tries again
-        sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-        execute("PRAGMA mmap_size = 0");  // whatever SQLite was built with: a mapped file that is cut ends the process
+        only_looks_ = reads_ && ::access(file.c_str(), W_OK) != 0;
+        patience_ms_ = static_cast<int>(std::clamp<std::int64_t>(o.patience.count(), 0, 1000));  // then the store tries again
+        connect(o.access == journal_access::create ? SQLITE_OPEN_CREATE : 0);
         // Source: sqlite.org/wal.html and sqlite.org/pragma.html#pragma_synchronous: in WAL mode NORMAL loses no transaction when a
         // process dies, FULL none when the power fails either.
         if (reads_)
@@ -43,13 +40,6 @@ public:
             execute("PRAGMA journal_mode = WAL");
             execute(o.survive_power_failure ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
         }
-        auto now = [](sqlite3_context* to, int, sqlite3_value**) {
-            auto t = static_cast<const machine_clock*>(sqlite3_user_data(to))->wall().time_since_epoch();
-            sqlite3_result_int64(to, std::chrono::duration_cast<std::chrono::milliseconds>(t).count());
-        };
-        int r =
-            sqlite3_create_function(raw, "reagent_now", 0, SQLITE_UTF8, const_cast<machine_clock*>(clock_.get()), now, nullptr, nullptr);
-        if (r != SQLITE_OK) throw failure(r);
     }
 
     // Who only reads leaves a log that somebody else has left as it is, and no empty one.
@@ -64,6 +54,7 @@ public:
 
     using database::run;
     std::vector<sql_row> run(std::string_view text, const std::vector<sql_value>& values = {}) override {
+        if (only_looks_ && sqlite3_get_autocommit(db_.get()) && seen_ != state_of_files()) connect(0);
         files_.check_index();
         sqlite3_stmt* s = prepared(text);
         struct reset {
@@ -123,6 +114,50 @@ public:
     std::string name() const override { return "the SQLite file \"" + file_ + "\""; }
 
 private:
+    // Whoever may not write the file would leave a log and its index beside it that its owner may not write. So it is opened as one that
+    // nobody writes, and anew when it has changed; while somebody writes, the log and its index are there and are used as they are.
+    void connect(int create) {
+        statements_.clear();
+        db_.reset();
+        seen_ = state_of_files();
+        sqlite3* raw = nullptr;
+        const bool alone = only_looks_ && file_bytes(file_ + "-wal") <= 0;
+        const std::string name = only_looks_ ? sqlite_uri(file_) + (alone ? "?immutable=1" : "?mode=ro") : file_;
+        const int how = only_looks_ ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE | create;
+        int rc = sqlite3_open_v2(name.c_str(), &raw, how | SQLITE_OPEN_NOMUTEX, nullptr);
+        db_.reset(raw);
+        if (rc != SQLITE_OK) throw failure(rc);
+        sqlite3_busy_timeout(raw, patience_ms_);
+        sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+        execute("PRAGMA mmap_size = 0");  // whatever SQLite was built with: a mapped file that is cut ends the process
+        auto now = [](sqlite3_context* to, int, sqlite3_value**) {
+            auto t = static_cast<const machine_clock*>(sqlite3_user_data(to))->wall().time_since_epoch();
+            sqlite3_result_int64(to, std::chrono::duration_cast<std::chrono::milliseconds>(t).count());
+        };
+        int r =
+            sqlite3_create_function(raw, "reagent_now", 0, SQLITE_UTF8, const_cast<machine_clock*>(clock_.get()), now, nullptr, nullptr);
+        if (r != SQLITE_OK) throw failure(r);
+    }
+
+    struct file_state {
+        std::int64_t bytes = -1, seconds = 0, nanoseconds = 0, log_bytes = -1;
+        bool operator==(const file_state&) const = default;
+    };
+    file_state state_of_files() const {
+        struct stat s {};
+        if (::stat(file_.c_str(), &s) != 0) return {};
+        return {s.st_size, s.st_mtim.tv_sec, s.st_mtim.tv_nsec, file_bytes(file_ + "-wal")};
+    }
+
+    // A log or an index of another user beside the file.
+    std::string what_is_in_the_way() const {
+        for (const char* end : {"-wal", "-shm"})
+            if (file_bytes(file_ + end) >= 0 && ::access((file_ + end).c_str(), W_OK) != 0)
+                return file_ + end + " belongs to another user, and this one may not write it; have that user close the file, or remove " +
+                       file_ + "-wal and " + file_ + "-shm when nobody has it open and the first of them is empty";
+        return {};
+    }
+
     static constexpr const char* full_disk = "the disk is full; make room and resume what stopped, nothing that was stored is lost";
 
     void execute(const char* setting) {
@@ -159,6 +194,7 @@ private:
             case SQLITE_NOTADB: return {"it is no SQLite database", false};
             case SQLITE_CANTOPEN: return {"it cannot be opened; does the folder exist, and may you write there?", false};
             case SQLITE_READONLY:
+                if (auto why = what_is_in_the_way(); !why.empty()) return {why, false};
                 return {
                     "it is read-only; writing needs the right to write the file and its folder (see `ls -ld`), and a file system that "
                     "takes it",
@@ -184,7 +220,9 @@ private:
         void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
     };
     std::string file_;
-    bool reads_, watched_ = false;
+    bool reads_, watched_ = false, only_looks_ = false;  // `only_looks_`: may not write the file
+    int patience_ms_ = 0;
+    file_state seen_{};
     sqlite_files files_;
     std::shared_ptr<const machine_clock> clock_;
     std::unique_ptr<sqlite3, closer> db_;

@@ -28,19 +28,6 @@ struct content {
     std::vector<std::string> tables{};  ///< of others
 };
 
-// A name as part of an address (RFC 3986, section 2.1): what SQLite would read as more than a name is escaped.
-std::string as_uri(const std::string& file) {
-    std::string uri = "file:";
-    for (unsigned char c : file) {
-        bool plain = std::isalnum(c) || c == '/' || c == '.' || c == '-' || c == '_' || c == '~';
-        if (plain)
-            uri += static_cast<char>(c);
-        else
-            uri += std::string{'%'} + "0123456789ABCDEF"[c >> 4] + "0123456789ABCDEF"[c & 15];
-    }
-    return uri;
-}
-
 int each_row(sqlite3* db, const char* statement, const std::function<void(sqlite3_stmt*)>& row) {
     sqlite3_stmt* s = nullptr;
     int rc = sqlite3_prepare_v2(db, statement, -1, &s, nullptr);
@@ -90,6 +77,19 @@ database_error no_database(int rc) {
 
 }  // namespace
 
+// A name as part of an address (RFC 3986, section 2.1): what SQLite would read as more than a name is escaped.
+std::string sqlite_uri(const std::string& file) {
+    std::string uri = "file:";
+    for (unsigned char c : file) {
+        bool plain = std::isalnum(c) || c == '/' || c == '.' || c == '-' || c == '_' || c == '~';
+        if (plain)
+            uri += static_cast<char>(c);
+        else
+            uri += std::string{'%'} + "0123456789ABCDEF"[c >> 4] + "0123456789ABCDEF"[c & 15];
+    }
+    return uri;
+}
+
 std::int64_t file_bytes(const std::string& path) {
     struct stat s {};
     return ::stat(path.c_str(), &s) == 0 ? s.st_size : -1;
@@ -110,9 +110,9 @@ void check_sqlite_file(const std::string& file, journal_access access) {
     }
     // As a file that nobody writes, which leaves nothing beside it. What it does not tell stands in the log, or is being written.
     content found;
-    int rc = look(as_uri(file) + "?immutable=1", found);
+    int rc = look(sqlite_uri(file) + "?immutable=1", found);
     bool log = file_bytes(file + "-wal") > 0;
-    if (!found.is_store && (log || (rc != SQLITE_OK && rc != SQLITE_NOTADB))) rc = look(as_uri(file), found);
+    if (!found.is_store && (log || (rc != SQLITE_OK && rc != SQLITE_NOTADB))) rc = look(sqlite_uri(file), found);
     if (found.is_store) return;
     if (rc != SQLITE_OK) throw no_database(rc);
     if (!found.tables.empty())

@@ -49,4 +49,7 @@ private:
 /// The size of a file; -1: it is not there.
 std::int64_t file_bytes(const std::string& path);
 
+/// A file's name as the address that SQLite opens.
+std::string sqlite_uri(const std::string& file);
+
 }  // namespace reagent::detail

@@ -17,7 +17,7 @@ namespace reagent::decorators {
 namespace {
 
 constexpr std::uint64_t tokens_of_an_image = 4'000, tokens_around_a_message = 16;
-constexpr double margin = 4;  // of calls whose price is not known, over the dearest so far
+constexpr double margin = 4;  // of calls of which nothing is known, over the largest so far
 
 // A token has at least one byte.
 std::uint64_t most_prompt_tokens(const lm_request& r) {
@@ -54,19 +54,20 @@ void spending::claim::again() {
     ++s.failed_;
 }
 
-std::optional<double> spending::most_of(const std::string& model, const lm_request& request) const {
-    if (!limit_.dollars) return {};
+spending::bounds spending::most_of(const std::string& model, const lm_request& request) const {
+    bounds most;
+    if (!limit_.dollars && !limit_.tokens) return most;
     const auto* facts = model_catalog::standard().find(model);
-    if (!facts) return {};
-    auto output = request.sampling.max_tokens ? request.sampling.max_tokens : facts->output;
-    if (!output) return {};
+    const auto output = request.sampling.max_tokens ? request.sampling.max_tokens : facts ? facts->output : std::nullopt;
+    if (!output) return most;
     usage u;
     u.calls = 1;
     u.prompt_tokens = most_prompt_tokens(request);
-    u.completion_tokens = 0;
     for (std::uint64_t n = std::min<std::uint64_t>(request.sampling.n.value_or(1), 1'000); n-- > 0;)
         u.completion_tokens = saturating_sum(u.completion_tokens, *output);
-    return price_of(model, u);
+    if (facts) most.dollars = price_of(model, u);
+    if (request.sampling.max_tokens) most.tokens = u.tokens();  // what a model can write at most is far beyond what it writes
+    return most;
 }
 
 std::uint64_t spending::requests() const { return saturating_sum(saturating_sum(spent_.calls, failed_), under_way_); }
@@ -83,11 +84,13 @@ void spending::refuse_beyond() {
         stop(run_errc::budget_cost, std::to_string(*limit_.dollars) + " dollars");
 }
 
-bool spending::fits(const std::optional<double>& most, double& dollars, std::uint64_t& tokens) const {
-    dollars = std::max(most.value_or(margin * most_dollars_), most_dollars_);
-    tokens = most_tokens_;
+bool spending::fits(const bounds& most, double& dollars, std::uint64_t& tokens) const {
+    const auto seen = static_cast<std::uint64_t>(std::min(margin * static_cast<double>(most_tokens_), 1e18));
+    dollars = std::max(most.dollars.value_or(margin * most_dollars_), most_dollars_);
+    tokens = std::max(most.tokens.value_or(seen), most_tokens_);
     if (under_way_ == 0) return true;
-    if (limit_.dollars && (!most && answered_ == 0)) return false;  // what one costs is known when the first is answered
+    // What one uses is known when the first is answered.
+    if (answered_ == 0 && ((limit_.dollars && !most.dollars) || (limit_.tokens && !most.tokens))) return false;
     if (limit_.dollars && spent_.cost.value_or(0) + held_dollars_ + dollars > *limit_.dollars) return false;
     return !limit_.tokens || saturating_sum(saturating_sum(spent_.tokens(), held_tokens_), tokens) <= *limit_.tokens;
 }

@@ -15,8 +15,8 @@ namespace reagent::decorators {
 /// with those, go beyond waits for them. Thread-safe.
 class spending : public std::enable_shared_from_this<spending> {
 public:
-    /// @param of whom errors name: "" or " for openai/gpt-4o-mini"
-    explicit spending(spending_limit limit, std::string of = {}) : limit_{limit}, of_{std::move(of)} {}
+    /// @param of whom errors name: "" or " for openai/gpt-4o-mini" @param spent before
+    explicit spending(spending_limit limit, std::string of = {}, usage spent = {}) : limit_{limit}, of_{std::move(of)}, spent_{spent} {}
 
     /// One call that is under way. What is not answered when it goes has failed.
     class claim {
@@ -50,11 +50,15 @@ private:
         asio::steady_timer timer;
         bool woken = false;
     };
-    /// US dollars that a call costs at most, where its price is known.
-    std::optional<double> most_of(const std::string& model, const lm_request& request) const;
+    /// What a call uses at most, where that is known: US dollars by the model's price, tokens by its `max_tokens`.
+    struct bounds {
+        std::optional<double> dollars{};
+        std::optional<std::uint64_t> tokens{};
+    };
+    bounds most_of(const std::string& model, const lm_request& request) const;
     std::uint64_t requests() const;
     void refuse_beyond();  // under the lock, as all below
-    bool fits(const std::optional<double>& most, double& dollars, std::uint64_t& tokens) const;
+    bool fits(const bounds& most, double& dollars, std::uint64_t& tokens) const;
     void leave(double dollars, std::uint64_t tokens, const usage* used, bool from_cache = false);
 
     mutable std::mutex mutex_;
