@@ -156,8 +156,10 @@ bool is_call(const json::value& v, const names& tools) {
            });
 }
 
-// The object that begins at a place, as far as it goes.
+// The object that begins at a place, as far as it goes and is looked at.
 std::string_view object_at(std::string_view text) {
+    constexpr std::size_t most = 4'000;
+    text = text.substr(0, most);
     int depth = 0;
     bool quoted = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -178,7 +180,8 @@ std::string_view object_at(std::string_view text) {
 
 // A call in JSON anywhere in a text: around each place where a tool's name stands in quotes.
 bool holds_call_in_json(std::string_view text, const names& tools) {
-    constexpr std::size_t near = 1000, most = 8;
+    constexpr std::size_t near = 1000, most = 8, most_tries = 400;
+    std::size_t tries = 0;
     for (const auto& name : tools)
         for (auto at = find_word(text, name); at != text.npos; at = find_word(text, name, at + 1)) {
             if (at + name.size() >= text.size() || (text[at + name.size()] != '"' && text[at + name.size()] != ':')) continue;
@@ -186,6 +189,7 @@ bool holds_call_in_json(std::string_view text, const names& tools) {
             for (std::size_t n = 0; n < most && brace > 0; ++n) {
                 brace = text.rfind('{', brace - 1);
                 if (brace == text.npos || at - brace > near) break;
+                if (++tries > most_tries) return true;  // whatever names its tools so often beside braces is no answer
                 if (is_call(repair_json(object_at(text.substr(brace))), tools)) return true;
                 if (brace == 0) break;
             }

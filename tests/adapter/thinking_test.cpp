@@ -61,4 +61,20 @@ BOOST_AUTO_TEST_CASE(thinking_behind_other_words_is_no_part_of_an_answer) {
     }
 }
 
+// A model that falls into a loop writes such; with the square of their length each would take hours.
+BOOST_AUTO_TEST_CASE(a_megabyte_of_beginnings_is_read_in_time) {
+    auto often = [](std::string_view piece) {
+        std::string text;
+        while (text.size() < 1'000'000) text += piece;
+        return text;
+    };
+    const auto s = parse_signature("q -> answer");
+    for (const char* piece : {"<", "<answer>", "<!--", "<![CDATA[", "<think>", "<think>a</think>", "</think>", "<reasoning a=b>x"})
+        for (auto a : {adapter::chat, adapter::json, adapter::xml}) parse(a, s, often(piece));
+    BOOST_TEST(without_thinking(often("<think>a</think>") + "42").text == "42");
+    without_thinking("```\n" + often("</thought>"));
+    BOOST_TEST(without_thinking(often("<think>") + "42").open);
+    BOOST_TEST(without_thinking(often("[THINK]a[/THINK] ") + "42").text == "42");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -156,13 +156,21 @@ bool is_among(const std::vector<std::string>& elements, std::string_view name) {
     return std::any_of(elements.begin(), elements.end(), [&](const std::string& e) { return to_lower(e) == name; });
 }
 
-// Code that quotes a tag: between backticks, or in a fence that is open.
-bool is_quoted(std::string_view text, std::size_t at, std::size_t size) {
-    if (at > 0 && text[at - 1] == '`' && at + size < text.size() && text[at + size] == '`') return true;
-    bool fence = false;
-    for (auto f = text.find("```"); f < at; f = text.find("```", f + 3)) fence = !fence;
-    return fence;
-}
+// Code that quotes a tag: between backticks, or in a fence that is open. Asked about places in their order.
+class quotations {
+public:
+    explicit quotations(std::string_view text) : text_{text}, fence_{text.find("```")} {}
+
+    bool hold(std::size_t at, std::size_t size) {
+        for (; fence_ < at; fence_ = text_.find("```", fence_ + 3)) open_ = !open_;
+        return open_ || (at > 0 && text_[at - 1] == '`' && at + size < text_.size() && text_[at + size] == '`');
+    }
+
+private:
+    std::string_view text_;
+    std::size_t fence_;
+    bool open_ = false;
+};
 
 std::size_t blanks_at(std::string_view text) {
     std::size_t n = 0;
@@ -204,28 +212,40 @@ std::string leading_thinking::feed(std::string_view piece) {
     held_ += piece;
     while (!begun_ && (depth_ ? within(false) : at_beginning(false))) {
     }
-    return begun_ ? std::exchange(held_, {}) : std::string{};
+    if (begun_) return given();
+    if (from_ > held_.size() / 2) {
+        held_.erase(0, from_);
+        from_ = 0;
+    }
+    return {};
+}
+
+std::string leading_thinking::given() {
+    std::string out{rest()};
+    held_.clear();
+    from_ = 0;
+    return out;
 }
 
 std::string leading_thinking::finish() {
     while (!begun_ && (depth_ ? within(true) : at_beginning(true))) {
     }
-    if (depth_) held_.clear();
+    if (depth_) drop(held_.size() - from_);
     begun_ = true;
-    return std::exchange(held_, {});
+    return given();
 }
 
 // @return whether there is more to look at
 bool leading_thinking::at_beginning(bool last) {
-    held_.erase(0, blanks_at(held_));
-    const std::string_view rest = held_;
+    drop(blanks_at(rest()));
+    const std::string_view rest = this->rest();
     if (rest.empty()) return begun_ = last, false;
     bool cut = false;
     for (auto header : headers) {
         if (header.ends_with('>') && is_among(elements_, header.substr(1, header.size() - 2))) continue;
         auto t = tag_at(rest, header);
         cut = cut || t.cut;
-        if (t.size) return held_.erase(0, t.size), true;
+        if (t.size) return drop(t.size), true;
     }
     for (std::size_t i = 0; i < std::size(spellings); ++i) {
         const auto& s = spellings[i];
@@ -236,7 +256,7 @@ bool leading_thinking::at_beginning(bool last) {
         spelling_ = i;
         name_.clear();
         depth_ = 1;
-        held_.erase(0, t.size);
+        drop(t.size);
         return true;
     }
     if (at_named(last, cut)) return true;
@@ -245,42 +265,44 @@ bool leading_thinking::at_beginning(bool last) {
 }
 
 bool leading_thinking::at_named(bool last, bool& cut) {
-    auto t = named_tag_at(held_);
+    auto t = named_tag_at(rest());
     cut = cut || (t.cut && !last);
     if (!t.size || t.closes || is_among(elements_, t.name)) return false;
     name_ = t.name;
     depth_ = 1;
-    held_.erase(0, t.size);
+    drop(t.size);
     return true;
 }
 
 // Up to the tag that ends it; thinking within thinking is a part of it.
 bool leading_thinking::within(bool last) {
     const auto& s = spellings[spelling_];
-    for (std::size_t at = 0; at < held_.size(); ++at) {
-        if (!begins_a_tag(held_[at])) continue;
-        std::string_view rest = std::string_view{held_}.substr(at);
+    const std::string_view all = this->rest();
+    for (std::size_t at = 0; at < all.size(); ++at) {
+        if (!begins_a_tag(all[at])) continue;
+        std::string_view rest = all.substr(at);
         found_tag open, close;
         if (name_.empty())
             open = tag_at(rest, s.open), close = close_at(rest, s);
         else if (auto t = named_tag_at(rest); t.cut || t.name == name_)
             (t.closes ? close : open) = {t.size, t.cut};
         if (close.size) {
-            if (--depth_ == 0) return held_.erase(0, at + close.size), true;
+            if (--depth_ == 0) return drop(at + close.size), true;
             at += close.size - 1;
         } else if (open.size) {
             ++depth_;
             at += open.size - 1;
         } else if ((open.cut || close.cut) && !last) {
-            held_.erase(0, at);
+            drop(at);
             return false;
         }
     }
-    held_.clear();
+    drop(all.size());
     return false;
 }
 
 std::size_t behind_thinking_of_the_prompt(std::string_view text, const std::vector<std::string>& elements) {
+    quotations quoted{text};
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (!may_be_a_tag(text.substr(at))) continue;
         for (const auto& s : spellings) {
@@ -289,7 +311,7 @@ std::size_t behind_thinking_of_the_prompt(std::string_view text, const std::vect
             if (auto t = close_at(text.substr(at), s); t.size) return at + t.size;
         }
         auto t = named_tag_at(text.substr(at));
-        if (!t.size || is_among(elements, t.name) || is_quoted(text, at, t.size)) continue;
+        if (!t.size || is_among(elements, t.name) || quoted.hold(at, t.size)) continue;
         return t.closes ? at + t.size : text.npos;
     }
     return text.npos;

@@ -34,8 +34,13 @@ private:
     bool at_named(bool last, bool& cut);
     bool within(bool last);
 
+    std::string_view rest() const { return std::string_view{held_}.substr(from_); }
+    void drop(std::size_t n) { from_ += n; }  // of the rest's beginning
+    std::string given();                      // the rest, which is held no more
+
     std::vector<std::string> elements_;
     std::string held_;
+    std::size_t from_ = 0;  // what stands before it in `held_` is done with
     std::size_t spelling_ = 0;
     std::string name_;  // of the tag that is open, where it is none of the table
     int depth_ = 0;

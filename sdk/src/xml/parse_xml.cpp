@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <climits>
 #include <memory>
+#include <set>
 
 namespace reagent::detail {
 namespace {
@@ -313,6 +314,8 @@ std::string without_thinking(const signature& s, std::string_view text, bool& op
         out += text.substr(0, n);
         text.remove_prefix(std::min(n, text.size()));
     };
+    constexpr std::size_t longest_name = 256;
+    std::set<std::string, std::less<>> unclosed;  // outputs that do not end in what is left
     int depth = 0;
     while (!text.empty()) {
         auto at = text.find('<');
@@ -320,7 +323,7 @@ std::string without_thinking(const signature& s, std::string_view text, bool& op
         if (depth) text.remove_prefix(std::min(at, text.size()));
         if (text.empty()) break;
         auto tag = thinking_tag_at(text);
-        auto tag_name = text.substr(std::min<std::size_t>(1 + tag.closes, text.size()));
+        auto tag_name = text.substr(std::min<std::size_t>(1 + tag.closes, text.size()), longest_name);
         tag_name = tag_name.substr(0, tag_name.find_first_of(" \t\r\n>"));
         if (tag.size && !s.output(to_lower(tag_name)) && (depth || !tag.closes)) {
             depth += tag.closes ? -1 : 1;
@@ -328,8 +331,10 @@ std::string without_thinking(const signature& s, std::string_view text, bool& op
         } else if (depth)
             text.remove_prefix(1);
         else {
-            std::string name{text.substr(1, text.find_first_of(" \t\r\n/>", 1) - 1)};
-            auto end = s.output(name) ? text.find("</" + name) : text.npos;
+            const auto beginning = text.substr(1, longest_name);
+            const std::string name{beginning.substr(0, beginning.find_first_of(" \t\r\n/>"))};
+            auto end = s.output(name) && !unclosed.contains(name) ? text.find("</" + name) : text.npos;
+            if (end == text.npos && s.output(name)) unclosed.insert(name);
             take(end == text.npos ? 1 : end);
             if (end != text.npos) take(2);
         }
