@@ -1,6 +1,7 @@
 // Thinking in XML: an output's own element is none, whatever its name, and within an output a tag is text.
 #include <reagent/adapter/adapter.hpp>
 #include <reagent/adapter/field_stream.hpp>
+#include <reagent/adapter/thinking.hpp>
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
