@@ -6,6 +6,7 @@
 #include <emmintrin.h>
 #endif
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstdint>
@@ -38,6 +39,12 @@ std::size_t first_escape(const char* block) {
     return found ? static_cast<std::size_t>(std::countr_zero(found)) / 8 : 8;
 }
 #endif
+
+bool is_plain(std::string_view text) {
+    bool plain = true;
+    for (char c : text) plain = plain & (static_cast<unsigned char>(c) >= 0x20) & (c != '"') & (c != '\\');
+    return plain;
+}
 
 // Writes the escape of a character that has one, at most six bytes. @return its end
 char* escaped(char* end, char c) {
@@ -74,6 +81,10 @@ void append_json_text(std::string& out, std::string_view text) {
         if (plain < block_size) end = escaped(end, text[i++]);
     }
     if (end > ready + sizeof ready - 8 * block_size) flush();
+    if (const auto rest = text.substr(i); is_plain(rest)) {  // as nearly every name of a member is
+        end = std::copy(rest.begin(), rest.end(), end);
+        i = text.size();
+    }
     for (; i < text.size(); ++i) {
         const auto c = static_cast<unsigned char>(text[i]);
         if (c < 0x20 || c == '"' || c == '\\')

@@ -66,6 +66,7 @@ template <class Fields>
 response head_of(const Fields& message) {
     response r;
     r.status = static_cast<int>(message.result_int());
+    r.headers.reserve(8);
     for (const auto& f : message) r.headers.emplace_back(to_lower(f.name_string()), f.value());
     return r;
 }

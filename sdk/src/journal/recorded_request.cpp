@@ -90,6 +90,7 @@ recorded_request::recorded_request(const lm_request& whole, std::uint64_t effect
     : effect_{effect}, count_{whole.messages.size()} {
     frame_ = same_frame(whole, *earlier->frame_) ? earlier->frame_ : std::make_shared<const lm_request>(without_messages(whole));
     const auto &now = whole.messages, &before = earlier_whole.messages;
+    parts_.reserve(std::min<std::size_t>(now.size(), 4));
     std::size_t used = 0;  // messages of the earlier request, in order
     bool refers = frame_ == earlier->frame_;
     for (std::size_t i = 0; i < now.size();) {

@@ -6,6 +6,7 @@
 #include <reagent/run/run_observer.hpp>
 #include <reagent/schema/render.hpp>
 
+#include "../base/json_text.hpp"
 #include "../base/text.hpp"
 #include "../run/privacy.hpp"
 
@@ -26,6 +27,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <span>
 #include <thread>
 
 namespace reagent {
@@ -48,24 +50,35 @@ std::string nanoseconds_text(system_clock::time_point t) {
     return std::to_string(duration_cast<nanoseconds>(t.time_since_epoch()).count());
 }
 
+// A text as JSON.
+std::string quoted(std::string_view text) {
+    std::string out;
+    detail::append_json_text(out, text);
+    return out;
+}
+
+// Attributes as the text of their JSON: runs have many spans, and a tree of each would be thrown away at once.
 class attribute_list {
 public:
-    void add(const char* key, std::string_view text) {
-        if (!text.empty()) put(key, json::object{{"stringValue", text}});
+    void add(std::string_view key, std::string_view text) {
+        if (!text.empty()) put(key, "stringValue", quoted(text));
     }
-    void add(const char* key, std::uint64_t n) { put(key, json::object{{"intValue", std::to_string(n)}}); }
-    void add(const char* key, double d) { put(key, json::object{{"doubleValue", d}}); }
-    void add_flag(const char* key, bool b) { put(key, json::object{{"boolValue", b}}); }
-    void add_list(const char* key, std::string_view only) {
-        json::array values;
-        values.push_back(json::object{{"stringValue", only}});
-        put(key, json::object{{"arrayValue", json::object{{"values", std::move(values)}}}});
+    void add(std::string_view key, std::uint64_t n) { put(key, "intValue", '"' + std::to_string(n) + '"'); }
+    void add(std::string_view key, double d) { put(key, "doubleValue", json::serialize(json::value(d))); }
+    void add_flag(std::string_view key, bool b) { put(key, "boolValue", b ? "true" : "false"); }
+    void add_list(std::string_view key, std::string_view only) {
+        put(key, "arrayValue", R"({"values":[{"stringValue":)" + quoted(only) + "}]}");
     }
-    json::array take() { return std::move(all_); }
+    std::string text() const { return "[" + all_ + "]"; }
+    json::value tree() const { return json::parse(text()); }
 
 private:
-    void put(const char* key, json::object value) { all_.push_back(json::object{{"key", key}, {"value", std::move(value)}}); }
-    json::array all_;
+    void put(std::string_view key, std::string_view type, std::string_view value) {
+        (all_ += all_.empty() ? R"({"key":")" : R"(,{"key":")") += key;
+        ((all_ += R"(","value":{")") += type) += R"(":)";
+        (all_ += value) += "}}";
+    }
+    std::string all_;
 };
 
 // "openai/gpt-4o-mini" is the provider and the model.
@@ -116,8 +129,8 @@ std::string percent_decoded(std::string_view text) {
     return out;
 }
 
-json::object span_json(const span& s, const ended_run& run, const std::vector<std::string>& ids, std::size_t index,
-                       const std::string& trace_id, bool content) {
+std::string span_json(const span& s, const ended_run& run, const std::vector<std::string>& ids, std::size_t index,
+                      const std::string& trace_id, bool content) {
     static const detail::privacy nothing;
     const auto& privacy = run.privacy ? *run.privacy : nothing;
     auto text_of = [&](const event& e, json::array messages) {
@@ -181,19 +194,14 @@ json::object span_json(const span& s, const ended_run& run, const std::vector<st
         a.add("error.type",
               s.effect && s.effect->error_code ? make_error_code(static_cast<lm_errc>(s.effect->error_code)).message() : "error");
     auto start = run.began + s.start;
-    json::object o{{"traceId", trace_id},
-                   {"spanId", ids[index]},
-                   {"name", name},
-                   {"kind", kind},
-                   {"startTimeUnixNano", nanoseconds_text(start)},
-                   {"endTimeUnixNano", nanoseconds_text(start + s.duration)}};
-    if (s.parent != SIZE_MAX) o["parentSpanId"] = ids[s.parent];
-    o["attributes"] = a.take();
-    if (failed) {
-        // An error's text may quote a prompt or a result.
-        o["status"] = content ? json::object{{"code", 2}, {"message", privacy.shown(error)}} : json::object{{"code", 2}};
-    }
-    return o;
+    std::string o = R"({"traceId":")" + trace_id + R"(","spanId":")" + ids[index] + R"(","name":)" + quoted(name) + R"(,"kind":)" +
+                    std::to_string(kind) + R"(,"startTimeUnixNano":")" + nanoseconds_text(start) + R"(","endTimeUnixNano":")" +
+                    nanoseconds_text(start + s.duration) + '"';
+    if (s.parent != SIZE_MAX) o += R"(,"parentSpanId":")" + ids[s.parent] + '"';
+    o += R"(,"attributes":)" + a.text();
+    // An error's text may quote a prompt or a result.
+    if (failed) o += content ? R"(,"status":{"code":2,"message":)" + quoted(privacy.shown(error)) + "}" : R"(,"status":{"code":2})";
+    return o + "}";
 }
 
 // Source of the boundaries: the conventions' own, for gen_ai.client.operation.duration and gen_ai.client.token.usage.
@@ -243,7 +251,7 @@ struct telemetry::impl {
                 std::lock_guard lock{mutex};
                 runs.swap(queue);
             }
-            json::array spans;
+            std::vector<std::string> spans;
             for (const auto& r : runs) {
                 measure(r);
                 if (options.traces) draw(r, spans);
@@ -258,7 +266,7 @@ struct telemetry::impl {
         }
     }
 
-    void draw(const ended_run& r, json::array& into) {
+    void draw(const ended_run& r, std::vector<std::string>& into) {
         auto records = records_of(*r.history);
         auto spans = trace_of(records, r.program);
         spans.front().duration = std::max(spans.front().duration, r.duration);
@@ -291,7 +299,7 @@ struct telemetry::impl {
         a.add("service.name", options.service_name);
         a.add("telemetry.sdk.name", "reagent");
         a.add("telemetry.sdk.language", "cpp");
-        return {{"attributes", a.take()}};
+        return {{"attributes", a.tree()}};
     }
 
     task<bool> post(const char* path, std::string body, const char* what) {
@@ -317,21 +325,18 @@ struct telemetry::impl {
     }
 
     // One run may have more spans than a request holds.
-    task<void> send_all(json::array spans) {
+    task<void> send_all(std::vector<std::string> spans) {
         const std::size_t most = std::max<std::size_t>(1, options.max_spans_per_request);
-        for (std::size_t at = 0; at < spans.size(); at += most) {
-            json::array some;
-            for (std::size_t i = at; i < std::min(spans.size(), at + most); ++i) some.push_back(std::move(spans[i]));
-            co_await send_spans(std::move(some));
-        }
+        for (std::size_t at = 0; at < spans.size(); at += most)
+            co_await send_spans(std::span<const std::string>{spans}.subspan(at, std::min(most, spans.size() - at)));
     }
 
-    task<void> send_spans(json::array spans) {
-        auto n = spans.size();
-        json::array scopes, resources;
-        scopes.push_back(json::object{{"scope", json::object{{"name", "reagent"}}}, {"spans", std::move(spans)}});
-        resources.push_back(json::object{{"resource", resource()}, {"scopeSpans", std::move(scopes)}});
-        std::string body = json::serialize(json::object{{"resourceSpans", std::move(resources)}});
+    task<void> send_spans(std::span<const std::string> spans) {
+        const auto n = spans.size();
+        std::string body =
+            R"({"resourceSpans":[{"resource":)" + json::serialize(resource()) + R"(,"scopeSpans":[{"scope":{"name":"reagent"},"spans":[)";
+        for (const auto& one : spans) (body += &one == spans.data() ? "" : ",") += one;
+        body += "]}]}]}";
         bool good = co_await post("/v1/traces", std::move(body), "spans");
         (good ? sent : refused) += n;
     }
@@ -349,7 +354,7 @@ struct telemetry::impl {
             json::array counts, limits;
             for (auto c : h.counts) counts.emplace_back(std::to_string(c));
             for (auto b : bounds) limits.emplace_back(b);
-            json::object p{{"attributes", a.take()},
+            json::object p{{"attributes", a.tree()},
                            {"startTimeUnixNano", nanoseconds_text(began)},
                            {"timeUnixNano", nanoseconds_text(system_clock::now())},
                            {"count", std::to_string(h.count)},
