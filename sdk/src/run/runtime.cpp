@@ -213,11 +213,13 @@ bool detail::is_of_recording(const std::exception_ptr& failure) {
 
 namespace {
 
-task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> ended) {
+// @param deadlines the loop's: they are not to outlive it in a state that somebody keeps
+task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function<void(std::exception_ptr)> ended,
+                   std::shared_ptr<detail::run_deadlines> deadlines) {
     std::exception_ptr failure;
     s->tell([](run_observer& o, const observed_run& r) { o.begins(r); });
     try {
-        detail::run_deadlines::watch watch{s->deadlines, s->deadline, [&s = *s] {
+        detail::run_deadlines::watch watch{std::move(deadlines), s->deadline, [&s = *s] {
                                                s.overdue = true;
                                                s.signal.emit(asio::cancellation_type::terminal);
                                            }};
@@ -278,7 +280,7 @@ void runtime::spawn(std::shared_ptr<run::state> s, task<void> work, std::functio
         ended(std::move(failure));
     };
     auto* state = s.get();
-    asio::co_spawn(state->executor, guarded(s, std::move(work), std::move(leave)),
+    asio::co_spawn(state->executor, guarded(s, std::move(work), std::move(leave), std::move(state->deadlines)),
                    asio::bind_cancellation_slot(state->signal.slot(), [s](std::exception_ptr) {}));
 }
 
