@@ -107,9 +107,8 @@ void print_outputs(const json::object& outputs, const signature& s, const live_v
 
 // As a durable run: it can be killed, and goes on with `reagent runs resume`.
 int ask_durably(const ask_options& o, const chosen_model& chosen, run_options options, runtime_options with, json::object inputs,
-                live_view& view) {
+                live_view& view, interruption& watch) {
     if (!o.types.empty()) throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
-    interruption watch;
     with.journals = open_journals(o.journals, journal_access::create);
     runtime rt{with};
     rt.serve(ask_program, ask_program_function(), std::move(options), stored_options());
@@ -179,6 +178,8 @@ int ask_at_once(const ask_options& o, const signature& s, const tools& offered, 
 
 int ask(const ask_options& o) {
     const bool durable = is_durable(o);
+    std::optional<interruption> watch;
+    if (durable) watch.emplace();  // before anything has a thread, as telemetry has: signals would reach that
     if (!o.save_journal.empty()) {
         check_is_file("--save-journal", o.save_journal);
         check_folder("--save-journal", o.save_journal);
@@ -196,7 +197,7 @@ int ask(const ask_options& o) {
         with.logger = spdlog::stderr_color_mt("reagent");
         with.logger->set_level(spdlog::level::from_str(o.log_level));
     }
-    if (durable) return ask_durably(o, chosen, std::move(options), with, std::move(inputs), view);
+    if (durable) return ask_durably(o, chosen, std::move(options), with, std::move(inputs), view, *watch);
     return ask_at_once(o, s, offered, chosen, options, with, inputs, view);
 }
 

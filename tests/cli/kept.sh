@@ -66,6 +66,9 @@ asked=(--lm openai/x --api-base "$url/v1" --journals "$REAGENT_JOURNALS" --quiet
 interrupt INT 'SLOW 3' "$reagent" ask 'SLOW 3' --run-id stopped1 "${asked[@]}"
 grep -q 'reagent runs resume.* stopped1' err || fail "how it goes on: $(cat err)"
 [ "$(code "$reagent" runs resume stopped1 --api-base "$url/v1")" = 0 ] || fail "a run that was interrupted: $(cat out err)"
+# Also where telemetry has a thread of its own.
+OTEL_EXPORTER_OTLP_ENDPOINT=$url interrupt TERM 'SLOW 4' "$reagent" ask 'SLOW 4' --run-id stopped3 "${asked[@]}"
+[ "$(code "$reagent" runs resume stopped3 --api-base "$url/v1")" = 0 ] || fail "a run that was interrupted beside telemetry: $(cat out err)"
 interrupt TERM '"slow"' "$reagent" ask "SCRIPT http_get {\"url\": \"$url/slow?3\"}" --run-id stopped2 --tools "http:${url#http://}" "${asked[@]}"
 [ "$(code "$reagent" runs resume stopped2 --api-base "$url/v1")" != 1 ] || fail "a run that was interrupted in a call: $(cat out err)"
 grep -q 'lease\|taken by\|other worker' out err && fail "a lease is left: $(cat out err)"

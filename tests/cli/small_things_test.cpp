@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_made_is_told_before_anything_is_asked
     for (const auto& [line, option] : {std::pair{"ask hi --save-journal " + gone, "--save-journal"},
                                        std::pair{"eval" + subject + "--data " + data + " --html " + gone, "--html"},
                                        std::pair{"eval" + subject + "--data " + data + " --csv " + gone, "--csv"},
-                                       std::pair{"compile" + subject + "--train " + data + " --out " + gone, "--out"}}) {
+                                       std::pair{"compile" + subject + "--optimizer labeled_few_shot --train " + data + " --out " + gone, "--out"}}) {
         auto done = reagent_cli(line + " --lm openai/m --api-base http://127.0.0.1:1/v1", true, "OPENAI_API_KEY=k-0123456789 ");
         BOOST_TEST(done.code == 2);
         BOOST_TEST(has(done, option + std::string{": \""}), done.out);

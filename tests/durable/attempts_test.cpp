@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include <fstream>
+#include <set>
 
 using namespace reagent;
 using namespace reagent::test;
@@ -60,6 +61,22 @@ struct unfinished : fixture {
 };
 
 }  // namespace
+
+// An id may be an order's number: in another store, or once the run was removed, it names another run.
+BOOST_FIXTURE_TEST_CASE(a_key_is_no_other_calls_though_their_runs_have_one_id, unfinished) {
+    dies = false;
+    auto finished_run = [&](const std::shared_ptr<journal_store>& in) {
+        runtime own{{.journals = in}};
+        own.serve("p", program, options());
+        BOOST_TEST((own.run_durably("p", {}, "order-17").status == run_status::finished));
+    };
+    finished_run(store);
+    store->remove("order-17");
+    finished_run(store);
+    finished_run(journal_store::open_sqlite(files.path / "other.db"));
+    BOOST_REQUIRE(keys.size() == 3u);
+    BOOST_TEST(std::set<std::string>(keys.begin(), keys.end()).size() == 3u);
+}
 
 BOOST_FIXTURE_TEST_CASE(a_call_that_is_repeated_keeps_its_key_through_every_crash, unfinished) {
     begin("a");

@@ -37,6 +37,7 @@ MISREAD = [
     ("anthropic", r"repeat", "a block that begins twice is two"),
     ("anthropic ollama cohere", r"goes_on", "what comes behind the end is read on"),
     ("openai anthropic cohere", r"retype:index", "a piece with an odd number goes elsewhere (true is 1) or nowhere"),
+    ("openai openai-responses anthropic gemini ollama cohere", r"twice:", "the last of two members of one name counts"),
     ("cohere", r"names_only|one_newline", "an event whose data has no type of its own is left out, and so are several in one"),
 ]
 
@@ -101,6 +102,8 @@ def judge(exchange, theirs):
             return "both refuse", ""
         came = "Reagent refuses what the client reads " + ("rightly" if right(theirs) else "wrongly")
         known = [why for words, why in REFUSED.items() if re.search(words, ours["error"])]
+        if "twice:" in exchange["kind"]:  # a member that says two things: whichever a client takes
+            known.append("a_member_that_stands_twice_in_an_object_of_arguments_is_seen")
         return came, "" if known and not exchange["readable"] else came
     if not right(ours):
         return "Reagent is wrong", "Reagent is wrong"

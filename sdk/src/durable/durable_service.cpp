@@ -154,10 +154,19 @@ stored_run durable_service::impl::resume_taken(journal_store::taken_run taken) {
     std::promise<void> promise;
     auto halted = promise.get_future();
     std::exception_ptr why;
-    continue_run(std::move(taken), [&](std::exception_ptr failure) {
+    auto hold = taken.hold;
+    const auto active = taken.run.active;
+    auto ended = [&](std::exception_ptr failure) {
         why = std::move(failure);
         promise.set_value();
-    });
+    };
+    try {
+        continue_run(std::move(taken), ended);
+    } catch (const run_error& e) {  // nobody can go on with it as it is: that is its end, and not a lease that runs out
+        journals->finish(hold, {}, active, {.status = run_status::failed, .error = e.what()}, ended);
+        halted.get();
+        throw;
+    }
     halted.get();
     if (why && detail::is_of_journal(why)) std::rethrow_exception(why);
     return journals->get(id);

@@ -449,7 +449,10 @@ task<json::value> run_core::call_tool(std::string path, std::string tool, json::
         if (s.draining) co_await park(run_status::ready, 0);
         const bool further_attempt = before && !e.id;
         if (!e.id) e.id = s.next_id++;
-        call->key = before && !before->key.empty() ? before->key : s.key_of(before ? before->what.id : e.id);
+        if (before)
+            call->key = before->key.empty() ? s.key_of(before->what.id) : before->key;
+        else  // a run of this name may have been elsewhere, or before: its keys are others
+            call->key = s.key_of(e.id) + (traits.harmless ? "" : "-" + random_run_name());
         effect_begun begun{e, traits.repeatable || traits.harmless, false, {}, call->key};
         s.log->hold_back();  // the end of the attempt before and the begin of this one are stored together, or neither is
         if (further_attempt) s.record_in_log(effects_abandoned{{before->what.id}, false});

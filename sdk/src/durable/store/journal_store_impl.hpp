@@ -205,6 +205,8 @@ struct journal_store_impl {
     // taking.cpp
     journal_store::taken_run took(const sql_row& row, std::int64_t asked);
     journal_store::taken_run take(const std::string& id, bool by_force);
+    bool has_let_go = false;  // on the store's thread
+    void refuse_after_letting_go() const;
     void load(journal_store::taken_run& t);
     void give_up_stalled();
     void fail(const std::string& id, const std::string& why);

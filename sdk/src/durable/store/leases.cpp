@@ -140,9 +140,14 @@ void journal_store_impl::hand_back(const std::string& id, std::uint64_t fence) {
         {std::string_view{id}, static_cast<std::int64_t>(fence)});
 }
 
+void journal_store_impl::refuse_after_letting_go() const {
+    if (has_let_go) throw run_error{run_errc::not_possible, "its runs were let go, since the process ends: it takes no other"};
+}
+
 // The holds stay, so that nothing here is told that another has the run: its process ends. The store refuses what they write.
 void journal_store::let_go() {
     impl_->change([&] {
+        impl_->has_let_go = true;
         for (const auto& hold : impl_->holds()) impl_->hand_back(hold->id, hold->fence);
     });
 }

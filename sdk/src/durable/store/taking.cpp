@@ -66,6 +66,7 @@ std::vector<journal_store::taken_run> journal_store::take(const std::vector<std:
     if (programs.empty() || most == 0) return {};
     auto& impl = *impl_;
     auto taken = impl.change([&] {
+        impl.refuse_after_letting_go();
         auto asked = detail::machine_ms();
         impl.look_at_clock();
         impl.give_up_stalled();
@@ -89,15 +90,16 @@ std::vector<journal_store::taken_run> journal_store::take(const std::vector<std:
             }
             all.push_back(std::move(t));
         }
+        for (const auto& t : all) impl.keep(t.hold);
         return all;
     });
-    for (const auto& t : taken) impl.keep(t.hold);
     return taken;
 }
 
 journal_store::taken_run journal_store_impl::take(const std::string& id, bool by_force) {
     detail::check_known(id);
     auto taken = change([&] {
+        refuse_after_letting_go();
         auto asked = detail::machine_ms();
         look_at_clock();
         detail::statement_parameters p;
@@ -118,9 +120,9 @@ journal_store::taken_run journal_store_impl::take(const std::string& id, bool by
         }
         auto t = took(rows[0], asked);
         load(t);
+        keep(t.hold);  // within the transaction: who lets all runs go right behind it lets this one go, too
         return t;
     });
-    keep(taken.hold);
     return taken;
 }
 
