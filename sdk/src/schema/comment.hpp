@@ -29,13 +29,4 @@ inline bool comment_leaves_out(std::string_view comment) {
            (holds_a_word(comment, {"so"}) && holds_a_word(comment, {"on"}));
 }
 
-/// Whether a comment says that what it stands beside is not meant as it stands: it leaves something out, denies it, or names another value.
-inline bool comment_changes_the_meaning(std::string_view comment) {
-    return comment_leaves_out(comment) ||
-           holds_a_word(comment, {"not",         "no",   "never",   "don",     "dont",   "or",      "instead", "example", "sample",
-                                  "placeholder", "todo", "tbd",     "fixme",   "your",   "maybe",   "if",      "unless",  "except",
-                                  "replace",     "same", "similar", "until",   "unsure", "perhaps", "guess",   "draft",   "dummy",
-                                  "fake",        "e",    "unknown", "without", "cannot", "wrong"});
-}
-
 }  // namespace reagent
