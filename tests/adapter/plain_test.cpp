@@ -74,8 +74,8 @@ signature step() {
     return s;
 }
 
-// What is looked at as if it might hold thinking: by the sign that begins a tag, in a part that is no output.
-std::string with_a_sign_of_thinking(std::string text) { return text + "\n[[ ## further ## ]]\n< "; }
+// What is looked at as if it might hold thinking: by the sign that begins a tag, in a line in front of it.
+std::string with_a_sign_of_thinking(std::string text) { return "< \n" + text; }
 
 }  // namespace
 

@@ -1,3 +1,4 @@
+#include "../base/quoted.hpp"
 #include "../base/text.hpp"
 #include "chat_scanner.hpp"
 
@@ -58,13 +59,22 @@ struct section {
 };
 using sections = std::vector<section>;
 
+// A marker that is no output's, and how many sections stand before it.
+struct stray_marker {
+    std::string name;
+    std::size_t behind;
+};
+using strays = std::vector<stray_marker>;
+constexpr std::size_t most_strays = 64;
+
 bool is_bold(char c) { return c == '*' || c == '_' || c == '`'; }
 
 // Reads a completion that holds no thinking and no line's end but `\n`, as nearly every one does, as `chat_scanner` would: in one pass from
 // bracket to bracket, and without a copy.
 class plain_reader {
 public:
-    plain_reader(const signature& s, std::string_view text, sections& out) : s_{s}, text_{text}, out_{out} {}
+    plain_reader(const signature& s, std::string_view text, sections& out, strays& others)
+        : s_{s}, text_{text}, out_{out}, strays_{others} {}
 
     static bool can_read(std::string_view text) {
         for (char c : {'<', '\r', '\v', '\f'})
@@ -126,7 +136,11 @@ private:
     void begin(std::string_view name) {
         close(line_);
         current_ = s_.output(name);
-        if (!current_ && name == "completed") end_block();
+        if (current_) return;
+        if (name == "completed")
+            end_block();
+        else if (strays_.size() < most_strays)
+            strays_.push_back({std::string{name}, out_.size()});
     }
     void close(std::size_t end) {
         if (current_) out_.push_back({current_, trim(text_.substr(begin_, end - begin_))});
@@ -137,6 +151,7 @@ private:
     const signature& s_;
     std::string_view text_;
     sections& out_;
+    strays& strays_;
     const signature_field* current_ = nullptr;
     std::size_t begin_ = 0;      // of the current section
     std::size_t looked_at_ = 0;  // up to here
@@ -144,12 +159,15 @@ private:
 };
 
 struct block_reader final : chat_scanner::sink {
-    block_reader(const signature& sig, sections& to) : s{sig}, out{to} {}
+    block_reader(const signature& sig, sections& to, strays& others) : s{sig}, out{to}, strays_{others} {}
 
     bool begin(std::string_view name) override {
         close();
         current = s.output(name);
-        if (!current && name == "completed") end_block();
+        if (!current && name == "completed")
+            end_block();
+        else if (!current && strays_.size() < most_strays)
+            strays_.push_back({std::string{name}, out.size()});
         return current != nullptr;
     }
     void text(std::string_view piece) override { texts.back() += piece; }
@@ -167,6 +185,7 @@ struct block_reader final : chat_scanner::sink {
 
     const signature& s;
     sections& out;
+    strays& strays_;
     const signature_field* current = nullptr;
     std::deque<std::string> texts{1};  // the last: of the section that is read
 };
@@ -209,6 +228,44 @@ span from_the_one_that_counts(const signature& s, span all) {
     return all.subspan(first);
 }
 
+// Whether a text could go on behind a marker: it is not clear that it ended there.
+bool may_go_on(const signature_field& f) {
+    return f.kind == field_kind::text || f.kind == field_kind::optional_text || f.kind == field_kind::arguments || f.shape.is_text();
+}
+
+parse_failure holds_a_marker(const std::string& field, const std::string& name) {
+    std::string why = "the marker " + quoted(name, 100) +
+                      " of no output stands in it or behind it; write the outputs and nothing "
+                      "else, and what you quote without its markers";
+    return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
+}
+
+parse_failure ends_in_a_marker(const std::string& field) {
+    std::string why = "the answer ends within a marker; write all of it";
+    return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
+}
+
+// A line that looks like the beginning of a marker and is none: `> [[ ## name ## ]]`, `[[ ## name: ## ]]`. "": there is none.
+std::string_view marker_in_disguise(std::string_view text) {
+    for (auto at = text.find("[["); at != text.npos; at = text.find("[[", at + 2)) {
+        constexpr std::size_t most_before = 20, longest = 100;
+        const auto from = at - std::min(at, most_before);
+        const auto line = from + (text.substr(from, at - from).rfind('\n') + 1);
+        const bool begins = (line > from || from == 0) && text.substr(line, at - line).find_first_not_of(" \t>*_`#-:.") == text.npos;
+        const auto shown = text.substr(at, longest);
+        if (begins && trim(shown.substr(2)).starts_with("##")) return shown.substr(0, shown.find('\n'));
+    }
+    return {};
+}
+
+// Whether a text ends with a marker that is cut off.
+bool ends_within_a_marker(std::string_view text) {
+    auto last = trim(text.substr(text.rfind('\n') + 1));
+    while (!last.empty() && is_bold(last.front())) last.remove_prefix(1);
+    bool cut = false;
+    return last.starts_with("[[") && last.find("##") != last.npos && !marker_at(last, cut) && cut;
+}
+
 json::value value_of(std::string_view text) {
     if (text.find('\\') == text.npos) return json::value(json::string(text));
     return json::value(json::string(unescape_markers(std::string{text})));
@@ -231,13 +288,14 @@ std::optional<json::object> read_good(const signature& s, const std::vector<cons
 
 parsed_outputs parse_chat(const signature& s, std::string_view completion) {
     sections all;
+    strays others;
     all.reserve(8);
     std::optional<block_reader> reader;  // what it reads it keeps
     bool is_thinking = false;
     if (plain_reader::can_read(completion))
-        plain_reader{s, completion, all}.read();
+        plain_reader{s, completion, all, others}.read();
     else {
-        chat_scanner scanner{reader.emplace(s, all)};
+        chat_scanner scanner{reader.emplace(s, all, others)};
         scanner.read(completion);
         reader->close();
         is_thinking = scanner.is_thinking();
@@ -250,11 +308,25 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
         if (known && known->text != one.text) return stands_twice(one.field->name);
         if (!known) known = &one;
     }
-    if (auto outputs = read_good(s, found)) return std::move(*outputs);
+    const auto first_counted = static_cast<std::size_t>(counted.data() - all.data());
+    for (const auto& stray : others)  // between a field and the end of its block
+        if (const auto* before = stray.behind > first_counted ? &all[stray.behind - 1] : nullptr;
+            before && before->field && may_go_on(*before->field))
+            return holds_a_marker(before->field->name, stray.name);
+    for (std::size_t i = 0; i < found.size(); ++i)
+        if (found[i] && found[i] == &all.back() && ends_within_a_marker(found[i]->text)) return ends_in_a_marker(s.outputs[i].name);
+    const bool whole = std::all_of(found.begin(), found.end(), [](const section* one) { return one; });
+    if (auto outputs = whole ? read_good(s, found) : std::nullopt) return std::move(*outputs);
     json::object values;
-    for (const auto& one : counted)
-        if (one.field) values.emplace(one.field->name, value_of(one.text));
-    auto outputs = read_outputs(s, std::move(values));
+    answer_form form;
+    for (const auto& other : others)
+        if (!is_field(s, other.name)) form.stray = other.name;
+    for (const auto& one : counted) {
+        if (!one.field) continue;
+        values.emplace(one.field->name, value_of(one.text));
+        if (auto line = marker_in_disguise(one.text); form.stray.empty() && !line.empty()) form.stray = cut(std::string{line}, 100);
+    }
+    auto outputs = read_outputs(s, std::move(values), form);
     if (!outputs && is_thinking) return ended_thinking(outputs.error());
     return outputs;
 }

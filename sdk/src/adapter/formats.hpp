@@ -24,8 +24,20 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion);
 parsed_outputs parse_json_object(const signature& s, std::string_view completion);
 parsed_outputs parse_xml(const signature& s, std::string_view completion);  // of the library reagent::xml
 
+/// What an answer is besides its fields.
+struct answer_form {
+    std::string stray{};     ///< a name in the manner of a field that is none: an optional output may be meant by it
+    bool says_none = false;  ///< it says that it holds no field, as `{}` does; a text without any is no answer
+    bool quoted = false;     ///< texts are told from other values, as in JSON: one that fits stays one
+};
 /// Reads every output from `found` (text or JSON by name), as all three formats do it.
-parsed_outputs read_outputs(const signature& s, json::object found);
+parsed_outputs read_outputs(const signature& s, json::object found, const answer_form& form = {});
+
+/// What an answer is that may leave an output out or name it otherwise. Nothing: it may not.
+std::optional<parse_failure> misses_an_output(const signature& s, const json::object& found, const answer_form& form);
+
+/// Whether a name is one of the signature's own: a model may repeat the inputs.
+bool is_field(const signature& s, std::string_view name);
 
 /// "one of: a; b", "an int", "JSON that fits {...}", or "" for text.
 std::string type_note(const signature_field& f);
@@ -76,6 +88,9 @@ parse_failure stands_twice(const std::string& field);
 std::string escape_xml_text(std::string text);  // `<`, `&`, and what could be taken for them
 /// What an entity of XML stands for; itself where it is none.
 std::string xml_meaning(const std::string& entity);
+
+/// Whether a text that stands in quotes fits as it is, and so is no other value.
+bool stays_text(const signature_field& f, const json::value& v);
 
 /// A field of decimal.Decimal: its digits are kept as they are written.
 bool keeps_digits(const signature_field& f);

@@ -1,3 +1,4 @@
+#include "../base/text.hpp"
 #include "../schema/unicode.hpp"
 #include "chat_scanner.hpp"
 
@@ -131,9 +132,20 @@ std::size_t end_of_object(std::string_view text, std::size_t at) {
     return text.npos;
 }
 
+// Whether the comment of some language, or of a model, begins between two objects and goes on into the second.
+bool is_in_a_comment(std::string_view between) {
+    for (auto [begin, end] : {std::pair<std::string_view, std::string_view>{"/*", "*/"}, {"<!--", "-->"}})
+        if (auto at = between.rfind(begin); at != between.npos && between.find(end, at + begin.size()) == between.npos) return true;
+    const auto line = between.substr(between.rfind('\n') + 1);
+    for (auto at = line.find("//"); at != line.npos; at = line.find("//", at + 2))
+        if (at == 0 || line[at - 1] != ':') return true;
+    return line.find('#') != line.npos || trim(line).starts_with("--");
+}
+
 struct strict_objects {
     std::vector<found_object> from_last_complete;  // and those behind it
     std::string differs;                           // an output that an earlier complete one has otherwise
+    bool in_a_comment = false;                     // and the later one stands in a comment
     std::string around;                            // what stands outside of the objects
 };
 
@@ -143,6 +155,7 @@ strict_objects strict_objects_in(const signature& s, std::string_view text) {
     strict_objects all;
     int tried = 0;
     std::size_t copied = 0;
+    std::size_t outside = 0;  // the end of the last object that stands in no comment
     for (auto at = text.find('{'); at != text.npos && tried < 16; ++tried) {
         auto end = end_of_object(text, at);
         auto v = end == text.npos ? std::nullopt : parse_json(text.substr(at, end - at));
@@ -162,14 +175,23 @@ strict_objects strict_objects_in(const signature& s, std::string_view text) {
         auto has_all = [&](const json::object& o) {
             return std::all_of(s.outputs.begin(), s.outputs.end(), [&](const signature_field& f) { return o.contains(f.name); });
         };
-        if (counts && !kept.empty() && has_all(kept.front().v.get_object()) && has_all(v->get_object()))
-            for (const auto& f : s.outputs)
-                if (kept.front().v.get_object().at(f.name) != v->get_object().at(f.name)) all.differs = f.name;
+        const bool in_a_comment = is_in_a_comment(text.substr(outside, at - outside));
+        if (counts && !kept.empty()) {
+            const auto& before = kept.front().v.get_object();
+            const bool both_whole = has_all(before) && has_all(v->get_object());
+            for (const auto& f : s.outputs) {
+                const auto *earlier = before.if_contains(f.name), *later = v->get_object().if_contains(f.name);
+                if (!earlier || !later || *earlier == *later || (!both_whole && !in_a_comment)) continue;
+                all.differs = f.name;
+                all.in_a_comment = all.in_a_comment || in_a_comment;
+            }
+        }
         if (counts) kept.clear();
         if (counts || !kept.empty()) kept.push_back(std::move(one));
         all.around += text.substr(copied, at - copied);
         all.around += '\n';
         copied = end;
+        if (!in_a_comment) outside = end;
         at = text.find('{', end);
     }
     all.around += text.substr(copied);
@@ -226,8 +248,8 @@ boost::system::result<found_object, parse_failure> found_in(const signature& s, 
     auto strict = strict_objects_in(s, answer);
     if (!strict.from_last_complete.empty()) {
         // Side by side, with no word of which counts.
-        if (!strict.differs.empty() && strict.around.find_first_not_of(" \t\r\n,;[]`") == strict.around.npos)
-            return stands_twice(strict.differs);
+        const bool side_by_side = strict.around.find_first_not_of(" \t\r\n,;[]`") == strict.around.npos;
+        if (!strict.differs.empty() && (side_by_side || strict.in_a_comment)) return stands_twice(strict.differs);
         found_object found = std::move(strict.from_last_complete.front());
         for (std::size_t i = 1; i < strict.from_last_complete.size(); ++i)
             for (auto& [name, v] : strict.from_last_complete[i].v.get_object()) {
@@ -271,8 +293,10 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
     for (const auto& name : found->repeated)  // "a.b" is a member of output `a`
         if (auto output = name.substr(0, name.find('.')); s.output(output)) return stands_twice(output);
     json::object wanted;
+    answer_form form{.says_none = found->v.get_object().empty(), .quoted = true};
     for (auto& [name, v] : found->v.get_object()) {
         const auto* f = s.output(name);
+        if (!f && !is_field(s, name)) form.stray = name;
         if (!f) continue;
         if (f->kind == field_kind::arguments && !v.is_null()) {
             if (found->done.closed) return has_no_end(f->name);
@@ -283,7 +307,7 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
     keep_digits(s, answer, wanted);
     if (found->done.cut) return answer_has_no_end();
     if (found->done.several) return answer_holds_several();
-    auto outputs = read_outputs(s, std::move(wanted));
+    auto outputs = read_outputs(s, std::move(wanted), form);
     if (!outputs && thinking) return ended_thinking(outputs.error());
     return outputs;
 }

@@ -2,10 +2,15 @@
 
 #include <reagent/adapter/thinking.hpp>
 
+#include <reagent/schema/repair.hpp>
+
 #include "../base/text.hpp"
+
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace reagent {
@@ -61,7 +66,21 @@ constexpr spelling spellings[]{
 constexpr std::string_view headers[]{
     "<|channel|>final",   "<|message|>",           "<|im_start|>assistant", "<|assistant|>", "<bos>", "<s>",
     "<|start|>assistant", "<|begin_of_solution|>", "<|start_response|>"};
-constexpr std::string_view trailers[]{"<|return|>", "<|end|>", "<|end_of_solution|>", "<|end_response|>"};
+constexpr std::string_view trailers[]{"<|return|>",
+                                      "<|end|>",
+                                      "<|end_of_solution|>",
+                                      "<|end_response|>",
+                                      "<|im_end|>",
+                                      "<|eot_id|>",
+                                      "<|eom_id|>",
+                                      "<|eot|>",
+                                      "<|endoftext|>",
+                                      "<|end_of_text|>",
+                                      "<|end_of_turn|>",
+                                      "<end_of_turn>",
+                                      "<eos>",
+                                      "</s>",
+                                      "<\uff5cend\u2581of\u2581sentence\uff5c>"};
 
 constexpr std::size_t longest_attributes = 200;
 
@@ -156,21 +175,106 @@ bool is_among(const std::vector<std::string>& elements, std::string_view name) {
     return std::any_of(elements.begin(), elements.end(), [&](const std::string& e) { return to_lower(e) == name; });
 }
 
-// Code that quotes a tag: between backticks, or in a fence that is open. Asked about places in their order.
-class quotations {
-public:
-    explicit quotations(std::string_view text) : text_{text}, fence_{text.find("```")} {}
+// The end of the object or list that begins here, by the rules of JSON; npos: it has none.
+std::size_t end_of_json(std::string_view text, std::size_t at) {
+    int depth = 0;
+    for (bool quoted = false; at < text.size(); ++at) {
+        const char c = text[at];
+        if (quoted && c == '\\')
+            ++at;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == '{' || c == '['))
+            ++depth;
+        else if (!quoted && (c == '}' || c == ']') && --depth == 0)
+            return at + 1;
+    }
+    return text.npos;
+}
 
-    bool hold(std::size_t at, std::size_t size) {
-        for (; fence_ < at; fence_ = text_.find("```", fence_ + 3)) open_ = !open_;
-        return open_ || (at > 0 && text_[at - 1] == '`' && at + size < text_.size() && text_[at + size] == '`');
+// What of a text quotes: fences, code between backticks on one line, JSON. In linear time: little of what only may be JSON is tried.
+class quoting_parts {
+public:
+    explicit quoting_parts(std::string_view text) : text_{text} {
+        find_json();
+        find_fences();
+        find_code();
+    }
+
+    /// Whether the tag that stands at a place is quoted: in one of them, or between quotation marks of its own.
+    bool hold(std::size_t at, std::size_t size) const {
+        if (is_between_marks(at, size)) return true;
+        return std::any_of(parts_.begin(), parts_.end(), [&](const auto& p) { return p.first <= at && at < p.second; });
     }
 
 private:
+    void find_json() {
+        constexpr int most = 16;
+        int tried = 0;
+        for (auto at = text_.find_first_of("{["); at != text_.npos && tried < most; ++tried) {
+            auto end = end_of_json(text_, at);
+            const bool is_json = end != text_.npos && parse_json(text_.substr(at, end - at));
+            if (is_json && holds_a_bracket(at, end)) parts_.emplace_back(at, end);
+            at = text_.find_first_of("{[", is_json ? end : at + 1);
+        }
+    }
+    bool holds_a_bracket(std::size_t begin, std::size_t end) const {
+        return text_.substr(begin + 1, end - begin - 1).find_first_of("<[.\xe2") != text_.npos;
+    }
+    void find_fences() {
+        for (auto open = text_.find("```"); open != text_.npos;) {
+            auto close = text_.find("```", open + 3);
+            if (close == text_.npos) return;
+            add(open, close);
+            open = text_.find("```", close + 3);
+        }
+    }
+    void find_code() {
+        for (std::size_t line = 0; line < text_.size();) {
+            const auto one = text_.substr(line, text_.find('\n', line) - line);
+            for (auto open = one.find('`'); open != one.npos;) {
+                auto close = one.find('`', open + 1);
+                if (close == one.npos) break;
+                add(line + open, line + close);
+                open = one.find('`', close + 1);
+            }
+            line += one.size() + 1;
+        }
+    }
+    void add(std::size_t begin, std::size_t end) {
+        constexpr std::size_t most = 64;
+        const bool matters = text_.substr(begin, end - begin).find_first_of("<[.\xe2") != text_.npos;
+        if (matters && parts_.size() < most) parts_.emplace_back(begin, end);
+    }
+    bool is_between_marks(std::size_t at, std::size_t size) const {
+        const auto before = text_.substr(0, at), behind = text_.substr(std::min(at + size, text_.size()));
+        for (auto [open, close] : {std::pair<std::string_view, std::string_view>{"\"", "\""},
+                                   {"'", "'"},
+                                   {"`", "`"},
+                                   {"\u201c", "\u201d"},
+                                   {"\u2018", "\u2019"},
+                                   {"\u00ab", "\u00bb"}})
+            if (before.ends_with(open) && behind.starts_with(close)) return true;
+        return false;
+    }
+
     std::string_view text_;
-    std::size_t fence_;
-    bool open_ = false;
+    std::vector<std::pair<std::size_t, std::size_t>> parts_;
 };
+
+bool ends_with_trailer(std::string_view text, std::string_view trailer) {
+    if (text.size() < trailer.size() || to_lower(text.substr(text.size() - trailer.size())) != trailer) return false;
+    return trailer != "</s>" || text.find("<s>") == text.npos;  // an element
+}
+
+// gpt-oss as servers write it that leave its tokens out: `analysisI think.assistantfinalYes.`
+std::string_view behind_bare_channels(std::string_view text) {
+    constexpr std::string_view last = "assistantfinal";
+    const auto answer = trim(text);
+    if (!answer.starts_with("analysis") && !answer.starts_with("commentary")) return text;
+    const auto at = answer.find(last);
+    return at == answer.npos ? text : answer.substr(at + last.size());
+}
 
 std::size_t blanks_at(std::string_view text) {
     std::size_t n = 0;
@@ -302,16 +406,26 @@ bool leading_thinking::within(bool last) {
 }
 
 std::size_t behind_thinking_of_the_prompt(std::string_view text, const std::vector<std::string>& elements) {
-    quotations quoted{text};
+    std::optional<quoting_parts> quoting;  // found where there is a tag
+    auto is_quoted = [&](std::size_t at, std::size_t size) {
+        if (!quoting) quoting.emplace(text);
+        return quoting->hold(at, size);
+    };
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (!may_be_a_tag(text.substr(at))) continue;
+        bool known = false;
         for (const auto& s : spellings) {
             if (!s.of_prompt) continue;
-            if (tag_at(text.substr(at), s.open).size) return text.npos;
-            if (auto t = close_at(text.substr(at), s); t.size) return at + t.size;
+            const auto open = tag_at(text.substr(at), s.open);
+            const auto close = open.size ? found_tag{} : close_at(text.substr(at), s);
+            known = open.size || close.size;
+            if (!known) continue;
+            if (is_quoted(at, open.size + close.size)) break;
+            return open.size ? text.npos : at + close.size;
         }
+        if (known) continue;
         auto t = named_tag_at(text.substr(at));
-        if (!t.size || is_among(elements, t.name) || quoted.hold(at, t.size)) continue;
+        if (!t.size || is_among(elements, t.name) || is_quoted(at, t.size)) continue;
         return t.closes ? at + t.size : text.npos;
     }
     return text.npos;
@@ -320,6 +434,7 @@ std::size_t behind_thinking_of_the_prompt(std::string_view text, const std::vect
 }  // namespace detail
 
 spoken_text without_thinking(std::string_view text) {
+    text = detail::behind_bare_channels(text);
     if (auto at = detail::behind_thinking_of_the_prompt(text); at != text.npos) text.remove_prefix(at);
     detail::leading_thinking leading;
     std::string rest = leading.feed(text);
@@ -327,13 +442,16 @@ spoken_text without_thinking(std::string_view text) {
     spoken_text spoken{{}, leading.is_open()};
     std::string_view s = rest;
     int depth = 0;
+    std::optional<detail::quoting_parts> quoting;
     while (!s.empty()) {
         auto at = std::min(s.find('<'), s.size());
         if (depth == 0) spoken.text += s.substr(0, at);
         s.remove_prefix(at);
         if (s.empty()) break;
         auto tag = detail::thinking_tag_at(s);
-        const bool counts = tag.size && (depth || !tag.closes);
+        if (tag.size && !quoting) quoting.emplace(rest);
+        const bool quoted = tag.size && depth == 0 && quoting->hold(rest.size() - s.size(), tag.size);
+        const bool counts = tag.size && !quoted && (depth || !tag.closes);
         if (counts) depth += tag.closes ? -1 : 1;
         const std::size_t n = counts ? tag.size : 1;
         if (!counts && depth == 0) spoken.text += s.substr(0, n);
@@ -344,7 +462,7 @@ spoken_text without_thinking(std::string_view text) {
         again = false;
         spoken.text = std::string{trim(spoken.text)};
         for (auto t : detail::trailers)
-            if (to_lower(spoken.text).ends_with(t)) spoken.text.resize(spoken.text.size() - t.size()), again = true;
+            if (detail::ends_with_trailer(spoken.text, t)) spoken.text.resize(spoken.text.size() - t.size()), again = true;
     }
     return spoken;
 }

@@ -62,7 +62,8 @@ value_result read_choice(const signature_field& f, const json::value& v) {
 
 // Arguments of what acts: as a model wrote them, or repaired where nothing has to be guessed.
 value_result read_arguments_text(const signature_field& f, const std::string& text) {
-    if (trim(text).empty()) return json::value("");
+    const auto bare = trim(text);
+    if (bare.empty() || bare == "\"\"" || bare == "''") return json::value("");  // not written
     auto read = read_tool_arguments(text);
     if (read.value) return std::move(*read.value);
     return detail::doubtful_arguments(f.name, read.wrong);
@@ -100,6 +101,29 @@ value_result read_formatted(const signature_field& f, const std::string& text) {
 }
 
 }  // namespace
+
+namespace {
+
+// Whether a schema takes texts of any form.
+bool takes_any_text(const json::value& shape) {
+    if (!shape.is_object()) return false;
+    const auto& o = shape.get_object();
+    for (const char* key : {"anyOf", "oneOf"})
+        if (auto* some = o.if_contains(key); some && some->is_array())
+            return std::any_of(some->get_array().begin(), some->get_array().end(), takes_any_text);
+    for (const char* key : {"format", "pattern", "enum", "const", "$ref", "allOf", "not"})
+        if (o.contains(key)) return false;
+    auto* type = o.if_contains("type");
+    if (type && type->is_array()) return std::find(type->get_array().begin(), type->get_array().end(), "string") != type->get_array().end();
+    return !type || *type == "string";
+}
+
+}  // namespace
+
+bool detail::stays_text(const signature_field& f, const json::value& v) {
+    if (!v.is_string() || f.kind == field_kind::text || f.kind == field_kind::arguments || f.kind == field_kind::choice) return false;
+    return takes_any_text(f.shape.document()) && (f.shape.takes_as_it_is(v) || f.shape.read(v, reading::strict).ok());
+}
 
 bool detail::keeps_digits(const signature_field& f) { return f.type.find("Decimal") != f.type.npos; }
 
@@ -156,6 +180,7 @@ value_result read_field(const signature_field& f, json::value v) {
         return f.shape.is_text() ? convert(f, text) : value_result{std::move(text)};
     }
     if (f.kind == field_kind::choice && allowed_values(f)) return read_choice(f, v);
+    if (f.kind == field_kind::arguments && v.is_null()) return json::value(json::object{});  // written: `null`
     if (!v.is_string()) return convert(f, v);
     if (f.kind == field_kind::optional_text) {
         const auto word = trim(v.get_string());
@@ -186,7 +211,25 @@ value_result read_field(const signature_field& f, json::value v) {
     return convert(f, candidate);
 }
 
-parsed_outputs detail::read_outputs(const signature& s, json::object found) {
+bool detail::is_field(const signature& s, std::string_view name) {
+    return s.output(name) || std::any_of(s.inputs.begin(), s.inputs.end(), [&](const signature_field& f) { return f.name == name; });
+}
+
+std::optional<parse_failure> detail::misses_an_output(const signature& s, const json::object& found, const answer_form& form) {
+    if (found.empty() && form.stray.empty() && !form.says_none)
+        return parse_failure{adapter_errc::no_fields, {}, "the answer holds no field at all", {{"$", "holds no field at all"}}};
+    if (form.stray.empty()) return {};
+    for (const auto& f : s.outputs) {
+        if (found.contains(f.name) || !f.shape.allows_null()) continue;
+        const std::string why = "is missing, and " + quoted(form.stray, 100) + ", which the answer holds, is no output; write `" + f.name +
+                                "` under its own name, as null where there is none";
+        return parse_failure{
+            found.empty() ? adapter_errc::no_fields : adapter_errc::bad_value, f.name, "field `" + f.name + "` " + why, {{f.name, why}}};
+    }
+    return {};
+}
+
+parsed_outputs detail::read_outputs(const signature& s, json::object found, const answer_form& form) {
     json::object result(s.outputs.size());
     std::vector<parse_failure> wrong;
     std::string missing;
@@ -200,13 +243,17 @@ parsed_outputs detail::read_outputs(const signature& s, json::object found) {
             result[f.name] = nullptr;
             continue;
         }
-        auto value = read_field(f, std::move(*v));
+        const bool stays = form.quoted && stays_text(f, *v);
+        auto value = stays ? value_result{std::move(*v)} : read_field(f, std::move(*v));
         if (value)
             result[f.name] = std::move(*value);
         else
             wrong.push_back(value.error());
     }
-    if (wrong.empty()) return result;
+    if (wrong.empty()) {
+        if (auto failure = misses_an_output(s, found, form)) return *failure;
+        return result;
+    }
     std::string have;
     for (const auto& [name, v] : found) have += (have.empty() ? "" : ", ") + quoted(name, 100);
     // What is there and wrong comes before what is not there.

@@ -1,6 +1,8 @@
 // Answers in XML, read with Expat (which Python's ElementTree uses too).
 #include "../adapter/chat_scanner.hpp"
+#include "../base/quoted.hpp"
 #include "../base/text.hpp"
+#include "../schema/comment.hpp"
 #include "../schema/unicode.hpp"
 
 #include <expat.h>
@@ -17,6 +19,9 @@ namespace {
 struct element {
     std::string name, text, key;  // `text`: character data before the first child; `key`: the attribute of that name
     std::string inner;            // everything inside, as written
+    std::string beside;           // character data behind the first child
+    std::string comments;         // and processing instructions, in the element itself
+    std::string attribute;        // one that is neither `key` nor `type`
     std::vector<std::unique_ptr<element>> children;
 };
 
@@ -134,6 +139,11 @@ public:
         XML_SetUserData(parser_.get(), this);
         XML_SetElementHandler(parser_.get(), &start, &finish);
         XML_SetCharacterDataHandler(parser_.get(), &text);
+        XML_SetCommentHandler(parser_.get(), &comment);
+        XML_SetProcessingInstructionHandler(parser_.get(), [](void* self, const XML_Char* target, const XML_Char* data) {
+            comment(self, target);
+            comment(self, data);
+        });
         // A document type could define entities that grow without bound; completions have none.
         XML_SetStartDoctypeDeclHandler(parser_.get(),
                                        [](void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) { stop(self); });
@@ -167,7 +177,10 @@ private:
         auto e = std::make_unique<element>();
         e->name = name;
         for (; *attributes; attributes += 2)
-            if (std::string_view{attributes[0]} == "key") e->key = attributes[1];
+            if (const std::string_view attribute = attributes[0]; attribute == "key")
+                e->key = attributes[1];
+            else if (attribute != "type")
+                e->attribute = attribute;
         auto position = static_cast<std::size_t>(XML_GetCurrentByteIndex(t.parser_.get()));
         auto size = static_cast<std::size_t>(XML_GetCurrentByteCount(t.parser_.get()));
         t.open_.push_back({e.get(), position + size});
@@ -187,7 +200,14 @@ private:
 
     static void text(void* p, const XML_Char* s, int n) {
         auto& t = self(p);
-        if (!t.open_.empty() && t.open_.back().e->children.empty()) t.open_.back().e->text.append(s, static_cast<std::size_t>(n));
+        if (t.open_.empty()) return;
+        auto& e = *t.open_.back().e;
+        (e.children.empty() ? e.text : e.beside).append(s, static_cast<std::size_t>(n));
+    }
+
+    static void comment(void* p, const XML_Char* s) {
+        auto& t = self(p);
+        if (!t.open_.empty()) (t.open_.back().e->comments += s) += ' ';
     }
 
     std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser_;
@@ -226,10 +246,73 @@ bool says_two_things(const std::vector<const element*>& group) {
 // A member that stands in an object twice, where only one can be meant.
 struct two_members {};
 
+// Something that would have to be left out.
+struct left_out {
+    std::string why;
+};
+
+// What separates items and says nothing.
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n,;") == text.npos; }
+
+void expect_no_comment_for_elements(const element& e) {
+    if (comment_leaves_out(e.comments) || e.comments.find('<') != e.comments.npos)
+        throw left_out{"the comment " + quoted(trim(e.comments), 60) + " stands for elements in `<" + e.name + ">`"};
+}
+
+// Elements and nothing else.
+void expect_elements_only(const element& e) {
+    for (const auto* text : {&e.text, &e.beside})
+        if (!is_blank(*text)) throw left_out{quoted(trim(*text), 60) + " stands beside the elements in `<" + e.name + ">`"};
+    expect_no_comment_for_elements(e);
+}
+
+const json::value* properties_of(const json::value& shape) {
+    auto* properties = member(shape, "properties");
+    return properties && properties->is_object() ? properties : nullptr;
+}
+
+// Whether an element's children could be members of what a shape describes, or be so by what it does not say.
+bool are_members(const element& e, const json::value& shape, const json::value& document, int depth = 0) {
+    if (auto* any = member(shape, "anyOf"); any && any->is_array() && depth < 16)
+        return std::any_of(any->get_array().begin(), any->get_array().end(),
+                           [&](const json::value& a) { return are_members(e, resolved(a, document), document, depth + 1); });
+    if (!has_type(shape, "object")) return false;
+    auto* properties = properties_of(shape);
+    return !properties ||
+           std::any_of(e.children.begin(), e.children.end(), [&](const auto& c) { return properties->get_object().contains(c->name); });
+}
+
+// A text that is one item, by its looks: not several in one line or more.
+bool is_one_item(std::string_view text) {
+    const bool marked = text.starts_with("- ") || text.starts_with("* ") || text.starts_with("\u2022") || text.starts_with("1. ") ||
+                        text.starts_with("1) ");
+    return !marked && text.find_first_of("\n,;|") == text.npos;
+}
+
+constexpr const char* how_to_write_items = "; write each item as an element `<item>`, and nothing beside them";
+
+// The elements of a list: items, or the one that it is.
+std::vector<const element*> items_in(const element& list, const json::value& shape, const json::value& document) {
+    std::vector<const element*> items;
+    const element* other = nullptr;
+    for (const auto& c : list.children)
+        if (c->name == "item")
+            items.push_back(c.get());
+        else
+            other = c.get();
+    if (!items.empty() || !are_members(list, shape, document)) {
+        if (other) throw left_out{"`<" + other->name + ">` in the list `<" + list.name + ">` is no `<item>`" + how_to_write_items};
+        expect_elements_only(list);
+        return items;
+    }
+    return {&list};
+}
+
 json::value value_of(const std::vector<const element*>& group, const json::value& shape, const json::value& document);
 
 // An object's members, grouped by tag; `<entry key="k">` stands for member k.
 json::object members_of(const element& parent, const json::value& shape, const json::value& document) {
+    expect_elements_only(parent);
     std::vector<std::pair<std::string, std::vector<const element*>>> groups;
     for (const auto& child : parent.children) {
         std::string name = child->name == "entry" && !child->key.empty() ? child->key : child->name;
@@ -271,16 +354,21 @@ json::value value_of(const std::vector<const element*>& group, const json::value
         json::array list;
         if (group.size() == 1 && first.children.empty()) {
             std::string text{trim(first.text)};
+            expect_no_comment_for_elements(first);
             if (text.empty()) return list;
             if (text.starts_with('[')) return json::value(json::string(text));
+            if (!is_one_item(text)) throw left_out{quoted(text, 60) + " may be one item or several" + how_to_write_items};
             return json::array{value_of({&first}, items ? *items : anything, document)};
         }
-        std::vector<const element*> parts;
-        if (group.size() == 1)
-            for (const auto& c : first.children)
-                if (c->name == "item") parts.push_back(c.get());
-        if (parts.empty()) parts = group;
-        for (const element* e : parts) list.push_back(value_of({e}, items ? *items : anything, document));
+        const json::value& item_shape = items ? resolved(*items, document) : anything;
+        auto holds_items = [&](const element* e) {
+            return !has_type(item_shape, "array") &&
+                   std::any_of(e->children.begin(), e->children.end(), [](const auto& c) { return c->name == "item"; });
+        };
+        if (group.size() > 1 && std::any_of(group.begin(), group.end(), holds_items))
+            throw left_out{"the list `<" + first.name + ">` stands twice" + how_to_write_items};
+        for (const element* e : group.size() == 1 ? items_in(first, item_shape, document) : group)
+            list.push_back(value_of({e}, item_shape, document));
         return list;
     }
     if (group.size() > 1 && has_type(*shape, "string")) {
@@ -289,8 +377,14 @@ json::value value_of(const std::vector<const element*>& group, const json::value
         return all;
     }
     if (says_two_things(group)) throw two_members{};
-    if (has_type(*shape, "object") && first.children.empty() && trim(first.text).empty()) return json::object{};
-    if (!first.children.empty() && !has_type(*shape, "string")) return members_of(first, *shape, document);
+    const bool is_object = has_type(*shape, "object") || (!first.children.empty() && !has_type(*shape, "string"));
+    if (is_object && !first.attribute.empty())
+        throw left_out{"what the attribute `" + first.attribute + "` of `<" + first.name + ">` says is no element"};
+    if (has_type(*shape, "object") && first.children.empty() && trim(first.text).empty()) {
+        expect_elements_only(first);
+        return json::object{};
+    }
+    if (!first.children.empty() && is_object) return members_of(first, *shape, document);
     return json::value(json::string(trim(first.children.empty() ? first.text : with_tags_as_text(first.inner))));
 }
 
@@ -343,6 +437,47 @@ std::string without_thinking(const signature& s, std::string_view text, bool& op
     return out;
 }
 
+// The output that holds what acts.
+const signature_field* arguments_of(const signature& s) {
+    for (const auto& f : s.outputs)
+        if (f.kind == field_kind::arguments) return &f;
+    return nullptr;
+}
+
+// What of an element is neither text nor element, nor the key of an entry.
+std::string notes_in(const element& e, bool within) {
+    if (!is_blank(e.comments)) return "the comment " + quoted(trim(e.comments), 60) + " stands in it";
+    if (!e.attribute.empty()) return "the attribute `" + e.attribute + "` stands in it";
+    if (!e.key.empty() && e.name != "entry") return "the attribute `key` stands in it";
+    for (const auto& c : e.children)
+        if (auto why = within ? notes_in(*c, true) : std::string{}; !why.empty()) return why;
+    return {};
+}
+
+std::string text_beside_elements(const element& e) {
+    if (e.children.empty()) return {};
+    for (const auto* text : {&e.text, &e.beside})
+        if (!trim(*text).empty()) return quoted(trim(*text), 60) + " stands beside the elements in it";
+    for (const auto& c : e.children)
+        if (auto why = text_beside_elements(*c); !why.empty()) return why;
+    return {};
+}
+
+// What stands in a step of an agent beside what is read of it, and may say that
+// it is not meant. Words may stand in front of it, and fences around it.
+std::string beside_a_step(const signature& s, const element& root) {
+    if (!is_blank(root.comments)) return "the comment " + quoted(trim(root.comments), 60) + " stands beside it";
+    if (root.beside.find_first_not_of(" \t\r\n`") != root.beside.npos) return quoted(trim(root.beside), 60) + " stands behind it";
+    for (const auto& child : root.children) {
+        const auto* f = s.output(child->name);
+        if (!f) continue;
+        const bool acts = f->kind == field_kind::arguments;
+        if (auto why = notes_in(*child, acts); !why.empty()) return why;
+        if (auto why = acts ? text_beside_elements(*child) : std::string{}; !why.empty()) return why;
+    }
+    return {};
+}
+
 using elements = std::vector<const element*>;
 
 // The outputs' elements. Where they are the outputs again and again, each once, the last time counts.
@@ -367,6 +502,8 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
     bool thinking = false;
     auto root = builder.parse(without_thinking(s, completion, thinking));
     if (!root) return parse_failure{adapter_errc::no_fields, {}, "the answer is no well-formed XML: " + builder.problem()};
+    const auto* acts = arguments_of(s);
+    if (auto why = acts ? beside_a_step(s, *root) : std::string{}; !why.empty()) return doubtful_arguments(acts->name, why);
     json::object found;
     const elements all = last_block(s, *root);
     for (const auto& f : s.outputs) {
@@ -379,12 +516,20 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
             if (group.size() > 1) group.resize(1);
         }
         if (!group.empty()) try {
-                found[f.name] = unescape_markers(builder.controls().show(value_of(group, f.shape.document(), f.shape.document())));
+                auto v = builder.controls().show(value_of(group, f.shape.document(), f.shape.document()));
+                const bool written = &f != acts || !is_blank(group.front()->inner);
+                if (written) found[f.name] = unescape_markers(std::move(v));
             } catch (const two_members&) {
                 return stands_twice(f.name);
+            } catch (const left_out& beside) {
+                const std::string why = beside.why + "; nothing of an answer is left out in silence";
+                return parse_failure{adapter_errc::bad_value, f.name, "field `" + f.name + "`: " + why, {{f.name, why}}};
             }
     }
-    auto outputs = read_outputs(s, std::move(found));
+    std::string stray;
+    for (const auto& child : root->children)
+        if (!is_field(s, child->name)) stray = child->name;
+    auto outputs = read_outputs(s, std::move(found), {.stray = stray});
     if (!outputs && thinking) return ended_thinking(outputs.error());
     return outputs;
 }
