@@ -70,6 +70,19 @@ std::string wrong_arguments(const parse_error& e) {
     return {};
 }
 
+// Whether what is not written could have been anything but nothing.
+bool takes_arguments(const tool* t) {
+    if (!t) return false;
+    for (const auto& [key, v] : t->parameters()) {
+        const std::string_view name = key;
+        if (name == "properties" ? !v.is_object() || !v.get_object().empty() : name == "additionalProperties" && v != json::value(false))
+            return true;
+        for (const char* elsewhere : {"$ref", "allOf", "anyOf", "oneOf", "patternProperties", "if"})
+            if (name == elsewhere) return true;
+    }
+    return false;
+}
+
 constexpr const char* extract_standing =
     "\n\nBase it on the steps that follow the inputs as thought_0, tool_name_0, tool_args_0, observation_0 and so on.";
 
@@ -305,8 +318,15 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
         step.tool = bare_name(text("next_tool_name"));
         if (auto meant = meant_tool(step.tool, [this](const std::string& n) { return tools_.find(n) || n == finish; })) step.tool = *meant;
         step.args = std::move(next["next_tool_args"]);
-        if (step.args.is_null() || (step.args.is_string() && step.args.get_string().empty())) step.args = json::object{};
-        co_await act(r, step);
+        std::string wrong;
+        if (step.args.is_null() || (step.args.is_string() && step.args.get_string().empty())) {
+            step.args = json::object{};
+            if (takes_arguments(tools_.find(step.tool)))
+                wrong =
+                    "this step has no next_tool_args; they must be written to be "
+                    "meant, as `{}` where there are none";
+        }
+        co_await act(r, step, std::move(wrong));
         p.steps.push_back(std::move(step));
         point_out_repetition(p.steps);
         if (p.steps.back().tool == finish) co_return;
