@@ -141,20 +141,65 @@ std::string token_before_a_tool(std::string_view text, const names& tools) {
 
 constexpr std::array<std::string_view, 8> name_keys{"name",          "tool_name",      "tool",   "function",
                                                     "function_name", "recipient_name", "action", "toolName"};
-constexpr std::array<std::string_view, 9> argument_keys{"arguments", "parameters", "args",   "action_input", "tool_input",
-                                                        "input",     "params",     "kwargs", "tool_args"};
 
+// `args`, `parameters`, `function_input`, ...
+bool is_argument_key(std::string_view key) {
+    const std::string name = lower(key);
+    for (std::string_view word : {"arg", "param", "input"})
+        if (name.find(word) != name.npos) return true;
+    return false;
+}
+
+bool is_tool_name(const json::value& v, const names& tools) {
+    if (!v.is_string()) return false;
+    auto rest = behind_tool(v.get_string(), tools);
+    return rest && rest->empty();
+}
+
+bool names_a_tool(const json::object& o, const names& tools) {
+    return std::any_of(name_keys.begin(), name_keys.end(), [&](auto key) {
+        auto* name = o.if_contains(key);
+        return name && is_tool_name(*name, tools);
+    });
+}
+
+// An object of a tool's name and arguments: under the usual names among others, or under any where nothing else is in it.
 bool is_call(const json::value& v, const names& tools) {
     if (!v.is_object()) return false;
     const auto& o = v.get_object();
-    const bool arguments = std::any_of(argument_keys.begin(), argument_keys.end(), [&](auto key) { return o.contains(key); });
-    return arguments && std::any_of(name_keys.begin(), name_keys.end(), [&](auto key) {
-               auto* name = o.if_contains(key);
-               if (!name || !name->is_string()) return false;
-               auto rest = behind_tool(name->get_string(), tools);
-               return rest && rest->empty();
-           });
+    const bool arguments = std::any_of(o.begin(), o.end(), [](const auto& m) { return is_argument_key(m.key()) || m.key() == "kwargs"; });
+    if (arguments && names_a_tool(o, tools)) return true;
+    std::size_t named = 0, objects = 0, others = 0;
+    for (const auto& [key, part] : o) {
+        const std::string_view name = key;
+        if (name == "id" || name == "type" || name == "index" || name == "call_id") continue;
+        ++(is_tool_name(part, tools) ? named : part.is_object() ? objects : others);
+    }
+    return named == 1 && objects == 1 && others == 0;
 }
+
+// What stands behind the parenthesis that closes the one at the beginning; nothing: none does.
+std::optional<std::string_view> behind_parentheses(std::string_view text) {
+    int depth = 0;
+    char quote = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (quote && c == '\\')
+            ++i;
+        else if (quote)
+            quote = c == quote ? '\0' : quote;
+        else if (c == '"' || c == '\'')
+            quote = c;
+        else if (c == '(')
+            ++depth;
+        else if (c == ')' && --depth == 0)
+            return text.substr(i + 1);
+    }
+    return {};
+}
+
+// What parentheses hold where they are a call's and not prose's: a value, or a name with one.
+bool holds_a_value(std::string_view text) { return text.find_first_of("=\"'{[:0123456789") != text.npos; }
 
 // The object that begins at a place, as far as it goes and is looked at.
 std::string_view object_at(std::string_view text) {
@@ -197,17 +242,41 @@ bool holds_call_in_json(std::string_view text, const names& tools) {
     return false;
 }
 
+// The sign of an item in a list: `- `, `1. `.
+bool take_bullet(std::string_view& line) {
+    std::size_t n = 0;
+    while (n < line.size() && line[n] >= '0' && line[n] <= '9') ++n;
+    if (n > 0 && n < line.size() && (line[n] == '.' || line[n] == ')'))
+        ++n;
+    else if (line.starts_with('-') || line.starts_with('+') || line.starts_with('>'))
+        n = 1;
+    else if (line.starts_with("\u2022"))
+        n = 3;
+    else
+        return false;
+    line = trimmed(line.substr(n), " \t\r");
+    return true;
+}
+
 // A line that is nothing but `NAME(...)`, also as `x = NAME(...)`, in `print()` or in a list.
-bool is_call_in_code(std::string_view line, const names& tools) {
-    line = trimmed(line, " \t\r`*");
+bool is_call_in_code(std::string_view written, const names& tools) {
+    std::string plain;  // not bold, and no code
+    for (char c : written)
+        if (c != '*' && c != '`') plain += c;
+    std::string_view line = trimmed(plain, " \t\r");
+    const bool listed = take_bullet(line);
     if (!line.empty() && line.back() == ';') line.remove_suffix(1);
     for (std::string_view around : {"await ", "print("})
         if (line.starts_with(around)) line.remove_prefix(around.size());
     if (auto equals = line.find(" = "); equals != line.npos && equals < 40 && line.find('(') > equals) line.remove_prefix(equals + 3);
     if (line.starts_with('[')) line = trimmed(line.substr(1));
     auto rest = behind_tool(line, tools);
-    if (!rest || rest->empty() || rest->front() != '(') return false;
-    return rest->back() == ')' || rest->back() == ']';
+    if (!rest || rest->empty() || rest->front() != '(' || (listed && !holds_a_value(*rest))) return false;
+    if (rest->back() == ')' || rest->back() == ']') return true;
+    auto behind = behind_parentheses(*rest);
+    if (!behind) return rest->size() == 1 || holds_a_value(*rest);  // cut off, or it goes on in the next line
+    *behind = trimmed(*behind, " \t\r;,])");
+    return behind->empty() || behind->starts_with('#') || behind->starts_with("//") || behind->starts_with("--");
 }
 
 // `Action: NAME`, and `Tool: NAME` with arguments in the next line.
@@ -245,9 +314,12 @@ std::string line_of_a_call(std::string_view text, const names& tools) {
 
 // A text that is a tool's name and arguments, or an element of that name, from its beginning to its end.
 bool is_bare_call(std::string_view text, const names& tools) {
-    if (auto rest = behind_tool(text, tools)) {
-        auto arguments = trimmed(*rest, " \t\r\n:");
-        return arguments.starts_with('{');
+    auto named = text;
+    const bool bracketed = named.starts_with('[');  // `[NAME] {...}`
+    if (bracketed) named.remove_prefix(1);
+    if (auto rest = behind_tool(named, tools); rest && (!bracketed || rest->starts_with(']'))) {
+        auto arguments = trimmed(rest->substr(bracketed ? 1 : 0), " \t\r\n:");
+        return arguments.starts_with('{') || (arguments.starts_with('(') && arguments.ends_with(')') && holds_a_value(arguments));
     }
     if (!text.starts_with('<')) return false;
     auto rest = behind_tool(text.substr(1), tools);
@@ -264,6 +336,7 @@ bool is_whole_json_of_a_call(std::string_view text, const names& tools) {
     const auto& o = first->get_object();
     const bool called = o.contains("name") && (o.contains("arguments") || o.contains("parameters"));
     if (called || o.contains("function_call") || o.contains("tool_calls") || o.contains("tool_uses") || is_call(*first, tools)) return true;
+    if (o.size() == 1 && names_a_tool(o, tools)) return true;
     return o.size() == 1 && tools.contains(o.begin()->key()) && o.begin()->value().is_object();
 }
 

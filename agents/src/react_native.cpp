@@ -104,6 +104,7 @@ struct react_core::native_talk {
     void refuse(const lm_response& response, const std::string& why);
     void answered_in_text(const lm_response& response, const std::string& text);
     bool takes_outputs_in_json(const std::string& text);
+    std::string outputs_that_do_not_fit(const std::string& text) const;
     void take_submitted(std::vector<react_step>& steps, std::vector<std::string>& wrong);
     std::vector<violation> check(const json::object& given, json::object& read) const;
     void remember(std::vector<message> round);
@@ -301,11 +302,26 @@ bool react_core::native_talk::takes_outputs_in_json(const std::string& text) {
     return ended = true;
 }
 
+// Why a text that is nothing but a JSON object of outputs is none of them, and no text either; "": it is no such object.
+std::string react_core::native_talk::outputs_that_do_not_fit(const std::string& text) const {
+    auto given = parse_json(without_fence(text));
+    if (earlier || !given || !given->is_object() || given->get_object().empty()) return {};
+    for (const auto& [name, v] : given->get_object())
+        if (!self.signature_.output(name)) return {};
+    json::object read;
+    std::string why;
+    for (const auto& v : check(given->get_object(), read)) why += (why.empty() ? "" : "; ") + v.path + " " + v.message;
+    return why;
+}
+
 // A text without a call is asked about once; then it is the answer, where it can be one.
 void react_core::native_talk::answered_in_text(const lm_response& response, const std::string& text) {
     if (takes_outputs_in_json(text)) return;
+    if (auto why = outputs_that_do_not_fit(text); !why.empty())
+        return refuse(response, "is JSON with outputs that do not fit: " + escape_markers(std::move(why)));
     auto twice = read_unambiguous_json(without_fence(text));
     if (twice.why == unambiguous_json::cause::repeated) return refuse(response, "is not clear: " + escape_markers(std::move(twice.wrong)));
+    odd = 0;
     if (!asked) {
         asked = true;
         std::vector<message> round{
@@ -371,7 +387,8 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
             wrong.push_back({f.name, "is not clear: " + escape_markers(std::move(why))});
             continue;
         }
-        auto one = read_field(f, *v);
+        const bool stays = v->is_string() && f.kind != field_kind::arguments && f.shape.takes_as_it_is(*v);
+        auto one = stays ? boost::system::result<json::value, parse_failure>{*v} : read_field(f, *v);
         if (one)
             read[f.name] = std::move(*one);
         else
@@ -494,8 +511,8 @@ task<void> react_core::native_talk::step(const lm_response& response, bool as_ea
         const spoken_text spoken = without_thinking(response.text);
         if (calls.empty())
             if (auto why = no_text(spoken, offered); !why.empty()) co_return refuse(response, why);
-        odd = 0;
         if (calls.empty()) co_return answered_in_text(response, spoken.text);
+        odd = 0;
         asked = false;
     }
     const bool written = response.tool_calls.empty();
