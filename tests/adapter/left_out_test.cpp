@@ -164,4 +164,21 @@ BOOST_AUTO_TEST_CASE(an_end_of_thinking_that_is_quoted_ends_nothing) {
     BOOST_TEST((*outputs)["answer"].as_string() == "<think>a</think>b </think> c");
 }
 
+// A model that goes on by itself: with results that no tool gave, with a question that nobody asked.
+BOOST_AUTO_TEST_CASE(an_answer_that_imagines_what_comes_next_is_none) {
+    const auto s = parse_signature("question -> answer: int");
+    auto block = [](int n) { return "[[ ## answer ## ]]\n" + std::to_string(n) + "\n\n[[ ## completed ## ]]\n"; };
+    for (const char* between :
+         {"[[ ## question ## ]]\nWhat is 3+3?\n\n", "[[ ## observation_0 ## ]]\n3\n\n", "\n[[ ## tool_name_1 ## ]]\npay\n"}) {
+        auto outputs = parse(adapter::chat, s, block(4) + between + block(6));
+        BOOST_REQUIRE(!outputs.has_value());
+        BOOST_TEST(outputs.error().message.find("behind its end") != std::string::npos, outputs.error().message);
+        BOOST_TEST(parse(adapter::chat, s, block(4) + between).has_value());  // one answer is there, and what follows is none
+    }
+    BOOST_TEST(parse(adapter::chat, s, "[[ ## question ## ]]\nWhat is 2+2?\n\n" + block(4)).has_value());
+    auto last = parse(adapter::chat, s, block(4) + "No, wait.\n\n" + block(6));
+    BOOST_REQUIRE(last.has_value());
+    BOOST_TEST(last->at("answer") == 6);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -240,6 +240,14 @@ parse_failure holds_a_marker(const std::string& field, const std::string& name) 
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
 }
 
+// What comes behind the end of an answer and is not the model's to write: a result that it has not seen, a question that nobody asked.
+parse_failure goes_on_behind_its_end(const signature& s, const std::string& name) {
+    const std::string field = s.outputs.front().name,
+                      why = "behind its end the answer goes on with the marker " + quoted(name, 100) +
+                            ", which is not yours to write, and with another answer; write one answer, and stop behind it";
+    return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
+}
+
 parse_failure ends_in_a_marker(const std::string& field) {
     std::string why = "the answer ends within a marker; write all of it";
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
@@ -309,6 +317,8 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
         if (!known) known = &one;
     }
     const auto first_counted = static_cast<std::size_t>(counted.data() - all.data());
+    for (const auto& stray : others)
+        if (stray.behind > 0 && stray.behind <= first_counted && !all[stray.behind - 1].field) return goes_on_behind_its_end(s, stray.name);
     for (const auto& stray : others)  // between a field and the end of its block
         if (const auto* before = stray.behind > first_counted ? &all[stray.behind - 1] : nullptr;
             before && before->field && may_go_on(*before->field))

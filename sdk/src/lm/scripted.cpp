@@ -35,10 +35,23 @@ scripted_answer scripted_answer::calls(std::vector<std::pair<std::string, json::
     return scripted_answer{std::move(r)};
 }
 
+namespace {
+
+// Those of the fields that the request asks for, so that one answer serves several predictors; all of them where it asks for none of these.
+json::object asked_for(const lm_request& request, const json::object& fields) {
+    const std::string_view asked = request.messages.empty() ? std::string_view{} : std::string_view{request.messages.back().content};
+    json::object some;
+    for (const auto& [name, v] : fields)
+        if (asked.find("[[ ## " + std::string{name} + " ## ]]") != asked.npos) some[name] = v;
+    return some.empty() ? fields : some;
+}
+
+}  // namespace
+
 lm_response scripted_answer::to(const lm_request& request) const {
     if (failure_) std::rethrow_exception(failure_);
     lm_response r = response_;
-    if (!fields_.empty()) r.text = request.outputs_schema ? json::serialize(fields_) : marked(fields_);
+    if (!fields_.empty()) r.text = request.outputs_schema ? json::serialize(fields_) : marked(asked_for(request, fields_));
     if (r.model.empty()) r.model = "test/scripted";
     if (!r.usage.calls) r.usage.calls = 1;
     return r;
