@@ -12,7 +12,13 @@ namespace reagent::provider {
 
 /// A member of an object; null when there is none, or `v` is no object.
 inline const json::value* member(const json::value* v, std::string_view name) {
-    return v && v->is_object() ? v->get_object().if_contains(name) : nullptr;
+    if (!v || !v->is_object()) return nullptr;
+    constexpr std::size_t few = 16;  // of so many most are told apart by their length
+    const auto& o = v->get_object();
+    if (o.size() > few) return o.if_contains(name);
+    for (const auto& m : o)
+        if (std::string_view{m.key().data(), m.key().size()} == name) return &m.value();
+    return nullptr;
 }
 inline const json::value* member(const json::value& v, std::string_view name) { return member(&v, name); }
 
