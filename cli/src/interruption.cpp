@@ -41,7 +41,10 @@ void interruption::watch(journal_store& journals, const std::string& told, const
     int signal = 0;
     while ((signal = ::sigtimedwait(&signals, nullptr, &often)) <= 0)
         if (over_) return;
-    ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);  // the second one ends the process here
+    const timespec same{0, 100'000'000};  // `timeout` and a terminal's group send one signal twice
+    while (::sigtimedwait(&signals, nullptr, &same) > 0) {
+    }
+    ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);  // a further one ends the process here
     try {
         journals.let_go();
         complain("interrupted; " + told);
