@@ -32,12 +32,14 @@ option(REAGENT_WITH_SPDLOG "Log lines and telemetry (reagent::observe), the comm
 option(REAGENT_WITH_SQLITE "Runs and caches in SQLite files (reagent::durable); reagent::tools" ON)
 option(REAGENT_WITH_POSTGRES "Runs in PostgreSQL (a part of reagent::durable); reagent::tools" ON)
 option(REAGENT_WITH_XAPIAN "Search in documents; reagent::tools" ON)
+option(REAGENT_WITH_RETRIEVE "Indexes and retrievers (reagent::retrieve), on hnswlib, gumbo and Xapian" ON)
 option(REAGENT_WITH_CSV "reagent::evaluate" ON)
 option(REAGENT_WITH_SECCOMP "reagent::sandbox" ON)
 if(REAGENT_WITH_SPDLOG)
   find_package(spdlog REQUIRED)
 endif()
-foreach(dependency EXPAT/expat/expat SQLITE/sqlite3/sqlite3 POSTGRES/libpq/libpq XAPIAN/xapian/xapian-core SECCOMP/seccomp/libseccomp)
+foreach(dependency EXPAT/expat/expat SQLITE/sqlite3/sqlite3 POSTGRES/libpq/libpq XAPIAN/xapian/xapian-core SECCOMP/seccomp/libseccomp
+    RETRIEVE/gumbo/gumbo)
   string(REPLACE "/" ";" dependency ${dependency})
   list(GET dependency 0 option)
   list(GET dependency 1 target)
@@ -46,6 +48,10 @@ foreach(dependency EXPAT/expat/expat SQLITE/sqlite3/sqlite3 POSTGRES/libpq/libpq
     pkg_check_modules(${target} REQUIRED IMPORTED_TARGET ${module})
   endif()
 endforeach()
+
+if(REAGENT_WITH_RETRIEVE)
+  find_path(HNSWLIB_INCLUDE_DIR hnswlib/hnswlib.h REQUIRED)
+endif()
 
 # reagent_with(NAME RESULT needed...): whether all that NAME needs (options, targets) is there; says what is not.
 function(reagent_with name result)

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-FOREIGN = ["pq", "sqlite3", "spdlog", "fmt", "expat", "xapian", "pg_query", "csv", "seccomp", "CLI11"]
+FOREIGN = ["pq", "sqlite3", "spdlog", "fmt", "expat", "xapian", "gumbo", "pg_query", "csv", "seccomp", "CLI11"]
 
 
 def main():
