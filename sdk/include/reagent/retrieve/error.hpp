@@ -16,6 +16,7 @@ enum class retrieve_errc {
     locked,           ///< another writer has the index
     unwritable,       ///< the index cannot be written, or a file of it not read
     server,           ///< a remote retriever refused, or answered nonsense
+    bad_query,        ///< a query with operators that cannot be read
     too_large,        ///< a limit was reached
 };
 

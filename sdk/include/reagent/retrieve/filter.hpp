@@ -4,6 +4,8 @@
 #include <boost/json/value.hpp>
 
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace reagent {
@@ -24,12 +26,31 @@ public:
 
     filter() = default;  ///< holds for every passage
 
-    static filter eq(std::string field, json::value v) { return compared(kind::eq, std::move(field), std::move(v)); }
-    static filter ne(std::string field, json::value v) { return !eq(std::move(field), std::move(v)); }
-    static filter lt(std::string field, json::value v) { return compared(kind::lt, std::move(field), std::move(v)); }
-    static filter lte(std::string field, json::value v) { return compared(kind::lte, std::move(field), std::move(v)); }
-    static filter gt(std::string field, json::value v) { return compared(kind::gt, std::move(field), std::move(v)); }
-    static filter gte(std::string field, json::value v) { return compared(kind::gte, std::move(field), std::move(v)); }
+    // Values are texts, numbers, booleans, nullptr, or a json::value of these.
+    template <class T>
+    static filter eq(std::string field, const T& v) {
+        return compared(kind::eq, std::move(field), value_of(v));
+    }
+    template <class T>
+    static filter ne(std::string field, const T& v) {
+        return !eq(std::move(field), v);
+    }
+    template <class T>
+    static filter lt(std::string field, const T& v) {
+        return compared(kind::lt, std::move(field), value_of(v));
+    }
+    template <class T>
+    static filter lte(std::string field, const T& v) {
+        return compared(kind::lte, std::move(field), value_of(v));
+    }
+    template <class T>
+    static filter gt(std::string field, const T& v) {
+        return compared(kind::gt, std::move(field), value_of(v));
+    }
+    template <class T>
+    static filter gte(std::string field, const T& v) {
+        return compared(kind::gte, std::move(field), value_of(v));
+    }
     static filter in(std::string field, json::array values) { return compared(kind::in, std::move(field), std::move(values)); }
     static filter all_of(std::vector<filter> parts);  ///< of none: holds always
     static filter any_of(std::vector<filter> parts);  ///< of none: holds never
@@ -56,6 +77,13 @@ public:
 private:
     /// @throws retrieve_error(bad_filter) for a value that cannot be compared
     static filter compared(kind k, std::string field, json::value v);
+    template <class T>
+    static json::value value_of(const T& v) {
+        if constexpr (std::is_convertible_v<const T&, std::string_view>)
+            return json::value(std::string_view{v});
+        else
+            return json::value(v);
+    }
 
     kind what_ = kind::all;
     std::string field_;
