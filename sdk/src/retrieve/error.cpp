@@ -16,8 +16,7 @@ const char* text_of(retrieve_errc e) {
         case retrieve_errc::locked: return "another writer has the index";
         case retrieve_errc::unwritable: return "cannot be read or written";
         case retrieve_errc::server: return "the server refused or answered nonsense";
-        case retrieve_errc::bad_query:
-            return "bad query";
+        case retrieve_errc::bad_query: return "bad query";
         case retrieve_errc::too_large: return "too large";
     }
     return "unknown error";
