@@ -1,0 +1,55 @@
+#pragma once
+
+#include <reagent/retrieve/chunk.hpp>
+#include <reagent/retrieve/embed.hpp>
+#include <reagent/retrieve/index.hpp>
+#include <reagent/task.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace reagent {
+
+class run;
+
+struct build_progress {
+    std::size_t files = 0, of_files = 0;  ///< that are done, and that there are
+    std::size_t passages = 0;             ///< made until now, of files that are new or have changed
+};
+
+struct build_options {
+    chunk_options chunks{};
+    std::optional<vector_source> vectors{};         ///< of the passages; none: the index has words only
+    std::string language = "english";               ///< of an index that is made now
+    std::size_t max_files = 100'000;                ///< more are an error
+    std::size_t max_file_bytes = 32 * 1024 * 1024;  ///< a larger one is listed as broken
+    writing_options writing{};
+    std::function<bool(const std::filesystem::path&)> wanted{};  ///< none: what `document_kind_of` knows
+    std::function<void(const build_progress&)> on_progress{};    ///< on the run's thread
+};
+
+struct broken_file {
+    std::string file{};
+    std::string why{};
+};
+
+struct build_report {
+    std::size_t files = 0, changed = 0, removed = 0;  ///< files with passages; new or changed ones; ones that are gone
+    std::size_t passages = 0;                         ///< in the index
+    std::size_t made = 0, embedded = 0;               ///< passages of changed files, and those of them whose text was new
+    std::vector<broken_file> broken{};                ///< not in the index
+    reagent::usage usage{};                           ///< of embeddings
+};
+
+/// Brings an index to what the files of a folder are now, as one change; makes the index where there is none. A file is known by its
+/// content's hash: one that is the same costs nothing but reading, and of one that has changed only new passages are embedded. Other chunk
+/// options make everything anew. A passage's id is "FILE#3", its source FILE (relative to the folder), its metadata "source", "begin" and
+/// "end". A broken file is listed, and has no passages; also not those it had before.
+/// @throws retrieve_error(wrong_model, bad_options) when the index was made with another embedder or language
+/// @throws as the embedder; then nothing was changed
+task<build_report> build_index(run& r, std::filesystem::path documents, std::filesystem::path index, build_options options = {});
+
+}  // namespace reagent
