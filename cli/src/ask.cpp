@@ -207,7 +207,7 @@ void add_ask(CLI::App& app, command& chosen) {
     auto o = std::make_shared<ask_options>();
     auto* c = app.add_subcommand("ask", "Puts a question to an agent with tools");
     c->add_option("QUESTION", o->question, "what the agent is to answer")->required();
-    c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,policy=FILE,docs:DIR (see `reagent tools`); \"\" for none")
+    c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,policy=FILE,docs:DIR,index:INDEX (see `reagent tools`); \"\" for none")
         ->capture_default_str();
     c->add_option("--lm", o->lm,
                   "language model, as openai/gpt-4o-mini, ollama/llama3.1 or offline/demo; default: $REAGENT_LM, a provider whose key is "

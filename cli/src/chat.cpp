@@ -229,7 +229,7 @@ void add_chat(CLI::App& app, command& chosen) {
     c->add_option("--session", o->session, "which conversation; default: a new one")->check(new_id());
     c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
         ->check(not_empty());
-    c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,policy=FILE,docs:DIR (see `reagent tools`); \"\" for none")
+    c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,policy=FILE,docs:DIR,index:INDEX (see `reagent tools`); \"\" for none")
         ->capture_default_str();
     c->add_option("--lm", o->lm, "language model, as for `reagent ask`");
     c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server")->check(not_empty());

@@ -1,9 +1,11 @@
+#include "index.hpp"
 #include "sql.hpp"
 #include "subject.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/tools/ready.hpp>
+#include <reagent/tools/search.hpp>
 
 #include <boost/json.hpp>
 
@@ -21,6 +23,7 @@ constexpr ready_tool ready_tools[]{
     {"time", "", "current date and time in UTC"},
     {"sql", "FILE", "SELECT over an SQLite database, read-only, limited; sql:FILE,policy=FILE: by a policy"},
     {"docs", "DIR", "full-text search (BM25) in the .txt and .md files of a folder"},
+    {"index", "INDEX", "search in an index that `reagent index build` made: by words, and by vectors where it has some"},
     {"files", "DIR", "reads text files below a folder"},
     {"http", "HOST", "HTTP GET on one host; give it again for more hosts"},
 };
@@ -72,6 +75,8 @@ tools tools_from(const std::string& list) {
             all.add(ready::sqlite_query(value, std::move(options)));
         } else if (name == "docs")
             all.add(ready::document_search(value));
+        else if (name == "index")
+            all.add(ready::passage_search(retriever_in(value)));
         else if (name == "files")
             all.add(ready::read_file(value));
         else if (value.starts_with("//"))
@@ -91,7 +96,7 @@ std::string with_absolute_paths(const std::string& tools) {
         std::string part = tools.substr(begin, end - begin);
         begin = end + 1;
         if (part.empty()) continue;
-        for (std::string_view kind : {"sql:", "policy=", "docs:", "files:"}) {
+        for (std::string_view kind : {"sql:", "policy=", "docs:", "index:", "files:"}) {
             if (!part.starts_with(kind)) continue;
             std::string path = std::filesystem::absolute(part.substr(kind.size())).lexically_normal().string();
             if (path.find(',') != path.npos)
