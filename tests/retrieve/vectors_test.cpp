@@ -86,6 +86,7 @@ BOOST_AUTO_TEST_CASE(a_graph_finds_nearly_all_and_filters_are_exact) {
     add(i, from, 21'000, 22'000);
     BOOST_TEST(i.manifest().graph_rows == 21'000u);
     BOOST_TEST(recall(i, from, {}) >= 95);
+    for (const char* id : {"21000", "21500", "21999"}) BOOST_TEST(i.by_vector(i.vectors_of({id}).at(0), 1).at(0).id == id);
     add(i, from, 22'000, 27'000);
     BOOST_TEST(i.manifest().graph_rows == 27'000u);
     BOOST_TEST(recall(i, from, {}) >= 95);
