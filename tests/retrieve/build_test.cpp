@@ -134,6 +134,16 @@ BOOST_AUTO_TEST_CASE(broken_files_are_listed_and_do_not_stop_the_rest) {
     BOOST_TEST(small.broken.size() == 4u);
 }
 
+BOOST_AUTO_TEST_CASE(an_index_within_its_documents_and_hidden_files_are_no_documents) {
+    write("a.txt", "text");
+    write(".hidden.txt", "text");
+    fs::create_directories(documents / ".git");
+    write(".git/notes.md", "text");
+    for (int n = 0; n < 2; ++n) BOOST_TEST(build(documents, documents / "sub" / "index").files == 1u);
+    write("sub/index.txt", "beside it");
+    BOOST_TEST(build(documents, documents / "sub" / "index").files == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(another_embedder_or_language_is_refused) {
     write("a.txt", "text");
     build(documents, index, {.vectors = vector_source{"words"}});

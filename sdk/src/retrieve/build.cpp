@@ -64,7 +64,9 @@ public:
         known_ = index_.sources();
         settings_ = settings_of(options_.chunks);
         same_settings_ = index_.manifest().settings == settings_;
-        files_ = documents_.files(options_.max_files, [this](const fs::path& f) {
+        const auto own = own_folder(documents, where);
+        files_ = documents_.files(options_.max_files, [&](const fs::path& f) {
+            if (is_hidden(f) || (!own.empty() && is_below(f, own))) return false;
             return options_.wanted ? options_.wanted(f) : document_kind_of(f).has_value();
         });
         report_.files = files_.size();
@@ -135,6 +137,18 @@ private:
         } catch (const folder_error& e) {
             throw retrieve_error{retrieve_errc::bad_options, "\"" + documents.string() + "\" is no folder of documents: " + e.what()};
         }
+    }
+
+    // The index's place within the documents; empty: it lies elsewhere.
+    static fs::path own_folder(const fs::path& documents, const fs::path& where) {
+        const auto place = fs::weakly_canonical(where).lexically_relative(fs::weakly_canonical(documents));
+        return place.empty() || *place.begin() == ".." ? fs::path{} : place;
+    }
+    static bool is_below(const fs::path& file, const fs::path& folder) {
+        return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
+    }
+    static bool is_hidden(const fs::path& file) {
+        return std::any_of(file.begin(), file.end(), [](const fs::path& part) { return part.string().starts_with('.'); });
     }
 
     passage_index open_index(const fs::path& where) const {

@@ -47,7 +47,8 @@ struct build_report {
 /// Brings an index to what the files of a folder are now, as one change; makes the index where there is none. A file is known by its
 /// content's hash: one that is the same costs nothing but reading, and of one that has changed only new passages are embedded. Other chunk
 /// options make everything anew. A passage's id is "FILE#3", its source FILE (relative to the folder), its metadata "source", "begin" and
-/// "end". A broken file is listed, and has no passages; also not those it had before.
+/// "end". Hidden files and folders, and the index itself, are no documents. A broken file is listed, and has no passages; also not those it
+/// had before.
 /// @throws retrieve_error(wrong_model, bad_options) when the index was made with another embedder or language
 /// @throws as the embedder; then nothing was changed
 task<build_report> build_index(run& r, std::filesystem::path documents, std::filesystem::path index, build_options options = {});
