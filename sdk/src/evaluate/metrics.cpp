@@ -1,4 +1,5 @@
 #include <reagent/evaluate/metrics.hpp>
+#include <reagent/evaluate/retrieval_metrics.hpp>
 
 #include <reagent/schema/render.hpp>
 
@@ -206,10 +207,13 @@ metric metric_named(std::string_view text, judge_options judge) {
         if (name == "semantic_f1") return semantic_f1_of(field, std::move(judge));
         if (name == "rubric") return rubric(field, std::move(judge));
     }
-    throw program_error{
-        program_errc::mismatch,
-        "unknown metric \"" + std::string{text} +
-            "\"; write exact_match:FIELD, f1:FIELD, numeric:FIELD, json_f1:FIELD, semantic_f1:FIELD or \"rubric:WHAT IS GOOD\""};
+    if (auto of_retrieval = retrieval_metric_named(text, std::move(judge))) return of_retrieval;
+    throw program_error{program_errc::mismatch,
+                        "unknown metric \"" + std::string{text} +
+                            "\"; write exact_match:FIELD, f1:FIELD, numeric:FIELD, json_f1:FIELD, semantic_f1:FIELD or \"rubric:WHAT IS "
+                            "GOOD\"; of retrieval: recall@K:LABEL, precision@K:LABEL, "
+                            "mrr:LABEL, ndcg@K:LABEL, hit@K:LABEL, citation_precision:LABEL, citation_recall:LABEL, groundedness:FIELD, "
+                            "complete_and_grounded:FIELD"};
 }
 
 }  // namespace reagent

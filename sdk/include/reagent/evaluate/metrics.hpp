@@ -145,7 +145,8 @@ metric semantic_f1_of(std::string field, judge_options judge = {});
 /// The judge sees the example's inputs, its labels if there are any, and all outputs.
 metric rubric(std::string what_is_good, judge_options judge = {});
 
-/// "exact_match:answer", "f1:answer", "numeric:total", "json_f1:order", "semantic_f1:answer", "rubric:What is good."
+/// "exact_match:answer", "f1:answer", "numeric:total", "json_f1:order", "semantic_f1:answer", "rubric:What is good.",
+/// and those of `retrieval_metric_named` (retrieval_metrics.hpp)
 /// @throws program_error(mismatch) naming what is known
 metric metric_named(std::string_view text, judge_options judge = {});
 
