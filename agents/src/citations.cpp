@@ -13,7 +13,7 @@ namespace {
 struct cited_question {
     static constexpr auto instructions = "Answer the question from the passages in `context` alone, and cite them.";
     struct input {
-        field<std::vector<std::string>, "numbered passages"> context;
+        field<std::string, "passages, numbered"> context;  // a list of texts in a field of text is shown numbered, as in `format_value`
         std::string question;
     };
     struct output {

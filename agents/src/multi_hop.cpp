@@ -9,7 +9,7 @@ namespace reagent {
 namespace {
 
 signature refining() {
-    signature s = detail::with_reasoning(parse_signature("context: list[str], question, queries: list[str] -> query"));
+    signature s = detail::with_reasoning(parse_signature("context, question, queries -> query"));
     s.instructions =
         "Write the next search query that helps to answer the question: look for what the passages found so far (`context`) do not tell, "
         "using "

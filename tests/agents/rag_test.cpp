@@ -155,6 +155,7 @@ BOOST_AUTO_TEST_CASE(several_hops_find_what_one_does_not) {
     const std::string refining = lm.requests().at(1).messages.back().content;
     BOOST_TEST(refining.find("Ada Berg was born in Norway.") != std::string::npos);
     BOOST_TEST(refining.find("Ada Berg birth") != std::string::npos);
+    BOOST_TEST(refining.find("\n[2] ") != std::string::npos);  // passages are numbered
 
     run_options again;
     again.replay = done.report.history;

@@ -9,18 +9,8 @@
 #include <sstream>
 
 namespace reagent::test {
-namespace {
 
-const char* const kinds[]{"billing", "delivery", "account"};
-const char* const words_of[3][12]{
-    {"invoice", "charged", "refund", "payment", "card", "price", "twice", "receipt", "bank", "discount", "fee", "paid"},
-    {"parcel", "late", "courier", "tracking", "shipped", "address", "doorstep", "package", "arrive", "lost", "box", "van"},
-    {"password", "login", "email", "username", "locked", "profile", "reset", "code", "phone", "delete", "settings", "verify"}};
-const char* const filler[]{"hello", "please", "help",   "my",    "the",     "was", "with",
-                           "today", "again",  "thanks", "still", "problem", "why", "need"};
-
-// What stands under a marker, until the next one.
-std::string field(const std::string& text, const std::string& name) {
+std::string prompt_field(const std::string& text, const std::string& name) {
     std::string marker = "[[ ## " + name + " ## ]]";
     auto at = text.find(marker);
     if (at == text.npos) return {};
@@ -31,7 +21,6 @@ std::string field(const std::string& text, const std::string& name) {
     return begin == value.npos ? "" : value.substr(begin, last - begin + 1);
 }
 
-// The fields that the last message asks for: markers in backquotes.
 std::vector<std::string> asked_fields(const std::string& text) {
     std::vector<std::string> names;
     constexpr std::string_view open = "`[[ ## ", close = " ## ]]`";
@@ -44,6 +33,22 @@ std::vector<std::string> asked_fields(const std::string& text) {
     }
     return names;
 }
+
+std::uint64_t hash_of(std::string_view text, std::uint64_t seed) {
+    std::uint64_t h = 1469598103934665603ULL ^ (seed * 0x9E3779B97F4A7C15ULL);
+    for (unsigned char c : text) h = (h ^ c) * 1099511628211ULL;
+    return h ^ (h >> 29);
+}
+
+namespace {
+
+const char* const kinds[]{"billing", "delivery", "account"};
+const char* const words_of[3][12]{
+    {"invoice", "charged", "refund", "payment", "card", "price", "twice", "receipt", "bank", "discount", "fee", "paid"},
+    {"parcel", "late", "courier", "tracking", "shipped", "address", "doorstep", "package", "arrive", "lost", "box", "van"},
+    {"password", "login", "email", "username", "locked", "profile", "reset", "code", "phone", "delete", "settings", "verify"}};
+const char* const filler[]{"hello", "please", "help",   "my",    "the",     "was", "with",
+                           "today", "again",  "thanks", "still", "problem", "why", "need"};
 
 // The words of a question: what stands under its markers, without the request behind them.
 std::set<std::string> words(const std::string& text) {
@@ -64,12 +69,6 @@ std::set<std::string> words(const std::string& text) {
     return {std::istream_iterator<std::string>{in}, {}};
 }
 
-std::uint64_t hash_of(std::string_view text, std::uint64_t seed = 0) {  // FNV-1a: the same everywhere
-    std::uint64_t h = 1469598103934665603ULL ^ (seed * 0x9E3779B97F4A7C15ULL);
-    for (unsigned char c : text) h = (h ^ c) * 1099511628211ULL;
-    return h ^ (h >> 29);
-}
-
 }  // namespace
 
 const std::vector<std::string>& learner_hints() {
@@ -87,9 +86,9 @@ std::string learner::answer(const std::vector<message>& messages, std::uint64_t 
     auto labels = options_.labels.empty() ? std::vector<std::string>{std::begin(kinds), std::end(kinds)} : options_.labels;
 
     if (options_.proposes && std::find(asked.begin(), asked.end(), "proposed_instruction") != asked.end()) {
-        std::string text = "Do the task.", attempts = field(last, "attempted_instructions");
+        std::string text = "Do the task.", attempts = prompt_field(last, "attempted_instructions");
         std::string best = attempts.substr(std::min(attempts.size(), attempts.rfind("\n- ") == attempts.npos ? 0 : attempts.rfind("\n- ")));
-        unsigned chance = field(last, "failed_examples").empty() ? 25 : 40;
+        unsigned chance = prompt_field(last, "failed_examples").empty() ? 25 : 40;
         for (std::size_t i = 0; i < learner_hints().size(); ++i)
             if (best.find(learner_hints()[i]) != best.npos || hash_of(all, rollout * 31 + i + 1) % 100 < chance)
                 text += " " + learner_hints()[i] + ".";
@@ -128,9 +127,9 @@ std::string learner::answer(const std::vector<message>& messages, std::uint64_t 
                 if (question.contains(w)) known = kinds[k];
     std::string out;
     for (const auto& name : asked) {
-        std::string value = guess ? known : field(best, name);
+        std::string value = guess ? known : prompt_field(best, name);
         if (value.empty() && !options_.labels.empty() && messages.size() > 3)  // a guess is what some demonstration says
-            value = field(messages[2 + 2 * (luck / 100 % ((messages.size() - 2) / 2))].content, name);
+            value = prompt_field(messages[2 + 2 * (luck / 100 % ((messages.size() - 2) / 2))].content, name);
         if (value.empty()) value = labels[(luck / 100 + hash_of(name)) % labels.size()];
         out += "[[ ## " + name + " ## ]]\n" + value + "\n\n";
     }

@@ -40,6 +40,12 @@ private:
 /// The phrases that make the learner's instructions better.
 const std::vector<std::string>& learner_hints();
 
+/// What stands under a field's marker in a prompt or an answer, until the next one.
+std::string prompt_field(const std::string& text, const std::string& name);
+/// The fields that a prompt's last message asks for: markers in backquotes.
+std::vector<std::string> asked_fields(const std::string& text);
+std::uint64_t hash_of(std::string_view text, std::uint64_t seed = 0);  ///< FNV-1a: the same everywhere
+
 /// A learner as an OpenAI-compatible server on loopback; counts requests, and those that are equal to an earlier one.
 class learner_server {
 public:

@@ -72,7 +72,7 @@ struct cited {
 /// Answers a question from passages and cites them. An answer that `check_citations` finds wrong goes back to the model with everything
 /// that is wrong with it, and never leaves. Without passages no model is asked, and the answer is `no_answer`.
 ///
-/// Passages are shown as data (`context`, a list of texts): nothing in them closes a field or opens one.
+/// Passages are shown as data (`context`): nothing in them closes a field or opens one.
 /// @throws assertion_failed from the run, with every attempt
 class cited_answer : public module {
 public:
@@ -85,7 +85,7 @@ private:
     predictor predict_;
 };
 
-/// `title\ntext` of each: what a predictor is given as `context: list[str]`.
+/// `title\ntext` of each, for a field `context: str`: a list of texts in a field of text is shown numbered, `[1] ...`.
 json::array shown_passages(const std::vector<passage>& passages);
 
 }  // namespace reagent
