@@ -69,7 +69,7 @@ void add_metric_options(CLI::App& c, subject_options& o) {
     c.add_option("--inputs", o.inputs, "fields that are inputs, as a,b; default: the program's")->delimiter(',');
     c.add_option("--metric", o.metric,
                  "exact_match:FIELD, f1:FIELD, numeric:FIELD, json_f1:FIELD, sql_match:FIELD:DATABASE, semantic_f1:FIELD or \"rubric:WHAT "
-                 "IS GOOD\"")
+                 "IS GOOD\"; of retrieval recall@K:LABEL and others (docs/rag.md)")
         ->required();
     c.add_option("--judge", o.judge, "model for semantic_f1 and rubric; default: --lm");
     c.add_option("--concurrency", o.concurrency, "examples at work at the same time")->check(whole_number(1, 10'000));
