@@ -22,6 +22,8 @@ struct cited_question {
     };
 };
 
+constexpr std::size_t max_quote_bytes = 8 * 1024;
+
 constexpr const char* how_to_quote =
     "Each citation has the number of a passage and a quote that is copied from its text word for word: no paraphrase, nothing left out "
     "inside.";
@@ -77,6 +79,7 @@ public:
         const std::int64_t number = *w.passage;
         if (number < 1 || static_cast<std::uint64_t>(number) > passages_.size())
             return wrong(which + ": there is no passage " + std::to_string(number) + "; there are " + std::to_string(passages_.size()));
+        if (w.quote->size() > max_quote_bytes) return wrong(which + ": the quote is too long; quote a sentence");
         const passage& p = passages_[static_cast<std::size_t>(number - 1)];
         const auto found = find_quote(p.text, *w.quote);
         if (!found) return wrong(which + ": passage " + std::to_string(number) + " does not say " + quoted(*w.quote) + elsewhere(*w.quote));

@@ -105,6 +105,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_supported_is_told) {
                "the answer refers to [2], which no correct citation quotes");
     BOOST_TEST(checked("Paris [99999999999999999999]", {{1, "capital of France"}}).wrong.size() == 1u);
     BOOST_TEST(!checked("Paris", {{1, "capital"}}, {.min_quote_words = 3}).ok());
+    const std::string endless(10'000, 'x');
+    BOOST_TEST(checked("Paris", {{1, endless.c_str()}}).wrong.at(0) == "citation 1: the quote is too long; quote a sentence");
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_that_there_is_none_needs_no_citation_but_may_not_have_a_wrong_one) {

@@ -25,7 +25,7 @@ std::string of_this_case;  // a collection's name
 // One store of a kind, with calls that wait.
 class tried {
 public:
-    explicit tried(store_kind& kind, store_options o = {}, const std::string& collection = "passages")
+    explicit tried(store_kind& kind, store_options o = {}, const std::string& collection = of_this_case)
         : store_{kind.open(named(std::move(o), collection))} {}
 
     void put(std::vector<passage> passages, vectors v = {}) {
