@@ -248,8 +248,8 @@ bool take_bullet(std::string_view& line) {
     while (n < line.size() && line[n] >= '0' && line[n] <= '9') ++n;
     if (n > 0 && n < line.size() && (line[n] == '.' || line[n] == ')'))
         ++n;
-    else if (line.starts_with('-') || line.starts_with('+') || line.starts_with('>'))
-        n = 1;
+    else if (!line.empty() && std::string_view{"-+>$"}.find(line.front()) != std::string_view::npos)
+        n = std::min(line.find_first_not_of("-+>$"), line.size());
     else if (line.starts_with("\u2022"))
         n = 3;
     else
@@ -266,7 +266,7 @@ bool is_call_in_code(std::string_view written, const names& tools) {
     std::string_view line = trimmed(plain, " \t\r");
     const bool listed = take_bullet(line);
     if (!line.empty() && line.back() == ';') line.remove_suffix(1);
-    for (std::string_view around : {"await ", "print("})
+    for (std::string_view around : {"return ", "await ", "print(", "call ", "Call ", "run ", "Run ", "/", "@"})
         if (line.starts_with(around)) line.remove_prefix(around.size());
     if (auto equals = line.find(" = "); equals != line.npos && equals < 40 && line.find('(') > equals) line.remove_prefix(equals + 3);
     if (line.starts_with('[')) line = trimmed(line.substr(1));
@@ -286,8 +286,8 @@ bool is_labelled(std::string_view line, std::string_view below, const names& too
     if (colon == line.npos || colon > 20) return false;
     const std::string label = lower(trimmed(line.substr(0, colon), " *_`"));
     const bool action = label == "action";
-    static constexpr std::string_view others[]{"tool",      "function",      "tool name", "tool_name",
-                                               "tool call", "function call", "call",      "invoke"};
+    static constexpr std::string_view others[]{"name",      "tool",          "function", "tool name", "tool_name",
+                                               "tool call", "function call", "call",     "invoke"};
     if (!action && std::find(std::begin(others), std::end(others), label) == std::end(others)) return false;
     auto rest = behind_tool(trimmed(line.substr(colon + 1), " \t\r`*\"'"), tools);
     if (!rest) return false;
@@ -331,6 +331,7 @@ bool is_bare_call(std::string_view text, const names& tools) {
 bool is_whole_json_of_a_call(std::string_view text, const names& tools) {
     if (!text.starts_with('{') && !text.starts_with('[')) return false;
     json::value v = repair_json(text);
+    if (v.is_array() && v.get_array().size() == 2 && is_tool_name(v.get_array()[0], tools) && v.get_array()[1].is_object()) return true;
     const json::value* first = v.is_array() && !v.get_array().empty() ? &v.get_array().front() : &v;
     if (!first->is_object()) return false;
     const auto& o = first->get_object();

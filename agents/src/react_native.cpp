@@ -387,8 +387,7 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
             wrong.push_back({f.name, "is not clear: " + escape_markers(std::move(why))});
             continue;
         }
-        const bool stays = v->is_string() && f.kind != field_kind::arguments && f.shape.takes_as_it_is(*v);
-        auto one = stays ? boost::system::result<json::value, parse_failure>{*v} : read_field(f, *v);
+        auto one = stays_text(f, *v) ? boost::system::result<json::value, parse_failure>{*v} : read_field(f, *v);
         if (one)
             read[f.name] = std::move(*one);
         else

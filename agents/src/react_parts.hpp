@@ -12,6 +12,8 @@ namespace reagent::detail {
 inline constexpr std::string_view finish = "finish";
 
 std::string output_names(const signature& s);
+/// Whether a text that was submitted fits as it is, and so is no other value (sdk/src/adapter/value.cpp).
+bool stays_text(const signature_field& f, const json::value& v);
 further_fields fields_of(const react_step& step, std::size_t i);
 /// The name of a tool without the quotes, stars and brackets that models put around it.
 std::string bare_name(std::string_view text);

@@ -76,6 +76,7 @@ const left_out elements[]{
     {xml, "v: list[int]", "<v><item>1</item>2, 3</v>", nullptr},
     {xml, "v: list[list[int]]", "<v><item>1<item>2</item></item></v>", nullptr},
     {xml, "v: dict[str, int]", "<v><a>1</a>b: 2</v>", nullptr},
+    {xml, "v: dict[str, list[str]]", "<v><a><li>x</li></a></v>", nullptr},
     {xml, "v: dict[str, int]", "<v>b: 2<a>1</a></v>", nullptr},
     {xml, "v: dict[str, int]", "<v a=\"1\"><b>2</b></v>", nullptr},
     {xml, "v: dict[str, int]", "<v a=\"1\"/>", nullptr},
@@ -96,6 +97,8 @@ const left_out in_comments[]{
     {in_json, "answer", "{\"answer\":\"yes\"}\n/* before:\n{\"answer\":\"no\"}\n*/", nullptr},
     {in_json, "answer", "{\"answer\":\"yes\"}\n<!-- {\"answer\":\"no\"} -->", nullptr},
     {in_json, "answer", "{\"answer\":\"yes\"}\n-- {\"answer\":\"no\"}", nullptr},
+    {in_json, "name, zip: Optional[str]", "{\"name\": \"Bob\", // \"zip\": \"12345\",\n}", nullptr},
+    {in_json, "answer, zip: Optional[str]", R"({"answer":"yes"} // {"answer":"no","zip":"1"})", nullptr},
     {in_json, "answer", R"({"answer":"yes"} // {"answer":"yes"})", R"({"answer":"yes"})"},
     {in_json, "answer", "// {\"answer\":\"no\"}\n{\"answer\":\"yes\"}", R"({"answer":"yes"})"},
     {in_json, "answer", "{\"answer\":\"yes\"}\n# Corrected\n{\"answer\":\"no\"}", R"({"answer":"no"})"},
@@ -107,6 +110,8 @@ const left_out markers[]{
     {chat, "answer", "[[ ## answer ## ]]\nStep 1.\n[[ ## step_2 ## ]]\nStep 2.\n[[ ## completed ## ]]", nullptr},
     {chat, "answer", "[[ ## answer ## ]]\nStep 1.\n**[[ ## step_2 ## ]]**\nStep 2.", nullptr},
     {chat, "answer: dict[str, int]", "[[ ## answer ## ]]\n{\"a\": 1}\n[[ ## question ## ]]\nx", R"({"answer":{"a":1}})"},
+    {chat, "answer: Any", "[[ ## answer ## ]]\nStep 1.\n[[ ## step_2 ## ]]\nStep 2.", nullptr},
+    {chat, "answer: Union[str, int]", "[[ ## answer ## ]]\nStep 1.\n[[ ## step_2 ## ]]\nStep 2.", nullptr},
     {chat, "n: int, answer", "[[ ## n ## ]]\n1\n[[ ## note ## ]]\nx\n[[ ## answer ## ]]\na", R"({"n":1,"answer":"a"})"},
     {chat, "answer", "[[ ## question ## ]]\n?\n[[ ## answer ## ]]\nx\n[[ ## completed ## ]]", R"({"answer":"x"})"},
     {chat, "answer", "[[ ## answer ## ]]\nx\n[[ ## completed ## ]]\n[[ ## question ## ]]\nx", R"({"answer":"x"})"},
@@ -117,7 +122,7 @@ const left_out markers[]{
     {chat, "answer", "[[ ## answer ## ]]\nx [[", R"({"answer":"x [["})"},
     {chat, "answer", "[[ ## answer ## ]]\nSo:\n```\n<think>\nhm\n</think>\n```\nis shown.\n[[ ## completed ## ]]",
      R"({"answer":"So:\n```\n<think>\nhm\n</think>\n```\nis shown."})"},
-    {chat, "answer", "[[ ## answer ## ]]\n```\nx\n```\n<think>\nhm\n</think>\nso.", R"({"answer":"```\nx\n```\nso."})"},
+    {chat, "answer", "[[ ## answer ## ]]\n```\nx\n```\n<think>\nhm\n</think>\nso.", R"({"answer":"```\nx\n```\n\nso."})"},
 };
 
 const left_out texts[]{

@@ -144,7 +144,11 @@ const one_step refused[]{
     {xml, WIPE_XML "<tool_args><only>x</only></tool_args>"},
     {xml, "<next_tool_name>wipe</next_tool_name>"},
     {xml, WIPE_XML "<next_tool_args></next_tool_args>"},
-    // Beside the arguments.
+    // Arguments beside the arguments.
+    {chat, "[[ ## tool_args ## ]]\n{\"only\":\"x\"}\n" WIPE "[[ ## next_tool_args ## ]]\n{}\n[[ ## completed ## ]]"},
+    {in_json, R"({"next_thought":"x","next_tool_name":"wipe","next_tool_args":{},"tool_args":{"only":"x"}})"},
+    {xml, WIPE_XML "<next_tool_args>{}</next_tool_args><params><only>x</only></params>"},
+    // What else stands beside them.
     {xml, WIPE_XML "<next_tool_args><!-- <only>x</only> --></next_tool_args>"},
     {xml, WIPE_XML "<next_tool_args><only>x</only> -- no, all of them</next_tool_args>"},
     {xml, WIPE_XML "<next_tool_args>not: <only>x</only></next_tool_args>"},
@@ -228,11 +232,26 @@ BOOST_AUTO_TEST_CASE(a_comment_with_words_beside_arguments_is_asked_about) {
 }
 
 BOOST_AUTO_TEST_CASE(a_call_that_is_written_twice_is_no_answer) {
-    for (const char* text :
-         {"[wipe(only=\"x\"", "wipe(only=\"x\"", "[wipe(only=\"x\")] # dry run", "wipe(only=\"x\")  // later",
-          R"({"name":"wipe","inputs":{"only":"x"}})", R"({"function_name":"wipe","function_args":{"only":"x"}})",
-          R"({"func":"wipe","data":{"only":"x"}})", R"({"tool":"wipe"})", "[wipe] {\"only\":\"x\"}", "**wipe**(only=\"x\")",
-          "- wipe(only=\"x\")", "1. `wipe(only=\"x\")`", "I do it:\n* **wipe**(only='x')", "wipe\n(only=\"x\")"}) {
+    for (const char* text : {"[wipe(only=\"x\"",
+                             "wipe(only=\"x\"",
+                             "[wipe(only=\"x\")] # dry run",
+                             "wipe(only=\"x\")  // later",
+                             R"({"name":"wipe","inputs":{"only":"x"}})",
+                             R"({"function_name":"wipe","function_args":{"only":"x"}})",
+                             R"({"func":"wipe","data":{"only":"x"}})",
+                             R"({"tool":"wipe"})",
+                             "[wipe] {\"only\":\"x\"}",
+                             "**wipe**(only=\"x\")",
+                             "- wipe(only=\"x\")",
+                             "1. `wipe(only=\"x\")`",
+                             "I do it:\n* **wipe**(only='x')",
+                             "wipe\n(only=\"x\")",
+                             ">>> wipe(only=\"x\")",
+                             "return wipe(only=\"x\")",
+                             "$ wipe(only=\"x\")",
+                             "/wipe(only=\"x\")",
+                             R"(["wipe", {"only": "x"}])",
+                             "name: wipe\narguments:\n  only: x"}) {
         files f;
         auto o = ask(f, std::vector<lm_response>(12, answer(text)), react_mode::native);
         BOOST_TEST(f.wiped.empty(), text);
@@ -258,6 +277,17 @@ BOOST_AUTO_TEST_CASE(what_a_template_leaves_is_no_part_of_an_answer) {
         auto o = ask(f, std::vector<lm_response>(12, answer(text)), react_mode::native);
         BOOST_TEST(o.answer.empty(), text << " -> " << o.answer);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_text_that_is_submitted_and_fits_stays_one) {
+    using typed = react<sig<"question -> phone: Any, name: Optional[str]">>;
+    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{call("submit", R"({"phone": "+49301234567", "name": "None"})")});
+    files f;
+    runtime rt;
+    auto p = rt.run(run_options{language_model{model}}, typed{f.all(), {.mode = react_mode::native}}, "question"_f = "?");
+    BOOST_TEST((p.trajectory().back().args == json::parse(R"({"phone": "+49301234567", "name": "None"})")));
+    BOOST_TEST(p.get<"name">().value_or("NONE") == "None");
+    BOOST_TEST(dump_json(json::value(p.to_json().at("phone"))) == "\"+49301234567\"");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -229,9 +229,7 @@ span from_the_one_that_counts(const signature& s, span all) {
 }
 
 // Whether a text could go on behind a marker: it is not clear that it ended there.
-bool may_go_on(const signature_field& f) {
-    return f.kind == field_kind::text || f.kind == field_kind::optional_text || f.kind == field_kind::arguments || f.shape.is_text();
-}
+bool may_go_on(const signature_field& f) { return f.kind == field_kind::arguments || takes_any_text(f); }
 
 parse_failure holds_a_marker(const std::string& field, const std::string& name) {
     std::string why = "the marker " + quoted(name, 100) +
@@ -325,12 +323,12 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
             return holds_a_marker(before->field->name, stray.name);
     for (std::size_t i = 0; i < found.size(); ++i)
         if (found[i] && found[i] == &all.back() && ends_within_a_marker(found[i]->text)) return ends_in_a_marker(s.outputs[i].name);
-    const bool whole = std::all_of(found.begin(), found.end(), [](const section* one) { return one; });
+    const bool whole =
+        (others.empty() || !has_arguments(s)) && std::all_of(found.begin(), found.end(), [](const section* one) { return one; });
     if (auto outputs = whole ? read_good(s, found) : std::nullopt) return std::move(*outputs);
     json::object values;
     answer_form form;
-    for (const auto& other : others)
-        if (!is_field(s, other.name)) form.stray = other.name;
+    for (const auto& other : others) form.note(s, other.name);
     for (const auto& one : counted) {
         if (!one.field) continue;
         values.emplace(one.field->name, value_of(one.text));

@@ -106,7 +106,7 @@ void chat_scanner::end_line(bool more_follow) {
     if (place_ == place::behind_completed) {
         line_.clear();
         sink_.completed();
-        kept_ = false;
+        kept_ = fenced_ = false;
     }
     give(line_.size());
     if (kept_ && more_follow) sink_.text("\n");
@@ -131,7 +131,7 @@ bool chat_scanner::at_start(bool whole_line) {
     if (rest.empty() && !whole_line) return false;
     const auto tag = rest.starts_with('<') ? thinking_tag_at(rest) : thinking_tag{};
     if (tag.cut && !whole_line) return false;
-    if (tag.size && !tag.closes) {
+    if (tag.size && !tag.closes && !fenced_) {
         thinking_ = 1;
         line_.clear();
         lead_ = 0;
@@ -150,11 +150,13 @@ bool chat_scanner::at_start(bool whole_line) {
             line_.erase(0, end);
             lead_ = 0;
             place_ = place::behind_marker;
+            fenced_ = false;
             kept_ = sink_.begin(name);
             return true;
         }
         bool half = !rest.empty() && unseen_at(rest, 0) == 0 && static_cast<unsigned char>(rest[0]) >= 0x80 && rest.size() < 4;
         if ((cut || half) && !whole_line) return false;
+        if (kept_ && rest.starts_with("```")) fenced_ = !fenced_;
     }
     place_ = place::in_text;
     return true;

@@ -8,7 +8,7 @@ namespace reagent::detail {
 /// Reads a completion of markers, whole or piece by piece, in linear time; what parsing and streaming have in common.
 ///
 /// A marker stands at the beginning of a line, bold or not; `completed` also ends a line. A part within `<think>` is no part of the answer:
-/// it begins outside of every field, or on a new line of one, and without an end it goes on to the end of all.
+/// it begins outside of every field, or on a new line of one but not in its code, and without an end it goes on to the end of all.
 class chat_scanner {
 public:
     struct sink {
@@ -46,6 +46,7 @@ private:
     std::size_t lead_ = 0;  // blanks at its beginning
     place place_ = place::line_start;
     bool kept_ = false, after_cr_ = false;
+    bool fenced_ = false;  // within code of a field, where a tag of thinking is an example
     int thinking_ = 0;
     std::string tag_;  // of the thinking, as far as it goes
 };

@@ -28,7 +28,8 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion);  // o
 struct answer_form {
     std::string stray{};     ///< a name in the manner of a field that is none: an optional output may be meant by it
     bool says_none = false;  ///< it says that it holds no field, as `{}` does; a text without any is no answer
-    bool quoted = false;     ///< texts are told from other values, as in JSON: one that fits stays one
+    void note(const signature& s, std::string_view name);  ///< that an answer holds it; one that speaks of arguments comes first
+    bool quoted = false;                                   ///< texts are told from other values, as in JSON: one that fits stays one
 };
 /// Reads every output from `found` (text or JSON by name), as all three formats do it.
 parsed_outputs read_outputs(const signature& s, json::object found, const answer_form& form = {});
@@ -89,6 +90,10 @@ std::string escape_xml_text(std::string text);  // `<`, `&`, and what could be t
 /// What an entity of XML stands for; itself where it is none.
 std::string xml_meaning(const std::string& entity);
 
+/// Whether a text of any form fits.
+bool takes_any_text(const signature_field& f);
+/// Whether one of the outputs acts.
+bool has_arguments(const signature& s);
 /// Whether a text that stands in quotes fits as it is, and so is no other value.
 bool stays_text(const signature_field& f, const json::value& v);
 

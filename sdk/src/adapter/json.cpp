@@ -296,14 +296,19 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
     answer_form form{.says_none = found->v.get_object().empty(), .quoted = true};
     for (auto& [name, v] : found->v.get_object()) {
         const auto* f = s.output(name);
-        if (!f && !is_field(s, name)) form.stray = name;
-        if (!f) continue;
+        if (!f) {
+            form.note(s, name);
+            continue;
+        }
         if (f->kind == field_kind::arguments && !v.is_null()) {
             if (found->done.closed) return has_no_end(f->name);
             if (auto why = read_unambiguous_json(answer).wrong; !why.empty()) return doubtful_arguments(f->name, why);
         }
         wanted[name] = unescape_markers(std::move(v));
     }
+    if (found->done.commas && form.stray.empty())  // comments, too
+        for (const auto& f : s.outputs)
+            if (!wanted.contains(f.name) && times_named(answer, f.name)) form.stray = f.name + " in a comment";
     keep_digits(s, answer, wanted);
     if (found->done.cut) return answer_has_no_end();
     if (found->done.several) return answer_holds_several();

@@ -120,9 +120,13 @@ bool takes_any_text(const json::value& shape) {
 
 }  // namespace
 
+bool detail::takes_any_text(const signature_field& f) {
+    return f.kind == field_kind::text || f.kind == field_kind::optional_text || reagent::takes_any_text(f.shape.document());
+}
+
 bool detail::stays_text(const signature_field& f, const json::value& v) {
     if (!v.is_string() || f.kind == field_kind::text || f.kind == field_kind::arguments || f.kind == field_kind::choice) return false;
-    return takes_any_text(f.shape.document()) && (f.shape.takes_as_it_is(v) || f.shape.read(v, reading::strict).ok());
+    return takes_any_text(f) && (f.shape.takes_as_it_is(v) || f.shape.read(v, reading::strict).ok());
 }
 
 bool detail::keeps_digits(const signature_field& f) { return f.type.find("Decimal") != f.type.npos; }
@@ -211,6 +215,26 @@ value_result read_field(const signature_field& f, json::value v) {
     return convert(f, candidate);
 }
 
+bool detail::has_arguments(const signature& s) {
+    return std::any_of(s.outputs.begin(), s.outputs.end(), [](const signature_field& f) { return f.kind == field_kind::arguments; });
+}
+
+namespace {
+
+bool speaks_of_arguments(std::string_view name) {
+    const std::string lower = to_lower(name.substr(0, 100));
+    for (const char* word : {"arg", "param", "input"})
+        if (lower.find(word) != lower.npos) return true;
+    return false;
+}
+
+}  // namespace
+
+void detail::answer_form::note(const signature& s, std::string_view name) {
+    if (is_field(s, name)) return;
+    if (stray.empty() || speaks_of_arguments(name)) stray = name;
+}
+
 bool detail::is_field(const signature& s, std::string_view name) {
     return s.output(name) || std::any_of(s.inputs.begin(), s.inputs.end(), [&](const signature_field& f) { return f.name == name; });
 }
@@ -220,6 +244,8 @@ std::optional<parse_failure> detail::misses_an_output(const signature& s, const 
         return parse_failure{adapter_errc::no_fields, {}, "the answer holds no field at all", {{"$", "holds no field at all"}}};
     if (form.stray.empty()) return {};
     for (const auto& f : s.outputs) {
+        if (f.kind == field_kind::arguments && speaks_of_arguments(form.stray))
+            return doubtful_arguments(f.name, quoted(form.stray, 100) + " stands beside it, and may be what is meant");
         if (found.contains(f.name) || !f.shape.allows_null()) continue;
         const std::string why = "is missing, and " + quoted(form.stray, 100) + ", which the answer holds, is no output; write `" + f.name +
                                 "` under its own name, as null where there is none";

@@ -284,6 +284,7 @@ bool are_members(const element& e, const json::value& shape, const json::value& 
 
 // A text that is one item, by its looks: not several in one line or more.
 bool is_one_item(std::string_view text) {
+    if (text.starts_with('{')) return true;
     const bool marked = text.starts_with("- ") || text.starts_with("* ") || text.starts_with("\u2022") || text.starts_with("1. ") ||
                         text.starts_with("1) ");
     return !marked && text.find_first_of("\n,;|") == text.npos;
@@ -526,10 +527,9 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
                 return parse_failure{adapter_errc::bad_value, f.name, "field `" + f.name + "`: " + why, {{f.name, why}}};
             }
     }
-    std::string stray;
-    for (const auto& child : root->children)
-        if (!is_field(s, child->name)) stray = child->name;
-    auto outputs = read_outputs(s, std::move(found), {.stray = stray});
+    answer_form form;
+    for (const auto& child : root->children) form.note(s, child->name);
+    auto outputs = read_outputs(s, std::move(found), form);
     if (!outputs && thinking) return ended_thinking(outputs.error());
     return outputs;
 }
