@@ -3,6 +3,7 @@
 #include <reagent/error.hpp>
 #include <reagent/http/shown_url.hpp>
 
+#include "estimate.hpp"
 #include "http_model.hpp"
 #include "providers/reading.hpp"
 #include "resolve.hpp"
@@ -91,9 +92,11 @@ const embedding_protocol* protocol_of(const protocol& speaks) {
 }
 
 // Appends the vectors of a response.
-void read_vectors(const embedding_protocol& p, std::string_view body, std::size_t expected, const std::optional<std::uint64_t>& dimensions,
-                  embeddings& to) {
-    json::value parsed = parse_body(body, {}).tree;
+void read_vectors(const embedding_protocol& p, std::string_view body, const std::vector<std::string>& texts,
+                  const std::optional<std::uint64_t>& dimensions, embeddings& to) {
+    const std::size_t expected = texts.size();
+    const auto [parsed, unclear] = parse_body(body, {});
+    if (unclear) malformed("says two things with one member", body);
     const json::value* list = p.vectors(parsed);
     if (!list || !list->is_array()) malformed("has no vectors", body);
     if (list->get_array().size() != expected)
@@ -123,7 +126,10 @@ void read_vectors(const embedding_protocol& p, std::string_view body, std::size_
         throw lm_error{lm_errc::unsupported_option, "vectors of " + std::to_string(*dimensions) +
                                                         " numbers were asked for (dimensions), and " + "the server gave " +
                                                         std::to_string(got) + "; leave dimensions out, or set it to that"};
-    to.usage += {.calls = 1, .prompt_tokens = p.tokens(parsed)};
+    usage used{.calls = 1, .prompt_tokens = p.tokens(parsed)};
+    if (used.prompt_tokens == 0) complete_usage(used, parsed);
+    estimate_missing(used, texts);
+    to.usage += used;
 }
 
 }  // namespace
@@ -162,6 +168,7 @@ std::string embedder::impl::model::identity() const {
     json::object o{{"name", of.name},
                    {"server", server_name(*of.target.facts, of.target.api_base)},
                    {"use", use == embedding_use::query ? "query" : "document"}};
+    if (auto hidden = digest_of_hidden(of.target.api_base); !hidden.empty()) o["address"] = hidden;
     if (of.options.dimensions) o["dimensions"] = *of.options.dimensions;
     return json::serialize(o);
 }
@@ -229,7 +236,7 @@ task<embeddings> embedder::impl::embed(lm_context context, std::vector<std::stri
                 throw redacted(e, keys);
             }
         }
-        read_vectors(*protocol, answer.body, some.size(), options.dimensions, all);
+        read_vectors(*protocol, answer.body, some, options.dimensions, all);
     }
     all.usage.cost = price_of(target.model, all.usage);
     co_return all;

@@ -37,15 +37,24 @@ std::size_t images_of(const lm_request& r) {
 }
 
 void estimate_missing(usage& u, std::uint64_t prompt_bytes, std::size_t images, const lm_response& r) {
-    if (u.completion_tokens > 0) return;
-    if (u.prompt_tokens == 0) {
-        u.prompt_tokens = tokens_of(prompt_bytes) + images * tokens_of_an_image;
-        u.estimated_tokens = u.prompt_tokens;
+    const std::uint64_t prompt = tokens_of(prompt_bytes) + images * tokens_of_an_image;
+    const bool only_a_sum = u.prompt_tokens == 1;  // as `complete_usage` has it
+    if (u.prompt_tokens == 0 || (only_a_sum && u.tokens() < prompt)) {
+        u.prompt_tokens = prompt;
+        u.estimated_tokens = prompt;
     }
+    if (u.completion_tokens > 0) return;
     std::uint64_t bytes = r.text.size() + r.reasoning.size() + bytes_of(r.tool_calls);
     for (const auto& a : r.alternatives) bytes += a.size();
     u.completion_tokens = tokens_of(bytes);
     u.estimated_tokens = saturating_sum(u.estimated_tokens, u.completion_tokens);
+}
+
+void estimate_missing(usage& u, const std::vector<std::string>& embedded) {
+    if (u.prompt_tokens > 0) return;
+    std::uint64_t bytes = 0;
+    for (const auto& text : embedded) bytes += text.size();
+    u.prompt_tokens = u.estimated_tokens = tokens_of(bytes);
 }
 
 }  // namespace reagent

@@ -76,17 +76,26 @@ task<std::string> read_within(http::response_stream& body, std::chrono::millisec
     co_return std::string{};
 }
 
-// What an answer used that cannot be read, beside why: it was paid for.
-lm_error with_usage(const lm_error& e, usage u, const asked& of, std::string_view body) {
-    if (u.tokens() == 0 && e.code() == lm_errc::malformed_response) {
-        lm_response unread;
-        unread.text = body;
-        estimate_missing(u, of.prompt_bytes, of.images, unread);
-    }
+bool says_something(const lm_response& r) {
+    return !r.text.empty() || !r.reasoning.empty() || !r.tool_calls.empty() || !r.alternatives.empty();
+}
+
+// What an answer used that cannot be read, or broke off, beside why: it was paid for. @param came what there is of it
+template <class Error>
+Error with_usage(const Error& e, usage u, const asked& of, const lm_response& came) {
+    if (says_something(came)) estimate_missing(u, of.prompt_bytes, of.images, came);
     diagnostics d = e.details();
     d.prompt_tokens = u.prompt_tokens;
     d.completion_tokens = u.completion_tokens;
     return {e.code(), e.what(), d};
+}
+
+// The same of an answer of which perhaps nothing could be read. @param unread its bytes
+lm_error with_usage(const lm_error& e, usage u, const asked& of, const lm_response& came, std::string_view unread) {
+    if (says_something(came) || u.tokens() > 0 || e.code() != lm_errc::malformed_response) return with_usage(e, u, of, came);
+    lm_response all;
+    all.text = unread;
+    return with_usage(e, u, of, all);
 }
 
 class http_stream final : public lm_stream {
@@ -100,11 +109,7 @@ public:
             given_ = 0;
             if (failure_) std::rethrow_exception(failure_);
             if (finished_) co_return std::nullopt;
-            std::string piece;
-            if (auto patience = reader_.patience())
-                piece = co_await read_within(body_, *patience);
-            else
-                piece = co_await body_.read();
+            std::string piece = co_await read_piece();
             try {
                 feed(piece);
             } catch (const error&) {
@@ -117,13 +122,22 @@ public:
     }
 
 private:
+    task<std::string> read_piece() {
+        try {
+            if (auto patience = reader_.patience()) co_return co_await read_within(body_, *patience);
+            co_return co_await body_.read();
+        } catch (const http_error& e) {
+            throw with_usage(e, reader_.used(), asked_, reader_.so_far());
+        }
+    }
+
     void feed(std::string_view piece) {
         without_keys(keys_, [&] {
             try {
                 reader_.feed(piece, ready_);
                 if (piece.empty() || reader_.done()) finish();
             } catch (const lm_error& e) {
-                throw with_usage(e, reader_.used(), asked_, piece);
+                throw with_usage(e, reader_.used(), asked_, reader_.so_far(), piece);
             }
         });
     }
@@ -177,7 +191,7 @@ class http_backend final : public lm_backend {
             try {
                 return read();
             } catch (const lm_error& e) {
-                throw with_usage(e, provider::used_in(body), asked_for(request), body);
+                throw with_usage(e, provider::used_in(body), asked_for(request), came_of(body, request), body);
             }
         });
     }
@@ -220,10 +234,15 @@ public:
         std::unique_ptr<provider::end_watch> watch;  // made where the end is not there with the first piece
         while (!body.at_end() && !(watch && watch->done())) {
             std::string piece;
-            if (auto patience = watch ? watch->patience() : std::nullopt)
-                piece = co_await read_within(body, *patience);
-            else
-                piece = co_await body.read();
+            try {
+                if (auto patience = watch ? watch->patience() : std::nullopt)
+                    piece = co_await read_within(body, *patience);
+                else
+                    piece = co_await body.read();
+            } catch (const http_error& e) {
+                if (body.head().status != 200 || text.empty()) throw;
+                throw with_usage(e, provider::used_in(text), asked_for(request), unread(text, request));
+            }
             if (piece.empty()) break;
             const auto before = text.size();
             if (text.empty())
@@ -252,6 +271,26 @@ public:
     }
 
 private:
+    // What came of an answer whose connection broke.
+    lm_response unread(const std::string& text, const lm_request& request) const {
+        lm_response came = came_of(text, request);
+        if (!says_something(came)) came.text = text;
+        return came;
+    }
+
+    // What a stream says that nobody asked for, as far as it can be read.
+    lm_response came_of(std::string_view body, const lm_request& request) const {
+        if (!provider::is_event_stream(body) && !speaks_.streams_lines()) return {};
+        provider::answer_reader reader{speaks_, rules_of(request)};
+        std::vector<lm_event> events;
+        try {
+            reader.feed(body, events);
+            reader.finish(events);
+        } catch (const error&) {
+        }
+        return reader.so_far();
+    }
+
     // @param text all that came so far @param before where the last piece of it begins
     void look_for_end(std::unique_ptr<provider::end_watch>& watch, const std::string& text, std::size_t before,
                       const lm_request& request) const {
@@ -340,6 +379,7 @@ std::string http_backend::identity() const {
     auto add = [&](const char* key, const auto& v) {
         if (v) o[key] = static_cast<int>(*v);
     };
+    if (auto hidden = provider::digest_of_hidden(options_.api_base); !hidden.empty()) o["address"] = hidden;
     add("max_completion_tokens", d.max_completion_tokens);
     add("include_reasoning", d.include_reasoning);
     add("empty_content", d.empty_content);

@@ -153,6 +153,12 @@ struct model_call {
     std::exception_ptr failure{};
     std::optional<decorators::spending::claim> claim{};
 
+    void used(const diagnostics& d) {
+        if (!d.prompt_tokens && !d.completion_tokens) return;
+        e.used = {.calls = 1, .prompt_tokens = d.prompt_tokens, .completion_tokens = d.completion_tokens};
+        e.used.cost = price_of(e.model, e.used);
+    }
+
     // What a failure that is being handled means. @throws what ends the run or its branch
     void failed(const run_core::state& s, bool given_up) {
         try {
@@ -167,10 +173,11 @@ struct model_call {
         } catch (const lm_error& refused) {
             e.error = refused.what();
             e.error_code = refused.code().value();
-            if (const auto& d = refused.details(); d.prompt_tokens || d.completion_tokens) {
-                e.used = {.calls = 1, .prompt_tokens = d.prompt_tokens, .completion_tokens = d.completion_tokens};
-                e.used.cost = price_of(e.model, e.used);
-            }
+            used(refused.details());
+            failure = std::current_exception();
+        } catch (const http_error& broken) {
+            e.error = broken.what();
+            used(broken.details());
             failure = std::current_exception();
         } catch (const std::exception& what) {
             e.error = what.what();

@@ -2,6 +2,7 @@
 #include "common.hpp"
 
 #include <reagent/error.hpp>
+#include <reagent/lm/catalog.hpp>
 
 #include <random>
 
@@ -61,6 +62,27 @@ private:
     unsigned made_ = 0;
 };
 
+// A failure with the tokens of those before it too; `lost` is all of them.
+std::exception_ptr with_tokens(const std::exception_ptr& failure, usage& lost) {
+    auto all = [&](const auto& e) {
+        diagnostics d = e.details();
+        if (d.prompt_tokens + d.completion_tokens + lost.tokens() == 0) return failure;
+        lost += {.prompt_tokens = d.prompt_tokens, .completion_tokens = d.completion_tokens};
+        d.prompt_tokens = lost.prompt_tokens, d.completion_tokens = lost.completion_tokens;
+        using type = std::remove_cvref_t<decltype(e)>;
+        return std::make_exception_ptr(type{e.code(), e.what(), d});
+    };
+    try {
+        std::rethrow_exception(failure);
+    } catch (const lm_error& e) {
+        return all(e);
+    } catch (const http_error& e) {
+        return all(e);
+    } catch (...) {
+        return failure;
+    }
+}
+
 class retrying_stream final : public lm_stream {
 public:
     retrying_stream(const lm_backend& inner, lm_context context, const lm_request& request, const retry_options& o)
@@ -100,13 +122,18 @@ public:
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         attempts tries{options_, context.deadline};
+        usage lost;
         for (;;) {
             std::exception_ptr failure;
             try {
-                co_return co_await inner().complete(context, request);
+                lm_response r = co_await inner().complete(context, request);
+                lost.cost = lost.tokens() ? price_of(inner().name(), lost) : std::nullopt;
+                r.usage += lost;
+                co_return r;
             } catch (...) {
                 failure = std::current_exception();
             }
+            failure = with_tokens(failure, lost);
             auto when = tries.next(failure);
             co_await sleep_until(when);
             told_of_retry(context, failure);

@@ -27,6 +27,8 @@ public:
 
     /// The tokens that were told so far.
     usage used() const;
+    /// What came of the answer; of a document, which is read as a whole, nothing.
+    const lm_response& so_far() const { return reader_->so_far(); }
 
     /// When the answer is done, or the body is at its end. @throws lm_error(unavailable) when it broke off before its end
     lm_response finish(std::vector<lm_event>& out);

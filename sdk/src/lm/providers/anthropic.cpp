@@ -4,6 +4,7 @@
 #include "../../base/base64.hpp"
 #include "../../base/text.hpp"
 #include "../saturating.hpp"
+#include "call_arguments.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
@@ -26,13 +27,11 @@ finish_reason finish_of(const std::string& name) {
 void add_usage(usage& u, const json::value* from) {
     auto read = count_of(member(from, "cache_read_input_tokens")), written = count_of(member(from, "cache_creation_input_tokens"));
     auto fresh = count_of(member(from, "input_tokens"));
-    if (saturating_sum(fresh, saturating_sum(read, written)) > 0) {
-        u.prompt_tokens = saturating_sum(fresh, saturating_sum(read, written));
-        u.cached_tokens = read;
-    }
-    if (auto out = count_of(member(from, "output_tokens"))) u.completion_tokens = out;
-    if (auto t = count_of(member(member(from, "output_tokens_details"), "thinking_tokens"))) u.reasoning_tokens = t;
-    u.calls = 1;
+    u = largest_of(u, {.calls = 1,
+                       .prompt_tokens = saturating_sum(fresh, saturating_sum(read, written)),
+                       .completion_tokens = count_of(member(from, "output_tokens")),
+                       .cached_tokens = read,
+                       .reasoning_tokens = count_of(member(member(from, "output_tokens_details"), "thinking_tokens"))});
 }
 
 json::object image_block(const image& i) {
@@ -162,7 +161,7 @@ void read_blocks(const json::array& content, std::string_view body, lm_response&
         } else if (type == "tool_use") {
             std::string name = text_member(block, "name"), id = text_member(block, "id");
             if (name.empty()) malformed("has a tool call without a name", body);
-            std::string input = payload_arguments(member(block, "input"));
+            std::string input = whole_arguments_of("input", {&block});
             order.push_back(json::object{{"type", type}, {"id", id}});
             r.tool_calls.push_back({std::move(id), std::move(name), trim(input).empty() ? "{}" : std::move(input)});
         } else {
@@ -186,6 +185,9 @@ class reader final : public stream_reader {
         need_type(type, data);
         if (type == "message_start") {
             auto* m = member(data, "message");
+            if (std::exchange(started_, true) && !blocks_.empty()) begins_again(data);
+            if (auto* content = member(m, "content"); content && says_something(*content))
+                malformed("has a piece of the answer in its `message_start`", json::serialize(data));
             answer_.model = text_member(m, "model");
             answer_.request_id = text_member(m, "id");
             add_usage(answer_.usage, member(m, "usage"));
@@ -194,9 +196,10 @@ class reader final : public stream_reader {
             start(data, out);
         else if (type == "content_block_delta")
             grow(data, out);
-        else if (type == "content_block_stop")
+        else if (type == "content_block_stop") {
             block_of(data).stopped = true;
-        else if (type == "message_delta") {
+            look_for_stray_arguments(data);
+        } else if (type == "message_delta") {
             auto* reason = member(member(data, "delta"), "stop_reason");
             if (reason && !reason->is_null()) {
                 auto why = finish_of(reason_of(reason));
@@ -207,6 +210,17 @@ class reader final : public stream_reader {
             used(answer_.usage, out);
         } else if (type == "message_stop")
             ended_ = done_ = true;
+        else
+            look_for_stray_arguments(data);
+    }
+
+    // Blocks without words or arguments say nothing.
+    static bool says_something(const json::value& content) {
+        if (content.is_string()) return !trim(content.get_string()).empty();
+        if (!content.is_array()) return false;
+        return std::any_of(content.get_array().begin(), content.get_array().end(), [](const json::value& block) {
+            return text_member(block, "type") == "tool_use" || !trim(text_member(block, "text")).empty() || !thinking_of(block).empty();
+        });
     }
 
     // Blocks may be written side by side: the index says which one is meant; without one it is the last.
@@ -256,7 +270,8 @@ class reader final : public stream_reader {
             append(b, "text", payload_text(member(d, "text"), "text"));
             text(payload_text(member(d, "text"), "text"), out);
         } else if (kind == "input_json_delta") {
-            if (b.kind != "tool_use") return;  // a server's own tool
+            if (b.kind == "text" || is_reasoning(b.kind)) wants("tool_use");
+            if (b.kind != "tool_use") return is_of_servers_tools(b.kind) ? void() : note_stray_arguments();
             std::string piece = payload_text(member(d, "partial_json"), "partial_json");
             torn_ = torn_ || !member(d, "partial_json");
             b.arguments += piece;
@@ -272,6 +287,7 @@ class reader final : public stream_reader {
         else if (kind != "citations_delta") {
             note_unread(answer_, kind);
             torn_ = torn_ || b.kind == "tool_use";  // it may hold a piece of the arguments
+            look_for_stray_arguments(data);
         }
     }
 
@@ -281,6 +297,7 @@ class reader final : public stream_reader {
             json::array content;
             for (auto& b : blocks_) {
                 if (b.kind == "tool_use" && !trim(b.arguments).empty()) settle_input(b);
+                if (b.kind == "tool_use" && !b.stopped && trim(b.arguments).empty()) torn_ = torn_ || has_no_input(b);
                 content.emplace_back(std::move(b.value));
             }
             lm_response r;
@@ -297,15 +314,16 @@ class reader final : public stream_reader {
 
     // Arguments come in the block's beginning, or in pieces; where both say something they must say the same.
     static void settle_input(block& b) {
-        auto* given = b.value.if_contains("input");
-        if (given && given->is_string() && !trim(given->get_string()).empty() && given->get_string() != b.arguments)
+        const json::value begun = b.value;
+        const std::string given = arguments_of("input", {&begun}).text;
+        if (!are_no_arguments(given) && !same_arguments(given, b.arguments))
             malformed("has two different inputs for one tool call", b.arguments);
-        if (given && given->is_object() && !given->get_object().empty()) {
-            boost::system::error_code ec;
-            if (json::value pieces = parse(b.arguments, {}, ec); ec || pieces != *given)
-                malformed("has two different inputs for one tool call", b.arguments);
-        }
         b.value["input"] = b.arguments;
+    }
+
+    static bool has_no_input(const block& b) {
+        const json::value now = b.value;
+        return are_no_arguments(arguments_of("input", {&now}).text);
     }
 
     static void append(block& b, const char* key, const std::string& piece) {
@@ -316,6 +334,7 @@ class reader final : public stream_reader {
 
     std::vector<block> blocks_;
     bool reasoned_ = false;
+    bool started_ = false;
     bool torn_ = false;  // a call has a piece that nobody can read
 };
 

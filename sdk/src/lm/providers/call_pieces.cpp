@@ -1,5 +1,7 @@
 #include "call_pieces.hpp"
 
+#include "reading.hpp"
+
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
@@ -61,8 +63,15 @@ call_pieces::meaning call_pieces::of_same_id(const call_piece& p, const tool_cal
     throw misfit("that goes on after its end", p);
 }
 
+// Two calls of one tool under one index, of which the first has no arguments.
+bool call_pieces::is_another_without_arguments(const call_piece& p, const tool_call& c, const place& at) {
+    return !p.id.empty() && !c.id.empty() && p.id != c.id && p.name == c.name && is_blank(p.arguments) && is_blank(c.arguments) &&
+           !at.extent.begun();
+}
+
 call_pieces::meaning call_pieces::of_name(const call_piece& p, const tool_call& c, const place& at) const {
     bool same = p.name == c.name || c.name.empty() || goes_on(p, c, at);
+    if (is_another_without_arguments(p, c, at)) return meaning::another;
     if (!at.extent.closed()) return same ? meaning::goes_on : meaning::another;
     if (!same) return meaning::another;
     if (is_blank(p.arguments) && p.id.empty()) return meaning::nothing;
@@ -86,9 +95,10 @@ std::optional<std::size_t> call_pieces::add(const call_piece& p, std::vector<too
         if (p.id.empty() && p.name.empty() && is_blank(p.arguments)) return {};
         if (calls.size() == max_tool_calls)
             throw lm_error{lm_errc::malformed_response, "the provider's stream asks for more than 128 tool calls at once"};
+        auto doubts = found && is_another_without_arguments(p, calls[*found], places_[*found]) ? found : std::nullopt;
         found = calls.size();
         calls.emplace_back();
-        places_.push_back({p.index, p.single});
+        places_.push_back({.index = p.index, .single = p.single, .doubts = doubts});
     }
     auto& call = calls[*found];
     if (p.whole && !is_blank(call.arguments)) throw misfit("that is an object behind a piece of text", p);
@@ -102,7 +112,18 @@ std::optional<std::size_t> call_pieces::add(const call_piece& p, std::vector<too
     call.arguments += p.arguments;
     call.signature += p.signature;
     at.extent.feed(p.arguments);
+    at.elsewhere = at.elsewhere || p.elsewhere;
     return found;
+}
+
+bool call_pieces::lost_arguments(const std::vector<tool_call>& calls) const {
+    if (places_.size() != calls.size()) return false;
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+        const auto& at = places_[i];
+        if (at.elsewhere && is_blank(calls[i].arguments)) return true;
+        if (at.doubts && is_blank(calls[i].arguments) != is_blank(calls[*at.doubts].arguments)) return true;
+    }
+    return false;
 }
 
 bool call_pieces::drop_copy(std::vector<tool_call>& calls) const {
@@ -123,10 +144,7 @@ bool drop_copies(std::vector<tool_call>& calls, const std::vector<bool>& single)
     std::vector<tool_call> kept, copies;
     for (std::size_t i = 0; i < calls.size(); ++i) (single[i] ? copies : kept).push_back(std::move(calls[i]));
     calls = std::move(kept);
-    return std::all_of(copies.begin(), copies.end(), [&](const tool_call& c) {
-        return std::any_of(calls.begin(), calls.end(),
-                           [&](const tool_call& o) { return o.name == c.name && same_arguments(o.arguments, c.arguments); });
-    });
+    return std::all_of(copies.begin(), copies.end(), [&](const tool_call& c) { return is_told(calls, c); });
 }
 
 namespace {

@@ -18,8 +18,9 @@ inline constexpr std::size_t max_tool_calls = 128;
 struct call_piece {
     std::optional<std::uint64_t> index{};  ///< the server's number of the call; many give none, or always the same
     std::string id{}, name{}, arguments{}, signature{};
-    bool whole = false;   ///< the arguments were an object, and no piece of its text
-    bool single = false;  ///< by the member that came before there were several calls: a copy of one of them, as a rule
+    bool whole = false;      ///< the arguments were an object, and no piece of its text
+    bool single = false;     ///< by the member that came before there were several calls: a copy of one of them, as a rule
+    bool elsewhere = false;  ///< there are no arguments, and a member that is not known holds what could be them
 };
 
 /// Puts tool calls together from pieces whose indices and ids are missing, always the same, or changing: a call ends where its arguments
@@ -33,11 +34,15 @@ public:
     /// Drops the single call where it is a copy. @return false where it says something else than the others
     bool drop_copy(std::vector<tool_call>& calls) const;
 
+    /// Whether a call has no arguments, and a piece of it held what could be them.
+    bool lost_arguments(const std::vector<tool_call>& calls) const;
+
 private:
     enum class meaning { goes_on, another, nothing };
     struct place {
         std::optional<std::uint64_t> index;
-        bool single = false;
+        bool single = false, elsewhere = false;
+        std::optional<std::size_t> doubts{};  // a call of the same name that had nothing yet: this may be a piece of it
         json_extent extent{};
     };
 
@@ -45,6 +50,7 @@ private:
     void check_only_one_open(const call_piece& piece) const;
     meaning meaning_of(const call_piece& piece, const tool_call& call, const place& at) const;
     static bool goes_on(const call_piece& piece, const tool_call& call, const place& at);
+    static bool is_another_without_arguments(const call_piece& piece, const tool_call& call, const place& at);
     meaning of_same_id(const call_piece& piece, const tool_call& call, const place& at) const;
     meaning of_name(const call_piece& piece, const tool_call& call, const place& at) const;
 

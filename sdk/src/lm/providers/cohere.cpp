@@ -1,5 +1,6 @@
 // Cohere's chat, version 2. Source: Cohere API reference, "Chat" and "Chat with Streaming".
 #include "../../base/text.hpp"
+#include "call_arguments.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
@@ -18,7 +19,7 @@ finish_reason finish_of(const std::string& name) {
 }
 
 void check_finish(const std::string& name, const std::string& why) {
-    if (name == "ERROR" || name == "TIMEOUT")
+    if (name == "ERROR" || name == "TIMEOUT" || !trim(why).empty())
         throw lm_error{lm_errc::server_error, "the provider gave up the answer: " + (why.empty() ? name : why)};
 }
 
@@ -45,24 +46,33 @@ class reader final : public stream_reader {
         need_type(type, data);
         auto* delta = object_member(data, "delta");
         auto* m = object_member(delta, "message");
-        if (type == "message-start")
+        if (type == "message-start") {
+            if (std::exchange(started_, true) && has_begun()) begins_again(data);
             answer_.request_id = text_member(data, "id");
-        else if (type == "content-start" || type == "content-delta") {
+        } else if (type == "content-start" || type == "content-delta") {
             content(part_of(data, object_member(m, "content")), out);
         } else if (type == "tool-plan-delta")
             reasoning(payload_text(member(m, "tool_plan"), "tool_plan"), out);
         else if (type == "tool-call-start" || type == "tool-call-delta") {
             auto* c = object_member(m, "tool_calls");
             auto* f = object_member(c, "function");
-            call({index_of(member(data, "index")), text_member(c, "id"), text_member(f, "name"), payload_arguments(member(f, "arguments"))},
+            auto arguments = arguments_of("arguments", {f ? f : c, c});
+            call({.index = index_of(member(data, "index")),
+                  .id = text_member(c, "id"),
+                  .name = text_member(f, "name"),
+                  .arguments = std::move(arguments.text),
+                  .whole = arguments.whole,
+                  .elsewhere = arguments.elsewhere},
                  out);
+            if (m) look_for_stray_arguments(*m, {"tool_calls", "content"});
         } else if (type == "message-end") {
             std::string reason = reason_of(member(delta, "finish_reason"));
             check_finish(reason, text_member(delta, "error"));
-            end(delta && is_open(*delta, "finish_reason", {}) ? finish_reason::other : finish_of(reason));
+            end(reason.empty() ? finish_reason::other : finish_of(reason));
             used(usage_of(member(delta, "usage")), out);
             done_ = true;
-        }
+        } else
+            look_for_stray_arguments(data);
     }
 
     content_words part_of(const json::value& data, const json::value* part) {
@@ -73,6 +83,7 @@ class reader final : public stream_reader {
     }
 
     std::map<std::uint64_t, std::string> types_;  // of the parts
+    bool started_ = false;
 };
 
 class chat final : public protocol {
@@ -144,7 +155,7 @@ public:
                 auto* f = object_member(c, "function");
                 std::string name = text_member(f, "name");
                 if (name.empty()) malformed("has a tool call without a name", body);
-                r.tool_calls.push_back({text_member(c, "id"), std::move(name), payload_arguments(member(f, "arguments"))});
+                r.tool_calls.push_back({text_member(c, "id"), std::move(name), whole_arguments_of("arguments", {f, &c})});
             }
         r.finish = is_open(parsed, "finish_reason", how) ? finish_reason::other : finish_of(reason);
         r.usage = usage_of(member(parsed, "usage"));

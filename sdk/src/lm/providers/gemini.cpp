@@ -4,6 +4,7 @@
 #include "../../base/base64.hpp"
 #include "../../base/text.hpp"
 #include "../saturating.hpp"
+#include "call_arguments.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
@@ -176,7 +177,7 @@ json::array contents_of(const std::vector<message>& messages, std::string& syste
 tool_call call_of(const json::value& part) {
     auto* f = member(part, "functionCall");
     if (!f->is_object() || text_member(f, "name").empty()) malformed("has a tool call without a name", json::serialize(part));
-    std::string args = payload_arguments(member(f, "args"));
+    std::string args = whole_arguments_of("args", {f, &part});
     return {text_member(f, "id"), text_member(f, "name"), trim(args).empty() ? "{}" : std::move(args),
             text_member(part, "thoughtSignature")};
 }
@@ -200,12 +201,15 @@ bool is_piece(const json::value& call) {
 read_part part_of(const json::value& part, kept_parts& kept) {
     if (auto* f = member(part, "functionCall"); f && !f->is_null()) {
         if (is_thought(part)) return {.thought = json::serialize(*f)};
+        std::string beside = payload_text(member(part, "text"), "text");
+        if (!beside.empty()) kept.add_text(json::object{{"text", beside}}, beside);
         kept.add_call();
-        return {.call = call_of(part), .goes_on = is_piece(*f)};
+        return {.call = call_of(part), .text = std::move(beside), .goes_on = is_piece(*f)};
     }
     if (!member(part, "text") && part.is_object())
         for (const auto& [name, v] : part.get_object())
-            if (name != "thought" && name != "thoughtSignature") return {.unread = std::string{name}};
+            if (name != "thought" && name != "thoughtSignature")
+                return {.unread = std::string{name}, .goes_on = holds_stray_arguments(json::object{{name, v}})};
     std::string text = payload_text(member(part, "text"), "text");
     kept.add_text(part, text);
     return is_thought(part) ? read_part{.thought = std::move(text)} : read_part{.text = std::move(text)};
@@ -229,7 +233,7 @@ const json::value* parts_of(const json::value& candidate) {
 class reader final : public stream_reader {
     void read_json(std::string_view, const json::value& data, std::vector<lm_event>& out) override {
         if (answer_.model.empty()) answer_.model = text_member(data, "modelVersion");
-        if (answer_.request_id.empty()) answer_.request_id = text_member(data, "responseId");
+        take_id(text_member(data, "responseId"), data);
         auto* candidates = member(data, "candidates");
         check_prompt(data);
         if (!candidates && member(data, "promptFeedback")) no_answer("has no `candidates`", data, "promptFeedback");
@@ -238,6 +242,11 @@ class reader final : public stream_reader {
         if (candidates && candidates->is_array())
             for (const auto& c : candidates->get_array()) read_candidate(c, out);
         if (auto* u = member(data, "usageMetadata"); u && u->is_object()) used(usage_of(u), out);
+    }
+
+    void take_id(std::string id, const json::value& data) {
+        if (!id.empty() && !answer_.request_id.empty() && id != answer_.request_id && has_begun()) begins_again(data);
+        if (!id.empty()) answer_.request_id = std::move(id);
     }
 
     void read_candidate(const json::value& c, std::vector<lm_event>& out) {
@@ -297,7 +306,7 @@ class reader final : public stream_reader {
                 auto said = part_of(part, apart);
                 words += said.text;
                 torn_ = torn_ || said.goes_on;
-                if (said.call) whole_call_of_choice(std::move(*said.call), out);
+                if (said.call) whole_call_of_choice(index, std::move(*said.call), out);
             }
         alternative(index, words, reason.empty() ? std::nullopt : std::optional{finish_of(reason)});
     }

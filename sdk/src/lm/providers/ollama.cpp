@@ -1,6 +1,7 @@
 // Ollama's own chat protocol. Source: Ollama, docs/api.md, "Generate a chat completion".
 #include "../../base/base64.hpp"
 #include "../../base/text.hpp"
+#include "call_arguments.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
@@ -19,7 +20,7 @@ usage usage_of(const json::value& v) {
 
 tool_call call_of(const json::value& c) {
     auto* f = object_member(c, "function");
-    std::string name = text_member(f, "name"), arguments = payload_arguments(member(f, "arguments"));
+    std::string name = text_member(f, "name"), arguments = f ? whole_arguments_of("arguments", {f, &c}) : std::string{};
     if (name.empty()) malformed("has a tool call without a name", json::serialize(c));
     return {text_member(c, "id"), std::move(name), trim(arguments).empty() ? "{}" : std::move(arguments)};
 }
@@ -42,6 +43,9 @@ class reader final : public stream_reader {
         std::vector<tool_call> calls;
         if (auto* list = calls_of(m))
             for (const auto& c : *list) calls.push_back(call_of(c));
+        if (!calls.empty() && data == last_) return;  // a line that was sent twice: those of two calls differ in their time
+        if (!calls.empty()) last_ = json::value(data, json::storage_ptr{});
+        look_for_stray(m);
         if (is_end) {
             words.text = rest_of_whole(words.text, answer_.text);
             if (!answer_.reasoning.empty() && words.reasoning == answer_.reasoning) words.reasoning.clear();
@@ -55,6 +59,12 @@ class reader final : public stream_reader {
             ended_ = done_ = true;
         }
     }
+
+    void look_for_stray(const json::value* m) {
+        if (m) look_for_stray_arguments(*m, {"content", "thinking", "tool_calls", "images"});
+    }
+
+    json::value last_{};  // line with calls
 };
 
 class chat final : public protocol {

@@ -1,11 +1,13 @@
 // OpenAI's chat completions, which most other providers and servers speak too.
 // Source: OpenAI API reference, "Create chat completion" and "Chat completion chunk".
 #include "../../base/text.hpp"
+#include "call_arguments.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
+#include <algorithm>
 #include <map>
 
 namespace reagent::provider {
@@ -56,6 +58,22 @@ std::string checked_finish(const json::value& choice) {
                        "the provider failed while the answer was written: its finish_reason is " + name,
                        {.provider_message = name}};
     return name;
+}
+
+// What else says that the model did not end the answer. Source: OpenRouter, "Finish reason" (`native_finish_reason`); Azure OpenAI,
+// "Content filtering" (`content_filter_results`); OpenAI, `incomplete_details`, which some servers write here too.
+finish_reason end_beside(const json::value& choice, const json::value& whole) {
+    finish_reason end = finish_reason::stop;
+    const auto native = finish_of(reason_of(member(choice, "native_finish_reason")));
+    if (native != finish_reason::other && native != finish_reason::tool_calls) end = native;
+    if (auto* filters = member(choice, "content_filter_results"); filters && filters->is_object())
+        for (const auto& [name, filter] : filters->get_object())
+            if (auto* filtered = member(filter, "filtered"); filtered && *filtered == true) end = finish_reason::content_filter;
+    if (const auto cause = reason_of(member(member(whole, "incomplete_details"), "reason")); !cause.empty()) {
+        const auto why = finish_of(cause);
+        end = worse(end, why == finish_reason::stop || why == finish_reason::tool_calls ? finish_reason::other : why);
+    }
+    return end;
 }
 
 // What the model refused, in a member of its own or among the parts of the content.
@@ -141,17 +159,17 @@ std::string signature_of(const json::value& call) {
     return extra && extra->is_object() && !extra->get_object().empty() ? json::serialize(*extra) : std::string{};
 }
 
-bool is_whole(const json::value* arguments) { return arguments && arguments->is_structured(); }
-
 call_piece piece_of(const json::value& c) {
     const json::value* f = object_member(c, "function");
     if (!f) f = &c;  // some write name and arguments beside the id
-    return {index_of(member(c, "index")),
-            text_member(c, "id"),
-            text_member(f, "name"),
-            payload_arguments(member(f, "arguments")),
-            signature_of(c),
-            is_whole(member(f, "arguments"))};
+    auto arguments = f == &c ? arguments_of("arguments", {&c}) : arguments_of("arguments", {f, &c});
+    return {.index = index_of(member(c, "index")),
+            .id = text_member(c, "id"),
+            .name = text_member(f, "name"),
+            .arguments = std::move(arguments.text),
+            .signature = signature_of(c),
+            .whole = arguments.whole,
+            .elsewhere = arguments.elsewhere};
 }
 
 constexpr std::uint64_t calls_before_there_were_several = 400'000;  // their index
@@ -163,12 +181,22 @@ std::vector<call_piece> calls_of(const json::value* m) {
         for (const auto& c : list->get_array()) calls.push_back(piece_of(c));
     else if (list && !list->is_null())
         malformed("has `tool_calls` that are no list", json::serialize(*list));
-    if (auto* f = object_member(m, "function_call"))
+    if (auto* f = object_member(m, "function_call")) {
+        auto arguments = arguments_of("arguments", {f});
         calls.push_back({.index = calls_before_there_were_several,
                          .name = text_member(f, "name"),
-                         .arguments = payload_arguments(member(f, "arguments")),
-                         .single = true});
+                         .arguments = std::move(arguments.text),
+                         .single = true,
+                         .elsewhere = arguments.elsewhere});
+    }
     return calls;
+}
+
+// Whether a message, or the choice that it stands in, holds arguments where no call has them.
+bool holds_stray_arguments(const json::value& choice, const json::value& m) {
+    return provider::holds_stray_arguments(choice, {"message", "delta", "logprobs"}) ||
+           provider::holds_stray_arguments(m, {"content", "tool_calls", "function_call", "reasoning", "reasoning_content",
+                                               "reasoning_details", "thinking_blocks", "extra_content", "provider_specific_fields"});
 }
 
 // Bodies are written straight into one string: a request holds mostly prompt text, which a tree of values would copy.
@@ -243,15 +271,49 @@ void write_message(std::string& out, const message& m, const rules& how) {
 class reader final : public stream_reader {
     void read_json(std::string_view, const json::value& data, std::vector<lm_event>& out) override {
         if (answer_.model.empty()) answer_.model = text_member(data, "model");
-        if (answer_.request_id.empty()) answer_.request_id = text_member(data, "id");
+        over_ = ended_;
+        take_id(text_member(data, "id"), data);
         auto* choices = member(data, "choices");
         if (choices && choices->is_array())
-            for (const auto& choice : choices->get_array()) read_choice(choice, out);
+            for (const auto& choice : choices->get_array()) {
+                beside_ = worse(beside_, end_beside(choice, data));
+                read_choice(choice, out);
+            }
         else if (choices && !choices->is_null())
             malformed("has `choices` that are no list", json::serialize(*choices));
         else if (!choices)
             check_words(data);
         if (auto* u = member(data, "usage"); u && u->is_object()) used(usage_of(u), out);
+    }
+
+    // Some servers give every piece an id of its own. Where pieces share one, another id with a role is the beginning of another answer.
+    void take_id(std::string id, const json::value& data) {
+        if (id.empty()) return;
+        if (answer_.request_id.empty()) answer_.request_id = id;
+        shared_ids_ = shared_ids_ || id == last_id_;
+        if (id != last_id_ && has_begun() && has_role(data) && again_.empty()) again_ = json::serialize(data);
+        if (id != last_id_ && over_ && has_begun() && has_role(data) && has_words(data)) begins_again(data);
+        last_id_ = std::move(id);
+        check_begun_again();
+    }
+
+    static bool has_role(const json::value& data) {
+        auto* choices = member(data, "choices");
+        if (!choices || !choices->is_array()) return false;
+        return std::any_of(choices->get_array().begin(), choices->get_array().end(),
+                           [](const json::value& c) { return !text_member(member(c, "delta"), "role").empty(); });
+    }
+
+    static bool has_words(const json::value& data) {
+        const auto& choices = data.at("choices").get_array();
+        return std::any_of(choices.begin(), choices.end(), [](const json::value& c) {
+            auto* delta = member(c, "delta");
+            return !text_of(member(delta, "content")).empty() || member(delta, "tool_calls");
+        });
+    }
+
+    void check_begun_again() const {
+        if (shared_ids_ && !again_.empty()) begins_again(json::parse(again_));
     }
 
     // An error that does not call itself one.
@@ -270,6 +332,8 @@ class reader final : public stream_reader {
         if (delta) read_delta(delta, out);
         if (!reason.empty()) end(finish_of(reason));
         if (whole) read_whole(whole, out);
+        for (const auto* m : {delta, whole})
+            if (m && holds_stray_arguments(choice, *m)) note_stray_arguments();
     }
 
     void read_delta(const json::value* delta, std::vector<lm_event>& out) {
@@ -295,8 +359,10 @@ class reader final : public stream_reader {
     // The message as a whole, behind its pieces or in place of them: it says what they said, and what they left out.
     void read_whole(const json::value* m, std::vector<lm_event>& out) {
         auto words = words_of(m);
-        // Where no other pieces came, the messages may be the pieces.
-        if (in_deltas_ || words.text.starts_with(answer_.text)) words.text = rest_of(words.text, answer_.text, ended_);
+        const bool another = !trim(words.text).empty() && trim(words.text) != trim(answer_.text);
+        if (over_ && !in_deltas_ && another && has_begun()) begins_again(json::string(words.text));
+        // Where no other pieces came, the messages may be the pieces, until one of them ends.
+        if (in_deltas_ || over_ || words.text.starts_with(answer_.text)) words.text = rest_of(words.text, answer_.text, ended_);
         if (!answer_.reasoning.empty()) words.reasoning.clear();
         content(words, out);
         if (!refused_whole_) refused(refusal_of(m));
@@ -322,6 +388,7 @@ class reader final : public stream_reader {
         for (std::size_t i = 0; i < calls.size(); ++i) {
             auto& c = calls[i];
             if (i >= pieces) {
+                if (over_ && pieces > 0) begins_again(json::string(c.name + " " + c.arguments));
                 c.index = behind_all_others + i;
                 call(c, out);
             } else if (const auto& known = answer_.tool_calls[i];
@@ -337,11 +404,16 @@ class reader final : public stream_reader {
     }
 
     lm_response finish() override {
+        if (ended_ && beside_ != finish_reason::stop) answer_.finish = worse(answer_.finish, beside_);
         keep_block(answer_, std::move(kept_));
         return stream_reader::finish();
     }
 
     json::object kept_;
+    std::string last_id_{}, again_{};
+    finish_reason beside_ = finish_reason::stop;
+    bool shared_ids_ = false;  // by pieces
+    bool over_ = false;        // an event before this one ended the answer
     bool refused_whole_ = false;
     bool in_deltas_ = false;  // the text comes so
 };
@@ -407,6 +479,7 @@ public:
     lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         const auto& choices = list_member(parsed, "choices", body);
         lm_response r = read_choice(first_of(choices), body, how);
+        if (const auto beside = end_beside(first_of(choices), parsed); beside != finish_reason::stop) r.finish = worse(r.finish, beside);
         check_refusal(refusal_of(member(first_of(choices), "message")));
         std::vector<lm_response> others;
         for (const auto* other : others_of(choices)) others.push_back(read_further(*other, body, how));
@@ -442,6 +515,8 @@ private:
         std::vector<bool> single;
         for (auto& c : calls_of(m)) {
             if (c.name.empty()) malformed("has a tool call without a name", body);
+            if (c.elsewhere || (are_no_arguments(c.arguments) && holds_stray_arguments(choice, *m)))
+                malformed("has a tool call without arguments, and a member that may hold them", body);
             r.tool_calls.push_back({std::move(c.id), std::move(c.name), std::move(c.arguments), std::move(c.signature)});
             single.push_back(c.single);
         }

@@ -1,6 +1,7 @@
 // OpenAI's responses. Nothing is stored at the provider: reasoning comes back encrypted and is sent again.
 // Source: OpenAI API reference, "Create a model response" and "Streaming events".
 #include "../../base/text.hpp"
+#include "call_arguments.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
@@ -54,6 +55,14 @@ json::object read_message(const json::value& item, lm_response& r) {
     return back;
 }
 
+// Tools that run at the provider: their calls are no business of ours.
+bool is_of_servers_tools(std::string_view type) {
+    if (type == "mcp_approval_request") return false;
+    for (std::string_view tool : {"mcp_", "code_interpreter_", "web_search_", "file_search_", "image_generation_", "audio"})
+        if (type.starts_with(tool)) return true;
+    return false;
+}
+
 void read_items(const json::array& items, std::string_view body, lm_response& r) {
     int last = 0;
     bool usual = true;
@@ -61,7 +70,10 @@ void read_items(const json::array& items, std::string_view body, lm_response& r)
     for (const auto& item : items) {
         std::string type = text_member(item, "type");
         if (!item.is_object() || type.empty()) malformed("has an item of its output without a type", body);
-        if (type != "message" && type != "function_call" && type != "reasoning") continue;
+        if (type != "message" && type != "function_call" && type != "reasoning") {
+            if (!is_of_servers_tools(type)) note_unread(r, type);
+            continue;
+        }
         usual = usual && rank_of(type) >= last;
         last = rank_of(type);
         if (is_unfinished_item(item)) r.finish = finish_reason::other;
@@ -74,7 +86,7 @@ void read_items(const json::array& items, std::string_view body, lm_response& r)
             if (name.empty()) malformed("has a tool call without a name", body);
             if (id.empty()) id = text_member(item, "id");
             order.push_back(json::object{{"type", type}, {"call_id", id}});
-            r.tool_calls.push_back({std::move(id), std::move(name), payload_arguments(member(item, "arguments"))});
+            r.tool_calls.push_back({std::move(id), std::move(name), whole_arguments_of("arguments", {&item})});
         } else {
             for (const char* where : {"summary", "content"})
                 if (auto* parts = member(item, where); parts && parts->is_array()) r.reasoning += text_of(parts);
@@ -114,12 +126,17 @@ class reader final : public stream_reader {
         std::string id{}, type{}, text{}, refusal{};
         json::object value{};
         std::optional<std::size_t> call{};
-        bool whole = false;  // the item came once more, complete
-        bool final = true;   // a message is a part of the answer
+        std::uint64_t part = 0;  // of its content, the last that a piece came of
+        bool whole = false;      // the item came once more, complete
+        bool told = false;       // the arguments came once more, complete
+        bool elsewhere = false;  // a member that is not known holds what could be its arguments
+        bool final = true;       // a message is a part of the answer
     };
 
     void read_json(std::string_view type, const json::value& data, std::vector<lm_event>& out) override {
         need_type(type, data);
+        if (is_said_again(type, data)) return;
+        if (type == "response.created" && std::exchange(created_, true) && !items_.empty()) begins_again(data);
         if (type == "response.output_item.added" || type == "response.output_item.done")
             take_item(data, type.ends_with("done"), out);
         else if (type == "response.output_text.delta")
@@ -135,10 +152,38 @@ class reader final : public stream_reader {
         else if (type == "response.function_call_arguments.delta")
             take_arguments(data, payload_text(member(data, "delta"), "delta"), false, out);
         else if (type == "response.function_call_arguments.done")
-            take_arguments(data, payload_arguments(member(data, "arguments")), true, out);
+            take_told_arguments(data, out);
         else if (type == "response.completed" || type == "response.incomplete" || type == "response.failed" || type == "response.done" ||
                  type == "response.cancelled")
             take_end(type, data, out);
+        else
+            look_for_lost_arguments(type, data);
+    }
+
+    // An event that is sent twice has one number.
+    bool is_said_again(std::string_view type, const json::value& data) {
+        const auto number = index_of(member(data, "sequence_number"));
+        std::string said = std::string{type} + text_member(data, "delta");
+        const bool again = number && *number > 0 && number == last_number_ && said == last_said_ && type.ends_with(".delta");
+        last_number_ = number, last_said_ = std::move(said);
+        return again;
+    }
+
+    // In events that are not known. Those of a call have their pieces in `delta`.
+    void look_for_lost_arguments(std::string_view type, const json::value& data) {
+        constexpr std::string_view begin = "response.";
+        if (type.starts_with(begin) && is_of_servers_tools(type.substr(begin.size()))) return;
+        const bool of_call = type.find("call") != type.npos || type.find("input") != type.npos || type.find("arguments") != type.npos;
+        if (of_call && !text_member(data, "delta").empty()) note_stray_arguments();
+        look_for_stray_arguments(data, {"response", "part", "annotation"});
+    }
+
+    void take_told_arguments(const json::value& data, std::vector<lm_event>& out) {
+        auto told = arguments_of("arguments", {&data});
+        item& i = item_of(data, "function_call");
+        i.told = true;
+        i.elsewhere = i.elsewhere || told.elsewhere;
+        take_arguments(data, std::move(told.text), true, out);
     }
 
     item& item_of(const json::value& data, const char* type) {
@@ -170,7 +215,9 @@ class reader final : public stream_reader {
                 if (name.empty()) name = piece.name;  // some name it when it is whole
                 if (!piece.name.empty() && piece.name != name) differs("a call", name + " " + piece.name);
             }
-            take_arguments(data, payload_arguments(member(v, "arguments")), whole, out);
+            auto arguments = arguments_of("arguments", {v});
+            i.elsewhere = i.elsewhere || arguments.elsewhere;
+            take_arguments(data, std::move(arguments.text), whole, out);
         } else if (type == "message" && whole) {
             take_whole_text(i, content_of(member(v, "content")).text);
             if (auto words = refusal_of_message(*v); !words.empty()) i.refusal = std::move(words);
@@ -216,6 +263,9 @@ class reader final : public stream_reader {
 
     void take_text(const json::value& data, std::string piece, std::vector<lm_event>& out) {
         auto& i = item_of(data, "message");
+        const auto part = index_of(member(data, "content_index")).value_or(i.part);
+        if (part < i.part && !piece.empty()) malformed("has pieces of two parts of a text in turn", piece);
+        i.part = part;
         i.text += piece;
         if (i.final)
             text(std::move(piece), out);
@@ -254,9 +304,12 @@ class reader final : public stream_reader {
         // Some servers end without what they sent: then the pieces stand.
         lm_response pieces;
         read_items(assembled(), type, pieces);
+        for (const auto& unread : pieces.unread_parts) note_unread(r, unread);
+        bool torn = false;
         if (r.text.empty() && r.tool_calls.empty() && r.reasoning_blocks.empty()) {
             if (stray_) malformed("has pieces that belong to none of its items", pieces.text + answer_.text);
             r = std::move(pieces);
+            torn = torn_;
         } else {
             check_whole(r, pieces);
             r.finish = worse(r.finish, pieces.finish);
@@ -264,10 +317,12 @@ class reader final : public stream_reader {
         }
         if (r.reasoning.empty()) r.reasoning = std::move(answer_.reasoning);
         read_ending(*whole, r);
+        if (torn) r.finish = worse(r.finish, finish_reason::malformed_call);
         if (type == "response.incomplete" && (r.finish == finish_reason::stop || r.finish == finish_reason::tool_calls))
             r.finish = finish_reason::other;
         // What was not among the pieces is told now.
         if (!r.text.empty() && r.text.starts_with(answer_.text)) text(r.text.substr(answer_.text.size()), out);
+        r.usage = largest_of(r.usage, answer_.usage);
         answer_ = std::move(r);
         ended_ = done_ = true;
         out.push_back({.kind = lm_event::usage, .used = answer_.usage});
@@ -296,6 +351,7 @@ class reader final : public stream_reader {
             }
             if (i.type == "function_call" && i.call) {
                 const auto& c = answer_.tool_calls[*i.call];
+                torn_ = torn_ || ((i.elsewhere || (!i.whole && !i.told)) && trim(c.arguments).empty());  // or it did not end
                 v["arguments"] = c.arguments;
                 v["name"] = c.name;
                 if (text_member(v, "call_id").empty()) v["call_id"] = c.id;
@@ -306,6 +362,10 @@ class reader final : public stream_reader {
     }
 
     std::vector<item> items_;
+    std::optional<std::uint64_t> last_number_{};
+    std::string last_said_{};
+    bool created_ = false;
+    bool torn_ = false;  // a call began, and nothing more of it came
     bool stray_ = false;
 };
 

@@ -6,6 +6,8 @@
 #include "call_pieces.hpp"
 #include "dialect.hpp"
 
+#include <initializer_list>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -58,6 +60,8 @@ public:
     void hear(std::string_view words);
 
     const usage& used_so_far() const { return answer_.usage; }
+    /// What came of the answer.
+    const lm_response& so_far() const { return answer_; }
     /// Whether nothing follows.
     bool done() const { return done_; }
     /// Whether the answer's end was told; what may follow is its usage.
@@ -86,12 +90,19 @@ protected:
     void alternative(std::uint64_t index, const std::string& piece, std::optional<finish_reason> why);
     /// A piece of a call in a further choice: where one completion was asked for, it is a part of that.
     void call_of_choice(std::uint64_t index, call_piece piece, std::vector<lm_event>& out);
-    void whole_call_of_choice(tool_call c, std::vector<lm_event>& out);
+    void whole_call_of_choice(std::uint64_t index, tool_call c, std::vector<lm_event>& out);
     /// What a text in the event that ends the answer adds to those before it: some servers say the whole once more there.
     /// @throws lm_error(malformed_response) for a short one that may be the whole, or a piece that is the same
     static std::string rest_of_whole(const std::string& last, const std::string& before);
     /// Drops the calls in the event that ends the answer which repeat, from the first on, all those before it.
     void drop_told(std::vector<tool_call>& last) const;
+    /// Looks for arguments in what nobody reads: a call without any may have lost them. @param known the members that are read
+    void look_for_stray_arguments(const json::value& v, std::initializer_list<std::string_view> known = {});
+    void note_stray_arguments() { stray_arguments_ = true; }
+    /// Whether a piece of the answer came.
+    bool has_begun() const;
+    /// For a beginning behind pieces of an answer: what follows is another one. @throws lm_error(malformed_response)
+    [[noreturn]] static void begins_again(const json::value& data);
     /// A tool call that comes in one piece, besides those before it.
     void whole_call(tool_call c, std::vector<lm_event>& out);
     void used(const usage& u, std::vector<lm_event>& out);
@@ -105,7 +116,11 @@ protected:
     bool done_ = false;   // nothing follows
 
 private:
+    bool lost_arguments() const;
+    void watch_growth(const std::string& piece);
+    void check_growth() const;
     void join_choices();
+    void drop_calls_of_alternatives();
     void take_whole_alternatives();
     void read_tree(std::string_view event, const json::value& tree, std::string_view data, std::vector<lm_event>& out);
     void weigh_end(bool reason, const std::vector<lm_event>& out, std::size_t first);
@@ -113,14 +128,18 @@ private:
     call_pieces calls_;
     text_pieces text_, reasoning_;
     std::vector<std::optional<finish_reason>> alternatives_ended_;
-    std::size_t ends_ = 0;  // that were told
+    std::map<std::size_t, std::uint64_t> choice_of_call_;  // of those that are not in choice 0
+    std::size_t ends_ = 0;                                 // that were told
     bool piece_came_ = false, open_piece_ = false, told_early_ = false, sure_ = false;
-    std::string heard_;  // words that were no piece of the answer
+    std::string last_piece_;  // of the text, while each holds the one before it
+    int growths_ = 0;         // of such pieces; -1: they do not grow
+    std::string heard_;       // words that were no piece of the answer
     std::string refusal_;
     bool done_ends_ = false;
-    bool several_ = false;   // completions were asked for
-    bool is_split_ = false;  // over choices
-    bool unclear_ = false;   // a member said two things
+    bool several_ = false;          // completions were asked for
+    bool is_split_ = false;         // over choices
+    bool unclear_ = false;          // a member said two things
+    bool stray_arguments_ = false;  // arguments stood where no call takes them
 };
 
 /// How a provider is talked to. Implementations hold no state.
@@ -172,6 +191,9 @@ const std::vector<facts>& all();
 
 /// What tells a provider's servers apart: its name, or an address of the user's own, without keys.
 std::string server_name(const facts& of, const std::string& api_base);
+
+/// A digest of an address that holds what `server_name` does not show, as a query that names a tenant or a deployment; "" of any other.
+std::string digest_of_hidden(const std::string& api_base);
 
 /// The error that a response with a status other than 200 stands for. The provider's message is redacted.
 [[noreturn]] void throw_status(const http::response& r, const std::string& attempted, std::span<const secret> keys);

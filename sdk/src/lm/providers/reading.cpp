@@ -117,7 +117,7 @@ finish_reason worse(finish_reason a, finish_reason b) {
 
 void settle_finish(lm_response& r) {
     const bool clear = settle(r.tool_calls);
-    auto is_call = [](const std::string& type) { return type == "tool_use" || type == "tool_call" || type == "function_call"; };
+    auto is_call = [](const std::string& type) { return type == "tool_use" || type.ends_with("tool_call") || type == "function_call"; };
     const bool missing = (r.finish == finish_reason::tool_calls && r.tool_calls.empty()) ||
                          std::any_of(r.unread_parts.begin(), r.unread_parts.end(), is_call);
     const bool ended = r.finish == finish_reason::stop || r.finish == finish_reason::tool_calls;
@@ -131,6 +131,11 @@ void settle_finish(lm_response& r) {
     if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
 }
 
+bool is_told(const std::vector<tool_call>& calls, const tool_call& c) {
+    return std::any_of(calls.begin(), calls.end(),
+                       [&](const tool_call& o) { return o.name == c.name && same_arguments(o.arguments, c.arguments); });
+}
+
 void take_others(lm_response& r, std::vector<lm_response> others, const rules& how) {
     auto is_part = [](const lm_response& o) { return !o.tool_calls.empty() || o.finish == finish_reason::error; };
     const bool split = !how.several && (trim(r.text).empty() || std::any_of(others.begin(), others.end(), is_part));
@@ -142,6 +147,7 @@ void take_others(lm_response& r, std::vector<lm_response> others, const rules& h
         }
         if (trim(r.text).empty()) r.text = std::move(other.text);
         r.reasoning += other.reasoning;
+        std::erase_if(other.tool_calls, [&](const tool_call& c) { return is_told(r.tool_calls, c); });
         std::move(other.tool_calls.begin(), other.tool_calls.end(), std::back_inserter(r.tool_calls));
         std::move(other.reasoning_blocks.begin(), other.reasoning_blocks.end(), std::back_inserter(r.reasoning_blocks));
         r.finish = worse(r.finish, other.finish);
@@ -362,6 +368,9 @@ void check_error(const json::value& v) {
     if (v.is_array())  // Gemini's, for a stream
         for (const auto& part : v.get_array()) check_error(part);
     if (auto* e = member(v, "error"); is_error(e)) throw_error_object(*e, v);
+    if (auto* list = member(v, "errors"); list && list->is_array() && is_error(list)) throw_error_object(list->get_array().front(), v);
+    // Source: MiniMax API reference, `base_resp`.
+    if (auto* said = member(v, "base_resp"); index_of(member(said, "status_code")).value_or(0) != 0) throw_error_object(*said, v);
     if (text_member(v, "object") == "error" || text_member(v, "type") == "error") throw_error_object(v, v);
 }
 

@@ -51,6 +51,9 @@ void note_unread(lm_response& r, const std::string& type);
 /// A number that counts something, also as a text of digits; 0 when it is missing or none.
 std::uint64_t count_of(const json::value* v);
 
+/// Of two counts of one answer the larger, part by part: servers tell a count that grows, and some none at the end.
+usage largest_of(const usage& a, const usage& b);
+
 /// Where an answer counts more tokens elsewhere, or under other names, than the protocol's own place says, they count: a budget must hold.
 /// @return whether that changed anything
 bool complete_usage(usage& u, const json::value& answer);
@@ -119,8 +122,11 @@ const json::value& first_of(const json::array& completions);
 /// The others, by their `index`.
 std::vector<const json::value*> others_of(const json::array& completions);
 
+/// Whether a call is the same as one of these, by its name and arguments.
+bool is_told(const std::vector<tool_call>& calls, const tool_call& c);
+
 /// What stands in further choices: alternatives, or, where one completion was asked for, parts of that (its calls, and its text where the
-/// first has none).
+/// first has none). The same call in two of them is one.
 void take_others(lm_response& r, std::vector<lm_response> others, const rules& how);
 
 // Requests.

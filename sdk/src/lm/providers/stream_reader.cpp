@@ -1,4 +1,5 @@
 // What all streams of answers have in common.
+#include "call_arguments.hpp"
 #include "reading.hpp"
 
 #include <reagent/error.hpp>
@@ -122,6 +123,7 @@ lm_response stream_reader::finish() {
                        {.provider_message = heard_}};
     }
     check_refusal(clean_text(refusal_));
+    check_growth();
     if (!several_) join_choices();
     for (const auto& ended : alternatives_ended_)
         if (!ended)
@@ -134,14 +136,34 @@ lm_response stream_reader::finish() {
     for (auto& c : answer_.tool_calls)
         for (auto part : {&tool_call::id, &tool_call::name, &tool_call::arguments, &tool_call::signature}) c.*part = clean_text(c.*part);
     if (!calls_.drop_copy(answer_.tool_calls)) unclear_ = true;
+    if (lost_arguments()) unclear_ = true;
+    if (!choice_of_call_.empty()) drop_calls_of_alternatives();
     if (unclear_) answer_.finish = worse(answer_.finish, finish_reason::malformed_call);
     settle_finish(answer_);
     answer_.usage.calls = 1;
     return std::move(answer_);
 }
 
+// Some servers send all that there is so far with each piece. Three such pieces in a row, and nothing else, are no coincidence.
+void stream_reader::watch_growth(const std::string& piece) {
+    if (growths_ < 0) return;
+    if (!piece.starts_with(last_piece_)) {
+        growths_ = -1;
+        return;
+    }
+    if (!last_piece_.empty() && piece.size() > last_piece_.size()) ++growths_;
+    last_piece_ = piece;
+}
+
+void stream_reader::check_growth() const {
+    constexpr std::size_t no_coincidence = 8;  // bytes
+    if (growths_ < 2 || last_piece_.size() < no_coincidence || last_piece_.find_first_not_of(last_piece_[0]) == std::string::npos) return;
+    malformed("has pieces of its text each of which holds the one before it", last_piece_);
+}
+
 void stream_reader::text(std::string piece, std::vector<lm_event>& out) {
     if (piece.empty()) return;
+    watch_growth(piece);
     answer_.text += piece;
     if (auto whole = text_.feed(piece); !whole.empty()) out.push_back({.kind = lm_event::text, .text_piece = std::move(whole)});
 }
@@ -164,6 +186,22 @@ std::optional<std::size_t> stream_reader::call(const call_piece& piece, std::vec
     tool_call news{clean_text(piece.id), clean_text(piece.name), clean_text(piece.arguments), piece.signature};
     out.push_back({.kind = lm_event::tool_call, .index = *place, .call = std::move(news)});
     return place;
+}
+
+void stream_reader::look_for_stray_arguments(const json::value& v, std::initializer_list<std::string_view> known) {
+    stray_arguments_ = stray_arguments_ || holds_stray_arguments(v, known);
+}
+
+bool stream_reader::has_begun() const { return !answer_.text.empty() || !answer_.reasoning.empty() || !answer_.tool_calls.empty(); }
+
+void stream_reader::begins_again(const json::value& data) {
+    malformed("begins a second time, behind pieces of another answer", json::serialize(data));
+}
+
+bool stream_reader::lost_arguments() const {
+    const auto& calls = answer_.tool_calls;
+    const bool none = std::any_of(calls.begin(), calls.end(), [](const tool_call& c) { return are_no_arguments(c.arguments); });
+    return (stray_arguments_ && none) || calls_.lost_arguments(calls);
 }
 
 std::string stream_reader::rest_of_whole(const std::string& last, const std::string& before) {
@@ -216,13 +254,30 @@ void stream_reader::call_of_choice(std::uint64_t index, call_piece piece, std::v
     if (several_) return;
     is_split_ = true;
     piece.index = index * most_calls_of_a_choice + piece.index.value_or(0);
-    call(piece, out);
+    if (auto place = call(piece, out)) choice_of_call_[*place] = index;
 }
 
-void stream_reader::whole_call_of_choice(tool_call c, std::vector<lm_event>& out) {
+void stream_reader::whole_call_of_choice(std::uint64_t index, tool_call c, std::vector<lm_event>& out) {
     if (several_) return;
     is_split_ = true;
+    choice_of_call_[answer_.tool_calls.size()] = index;
     whole_call(std::move(c), out);
+}
+
+// The same call in two choices is one wish, said twice.
+void stream_reader::drop_calls_of_alternatives() {
+    std::vector<tool_call> kept;
+    std::vector<std::uint64_t> choices;
+    auto choice_of = [&](std::size_t i) { return choice_of_call_.contains(i) ? choice_of_call_.at(i) : 0; };
+    for (std::size_t i = 0; i < answer_.tool_calls.size(); ++i) {
+        auto& c = answer_.tool_calls[i];
+        bool told = false;
+        for (std::size_t k = 0; k < kept.size(); ++k) told = told || (choices[k] != choice_of(i) && is_told({kept[k]}, c));
+        if (told) continue;
+        choices.push_back(choice_of(i));
+        kept.push_back(std::move(c));
+    }
+    answer_.tool_calls = std::move(kept);
 }
 
 void stream_reader::alternative(std::uint64_t index, const std::string& piece, std::optional<finish_reason> why) {
@@ -241,8 +296,8 @@ void stream_reader::end(finish_reason why) {
 }
 
 void stream_reader::used(const usage& u, std::vector<lm_event>& out) {
-    answer_.usage = u;
-    out.push_back({.kind = lm_event::usage, .used = u});
+    answer_.usage = largest_of(answer_.usage, u);
+    out.push_back({.kind = lm_event::usage, .used = answer_.usage});
 }
 
 }  // namespace reagent::provider

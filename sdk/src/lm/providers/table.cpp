@@ -2,6 +2,8 @@
 
 #include <reagent/http/shown_url.hpp>
 
+#include "../../journal/digest.hpp"
+
 namespace reagent::provider {
 
 // Addresses and variables are those of the providers' own documentation and clients.
@@ -31,6 +33,13 @@ const std::vector<facts>& all() {
 
 std::string server_name(const facts& of, const std::string& api_base) {
     return api_base.empty() || api_base == of.api_base ? std::string{of.name} : http::shown_url(api_base);
+}
+
+std::string digest_of_hidden(const std::string& api_base) {
+    if (http::shown_url(api_base) == api_base) return {};
+    detail::digest d;
+    d.add(api_base);
+    return d.end();
 }
 
 }  // namespace reagent::provider

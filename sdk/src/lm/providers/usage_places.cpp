@@ -47,7 +47,7 @@ constexpr std::string_view places[]{"xgroq",       "meta",   "metrics", "stats",
                                     "billedunits", "tokens", "choices", "message", "response"};
 constexpr int deepest = 5;
 
-// Tokens that nothing but their sum counts are a completion's: those are dearer.
+// Tokens that nothing but their sum counts are a completion's, but for one: those are dearer, and a prompt without any would be estimated.
 usage counted(const json::object& o) {
     usage u;
     std::uint64_t total = 0;
@@ -57,8 +57,10 @@ usage counted(const json::object& o) {
         const plain_name name{key};
         if (is_one_of(name, of_prompt)) u.prompt_tokens = std::max(u.prompt_tokens, count_of(&v));
         if (is_one_of(name, of_completion)) u.completion_tokens = std::max(u.completion_tokens, count_of(&v));
-        if (is_one_of(name, of_all)) total = count_of(&v);
+        if (is_one_of(name, of_all)) total = std::max(total, count_of(&v));
     }
+    const std::uint64_t rest = saturating_difference(total, u.tokens());
+    if (u.prompt_tokens == 0 && rest > 0) u.prompt_tokens = u.completion_tokens > 0 ? rest : 1;
     u.completion_tokens = saturating_sum(u.completion_tokens, saturating_difference(total, u.tokens()));
     return u;
 }
@@ -83,11 +85,18 @@ usage largest_in(const json::value& v, int depth) {
 
 }  // namespace
 
+usage largest_of(const usage& a, const usage& b) {
+    usage u = a;
+    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens, &usage::reasoning_tokens})
+        u.*count = std::max(a.*count, b.*count);
+    return u;
+}
+
 bool complete_usage(usage& u, const json::value& answer) {
     const usage found = largest_in(answer, 0);
     if (found.tokens() <= u.tokens()) return false;
-    u.prompt_tokens = found.prompt_tokens;
-    u.completion_tokens = found.completion_tokens;
+    u.prompt_tokens = std::max(u.prompt_tokens, found.prompt_tokens);
+    u.completion_tokens = std::max(u.completion_tokens, found.completion_tokens);
     return true;
 }
 
