@@ -34,7 +34,7 @@ const provider_case cases[]{
     {"gemini/e", "/models/e:batchEmbedContents",
      R"({"requests":[{"model":"models/e","content":{"parts":[{"text":"a"}]},"taskType":"RETRIEVAL_QUERY","outputDimensionality":2},
         {"model":"models/e","content":{"parts":[{"text":"b"}]},"taskType":"RETRIEVAL_QUERY","outputDimensionality":2}]})",
-     R"({"embeddings":[{"values":[1,2.5]},{"values":[3,4]}]})", 0},
+     R"({"embeddings":[{"values":[1,2.5]},{"values":[3,4]}]})", 1},  // which tells none: estimated
 };
 
 embeddings embed(const std::string& name, loopback_server& server, std::vector<std::string> texts, std::size_t batch = 96) {

@@ -138,7 +138,9 @@ private:
     }
 
     void change_whole(mutated& result) {
-        switch (below(r_, 9)) {
+        switch (below(r_, 11)) {
+            case 9: return elsewhere(result, x_.whole);
+            case 10: return same_choice(result);
             case 0: return drop(result, x_.whole);
             case 1: return retype(result, x_.whole);
             case 2: return shuffle(result, x_.whole);
@@ -153,7 +155,11 @@ private:
 
     void change_stream(mutated& result) {
         auto& one = x_.events[below(r_, x_.events.size())];
-        switch (below(r_, 26)) {
+        switch (below(r_, 30)) {
+            case 26: return elsewhere(result, one);
+            case 27: return astray(result, one);
+            case 28: return again(result);
+            case 29: return same_choice(result);
             case 0: return drop(result, one);
             case 1: return retype(result, one);
             case 2: return shuffle(result, one);
@@ -254,6 +260,92 @@ private:
         json::object e = x_.events.front();
         e[list] = json::array{std::move(other)};
         insert(std::move(e));
+    }
+
+    static bool holds_arguments(std::string_view name) {
+        return name == "arguments" || name == "args" || name == "input" || name == "partial_json";
+    }
+
+    // A call's arguments, or a piece of them, under another name; beside the object that they were in, or alone.
+    void elsewhere(mutated& result, json::object& o) {
+        if (renumbered_ || std::exchange(destroyed_, true)) return;
+        std::vector<spot> all;
+        find_spots(o, all);
+        std::erase_if(all, [](const spot& s) { return !holds_arguments(s.name); });
+        if (all.empty()) return;
+        auto& s = all[below(r_, all.size())];
+        static const char* const others[]{"parameters", "input", "args", "Arguments", "tool_args", "kwargs", "settings"};
+        const std::string other = others[below(r_, std::size(others))];
+        if (s.in->contains(other)) return;
+        result.kind += " elsewhere:" + other;
+        result.wanted = oracle::right_or_error;
+        json::value v = std::move(s.in->at(s.name));
+        if (chance(r_, 80))
+            s.in->erase(s.name);
+        else
+            s.in->at(s.name) = "";
+        (*s.in)[other] = std::move(v);
+    }
+
+    // A piece of arguments in an event that no protocol has.
+    void astray(mutated& result, json::object& o) {
+        if (renumbered_ || std::exchange(destroyed_, true)) return;
+        std::vector<spot> all;
+        find_spots(o, all);
+        std::erase_if(all, [](const spot& s) { return !holds_arguments(s.name) || !s.bears; });
+        if (all.empty()) return;
+        auto& s = all[below(r_, all.size())];
+        result.kind += " astray";
+        result.wanted = oracle::right_or_error;
+        json::value v = std::exchange(s.in->at(s.name), "");
+        const json::object call{{"arguments", std::move(v)}};
+        json::object lost = x_.events.front();
+        if (lost.contains("type"))
+            lost = {{"type", "later.call"}, {"index", 0}, {"call", call}};
+        else if (chat())
+            lost["choices"] = json::array{json::object{{"index", 0}, {"delta", {{"function", call}}}, {"finish_reason", nullptr}}};
+        else if (lost.contains("candidates"))
+            lost["candidates"] = json::array{json::object{{"index", 0}, {"content", {{"parts", json::array{call}}}}}};
+        else
+            lost["message"] = {{"role", "assistant"}, {"content", ""}, {"function", call}};
+        insert(std::move(lost));
+    }
+
+    // The stream breaks off and begins again, as a gateway's does. Lines of Ollama's have nothing that tells.
+    void again(mutated& result) {
+        if (x_.speaks->streams_lines() || x_.events.size() < 4 || swapped_ || renumbered_ || std::exchange(destroyed_, true)) return;
+        swapped_ = true;
+        result.kind += " again";
+        result.wanted = oracle::right_or_error;
+        const auto end = x_.events.begin() + static_cast<std::ptrdiff_t>(1 + below(r_, x_.events.size() - 2));
+        std::vector<json::object> all{x_.events.begin(), end};
+        const char* id = chat() ? "id" : x_.speaks == &provider::gemini() ? "responseId" : nullptr;
+        if (id)
+            for (auto& e : all) e[id] = "r1";
+        if (id)
+            for (auto& e : x_.events) e[id] = "r2";
+        all.insert(all.end(), x_.events.begin(), x_.events.end());
+        x_.events = std::move(all);
+    }
+
+    // The answer once more as a further completion, its calls under ids of their own.
+    void same_choice(mutated& result) {
+        if (!chat() || renumbered_ || std::exchange(destroyed_, true)) return;
+        result.kind += " same_choice";
+        auto copy = [](json::object& o) {
+            auto& list = o.at("choices").as_array();
+            if (list.empty()) return;
+            json::value other = list[0];
+            other.as_object()["index"] = 1;
+            for (const char* name : {"delta", "message"})
+                if (auto* m = other.as_object().if_contains(name))
+                    if (auto* calls = m->as_object().if_contains("tool_calls"))
+                        for (auto& c : calls->as_array())
+                            if (c.as_object().contains("id")) c.as_object()["id"] = "other-" + std::string{c.at("id").as_string()};
+            list.push_back(std::move(other));
+        };
+        if (!result.streamed) return copy(x_.whole);
+        for (auto& e : x_.events) copy(e);
     }
 
     // A character beyond the first plane, half of it in one piece and half in the next.
@@ -388,7 +480,7 @@ private:
 
     // Neighbours change places, one of which at most is a piece of the answer.
     void swap(mutated& result) {
-        if (x_.events.size() < 2) return;
+        if (x_.events.size() < 2 || swapped_) return;
         std::size_t i = below(r_, x_.events.size() - 1);
         auto &a = x_.events[i], &b = x_.events[i + 1];
         if ((bears(a) && bears(b)) || is_end(a) || is_end(b)) return;

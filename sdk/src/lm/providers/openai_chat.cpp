@@ -290,9 +290,10 @@ class reader final : public stream_reader {
     void take_id(std::string id, const json::value& data) {
         if (id.empty()) return;
         if (answer_.request_id.empty()) answer_.request_id = id;
+        if (!has_begun()) begun_id_ = id;
         shared_ids_ = shared_ids_ || id == last_id_;
-        if (id != last_id_ && has_begun() && has_role(data) && again_.empty()) again_ = json::serialize(data);
-        if (id != last_id_ && over_ && has_begun() && has_role(data) && has_words(data)) begins_again(data);
+        if (id != begun_id_ && has_begun() && has_role(data) && again_.empty()) again_ = json::serialize(data);
+        if (id != begun_id_ && over_ && has_begun() && has_role(data) && has_words(data)) begins_again(data);
         last_id_ = std::move(id);
         check_begun_again();
     }
@@ -410,7 +411,8 @@ class reader final : public stream_reader {
     }
 
     json::object kept_;
-    std::string last_id_{}, again_{};
+    std::string begun_id_{}, last_id_{};  // of the first piece, and of the last event
+    std::string again_{};                 // an event that may begin another answer
     finish_reason beside_ = finish_reason::stop;
     bool shared_ids_ = false;  // by pieces
     bool over_ = false;        // an event before this one ended the answer
