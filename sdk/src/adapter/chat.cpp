@@ -231,6 +231,14 @@ span from_the_one_that_counts(const signature& s, span all) {
 // Whether a text could go on behind a marker: it is not clear that it ended there.
 bool may_go_on(const signature_field& f) { return f.kind == field_kind::arguments || takes_any_text(f); }
 
+// Whether a marker of no output behind a text may stand within it: what the model was shown, a number in a row (`step_2`), or in a fence.
+// One that is whole and of a name of its own is a field that nobody asked for.
+bool may_be_quoted(const std::string& name, std::string_view text, const signature& s) {
+    std::size_t fences = 0;
+    for (auto at = text.find("```"); at != text.npos; at = text.find("```", at + 3)) ++fences;
+    return fences % 2 == 1 || names_a_field(s, name) || (!name.empty() && is_digit(name.back()));
+}
+
 parse_failure holds_a_marker(const std::string& field, const std::string& name) {
     std::string why = "the marker " + quoted(name, 100) +
                       " of no output stands in it or behind it; write the outputs and nothing "
@@ -319,7 +327,7 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
         if (stray.behind > 0 && stray.behind <= first_counted && !all[stray.behind - 1].field) return goes_on_behind_its_end(s, stray.name);
     for (const auto& stray : others)  // between a field and the end of its block
         if (const auto* before = stray.behind > first_counted ? &all[stray.behind - 1] : nullptr;
-            before && before->field && may_go_on(*before->field))
+            before && before->field && may_go_on(*before->field) && may_be_quoted(stray.name, before->text, s))
             return holds_a_marker(before->field->name, stray.name);
     for (std::size_t i = 0; i < found.size(); ++i)
         if (found[i] && found[i] == &all.back() && ends_within_a_marker(found[i]->text)) return ends_in_a_marker(s.outputs[i].name);

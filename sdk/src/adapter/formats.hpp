@@ -38,7 +38,7 @@ parsed_outputs read_outputs(const signature& s, json::object found, const answer
 std::optional<parse_failure> misses_an_output(const signature& s, const json::object& found, const answer_form& form);
 
 /// Whether a name is one of the signature's own: a model may repeat the inputs.
-bool is_field(const signature& s, std::string_view name);
+bool names_a_field(const signature& s, std::string_view name);
 
 /// "one of: a; b", "an int", "JSON that fits {...}", or "" for text.
 std::string type_note(const signature_field& f);

@@ -231,11 +231,11 @@ bool speaks_of_arguments(std::string_view name) {
 }  // namespace
 
 void detail::answer_form::note(const signature& s, std::string_view name) {
-    if (is_field(s, name)) return;
+    if (names_a_field(s, name)) return;
     if (stray.empty() || speaks_of_arguments(name)) stray = name;
 }
 
-bool detail::is_field(const signature& s, std::string_view name) {
+bool detail::names_a_field(const signature& s, std::string_view name) {
     return s.output(name) || std::any_of(s.inputs.begin(), s.inputs.end(), [&](const signature_field& f) { return f.name == name; });
 }
 
