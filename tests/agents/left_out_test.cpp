@@ -148,6 +148,9 @@ const one_step refused[]{
     {chat, "[[ ## tool_args ## ]]\n{\"only\":\"x\"}\n" WIPE "[[ ## next_tool_args ## ]]\n{}\n[[ ## completed ## ]]"},
     {in_json, R"({"next_thought":"x","next_tool_name":"wipe","next_tool_args":{},"tool_args":{"only":"x"}})"},
     {xml, WIPE_XML "<next_tool_args>{}</next_tool_args><params><only>x</only></params>"},
+    {in_json, R"({"next_thought":"x","next_tool_name":"wipe","next_tool_args":{},"only":"cache"})"},
+    {xml, WIPE_XML "<next_tool_args>{}</next_tool_args><only>x</only>"},
+    {xml, WIPE_XML "<next_tool_args><only type=\"example\">x</only></next_tool_args>"},
     // What else stands beside them.
     {xml, WIPE_XML "<next_tool_args><!-- <only>x</only> --></next_tool_args>"},
     {xml, WIPE_XML "<next_tool_args><only>x</only> -- no, all of them</next_tool_args>"},
@@ -170,6 +173,8 @@ const one_step taken[]{
     {xml, WIPE_XML "<next_tool_args><only>x</only></next_tool_args>"},
     {xml, "```xml\n" WIPE_XML "\n<next_tool_args>\n <only>x</only>\n</next_tool_args>\n```"},
     {xml, "I wipe. " WIPE_XML "<next_tool_args>{\"only\": \"x\"}</next_tool_args>"},
+    {in_json, R"({"next_thought":"x","next_tool_name":"wipe","next_tool_args":{"only":"x"},"observation":null})"},
+    {xml, WIPE_XML "<next_tool_args><only type=\"string\">x</only></next_tool_args>"},
     {xml, WIPE_XML "<next_tool_args><entry key=\"only\">x</entry></next_tool_args>"},
 };
 

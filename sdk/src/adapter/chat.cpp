@@ -335,7 +335,7 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
         (others.empty() || !has_arguments(s)) && std::all_of(found.begin(), found.end(), [](const section* one) { return one; });
     if (auto outputs = whole ? read_good(s, found) : std::nullopt) return std::move(*outputs);
     json::object values;
-    answer_form form;
+    answer_form form{.text = completion};
     for (const auto& other : others) form.note(s, other.name);
     for (const auto& one : counted) {
         if (!one.field) continue;

@@ -26,16 +26,18 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion);  // o
 
 /// What an answer is besides its fields.
 struct answer_form {
-    std::string stray{};     ///< a name in the manner of a field that is none: an optional output may be meant by it
-    bool says_none = false;  ///< it says that it holds no field, as `{}` does; a text without any is no answer
+    std::string stray{};      ///< a name in the manner of a field that is none: an optional output may be meant by it
+    std::string_view text{};  ///< all of it, where the name of an output may stand in it in some other manner
+    bool says_none = false;   ///< it says that it holds no field, as `{}` does; a text without any is no answer
     void note(const signature& s, std::string_view name);  ///< that an answer holds it; one that speaks of arguments comes first
     bool quoted = false;                                   ///< texts are told from other values, as in JSON: one that fits stays one
 };
 /// Reads every output from `found` (text or JSON by name), as all three formats do it.
 parsed_outputs read_outputs(const signature& s, json::object found, const answer_form& form = {});
 
-/// What an answer is that may leave an output out or name it otherwise. Nothing: it may not.
-std::optional<parse_failure> misses_an_output(const signature& s, const json::object& found, const answer_form& form);
+/// What an answer is that may leave an output out or name it otherwise, by what it holds and what is read of that. Nothing: it may not.
+std::optional<parse_failure> misses_an_output(const signature& s, const json::object& found, const json::object& read,
+                                              const answer_form& form);
 
 /// Whether a name is one of the signature's own: a model may repeat the inputs.
 bool names_a_field(const signature& s, std::string_view name);

@@ -228,6 +228,24 @@ bool speaks_of_arguments(std::string_view name) {
     return false;
 }
 
+// Whether a text holds a name as a heading of some kind, at the beginning of a line or behind a tag: `**zip**: `, `[[zip]]`, `<!-- <zip>`.
+// @param lower in lower case
+bool is_a_heading(std::string_view lower, const std::string& name) {
+    constexpr std::size_t most = 24;
+    auto plain = [](char c) { return is_word(c) || static_cast<unsigned char>(c) >= 0x80 || c == '\n'; };
+    auto bracket = [](char c) { return static_cast<unsigned char>(c) >= 0x80 || (!is_word(c) && c != '\n' && c != '>'); };
+    for (auto at = lower.find(name); at != lower.npos; at = lower.find(name, at + 1)) {
+        auto begin = at;
+        while (begin > 0 && at - begin < most && bracket(lower[begin - 1])) --begin;
+        const bool first = begin == 0 || lower[begin - 1] == '\n' || lower[begin - 1] == '>';
+        auto behind = lower.substr(std::min(at + name.size(), lower.size()), most);
+        const auto end = std::find_if(behind.begin(), behind.end(), plain);
+        const auto signs = behind.substr(0, static_cast<std::size_t>(end - behind.begin()));
+        if (first && signs.find_first_of(":=]#>") != signs.npos) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 void detail::answer_form::note(const signature& s, std::string_view name) {
@@ -239,12 +257,21 @@ bool detail::names_a_field(const signature& s, std::string_view name) {
     return s.output(name) || std::any_of(s.inputs.begin(), s.inputs.end(), [&](const signature_field& f) { return f.name == name; });
 }
 
-std::optional<parse_failure> detail::misses_an_output(const signature& s, const json::object& found, const answer_form& form) {
+std::optional<parse_failure> detail::misses_an_output(const signature& s, const json::object& found, const json::object& read,
+                                                      const answer_form& form) {
     if (found.empty() && form.stray.empty() && !form.says_none)
         return parse_failure{adapter_errc::no_fields, {}, "the answer holds no field at all", {{"$", "holds no field at all"}}};
-    if (form.stray.empty()) return {};
+    const bool one_is_missing = found.size() < s.outputs.size();
+    const std::string lower = form.stray.empty() && one_is_missing ? to_lower(form.text) : std::string{};
     for (const auto& f : s.outputs) {
-        if (f.kind == field_kind::arguments && speaks_of_arguments(form.stray))
+        if (form.stray.empty()) {
+            if (found.contains(f.name) || lower.empty() || !is_a_heading(lower, to_lower(f.name))) continue;
+            const std::string why =
+                "is missing, though its name stands in the answer; write it as a field of its own, as null where there is none";
+            return parse_failure{adapter_errc::bad_value, f.name, "field `" + f.name + "` " + why, {{f.name, why}}};
+        }
+        const auto* acts = f.kind == field_kind::arguments ? read.if_contains(f.name) : nullptr;
+        if (acts && (speaks_of_arguments(form.stray) || (acts->is_object() && acts->get_object().empty())))
             return doubtful_arguments(f.name, quoted(form.stray, 100) + " stands beside it, and may be what is meant");
         if (found.contains(f.name) || !f.shape.allows_null()) continue;
         const std::string why = "is missing, and " + quoted(form.stray, 100) + ", which the answer holds, is no output; write `" + f.name +
@@ -277,7 +304,7 @@ parsed_outputs detail::read_outputs(const signature& s, json::object found, cons
             wrong.push_back(value.error());
     }
     if (wrong.empty()) {
-        if (auto failure = misses_an_output(s, found, form)) return *failure;
+        if (auto failure = misses_an_output(s, found, result, form)) return *failure;
         return result;
     }
     std::string have;

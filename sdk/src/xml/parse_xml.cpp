@@ -132,6 +132,13 @@ private:
     std::string row_;
 };
 
+// What the attribute `type` of an element may say without saying anything.
+bool is_type_name(std::string_view text) {
+    static constexpr std::string_view names[]{"string",  "str",  "text",  "integer", "int",    "number", "float",
+                                              "boolean", "bool", "array", "list",    "object", "dict",   "json"};
+    return std::find(std::begin(names), std::end(names), text) != std::end(names);
+}
+
 // Builds the tree. Expat (which Python's ElementTree uses too) is strict about what is XML.
 class tree_builder {
 public:
@@ -179,7 +186,7 @@ private:
         for (; *attributes; attributes += 2)
             if (const std::string_view attribute = attributes[0]; attribute == "key")
                 e->key = attributes[1];
-            else if (attribute != "type")
+            else if (attribute != "type" || !is_type_name(attributes[1]))
                 e->attribute = attribute;
         auto position = static_cast<std::size_t>(XML_GetCurrentByteIndex(t.parser_.get()));
         auto size = static_cast<std::size_t>(XML_GetCurrentByteCount(t.parser_.get()));
@@ -527,8 +534,10 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
                 return parse_failure{adapter_errc::bad_value, f.name, "field `" + f.name + "`: " + why, {{f.name, why}}};
             }
     }
-    answer_form form;
+    answer_form form{.text = completion};
     for (const auto& child : root->children) form.note(s, child->name);
+    for (const auto* child : all)  // `<name zip="1">`
+        if (const auto* f = s.output(child->attribute); f && !found.contains(f->name)) form.stray = child->attribute;
     auto outputs = read_outputs(s, std::move(found), form);
     if (!outputs && thinking) return ended_thinking(outputs.error());
     return outputs;
