@@ -526,7 +526,7 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
         if (!group.empty()) try {
                 auto v = builder.controls().show(value_of(group, f.shape.document(), f.shape.document()));
                 const bool written = &f != acts || !is_blank(group.front()->inner);
-                if (written) found[f.name] = unescape_markers(std::move(v));
+                found[f.name] = written ? unescape_markers(std::move(v)) : json::value("");
             } catch (const two_members&) {
                 return stands_twice(f.name);
             } catch (const left_out& beside) {
