@@ -197,8 +197,7 @@ class reader final : public stream_reader {
         else if (type == "content_block_delta")
             grow(data, out);
         else if (type == "content_block_stop") {
-            block_of(data).stopped = true;
-            look_for_stray_arguments(data);
+            stop(block_of(data), data);
         } else if (type == "message_delta") {
             auto* reason = member(member(data, "delta"), "stop_reason");
             if (reason && !reason->is_null()) {
@@ -258,6 +257,17 @@ class reader final : public stream_reader {
             malformed("begins two blocks under one index", json::serialize(b));
     }
 
+    // What the end says of a call must be what its pieces said.
+    void stop(block& b, const json::value& data) {
+        b.stopped = true;
+        look_for_stray_arguments(data, {"content_block"});
+        auto* again = member(data, "content_block");
+        const std::string told = arguments_of("input", {again}).text;
+        const json::value begun = b.value;
+        const std::string known = trim(b.arguments).empty() ? arguments_of("input", {&begun}).text : b.arguments;
+        if (!are_no_arguments(told) && !same_arguments(told, known)) note_stray_arguments();
+    }
+
     void grow(const json::value& data, std::vector<lm_event>& out) {
         auto* d = object_member(data, "delta");
         std::string kind = text_member(d, "type");
@@ -273,7 +283,8 @@ class reader final : public stream_reader {
             if (b.kind == "text" || is_reasoning(b.kind)) wants("tool_use");
             if (b.kind != "tool_use") return is_of_servers_tools(b.kind) ? void() : note_stray_arguments();
             std::string piece = payload_text(member(d, "partial_json"), "partial_json");
-            torn_ = torn_ || !member(d, "partial_json");
+            const auto wherever = arguments_of("partial_json", {d});
+            torn_ = torn_ || !member(d, "partial_json") || wherever.elsewhere || wherever.text != piece;
             b.arguments += piece;
             if (!piece.empty()) call({b.index, {}, {}, std::move(piece)}, out);
         } else if (kind == "thinking_delta") {

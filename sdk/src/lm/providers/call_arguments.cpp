@@ -77,6 +77,8 @@ bool says_something(const json::value& v) {
     }
 }
 
+bool is_piece(const json::value& v) { return v.is_string() ? !v.get_string().empty() : says_something(v); }
+
 bool may_be_arguments(const json::value& v) { return v.is_string() || v.is_structured(); }
 
 [[noreturn]] void say_two_things(const json::value& call) {
@@ -90,19 +92,20 @@ public:
     call_arguments run() {
         const json::value* given = member(*parts_.begin(), own_);
         const std::string text = payload_arguments(given);
-        look_at_others(given);
-        if (!found_) return {text, given && given->is_structured(), trim(text).empty() && unknown_};
+        look_at_others(given, text.empty());
+        if (!found_) return {text, given && given->is_structured(), text.empty() && unknown_};
         if (trim(text).empty()) return {payload_arguments(found_), found_->is_structured()};
         if (!same_arguments(text, payload_arguments(found_))) say_two_things(**parts_.begin());
         return {text, given->is_structured()};
     }
 
 private:
-    void look_at_others(const json::value* given) {
+    // @param none whether there are no arguments under their own name: then a piece of them may be a blank
+    void look_at_others(const json::value* given, bool none) {
         for (const auto* part : parts_) {
             if (!part || !part->is_object()) continue;
             for (const auto& [name, v] : part->get_object()) {
-                if (&v == given || is_beside_arguments(name) || !says_something(v)) continue;
+                if (&v == given || is_beside_arguments(name) || !(none ? is_piece(v) : says_something(v))) continue;
                 if (names_arguments(name) && may_be_arguments(v))
                     take(v, *part);
                 else
@@ -143,7 +146,7 @@ bool holds_stray_arguments(const json::value& v, std::initializer_list<std::stri
         return std::any_of(v.get_array().begin(), v.get_array().end(), [](const auto& part) { return holds_stray_arguments(part); });
     if (!v.is_object()) return false;
     for (const auto& [name, part] : v.get_object()) {
-        if (is_one_of(name, known) || !may_be_arguments(part) || !says_something(part)) continue;
+        if (is_one_of(name, known) || !may_be_arguments(part) || !is_piece(part)) continue;
         if (names_arguments(name) || holds_stray_arguments(part)) return true;
     }
     return false;

@@ -113,6 +113,7 @@ std::optional<std::size_t> call_pieces::add(const call_piece& p, std::vector<too
     call.signature += p.signature;
     at.extent.feed(p.arguments);
     at.elsewhere = at.elsewhere || p.elsewhere;
+    at.torn = at.torn || (p.elsewhere && p.id.empty() && p.name.empty());
     return found;
 }
 
@@ -120,7 +121,7 @@ bool call_pieces::lost_arguments(const std::vector<tool_call>& calls) const {
     if (places_.size() != calls.size()) return false;
     for (std::size_t i = 0; i < calls.size(); ++i) {
         const auto& at = places_[i];
-        if (at.elsewhere && is_blank(calls[i].arguments)) return true;
+        if (at.torn || (at.elsewhere && is_blank(calls[i].arguments))) return true;
         if (at.doubts && is_blank(calls[i].arguments) != is_blank(calls[*at.doubts].arguments)) return true;
     }
     return false;

@@ -42,6 +42,7 @@ private:
     struct place {
         std::optional<std::uint64_t> index;
         bool single = false, elsewhere = false;
+        bool torn = false;                    // a piece that is nothing but one of the arguments has them elsewhere
         std::optional<std::size_t> doubts{};  // a call of the same name that had nothing yet: this may be a piece of it
         json_extent extent{};
     };

@@ -195,8 +195,9 @@ std::vector<call_piece> calls_of(const json::value* m) {
 // Whether a message, or the choice that it stands in, holds arguments where no call has them.
 bool holds_stray_arguments(const json::value& choice, const json::value& m) {
     return provider::holds_stray_arguments(choice, {"message", "delta", "logprobs"}) ||
-           provider::holds_stray_arguments(m, {"content", "tool_calls", "function_call", "reasoning", "reasoning_content",
-                                               "reasoning_details", "thinking_blocks", "extra_content", "provider_specific_fields"});
+           provider::holds_stray_arguments(
+               m, {"content", "tool_calls", "function_call", "reasoning", "reasoning_content", "reasoning_details", "thinking_blocks",
+                   "extra_content", "provider_specific_fields", "executed_tools"});
 }
 
 // Bodies are written straight into one string: a request holds mostly prompt text, which a tree of values would copy.

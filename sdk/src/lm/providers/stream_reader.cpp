@@ -200,8 +200,7 @@ void stream_reader::begins_again(const json::value& data) {
 
 bool stream_reader::lost_arguments() const {
     const auto& calls = answer_.tool_calls;
-    const bool none = std::any_of(calls.begin(), calls.end(), [](const tool_call& c) { return are_no_arguments(c.arguments); });
-    return (stray_arguments_ && none) || calls_.lost_arguments(calls);
+    return (stray_arguments_ && !calls.empty()) || calls_.lost_arguments(calls);
 }
 
 std::string stream_reader::rest_of_whole(const std::string& last, const std::string& before) {
