@@ -10,7 +10,7 @@
 
 namespace reagent::test {
 
-/// What Qdrant's OpenAPI description says of the requests that `qdrant` makes, in memory on loopback. It refuses what the description does
+/// What is known of the requests that `qdrant` makes, in memory on loopback. It refuses what the description does
 /// not have: other members, ids that are no UUID, conditions of another form. There is no real Qdrant among the packages.
 class qdrant_double {
 public:
