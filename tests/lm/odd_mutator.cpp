@@ -40,7 +40,9 @@ bool find_spots(json::object& o, std::vector<spot>& to) {
     bool any = false;
     for (auto& [name, part] : o) {
         if (name == "thought") continue;  // without it a thought is text, and nobody could tell
-        if (name == "args" || name == "input" || (name == "arguments" && part.is_object())) {  // what is in them is the model's
+        static const std::set<std::string, std::less<>> of_the_model{"args",      "input",     "parameters", "params",  "arguments",
+                                                                     "Arguments", "tool_args", "kwargs",     "settings"};
+        if (of_the_model.contains(name) && (part.is_object() || name == "args" || name == "input")) {  // what is in them is the model's
             to.push_back({&o, std::string{name}, true});
             any = true;
             continue;
