@@ -206,9 +206,10 @@ read_part part_of(const json::value& part, kept_parts& kept) {
         kept.add_call();
         return {.call = call_of(part), .text = std::move(beside), .goes_on = is_piece(*f)};
     }
-    if (!member(part, "text") && part.is_object())
+    const auto* own_text = member(part, "text");
+    if ((!own_text || own_text->is_null()) && part.is_object())
         for (const auto& [name, v] : part.get_object())
-            if (name != "thought" && name != "thoughtSignature")
+            if (name != "text" && name != "thought" && name != "thoughtSignature")
                 return {.unread = std::string{name}, .goes_on = holds_stray_arguments(json::object{{name, v}})};
     std::string text = payload_text(member(part, "text"), "text");
     kept.add_text(part, text);
