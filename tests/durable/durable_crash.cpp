@@ -357,7 +357,11 @@ struct driver {
             for (const auto& l : lines) ++all[l];
             return all;
         };
-        auto without_effect = [](const std::string& line) { return line.substr(0, line.rfind('-')); };  // "order amount run"
+        // "order amount run" of "order amount run-effect-0123456789abcdef".
+        auto without_effect = [](std::string line) {
+            if (const auto own = line.rfind('-'); own != line.npos && line.size() - own == 17) line.resize(own);
+            return line.substr(0, line.rfind('-'));
+        };
         std::vector<std::string> charged, refunded;
         for (const auto& l : lines_of(folder + "/charges")) charged.push_back(without_effect(l));
         for (const auto& l : lines_of(folder + "/refunds")) refunded.push_back(without_effect(l));
