@@ -28,6 +28,13 @@ REFUSED = {
     r"a further completion that has no end|numbers a completion": "choices_out_of_order_are_told_apart_by_their_index",
 }
 
+# By the kind of change, whatever a client takes.
+REFUSED_KINDS = {
+    r"twice:": "a_member_that_stands_twice_in_an_object_of_arguments_is_seen",
+    r"elsewhere:|astray": "a_call_without_arguments_beside_what_could_be_them_never_acts",
+    r"\bagain\b|same_choice": "a_stream_that_begins_again_is_no_answer",
+}
+
 # Where both answer and the client is wrong: protocols, the kind of change, and why.
 MISREAD = [
     ("openai", r"rename[02]", "the name that comes with every piece is strung together"),
@@ -38,6 +45,8 @@ MISREAD = [
     ("anthropic ollama cohere", r"goes_on", "what comes behind the end is read on"),
     ("openai anthropic cohere", r"retype:index", "a piece with an odd number goes elsewhere (true is 1) or nowhere"),
     ("openai openai-responses anthropic gemini ollama cohere", r"twice:", "the last of two members of one name counts"),
+    ("openai openai-responses anthropic gemini ollama cohere", r"elsewhere:|astray", "arguments in another place are dropped"),
+    ("openai openai-responses anthropic gemini ollama cohere", r"\bagain\b|same_choice", "what begins again is strung together"),
     ("cohere", r"names_only|one_newline", "an event whose data has no type of its own is left out, and so are several in one"),
 ]
 
@@ -102,8 +111,7 @@ def judge(exchange, theirs):
             return "both refuse", ""
         came = "Reagent refuses what the client reads " + ("rightly" if right(theirs) else "wrongly")
         known = [why for words, why in REFUSED.items() if re.search(words, ours["error"])]
-        if "twice:" in exchange["kind"]:  # a member that says two things: whichever a client takes
-            known.append("a_member_that_stands_twice_in_an_object_of_arguments_is_seen")
+        known += [why for kind, why in REFUSED_KINDS.items() if re.search(kind, exchange["kind"])]
         return came, "" if known and not exchange["readable"] else came
     if not right(ours):
         return "Reagent is wrong", "Reagent is wrong"
