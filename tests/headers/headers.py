@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 EMPTY = "#include <boost/asio/awaitable.hpp>\n#include <boost/json.hpp>\nint main() {}\n"
+WHOLE = "#include <boost/asio.hpp>\n#include <boost/json.hpp>\nint main() {}\n"
 ALL = "#include <reagent/reagent.hpp>\nint main() {}\n"
 
 # Each by itself costs a tenth of the empty program or more; what needs one of them is compiled into the library.
@@ -46,10 +47,12 @@ def main():
             return best, memory
 
         time_empty, memory_empty = cost(empty)
+        time_whole, memory_whole = cost(file("whole.cpp", WHOLE))
         time_all, memory_all = cost(everything)
     print(f"reagent.hpp: {time_all:.2f} s, {memory_all // 1024} MB, {len(headers)} headers; "
           f"Asio and JSON alone: {time_empty:.2f} s, {memory_empty // 1024} MB; "
-          f"ratio {time_all / time_empty:.2f} of time, {memory_all / memory_empty:.2f} of memory")
+          f"ratio {time_all / time_empty:.2f} of time, {memory_all / memory_empty:.2f} of memory; "
+          f"to all of Asio and JSON {time_all / time_whole:.2f} and {memory_all / memory_whole:.2f}")
     heavy = sorted(h for h in headers if any(re.search(p, h) for p in HEAVY))
     for h in heavy:
         print("must not be included by reagent.hpp:", h)
