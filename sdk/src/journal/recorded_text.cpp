@@ -3,7 +3,7 @@
 
 #include <reagent/error.hpp>
 
-#include "digest.hpp"
+#include "../base/digest.hpp"
 #include "text_pieces.hpp"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 
 #include "../base/utf8.hpp"
-#include "../journal/digest.hpp"
+#include "../base/digest.hpp"
 
 #include <array>
 #include <optional>

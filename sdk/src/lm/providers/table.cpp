@@ -2,7 +2,7 @@
 
 #include <reagent/http/shown_url.hpp>
 
-#include "../../journal/digest.hpp"
+#include "../../base/digest.hpp"
 
 namespace reagent::provider {
 
