@@ -10,6 +10,7 @@
 #include <reagent/retrieve/vectors.hpp>
 #include <reagent/schema/repair.hpp>
 #include <reagent/run/consent.hpp>
+#include <reagent/tools/pdf.hpp>
 
 #include <unistd.h>
 #include <boost/json.hpp>
@@ -69,6 +70,7 @@ int build(const index_command_options& o) {
     options.chunks.overlap = std::min(o.overlap, o.chunk / 2);
     options.language = o.language;
     options.max_file_bytes = o.max_file_megabytes << 20;
+    options.readers[".pdf"] = ready::pdf_text;
     if (!o.embed.empty()) options.vectors = source_named(o.embed, o.api_base);
     build_report report;
     const auto start = std::chrono::steady_clock::now();

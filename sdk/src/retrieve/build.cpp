@@ -67,7 +67,7 @@ public:
         const auto own = own_folder(documents, where);
         files_ = documents_.files(options_.max_files, [&](const fs::path& f) {
             if (is_hidden(f) || (!own.empty() && is_below(f, own))) return false;
-            return options_.wanted ? options_.wanted(f) : document_kind_of(f).has_value();
+            return options_.wanted ? options_.wanted(f) : reader_of(f) || document_kind_of(f);
         });
         report_.files = files_.size();
     }
@@ -181,7 +181,7 @@ private:
             if (same_settings_ && hash && hash->is_string() && hash->get_string() == s.hash) return s;
             s.changed = true;
             add_passages(file, content.text, s);
-        } catch (const std::runtime_error& e) {  // of the folder, or of chunks
+        } catch (const std::exception& e) {  // of the folder, of chunks, or of a reader
             s.why_broken = e.what();
             s.passages.clear();
             s.changed = old != known_.end();
@@ -189,13 +189,41 @@ private:
         return s;
     }
 
-    void add_passages(const fs::path& file, const std::string& text, read_source& to) const {
-        for (auto& c : chunks_of(text, document_kind_of(file).value_or(document_kind::text), options_.chunks))
-            to.passages.push_back({.id = to.name + "#" + std::to_string(to.passages.size()),
-                                   .text = std::move(c.text),
-                                   .title = title_of(file, c.heading),
-                                   .source = to.name,
-                                   .metadata = {{"source", to.name}, {"begin", c.begin}, {"end", c.end}}});
+    const document_reader* reader_of(const fs::path& file) const {
+        const auto found = options_.readers.find(file.extension().string());
+        return found == options_.readers.end() ? nullptr : &found->second;
+    }
+
+    void add_passages(const fs::path& file, const std::string& bytes, read_source& to) const {
+        const auto* reader = reader_of(file);
+        if (!reader) {
+            const auto kind = document_kind_of(file).value_or(document_kind::text);
+            for (auto& c : chunks_of(bytes, kind, options_.chunks)) add_passage(file, std::move(c), to);
+            return;
+        }
+        const auto text = (*reader)(bytes);
+        const bool paged = text.find('\f') != text.npos;
+        for (std::size_t begin = 0, page = 1; begin < text.size(); ++page) {
+            const auto end = std::min(text.find('\f', begin), text.size());
+            for (auto& c : chunks_of(std::string_view{text}.substr(begin, end - begin), document_kind::text, options_.chunks)) {
+                c.begin += begin;
+                c.end += begin;
+                auto& p = add_passage(file, std::move(c), to);
+                if (paged) p.metadata["page"] = page;
+                if (to.passages.size() > options_.chunks.max_chunks)
+                    throw retrieve_error{retrieve_errc::too_large,
+                                         "it has more than " + std::to_string(options_.chunks.max_chunks) + " chunks"};
+            }
+            begin = end + 1;
+        }
+    }
+
+    static passage& add_passage(const fs::path& file, chunk c, read_source& to) {
+        return to.passages.emplace_back(passage{.id = to.name + "#" + std::to_string(to.passages.size()),
+                                                .text = std::move(c.text),
+                                                .title = title_of(file, c.heading),
+                                                .source = to.name,
+                                                .metadata = {{"source", to.name}, {"begin", c.begin}, {"end", c.end}}});
     }
 
     // Texts that the files had before keep their vectors.

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,14 +21,21 @@ struct build_progress {
     std::size_t passages = 0;             ///< made until now, of files that are new or have changed
 };
 
+/// Makes text of a file's bytes; pages are told apart by form feeds. Called on a thread for what blocks.
+/// @throws std::exception saying why it cannot be read: the file is listed as broken
+using document_reader = std::function<std::string(const std::string& bytes)>;
+
 struct build_options {
     chunk_options chunks{};
+    /// For files of other kinds, by extension: `{{".pdf", ready::pdf_text}}` (reagent/tools/pdf.hpp). A passage's "begin" and "end" are
+    /// bytes of the text that was made, and of a text with form feeds it has its "page", from 1.
+    std::map<std::string, document_reader> readers{};
     std::optional<vector_source> vectors{};         ///< of the passages; none: the index has words only
     std::string language = "english";               ///< of an index that is made now
     std::size_t max_files = 100'000;                ///< more are an error
     std::size_t max_file_bytes = 32 * 1024 * 1024;  ///< a larger one is listed as broken
     writing_options writing{};
-    std::function<bool(const std::filesystem::path&)> wanted{};  ///< none: what `document_kind_of` knows
+    std::function<bool(const std::filesystem::path&)> wanted{};  ///< none: what `document_kind_of` and `readers` know
     std::function<void(const build_progress&)> on_progress{};    ///< on the run's thread
 };
 
