@@ -29,6 +29,19 @@ std::string tool_list(const tools& all, const signature& s) {
     return text + "\n- finish: Ends the work, once you know enough to produce " + output_names(s) + ". Arguments: {}";
 }
 
+// Such an input would stand in the prompt as if it were a step.
+void check_inputs(const signature& s) {
+    for (const auto& f : s.inputs) {
+        const auto last = f.name.find_last_of('_');
+        const std::string_view kind = std::string_view{f.name}.substr(0, last == f.name.npos ? 0 : last);
+        const bool is_numbered =
+            last != f.name.npos && last + 1 < f.name.size() && f.name.find_first_not_of("0123456789", last + 1) == f.name.npos;
+        if (is_numbered && (kind == "thought" || kind == "tool_name" || kind == "tool_args" || kind == "observation"))
+            throw tool_error{tool_errc::bad_argument_name,
+                             "an agent's steps are called as the input \"" + f.name + "\"; give the input another name"};
+    }
+}
+
 // Thought and arguments may be missing, so that a careless model costs a step and not the run.
 signature step_signature(const signature& s, const tools& all) {
     signature step;
@@ -211,6 +224,7 @@ react_core::react_core(const signature& s, tools t, react_options o)
       signature_{s},
       step_{*this, "react", step_signature(s, tools_), true, step_standing(s, tools_)},
       extract_{*this, with_reasoning(s), {extract_standing, {"trajectory"}}} {
+    check_inputs(s);
     if (tools_.find(finish))
         throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};
 }
@@ -222,6 +236,7 @@ react_core::react_core(module& parent, std::string name, const signature& s, too
       signature_{s},
       step_{*this, "react", step_signature(s, tools_), true, step_standing(s, tools_)},
       extract_{*this, with_reasoning(s), {extract_standing, {"trajectory"}}} {
+    check_inputs(s);
     if (tools_.find(finish))
         throw tool_error{tool_errc::duplicate_name, "an agent has a tool `finish` of its own; give yours another name"};
 }

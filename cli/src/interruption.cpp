@@ -16,6 +16,9 @@ sigset_t watched() {
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    struct sigaction before {};
+    if (::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)  // a terminal is closed, and not under nohup
+        sigaddset(&signals, SIGHUP);
     return signals;
 }
 

@@ -79,6 +79,17 @@ static void check_trajectory(const golden_case& c) {
 
 BOOST_DATA_TEST_CASE(trajectories_agree_with_dspy, cases_of("react.json"), c) { check_trajectory(c); }
 
+BOOST_AUTO_TEST_CASE(an_input_that_is_called_as_a_step_is_refused) {
+    auto names = [](const char* name) {
+        return [=](const tool_error& e) { return std::string{e.what()}.find(name) != std::string::npos; };
+    };
+    BOOST_CHECK_EXCEPTION((react<sig<"question, thought_0 -> answer">>{golden_tools()}), tool_error, names("thought_0"));
+    BOOST_CHECK_EXCEPTION((react<sig<"tool_name_12 -> answer">>{golden_tools()}), tool_error, names("tool_name_12"));
+    BOOST_CHECK_EXCEPTION((react<sig<"tool_args_0 -> answer">>{golden_tools()}), tool_error, names("tool_args_0"));
+    BOOST_CHECK_EXCEPTION((react<sig<"observation_3 -> answer">>{golden_tools()}), tool_error, names("observation_3"));
+    BOOST_CHECK_NO_THROW((react<sig<"observation, thought_, observation_1a, my_tool_name_0 -> answer">>{golden_tools()}));
+}
+
 BOOST_AUTO_TEST_CASE(every_request_shows_the_past_and_names_what_to_write) {
     auto model = scripted_model::texts({step("add them", "add", "{\"a\": 3, \"b\": 4}"), step("done", "finish", "{}"), answer_seven});
     agent a{golden_tools()};

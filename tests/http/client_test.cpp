@@ -5,12 +5,12 @@
 #include <reagent/error.hpp>
 #include <reagent/http/client.hpp>
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/test/unit_test.hpp>
 
 using namespace reagent;
@@ -121,6 +121,8 @@ BOOST_AUTO_TEST_CASE(failures_have_codes) {
     BOOST_TEST((failure_of(get(headers.url())) == http_errc::headers_too_large));
     loopback_server nonsense{[](const server_request&) { return server_response{.raw = "SSH-2.0-OpenSSH\r\n\r\n"}; }};
     BOOST_TEST((failure_of(get(nonsense.url())) == http_errc::malformed_response));
+    loopback_server zero{[](const server_request&) { return server_response{.raw = "HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n"}; }};
+    BOOST_TEST((failure_of(get(zero.url())) == http_errc::malformed_response));
     loopback_server half{[](const server_request&) { return server_response{.raw = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"}; }};
     BOOST_TEST((failure_of(get(half.url())) == http_errc::connection_closed));
     loopback_server dropping{[](const server_request&) { return server_response{.drop = true}; }};

@@ -128,10 +128,11 @@ std::string advice(const json::object& by_path) { return chat_completion({{"disc
 
 BOOST_AUTO_TEST_CASE(refine_gives_each_predictor_advice) {
     two_steps program;
-    refine_options options;
-    options.n = 3;
-    options.goal = "The answer is long.";
-    refine better{program, [](const std::string& s) { return judgement{s.size() > 5 ? 1.0 : 0.25, "too short"}; }, options};
+    refine better{program,
+                  [](const std::string& s) {
+                      return judgement{s.size() > 5 ? 1.0 : 0.25, "too short"};
+                  },
+                  {.n = 3, .goal = "The answer is long."}};
     auto draft = [](const char* t) { return chat_completion({{"draft", t}}); };
     auto answer = [](const char* t) { return chat_completion({{"answer", t}}); };
     auto model = scripted_model::texts(

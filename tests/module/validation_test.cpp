@@ -219,4 +219,11 @@ BOOST_AUTO_TEST_CASE(a_retry_keeps_the_format_where_it_is_asked_to) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(an_output_called_completed_is_asked_for_as_json) {
+    predict<sig<"order -> completed: bool">> p;
+    auto model = scripted_model::texts({R"({"completed": true})"});
+    runtime rt;
+    BOOST_TEST(rt.run(language_model{model}, p, "order"_f = "7").get<"completed">());
+    BOOST_TEST(model->requests().size() == 1u);
+}
 BOOST_AUTO_TEST_SUITE_END()

@@ -110,4 +110,32 @@ BOOST_AUTO_TEST_CASE(a_prompt_says_what_was_left_out) {
     BOOST_TEST(to_text(many, 350).find("(7 more passages were left out: too long)") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_module_without_a_retriever_asks_the_run_s) {
+    auto own = std::make_shared<counting>(), of_run = std::make_shared<counting>();
+    runtime rt;
+    run_options with;
+    with.retriever = of_run;
+    auto first = rt.execute(with, program{nullptr}, "q");
+    BOOST_TEST(first.value == "[1]\ntext of q\n\n[2]\ntext of q\n[1]\ntext of q!\n");
+    BOOST_TEST(of_run->asked == 2);
+    BOOST_TEST(first.report.history->events()[0].arguments.at("retriever") == "counting");
+
+    rt.execute(with, program{own}, "q");
+    BOOST_TEST(own->asked == 2);
+    BOOST_TEST(of_run->asked == 2);
+
+    with.replay = first.report.history;
+    rt.execute(with, program{nullptr}, "q");
+    BOOST_TEST(of_run->asked == 2);
+}
+
+BOOST_AUTO_TEST_CASE(without_any_retriever_the_error_says_where_to_put_one) {
+    runtime rt;
+    BOOST_CHECK_EXCEPTION(rt.run(run_options{}, program{nullptr}, "q"), retrieve_error, [](const retrieve_error& e) {
+        BOOST_TEST(std::string{e.what()}.find("the module \"manual\" has no retriever, and the run has none: give the module one, or set "
+                                              "run_options::retriever") != std::string::npos);
+        return e.code() == retrieve_errc::no_retriever;
+    });
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <cmath>
+
 using namespace reagent;
 using namespace reagent::literals;
 using namespace std::chrono_literals;
@@ -26,6 +28,12 @@ BOOST_AUTO_TEST_CASE(are_named_or_a_model_alone_or_its_name) {
     BOOST_CHECK_THROW(rt.run({.lm = lm(), .budget = {.calls = 0}}, p, "question"_f = "x"), run_error);
     BOOST_CHECK_THROW(rt.run("nobody/m", p, "question"_f = "x"), lm_error);
     BOOST_CHECK_THROW(rt.execute("nobody/m", p, "question"_f = "x"), lm_error);
+}
+
+BOOST_AUTO_TEST_CASE(a_limit_that_is_no_number_is_no_limit_and_refused) {
+    runtime rt;
+    auto nothing = [](run&) -> task<int> { co_return 1; };
+    BOOST_CHECK_THROW(rt.run({.budget = {.dollars = std::nan("")}}, nothing), std::invalid_argument);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -52,7 +52,7 @@ std::optional<std::string> name_of(const GENERAL_NAME* n) {
 
 void verify_name(SSL* session, const std::string& host, bool is_address) {
     X509_VERIFY_PARAM* rules = SSL_get0_param(session);
-    X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);  // RFC 9525
     if ((is_address ? X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str()) : X509_VERIFY_PARAM_set1_host(rules, host.c_str(), host.size())) !=
         1)
         throw http_error{http_errc::tls_failed, "the name \"" + cut(host, 100) + "\" cannot be looked for in a certificate"};

@@ -59,7 +59,7 @@ bool is_field_value(std::string_view s) {
 template <class Fields>
 bool is_understood(const Fields& message) {
     auto coding = message.find(beast_http::field::transfer_encoding);
-    return message.result_int() / 100 != 1 && (coding == message.end() || to_lower(trim(std::string_view{coding->value()})) == "chunked");
+    return message.result_int() >= 200 && (coding == message.end() || to_lower(trim(std::string_view{coding->value()})) == "chunked");
 }
 
 template <class Fields>

@@ -226,9 +226,16 @@ struct predictor::conversation {
     std::vector<std::vector<json::value>> thought{};              // of the rejected, in order: goes back with them, unchanged
 
     void speak(adapter a) {
-        format = a;
-        prompt = own && own->selector ? std::make_shared<const prompt_template>(a, self.shown_in(a, self.signature_with(*own)), chosen)
-                                      : self.prompt_for(r, a);
+        format = a == adapter::chat && has_output_completed() ? adapter::json : a;
+        prompt = own && own->selector
+                     ? std::make_shared<const prompt_template>(format, self.shown_in(format, self.signature_with(*own)), chosen)
+                     : self.prompt_for(r, format);
+    }
+
+    // Between markers such a field cannot be told from the end of an answer.
+    bool has_output_completed() const {
+        const auto& outputs = self.signature_.outputs;
+        return std::any_of(outputs.begin(), outputs.end(), [](const auto& f) { return f.name == "completed"; });
     }
 
     lm_request request() const {

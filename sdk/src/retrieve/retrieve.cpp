@@ -42,7 +42,7 @@ task<std::vector<passage>> find(run& r, std::string path, std::shared_ptr<const 
 }
 
 void retrieve::adopt() {
-    if (!from_) throw retrieve_error{retrieve_errc::no_retriever, "the module \"" + path() + "\" has no retriever"};
+    if (!from_) return;
     for (const auto* part : from_->parts()) works_with(*part);
 }
 
@@ -54,10 +54,17 @@ retrieve::retrieve(module& parent, std::string name, std::shared_ptr<const retri
 }
 
 task<std::vector<passage>> retrieve::operator()(run& r, std::string query, std::size_t k, filter where) const {
-    return find(r, path(), from_, retrieval{std::move(query), k, std::move(where)});
+    return (*this)(r, retrieval{std::move(query), k, std::move(where)});
 }
 
-task<std::vector<passage>> retrieve::operator()(run& r, retrieval what) const { return find(r, path(), from_, std::move(what)); }
+task<std::vector<passage>> retrieve::operator()(run& r, retrieval what) const {
+    const auto& from = from_ ? from_ : r.options().retriever;
+    if (!from)
+        throw retrieve_error{
+            retrieve_errc::no_retriever,
+            "the module \"" + path() + "\" has no retriever, and the run has none: give the module one, or set run_options::retriever"};
+    return find(r, path(), from, std::move(what));
+}
 
 std::string to_text(const std::vector<passage>& passages, std::size_t max_bytes) {
     std::string text;

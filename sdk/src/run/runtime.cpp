@@ -15,6 +15,7 @@
 #include <boost/json.hpp>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -150,6 +151,8 @@ runtime::runtime(runtime_options options) : impl_{std::make_unique<impl>(options
 runtime::~runtime() = default;
 
 std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) {
+    if (options.budget.dollars && std::isnan(*options.budget.dollars))
+        throw std::invalid_argument{"run_options::budget.dollars is no number"};
     auto s = std::make_shared<run::state>();
     s->options = std::move(options);
     auto number = durable ? 0 : ++impl_->started;

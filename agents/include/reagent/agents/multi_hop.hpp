@@ -32,7 +32,7 @@ struct multi_hop_answer {
 /// @throws assertion_failed from the run when the model keeps citing what no passage says
 class multi_hop : public module {
 public:
-    explicit multi_hop(std::shared_ptr<const retriever> from, multi_hop_options options = {});
+    explicit multi_hop(std::shared_ptr<const retriever> from = {}, multi_hop_options options = {});
     multi_hop(module& parent, std::string name, std::shared_ptr<const retriever> from, multi_hop_options options = {});
 
     task<multi_hop_answer> forward(run& r, std::string question) const;

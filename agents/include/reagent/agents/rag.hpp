@@ -29,7 +29,7 @@ struct rag_answer {
 /// @throws assertion_failed from the run when the model keeps citing what no passage says
 class rag : public module {
 public:
-    explicit rag(std::shared_ptr<const retriever> from, rag_options options = {});
+    explicit rag(std::shared_ptr<const retriever> from = {}, rag_options options = {});
     rag(module& parent, std::string name, std::shared_ptr<const retriever> from, rag_options options = {});
 
     task<rag_answer> forward(run& r, std::string question) const;

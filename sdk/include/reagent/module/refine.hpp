@@ -52,8 +52,15 @@ void show_input(json::value& shown, const T& v) {
 
 }  // namespace detail
 
-struct refine_options : best_of_n_options {
+/// As best_of_n_options, and the goal.
+struct refine_options {
+    std::size_t n = 3;
+    double threshold = 1.0;
+    std::optional<std::size_t> max_failures{};
+    sampling how{.temperature = 1.0};
     std::string goal{};  ///< what the reward looks for, in words: the model that gives advice sees no code
+
+    operator best_of_n_options() const { return {n, threshold, max_failures, how}; }
 };
 
 /// As `best_of_n`, but between attempts a model is shown the program, what its predictors did, and the reward; its

@@ -8,7 +8,7 @@ enum class retrieve_errc {
     bad_filter = 1,   ///< a filter that cannot be read
     bad_passage,      ///< a passage that cannot be stored, or what is recorded as one and is none
     bad_options,      ///< options that do not fit together, or not to the index
-    no_retriever,     ///< a `retrieve` module without one
+    no_retriever,     ///< neither a `retrieve` module nor its run has one
     not_an_index,     ///< there is none at that path
     unknown_version,  ///< an index in a format of a later version
     corrupt,          ///< a file of the index is damaged; the message names it

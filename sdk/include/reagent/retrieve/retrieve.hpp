@@ -22,14 +22,16 @@ task<std::vector<passage>> find(run& r, std::string path, std::shared_ptr<const 
 ///     };
 class retrieve : public module {
 public:
-    explicit retrieve(std::shared_ptr<const retriever> from);
-    retrieve(module& parent, std::string name, std::shared_ptr<const retriever> from);
+    /// @param from none: the run's (`run_options::retriever`), whose modules optimizers do not find
+    explicit retrieve(std::shared_ptr<const retriever> from = {});
+    retrieve(module& parent, std::string name, std::shared_ptr<const retriever> from = {});
 
     /// @param k most passages
+    /// @throws retrieve_error(no_retriever) when neither the module nor the run has one
     task<std::vector<passage>> operator()(run& r, std::string query, std::size_t k = 5, filter where = {}) const;
     task<std::vector<passage>> operator()(run& r, retrieval what) const;
 
-    const std::shared_ptr<const retriever>& from() const { return from_; }
+    const std::shared_ptr<const retriever>& from() const { return from_; }  ///< its own, or none
 
 private:
     void adopt();

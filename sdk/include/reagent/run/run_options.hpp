@@ -13,6 +13,7 @@
 namespace reagent {
 
 struct parameters;
+class retriever;
 
 /// What a run may use up. A run that reaches a limit ends with run_error. Tokens and dollars are passed by what one call uses at most: near
 /// the limit branches that ask at once wait for each other.
@@ -74,6 +75,9 @@ struct run_options {
     std::size_t max_backtracks = 3;                    ///< for each assertion and suggestion, and each call that it blames
 
     flow_policy flow{};  ///< which calls of tools need consent, for what the run has read before
+
+    /// Whom `rg::retrieve` modules ask that have none of their own.
+    std::shared_ptr<const reagent::retriever> retriever{};
 
     history_limits history{};  ///< of a run that is a turn of a conversation
 
