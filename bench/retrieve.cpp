@@ -1,5 +1,6 @@
 // An index beside hnswlib by itself, in one run: time to build, bytes, recall with filters, queries per second, and how long a search
-// under way stalls the run's thread. Usage: retrieve [VECTORS] [DIMENSIONS] [SPREAD]; a larger spread makes topics less distinct.
+// under way stalls the run's thread. Usage: retrieve [VECTORS] [DIMENSIONS] [SPREAD] [FOLDER]; a larger spread makes topics less distinct.
+// FOLDER is given the vectors, for chroma.py.
 #include "bare_hnswlib.hpp"
 #include "measure.hpp"
 
@@ -18,6 +19,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <set>
 #include <thread>
@@ -89,6 +91,24 @@ double recall(const passage_index& i, const std::vector<std::vector<float>>& que
     return static_cast<double>(found) / static_cast<double>(wanted);
 }
 
+void keep(const fs::path& folder, std::size_t dimensions, const passage_index& i, const std::vector<std::vector<float>>& vectors,
+          const std::vector<std::vector<float>>& queries) {
+    fs::create_directories(folder);
+    auto write = [](std::ofstream& to, const auto& row) {
+        to.write(reinterpret_cast<const char*>(row.data()), static_cast<std::streamsize>(row.size() * sizeof row[0]));
+    };
+    std::ofstream of_vectors{folder / "vectors", std::ios::binary}, of_queries{folder / "queries", std::ios::binary},
+        exact{folder / "exact", std::ios::binary};
+    for (const auto& v : vectors) write(of_vectors, v);
+    for (const auto& q : queries) {
+        write(of_queries, q);
+        std::vector<std::int32_t> nearest;
+        for (const auto& p : i.by_vector_exactly(q, 10)) nearest.push_back(std::stoi(p.id));
+        write(exact, nearest);
+    }
+    std::ofstream{folder / "dimensions"} << dimensions;
+}
+
 // Searches, while a timer of the same thread ticks every millisecond.
 struct stalls {
     std::shared_ptr<const retriever> from;
@@ -152,6 +172,8 @@ int main(int argc, char** argv) {
     std::printf("%zu x %zu, spread %.1f, %u threads\nbuild: %.1f s of processors; hnswlib alone %.1f s; ratio %.2f\n", count, dimensions,
                 static_cast<double>(spread), threads, build, bare_build, build / bare_build);
     std::printf("bytes: %.1f MB\n", static_cast<double>(i.manifest().bytes) / 1e6);
+
+    if (argc > 4) keep(argv[4], dimensions, i, vectors, queries);
 
     const std::vector<std::vector<float>> some(queries.begin(), queries.begin() + 100);
     for (int percent : {100, 50, 10, 1}) {

@@ -291,6 +291,12 @@ BOOST_AUTO_TEST_CASE(a_certificate_for_another_name_is_told_as_that) {
         BOOST_TEST(message.find(c.shown) != std::string::npos, message);
         BOOST_TEST(message.find("unspecified") == std::string::npos, message);
     }
+    // What a certificate calls itself besides is no name (RFC 9525).
+    certificate common{"email:a@example.org", false, "localhost"};
+    loopback_server::tls keys{common.certificate_pem, common.key_pem};
+    loopback_server called{hello, &keys};
+    BOOST_TEST(
+        (failure_of(get("https://localhost:" + std::to_string(called.port()) + "/"), {.ca_file = common.file}) == http_errc::tls_failed));
     // A name in a certificate is anybody's text.
     certificate hostile{"DNS:a\x1b[31mb"};
 }

@@ -168,6 +168,18 @@ BOOST_AUTO_TEST_CASE(signatures_of_geminis_texts_go_back_on_their_parts) {
     BOOST_TEST(body.at("contents").as_array().at(1).at("parts") == json::parse(R"([{"text":"other","thoughtSignature":"S"}])"));
 }
 
+BOOST_AUTO_TEST_CASE(gemini_is_not_sent_what_other_servers_signed) {
+    for (const auto& [signature, goes_back] : {std::pair{R"({"google":{"thought_signature":"S"}})", false}, {"S{", true}, {"{", false}}) {
+        message m{role::assistant, ""};
+        m.tool_calls.push_back({.id = "c1", .name = "f", .arguments = "{}"});
+        m.tool_calls.back().signature = signature;
+        message result{role::tool, "1"};
+        result.tool_call_id = "c1";
+        auto contents = sent("gemini/m", {{role::user, "x"}, m, result}).at("contents").as_array();
+        BOOST_TEST(contents.at(1).at("parts").as_array().at(0).as_object().contains("thoughtSignature") == goes_back, signature);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(reasoning_goes_back_where_the_server_can_read_it) {
     auto answer = [](const std::string& reasoning, const std::string& rest) {
         return R"({"status":"completed","output":[)" + reasoning + "," + rest + "]}";

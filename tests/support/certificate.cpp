@@ -28,7 +28,7 @@ std::string pem(Write write) {
 
 }  // namespace
 
-certificate::certificate(const std::string& names, bool expired) {
+certificate::certificate(const std::string& names, bool expired, const std::string& common_name) {
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509* x = X509_new();
     if (!key || !x) throw std::runtime_error{"OpenSSL made no key"};
@@ -38,7 +38,7 @@ certificate::certificate(const std::string& names, bool expired) {
     X509_gmtime_adj(X509_getm_notAfter(x), expired ? -24 * 3600 : 24 * 3600);
     X509_set_pubkey(x, key);
     X509_NAME* name = X509_get_subject_name(x);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("reagent test"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1, 0);
     X509_set_issuer_name(x, name);
     X509V3_CTX context;
     X509V3_set_ctx_nodb(&context);

@@ -58,7 +58,8 @@ private:
 /// A self-signed certificate for the names, made now; and a file that holds it.
 struct certificate {
     std::string certificate_pem, key_pem, file;
-    explicit certificate(const std::string& subject_alternative_name = "DNS:localhost,IP:127.0.0.1", bool expired = false);
+    explicit certificate(const std::string& subject_alternative_name = "DNS:localhost,IP:127.0.0.1", bool expired = false,
+                         const std::string& common_name = "reagent test");
     ~certificate();
 };
 
