@@ -25,7 +25,8 @@ bare_hnswlib::bare_hnswlib(const std::vector<std::vector<float>>& vectors, unsig
 
 bare_hnswlib::~bare_hnswlib() = default;
 
-std::vector<std::size_t> bare_hnswlib::nearest(const std::vector<float>& query, std::size_t k, std::size_t effort) const {
+std::vector<std::size_t> bare_hnswlib::nearest(const std::vector<float>& query, std::size_t k,
+                                               std::size_t effort) const {
     impl_->net.setEf(effort);
     auto found = impl_->net.searchKnn(query.data(), k);
     std::vector<std::size_t> all;

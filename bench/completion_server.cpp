@@ -1,5 +1,5 @@
-// An OpenAI-compatible server for the benchmarks: answers after a delay, as a model that calls add three times (or as often as it is
-// told), finishes, and extracts the answer: five calls a run.
+// An OpenAI-compatible server for the benchmarks: answers after a delay, as a model that calls add three times (or as
+// often as it is told), finishes, and extracts the answer: five calls a run.
 #include "measure.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -27,20 +27,22 @@ std::string completion(const std::string& content) {
     return json::serialize(json::object{
         {"id", "c"},
         {"model", "load"},
-        {"choices", json::array{json::object{
-                        {"index", 0}, {"message", json::object{{"role", "assistant"}, {"content", content}}}, {"finish_reason", "stop"}}}},
+        {"choices", json::array{json::object{{"index", 0},
+                                             {"message", json::object{{"role", "assistant"}, {"content", content}}},
+                                             {"finish_reason", "stop"}}}},
         {"usage", json::object{{"prompt_tokens", 400}, {"completion_tokens", 40}}}});
 }
 
 // How far a run is can be read off its request: by the steps it shows.
 const std::string& answer_to(const std::string& body, const std::string& last) {
-    static const std::string call = completion(
-                                 "[[ ## next_thought ## ]]\nI add the numbers.\n\n[[ ## next_tool_name ## ]]\nadd\n\n[[ ## next_tool_args "
-                                 "## ]]\n{\"a\": 1, \"b\": 1}\n\n[[ ## completed ## ]]"),
-                             finish = completion(
-                                 "[[ ## next_thought ## ]]\nI am done.\n\n[[ ## next_tool_name ## ]]\nfinish\n\n[[ ## next_tool_args ## "
-                                 "]]\n{}\n\n[[ ## completed ## ]]"),
-                             extract = completion("[[ ## reasoning ## ]]\nI added them.\n\n[[ ## answer ## ]]\n2\n\n[[ ## completed ## ]]");
+    static const std::string
+        call = completion(
+            "[[ ## next_thought ## ]]\nI add the numbers.\n\n[[ ## next_tool_name ## ]]\nadd\n\n[[ ## next_tool_args "
+            "## ]]\n{\"a\": 1, \"b\": 1}\n\n[[ ## completed ## ]]"),
+        finish = completion(
+            "[[ ## next_thought ## ]]\nI am done.\n\n[[ ## next_tool_name ## ]]\nfinish\n\n[[ ## next_tool_args ## "
+            "]]\n{}\n\n[[ ## completed ## ]]"),
+        extract = completion("[[ ## reasoning ## ]]\nI added them.\n\n[[ ## answer ## ]]\n2\n\n[[ ## completed ## ]]");
     if (body.find("[[ ## next_tool_name ## ]]") == body.npos) return extract;
     return body.find(last) == body.npos ? call : finish;
 }
@@ -68,7 +70,8 @@ asio::awaitable<void> serve(tcp::socket socket, std::chrono::milliseconds delay,
 
 asio::awaitable<void> accept(tcp::acceptor& acceptor, std::chrono::milliseconds delay, std::string last) {
     for (;;)
-        asio::co_spawn(acceptor.get_executor(), serve(co_await acceptor.async_accept(asio::use_awaitable), delay, last), asio::detached);
+        asio::co_spawn(acceptor.get_executor(), serve(co_await acceptor.async_accept(asio::use_awaitable), delay, last),
+                       asio::detached);
 }
 
 }  // namespace

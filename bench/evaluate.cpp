@@ -1,5 +1,6 @@
-// How near an evaluation comes to what its concurrency allows: evaluate PORT EXAMPLES CONCURRENCY DELAY_MS [CANDIDATES]. The server is
-// completion_server. Ideal: examples / concurrency * delay. With candidates, as many sets of parameters are scored on one module.
+// How near an evaluation comes to what its concurrency allows: evaluate PORT EXAMPLES CONCURRENCY DELAY_MS
+// [CANDIDATES]. The server is completion_server. Ideal: examples / concurrency * delay. With candidates, as many sets
+// of parameters are scored on one module.
 #include "measure.hpp"
 
 #include <reagent/reagent.hpp>
@@ -29,7 +30,8 @@ int main(int argc, char** argv) {
     }
     allow_many_files();
     auto number = [&](int i) { return std::strtoul(argv[i], nullptr, 10); };
-    const unsigned long examples = number(2), concurrency = number(3), delay = number(4), candidates = argc == 6 ? number(5) : 1;
+    const unsigned long examples = number(2), concurrency = number(3), delay = number(4),
+                        candidates = argc == 6 ? number(5) : 1;
     rg::dataset data;
     for (unsigned long i = 0; i < examples; ++i) {
         rg::json::object fields{{"question", "What is " + std::to_string(i) + " plus 1?"}, {"next_tool_name", "add"}};
@@ -44,7 +46,8 @@ int main(int argc, char** argv) {
     how.concurrency = concurrency;
     how.keep_histories = false;
     auto metric = rg::exact_match_of("next_tool_name");
-    const double ideal = static_cast<double>(examples) / static_cast<double>(concurrency) * static_cast<double>(delay) / 1000;
+    const double ideal =
+        static_cast<double>(examples) / static_cast<double>(concurrency) * static_cast<double>(delay) / 1000;
     double first_mb = 0, sum = 0;
     for (unsigned long c = 0; c < candidates; ++c) {
         rg::parameters p;
@@ -56,11 +59,13 @@ int main(int argc, char** argv) {
         sum += seconds;
         if (c == 0) {
             first_mb = resident_mb();
-            std::printf("evaluate: examples=%lu concurrency=%lu delay_ms=%lu wall_s=%.3f ideal_s=%.3f ratio=%.3f rss_mb=%.1f\n", examples,
-                        concurrency, delay, seconds, ideal, seconds / ideal, first_mb);
+            std::printf(
+                "evaluate: examples=%lu concurrency=%lu delay_ms=%lu wall_s=%.3f ideal_s=%.3f ratio=%.3f rss_mb=%.1f\n",
+                examples, concurrency, delay, seconds, ideal, seconds / ideal, first_mb);
         }
     }
     if (candidates > 1)
         std::printf("%lu candidates: mean wall_s=%.3f ratio=%.3f rss_mb=%.1f (after the first %.1f)\n", candidates,
-                    sum / static_cast<double>(candidates), sum / static_cast<double>(candidates) / ideal, resident_mb(), first_mb);
+                    sum / static_cast<double>(candidates), sum / static_cast<double>(candidates) / ideal, resident_mb(),
+                    first_mb);
 }

@@ -87,7 +87,8 @@ void measure(bool native, std::size_t steps) {
         std::size_t bytes = 0;
         std::uint64_t records = store->get("a").records;
         for (std::uint64_t after = 0; after < records;)
-            for (const auto& p : store->page("a", after, 1 << 20)) bytes += rg::to_text(p.what).size() + 1, after = p.number;
+            for (const auto& p : store->page("a", after, 1 << 20))
+                bytes += rg::to_text(p.what).size() + 1, after = p.number;
         load = seconds_of([&] { store->records("a"); });
         {
             rg::runtime runtime{{.journals = store}};
@@ -97,10 +98,11 @@ void measure(bool native, std::size_t steps) {
         rusage used{};
         ::getrusage(RUSAGE_SELF, &used);
         std::printf(
-            "%-8s %6zu steps  %7llu records  %8.3f MB  %6.0f bytes/step  live %7.2f s  load %6.3f s  resumed %6.3f s  %4ld MB  %s\n",
-            native ? "native" : "prompted", steps, static_cast<unsigned long long>(records), static_cast<double>(bytes) / 1e6,
-            static_cast<double>(bytes) / static_cast<double>(steps), live, load, resumed, used.ru_maxrss / 1024,
-            std::string{rg::to_string(r.status)}.c_str());
+            "%-8s %6zu steps  %7llu records  %8.3f MB  %6.0f bytes/step  live %7.2f s  load %6.3f s  resumed %6.3f s  "
+            "%4ld MB  %s\n",
+            native ? "native" : "prompted", steps, static_cast<unsigned long long>(records),
+            static_cast<double>(bytes) / 1e6, static_cast<double>(bytes) / static_cast<double>(steps), live, load,
+            resumed, used.ru_maxrss / 1024, std::string{rg::to_string(r.status)}.c_str());
         std::fflush(stdout);
     }
     std::filesystem::remove_all(folder);

@@ -23,7 +23,9 @@ inline void use_one_arena() { mallopt(M_ARENA_MAX, 1); }
 inline double cpu_seconds() {
     rusage r{};
     getrusage(RUSAGE_SELF, &r);
-    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+    auto seconds = [](const timeval& t) {
+        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+    };
     return seconds(r.ru_utime) + seconds(r.ru_stime);
 }
 
@@ -38,8 +40,9 @@ public:
         double used = cpu_seconds() - cpu_;
         rusage r{};
         getrusage(RUSAGE_SELF, &r);
-        std::printf("%s runs=%lu calls=%lu failed=%lu wall_s=%.3f cpu_ms_per_call=%.4f peak_mb=%.1f\n", name, runs, calls, failed, wall,
-                    calls ? 1000.0 * used / static_cast<double>(calls) : 0.0, static_cast<double>(r.ru_maxrss) / 1024.0);
+        std::printf("%s runs=%lu calls=%lu failed=%lu wall_s=%.3f cpu_ms_per_call=%.4f peak_mb=%.1f\n", name, runs,
+                    calls, failed, wall, calls ? 1000.0 * used / static_cast<double>(calls) : 0.0,
+                    static_cast<double>(r.ru_maxrss) / 1024.0);
     }
 
 private:

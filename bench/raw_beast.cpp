@@ -26,21 +26,30 @@ struct shared {
 };
 
 constexpr std::string_view step_system =
-    "Inputs:\n1. `question` (str)\nOutputs:\n1. `next_thought` (str): what you know and what to do next\n2. `next_tool_name` (str): one of "
-    "add, finish\n3. `next_tool_args` (dict[str, Any]): its arguments, as a JSON object\nEvery message is laid out like this:\n\n"
-    "[[ ## question ## ]]\n{question}\n\n[[ ## next_thought ## ]]\n{next_thought}\n\n[[ ## next_tool_name ## ]]\n{next_tool_name}\n\n"
-    "[[ ## next_tool_args ## ]]\n{next_tool_args}  # one JSON object\n\n[[ ## completed ## ]]\n\nTask: From `question`, produce "
-    "`answer`.\n\nWork step by step: think, call one tool, look at its observation. Earlier steps follow the inputs as thought_0, "
-    "tool_name_0, tool_args_0, observation_0 and so on.\nTools:\n- add: Adds two numbers. Arguments: {\"a\": {\"type\": \"integer\"}, "
+    "Inputs:\n1. `question` (str)\nOutputs:\n1. `next_thought` (str): what you know and what to do next\n2. "
+    "`next_tool_name` (str): one of "
+    "add, finish\n3. `next_tool_args` (dict[str, Any]): its arguments, as a JSON object\nEvery message is laid out "
+    "like this:\n\n"
+    "[[ ## question ## ]]\n{question}\n\n[[ ## next_thought ## ]]\n{next_thought}\n\n[[ ## next_tool_name ## "
+    "]]\n{next_tool_name}\n\n"
+    "[[ ## next_tool_args ## ]]\n{next_tool_args}  # one JSON object\n\n[[ ## completed ## ]]\n\nTask: From "
+    "`question`, produce "
+    "`answer`.\n\nWork step by step: think, call one tool, look at its observation. Earlier steps follow the inputs as "
+    "thought_0, "
+    "tool_name_0, tool_args_0, observation_0 and so on.\nTools:\n- add: Adds two numbers. Arguments: {\"a\": "
+    "{\"type\": \"integer\"}, "
     "\"b\": {\"type\": \"integer\"}}\n- finish: Ends the work, once you know enough to produce `answer`. Arguments: {}";
 constexpr std::string_view extract_system =
-    "Inputs:\n1. `question` (str)\nOutputs:\n1. `reasoning` (str)\n2. `answer` (int)\nEvery message is laid out like this:\n\n"
-    "[[ ## question ## ]]\n{question}\n\n[[ ## reasoning ## ]]\n{reasoning}\n\n[[ ## answer ## ]]\n{answer}  # one integer\n\n"
-    "[[ ## completed ## ]]\n\nTask: From `question`, produce `answer`.\n\nBase it on the steps that follow the inputs as thought_0, "
+    "Inputs:\n1. `question` (str)\nOutputs:\n1. `reasoning` (str)\n2. `answer` (int)\nEvery message is laid out like "
+    "this:\n\n"
+    "[[ ## question ## ]]\n{question}\n\n[[ ## reasoning ## ]]\n{reasoning}\n\n[[ ## answer ## ]]\n{answer}  # one "
+    "integer\n\n"
+    "[[ ## completed ## ]]\n\nTask: From `question`, produce `answer`.\n\nBase it on the steps that follow the inputs "
+    "as thought_0, "
     "tool_name_0, tool_args_0, observation_0 and so on.";
 
-void append_step(std::string& user, unsigned long i, std::string_view thought, std::string_view tool, std::string_view args,
-                 std::string_view observation) {
+void append_step(std::string& user, unsigned long i, std::string_view thought, std::string_view tool,
+                 std::string_view args, std::string_view observation) {
     const std::string n = std::to_string(i);
     auto field = [&](std::string_view name, std::string_view value) {
         (((user += "\n\n[[ ## ") += name) += n) += " ## ]]\n";
@@ -64,13 +73,15 @@ std::string body_of(unsigned long run, unsigned long call, unsigned long calls) 
         append_step(user, i, "I add the numbers.", "add", "{\"a\": 1, \"b\": 1}", observation);
     }
     if (extracts) append_step(user, calls - 2, "I am done.", "finish", "{}", "Completed.");
-    user += extracts ? "\n\nWrite the fields `[[ ## reasoning ## ]]`, `[[ ## answer ## ]]` (one integer), then `[[ ## completed ## ]]`."
-                     : "\n\nWrite the fields `[[ ## next_thought ## ]]`, `[[ ## next_tool_name ## ]]`, `[[ ## next_tool_args ## ]]`, then "
+    user += extracts ? "\n\nWrite the fields `[[ ## reasoning ## ]]`, `[[ ## answer ## ]]` (one integer), then `[[ ## "
+                       "completed ## ]]`."
+                     : "\n\nWrite the fields `[[ ## next_thought ## ]]`, `[[ ## next_tool_name ## ]]`, `[[ ## "
+                       "next_tool_args ## ]]`, then "
                        "`[[ ## completed ## ]]`.";
-    return json::serialize(
-        json::object{{"model", "load"},
-                     {"messages", json::array{json::object{{"role", "system"}, {"content", extracts ? extract_system : step_system}},
-                                              json::object{{"role", "user"}, {"content", user}}}}});
+    return json::serialize(json::object{
+        {"model", "load"},
+        {"messages", json::array{json::object{{"role", "system"}, {"content", extracts ? extract_system : step_system}},
+                                 json::object{{"role", "user"}, {"content", user}}}}});
 }
 
 asio::awaitable<void> worker(shared& s) {

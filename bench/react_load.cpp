@@ -56,9 +56,10 @@ struct stall_probe {
     }
 };
 
-// The same runs with their journals in a store: every answer is on disk before the agent sees it, every tool's call before it acts.
-int durable(const std::string& where, const agent& a, const rg::language_model& model, unsigned long runs, unsigned long concurrency,
-            bool look_for_stalls) {
+// The same runs with their journals in a store: every answer is on disk before the agent sees it, every tool's call
+// before it acts.
+int durable(const std::string& where, const agent& a, const rg::language_model& model, unsigned long runs,
+            unsigned long concurrency, bool look_for_stalls) {
     for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(where + end);
     auto store = rg::journal_store::open(where);
     rg::runtime_options options{.journals = store};
@@ -66,7 +67,8 @@ int durable(const std::string& where, const agent& a, const rg::language_model& 
     rg::runtime runtime{options};
     auto program = [&a](rg::run& r, const rg::json::object& in) { return a.call(r, in); };
     runtime.serve("load", rg::program_function{program}, {model});
-    for (unsigned long i = 0; i < runs; ++i) runtime.submit("load", {{"question", "What is " + std::to_string(i) + " plus 1?"}});
+    for (unsigned long i = 0; i < runs; ++i)
+        runtime.submit("load", {{"question", "What is " + std::to_string(i) + " plus 1?"}});
     std::atomic<bool> over = false;
     double longest_ms = 0;
     auto start_probe = [&] { return runtime.start({model}, stall_probe{over, longest_ms}); };
@@ -89,22 +91,28 @@ int durable(const std::string& where, const agent& a, const rg::language_model& 
 }  // namespace
 
 int main(int argc, char** argv) {
-    bool decorated = argc == 5 && std::string_view{argv[4]} == "decorated", traced = argc == 5 && std::string_view{argv[4]} == "traced";
+    bool decorated = argc == 5 && std::string_view{argv[4]} == "decorated",
+         traced = argc == 5 && std::string_view{argv[4]} == "traced";
     const bool stalls = argc == 6 && std::string_view{argv[4]} == "stalls";
     std::string journals = stalls || (argc == 6 && std::string_view{argv[4]} == "durable") ? argv[5] : "";
     if (argc != 4 && !decorated && !traced && journals.empty()) {
         std::cerr
             << "usage: react_load PORT RUNS CONCURRENCY [decorated | traced | durable JOURNALS | stalls JOURNALS]\n"
-               "Runs a ReAct agent (question -> answer: int, one tool add(a, b)) RUNS times, CONCURRENCY at a time, on one\n"
-               "thread, against http://127.0.0.1:PORT/v1, and reports CPU time per model call; `decorated` puts a cache and\n"
-               "retries around the model; `traced` sends the spans of every run to PORT too; `durable` keeps the journals in a\n"
-               "file of SQLite (made anew) or at postgresql://...; `stalls` looks besides how long its event loop keeps a timer waiting\n";
+               "Runs a ReAct agent (question -> answer: int, one tool add(a, b)) RUNS times, CONCURRENCY at a time, on "
+               "one\n"
+               "thread, against http://127.0.0.1:PORT/v1, and reports CPU time per model call; `decorated` puts a "
+               "cache and\n"
+               "retries around the model; `traced` sends the spans of every run to PORT too; `durable` keeps the "
+               "journals in a\n"
+               "file of SQLite (made anew) or at postgresql://...; `stalls` looks besides how long its event loop "
+               "keeps a timer waiting\n";
         return 2;
     }
     allow_many_files();
     if (journals.empty()) use_one_arena();  // else two threads would wait for each other's turn in it
     std::string port = argv[1];
-    unsigned long runs = std::strtoul(argv[2], nullptr, 10), concurrency = std::max(1ul, std::strtoul(argv[3], nullptr, 10));
+    unsigned long runs = std::strtoul(argv[2], nullptr, 10),
+                  concurrency = std::max(1ul, std::strtoul(argv[3], nullptr, 10));
 
     rg::tools tools;
     tools.add("add", "Adds two numbers.", add, {"a", "b"}, {.read_only = true, .quick = true});
@@ -114,7 +122,9 @@ int main(int argc, char** argv) {
     if (!journals.empty()) return durable(journals, a, model, runs, concurrency, stalls);
     rg::runtime_options options;
     options.http.max_idle_connections = concurrency;
-    if (traced) options.telemetry = std::make_shared<rg::telemetry>(rg::telemetry_options{.endpoint = "http://127.0.0.1:" + port});
+    if (traced)
+        options.telemetry =
+            std::make_shared<rg::telemetry>(rg::telemetry_options{.endpoint = "http://127.0.0.1:" + port});
     rg::runtime runtime{options};
 
     // A window of `concurrency` runs: each that ends starts the next, on the loop's own thread.

@@ -1,6 +1,6 @@
-// An index beside hnswlib by itself, in one run: time to build, bytes, recall with filters, queries per second, and how long a search
-// under way stalls the run's thread. Usage: retrieve [VECTORS] [DIMENSIONS] [SPREAD] [FOLDER]; a larger spread makes topics less distinct.
-// FOLDER is given the vectors, for chroma.py.
+// An index beside hnswlib by itself, in one run: time to build, bytes, recall with filters, queries per second, and how
+// long a search under way stalls the run's thread. Usage: retrieve [VECTORS] [DIMENSIONS] [SPREAD] [FOLDER]; a larger
+// spread makes topics less distinct. FOLDER is given the vectors, for chroma.py.
 #include "bare_hnswlib.hpp"
 #include "measure.hpp"
 
@@ -35,7 +35,8 @@ double seconds_since(steady::time_point start) { return std::chrono::duration<do
 std::vector<std::vector<float>> made(std::size_t count, std::size_t dimensions, float spread, unsigned seed) {
     std::mt19937 topics_rng{7}, rng{seed};
     std::normal_distribution<float> normal;
-    std::vector<std::vector<float>> topics(1000, std::vector<float>(dimensions)), all(count, std::vector<float>(dimensions));
+    std::vector<std::vector<float>> topics(1000, std::vector<float>(dimensions)),
+        all(count, std::vector<float>(dimensions));
     for (auto& t : topics)
         for (float& f : t) f = normal(topics_rng);
     for (auto& v : all) {
@@ -80,7 +81,8 @@ std::set<std::string> ids(const std::vector<passage>& found) {
     return all;
 }
 
-double recall(const passage_index& i, const std::vector<std::vector<float>>& queries, const filter& where, std::size_t& few) {
+double recall(const passage_index& i, const std::vector<std::vector<float>>& queries, const filter& where,
+              std::size_t& few) {
     std::size_t found = 0, wanted = 0;
     for (const auto& q : queries) {
         const auto truth = ids(i.by_vector_exactly(q, 10, where)), got = ids(i.by_vector(q, 10, where));
@@ -91,8 +93,8 @@ double recall(const passage_index& i, const std::vector<std::vector<float>>& que
     return static_cast<double>(found) / static_cast<double>(wanted);
 }
 
-void keep(const fs::path& folder, std::size_t dimensions, const passage_index& i, const std::vector<std::vector<float>>& vectors,
-          const std::vector<std::vector<float>>& queries) {
+void keep(const fs::path& folder, std::size_t dimensions, const passage_index& i,
+          const std::vector<std::vector<float>>& vectors, const std::vector<std::vector<float>>& queries) {
     fs::create_directories(folder);
     auto write = [](std::ofstream& to, const auto& row) {
         to.write(reinterpret_cast<const char*>(row.data()), static_cast<std::streamsize>(row.size() * sizeof row[0]));
@@ -146,7 +148,8 @@ struct stalls {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::size_t count = argc > 1 ? std::stoul(argv[1]) : 100'000, dimensions = argc > 2 ? std::stoul(argv[2]) : 384;
+    const std::size_t count = argc > 1 ? std::stoul(argv[1]) : 100'000,
+                      dimensions = argc > 2 ? std::stoul(argv[2]) : 384;
     const float spread = argc > 3 ? std::stof(argv[3]) : 1.0F;
     const unsigned threads = std::max(1u, std::thread::hardware_concurrency());
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
@@ -164,13 +167,16 @@ int main(int argc, char** argv) {
     {
         auto w = i.write();
         for (std::size_t n = 0; n < count; ++n)
-            w.put({.id = std::to_string(n), .text = "passage number " + std::to_string(n), .metadata = {{"percent", n % 100}}}, vectors[n]);
+            w.put({.id = std::to_string(n),
+                   .text = "passage number " + std::to_string(n),
+                   .metadata = {{"percent", n % 100}}},
+                  vectors[n]);
         std::printf("put: %.1f s\n", cpu_seconds() - start);
         w.commit();
     }
     const double build = cpu_seconds() - start;
-    std::printf("%zu x %zu, spread %.1f, %u threads\nbuild: %.1f s of processors; hnswlib alone %.1f s; ratio %.2f\n", count, dimensions,
-                static_cast<double>(spread), threads, build, bare_build, build / bare_build);
+    std::printf("%zu x %zu, spread %.1f, %u threads\nbuild: %.1f s of processors; hnswlib alone %.1f s; ratio %.2f\n",
+                count, dimensions, static_cast<double>(spread), threads, build, bare_build, build / bare_build);
     std::printf("bytes: %.1f MB\n", static_cast<double>(i.manifest().bytes) / 1e6);
 
     if (argc > 4) keep(argv[4], dimensions, i, vectors, queries);
@@ -181,8 +187,8 @@ int main(int argc, char** argv) {
         const auto where = percent == 100 ? filter{} : filter::lt("percent", percent);
         const double r = recall(i, some, where, few);
         auto l = timed(queries, [&](const auto& q) { i.by_vector(q, 10, where); });
-        std::printf("filter %3d %%: recall@10 %.4f, too few %zu; %.0f queries/s, p50 %.2f ms, p99 %.2f ms\n", percent, r, few,
-                    l.per_second(), l.at(0.5), l.at(0.99));
+        std::printf("filter %3d %%: recall@10 %.4f, too few %zu; %.0f queries/s, p50 %.2f ms, p99 %.2f ms\n", percent,
+                    r, few, l.per_second(), l.at(0.5), l.at(0.99));
     }
     auto exact = timed(some, [&](const auto& q) { i.by_vector_exactly(q, 10); });
     std::printf("exact: %.0f queries/s, p50 %.2f ms\n", exact.per_second(), exact.at(0.5));

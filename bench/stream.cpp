@@ -1,5 +1,5 @@
-// CPU time per chunk of a stream: read by Reagent (transport, events, provider, answer put together) beside Beast and Boost.JSON
-// alone, which read the same bytes, find the lines and add up the text.
+// CPU time per chunk of a stream: read by Reagent (transport, events, provider, answer put together) beside Beast and
+// Boost.JSON alone, which read the same bytes, find the lines and add up the text.
 #include <reagent/http/client.hpp>
 #include <reagent/lm/language_model.hpp>
 
@@ -31,7 +31,8 @@ namespace {
 
 // One response: as OpenAI's chunks are, a few letters each, several to a packet.
 std::string response_of(std::size_t chunks, std::size_t in_a_packet) {
-    std::string out = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n", packet;
+    std::string out = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+                packet;
     auto send = [&] {
         char size[32];
         std::snprintf(size, sizeof size, "%zx\r\n", packet.size());
@@ -39,10 +40,11 @@ std::string response_of(std::size_t chunks, std::size_t in_a_packet) {
         packet.clear();
     };
     for (std::size_t i = 0; i < chunks; ++i) {
-        packet += R"(data: {"id":"chatcmpl-BzX0Kc2","object":"chat.completion.chunk","created":1740000000,"model":"gpt-4o-mini",)"
-                  R"("service_tier":"default","system_fingerprint":"fp_34a5","choices":[{"index":0,"delta":{"content":" word"},)"
-                  R"("logprobs":null,"finish_reason":null}]})"
-                  "\n\n";
+        packet +=
+            R"(data: {"id":"chatcmpl-BzX0Kc2","object":"chat.completion.chunk","created":1740000000,"model":"gpt-4o-mini",)"
+            R"("service_tier":"default","system_fingerprint":"fp_34a5","choices":[{"index":0,"delta":{"content":" word"},)"
+            R"("logprobs":null,"finish_reason":null}]})"
+            "\n\n";
         if ((i + 1) % in_a_packet == 0) send();
     }
     packet += "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
@@ -127,7 +129,8 @@ int main(int argc, char** argv) {
     std::size_t in_a_packet = argc > 3 ? std::max(1ul, std::strtoul(argv[3], nullptr, 10)) : 4;
     if (argc > 4 || chunks == 0 || rounds == 0) {
         std::cerr << "usage: stream [CHUNKS [ROUNDS [CHUNKS_IN_A_PACKET]]]\n"
-                     "Streams CHUNKS chunks ROUNDS times over loopback, by turns with Beast and Boost.JSON alone and with Reagent.\n";
+                     "Streams CHUNKS chunks ROUNDS times over loopback, by turns with Beast and Boost.JSON alone and "
+                     "with Reagent.\n";
         return 2;
     }
     std::string response = response_of(chunks, in_a_packet);
@@ -165,7 +168,8 @@ int main(int argc, char** argv) {
     server_context.stop();
     server.join();
     double n = static_cast<double>(chunks * rounds) / 1e6;
-    std::printf("stream chunks=%zu in_a_packet=%zu raw_us_per_chunk=%.3f reagent_us_per_chunk=%.3f ratio=%.2f%s\n", chunks, in_a_packet,
-                raw_seconds / n, our_seconds / n, our_seconds / raw_seconds, right ? "" : " WRONG ANSWERS");
+    std::printf("stream chunks=%zu in_a_packet=%zu raw_us_per_chunk=%.3f reagent_us_per_chunk=%.3f ratio=%.2f%s\n",
+                chunks, in_a_packet, raw_seconds / n, our_seconds / n, our_seconds / raw_seconds,
+                right ? "" : " WRONG ANSWERS");
     return right ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-// 2. Your function as a tool: one line registers it. Its parameters become the tool's arguments; what it throws becomes an
-// observation for the model.
+// 2. Your function as a tool: one line registers it. Its parameters become the tool's arguments; what it throws becomes
+// an observation for the model.
 #include <reagent/reagent.hpp>
 
 #include <cstdlib>
@@ -25,8 +25,8 @@ int main() {
     rg::react<rg::sig<"question -> answer">> agent{tools, {.max_iters = 5}};
     rg::runtime runtime;
     const char* name = std::getenv("REAGENT_LM");
-    auto p =
-        runtime.run(rg::language_model{name ? name : "offline/demo"}, agent, "question"_f = "When was the lighthouse of Vardholm built?");
+    auto p = runtime.run(rg::language_model{name ? name : "offline/demo"}, agent,
+                         "question"_f = "When was the lighthouse of Vardholm built?");
 
     for (const auto& step : p.trajectory()) std::cout << step.tool << ": " << step.observation << "\n";
     std::cout << p.get<"answer">() << "\n";

@@ -24,7 +24,9 @@ struct classify {
 };
 
 int main() {
-    auto lm = model_or({"[[ ## intent ## ]]\ndelivery\n\n[[ ## level ## ]]\nhigh\n\n[[ ## confidence ## ]]\n0.9\n\n[[ ## completed ## ]]"});
+    auto lm =
+        model_or({"[[ ## intent ## ]]\ndelivery\n\n[[ ## level ## ]]\nhigh\n\n[[ ## confidence ## ]]\n0.9\n\n[[ ## "
+                  "completed ## ]]"});
     rg::predict<classify> triage;
     rg::runtime runtime;
     auto t = runtime.run(lm, triage, "message"_f = "Where is my parcel? It should have been here on Monday!");

@@ -32,9 +32,9 @@ public:
 };
 
 int main() {
-    auto lm =
-        model_or({"[[ ## topic ## ]]\ndelivery\n\n[[ ## completed ## ]]",
-                  "[[ ## reasoning ## ]]\nThe parcel is late.\n\n[[ ## reply ## ]]\nWe are looking for it.\n\n[[ ## completed ## ]]"});
+    auto lm = model_or({"[[ ## topic ## ]]\ndelivery\n\n[[ ## completed ## ]]",
+                        "[[ ## reasoning ## ]]\nThe parcel is late.\n\n[[ ## reply ## ]]\nWe are looking for it.\n\n[[ "
+                        "## completed ## ]]"});
     rg::runtime runtime;
     auto done = runtime.execute(lm, help_desk{}, "Where is my parcel?");
     std::cout << done.value << "\n";

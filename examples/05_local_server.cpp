@@ -1,4 +1,5 @@
-// 5. Talking to a server of your own: anything that speaks OpenAI's protocol (Ollama, llama.cpp, vLLM). Give its address:
+// 5. Talking to a server of your own: anything that speaks OpenAI's protocol (Ollama, llama.cpp, vLLM). Give its
+// address:
 //    05_local_server http://127.0.0.1:11434/v1 llama3.1
 #include <reagent/reagent.hpp>
 

@@ -1,5 +1,5 @@
-// 6. An agent with the provider's own tool calling: calls that the model makes together run together. The run's events are
-// shown as they happen.
+// 6. An agent with the provider's own tool calling: calls that the model makes together run together. The run's events
+// are shown as they happen.
 #include <reagent/reagent.hpp>
 
 #include <cstdlib>

@@ -1,5 +1,6 @@
-// 7. Output that keeps its word: ranges, lengths, lists of one to five, and a struct that checks itself. What breaks a constraint goes
-// back to the model with every violation and its path. `07_ticket_analysis never` shows a model that never learns.
+// 7. Output that keeps its word: ranges, lengths, lists of one to five, and a struct that checks itself. What breaks a
+// constraint goes back to the model with every violation and its path. `07_ticket_analysis never` shows a model that
+// never learns.
 #include "support/canned_model.hpp"
 
 #include <reagent/reagent.hpp>
@@ -59,10 +60,11 @@ int main(int argc, char**) {
     try {
         auto p = runtime.run(options, analysis, "ticket"_f = "My parcel is a week late, and I was billed twice!");
         for (const issue& i : p->issues.value)
-            std::cout << i.urgency.value << "  " << rg::to_json(i.where).as_string().c_str() << ": " << i.what.value << "\n";
+            std::cout << i.urgency.value << "  " << rg::to_json(i.where).as_string().c_str() << ": " << i.what.value
+                      << "\n";
     } catch (const rg::parse_error& e) {
-        std::cout << "given up after " << e.attempts().size() << " attempts, the last with " << e.attempts().back().violations.size()
-                  << " violations\n";
+        std::cout << "given up after " << e.attempts().size() << " attempts, the last with "
+                  << e.attempts().back().violations.size() << " violations\n";
         return 1;
     }
 }

@@ -1,5 +1,6 @@
-// 8. SQL that cannot hurt: three hard rules (one SELECT, allowed tables and columns, a LIMIT) as one assertion, good style as suggestions.
-// The program goes back to the model until the policy allows the statement. `08_safe_sql never` shows a model that never obeys.
+// 8. SQL that cannot hurt: three hard rules (one SELECT, allowed tables and columns, a LIMIT) as one assertion, good
+// style as suggestions. The program goes back to the model until the policy allows the statement. `08_safe_sql never`
+// shows a model that never obeys.
 #include "support/canned_model.hpp"
 
 #include <reagent/reagent.hpp>
@@ -10,11 +11,13 @@ namespace rg = reagent;
 
 int main(int argc, char**) {
     auto wrote = [](const std::string& sql) {
-        return "[[ ## reasoning ## ]]\nThe totals are in orders.\n\n[[ ## sql ## ]]\n" + sql + "\n\n[[ ## completed ## ]]";
+        return "[[ ## reasoning ## ]]\nThe totals are in orders.\n\n[[ ## sql ## ]]\n" + sql +
+               "\n\n[[ ## completed ## ]]";
     };
     const std::string careless = wrote("SELECT * FROM customers; DROP TABLE orders");
-    const std::string better =
-        wrote("SELECT c.name, c.card_number, sum(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY 1, 2");
+    const std::string better = wrote(
+        "SELECT c.name, c.card_number, sum(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY 1, "
+        "2");
     const std::string good = wrote(
         "SELECT c.name, sum(o.total) AS spent FROM customers c JOIN orders o ON o.customer_id = c.id "
         "GROUP BY c.name ORDER BY spent DESC LIMIT 10");
@@ -24,7 +27,8 @@ int main(int argc, char**) {
     shop.policy.allowed_tables = {"customers", "orders"};
     shop.policy.denied_columns = {"customers.card_number"};
     shop.policy.max_rows = 100;
-    shop.schema = {{"customers", {"id", "name", "city", "card_number"}}, {"orders", {"id", "customer_id", "total", "placed"}}};
+    shop.schema = {{"customers", {"id", "name", "city", "card_number"}},
+                   {"orders", {"id", "customer_id", "total", "placed"}}};
     rg::safe_sql write{shop};
 
     rg::run_options options{lm};

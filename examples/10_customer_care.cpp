@@ -1,8 +1,9 @@
-// Three predictors in one program, with the tool's commands from one line in `main`: measure it, compile it, run it from the saved file.
+// Three predictors in one program, with the tool's commands from one line in `main`: measure it, compile it, run it
+// from the saved file.
 //
 //     10_customer_care eval --data dev.jsonl --metric exact_match:intent --lm openai/gpt-4o-mini
-//     10_customer_care compile --optimizer mipro --train train.jsonl --val dev.jsonl --metric exact_match:intent --state work --out
-//     care.json 10_customer_care run --program care.json message="Where is my parcel? Order 99102."
+//     10_customer_care compile --optimizer mipro --train train.jsonl --val dev.jsonl --metric exact_match:intent
+//     --state work --out care.json 10_customer_care run --program care.json message="Where is my parcel? Order 99102."
 #include <reagent/cli_main.hpp>
 #include <reagent/reagent.hpp>
 
@@ -34,7 +35,8 @@ struct extract {
 };
 
 struct respond {
-    static constexpr auto instructions = "Answer the customer in at most three friendly sentences. Promise nothing that you do not know.";
+    static constexpr auto instructions =
+        "Answer the customer in at most three friendly sentences. Promise nothing that you do not know.";
     struct input {
         std::string message;
         ::intent intent;
@@ -60,7 +62,8 @@ struct customer_care : rg::module {
     rg::task<output> forward(rg::run& run, input in) const {
         auto kind = co_await classify(run, "message"_f = in.message);
         auto facts = co_await extract(run, "message"_f = in.message, "intent"_f = kind->intent);
-        auto answer = co_await respond(run, "message"_f = in.message, "intent"_f = kind->intent, "order_id"_f = *facts->order_id);
+        auto answer =
+            co_await respond(run, "message"_f = in.message, "intent"_f = kind->intent, "order_id"_f = *facts->order_id);
         co_return output{kind->intent, *facts->order_id, *facts->product, answer->reply};
     }
 };

@@ -1,4 +1,5 @@
-// A router for support tickets: which team, and how urgent. One predictor that reasons first; a rule that its answer must keep.
+// A router for support tickets: which team, and how urgent. One predictor that reasons first; a rule that its answer
+// must keep.
 #include <reagent/cli_main.hpp>
 #include <reagent/reagent.hpp>
 
@@ -24,7 +25,8 @@ struct ticket_router : rg::module {
 
     rg::task<::route::output> forward(rg::run& run, ::route::input ticket) const {
         auto routed = co_await route(run, "message"_f = ticket.message);
-        run.suggest_that(routed->team != team::care || routed->priority != priority::low, "A complaint is never of low priority.", route);
+        run.suggest_that(routed->team != team::care || routed->priority != priority::low,
+                         "A complaint is never of low priority.", route);
         co_return *routed;
     }
 };

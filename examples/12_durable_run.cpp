@@ -1,5 +1,5 @@
-// 12. A run that survives: it waits for consent with nothing in memory, and another process goes on from its journal. What was
-// answered is not asked again, and the tool acts once.
+// 12. A run that survives: it waits for consent with nothing in memory, and another process goes on from its journal.
+// What was answered is not asked again, and the tool acts once.
 #include "support/canned_model.hpp"
 
 #include <reagent/reagent.hpp>
@@ -29,12 +29,14 @@ rg::tools desk() {
 
 int main() {
     auto step = [](const char* tool, const char* args) {
-        return std::string{"[[ ## next_thought ## ]]\nThe kettle arrived broken.\n\n[[ ## next_tool_name ## ]]\n"} + tool +
-               "\n\n[[ ## next_tool_args ## ]]\n" + args + "\n\n[[ ## completed ## ]]";
+        return std::string{"[[ ## next_thought ## ]]\nThe kettle arrived broken.\n\n[[ ## next_tool_name ## ]]\n"} +
+               tool + "\n\n[[ ## next_tool_args ## ]]\n" + args + "\n\n[[ ## completed ## ]]";
     };
     auto lm = model_or({step("refund", R"({"order": "99102", "amount": 60})"), step("finish", "{}"),
-                        "[[ ## reasoning ## ]]\nIt was paid.\n\n[[ ## answer ## ]]\nYour money is on its way.\n\n[[ ## completed ## ]]"});
-    const std::string file = std::filesystem::temp_directory_path() / ("reagent-example-" + std::to_string(std::random_device{}()) + ".db");
+                        "[[ ## reasoning ## ]]\nIt was paid.\n\n[[ ## answer ## ]]\nYour money is on its way.\n\n[[ ## "
+                        "completed ## ]]"});
+    const std::string file =
+        std::filesystem::temp_directory_path() / ("reagent-example-" + std::to_string(std::random_device{}()) + ".db");
     agent helper{desk()};
     {
         rg::runtime runtime;
@@ -45,7 +47,8 @@ int main() {
     }  // the process could end here, for days
 
     auto store = rg::journal_store::open(file);
-    for (const auto& p : store->pending("case-17")) std::cout << "asked: " << p.wanted.what.tool << " " << p.wanted.what.arguments << "\n";
+    for (const auto& p : store->pending("case-17"))
+        std::cout << "asked: " << p.wanted.what.tool << " " << p.wanted.what.arguments << "\n";
     rg::run_decision yes{.kind = rg::run_decision::approve, .by = "ada"};
     yes.arguments = rg::json::object{{"order", "99102"}, {"amount", 20}};  // but less than the model wanted
     store->decide("case-17", 0, yes);
@@ -57,10 +60,12 @@ int main() {
     if (!r.outputs) throw std::runtime_error{r.error};
     std::cout << r.outputs->at("answer").as_string().c_str() << "\n";
     for (const auto& record : store->records("case-17"))
-        if (auto* done = std::get_if<rg::effect_finished>(&record.what); done && done->what.kind == rg::event_kind::tool_call)
+        if (auto* done = std::get_if<rg::effect_finished>(&record.what);
+            done && done->what.kind == rg::event_kind::tool_call)
             std::cout << "happened: " << done->what.result.as_string().c_str() << "\n";
     std::cout << r.usage.calls << " model calls, taken up " << r.takes << " times\n";
     auto again = runs.replay("case-17");  // the program on the run's journal: no model is asked, nothing is paid
-    std::cout << (again.outputs == r.outputs && again.differences.empty() ? "replayed: the same" : "the replay differs") << "\n";
+    std::cout << (again.outputs == r.outputs && again.differences.empty() ? "replayed: the same" : "the replay differs")
+              << "\n";
     for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(file + end);
 }

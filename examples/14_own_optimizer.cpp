@@ -1,5 +1,5 @@
-// An optimizer of one's own: takes demonstrations away, one after the other, as long as the score does not fall. What is left costs less
-// in every call. `compile --optimizer fewer_demos` finds it by its name.
+// An optimizer of one's own: takes demonstrations away, one after the other, as long as the score does not fall. What
+// is left costs less in every call. `compile --optimizer fewer_demos` finds it by its name.
 #include <reagent/cli_main.hpp>
 #include <reagent/optimize/demonstrations.hpp>
 #include <reagent/reagent.hpp>
@@ -48,15 +48,18 @@ private:
 
 struct sorter : rg::module {
     rg::predict<rg::sig<"message -> intent">> sort{*this, "sort"};
-    rg::task<rg::json::object> call(rg::run& run, rg::json::object inputs) const { return sort.call(run, std::move(inputs)); }
+    rg::task<rg::json::object> call(rg::run& run, rg::json::object inputs) const {
+        return sort.call(run, std::move(inputs));
+    }
 };
 
 int main(int argc, char** argv) {
     auto known = rg::optimizers::ready();
-    known.add<fewer_demos>("fewer_demos",
-                           rg::settings<fewer_demos_options>{}
-                               .add("demos", &fewer_demos_options::demos, "demonstrations to begin with", {1, 100})
-                               .add("may_lose", &fewer_demos_options::may_lose, "points that a shorter prompt may cost", {0, 100}));
+    known.add<fewer_demos>(
+        "fewer_demos",
+        rg::settings<fewer_demos_options>{}
+            .add("demos", &fewer_demos_options::demos, "demonstrations to begin with", {1, 100})
+            .add("may_lose", &fewer_demos_options::may_lose, "points that a shorter prompt may cost", {0, 100}));
     sorter program;
     return rg::cli_main(argc, argv,
                         {.root = program,

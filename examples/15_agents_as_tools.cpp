@@ -1,5 +1,6 @@
-// 15. An agent as a tool of another agent: a member coroutine that takes the run. What the inner agent does stands in the same journal,
-// under the call that led to it, and counts against the same budget. Answers come from a script; with REAGENT_LM set, that model is asked.
+// 15. An agent as a tool of another agent: a member coroutine that takes the run. What the inner agent does stands in
+// the same journal, under the call that led to it, and counts against the same budget. Answers come from a script; with
+// REAGENT_LM set, that model is asked.
 #include <reagent/reagent.hpp>
 
 #include <cstdlib>
@@ -9,7 +10,9 @@ using namespace reagent::literals;
 namespace rg = reagent;
 using fields = rg::json::object;
 
-std::string look_up(std::string place) { return place == "Vardholm" ? "Lighthouse, built 1896, 31 m." : "Nothing is known."; }
+std::string look_up(std::string place) {
+    return place == "Vardholm" ? "Lighthouse, built 1896, 31 m." : "Nothing is known.";
+}
 
 rg::tools archive() {
     rg::tools t;
@@ -47,7 +50,8 @@ int main() {
     rg::react<rg::sig<"question -> answer">> agent{desk};
 
     rg::runtime runtime;
-    auto done = runtime.execute(model(), agent, "question"_f = "In which century was the lighthouse of Vardholm built?");
+    auto done =
+        runtime.execute(model(), agent, "question"_f = "In which century was the lighthouse of Vardholm built?");
     std::cout << done.value.get<"answer">() << "\n" << done.report.usage.calls << " model calls\n";
     for (const auto& e : done.report.history->events())
         if (e.kind == rg::event_kind::tool_call)

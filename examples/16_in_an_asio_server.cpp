@@ -1,5 +1,6 @@
-// 16. A program in a Boost.Asio server: each connection's coroutine awaits runs with `async_run`, on the server's own executor, beside
-// everything else that the server does. Without an argument a client of its own asks two questions; with a port it serves until Ctrl-C:
+// 16. A program in a Boost.Asio server: each connection's coroutine awaits runs with `async_run`, on the server's own
+// executor, beside everything else that the server does. Without an argument a client of its own asks two questions;
+// with a port it serves until Ctrl-C:
 //    16_in_an_asio_server 4242     then: nc 127.0.0.1 4242
 #include <reagent/reagent.hpp>
 
@@ -28,7 +29,8 @@ asio::awaitable<std::string> read_line(tcp::socket& socket) {
     co_return line;
 }
 
-asio::awaitable<void> converse(tcp::socket socket, rg::runtime& runtime, const qa& program, rg::run_options options) try {
+asio::awaitable<void> converse(tcp::socket socket, rg::runtime& runtime, const qa& program,
+                               rg::run_options options) try {
     for (;;) {
         std::string question = co_await read_line(socket), reply;
         try {

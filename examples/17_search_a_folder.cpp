@@ -1,4 +1,5 @@
-// 17. Search in a folder of documents: files become passages in an index, a question finds some, and the answer stands on them.
+// 17. Search in a folder of documents: files become passages in an index, a question finds some, and the answer stands
+// on them.
 #include "support/canned_model.hpp"
 
 #include <reagent/reagent.hpp>
@@ -27,7 +28,8 @@ struct answer : rg::module {
         auto found = co_await manual(run, question, 2);
         std::vector<std::string> context;
         for (const auto& p : found) {
-            std::cout << "found: " << p.source << ", bytes " << p.metadata.at("begin") << " to " << p.metadata.at("end") << "\n";
+            std::cout << "found: " << p.source << ", bytes " << p.metadata.at("begin") << " to " << p.metadata.at("end")
+                      << "\n";
             context.push_back(p.title + ": " + p.text);
         }
         auto r = co_await reply(run, "context"_f = context, "question"_f = question);
@@ -37,9 +39,11 @@ struct answer : rg::module {
 
 int main(int argc, char** argv) {
     const fs::path documents = argc > 1 ? argv[1] : REAGENT_EXAMPLE_DATA "/documents";
-    const fs::path index = argc > 2 ? fs::path{argv[2]} : fs::temp_directory_path() / ("reagent-index-" + std::to_string(::getpid()));
+    const fs::path index =
+        argc > 2 ? fs::path{argv[2]} : fs::temp_directory_path() / ("reagent-index-" + std::to_string(::getpid()));
     rg::runtime runtime;
-    auto report = runtime.run(rg::run_options{}, indexing{documents, index});  // the next time only what has changed is read again
+    auto report = runtime.run(rg::run_options{},
+                              indexing{documents, index});  // the next time only what has changed is read again
     std::cout << report.files << " files\n";
     auto lm = model_or({"[[ ## answer ## ]]\nWithin 45 days.\n\n[[ ## completed ## ]]"});
     answer program{rg::lexical(rg::passage_index::open(index))};

@@ -27,7 +27,8 @@ rg::passage_index make_index(const fs::path& folder) {
     for (const auto& [light, builder, town] : lighthouses) {
         writer.put({.id = light, .text = std::string{"The lighthouse of "} + light + " was built by " + builder + "."});
         writer.put({.id = builder, .text = std::string{builder} + " was born in " + town + ", by the sea."});
-        writer.put({.id = std::string{light} + "/visit", .text = std::string{"A visit to the lighthouse of "} + light + " takes an hour."});
+        writer.put({.id = std::string{light} + "/visit",
+                    .text = std::string{"A visit to the lighthouse of "} + light + " takes an hour."});
     }
     writer.commit();
     return index;
@@ -44,7 +45,8 @@ rg::scripted_answer stand_in(const rg::lm_request& request) {
                     {"query", shown || light == lighthouses[0][0] ? builder : std::string{"builder of "} + light}};
         const std::string born = std::string{"was born in "} + town;
         const auto at = asked.find(born);
-        if (at == asked.npos) return {{"reasoning", "-"}, {"answer", "The passages do not say."}, {"citations", rg::json::array{}}};
+        if (at == asked.npos)
+            return {{"reasoning", "-"}, {"answer", "The passages do not say."}, {"citations", rg::json::array{}}};
         const auto number = asked.substr(asked.rfind('[', at) + 1, 1);
         return {{"reasoning", "-"},
                 {"answer", town},
@@ -69,15 +71,19 @@ int main() {
     rg::evaluate_options how;
     how.run.lm = name ? rg::language_model{name} : rg::language_model{rg::scripted{stand_in}};
     auto tell = [&](const char* when) {
-        std::cout << when << ": answers " << rg::evaluate(runtime, ask, test, rg::exact_match_of("answer"), how).score << ", recall "
-                  << rg::evaluate(runtime, ask, test, rg::retrieval_metric_of("relevant", rg::retrieval_measure::recall), how).score
+        std::cout << when << ": answers " << rg::evaluate(runtime, ask, test, rg::exact_match_of("answer"), how).score
+                  << ", recall "
+                  << rg::evaluate(runtime, ask, test,
+                                  rg::retrieval_metric_of("relevant", rg::retrieval_measure::recall), how)
+                         .score
                   << "\n";
     };
     tell("as it is");
     rg::compile_options compiling;
     compiling.run.lm = how.run.lm;
     compiling.measure = false;
-    const auto made = rg::bootstrap_few_shot{}.compile(runtime, ask, train, {}, rg::exact_match_of("answer"), compiling);
+    const auto made =
+        rg::bootstrap_few_shot{}.compile(runtime, ask, train, {}, rg::exact_match_of("answer"), compiling);
     how.run.parameters = std::make_shared<const rg::parameters>(made.best);
     tell("compiled");
 

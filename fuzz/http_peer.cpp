@@ -1,5 +1,6 @@
-// The server that lies: the HTTP client against peers that damage, cut, pipeline, flood, stall and reset, over socket pairs. Each request
-// has a mark that its answer must hold; no answer may hold another's, and what a client holds is bounded.
+// The server that lies: the HTTP client against peers that damage, cut, pipeline, flood, stall and reset, over socket
+// pairs. Each request has a mark that its answer must hold; no answer may hold another's, and what a client holds is
+// bounded.
 #include "peer/world.hpp"
 
 #include <cstdlib>

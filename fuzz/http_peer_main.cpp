@@ -23,7 +23,8 @@ tally play_world(std::uint64_t seed, std::uint64_t number) {
 
 class tournament {
 public:
-    tournament(std::uint64_t exchanges, std::uint64_t seed) : worlds_{(exchanges + per_world - 1) / per_world}, seed_{seed} {}
+    tournament(std::uint64_t exchanges, std::uint64_t seed)
+        : worlds_{(exchanges + per_world - 1) / per_world}, seed_{seed} {}
 
     void work() {
         for (;;) {
@@ -34,8 +35,8 @@ public:
             } catch (const std::exception& e) {
                 failed_ = true;
                 std::lock_guard lock{mutex_};
-                std::cerr << "seed " << seed_ << ", world " << number << ": " << e.what() << "\nagain: http_peer 0 " << seed_ << " 1 "
-                          << number << "\n";
+                std::cerr << "seed " << seed_ << ", world " << number << ": " << e.what() << "\nagain: http_peer 0 "
+                          << seed_ << " 1 " << number << "\n";
             }
         }
     }

@@ -1,8 +1,9 @@
-// A journal's lines, as a file or a database holds them: read, written again, loaded, drawn, and a conversation made short.
-#include <reagent/error.hpp>
-#include <reagent/run/consent.hpp>
+// A journal's lines, as a file or a database holds them: read, written again, loaded, drawn, and a conversation made
+// short.
 #include <reagent/durable/session.hpp>
+#include <reagent/error.hpp>
 #include <reagent/observe/trace.hpp>
+#include <reagent/run/consent.hpp>
 #include <reagent/schema/repair.hpp>
 
 #include <boost/json.hpp>

@@ -1,4 +1,5 @@
-// Saved programs: whatever the text, it is refused with a program_error, or it loads, is written, and is the same again.
+// Saved programs: whatever the text, it is refused with a program_error, or it loads, is written, and is the same
+// again.
 #include <reagent/error.hpp>
 #include <reagent/module/saved_program.hpp>
 #include <reagent/schema/render.hpp>

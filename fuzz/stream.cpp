@@ -1,4 +1,5 @@
-// The path of a streamed answer: pieces of any size through the event and line parsers, then through every provider's reader.
+// The path of a streamed answer: pieces of any size through the event and line parsers, then through every provider's
+// reader.
 #include "../sdk/src/lm/providers/answer_reader.hpp"
 
 #include <reagent/adapter/field_stream.hpp>
@@ -53,7 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             std::vector<reagent::lm_event> events;
             try {
                 answer_reader reader{*p, {}};
-                for (std::size_t i = 0; i < text.size() && !reader.done(); i += by) reader.feed(text.substr(i, by), events);
+                for (std::size_t i = 0; i < text.size() && !reader.done(); i += by)
+                    reader.feed(text.substr(i, by), events);
                 return reagent::json::serialize(reagent::to_json(reader.finish(events)));
             } catch (const reagent::error& e) {
                 return std::string{e.what()};

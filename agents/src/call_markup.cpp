@@ -68,7 +68,9 @@ std::string_view trimmed(std::string_view s, std::string_view signs = blanks) {
 }
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_word(char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || static_cast<unsigned char>(c) >= 0x80; }
+bool is_word(char c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+}
 
 // The place of a name that is no part of a longer word.
 std::size_t find_word(std::string_view text, std::string_view name, std::size_t from = 0) {
@@ -83,10 +85,12 @@ std::size_t find_word(std::string_view text, std::string_view name, std::size_t 
 using names = std::set<std::string, std::less<>>;
 
 bool names_one(std::string_view text, const names& tools) {
-    return std::any_of(tools.begin(), tools.end(), [&](const auto& name) { return find_word(text, name) != text.npos; });
+    return std::any_of(tools.begin(), tools.end(),
+                       [&](const auto& name) { return find_word(text, name) != text.npos; });
 }
 
-// A tool at the very beginning of `text`, with the name space and the number that models put around it. @return what stands behind it
+// A tool at the very beginning of `text`, with the name space and the number that models put around it. @return what
+// stands behind it
 std::optional<std::string_view> behind_tool(std::string_view text, const names& tools) {
     for (std::string_view space : {"functions.", "tools.", "default_api."})
         if (text.starts_with(space)) {
@@ -106,8 +110,9 @@ std::optional<std::string_view> behind_tool(std::string_view text, const names& 
 
 // A tag or a token whose own name speaks of a call: `<use_tool>`, `<|call|>`, `[Tool: ...]`.
 bool is_token_of_a_call(std::string_view inner) {
-    static constexpr std::string_view words[]{"tool",         "tools", "toolcall", "toolcalls", "tooluse", "function", "functions",
-                                              "functioncall", "call",  "calls",    "invoke",    "action",  "plugin",   "recipient"};
+    static constexpr std::string_view words[]{"tool",     "tools",     "toolcall",     "toolcalls", "tooluse",
+                                              "function", "functions", "functioncall", "call",      "calls",
+                                              "invoke",   "action",    "plugin",       "recipient"};
     const std::string text = lower(inner.substr(0, inner.find_first_of("=\"'")));
     for (std::size_t at = 0; at < text.size();) {
         if (!is_letter(text[at])) {
@@ -131,7 +136,8 @@ std::string token_before_a_tool(std::string_view text, const names& tools) {
         if (end == text.npos || end + 1 == at + 1) continue;
         auto inner = text.substr(at + 1, end - at - 1);
         const bool link = square && end + 1 < text.size() && text[end + 1] == '(';
-        if (inner.empty() || inner.find('\n') != inner.npos || blanks.find(inner.front()) != blanks.npos || link) continue;
+        if (inner.empty() || inner.find('\n') != inner.npos || blanks.find(inner.front()) != blanks.npos || link)
+            continue;
         if (square) inner = inner.substr(0, inner.find_first_of(": "));  // `[the tools]` is prose
         if (is_token_of_a_call(inner) && names_one(text.substr(at, near + longest), tools))
             return std::string{text.substr(at, end + 1 - at)};
@@ -163,11 +169,13 @@ bool names_a_tool(const json::object& o, const names& tools) {
     });
 }
 
-// An object of a tool's name and arguments: under the usual names among others, or under any where nothing else is in it.
+// An object of a tool's name and arguments: under the usual names among others, or under any where nothing else is in
+// it.
 bool is_call(const json::value& v, const names& tools) {
     if (!v.is_object()) return false;
     const auto& o = v.get_object();
-    const bool arguments = std::any_of(o.begin(), o.end(), [](const auto& m) { return is_argument_key(m.key()) || m.key() == "kwargs"; });
+    const bool arguments =
+        std::any_of(o.begin(), o.end(), [](const auto& m) { return is_argument_key(m.key()) || m.key() == "kwargs"; });
     if (arguments && names_a_tool(o, tools)) return true;
     std::size_t named = 0, objects = 0, others = 0;
     for (const auto& [key, part] : o) {
@@ -229,7 +237,8 @@ bool holds_call_in_json(std::string_view text, const names& tools) {
     std::size_t tries = 0;
     for (const auto& name : tools)
         for (auto at = find_word(text, name); at != text.npos; at = find_word(text, name, at + 1)) {
-            if (at + name.size() >= text.size() || (text[at + name.size()] != '"' && text[at + name.size()] != ':')) continue;
+            if (at + name.size() >= text.size() || (text[at + name.size()] != '"' && text[at + name.size()] != ':'))
+                continue;
             std::size_t brace = at;
             for (std::size_t n = 0; n < most && brace > 0; ++n) {
                 brace = text.rfind('{', brace - 1);
@@ -268,7 +277,8 @@ bool is_call_in_code(std::string_view written, const names& tools) {
     if (!line.empty() && line.back() == ';') line.remove_suffix(1);
     for (std::string_view around : {"return ", "await ", "print(", "call ", "Call ", "run ", "Run ", "/", "@"})
         if (line.starts_with(around)) line.remove_prefix(around.size());
-    if (auto equals = line.find(" = "); equals != line.npos && equals < 40 && line.find('(') > equals) line.remove_prefix(equals + 3);
+    if (auto equals = line.find(" = "); equals != line.npos && equals < 40 && line.find('(') > equals)
+        line.remove_prefix(equals + 3);
     if (line.starts_with('[')) line = trimmed(line.substr(1));
     auto rest = behind_tool(line, tools);
     if (!rest || rest->empty() || rest->front() != '(' || (listed && !holds_a_value(*rest))) return false;
@@ -295,10 +305,12 @@ bool is_labelled(std::string_view line, std::string_view below, const names& too
     if (!more.empty() && std::string_view{"([{"}.find(more.front()) != std::string_view::npos) return true;
     if (!more.empty()) return false;
     if (action) return true;
-    const std::string next = lower(trimmed(below.substr(0, below.find('\n', below.find_first_not_of(blanks))), " \t\r\n`*#>-"));
+    const std::string next =
+        lower(trimmed(below.substr(0, below.find('\n', below.find_first_not_of(blanks))), " \t\r\n`*#>-"));
     if (next.starts_with('{') || next.starts_with("```")) return true;
     for (std::string_view word : {"input", "inputs", "arguments", "args", "parameters", "params"})
-        if (auto at = find_word(next, word); at != next.npos && next.find(':') != next.npos && next.find(':') < 30) return true;
+        if (auto at = find_word(next, word); at != next.npos && next.find(':') != next.npos && next.find(':') < 30)
+            return true;
     return false;
 }
 
@@ -306,7 +318,8 @@ std::string line_of_a_call(std::string_view text, const names& tools) {
     for (std::size_t at = 0; at < text.size();) {
         auto end = std::min(text.find('\n', at), text.size());
         auto line = text.substr(at, end - at), below = text.substr(std::min(end + 1, text.size()));
-        if (is_call_in_code(line, tools) || is_labelled(line, below, tools)) return std::string{trimmed(line).substr(0, 60)};
+        if (is_call_in_code(line, tools) || is_labelled(line, below, tools))
+            return std::string{trimmed(line).substr(0, 60)};
         at = end + 1;
     }
     return {};
@@ -319,11 +332,13 @@ bool is_bare_call(std::string_view text, const names& tools) {
     if (bracketed) named.remove_prefix(1);
     if (auto rest = behind_tool(named, tools); rest && (!bracketed || rest->starts_with(']'))) {
         auto arguments = trimmed(rest->substr(bracketed ? 1 : 0), " \t\r\n:");
-        return arguments.starts_with('{') || (arguments.starts_with('(') && arguments.ends_with(')') && holds_a_value(arguments));
+        return arguments.starts_with('{') ||
+               (arguments.starts_with('(') && arguments.ends_with(')') && holds_a_value(arguments));
     }
     if (!text.starts_with('<')) return false;
     auto rest = behind_tool(text.substr(1), tools);
-    if (!rest || rest->empty() || std::string_view{"> \t\r\n/"}.find(rest->front()) == std::string_view::npos) return false;
+    if (!rest || rest->empty() || std::string_view{"> \t\r\n/"}.find(rest->front()) == std::string_view::npos)
+        return false;
     const std::string name{text.substr(1, text.size() - 1 - rest->size())};
     return text.ends_with("/>") || text.ends_with("</" + name + ">");
 }
@@ -331,12 +346,16 @@ bool is_bare_call(std::string_view text, const names& tools) {
 bool is_whole_json_of_a_call(std::string_view text, const names& tools) {
     if (!text.starts_with('{') && !text.starts_with('[')) return false;
     json::value v = repair_json(text);
-    if (v.is_array() && v.get_array().size() == 2 && is_tool_name(v.get_array()[0], tools) && v.get_array()[1].is_object()) return true;
+    if (v.is_array() && v.get_array().size() == 2 && is_tool_name(v.get_array()[0], tools) &&
+        v.get_array()[1].is_object())
+        return true;
     const json::value* first = v.is_array() && !v.get_array().empty() ? &v.get_array().front() : &v;
     if (!first->is_object()) return false;
     const auto& o = first->get_object();
     const bool called = o.contains("name") && (o.contains("arguments") || o.contains("parameters"));
-    if (called || o.contains("function_call") || o.contains("tool_calls") || o.contains("tool_uses") || is_call(*first, tools)) return true;
+    if (called || o.contains("function_call") || o.contains("tool_calls") || o.contains("tool_uses") ||
+        is_call(*first, tools))
+        return true;
     if (o.size() == 1 && names_a_tool(o, tools)) return true;
     return o.size() == 1 && tools.contains(o.begin()->key()) && o.begin()->value().is_object();
 }

@@ -13,7 +13,8 @@ namespace {
 struct cited_question {
     static constexpr auto instructions = "Answer the question from the passages in `context` alone, and cite them.";
     struct input {
-        field<std::string, "passages, numbered"> context;  // a list of texts in a field of text is shown numbered, as in `format_value`
+        field<std::string, "passages, numbered">
+            context;  // a list of texts in a field of text is shown numbered, as in `format_value`
         std::string question;
     };
     struct output {
@@ -25,7 +26,8 @@ struct cited_question {
 constexpr std::size_t max_quote_bytes = 8 * 1024;
 
 constexpr const char* how_to_quote =
-    "Each citation has the number of a passage and a quote that is copied from its text word for word: no paraphrase, nothing left out "
+    "Each citation has the number of a passage and a quote that is copied from its text word for word: no paraphrase, "
+    "nothing left out "
     "inside.";
 
 // Holds for whatever instructions an optimizer finds.
@@ -42,7 +44,8 @@ standing_text citing(const citation_rules& rules) {
 
 std::string quoted(std::string_view text) {
     std::string shown{text.substr(0, 200)};
-    while (shown.size() < text.size() && !shown.empty() && (static_cast<unsigned char>(text[shown.size()]) & 0xC0) == 0x80)
+    while (shown.size() < text.size() && !shown.empty() &&
+           (static_cast<unsigned char>(text[shown.size()]) & 0xC0) == 0x80)
         shown.pop_back();
     return "\"" + shown + (shown.size() < text.size() ? "...\"" : "\"");
 }
@@ -78,15 +81,20 @@ public:
         const std::string which = "citation " + std::to_string(index + 1);
         const std::int64_t number = *w.passage;
         if (number < 1 || static_cast<std::uint64_t>(number) > passages_.size())
-            return wrong(which + ": there is no passage " + std::to_string(number) + "; there are " + std::to_string(passages_.size()));
+            return wrong(which + ": there is no passage " + std::to_string(number) + "; there are " +
+                         std::to_string(passages_.size()));
         if (w.quote->size() > max_quote_bytes) return wrong(which + ": the quote is too long; quote a sentence");
         const passage& p = passages_[static_cast<std::size_t>(number - 1)];
         const auto found = find_quote(p.text, *w.quote);
-        if (!found) return wrong(which + ": passage " + std::to_string(number) + " does not say " + quoted(*w.quote) + elsewhere(*w.quote));
+        if (!found)
+            return wrong(which + ": passage " + std::to_string(number) + " does not say " + quoted(*w.quote) +
+                         elsewhere(*w.quote));
         const std::string quote = p.text.substr(found->first, found->second - found->first);
         const std::size_t least = std::min(rules_.min_quote_words, words(p.text));
-        if (words(quote) < least) return wrong(which + ": quote at least " + std::to_string(least) + " words, not only " + quoted(quote));
-        result_.citations.push_back({static_cast<std::size_t>(number), p.id, quote, p.title, p.source, found->first, found->second});
+        if (words(quote) < least)
+            return wrong(which + ": quote at least " + std::to_string(least) + " words, not only " + quoted(quote));
+        result_.citations.push_back(
+            {static_cast<std::size_t>(number), p.id, quote, p.title, p.source, found->first, found->second});
         right_.insert(static_cast<std::size_t>(number));
     }
 
@@ -126,7 +134,8 @@ bool is_blank(std::string_view text) {
 // Whether the answer is that there is none.
 bool says_nothing(std::string_view answer, const citation_rules& rules) {
     auto core = [](std::string_view s) {
-        while (!s.empty() && (std::isspace(static_cast<unsigned char>(s.back())) || s.back() == '.')) s.remove_suffix(1);
+        while (!s.empty() && (std::isspace(static_cast<unsigned char>(s.back())) || s.back() == '.'))
+            s.remove_suffix(1);
         while (!s.empty() && std::isspace(static_cast<unsigned char>(s.front()))) s.remove_prefix(1);
         return s;
     };
@@ -159,7 +168,9 @@ json::array shown_passages(const std::vector<passage>& passages) {
 }
 
 cited_answer::cited_answer(module& parent, std::string name, citation_rules rules)
-    : module{parent, std::move(name)}, rules_{std::move(rules)}, predict_{*this, "predict", answering(), false, citing(rules_)} {}
+    : module{parent, std::move(name)},
+      rules_{std::move(rules)},
+      predict_{*this, "predict", answering(), false, citing(rules_)} {}
 
 task<cited> cited_answer::operator()(run& r, std::string question, std::vector<passage> passages) const {
     cited made;

@@ -11,7 +11,8 @@ namespace {
 signature refining() {
     signature s = detail::with_reasoning(parse_signature("context, question, queries -> query"));
     s.instructions =
-        "Write the next search query that helps to answer the question: look for what the passages found so far (`context`) do not tell, "
+        "Write the next search query that helps to answer the question: look for what the passages found so far "
+        "(`context`) do not tell, "
         "using "
         "what they do. `queries` were asked already.";
     return s;
@@ -37,10 +38,12 @@ void check(const multi_hop_options& o) {
 multi_hop::refiner::refiner(module& parent, std::string name)
     : module{parent, std::move(name)}, predict{*this, "predict", refining(), false, data_only()} {}
 
-task<std::string> multi_hop::refiner::operator()(run& r, const std::string& question, const multi_hop_answer& so_far) const {
+task<std::string> multi_hop::refiner::operator()(run& r, const std::string& question,
+                                                 const multi_hop_answer& so_far) const {
     json::array queries;
     for (const auto& q : so_far.queries) queries.emplace_back(q);
-    json::object inputs{{"context", shown_passages(so_far.passages)}, {"question", question}, {"queries", std::move(queries)}};
+    json::object inputs{
+        {"context", shown_passages(so_far.passages)}, {"question", question}, {"queries", std::move(queries)}};
     auto outputs = co_await predict.call(r, std::move(inputs));
     co_return trimmed(outputs.at("query").as_string());
 }

@@ -1,4 +1,5 @@
-// Calls in the syntax of Python. Source: Meta, "Llama 4 model card and prompt formats" (pythonic tool calls); PEP 3102 (keywords).
+// Calls in the syntax of Python. Source: Meta, "Llama 4 model card and prompt formats" (pythonic tool calls); PEP 3102
+// (keywords).
 #include "written_calls.hpp"
 
 #include <reagent/schema/render.hpp>

@@ -22,11 +22,14 @@ bool is_word(char32_t c) {
 }
 
 // Of scripts that put no blanks between words: Thai and those behind it.
-bool stands_alone(char32_t c) { return c >= 0x0E00 && utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_LO; }
+bool stands_alone(char32_t c) {
+    return c >= 0x0E00 && utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_LO;
+}
 
 bool is_blank(char32_t c) {
     const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-    return (c < 0x20) || c == 0x7F || c == 0x85 || (category >= UTF8PROC_CATEGORY_ZS && category <= UTF8PROC_CATEGORY_ZP);
+    return (c < 0x20) || c == 0x7F || c == 0x85 ||
+           (category >= UTF8PROC_CATEGORY_ZS && category <= UTF8PROC_CATEGORY_ZP);
 }
 
 bool is_unseen(char32_t c) { return utf8proc_get_property(static_cast<utf8proc_int32_t>(c))->ignorable || c == 0xFEFF; }
@@ -84,7 +87,8 @@ private:
         }
         std::array<utf8proc_int32_t, 32> out{};
         int last = 0;
-        const auto n = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), out.data(), out.size(), UTF8PROC_DECOMPOSE, &last);
+        const auto n = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), out.data(), out.size(),
+                                               UTF8PROC_DECOMPOSE, &last);
         for (utf8proc_ssize_t i = 0; i < n && i < static_cast<utf8proc_ssize_t>(out.size()); ++i)
             all_.push_back({plain(static_cast<char32_t>(out[static_cast<std::size_t>(i)])), begin, end});
     }
@@ -92,7 +96,8 @@ private:
     // Unicode's canonical order of combining marks.
     void order_marks() {
         auto of = [](const letter& l) {
-            return l.code > 0x10FFFF ? 0 : utf8proc_get_property(static_cast<utf8proc_int32_t>(l.code))->combining_class;
+            return l.code > 0x10FFFF ? 0
+                                     : utf8proc_get_property(static_cast<utf8proc_int32_t>(l.code))->combining_class;
         };
         for (auto begin = all_.begin(); begin != all_.end();) {
             begin = std::find_if(begin, all_.end(), [&](const letter& l) { return of(l) != 0; });
@@ -108,7 +113,9 @@ private:
 
 // Quotation marks and dots that a writer puts around what is quoted.
 std::u32string_view without_wrapping(std::u32string_view q) {
-    auto wraps = [](std::u32string_view at) { return at.starts_with(U'"') || at.starts_with(U'\'') || at.starts_with(U' '); };
+    auto wraps = [](std::u32string_view at) {
+        return at.starts_with(U'"') || at.starts_with(U'\'') || at.starts_with(U' ');
+    };
     auto strip = [&] {
         const auto before = q.size();
         if (wraps(q)) q.remove_prefix(1);
@@ -123,7 +130,9 @@ std::u32string_view without_wrapping(std::u32string_view q) {
 }
 
 bool begins_and_ends_words(std::u32string_view text, std::size_t at, std::size_t size) {
-    auto within_word = [](char32_t a, char32_t b) { return is_word(a) && is_word(b) && !stands_alone(a) && !stands_alone(b); };
+    auto within_word = [](char32_t a, char32_t b) {
+        return is_word(a) && is_word(b) && !stands_alone(a) && !stands_alone(b);
+    };
     if (at > 0 && (within_word(text[at - 1], text[at]) || is_mark(text[at]))) return false;
     const std::size_t end = at + size;
     return end == text.size() || !(within_word(text[end - 1], text[end]) || is_mark(text[end]));
@@ -135,7 +144,8 @@ std::optional<std::pair<std::size_t, std::size_t>> find(const letters& text, std
     for (auto at = all.find(quote); at != all.npos; at = all.find(quote, at + 1)) {
         if (!begins_and_ends_words(all, at, quote.size())) continue;
         std::size_t begin = text[at].begin, end = text[at].end;
-        for (std::size_t i = at; i < at + quote.size(); ++i) begin = std::min(begin, text[i].begin), end = std::max(end, text[i].end);
+        for (std::size_t i = at; i < at + quote.size(); ++i)
+            begin = std::min(begin, text[i].begin), end = std::max(end, text[i].end);
         return std::pair{begin, end};
     }
     return std::nullopt;

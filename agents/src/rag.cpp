@@ -10,8 +10,9 @@ std::size_t add_new(std::vector<passage>& all, std::vector<passage> found, std::
     std::size_t bytes = 0, came = 0;
     for (const auto& p : all) bytes += p.title.size() + p.text.size();
     for (auto& p : found) {
-        const bool known =
-            std::any_of(all.begin(), all.end(), [&](const passage& q) { return q.id == p.id && (!p.id.empty() || q.text == p.text); });
+        const bool known = std::any_of(all.begin(), all.end(), [&](const passage& q) {
+            return q.id == p.id && (!p.id.empty() || q.text == p.text);
+        });
         const std::size_t more = p.title.size() + p.text.size();
         if (known || bytes + more > max_bytes) continue;
         bytes += more;
@@ -24,7 +25,9 @@ std::size_t add_new(std::vector<passage>& all, std::vector<passage> found, std::
 }  // namespace detail
 
 rag::rag(std::shared_ptr<const retriever> from, rag_options options)
-    : options_{std::move(options)}, find_{*this, "find", std::move(from)}, answer_{*this, "answer", options_.citations} {}
+    : options_{std::move(options)},
+      find_{*this, "find", std::move(from)},
+      answer_{*this, "answer", options_.citations} {}
 rag::rag(module& parent, std::string name, std::shared_ptr<const retriever> from, rag_options options)
     : module{parent, std::move(name)},
       options_{std::move(options)},

@@ -34,11 +34,11 @@ void check_inputs(const signature& s) {
     for (const auto& f : s.inputs) {
         const auto last = f.name.find_last_of('_');
         const std::string_view kind = std::string_view{f.name}.substr(0, last == f.name.npos ? 0 : last);
-        const bool is_numbered =
-            last != f.name.npos && last + 1 < f.name.size() && f.name.find_first_not_of("0123456789", last + 1) == f.name.npos;
+        const bool is_numbered = last != f.name.npos && last + 1 < f.name.size() &&
+                                 f.name.find_first_not_of("0123456789", last + 1) == f.name.npos;
         if (is_numbered && (kind == "thought" || kind == "tool_name" || kind == "tool_args" || kind == "observation"))
-            throw tool_error{tool_errc::bad_argument_name,
-                             "an agent's steps are called as the input \"" + f.name + "\"; give the input another name"};
+            throw tool_error{tool_errc::bad_argument_name, "an agent's steps are called as the input \"" + f.name +
+                                                               "\"; give the input another name"};
     }
 }
 
@@ -49,13 +49,16 @@ signature step_signature(const signature& s, const tools& all) {
     std::string names;
     for (const auto& t : all.all()) names += t.name() + ", ";
     auto nullable = [](const char* type) {
-        return json::value(json::object{{"anyOf", json::array{json::object{{"type", type}}, json::object{{"type", "null"}}}}});
+        return json::value(
+            json::object{{"anyOf", json::array{json::object{{"type", type}}, json::object{{"type", "null"}}}}});
     };
     step.outputs.push_back(described("next_thought", "str", nullable("string"), "what you know and what to do next"));
-    step.outputs.push_back(described("next_tool_name", "str", json::object{{"type", "string"}}, "one of " + names + "finish"));
-    step.outputs.push_back(described("next_tool_args", "dict[str, Any]",
-                                     json::object{{"anyOf", json::array{json::object{}, json::object{{"type", "null"}}}}},
-                                     "its arguments, as a JSON object"));
+    step.outputs.push_back(
+        described("next_tool_name", "str", json::object{{"type", "string"}}, "one of " + names + "finish"));
+    step.outputs.push_back(
+        described("next_tool_args", "dict[str, Any]",
+                  json::object{{"anyOf", json::array{json::object{}, json::object{{"type", "null"}}}}},
+                  "its arguments, as a JSON object"));
     step.outputs.back().kind = field_kind::arguments;
     step.instructions = s.instructions;
     return step;
@@ -88,7 +91,8 @@ bool takes_arguments(const tool* t) {
     if (!t) return false;
     for (const auto& [key, v] : t->parameters()) {
         const std::string_view name = key;
-        if (name == "properties" ? !v.is_object() || !v.get_object().empty() : name == "additionalProperties" && v != json::value(false))
+        if (name == "properties" ? !v.is_object() || !v.get_object().empty()
+                                 : name == "additionalProperties" && v != json::value(false))
             return true;
         for (const char* elsewhere : {"$ref", "allOf", "anyOf", "oneOf", "patternProperties", "if"})
             if (name == elsewhere) return true;
@@ -140,7 +144,8 @@ std::optional<std::string> meant_tool(const std::string& name, const std::functi
     if (is_tool(bare)) return bare;
     auto without_number = [](std::string text) {
         auto colon = text.rfind(':');
-        const bool number = colon != text.npos && colon + 1 < text.size() && text.find_first_not_of("0123456789", colon + 1) == text.npos;
+        const bool number = colon != text.npos && colon + 1 < text.size() &&
+                            text.find_first_not_of("0123456789", colon + 1) == text.npos;
         return number ? text.substr(0, colon) : text;
     };
     for (std::string_view space : {"", "functions.", "tools.", "default_api."}) {
@@ -197,7 +202,8 @@ react_step shortened_step(react_step s, std::size_t bytes) {
 
 growing_fields& react_core::progress::shown() {
     for (; told < steps.size(); ++told)
-        in_words.add(fields_of(told == shown_from && most != std::string::npos ? shortened_step(steps[told], most) : steps[told], told));
+        in_words.add(fields_of(
+            told == shown_from && most != std::string::npos ? shortened_step(steps[told], most) : steps[told], told));
     return in_words;
 }
 
@@ -260,17 +266,21 @@ task<json::object> react_core::call(run& r, json::object inputs) const {
 
 task<void> react_core::act(run& r, react_step& step, std::string wrong) const {
     const std::string& path = step_.predictor_path();
-    r.notify({.kind = run_event::step, .path = path, .tool = step.tool, .arguments = &step.args, .thought = step.thought});
+    r.notify(
+        {.kind = run_event::step, .path = path, .tool = step.tool, .arguments = &step.args, .thought = step.thought});
     if (step.tool == finish) {
         step.failed = !(step.args.is_object() && step.args.get_object().empty());
-        step.observation = step.failed ? "Error: `finish` takes no arguments; what was passed is ignored. Completed." : "Completed.";
+        step.observation =
+            step.failed ? "Error: `finish` takes no arguments; what was passed is ignored. Completed." : "Completed.";
     } else if (!wrong.empty() && tools_.find(step.tool)) {
         step.failed = true;
-        step.observation = "Error: `" + step.tool + "` was not called: " + wrong + ". Call it again, with all of its arguments.";
+        step.observation =
+            "Error: `" + step.tool + "` was not called: " + wrong + ". Call it again, with all of its arguments.";
     } else if (!step.args.is_object() && tools_.find(step.tool)) {
         step.failed = true;
-        step.observation = "Error: `" + step.tool + "` was not called: its arguments are no JSON object. Write them as " +
-                           dump_json(tools_.find(step.tool)->parameters()) + " describes, for example {\"name\": \"value\"}.";
+        step.observation =
+            "Error: `" + step.tool + "` was not called: its arguments are no JSON object. Write them as " +
+            dump_json(tools_.find(step.tool)->parameters()) + " describes, for example {\"name\": \"value\"}.";
     } else {
         json::value args = json::object{};
         if (step.args.is_object()) args = step.args;
@@ -291,7 +301,8 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
     for (std::size_t i = 0; i < options_.max_iters;) {
         call_options options;
         options.steps = &p.shown();
-        options.max_retries = std::min<std::size_t>(1, r.options().max_retries);  // a step that cannot be read is an observation too
+        options.max_retries =
+            std::min<std::size_t>(1, r.options().max_retries);  // a step that cannot be read is an observation too
         json::object next;
         std::string unreadable, why = "could not be read", shorter;
         try {
@@ -322,8 +333,8 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
         if (!unreadable.empty()) {
             step.args = json::object{};
             step.failed = true;
-            step.observation =
-                "Error: this step " + why + ". Write next_thought, next_tool_name and next_tool_args, each under its marker.";
+            step.observation = "Error: this step " + why +
+                               ". Write next_thought, next_tool_name and next_tool_args, each under its marker.";
             r.notify({.kind = run_event::note, .path = step_.predictor_path(), .error = unreadable});
             p.steps.push_back(std::move(step));
             continue;
@@ -331,7 +342,8 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
         auto text = [&](const char* name) { return next[name].is_null() ? std::string{} : python_str(next[name]); };
         step.thought = text("next_thought");
         step.tool = bare_name(text("next_tool_name"));
-        if (auto meant = meant_tool(step.tool, [this](const std::string& n) { return tools_.find(n) || n == finish; })) step.tool = *meant;
+        if (auto meant = meant_tool(step.tool, [this](const std::string& n) { return tools_.find(n) || n == finish; }))
+            step.tool = *meant;
         step.args = std::move(next["next_tool_args"]);
         std::string wrong;
         if (step.args.is_null() || (step.args.is_string() && step.args.get_string().empty())) {
@@ -348,7 +360,8 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
     }
 }
 
-task<json::object> react_core::extract(run& r, const json::object& inputs, progress& p, const output_check& accept) const {
+task<json::object> react_core::extract(run& r, const json::object& inputs, progress& p,
+                                       const output_check& accept) const {
     for (;;) {
         call_options options;
         options.steps = &p.shown();
@@ -362,7 +375,8 @@ task<json::object> react_core::extract(run& r, const json::object& inputs, progr
         } catch (const parse_error& e) {
             // What the last step was refused for is why there was anything to extract.
             if (options_.mode != react_mode::native || p.steps.empty() || !p.steps.back().failed) throw;
-            throw parse_error{e.code(), std::string{e.what()} + "; the last step: " + python_str(p.steps.back().observation),
+            throw parse_error{e.code(),
+                              std::string{e.what()} + "; the last step: " + python_str(p.steps.back().observation),
                               e.details().path, e.completion(), e.attempts()};
         }
         r.notify({.kind = run_event::note, .path = extract_.predict.predictor_path(), .error = shorter});

@@ -36,7 +36,8 @@ json::value earlier_arguments_of(const std::string& text) {
 // What a round of native tool calling comes to, for traces and feedback.
 json::object round_outputs(const lm_response& response) {
     json::array calls;
-    for (const auto& c : response.tool_calls) calls.push_back(json::object{{"name", c.name}, {"arguments", c.arguments}});
+    for (const auto& c : response.tool_calls)
+        calls.push_back(json::object{{"name", c.name}, {"arguments", c.arguments}});
     return {{"text", response.text}, {"tool_calls", std::move(calls)}};
 }
 
@@ -116,8 +117,9 @@ struct react_core::native_talk {
 void react_core::native_talk::open() {
     offer();
     const auto& written = own && own->instructions ? *own->instructions : self.signature_.instructions;
-    std::string end = earlier ? "call `finish` once you can produce " + output_names(self.signature_) + "."
-                              : "call `" + submit + "` with " + output_names(self.signature_) + " once you know enough.";
+    std::string end = earlier
+                          ? "call `finish` once you can produce " + output_names(self.signature_) + "."
+                          : "call `" + submit + "` with " + output_names(self.signature_) + " once you know enough.";
     opening = {{role::system, written + "\n\nCall tools to find out what you need; " + end}};
     for (auto& m : history_messages(r.options().adapter, self.signature_, inputs)) opening.push_back(std::move(m));
     further_fields given;
@@ -131,8 +133,10 @@ void react_core::native_talk::open() {
     if (r.options().stream && r.options().on_event)
         on_event = [&r = r, &path = path](const lm_event& e) {
             if (e.kind != lm_event::text && e.kind != lm_event::reasoning) return;
-            r.notify(
-                {.kind = run_event::piece, .path = path, .field = e.kind == lm_event::text ? "next_thought" : "", .text = e.text_piece});
+            r.notify({.kind = run_event::piece,
+                      .path = path,
+                      .field = e.kind == lm_event::text ? "next_thought" : "",
+                      .text = e.text_piece});
         };
 }
 
@@ -146,10 +150,12 @@ void react_core::native_talk::offer() {
         earlier = std::any_of(tools.begin(), tools.end(), [](const tool_description& t) { return t.name == finish; });
     }
     if (earlier)
-        offered.push_back({std::string{finish}, "Ends the work, once you know enough to produce " + output_names(self.signature_) + ".",
+        offered.push_back({std::string{finish},
+                           "Ends the work, once you know enough to produce " + output_names(self.signature_) + ".",
                            json::object{{"type", "object"}, {"properties", json::object{}}}});
     else
-        offered.push_back({submit, "Ends the work with its outputs, once you know enough.", outputs_schema(self.signature_)});
+        offered.push_back(
+            {submit, "Ends the work with its outputs, once you know enough.", outputs_schema(self.signature_)});
 }
 
 lm_request react_core::native_talk::request(const std::vector<message>& told) const {
@@ -174,8 +180,9 @@ std::vector<message> react_core::native_talk::feedback(const run::begun_call& be
     std::vector<message> told;
     if (begun.earlier)
         for (const auto& f : *begun.earlier)
-            told.push_back({role::user, "At this point you answered: " + escape_markers(dump_json(json::value(f.outputs))) +
-                                            "\nThat was not accepted: " + escape_markers(f.message) + "\nDo it differently."});
+            told.push_back(
+                {role::user, "At this point you answered: " + escape_markers(dump_json(json::value(f.outputs))) +
+                                 "\nThat was not accepted: " + escape_markers(f.message) + "\nDo it differently."});
     if (!begun.advice.empty()) told.push_back({role::user, "Advice: " + escape_markers(begun.advice)});
     return told;
 }
@@ -186,7 +193,9 @@ task<std::shared_ptr<const lm_response>> react_core::native_talk::ask() {
     r.mark_private(path, self.signature_, inputs);
     const std::vector<message> told = feedback(begun);
     std::function<lm_request()> make = [&] { return request(told); };
-    std::function<std::string()> fingerprint = [&] { return told.empty() ? so_far : chained_digest(so_far, words_of(told)); };
+    std::function<std::string()> fingerprint = [&] {
+        return told.empty() ? so_far : chained_digest(so_far, words_of(told));
+    };
     language_model model;  // named: g++ 12 evaluates both sides of a `?:` inside of a co_await expression
     if (own) model = own->lm;
     std::shared_ptr<const lm_response> response;
@@ -212,7 +221,8 @@ task<std::shared_ptr<const lm_response>> react_core::native_talk::ask() {
         // A response of no shape at all is no fault of a call; the server's words are for people, not for the model.
         const bool of_a_call = !unreadable || failed.find("tool call") != failed.npos;
         if (!of_a_call) r.notify({.kind = run_event::note, .path = path, .error = failed});
-        try_again(of_a_call ? "the provider could not read it as a call of a tool" : "the provider's response could not be read");
+        try_again(of_a_call ? "the provider could not read it as a call of a tool"
+                            : "the provider's response could not be read");
         co_return response;
     }
     r.notify({.kind = run_event::note, .path = path, .error = shorter});
@@ -241,8 +251,8 @@ void react_core::native_talk::remember(std::vector<message> round) {
 void react_core::native_talk::try_again(const std::string& why) {
     ++odd;
     r.notify({.kind = run_event::note, .path = path, .error = "an answer was none: " + why});
-    remember(
-        {{role::user, "Your last answer was not taken: " + why + ". Call a tool, or `" + (earlier ? std::string{finish} : submit) + "`."}});
+    remember({{role::user, "Your last answer was not taken: " + why + ". Call a tool, or `" +
+                               (earlier ? std::string{finish} : submit) + "`."}});
 }
 
 void react_core::native_talk::give_up(const std::string& why, const std::string& text) const {
@@ -265,7 +275,9 @@ void react_core::native_talk::refuse(const lm_response& response, const std::str
     }
     if (odd >= r.options().max_retries)
         give_up(why + advice +
-                    (cut_off ? "; raise max_tokens of the run's or the model's sampling (reagent ask --max-tokens), or ask for less" : ""),
+                    (cut_off ? "; raise max_tokens of the run's or the model's sampling (reagent ask --max-tokens), or "
+                               "ask for less"
+                             : ""),
                 response.text);
     if (response.tool_calls.empty() || response.finish == finish_reason::error) return try_again(why + advice);
     ++odd;
@@ -275,13 +287,17 @@ void react_core::native_talk::refuse(const lm_response& response, const std::str
     for (std::size_t k = 0; k < response.tool_calls.size(); ++k) {
         auto& c = round.front().tool_calls[k];
         react_step s{k ? "" : response.text, c.name, arguments_of(c.arguments).value,
-                     json::value(json::string("Error: `" + c.name + "` was not called, because of the answer " + why + advice +
-                                              ". Call it again, with all of its arguments.")),
+                     json::value(json::string("Error: `" + c.name + "` was not called, because of the answer " + why +
+                                              advice + ". Call it again, with all of its arguments.")),
                      true};
         if (auto strict = parse_json(c.arguments); !strict || !strict->is_object()) c.arguments = "{}";
         r.notify({.kind = run_event::step, .path = path, .tool = s.tool, .arguments = &s.args, .thought = s.thought});
-        r.notify(
-            {.kind = run_event::observed, .path = path, .tool = s.tool, .arguments = &s.args, .result = &s.observation, .error = "failed"});
+        r.notify({.kind = run_event::observed,
+                  .path = path,
+                  .tool = s.tool,
+                  .arguments = &s.args,
+                  .result = &s.observation,
+                  .error = "failed"});
         if (c.id.empty()) c.id = "call_" + std::to_string(rounds.size()) + "_" + std::to_string(k);
         round.push_back({role::tool, escape_markers(python_str(s.observation)), {}, c.id});
         p.steps.push_back(std::move(s));
@@ -293,7 +309,8 @@ void react_core::native_talk::refuse(const lm_response& response, const std::str
 bool react_core::native_talk::takes_outputs_in_json(const std::string& text) {
     const auto whole = without_fence(text);
     auto given = parse_json(whole);
-    if (earlier || !given || !given->is_object() || given->get_object().size() != self.signature_.outputs.size()) return false;
+    if (earlier || !given || !given->is_object() || given->get_object().size() != self.signature_.outputs.size())
+        return false;
     if (!read_unambiguous_json(whole).value) return false;  // a member stands twice in it
     json::object read;
     if (!check(given->get_object(), read).empty()) return false;
@@ -302,7 +319,8 @@ bool react_core::native_talk::takes_outputs_in_json(const std::string& text) {
     return ended = true;
 }
 
-// Why a text that is nothing but a JSON object of outputs is none of them, and no text either; "": it is no such object.
+// Why a text that is nothing but a JSON object of outputs is none of them, and no text either; "": it is no such
+// object.
 std::string react_core::native_talk::outputs_that_do_not_fit(const std::string& text) const {
     auto given = parse_json(without_fence(text));
     if (earlier || !given || !given->is_object() || given->get_object().empty()) return {};
@@ -320,14 +338,16 @@ void react_core::native_talk::answered_in_text(const lm_response& response, cons
     if (auto why = outputs_that_do_not_fit(text); !why.empty())
         return refuse(response, "is JSON with outputs that do not fit: " + escape_markers(std::move(why)));
     auto twice = read_unambiguous_json(without_fence(text));
-    if (twice.why == unambiguous_json::cause::repeated) return refuse(response, "is not clear: " + escape_markers(std::move(twice.wrong)));
+    if (twice.why == unambiguous_json::cause::repeated)
+        return refuse(response, "is not clear: " + escape_markers(std::move(twice.wrong)));
     odd = 0;
     if (!asked) {
         asked = true;
-        std::vector<message> round{
-            {role::assistant, text},
-            {role::user, "That is no call of a tool, and so ends nothing. Call `" + (earlier ? std::string{finish} : submit) + "`" +
-                             (earlier ? "" : " with " + output_names(self.signature_)) + " if it is your answer, else another tool."}};
+        std::vector<message> round{{role::assistant, text},
+                                   {role::user, "That is no call of a tool, and so ends nothing. Call `" +
+                                                    (earlier ? std::string{finish} : submit) + "`" +
+                                                    (earlier ? "" : " with " + output_names(self.signature_)) +
+                                                    " if it is your answer, else another tool."}};
         round.front().reasoning_blocks = response.reasoning_blocks;
         remember(std::move(round));
         return;
@@ -343,7 +363,8 @@ void react_core::native_talk::answered_in_text(const lm_response& response, cons
     json::object read;
     auto wrong = check(given, read);
     if (!wrong.empty())
-        give_up("it is text without a call, twice, and wrong: " + wrong.front().path + " " + wrong.front().message, response.text);
+        give_up("it is text without a call, twice, and wrong: " + wrong.front().path + " " + wrong.front().message,
+                response.text);
     p.steps.push_back({{}, submit, given, json::value("Completed."), false});
     outputs = std::move(read);
     ended = true;
@@ -366,7 +387,8 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
     for (const auto& [name, v] : given)
         if (!s.output(name) && name != "reasoning") {
             auto near = did_you_mean(name, names);
-            wrong.push_back({std::string{name}, "is no output" + (near.empty() ? std::string{} : "; did you mean `" + near + "`?")});
+            wrong.push_back({std::string{name},
+                             "is no output" + (near.empty() ? std::string{} : "; did you mean `" + near + "`?")});
         }
     for (const auto& f : s.outputs) {
         const auto* v = given.if_contains(f.name);
@@ -380,7 +402,8 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
             continue;
         }
         if (v->is_string() && is_written_as_call(v->get_string(), offered)) {
-            wrong.push_back({f.name, "is the markup of a call of a tool, which nobody makes here; call the tool itself"});
+            wrong.push_back(
+                {f.name, "is the markup of a call of a tool, which nobody makes here; call the tool itself"});
             continue;
         }
         if (auto why = unclear(f, *v); !why.empty()) {
@@ -395,7 +418,8 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
         if (!one && one.error().violations.empty()) wrong.push_back({f.name, one.error().message});
     }
     if (wrong.empty() && accept) wrong = accept(read);
-    if (auto* why = given.if_contains("reasoning"); why && why->is_string() && !s.output("reasoning")) read["reasoning"] = *why;
+    if (auto* why = given.if_contains("reasoning"); why && why->is_string() && !s.output("reasoning"))
+        read["reasoning"] = *why;
     return wrong;
 }
 
@@ -415,7 +439,8 @@ void react_core::native_talk::take_submitted(std::vector<react_step>& steps, std
         if (why.empty() && !s.args.is_object()) why = "its arguments are no JSON object";
         if (why.empty() && first && first->args != s.args) why = "it was called twice, with two things";
         if (why.empty())
-            for (const auto& v : check(s.args.get_object(), read)) why += (why.empty() ? "" : "; ") + v.path + " " + v.message;
+            for (const auto& v : check(s.args.get_object(), read))
+                why += (why.empty() ? "" : "; ") + v.path + " " + v.message;
         if (why.empty()) {
             s.observation = "Completed.";
             if (!read.contains("reasoning")) read["reasoning"] = steps.front().thought;
@@ -442,7 +467,8 @@ task<void> react_core::native_talk::act(std::vector<react_step>& steps, std::vec
     auto ends = [this](const react_step& s) { return !earlier && (s.tool == submit || s.tool == finish); };
     std::vector<std::string> together;
     for (const auto& s : steps)
-        if (const tool* t = self.tools_.find(s.tool); t && s.args.is_object() && t->read_arguments(s.args).ok()) together.push_back(s.tool);
+        if (const tool* t = self.tools_.find(s.tool); t && s.args.is_object() && t->read_arguments(s.args).ok())
+            together.push_back(s.tool);
     auto one_step = [&](run& branch, std::size_t k) -> task<bool> {
         if (!ends(steps[k])) co_await self.act(branch, steps[k], wrong[k]);
         co_return true;
@@ -461,7 +487,11 @@ task<void> react_core::native_talk::act(std::vector<react_step>& steps, std::vec
         take_submitted(steps, wrong);
         for (const auto& s : steps)
             if (ends(s)) {
-                r.notify({.kind = run_event::step, .path = path, .tool = s.tool, .arguments = &s.args, .thought = s.thought});
+                r.notify({.kind = run_event::step,
+                          .path = path,
+                          .tool = s.tool,
+                          .arguments = &s.args,
+                          .thought = s.thought});
                 r.notify({.kind = run_event::observed,
                           .path = path,
                           .tool = s.tool,
@@ -473,7 +503,8 @@ task<void> react_core::native_talk::act(std::vector<react_step>& steps, std::vec
 }
 
 std::string react_core::native_talk::known_name(const std::string& name) const {
-    auto meant = meant_tool(name, [this](const std::string& n) { return self.tools_.find(n) || n == submit || n == finish; });
+    auto meant =
+        meant_tool(name, [this](const std::string& n) { return self.tools_.find(n) || n == submit || n == finish; });
     return meant ? *meant : name;
 }
 
@@ -489,12 +520,14 @@ std::vector<tool_call> react_core::native_talk::calls_of(const lm_response& resp
     auto calls = response.tool_calls;
     if (as_earlier) return calls;
     const spoken_text spoken = calls.empty() ? without_thinking(response.text) : spoken_text{};
-    if (calls.empty() && !spoken.open) calls = written_calls(spoken.text, [this](std::string_view name) { return description_of(name); });
+    if (calls.empty() && !spoken.open)
+        calls = written_calls(spoken.text, [this](std::string_view name) { return description_of(name); });
     std::set<std::string> ids;
     for (std::size_t k = 0; k < calls.size(); ++k) {
         auto& c = calls[k];
         c.name = known_name(c.name);
-        while (c.id.empty() || !ids.insert(c.id).second) c.id += "call_" + std::to_string(rounds.size()) + "_" + std::to_string(k);
+        while (c.id.empty() || !ids.insert(c.id).second)
+            c.id += "call_" + std::to_string(rounds.size()) + "_" + std::to_string(k);
     }
     return calls;
 }
@@ -522,7 +555,8 @@ task<void> react_core::native_talk::step(const lm_response& response, bool as_ea
         // What goes back is JSON, whatever the model wrote.
         if (auto strict = parse_json(c.arguments); !as_earlier && (!strict || !strict->is_object()))
             c.arguments = args.value.is_object() ? dump_strict_json(args.value) : "{}";
-        steps.push_back({steps.empty() && !written ? response.text : std::string{}, c.name, std::move(args.value), {}, false});
+        steps.push_back(
+            {steps.empty() && !written ? response.text : std::string{}, c.name, std::move(args.value), {}, false});
         wrong.push_back(std::move(args.wrong));
     }
     if (steps.empty()) {  // of an earlier version's journal: no call, the model was done
@@ -540,7 +574,8 @@ task<void> react_core::native_talk::step(const lm_response& response, bool as_ea
         point_out_repetition(p.steps);
         const auto& o = p.steps.back().observation;
         if (k < calls.size())
-            round.push_back({role::tool, escape_markers(o.is_structured() ? dump_json(o) : python_str(o)), {}, calls[k].id});
+            round.push_back(
+                {role::tool, escape_markers(o.is_structured() ? dump_json(o) : python_str(o)), {}, calls[k].id});
     }
     if (!ended) remember(std::move(round));
 }

@@ -10,8 +10,10 @@ const std::size_t usual_length = safe_sql_options{}.preferred_bytes;
 signature writer_signature() {
     signature s = detail::with_reasoning(signature_traits<detail::sql_signature>::get());
     s.instructions =
-        "Write one SQL SELECT statement that answers the request from the given tables. Keep the rules. Write the statement alone: no "
-        "explanation, no second version. Name the columns that are asked for, in an order that makes sense to a reader.";
+        "Write one SQL SELECT statement that answers the request from the given tables. Keep the rules. Write the "
+        "statement alone: no "
+        "explanation, no second version. Name the columns that are asked for, in an order that makes sense to a "
+        "reader.";
     return s;
 }
 
@@ -75,7 +77,10 @@ task<std::string> sql_writer::operator()(run& r, std::string request, std::strin
 safe_sql::safe_sql(safe_sql_options options)
     : options_{std::move(options)}, tables_{tables_text(options_)}, rules_{rules_text(options_.policy)} {}
 safe_sql::safe_sql(module& parent, std::string name, safe_sql_options options)
-    : module{parent, std::move(name)}, options_{std::move(options)}, tables_{tables_text(options_)}, rules_{rules_text(options_.policy)} {}
+    : module{parent, std::move(name)},
+      options_{std::move(options)},
+      tables_{tables_text(options_)},
+      rules_{rules_text(options_.policy)} {}
 
 task<std::string> safe_sql::forward(run& r, std::string request) const {
     std::string statement = co_await write_(r, request, tables_, rules_, options_.preferred_bytes);
@@ -90,7 +95,8 @@ task<safe_sql::output> safe_sql::forward(run& r, input in) const {
     co_return out;
 }
 
-ask_database::ask_database(tool query, std::string notes) : tools_{query}, query_{query.name()}, notes_{std::move(notes)} {}
+ask_database::ask_database(tool query, std::string notes)
+    : tools_{query}, query_{query.name()}, notes_{std::move(notes)} {}
 ask_database::ask_database(module& parent, std::string name, tool query, std::string notes)
     : module{parent, std::move(name)}, tools_{query}, query_{query.name()}, notes_{std::move(notes)} {}
 

@@ -10,9 +10,12 @@ namespace {
 constexpr std::string_view never_end[]{"dr",   "mr",  "mrs", "ms",  "prof", "st",     "mt",  "no",  "nos", "vs",
                                        "e.g",  "i.e", "cf",  "fig", "figs", "approx", "ca",  "gen", "col", "sgt",
                                        "capt", "rev", "hon", "vol", "pp",   "p",      "sec", "eq",  "al"};
-constexpr std::string_view may_end[]{"inc", "ltd", "co", "corp", "jr", "sr", "etc", "a.m", "p.m", "u.s", "u.k", "b.c", "a.d", "ph.d"};
+constexpr std::string_view may_end[]{"inc", "ltd", "co",  "corp", "jr",  "sr",  "etc",
+                                     "a.m", "p.m", "u.s", "u.k",  "b.c", "a.d", "ph.d"};
 
-bool is_one_of(std::string_view word, const auto& list) { return std::find(std::begin(list), std::end(list), word) != std::end(list); }
+bool is_one_of(std::string_view word, const auto& list) {
+    return std::find(std::begin(list), std::end(list), word) != std::end(list);
+}
 
 // A text and how far it has been read.
 struct reader {
@@ -43,7 +46,9 @@ struct reader {
     }
 };
 
-bool blank_or_end(std::string_view text, std::size_t at) { return at >= text.size() || text[at] == ' ' || text[at] == '\t'; }
+bool blank_or_end(std::string_view text, std::size_t at) {
+    return at >= text.size() || text[at] == ' ' || text[at] == '\t';
+}
 
 std::string word_before(std::string_view text, std::size_t dot) {
     std::size_t begin = dot;
@@ -55,7 +60,8 @@ std::string word_before(std::string_view text, std::size_t dot) {
 bool is_abbreviation(std::string_view text, std::size_t dot, std::size_t next) {
     std::string word = word_before(text, dot);
     if (word.size() == 1 && word[0] >= 'A' && word[0] <= 'Z') return true;  // an initial
-    std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return c < 0x80 ? std::tolower(c) : c; });
+    std::transform(word.begin(), word.end(), word.begin(),
+                   [](unsigned char c) { return c < 0x80 ? std::tolower(c) : c; });
     if (is_one_of(word, never_end)) return true;
     while (next < text.size() && text[next] == ' ') ++next;
     const bool goes_on = next < text.size() && text[next] >= 'a' && text[next] <= 'z';
@@ -96,8 +102,10 @@ std::vector<std::string> sentences(std::string_view text) {
     auto close = [&](std::size_t end) {
         auto sentence = text.substr(begin, end - begin);
         begin = end;
-        while (!sentence.empty() && std::isspace(static_cast<unsigned char>(sentence.front()))) sentence.remove_prefix(1);
-        while (!sentence.empty() && std::isspace(static_cast<unsigned char>(sentence.back()))) sentence.remove_suffix(1);
+        while (!sentence.empty() && std::isspace(static_cast<unsigned char>(sentence.front())))
+            sentence.remove_prefix(1);
+        while (!sentence.empty() && std::isspace(static_cast<unsigned char>(sentence.back())))
+            sentence.remove_suffix(1);
         if (says_something(sentence)) all.emplace_back(sentence);
     };
     for (std::size_t at = 0; at < text.size();) {

@@ -29,7 +29,8 @@ bool are_arguments(const json::value& v) {
     return v.is_object() || v.is_null();
 }
 
-// An object that says nothing but a tool's name and arguments: what else is said beside them may be why it stands there.
+// An object that says nothing but a tool's name and arguments: what else is said beside them may be why it stands
+// there.
 std::optional<tool_call> call_of(const json::value& v, const find_tool& find) {
     if (!v.is_object()) return {};
     const json::value *name = nullptr, *arguments = nullptr, *inner = nullptr;
@@ -37,10 +38,11 @@ std::optional<tool_call> call_of(const json::value& v, const find_tool& find) {
         const json::value** place = nullptr;
         if (is_one_of(key, {"function_call", "function", "tool_call"}) && part.is_object())
             place = &inner;
-        else if (is_one_of(key, {"name", "tool_name", "toolName", "tool", "function", "function_name", "recipient_name", "action"}))
+        else if (is_one_of(key, {"name", "tool_name", "toolName", "tool", "function", "function_name", "recipient_name",
+                                 "action"}))
             place = &name;
-        else if (is_one_of(key,
-                           {"arguments", "parameters", "args", "action_input", "tool_input", "input", "params", "kwargs", "tool_args"}))
+        else if (is_one_of(key, {"arguments", "parameters", "args", "action_input", "tool_input", "input", "params",
+                                 "kwargs", "tool_args"}))
             place = &arguments;
         else if (is_one_of(key, {"id", "type", "index", "call_id"}))
             continue;
@@ -51,7 +53,8 @@ std::optional<tool_call> call_of(const json::value& v, const find_tool& find) {
     if (!name || !name->is_string() || !find(name->get_string()) || !arguments || !are_arguments(*arguments)) return {};
     tool_call c;
     c.name = name->get_string();
-    c.arguments = arguments->is_string() ? std::string{std::string_view{arguments->get_string()}} : dump_json(*arguments);
+    c.arguments =
+        arguments->is_string() ? std::string{std::string_view{arguments->get_string()}} : dump_json(*arguments);
     return c;
 }
 
@@ -102,11 +105,13 @@ bool takes_text(const json::value& schema) {
             return std::any_of(some->get_array().begin(), some->get_array().end(), takes_text);
     auto* type = o.if_contains("type");
     if (!type) return !o.contains("$ref");
-    if (type->is_array()) return std::find(type->get_array().begin(), type->get_array().end(), "string") != type->get_array().end();
+    if (type->is_array())
+        return std::find(type->get_array().begin(), type->get_array().end(), "string") != type->get_array().end();
     return *type == "string";
 }
 
-// A parameter that stands there as a text, by the tool's schema: the number, list or truth value that it is, where no text is wanted.
+// A parameter that stands there as a text, by the tool's schema: the number, list or truth value that it is, where no
+// text is wanted.
 json::value parameter_value(std::string_view text, const json::value* schema) {
     json::value as_text = json::string(text);
     if (!schema || takes_text(*schema)) return as_text;
@@ -231,7 +236,8 @@ std::optional<std::string> take_object(std::string_view& text) {
     return {};
 }
 
-std::optional<tool_call> named_call(std::string_view name, std::optional<std::string> arguments, const find_tool& find) {
+std::optional<tool_call> named_call(std::string_view name, std::optional<std::string> arguments,
+                                    const find_tool& find) {
     if (!arguments || !find(name)) return {};
     tool_call c;
     c.name = name;
@@ -312,7 +318,8 @@ std::vector<tool_call> written_calls(std::string_view text, const find_tool& fin
         calls = only_calls(text, find, take_action);
     else if (is_action)
         calls = calls_in_json(list, find);
-    else if (take(text, "[TOOL_CALLS]") || take(text, "<|python_tag|>") || text.starts_with('{') || text.starts_with('['))
+    else if (take(text, "[TOOL_CALLS]") || take(text, "<|python_tag|>") || text.starts_with('{') ||
+             text.starts_with('['))
         calls = calls_in_json(text, find);
     if (!calls && text.starts_with('[')) calls = python_calls(text, find);
     return calls ? std::move(*calls) : std::vector<tool_call>{};

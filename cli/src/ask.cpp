@@ -22,7 +22,8 @@ namespace reagent::cli {
 namespace {
 
 struct ask_options {
-    std::string question, tools = "calculator,time", lm, api_base, signature = "question -> answer", adapter = "chat", types;
+    std::string question, tools = "calculator,time", lm, api_base, signature = "question -> answer", adapter = "chat",
+                          types;
     std::vector<std::string> inputs, private_fields;
     std::size_t max_iters = 12;
     std::uint64_t max_tokens = 0;  // 0: the model's own
@@ -82,7 +83,8 @@ run_options options_of(const ask_options& o, const chosen_model& chosen, live_vi
     return options;
 }
 
-json::object result_json(const detail::react_result& result, const run_report& report, const signature& s, const std::string& lm) {
+json::object result_json(const detail::react_result& result, const run_report& report, const signature& s,
+                         const std::string& lm) {
     const json::object& outputs = result.outputs;
     auto text = [&](const char* name) { return outputs.contains(name) ? python_str(outputs.at(name)) : ""; };
     json::object all{{"outputs", json::object{}},
@@ -93,22 +95,26 @@ json::object result_json(const detail::react_result& result, const run_report& r
                      {"usage_by_model", json::object{}},
                      {"seconds", static_cast<double>(report.duration.count()) / 1e6}};
     for (const auto& [model, used] : report.usage_by_model) all["usage_by_model"].as_object()[model] = to_json(used);
-    for (const auto& f : s.outputs) all["outputs"].as_object()[f.name] = outputs.contains(f.name) ? outputs.at(f.name) : nullptr;
+    for (const auto& f : s.outputs)
+        all["outputs"].as_object()[f.name] = outputs.contains(f.name) ? outputs.at(f.name) : nullptr;
     return all;
 }
 
 // What the view has not shown while it was written.
-void print_outputs(const json::object& outputs, const signature& s, const live_view& view, const terminal& t, bool alone) {
+void print_outputs(const json::object& outputs, const signature& s, const live_view& view, const terminal& t,
+                   bool alone) {
     for (const auto& f : s.outputs) {
         if (view.has_shown(f.name) || !outputs.contains(f.name)) continue;
-        std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(answer_text(outputs.at(f.name), alone)) << "\n";
+        std::cout << (s.outputs.size() == 1 ? "" : f.name + ": ") << t.bold(answer_text(outputs.at(f.name), alone))
+                  << "\n";
     }
 }
 
 // As a durable run: it can be killed, and goes on with `reagent runs resume`.
-int ask_durably(const ask_options& o, const chosen_model& chosen, run_options options, runtime_options with, json::object inputs,
-                live_view& view, interruption& watch) {
-    if (!o.types.empty()) throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
+int ask_durably(const ask_options& o, const chosen_model& chosen, run_options options, runtime_options with,
+                json::object inputs, live_view& view, interruption& watch) {
+    if (!o.types.empty())
+        throw std::runtime_error{"--types is not kept with a durable run; leave out one of --types and --journals"};
     with.journals = open_journals(o.journals, journal_access::create);
     runtime rt{with};
     rt.serve(ask_program, ask_program_function(), std::move(options), stored_options());
@@ -124,8 +130,8 @@ int ask_durably(const ask_options& o, const chosen_model& chosen, run_options op
                     .private_fields = o.private_fields};
     auto id = rt.submit(ask_program, setup.stored(std::move(inputs)), o.run_id);
     if (!o.quiet)
-        std::cerr << terminal{true}.dim("run " + visible_name(id) + "; should it be interrupted: reagent runs resume " + shell_word(id) +
-                                        with_journals(o.journals))
+        std::cerr << terminal{true}.dim("run " + visible_name(id) + "; should it be interrupted: reagent runs resume " +
+                                        shell_word(id) + with_journals(o.journals))
                   << std::endl;
     watch.lets_go(with.journals, id);
     auto r = rt.resume(id);
@@ -139,15 +145,18 @@ int ask_durably(const ask_options& o, const chosen_model& chosen, run_options op
         complain(halted_text(r));
     if (!o.save_journal.empty()) {  // the answer is out, whether or not there is room for its journal
         std::cout.flush();
-        save_journal(o.save_journal, *load_journal(with.journals->records(id)).history, {{"program", ask_program}, {"inputs", r.inputs}});
+        save_journal(o.save_journal, *load_journal(with.journals->records(id)).history,
+                     {{"program", ask_program}, {"inputs", r.inputs}});
     }
     return exit_code(r.status);
 }
 
-void print_result(const outcome<detail::react_result>& result, const signature& s, live_view& view, const std::string& model, bool quiet) {
+void print_result(const outcome<detail::react_result>& result, const signature& s, live_view& view,
+                  const std::string& model, bool quiet) {
     terminal t;
     view.close();
-    if (!quiet && std::none_of(s.outputs.begin(), s.outputs.end(), [&](const auto& f) { return view.has_shown(f.name); }))
+    if (!quiet &&
+        std::none_of(s.outputs.begin(), s.outputs.end(), [&](const auto& f) { return view.has_shown(f.name); }))
         std::cout << "\n";
     print_outputs(result.value.outputs, s, view, t, quiet);
     if (!quiet) std::cout << t.dim(summary(result.report) + ", " + model) << "\n";
@@ -158,9 +167,10 @@ struct agent_program {
     task<detail::react_result> forward(run& r, const json::object& in) const { return agent.run_loop(r, in, {}); }
 };
 
-int ask_at_once(const ask_options& o, const signature& s, const tools& offered, const chosen_model& chosen, const run_options& options,
-                const runtime_options& with, const json::object& inputs, live_view& view) {
-    detail::react_core agent{s, offered, {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
+int ask_at_once(const ask_options& o, const signature& s, const tools& offered, const chosen_model& chosen,
+                const run_options& options, const runtime_options& with, const json::object& inputs, live_view& view) {
+    detail::react_core agent{
+        s, offered, {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
     runtime rt{with};
     tell_when_interrupted("nothing of it is kept. With --journals FILE a run can be interrupted and goes on");
     auto result = rt.execute(options, agent_program{agent}, inputs);
@@ -189,7 +199,8 @@ int ask(const ask_options& o) {
     const tools offered = tools_from(o.tools);
     check_private(o.private_fields, s, offered);
     auto chosen = choose_model(o.lm, o.api_base);
-    if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
+    if (!chosen.notice.empty() && !o.quiet)
+        std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
     live_view view{terminal{}, s};
     run_options options = options_of(o, chosen, view);
     runtime_options with = runtime_options_for();
@@ -207,31 +218,43 @@ void add_ask(CLI::App& app, command& chosen) {
     auto o = std::make_shared<ask_options>();
     auto* c = app.add_subcommand("ask", "Puts a question to an agent with tools");
     c->add_option("QUESTION", o->question, "what the agent is to answer")->required();
-    c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,policy=FILE,docs:DIR,index:INDEX (see `reagent tools`); \"\" for none")
+    c->add_option("--tools,-t", o->tools,
+                  "tools, as calculator,sql:FILE,policy=FILE,docs:DIR,index:INDEX (see `reagent tools`); \"\" for none")
         ->capture_default_str();
     c->add_option("--lm", o->lm,
-                  "language model, as openai/gpt-4o-mini, ollama/llama3.1 or offline/demo; default: $REAGENT_LM, a provider whose key is "
+                  "language model, as openai/gpt-4o-mini, ollama/llama3.1 or offline/demo; default: $REAGENT_LM, a "
+                  "provider whose key is "
                   "in the environment, a server on localhost, offline/demo");
-    c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server, as http://127.0.0.1:8080/v1")->check(not_empty());
+    c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server, as http://127.0.0.1:8080/v1")
+        ->check(not_empty());
     c->add_option("--signature,-s", o->signature, "what goes in and what comes out")->capture_default_str();
     c->add_option("--input,-i", o->inputs, "NAME=VALUE of a further input of the signature");
     c->add_option("--types", o->types, "JSON file: type name to JSON Schema, for the signature");
-    c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
-    c->add_option("--max-iters", o->max_iters, "most steps that the agent may take")->check(whole_number(1, 1000))->capture_default_str();
-    c->add_option("--max-tokens", o->max_tokens, "most tokens of one answer of the model; default: the model's own limit")
+    c->add_option("--adapter,-a", o->adapter, "chat, json or xml")
+        ->check(CLI::IsMember({"chat", "json", "xml"}))
+        ->capture_default_str();
+    c->add_option("--max-iters", o->max_iters, "most steps that the agent may take")
+        ->check(whole_number(1, 1000))
+        ->capture_default_str();
+    c->add_option("--max-tokens", o->max_tokens,
+                  "most tokens of one answer of the model; default: the model's own limit")
         ->check(whole_number(1, 10'000'000));
-    c->add_option("--timeout", o->timeout, "seconds until the run is given up")->check(number(0.1, 86400))->capture_default_str();
+    c->add_option("--timeout", o->timeout, "seconds until the run is given up")
+        ->check(number(0.1, 86400))
+        ->capture_default_str();
     c->add_option("--log-level", o->log_level,
-                  "off, warn, info, debug or trace: lines of key=value on stderr; contents at trace only, without what is private")
+                  "off, warn, info, debug or trace: lines of key=value on stderr; contents at trace only, without what "
+                  "is private")
         ->check(CLI::IsMember({"off", "warn", "info", "debug", "trace"}))
         ->capture_default_str();
     c->add_option("--private", o->private_fields, "a field whose values stand in no log and no telemetry");
-    c->add_option(
-         "--journals", o->journals,
-         "a durable run: its journal in this file of SQLite or postgresql://...; it can be killed and goes on with `reagent runs resume`")
+    c->add_option("--journals", o->journals,
+                  "a durable run: its journal in this file of SQLite or postgresql://...; it can be killed and goes on "
+                  "with `reagent runs resume`")
         ->check(not_empty());
     c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one")->check(new_id());
-    c->add_option("--save-journal", o->save_journal, "keep what happened in this file, for `reagent trace`")->check(not_empty());
+    c->add_option("--save-journal", o->save_journal, "keep what happened in this file, for `reagent trace`")
+        ->check(not_empty());
     c->add_flag("--native", o->native, "use the provider's own tool calling");
     c->add_flag("--json", o->json, "one JSON object on stdout: outputs, trajectory, usage");
     c->add_flag("--quiet,-q", o->quiet, "print nothing but the answer");
@@ -239,7 +262,8 @@ void add_ask(CLI::App& app, command& chosen) {
         "Examples:\n"
         "  reagent ask \"What is 17% of 2,340 plus 12?\"\n"
         "  reagent ask \"How many orders came from Oslo?\" --tools calculator,sql:shop.db,docs:notes\n"
-        "  reagent ask \"The ten best customers\" --tools sql:shop.db --signature \"question -> names: list[str]\" --json\n"
+        "  reagent ask \"The ten best customers\" --tools sql:shop.db --signature \"question -> names: list[str]\" "
+        "--json\n"
         "  reagent ask \"Hello\" --lm openai/llama3 --api-base http://127.0.0.1:8080/v1");
     c->callback([o, &chosen] { chosen = [o] { return ask(*o); }; });
 }

@@ -19,8 +19,8 @@ namespace reagent::cli {
 namespace {
 
 struct chat_options {
-    std::string message, session, journals, lm, api_base, tools = "calculator,time", signature = "message, history: dspy.History -> reply",
-                                                          adapter = "chat";
+    std::string message, session, journals, lm, api_base,
+        tools = "calculator,time", signature = "message, history: dspy.History -> reply", adapter = "chat";
     std::size_t max_iters = 12, history_tokens = history_limits{}.tokens;
     std::vector<std::string> private_fields;
     double timeout = 300;
@@ -29,7 +29,8 @@ struct chat_options {
 
 class conversation {
 public:
-    explicit conversation(const chat_options& o) : o_{o}, signature_{parse_signature(o.signature)}, view_{terminal{}, signature_} {
+    explicit conversation(const chat_options& o)
+        : o_{o}, signature_{parse_signature(o.signature)}, view_{terminal{}, signature_} {
         std::vector<std::string> open;
         bool history = false;
         for (const auto& f : signature_.inputs) {
@@ -37,14 +38,17 @@ public:
             if (!is_history(f)) open.push_back(f.name);
         }
         if (open.size() != 1 || !history)
-            throw misuse{"the signature of a conversation has one input for what is said and one of type dspy.History, as in \"" +
-                         chat_options{}.signature + "\""};
+            throw misuse{
+                "the signature of a conversation has one input for what is said and one of type dspy.History, as in "
+                "\"" +
+                chat_options{}.signature + "\""};
         said_ = open.front();
         check_private(o.private_fields, signature_, tools_from(o.tools));
         private_fields_ = o.private_fields;
         store_ = open_journals(o.journals, journal_access::create);
         auto chosen = choose_model(o.lm, o.api_base);
-        if (!chosen.notice.empty() && !o.quiet) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
+        if (!chosen.notice.empty() && !o.quiet)
+            std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << std::endl;
         model_ = chosen.model;
         api_base_ = chosen.api_base;
         run_options options{with_retries(chosen.model)};
@@ -63,13 +67,16 @@ public:
         if (!s) return 0;
         stay_private(*s);
         if (!o_.quiet && !o_.json && !s->turns.empty())
-            std::cerr << terminal{true}.dim("session " + visible_name(o_.session) + " goes on after " + std::to_string(s->turns.size()) +
+            std::cerr << terminal{true}.dim("session " + visible_name(o_.session) + " goes on after " +
+                                            std::to_string(s->turns.size()) +
                                             (s->turns.size() == 1 ? " turn" : " turns"))
                       << std::endl;
         for (const auto& r : store_->list({.session = o_.session}))
             if (r.status == run_status::ready || r.status == run_status::running) {
                 if (!o_.quiet)
-                    std::cerr << terminal{true}.dim("going on with the turn that was under way, run " + visible_name(r.id)) << std::endl;
+                    std::cerr << terminal{true}.dim("going on with the turn that was under way, run " +
+                                                    visible_name(r.id))
+                              << std::endl;
                 return show(runtime_->resume(r.id));
             }
         return 0;
@@ -96,8 +103,8 @@ private:
         for (const auto& turn : s.turns)
             if (auto* names = turn.inputs.if_contains("private"); names && names->is_array())
                 for (const auto& name : names->get_array())
-                    if (name.is_string() &&
-                        std::find(private_fields_.begin(), private_fields_.end(), name.get_string()) == private_fields_.end())
+                    if (name.is_string() && std::find(private_fields_.begin(), private_fields_.end(),
+                                                      name.get_string()) == private_fields_.end())
                         private_fields_.emplace_back(std::string_view{name.get_string()});
     }
 
@@ -113,8 +120,8 @@ private:
             for (const auto& f : signature_.outputs) {
                 if (view_.has_shown(f.name) || !r.outputs->contains(f.name)) continue;
                 const auto& v = r.outputs->at(f.name);
-                std::cout << (signature_.outputs.size() == 1 ? "" : f.name + ": ") << terminal{}.bold(answer_text(v, o_.quiet))
-                          << std::endl;
+                std::cout << (signature_.outputs.size() == 1 ? "" : f.name + ": ")
+                          << terminal{}.bold(answer_text(v, o_.quiet)) << std::endl;
             }
         } else
             complain(halted_text(r));
@@ -140,8 +147,9 @@ int chat(chat_options o) {
     if (fresh) o.session = random_id();
     conversation c{o};
     if (fresh && !o.quiet && !o.json)
-        std::cerr << terminal{true}.dim("session " + visible_name(o.session) + "; it goes on with: reagent chat --session " +
-                                        shell_word(o.session) + with_journals(o.journals))
+        std::cerr << terminal{true}.dim("session " + visible_name(o.session) +
+                                        "; it goes on with: reagent chat --session " + shell_word(o.session) +
+                                        with_journals(o.journals))
                   << std::endl;
     int worst = c.pick_up();
     if (!ask) return worst ? worst : c.say(o.message);
@@ -181,8 +189,9 @@ int list(const sessions_options& o) {
     }
     if (all.empty()) std::cout << "There are no sessions.\n";
     for (const auto& s : all)
-        std::cout << visible_name(s.id) << "  " << time_text(s.updated) << "  " << s.turns << (s.turns == 1 ? " turn  " : " turns  ")
-                  << visible_name(s.program) << (s.waits_for.empty() ? "" : "  waits for run " + visible_name(s.waits_for)) << "\n";
+        std::cout << visible_name(s.id) << "  " << time_text(s.updated) << "  " << s.turns
+                  << (s.turns == 1 ? " turn  " : " turns  ") << visible_name(s.program)
+                  << (s.waits_for.empty() ? "" : "  waits for run " + visible_name(s.waits_for)) << "\n";
     return 0;
 }
 
@@ -214,7 +223,9 @@ int show(const sessions_options& o) {
         print_fields(t, inner && inner->is_object() && s.program == ask_program ? inner->get_object() : turn.inputs);
         std::size_t calls = 0;
         for (const auto& [name, v] : turn.trajectory) calls += name.starts_with("tool_name_");
-        if (calls) std::cout << "   " << t.dim(std::to_string(calls) + (calls == 1 ? " call of a tool" : " calls of tools")) << "\n";
+        if (calls)
+            std::cout << "   " << t.dim(std::to_string(calls) + (calls == 1 ? " call of a tool" : " calls of tools"))
+                      << "\n";
         print_fields(t, turn.outputs);
     }
     return 0;
@@ -227,23 +238,34 @@ void add_chat(CLI::App& app, command& chosen) {
     auto* c = app.add_subcommand("chat", "A conversation with an agent, kept by its id; every turn is a durable run");
     c->add_option("MESSAGE", o->message, "one turn; without it each line of standard input is one")->check(not_empty());
     c->add_option("--session", o->session, "which conversation; default: a new one")->check(new_id());
-    c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
+    c->add_option("--journals", o->journals,
+                  "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
         ->check(not_empty());
-    c->add_option("--tools,-t", o->tools, "tools, as calculator,sql:FILE,policy=FILE,docs:DIR,index:INDEX (see `reagent tools`); \"\" for none")
+    c->add_option("--tools,-t", o->tools,
+                  "tools, as calculator,sql:FILE,policy=FILE,docs:DIR,index:INDEX (see `reagent tools`); \"\" for none")
         ->capture_default_str();
     c->add_option("--lm", o->lm, "language model, as for `reagent ask`");
     c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server")->check(not_empty());
-    c->add_option("--signature,-s", o->signature, "one input for what is said, one of type dspy.History, and the outputs")
+    c->add_option("--signature,-s", o->signature,
+                  "one input for what is said, one of type dspy.History, and the outputs")
         ->capture_default_str();
-    c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
-    c->add_option("--max-iters", o->max_iters, "most steps in a turn")->check(whole_number(1, 1000))->capture_default_str();
+    c->add_option("--adapter,-a", o->adapter, "chat, json or xml")
+        ->check(CLI::IsMember({"chat", "json", "xml"}))
+        ->capture_default_str();
+    c->add_option("--max-iters", o->max_iters, "most steps in a turn")
+        ->check(whole_number(1, 1000))
+        ->capture_default_str();
     c->add_option("--history-tokens", o->history_tokens,
-                  "what earlier turns may take of a prompt, estimated; then results of tools are left out and old turns summarized")
+                  "what earlier turns may take of a prompt, estimated; then results of tools are left out and old "
+                  "turns summarized")
         ->check(whole_number(least_history_tokens, 10'000'000))
         ->capture_default_str();
-    c->add_option("--timeout", o->timeout, "seconds until a turn is given up")->check(number(0.1, 86400))->capture_default_str();
-    c->add_option("--private", o->private_fields,
-                  "a field, or an argument of a tool, whose values stand in no log and no telemetry, from this turn on");
+    c->add_option("--timeout", o->timeout, "seconds until a turn is given up")
+        ->check(number(0.1, 86400))
+        ->capture_default_str();
+    c->add_option(
+        "--private", o->private_fields,
+        "a field, or an argument of a tool, whose values stand in no log and no telemetry, from this turn on");
     c->add_flag("--native", o->native, "use the provider's own tool calling");
     c->add_flag("--json", o->json, "a JSON object on stdout for each turn");
     c->add_flag("--quiet,-q", o->quiet, "print nothing but the replies");
@@ -261,7 +283,8 @@ void add_sessions(CLI::App& app, command& chosen) {
     sessions->require_subcommand(1);
     auto add = [&](const char* name, const char* help, bool id) {
         auto* c = sessions->add_subcommand(name, help);
-        c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
+        c->add_option("--journals", o->journals,
+                      "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
             ->check(not_empty());
         if (id) c->add_option("ID", o->id, "which session")->required();
         return c;
@@ -280,7 +303,8 @@ void add_sessions(CLI::App& app, command& chosen) {
     c->add_option("--new-id", o->new_id, "id of the new session; default: a random one")->check(new_id());
     c->callback([o, &chosen] {
         chosen = [o] {
-            std::cout << visible_name(open_journals(o->journals, journal_access::existing)->fork_session(o->id, o->turns, o->new_id))
+            std::cout << visible_name(open_journals(o->journals, journal_access::existing)
+                                          ->fork_session(o->id, o->turns, o->new_id))
                       << "\n";
             return 0;
         };

@@ -50,8 +50,8 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
         std::string list;
         for (const auto& n : names) list += (list.empty() ? "" : ", ") + n;
         std::string before = at == &app ? std::string{} : at->get_name() + " ";
-        return "there is no command \"" + before + word + "\"" + (near.empty() ? "." : "; did you mean \"" + before + near + "\"?") +
-               " There are: " + list;
+        return "there is no command \"" + before + word + "\"" +
+               (near.empty() ? "." : "; did you mean \"" + before + near + "\"?") + " There are: " + list;
     }
     return {};
 }
@@ -74,7 +74,8 @@ std::vector<char*> with_values(int argc, char** argv) {
         options = options && a != "--";
         const bool empty = options && i > 0 && a.starts_with("--") && a.find('=') == a.size() - 1;
         if (empty && a != "--tools=")
-            throw misuse{std::string{a.substr(0, a.size() - 1)} + ": it is empty; give it a value, or leave the option out"};
+            throw misuse{std::string{a.substr(0, a.size() - 1)} +
+                         ": it is empty; give it a value, or leave the option out"};
         all.push_back(empty ? tools : argv[i]);
         if (empty) all.push_back(nothing);
     }
@@ -89,7 +90,8 @@ int run_commands(CLI::App& app, command& chosen, int argc, char** argv) {
     watch_lines(argc, argv);
     for (int i = 1; i < argc; ++i)
         if (!is_text(argv[i])) {
-            complain("argument " + std::to_string(i) + " is no UTF-8; what is stored and sent is JSON, which holds nothing else");
+            complain("argument " + std::to_string(i) +
+                     " is no UTF-8; what is stored and sent is JSON, which holds nothing else");
             return 2;
         }
     own_footers(app, app.get_footer());
@@ -133,7 +135,8 @@ void print_outputs(const json::object& outputs, bool as_json) {
     if (as_json)
         std::cout << shown_json(outputs) << "\n";
     else
-        for (const auto& [name, v] : outputs) std::cout << terminal{}.bold(visible_name(name)) << ": " << answer_text(v, false) << "\n";
+        for (const auto& [name, v] : outputs)
+            std::cout << terminal{}.bold(visible_name(name)) << ": " << answer_text(v, false) << "\n";
 }
 
 // One run that survives: what it did is in its journal, whatever becomes of this process.
@@ -187,13 +190,15 @@ json::object checked(const subject& s, json::object inputs) {
     return inputs;
 }
 
-// A line in, a line out, until the input ends. A store's tag is looked at before each, so that a new version is taken over at once.
+// A line in, a line out, until the input ends. A store's tag is looked at before each, so that a new version is taken
+// over at once.
 int serve_lines(runtime& rt, run_options options, const subject& s, const run_command_options& o) {
     std::optional<program_store> store;
     std::string tag;
     std::uint64_t version = 0;
     if (auto at = o.program.rfind('@');
-        at != o.program.npos && std::filesystem::is_directory(std::filesystem::path{o.program.substr(0, at)} / "versions")) {
+        at != o.program.npos &&
+        std::filesystem::is_directory(std::filesystem::path{o.program.substr(0, at)} / "versions")) {
         store.emplace(o.program.substr(0, at));
         tag = o.program.substr(at + 1);
         version = store->number_of(tag);
@@ -246,14 +251,16 @@ void add_run(CLI::App& app, command& chosen, const cli_program& own) {
     auto o = std::make_shared<run_command_options>();
     auto* c = app.add_subcommand("run", "Runs the program: once, or for every line of standard input");
     add_subject_options(*c, *o, &own);
-    c->add_option(
-        "INPUT", o->values,
-        "NAME=VALUE for each input; none: a JSON object of inputs on each line of standard input, a JSON object of outputs for each");
+    c->add_option("INPUT", o->values,
+                  "NAME=VALUE for each input; none: a JSON object of inputs on each line of standard input, a JSON "
+                  "object of outputs for each");
     c->add_option("--journals", o->journals,
-                  "a durable run: its journal in this file of SQLite or postgresql://...; see `runs`. Exit code 3: it waits for somebody")
+                  "a durable run: its journal in this file of SQLite or postgresql://...; see `runs`. Exit code 3: it "
+                  "waits for somebody")
         ->check(not_empty());
     c->add_option("--run-id", o->run_id, "id of the durable run; default: a random one")->check(new_id());
-    c->add_option("--session", o->session, "the durable run is the next turn of this conversation: its turns are the input `history`")
+    c->add_option("--session", o->session,
+                  "the durable run is the next turn of this conversation: its turns are the input `history`")
         ->check(new_id());
     c->callback([o, &chosen, &own] { chosen = [o, &own] { return run_program(*o, own); }; });
 }

@@ -23,15 +23,16 @@ void add_models(CLI::App& app, command& chosen);
 void add_sql(CLI::App& app, command& chosen);
 void add_program(CLI::App& app, command& chosen);
 
-/// The tools of "calculator,sql:shop.db,docs:notes,files:notes,time,http:example.org". @throws tool_error, naming the part
+/// The tools of "calculator,sql:shop.db,docs:notes,files:notes,time,http:example.org". @throws tool_error, naming the
+/// part
 tools tools_from(const std::string& list);
 
 /// The same list with absolute paths: whoever goes on with a run reads the same files, wherever it stands.
 /// @throws misuse for a path that would have a comma in it
 std::string with_absolute_paths(const std::string& tools);
 
-/// The model that `--lm`, the environment or a local server offers; else the stand-in. `notice` says what was chosen and
-/// why, where the user may wonder.
+/// The model that `--lm`, the environment or a local server offers; else the stand-in. `notice` says what was chosen
+/// and why, where the user may wonder.
 struct chosen_model {
     language_model model;
     std::string notice;
@@ -48,8 +49,9 @@ named_types types_from(const std::string& file);
 /// A whole file that a user named; a pipe is read to its end. @throws program_error(unreadable)
 std::string text_of(const std::string& file);
 
-/// Of a path that a library opens by itself: where something else than a file is there (a pipe, a device, a folder) it is refused, as the
-/// library would wait for it without end. What is not there is the library's to tell. @throws misuse, naming the option
+/// Of a path that a library opens by itself: where something else than a file is there (a pipe, a device, a folder) it
+/// is refused, as the library would wait for it without end. What is not there is the library's to tell. @throws
+/// misuse, naming the option
 void check_is_file(const std::string& option, const std::string& path);
 /// That a file that is not there yet can be made, before anything is paid for. @throws misuse
 void check_folder(const std::string& option, const std::string& path);
@@ -79,34 +81,38 @@ std::string shortened(std::string s, std::size_t limit);
 
 /// Of an option: that it was given and is empty, as by `--seen "$NOTHING"`, is not that it was left out.
 CLI::Validator not_empty();
-/// A whole number in a range, in digits: of "-1" and "1e20" conversions make numbers that nobody meant. For every option that counts.
+/// A whole number in a range, in digits: of "-1" and "1e20" conversions make numbers that nobody meant. For every
+/// option that counts.
 CLI::Validator whole_number(std::uint64_t least, std::uint64_t most = std::uint64_t{1} << 53);
 /// A finite number in a range: "nan" and "-1" would switch a limit off in silence.
 CLI::Validator number(double least, double most = 1e18);
-/// The id of a new run or session: no blanks at its ends, and no key that this process knows or that looks like one; it is not shown.
+/// The id of a new run or session: no blanks at its ends, and no key that this process knows or that looks like one; it
+/// is not shown.
 CLI::Validator new_id();
 /// Any number but infinities and "nan".
 CLI::Validator finite();
 
-/// Writes "reagent: TEXT" and a line's end to the standard error, on a line of its own (also behind output that comes in pieces), without
-/// keys: of the environment, of this command line's addresses, and whatever looks like one.
+/// Writes "reagent: TEXT" and a line's end to the standard error, on a line of its own (also behind output that comes
+/// in pieces), without keys: of the environment, of this command line's addresses, and whatever looks like one.
 void complain(std::string_view text);
 
-/// What Ctrl-C says before the process ends with code 130: what is kept, and how to go on. "" for nothing. The last call counts.
+/// What Ctrl-C says before the process ends with code 130: what is kept, and how to go on. "" for nothing. The last
+/// call counts.
 void tell_when_interrupted(const std::string& text);
 
 /// The names that `given` has and `known` has not are refused, with the nearest one. @throws misuse
 void check_names(const std::vector<std::string>& known, const json::object& given, const char* what);
 
-/// Text from a model or a tool, which may have several lines: what steers a terminal or cannot be seen stands there as an escape
+/// Text from a model or a tool, which may have several lines: what steers a terminal or cannot be seen stands there as
+/// an escape
 /// (`visible_lines`). What is to be one line is shown by `visible`, a name by `visible_name`.
 std::string printable(std::string_view text);
 
 /// Lines behind the first begin with `by`, so that none looks like one of ours.
 std::string indented(std::string_view text, std::string_view by);
 
-/// A document of `--json`: as `dump_strict_json`, and at a terminal with escapes for what steers it or cannot be seen, as U+009B, DEL and
-/// marks that turn the direction of writing. It stays equal JSON.
+/// A document of `--json`: as `dump_strict_json`, and at a terminal with escapes for what steers it or cannot be seen,
+/// as U+009B, DEL and marks that turn the direction of writing. It stays equal JSON.
 std::string shown_json(const boost::json::value& v);
 /// The escapes of `shown_json`. @param text JSON
 std::string with_unseen_escaped(const std::string& text);

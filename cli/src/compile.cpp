@@ -29,7 +29,8 @@ optimizers::given_settings given_settings(const std::vector<std::string>& given)
         auto at = s.find('=');
         if (at == s.npos || at == 0 || at + 1 == s.size())
             throw misuse{"\"" + s + "\" is no setting; write NAME=VALUE, as max_bootstrapped_demos=4"};
-        if (!all.emplace(s.substr(0, at), s.substr(at + 1)).second) throw misuse{"the setting " + s.substr(0, at) + " is given twice"};
+        if (!all.emplace(s.substr(0, at), s.substr(at + 1)).second)
+            throw misuse{"the setting " + s.substr(0, at) + " is given twice"};
     }
     return all;
 }
@@ -40,10 +41,12 @@ optimizers known_optimizers(const cli_program* own, const std::string& api_base 
 }
 
 // Takes the setting that all have, `max_errors`, too.
-std::unique_ptr<optimizer> chosen_optimizer(const compile_command& o, const cli_program* own, std::optional<std::size_t>& max_errors) {
+std::unique_ptr<optimizer> chosen_optimizer(const compile_command& o, const cli_program* own,
+                                            std::optional<std::size_t>& max_errors) {
     auto given = given_settings(o.settings);
     try {
-        if (auto common = given.extract("max_errors")) detail::read_setting("max_errors", common.mapped(), max_errors, {});
+        if (auto common = given.extract("max_errors"))
+            detail::read_setting("max_errors", common.mapped(), max_errors, {});
         return known_optimizers(own, o.api_base).make(o.optimizer, given);
     } catch (const std::invalid_argument& e) {
         throw misuse{e.what()};
@@ -51,7 +54,8 @@ std::unique_ptr<optimizer> chosen_optimizer(const compile_command& o, const cli_
 }
 
 void print(const json::object& report, const terminal& t) {
-    if (const auto* why = report.if_contains("stopped")) std::cout << t.red("stopped: ") << printable(python_str(*why)) << "\n";
+    if (const auto* why = report.if_contains("stopped"))
+        std::cout << t.red("stopped: ") << printable(python_str(*why)) << "\n";
     for (const char* what : {"train", "validation", "test"}) {
         const auto* part = report.if_contains(what);
         if (!part) continue;
@@ -62,25 +66,29 @@ void print(const json::object& report, const terminal& t) {
         }
         auto figure = [&](const char* which) {
             const auto& f = o.at(which).as_object();
-            return python_str(f.at("score")) + " (" + python_str(f.at("interval").at(0)) + " to " + python_str(f.at("interval").at(1)) +
-                   ")";
+            return python_str(f.at("score")) + " (" + python_str(f.at("interval").at(0)) + " to " +
+                   python_str(f.at("interval").at(1)) + ")";
         };
-        std::cout << what << ": " << figure("before") << " before, " << t.bold(figure("after")) << " after; " << python_str(o.at("fixed"))
-                  << " fixed, " << python_str(o.at("broken")) << " broken, p = " << python_str(o.at("p_value")) << "\n";
+        std::cout << what << ": " << figure("before") << " before, " << t.bold(figure("after")) << " after; "
+                  << python_str(o.at("fixed")) << " fixed, " << python_str(o.at("broken"))
+                  << " broken, p = " << python_str(o.at("p_value")) << "\n";
     }
     if (const auto* v = report.if_contains("verdict")) std::cout << t.dim(printable(python_str(*v))) << "\n";
-    if (const auto* w = report.if_contains("warning")) std::cout << t.red("warning: ") << printable(python_str(*w)) << "\n";
+    if (const auto* w = report.if_contains("warning"))
+        std::cout << t.red("warning: ") << printable(python_str(*w)) << "\n";
     const auto& u = report.at("usage").as_object();
-    std::cout << t.dim(python_str(report.at("search_calls")) + " calls of models in the search, " + python_str(u.at("calls")) +
-                       " with the report, " + python_str(u.at("asked_now")) + " of them asked now; " + python_str(report.at("seconds")) +
-                       " s")
+    std::cout << t.dim(python_str(report.at("search_calls")) + " calls of models in the search, " +
+                       python_str(u.at("calls")) + " with the report, " + python_str(u.at("asked_now")) +
+                       " of them asked now; " + python_str(report.at("seconds")) + " s")
               << "\n";
 }
 
 // An example that stands in two sets makes the score on the second one a test of memory.
 void warn_of_shared_examples(const dataset& train, const dataset& val, const dataset& test) {
     auto warn = [](std::size_t n, const char* a, const char* b) {
-        if (n) std::cerr << "reagent: " << n << " examples of " << a << " stand in " << b << " too; the score on them measures memory\n";
+        if (n)
+            std::cerr << "reagent: " << n << " examples of " << a << " stand in " << b
+                      << " too; the score on them measures memory\n";
     };
     warn(shared_examples(train, val).size(), "--val", "--train");
     warn(shared_examples(test, train).size(), "--test", "--train");
@@ -107,7 +115,8 @@ void set_options(const compile_command& o, const subject& s, bool has_val, compi
 
 void tell_estimate(const compile_command& o, const std::string& estimate, const language_model& lm) {
     if (!o.quiet)
-        std::cerr << o.optimizer << ": " << estimate << (o.max_calls || o.max_cost ? "" : "; --max-calls and --max-cost limit it") << "\n";
+        std::cerr << o.optimizer << ": " << estimate
+                  << (o.max_calls || o.max_cost ? "" : "; --max-calls and --max-cost limit it") << "\n";
     usage one;
     one.calls = one.prompt_tokens = one.completion_tokens = 1;
     if (o.max_cost && lm && !price_of(lm.name(), one))
@@ -124,7 +133,8 @@ void write_result(const compile_command& o, const saved_program& saved, json::ob
         return;
     }
     print(report, terminal{});
-    std::cout << "written to " << printable(o.out) << "; look at it with: reagent program show " << printable(o.out) << "\n";
+    std::cout << "written to " << printable(o.out) << "; look at it with: reagent program show " << printable(o.out)
+              << "\n";
 }
 
 int compile(const compile_command& o, const cli_program* own) {
@@ -164,7 +174,8 @@ int compile(const compile_command& o, const cli_program* own) {
 
 void add_compile(CLI::App& app, command& chosen, const cli_program* own) {
     auto o = std::make_shared<compile_command>();
-    auto* c = app.add_subcommand("compile", "Finds demonstrations and instructions for a program and writes them to a file");
+    auto* c =
+        app.add_subcommand("compile", "Finds demonstrations and instructions for a program and writes them to a file");
     add_subject_options(*c, *o, own);
     auto known = known_optimizers(own);
     std::string list;
@@ -178,18 +189,22 @@ void add_compile(CLI::App& app, command& chosen, const cli_program* own) {
     c->add_option("--teacher", o->teacher, "model that makes the demonstrations; default: --lm");
     c->add_option("--prompt-model", o->prompt_model, "model that writes instructions; default: --lm");
     c->add_option("--seed", o->seed, "the same seed gives the same file")->check(whole_number(0));
-    c->add_option("--max-errors", o->max_errors, "runs that may fail before the search ends; default: failures are skipped")
+    c->add_option("--max-errors", o->max_errors,
+                  "runs that may fail before the search ends; default: failures are skipped")
         ->check(whole_number(0));
-    c->add_option("--max-calls", o->max_calls, "requests to models, also those that fail; the search ends there with the best so far")
+    c->add_option("--max-calls", o->max_calls,
+                  "requests to models, also those that fail; the search ends there with the best so far")
         ->check(whole_number(0));
     c->add_option("--max-cost", o->max_cost, "US dollars, for models with a known price")->check(number(0));
-    c->add_flag("--no-report", o->no_report, "make no calls but the search's: the scores before and after are not measured");
+    c->add_flag("--no-report", o->no_report,
+                "make no calls but the search's: the scores before and after are not measured");
     c->add_flag("--dry-run", o->dry_run, "say what it will about cost, and stop");
     c->add_option("SETTING", o->settings, "NAME=VALUE, of the optimizer; they are listed below");
     c->footer("Optimizers and their settings, with what they are by default:\n" + known.help() +
               "\nExit code: 0 done, 1 failed, 2 wrong command line.\nExample:\n  " + app.get_name() + " compile " +
               (own ? "" : "--signature \"message -> intent\" ") +
-              "--train train.jsonl --val dev.jsonl --metric exact_match:intent \\\n    --optimizer mipro --lm openai/gpt-4o-mini --state "
+              "--train train.jsonl --val dev.jsonl --metric exact_match:intent \\\n    --optimizer mipro --lm "
+              "openai/gpt-4o-mini --state "
               "work --out "
               "compiled.json auto=light");
     c->callback([o, &chosen, own] { chosen = [o, own] { return compile(*o, own); }; });

@@ -60,7 +60,8 @@ line_watch& watched_errors() {
 bool shows_both_in_one_place() {
     struct stat out {
     }, err{};
-    return ::fstat(STDOUT_FILENO, &out) == 0 && ::fstat(STDERR_FILENO, &err) == 0 && out.st_dev == err.st_dev && out.st_ino == err.st_ino;
+    return ::fstat(STDOUT_FILENO, &out) == 0 && ::fstat(STDERR_FILENO, &err) == 0 && out.st_dev == err.st_dev &&
+           out.st_ino == err.st_ino;
 }
 
 std::vector<secret>& addresses() {
@@ -85,32 +86,36 @@ void watch_lines(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         std::string_view given = argv[i];
         if (given.find(' ') != given.npos || given.find("//") == given.npos) continue;
-        if (given.starts_with("--")) given.remove_prefix(std::min(given.find('=') + 1, given.size()));  // --api-base=http://...
+        if (given.starts_with("--"))
+            given.remove_prefix(std::min(given.find('=') + 1, given.size()));  // --api-base=http://...
         for (auto& s : http::secrets_of_url(given)) addresses().push_back(std::move(s));
     }
     for (auto& s : http::secrets_of_proxies()) addresses().push_back(std::move(s));
     for (char** variable = environ; *variable; ++variable) {
         std::string_view one = *variable, name = one.substr(0, one.find('='));
-        if (name.ends_with("_API_KEY") && one.size() > name.size() + 6) addresses().emplace_back(std::string{one.substr(name.size() + 1)});
+        if (name.ends_with("_API_KEY") && one.size() > name.size() + 6)
+            addresses().emplace_back(std::string{one.substr(name.size() + 1)});
     }
 }
 
 void complain(std::string_view text) {
     std::cout.flush();
     bool within = watched_errors().is_within_line() || (watched_output().is_within_line() && shows_both_in_one_place());
-    std::cerr << (within ? "\n" : "") << "reagent: " << redact(naming_journals(printable(text)), addresses()) << std::endl;
+    std::cerr << (within ? "\n" : "") << "reagent: " << redact(naming_journals(printable(text)), addresses())
+              << std::endl;
 }
 
 CLI::Validator new_id() {
-    return CLI::Validator{[](const std::string& value) {
-                              if (value.empty()) return std::string{"it is empty; give it a value, or leave the option out"};
-                              auto is_blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
-                              if (is_blank(value.front()) || is_blank(value.back()))
-                                  return std::string{"it begins or ends with a blank; leave that out"};
-                              if (redact(value, addresses()) == value) return std::string{};
-                              return std::string{"it holds a key, or what looks like one, and would be shown wherever the run is"};
-                          },
-                          "", "new id"};
+    return CLI::Validator{
+        [](const std::string& value) {
+            if (value.empty()) return std::string{"it is empty; give it a value, or leave the option out"};
+            auto is_blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+            if (is_blank(value.front()) || is_blank(value.back()))
+                return std::string{"it begins or ends with a blank; leave that out"};
+            if (redact(value, addresses()) == value) return std::string{};
+            return std::string{"it holds a key, or what looks like one, and would be shown wherever the run is"};
+        },
+        "", "new id"};
 }
 
 void tell_when_interrupted(const std::string& text) {

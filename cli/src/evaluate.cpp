@@ -29,10 +29,14 @@ evaluation saved_evaluation(const std::string& file) {
 std::string numbers(const std::vector<std::size_t>& indexes) {
     std::string text;
     for (std::size_t i = 0; i < indexes.size() && i < 20; ++i) text += (i ? ", " : "") + std::to_string(indexes[i] + 1);
-    return indexes.empty() ? "none" : text + (indexes.size() > 20 ? " and " + std::to_string(indexes.size() - 20) + " more" : "");
+    return indexes.empty()
+               ? "none"
+               : text + (indexes.size() > 20 ? " and " + std::to_string(indexes.size() - 20) + " more" : "");
 }
 
-std::string tokens_text(const usage& u) { return std::to_string(u.calls) + " model calls, " + std::to_string(u.tokens()) + " tokens"; }
+std::string tokens_text(const usage& u) {
+    return std::to_string(u.calls) + " model calls, " + std::to_string(u.tokens()) + " tokens";
+}
 
 evaluation measured(const eval_options& o, const subject& s, const dataset& data, const metric& m) {
     evaluate_options options;
@@ -79,8 +83,8 @@ json::object comparison_json(const evaluation& before, const evaluation& e) {
 }
 
 void print_score(const terminal& t, const evaluation& e) {
-    std::cout << t.bold("score " + python_float(e.score)) << "  (95% interval " << python_float(e.low) << " to " << python_float(e.high)
-              << ", " << e.rows.size() << " examples)\n";
+    std::cout << t.bold("score " + python_float(e.score)) << "  (95% interval " << python_float(e.low) << " to "
+              << python_float(e.high) << ", " << e.rows.size() << " examples)\n";
     std::cout << t.dim(tokens_text(e.usage) + ", p50 " + std::to_string(e.latency(50).count() / 1000) + " ms, p99 " +
                        std::to_string(e.latency(99).count() / 1000) + " ms")
               << "\n";
@@ -90,15 +94,17 @@ void print_score(const terminal& t, const evaluation& e) {
 void print_slices(const json::object& by_field) {
     for (const auto& [field, parts] : by_field)
         for (const auto& part : parts.as_array())
-            std::cout << "  " << printable(std::string{field}) << " = " << printable(shortened(python_str(part.at("value")), 60)) << ": "
-                      << python_str(part.at("score")) << "  (" << python_str(part.at("examples")) << ")\n";
+            std::cout << "  " << printable(std::string{field}) << " = "
+                      << printable(shortened(python_str(part.at("value")), 60)) << ": " << python_str(part.at("score"))
+                      << "  (" << python_str(part.at("examples")) << ")\n";
 }
 
 void print_comparison(const std::string& baseline, const evaluation& before, const evaluation& e) {
     auto c = compare(before, e);
     std::cout << (c.difference >= 0 ? "+" : "") << python_float(c.difference) << " points on " << printable(baseline)
-              << " (p = " << python_float(std::round(c.p_value * 1e4) / 1e4) << (c.p_value > 0.05 ? ", within noise" : "")
-              << ")\n  fixed: examples " << numbers(c.fixed) << "\n  broken: examples " << numbers(c.broken) << "\n";
+              << " (p = " << python_float(std::round(c.p_value * 1e4) / 1e4)
+              << (c.p_value > 0.05 ? ", within noise" : "") << ")\n  fixed: examples " << numbers(c.fixed)
+              << "\n  broken: examples " << numbers(c.broken) << "\n";
 }
 
 void print_errors(const terminal& t, const evaluation& e) {
@@ -106,13 +112,15 @@ void print_errors(const terminal& t, const evaluation& e) {
     std::size_t listed = 0;
     for (const auto& r : e.rows)
         if (!r.error.empty() && ++listed <= most)
-            std::cout << t.red("error ") << "example " << r.index + 1 << ": " << printable(shortened(r.error, 300)) << "\n";
+            std::cout << t.red("error ") << "example " << r.index + 1 << ": " << printable(shortened(r.error, 300))
+                      << "\n";
     if (e.errors > most) std::cout << "and " << e.errors - most << " more errors\n";
 }
 
 int verdict(const eval_options& o, const evaluation& e) {
     if (e.stopped) {
-        complain("stopped after " + std::to_string(e.errors) + " errors; raise --max-errors, or look at the first of them");
+        complain("stopped after " + std::to_string(e.errors) +
+                 " errors; raise --max-errors, or look at the first of them");
         return 1;
     }
     if (!e.rows.empty() && e.errors == e.rows.size()) {
@@ -136,7 +144,8 @@ int eval(const eval_options& o, const cli_program* own) {
     std::optional<evaluation> before;
     if (!o.baseline.empty()) before = saved_evaluation(o.baseline);
     auto e = measured(o, s, data, m);
-    if (!o.html.empty()) write_file(o.html, to_html(e, data, "Evaluation of " + s.title(), {before ? &*before : nullptr, o.slices}));
+    if (!o.html.empty())
+        write_file(o.html, to_html(e, data, "Evaluation of " + s.title(), {before ? &*before : nullptr, o.slices}));
     if (!o.csv.empty()) write_file(o.csv, to_csv(e, data));
     auto by_field = slices_json(o, e, data);
     if (o.json) {
@@ -163,14 +172,16 @@ void add_eval(CLI::App& app, command& chosen, const cli_program* own) {
     c->add_option("--data", o->data, "examples: .jsonl, .json or .csv")->required();
     add_metric_options(*c, *o);
     c->add_option("--max-errors", o->max_errors, "more than this stop the evaluation")->check(whole_number(0));
-    c->add_option("--min-score", o->min_score, "exit code 3 when the score, from 0 to 100, is below this")->check(number(0, 100));
+    c->add_option("--min-score", o->min_score, "exit code 3 when the score, from 0 to 100, is below this")
+        ->check(number(0, 100));
     c->add_option("--slices", o->slices, "fields by whose values the score is told, as a,b")->delimiter(',');
-    c->add_option("--baseline", o->baseline,
-                  "compare with an earlier result, as --json wrote it: what got fixed, what broke, and whether it is noise");
+    c->add_option(
+        "--baseline", o->baseline,
+        "compare with an earlier result, as --json wrote it: what got fixed, what broke, and whether it is noise");
     c->add_option("--html", o->html, "write a page with every row and its trace");
     c->add_option("--csv", o->csv, "write the rows as CSV");
-    c->footer("Exit code: 0 done, 1 failed, 2 wrong command line, 3 below --min-score.\nExample:\n  " + app.get_name() + " eval " +
-              (own ? "" : "--signature \"question -> answer\" ") +
+    c->footer("Exit code: 0 done, 1 failed, 2 wrong command line, 3 below --min-score.\nExample:\n  " + app.get_name() +
+              " eval " + (own ? "" : "--signature \"question -> answer\" ") +
               "--data dev.jsonl --inputs question --metric exact_match:answer --lm openai/gpt-4o-mini --min-score 80");
     c->callback([o, &chosen, own] { chosen = [o, own] { return eval(*o, own); }; });
 }

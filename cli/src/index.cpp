@@ -8,8 +8,8 @@
 #include <reagent/retrieve/lexical.hpp>
 #include <reagent/retrieve/retrieve.hpp>
 #include <reagent/retrieve/vectors.hpp>
-#include <reagent/schema/repair.hpp>
 #include <reagent/run/consent.hpp>
+#include <reagent/schema/repair.hpp>
 #include <reagent/tools/pdf.hpp>
 
 #include <unistd.h>
@@ -47,10 +47,11 @@ public:
         if (!shown_) return;
         begun_ = true;
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-        const double left = p.files > 0 ? seconds * static_cast<double>(p.of_files - p.files) / static_cast<double>(p.files) : 0;
+        const double left =
+            p.files > 0 ? seconds * static_cast<double>(p.of_files - p.files) / static_cast<double>(p.files) : 0;
         std::cerr << "\r\033[K" << p.files << " of " << p.of_files << " files, " << p.passages << " passages, "
-                  << std::llround(static_cast<double>(p.passages) / std::max(seconds, 0.001)) << "/s, " << std::llround(left) << " s left"
-                  << std::flush;
+                  << std::llround(static_cast<double>(p.passages) / std::max(seconds, 0.001)) << "/s, "
+                  << std::llround(left) << " s left" << std::flush;
     }
 
 private:
@@ -109,7 +110,8 @@ int build(const index_command_options& o) {
     if (!report.broken.empty()) std::cout << ", " << report.broken.size() << " left out";
     std::cout << "\n";
     if (o.embed.starts_with("words"))
-        std::cout << "note: the vectors are of our own, by words; they know no synonyms. --embed MODEL has a model make them\n";
+        std::cout << "note: the vectors are of our own, by words; they know no synonyms. --embed MODEL has a model "
+                     "make them\n";
     return 0;
 }
 
@@ -149,7 +151,8 @@ int search(const index_command_options& o) {
         const auto *begin = p.metadata.if_contains("begin"), *end = p.metadata.if_contains("end");
         std::string place = visible(p.source.empty() ? p.id : p.source);
         if (begin && end) place += ":" + json::serialize(*begin) + "-" + json::serialize(*end);
-        std::cout << t.bold(std::to_string(++n) + ". " + visible(p.title)) << "  " << t.dim(place + "  " + score.str()) << "\n"
+        std::cout << t.bold(std::to_string(++n) + ". " + visible(p.title)) << "  " << t.dim(place + "  " + score.str())
+                  << "\n"
                   << "   " << indented(printable(shortened(p.text, 600)), "   ") << "\n";
     }
     if (found.empty()) std::cout << "nothing found\n";
@@ -174,13 +177,14 @@ int show(const index_command_options& o) {
         std::cout << shown_json(told) << "\n";
         return 0;
     }
-    std::cout << m.passages << " passages of " << files << " files, " << m.bytes << " bytes\nwords: " << visible(m.options.language)
-              << "\n";
+    std::cout << m.passages << " passages of " << files << " files, " << m.bytes
+              << " bytes\nwords: " << visible(m.options.language) << "\n";
     if (m.options.embedder.empty())
         std::cout << "vectors: none\n";
     else
-        std::cout << "vectors: " << visible(m.options.embedder) << ", " << m.options.dimensions << " numbers, " << m.graph_rows
-                  << " of them in a graph" << (m.removed > 0 ? ", " + std::to_string(m.removed) + " removed (`compact` frees them)" : "")
+        std::cout << "vectors: " << visible(m.options.embedder) << ", " << m.options.dimensions << " numbers, "
+                  << m.graph_rows << " of them in a graph"
+                  << (m.removed > 0 ? ", " + std::to_string(m.removed) + " removed (`compact` frees them)" : "")
                   << "\n";
     return 0;
 }
@@ -213,14 +217,15 @@ int compact(const index_command_options& o) {
 
 }  // namespace
 
-std::shared_ptr<const retriever> retriever_in(const std::string& folder, const std::string& by, const std::string& api_base,
-                                              query_syntax syntax) {
+std::shared_ptr<const retriever> retriever_in(const std::string& folder, const std::string& by,
+                                              const std::string& api_base, query_syntax syntax) {
     const auto i = passage_index::open(folder);
     const auto embedder = i.manifest().options.embedder;
     const auto words = lexical(i, {.syntax = syntax});
     if (by == "words" || (by.empty() && (embedder.empty() || syntax == query_syntax::operators))) return words;
     if (embedder.empty())
-        throw misuse{"the index \"" + folder + "\" has no vectors, so it is searched by words; `index build --embed` makes some"};
+        throw misuse{"the index \"" + folder +
+                     "\" has no vectors, so it is searched by words; `index build --embed` makes some"};
     const auto vectors = nearest(i, source_named(embedder, api_base));
     if (by == "vectors") return vectors;
     return hybrid({{words}, {vectors}});
@@ -242,22 +247,33 @@ void add_index(CLI::App& app, command& chosen) {
     };
     const char* embedders = "embedder, as openai/text-embedding-3-small; words: vectors of our own, without a model";
     auto* b =
-        add("build", "Brings an index to what the files of a folder are now; only what has changed is read again and embedded", build);
-    b->add_option("DIR", o->documents, "folder of documents: .txt .md .html .csv .json and source code")->required()->check(not_empty());
-    b->add_option("--out,-o", o->index, "folder of the index; made where it is not there")->required()->check(not_empty());
-    b->add_option("--embed", o->embed, std::string{"vectors of the passages by this "} + embedders + "; default: none")->check(not_empty());
+        add("build",
+            "Brings an index to what the files of a folder are now; only what has changed is read again and embedded",
+            build);
+    b->add_option("DIR", o->documents, "folder of documents: .txt .md .html .csv .json and source code")
+        ->required()
+        ->check(not_empty());
+    b->add_option("--out,-o", o->index, "folder of the index; made where it is not there")
+        ->required()
+        ->check(not_empty());
+    b->add_option("--embed", o->embed, std::string{"vectors of the passages by this "} + embedders + "; default: none")
+        ->check(not_empty());
     b->add_option("--api-base", o->api_base, "address of the embedder's server")->check(not_empty());
-    b->add_option("--chunk", o->chunk, "most tokens of a passage (estimated)")->check(whole_number(8, 100'000))->capture_default_str();
+    b->add_option("--chunk", o->chunk, "most tokens of a passage (estimated)")
+        ->check(whole_number(8, 100'000))
+        ->capture_default_str();
     b->add_option("--overlap", o->overlap, "tokens that neighbouring passages share")
         ->check(whole_number(0, 50'000))
         ->capture_default_str();
-    b->add_option("--language", o->language, "of the words, for stemming: english, german, french, ... or none")->capture_default_str();
+    b->add_option("--language", o->language, "of the words, for stemming: english, german, french, ... or none")
+        ->capture_default_str();
     b->add_option("--max-file", o->max_file_megabytes, "MiB of a file; larger ones are left out, and told")
         ->check(whole_number(1, 4096))
         ->capture_default_str();
     b->add_flag("--quiet,-q", o->quiet, "tell of broken files and errors only");
     b->footer(
-        "A file that cannot be read is left out and told of; the exit code is 0. A build that is killed leaves the index as it "
+        "A file that cannot be read is left out and told of; the exit code is 0. A build that is killed leaves the "
+        "index as it "
         "was.\nExamples:\n"
         "  reagent index build manuals --out manuals.index\n"
         "  reagent index build manuals --out manuals.index --embed ollama/nomic-embed-text");

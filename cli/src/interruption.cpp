@@ -17,7 +17,8 @@ sigset_t watched() {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     struct sigaction before {};
-    if (::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)  // a terminal is closed, and not under nohup
+    if (::sigaction(SIGHUP, nullptr, &before) == 0 &&
+        before.sa_handler != SIG_IGN)  // a terminal is closed, and not under nohup
         sigaddset(&signals, SIGHUP);
     return signals;
 }
@@ -33,9 +34,8 @@ void interruption::lets_go(std::shared_ptr<journal_store> journals, const std::s
     std::string resume = naming_journals("reagent runs resume " + shell_word(id));
     if (told.empty()) told = "what run " + visible_name(id) + " did is kept; it goes on with: " + resume;
     std::string by_force = id.empty() ? "" : "; until its lease is over it goes on with: " + resume + " --force";
-    thread_ = std::thread{[this, journals = std::move(journals), told = std::move(told), by_force = std::move(by_force)] {
-        watch(*journals, told, by_force);
-    }};
+    thread_ = std::thread{[this, journals = std::move(journals), told = std::move(told),
+                           by_force = std::move(by_force)] { watch(*journals, told, by_force); }};
 }
 
 void interruption::watch(journal_store& journals, const std::string& told, const std::string& by_force) {

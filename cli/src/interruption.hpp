@@ -9,9 +9,9 @@
 
 namespace reagent::cli {
 
-/// Ctrl-C (and SIGTERM) of a command that continues a durable run here: the run is let go, so that it goes on at once wherever it is
-/// resumed, what to do is told, and the process ends with code 128 and the signal's number. A second one ends it at once.
-/// To be made before any other thread.
+/// Ctrl-C (and SIGTERM) of a command that continues a durable run here: the run is let go, so that it goes on at once
+/// wherever it is resumed, what to do is told, and the process ends with code 128 and the signal's number. A second one
+/// ends it at once. To be made before any other thread.
 class interruption {
 public:
     interruption();

@@ -53,7 +53,8 @@ void check_is_kept(const std::string& where) {
     std::string_view place = where;
     if (place.starts_with("sqlite:")) place.remove_prefix(7);
     if (place.empty() || place == ":memory:" || place.starts_with("file:"))
-        throw misuse{"--journals \"" + where + "\" names no file that is kept: give the path of a file, as runs.db, or postgresql://..."};
+        throw misuse{"--journals \"" + where +
+                     "\" names no file that is kept: give the path of a file, as runs.db, or postgresql://..."};
 }
 
 }  // namespace
@@ -63,7 +64,8 @@ void check_there(const std::string& where) {
     check_is_kept(place);
     bool file = place.find("://") == place.npos && !place.starts_with("host=") && !place.starts_with("dbname=");
     if (file && !std::filesystem::exists(place.starts_with("sqlite:") ? place.substr(7) : place))
-        throw std::runtime_error{"there are no journals in \"" + place + "\"; name them with --journals, or in $REAGENT_JOURNALS"};
+        throw std::runtime_error{"there are no journals in \"" + place +
+                                 "\"; name them with --journals, or in $REAGENT_JOURNALS"};
 }
 
 void want_journals(const std::string& option, const std::string& value) {
@@ -97,16 +99,20 @@ std::string naming_journals(std::string text) {
     constexpr std::string_view begins = "reagent runs ";
     for (std::size_t at = 0; (at = text.find(begins, at)) != text.npos;) {
         at += begins.size();
-        while (at < text.size() && text[at] >= 'a' && text[at] <= 'z') ++at;  // its name: an option may stand right behind it
+        while (at < text.size() && text[at] >= 'a' && text[at] <= 'z')
+            ++at;  // its name: an option may stand right behind it
         auto line = std::string_view{text}.substr(at, text.find('\n', at) - at);
-        if (at == text.size() || text[at] != ' ' || line.substr(0, line.find("reagent runs ")).find("--journals") != line.npos) continue;
+        if (at == text.size() || text[at] != ' ' ||
+            line.substr(0, line.find("reagent runs ")).find("--journals") != line.npos)
+            continue;
         text.insert(at, option);
         at += option.size();
     }
     return text;
 }
 
-std::shared_ptr<journal_store> open_journals(const std::string& where, journal_access access, journal_store_options options) {
+std::shared_ptr<journal_store> open_journals(const std::string& where, journal_access access,
+                                             journal_store_options options) {
     journals_given() = where;
     check_is_kept(where.empty() ? default_journals() : where);
     if (access != journal_access::create) check_there(where);

@@ -65,9 +65,10 @@ listing local_model(const std::string& api_base, const std::string& key = {}) {
 std::string without_a_model(const std::string& api_base, int status, bool has_key) {
     std::string server = "the server at " + http::shown_url(api_base);
     if (status == 401 || status == 403)
-        return server + (has_key ? " refuses the key in OPENAI_API_KEY" : " wants a key; set OPENAI_API_KEY") + " (HTTP " +
-               std::to_string(status) + ")";
-    if (status >= 500) return server + " cannot answer now (HTTP " + std::to_string(status) + "); is its model still being loaded?";
+        return server + (has_key ? " refuses the key in OPENAI_API_KEY" : " wants a key; set OPENAI_API_KEY") +
+               " (HTTP " + std::to_string(status) + ")";
+    if (status >= 500)
+        return server + " cannot answer now (HTTP " + std::to_string(status) + "); is its model still being loaded?";
     return server + " lists no models; name one with --lm openai/NAME";
 }
 
@@ -82,7 +83,8 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
         const std::string key = environment("OPENAI_API_KEY");  // which the model sends as well
         auto [found, status] = local_model(api_base, key);
         if (found.empty()) throw lm_error{lm_errc::unavailable, without_a_model(api_base, status, !key.empty())};
-        return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + http::shown_url(api_base), api_base};
+        return {language_model{"openai/" + found, options},
+                "using openai/" + found + " from " + http::shown_url(api_base), api_base};
     }
     struct {
         const char *variable, *model;
@@ -91,7 +93,8 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
                    {"GEMINI_API_KEY", "gemini/gemini-2.5-flash"}};
     for (const auto& k : keys)
         if (!environment(k.variable).empty())
-            return {language_model{k.model}, std::string{"using "} + k.model + ", because " + k.variable + " is set; choose with --lm"};
+            return {language_model{k.model},
+                    std::string{"using "} + k.model + ", because " + k.variable + " is set; choose with --lm"};
     auto known = [](std::string_view provider) {
         for (const auto& p : known_providers())
             if (p.name == provider) return std::string{p.api_base};
@@ -106,7 +109,8 @@ chosen_model choose_model(const std::string& name, const std::string& api_base) 
             return {language_model{"openai/" + found, options}, "using openai/" + found + " from " + base, base};
         }
     return {language_model{"offline/demo"},
-            "offline/demo is a rule-driven stand-in, not a language model; for a real one set OPENAI_API_KEY, run Ollama, or pass --lm and "
+            "offline/demo is a rule-driven stand-in, not a language model; for a real one set OPENAI_API_KEY, run "
+            "Ollama, or pass --lm and "
             "--api-base"};
 }
 

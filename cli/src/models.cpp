@@ -43,14 +43,14 @@ int list(bool as_json) {
     for (const auto& m : models) {
         std::string can;
         for (const auto& a : m.abilities) can += (can.empty() ? "" : ", ") + a;
-        std::cout << "  " << std::left << std::setw(34) << m.name << std::right << std::setw(8) << tokens(m.context) << std::setw(8)
-                  << tokens(m.output) << std::setw(8) << dollars(m.prompt) << std::setw(9) << dollars(m.completion) << "  " << t.dim(can)
-                  << "\n";
+        std::cout << "  " << std::left << std::setw(34) << m.name << std::right << std::setw(8) << tokens(m.context)
+                  << std::setw(8) << tokens(m.output) << std::setw(8) << dollars(m.prompt) << std::setw(9)
+                  << dollars(m.completion) << "  " << t.dim(can) << "\n";
     }
     std::cout << "\nProviders, as PROVIDER/MODEL; the key is read from the variable:\n";
     for (const auto& p : known_providers())
-        std::cout << "  " << std::left << std::setw(18) << p.name << std::setw(20) << (p.key_variable.empty() ? "(no key)" : p.key_variable)
-                  << t.dim(std::string{p.api_base}) << "\n";
+        std::cout << "  " << std::left << std::setw(18) << p.name << std::setw(20)
+                  << (p.key_variable.empty() ? "(no key)" : p.key_variable) << t.dim(std::string{p.api_base}) << "\n";
     return 0;
 }
 
@@ -64,10 +64,17 @@ lm_request sample_request() {
     r.tool_choice = {tool_choice::one, "lookup"};
     r.parallel_tool_calls = false;
     json::object answer{{"type", "string"}}, outputs{{"answer", answer}};
-    r.outputs_schema =
-        json::object{{"type", "object"}, {"properties", outputs}, {"required", json::array{"answer"}}, {"additionalProperties", false}};
-    r.sampling = {
-        .temperature = 0.7, .top_p = 0.9, .max_tokens = 1000, .seed = 1, .stop = {"END"}, .n = 2, .reasoning_effort = effort::low};
+    r.outputs_schema = json::object{{"type", "object"},
+                                    {"properties", outputs},
+                                    {"required", json::array{"answer"}},
+                                    {"additionalProperties", false}};
+    r.sampling = {.temperature = 0.7,
+                  .top_p = 0.9,
+                  .max_tokens = 1000,
+                  .seed = 1,
+                  .stop = {"END"},
+                  .n = 2,
+                  .reasoning_effort = effort::low};
     return r;
 }
 
@@ -90,12 +97,14 @@ int check(const std::string& name, const std::string& api_base, bool as_json) {
         return 0;
     }
     if (facts)
-        std::cout << t.bold(facts->name) << ": context " << tokens(facts->context) << ", output " << tokens(facts->output) << ", $"
-                  << dollars(facts->prompt) << " in and $" << dollars(facts->completion) << " out per million tokens\n";
+        std::cout << t.bold(facts->name) << ": context " << tokens(facts->context) << ", output "
+                  << tokens(facts->output) << ", $" << dollars(facts->prompt) << " in and $"
+                  << dollars(facts->completion) << " out per million tokens\n";
     else
         std::cout << t.bold(printable(name)) << " is not in the catalog; it is asked all the same"
                   << (near.empty() ? "" : ". Did you mean " + near + "?") << "\n";
-    std::cout << "\nA request with every option would go to\n  POST " << shown.url << "\n  " << dump_json(shown.body) << "\n\n";
+    std::cout << "\nA request with every option would go to\n  POST " << shown.url << "\n  " << dump_json(shown.body)
+              << "\n\n";
     if (shown.dropped.empty())
         std::cout << "The provider has every option.\n";
     else {
@@ -118,14 +127,18 @@ void add_models(CLI::App& app, command& chosen) {
     auto* c = app.add_subcommand("models", "Lists language models and providers, or checks one");
     c->add_flag("--json", o->json, "machine-readable output");
     c->footer(
-        "Examples:\n  reagent models\n  reagent models check anthropic/claude-sonnet-4-5\nFacts of your own: $REAGENT_MODELS, a file like "
+        "Examples:\n  reagent models\n  reagent models check anthropic/claude-sonnet-4-5\nFacts of your own: "
+        "$REAGENT_MODELS, a file like "
         "sdk/data/models.json.");
-    auto* one = c->add_subcommand("check", "Shows what a request would look like and which options would be dropped; sends nothing");
+    auto* one = c->add_subcommand(
+        "check", "Shows what a request would look like and which options would be dropped; sends nothing");
     one->add_option("NAME", o->name, "as openai/gpt-4o-mini")->required();
     one->add_option("--api-base", o->api_base, "address of the server")->check(not_empty());
     one->add_flag("--json", o->json, "machine-readable output");
     c->require_subcommand(0, 1);
-    c->callback([o, one, &chosen] { chosen = [o, one] { return one->parsed() ? check(o->name, o->api_base, o->json) : list(o->json); }; });
+    c->callback([o, one, &chosen] {
+        chosen = [o, one] { return one->parsed() ? check(o->name, o->api_base, o->json) : list(o->json); };
+    });
 }
 
 }  // namespace reagent::cli

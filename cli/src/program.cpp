@@ -24,7 +24,8 @@ int show(const std::string& file, bool as_json) {
             o["instructions"] = p.instructions ? json::value(json::string(*p.instructions)) : json::value(nullptr);
             o["demos"] = std::move(demos);
             json::array fields;
-            for (const auto& f : p.fields) fields.push_back(json::object{{"prefix", f.prefix}, {"description", f.description}});
+            for (const auto& f : p.fields)
+                fields.push_back(json::object{{"prefix", f.prefix}, {"description", f.description}});
             if (!fields.empty()) o["fields"] = std::move(fields);
             if (!p.lm.is_null()) o["lm"] = p.lm;
             all.push_back(std::move(o));
@@ -36,19 +37,22 @@ int show(const std::string& file, bool as_json) {
     std::cout << t.dim("hash " + program.hash().substr(0, 16)) << "\n";
     for (const auto& p : program.predictors()) {
         std::cout << "\n"
-                  << t.bold(printable(p.path)) << "  " << p.demos.size() << (p.demos.size() == 1 ? " demonstration" : " demonstrations")
-                  << "\n";
+                  << t.bold(printable(p.path)) << "  " << p.demos.size()
+                  << (p.demos.size() == 1 ? " demonstration" : " demonstrations") << "\n";
         if (p.instructions) std::cout << "  " << printable(*p.instructions) << "\n";
         if (const auto* m = p.lm.is_object() ? p.lm.get_object().if_contains("model") : nullptr)
             std::cout << "  model " << printable(python_str(*m)) << "\n";
-        for (const auto& f : p.fields) std::cout << t.dim("  " + printable(f.prefix) + " " + printable(f.description)) << "\n";
-        for (const auto& d : p.demos) std::cout << "  - " << printable(shortened(dump_json(json::value(d)), 300)) << "\n";
+        for (const auto& f : p.fields)
+            std::cout << t.dim("  " + printable(f.prefix) + " " + printable(f.description)) << "\n";
+        for (const auto& d : p.demos)
+            std::cout << "  - " << printable(shortened(dump_json(json::value(d)), 300)) << "\n";
     }
     if (const auto* nearest = program.addition("nearest"); nearest && nearest->is_object())
         for (const auto& [path, one] : nearest->get_object())
             if (const auto* o = one.if_object(); o && o->contains("pool") && o->at("pool").is_array())
                 std::cout << "\n"
-                          << printable(path) << " chooses for each call from " << o->at("pool").get_array().size() << " demonstrations\n";
+                          << printable(path) << " chooses for each call from " << o->at("pool").get_array().size()
+                          << " demonstrations\n";
     if (const auto* members = program.addition("members"); members && members->is_array())
         std::cout << "\nan ensemble: " << members->get_array().size() << " members vote; shown is the first\n";
     return 0;
@@ -82,10 +86,11 @@ int check(const std::vector<std::string>& files, bool as_json) {
             good = false;
         }
         if (as_json)
-            all.push_back(json::object{{"file", file}, {"ok", problem.empty()}, {"problem", problem}, {"predictors", predictors}});
+            all.push_back(json::object{
+                {"file", file}, {"ok", problem.empty()}, {"problem", problem}, {"predictors", predictors}});
         else if (problem.empty())
-            std::cout << t.green("ok    ") << printable(file) << "  " << predictors << (predictors == 1 ? " predictor" : " predictors")
-                      << "\n";
+            std::cout << t.green("ok    ") << printable(file) << "  " << predictors
+                      << (predictors == 1 ? " predictor" : " predictors") << "\n";
         else
             std::cout << t.red("wrong ") << printable(problem) << "\n";
     }
@@ -98,17 +103,19 @@ CLI::Validator tag_name() {
     return CLI::Validator{[](const std::string& name) {
                               auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
                               bool good = !name.empty() && name.size() <= 100 && letter(name[0]) && name != "latest";
-                              for (char c : name) good = good && (letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_');
-                              return good
-                                         ? std::string{}
-                                         : "\"" + visible(name) +
-                                               "\" cannot be a tag: it starts with a letter, goes on with letters, digits, - and _, and is "
-                                               "not \"latest\". Nothing was stored";
+                              for (char c : name)
+                                  good = good && (letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_');
+                              return good ? std::string{}
+                                          : "\"" + visible(name) +
+                                                "\" cannot be a tag: it starts with a letter, goes on with letters, "
+                                                "digits, - and _, and is "
+                                                "not \"latest\". Nothing was stored";
                           },
                           "", "tag"};
 }
 
-int put(const std::string& store, const std::string& file, const program_remarks& about, const std::string& tag, bool as_json) {
+int put(const std::string& store, const std::string& file, const program_remarks& about, const std::string& tag,
+        bool as_json) {
     program_store s{store};
     auto number = s.put(saved_program::load(file), about);
     if (!tag.empty()) s.tag(tag, number);
@@ -142,8 +149,9 @@ int list(const std::string& store, bool as_json) {
         } else if (!v.problem.empty())
             std::cout << v.number << "  " << t.red(visible(v.problem)) << t.green(tag_text) << "\n";
         else
-            std::cout << v.number << "  " << v.hash.substr(0, 12) << "  " << visible(v.when) << "  " << visible(v.who) << "  "
-                      << (v.score ? python_float(*v.score) : "-") << "  " << visible(v.what) << t.green(tag_text) << "\n";
+            std::cout << v.number << "  " << v.hash.substr(0, 12) << "  " << visible(v.when) << "  " << visible(v.who)
+                      << "  " << (v.score ? python_float(*v.score) : "-") << "  " << visible(v.what)
+                      << t.green(tag_text) << "\n";
     }
     if (as_json) std::cout << shown_json(all) << "\n";
     return 0;
@@ -187,7 +195,8 @@ void add_program(CLI::App& app, command& chosen) {
     put_command->add_option("--what", o->about.what, "a remark");
     put_command->add_option("--who", o->about.who, "default: the user");
     put_command->add_option("--score", o->about.score, "as measured")->check(finite());
-    in_store("list", "Versions of a store with who, when, what scored and tags", [o] { return list(o->store, o->json); });
+    in_store("list", "Versions of a store with who, when, what scored and tags",
+             [o] { return list(o->store, o->json); });
     auto* tag_command = in_store("tag", "Points a tag to a version", [o] {
         program_store s = existing_store(o->store);
         auto number = s.number_of(o->version);
@@ -204,8 +213,10 @@ void add_program(CLI::App& app, command& chosen) {
     });
     back_command->add_option("NAME", o->name, "as production")->required();
     group->footer(
-        "Examples:\n  reagent program show compiled.json\n  reagent program diff before.json after.json\n  reagent program check "
-        "programs/*.json\n  reagent program put compiled.json --store programs --tag production --score 91.3\n  reagent eval --program "
+        "Examples:\n  reagent program show compiled.json\n  reagent program diff before.json after.json\n  reagent "
+        "program check "
+        "programs/*.json\n  reagent program put compiled.json --store programs --tag production --score 91.3\n  "
+        "reagent eval --program "
         "programs@production ...");
 }
 

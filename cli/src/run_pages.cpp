@@ -15,14 +15,15 @@
 namespace reagent::cli {
 namespace {
 
-constexpr std::size_t page_bytes = 256 * 1024, read_bytes = 256 * 1024, most_outline_bytes = 12 << 20, most_found = 10'000,
-                      most_content = 256 * 1024;
+constexpr std::size_t page_bytes = 256 * 1024, read_bytes = 256 * 1024, most_outline_bytes = 12 << 20,
+                      most_found = 10'000, most_content = 256 * 1024;
 
 std::string hint_of(const json::value& v) {
     std::string text;
     auto add = [&](const json::value& item) {
         if (text.size() > 200) return;
-        std::string one = item.is_string() ? std::string{std::string_view{item.get_string()}.substr(0, 400)} : dump_json(item);
+        std::string one =
+            item.is_string() ? std::string{std::string_view{item.get_string()}.substr(0, 400)} : dump_json(item);
         text += (text.empty() ? "" : " \xC2\xB7 ") + shortened(std::move(one), 200);
     };
     if (v.is_object())
@@ -36,7 +37,8 @@ std::string hint_of(const json::value& v) {
 journal_record outlined(const journal_record& r, std::string& hint) {
     auto light = [&](const event& e) {
         event l;
-        l.kind = e.kind, l.id = e.id, l.branch = e.branch, l.path = e.path, l.occurrence = e.occurrence, l.splits = e.splits;
+        l.kind = e.kind, l.id = e.id, l.branch = e.branch, l.path = e.path, l.occurrence = e.occurrence,
+        l.splits = e.splits;
         l.tool = e.tool, l.started = e.started, l.duration = e.duration;
         l.error = shortened(e.error, 1000);
         if (e.kind == event_kind::approval && e.result.is_object()) {
@@ -51,11 +53,13 @@ journal_record outlined(const journal_record& r, std::string& hint) {
         return l;
     };
     if (auto* f = std::get_if<effect_finished>(&r.what)) return {r.at, effect_finished{light(f->what)}};
-    if (auto* b = std::get_if<effect_begun>(&r.what)) return {r.at, effect_begun{light(b->what), b->repeatable, b->reentered, {}, b->key}};
+    if (auto* b = std::get_if<effect_begun>(&r.what))
+        return {r.at, effect_begun{light(b->what), b->repeatable, b->reentered, {}, b->key}};
     if (auto* d = std::get_if<decision_wanted>(&r.what)) return {r.at, decision_wanted{light(d->what), {}}};
     if (auto* p = std::get_if<predictor_returned>(&r.what)) {
         hint = hint_of(p->call->outputs);
-        return {r.at, predictor_returned{std::make_shared<const predictor_call>(predictor_call{p->call->place, {}, {}, {}})}};
+        return {r.at,
+                predictor_returned{std::make_shared<const predictor_call>(predictor_call{p->call->place, {}, {}, {}})}};
     }
     if (auto* a = std::get_if<assertion_recorded>(&r.what)) {
         auto failed = a->what;
@@ -117,8 +121,8 @@ void cut_content(json::value& message) {
     if (!text || !text->is_string() || text->get_string().size() <= most_content) return;
     std::string all{text->get_string()};
     std::size_t size = all.size();
-    *text = shortened(std::move(all), most_content) + "\n[" + std::to_string(most_content) + " of " + std::to_string(size) +
-            " bytes are shown; all of them: reagent trace]";
+    *text = shortened(std::move(all), most_content) + "\n[" + std::to_string(most_content) + " of " +
+            std::to_string(size) + " bytes are shown; all of them: reagent trace]";
 }
 
 std::string lower(std::string text) {
@@ -163,10 +167,13 @@ std::shared_ptr<const run_pages::outline> run_pages::outline_of(const stored_run
         for (std::size_t i = 0; i < light.size(); ++i)
             if (auto* held = held_by(light[i])) where[held] = i;
         for (const auto& s : trace_of(light, r.program)) {
-            const void* held = s.effect ? static_cast<const void*>(s.effect) : s.call ? static_cast<const void*>(s.call) : s.assertion;
+            const void* held = s.effect ? static_cast<const void*>(s.effect)
+                               : s.call ? static_cast<const void*>(s.call)
+                                        : s.assertion;
             auto at = held ? where.find(held) : where.end();
             bool found = at != where.end();
-            made->spans += dump_strict_json(span_json(s, found ? numbers[at->second] : 0, found ? hints[at->second] : std::string{}));
+            made->spans += dump_strict_json(
+                span_json(s, found ? numbers[at->second] : 0, found ? hints[at->second] : std::string{}));
             made->ends.push_back(made->spans.size());
         }
     }
@@ -206,7 +213,8 @@ std::string run_pages::page(const std::string& id, std::size_t from) {
 std::string run_pages::content(const std::string& id, std::uint64_t number) {
     if (number == 0) return "{}";
     std::lock_guard lock{mutex_};
-    // References go back as far as the run's beginning: its requests are read from there, what is new in each and nothing else.
+    // References go back as far as the run's beginning: its requests are read from there, what is new in each and
+    // nothing else.
     std::unordered_map<std::uint64_t, std::shared_ptr<const recorded_request>> requests;
     auto linked = [&](const std::shared_ptr<const recorded_request>& r) {
         if (r->is_known()) return r;
@@ -261,7 +269,8 @@ std::string run_pages::search(const std::string& id, const std::string& text) {
         if (part.empty()) break;
         for (const auto& p : part) {
             after = p.number;
-            if (found.size() < most_found && lower(to_text(p.what)).find(wanted) != std::string::npos) found.push_back(p.number);
+            if (found.size() < most_found && lower(to_text(p.what)).find(wanted) != std::string::npos)
+                found.push_back(p.number);
         }
     }
     return dump_strict_json(found);

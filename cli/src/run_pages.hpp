@@ -9,13 +9,14 @@
 
 namespace reagent::cli {
 
-/// Runs as `reagent ui` shows them: the spans of a run in pages, without what they hold, which is fetched for one span at a time. So a
-/// viewer costs a page, and all viewers of a run share its outline. Thread-safe.
+/// Runs as `reagent ui` shows them: the spans of a run in pages, without what they hold, which is fetched for one span
+/// at a time. So a viewer costs a page, and all viewers of a run share its outline. Thread-safe.
 class run_pages {
 public:
     explicit run_pages(std::shared_ptr<journal_store> store) : store_{std::move(store)} {}
 
-    /// `{"about", "pending", "total", "next", "spans"}`: spans from the given one on, as many as fit a page; without `next` it is the last.
+    /// `{"about", "pending", "total", "next", "spans"}`: spans from the given one on, as many as fit a page; without
+    /// `next` it is the last.
     std::string page(const std::string& id, std::size_t from);
     /// What a span holds. @param record its `record`
     std::string content(const std::string& id, std::uint64_t record);

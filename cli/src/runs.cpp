@@ -27,7 +27,8 @@ namespace reagent::cli {
 namespace {
 
 struct runs_options {
-    std::string journals, id, status, program, session, arguments, result, failed, reason, new_id, lm, api_base, saved, by, seen, lifetime;
+    std::string journals, id, status, program, session, arguments, result, failed, reason, new_id, lm, api_base, saved,
+        by, seen, lifetime;
     std::size_t limit = 50, concurrency = 16;
     std::uint64_t effect = 0, records = 0;
     bool latest = false, json = false, repeat = false, until_idle = false, whole = false, force = false;
@@ -106,11 +107,12 @@ int list(const runs_options& o) {
               << "\n";
     for (const auto& r : all) {
         std::string status{to_string(r.status)};
-        std::cout << std::left << std::setw(static_cast<int>(width)) << visible_name(r.id) << "  " << status_text(t, r.status)
-                  << std::string(status.size() < 18 ? 18 - status.size() : 1, ' ') << time_text(r.updated) << "  " << std::right
-                  << std::setw(9) << seconds_text(r.active) << "  " << std::setw(3) << r.usage.calls << " calls  "
-                  << visible_name(r.program) << "  "
-                  << t.dim(one_line(r.error.empty() ? json::value(r.inputs) : json::value(json::string(r.error)), 80)) << "\n";
+        std::cout << std::left << std::setw(static_cast<int>(width)) << visible_name(r.id) << "  "
+                  << status_text(t, r.status) << std::string(status.size() < 18 ? 18 - status.size() : 1, ' ')
+                  << time_text(r.updated) << "  " << std::right << std::setw(9) << seconds_text(r.active) << "  "
+                  << std::setw(3) << r.usage.calls << " calls  " << visible_name(r.program) << "  "
+                  << t.dim(one_line(r.error.empty() ? json::value(r.inputs) : json::value(json::string(r.error)), 80))
+                  << "\n";
     }
     return 0;
 }
@@ -136,7 +138,9 @@ void print_pending(const terminal& t, const pending_decision& p, const std::stri
     bool approval = e.kind == event_kind::approval;
     std::string name = shell_word(id), effect = std::to_string(e.id);
     std::cout << t.bold(approval ? "waits for consent" : "outcome unknown") << ": effect " << effect << ", "
-              << question_text(e, whole ? SIZE_MAX : most_shown, naming_journals("reagent runs show " + name + " --whole")) << "\n"
+              << question_text(e, whole ? SIZE_MAX : most_shown,
+                               naming_journals("reagent runs show " + name + " --whole"))
+              << "\n"
               << t.dim("  digest " + p.digest) << "\n";
     if (p.decided) {
         bool yes = p.decided->kind != run_decision::reject && p.decided->kind != run_decision::failed;
@@ -144,10 +148,12 @@ void print_pending(const terminal& t, const pending_decision& p, const std::stri
         if (p.decided->arguments)
             std::cout << "  with these arguments instead: " << visible_json(json::value(*p.decided->arguments)) << "\n";
     } else if (approval)
-        std::cout << naming_journals("  reagent runs approve " + name + " --effect " + effect + " --seen " + p.digest.substr(0, 12) +
-                                     " [--arguments JSON]   or   reagent runs reject " + name + " --effect " + effect + " --reason TEXT\n");
+        std::cout << naming_journals("  reagent runs approve " + name + " --effect " + effect + " --seen " +
+                                     p.digest.substr(0, 12) + " [--arguments JSON]   or   reagent runs reject " + name +
+                                     " --effect " + effect + " --reason TEXT\n");
     else
-        std::cout << naming_journals("  reagent runs resume " + name + " --happened RESULT   or   --failed REASON   or   --repeat\n");
+        std::cout << naming_journals("  reagent runs resume " + name +
+                                     " --happened RESULT   or   --failed REASON   or   --repeat\n");
 }
 
 // Of a run that is over: nobody waits any more.
@@ -155,25 +161,28 @@ void print_unused(const terminal& t, const pending_decision& p, run_status ended
     const auto& e = p.wanted.what;
     bool yes = p.decided && p.decided->kind != run_decision::reject && p.decided->kind != run_decision::failed;
     std::cout << t.dim("effect " + std::to_string(e.id) + ", " + visible_name(e.tool) + ": " +
-                       (p.decided ? decision_text(yes, p.decided->by, p.decided->at) + ", and " : "not decided, and ") + "the run was " +
-                       std::string{to_string(ended)} + " before the call")
+                       (p.decided ? decision_text(yes, p.decided->by, p.decided->at) + ", and " : "not decided, and ") +
+                       "the run was " + std::string{to_string(ended)} + " before the call")
               << "\n";
 }
 
 std::string flags_text(flow_flags f) {
     std::string text;
-    for (const auto& name : to_json(f)) text += (text.empty() ? "" : " + ") + std::string{std::string_view{name.as_string()}};
+    for (const auto& name : to_json(f))
+        text += (text.empty() ? "" : " + ") + std::string{std::string_view{name.as_string()}};
     return text;
 }
 
 std::set<std::uint64_t> undone_by_backtracks(const std::vector<journal_record>& records) {
     std::set<std::uint64_t> ids;
     for (const auto& r : records)
-        if (auto* a = std::get_if<effects_abandoned>(&r.what); a && a->backtrack) ids.insert(a->ids.begin(), a->ids.end());
+        if (auto* a = std::get_if<effects_abandoned>(&r.what); a && a->backtrack)
+            ids.insert(a->ids.begin(), a->ids.end());
     return ids;
 }
 
-json::object shown_whole(const stored_run& r, const std::vector<pending_decision>& pending, const std::vector<span>& spans) {
+json::object shown_whole(const stored_run& r, const std::vector<pending_decision>& pending,
+                         const std::vector<span>& spans) {
     json::object all = to_json(r);
     json::array waiting;
     for (const auto& p : pending) waiting.push_back(pending_json(p));
@@ -183,16 +192,18 @@ json::object shown_whole(const stored_run& r, const std::vector<pending_decision
 }
 
 void print_head(const terminal& t, const stored_run& r) {
-    std::cout << t.bold(visible_name(r.id)) << "  " << status_text(t, r.status) << "  " << visible_name(r.program) << "\n";
+    std::cout << t.bold(visible_name(r.id)) << "  " << status_text(t, r.status) << "  " << visible_name(r.program)
+              << "\n";
     std::cout << t.dim("created " + time_text(r.created) + ", changed " + time_text(r.updated) + ", worked on for " +
-                       seconds_text(r.active) + ", taken up " + std::to_string(r.takes) + (r.takes == 1 ? " time" : " times") + ", " +
-                       std::to_string(r.records) + " records")
+                       seconds_text(r.active) + ", taken up " + std::to_string(r.takes) +
+                       (r.takes == 1 ? " time" : " times") + ", " + std::to_string(r.records) + " records")
               << "\n";
     if (!r.parent.empty()) std::cout << t.dim("forked from " + visible_name(r.parent)) << "\n";
     if (!r.worker.empty()) std::cout << t.dim("worker " + visible_name(r.worker)) << "\n";
     std::cout << "inputs   " << one_line(r.inputs, 600) << "\n";
     if (r.outputs) std::cout << "outputs  " << one_line(*r.outputs, 600) << "\n";
-    if (!r.error.empty()) std::cout << "error    " << t.red(indented(naming_journals(printable(r.error)), "         ")) << "\n";
+    if (!r.error.empty())
+        std::cout << "error    " << t.red(indented(naming_journals(printable(r.error)), "         ")) << "\n";
 }
 
 std::string effect_text(const event& e) {
@@ -214,13 +225,17 @@ void print_spans(const terminal& t, const std::vector<span>& all, const std::set
     for (std::size_t i = 1; i < all.size(); ++i) {
         const auto& s = all[i];
         depth[i] = depth[s.parent] + 1;
-        std::string line = std::string(2 * depth[i] - 2, ' ') + std::string{to_string(s.kind)} + " " + visible_name(s.name);
+        std::string line =
+            std::string(2 * depth[i] - 2, ' ') + std::string{to_string(s.kind)} + " " + visible_name(s.name);
         if (s.effect) line += effect_text(*s.effect);
         if (s.open) line += ", not finished";
-        if (s.abandoned) line += backtracked.contains(s.effect ? s.effect->id : 0) ? ", undone by a backtrack" : ", not counted any more";
+        if (s.abandoned)
+            line += backtracked.contains(s.effect ? s.effect->id : 0) ? ", undone by a backtrack"
+                                                                      : ", not counted any more";
         if (!s.error.empty()) line += ": " + one_line(json::value(json::string(s.error)), 100);
-        std::cout << std::right << std::setw(10) << seconds_text(s.start) << "  " << std::setw(8) << seconds_text(s.duration) << "  "
-                  << (s.error.empty() ? line : t.red(line)) << (s.effect ? t.dim("  #" + std::to_string(s.effect->id)) : "") << "\n";
+        std::cout << std::right << std::setw(10) << seconds_text(s.start) << "  " << std::setw(8)
+                  << seconds_text(s.duration) << "  " << (s.error.empty() ? line : t.red(line))
+                  << (s.effect ? t.dim("  #" + std::to_string(s.effect->id)) : "") << "\n";
     }
 }
 
@@ -239,10 +254,12 @@ int show(const runs_options& o) {
     if (auto met = met_in(spans).text(); !met.empty()) std::cout << "met      " << visible(met) << "\n";
     print_spans(t, spans, undone_by_backtracks(records));
     if (records.size() < r.records)
-        std::cout << t.red("its journal is not whole: " + std::to_string(records.size()) + " of " + std::to_string(r.records) +
-                           " records are there; `" + naming_journals("reagent runs resume " + shell_word(r.id)) + "` says what can be done")
+        std::cout << t.red("its journal is not whole: " + std::to_string(records.size()) + " of " +
+                           std::to_string(r.records) + " records are there; `" +
+                           naming_journals("reagent runs resume " + shell_word(r.id)) + "` says what can be done")
                   << "\n";
-    const bool over = r.status == run_status::finished || r.status == run_status::failed || r.status == run_status::cancelled;
+    const bool over =
+        r.status == run_status::finished || r.status == run_status::failed || r.status == run_status::cancelled;
     for (const auto& p : pending)
         if (over)
             print_unused(t, p, r.status);
@@ -278,7 +295,8 @@ struct named_call {
 named_call call_seen(journal_store& store, const runs_options& o) {
     if (o.seen.size() >= 12)
         for (const auto& p : store.pending(o.id))
-            if (p.digest.starts_with(o.seen) && (!o.effect || o.effect == p.wanted.what.id)) return {p.wanted.what.id, p.digest};
+            if (p.digest.starts_with(o.seen) && (!o.effect || o.effect == p.wanted.what.id))
+                return {p.wanted.what.id, p.digest};
     return {o.effect, o.seen};
 }
 
@@ -299,14 +317,16 @@ std::optional<named_call> call_shown(journal_store& store, const runs_options& o
     const auto& p = open.front();
     std::string effect = std::to_string(p.wanted.what.id);
     if (!::isatty(STDIN_FILENO) || !::isatty(STDOUT_FILENO))
-        throw misuse{"say which call you have seen, as another may wait by now: `reagent runs show " + shell_word(o.id) +
-                     "` shows it, and then --effect " + effect + " or --seen " + p.digest.substr(0, 12) +
-                     " approves that one; --latest approves whatever waits"};
+        throw misuse{"say which call you have seen, as another may wait by now: `reagent runs show " +
+                     shell_word(o.id) + "` shows it, and then --effect " + effect + " or --seen " +
+                     p.digest.substr(0, 12) + " approves that one; --latest approves whatever waits"};
     std::cout << "effect " << effect << ", "
-              << question_text(p.wanted.what, most_shown, naming_journals("reagent runs show " + shell_word(o.id) + " --whole"))
+              << question_text(p.wanted.what, most_shown,
+                               naming_journals("reagent runs show " + shell_word(o.id) + " --whole"))
               << "\n  digest " << p.digest << "\n";
     if (!o.arguments.empty())
-        std::cout << "  with these arguments instead: " << visible_json(json::value(parsed_object(o.arguments, "--arguments"))) << "\n";
+        std::cout << "  with these arguments instead: "
+                  << visible_json(json::value(parsed_object(o.arguments, "--arguments"))) << "\n";
     if (!says_yes()) return {};
     return named_call{p.wanted.what.id, p.digest};
 }
@@ -329,7 +349,8 @@ int decide(const runs_options& o, run_decision::kind_t kind) {
     return after_decision(*store, o.id);
 }
 
-// A worker's name is host:process:random, unless its program gives it another. @return whether its process is known to have ended
+// A worker's name is host:process:random, unless its program gives it another. @return whether its process is known to
+// have ended
 bool has_ended(const std::string& worker) {
     char host[256] = "host";
     ::gethostname(host, sizeof host - 1);
@@ -341,15 +362,19 @@ bool has_ended(const std::string& worker) {
 
 std::string cancelled_text(const stored_run& r) {
     std::string run = "run " + visible_name(r.id);
-    if (r.status == run_status::cancelled) return run + " is cancelled" + (r.error.empty() ? "" : ": " + printable(r.error));
+    if (r.status == run_status::cancelled)
+        return run + " is cancelled" + (r.error.empty() ? "" : ": " + printable(r.error));
     if (r.status != run_status::running) return run + " is " + std::string{to_string(r.status)};
     std::string again = "`" + naming_journals("reagent runs cancel " + shell_word(r.id)) + "`";
     if (has_ended(r.worker))
-        return run + " is not cancelled yet: its worker has ended, and its lease still holds. Whoever takes the run up ends it; " + again +
-               " does when the lease is over, after 30 seconds or what the worker was started with";
+        return run +
+               " is not cancelled yet: its worker has ended, and its lease still holds. Whoever takes the run up ends "
+               "it; " +
+               again + " does when the lease is over, after 30 seconds or what the worker was started with";
     return run + " will be cancelled by its worker " + visible_name(r.worker) +
-           " at its next effect, and a call of a tool that is at work comes to its end first; should that worker have ended, by " + again +
-           " when its lease is over";
+           " at its next effect, and a call of a tool that is at work comes to its end first; should that worker have "
+           "ended, by " +
+           again + " when its lease is over";
 }
 
 void tell_halted(journal_store& store, const stored_run& r, bool as_json) {
@@ -360,10 +385,13 @@ void tell_halted(journal_store& store, const stored_run& r, bool as_json) {
     terminal t;
     std::cout << "run " << visible_name(r.id) << " is " << status_text(t, r.status) << "\n";
     if (r.outputs)
-        for (const auto& [name, v] : *r.outputs) std::cout << t.bold(visible_name(name)) << ": " << answer_text(v, false) << "\n";
+        for (const auto& [name, v] : *r.outputs)
+            std::cout << t.bold(visible_name(name)) << ": " << answer_text(v, false) << "\n";
     if (!r.error.empty()) std::cout << t.red(indented(naming_journals(printable(r.error)), "  ")) << "\n";
     if (r.status == run_status::cancelled)
-        std::cout << naming_journals("  it does not go on; a new run may, from what it did: reagent runs fork " + shell_word(r.id)) << "\n";
+        std::cout << naming_journals("  it does not go on; a new run may, from what it did: reagent runs fork " +
+                                     shell_word(r.id))
+                  << "\n";
     for (const auto& p : store.pending(r.id)) print_pending(t, p, r.id);
 }
 
@@ -390,18 +418,21 @@ int resume(const runs_options& o, const cli_program* own) {
         store->decide(o.id, o.effect, d);
     }
     auto before = store->get(o.id);
-    if (ways == 0 && (is_waiting(*store, before) || before.status == run_status::finished || before.status == run_status::cancelled)) {
+    if (ways == 0 && (is_waiting(*store, before) || before.status == run_status::finished ||
+                      before.status == run_status::cancelled)) {
         if (before.status == run_status::finished)
-            std::cerr << naming_journals("run " + visible_name(o.id) + " is finished already; `reagent runs show " + shell_word(o.id) +
-                                         "`\n");
+            std::cerr << naming_journals("run " + visible_name(o.id) + " is finished already; `reagent runs show " +
+                                         shell_word(o.id) + "`\n");
         tell_halted(*store, before, o.json);
         return exit_code(before.status);
     }
     runtime rt{runtime_options_for(store)};
-    serve_program(rt, own, as_started(*store, before, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}), &before);
+    serve_program(rt, own, as_started(*store, before, {o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)}),
+                  &before);
     if (o.force && before.status == run_status::running)
         std::cerr << "taking run " << visible_name(o.id) << " from worker " << visible_name(before.worker)
-                  << ": what that one stores from now on is refused, but a tool that is at work in it may still act. See that its process "
+                  << ": what that one stores from now on is refused, but a tool that is at work in it may still act. "
+                     "See that its process "
                      "has ended, above all before you say --repeat.\n";
     watch.lets_go(store, o.id);
     auto r = o.force ? rt.resume_by_force(o.id) : rt.resume(o.id);
@@ -417,12 +448,14 @@ std::function<void(const std::string&)> tell_trouble() {
         std::lock_guard lock{*both};
         if (*last == what) return;
         *last = what;
-        std::cerr << (what.empty() ? "the journals work again" : visible(what) + "; trying again until it works") << std::endl;
+        std::cerr << (what.empty() ? "the journals work again" : visible(what) + "; trying again until it works")
+                  << std::endl;
     };
 }
 
 // A database that is away or locked is waited for, until a signal comes; what waiting does not help is an error.
-std::shared_ptr<journal_store> open_for_worker(const std::string& where, const std::function<void(const std::string&)>& tell,
+std::shared_ptr<journal_store> open_for_worker(const std::string& where,
+                                               const std::function<void(const std::string&)>& tell,
                                                const sigset_t& signals) {
     for (;;) {
         auto may_pass = std::make_shared<std::atomic<bool>>(false);
@@ -439,8 +472,10 @@ std::shared_ptr<journal_store> open_for_worker(const std::string& where, const s
     }
 }
 
-// The model, adapter and saved program that the oldest run was started with of those that are not over; others are refused.
-model_choice model_of_waiting(const std::shared_ptr<journal_store>& store, const runs_options& o, const std::string& program) {
+// The model, adapter and saved program that the oldest run was started with of those that are not over; others are
+// refused.
+model_choice model_of_waiting(const std::shared_ptr<journal_store>& store, const runs_options& o,
+                              const std::string& program) {
     model_choice choice{o.lm, o.api_base, o.saved, lifetime_named(o.lifetime)};
     choice.lm_told = !o.lm.empty();
     choice.saved_told = !o.saved.empty();
@@ -449,7 +484,8 @@ model_choice model_of_waiting(const std::shared_ptr<journal_store>& store, const
     filter.most = 10'000;
     filter.program = program;
     for (const auto& r : store->list(filter)) {  // the newest first
-        bool over = r.status == run_status::finished || r.status == run_status::failed || r.status == run_status::cancelled;
+        bool over =
+            r.status == run_status::finished || r.status == run_status::failed || r.status == run_status::cancelled;
         if (over) continue;
         auto began = started_of(*store, r);
         if (!began.adapter.empty()) {
@@ -458,7 +494,8 @@ model_choice model_of_waiting(const std::shared_ptr<journal_store>& store, const
         }
         if (choice.lm_told || began.lm.empty()) continue;
         choice.lm = began.lm;
-        if (o.api_base.empty()) choice.api_base = began.api_base.find("(secret)") == began.api_base.npos ? began.api_base : "";
+        if (o.api_base.empty())
+            choice.api_base = began.api_base.find("(secret)") == began.api_base.npos ? began.api_base : "";
     }
     return choice;
 }
@@ -492,9 +529,11 @@ int work(const runs_options& o, const cli_program* own) {
             std::cout << shown_json(to_json(r)) << std::endl;
         else
             std::cout << visible_name(r.id) << "  " << status_text(t, r.status) << "  "
-                      << one_line(r.outputs ? json::value(*r.outputs) : json::value(json::string(r.error)), 160) << std::endl;
+                      << one_line(r.outputs ? json::value(*r.outputs) : json::value(json::string(r.error)), 160)
+                      << std::endl;
     };
-    if (!o.json) std::cerr << t.dim("worker " + visible_name(store->worker()) + " takes up runs; Ctrl-C stops it") << std::endl;
+    if (!o.json)
+        std::cerr << t.dim("worker " + visible_name(store->worker()) + " takes up runs; Ctrl-C stops it") << std::endl;
     rt.work({.concurrency = o.concurrency, .until_idle = o.until_idle, .on_halt = halted, .on_trouble = tell});
     over = true;
     watch.join();
@@ -509,7 +548,8 @@ int replay(const runs_options& o, const cli_program* own) {
     auto found = rt.replay(o.id);
     if (o.json) {
         json::array differences;
-        for (const auto& d : found.differences) differences.push_back(json::object{{"place", d.place}, {"what", d.what}});
+        for (const auto& d : found.differences)
+            differences.push_back(json::object{{"place", d.place}, {"what", d.what}});
         json::object all{{"id", o.id}, {"same", found.differences.empty()}, {"differences", std::move(differences)}};
         if (found.outputs) all["outputs"] = *found.outputs;
         if (!found.ended.empty()) all["ended"] = found.ended;
@@ -519,7 +559,8 @@ int replay(const runs_options& o, const cli_program* own) {
         for (const auto& d : found.differences)
             std::cout << t.bold(visible_name(d.place)) << ": " << indented(printable(d.what), "  ") << "\n";
         if (found.differences.empty()) std::cout << "the program does what run " << visible_name(o.id) << " did\n";
-        if (!found.ended.empty() && found.differences.empty()) std::cout << "until: " << indented(printable(found.ended), "  ") << "\n";
+        if (!found.ended.empty() && found.differences.empty())
+            std::cout << "until: " << indented(printable(found.ended), "  ") << "\n";
     }
     return found.differences.empty() ? 0 : 3;
 }
@@ -536,7 +577,8 @@ std::uint64_t records_to_keep(journal_store& store, const runs_options& o) {
     if (!o.effect) return o.records;
     if (auto until = records_through(store.records(o.id), o.effect)) return until;
     throw std::runtime_error{"effect " + std::to_string(o.effect) + " of run " + visible_name(o.id) +
-                             " has not finished, or is not there; `reagent runs show " + shell_word(o.id) + "` numbers them"};
+                             " has not finished, or is not there; `reagent runs show " + shell_word(o.id) +
+                             "` numbers them"};
 }
 
 int fork_run(const runs_options& o) {
@@ -546,7 +588,8 @@ int fork_run(const runs_options& o) {
     std::cout << visible_name(store->fork(o.id, until, o.new_id)) << "\n";
     if (r.status == run_status::failed && (until == 0 || until == r.records))
         std::cerr << "run " << visible_name(r.id) << " failed: " << shortened(visible(r.error), 300)
-                  << "\nThe fork goes on from there: model calls that failed are made again. Where something else failed it does so "
+                  << "\nThe fork goes on from there: model calls that failed are made again. Where something else "
+                     "failed it does so "
                      "again, unless that was changed; fork before it then: --effect N, as `reagent runs show "
                   << shell_word(r.id) << "` numbers them\n";
     return 0;
@@ -562,7 +605,8 @@ class runs_commands {
 public:
     runs_commands(CLI::App& app, command& chosen, const cli_program* own)
         : o_{std::make_shared<runs_options>()},
-          runs_{*app.add_subcommand("runs", "Durable runs: list, show, resume, approve, reject, cancel, fork, replay, remove, work")},
+          runs_{*app.add_subcommand(
+              "runs", "Durable runs: list, show, resume, approve, reject, cancel, fork, replay, remove, work")},
           chosen_{chosen},
           own_{own} {
         runs_.require_subcommand(1);
@@ -571,10 +615,13 @@ public:
     void add_list() {
         auto* c = add("list", "The newest runs first", false, list);
         c->add_option("--status", o_->status, "only those that are so")
-            ->check(CLI::IsMember({"ready", "running", "awaiting_approval", "outcome_unknown", "finished", "failed", "cancelled"}));
+            ->check(CLI::IsMember(
+                {"ready", "running", "awaiting_approval", "outcome_unknown", "finished", "failed", "cancelled"}));
         c->add_option("--program", o_->program, "only those of this program")->check(not_empty());
         c->add_option("--session", o_->session, "only those of this conversation")->check(not_empty());
-        c->add_option("--limit", o_->limit, "at most so many")->check(whole_number(1, 1'000'000))->capture_default_str();
+        c->add_option("--limit", o_->limit, "at most so many")
+            ->check(whole_number(1, 1'000'000))
+            ->capture_default_str();
         as_json(c);
     }
 
@@ -586,14 +633,18 @@ public:
 
     void add_resume() {
         auto* c = add("resume",
-                      "Continues a run here and waits for it; exit code 0: it finished, 1: it failed or was cancelled, 3: it waits for "
+                      "Continues a run here and waits for it; exit code 0: it finished, 1: it failed or was cancelled, "
+                      "3: it waits for "
                       "somebody",
                       true, [own = own_](const runs_options& o) { return resume(o, own); });
         c->add_flag("--force", o_->force,
-                    "take it from a worker whose lease has not run out; that one may still act: see that its process has ended");
-        c->add_option("--happened", o_->result, "of a call whose outcome is unknown: it happened, and this came of it (JSON, or a text)")
+                    "take it from a worker whose lease has not run out; that one may still act: see that its process "
+                    "has ended");
+        c->add_option("--happened", o_->result,
+                      "of a call whose outcome is unknown: it happened, and this came of it (JSON, or a text)")
             ->check(not_empty());
-        c->add_option("--failed", o_->failed, "... it did not happen and is not to: the model is told this")->check(not_empty());
+        c->add_option("--failed", o_->failed, "... it did not happen and is not to: the model is told this")
+            ->check(not_empty());
         c->add_flag("--repeat", o_->repeat, "... it is to be made again");
         one_effect(c);
         by_whom(c);
@@ -603,17 +654,20 @@ public:
     }
 
     void add_decisions() {
-        auto* c = add("approve", "Consents to a tool's call", true, [](const runs_options& o) { return decide(o, run_decision::approve); });
+        auto* c = add("approve", "Consents to a tool's call", true,
+                      [](const runs_options& o) { return decide(o, run_decision::approve); });
         c->add_option("--arguments", o_->arguments, "JSON object: call it with these instead")->check(not_empty());
-        c->add_option("--seen", o_->seen,
-                      "digest of the call that was seen, or its first 12 digits: where another one waits, nothing is decided")
+        c->add_option(
+             "--seen", o_->seen,
+             "digest of the call that was seen, or its first 12 digits: where another one waits, nothing is decided")
             ->check(not_empty());
         one_effect(c);
         c->add_flag("--latest", o_->latest,
                     "whatever waits, unseen; without --effect, --seen and --latest the call is shown and asked about")
             ->excludes("--seen");
         by_whom(c);
-        c = add("reject", "Refuses a tool's call", true, [](const runs_options& o) { return decide(o, run_decision::reject); });
+        c = add("reject", "Refuses a tool's call", true,
+                [](const runs_options& o) { return decide(o, run_decision::reject); });
         c->add_option("--reason", o_->reason, "what the model is told")->check(not_empty());
         one_effect(c);
         by_whom(c);
@@ -621,14 +675,17 @@ public:
 
     void add_cancel() {
         add("cancel",
-            "Ends a run; one that is at work stops at its next effect: a call of a tool comes to its end, and what it did is kept", true,
-            cancel);
+            "Ends a run; one that is at work stops at its next effect: a call of a tool comes to its end, and what it "
+            "did is kept",
+            true, cancel);
     }
 
     void add_fork() {
         auto* c = add("fork", "A new run that has lived through the beginning of another", true, fork_run);
-        auto* records = c->add_option("--records", o_->records, "how many of its records, from 1; default: all")->check(whole_number(1));
-        c->add_option("--effect", o_->effect, "until this effect had finished: its number as `runs show` and `trace` have it")
+        auto* records = c->add_option("--records", o_->records, "how many of its records, from 1; default: all")
+                            ->check(whole_number(1));
+        c->add_option("--effect", o_->effect,
+                      "until this effect had finished: its number as `runs show` and `trace` have it")
             ->check(whole_number(1))
             ->excludes(records);
         c->add_option("--new-id", o_->new_id, "id of the new run; default: a random one")->check(new_id());
@@ -636,7 +693,8 @@ public:
 
     void add_replay() {
         auto* c = add("replay",
-                      "Executes the program as it is now on a run's journal, without any model or tool, and tells where it differs; exit "
+                      "Executes the program as it is now on a run's journal, without any model or tool, and tells "
+                      "where it differs; exit "
                       "code 0: nowhere, 3: somewhere",
                       true, [own = own_](const runs_options& o) { return replay(o, own); });
         with_model(c);
@@ -646,9 +704,12 @@ public:
     void add_remove() { add("remove", "Forgets a run that is over", true, remove); }
 
     void add_work() {
-        auto* c = add("work", "A worker: takes up runs that are ready, and those whose worker is gone, until it is stopped", false,
-                      [own = own_](const runs_options& o) { return work(o, own); });
-        c->add_option("--concurrency", o_->concurrency, "runs at the same time")->check(whole_number(1, 10'000))->capture_default_str();
+        auto* c =
+            add("work", "A worker: takes up runs that are ready, and those whose worker is gone, until it is stopped",
+                false, [own = own_](const runs_options& o) { return work(o, own); });
+        c->add_option("--concurrency", o_->concurrency, "runs at the same time")
+            ->check(whole_number(1, 10'000))
+            ->capture_default_str();
         c->add_flag("--until-idle", o_->until_idle, "end when nothing is left to do");
         with_lifetime(c);
         with_model(c);
@@ -658,7 +719,8 @@ public:
 private:
     CLI::App* add(const char* name, const char* help, bool id, std::function<int(const runs_options&)> does) {
         auto* c = runs_.add_subcommand(name, help);
-        c->add_option("--journals", o_->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
+        c->add_option("--journals", o_->journals,
+                      "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
             ->check(not_empty());
         if (id) c->add_option("ID", o_->id, "which run")->required();
         c->callback([o = o_, &chosen = chosen_, does = std::move(does)] { chosen = [o, does] { return does(*o); }; });
@@ -668,16 +730,20 @@ private:
         c->add_option("--effect", o_->effect, "number of the effect, where several wait")->check(whole_number(1));
     }
     void with_model(CLI::App* c) {
-        c->add_option("--lm", o_->lm, "language model; default: the one that the run was started with, or as for `reagent ask`");
+        c->add_option("--lm", o_->lm,
+                      "language model; default: the one that the run was started with, or as for `reagent ask`");
         c->add_option("--api-base", o_->api_base, "address of an OpenAI-compatible server")->check(not_empty());
         if (own_)
             c->add_option("--program", o_->saved,
                           "saved program: a file, or FOLDER@TAG of a store; default: the one that the run began with")
                 ->check(not_empty());
     }
-    void by_whom(CLI::App* c) { c->add_option("--by", o_->by, "who decides; default: the user who is logged in")->check(not_empty()); }
+    void by_whom(CLI::App* c) {
+        c->add_option("--by", o_->by, "who decides; default: the user who is logged in")->check(not_empty());
+    }
     void with_lifetime(CLI::App* c) {
-        c->add_option("--consent-lifetime", o_->lifetime, "how long a consent holds until the call is made: 90s, 24h or never")
+        c->add_option("--consent-lifetime", o_->lifetime,
+                      "how long a consent holds until the call is made: 90s, 24h or never")
             ->check(lifetime())
             ->default_val("24h");
     }

@@ -12,11 +12,14 @@ std::string default_journals();
 /// Where nothing is there, and `access` is not `create`, that is an error, and nothing is made.
 std::shared_ptr<journal_store> open_journals(const std::string& where, journal_access access = journal_access::read,
                                              journal_store_options options = {});
-/// How a command that is suggested names them: " --journals runs.db"; "" for the default ones, and no address, which may hold a password.
+/// How a command that is suggested names them: " --journals runs.db"; "" for the default ones, and no address, which
+/// may hold a password.
 std::string with_journals(const std::string& where);
-/// A text that suggests commands, as "reagent runs show ID": each names the journals that this process was told to use by --journals.
+/// A text that suggests commands, as "reagent runs show ID": each names the journals that this process was told to use
+/// by --journals.
 std::string naming_journals(std::string text);
-/// For an option that only a durable run has: there are journals without --journals, in $REAGENT_JOURNALS. @throws misuse
+/// For an option that only a durable run has: there are journals without --journals, in $REAGENT_JOURNALS. @throws
+/// misuse
 void want_journals(const std::string& option, const std::string& value);
 void check_there(const std::string& where);  ///< @throws std::runtime_error when it is a file that is not there
 
@@ -24,19 +27,21 @@ struct model_choice {
     std::string lm, api_base, saved;
     std::chrono::milliseconds consent_lifetime{std::chrono::hours{24}};  ///< `run_options::consent_lifetime`
     std::string adapter{};                                               ///< of a program of `cli_main`; "": chat
-    /// Where they stand, a worker refuses runs that began with another model, adapter or saved program than it has, except for what it
-    /// was told by name.
+    /// Where they stand, a worker refuses runs that began with another model, adapter or saved program than it has,
+    /// except for what it was told by name.
     std::shared_ptr<journal_store> journals{};
     bool lm_told = true, saved_told = true;
 };
 
-/// What a run was started with: `reagent ask` has it in its inputs, a program of `cli_main` in its journal. "": not known
+/// What a run was started with: `reagent ask` has it in its inputs, a program of `cli_main` in its journal. "": not
+/// known
 struct started_with {
     std::string lm, api_base, adapter, saved;
 };
 started_with started_of(journal_store& journals, const stored_run& of);
 
-/// The run's own model, adapter and saved program, where `choice` names none. @throws misuse where its address is not known whole
+/// The run's own model, adapter and saved program, where `choice` names none. @throws misuse where its address is not
+/// known whole
 model_choice as_started(journal_store& journals, const stored_run& of, model_choice choice);
 
 /// Makes the program known whose runs are to be continued: the one of `cli_main`, or the agent of `reagent ask`.
@@ -50,13 +55,14 @@ std::string program_name(const cli_program& own);
 inline constexpr const char* ask_program = "ask";
 program_function ask_program_function();
 
-/// How the agent of `ask` and `chat` was set up: what is stored with a run, and holds in whichever process goes on with it.
+/// How the agent of `ask` and `chat` was set up: what is stored with a run, and holds in whichever process goes on with
+/// it.
 struct ask_setup {
     std::string signature, tools, lm, api_base, adapter = "chat";
     std::size_t max_iters = 12;
     bool native = false;
-    std::uint64_t max_tokens = 0;                 ///< 0: the model's own
-    double timeout = 0;                           ///< seconds, over all resumes together; 0: as the process that goes on has it
+    std::uint64_t max_tokens = 0;  ///< 0: the model's own
+    double timeout = 0;            ///< seconds, over all resumes together; 0: as the process that goes on has it
     std::vector<std::string> private_fields{};    ///< `run_options::private_fields`
     std::optional<std::size_t> history_tokens{};  ///< `history_limits::tokens`
 
@@ -65,7 +71,8 @@ struct ask_setup {
 /// A name that no field and no argument of a tool has would keep nothing private, in silence. @throws misuse
 void check_private(const std::vector<std::string>& given, const signature& s, const tools& all);
 
-/// What is stored with a run about its options, for `runtime::serve`. Runs of older versions, which stored less, go on as they did.
+/// What is stored with a run about its options, for `runtime::serve`. Runs of older versions, which stored less, go on
+/// as they did.
 runtime::options_of_inputs stored_options();
 
 /// "run ID is STATUS", and why where that is known.

@@ -18,8 +18,9 @@ std::string text_of(const json::object& o, const char* key, const char* otherwis
     return v && v->is_string() ? std::string{v->get_string()} : otherwise;
 }
 
-const std::set<std::string, std::less<>> set_up{"signature", "tools",      "lm",      "api_base", "adapter",       "max_iters",
-                                                "native",    "max_tokens", "timeout", "private",  "history_tokens"};
+const std::set<std::string, std::less<>> set_up{"signature",     "tools",  "lm",         "api_base", "adapter",
+                                                "max_iters",     "native", "max_tokens", "timeout",  "private",
+                                                "history_tokens"};
 
 // A stored turn holds how the agent was set up; a prompt shows what was said.
 json::object turns_of(json::object history) {
@@ -57,7 +58,8 @@ task<json::object> answer(run& r, json::object in) {
     co_return std::move(result.outputs);
 }
 
-// A worker has one model, adapter and saved program: a run that began with others is not handed to it, with all that it has read.
+// A worker has one model, adapter and saved program: a run that began with others is not handed to it, with all that it
+// has read.
 program_function only_what_began_alike(program_function program, started_with mine, model_choice choice) {
     return [=](run& r, const json::object& inputs) {
         auto began = started_of(*choice.journals, choice.journals->get(r.id()));
@@ -68,7 +70,8 @@ program_function only_what_began_alike(program_function program, started_with mi
         };
         auto at = [](const std::string& address) { return address.empty() ? "" : " at " + address; };
         if (!choice.lm_told && ((!began.lm.empty() && began.lm != mine.lm) || began.api_base != mine.api_base))
-            refuse(began.lm + at(began.api_base), mine.lm + at(mine.api_base), began.api_base.empty() ? "--lm" : "--lm and --api-base");
+            refuse(began.lm + at(began.api_base), mine.lm + at(mine.api_base),
+                   began.api_base.empty() ? "--lm" : "--lm and --api-base");
         if (!began.adapter.empty() && began.adapter != mine.adapter)
             refuse("--adapter " + began.adapter, "the adapter " + mine.adapter, "");
         if (!choice.saved_told && !began.adapter.empty() && began.saved != mine.saved)  // older runs tell of neither
@@ -105,7 +108,8 @@ void check_private(const std::vector<std::string>& given, const signature& s, co
     for (const auto& name : given) {
         if (std::find(names.begin(), names.end(), name) != names.end()) continue;
         auto near = did_you_mean(name, names);
-        throw misuse{"--private " + shell_word(name) + ": no field of the signature and no argument of a tool has that name" +
+        throw misuse{"--private " + shell_word(name) +
+                     ": no field of the signature and no argument of a tool has that name" +
                      (near.empty() ? "" : "; did you mean `" + near + "`?")};
     }
 }
@@ -126,16 +130,19 @@ runtime::options_of_inputs stored_options() {
         auto number = [&](const char* key) -> std::optional<double> {
             auto* v = inputs.if_contains(key);
             if (!v) return {};
-            if (!v->is_number()) throw misuse{std::string{"this run was stored with a `"} + key + "` that is no number"};
+            if (!v->is_number())
+                throw misuse{std::string{"this run was stored with a `"} + key + "` that is no number"};
             return v->to_number<double>();
         };
         if (auto tools = text_of(inputs, "tools"); with_absolute_paths(tools) != tools)
-            std::cerr << terminal{true}.dim("reagent: this run is an older version's, which kept paths as they were given (" +
-                                            visible(tools) + "): they are read from the folder of this process")
+            std::cerr << terminal{true}.dim(
+                             "reagent: this run is an older version's, which kept paths as they were given (" +
+                             visible(tools) + "): they are read from the folder of this process")
                       << std::endl;
         o.adapter = adapter_named(text_of(inputs, "adapter", "chat"));
         if (auto n = number("max_tokens")) o.sampling.max_tokens = static_cast<std::uint64_t>(*n);
-        if (auto seconds = number("timeout")) o.deadline = std::chrono::milliseconds{static_cast<std::int64_t>(*seconds * 1000)};
+        if (auto seconds = number("timeout"))
+            o.deadline = std::chrono::milliseconds{static_cast<std::int64_t>(*seconds * 1000)};
         if (auto n = number("history_tokens")) o.history.tokens = static_cast<std::size_t>(*n);
         if (auto* names = inputs.if_contains("private")) {
             // What is private and cannot be read protects nothing: the run does not go on.
@@ -149,7 +156,8 @@ runtime::options_of_inputs stored_options() {
 }
 
 started_with started_of(journal_store& journals, const stored_run& of) {
-    if (of.program == ask_program && of.inputs.contains("lm")) return {text_of(of.inputs, "lm"), text_of(of.inputs, "api_base"), "", ""};
+    if (of.program == ask_program && of.inputs.contains("lm"))
+        return {text_of(of.inputs, "lm"), text_of(of.inputs, "api_base"), "", ""};
     for (const auto& first : journals.page(of.id, 0, 1))  // by whom it was taken up for the first time
         if (auto* taken = std::get_if<run_taken>(&first.what.what)) return read_started(taken->about);
     return {};
@@ -182,20 +190,23 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
         subject s{o, own};
         auto options = s.prepared(o);
         options.consent_lifetime = choice.consent_lifetime;
-        auto program = choice.journals ? only_what_began_alike(own->call, read_started(options.about), choice) : own->call;
+        auto program =
+            choice.journals ? only_what_began_alike(own->call, read_started(options.about), choice) : own->call;
         rt.serve(program_name(*own), std::move(program), std::move(options));
         return;
     }
     if (of && of->program != ask_program)
         throw misuse{"run " + visible_name(of->id) + " is one of the program \"" + visible(of->program) +
-                     "\", which this tool does not have; run the program's own `runs resume` (cli_main), or runtime::resume in your code"};
+                     "\", which this tool does not have; run the program's own `runs resume` (cli_main), or "
+                     "runtime::resume in your code"};
     auto chosen = choose_model(choice.lm, choice.api_base);
     if (!chosen.notice.empty()) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << "\n";
     run_options options{with_retries(chosen.model)};
     options.consent_lifetime = choice.consent_lifetime;
     auto program = ask_program_function();
     if (choice.journals)
-        program = only_what_began_alike(std::move(program), {chosen.model.name(), http::shown_url(chosen.api_base), "", ""}, choice);
+        program = only_what_began_alike(std::move(program),
+                                        {chosen.model.name(), http::shown_url(chosen.api_base), "", ""}, choice);
     rt.serve(ask_program, std::move(program), std::move(options), stored_options());
 }
 

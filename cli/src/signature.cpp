@@ -28,7 +28,8 @@ std::string all_of(std::istream& in) {
 json::array described(const std::vector<signature_field>& fields) {
     json::array list;
     for (const auto& f : fields)
-        list.push_back(json::object{{"name", f.name}, {"type", f.type}, {"description", f.description}, {"prefix", f.prefix}});
+        list.push_back(
+            json::object{{"name", f.name}, {"type", f.type}, {"description", f.description}, {"prefix", f.prefix}});
     return list;
 }
 
@@ -72,22 +73,25 @@ void add_signature(CLI::App& app, command& chosen) {
     c->add_option("--types", o->types, "JSON file: type name to JSON Schema");
     c->add_flag("--json", o->json, "machine-readable output");
     c->footer(
-        "Exit code 1 when the signature is wrong, with position and hint.\n\nExamples:\n  reagent signature \"question -> answer: "
+        "Exit code 1 when the signature is wrong, with position and hint.\n\nExamples:\n  reagent signature \"question "
+        "-> answer: "
         "float\"\n  reagent signature \"text -> item: Item\" --types types.json --json");
     c->callback([o, &chosen] {
         chosen = [o] {
             try {
                 signature s = parse_signature(o->text, types_from(o->types));
                 if (o->json) {
-                    std::cout << dump_json(json::object{
-                                     {"inputs", described(s.inputs)}, {"outputs", described(s.outputs)}, {"instructions", s.instructions}})
+                    std::cout << dump_json(json::object{{"inputs", described(s.inputs)},
+                                                        {"outputs", described(s.outputs)},
+                                                        {"instructions", s.instructions}})
                               << "\n";
                     return 0;
                 }
                 terminal t;
                 for (auto [title, fields] : {std::pair{"inputs", &s.inputs}, {"outputs", &s.outputs}}) {
                     std::cout << t.bold(title) << "\n";
-                    for (const auto& f : *fields) std::cout << "  " << printable(f.name) << ": " << t.cyan(printable(f.type)) << "\n";
+                    for (const auto& f : *fields)
+                        std::cout << "  " << printable(f.name) << ": " << t.cyan(printable(f.type)) << "\n";
                     if (fields->empty()) std::cout << t.dim("  (none)") << "\n";
                 }
                 return 0;
@@ -107,13 +111,18 @@ void add_parse(CLI::App& app, command& chosen) {
         std::string signature, adapter = "chat", types;
     };
     auto o = std::make_shared<options>();
-    auto* c = app.add_subcommand("parse", "Reads a model's completion from stdin by a signature and prints its fields as JSON");
+    auto* c = app.add_subcommand("parse",
+                                 "Reads a model's completion from stdin by a signature and prints its fields as JSON");
     c->add_option("--signature,-s", o->signature, "the signature that the completion answers")->required();
-    c->add_option("--adapter,-a", o->adapter, "chat, json or xml")->check(CLI::IsMember({"chat", "json", "xml"}))->capture_default_str();
+    c->add_option("--adapter,-a", o->adapter, "chat, json or xml")
+        ->check(CLI::IsMember({"chat", "json", "xml"}))
+        ->capture_default_str();
     c->add_option("--types", o->types, "JSON file: type name to JSON Schema");
     c->footer(
-        "Exit code 1 and an error object when the completion cannot be read. Numbers that JSON does not have are\nwritten {\"float\": "
-        "\"inf\"}.\n\nExample:\n  reagent parse --signature \"question -> answer: int\" --adapter json < completion.txt");
+        "Exit code 1 and an error object when the completion cannot be read. Numbers that JSON does not have "
+        "are\nwritten {\"float\": "
+        "\"inf\"}.\n\nExample:\n  reagent parse --signature \"question -> answer: int\" --adapter json < "
+        "completion.txt");
     c->callback([o, &chosen] {
         chosen = [o] {
             try {
@@ -125,9 +134,10 @@ void add_parse(CLI::App& app, command& chosen) {
                     return 0;
                 }
                 const auto& f = outputs.error();
-                std::cout << dump_json(json::object{
-                                 {"error",
-                                  json::object{{"message", f.message}, {"field", f.field}, {"code", make_error_code(f.code).message()}}}})
+                std::cout << dump_json(
+                                 json::object{{"error", json::object{{"message", f.message},
+                                                                     {"field", f.field},
+                                                                     {"code", make_error_code(f.code).message()}}}})
                           << "\n";
             } catch (const signature_error& e) {
                 std::cout << dump_json(error_object(e)) << "\n";

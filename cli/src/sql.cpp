@@ -20,7 +20,8 @@ namespace {
 
 // Looks for keys that stand twice in one object: of those the last would count, without a word.
 struct keys {
-    static constexpr std::size_t max_object_size = SIZE_MAX, max_array_size = SIZE_MAX, max_key_size = SIZE_MAX, max_string_size = SIZE_MAX;
+    static constexpr std::size_t max_object_size = SIZE_MAX, max_array_size = SIZE_MAX, max_key_size = SIZE_MAX,
+                                 max_string_size = SIZE_MAX;
     using error = boost::system::error_code;
 
     std::vector<std::set<std::string>> open{};
@@ -72,7 +73,8 @@ json::value json_file(const std::string& path) {
     auto v = parse_json(text);
     if (!v) throw misuse{"the file \"" + path + "\" is no JSON"};
     if (auto twice = repeated_key(text); !twice.empty())
-        throw misuse{"the file \"" + path + "\" has the key \"" + visible(twice) + "\" twice in one object; which of them counts?"};
+        throw misuse{"the file \"" + path + "\" has the key \"" + visible(twice) +
+                     "\" twice in one object; which of them counts?"};
     return *v;
 }
 
@@ -88,7 +90,8 @@ std::string beginning_of(std::istream& in, std::size_t most) {
     return text;
 }
 
-int check(const std::string& policy_file, const std::string& schema_file, const std::string& dialect, bool rewritten, bool as_json) {
+int check(const std::string& policy_file, const std::string& schema_file, const std::string& dialect, bool rewritten,
+          bool as_json) {
     sql::policy policy = policy_in(policy_file);
     sql::schema schema;
     if (!schema_file.empty()) schema = schema_in(schema_file);
@@ -118,8 +121,8 @@ int check(const std::string& policy_file, const std::string& schema_file, const 
     else if (verdict.ok())
         std::cout << t.green("allowed") << "\n";
     for (const auto& v : verdict.violations)
-        std::cout << t.red("denied") << "  " << t.bold(std::string{sql::to_string(v.code)}) << " at byte " << v.position << ": "
-                  << printable(v.message) << "\n";
+        std::cout << t.red("denied") << "  " << t.bold(std::string{sql::to_string(v.code)}) << " at byte " << v.position
+                  << ": " << printable(v.message) << "\n";
     return verdict.ok() ? 0 : 1;
 }
 
@@ -148,17 +151,25 @@ void add_sql(CLI::App& app, command& chosen) {
     };
     auto o = std::make_shared<options>();
     auto* group = app.add_subcommand("sql", "Judges SQL by a policy, and the database user who runs it");
-    auto* c = group->add_subcommand("check", "Reads a statement from stdin and says whether a policy allows it; executes nothing");
+    auto* c = group->add_subcommand(
+        "check", "Reads a statement from stdin and says whether a policy allows it; executes nothing");
     group->require_subcommand(1);
-    c->add_option("--policy", o->policy, "JSON file: {\"dialect\", \"allowed_tables\", \"denied_columns\", \"max_rows\", ...}")->required();
+    c->add_option("--policy", o->policy,
+                  "JSON file: {\"dialect\", \"allowed_tables\", \"denied_columns\", \"max_rows\", ...}")
+        ->required();
     c->add_option("--schema", o->schema, "JSON file: {\"table\": [\"column\", ...]}");
-    c->add_option("--dialect", o->dialect, "postgres or sqlite; default: as the policy says")->check(CLI::IsMember({"postgres", "sqlite"}));
-    c->add_flag("--rewritten", o->rewritten, "judge as the query tools do, and print the statement that they run in its place");
-    c->add_flag("--json", o->json, "{\"verdict\", \"violations\": [{\"code\", \"position\", \"message\"}], \"statement\"}");
+    c->add_option("--dialect", o->dialect, "postgres or sqlite; default: as the policy says")
+        ->check(CLI::IsMember({"postgres", "sqlite"}));
+    c->add_flag("--rewritten", o->rewritten,
+                "judge as the query tools do, and print the statement that they run in its place");
+    c->add_flag("--json", o->json,
+                "{\"verdict\", \"violations\": [{\"code\", \"position\", \"message\"}], \"statement\"}");
     c->footer(
-        "Exit code: 0 allowed, 1 denied, 2 misuse.\nExample:\n  echo 'SELECT * FROM users' | reagent sql check --policy policy.json "
+        "Exit code: 0 allowed, 1 denied, 2 misuse.\nExample:\n  echo 'SELECT * FROM users' | reagent sql check "
+        "--policy policy.json "
         "--schema schema.json");
-    c->callback([o, &chosen] { chosen = [o] { return check(o->policy, o->schema, o->dialect, o->rewritten, o->json); }; });
+    c->callback(
+        [o, &chosen] { chosen = [o] { return check(o->policy, o->schema, o->dialect, o->rewritten, o->json); }; });
     add_sql_grants(*group, chosen);
     add_sql_probe(*group, chosen);
 }

@@ -25,7 +25,8 @@ int grants(const std::string& policy, const std::string& schema, const std::stri
 secret conninfo_from(const CLI::Option& option, const std::string& given) {
     if (given == "-") {
         std::string line;
-        if (!std::getline(std::cin, line)) throw misuse{"--conninfo - reads a line from standard input, and there is none"};
+        if (!std::getline(std::cin, line))
+            throw misuse{"--conninfo - reads a line from standard input, and there is none"};
         return secret{line};
     }
     if (option.count() > 0) return secret{given};
@@ -44,18 +45,18 @@ void show(const std::vector<sql::opening>& found) {
     else
         std::cout << t.green("behind the wall") << ": this user reads what the policy allows" << counts << "\n";
     for (const auto& o : found)
-        std::cout << (o.serious ? t.red("open") : t.dim("note")) << "  " << t.bold(std::string{sql::to_string(o.kind)}) << ": "
-                  << printable(o.what) << "\n";
+        std::cout << (o.serious ? t.red("open") : t.dim("note")) << "  " << t.bold(std::string{sql::to_string(o.kind)})
+                  << ": " << printable(o.what) << "\n";
     for (bool of_serious : {true, false}) {
         std::string statements;
         for (const auto& o : found)
             if (o.serious == of_serious)
                 for (const auto& s : o.closing) statements += printable(s) + "\n";
         if (statements.empty()) continue;
-        std::cout << (of_serious
-                          ? "\n-- Closes what is open. Run it as a superuser, but not for a user that another program needs as it is: "
-                            "`reagent sql grants` makes a new one.\n"
-                          : "\n-- Closes the notes. FROM PUBLIC is for everybody in this database.\n")
+        std::cout << (of_serious ? "\n-- Closes what is open. Run it as a superuser, but not for a user that another "
+                                   "program needs as it is: "
+                                   "`reagent sql grants` makes a new one.\n"
+                                 : "\n-- Closes the notes. FROM PUBLIC is for everybody in this database.\n")
                   << statements;
     }
 }
@@ -83,13 +84,16 @@ void add_sql_grants(CLI::App& group, command& chosen) {
         std::string policy, schema, role;
     };
     auto o = std::make_shared<options>();
-    auto* c = group.add_subcommand("grants", "Prints the SQL script that makes a PostgreSQL user who may read what a policy allows");
+    auto* c = group.add_subcommand(
+        "grants", "Prints the SQL script that makes a PostgreSQL user who may read what a policy allows");
     c->add_option("--policy", o->policy, "JSON file, as for `check`")->required();
     c->add_option("--schema", o->schema, "JSON file: {\"table\": [\"column\", ...]}; wanted where columns are denied");
     c->add_option("--role", o->role, "name of the user")->required();
     c->footer(
-        "Exit code: 0 printed, 2 misuse. The script can be run again; it begins by taking everything away from the role.\nExample:\n"
-        "  reagent sql grants --policy policy.json --schema schema.json --role reader | psql -v ON_ERROR_STOP=1 -d shop");
+        "Exit code: 0 printed, 2 misuse. The script can be run again; it begins by taking everything away from the "
+        "role.\nExample:\n"
+        "  reagent sql grants --policy policy.json --schema schema.json --role reader | psql -v ON_ERROR_STOP=1 -d "
+        "shop");
     c->callback([o, &chosen] { chosen = [o] { return grants(o->policy, o->schema, o->role); }; });
 }
 
@@ -99,20 +103,24 @@ void add_sql_probe(CLI::App& group, command& chosen) {
         bool json = false;
     };
     auto o = std::make_shared<options>();
-    auto* c = group.add_subcommand("probe", "Says whether a PostgreSQL user may do more than a policy wants; changes nothing");
+    auto* c = group.add_subcommand("probe",
+                                   "Says whether a PostgreSQL user may do more than a policy wants; changes nothing");
     c->add_option("--policy", o->policy, "JSON file, as for `check`")->required();
-    auto* conninfo =
-        c->add_option("--conninfo", o->conninfo,
-                      "whose wall: \"postgresql://reader@host/shop\" or \"host=... dbname=... user=...\"; - reads it from standard "
-                      "input; default: $REAGENT_CONNINFO, else PGHOST, PGUSER, PGPASSWORD and so on");
-    c->add_flag("--json", o->json, "{\"behind_wall\", \"openings\": [{\"kind\", \"what\", \"serious\", \"closing\": [...]}]}");
+    auto* conninfo = c->add_option(
+        "--conninfo", o->conninfo,
+        "whose wall: \"postgresql://reader@host/shop\" or \"host=... dbname=... user=...\"; - reads it from standard "
+        "input; default: $REAGENT_CONNINFO, else PGHOST, PGUSER, PGPASSWORD and so on");
+    c->add_flag("--json", o->json,
+                "{\"behind_wall\", \"openings\": [{\"kind\", \"what\", \"serious\", \"closing\": [...]}]}");
     c->footer(
-        "Exit code: 0 behind the wall, 1 not, 2 misuse or no connection. Keep passwords off the command line, where others can read them: "
+        "Exit code: 0 behind the wall, 1 not, 2 misuse or no connection. Keep passwords off the command line, where "
+        "others can read them: "
         "$REAGENT_CONNINFO, $PGPASSWORD, a .pgpass file, or --conninfo -\nExamples:\n"
         "  reagent sql probe --policy policy.json --conninfo \"host=db dbname=shop user=reader\"\n"
         "  PGHOST=db PGDATABASE=shop PGUSER=reader reagent sql probe --policy policy.json --json");
-    c->callback(
-        [o, conninfo, &chosen] { chosen = [o, conninfo] { return probe(o->policy, conninfo_from(*conninfo, o->conninfo), o->json); }; });
+    c->callback([o, conninfo, &chosen] {
+        chosen = [o, conninfo] { return probe(o->policy, conninfo_from(*conninfo, o->conninfo), o->json); };
+    });
 }
 
 }  // namespace reagent::cli

@@ -56,7 +56,8 @@ void add_subject_options(CLI::App& c, subject_options& o, const cli_program* own
         c.add_option("--instructions", o.instructions, "instead of the signature's own");
         c.add_option("--tools", o.tools, "for react, as for `reagent ask`");
     }
-    c.add_option("--program", o.program, "saved program to begin with, Reagent's or DSPy's: a file, or FOLDER@TAG of a store")
+    c.add_option("--program", o.program,
+                 "saved program to begin with, Reagent's or DSPy's: a file, or FOLDER@TAG of a store")
         ->check(not_empty());
     c.add_option("--lm", o.lm, "model, as provider/name; default: as for `reagent ask`");
     c.add_option("--api-base", o.api_base, "address of an OpenAI-compatible server")->check(not_empty());
@@ -68,13 +69,15 @@ void add_subject_options(CLI::App& c, subject_options& o, const cli_program* own
 void add_metric_options(CLI::App& c, subject_options& o) {
     c.add_option("--inputs", o.inputs, "fields that are inputs, as a,b; default: the program's")->delimiter(',');
     c.add_option("--metric", o.metric,
-                 "exact_match:FIELD, f1:FIELD, numeric:FIELD, json_f1:FIELD, sql_match:FIELD:DATABASE, semantic_f1:FIELD or \"rubric:WHAT "
+                 "exact_match:FIELD, f1:FIELD, numeric:FIELD, json_f1:FIELD, sql_match:FIELD:DATABASE, "
+                 "semantic_f1:FIELD or \"rubric:WHAT "
                  "IS GOOD\"; of retrieval recall@K:LABEL and others (docs/rag.md)")
         ->required();
     c.add_option("--judge", o.judge, "model for semantic_f1 and rubric; default: --lm");
     c.add_option("--concurrency", o.concurrency, "examples at work at the same time")->check(whole_number(1, 10'000));
     c.add_option("--threads", o.threads, "threads that run them")->check(whole_number(1, 256));
-    c.add_option("--state", o.state, "folder for what models answered: what was interrupted goes on from there")->check(not_empty());
+    c.add_option("--state", o.state, "folder for what models answered: what was interrupted goes on from there")
+        ->check(not_empty());
 }
 
 subject::subject(const subject_options& o, const cli_program* own) : inputs_{o.inputs} {
@@ -107,7 +110,8 @@ const module& subject::root() const { return *root_; }
 dataset subject::load(const std::string& file) const {
     std::vector<signature_field> fields;
     for (const auto* p : predictors_of(*root_))
-        for (const auto* side : {&p->signature().inputs, &p->signature().outputs}) fields.insert(fields.end(), side->begin(), side->end());
+        for (const auto* side : {&p->signature().inputs, &p->signature().outputs})
+            fields.insert(fields.end(), side->begin(), side->end());
     return load_examples(file, inputs_, fields);
 }
 
@@ -117,10 +121,12 @@ void subject::check_metric(const std::string& metric, const dataset& data) const
     std::string field = metric.substr(colon + 1, metric.find(':', colon + 1) - colon - 1);
     auto fail = [&](const std::string& where, const std::vector<std::string>& there) {
         auto near = did_you_mean(field, there);
-        throw program_error{program_errc::mismatch, "the metric compares `" + field + "`, but " + where + " has no such field" +
+        throw program_error{program_errc::mismatch, "the metric compares `" + field + "`, but " + where +
+                                                        " has no such field" +
                                                         (near.empty() ? "" : "; did you mean `" + near + "`?")};
     };
-    if (!outputs_.empty() && std::find(outputs_.begin(), outputs_.end(), field) == outputs_.end()) fail("the signature", outputs_);
+    if (!outputs_.empty() && std::find(outputs_.begin(), outputs_.end(), field) == outputs_.end())
+        fail("the signature", outputs_);
     for (std::size_t i = 0; i < data.size(); ++i)
         if (!data[i].find(field)) {
             std::vector<std::string> labels;
@@ -131,13 +137,16 @@ void subject::check_metric(const std::string& metric, const dataset& data) const
 
 namespace {
 
-bool is_store(const std::string& folder) { return std::filesystem::is_directory(std::filesystem::path{folder} / "versions"); }
+bool is_store(const std::string& folder) {
+    return std::filesystem::is_directory(std::filesystem::path{folder} / "versions");
+}
 
 }  // namespace
 
 saved_program load_program(const std::string& where) {
     auto at = where.rfind('@');
-    if (at != where.npos && is_store(where.substr(0, at))) return program_store{where.substr(0, at)}.get(where.substr(at + 1));
+    if (at != where.npos && is_store(where.substr(0, at)))
+        return program_store{where.substr(0, at)}.get(where.substr(at + 1));
     return saved_program::load(where);
 }
 
@@ -152,7 +161,8 @@ std::string kept_place(const std::string& program) {
     auto absolute = [](const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); };
     auto at = program.rfind('@');
     if (at == program.npos || !is_store(program.substr(0, at))) return absolute(program);
-    return absolute(program.substr(0, at)) + "@" + std::to_string(program_store{program.substr(0, at)}.number_of(program.substr(at + 1)));
+    return absolute(program.substr(0, at)) + "@" +
+           std::to_string(program_store{program.substr(0, at)}.number_of(program.substr(at + 1)));
 }
 
 }  // namespace
@@ -179,7 +189,8 @@ run_options subject::prepared(const subject_options& o) const {
 
 std::string interrupted_text(const std::string& state) {
     if (state.empty())
-        return "nothing of it is kept. With --state FOLDER what models answered is kept, and the same command goes on from there";
+        return "nothing of it is kept. With --state FOLDER what models answered is kept, and the same command goes on "
+               "from there";
     return "what models answered is kept in " + state + "; the same command goes on from there";
 }
 
@@ -208,15 +219,18 @@ void progress::operator()(const evaluation_progress& p) {
     if (lines_ && !last && p.elapsed - told_ < std::chrono::seconds{5}) return;
     if (!bar_ && !lines_) return;
     told_ = p.elapsed;
-    double seconds = static_cast<double>(p.elapsed.count()) / 1000, rate = seconds > 0 ? static_cast<double>(p.done) / seconds : 0;
-    std::string text = std::to_string(p.done) + "/" + std::to_string(p.all) + "  score " + number(p.score) + "  " + number(rate) + "/s";
-    if (rate > 0 && !last) text += "  " + std::to_string(static_cast<long>(static_cast<double>(p.all - p.done) / rate) + 1) + " s left";
+    double seconds = static_cast<double>(p.elapsed.count()) / 1000,
+           rate = seconds > 0 ? static_cast<double>(p.done) / seconds : 0;
+    std::string text = std::to_string(p.done) + "/" + std::to_string(p.all) + "  score " + number(p.score) + "  " +
+                       number(rate) + "/s";
+    if (rate > 0 && !last)
+        text += "  " + std::to_string(static_cast<long>(static_cast<double>(p.all - p.done) / rate) + 1) + " s left";
     if (p.usage.cost) text += "  $" + number(*p.usage.cost);
     if (p.errors) text += "  " + std::to_string(p.errors) + " errors";
     if (bar_) {
         std::size_t full = p.all ? 24 * p.done / p.all : 24;
-        std::cerr << "\r\033[K[" << std::string(full, '#') << std::string(24 - full, '.') << "] " << text << (last ? "\n" : "")
-                  << std::flush;
+        std::cerr << "\r\033[K[" << std::string(full, '#') << std::string(24 - full, '.') << "] " << text
+                  << (last ? "\n" : "") << std::flush;
     } else
         std::cerr << text << "\n";
 }
@@ -225,7 +239,8 @@ void write_file(const std::string& file, const std::string& text) {
     try {
         reagent::write_file(file, text);
     } catch (const std::system_error& e) {
-        throw program_error{program_errc::unwritable, "the file \"" + file + "\" cannot be written: " + e.what(), {.path = file}};
+        throw program_error{
+            program_errc::unwritable, "the file \"" + file + "\" cannot be written: " + e.what(), {.path = file}};
     }
 }
 

@@ -10,7 +10,8 @@ namespace reagent::cli {
 
 /// What the commands that run a program on data have in common: which program, which model, which metric.
 struct subject_options {
-    std::string signature, module = "predict", instructions, program, metric, lm, api_base, judge, adapter = "chat", tools, state;
+    std::string signature, module = "predict", instructions, program, metric, lm, api_base, judge, adapter = "chat",
+                           tools, state;
     std::vector<std::string> inputs;
     std::size_t concurrency = 8, threads = 1;
     bool json = false, quiet = false;

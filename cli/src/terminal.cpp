@@ -27,7 +27,8 @@ std::string text_of(const std::string& file) {
     try {
         return read_file(file, most, pipes::read);
     } catch (const std::system_error& e) {
-        throw program_error{program_errc::unreadable, "the file \"" + file + "\" cannot be read: " + e.what(), {.path = file}};
+        throw program_error{
+            program_errc::unreadable, "the file \"" + file + "\" cannot be read: " + e.what(), {.path = file}};
     }
 }
 
@@ -63,10 +64,11 @@ std::string shortened(std::string s, std::size_t limit) {
 }
 
 CLI::Validator not_empty() {
-    return CLI::Validator{[](const std::string& value) {
-                              return value.empty() ? std::string{"it is empty; give it a value, or leave the option out"} : std::string{};
-                          },
-                          "", "not empty"};
+    return CLI::Validator{
+        [](const std::string& value) {
+            return value.empty() ? std::string{"it is empty; give it a value, or leave the option out"} : std::string{};
+        },
+        "", "not empty"};
 }
 
 namespace {
@@ -88,28 +90,31 @@ CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
                               auto end = value.data() + value.size();
                               auto read = std::from_chars(value.data(), end, n);
                               bool good = read.ec == std::errc{} && read.ptr == end && n >= least && n <= most;
-                              return good ? std::string{} : "takes a whole number " + range + ", not \"" + visible(value) + "\"";
+                              return good ? std::string{}
+                                          : "takes a whole number " + range + ", not \"" + visible(value) + "\"";
                           },
                           "", range};
 }
 
 CLI::Validator number(double least, double most) {
     std::string range = range_text(least, most, most >= 1e18);
-    return CLI::Validator{[=](const std::string& value) {
-                              double n = 0;
-                              auto end = value.data() + value.size();
-                              auto read = std::from_chars(value.data(), end, n);
-                              bool good = read.ec == std::errc{} && read.ptr == end && std::isfinite(n) && n >= least && n <= most;
-                              return good ? std::string{} : "takes a number " + range + ", not \"" + visible(value) + "\"";
-                          },
-                          "", range};
+    return CLI::Validator{
+        [=](const std::string& value) {
+            double n = 0;
+            auto end = value.data() + value.size();
+            auto read = std::from_chars(value.data(), end, n);
+            bool good = read.ec == std::errc{} && read.ptr == end && std::isfinite(n) && n >= least && n <= most;
+            return good ? std::string{} : "takes a number " + range + ", not \"" + visible(value) + "\"";
+        },
+        "", range};
 }
 
 CLI::Validator finite() {
     return CLI::Validator{[](const std::string& value) {
                               char* end = nullptr;
                               double n = std::strtod(value.c_str(), &end);
-                              return !value.empty() && !*end && std::isfinite(n) ? std::string{} : "\"" + value + "\" is no number";
+                              return !value.empty() && !*end && std::isfinite(n) ? std::string{}
+                                                                                 : "\"" + value + "\" is no number";
                           },
                           "", "finite"};
 }

@@ -23,7 +23,8 @@ constexpr ready_tool ready_tools[]{
     {"time", "", "current date and time in UTC"},
     {"sql", "FILE", "SELECT over an SQLite database, read-only, limited; sql:FILE,policy=FILE: by a policy"},
     {"docs", "DIR", "full-text search (BM25) in the .txt and .md files of a folder"},
-    {"index", "INDEX", "search in an index that `reagent index build` made: by words, and by vectors where it has some"},
+    {"index", "INDEX",
+     "search in an index that `reagent index build` made: by words, and by vectors where it has some"},
     {"files", "DIR", "reads text files below a folder"},
     {"http", "HOST", "HTTP GET on one host; give it again for more hosts"},
 };
@@ -40,7 +41,8 @@ tools tools_from(const std::string& list) {
         begin = end + 1;
         if (part.empty())
             throw tool_error{tool_errc::bad_configuration,
-                             "a name is missing in --tools \"" + list + "\"; write them as calculator,time, without a comma at the ends"};
+                             "a name is missing in --tools \"" + list +
+                                 "\"; write them as calculator,time, without a comma at the ends"};
         if (part.starts_with("policy="))
             throw tool_error{tool_errc::bad_configuration, "policy=FILE stands right behind sql:FILE in --tools"};
         auto colon = part.find(':');
@@ -53,13 +55,15 @@ tools tools_from(const std::string& list) {
         }
         if (!known) {
             auto near = did_you_mean(name, names);
-            throw tool_error{tool_errc::bad_configuration, "unknown tool \"" + name + "\" in --tools" +
-                                                               (near.empty() ? "" : "; did you mean \"" + near + "\"?") +
-                                                               " See `reagent tools`"};
+            throw tool_error{tool_errc::bad_configuration,
+                             "unknown tool \"" + name + "\" in --tools" +
+                                 (near.empty() ? "" : "; did you mean \"" + near + "\"?") + " See `reagent tools`"};
         }
         if (*known->argument && value.empty())
-            throw tool_error{tool_errc::bad_configuration, "the tool " + name + " needs a value; write " + name + ":" + known->argument};
-        if (!*known->argument && !value.empty()) throw tool_error{tool_errc::bad_configuration, "the tool " + name + " takes no value"};
+            throw tool_error{tool_errc::bad_configuration,
+                             "the tool " + name + " needs a value; write " + name + ":" + known->argument};
+        if (!*known->argument && !value.empty())
+            throw tool_error{tool_errc::bad_configuration, "the tool " + name + " takes no value"};
         if (name == "calculator")
             all.add(ready::calculator());
         else if (name == "time")
@@ -67,7 +71,8 @@ tools tools_from(const std::string& list) {
         else if (name == "sql") {
             check_is_file("--tools sql:FILE", value);
             ready::sqlite_options options;
-            if (constexpr std::string_view option = "policy="; list.compare(std::min(begin, list.size()), option.size(), option) == 0) {
+            if (constexpr std::string_view option = "policy=";
+                list.compare(std::min(begin, list.size()), option.size(), option) == 0) {
                 end = std::min(list.find(',', begin), list.size());
                 options.policy = policy_in(list.substr(begin + option.size(), end - begin - option.size()));
                 begin = end + 1;
@@ -80,8 +85,8 @@ tools tools_from(const std::string& list) {
         else if (name == "files")
             all.add(ready::read_file(value));
         else if (value.starts_with("//"))
-            throw tool_error{tool_errc::bad_configuration,
-                             "--tools names hosts, not addresses; write http:" + value.substr(2, value.find_first_of("/?#", 2) - 2)};
+            throw tool_error{tool_errc::bad_configuration, "--tools names hosts, not addresses; write http:" +
+                                                               value.substr(2, value.find_first_of("/?#", 2) - 2)};
         else
             http.hosts.push_back(value);
     }
@@ -101,7 +106,8 @@ std::string with_absolute_paths(const std::string& tools) {
             std::string path = std::filesystem::absolute(part.substr(kind.size())).lexically_normal().string();
             if (path.find(',') != path.npos)
                 throw misuse{"the tool " + part + " is " + path +
-                             " as an absolute path, which a durable run keeps, and a comma in it would begin another tool; use a folder "
+                             " as an absolute path, which a durable run keeps, and a comma in it would begin another "
+                             "tool; use a folder "
                              "without one, or a link"};
             part = std::string{kind} + path;
         }
@@ -145,15 +151,17 @@ void add_tools(CLI::App& app, command& chosen) {
             for (const auto& r : ready_tools) {
                 std::string name = r.name + std::string{*r.argument ? ":" : ""} + r.argument;
                 if (o->json)
-                    list.push_back(json::object{{"name", r.name}, {"argument", r.argument}, {"description", r.description}});
+                    list.push_back(
+                        json::object{{"name", r.name}, {"argument", r.argument}, {"description", r.description}});
                 else
-                    std::cout << "  " << t.bold(name) << std::string(16 - std::min<std::size_t>(15, name.size()), ' ') << r.description
-                              << "\n";
+                    std::cout << "  " << t.bold(name) << std::string(16 - std::min<std::size_t>(15, name.size()), ' ')
+                              << r.description << "\n";
             }
             if (o->json)
                 std::cout << dump_json(list) << "\n";
             else
-                std::cout << t.dim("\nGive them to an agent: reagent ask \"QUESTION\" --tools calculator,sql:shop.db") << "\n";
+                std::cout << t.dim("\nGive them to an agent: reagent ask \"QUESTION\" --tools calculator,sql:shop.db")
+                          << "\n";
             return 0;
         };
     });

@@ -44,8 +44,9 @@ json::object trace_named(const std::string& what, const std::string& journals, b
         about.erase("journal");
         about["id"] = std::filesystem::path{what}.filename().string();
         if (!content) about.erase("inputs");
-        return to_json(trace_of(file.records, program && program->is_string() ? std::string{program->get_string()} : "run"), about, content,
-                       most_whole);
+        return to_json(
+            trace_of(file.records, program && program->is_string() ? std::string{program->get_string()} : "run"), about,
+            content, most_whole);
     }
     std::string where = journals.empty() ? default_journals() : journals;
     if (journals.empty() && !std::filesystem::exists(where) && where.find("://") == where.npos)
@@ -106,7 +107,8 @@ std::string trace_page(const json::value& data) {
     bool live = data.is_object() && data.get_object().contains("live");
     // `<` does not stand in the data, so nothing there can end the script element.
     std::string text = replaced(replaced(json::serialize(data), "<", "\\u003c"), "\xE2\x80\xA8", "\\u2028");
-    std::string page = replaced(replaced(std::string{trace_html}, "NONCE", nonce), "CONNECT", live ? "'self'" : "'none'");
+    std::string page =
+        replaced(replaced(std::string{trace_html}, "NONCE", nonce), "CONNECT", live ? "'self'" : "'none'");
     constexpr std::string_view place = ">DATA</script>";
     auto at = page.find(place);
     return page.substr(0, at + 1) + text + page.substr(at + 5);
@@ -114,7 +116,8 @@ std::string trace_page(const json::value& data) {
 
 void add_trace(CLI::App& app, command& chosen) {
     auto o = std::make_shared<trace_options>();
-    auto* c = app.add_subcommand("trace", "Draws a run as one HTML page: a timeline, prompts, completions, tools, costs");
+    auto* c =
+        app.add_subcommand("trace", "Draws a run as one HTML page: a timeline, prompts, completions, tools, costs");
     c->add_option("WHAT", o->what, "a journal's file, or the id of a durable run")->required();
     c->add_option("SECOND", o->second, "another one, to compare it with");
     c->add_option("--journals", o->journals, "where durable runs are; default: $REAGENT_JOURNALS, else reagent-runs.db")

@@ -53,7 +53,8 @@ std::string random_token() {
 // The time that a comparison takes tells nothing of where the texts differ.
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
     unsigned char differ = a.size() != b.size();
-    for (std::size_t i = 0; i < a.size(); ++i) differ = static_cast<unsigned char>(differ | (a[i] ^ (b.empty() ? 'x' : b[i % b.size()])));
+    for (std::size_t i = 0; i < a.size(); ++i)
+        differ = static_cast<unsigned char>(differ | (a[i] ^ (b.empty() ? 'x' : b[i % b.size()])));
     return differ == 0;
 }
 
@@ -155,9 +156,11 @@ private:
         auto target = boost::urls::parse_origin_form(std::string_view{in.target().data(), in.target().size()});
         const std::string plain = "text/plain; charset=utf-8";
         if (!target) co_return reply(in, bhttp::status::bad_request, plain, "this is no address\n");
-        if (in.method() != bhttp::verb::get) co_return reply(in, bhttp::status::method_not_allowed, plain, "only GET\n");
+        if (in.method() != bhttp::verb::get)
+            co_return reply(in, bhttp::status::method_not_allowed, plain, "only GET\n");
         if (!allowed(in, *target))
-            co_return reply(in, bhttp::status::forbidden, plain, "the address needs the token that `reagent ui` printed, as ?token=...\n");
+            co_return reply(in, bhttp::status::forbidden, plain,
+                            "the address needs the token that `reagent ui` printed, as ?token=...\n");
         std::string path{target->path()};
         std::string problem;
         bhttp::status status = bhttp::status::internal_server_error;
@@ -208,7 +211,8 @@ private:
     std::string runs() {
         json::array rows;
         for (const auto& r : store_->list({.most = most_runs}))
-            rows.push_back(json::object{{"id", r.id}, {"program", r.program}, {"status", to_string(r.status)}, {"records", r.records}});
+            rows.push_back(json::object{
+                {"id", r.id}, {"program", r.program}, {"status", to_string(r.status)}, {"records", r.records}});
         return dump_strict_json(rows);
     }
 
@@ -226,7 +230,8 @@ private:
         std::uint64_t n = 0;
         auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
         if (!text.empty() && (ec != std::errc{} || end != text.data() + text.size()))
-            throw misuse{"`" + std::string{name} + "` is a number from 0, not \"" + shortened(visible(text), 40) + "\""};
+            throw misuse{"`" + std::string{name} + "` is a number from 0, not \"" + shortened(visible(text), 40) +
+                         "\""};
         return n;
     }
 
@@ -245,10 +250,12 @@ private:
         };
         std::string out = "# HELP reagent_runs Durable runs by program and status.\n# TYPE reagent_runs gauge\n";
         for (const auto& [key, n] : by_status)
-            out += "reagent_runs{program=" + label(key.first) + ",status=" + label(key.second) + "} " + std::to_string(n) + "\n";
+            out += "reagent_runs{program=" + label(key.first) + ",status=" + label(key.second) + "} " +
+                   std::to_string(n) + "\n";
         auto counter = [&](const char* name, const char* help, auto value) {
             out += std::string{"# HELP "} + name + " " + help + "\n# TYPE " + name + " counter\n";
-            for (const auto& [program, u] : used) out += std::string{name} + "{program=" + label(program) + "} " + value(u) + "\n";
+            for (const auto& [program, u] : used)
+                out += std::string{name} + "{program=" + label(program) + "} " + value(u) + "\n";
         };
         counter("reagent_model_calls_total", "Model calls of runs, as of their last halt.",
                 [](const usage& u) { return std::to_string(u.calls); });
@@ -266,7 +273,8 @@ private:
     // Server-sent events: the list of runs, whenever something in it changes.
     task<void> tell(beast::tcp_stream& stream) {
         std::string head =
-            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\nX-Content-Type-Options: "
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: "
+            "close\r\nX-Content-Type-Options: "
             "nosniff\r\n\r\n";
         stream.expires_never();
         co_await asio::async_write(stream, asio::buffer(head), asio::use_awaitable);
@@ -294,7 +302,8 @@ private:
     std::shared_ptr<journal_store> store_;
     run_pages pages_{store_};
     std::string token_;
-    std::shared_ptr<visitors> visitors_ = std::make_shared<visitors>();  // shared: connections may outlive the server by a moment
+    std::shared_ptr<visitors> visitors_ =
+        std::make_shared<visitors>();  // shared: connections may outlive the server by a moment
     asio::thread_pool pool_{2};
 };
 
@@ -323,12 +332,16 @@ int ui(const ui_options& o) {
 void add_ui(CLI::App& app, command& chosen) {
     auto o = std::make_shared<ui_options>();
     auto* c = app.add_subcommand("ui", "Shows durable runs in the browser while they go on; on this machine only");
-    c->add_option("--journals", o->journals, "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
+    c->add_option("--journals", o->journals,
+                  "a file of SQLite or postgresql://...; default: $REAGENT_JOURNALS, else reagent-runs.db")
         ->check(not_empty());
-    c->add_option("--port", o->port, "port on 127.0.0.1; 0: any that is free")->check(whole_number(0, 65'535))->capture_default_str();
-    c->add_option("--token", o->token, "what the address must hold; default: a random one")->check([](const std::string& t) {
-        return t.size() < 16 ? std::string{"a token has at least 16 characters"} : std::string{};
-    });
+    c->add_option("--port", o->port, "port on 127.0.0.1; 0: any that is free")
+        ->check(whole_number(0, 65'535))
+        ->capture_default_str();
+    c->add_option("--token", o->token, "what the address must hold; default: a random one")
+        ->check([](const std::string& t) {
+            return t.size() < 16 ? std::string{"a token has at least 16 characters"} : std::string{};
+        });
     c->footer("Prometheus finds its metrics at /metrics, with `authorization: {credentials: TOKEN}`.");
     c->callback([o, &chosen] { chosen = [o] { return ui(*o); }; });
 }

@@ -35,7 +35,8 @@ public:
         /// It waits for a request from now on, however much of one comes.
         void waits() {
             self_->silent = true;
-            of_->all_.splice(of_->all_.end(), of_->all_, self_);  // those that wait are in the order in which they began
+            of_->all_.splice(of_->all_.end(), of_->all_,
+                             self_);  // those that wait are in the order in which they began
         }
         void is_served() { self_->silent = false; }
 

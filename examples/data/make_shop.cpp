@@ -67,14 +67,17 @@ constexpr product products[]{
 struct city {
     const char *name, *country;
 };
-constexpr city cities[]{{"Oslo", "Norway"},      {"Bergen", "Norway"},     {"Trondheim", "Norway"}, {"Stavanger", "Norway"},
-                        {"Stockholm", "Sweden"}, {"Gothenburg", "Sweden"}, {"Uppsala", "Sweden"},   {"Copenhagen", "Denmark"},
-                        {"Aarhus", "Denmark"},   {"Helsinki", "Finland"},  {"Tampere", "Finland"},  {"Reykjavik", "Iceland"},
+constexpr city cities[]{{"Oslo", "Norway"},      {"Bergen", "Norway"},      {"Trondheim", "Norway"},
+                        {"Stavanger", "Norway"}, {"Stockholm", "Sweden"},   {"Gothenburg", "Sweden"},
+                        {"Uppsala", "Sweden"},   {"Copenhagen", "Denmark"}, {"Aarhus", "Denmark"},
+                        {"Helsinki", "Finland"}, {"Tampere", "Finland"},    {"Reykjavik", "Iceland"},
                         {"Hamburg", "Germany"},  {"Berlin", "Germany"}};
-constexpr const char* first_names[]{"Anna",  "Bjorn", "Clara", "David", "Elin", "Fredrik", "Greta", "Henrik", "Ida",  "Johan",
-                                    "Karin", "Lars",  "Maja",  "Nils",  "Oda",  "Petra",   "Rune",  "Sara",   "Tore", "Vera"};
-constexpr const char* last_names[]{"Andersen", "Berg", "Dahl", "Eriksen", "Falk",  "Gran",      "Holm", "Iversen", "Jensen",
-                                   "Koski",    "Lund", "Moen", "Nygaard", "Olsen", "Penttinen", "Ryen", "Strand",  "Thorsen"};
+constexpr const char* first_names[]{"Anna",   "Bjorn", "Clara", "David", "Elin", "Fredrik", "Greta",
+                                    "Henrik", "Ida",   "Johan", "Karin", "Lars", "Maja",    "Nils",
+                                    "Oda",    "Petra", "Rune",  "Sara",  "Tore", "Vera"};
+constexpr const char* last_names[]{"Andersen", "Berg",    "Dahl",      "Eriksen", "Falk",   "Gran",
+                                   "Holm",     "Iversen", "Jensen",    "Koski",   "Lund",   "Moen",
+                                   "Nygaard",  "Olsen",   "Penttinen", "Ryen",    "Strand", "Thorsen"};
 constexpr const char* statuses[]{"delivered", "delivered", "delivered", "delivered", "shipped",
                                  "shipped",   "pending",   "cancelled", "returned"};
 constexpr const char* warehouses[]{"Nord", "Syd", "Vest"};
@@ -90,8 +93,8 @@ int main(int argc, char** argv) try {
     auto below = [&](unsigned n) { return static_cast<unsigned>(random() % n); };
     auto date = [&](int from_year, int years) {
         char text[16];
-        std::snprintf(text, sizeof text, "%04d-%02u-%02u", from_year + static_cast<int>(below(static_cast<unsigned>(years))), 1 + below(12),
-                      1 + below(28));
+        std::snprintf(text, sizeof text, "%04d-%02u-%02u",
+                      from_year + static_cast<int>(below(static_cast<unsigned>(years))), 1 + below(12), 1 + below(28));
         return std::string{text};
     };
     std::string temporary = std::string{argv[1]} + ".new";
@@ -99,21 +102,26 @@ int main(int argc, char** argv) try {
     {
         writer sql{temporary};
         sql("BEGIN");
-        sql("CREATE TABLE customers(id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT NOT NULL, country TEXT NOT NULL, segment TEXT "
+        sql("CREATE TABLE customers(id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT NOT NULL, country TEXT NOT "
+            "NULL, segment TEXT "
             "NOT NULL, joined TEXT NOT NULL)");
-        sql("CREATE TABLE products(id INTEGER PRIMARY KEY, name TEXT NOT NULL, category TEXT NOT NULL, price REAL NOT NULL)");
-        sql("CREATE TABLE inventory(id INTEGER PRIMARY KEY, product_id INTEGER NOT NULL REFERENCES products(id), warehouse TEXT NOT NULL, "
+        sql("CREATE TABLE products(id INTEGER PRIMARY KEY, name TEXT NOT NULL, category TEXT NOT NULL, price REAL NOT "
+            "NULL)");
+        sql("CREATE TABLE inventory(id INTEGER PRIMARY KEY, product_id INTEGER NOT NULL REFERENCES products(id), "
+            "warehouse TEXT NOT NULL, "
             "stock INTEGER NOT NULL)");
-        sql("CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers(id), product_id INTEGER NOT "
-            "NULL REFERENCES products(id), quantity INTEGER NOT NULL, total REAL NOT NULL, status TEXT NOT NULL, ordered_on TEXT NOT "
+        sql("CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers(id), "
+            "product_id INTEGER NOT "
+            "NULL REFERENCES products(id), quantity INTEGER NOT NULL, total REAL NOT NULL, status TEXT NOT NULL, "
+            "ordered_on TEXT NOT "
             "NULL)");
         constexpr unsigned customer_count = 240, order_count = 1660;
         for (unsigned i = 0; i < customer_count; ++i) {
             // 20 first and 18 last names, walked so that no pair comes twice.
             std::string name = std::string{first_names[i % 20]} + " " + last_names[(i / 20 + i * 7) % 18];
             const auto& c = cities[below(3) == 0 ? below(2) : below(14)];
-            sql("INSERT INTO customers VALUES(" + std::to_string(i + 1) + ", '" + name + "', '" + c.name + "', '" + c.country + "', '" +
-                (below(5) == 0 ? "business" : "consumer") + "', '" + date(2019, 6) + "')");
+            sql("INSERT INTO customers VALUES(" + std::to_string(i + 1) + ", '" + name + "', '" + c.name + "', '" +
+                c.country + "', '" + (below(5) == 0 ? "business" : "consumer") + "', '" + date(2019, 6) + "')");
         }
         int id = 0;
         for (const auto& p : products)
@@ -122,16 +130,16 @@ int main(int argc, char** argv) try {
         int row = 0;
         for (int p = 1; p <= id; ++p)
             for (const char* w : warehouses)
-                sql("INSERT INTO inventory VALUES(" + std::to_string(++row) + ", " + std::to_string(p) + ", '" + w + "', " +
-                    std::to_string(below(8) == 0 ? 0 : below(180)) + ")");
+                sql("INSERT INTO inventory VALUES(" + std::to_string(++row) + ", " + std::to_string(p) + ", '" + w +
+                    "', " + std::to_string(below(8) == 0 ? 0 : below(180)) + ")");
         for (unsigned i = 0; i < order_count; ++i) {
             unsigned p = below(24), quantity = 1 + below(below(4) == 0 ? 6 : 2);
             // One customer in ten has ordered nothing yet.
             unsigned customer = below(customer_count - customer_count / 10);
             double total = products[p].price * quantity;
-            sql("INSERT INTO orders VALUES(" + std::to_string(i + 1) + ", " + std::to_string(customer + 1) + ", " + std::to_string(p + 1) +
-                ", " + std::to_string(quantity) + ", " + std::to_string(total) + ", '" + statuses[below(9)] + "', '" + date(2023, 3) +
-                "')");
+            sql("INSERT INTO orders VALUES(" + std::to_string(i + 1) + ", " + std::to_string(customer + 1) + ", " +
+                std::to_string(p + 1) + ", " + std::to_string(quantity) + ", " + std::to_string(total) + ", '" +
+                statuses[below(9)] + "', '" + date(2023, 3) + "')");
         }
         sql("COMMIT");
     }

@@ -47,7 +47,9 @@ std::string chunked(choices& c, const std::string& body, bool decorated) {
 
 }  // namespace
 
-std::string mark_of(std::uint64_t nonce) { return "n=" + hex(nonce) + ";c=" + hex(choices::mixed(nonce ^ 0x5eed)) + ";"; }
+std::string mark_of(std::uint64_t nonce) {
+    return "n=" + hex(nonce) + ";c=" + hex(choices::mixed(nonce ^ 0x5eed)) + ";";
+}
 
 std::optional<std::uint64_t> mark_in(std::string_view text) {
     for (auto at = text.find("n="); at != text.npos; at = text.find("n=", at + 1)) {
@@ -158,8 +160,14 @@ void damage(choices& c, answer& a) {
         if (s.size() > 200'000) s.resize(200'000);
     }
     if (!c.percent(2)) return;
-    static constexpr std::array<std::string_view, 8> units{
-        "a", "a: b\r\n", "1;x=yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\nz\r\n", "0", "HTTP/1.1 103 x\r\n\r\n", "1\r\nx\r\n", "\r\n", "800\r\n"};
+    static constexpr std::array<std::string_view, 8> units{"a",
+                                                           "a: b\r\n",
+                                                           "1;x=yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\nz\r\n",
+                                                           "0",
+                                                           "HTTP/1.1 103 x\r\n\r\n",
+                                                           "1\r\nx\r\n",
+                                                           "\r\n",
+                                                           "800\r\n"};
     s.resize(c.below(s.size() + 1));
     for (std::string_view unit = units[c.below(units.size())]; a.flood.size() < 4096;) a.flood += unit;
     a.flood_bytes = (1 + c.below(4)) << 20;

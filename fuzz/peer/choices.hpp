@@ -6,7 +6,8 @@
 
 namespace reagent::fuzz {
 
-/// What a fuzzer decides: by libFuzzer's bytes as far as they reach, then by a generator. The same bytes and seed decide the same.
+/// What a fuzzer decides: by libFuzzer's bytes as far as they reach, then by a generator. The same bytes and seed
+/// decide the same.
 class choices {
 public:
     explicit choices(std::uint64_t seed, std::string_view bytes = {}) : state_{seed}, bytes_{bytes} {}

@@ -40,7 +40,9 @@ held::scope::~scope() { counting = before_; }
 
 void* operator new(std::size_t n) { return reagent::fuzz::take(n); }
 void* operator new[](std::size_t n) { return reagent::fuzz::take(n); }
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return reagent::fuzz::take(n); }  // libFuzzer sorts its seeds with it
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+    return reagent::fuzz::take(n);
+}  // libFuzzer sorts its seeds with it
 void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return reagent::fuzz::take(n); }
 void operator delete(void* p) noexcept { reagent::fuzz::give(p); }
 void operator delete[](void* p) noexcept { reagent::fuzz::give(p); }

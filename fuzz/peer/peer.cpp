@@ -76,7 +76,8 @@ void peer::take_requests() {
         auto end = in_.find("\r\n\r\n");
         if (end == in_.npos) return;
         std::size_t body = 0;
-        if (auto at = in_.find("Content-Length: "); at < end) body = static_cast<std::size_t>(std::stoul(in_.substr(at + 16, 10)));
+        if (auto at = in_.find("Content-Length: "); at < end)
+            body = static_cast<std::size_t>(std::stoul(in_.substr(at + 16, 10)));
         if (in_.size() < end + 4 + body) return;
         std::string head = in_.substr(0, end);
         in_.erase(0, end + 4 + body);
@@ -97,7 +98,8 @@ void peer::take_requests() {
         log_.marks.push_back(nonce);
         if (log_.marks.size() > 64) log_.marks.erase(log_.marks.begin());
         if (served_++ > 0) ++log_.reused;
-        // Nobody can tell bytes that were meant for an earlier request and are sent after this one came from its answer.
+        // Nobody can tell bytes that were meant for an earlier request and are sent after this one came from its
+        // answer.
         late_.clear();
         out_.clear();
         answer_to(nonce, head.starts_with("HEAD "), head.find(";r ") == head.npos);
@@ -110,7 +112,10 @@ void peer::answer_to(std::uint64_t nonce, bool head_only, bool may_redirect) {
     if (damaged) damage(choose_, a);
     bool cut = choose_.percent(8);
     std::size_t length = cut ? choose_.below(a.bytes.size() + 1) : a.bytes.size();
-    ending_ = a.needs_eof ? ending::eof : choose_.percent(80) ? ending::keep : choose_.percent(60) ? ending::eof : ending::stall;
+    ending_ = a.needs_eof           ? ending::eof
+              : choose_.percent(80) ? ending::keep
+              : choose_.percent(60) ? ending::eof
+                                    : ending::stall;
     bool truncated = a.needs_eof && context_;  // to TLS, where no goodbye came
     bool right = !truncated && !damaged && !cut && !a.redirects && !dirty_ && a.body && ending_ != ending::stall;
     if (right)
@@ -155,7 +160,8 @@ long peer::put(std::string_view bytes) {
 bool peer::transmit() {
     bool from_flood = out_.empty();
     if (from_flood && !flood_left_) return false;
-    std::string_view next = from_flood ? std::string_view{flood_} : std::string_view{out_}.substr(0, piece_ ? piece_ : out_.size());
+    std::string_view next =
+        from_flood ? std::string_view{flood_} : std::string_view{out_}.substr(0, piece_ ? piece_ : out_.size());
     long n = put(next);
     if (n < 0) {
         close();

@@ -15,14 +15,15 @@ namespace reagent::fuzz {
 
 /// What peers did and saw.
 struct peer_log {
-    std::map<std::uint64_t, int> asked;         ///< how often each request came, whole
-    std::map<std::uint64_t, std::string> owed;  ///< the body of a request that was answered as it should be, and nothing but that
-    std::vector<std::uint64_t> marks;           ///< of requests seen, for answers to others
+    std::map<std::uint64_t, int> asked;  ///< how often each request came, whole
+    std::map<std::uint64_t, std::string>
+        owed;  ///< the body of a request that was answered as it should be, and nothing but that
+    std::vector<std::uint64_t> marks;  ///< of requests seen, for answers to others
     std::uint64_t poisons = 0, floods = 0, resets = 0, stalls = 0, reused = 0, tunnels = 0;
 };
 
-/// The other end of a connection: a server that lies. It never waits; `step` does what can be done now, so that one thread plays both ends
-/// and the same choices give the same bytes at the same places.
+/// The other end of a connection: a server that lies. It never waits; `step` does what can be done now, so that one
+/// thread plays both ends and the same choices give the same bytes at the same places.
 class peer {
 public:
     /// @param fd its end of a socket pair, not blocking; closed at the end

@@ -63,14 +63,14 @@ public:
         auto kind = c.below(100);
         tls_ = kind >= 94;
         proxied_ = kind >= 97 || (kind >= 90 && kind < 94);
-        client_ = std::make_unique<http::client>(context_.get_executor(),
-                                                 http::client_options{.max_response_bytes = most_body,
-                                                                      .max_header_bytes = most_head,
-                                                                      .max_idle_connections = most_idle,
-                                                                      .idle_timeout = std::chrono::hours{1},
-                                                                      .connect_timeout = std::chrono::hours{1},
-                                                                      .ca_file = tls_ ? who.certificate.file : "",
-                                                                      .proxy = proxied_ ? "http://proxy.example:3128" : ""});
+        client_ = std::make_unique<http::client>(
+            context_.get_executor(), http::client_options{.max_response_bytes = most_body,
+                                                          .max_header_bytes = most_head,
+                                                          .max_idle_connections = most_idle,
+                                                          .idle_timeout = std::chrono::hours{1},
+                                                          .connect_timeout = std::chrono::hours{1},
+                                                          .ca_file = tls_ ? who.certificate.file : "",
+                                                          .proxy = proxied_ ? "http://proxy.example:3128" : ""});
         http::client_seams::dial_by(*client_, [this](auto& socket, auto&, auto&) { dial(socket); });
     }
 
@@ -98,7 +98,8 @@ private:
     void dial(http::tcp::socket& socket) {
         held::scope off{false};
         int ends[2];
-        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) throw violation{"no socket pair"};
+        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+            throw violation{"no socket pair"};
         socket.assign(http::tcp::v4(), ends[0]);
         peers_.push_back(std::make_unique<peer>(ends[1], tls_ ? who_.context : nullptr, proxied_, choose_, log_));
         ++all_.connections;
@@ -116,10 +117,12 @@ private:
         e->streamed = choose_.percent(40);
         e->left_early = e->streamed && choose_.percent(15);
         e->hurried = choose_.percent(2);
-        e->deadline = e->hurried ? clock::now() + std::chrono::milliseconds{choose_.below(3)} : clock::now() + std::chrono::hours{1};
+        e->deadline = e->hurried ? clock::now() + std::chrono::milliseconds{choose_.below(3)}
+                                 : clock::now() + std::chrono::hours{1};
         held::scope on{true};
         exchange& it = *e;
-        asio::co_spawn(context_, run(it), asio::bind_cancellation_slot(it.signal.slot(), [&it](std::exception_ptr failure) {
+        asio::co_spawn(context_, run(it),
+                       asio::bind_cancellation_slot(it.signal.slot(), [&it](std::exception_ptr failure) {
                            it.done = true;
                            if (failure) std::rethrow_exception(failure);
                        }));
@@ -184,7 +187,8 @@ private:
             }
             if (++still < 3) continue;  // what a peer wrote last is read in the next turn
             still = 0;
-            if (++lulls > 2000) throw violation{"an exchange does not end: " + (*first)->request.method + " " + (*first)->request.url};
+            if (++lulls > 2000)
+                throw violation{"an exchange does not end: " + (*first)->request.method + " " + (*first)->request.url};
             end_lull(now);
         }
         all_.longest_lulls = std::max<std::uint64_t>(all_.longest_lulls, lulls);
@@ -220,7 +224,8 @@ private:
         auto owed = log_.owed.find(e.nonce);
         if (owed != log_.owed.end() && !e.hurried && !e.cancelled) {
             if (e.code) throw violation{what + " was answered well, but failed: " + e.code.message()};
-            if (!e.left_early && e.body != owed->second) throw violation{what + " lost or gained something of its body"};
+            if (!e.left_early && e.body != owed->second)
+                throw violation{what + " lost or gained something of its body"};
             ++all_.right;
         }
         if (owed != log_.owed.end()) log_.owed.erase(owed);
@@ -235,7 +240,8 @@ private:
             ++all_.answered;
         if (client_->idle_connections() > most_idle) throw violation{"too many idle connections"};
         all_.most_held = std::max(all_.most_held, held::most());
-        if (held::most() > held_limit()) throw violation{what + ": the client held " + std::to_string(held::most()) + " bytes"};
+        if (held::most() > held_limit())
+            throw violation{what + ": the client held " + std::to_string(held::most()) + " bytes"};
     }
 
     choices& choose_;
@@ -250,12 +256,15 @@ private:
 
 }  // namespace
 
-// A body may stand in a string of twice its size while a smaller one is copied into it; a header of four bytes takes about 80.
-std::size_t held_limit() { return most_together * (3 * most_body + 20 * most_head + 32 * 1024) + most_idle * 16 * 1024; }
+// A body may stand in a string of twice its size while a smaller one is copied into it; a header of four bytes takes
+// about 80.
+std::size_t held_limit() {
+    return most_together * (3 * most_body + 20 * most_head + 32 * 1024) + most_idle * 16 * 1024;
+}
 
 void tally::add(const tally& o) {
-    for (auto m : {&tally::exchanges, &tally::answered, &tally::right, &tally::reused, &tally::poisons, &tally::floods, &tally::stalls,
-                   &tally::resets, &tally::tunnels, &tally::connections, &tally::cancelled})
+    for (auto m : {&tally::exchanges, &tally::answered, &tally::right, &tally::reused, &tally::poisons, &tally::floods,
+                   &tally::stalls, &tally::resets, &tally::tunnels, &tally::connections, &tally::cancelled})
         this->*m += o.*m;
     longest_lulls = std::max(longest_lulls, o.longest_lulls);
     most_held = std::max(most_held, o.most_held);
@@ -264,10 +273,11 @@ void tally::add(const tally& o) {
 
 std::string tally::text() const {
     std::ostringstream s;
-    s << exchanges << " exchanges on " << connections << " connections (" << reused << " requests on a used one, " << tunnels
-      << " tunnels): " << answered << " answered, " << right << " of them known to be right, " << cancelled << " cancelled; peers sent "
-      << poisons << " answers to others, " << floods << " floods, stalled " << stalls << " times, reset " << resets
-      << "; the client held at most " << most_held << " bytes (limit " << held_limit() << ")";
+    s << exchanges << " exchanges on " << connections << " connections (" << reused << " requests on a used one, "
+      << tunnels << " tunnels): " << answered << " answered, " << right << " of them known to be right, " << cancelled
+      << " cancelled; peers sent " << poisons << " answers to others, " << floods << " floods, stalled " << stalls
+      << " times, reset " << resets << "; the client held at most " << most_held << " bytes (limit " << held_limit()
+      << ")";
     for (const auto& [name, n] : failures) s << "\n  " << n << " " << name;
     return s.str();
 }

@@ -11,8 +11,8 @@ namespace reagent::fuzz {
 
 /// What many exchanges came to.
 struct tally {
-    std::uint64_t exchanges = 0, answered = 0, right = 0, reused = 0, poisons = 0, floods = 0, stalls = 0, resets = 0, tunnels = 0,
-                  connections = 0, cancelled = 0, longest_lulls = 0;
+    std::uint64_t exchanges = 0, answered = 0, right = 0, reused = 0, poisons = 0, floods = 0, stalls = 0, resets = 0,
+                  tunnels = 0, connections = 0, cancelled = 0, longest_lulls = 0;
     std::size_t most_held = 0;
     std::map<std::string, std::uint64_t> failures;  ///< by the error's code
 

@@ -35,7 +35,9 @@ private:
     void expect(std::string_view alternatives) {
         if (!accept(alternatives)) throw no_expression{};
     }
-    std::string made(const std::string& a, const std::string& sign, const std::string& b) { return operated("(" + a + sign + b + ")"); }
+    std::string made(const std::string& a, const std::string& sign, const std::string& b) {
+        return operated("(" + a + sign + b + ")");
+    }
     std::string operated(std::string text) {
         ++result_.operators;
         return text;
@@ -47,8 +49,10 @@ private:
             std::string_view words, between, sign;
             bool turned = false;
         };
-        for (const auto& v :
-             {verb{"add", "to", " + "}, {"subtract", "from", " - ", true}, {"multiply", "by", " * "}, {"divide", "by", " / "}})
+        for (const auto& v : {verb{"add", "to", " + "},
+                              {"subtract", "from", " - ", true},
+                              {"multiply", "by", " * "},
+                              {"divide", "by", " / "}})
             if (accept(v.words)) {
                 stop_ = v.words == "add" ? "to" : "";
                 std::string a = sum();
@@ -142,7 +146,8 @@ private:
         if (accept("absolute value of")) return operated("abs(" + power() + ")");
         if (accept("square of")) return made(power(), "^", "2");
         std::size_t word_at = i_;
-        if (accept("sum of|total of|product of|average of|mean of")) {  // of numbers; "the total of orders" is to be looked up
+        if (accept("sum of|total of|product of|average of|mean of")) {  // of numbers; "the total of orders" is to be
+                                                                        // looked up
             std::string what = w_[word_at].lower;
             if (at("(|-") || (!end() && is_number(w_[i_]))) {
                 auto items = list(2, 100);
@@ -199,7 +204,8 @@ private:
         for (std::size_t k = 0; k < i_; ++k) pair = pair || w_[k].lower == "difference" || w_[k].lower == "ratio";
         for (; !end(); ++i_)
             if ((!stop_.empty() && w_[i_].lower == stop_) || (pair && at("and the")) ||
-                at("plus|minus|times|divided|multiplied|increased|decreased|reduced|squared|cubed|+|-|*|/|^|(|)|%|percent"))
+                at("plus|minus|times|divided|multiplied|increased|decreased|reduced|squared|cubed|+|-|*|/"
+                   "|^|(|)|%|percent"))
                 break;
         if (i_ == begin) throw no_expression{};
         result_.unknowns.push_back(join(w_, begin, i_));
@@ -214,12 +220,12 @@ private:
 
 std::optional<arithmetic> read_arithmetic(const std::string& question) {
     auto words = words_of(question);
-    while (!words.empty() &&
-           (words.back().lower == "?" || words.back().lower == "." || words.back().lower == "=" || words.back().lower == "!"))
+    while (!words.empty() && (words.back().lower == "?" || words.back().lower == "." || words.back().lower == "=" ||
+                              words.back().lower == "!"))
         words.pop_back();
     for (const auto& opening :
-         {"please", "what is", "what's", "what are", "what", "whats", "calculate", "compute", "evaluate", "work out", "how much is",
-          "tell me", "find", "give me", "solve", "can you", "the result of", "the value of", "please"}) {
+         {"please", "what is", "what's", "what are", "what", "whats", "calculate", "compute", "evaluate", "work out",
+          "how much is", "tell me", "find", "give me", "solve", "can you", "the result of", "the value of", "please"}) {
         auto phrase = words_of(opening);
         if (words.size() > phrase.size() && find_phrase(words, phrase) == 0)
             words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(phrase.size()));
@@ -229,7 +235,8 @@ std::optional<arithmetic> read_arithmetic(const std::string& question) {
     if (i < words.size() && words[i].lower == "percentage" && i + 4 < words.size() + 0 && words[i + 1].lower == "of")
         for (std::size_t k = i + 3; k + 1 < words.size(); ++k)
             if (words[k].lower == "is" || words[k].lower == "are") {
-                auto whole = read_arithmetic(join(words, i + 2, k)), part = read_arithmetic(join(words, k + 1, words.size()));
+                auto whole = read_arithmetic(join(words, i + 2, k)),
+                     part = read_arithmetic(join(words, k + 1, words.size()));
                 if (!whole || !part || !whole->unknowns.empty() || !part->unknowns.empty()) break;
                 return arithmetic{"(" + part->expression + " / " + whole->expression + " * 100)", {}, 2};
             }

@@ -28,7 +28,8 @@ std::vector<std::string> sentences_of(const std::string& text) {
             continue;
         }
         bool gap = text.compare(i, 4, " ...") == 0;
-        bool stop = (text[i] == '.' || text[i] == '!' || text[i] == '?') && (i + 1 == text.size() || is_space(text[i + 1]));
+        bool stop =
+            (text[i] == '.' || text[i] == '!' || text[i] == '?') && (i + 1 == text.size() || is_space(text[i + 1]));
         bool paragraph = text[i] == '\n' && i + 1 < text.size() && text[i + 1] == '\n';
         if (!gap) s += text[i] == '\n' ? ' ' : text[i];
         if (gap) i += 3;
@@ -48,7 +49,9 @@ std::string root(std::string stem) {
     return stem;
 }
 
-bool any(const std::string& w, std::initializer_list<std::string_view> all) { return std::find(all.begin(), all.end(), w) != all.end(); }
+bool any(const std::string& w, std::initializer_list<std::string_view> all) {
+    return std::find(all.begin(), all.end(), w) != all.end();
+}
 
 bool counts(const word& w) { return is_number(w); }
 
@@ -86,9 +89,11 @@ public:
                     if (has_number_of(s, unit)) return true;
                 return false;
             case time:
-                return std::any_of(s.begin(), s.end(),
-                                   [](const word& w) { return w.text.size() == 4 && counts(w) && is_digit(w.text[0]); }) ||
-                       std::any_of(s.begin(), s.end(), [](const word& w) { return w.stem.ends_with("day") && w.capital(); });
+                return std::any_of(
+                           s.begin(), s.end(),
+                           [](const word& w) { return w.text.size() == 4 && counts(w) && is_digit(w.text[0]); }) ||
+                       std::any_of(s.begin(), s.end(),
+                                   [](const word& w) { return w.stem.ends_with("day") && w.capital(); });
             case name:
                 for (std::size_t i = 1; i + 1 < s.size(); ++i)
                     if (s[i].capital() && s[i + 1].capital()) return true;
@@ -121,7 +126,8 @@ std::string answering_sentence(const std::string& observed, const std::string& q
     std::set<std::string> asked;
     for (std::size_t i = want.used(); i < q.size(); ++i)
         if (!is_stop_word(q[i].lower) && !any(q[i].lower, {"?", ".", ",", "!"})) asked.insert(root(q[i].stem));
-    if (!parsed || !parsed->is_array() || asked.size() < (want.used() > 0 ? 1 : fewest)) return {};  // too few words to tell
+    if (!parsed || !parsed->is_array() || asked.size() < (want.used() > 0 ? 1 : fewest))
+        return {};  // too few words to tell
     std::string best;
     std::size_t most = 0;
     for (const auto& r : parsed->get_array()) {
@@ -130,7 +136,8 @@ std::string answering_sentence(const std::string& observed, const std::string& q
         if (!snippet || !snippet->is_string()) continue;
         std::set<std::string> title;
         if (document && document->is_string())
-            for (const auto& w : words_of(replace_all(replace_all(std::string{document->get_string()}, "-", " "), "_", " ")))
+            for (const auto& w :
+                 words_of(replace_all(replace_all(std::string{document->get_string()}, "-", " "), "_", " ")))
                 title.insert(root(w.stem));
         for (const auto& s : sentences_of(std::string{snippet->get_string()})) {
             auto words = words_of(s);

@@ -4,8 +4,9 @@
 
 namespace reagent::offline {
 
-/// Reads a question by a small grammar. Each word is consumed by a rule or the reading fails: nothing is skipped, so a word that the
-/// grammar does not know can never be left out of the answer. Where a phrase has two readings that differ, it fails too.
+/// Reads a question by a small grammar. Each word is consumed by a rule or the reading fails: nothing is skipped, so a
+/// word that the grammar does not know can never be left out of the answer. Where a phrase has two readings that
+/// differ, it fails too.
 class reader : private cursor {
 public:
     reader(const vocabulary& v, std::vector<word> words);

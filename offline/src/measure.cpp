@@ -13,7 +13,8 @@ term of(term::kind k, std::vector<term> parts) { return {k, {}, {}, {}, std::mov
 }  // namespace
 
 std::optional<term> reader::scalar() {
-    for (auto rule : {&reader::between, &reader::price_of_things, &reader::per_row, &reader::counted, &reader::measured}) {
+    for (auto rule :
+         {&reader::between, &reader::price_of_things, &reader::per_row, &reader::counted, &reader::measured}) {
         std::size_t start = i_;
         if (auto t = attempt([&] { return (this->*rule)(); }); t && end()) return t;
         i_ = start;
@@ -107,7 +108,8 @@ std::optional<term> reader::measured() {
     auto t = measure_of_table();
     if (!t) return {};
     accept("per order|per purchase");  // an average over orders is that already
-    if (w_[i_ - 1].lower == "order" && i_ > 1 && w_[i_ - 2].lower == "per" && (t->in.of != v_.sales() || t->how.how != aggregate::average))
+    if (w_[i_ - 1].lower == "order" && i_ > 1 && w_[i_ - 2].lower == "per" &&
+        (t->in.of != v_.sales() || t->how.how != aggregate::average))
         return {};
     measure_posts(t->in);
     return t;

@@ -25,8 +25,9 @@ bool names_things(const table& t, const column& c) {
 }
 
 bool speaks_of(const std::vector<condition>& where, const table& t) {
-    return std::any_of(where.begin(), where.end(),
-                       [&](const condition& c) { return (c.other && c.up && c.other->of == &t) || speaks_of(c.parts, t); });
+    return std::any_of(where.begin(), where.end(), [&](const condition& c) {
+        return (c.other && c.up && c.other->of == &t) || speaks_of(c.parts, t);
+    });
 }
 
 }  // namespace
@@ -41,8 +42,9 @@ bool reader::attach(rows& r, const table& t, condition c) {
     if (!up) return false;
     rows* in = &r;
     for (const auto& s : *up) {
-        auto same = std::find_if(in->where.begin(), in->where.end(),
-                                 [&](const condition& w) { return w.what == kind::related && w.up && w.of == s.here && w.op.empty(); });
+        auto same = std::find_if(in->where.begin(), in->where.end(), [&](const condition& w) {
+            return w.what == kind::related && w.up && w.of == s.here && w.op.empty();
+        });
         if (same == in->where.end()) {
             condition link{kind::related, s.here};
             link.theirs = s.there, link.up = true;
@@ -68,13 +70,15 @@ bool reader::attach_values(rows& r, const value_list& list, bool own_only) {
                 others.push_back(v);
         const auto& fit = own.empty() ? others : own;
         if (fit.size() != 1) return false;
-        auto same = std::find_if(columns.begin(), columns.end(), [&](const auto& c) { return c.first.of == fit[0].of; });
+        auto same =
+            std::find_if(columns.begin(), columns.end(), [&](const auto& c) { return c.first.of == fit[0].of; });
         if (same == columns.end())
             columns.push_back({fit[0], {fit[0].text}});
         else
             same->second.push_back(fit[0].text);
     }
-    if (columns.size() > 1 && (list.with_and || list.with_or)) return false;  // "from Oslo or Sweden", "from Oslo and pending"
+    if (columns.size() > 1 && (list.with_and || list.with_or))
+        return false;  // "from Oslo or Sweden", "from Oslo and pending"
     for (auto& [where, texts] : columns) {
         condition c{kind::one_of, where.of};
         c.values = texts;
@@ -115,7 +119,9 @@ std::optional<condition> reader::link_down(const rows& r, rows other) const {
 condition reader::compared(const rows& r, const column& c, comparison how) const {
     condition result{kind::compared, &c};
     result.op = how.op, result.low = how.low, result.high = how.high;
-    if (how.average) result.low.computed = std::make_shared<term>(term{term::kind::value, {aggregate::average, &c}, {r.of, {}}, {}, {}});
+    if (how.average)
+        result.low.computed =
+            std::make_shared<term>(term{term::kind::value, {aggregate::average, &c}, {r.of, {}}, {}, {}});
     return result;
 }
 
@@ -213,7 +219,8 @@ void reader::posts_of(noun& n) {
         bool more = attempt([&] {
             if (accept(", and|, but|and|but|,")) {
                 std::size_t from = i_;
-                return n.said > 0 && (relative(part) || predicate(part) || post(part)) && !said_of_outer(*n.in.of, from);
+                return n.said > 0 && (relative(part) || predicate(part) || post(part)) &&
+                       !said_of_outer(*n.in.of, from);
             }
             return post(part);
         });
@@ -229,8 +236,8 @@ void reader::posts_of(noun& n) {
         bool either = n.said == 1 && n.in.where.size() == n.before_last.where.size() + 1 && attempt([&] {
                           part.where.clear();
                           std::size_t from = i_ + 1;
-                          return accept("or") && (relative(part) || predicate(part) || post(part)) && part.where.size() == 1 &&
-                                 !said_of_outer(*n.in.of, from);
+                          return accept("or") && (relative(part) || predicate(part) || post(part)) &&
+                                 part.where.size() == 1 && !said_of_outer(*n.in.of, from);
                       });
         if (!either) return;
         condition any{kind::any};
@@ -268,8 +275,8 @@ bool reader::simple_post(rows& r) {
             return (this->*f)(part);
         });
     };
-    bool found = rule(&reader::negative_post) || rule(&reader::dearer) || rule(&reader::participle) || rule(&reader::preposition) ||
-                 rule(&reader::named_values) || rule(&reader::money_post);
+    bool found = rule(&reader::negative_post) || rule(&reader::dearer) || rule(&reader::participle) ||
+                 rule(&reader::preposition) || rule(&reader::named_values) || rule(&reader::money_post);
     if (!found) return false;
     for (auto& c : part.where) r.where.push_back(std::move(c));
     return true;
@@ -280,8 +287,8 @@ bool reader::relative(rows& r) {
     return accept("who|that|which") && (!person || r.of == v_.people()) && predicates(r);
 }
 
-// Whether what follows "and" can as well be said of a noun further out, to which it then belongs: "products that were never bought by
-// customers in Oslo and never ordered ...".
+// Whether what follows "and" can as well be said of a noun further out, to which it then belongs: "products that were
+// never bought by customers in Oslo and never ordered ...".
 bool reader::said_of_outer(const table& inner, std::size_t from) {
     std::size_t here = i_;
     bool outer = false;
@@ -331,7 +338,8 @@ bool reader::negative_post(rows& r) {
     rows part{r.of, {}};
     if (accept("neither")) {
         auto list = values();
-        if (!list || list->items.size() < 2 || list->with_or == list->with_and || !attach_values(part, *list, false)) return false;
+        if (!list || list->items.size() < 2 || list->with_or == list->with_and || !attach_values(part, *list, false))
+            return false;
     } else if (accept("not from|not in|not by|not for|outside of|outside|not to")) {
         std::string before_it = w_[i_ - 1].lower;
         auto list = (accept("the"), values(before_it));
@@ -548,12 +556,12 @@ bool reader::predicates(rows& r) {
             for (auto& c : part.where) r.where.push_back(std::move(c));
             continue;
         }
-        bool or_else =
-            r.where.size() == 1 && first == 1 && attempt([&] {
-                part.where.clear();
-                std::size_t from = i_ + 1;
-                return accept("or") && (accept("who|that|which"), predicate(part)) && part.where.size() == 1 && !said_of_outer(*r.of, from);
-            });
+        bool or_else = r.where.size() == 1 && first == 1 && attempt([&] {
+                           part.where.clear();
+                           std::size_t from = i_ + 1;
+                           return accept("or") && (accept("who|that|which"), predicate(part)) &&
+                                  part.where.size() == 1 && !said_of_outer(*r.of, from);
+                       });
         if (!or_else) return true;
         condition any{kind::any};
         any.parts = {r.where[0], part.where[0]};
@@ -742,7 +750,8 @@ bool reader::but_not(const purchase& p, rows& r) {
             i_ = start;  // "and not from Oslo" goes on elsewhere
             return true;
         }
-        if (!p.shared.where.empty() || n->in.of == sales || n->each.size() > 1 || n->all || !attach_rows(other, n->in)) return false;
+        if (!p.shared.where.empty() || n->in.of == sales || n->each.size() > 1 || n->all || !attach_rows(other, n->in))
+            return false;
     }
     auto c = link_down(r, other);
     if (c) r.where.push_back(none_of({*c}));

@@ -65,8 +65,8 @@ private:
         r.model = "offline/demo";
         if (p.format == answer_format::native) {
             if (auto* call = std::get_if<next_call>(&next))
-                r.text = call->thought,
-                r.tool_calls.push_back({"call_" + std::to_string(p.past.size()), call->tool, dump_json(call->arguments)});
+                r.text = call->thought, r.tool_calls.push_back({"call_" + std::to_string(p.past.size()), call->tool,
+                                                                dump_json(call->arguments)});
             else
                 r.text = as_thought(std::get<conclusion>(next)),
                 r.tool_calls.push_back({"call_" + std::to_string(p.past.size()), "finish", "{}"});
@@ -74,7 +74,9 @@ private:
         } else if (p.wants("next_tool_name")) {
             json::object fields;
             if (auto* call = std::get_if<next_call>(&next))
-                fields = {{"next_thought", call->thought}, {"next_tool_name", call->tool}, {"next_tool_args", call->arguments}};
+                fields = {{"next_thought", call->thought},
+                          {"next_tool_name", call->tool},
+                          {"next_tool_args", call->arguments}};
             else
                 fields = {{"next_thought", as_thought(std::get<conclusion>(next))},
                           {"next_tool_name", "finish"},
@@ -87,7 +89,10 @@ private:
             else if (auto* done = std::get_if<conclusion>(&next))
                 c = *done;
             else
-                c = {"I am offline/demo, a stand-in that follows rules, and without tools I can answer nothing.", "", {}, true};
+                c = {"I am offline/demo, a stand-in that follows rules, and without tools I can answer nothing.",
+                     "",
+                     {},
+                     true};
             json::object fields;
             for (const auto& f : p.wanted) fields[f.name] = value_for(f, c);
             r.text = written(p, fields);

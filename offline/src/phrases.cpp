@@ -15,13 +15,14 @@ namespace dates = std::chrono;
 std::string iso(dates::sys_days d) {
     dates::year_month_day date{d};
     char text[16];
-    std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                  static_cast<unsigned>(date.day()));
+    std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
     return text;
 }
 
 std::string first_of(int year, int month) {  // months may run over
-    return iso(dates::sys_days{dates::year{year + (month - 1) / 12} / dates::month{static_cast<unsigned>((month - 1) % 12 + 1)} / 1});
+    return iso(dates::sys_days{dates::year{year + (month - 1) / 12} /
+                               dates::month{static_cast<unsigned>((month - 1) % 12 + 1)} / 1});
 }
 
 bool all_digits(const std::string& s) {
@@ -149,7 +150,8 @@ std::optional<int> reader::month() {
 }
 
 std::optional<int> reader::ordinal() {
-    constexpr std::string_view words[]{"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"};
+    constexpr std::string_view words[]{"first", "second",  "third",  "fourth", "fifth",
+                                       "sixth", "seventh", "eighth", "ninth",  "tenth"};
     for (int n = 0; n < 10; ++n)
         if (accept(words[n])) return n + 1;
     if (i_ < w_.size())
@@ -173,7 +175,8 @@ std::optional<reader::days> reader::day() {
         };
         int a, b, c;
         char more;
-        if (i_ < w_.size() && w_[i_].text.size() == 10 && std::sscanf(w_[i_].text.c_str(), "%4d-%2d-%2d%c", &a, &b, &c, &more) == 3)
+        if (i_ < w_.size() && w_[i_].text.size() == 10 &&
+            std::sscanf(w_[i_].text.c_str(), "%4d-%2d-%2d%c", &a, &b, &c, &more) == 3)
             y = a, m = b, d = c, ++i_;
         else if ((accept("the"), m = month())) {
             if (!(d = plain())) return {};
@@ -203,7 +206,8 @@ std::optional<reader::days> reader::period() {
         int first = 0, length = 0;
         if (auto m = month())
             first = *m, length = 1;
-        else if (i_ < w_.size() && w_[i_].lower.size() == 2 && w_[i_].lower[0] == 'q' && w_[i_].lower[1] >= '1' && w_[i_].lower[1] <= '4')
+        else if (i_ < w_.size() && w_[i_].lower.size() == 2 && w_[i_].lower[0] == 'q' && w_[i_].lower[1] >= '1' &&
+                 w_[i_].lower[1] <= '4')
             first = 3 * (w_[i_++].lower[1] - '1') + 1, length = 3;
         else {
             accept("the");

@@ -5,8 +5,9 @@
 #include <memory>
 #include <variant>
 
-/// What a question asks of the tables, as data: sets of rows under conditions, numbers about them, and lists. `sql_of` writes a plan as
-/// SQL, `words_of` says in words what it computes; both read the same plan, so that what is said is what is done.
+/// What a question asks of the tables, as data: sets of rows under conditions, numbers about them, and lists. `sql_of`
+/// writes a plan as SQL, `words_of` says in words what it computes; both read the same plan, so that what is said is
+/// what is done.
 namespace reagent::offline {
 
 enum class aggregate { count, distinct, sum, average, least, most, median };
@@ -30,7 +31,7 @@ struct condition {
     kind what = kind::all;
     const column* of = nullptr;         // of the rows' own table; for `related` the one that links
     std::vector<std::string> values{};  // one_of
-    std::string op{};                   // compared: "<", ">=", "between", ...; related: of the measure, "" for "there is one"
+    std::string op{};  // compared: "<", ">=", "between", ...; related: of the measure, "" for "there is one"
     operand low{}, high{};
     std::string from{}, to{};        // dated: first day, and the day after the last; "" is open
     std::shared_ptr<rows> other{};   // related

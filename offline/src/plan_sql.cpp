@@ -10,8 +10,9 @@ namespace {
 std::string name(const std::string& n) {
     bool plain = true;
     for (char c : n) plain = plain && (is_digit(c) || c == '_' || (c >= 'a' && c <= 'z'));
-    for (std::string_view reserved : {"all",   "case",  "check",      "default", "desc",  "end", "from", "group",  "index", "key",
-                                      "limit", "order", "references", "select",  "table", "to",  "user", "values", "when",  "where"})
+    for (std::string_view reserved :
+         {"all",   "case",  "check",      "default", "desc",  "end", "from", "group",  "index", "key",
+          "limit", "order", "references", "select",  "table", "to",  "user", "values", "when",  "where"})
         plain = plain && n != reserved;
     return plain ? n : "\"" + replace_all(n, "\"", "\"\"") + "\"";
 }
@@ -22,7 +23,9 @@ std::string literal(const std::string& text) { return "'" + replace_all(text, "'
 struct scope {
     const table* of = nullptr;
     bool several = false;
-    std::string operator()(const column* c) const { return several ? name(of->name) + "." + name(c->name) : name(c->name); }
+    std::string operator()(const column* c) const {
+        return several ? name(of->name) + "." + name(c->name) : name(c->name);
+    }
 };
 
 std::string select(const term& t);
@@ -104,8 +107,8 @@ std::string select_value(const term& t) {
     scope s{t.in.of, false};
     std::string from = " FROM " + name(t.in.of->name);
     if (t.how.how != aggregate::median) return "SELECT " + aggregated(t.how, s) + " AS value" + from + where(t.in, s);
-    return "SELECT AVG(value) AS value FROM (SELECT " + s(t.how.of) + " AS value, ROW_NUMBER() OVER (ORDER BY " + s(t.how.of) +
-           ") AS place, COUNT(*) OVER () AS n" + from + where(t.in, s, s(t.how.of) + " IS NOT NULL") +
+    return "SELECT AVG(value) AS value FROM (SELECT " + s(t.how.of) + " AS value, ROW_NUMBER() OVER (ORDER BY " +
+           s(t.how.of) + ") AS place, COUNT(*) OVER () AS n" + from + where(t.in, s, s(t.how.of) + " IS NOT NULL") +
            ") AS sorted WHERE place IN ((n + 1) / 2, (n + 2) / 2)";
 }
 
@@ -148,8 +151,8 @@ std::string joins(const listing& l) {
         const table* from = l.in.of;
         for (const auto& s : p.up) {
             if (std::find(joined.begin(), joined.end(), s.to) == joined.end())
-                text += " JOIN " + name(s.to->name) + " ON " + name(from->name) + "." + name(s.here->name) + " = " + name(s.to->name) +
-                        "." + name(s.there->name);
+                text += " JOIN " + name(s.to->name) + " ON " + name(from->name) + "." + name(s.here->name) + " = " +
+                        name(s.to->name) + "." + name(s.there->name);
             joined.push_back(s.to);
             from = s.to;
         }
@@ -161,8 +164,10 @@ std::string value_of(const listing& l, const scope& s) {
     if (l.related) {
         const auto& c = *l.related;
         scope theirs{c.other->of, false};
-        std::string link = name(c.other->of->name) + "." + name(c.theirs->name) + " = " + name(l.in.of->name) + "." + name(c.of->name);
-        return "(SELECT " + aggregated(c.how, theirs) + " FROM " + name(c.other->of->name) + where(*c.other, theirs, link) + ")";
+        std::string link =
+            name(c.other->of->name) + "." + name(c.theirs->name) + " = " + name(l.in.of->name) + "." + name(c.of->name);
+        return "(SELECT " + aggregated(c.how, theirs) + " FROM " + name(c.other->of->name) +
+               where(*c.other, theirs, link) + ")";
     }
     if (!l.value) return {};
     return l.grouped ? aggregated(*l.value, s) : s(l.value->of);
@@ -186,8 +191,8 @@ std::string select(const listing& l) {
         const auto& up = l.shown[0].up[0];
         std::string link = s(up.here);
         if (l.value->how == aggregate::count) value = "COUNT(" + link + ")";
-        from = name(up.to->name) + " LEFT JOIN " + name(l.in.of->name) + " ON " + link + " = " + name(up.to->name) + "." +
-               name(up.there->name);
+        from = name(up.to->name) + " LEFT JOIN " + name(l.in.of->name) + " ON " + link + " = " + name(up.to->name) +
+               "." + name(up.there->name);
         for (const auto& c : l.in.where) from += " AND " + test(c, s);
     }
     std::string text = std::string{"SELECT "} + (l.grouped && value.empty() ? "DISTINCT " : "") + out +

@@ -15,7 +15,11 @@ std::string number(const operand& o) { return o.computed ? "(" + words_of(*o.com
 
 std::string compared(const std::string& op, const operand& low, const operand& high) {
     if (op == "between") return "from " + number(low) + " to " + number(high);
-    std::string_view said = op == ">" ? "above " : op == ">=" ? "at least " : op == "<" ? "below " : op == "<=" ? "at most " : "";
+    std::string_view said = op == ">"    ? "above "
+                            : op == ">=" ? "at least "
+                            : op == "<"  ? "below "
+                            : op == "<=" ? "at most "
+                                         : "";
     return std::string{said} + number(low);
 }
 
@@ -58,7 +62,8 @@ std::string related(const condition& c) {
     if (c.up) return "of " + of;
     if (c.op.empty()) return "with " + of;
     if (c.how.how == aggregate::count)
-        return "with " + (c.op == "=" ? "exactly " : std::string{}) + counted(c) + " " + of + (c.op[0] == '<' ? " (none counts too)" : "");
+        return "with " + (c.op == "=" ? "exactly " : std::string{}) + counted(c) + " " + of +
+               (c.op[0] == '<' ? " (none counts too)" : "");
     return "for whom " + measured(c.how, of) + " is " + compared(c.op, c.low, c.high);
 }
 

@@ -74,7 +74,8 @@ public:
                 if (decimals >= 0) f.answer = rounded(f.answer, decimals);
                 return f;
             }
-        if (a && a->operators > 0 && std::all_of(a->unknowns.begin(), a->unknowns.end(), [&](const auto& u) { return can_look_up(u); }))
+        if (a && a->operators > 0 &&
+            std::all_of(a->unknowns.begin(), a->unknowns.end(), [&](const auto& u) { return can_look_up(u); }))
             return combined(*a, decimals);
         if (decimals >= 0) throw declined(unrounded);
         return look_up(question);
@@ -84,14 +85,15 @@ private:
     std::string ask(const offered_tool& t, json::object arguments, const std::string& thought) {
         if (next_ == p_.past.size()) throw pending{{thought, t.name, std::move(arguments)}};
         const auto& step = p_.past[next_++];
-        if (step.observation.starts_with("Error:")) throw cannot{"the tool " + step.tool + " failed: " + cut(step.observation, 300)};
+        if (step.observation.starts_with("Error:"))
+            throw cannot{"the tool " + step.tool + " failed: " + cut(step.observation, 300)};
         return step.observation;
     }
 
     static bool asks_for_time(const std::string& q) {
         std::string s = to_lower(q);
-        for (const char* phrase : {"what time is it", "current time", "what day is it", "today's date", "what is the date", "current date",
-                                   "what is the time", "what date is it"})
+        for (const char* phrase : {"what time is it", "current time", "what day is it", "today's date",
+                                   "what is the date", "current date", "what is the time", "what date is it"})
             if (s.find(phrase) != s.npos) return true;
         return false;
     }
@@ -109,8 +111,10 @@ private:
 
     finding calculated(std::string expression, int decimals = -1) {
         if (!calculator_) throw cannot{"the question is arithmetic, and there is no calculator among the tools"};
-        if (expression.starts_with('(') && balanced(expression)) expression = expression.substr(1, expression.size() - 2);
-        std::string result = ask(*calculator_, {{calculator_->arguments.front(), expression}}, "This is arithmetic; I calculate it.");
+        if (expression.starts_with('(') && balanced(expression))
+            expression = expression.substr(1, expression.size() - 2);
+        std::string result =
+            ask(*calculator_, {{calculator_->arguments.front(), expression}}, "This is arithmetic; I calculate it.");
         if (decimals >= 0) result = rounded(result, decimals);
         return {result, {}, "The calculator says that " + expression + " is " + result + "."};
     }
@@ -124,7 +128,8 @@ private:
     }
 
     static std::string rounded(const std::string& number, int decimals) {
-        if (number.find_first_not_of("-0123456789") == number.npos) return number;  // whole, and perhaps more than a double holds
+        if (number.find_first_not_of("-0123456789") == number.npos)
+            return number;  // whole, and perhaps more than a double holds
         char* end = nullptr;
         double value = std::strtod(number.c_str(), &end), scaled = value * std::pow(10, decimals);
         if (*end || decimals > 12 || std::abs(scaled) >= most_whole) return number;
@@ -167,7 +172,8 @@ private:
                     if (auto p = read(with_clause_resolved(*c))) return from_tables(*p);
         }
         if (search_) {
-            std::string observed = search(question, "The tables do not answer this as I read it; I search the documents.");
+            std::string observed =
+                search(question, "The tables do not answer this as I read it; I search the documents.");
             std::string s = answering_sentence(observed, question);
             if (!s.empty()) return {s, {s}, "The documents say: " + s};
         }
@@ -179,7 +185,9 @@ private:
         if (!sql_) {
             if (search_) return {"no sentence of the documents has all the words of the question and what it asks for"};
             if (calculator_)
-                return {"I only see a calculator, and the question is no arithmetic that I can read, such as \"What is 17% of 2340?\""};
+                return {
+                    "I only see a calculator, and the question is no arithmetic that I can read, such as \"What is 17% "
+                    "of 2340?\""};
             return {"there is no tool that could answer this"};
         }
         std::string rest;
@@ -204,7 +212,8 @@ private:
         for (const auto& t : tables_) {
             std::string name = replace_all(t.name, "_", " "), one = stem_of(name);
             for (const auto& c : t.columns) {
-                if (!c.values.empty() && &c != t.label()) offer(t, "How many " + name + " are there per " + c.name + "?");
+                if (!c.values.empty() && &c != t.label())
+                    offer(t, "How many " + name + " are there per " + c.name + "?");
                 if (c.numeric() && !c.key()) offer(t, "What is the average " + c.name + " of " + name + "?");
             }
             offer(t, "How many " + name + " are there?");
@@ -224,20 +233,22 @@ private:
             for (const auto& c : t.columns) {
                 listed = listed || !c.values.empty();
                 if (!c.text() || !c.values.empty()) continue;
-                places += std::string{places.empty() ? "" : " UNION "} + "SELECT '" + t.name + "." + c.name + "' AS place, " + c.name +
-                          " AS value FROM " + t.name;
+                places += std::string{places.empty() ? "" : " UNION "} + "SELECT '" + t.name + "." + c.name +
+                          "' AS place, " + c.name + " AS value FROM " + t.name;
             }
         auto phrases = places.empty() ? std::vector<std::string>{} : unknown_phrases(question, listed);
         if (phrases.empty()) return;
         std::string list;
         for (const auto& p : phrases) list += (list.empty() ? "'" : ", '") + replace_all(p, "'", "''") + "'";
-        std::string query = "SELECT DISTINCT place, value FROM (" + places + ") AS known WHERE LOWER(value) IN (" + list + ")";
+        std::string query =
+            "SELECT DISTINCT place, value FROM (" + places + ") AS known WHERE LOWER(value) IN (" + list + ")";
         for (const auto& row : rows_of(ask(*sql_, {{sql_->arguments.front(), limited(query)}},
                                            "First I look where the names in the question stand in the tables.")))
             if (row.size() == 2 && row[0].is_string() && row[1].is_string())
                 for (const auto& t : tables_)
                     for (const auto& c : t.columns)
-                        if (row[0].get_string() == t.name + "." + c.name) found_.push_back({&t, &c, std::string{row[1].get_string()}});
+                        if (row[0].get_string() == t.name + "." + c.name)
+                            found_.push_back({&t, &c, std::string{row[1].get_string()}});
     }
 
     // Up to four words in a row, each of which may be part of a name.
@@ -277,7 +288,8 @@ private:
     // "orders from the city where the company was founded"
     std::optional<clause> clause_of(const std::string& question) const {
         auto words = words_of(question);
-        while (!words.empty() && !is_word(words.back().text[0]) && static_cast<unsigned char>(words.back().text[0]) < 0x80)
+        while (!words.empty() && !is_word(words.back().text[0]) &&
+               static_cast<unsigned char>(words.back().text[0]) < 0x80)
             words.pop_back();
         for (std::size_t i = 1; i + 2 < words.size(); ++i) {
             bool where = words[i].lower == "where" || words[i].lower == "whose" || words[i].lower == "that";
@@ -297,8 +309,8 @@ private:
     // The clause is looked up in the documents, and the value that the tables know takes its place.
     std::string with_clause_resolved(const clause& c) {
         std::string head = c.words[c.head].text;
-        std::string observed =
-            search(c.phrase, "First I look in the documents for \"" + head + " " + join(c.words, c.from, c.words.size()) + "\".");
+        std::string observed = search(c.phrase, "First I look in the documents for \"" + head + " " +
+                                                    join(c.words, c.from, c.words.size()) + "\".");
         std::string sentence = answering_sentence(observed, c.phrase, 2);
         if (sentence.empty()) throw cannot{"the documents do not say which " + head + " \"" + c.phrase + "\" is"};
         auto said = words_of(sentence);
@@ -308,9 +320,11 @@ private:
         for (std::size_t i = 0; i < said.size(); ++i) {
             std::size_t n = 0;
             for (const auto& known : v.values(said, i, n))
-                if (known.of == c.of && std::find(values.begin(), values.end(), known.text) == values.end()) values.push_back(known.text);
+                if (known.of == c.of && std::find(values.begin(), values.end(), known.text) == values.end())
+                    values.push_back(known.text);
         }
-        if (values.size() != 1) throw cannot{"the documents do not say clearly which " + head + " that is: \"" + sentence + "\""};
+        if (values.size() != 1)
+            throw cannot{"the documents do not say clearly which " + head + " that is: \"" + sentence + "\""};
         note_ = "The documents say: " + sentence + " ";
         std::size_t begin = c.head > 0 && c.words[c.head - 1].lower == "the" ? c.head - 1 : c.head;
         return join(c.words, 0, begin) + " " + values[0] + "?";
@@ -338,7 +352,8 @@ private:
 
     finding from_tables(const reagent::offline::plan& p) {
         std::string said = words_of(p), query = limited(sql_of(p));
-        std::string observed = ask(*sql_, {{sql_->arguments.front(), query}}, note_ + "I ask the tables for " + said + ".");
+        std::string observed =
+            ask(*sql_, {{sql_->arguments.front(), query}}, note_ + "I ask the tables for " + said + ".");
         auto all = rows_of(observed);
         if (query.size() > sql_of(p).size() && std::to_string(all.size()) == query.substr(query.rfind(' ') + 1))
             throw cannot{"there may be more rows than the tool gives"};
@@ -369,7 +384,8 @@ private:
         auto wanted = static_cast<std::size_t>(l.last - l.first + 1);
         if (tie) throw cannot{"places before that one are shared, so that it can be counted in two ways"};
         if (all.size() > wanted + 9)
-            throw cannot{std::to_string(all.size()) + " of them are equal, so that there are no first " + std::to_string(wanted)};
+            throw cannot{std::to_string(all.size()) + " of them are equal, so that there are no first " +
+                         std::to_string(wanted)};
         return all.size() > wanted ? " The last place is shared." : "";
     }
 
@@ -384,7 +400,8 @@ private:
         if (d == std::trunc(d) && std::abs(d) < most_whole) return std::to_string(static_cast<std::int64_t>(d));
         return python_float(d);
     }
-    static constexpr double most_whole = 9007199254740992;  // 2^53: from here on a double does not hold every whole number
+    static constexpr double most_whole =
+        9007199254740992;  // 2^53: from here on a double does not hold every whole number
 
     std::string search(const std::string& question, const std::string& thought) {
         return ask(*search_, {{search_->arguments.front(), search_words(question)}}, thought);
@@ -427,7 +444,8 @@ std::variant<next_call, conclusion> next_step(const prompt& p) {
     } catch (pending& next) {
         return std::move(next.call);
     } catch (const cannot& c) {
-        return conclusion{"I am offline/demo, a stand-in that follows rules, and I cannot plan this: " + c.why + ".", "", {}, true};
+        return conclusion{
+            "I am offline/demo, a stand-in that follows rules, and I cannot plan this: " + c.why + ".", "", {}, true};
     }
 }
 

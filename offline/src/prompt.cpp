@@ -140,7 +140,8 @@ prompt read_prompt(const lm_request& request) {
         for (const auto& t : request.tools) {
             offered_tool o{t.name, t.description, {}};
             if (t.parameters.is_object())
-                if (auto* properties = t.parameters.get_object().if_contains("properties"); properties && properties->is_object())
+                if (auto* properties = t.parameters.get_object().if_contains("properties");
+                    properties && properties->is_object())
                     for (const auto& [name, shape] : properties->get_object()) o.arguments.emplace_back(name);
             p.tools.push_back(std::move(o));
         }

@@ -19,8 +19,9 @@ std::optional<plan> reader::question() {
     }
     std::size_t start = i_;
     if (end()) return {};
-    for (auto rule : {&reader::how_many_more, &reader::groups, &reader::how_many, &reader::how_much, &reader::share, &reader::whether,
-                      &reader::when, &reader::best, &reader::attribute, &reader::what_is, &reader::list}) {
+    for (auto rule :
+         {&reader::how_many_more, &reader::groups, &reader::how_many, &reader::how_much, &reader::share,
+          &reader::whether, &reader::when, &reader::best, &reader::attribute, &reader::what_is, &reader::list}) {
         i_ = start, ambiguous_ = false;
         around_.clear();
         auto p = (this->*rule)();
@@ -39,7 +40,8 @@ bool reader::inverted(rows& r, bool different) {
     if (!who || who->in.of == r.of) return false;
     if (r.of == v_.sales()) return accept("place|placed|make|made|have|submit|get|receive") && attach_rows(r, who->in);
     const table* sales = v_.sales();
-    if (!sales || !different || !accept("order|ordered|buy|bought|purchase|purchased")) return false;  // units, or products?
+    if (!sales || !different || !accept("order|ordered|buy|bought|purchase|purchased"))
+        return false;  // units, or products?
     rows s{sales, {}};
     if (!attach_rows(s, who->in)) return false;
     if (auto when = time(*sales->only_date())) s.where.push_back(*when);
@@ -61,13 +63,15 @@ bool reader::traded_next(const rows& r) {
     return next && !at("do we sell");
 }
 
-// What is said of the rows that are counted or listed: nothing, "are there in Oslo", "did she place", "joined in 2024 and ..."
+// What is said of the rows that are counted or listed: nothing, "are there in Oslo", "did she place", "joined in 2024
+// and ..."
 bool reader::clause(noun& n) {
     if (end()) return true;
     if (!n.different && traded_next(n.in)) return false;  // units, or different products?
     if (attempt([&] {
             rows r = n.in;
-            if (!accept("are there|were there|exist|are there in total|do we sell") && !inverted(r, n.different)) return false;
+            if (!accept("are there|were there|exist|are there in total|do we sell") && !inverted(r, n.different))
+                return false;
             noun more{r, r};
             more.said = 1;
             posts(more);
@@ -87,7 +91,8 @@ bool reader::clause(noun& n) {
 
 std::optional<plan> reader::how_many() {
     bool into = accept("in how many|from how many");
-    if (!into && !accept("how many|how many of the|how many of our|how many of all|count|count the|count all")) return {};
+    if (!into && !accept("how many|how many of the|how many of our|how many of all|count|count the|count all"))
+        return {};
     std::size_t start = i_;
     if (!into)
         if (auto u = units(); u && end()) return plan{*u};
@@ -124,7 +129,8 @@ bool reader::sold_to(rows& s) {
     return true;
 }
 
-// "units of the Wok were sold in 2024", "Woks are in stock in the warehouse Nord", "kettles did customers from Oslo buy"
+// "units of the Wok were sold in 2024", "Woks are in stock in the warehouse Nord", "kettles did customers from Oslo
+// buy"
 std::optional<term> reader::units() {
     const table *sales = v_.sales(), *stock = v_.stock();
     bool named = accept("units of|pieces of|units|pieces");
@@ -132,18 +138,19 @@ std::optional<term> reader::units() {
     if (!what ? !named || w_[i_ - 1].lower == "of" : !named && !what->by_value) return {};
     rows sold{sales, {}};
     if (sales && v_.units(*sales)) {
-        bool fits = !what || attach_rows(sold, what->in) || (what->in.where.empty() && way_up(v_.tables(), *sales, *what->in.of));
+        bool fits = !what || attach_rows(sold, what->in) ||
+                    (what->in.where.empty() && way_up(v_.tables(), *sales, *what->in.of));
         measure m{aggregate::sum, v_.units(*sales)};
-        if (fits &&
-            accept(
-                "were sold|are sold|have been sold|were ordered|have been ordered|were bought|did we sell|have we sold|were purchased")) {
+        if (fits && accept("were sold|are sold|have been sold|were ordered|have been ordered|were bought|did we "
+                           "sell|have we sold|were purchased")) {
             if (sold_to(sold)) return value(m, sold);
             return {};
         }
         std::size_t asked = i_;
         if (fits && accept("did|have")) {
             auto who = noun_phrase();
-            if (who && attach_rows(sold, who->in) && accept("buy|order|purchase|bought|ordered|purchased") && sold_to(sold))
+            if (who && attach_rows(sold, who->in) && accept("buy|order|purchase|bought|ordered|purchased") &&
+                sold_to(sold))
                 return value(m, sold);
             return {};
         }
@@ -159,7 +166,8 @@ std::optional<term> reader::units() {
     if (!stock) return {};
     rows kept{stock, {}};
     if (what && !attach_rows(kept, what->in)) return {};
-    if (!accept("are in stock|are there in stock|do we have in stock|are left in stock|in stock|are stored|are kept|do we have|are"))
+    if (!accept("are in stock|are there in stock|do we have in stock|are left in stock|in stock|are stored|are kept|do "
+                "we have|are"))
         return {};
     std::string last = w_[i_ - 1].lower;
     noun more{kept, kept};
@@ -202,7 +210,8 @@ std::optional<std::pair<rows, rows>> reader::two_sets() {
 std::optional<plan> reader::how_many_more() {
     const table* sales = v_.sales();
     bool fewer = false;
-    if (sales && accept("how much more|by how much was the|how much higher was the|how much less|how much lower was the")) {
+    if (sales &&
+        accept("how much more|by how much was the|how much higher was the|how much less|how much lower was the")) {
         fewer = w_[i_ - 1].lower == "less" || w_[i_ - 3].lower == "lower";
         if (!accept("revenue|turnover|money")) return {};
         accept("did we make|did we earn|came|was made|came in|was there|we made");
@@ -298,7 +307,8 @@ std::optional<plan> reader::how_much() {
 
 std::optional<plan> reader::what_is() {
     accept(
-        "what is|what was|what are|what were|what|calculate|compute|give me|show me|how high is|how high was|how large is|how large was");
+        "what is|what was|what are|what were|what|calculate|compute|give me|show me|how high is|how high was|how large "
+        "is|how large was");
     if (auto t = scalar()) return plan{*t};
     return {};
 }
@@ -331,7 +341,8 @@ std::optional<plan> reader::share() {
         noun said{more, more};
         posts(said);
         if (said.in.where.empty()) return {};
-        for (std::size_t i = more.where.size(); i < said.in.where.size(); ++i)  // "were cancelled in 2024": of those of 2024, or of all?
+        for (std::size_t i = more.where.size(); i < said.in.where.size();
+             ++i)  // "were cancelled in 2024": of those of 2024, or of all?
             if (said.in.where[i].what == kind::dated || said.in.where[i].what == kind::any) return {};
         for (auto& c : said.in.where) part.where.push_back(std::move(c));
     }
@@ -344,8 +355,9 @@ std::optional<plan> reader::whether() {
         if (!sets) return {};
         return plan{of(term::kind::more, {value({}, sets->first), value({}, sets->second)})};
     }
-    bool there =
-        accept("are there any|are there|is there a|is there an|is there any|do we have any|do we have a|do we have|were there any");
+    bool there = accept(
+        "are there any|are there|is there a|is there an|is there any|do we have any|do we have a|do we have|were there "
+        "any");
     bool any = !there && accept("have any|has any|did any|do any|are any|is any|were any");
     bool one = !there && !any && accept("is|are|does|did|has");
     if (!there && !any && !one) return {};
@@ -353,7 +365,8 @@ std::optional<plan> reader::whether() {
     auto n = noun_phrase(!one);
     if (!n || at("who|that")) return {};
     if (one) {  // one thing, by its name
-        if (!n->by_value || n->in.where.size() != 1 || n->in.where[0].of != n->in.of->label() || n->in.where[0].values.size() != 1)
+        if (!n->by_value || n->in.where.size() != 1 || n->in.where[0].of != n->in.of->label() ||
+            n->in.where[0].values.size() != 1)
             return {};
     }
     rows r{n->in.of, {}};
@@ -418,7 +431,8 @@ std::optional<plan> reader::attribute() {
         auto n = noun_phrase(false);
         if (!n || n->in.of != &t || n->in.where.size() != 1 || !n->each.empty()) continue;
         const column* by = n->in.where[0].of;
-        if (by != t.label() && (!by || by->name != "id")) continue;  // of one thing; else different values are asked for
+        if (by != t.label() && (!by || by->name != "id"))
+            continue;  // of one thing; else different values are asked for
         accept("in|from|live in|live|come from|belong to|of|have|has|lie in|lies in");
         if (end()) return attributes(n->in, *p);
     }

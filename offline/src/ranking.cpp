@@ -9,7 +9,8 @@ namespace reagent::offline {
 namespace {
 
 constexpr std::string_view openings =
-    "which|what|who|in which|in what|from which|for which|which is|which are|what is|what are|what was|what were|who is|who "
+    "which|what|who|in which|in what|from which|for which|which is|which are|what is|what are|what was|what were|who "
+    "is|who "
     "are|list|show|show me|"
     "name|give me|find|which was|which were|who was|who were";
 
@@ -19,7 +20,8 @@ constexpr std::string_view openings =
 std::optional<plan> reader::ranked(listing l, const superlative& s) {
     if (l.grouped && !s.descending && (l.value->how == aggregate::count || l.value->how == aggregate::sum)) {
         const auto& key = l.shown[0];
-        bool dates = std::all_of(l.in.where.begin(), l.in.where.end(), [](const condition& c) { return c.what == condition::kind::dated; });
+        bool dates = std::all_of(l.in.where.begin(), l.in.where.end(),
+                                 [](const condition& c) { return c.what == condition::kind::dated; });
         if (key.up.size() > 1 || (key.up.empty() && !(key.part.empty() ? l.in.where.empty() : dates))) return {};
         l.all_groups = key.up.size() == 1;
     }
@@ -109,7 +111,8 @@ bool reader::rank_by(subject& s, const superlative&) {
         measure_posts(f);
         return value_of(s.l, std::move(f), m, key, *s.of);
     };
-    if (sales && accept("total revenue|revenue|turnover")) return about({sales, {}}, {aggregate::sum, v_.money(*sales)});
+    if (sales && accept("total revenue|revenue|turnover"))
+        return about({sales, {}}, {aggregate::sum, v_.money(*sales)});
     if (sales && v_.units(*sales) && accept("number of units sold|units sold"))
         return about({sales, {}}, {aggregate::sum, v_.units(*sales)});
     if (const table* stock = v_.stock(); stock && stock != s.of && accept("total stock|stock|units in stock"))
@@ -214,11 +217,14 @@ std::optional<plan> reader::best_of_subject() {
         return ranked(s->l, places(*d));
     }
     i_ = here;
-    bool verb =
-        accept("placed|made|has placed|have placed|has made|have made|who placed|who made|who has placed|that placed|who have placed");
+    bool verb = accept(
+        "placed|made|has placed|have placed|has made|have made|who placed|who made|who has placed|that placed|who have "
+        "placed");
     bool earned = !verb && accept("generated|brought in|produced|that generated|that brought in");
     if (!verb && !earned)
-        accept("with|has|have|had|that has|that have|that had|who has|who have|who had|which has|holds|that holds|do we have");
+        accept(
+            "with|has|have|had|that has|that have|that had|who has|who have|who had|which has|holds|that holds|do we "
+            "have");
     if (w_[i_ - 1].lower != "the" && here == i_) return {};
     d = degree("most|highest|largest|biggest|greatest", "fewest|lowest|smallest|least");
     s->counts = w_[i_ - 1].lower == "most" || w_[i_ - 1].lower == "fewest";
@@ -229,7 +235,8 @@ std::optional<plan> reader::best_of_subject() {
 
 // "spent the most on kettles in 2024"
 bool reader::spent_most(subject& s, superlative& d) {
-    if (s.key || s.of != v_.people() || !v_.sales() || !accept("spent|spend|has spent|who spent|who has spent|have spent|that spent"))
+    if (s.key || s.of != v_.people() || !v_.sales() ||
+        !accept("spent|spend|has spent|who spent|who has spent|have spent|that spent"))
         return false;
     auto most = degree("most", "least");
     if (!most) return false;

@@ -124,7 +124,8 @@ std::vector<step> steps_from(const std::vector<table>& tables, const table& from
     for (const auto& t : tables) {
         for (const auto& c : from.columns)
             if (c.references == t.name)
-                if (auto* there = t.find(c.referenced_column.empty() ? "id" : c.referenced_column)) steps.push_back({&t, &c, there, true});
+                if (auto* there = t.find(c.referenced_column.empty() ? "id" : c.referenced_column))
+                    steps.push_back({&t, &c, there, true});
         if (up_only) continue;
         for (const auto& c : t.columns)
             if (c.references == from.name)
@@ -134,7 +135,8 @@ std::vector<step> steps_from(const std::vector<table>& tables, const table& from
     return steps;
 }
 
-std::optional<std::vector<step>> shortest(const std::vector<table>& tables, const table& from, const table& to, bool up_only) {
+std::optional<std::vector<step>> shortest(const std::vector<table>& tables, const table& from, const table& to,
+                                          bool up_only) {
     std::vector<std::vector<step>> found;
     auto first = steps_from(tables, from, up_only);
     for (const auto& s : first)

@@ -28,7 +28,8 @@ struct table {
     bool event() const;
 };
 
-/// The tables in a tool's description: `- orders(id INTEGER, status TEXT: 'open' | 'paid', customer_id INTEGER -> customers.id)`.
+/// The tables in a tool's description: `- orders(id INTEGER, status TEXT: 'open' | 'paid', customer_id INTEGER ->
+/// customers.id)`.
 std::vector<table> read_tables(const std::string& description);
 
 /// A step from a table to one beside it: `here` of the one equals `there` of the other.

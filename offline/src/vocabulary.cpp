@@ -10,16 +10,18 @@ namespace {
 using names = std::initializer_list<std::string_view>;
 
 // Words for one thing; the tables' own names come first, these only where no table or column is called so.
-constexpr std::string_view synonyms[][2]{{"client", "customer"}, {"buyer", "customer"},  {"shopper", "customer"}, {"customer", "client"},
-                                         {"purchase", "order"},  {"item", "product"},    {"article", "product"},  {"product", "item"},
-                                         {"town", "city"},       {"cost", "price"},      {"amount", "total"},     {"value", "total"},
-                                         {"status", "state"},    {"worker", "employee"}, {"quantity", "amount"},  {"pay", "salary"},
-                                         {"department", "dept"}, {"staff", "employee"}};
+constexpr std::string_view synonyms[][2]{{"client", "customer"}, {"buyer", "customer"},  {"shopper", "customer"},
+                                         {"customer", "client"}, {"purchase", "order"},  {"item", "product"},
+                                         {"article", "product"}, {"product", "item"},    {"town", "city"},
+                                         {"cost", "price"},      {"amount", "total"},    {"value", "total"},
+                                         {"status", "state"},    {"worker", "employee"}, {"quantity", "amount"},
+                                         {"pay", "salary"},      {"department", "dept"}, {"staff", "employee"}};
 
 constexpr std::string_view demonyms[][2]{
-    {"american", "usa"},      {"austrian", "austria"}, {"british", "united kingdom"}, {"canadian", "canada"}, {"danish", "denmark"},
-    {"dutch", "netherlands"}, {"finnish", "finland"},  {"french", "france"},          {"german", "germany"},  {"icelandic", "iceland"},
-    {"italian", "italy"},     {"norwegian", "norway"}, {"polish", "poland"},          {"spanish", "spain"},   {"swedish", "sweden"}};
+    {"american", "usa"},   {"austrian", "austria"},  {"british", "united kingdom"}, {"canadian", "canada"},
+    {"danish", "denmark"}, {"dutch", "netherlands"}, {"finnish", "finland"},        {"french", "france"},
+    {"german", "germany"}, {"icelandic", "iceland"}, {"italian", "italy"},          {"norwegian", "norway"},
+    {"polish", "poland"},  {"spanish", "spain"},     {"swedish", "sweden"}};
 
 std::vector<word> words_of_name(const std::string& name) { return words_of(replace_all(name, "_", " ")); }
 
@@ -83,7 +85,8 @@ const table* vocabulary::noun(const std::vector<word>& w, std::size_t at, std::s
     return best;
 }
 
-const column* vocabulary::column_of(const table& t, const std::vector<word>& w, std::size_t at, std::size_t& length) const {
+const column* vocabulary::column_of(const table& t, const std::vector<word>& w, std::size_t at,
+                                    std::size_t& length) const {
     const column* best = nullptr;
     length = 0;
     auto take = [&](const column& c, const std::vector<word>& phrase) {

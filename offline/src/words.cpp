@@ -28,7 +28,8 @@ std::vector<word> words_of(std::string_view text) {
         std::size_t n = i;
         for (auto [symbol, plain] : {std::pair{"\u00d7", "*"}, {"\u00f7", "/"}, {"\u2212", "-"}, {"\u00b2", "^2"}})
             if (text.substr(i).starts_with(symbol)) {
-                for (char c : std::string_view{plain}) words.push_back({std::string(1, c), std::string(1, c), std::string(1, c)});
+                for (char c : std::string_view{plain})
+                    words.push_back({std::string(1, c), std::string(1, c), std::string(1, c)});
                 n = i + std::string_view{symbol}.size();
                 break;
             }
@@ -45,16 +46,17 @@ std::vector<word> words_of(std::string_view text) {
                     while (d < text.size() && is_digit(text[d])) ++d;
                     separator = d - n == 4;
                 }
-                bool date = text[n] == '-' && n - i >= 4 && n + 2 < text.size() && is_digit(text[n + 1]) && is_digit(text[n + 2]) &&
-                            n - i <= 7 && text.substr(i, n - i).find('.') == text.npos && (n - i == 4 || n - i == 7) && text[i] == '2';
+                bool date = text[n] == '-' && n - i >= 4 && n + 2 < text.size() && is_digit(text[n + 1]) &&
+                            is_digit(text[n + 2]) && n - i <= 7 && text.substr(i, n - i).find('.') == text.npos &&
+                            (n - i == 4 || n - i == 7) && text[i] == '2';
                 if (!is_digit(text[n]) && !separator && !date) break;
                 ++n;
             }
             if (n < text.size() && is_alpha(text[n]) && text[n] != 'x')
                 while (n < text.size() && letter(text[n])) ++n;  // 3rd, 10am, SKU codes
         } else if (letter(text[i])) {
-            while (n < text.size() && (letter(text[n]) || ((text[n] == '-' || text[n] == '\'' || text[n] == '&') && n > i &&
-                                                           n + 1 < text.size() && letter(text[n + 1]))))
+            while (n < text.size() && (letter(text[n]) || ((text[n] == '-' || text[n] == '\'' || text[n] == '&') &&
+                                                           n > i && n + 1 < text.size() && letter(text[n + 1]))))
                 ++n;
         } else
             n = i + 1;
@@ -76,11 +78,12 @@ std::string join(const std::vector<word>& words, std::size_t from, std::size_t t
 namespace {
 const std::map<std::string, std::string, std::less<>>& number_words() {
     static const std::map<std::string, std::string, std::less<>> words{
-        {"zero", "0"},          {"one", "1"},       {"two", "2"},       {"three", "3"},    {"four", "4"},      {"five", "5"},
-        {"six", "6"},           {"seven", "7"},     {"eight", "8"},     {"nine", "9"},     {"ten", "10"},      {"eleven", "11"},
-        {"twelve", "12"},       {"thirteen", "13"}, {"fourteen", "14"}, {"fifteen", "15"}, {"sixteen", "16"},  {"seventeen", "17"},
-        {"eighteen", "18"},     {"nineteen", "19"}, {"twenty", "20"},   {"thirty", "30"},  {"forty", "40"},    {"fifty", "50"},
-        {"sixty", "60"},        {"seventy", "70"},  {"eighty", "80"},   {"ninety", "90"},  {"hundred", "100"}, {"thousand", "1000"},
+        {"zero", "0"},          {"one", "1"},      {"two", "2"},        {"three", "3"},     {"four", "4"},
+        {"five", "5"},          {"six", "6"},      {"seven", "7"},      {"eight", "8"},     {"nine", "9"},
+        {"ten", "10"},          {"eleven", "11"},  {"twelve", "12"},    {"thirteen", "13"}, {"fourteen", "14"},
+        {"fifteen", "15"},      {"sixteen", "16"}, {"seventeen", "17"}, {"eighteen", "18"}, {"nineteen", "19"},
+        {"twenty", "20"},       {"thirty", "30"},  {"forty", "40"},     {"fifty", "50"},    {"sixty", "60"},
+        {"seventy", "70"},      {"eighty", "80"},  {"ninety", "90"},    {"hundred", "100"}, {"thousand", "1000"},
         {"million", "1000000"}, {"dozen", "12"}};
     return words;
 }
@@ -113,12 +116,13 @@ std::string only_number(std::string_view text) {
 
 bool is_stop_word(std::string_view w) {
     for (std::string_view s :
-         {"a",     "an",    "and",  "are",  "as",   "at",    "be",     "been",   "by",    "can",  "could", "did",   "do",
-          "does",  "for",   "from", "had",  "has",  "have",  "how",    "i",      "in",    "is",   "it",    "its",   "many",
-          "me",    "much",  "of",   "on",   "or",   "our",   "please", "should", "than",  "that", "the",   "their", "them",
-          "there", "these", "they", "this", "to",   "was",   "we",     "were",   "what",  "when", "where", "which", "who",
-          "whom",  "whose", "why",  "will", "with", "would", "you",    "your",   "about", "any",  "also",  "some",  "say",
-          "says",  "write", "tell", "give", "show", "find",  "long",   "get"})
+         {"a",      "an",   "and",   "are",  "as",    "at",    "be",    "been",  "by",   "can",   "could",
+          "did",    "do",   "does",  "for",  "from",  "had",   "has",   "have",  "how",  "i",     "in",
+          "is",     "it",   "its",   "many", "me",    "much",  "of",    "on",    "or",   "our",   "please",
+          "should", "than", "that",  "the",  "their", "them",  "there", "these", "they", "this",  "to",
+          "was",    "we",   "were",  "what", "when",  "where", "which", "who",   "whom", "whose", "why",
+          "will",   "with", "would", "you",  "your",  "about", "any",   "also",  "some", "say",   "says",
+          "write",  "tell", "give",  "show", "find",  "long",  "get"})
         if (s == w) return true;
     return w.size() == 1 && !is_digit(w[0]);
 }

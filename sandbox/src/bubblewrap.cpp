@@ -40,7 +40,8 @@ void add_system(arguments& a) {
         else if (fs::is_directory(folder, ec))
             a.add("--ro-bind", folder, folder);
     }
-    for (const char* file : {"/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"}) a.add("--ro-bind-try", file, file);
+    for (const char* file : {"/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"})
+        a.add("--ro-bind-try", file, file);
 }
 
 bool holds(const std::string& said, std::initializer_list<const char*> words) {
@@ -49,8 +50,8 @@ bool holds(const std::string& said, std::initializer_list<const char*> words) {
     return false;
 }
 
-// What the kernel and bubblewrap take of arguments. Source: execve(2), "Limits on size of arguments and environment"; bubblewrap.c,
-// MAX_ARGS.
+// What the kernel and bubblewrap take of arguments. Source: execve(2), "Limits on size of arguments and environment";
+// bubblewrap.c, MAX_ARGS.
 void check_sizes(const command& c) {
     auto wrong = [](const std::string& why) { throw std::invalid_argument{"sandbox: " + why}; };
     constexpr std::size_t longest = 32 * 4096 - 1, most_of_bubblewrap = 9'000, begins_with = 4;  // bwrap --args 5 --
@@ -58,25 +59,30 @@ void check_sizes(const command& c) {
     auto used = begins_with + static_cast<std::size_t>(std::count(own.begin(), own.end(), '\0'));
     if (c.argv.size() > most_of_bubblewrap - std::min(most_of_bubblewrap, used))
         wrong("argv holds " + std::to_string(c.argv.size()) + " arguments; with these paths and variables at most " +
-              std::to_string(most_of_bubblewrap - std::min(most_of_bubblewrap, used)) + " fit; write them to a file, or to its stdin");
+              std::to_string(most_of_bubblewrap - std::min(most_of_bubblewrap, used)) +
+              " fit; write them to a file, or to its stdin");
     std::size_t bytes = c.argv[0].size() + 1;
     for (std::size_t i = 0; i < c.argv.size(); ++i) {
         if (c.argv[i].size() > longest)
-            wrong("argv[" + std::to_string(i) + "] has " + std::to_string(c.argv[i].size()) + " bytes; at most " + std::to_string(longest) +
-                  " fit; write it to a file, or to its stdin");
+            wrong("argv[" + std::to_string(i) + "] has " + std::to_string(c.argv[i].size()) + " bytes; at most " +
+                  std::to_string(longest) + " fit; write it to a file, or to its stdin");
         bytes += c.argv[i].size() + 1 + sizeof(char*);
     }
     for (const auto& [name, value] : c.environment) {
         auto size = name.size() + 1 + value.size();
         if (size > longest)
-            wrong("environment: \"" + name + "\" has " + std::to_string(size) + " bytes; at most " + std::to_string(longest) + " fit");
+            wrong("environment: \"" + name + "\" has " + std::to_string(size) + " bytes; at most " +
+                  std::to_string(longest) + " fit");
         bytes += size + 1 + sizeof(char*);
     }
-    constexpr std::size_t most_of_kernel = 6 * 1024 * 1024, reserve = 16 * 1024;  // PWD, the program's interpreter, alignment
-    auto most = std::min<std::size_t>(static_cast<std::size_t>(std::max(::sysconf(_SC_ARG_MAX), 128L * 1024)), most_of_kernel) - reserve;
+    constexpr std::size_t most_of_kernel = 6 * 1024 * 1024,
+                          reserve = 16 * 1024;  // PWD, the program's interpreter, alignment
+    auto most =
+        std::min<std::size_t>(static_cast<std::size_t>(std::max(::sysconf(_SC_ARG_MAX), 128L * 1024)), most_of_kernel) -
+        reserve;
     if (bytes > most)
-        wrong("argv and environment have " + std::to_string(bytes) + " bytes together; at most " + std::to_string(most) +
-              " fit (a quarter of RLIMIT_STACK); write them to a file, or to its stdin");
+        wrong("argv and environment have " + std::to_string(bytes) + " bytes together; at most " +
+              std::to_string(most) + " fit (a quarter of RLIMIT_STACK); write them to a file, or to its stdin");
 }
 
 }  // namespace
@@ -95,7 +101,8 @@ void check(const command& c) {
     for (const auto& a : c.argv)
         if (a.find('\0') != a.npos) wrong("an argument holds a zero byte");
     for (const auto& [name, value] : c.environment)
-        if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos || value.find('\0') != value.npos)
+        if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos ||
+            value.find('\0') != value.npos)
             wrong("\"" + name + "\" cannot be a variable of the environment");
     if (auto pwd = c.environment.find("PWD"); pwd != c.environment.end() && pwd->second != "/tmp")
         wrong("environment: PWD is /tmp, the folder in which it starts");
@@ -115,7 +122,8 @@ void check(const command& c) {
 
 std::string setup(const command& c, const channels& numbers) {
     arguments a;
-    a.add("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try");
+    a.add("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+          "--unshare-cgroup-try");
     a.add("--uid", std::to_string(nobody), "--gid", std::to_string(nobody), "--hostname", "sandbox");
     a.add("--die-with-parent", "--new-session", "--cap-drop", "ALL");
     add_system(a);
@@ -136,17 +144,22 @@ void could_not_start(const command& c, const std::string& said) {
     std::string why = said.substr(0, 500);
     while (why.ends_with('\n')) why.pop_back();
     if (holds(said, {"execvp"})) {
-        int error = holds(said, {"No such file"}) ? ENOENT : holds(said, {"denied"}) ? EACCES : holds(said, {"too long"}) ? E2BIG : ENOEXEC;
+        int error = holds(said, {"No such file"}) ? ENOENT
+                    : holds(said, {"denied"})     ? EACCES
+                    : holds(said, {"too long"})   ? E2BIG
+                                                  : ENOEXEC;
         throw std::system_error{error, std::generic_category(), "sandbox: cannot start " + c.argv[0]};
     }
     if (holds(said, {"Can't find source path", "Can't mkdir", "Can't create file at"}))
         throw std::system_error{ENOENT, std::generic_category(),
-                                "sandbox: a path in `readable` cannot be shown (" + why + "); a host that is root reads as user " +
-                                    std::to_string(unprivileged_user) + " what everybody may"};
-    throw unavailable{"no program can be isolated here: " + (why.empty() ? "bubblewrap ended without a word" : why) +
-                      ". Needed are bubblewrap 0.8 and user namespaces (sysctl user.max_user_namespaces above 0, on some systems "
-                      "kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0; in a container, a "
-                      "seccomp profile that allows unshare and mount)"};
+                                "sandbox: a path in `readable` cannot be shown (" + why +
+                                    "); a host that is root reads as user " + std::to_string(unprivileged_user) +
+                                    " what everybody may"};
+    throw unavailable{
+        "no program can be isolated here: " + (why.empty() ? "bubblewrap ended without a word" : why) +
+        ". Needed are bubblewrap 0.8 and user namespaces (sysctl user.max_user_namespaces above 0, on some systems "
+        "kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0; in a container, a "
+        "seccomp profile that allows unshare and mount)"};
 }
 
 }  // namespace reagent::sandbox::detail

@@ -19,8 +19,8 @@ struct channels {
     int status;
 };
 
-/// What bubblewrap reads from its `--args` descriptor: everything but the program. Arguments on its command line could be read by every
-/// user of the machine.
+/// What bubblewrap reads from its `--args` descriptor: everything but the program. Arguments on its command line could
+/// be read by every user of the machine.
 std::string setup(const command& c, const channels& numbers);
 
 /// Why bubblewrap ended without having run anything, as an exception: `unavailable` when the machine is to blame.

@@ -42,12 +42,14 @@ descriptor sealed_file(const char* name, const std::string& text) {
     for (std::size_t done = 0; done < text.size();) {
         auto n = ::write(file.fd, text.data() + done, text.size() - done);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EFBIG) fail(std::string{name} + " is larger than this process may write a file (RLIMIT_FSIZE); raise it");
+        if (n < 0 && errno == EFBIG)
+            fail(std::string{name} + " is larger than this process may write a file (RLIMIT_FSIZE); raise it");
         if (n < 0) fail("writing to memory");
         done += static_cast<std::size_t>(n);
     }
     ::lseek(file.fd, 0, SEEK_SET);
-    if (::fcntl(file.fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) fail("sealing memory");
+    if (::fcntl(file.fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
+        fail("sealing memory");
     return out_of_the_way(std::move(file));
 }
 

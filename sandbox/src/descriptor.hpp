@@ -31,15 +31,16 @@ struct descriptor {
     explicit operator bool() const { return fd >= 0; }
 };
 
-/// A descriptor numbered 16 or higher, so that dup onto the numbers which a child gets overwrites none that is still to be copied.
+/// A descriptor numbered 16 or higher, so that dup onto the numbers which a child gets overwrites none that is still to
+/// be copied.
 descriptor out_of_the_way(descriptor d);
 
 /// An unnamed file in memory with this text, at its start, that nobody can change any more.
 /// @param name  of what it holds; errors say it
 descriptor sealed_file(const char* name, const std::string& text);
 
-/// While one lives, a write of this thread beyond the host's own limit of file sizes (RLIMIT_FSIZE) fails with EFBIG; else it would be a
-/// signal, of which the host dies.
+/// While one lives, a write of this thread beyond the host's own limit of file sizes (RLIMIT_FSIZE) fails with EFBIG;
+/// else it would be a signal, of which the host dies.
 class no_file_size_signal {
 public:
     no_file_size_signal();

@@ -20,38 +20,42 @@
 namespace reagent::sandbox::detail {
 namespace {
 
-// By name, so that one list serves every architecture and every version of the headers; a name that libseccomp does not know is not
-// allowed. What is allowed for some arguments only follows below.
+// By name, so that one list serves every architecture and every version of the headers; a name that libseccomp does not
+// know is not allowed. What is allowed for some arguments only follows below.
 constexpr const char* allowed[] = {
     // Files.
-    "access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup", "dup2", "dup3", "faccessat",
-    "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "fdatasync", "fgetxattr",
-    "flistxattr", "getxattr", "lgetxattr", "listxattr", "llistxattr", "fstat", "fstatfs", "fsync", "ftruncate", "futimesat", "getcwd",
-    "getdents", "getdents64", "lchown", "link", "linkat", "lseek", "lstat", "mkdir", "mkdirat", "newfstatat", "open", "openat", "openat2",
-    "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read", "readahead", "readlink", "readlinkat", "readv", "rename",
-    "renameat", "renameat2", "rmdir", "sendfile", "splice", "stat", "statfs", "statx", "symlink", "symlinkat", "sync_file_range", "tee",
-    "truncate", "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes", "write", "writev",
+    "access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup", "dup2", "dup3",
+    "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown",
+    "fchownat", "fdatasync", "fgetxattr", "flistxattr", "getxattr", "lgetxattr", "listxattr", "llistxattr", "fstat",
+    "fstatfs", "fsync", "ftruncate", "futimesat", "getcwd", "getdents", "getdents64", "lchown", "link", "linkat",
+    "lseek", "lstat", "mkdir", "mkdirat", "newfstatat", "open", "openat", "openat2", "pread64", "preadv", "preadv2",
+    "pwrite64", "pwritev", "pwritev2", "read", "readahead", "readlink", "readlinkat", "readv", "rename", "renameat",
+    "renameat2", "rmdir", "sendfile", "splice", "stat", "statfs", "statx", "symlink", "symlinkat", "sync_file_range",
+    "tee", "truncate", "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes", "write", "writev",
     // Waiting and pipes.
-    "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "pipe", "pipe2",
-    "poll", "ppoll", "pselect6", "select", "signalfd", "signalfd4", "timerfd_create", "timerfd_gettime", "timerfd_settime",
+    "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2",
+    "pipe", "pipe2", "poll", "ppoll", "pselect6", "select", "signalfd", "signalfd4", "timerfd_create",
+    "timerfd_gettime", "timerfd_settime",
     // What goes through a socketpair.
     "getpeername", "getsockname", "getsockopt", "recvfrom", "recvmsg", "sendmsg", "shutdown",
     // Memory. No memfd_create and no System V memory: it would count against no limit.
-    "brk", "get_mempolicy", "mincore", "mlock", "mlock2", "mprotect", "mremap", "msync", "munlock", "munmap", "membarrier",
+    "brk", "get_mempolicy", "mincore", "mlock", "mlock2", "mprotect", "mremap", "msync", "munlock", "munmap",
+    "membarrier",
     // Processes and threads of its own.
-    "arch_prctl", "execve", "execveat", "exit", "exit_group", "fork", "futex", "futex_waitv", "get_robust_list", "getegid", "geteuid",
-    "getgid", "getgroups", "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getresgid", "getresuid", "getrlimit", "getrusage",
-    "getsid", "gettid", "getuid", "kill", "pidfd_open", "pidfd_send_signal", "prlimit64", "rseq", "rt_sigaction", "rt_sigpending",
-    "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait", "sched_get_priority_max",
-    "sched_get_priority_min", "sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_setaffinity", "sched_yield",
-    "set_robust_list", "set_tid_address", "setpgid", "setpriority", "setrlimit", "setsid", "sigaltstack", "tgkill", "times", "tkill",
-    "vfork", "wait4", "waitid",
+    "arch_prctl", "execve", "execveat", "exit", "exit_group", "fork", "futex", "futex_waitv", "get_robust_list",
+    "getegid", "geteuid", "getgid", "getgroups", "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getresgid",
+    "getresuid", "getrlimit", "getrusage", "getsid", "gettid", "getuid", "kill", "pidfd_open", "pidfd_send_signal",
+    "prlimit64", "rseq", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn",
+    "rt_sigsuspend", "rt_sigtimedwait", "sched_get_priority_max", "sched_get_priority_min", "sched_getaffinity",
+    "sched_getparam", "sched_getscheduler", "sched_setaffinity", "sched_yield", "set_robust_list", "set_tid_address",
+    "setpgid", "setpriority", "setrlimit", "setsid", "sigaltstack", "tgkill", "times", "tkill", "vfork", "wait4",
+    "waitid",
     // Changing to oneself is allowed; the namespace has no other user.
     "setfsgid", "setfsuid", "setgid", "setregid", "setresgid", "setresuid", "setreuid", "setuid",
     // Time, and what the machine is.
-    "alarm", "capget", "clock_getres", "clock_gettime", "clock_nanosleep", "getcpu", "getitimer", "getrandom", "gettimeofday", "nanosleep",
-    "pause", "restart_syscall", "setitimer", "sysinfo", "time", "timer_create", "timer_delete", "timer_getoverrun", "timer_gettime",
-    "timer_settime", "uname"};
+    "alarm", "capget", "clock_getres", "clock_gettime", "clock_nanosleep", "getcpu", "getitimer", "getrandom",
+    "gettimeofday", "nanosleep", "pause", "restart_syscall", "setitimer", "sysinfo", "time", "timer_create",
+    "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime", "uname"};
 
 // Refused rather than missing, which says more to who reads the error.
 constexpr const char* refused[] = {"accept",
@@ -108,15 +112,20 @@ constexpr const char* refused[] = {"accept",
                                    "vmsplice"};
 
 // As on a file system without them: their space is bounded by no limit of a tmpfs on older kernels.
-constexpr const char* not_supported[] = {"fremovexattr", "fsetxattr", "lremovexattr", "lsetxattr", "removexattr", "setxattr"};
+constexpr const char* not_supported[] = {"fremovexattr", "fsetxattr",   "lremovexattr",
+                                         "lsetxattr",    "removexattr", "setxattr"};
 
-constexpr unsigned namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-constexpr unsigned long terminal_reads[] = {TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, FIOASYNC};
-constexpr int harmless_prctl[] = {PR_SET_NAME,         PR_GET_NAME,         PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_GET_DUMPABLE,
-                                  PR_GET_NO_NEW_PRIVS, PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP,   PR_CAPBSET_READ,  PR_GET_TIMERSLACK,
-                                  PR_SET_TIMERSLACK,   0x53564d41 /* PR_SET_VMA: names of anonymous memory */};
+constexpr unsigned namespaces =
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+constexpr unsigned long terminal_reads[] = {TCGETS,  TIOCGWINSZ, TIOCGPGRP, FIONREAD,
+                                            FIONBIO, FIOCLEX,    FIONCLEX,  FIOASYNC};
+constexpr int harmless_prctl[] = {
+    PR_SET_NAME,     PR_GET_NAME,         PR_SET_PDEATHSIG,    PR_GET_PDEATHSIG,
+    PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS, PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP,
+    PR_CAPBSET_READ, PR_GET_TIMERSLACK,   PR_SET_TIMERSLACK,   0x53564d41 /* PR_SET_VMA: names of anonymous memory */};
 
-// No owner and no signal: they reach for other processes; no lease and no notice: they hold up who opens a readable file.
+// No owner and no signal: they reach for other processes; no lease and no notice: they hold up who opens a readable
+// file.
 constexpr int harmless_fcntl[] = {F_DUPFD,           F_GETFD,
                                   F_SETFD,           F_GETFL,
                                   F_SETFL,           F_GETLK,
@@ -131,7 +140,8 @@ constexpr int harmless_fcntl[] = {F_DUPFD,           F_GETFD,
                                   F_SET_FILE_RW_HINT};
 constexpr int refused_fcntl[] = {F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY};
 // No sizes of buffers: they are the kernel's memory.
-constexpr int harmless_socket_options[] = {SO_PASSCRED, SO_RCVTIMEO, SO_SNDTIMEO, 66 /* SO_RCVTIMEO_NEW */, 67 /* SO_SNDTIMEO_NEW */};
+constexpr int harmless_socket_options[] = {SO_PASSCRED, SO_RCVTIMEO, SO_SNDTIMEO, 66 /* SO_RCVTIMEO_NEW */,
+                                           67 /* SO_SNDTIMEO_NEW */};
 
 struct releases {
     void operator()(scmp_filter_ctx c) const { seccomp_release(c); }
@@ -142,7 +152,8 @@ public:
     filter() : context_{seccomp_init(SCMP_ACT_ERRNO(ENOSYS))} {
         if (!context_) throw std::bad_alloc{};
         check(seccomp_attr_set(context_.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
-        check(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));  // a tree of comparisons instead of a list
+        check(
+            seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));  // a tree of comparisons instead of a list
     }
 
     void add(std::uint32_t action, const char* name) {
@@ -152,7 +163,8 @@ public:
 
     void add(std::uint32_t action, const char* name, std::initializer_list<scmp_arg_cmp> when) {
         if (int call = seccomp_syscall_resolve_name(name); call >= 0)
-            check(seccomp_rule_add_array(context_.get(), action, call, static_cast<unsigned>(when.size()), when.begin()));
+            check(
+                seccomp_rule_add_array(context_.get(), action, call, static_cast<unsigned>(when.size()), when.begin()));
     }
 
     void allow(const char* name, scmp_arg_cmp when) { add(SCMP_ACT_ALLOW, name, {when}); }
@@ -173,13 +185,14 @@ private:
     std::unique_ptr<void, releases> context_;
 };
 
-// Shared memory without a file is not in the count of who has mapped and left it (MADV_DONTNEED), and what is pushed out to swap
-// is not in that of resident memory.
+// Shared memory without a file is not in the count of who has mapped and left it (MADV_DONTNEED), and what is pushed
+// out to swap is not in that of resident memory.
 void add_memory(filter& f) {
     constexpr std::uint32_t kind = MAP_SHARED | MAP_PRIVATE | 0xc;  // MAP_TYPE on every architecture that matters
     for (std::uint32_t shared : {MAP_SHARED, 0x03 /* MAP_SHARED_VALIDATE */}) {
         f.allow("mmap", SCMP_A3_32(SCMP_CMP_MASKED_EQ, kind | MAP_ANONYMOUS, shared));
-        f.add(SCMP_ACT_ERRNO(EPERM), "mmap", {SCMP_A3_32(SCMP_CMP_MASKED_EQ, kind | MAP_ANONYMOUS, shared | MAP_ANONYMOUS)});
+        f.add(SCMP_ACT_ERRNO(EPERM), "mmap",
+              {SCMP_A3_32(SCMP_CMP_MASKED_EQ, kind | MAP_ANONYMOUS, shared | MAP_ANONYMOUS)});
     }
     for (std::uint32_t anonymous : {0, MAP_ANONYMOUS})
         f.allow("mmap", SCMP_A3_32(SCMP_CMP_MASKED_EQ, kind | MAP_ANONYMOUS, MAP_PRIVATE | anonymous));
@@ -192,7 +205,8 @@ void add_memory(filter& f) {
 void add_sockets(filter& f) {
     for (int flags : {0, +SOCK_CLOEXEC, +SOCK_NONBLOCK, SOCK_CLOEXEC | SOCK_NONBLOCK})
         f.add(SCMP_ACT_ALLOW, "socketpair",
-              {SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX), SCMP_A1_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(SOCK_STREAM | flags))});
+              {SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX),
+               SCMP_A1_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(SOCK_STREAM | flags))});
     f.allow("sendto", SCMP_A4_64(SCMP_CMP_EQ, 0));  // without an address
     for (auto option : harmless_socket_options)
         f.add(SCMP_ACT_ALLOW, "setsockopt",
@@ -210,7 +224,8 @@ descriptor allowed_calls() {
     f.allow("clone", SCMP_A0_32(SCMP_CMP_MASKED_EQ, namespaces, 0));
     for (auto request : terminal_reads) f.allow("ioctl", SCMP_A1_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(request)));
     for (auto option : harmless_prctl) f.allow("prctl", SCMP_A0_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(option)));
-    for (auto operation : harmless_fcntl) f.allow("fcntl", SCMP_A1_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(operation)));
+    for (auto operation : harmless_fcntl)
+        f.allow("fcntl", SCMP_A1_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(operation)));
     for (auto operation : refused_fcntl)
         f.add(SCMP_ACT_ERRNO(EPERM), "fcntl", {SCMP_A1_32(SCMP_CMP_EQ, static_cast<std::uint32_t>(operation))});
     add_memory(f);

@@ -39,7 +39,8 @@ REAGENT_BARE int start(void* given) {
     p.result.dropping = p.drop_root;
     if (p.drop_root && (!done(p, ::syscall(SYS_setgroups, 0, nullptr)) || !done(p, become_unprivileged()))) return 127;
     p.result.dropping = false;
-    if (!done(p, ::syscall(SYS_setsid)) || !done(p, ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))) return 127;
+    if (!done(p, ::syscall(SYS_setsid)) || !done(p, ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)))
+        return 127;
     if (::syscall(SYS_getppid) != p.guardian) return 127;  // it died before the line above
     for (int i = 0; i < p.count; ++i)
         if (!done(p, ::syscall(SYS_dup3, p.descriptors[i], i, 0))) return 127;

@@ -65,7 +65,9 @@ private:
 
 class stack {
 public:
-    void* top() const { return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(memory_.get() + size) & ~std::uintptr_t{15}); }
+    void* top() const {
+        return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(memory_.get() + size) & ~std::uintptr_t{15});
+    }
 
 private:
     static constexpr std::size_t size = 64 * 1024;
@@ -100,7 +102,8 @@ std::vector<process> unreaped;
 bool reaped(const process& p) {
     siginfo_t info{};
     // Any error means that there is nothing left to fetch: somebody else did, or SIGCHLD is ignored here.
-    return ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(p.pidfd.fd), &info, WEXITED | WNOHANG) != 0 || info.si_pid != 0;
+    return ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(p.pidfd.fd), &info, WEXITED | WNOHANG) != 0 ||
+           info.si_pid != 0;
 }
 
 struct ends_on_failure {
@@ -123,15 +126,16 @@ void process::kill() const {
     if (pidfd) ::syscall(SYS_pidfd_send_signal, pidfd.fd, SIGKILL, nullptr, 0);
 }
 
-// Closing would not do: a fork of the host may hold the pipe too. Should somebody have stopped the guardian, it goes on.
+// Closing would not do: a fork of the host may hold the pipe too. Should somebody have stopped the guardian, it goes
+// on.
 void launched::end() {
     if (told_ || !guardian.pidfd) return;
     told_ = ::write(leash.write.fd, "e", 1) == 1;
     ::syscall(SYS_pidfd_send_signal, guardian.pidfd.fd, SIGCONT, nullptr, 0);
 }
 
-launched launch(const char* program, const std::vector<const char*>& arguments, const std::vector<int>& descriptors, bool drop_root,
-                clock::time_point until) {
+launched launch(const char* program, const std::vector<const char*>& arguments, const std::vector<int>& descriptors,
+                bool drop_root, clock::time_point until) {
     std::vector<char*> list;
     for (const char* a : arguments) list.push_back(const_cast<char*>(a));
     list.push_back(nullptr);
@@ -158,7 +162,8 @@ launched launch(const char* program, const std::vector<const char*>& arguments, 
         if (r.error != 0 && r.dropping)
             throw unavailable{"no program can be isolated here: root cannot become another user (" +
                               std::generic_category().message(r.error) +
-                              "), for which the kernel limits the number of processes; run as an ordinary user, or in a user namespace "
+                              "), for which the kernel limits the number of processes; run as an ordinary user, or in "
+                              "a user namespace "
                               "with more than one"};
         if (r.error != 0) fail(std::string{"cannot start "} + program, r.error);
         process found{r.program, pidfd_of(r.program)};
@@ -192,8 +197,8 @@ bool kill_holders(const descriptor& pipe, const char* name) {
         process p{id, pidfd_of(id)};
         for (int fd = 0; fd < 16 && p.pidfd; ++fd) {
             struct stat held {};
-            if (::stat((entry->path() / "fd" / std::to_string(fd)).c_str(), &held) != 0 || held.st_ino != wanted.st_ino ||
-                held.st_dev != wanted.st_dev)
+            if (::stat((entry->path() / "fd" / std::to_string(fd)).c_str(), &held) != 0 ||
+                held.st_ino != wanted.st_ino || held.st_dev != wanted.st_dev)
                 continue;
             any = true;
             p.kill();

@@ -9,11 +9,12 @@
 
 namespace reagent::sandbox::detail {
 
-/// The user that a host which is root becomes before it starts a program: no file belongs to it, and the kernel limits the number of
-/// its processes, as it does not for root.
+/// The user that a host which is root becomes before it starts a program: no file belongs to it, and the kernel limits
+/// the number of its processes, as it does not for root.
 inline constexpr unsigned unprivileged_user = 2'000'000'000, nobody = 65'534;
 
-/// A process below this one. Its descriptor, unlike its number, cannot come to mean another one. Without a descriptor: none.
+/// A process below this one. Its descriptor, unlike its number, cannot come to mean another one. Without a descriptor:
+/// none.
 struct process {
     pid_t id = 0;
     descriptor pidfd;
@@ -35,20 +36,22 @@ private:
     bool told_ = false;
 };
 
-/// Starts `program` with descriptor i being `descriptors[i]`, and no other, an empty environment, default signal handling, in a session of
-/// its own, in /, ten steps nicer than this process. Works in a process with many threads.
+/// Starts `program` with descriptor i being `descriptors[i]`, and no other, an empty environment, default signal
+/// handling, in a session of its own, in /, ten steps nicer than this process. Works in a process with many threads.
 /// @param drop_root  whether to become `unprivileged_user` first
-/// @param until      for how long to wait; when the program has not been started by then, or its guardian was killed, it has no descriptor
+/// @param until      for how long to wait; when the program has not been started by then, or its guardian was killed,
+/// it has no descriptor
 /// @throws std::system_error, unavailable
-launched launch(const char* program, const std::vector<const char*>& arguments, const std::vector<int>& descriptors, bool drop_root,
-                std::chrono::steady_clock::time_point until);
+launched launch(const char* program, const std::vector<const char*>& arguments, const std::vector<int>& descriptors,
+                bool drop_root, std::chrono::steady_clock::time_point until);
 
 struct resource_limit {
     int what;  ///< RLIMIT_...
     std::uint64_t value;
 };
 
-/// Sets limits, soft and hard, of a process that `launch` has started or that one has started; where they are lower already, they stay.
+/// Sets limits, soft and hard, of a process that `launch` has started or that one has started; where they are lower
+/// already, they stay.
 /// @param dropped_root  as in `launch`. Root without CAP_SYS_RESOURCE, as in many containers, may not do it as root.
 /// @return false when there is no such process any more
 /// @throws std::system_error

@@ -26,7 +26,8 @@ using clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto sample_time = 25ms;
-constexpr unsigned spare_processes = 8;  // the kernel's own limit lies above: to fail at it is dear, and many at once block the machine
+constexpr unsigned spare_processes =
+    8;  // the kernel's own limit lies above: to fail at it is dear, and many at once block the machine
 constexpr auto longest = std::chrono::hours{24 * 365 * 10};
 constexpr auto grace = 800ms;  // for the kernel to end what was killed, after the deadline
 
@@ -63,8 +64,8 @@ struct collected {
     }
 };
 
-// Of process 1 of the namespace, which is still held back; what it starts inherits them. The number of processes is counted
-// per user namespace (Linux 5.14), so others of the same user do not count.
+// Of process 1 of the namespace, which is still held back; what it starts inherits them. The number of processes is
+// counted per user namespace (Linux 5.14), so others of the same user do not count.
 std::vector<resource_limit> of_each_process(const limits& l) {
     return {{RLIMIT_CPU, static_cast<std::uint64_t>(l.cpu_time.count())},
             {RLIMIT_AS, l.memory_bytes},
@@ -85,13 +86,15 @@ public:
         pipe_ends out, err, status;
         // The program's descriptors 0 to 2; then bubblewrap's own, which it closes.
         constexpr int filter = 3, arguments = 4, block = 5, reports = 6, keep = 7;
-        auto input = sealed_file("input", c.input), setup_text = sealed_file("setup", setup(c, {filter, block, keep, reports}));
+        auto input = sealed_file("input", c.input),
+             setup_text = sealed_file("setup", setup(c, {filter, block, keep, reports}));
         auto calls = allowed_calls();
         std::string arguments_number = std::to_string(arguments);
         std::vector<const char*> argv{program, "--args", arguments_number.c_str(), "--"};
         for (const auto& a : c.argv) argv.push_back(a.c_str());
         box_ = launch(program, argv,
-                      {input.fd, out.write.fd, err.write.fd, calls.fd, setup_text.fd, hold_.read.fd, status.write.fd, hold_.write.fd},
+                      {input.fd, out.write.fd, err.write.fd, calls.fd, setup_text.fd, hold_.read.fd, status.write.fd,
+                       hold_.write.fd},
                       root_, deadline);
         status_ = {std::move(status.read), &status_text_, 10'000, nullptr};
         out_ = {std::move(out.read), &result_.out, c.limit.output_bytes, &result_.truncated};
@@ -150,9 +153,11 @@ private:
             next_sample_ = clock::now() + sample_time;
             if (!result_.exceeded.empty()) return;
         }
-        auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::min<clock::duration>(deadline_ - now, sample_time));
-        std::array<pollfd, 5> fds{pollfd{out_.end.fd, POLLIN, 0}, pollfd{err_.end.fd, POLLIN, 0}, pollfd{status_.end.fd, POLLIN, 0},
-                                  pollfd{box_.program.pidfd.fd, POLLIN, 0}, pollfd{box_.guardian.pidfd.fd, POLLIN, 0}};
+        auto wait =
+            std::chrono::ceil<std::chrono::milliseconds>(std::min<clock::duration>(deadline_ - now, sample_time));
+        std::array<pollfd, 5> fds{pollfd{out_.end.fd, POLLIN, 0}, pollfd{err_.end.fd, POLLIN, 0},
+                                  pollfd{status_.end.fd, POLLIN, 0}, pollfd{box_.program.pidfd.fd, POLLIN, 0},
+                                  pollfd{box_.guardian.pidfd.fd, POLLIN, 0}};
         if (::poll(fds.data(), fds.size(), static_cast<int>(wait.count())) <= 0) return;
         if (fds[0].revents) out_.read_some();
         if (fds[1].revents) err_.read_some();
@@ -169,7 +174,8 @@ private:
         if (found.pidfd && !box_.program.has_ended()) inner_ = std::move(found);
     }
 
-    // Process 1 of the namespace waits for a byte before it starts the program. A limit of which it hears nothing any more is no start.
+    // Process 1 of the namespace waits for a byte before it starts the program. A limit of which it hears nothing any
+    // more is no start.
     void release() {
         released_ = set_limits(inner_.id, of_each_process(c_.limit), root_);
         if (!released_) return;

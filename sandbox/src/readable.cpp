@@ -50,9 +50,9 @@ std::vector<mount> mounts() {
 
 // A kernel's own views are without a device too, so what keeps files without one is listed: an unknown one is refused.
 bool keeps_files(const std::string& type) {
-    for (const char* known :
-         {"tmpfs",    "ramfs", "rootfs",  "overlay", "overlayfs", "aufs",     "nfs",    "nfs4", "cifs",  "smb3",    "9p",
-          "virtiofs", "fuse",  "fuseblk", "zfs",     "ceph",      "ecryptfs", "vboxsf", "afs",  "btrfs", "bcachefs"})
+    for (const char* known : {"tmpfs", "ramfs", "rootfs",   "overlay", "overlayfs", "aufs",  "nfs",
+                              "nfs4",  "cifs",  "smb3",     "9p",      "virtiofs",  "fuse",  "fuseblk",
+                              "zfs",   "ceph",  "ecryptfs", "vboxsf",  "afs",       "btrfs", "bcachefs"})
         if (type == known) return true;
     if (type.starts_with("fuse.")) return true;
     std::ifstream in{"/proc/filesystems"};
@@ -80,10 +80,12 @@ void check_mounts(const std::string& path, const std::string& real, const std::v
     auto check = [&](const mount& m) {
         if (!keeps_files(m.type))
             refuse(path, "would show " + m.point + ", a file system of type " + m.type +
-                             " and no place of ordinary files (the host's processes, devices or kernel); name the folder that is needed");
+                             " and no place of ordinary files (the host's processes, devices or kernel); name the "
+                             "folder that is needed");
     };
     for (const auto& m : all) {
-        if (is_or_holds(m.point, real) && (!around || m.point.size() >= around->point.size())) around = &m;  // the later one lies on top
+        if (is_or_holds(m.point, real) && (!around || m.point.size() >= around->point.size()))
+            around = &m;  // the later one lies on top
         if (m.point != real && is_or_holds(real, m.point)) check(m);
     }
     if (around) check(*around);
@@ -99,7 +101,8 @@ void check_place(const std::string& path, const std::string& place) {
 shown shown_by(const std::string& path, const std::vector<mount>& mounted) {
     fs::path given{path};
     if (!given.is_absolute() || path.find('\0') != path.npos) refuse(path, "is no absolute path");
-    if (std::find(given.begin(), given.end(), "..") != given.end()) refuse(path, "holds \"..\"; name the folder itself");
+    if (std::find(given.begin(), given.end(), "..") != given.end())
+        refuse(path, "holds \"..\"; name the folder itself");
     std::string place = given.lexically_normal().string();
     while (place.size() > 1 && place.ends_with('/')) place.pop_back();
     if (place.starts_with("//")) place.erase(0, 1);

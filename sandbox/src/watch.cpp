@@ -77,7 +77,8 @@ std::optional<use> use_of(pid_t id) {
     if (!u || u->resident_pages != 0 || u->threads < 2) return u;
     std::unique_ptr<DIR, closes> folder{::opendir((folder_of(id) + "/task").c_str())};
     while (auto* entry = folder ? ::readdir(folder.get()) : nullptr)
-        if (auto t = entry->d_name[0] == '.' ? std::nullopt : told_by(std::atoi(entry->d_name)); t && t->resident_pages != 0) {
+        if (auto t = entry->d_name[0] == '.' ? std::nullopt : told_by(std::atoi(entry->d_name));
+            t && t->resident_pages != 0) {
             u->resident_pages = t->resident_pages;
             u->with_memory = t->id;
             break;
@@ -116,7 +117,8 @@ struct watch::sample {
 void watch::check() {
     if (::access("/proc/thread-self/children", R_OK) != 0)
         throw unavailable{
-            "no program can be isolated here: /proc/thread-self/children cannot be read; mount /proc, on a kernel built with "
+            "no program can be isolated here: /proc/thread-self/children cannot be read; mount /proc, on a kernel "
+            "built with "
             "CONFIG_PROC_CHILDREN"};
 }
 
@@ -126,7 +128,8 @@ bool watch::too_many_files() {
         descriptor f{::open((folder_of(init_) + "/root/tmp").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
         struct statfs kind {};
         if (!f || ::fstatfs(f.fd, &kind) != 0 || kind.f_type != TMPFS_MAGIC) return false;
-        auto pages = (limits_.disk_bytes + static_cast<std::uint64_t>(kind.f_bsize) - 1) / static_cast<std::uint64_t>(kind.f_bsize);
+        auto pages = (limits_.disk_bytes + static_cast<std::uint64_t>(kind.f_bsize) - 1) /
+                     static_cast<std::uint64_t>(kind.f_bsize);
         if (kind.f_blocks != pages) return false;
         folder_ = std::move(f);
     }
@@ -155,8 +158,8 @@ bool watch::too_many_processes(const sample& s) const {
     return s.threads > most && take().threads > most;
 }
 
-// Two sums, each too small for some: what a parent has fetched (SIGCHLD is not ignored) is told by the parent, and what samples
-// have seen of those who have gone is remembered.
+// Two sums, each too small for some: what a parent has fetched (SIGCHLD is not ignored) is told by the parent, and what
+// samples have seen of those who have gone is remembered.
 bool watch::too_long(const sample& s) {
     static const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
     std::uint64_t told = 0, seen = 0;

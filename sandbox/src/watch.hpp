@@ -37,7 +37,8 @@ private:
     pid_t init_;
     const limits& limits_;
     descriptor folder_;
-    std::map<std::pair<pid_t, std::uint64_t>, std::uint64_t> alive_;  // by number and start: the time used when last seen
+    std::map<std::pair<pid_t, std::uint64_t>, std::uint64_t>
+        alive_;  // by number and start: the time used when last seen
     std::uint64_t of_the_dead_ = 0;
 };
 

@@ -49,14 +49,20 @@ BOOST_AUTO_TEST_CASE(fields_grow_in_all_three_formats) {
         {adapter::chat,
          "[[ ## answer ## ]]\na [[ ## reasoning ## ]] b\n[[ ##\n[[ ## x\n[[ ## ]]\n",
          {{"answer", "a [[ ## reasoning ## ]] b\n[[ ##\n[[ ## x\n[[ ## ]]"}}},
-        {adapter::chat, "[[ ## answer ## ]]\n[[ \\## reasoning ## ]]\n[[ \\\\## x", {{"answer", "[[ ## reasoning ## ]]\n[[ \\## x"}}},
-        {adapter::chat, "[[ ## other ## ]]\nno\n[[ ## answer ## ]]\nyes\n[[ ## answer ## ]]\nagain", {{"answer", "yes"}}},
+        {adapter::chat,
+         "[[ ## answer ## ]]\n[[ \\## reasoning ## ]]\n[[ \\\\## x",
+         {{"answer", "[[ ## reasoning ## ]]\n[[ \\## x"}}},
+        {adapter::chat,
+         "[[ ## other ## ]]\nno\n[[ ## answer ## ]]\nyes\n[[ ## answer ## ]]\nagain",
+         {{"answer", "yes"}}},
         {adapter::chat, "[[ ## answer ## ]]\nGrüße ✓ 😀", {{"answer", "Grüße ✓ 😀"}}},
         {adapter::chat, "no marker at all", {}},
         {adapter::json,
          "{\"reasoning\": \"a \\\"b\\\" \\u00fc \\ud83d\\ude00\\n\", \"answer\": \"4\"}",
          {{"reasoning", "a \"b\" ü 😀\n"}, {"answer", "4"}}},
-        {adapter::json, "```json\n{\"answer\" : [1, {\"a\": \"}\"}] , \"x\": {\"answer\": 1}}\n```", {{"answer", "[1, {\"a\": \"}\"}]"}}},
+        {adapter::json,
+         "```json\n{\"answer\" : [1, {\"a\": \"}\"}] , \"x\": {\"answer\": 1}}\n```",
+         {{"answer", "[1, {\"a\": \"}\"}]"}}},
         {adapter::json, "{answer: true}", {{"answer", "true"}}},
         {adapter::json, "{\"answer\": \"cut o", {{"answer", "cut o"}}},
         {adapter::xml,
@@ -64,7 +70,9 @@ BOOST_AUTO_TEST_CASE(fields_grow_in_all_three_formats) {
          {{"reasoning", "a <b> & ü <i>c</i>"}, {"answer", "4"}}},
         {adapter::xml, "<answer>a < b & c; <", {{"answer", "a < b & c; <"}}},
         {adapter::xml, "<answer>&#65;&#x42;&#x10FFFF;&quot;&apos;</answer>", {{"answer", "AB\U0010FFFF\"'"}}},
-        {adapter::xml, "<answer>&#x110000;&#0;&#x;&#;&nbsp;&#6a;</answer>", {{"answer", "&#x110000;&#0;&#x;&#;&nbsp;&#6a;"}}},
+        {adapter::xml,
+         "<answer>&#x110000;&#0;&#x;&#;&nbsp;&#6a;</answer>",
+         {{"answer", "&#x110000;&#0;&#x;&#;&nbsp;&#6a;"}}},
         {adapter::xml, "<x>1</x><answer/>", {}},
     };
     for (const auto& c : cases)
@@ -105,7 +113,8 @@ BOOST_AUTO_TEST_CASE(whole_lines_say_what_single_characters_say) {
     for (int i = 0; i < 20'000; ++i) {
         std::string text = i % 2 ? "[[ ## answer ## ]]" : "";
         for (auto n = 1 + random() % 12; n > 0; --n) text += pieces[random() % std::size(pieces)];
-        if (grown(adapter::chat, two, text, text.size()) != grown(adapter::chat, two, text, 1)) BOOST_ERROR("differs: " + text);
+        if (grown(adapter::chat, two, text, text.size()) != grown(adapter::chat, two, text, 1))
+            BOOST_ERROR("differs: " + text);
     }
 }
 
@@ -163,7 +172,8 @@ BOOST_AUTO_TEST_CASE(every_split_shows_what_is_read) {
                 std::map<std::string, std::string> shown;
                 for (const auto& [name, text] : grown(a, two, completion, step)) shown[name] += text;
                 for (const char* field : {"reasoning", "answer"})
-                    BOOST_TEST(shown[field] == (*read)[field].as_string(), to_string(a) << " by " << step << ": " << completion);
+                    BOOST_TEST(shown[field] == (*read)[field].as_string(), to_string(a)
+                                                                               << " by " << step << ": " << completion);
             }
             field_stream halves{a, two};
             std::map<std::string, std::string> shown;
@@ -177,8 +187,9 @@ BOOST_AUTO_TEST_CASE(every_split_shows_what_is_read) {
 }
 
 BOOST_AUTO_TEST_CASE(half_a_surrogate_pair_and_odd_escapes_are_shown_as_they_are_read) {
-    for (const char* text : {R"({"answer": "a\ud83d b"})", R"({"answer": "\ude00\ud83d"})", R"({"answer": "\ud83d\ud83d\ude00\n"})",
-                             R"({"answer": "C:\dir \u12G4 \'"})", R"({"\u0061nswer": " a "})"}) {
+    for (const char* text :
+         {R"({"answer": "a\ud83d b"})", R"({"answer": "\ude00\ud83d"})", R"({"answer": "\ud83d\ud83d\ude00\n"})",
+          R"({"answer": "C:\dir \u12G4 \'"})", R"({"\u0061nswer": " a "})"}) {
         auto read = parse(adapter::json, two, std::string{R"({"reasoning": "r", )"} + (text + 1));
         BOOST_REQUIRE_MESSAGE(read.has_value(), text);
         for (std::size_t step : {1, 2, 3, 1000}) {
@@ -193,7 +204,9 @@ BOOST_AUTO_TEST_CASE(half_a_surrogate_pair_and_odd_escapes_are_shown_as_they_are
 BOOST_AUTO_TEST_CASE(streaming_is_linear) {
     for (auto a : {adapter::chat, adapter::json, adapter::xml})
         for (std::string part : {" ", "[ ", "[[ \\", "\u200B", "[[ ## completed ## ]] ", "<", "&", "\n", "["}) {
-            std::string open = a == adapter::chat ? "[[ ## answer ## ]]\nx" : a == adapter::json ? "{\"answer\": \"x" : "<answer>x";
+            std::string open = a == adapter::chat   ? "[[ ## answer ## ]]\nx"
+                               : a == adapter::json ? "{\"answer\": \"x"
+                                                    : "<answer>x";
             field_stream stream{a, two};
             stream.feed(open);
             for (std::size_t i = 0; i < 1'000'000; i += part.size())
@@ -220,7 +233,8 @@ BOOST_AUTO_TEST_CASE(what_is_shown_is_what_is_read) {
     struct {
         const char* file;
         adapter a;
-    } const files[]{{"chat_parse.json", adapter::chat}, {"xml_parse.json", adapter::xml}, {"json_parse.json", adapter::json}};
+    } const files[]{
+        {"chat_parse.json", adapter::chat}, {"xml_parse.json", adapter::xml}, {"json_parse.json", adapter::json}};
     for (const auto& f : files) {
         auto types = models_of(f.file);
         int compared = 0, same = 0;
@@ -240,6 +254,7 @@ BOOST_AUTO_TEST_CASE(what_is_shown_is_what_is_read) {
         }
         BOOST_TEST(compared > 0);
         // A value that is no text, or broken JSON, is shown as it comes; it is converted and repaired when it is whole.
-        BOOST_TEST(same * 100 >= compared * (f.a == adapter::json ? 75 : 99), f.file << ": " << same << " of " << compared);
+        BOOST_TEST(same * 100 >= compared * (f.a == adapter::json ? 75 : 99),
+                   f.file << ": " << same << " of " << compared);
     }
 }

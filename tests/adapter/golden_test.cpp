@@ -17,12 +17,14 @@ void check(adapter a, const std::string& file, double least) {
     std::size_t agreed = 0, all = 0;
     for (const auto& c : cases_of(file)) {
         auto outputs = parse(a, parse_signature(c.text("signature"), models), c.text("completion"));
-        bool same = c.data.contains("error")
-                        ? !outputs.has_value()
-                        : outputs.has_value() && equal_json(json::parse(dump_strict_json(*outputs)), c.data.at("expected"));
+        bool same =
+            c.data.contains("error")
+                ? !outputs.has_value()
+                : outputs.has_value() && equal_json(json::parse(dump_strict_json(*outputs)), c.data.at("expected"));
         ++all;
         agreed += same;
-        BOOST_TEST(same != is_listed_deviation(c.id()), c.id() << ": " << (outputs ? dump_strict_json(*outputs) : outputs.error().message));
+        BOOST_TEST(same != is_listed_deviation(c.id()),
+                   c.id() << ": " << (outputs ? dump_strict_json(*outputs) : outputs.error().message));
     }
     BOOST_TEST(static_cast<double>(agreed) >= least * static_cast<double>(all), agreed << " of " << all);
 }

@@ -59,9 +59,10 @@ struct formatted {
     const char *format, *text;
 };
 std::ostream& operator<<(std::ostream& out, const formatted& f) { return out << f.format << " " << f.text; }
-const formatted texts[]{{"decimal", "1.10"},      {"decimal", "100"},    {"regex", "[a-z]+"},      {"regex", "a{2}"},
-                        {"regex", "\"x\""},       {"regex", "null"},     {"uri", "http://[::1]/"}, {"email", "a@[1.2.3.4]"},
-                        {"uri-template", "{id}"}, {"date", "2024-05-01"}};
+const formatted texts[]{{"decimal", "1.10"},      {"decimal", "100"},       {"regex", "[a-z]+"},
+                        {"regex", "a{2}"},        {"regex", "\"x\""},       {"regex", "null"},
+                        {"uri", "http://[::1]/"}, {"email", "a@[1.2.3.4]"}, {"uri-template", "{id}"},
+                        {"date", "2024-05-01"}};
 
 signature with(const signature_field& f) {
     auto s = parse_signature("q -> v");
@@ -74,8 +75,10 @@ signature with(const signature_field& f) {
 BOOST_AUTO_TEST_SUITE(guessed_outputs)
 
 BOOST_DATA_TEST_CASE(nothing_is_guessed_of_an_output_in_json, values, c) {
-    auto outputs = parse(adapter::json, parse_signature(std::string{"q -> "} + c.output), std::string{"{\"v\": "} + c.value + "}");
-    BOOST_REQUIRE_MESSAGE(outputs.has_value() == (c.expected != nullptr), (outputs ? json::serialize(*outputs) : outputs.error().message));
+    auto outputs =
+        parse(adapter::json, parse_signature(std::string{"q -> "} + c.output), std::string{"{\"v\": "} + c.value + "}");
+    BOOST_REQUIRE_MESSAGE(outputs.has_value() == (c.expected != nullptr),
+                          (outputs ? json::serialize(*outputs) : outputs.error().message));
     if (outputs) BOOST_TEST(((*outputs)["v"] == json::parse(c.expected)), json::serialize((*outputs)["v"]));
 }
 
@@ -87,7 +90,8 @@ BOOST_DATA_TEST_CASE(a_text_with_a_format_is_taken_as_it_is, texts, c) {
         schema shape{text, {.assert_formats = true}};
         auto s = with(make_field("v", optional ? "Optional[str]" : "str", std::move(shape)));
         for (auto a : {adapter::chat, adapter::json, adapter::xml}) {
-            const std::string completion = a == adapter::chat   ? "[[ ## v ## ]]\n" + std::string{c.text} + "\n\n[[ ## completed ## ]]"
+            const std::string completion = a == adapter::chat
+                                               ? "[[ ## v ## ]]\n" + std::string{c.text} + "\n\n[[ ## completed ## ]]"
                                            : a == adapter::json ? json::serialize(json::object{{"v", c.text}})
                                                                 : "<v>" + std::string{c.text} + "</v>";
             auto outputs = parse(a, s, completion);
@@ -95,20 +99,23 @@ BOOST_DATA_TEST_CASE(a_text_with_a_format_is_taken_as_it_is, texts, c) {
             BOOST_TEST(((*outputs)["v"] == json::value(c.text)), json::serialize((*outputs)["v"]));
         }
     }
-    auto s = with(make_field("v", "str", schema{json::object{{"type", "string"}, {"format", "decimal"}}, {.assert_formats = true}}));
+    auto s = with(make_field(
+        "v", "str", schema{json::object{{"type", "string"}, {"format", "decimal"}}, {.assert_formats = true}}));
     BOOST_TEST(!parse(adapter::json, s, R"({"v": "many"})").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(words_say_what_is_wrong_with_a_number) {
     auto told = [](const char* output, const char* value) {
-        auto outputs = parse(adapter::json, parse_signature(std::string{"q -> "} + output), std::string{"{\"v\": "} + value + "}");
+        auto outputs =
+            parse(adapter::json, parse_signature(std::string{"q -> "} + output), std::string{"{\"v\": "} + value + "}");
         return outputs ? "read " + json::serialize(*outputs) : outputs.error().message;
     };
     auto holds = [](const std::string& text, std::string_view part) { return text.find(part) != text.npos; };
     BOOST_TEST(holds(told("v: float", "1e-400"), "nearer to zero"), told("v: float", "1e-400"));
     BOOST_TEST(holds(told("v: float", "-2e400"), "larger"), told("v: float", "-2e400"));
     BOOST_TEST(holds(told("v: float", "12345678901234567890123"), "more digits"));
-    BOOST_TEST(!holds(told("v: datetime.date", "\"20240501\""), "got number"), told("v: datetime.date", "\"20240501\""));
+    BOOST_TEST(!holds(told("v: datetime.date", "\"20240501\""), "got number"),
+               told("v: datetime.date", "\"20240501\""));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

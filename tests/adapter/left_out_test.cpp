@@ -38,9 +38,12 @@ const left_out optional_outputs[]{
     {chat, "name, zip: Optional[str]", "[[ ## name ## ]]\nBob\n[[ ## completed ## ]]", R"({"name":"Bob","zip":null})"},
     {chat, "name, zip: Optional[str]", "[[ ## name ## ]]\nBob\n[[ ## Zip ## ]]\n12345\n[[ ## completed ## ]]", nullptr},
     {chat, "name, zip: Optional[str]", "[[ ## Zip ## ]]\n12345\n[[ ## name ## ]]\nBob\n[[ ## completed ## ]]", nullptr},
-    {chat, "n: int, zip: Optional[str]", "[[ ## n ## ]]\n3\n[[ ## zip_code ## ]]\n12345\n[[ ## completed ## ]]", nullptr},
-    {chat, "name, zip: Optional[str]", "[[ ## name ## ]]\nBob\n[[ ## zip: ## ]]\n12345\n[[ ## completed ## ]]", nullptr},
-    {chat, "name, zip: Optional[str]", "[[ ## name ## ]]\nBob\n> [[ ## zip ## ]]\n12345\n[[ ## completed ## ]]", nullptr},
+    {chat, "n: int, zip: Optional[str]", "[[ ## n ## ]]\n3\n[[ ## zip_code ## ]]\n12345\n[[ ## completed ## ]]",
+     nullptr},
+    {chat, "name, zip: Optional[str]", "[[ ## name ## ]]\nBob\n[[ ## zip: ## ]]\n12345\n[[ ## completed ## ]]",
+     nullptr},
+    {chat, "name, zip: Optional[str]", "[[ ## name ## ]]\nBob\n> [[ ## zip ## ]]\n12345\n[[ ## completed ## ]]",
+     nullptr},
     {chat, "name, zip: Optional[str]", "[[ ## question ## ]]\n?\n[[ ## name ## ]]\nBob\n[[ ## completed ## ]]",
      R"({"name":"Bob","zip":null})"},
     {chat, "name, zip: Optional[str]", "[[ ## name ## ]]\nBob\n[[zip]]\n12345\n[[ ## completed ## ]]", nullptr},
@@ -112,27 +115,32 @@ const left_out in_comments[]{
     {in_json, "answer", R"({"answer":"yes"} // {"answer":"yes"})", R"({"answer":"yes"})"},
     {in_json, "answer", "// {\"answer\":\"no\"}\n{\"answer\":\"yes\"}", R"({"answer":"yes"})"},
     {in_json, "answer", "{\"answer\":\"yes\"}\n# Corrected\n{\"answer\":\"no\"}", R"({"answer":"no"})"},
-    {in_json, "answer", "First http://a.b {\"answer\":\"yes\"} and then I see: {\"answer\":\"no\"}", R"({"answer":"no"})"},
+    {in_json, "answer", "First http://a.b {\"answer\":\"yes\"} and then I see: {\"answer\":\"no\"}",
+     R"({"answer":"no"})"},
 };
 
 const left_out markers[]{
-    {chat, "answer", "[[ ## answer ## ]]\nWrite:\n```\n[[ ## question ## ]]\nWhat?\n```\nand send it.\n[[ ## completed ## ]]", nullptr},
+    {chat, "answer",
+     "[[ ## answer ## ]]\nWrite:\n```\n[[ ## question ## ]]\nWhat?\n```\nand send it.\n[[ ## completed ## ]]", nullptr},
     {chat, "answer", "[[ ## answer ## ]]\nStep 1.\n[[ ## step_2 ## ]]\nStep 2.\n[[ ## completed ## ]]", nullptr},
     {chat, "answer", "[[ ## answer ## ]]\nStep 1.\n**[[ ## step_2 ## ]]**\nStep 2.", nullptr},
-    {chat, "answer: dict[str, int]", "[[ ## answer ## ]]\n{\"a\": 1}\n[[ ## question ## ]]\nx", R"({"answer":{"a":1}})"},
+    {chat, "answer: dict[str, int]", "[[ ## answer ## ]]\n{\"a\": 1}\n[[ ## question ## ]]\nx",
+     R"({"answer":{"a":1}})"},
     {chat, "answer: Any", "[[ ## answer ## ]]\nStep 1.\n[[ ## step_2 ## ]]\nStep 2.", nullptr},
     {chat, "answer: Union[str, int]", "[[ ## answer ## ]]\nStep 1.\n[[ ## step_2 ## ]]\nStep 2.", nullptr},
     {chat, "n: int, answer", "[[ ## n ## ]]\n1\n[[ ## note ## ]]\nx\n[[ ## answer ## ]]\na", R"({"n":1,"answer":"a"})"},
     {chat, "answer", "[[ ## question ## ]]\n?\n[[ ## answer ## ]]\nx\n[[ ## completed ## ]]", R"({"answer":"x"})"},
     {chat, "answer", "[[ ## answer ## ]]\nx\n[[ ## completed ## ]]\n[[ ## question ## ]]\nx", R"({"answer":"x"})"},
-    {chat, "answer", "[[ ## answer ## ]]\nx [[ ## question ## ]] y\n[[ ## completed ## ]]", R"({"answer":"x [[ ## question ## ]] y"})"},
+    {chat, "answer", "[[ ## answer ## ]]\nx [[ ## question ## ]] y\n[[ ## completed ## ]]",
+     R"({"answer":"x [[ ## question ## ]] y"})"},
     {chat, "answer", "[[ ## answer ## ]]\nx\n[[ ## comp", nullptr},
     {chat, "answer", "[[ ## answer ## ]]\nx\n[[ ## completed ##", nullptr},
     {chat, "answer", "[[ ## answer ## ]]\n<b>x</b>\n[[ ## step_2 ## ]]\nStep 2.", nullptr},
     {chat, "answer", "[[ ## answer ## ]]\nx [[", R"({"answer":"x [["})"},
     {chat, "answer", "[[ ## answer ## ]]\nSo:\n```\n<think>\nhm\n</think>\n```\nis shown.\n[[ ## completed ## ]]",
      R"({"answer":"So:\n```\n<think>\nhm\n</think>\n```\nis shown."})"},
-    {chat, "answer", "[[ ## answer ## ]]\n```\nx\n```\n<think>\nhm\n</think>\nso.", R"({"answer":"```\nx\n```\n\nso."})"},
+    {chat, "answer", "[[ ## answer ## ]]\n```\nx\n```\n<think>\nhm\n</think>\nso.",
+     R"({"answer":"```\nx\n```\n\nso."})"},
 };
 
 const left_out texts[]{
@@ -164,15 +172,16 @@ BOOST_DATA_TEST_CASE(a_marker_of_no_output_within_an_answer_is_asked_about, mark
 BOOST_DATA_TEST_CASE(a_text_in_json_that_fits_stays_one, texts, c) { check(c); }
 
 BOOST_AUTO_TEST_CASE(an_end_of_thinking_that_is_quoted_ends_nothing) {
-    for (std::string text :
-         {"Use `</think>` to close.", "Use \"</think>\" to close the block.", "Use '</think>' to close.", "Use \u201c</think>\u201d.",
-          "Write `a </think> b` there.", "```xml\n<a>\n</think>\n```\nThat is the end tag.", R"({"answer":"write </think> here"})",
-          R"({"answer":"the `</think>` tag"})", R"({"answer":"<think>a</think>b"})", R"(Here: {"answer":"write </think> here"} - so.)",
-          R"(["</think>", "a"])", "```json\n{\"answer\":\"[/THINK] x\"}\n```", "It ends with `[/THINK]`."})
+    for (std::string text : {"Use `</think>` to close.", "Use \"</think>\" to close the block.",
+                             "Use '</think>' to close.", "Use \u201c</think>\u201d.", "Write `a </think> b` there.",
+                             "```xml\n<a>\n</think>\n```\nThat is the end tag.", R"({"answer":"write </think> here"})",
+                             R"({"answer":"the `</think>` tag"})", R"({"answer":"<think>a</think>b"})",
+                             R"(Here: {"answer":"write </think> here"} - so.)", R"(["</think>", "a"])",
+                             "```json\n{\"answer\":\"[/THINK] x\"}\n```", "It ends with `[/THINK]`."})
         BOOST_TEST(without_thinking(text).text == text, without_thinking(text).text);
-    for (std::string text :
-         {"SECRET</think>Final", "SECRET `x` {\"a\": 1}\n</think>\n\nFinal", "{\"draft\": 1}</think>Final", "```\nSECRET</think>Final",
-          "it's SECRET</think>\nFinal", "{ SECRET</think>Final", "<think>{\"a\":\"</think>Final"})
+    for (std::string text : {"SECRET</think>Final", "SECRET `x` {\"a\": 1}\n</think>\n\nFinal",
+                             "{\"draft\": 1}</think>Final", "```\nSECRET</think>Final", "it's SECRET</think>\nFinal",
+                             "{ SECRET</think>Final", "<think>{\"a\":\"</think>Final"})
         BOOST_TEST(without_thinking(text).text == "Final", text);
     auto outputs = parse(in_json, parse_signature("q -> answer"), R"({"answer":"<think>a</think>b </think> c"})");
     BOOST_REQUIRE(outputs.has_value());
@@ -183,12 +192,13 @@ BOOST_AUTO_TEST_CASE(an_end_of_thinking_that_is_quoted_ends_nothing) {
 BOOST_AUTO_TEST_CASE(an_answer_that_imagines_what_comes_next_is_none) {
     const auto s = parse_signature("question -> answer: int");
     auto block = [](int n) { return "[[ ## answer ## ]]\n" + std::to_string(n) + "\n\n[[ ## completed ## ]]\n"; };
-    for (const char* between :
-         {"[[ ## question ## ]]\nWhat is 3+3?\n\n", "[[ ## observation_0 ## ]]\n3\n\n", "\n[[ ## tool_name_1 ## ]]\npay\n"}) {
+    for (const char* between : {"[[ ## question ## ]]\nWhat is 3+3?\n\n", "[[ ## observation_0 ## ]]\n3\n\n",
+                                "\n[[ ## tool_name_1 ## ]]\npay\n"}) {
         auto outputs = parse(adapter::chat, s, block(4) + between + block(6));
         BOOST_REQUIRE(!outputs.has_value());
         BOOST_TEST(outputs.error().message.find("behind its end") != std::string::npos, outputs.error().message);
-        BOOST_TEST(parse(adapter::chat, s, block(4) + between).has_value());  // one answer is there, and what follows is none
+        BOOST_TEST(
+            parse(adapter::chat, s, block(4) + between).has_value());  // one answer is there, and what follows is none
     }
     BOOST_TEST(parse(adapter::chat, s, "[[ ## question ## ]]\nWhat is 2+2?\n\n" + block(4)).has_value());
     auto last = parse(adapter::chat, s, block(4) + "No, wait.\n\n" + block(6));

@@ -82,7 +82,8 @@ std::string with_a_sign_of_thinking(std::string text) { return "< \n" + text; }
 BOOST_AUTO_TEST_CASE(a_plain_completion_is_read_as_every_other) {
     std::mt19937 random{20};
     int good = 0;
-    for (const auto& s : {step(), parse_signature("question -> tool, thought"), parse_signature("question -> completed, tool: int")})
+    for (const auto& s :
+         {step(), parse_signature("question -> tool, thought"), parse_signature("question -> completed, tool: int")})
         for (int i = 0; i < 20'000; ++i) {
             const std::string text = random_text(random);
             const auto read = parse(adapter::chat, s, text);
@@ -96,7 +97,8 @@ BOOST_AUTO_TEST_CASE(a_plain_completion_is_read_as_every_other) {
 BOOST_AUTO_TEST_CASE(lines_may_end_in_two_ways) {
     const auto s = step();
     const std::string text =
-        "  **[[ ## thought ## ]]**\nNow\n add.\n\n[[ ## tool ## ]] add\n[[ ## args ## ]]\n{\"a\":\n1} [[ ## completed ## ]]\nmore";
+        "  **[[ ## thought ## ]]**\nNow\n add.\n\n[[ ## tool ## ]] add\n[[ ## args ## ]]\n{\"a\":\n1} [[ ## completed "
+        "## ]]\nmore";
     std::string dos;
     for (char c : text) dos += c == '\n' ? std::string{"\r\n"} : std::string(1, c);
     BOOST_TEST(shown(parse(adapter::chat, s, text)) == R"({"thought":"Now\n add.","tool":"add","args":{"a":1}})");
@@ -105,7 +107,8 @@ BOOST_AUTO_TEST_CASE(lines_may_end_in_two_ways) {
 
 BOOST_AUTO_TEST_CASE(long_lines_of_brackets_take_linear_time) {
     const auto s = step();
-    for (const char* piece : {"[[", " [[ ## tool", "[[ ## completed ## ]] ", "*[[ ## completed ## ]]x", "[[ ## tool ## ]]\nx\n"}) {
+    for (const char* piece :
+         {"[[", " [[ ## tool", "[[ ## completed ## ]] ", "*[[ ## completed ## ]]x", "[[ ## tool ## ]]\nx\n"}) {
         std::string text = "[[ ## tool ## ]]\n" + std::string(500'000, ' ');
         while (text.size() < 2'000'000) text += piece;
         parse(adapter::chat, s, text);  // in quadratic time it would not come to an end

@@ -28,7 +28,8 @@ void check(const signature& s, const std::string& completion, const std::map<std
     auto outputs = parse(adapter::xml, s, completion);
     BOOST_REQUIRE_MESSAGE(outputs.has_value(), completion << ": " << (outputs ? "" : outputs.error().message));
     for (const auto& [name, text] : expected) BOOST_TEST((*outputs)[name].as_string() == text, completion);
-    for (std::size_t step : {1u, 3u, 1000u}) BOOST_TEST((shown(s, completion, step) == expected), completion << " by " << step);
+    for (std::size_t step : {1u, 3u, 1000u})
+        BOOST_TEST((shown(s, completion, step) == expected), completion << " by " << step);
 }
 
 }  // namespace
@@ -38,7 +39,8 @@ BOOST_AUTO_TEST_SUITE(thinking_in_xml)
 BOOST_DATA_TEST_CASE(an_output_may_be_named_as_thinking_is, names_of_thinking, name) {
     const std::string n = name, element = "<" + n + ">r</" + n + ">", answer = "<answer>a</answer>";
     auto s = parse_signature("q -> " + n + ", answer");
-    for (const std::string& completion : {element + answer, answer + "\n" + element, "Well.\n" + element + "\n" + answer})
+    for (const std::string& completion :
+         {element + answer, answer + "\n" + element, "Well.\n" + element + "\n" + answer})
         check(s, completion, {{n, "r"}, {"answer", "a"}});
 }
 
@@ -70,7 +72,8 @@ BOOST_AUTO_TEST_CASE(a_megabyte_of_beginnings_is_read_in_time) {
         return text;
     };
     const auto s = parse_signature("q -> answer");
-    for (const char* piece : {"<", "<answer>", "<!--", "<![CDATA[", "<think>", "<think>a</think>", "</think>", "<reasoning a=b>x"})
+    for (const char* piece :
+         {"<", "<answer>", "<!--", "<![CDATA[", "<think>", "<think>a</think>", "</think>", "<reasoning a=b>x"})
         for (auto a : {adapter::chat, adapter::json, adapter::xml}) parse(a, s, often(piece));
     BOOST_TEST(without_thinking(often("<think>a</think>") + "42").text == "42");
     without_thinking("```\n" + often("</thought>"));

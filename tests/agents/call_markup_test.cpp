@@ -1,5 +1,5 @@
-// Calls that a model writes as text, in any spelling: each is the call where that is clear, and never an answer. docs/models.md has the
-// rows.
+// Calls that a model writes as text, in any spelling: each is the call where that is clear, and never an answer.
+// docs/models.md has the rows.
 #include "support/scripted_openai.hpp"
 
 #include <reagent/reagent.hpp>
@@ -37,12 +37,16 @@ outcome ask(std::vector<lm_response> replies, react_mode mode = react_mode::nati
     outcome out;
     tools t;
     t.add("add", "Adds.",
-          [&](std::int64_t a, std::int64_t b) { return out.acted += std::to_string(a) + "+" + std::to_string(b) + ";", a + b; }, {"a", "b"},
+          [&](std::int64_t a, std::int64_t b) {
+              return out.acted += std::to_string(a) + "+" + std::to_string(b) + ";", a + b;
+          },
+          {"a", "b"}, {.quick = true});
+    t.add("note", "Notes.", [&](std::string text) { return out.acted += "note " + text + ";", 1; }, {"text"},
           {.quick = true});
-    t.add("note", "Notes.", [&](std::string text) { return out.acted += "note " + text + ";", 1; }, {"text"}, {.quick = true});
     t.add("mark", "Marks.",
           [&](bool on, double at, std::vector<int> of) {
-              return out.acted += std::to_string(on) + " " + std::to_string(at) + " " + std::to_string(of.size()) + ";", 1;
+              return out.acted += std::to_string(on) + " " + std::to_string(at) + " " + std::to_string(of.size()) + ";",
+                     1;
           },
           {"on", "at", "of"}, {.quick = true});
     auto model = std::make_shared<scripted_model>(std::move(replies));
@@ -67,18 +71,20 @@ BOOST_AUTO_TEST_SUITE(call_markup)
 
 BOOST_AUTO_TEST_CASE(calls_in_further_spellings_are_calls) {
     for (std::string text :
-         {"[add(a=1, b=2)]", "[ add(b = 2, a = 1) ]", "<|python_start|>[add(a=1, b=2)]<|python_end|>", "functions.add:0{\"a\":1,\"b\":2}",
-          "functions.add:0 {\"a\": 1, \"b\": 2}", "✿FUNCTION✿: add\n✿ARGS✿: {\"a\":1,\"b\":2}",
-          "✿FUNCTION✿: add\n✿ARGS✿: {\"a\":1,\"b\":2}\n✿RESULT✿:",
+         {"[add(a=1, b=2)]", "[ add(b = 2, a = 1) ]", "<|python_start|>[add(a=1, b=2)]<|python_end|>",
+          "functions.add:0{\"a\":1,\"b\":2}", "functions.add:0 {\"a\": 1, \"b\": 2}",
+          "✿FUNCTION✿: add\n✿ARGS✿: {\"a\":1,\"b\":2}", "✿FUNCTION✿: add\n✿ARGS✿: {\"a\":1,\"b\":2}\n✿RESULT✿:",
           "Action: ```json\n[{\"tool_name\":\"add\",\"parameters\":{\"a\":1,\"b\":2}}]\n```",
           R"({"recipient_name":"functions.add","parameters":{"a":1,"b":2}})",
           R"({"tool_uses":[{"recipient_name":"functions.add","parameters":{"a":1,"b":2}}]})",
           R"({"tool_calls":[{"type":"function","function":{"name":"add","arguments":"{\"a\":1,\"b\":2}"}}]})",
-          R"({"action":"add","action_input":{"a":1,"b":2}})", "```json\n{\"action\": \"add\", \"action_input\": {\"a\": 1, \"b\": 2}}\n```",
+          R"({"action":"add","action_input":{"a":1,"b":2}})",
+          "```json\n{\"action\": \"add\", \"action_input\": {\"a\": 1, \"b\": 2}}\n```",
           R"({"tool":"add","args":{"a":1,"b":2}})", R"({"tool_name":"add","tool_input":{"a":1,"b":2}})",
           R"({"function":"add","arguments":{"a":1,"b":2}})", R"({"name":"functions.add:0","arguments":{"a":1,"b":2}})",
           "Action: add\nAction Input: {\"a\":1,\"b\":2}",
-          "<tool_call>\n<function=add>\n<parameter=a>\n1\n</parameter>\n<parameter=b>\n2\n</parameter>\n</function>\n</tool_call>"}) {
+          "<tool_call>\n<function=add>\n<parameter=a>\n1\n</parameter>\n<parameter=b>\n2\n</parameter>\n</function>\n</"
+          "tool_call>"}) {
         auto o = ask({answer(text), submitted});
         BOOST_TEST(o.acted == "1+2;", text << o.error);
         BOOST_TEST(o.value == "42", text);
@@ -97,39 +103,41 @@ BOOST_AUTO_TEST_CASE(written_parameters_are_read_by_the_tools_schema) {
     BOOST_TEST(ask({answer(function("add", {{"a", "12"}, {"b", "-3"}})), submitted}).acted == "12+-3;");
     BOOST_TEST(ask({answer(function("note", {{"text", "12"}})), submitted}).acted == "note 12;");
     BOOST_TEST(ask({answer(function("note", {{"text", "{\"a\": 1}"}})), submitted}).acted == "note {\"a\": 1};");
-    BOOST_TEST(ask({answer(function("mark", {{"on", "True"}, {"at", "0.5"}, {"of", "[1, 2]"}})), submitted}).acted == "1 0.500000 2;");
+    BOOST_TEST(ask({answer(function("mark", {{"on", "True"}, {"at", "0.5"}, {"of", "[1, 2]"}})), submitted}).acted ==
+               "1 0.500000 2;");
     auto wrong = ask({answer(function("add", {{"a", "one"}, {"b", "2"}})), submitted});
     BOOST_TEST(wrong.acted == "");
     BOOST_TEST(wrong.value == "42");
 }
 
 BOOST_AUTO_TEST_CASE(the_markup_of_a_call_that_names_a_tool_is_never_an_answer) {
-    for (std::string text : {"<｜tool_calls_begin｜><｜tool_call_begin｜>function<｜tool_sep｜><steptml:invoke name=\"add\">",
-                             "<<function>>add(a=1,b=2)",
-                             "Thought: I add.\nAction: add\nAction Input: {\"a\":1,\"b\":2}",
-                             "I will add.\n**Action:** add\n**Action Input:** {\"a\":1,\"b\":2}",
-                             "Action: add[1, 2]",
-                             "Tool: add\nInput: {\"a\":1,\"b\":2}",
-                             "add(a=1, b=2)",
-                             "I will call it:\n\nadd(1, 2)",
-                             "`add(a=1, b=2)`",
-                             "print(default_api.add(a=1, b=2))",
-                             "[add(1, 2)]",
-                             "[add(a=x, b=2)]",
-                             "add{\"a\":1,\"b\":2}",
-                             "add\n{\"a\":1,\"b\":2}",
-                             "functions.add {\"a\":1",
-                             "<tool>add</tool><args>{\"a\":1}</args>",
-                             "<use_tool><name>add</name></use_tool>",
-                             "<add><a>1</a><b>2</b></add>",
-                             "[Tool: add] {\"a\":1,\"b\":2}",
-                             "<|call|>add<|args|>{\"a\":1}",
-                             "{\"tool\":\"add\",\"args\":{\"a\":1,\"b\":2},\"why\":\"x\"}",
-                             "{\"thought\":\"t\",\"tool\":\"add\",\"tool_input\":{\"a\":1,\"b\":2}}",
-                             "{\"add\":{\"a\":1,\"b\":2}}",
-                             "I will call {\"tool\": \"add\", \"args\": {\"a\": 1, \"b\": 2}} now.",
-                             "✿FUNCTION✿: other\n✿ARGS✿: {}",
-                             "✿FUNCTION✿: add\n✿ARGS✿: {\"a\":1,"}) {
+    for (std::string text :
+         {"<｜tool_calls_begin｜><｜tool_call_begin｜>function<｜tool_sep｜><steptml:invoke name=\"add\">",
+          "<<function>>add(a=1,b=2)",
+          "Thought: I add.\nAction: add\nAction Input: {\"a\":1,\"b\":2}",
+          "I will add.\n**Action:** add\n**Action Input:** {\"a\":1,\"b\":2}",
+          "Action: add[1, 2]",
+          "Tool: add\nInput: {\"a\":1,\"b\":2}",
+          "add(a=1, b=2)",
+          "I will call it:\n\nadd(1, 2)",
+          "`add(a=1, b=2)`",
+          "print(default_api.add(a=1, b=2))",
+          "[add(1, 2)]",
+          "[add(a=x, b=2)]",
+          "add{\"a\":1,\"b\":2}",
+          "add\n{\"a\":1,\"b\":2}",
+          "functions.add {\"a\":1",
+          "<tool>add</tool><args>{\"a\":1}</args>",
+          "<use_tool><name>add</name></use_tool>",
+          "<add><a>1</a><b>2</b></add>",
+          "[Tool: add] {\"a\":1,\"b\":2}",
+          "<|call|>add<|args|>{\"a\":1}",
+          "{\"tool\":\"add\",\"args\":{\"a\":1,\"b\":2},\"why\":\"x\"}",
+          "{\"thought\":\"t\",\"tool\":\"add\",\"tool_input\":{\"a\":1,\"b\":2}}",
+          "{\"add\":{\"a\":1,\"b\":2}}",
+          "I will call {\"tool\": \"add\", \"args\": {\"a\": 1, \"b\": 2}} now.",
+          "✿FUNCTION✿: other\n✿ARGS✿: {}",
+          "✿FUNCTION✿: add\n✿ARGS✿: {\"a\":1,"}) {
         auto o = ask({answer(text), answer(text), answer(text)});
         BOOST_TEST(o.value == "", text);
         BOOST_TEST(o.acted == "", text);
@@ -139,21 +147,22 @@ BOOST_AUTO_TEST_CASE(the_markup_of_a_call_that_names_a_tool_is_never_an_answer) 
 }
 
 BOOST_AUTO_TEST_CASE(a_text_that_talks_about_a_tool_is_an_answer) {
-    for (std::string text : {"I used add to find that it is 3.", "The tool `add` adds two numbers; add(1, 2) is 3.",
-                             "You can call add with a and b. The functions.add namespace holds it.",
-                             "Actions to take: add salt, note the time, mark the page.", "Action: I recommend that you add salt.",
-                             "{\"answer\": \"add\", \"n\": 1}", "#include <functional>\nint add = 3;", "std::function<int(int)> add;",
-                             "See [the tools](http://x/tools) to add more.", "a < b and the function grows; add > 2",
-                             "| tool | use |\n|---|---|\n| add | adds |", "<p>add the numbers</p>"}) {
+    for (std::string text :
+         {"I used add to find that it is 3.", "The tool `add` adds two numbers; add(1, 2) is 3.",
+          "You can call add with a and b. The functions.add namespace holds it.",
+          "Actions to take: add salt, note the time, mark the page.", "Action: I recommend that you add salt.",
+          "{\"answer\": \"add\", \"n\": 1}", "#include <functional>\nint add = 3;", "std::function<int(int)> add;",
+          "See [the tools](http://x/tools) to add more.", "a < b and the function grows; add > 2",
+          "| tool | use |\n|---|---|\n| add | adds |", "<p>add the numbers</p>"}) {
         auto o = ask({answer(text), answer(text)});
         BOOST_TEST(o.value == text, o.error);
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_call_is_not_submitted_as_an_answer) {
-    for (std::string text :
-         {"<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1, \"b\": 2}}</tool_call>",
-          "{\"name\": \"add\", \"arguments\": {\"a\": 1, \"b\": 2}}", "[add(a=1, b=2)]", "✿FUNCTION✿: add\n✿ARGS✿: {\"a\":1,\"b\":2}"}) {
+    for (std::string text : {"<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1, \"b\": 2}}</tool_call>",
+                             "{\"name\": \"add\", \"arguments\": {\"a\": 1, \"b\": 2}}", "[add(a=1, b=2)]",
+                             "✿FUNCTION✿: add\n✿ARGS✿: {\"a\":1,\"b\":2}"}) {
         auto o = ask({called("submit", json::serialize(json::object{{"answer", text}})), submitted});
         BOOST_TEST(o.value == "42", text << o.error);
         BOOST_TEST(o.acted == "");
@@ -198,11 +207,13 @@ BOOST_AUTO_TEST_CASE(of_two_things_that_are_submitted_neither_is_completed) {
     both.tool_calls.push_back({"d", "submit", R"({"answer": "2"})"});
     auto model = std::make_shared<scripted_model>(std::vector<lm_response>{both, submitted});
     runtime rt;
-    auto p = rt.run(run_options{language_model{model}}, agent{tools{}, {.mode = react_mode::native}}, "question"_f = "?");
+    auto p =
+        rt.run(run_options{language_model{model}}, agent{tools{}, {.mode = react_mode::native}}, "question"_f = "?");
     BOOST_TEST(p.get<"answer">() == "42");
     const auto asked = model->requests();
     for (const auto& m : asked.back().messages)
-        if (m.role == role::tool) BOOST_TEST((holds(m.content, "two things") && !holds(m.content, "Completed")), m.content);
+        if (m.role == role::tool)
+            BOOST_TEST((holds(m.content, "two things") && !holds(m.content, "Completed")), m.content);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

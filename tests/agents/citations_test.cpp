@@ -68,13 +68,15 @@ BOOST_AUTO_TEST_CASE(sentences_end_where_a_reader_would_end_them) {
         {"It is made by Acme Inc. It is large.", {"It is made by Acme Inc.", "It is large."}},
         {"Acme Inc. sells it. no capital here.", {"Acme Inc. sells it.", "no capital here."}},
         {"- one thing\n- another [2]\n\n", {"- one thing", "- another [2]"}},
-        {"\u4ed6\u6765\u4e86\u3002[1]\u5979\u8d70\u4e86\u3002", {"\u4ed6\u6765\u4e86\u3002[1]", "\u5979\u8d70\u4e86\u3002"}},
+        {"\u4ed6\u6765\u4e86\u3002[1]\u5979\u8d70\u4e86\u3002",
+         {"\u4ed6\u6765\u4e86\u3002[1]", "\u5979\u8d70\u4e86\u3002"}},
         {"He said \"go.\" [1] She went!", {"He said \"go.\" [1]", "She went!"}},
         {"Paris [1]", {"Paris [1]"}},
         {"", {}},
         {" ... [1] ", {}},
     };
-    for (const auto& [text, expected] : cases) BOOST_TEST(sentences(text) == expected, boost::test_tools::per_element());
+    for (const auto& [text, expected] : cases)
+        BOOST_TEST(sentences(text) == expected, boost::test_tools::per_element());
 }
 
 namespace {
@@ -82,7 +84,8 @@ namespace {
 const std::vector<passage> passages{{.id = "p", .text = "Paris is the capital of France.", .source = "a.md"},
                                     {.id = "r", .text = "Rome is the capital of Italy. It is old."}};
 
-checked_citations checked(std::string_view answer, std::vector<std::pair<int, const char*>> cites, citation_rules rules = {}) {
+checked_citations checked(std::string_view answer, std::vector<std::pair<int, const char*>> cites,
+                          citation_rules rules = {}) {
     std::vector<written_citation> written;
     for (auto [n, quote] : cites) written.push_back({std::int64_t{n}, std::string{quote}});
     return check_citations(answer, written, passages, rules);
@@ -93,7 +96,8 @@ checked_citations checked(std::string_view answer, std::vector<std::pair<int, co
 BOOST_AUTO_TEST_CASE(what_is_not_supported_is_told) {
     BOOST_TEST(checked("Paris", {{1, "capital of France"}}).ok());
     BOOST_TEST(checked("Paris", {{1, "Paris is the capital of Spain"}}).message() ==
-               "citation 1: passage 1 does not say \"Paris is the capital of Spain\"; copy its words exactly, or do not cite it");
+               "citation 1: passage 1 does not say \"Paris is the capital of Spain\"; copy its words exactly, or do "
+               "not cite it");
     BOOST_TEST(checked("Paris", {{2, "capital of France"}}).message() ==
                "citation 1: passage 2 does not say \"capital of France\"; passage 1 does");
     for (int none : {0, 3, -1, 1 << 30})
@@ -106,7 +110,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_supported_is_told) {
     BOOST_TEST(checked("Paris [99999999999999999999]", {{1, "capital of France"}}).wrong.size() == 1u);
     BOOST_TEST(!checked("Paris", {{1, "capital"}}, {.min_quote_words = 3}).ok());
     const std::string endless(10'000, 'x');
-    BOOST_TEST(checked("Paris", {{1, endless.c_str()}}).wrong.at(0) == "citation 1: the quote is too long; quote a sentence");
+    BOOST_TEST(checked("Paris", {{1, endless.c_str()}}).wrong.at(0) ==
+               "citation 1: the quote is too long; quote a sentence");
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_that_there_is_none_needs_no_citation_but_may_not_have_a_wrong_one) {

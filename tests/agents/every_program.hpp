@@ -37,13 +37,14 @@ inline dataset questions(json::object more = {}) {
 
 // What an optimizer of the library finds for the program is saved, read again, and used by it.
 template <class Module>
-void is_compiled_and_saved(const Module& program, const dataset& data, const std::string& output, const scripted::function& say) {
+void is_compiled_and_saved(const Module& program, const dataset& data, const std::string& output,
+                           const scripted::function& say) {
     runtime rt;
     compile_options c;
     c.run.lm = scripted{say};
     c.measure = false;
-    const auto made =
-        bootstrap_few_shot{{.max_bootstrapped_demos = 1, .max_labeled_demos = 0}}.compile(rt, program, data, {}, exact_match_of(output), c);
+    const auto made = bootstrap_few_shot{{.max_bootstrapped_demos = 1, .max_labeled_demos = 0}}.compile(
+        rt, program, data, {}, exact_match_of(output), c);
     const auto document = to_saved(program, made.best);
     BOOST_TEST(document.predictors().size() == predictors_of(program).size());
     const auto again = from_saved(program, saved_program::parse(json::serialize(document.document())));
@@ -58,7 +59,8 @@ void is_compiled_and_saved(const Module& program, const dataset& data, const std
     o.run.parameters = std::make_shared<const parameters>(again);
     BOOST_TEST(evaluate(rt, program, data, exact_match_of(output), o).score == 100.0);
     const auto requests = lm.requests();
-    BOOST_TEST(std::any_of(requests.begin(), requests.end(), [](const lm_request& r) { return r.messages.size() > 2; }));  // with a demo
+    BOOST_TEST(std::any_of(requests.begin(), requests.end(),
+                           [](const lm_request& r) { return r.messages.size() > 2; }));  // with a demo
 }
 
 template <class Module>
@@ -89,8 +91,8 @@ inline names within(names paths) {
 }
 
 template <class Module, class... Args>
-void is_a_program_alone_and_within(const names& paths, const dataset& data, const std::string& output, const scripted::function& say,
-                                   const Args&... args) {
+void is_a_program_alone_and_within(const names& paths, const dataset& data, const std::string& output,
+                                   const scripted::function& say, const Args&... args) {
     is_a_program(Module{args...}, paths, data, output, say);
     is_a_program(around<Module>{args...}, within(paths), data, output, say);
 }

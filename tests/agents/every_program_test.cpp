@@ -23,13 +23,15 @@ BOOST_AUTO_TEST_SUITE(every_program)
 BOOST_AUTO_TEST_CASE(a_chain_of_thought_with_and_without_a_hint) {
     is_a_program_alone_and_within<predict<qa>>({"self"}, questions(), "answer", answers);
     is_a_program_alone_and_within<chain_of_thought<qa>>({"predict"}, questions(), "answer", answers);
-    is_a_program_alone_and_within<chain_of_thought_with_hint<qa>>({"predict"}, questions({{"hint", "count"}}), "answer", answers);
+    is_a_program_alone_and_within<chain_of_thought_with_hint<qa>>({"predict"}, questions({{"hint", "count"}}), "answer",
+                                                                  answers);
 }
 
 BOOST_AUTO_TEST_CASE(a_comparison_of_attempts) {
-    const json::array two{json::object{{"reasoning", "a"}, {"answer", "41"}}, json::object{{"reasoning", "b"}, {"answer", "42"}}};
-    is_a_program_alone_and_within<multi_chain_comparison<qa>>({"predict"}, questions({{"attempts", two}}), "answer", answers,
-                                                              std::size_t{2});
+    const json::array two{json::object{{"reasoning", "a"}, {"answer", "41"}},
+                          json::object{{"reasoning", "b"}, {"answer", "42"}}};
+    is_a_program_alone_and_within<multi_chain_comparison<qa>>({"predict"}, questions({{"attempts", two}}), "answer",
+                                                              answers, std::size_t{2});
 }
 
 namespace {
@@ -89,8 +91,11 @@ BOOST_AUTO_TEST_CASE(an_agent_with_tools) {
     const auto say = [](const lm_request& r) -> scripted_answer {
         if (!asks_for(r, "next_tool_name")) return answers(r);
         const bool added = r.messages.back().content.find("observation_0") != std::string::npos;
-        if (added) return {{"next_thought", "That is it."}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}};
-        return {{"next_thought", "I add."}, {"next_tool_name", "add"}, {"next_tool_args", json::object{{"a", 40}, {"b", 2}}}};
+        if (added)
+            return {{"next_thought", "That is it."}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}};
+        return {{"next_thought", "I add."},
+                {"next_tool_name", "add"},
+                {"next_tool_args", json::object{{"a", 40}, {"b", 2}}}};
     };
     tools adding;
     adding.add("add", "Adds two numbers.", [](double a, double b) { return a + b; }, {"a", "b"});

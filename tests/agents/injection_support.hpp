@@ -21,18 +21,19 @@ struct wanted_call {
 using wanted_turn = std::vector<wanted_call>;
 
 inline const std::map<std::string, flow_flags>& world_flags() {
-    static const std::map<std::string, flow_flags> all{{"calculator", {}},
-                                                       {"fetch_page", {.untrusted = true}},
-                                                       {"search_documents", {.untrusted = true}},
-                                                       {"query_database", {.private_data = true}},
-                                                       {"query_rows", {.untrusted = true, .private_data = true}},
-                                                       {"read_mail", {.untrusted = true, .private_data = true}},
-                                                       {"send_mail", {.acts = true}},
-                                                       {"http_post", {.acts = true}},
-                                                       {"pay", {.acts = true}},
-                                                       {"delete_file", {.acts = true}},
-                                                       {"get_url", {.untrusted = true, .acts = true}},
-                                                       {"browse", {.untrusted = true, .private_data = true, .acts = true}}};
+    static const std::map<std::string, flow_flags> all{
+        {"calculator", {}},
+        {"fetch_page", {.untrusted = true}},
+        {"search_documents", {.untrusted = true}},
+        {"query_database", {.private_data = true}},
+        {"query_rows", {.untrusted = true, .private_data = true}},
+        {"read_mail", {.untrusted = true, .private_data = true}},
+        {"send_mail", {.acts = true}},
+        {"http_post", {.acts = true}},
+        {"pay", {.acts = true}},
+        {"delete_file", {.acts = true}},
+        {"get_url", {.untrusted = true, .acts = true}},
+        {"browse", {.untrusted = true, .private_data = true, .acts = true}}};
     return all;
 }
 
@@ -73,7 +74,13 @@ struct world {
             json::object parameters{{"type", "object"}, {"properties", json::object{}}};
             if (a) parameters["properties"].as_object()["x"] = json::object{{"type", "string"}, {"description", *a}};
             auto f = [this, name = name](run&, json::object) -> task<json::value> { return answer(*this, name); };
-            t.add(tool{name, d ? std::string{d->as_string()} : "Does " + name + ".", parameters, f, {.flow = flags}, true, false});
+            t.add(tool{name,
+                       d ? std::string{d->as_string()} : "Does " + name + ".",
+                       parameters,
+                       f,
+                       {.flow = flags},
+                       true,
+                       false});
         }
         return t;
     }
@@ -81,7 +88,8 @@ struct world {
 
     /// Asked by the registry: grants or refuses.
     tools::approval consent(bool grant) {
-        return [this, grant](run& r, const tool&, const json::object&) { return decide(*this, r.flow().text(), grant); };
+        return
+            [this, grant](run& r, const tool&, const json::object&) { return decide(*this, r.flow().text(), grant); };
     }
     static task<bool> decide(world& w, std::string reason, bool grant) {
         std::lock_guard lock{w.mutex};
@@ -92,8 +100,8 @@ struct world {
     }
 };
 
-/// A model that does what it reads: the orders in any text of its prompt but its own, each once, in their order; then its plan; then it
-/// ends.
+/// A model that does what it reads: the orders in any text of its prompt but its own, each once, in their order; then
+/// its plan; then it ends.
 class obedient_model final : public lm_backend {
 public:
     obedient_model(std::vector<wanted_turn> plan, bool native) : plan_{std::move(plan)}, native_{native} {
@@ -109,7 +117,8 @@ public:
     task<lm_response> complete(lm_context, const lm_request& q) const override {
         lm_response r;
         r.model = name();
-        const bool steps = native_ ? !q.tools.empty() : q.messages.front().content.find("`next_tool_name`") != std::string::npos;
+        const bool steps =
+            native_ ? !q.tools.empty() : q.messages.front().content.find("`next_tool_name`") != std::string::npos;
         if (!steps) {
             r.text = chat_completion({{"reasoning", "r"}, {"answer", "done"}});
             co_return r;
@@ -145,7 +154,8 @@ private:
     // A generous reader: what is not seen is not there.
     static std::string legible(std::string text) {
         for (const char* unseen : {"\u200b", "\u200d", "\u2060", "\\"})
-            for (std::size_t at = 0; (at = text.find(unseen, at)) != text.npos;) text.erase(at, std::string_view{unseen}.size());
+            for (std::size_t at = 0; (at = text.find(unseen, at)) != text.npos;)
+                text.erase(at, std::string_view{unseen}.size());
         return text;
     }
     static std::string word_at(const std::string& text, std::size_t& at) {
@@ -192,7 +202,8 @@ inline std::vector<wanted_turn> plan_of(const json::value& v) {
     std::vector<wanted_turn> plan;
     for (const auto& t : v.as_array()) {
         wanted_turn turn;
-        for (const auto& c : t.as_array()) turn.push_back({std::string{c.at("tool").as_string()}, c.at("args").as_object()});
+        for (const auto& c : t.as_array())
+            turn.push_back({std::string{c.at("tool").as_string()}, c.at("args").as_object()});
         plan.push_back(std::move(turn));
     }
     return plan;

@@ -22,8 +22,8 @@ struct files {
     tools all() {
         tools t;
         t.add("wipe", "Deletes files; all where `only` is left out.",
-              [this](std::optional<std::string> only) { return wiped.push_back(only.value_or("ALL")), "wiped"; }, {"only"},
-              {.quick = true});
+              [this](std::optional<std::string> only) { return wiped.push_back(only.value_or("ALL")), "wiped"; },
+              {"only"}, {.quick = true});
         t.add("list", "Lists files.", [this] { return ++listed; }, {}, {.quick = true});
         return t;
     }
@@ -49,7 +49,8 @@ struct outcome {
     std::vector<react_step> steps{};
     std::string answer{}, error{};
 };
-outcome ask(files& f, std::vector<lm_response> replies, react_mode mode, adapter by = adapter::chat, std::size_t retries = 3) {
+outcome ask(files& f, std::vector<lm_response> replies, react_mode mode, adapter by = adapter::chat,
+            std::size_t retries = 3) {
     auto model = std::make_shared<scripted_model>(std::move(replies));
     run_options o{language_model{model}};
     o.adapter = by;
@@ -83,7 +84,8 @@ private:
 
 // A prompted step, asked for twice where it cannot be read; then the end.
 outcome step(files& f, const std::string& text, adapter by) {
-    const char* finish = by == adapter::json  ? R"({"next_thought": "t", "next_tool_name": "finish", "next_tool_args": {}})"
+    const char* finish = by == adapter::json
+                             ? R"({"next_thought": "t", "next_tool_name": "finish", "next_tool_args": {}})"
                          : by == adapter::xml ? "<next_thought>t</next_thought><next_tool_name>finish</next_tool_name>"
                                               : "[[ ## next_thought ## ]]\nt\n[[ ## next_tool_name ## ]]\nfinish";
     const char* last = by == adapter::json  ? R"({"reasoning": "r", "answer": "42"})"
@@ -91,7 +93,8 @@ outcome step(files& f, const std::string& text, adapter by) {
                                             : "[[ ## reasoning ## ]]\nr\n[[ ## answer ## ]]\n42";
     auto model = std::make_shared<answering>([text, finish, last](const std::string& asked) {
         const auto shown = [&](const char* name) {
-            return asked.find("## " + std::string{name} + " ##") != asked.npos || asked.find("<" + std::string{name} + ">") != asked.npos;
+            return asked.find("## " + std::string{name} + " ##") != asked.npos ||
+                   asked.find("<" + std::string{name} + ">") != asked.npos;
         };
         return answer(shown("observation_1") ? last : shown("observation_0") ? finish : text.c_str());
     });
@@ -163,7 +166,8 @@ const one_step refused[]{
     {xml, WIPE_XML "<next_tool_args><only>x</only></next_tool_args><!-- dry run -->"},
     {xml, WIPE_XML "<next_tool_args><only>x</only></next_tool_args> no, all of them"},
     {xml,
-     "<next_thought>x</next_thought><next_tool_name if=\"approved\">wipe</next_tool_name><next_tool_args><only>x</only></next_tool_args>"},
+     "<next_thought>x</next_thought><next_tool_name "
+     "if=\"approved\">wipe</next_tool_name><next_tool_args><only>x</only></next_tool_args>"},
     {xml, "<next_tool_name>wipe</next_tool_name> or not <next_tool_args><only>x</only></next_tool_args>"},
 };
 
@@ -215,11 +219,13 @@ BOOST_AUTO_TEST_CASE(no_arguments_are_written_as_an_empty_object) {
 
 BOOST_AUTO_TEST_CASE(a_comment_with_words_beside_arguments_is_asked_about) {
     const lm_response submitted = call("submit", R"({"answer": "42"})");
-    for (std::string comment : {"// dry run", "// simulation only", "# hypothetical", "// just kidding", "// cancelled",
-                                "# to be confirmed", "// nicht ausfuehren", "// EUR 500", "// times 2", "/* skip this */",
-                                "// only when the invoice is paid", "// x2", "# \u4e0d", "// ?", "# \u2717"}) {
+    for (std::string comment :
+         {"// dry run", "// simulation only", "# hypothetical", "// just kidding", "// cancelled", "# to be confirmed",
+          "// nicht ausfuehren", "// EUR 500", "// times 2", "/* skip this */", "// only when the invoice is paid",
+          "// x2", "# \u4e0d", "// ?", "# \u2717"}) {
         files f;
-        for (std::string args : {"{\"only\": \"x\"} " + comment, "{\"only\": \"x\" " + comment + "\n}", comment + "\n{\"only\": \"x\"}"}) {
+        for (std::string args :
+             {"{\"only\": \"x\"} " + comment, "{\"only\": \"x\" " + comment + "\n}", comment + "\n{\"only\": \"x\"}"}) {
             auto o = ask(f, {call("wipe", args), submitted}, react_mode::native);
             BOOST_REQUIRE_MESSAGE(o.error.empty(), o.error);
             BOOST_TEST(f.wiped.empty(), args);
@@ -262,8 +268,9 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_written_twice_is_no_answer) {
         BOOST_TEST(f.wiped.empty(), text);
         BOOST_TEST(o.answer.empty(), text << " -> " << o.answer);
     }
-    for (const char* text : {"Use the tool wipe (it deletes files) with care.", "You have:\n- wipe: deletes files\n- list: lists them",
-                             "- wipe(only) deletes one", "[wipe] is a tool.", R"({"name": "Bob", "zip": "1"})", "42"}) {
+    for (const char* text :
+         {"Use the tool wipe (it deletes files) with care.", "You have:\n- wipe: deletes files\n- list: lists them",
+          "- wipe(only) deletes one", "[wipe] is a tool.", R"({"name": "Bob", "zip": "1"})", "42"}) {
         files f;
         auto o = ask(f, std::vector<lm_response>(12, answer(text)), react_mode::native);
         BOOST_TEST(o.answer == text, o.error);
@@ -271,8 +278,8 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_written_twice_is_no_answer) {
 }
 
 BOOST_AUTO_TEST_CASE(what_a_template_leaves_is_no_part_of_an_answer) {
-    for (const char* text :
-         {"42<|im_end|>", "42<|eot_id|>", "42 <end_of_turn>\n", "42<|endoftext|>", "42</s>", "analysisWe need 42.assistantfinal42"}) {
+    for (const char* text : {"42<|im_end|>", "42<|eot_id|>", "42 <end_of_turn>\n", "42<|endoftext|>", "42</s>",
+                             "analysisWe need 42.assistantfinal42"}) {
         files f;
         auto o = ask(f, std::vector<lm_response>(12, answer(text)), react_mode::native);
         BOOST_TEST(o.answer == "42", text << " -> " << o.answer << o.error);
@@ -286,10 +293,12 @@ BOOST_AUTO_TEST_CASE(what_a_template_leaves_is_no_part_of_an_answer) {
 
 BOOST_AUTO_TEST_CASE(a_text_that_is_submitted_and_fits_stays_one) {
     using typed = react<sig<"question -> phone: Any, name: Optional[str]">>;
-    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{call("submit", R"({"phone": "+49301234567", "name": "None"})")});
+    auto model = std::make_shared<scripted_model>(
+        std::vector<lm_response>{call("submit", R"({"phone": "+49301234567", "name": "None"})")});
     files f;
     runtime rt;
-    auto p = rt.run(run_options{language_model{model}}, typed{f.all(), {.mode = react_mode::native}}, "question"_f = "?");
+    auto p =
+        rt.run(run_options{language_model{model}}, typed{f.all(), {.mode = react_mode::native}}, "question"_f = "?");
     BOOST_TEST((p.trajectory().back().args == json::parse(R"({"phone": "+49301234567", "name": "None"})")));
     BOOST_TEST(p.get<"name">().value_or("NONE") == "None");
     BOOST_TEST(dump_json(json::value(p.to_json().at("phone"))) == "\"+49301234567\"");

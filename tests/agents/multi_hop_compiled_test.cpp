@@ -68,7 +68,8 @@ void is_better(const measured& after, const measured& before) {
 
 BOOST_AUTO_TEST_SUITE(multi_hop_compiled)
 
-BOOST_DATA_TEST_CASE(two_hops_are_better_than_one_and_compiled_better_still, (boost::unit_test::data::make({1, 2, 3})), seed) {
+BOOST_DATA_TEST_CASE(two_hops_are_better_than_one_and_compiled_better_still, (boost::unit_test::data::make({1, 2, 3})),
+                     seed) {
     bench_set d{static_cast<std::uint64_t>(seed)};
     runtime rt;
     const multi_hop one{d.passages, {.max_hops = 1}}, two{d.passages, {.max_hops = 2}};
@@ -77,8 +78,10 @@ BOOST_DATA_TEST_CASE(two_hops_are_better_than_one_and_compiled_better_still, (bo
     const bootstrap_few_shot few{{.max_bootstrapped_demos = 4, .max_labeled_demos = 4}};
     const auto by_few = measure(rt, two, d.test, few.compile(rt, two, d.train, d.validation, right, by_reader()).best);
     const mipro search{{.max_bootstrapped_demos = 3, .max_labeled_demos = 3}};
-    const auto by_mipro = measure(rt, two, d.test, search.compile(rt, two, d.train, d.validation, right, by_reader()).best);
-    const auto one_by_few = measure(rt, one, d.test, few.compile(rt, one, d.train, d.validation, right, by_reader()).best);
+    const auto by_mipro =
+        measure(rt, two, d.test, search.compile(rt, two, d.train, d.validation, right, by_reader()).best);
+    const auto one_by_few =
+        measure(rt, one, d.test, few.compile(rt, one, d.train, d.validation, right, by_reader()).best);
 
     tell("one hop", alone, alone);
     tell("one hop, bootstrap_few_shot", one_by_few, alone);

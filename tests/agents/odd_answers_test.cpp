@@ -19,8 +19,10 @@ struct plans {
     tools all() {
         tools t;
         t.add("plan", "Plans.",
-              [this](std::vector<std::string> items) { return made.push_back(python_str(json::value_from(items))), "planned"; }, {"items"},
-              {.quick = true});
+              [this](std::vector<std::string> items) {
+                  return made.push_back(python_str(json::value_from(items))), "planned";
+              },
+              {"items"}, {.quick = true});
         return t;
     }
 };
@@ -32,7 +34,8 @@ lm_response answer(std::string text, finish_reason finish = finish_reason::stop)
     r.usage = {.calls = 1, .prompt_tokens = 1, .completion_tokens = 1};
     return r;
 }
-lm_response calls(std::vector<std::pair<std::string, std::string>> wanted, finish_reason finish = finish_reason::tool_calls) {
+lm_response calls(std::vector<std::pair<std::string, std::string>> wanted,
+                  finish_reason finish = finish_reason::tool_calls) {
     lm_response r = answer({}, finish);
     for (auto& [name, args] : wanted) r.tool_calls.push_back({"id" + std::to_string(r.tool_calls.size()), name, args});
     return r;
@@ -49,7 +52,8 @@ struct outcome {
     std::string error;
     std::vector<lm_request> requests;
 };
-outcome ask(const tools& t, std::vector<lm_response> replies, run_options o = {}, react_mode mode = react_mode::native) {
+outcome ask(const tools& t, std::vector<lm_response> replies, run_options o = {},
+            react_mode mode = react_mode::native) {
     auto model = std::make_shared<scripted_model>(std::move(replies));
     agent a{t, {.mode = mode}};
     o.lm = language_model{model};
@@ -92,14 +96,14 @@ BOOST_AUTO_TEST_CASE(a_native_agent_submits_its_outputs) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_submitted_is_checked) {
-    auto model = std::make_shared<scripted_model>(
-        std::vector<lm_response>{calls({{"submit", R"({"n": "many", "kind": "c"})"}}), calls({{"submit", R"({"n": 3, "kynd": "a"})"}}),
-                                 calls({{"submit", R"({"n": 3, "kind": "a"})"}, {"submit", R"({"n": 4, "kind": "a"})"}}),
-                                 calls({{"submit", R"({"n": 3, "kind": "b)"}}), calls({{"submit", R"({"n": 3, "kind": "b"})"}})});
+    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{
+        calls({{"submit", R"({"n": "many", "kind": "c"})"}}), calls({{"submit", R"({"n": 3, "kynd": "a"})"}}),
+        calls({{"submit", R"({"n": 3, "kind": "a"})"}, {"submit", R"({"n": 4, "kind": "a"})"}}),
+        calls({{"submit", R"({"n": 3, "kind": "b)"}}), calls({{"submit", R"({"n": 3, "kind": "b"})"}})});
     runtime rt;
     plans p;
-    react_prediction<kinds> value =
-        rt.run(run_options{language_model{model}}, typed_agent{p.all(), {.mode = react_mode::native}}, "question"_f = "?");
+    react_prediction<kinds> value = rt.run(run_options{language_model{model}},
+                                           typed_agent{p.all(), {.mode = react_mode::native}}, "question"_f = "?");
     const auto n = value.get<"n">();
     BOOST_TEST(n == 3);
     auto told = [&](std::size_t i) { return python_str(value.trajectory()[i].observation); };
@@ -111,8 +115,9 @@ BOOST_AUTO_TEST_CASE(what_is_submitted_is_checked) {
 
 BOOST_AUTO_TEST_CASE(outputs_in_json_that_say_two_things_end_nothing) {
     plans p;
-    for (const char* text : {R"({"answer":"1","answer":"1000"})", "```json\n{\"answer\":\"1\",\"answer\":\"1000\"}\n```",
-                             "Here it is: {\"answer\":\"1\",\"answer\":\"1000\"}"}) {
+    for (const char* text :
+         {R"({"answer":"1","answer":"1000"})", "```json\n{\"answer\":\"1\",\"answer\":\"1000\"}\n```",
+          "Here it is: {\"answer\":\"1\",\"answer\":\"1000\"}"}) {
         auto o = ask(p.all(), {answer(text), submitted});
         BOOST_REQUIRE_MESSAGE(o.value, o.error);
         BOOST_TEST(answer_of(o) == "42");
@@ -121,8 +126,9 @@ BOOST_AUTO_TEST_CASE(outputs_in_json_that_say_two_things_end_nothing) {
     BOOST_REQUIRE(told.requests.size() == 2u);
     BOOST_TEST(holds(said(told.requests[1]), "stands twice"), said(told.requests[1]));
 
-    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{
-        answer(R"({"d": {"a": 1, "a": 2}})"), answer(R"({"d": {"a": 1, "a": 2}})"), calls({{"submit", R"({"d": {"a": 3}})"}})});
+    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{answer(R"({"d": {"a": 1, "a": 2}})"),
+                                                                           answer(R"({"d": {"a": 1, "a": 2}})"),
+                                                                           calls({{"submit", R"({"d": {"a": 3}})"}})});
     react<sig<"question -> d: dict[str, int]">> nested{p.all(), {.mode = react_mode::native}};
     runtime rt;
     auto value = rt.run(run_options{language_model{model}}, nested, "question"_f = "?");
@@ -130,11 +136,13 @@ BOOST_AUTO_TEST_CASE(outputs_in_json_that_say_two_things_end_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(a_written_call_whose_arguments_say_two_things_does_not_act) {
-    for (const char* text :
-         {R"(<tool_call>{"name":"plan","arguments":{"items":["a"],"items":["b"]}}</tool_call>)",
-          R"({"name":"plan","arguments":{"items":["a"],"items":["b"]}})", R"(functions.plan:0{"items":["a"],"items":["b"]})",
-          "Action: plan\nAction Input: {\"items\":[\"a\"],\"items\":[\"b\"]}", R"(<function=plan>{"items":["a"],"items":["b"]}</function>)",
-          "\u273fFUNCTION\u273f: plan\n\u273fARGS\u273f: {\"items\":[\"a\"],\"items\":[\"b\"]}", R"([plan(items=["a"], items=["b"])])"}) {
+    for (const char* text : {R"(<tool_call>{"name":"plan","arguments":{"items":["a"],"items":["b"]}}</tool_call>)",
+                             R"({"name":"plan","arguments":{"items":["a"],"items":["b"]}})",
+                             R"(functions.plan:0{"items":["a"],"items":["b"]})",
+                             "Action: plan\nAction Input: {\"items\":[\"a\"],\"items\":[\"b\"]}",
+                             R"(<function=plan>{"items":["a"],"items":["b"]}</function>)",
+                             "\u273fFUNCTION\u273f: plan\n\u273fARGS\u273f: {\"items\":[\"a\"],\"items\":[\"b\"]}",
+                             R"([plan(items=["a"], items=["b"])])"}) {
         plans p;
         auto o = ask(p.all(), {answer(text), submitted});
         BOOST_TEST(p.made.empty(), text);
@@ -143,9 +151,11 @@ BOOST_AUTO_TEST_CASE(a_written_call_whose_arguments_say_two_things_does_not_act)
     }
     std::string options;
     tools t;
-    t.add("set", "Sets.", [&](std::map<std::string, int> o) { return options = std::to_string(o.size()), "set"; }, {"options"},
-          {.quick = true});
-    ask(t, {answer(R"(<tool_call><function=set><parameter=options>{"a": 1, "a": 2}</parameter></function></tool_call>)"), submitted});
+    t.add("set", "Sets.", [&](std::map<std::string, int> o) { return options = std::to_string(o.size()), "set"; },
+          {"options"}, {.quick = true});
+    ask(t,
+        {answer(R"(<tool_call><function=set><parameter=options>{"a": 1, "a": 2}</parameter></function></tool_call>)"),
+         submitted});
     BOOST_TEST(options.empty());
 }
 
@@ -176,18 +186,19 @@ struct odd_case {
     lm_response response;
 };
 std::ostream& operator<<(std::ostream& out, const odd_case& c) { return out << c.name; }
-const odd_case odd[]{{"empty", answer("")},
-                     {"blank", answer(" \n")},
-                     {"no call, though it says so", answer("", finish_reason::tool_calls)},
-                     {"cut off", answer("I think", finish_reason::length)},
-                     {"cut off and empty", answer("", finish_reason::length)},
-                     {"error", answer("The answer", finish_reason::error)},
-                     {"error with a call", calls({{"plan", R"({"items": ["x"]})"}}, finish_reason::error)},
-                     {"unknown reason", answer("done", finish_reason::other)},
-                     {"unknown reason with a call", calls({{"plan", R"({"items": ["x"]})"}}, finish_reason::other)},
-                     {"malformed call", answer("", finish_reason::malformed_call)},
-                     {"cut arguments", calls({{"plan", cut_arguments}}, finish_reason::length)},
-                     {"whole arguments before the cut", calls({{"plan", R"({"items": ["x"]})"}, {"plan", ""}}, finish_reason::length)}};
+const odd_case odd[]{
+    {"empty", answer("")},
+    {"blank", answer(" \n")},
+    {"no call, though it says so", answer("", finish_reason::tool_calls)},
+    {"cut off", answer("I think", finish_reason::length)},
+    {"cut off and empty", answer("", finish_reason::length)},
+    {"error", answer("The answer", finish_reason::error)},
+    {"error with a call", calls({{"plan", R"({"items": ["x"]})"}}, finish_reason::error)},
+    {"unknown reason", answer("done", finish_reason::other)},
+    {"unknown reason with a call", calls({{"plan", R"({"items": ["x"]})"}}, finish_reason::other)},
+    {"malformed call", answer("", finish_reason::malformed_call)},
+    {"cut arguments", calls({{"plan", cut_arguments}}, finish_reason::length)},
+    {"whole arguments before the cut", calls({{"plan", R"({"items": ["x"]})"}, {"plan", ""}}, finish_reason::length)}};
 
 BOOST_DATA_TEST_CASE(what_is_no_answer_is_asked_for_again_and_nothing_acts, odd, c) {
     plans p;
@@ -196,7 +207,8 @@ BOOST_DATA_TEST_CASE(what_is_no_answer_is_asked_for_again_and_nothing_acts, odd,
     BOOST_TEST(answer_of(o) == "42");
     BOOST_TEST(p.made.empty());
     BOOST_TEST(o.requests.size() == 2u);
-    BOOST_TEST((holds(said(o.requests[1]), "not taken") || holds(said(o.requests[1]), "was not called")), said(o.requests[1]));
+    BOOST_TEST((holds(said(o.requests[1]), "not taken") || holds(said(o.requests[1]), "was not called")),
+               said(o.requests[1]));
     for (const auto& m : o.requests[1].messages) {
         BOOST_TEST((m.role != role::assistant || !m.content.empty() || !m.tool_calls.empty()));
         for (const auto& call : m.tool_calls) BOOST_TEST(parse_json(call.arguments).has_value());
@@ -220,7 +232,8 @@ BOOST_AUTO_TEST_CASE(what_a_filter_withholds_is_an_error_of_its_own) {
     for (auto mode : {react_mode::native, react_mode::prompted}) {
         auto o = ask(p.all(), {answer("", finish_reason::content_filter), submitted}, {}, mode);
         BOOST_TEST(holds(o.error, "content filter"), o.error);
-        o = ask(p.all(), {calls({{"plan", R"({"items": ["x"]})"}}, finish_reason::content_filter), submitted}, {}, mode);
+        o = ask(p.all(), {calls({{"plan", R"({"items": ["x"]})"}}, finish_reason::content_filter), submitted}, {},
+                mode);
         BOOST_TEST(holds(o.error, "content filter"), o.error);
     }
     BOOST_TEST(p.made.empty());
@@ -230,7 +243,9 @@ BOOST_AUTO_TEST_CASE(what_was_cut_off_gets_more_tokens_where_a_limit_was_set) {
     plans p;
     run_options o;
     o.sampling.max_tokens = 100;
-    auto native = ask(p.all(), {answer("x", finish_reason::length), calls({{"plan", cut_arguments}}, finish_reason::length), submitted}, o);
+    auto native = ask(
+        p.all(),
+        {answer("x", finish_reason::length), calls({{"plan", cut_arguments}}, finish_reason::length), submitted}, o);
     BOOST_REQUIRE(native.requests.size() == 3u);
     BOOST_TEST(*native.requests[1].sampling.max_tokens == 200u);
     BOOST_TEST(*native.requests[2].sampling.max_tokens == 400u);
@@ -241,7 +256,8 @@ BOOST_AUTO_TEST_CASE(what_was_cut_off_gets_more_tokens_where_a_limit_was_set) {
 
 BOOST_AUTO_TEST_CASE(arguments_without_an_end_never_act) {
     plans p;
-    for (std::string args : {cut_arguments, R"({"items": ["a"])", R"({"items": ["a", "b"})", R"({"items": ["a"], "items": ["b"]})"}) {
+    for (std::string args :
+         {cut_arguments, R"({"items": ["a"])", R"({"items": ["a", "b"})", R"({"items": ["a"], "items": ["b"]})"}) {
         auto o = ask(p.all(), {calls({{"plan", args}}), submitted});
         BOOST_REQUIRE_MESSAGE(o.value, o.error);
         BOOST_TEST(o.value->trajectory()[0].failed);
@@ -255,11 +271,13 @@ BOOST_AUTO_TEST_CASE(arguments_without_an_end_never_act) {
     // In JSON too.
     run_options json;
     json.adapter = adapter::json;
-    std::string cut = R"({"next_thought": "t", "next_tool_name": "plan", "next_tool_args": {"items": ["a", "drive to Ber)";
-    auto o = ask(p.all(),
-                 {answer(cut), answer(cut), answer(R"({"next_thought": "t", "next_tool_name": "finish", "next_tool_args": {}})"),
-                  answer(R"({"reasoning": "r", "answer": "42"})")},
-                 json, react_mode::prompted);
+    std::string cut =
+        R"({"next_thought": "t", "next_tool_name": "plan", "next_tool_args": {"items": ["a", "drive to Ber)";
+    auto o = ask(
+        p.all(),
+        {answer(cut), answer(cut), answer(R"({"next_thought": "t", "next_tool_name": "finish", "next_tool_args": {}})"),
+         answer(R"({"reasoning": "r", "answer": "42"})")},
+        json, react_mode::prompted);
     BOOST_REQUIRE_MESSAGE(o.value, o.error);
     BOOST_TEST(p.made.empty());
 }
@@ -267,7 +285,8 @@ BOOST_AUTO_TEST_CASE(arguments_without_an_end_never_act) {
 BOOST_AUTO_TEST_CASE(a_prompted_step_that_was_cut_off_does_not_act) {
     plans p;
     auto step = "[[ ## next_thought ## ]]\nt\n[[ ## next_tool_name ## ]]\nplan\n[[ ## next_tool_args ## ]]\n";
-    auto finish = answer(chat_completion({{"next_thought", "t"}, {"next_tool_name", "finish"}, {"next_tool_args", "{}"}}));
+    auto finish =
+        answer(chat_completion({{"next_thought", "t"}, {"next_tool_name", "finish"}, {"next_tool_args", "{}"}}));
     auto extracted = answer(chat_completion({{"reasoning", "r"}, {"answer", "42"}}));
     for (std::string args : {std::string{cut_arguments}, std::string{R"({"items": ["whole"]})"}}) {
         auto cut = answer(step + args, finish_reason::length);
@@ -279,8 +298,9 @@ BOOST_AUTO_TEST_CASE(a_prompted_step_that_was_cut_off_does_not_act) {
 }
 
 BOOST_AUTO_TEST_CASE(arguments_that_can_be_read_without_guessing_act) {
-    for (std::string args : {R"({'items': ['a']})", "```json\n{\"items\": [\"a\"]}\n```", R"({"items": ["a"],})",
-                             R"("{\"items\": [\"a\"]}")", R"("\"{\\\"items\\\": [\\\"a\\\"]}\"")", R"({"items": "[\"a\"]"})"}) {
+    for (std::string args :
+         {R"({'items': ['a']})", "```json\n{\"items\": [\"a\"]}\n```", R"({"items": ["a"],})",
+          R"("{\"items\": [\"a\"]}")", R"("\"{\\\"items\\\": [\\\"a\\\"]}\"")", R"({"items": "[\"a\"]"})"}) {
         plans p;
         auto o = ask(p.all(), {calls({{"plan", args}}), submitted});
         BOOST_REQUIRE_MESSAGE(o.value, o.error);
@@ -298,8 +318,9 @@ BOOST_AUTO_TEST_CASE(arguments_that_can_be_read_without_guessing_act) {
 BOOST_AUTO_TEST_CASE(a_call_that_is_written_as_text_is_a_call) {
     const std::string call = R"({"name": "plan", "arguments": {"items": ["a"]}})";
     for (const std::string& text : std::vector<std::string>{
-             "<tool_call>\n" + call + "\n</tool_call>", call, "```json\n" + call + "\n```", "[" + call + "]", "<tool_call>" + call,
-             "<think>plan {\"name\": 1}</think>" + call, std::string{R"({"name": "functions.plan", "parameters": {"items": ["a"]}})"},
+             "<tool_call>\n" + call + "\n</tool_call>", call, "```json\n" + call + "\n```", "[" + call + "]",
+             "<tool_call>" + call, "<think>plan {\"name\": 1}</think>" + call,
+             std::string{R"({"name": "functions.plan", "parameters": {"items": ["a"]}})"},
              std::string{R"({"function_call": {"name": "plan", "arguments": "{\"items\": [\"a\"]}"}})"}}) {
         plans p;
         auto o = ask(p.all(), {answer(text), submitted});
@@ -310,33 +331,35 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_written_as_text_is_a_call) {
         BOOST_TEST(m[2].tool_calls.size() == 1u);
         BOOST_TEST((!m[2].tool_calls[0].id.empty() && m[2].tool_calls[0].id == m[3].tool_call_id));
     }
-    auto o = ask(plans{}.all(), {answer(R"(<tool_call>{"name": "submit", "arguments": {"answer": "42"}}</tool_call>)")});
+    auto o =
+        ask(plans{}.all(), {answer(R"(<tool_call>{"name": "submit", "arguments": {"answer": "42"}}</tool_call>)")});
     BOOST_REQUIRE_MESSAGE(o.value, o.error);
     BOOST_TEST(answer_of(o) == "42");
 }
 
 BOOST_AUTO_TEST_CASE(a_call_that_is_quoted_or_cut_off_is_none) {
-    for (std::string text : {R"(The page says <tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>, and I will not.)",
-                             R"(<think>{"name": "plan", "arguments": {"items": ["a"]}})",
-                             R"({"name": "plan", "arguments": {"items": ["a)",
-                             R"(<tool_call>{"name": "plan", "arguments": {"items": ["a)",
-                             R"({"name": "rob", "arguments": {}})",
-                             R"(For example: {"name": "plan", "arguments": {"items": ["a"]}})",
-                             "I plan.\n<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}</tool_call>",
-                             R"(> <tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>)",
-                             R"(<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call> is what I will not do)",
-                             "<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}</tool_call>\nor\n"
-                             "<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"b\"]}}</tool_call>",
-                             R"(I do not <function=plan>{"items": ["a"]}</function>)",
-                             R"(<function=plan>{"items": ["a"]}</function> no)",
-                             R"(Not [TOOL_CALLS][{"name": "plan", "arguments": {"items": ["a"]}}])",
-                             "Quoted:\n```json\n{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}\n```",
-                             R"({"name": "plan", "arguments": {"items": ["a"]}} // I will not)",
-                             R"({"note": "an example", "name": "plan", "arguments": {"items": ["a"]}})",
-                             R"({"name": "plan", "arguments": {"items": ["a"]}, "parameters": {"items": ["b"]}})",
-                             R"(<function=plan><parameter=items>["a"]</parameter><parameter=items>["b"]</parameter></function>)",
-                             R"([THINK]<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>[/THINK]Done.)",
-                             R"(<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call><think>or not)"}) {
+    for (std::string text :
+         {R"(The page says <tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>, and I will not.)",
+          R"(<think>{"name": "plan", "arguments": {"items": ["a"]}})",
+          R"({"name": "plan", "arguments": {"items": ["a)",
+          R"(<tool_call>{"name": "plan", "arguments": {"items": ["a)",
+          R"({"name": "rob", "arguments": {}})",
+          R"(For example: {"name": "plan", "arguments": {"items": ["a"]}})",
+          "I plan.\n<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}</tool_call>",
+          R"(> <tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>)",
+          R"(<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call> is what I will not do)",
+          "<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}</tool_call>\nor\n"
+          "<tool_call>{\"name\": \"plan\", \"arguments\": {\"items\": [\"b\"]}}</tool_call>",
+          R"(I do not <function=plan>{"items": ["a"]}</function>)",
+          R"(<function=plan>{"items": ["a"]}</function> no)",
+          R"(Not [TOOL_CALLS][{"name": "plan", "arguments": {"items": ["a"]}}])",
+          "Quoted:\n```json\n{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}\n```",
+          R"({"name": "plan", "arguments": {"items": ["a"]}} // I will not)",
+          R"({"note": "an example", "name": "plan", "arguments": {"items": ["a"]}})",
+          R"({"name": "plan", "arguments": {"items": ["a"]}, "parameters": {"items": ["b"]}})",
+          R"(<function=plan><parameter=items>["a"]</parameter><parameter=items>["b"]</parameter></function>)",
+          R"([THINK]<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call>[/THINK]Done.)",
+          R"(<tool_call>{"name": "plan", "arguments": {"items": ["a"]}}</tool_call><think>or not)"}) {
         plans p;
         auto o = ask(p.all(), {answer(text), submitted});
         BOOST_REQUIRE_MESSAGE(o.value, o.error);
@@ -347,19 +370,23 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_quoted_or_cut_off_is_none) {
 // As other servers' models write them: a call where the form is clear.
 BOOST_AUTO_TEST_CASE(calls_in_other_markup_are_calls) {
     for (std::string text :
-         {R"(<function=plan>{"items": ["a"]}</function>)", R"([TOOL_CALLS][{"name": "plan", "arguments": {"items": ["a"]}}])",
+         {R"(<function=plan>{"items": ["a"]}</function>)",
+          R"([TOOL_CALLS][{"name": "plan", "arguments": {"items": ["a"]}}])",
           R"([TOOL_CALLS] [{"name": "plan", "arguments": {"items": ["a"]}}]</s>)",
           R"(<|python_tag|>{"name": "plan", "parameters": {"items": ["a"]}}<|eom_id|>)",
           "<tool_call>\n<function=plan>\n<parameter=items>\n[\"a\"]\n</parameter>\n</function>\n</tool_call>",
           "<think>so</think>\n\n<function=plan>\n<parameter=items>\n[\"a\"]\n</parameter>\n</function>",
-          "◁think▷so◁/think▷<tool_call>```json\n{\"name\": \"plan\", \"arguments\": {\"items\": [\"a\"]}}\n```</tool_call>"}) {
+          "◁think▷so◁/think▷<tool_call>```json\n{\"name\": \"plan\", \"arguments\": {\"items\": "
+          "[\"a\"]}}\n```</tool_call>"}) {
         plans p;
         auto o = ask(p.all(), {answer(text), submitted});
         BOOST_REQUIRE_MESSAGE(o.value, o.error << text);
         BOOST_TEST((p.made == std::vector<std::string>{"['a']"}), text);
     }
-    auto o = ask(plans{}.all(),
-                 {answer("<tool_call>\n<function=submit>\n<parameter=answer>\nfour\ntwo\n</parameter>\n</function>\n</tool_call>")});
+    auto o = ask(
+        plans{}.all(),
+        {answer(
+            "<tool_call>\n<function=submit>\n<parameter=answer>\nfour\ntwo\n</parameter>\n</function>\n</tool_call>")});
     BOOST_REQUIRE_MESSAGE(o.value, o.error);
     BOOST_TEST(answer_of(o) == "four\ntwo");
 }
@@ -367,14 +394,17 @@ BOOST_AUTO_TEST_CASE(calls_in_other_markup_are_calls) {
 // What was meant as a call and is none is no answer either, however often it comes.
 BOOST_AUTO_TEST_CASE(the_markup_of_a_call_is_never_an_answer) {
     for (std::string text :
-         {"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>submit\n```json\n{\"answer\":\"42\"}\n```<｜tool▁call▁end｜>",
-          "<function=submit>{\"answer\": \"42", "<function=other>{}</function>", "[TOOL_CALLS]submit{\"answer\": \"42\"}",
-          "<|python_tag|>submit.call(answer=42)",
+         {"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>submit\n```json\n{\"answer\":\"42\"}\n```<"
+          "｜tool▁call▁end｜>",
+          "<function=submit>{\"answer\": \"42", "<function=other>{}</function>",
+          "[TOOL_CALLS]submit{\"answer\": \"42\"}", "<|python_tag|>submit.call(answer=42)",
           "The call: <tool_call>{\"name\": \"submit\", \"arguments\": {\"answer\": \"42\"}}</tool_call>",
-          "<tool_call>\n<function=submit>\n<parameter=answer>\n42", "<|tool_calls_section_begin|><|tool_call_begin|>functions.submit:0",
-          "<|channel|>commentary to=functions.submit <|message|>{\"answer\": \"42\"}", "functools[{\"name\": \"submit\"}]",
-          "<invoke name=\"submit\"><parameter name=\"answer\">42</parameter></invoke>", R"({"name": "sub", "arguments": {"answer": "42"}})",
-          R"({"name": "submit", "arguments": {"answer": "4)"}) {
+          "<tool_call>\n<function=submit>\n<parameter=answer>\n42",
+          "<|tool_calls_section_begin|><|tool_call_begin|>functions.submit:0",
+          "<|channel|>commentary to=functions.submit <|message|>{\"answer\": \"42\"}",
+          "functools[{\"name\": \"submit\"}]",
+          "<invoke name=\"submit\"><parameter name=\"answer\">42</parameter></invoke>",
+          R"({"name": "sub", "arguments": {"answer": "42"}})", R"({"name": "submit", "arguments": {"answer": "4)"}) {
         run_options few;
         few.max_retries = 1;
         plans p;
@@ -389,16 +419,18 @@ BOOST_AUTO_TEST_CASE(the_markup_of_a_call_is_never_an_answer) {
 
 BOOST_AUTO_TEST_CASE(thinking_is_no_part_of_a_native_answer) {
     for (std::string text :
-         {"<think>maybe 41</think>The answer is 42", "<think >maybe 41</think >The answer is 42", "The answer <think>or 41</think>is 42",
-          "maybe 41</think>\n\nThe answer is 42", "[THINK]maybe 41[/THINK]The answer is 42", "◁think▷41?◁/think▷The answer is 42",
-          "<|channel|>analysis<|message|>41<|end|><|start|>assistant<|channel|>final<|message|>The answer is 42<|return|>",
+         {"<think>maybe 41</think>The answer is 42", "<think >maybe 41</think >The answer is 42",
+          "The answer <think>or 41</think>is 42", "maybe 41</think>\n\nThe answer is 42",
+          "[THINK]maybe 41[/THINK]The answer is 42", "◁think▷41?◁/think▷The answer is 42",
+          "<|channel|>analysis<|message|>41<|end|><|start|>assistant<|channel|>final<|message|>The answer is "
+          "42<|return|>",
           "<seed:think>41</seed:think>The answer is 42", "<reasoning>41</reasoning>\nThe answer is 42"}) {
         auto o = ask(plans{}.all(), {answer(text), answer(text)});
         BOOST_REQUIRE_MESSAGE(o.value, o.error << text);
         BOOST_TEST(answer_of(o) == "The answer is 42", text);
     }
-    for (std::string text :
-         {"<think>maybe 41", "The answer is 42 <think>or", "[THINK]42", "<thought>The answer is 42", "<think>41</think>"}) {
+    for (std::string text : {"<think>maybe 41", "The answer is 42 <think>or", "[THINK]42", "<thought>The answer is 42",
+                             "<think>41</think>"}) {
         run_options few;
         few.max_retries = 1;
         auto o = ask(plans{}.all(), {answer(text), answer(text), answer(text)}, few);
@@ -411,9 +443,10 @@ BOOST_AUTO_TEST_CASE(arguments_that_hold_two_objects_never_act) {
     auto finish = chat_completion({{"next_thought", "t"}, {"next_tool_name", "finish"}, {"next_tool_args", "{}"}});
     auto extracted = chat_completion({{"reasoning", "r"}, {"answer", "42"}});
     const std::string a = R"({"items": ["a"]})", b = R"({"items": ["b"]})";
-    for (const std::string& args : std::vector<std::string>{a + b, a + " or " + b, a + "\n" + b, a + ", " + b, a + " // not " + b,
-                                                            a + " # " + b, a + " /* " + b + " */", "{}" + a, a + a, "[" + a + "," + b + "]",
-                                                            a + R"( {"items": ["b)", "{'items': ['a']} {'items': ['b']}"}) {
+    for (const std::string& args :
+         std::vector<std::string>{a + b, a + " or " + b, a + "\n" + b, a + ", " + b, a + " // not " + b, a + " # " + b,
+                                  a + " /* " + b + " */", "{}" + a, a + a, "[" + a + "," + b + "]",
+                                  a + R"( {"items": ["b)", "{'items': ['a']} {'items': ['b']}"}) {
         plans p;
         auto o = ask(p.all(), {calls({{"plan", args}}), submitted});
         BOOST_REQUIRE_MESSAGE(o.value, o.error);
@@ -429,7 +462,8 @@ BOOST_AUTO_TEST_CASE(arguments_that_hold_two_objects_never_act) {
     }
 }
 
-// What two readers could read as two things, or what only stands beside an object, is refused with words for it; in every mode.
+// What two readers could read as two things, or what only stands beside an object, is refused with words for it; in
+// every mode.
 BOOST_AUTO_TEST_CASE(arguments_that_would_have_to_be_guessed_never_act) {
     auto finish = chat_completion({{"next_thought", "t"}, {"next_tool_name", "finish"}, {"next_tool_args", "{}"}});
     auto extracted = chat_completion({{"reasoning", "r"}, {"answer", "42"}});
@@ -500,42 +534,50 @@ BOOST_AUTO_TEST_CASE(arguments_that_would_have_to_be_guessed_never_act) {
         ask(t, {answer(step), answer(step), answer(finish), answer(extracted)}, json, react_mode::prompted);
         BOOST_TEST(acted == 0, args);
     }
-    for (std::string args : {R"({"items": ["a" or "b"]})", R"({"items": [*x]})", R"({"items": ["a", x]})", R"({"items": ["a"] + rest})",
-                             R"({"items": [x for x in y]})", R"({"items": ["a", // ... 5 more
+    for (std::string args :
+         {R"({"items": ["a" or "b"]})", R"({"items": [*x]})", R"({"items": ["a", x]})", R"({"items": ["a"] + rest})",
+          R"({"items": [x for x in y]})", R"({"items": ["a", // ... 5 more
 ])",
-                             R"({"items": ["a", ...]})", R"({"items": ["a",, "b"]})", R"({"items": [,"b"]})", R"({"items": ["a" "b"]})",
-                             R"({"items": "['a', x]"})", R"({"items": ["a"][0]})", R"({"items": list("a")})"}) {
+          R"({"items": ["a", ...]})", R"({"items": ["a",, "b"]})", R"({"items": [,"b"]})", R"({"items": ["a" "b"]})",
+          R"({"items": "['a', x]"})", R"({"items": ["a"][0]})", R"({"items": list("a")})"}) {
         plans p;
         auto o = ask(p.all(), {calls({{"plan", args}}), submitted});
         BOOST_REQUIRE_MESSAGE(o.value, o.error);
         BOOST_TEST(p.made.empty(), args);
     }
     using names = react<sig<"question -> names: list[str]">>;
-    for (const char* args :
-         {R"({"names": ["a" or "b"]})", R"({"names": ["a", x]})", R"({"names": "['a', x]"})", R"(not {"names": ["a"]})"}) {
+    for (const char* args : {R"({"names": ["a" or "b"]})", R"({"names": ["a", x]})", R"({"names": "['a', x]"})",
+                             R"(not {"names": ["a"]})"}) {
         auto model = std::make_shared<scripted_model>(
             std::vector<lm_response>{calls({{"submit", args}}), calls({{"submit", R"({"names": ["right"]})"}})});
         runtime rt;
-        auto p = rt.run(run_options{language_model{model}}, names{plans{}.all(), {.mode = react_mode::native}}, "question"_f = "?");
+        auto p = rt.run(run_options{language_model{model}}, names{plans{}.all(), {.mode = react_mode::native}},
+                        "question"_f = "?");
         BOOST_TEST((p.get<"names">() == std::vector<std::string>{"right"}), args);
     }
 }
 
 BOOST_AUTO_TEST_CASE(what_can_be_read_in_one_way_only_acts) {
-    for (std::string args : {R"({to: "bob", n: 1})", R"({'to': 'bob', 'n': 1,})", "{\u201cto\u201d: \u201cbob\u201d, \"n\": 1}",
-                             "{`to`: `bob`, n: +1}", R"({"to": """bob""", "n": 1.0})", "```\n{\"to\": \"bob\", \"n\": 1}\n```\n",
-                             "{\"to\": \"bob\", # ---\n \"n\": 1 /* */}", R"("{'to': 'bob', 'n': 1}")"}) {
+    for (std::string args :
+         {R"({to: "bob", n: 1})", R"({'to': 'bob', 'n': 1,})", "{\u201cto\u201d: \u201cbob\u201d, \"n\": 1}",
+          "{`to`: `bob`, n: +1}", R"({"to": """bob""", "n": 1.0})", "```\n{\"to\": \"bob\", \"n\": 1}\n```\n",
+          "{\"to\": \"bob\", # ---\n \"n\": 1 /* */}", R"("{'to': 'bob', 'n': 1}")"}) {
         std::string to;
         tools t;
-        t.add("send", "Sends.", [&](std::string whom, int n) { return to = whom + std::to_string(n); }, {"to", "n"}, {.quick = true});
+        t.add("send", "Sends.", [&](std::string whom, int n) { return to = whom + std::to_string(n); }, {"to", "n"},
+              {.quick = true});
         ask(t, {calls({{"send", args}}), submitted});
         BOOST_TEST(to == "bob1", args);
     }
     tools t;
     std::string got;
-    t.add("opt", "", [&](std::optional<bool> a, std::vector<int> b) { return got = (a ? "some" : "none") + std::to_string(b.size()); },
+    t.add("opt", "",
+          [&](std::optional<bool> a, std::vector<int> b) {
+              return got = (a ? "some" : "none") + std::to_string(b.size());
+          },
           {"a", "b"}, {.quick = true});
-    ask(t, {calls({{"opt", R"({"a": None, 'b': (1, 2)})"}}), calls({{"opt", R"({"a": True, "b": [1, 2, 3,],})"}}), submitted});
+    ask(t, {calls({{"opt", R"({"a": None, 'b': (1, 2)})"}}), calls({{"opt", R"({"a": True, "b": [1, 2, 3,],})"}}),
+            submitted});
     BOOST_TEST(got == "some3");
 }
 
@@ -550,7 +592,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_text_is_not_submitted_as_one) {
 
 BOOST_AUTO_TEST_CASE(a_response_of_no_shape_is_not_called_a_bad_call) {
     auto model = std::make_shared<scripted_model>(std::vector<lm_response>{submitted});
-    model->failures[0] = std::make_exception_ptr(lm_error{lm_errc::malformed_response, "the provider's response has no `choices`: {}"});
+    model->failures[0] =
+        std::make_exception_ptr(lm_error{lm_errc::malformed_response, "the provider's response has no `choices`: {}"});
     run_options o{language_model{model}};
     std::string notes;
     o.on_event = [&](const run_event& e) {
@@ -614,8 +657,9 @@ BOOST_AUTO_TEST_CASE(a_text_without_a_call_is_asked_about_once) {
     auto model = std::make_shared<scripted_model>(std::vector<lm_response>{answer("It is 42."), answer("It is 42.")});
     using typed = react<sig<"question -> n: int, m: int">>;
     runtime rt;
-    BOOST_CHECK_EXCEPTION(rt.run(run_options{language_model{model}}, typed{p.all(), {.mode = react_mode::native}}, "question"_f = "?"),
-                          parse_error, [](const parse_error& e) { return holds(e.what(), "text without a call, twice"); });
+    BOOST_CHECK_EXCEPTION(
+        rt.run(run_options{language_model{model}}, typed{p.all(), {.mode = react_mode::native}}, "question"_f = "?"),
+        parse_error, [](const parse_error& e) { return holds(e.what(), "text without a call, twice"); });
 }
 
 BOOST_AUTO_TEST_CASE(names_with_a_servers_ornaments_are_known) {
@@ -639,7 +683,8 @@ BOOST_AUTO_TEST_CASE(calls_with_one_id_get_their_own) {
     }
 }
 
-// Before there was `submit`, native agents ended with `finish` and a text, and their outputs were extracted: their journals still replay.
+// Before there was `submit`, native agents ended with `finish` and a text, and their outputs were extracted: their
+// journals still replay.
 BOOST_AUTO_TEST_CASE(a_native_journal_of_an_older_version_replays) {
     auto file = read_journal_file(std::string{REAGENT_TEST_DATA} + "/agents/native-before-submit.jsonl");
     int added = 0;

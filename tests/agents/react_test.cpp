@@ -83,35 +83,41 @@ BOOST_AUTO_TEST_CASE(an_input_that_is_called_as_a_step_is_refused) {
     auto names = [](const char* name) {
         return [=](const tool_error& e) { return std::string{e.what()}.find(name) != std::string::npos; };
     };
-    BOOST_CHECK_EXCEPTION((react<sig<"question, thought_0 -> answer">>{golden_tools()}), tool_error, names("thought_0"));
+    BOOST_CHECK_EXCEPTION((react<sig<"question, thought_0 -> answer">>{golden_tools()}), tool_error,
+                          names("thought_0"));
     BOOST_CHECK_EXCEPTION((react<sig<"tool_name_12 -> answer">>{golden_tools()}), tool_error, names("tool_name_12"));
     BOOST_CHECK_EXCEPTION((react<sig<"tool_args_0 -> answer">>{golden_tools()}), tool_error, names("tool_args_0"));
     BOOST_CHECK_EXCEPTION((react<sig<"observation_3 -> answer">>{golden_tools()}), tool_error, names("observation_3"));
-    BOOST_CHECK_NO_THROW((react<sig<"observation, thought_, observation_1a, my_tool_name_0 -> answer">>{golden_tools()}));
+    BOOST_CHECK_NO_THROW(
+        (react<sig<"observation, thought_, observation_1a, my_tool_name_0 -> answer">>{golden_tools()}));
 }
 
 BOOST_AUTO_TEST_CASE(every_request_shows_the_past_and_names_what_to_write) {
-    auto model = scripted_model::texts({step("add them", "add", "{\"a\": 3, \"b\": 4}"), step("done", "finish", "{}"), answer_seven});
+    auto model = scripted_model::texts(
+        {step("add them", "add", "{\"a\": 3, \"b\": 4}"), step("done", "finish", "{}"), answer_seven});
     agent a{golden_tools()};
     ask(a, model);
     auto requests = model->requests();
     BOOST_REQUIRE(requests.size() == 3u);
     for (std::size_t i = 0; i < 2; ++i)
-        for (const char* m : {"`[[ ## next_thought ## ]]`", "`[[ ## next_tool_name ## ]]`", "`[[ ## next_tool_args ## ]]`"})
+        for (const char* m :
+             {"`[[ ## next_thought ## ]]`", "`[[ ## next_tool_name ## ]]`", "`[[ ## next_tool_args ## ]]`"})
             BOOST_TEST(requests[i].messages.back().content.find(m) != std::string::npos);
     const auto& second = requests[1].messages.back().content;
-    for (const char* part : {"[[ ## question ## ]]\nWhat is 3 + 4?", "[[ ## thought_0 ## ]]\nadd them", "[[ ## tool_name_0 ## ]]\nadd",
-                             "[[ ## tool_args_0 ## ]]\n{\"a\": 3, \"b\": 4}", "[[ ## observation_0 ## ]]\n7.0"})
+    for (const char* part :
+         {"[[ ## question ## ]]\nWhat is 3 + 4?", "[[ ## thought_0 ## ]]\nadd them", "[[ ## tool_name_0 ## ]]\nadd",
+          "[[ ## tool_args_0 ## ]]\n{\"a\": 3, \"b\": 4}", "[[ ## observation_0 ## ]]\n7.0"})
         BOOST_TEST(second.find(part) != std::string::npos, second);
-    for (const auto& m : requests[2].messages) BOOST_TEST(m.content.find("[[ ## next_thought ## ]]") == std::string::npos);
+    for (const auto& m : requests[2].messages)
+        BOOST_TEST(m.content.find("[[ ## next_thought ## ]]") == std::string::npos);
     BOOST_TEST(requests[2].messages.back().content.find("`[[ ## answer ## ]]`") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_agent_goes_on_after_nonsense) {
-    auto model =
-        scripted_model::texts({"no markers at all", "neither here", step("t", "nosuch", "{}"), step("t", "add", "a=1, b=2"),
-                               chat_completion({{"next_tool_name", "`add`"}, {"next_tool_args", "```json\n{\"a\": 1, \"b\": 2,}\n```"}}),
-                               step("t", "boom", "{\"x\": \"y\"}"), step("t", "finish", ""), answer_seven});
+    auto model = scripted_model::texts(
+        {"no markers at all", "neither here", step("t", "nosuch", "{}"), step("t", "add", "a=1, b=2"),
+         chat_completion({{"next_tool_name", "`add`"}, {"next_tool_args", "```json\n{\"a\": 1, \"b\": 2,}\n```"}}),
+         step("t", "boom", "{\"x\": \"y\"}"), step("t", "finish", ""), answer_seven});
     agent a{golden_tools()};
     auto p = ask(a, model);
     BOOST_REQUIRE(p.trajectory().size() == 6u);
@@ -135,8 +141,9 @@ BOOST_AUTO_TEST_CASE(the_same_call_three_times_is_pointed_out) {
 }
 
 BOOST_AUTO_TEST_CASE(a_context_that_is_too_long_loses_its_oldest_steps) {
-    auto model = scripted_model::texts({step("first", "add", "{\"a\": 1, \"b\": 1}"), step("second", "add", "{\"a\": 2, \"b\": 2}"),
-                                        step("done", "finish", "{}"), answer_seven});
+    auto model = scripted_model::texts({step("first", "add", "{\"a\": 1, \"b\": 1}"),
+                                        step("second", "add", "{\"a\": 2, \"b\": 2}"), step("done", "finish", "{}"),
+                                        answer_seven});
     model->failures[2] = std::make_exception_ptr(lm_error{lm_errc::context_length, "too long"});
     agent a{golden_tools()};
     auto p = ask(a, model);
@@ -156,13 +163,13 @@ BOOST_AUTO_TEST_CASE(native_calls_give_the_same_trajectory) {
     };
     lm_response last;
     last.text = answer_seven;
-    auto model = std::make_shared<scripted_model>(
-        std::vector<lm_response>{call({{"1", "add", "{\"a\": 3, \"b\": 4}"}}, "add them"), call({{"2", "finish", "{}"}}, "done"), last});
+    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{
+        call({{"1", "add", "{\"a\": 3, \"b\": 4}"}}, "add them"), call({{"2", "finish", "{}"}}, "done"), last});
     agent native{golden_tools(), {.mode = react_mode::native}};
     auto n = ask(native, model);
     agent prompted{golden_tools()};
-    auto p =
-        ask(prompted, scripted_model::texts({step("add them", "add", "{\"a\": 3, \"b\": 4}"), step("done", "finish", "{}"), answer_seven}));
+    auto p = ask(prompted, scripted_model::texts({step("add them", "add", "{\"a\": 3, \"b\": 4}"),
+                                                  step("done", "finish", "{}"), answer_seven}));
     BOOST_TEST((n.trajectory() == p.trajectory()));
     auto requests = model->requests();
     BOOST_TEST(requests[0].tools.size() == 4u);
@@ -186,7 +193,8 @@ BOOST_AUTO_TEST_CASE(calls_that_a_model_makes_together_run_together) {
           },
           {"i"});
     lm_response three, last;
-    for (int i = 0; i < 3; ++i) three.tool_calls.push_back({std::to_string(i), "wait", "{\"i\": " + std::to_string(i) + "}"});
+    for (int i = 0; i < 3; ++i)
+        three.tool_calls.push_back({std::to_string(i), "wait", "{\"i\": " + std::to_string(i) + "}"});
     last.text = answer_seven;
     lm_response stop;
     stop.text = "I am done";  // asked about once; then a text ends the work too
@@ -208,10 +216,12 @@ BOOST_AUTO_TEST_CASE(both_modes_work_over_real_sockets_and_tls) {
         loopback_server server{
             [&](const server_request&) {
                 std::vector<std::string> script =
-                    native ? std::vector<std::string>{openai_calls({{"add", "{\"a\": 3, \"b\": 4}"}, {"lookup", "{\"city\": \"Oslo\"}"}}),
-                                                      openai_calls({{"finish", "{}"}}), openai_text(answer_seven)}
-                           : std::vector<std::string>{openai_text(step("t", "add", "{\"a\": 3, \"b\": 4}")),
-                                                      openai_text(step("t", "finish", "{}")), openai_text(answer_seven)};
+                    native
+                        ? std::vector<std::string>{openai_calls({{"add", "{\"a\": 3, \"b\": 4}"},
+                                                                 {"lookup", "{\"city\": \"Oslo\"}"}}),
+                                                   openai_calls({{"finish", "{}"}}), openai_text(answer_seven)}
+                        : std::vector<std::string>{openai_text(step("t", "add", "{\"a\": 3, \"b\": 4}")),
+                                                   openai_text(step("t", "finish", "{}")), openai_text(answer_seven)};
                 return server_response{.body = script.at(static_cast<std::size_t>(asked++))};
             },
             &tls};
@@ -237,7 +247,8 @@ BOOST_AUTO_TEST_CASE(an_agent_is_part_of_a_program_and_is_replayed) {
             co_return p.get<"answer">();
         }
     };
-    auto model = scripted_model::texts({step("t", "add", "{\"a\": 3, \"b\": 4}"), step("t", "finish", "{}"), answer_seven});
+    auto model =
+        scripted_model::texts({step("t", "add", "{\"a\": 3, \"b\": 4}"), step("t", "finish", "{}"), answer_seven});
     runtime rt;
     program p;
     auto first = rt.execute(language_model{model}, p, "q");
@@ -316,28 +327,31 @@ struct checked_agent {
 
 BOOST_AUTO_TEST_CASE(an_assertion_about_an_agents_answer_does_not_run_its_tools_again) {
     auto extracted = [](const char* text) { return chat_completion({{"reasoning", "r"}, {"answer", text}}); };
-    auto model =
-        scripted_model::texts({step("t", "send", R"({"to": "Oslo"})"), step("t", "finish", "{}"), extracted("bad"), extracted("good")});
+    auto model = scripted_model::texts(
+        {step("t", "send", R"({"to": "Oslo"})"), step("t", "finish", "{}"), extracted("bad"), extracted("good")});
     runtime rt;
     checked_agent m;
     BOOST_TEST(rt.run(language_model{model}, m) == "good2");
     BOOST_TEST(m.sent == 1);
     BOOST_REQUIRE(model->requests().size() == 4u);
-    BOOST_TEST(model->requests()[3].messages.back().content.find("[[ ## past_answer_0 ## ]]\nbad") != std::string::npos);
+    BOOST_TEST(model->requests()[3].messages.back().content.find("[[ ## past_answer_0 ## ]]\nbad") !=
+               std::string::npos);
     BOOST_TEST(model->requests()[3].messages.back().content.find("The answer must be good.") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_assertion_may_send_an_agent_back_to_its_last_step) {
     auto extracted = [](const char* text) { return chat_completion({{"reasoning", "r"}, {"answer", text}}); };
-    auto model = scripted_model::texts({step("t", "send", R"({"to": "Oslo"})"), step("t", "finish", "{}"), extracted("bad"),
-                                        step("t", "send", R"({"to": "Bergen"})"), step("t", "finish", "{}"), extracted("good")});
+    auto model =
+        scripted_model::texts({step("t", "send", R"({"to": "Oslo"})"), step("t", "finish", "{}"), extracted("bad"),
+                               step("t", "send", R"({"to": "Bergen"})"), step("t", "finish", "{}"), extracted("good")});
     runtime rt;
     checked_agent m;
     m.blame_steps = true;
     auto done = rt.execute(language_model{model}, m);
     BOOST_TEST(done.value == "good3");
     BOOST_TEST(m.sent == 2);  // Oslo once, Bergen once
-    BOOST_TEST(model->requests()[3].messages.back().content.find("[[ ## past_next_tool_name_0 ## ]]\nfinish") != std::string::npos);
+    BOOST_TEST(model->requests()[3].messages.back().content.find("[[ ## past_next_tool_name_0 ## ]]\nfinish") !=
+               std::string::npos);
     BOOST_TEST(done.report.history->violations().size() == 1u);
     BOOST_TEST(done.report.history->violations()[0].blamed.occurrence == 1u);
     BOOST_TEST(done.report.history->abandoned().size() == 2u);  // the step that finished, and the extraction
@@ -355,9 +369,9 @@ BOOST_AUTO_TEST_CASE(native_agents_go_back_too) {
     lm_response bad, good;
     bad.text = chat_completion({{"reasoning", "r"}, {"answer", "bad"}});
     good.text = chat_completion({{"reasoning", "r"}, {"answer", "good"}});
-    auto model = std::make_shared<scripted_model>(
-        std::vector<lm_response>{calls({{"send", R"({"to": "Oslo"})"}, {"send", R"({"to": "Bergen"})"}}), calls({{"finish", "{}"}}), bad,
-                                 calls({{"send", R"({"to": "Hamar"})"}}), calls({{"finish", "{}"}}), good});
+    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{
+        calls({{"send", R"({"to": "Oslo"})"}, {"send", R"({"to": "Bergen"})"}}), calls({{"finish", "{}"}}), bad,
+        calls({{"send", R"({"to": "Hamar"})"}}), calls({{"finish", "{}"}}), good});
     runtime rt;
     checked_agent m;
     m.mode = react_mode::native;

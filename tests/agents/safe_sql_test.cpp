@@ -16,7 +16,8 @@ safe_sql_options shop() {
     o.policy.allowed_tables = {"customers", "orders"};
     o.policy.denied_columns = {"customers.ssn"};
     o.policy.max_rows = 100;
-    o.schema = {{"customers", {"id", "name", "ssn"}}, {"orders", {"id", "customer_id", "total"}}, {"secrets", {"word"}}};
+    o.schema = {
+        {"customers", {"id", "name", "ssn"}}, {"orders", {"id", "customer_id", "total"}}, {"secrets", {"word"}}};
     o.notes = "Totals are in kroner.";
     return o;
 }
@@ -24,7 +25,8 @@ safe_sql_options shop() {
 std::string written(const std::string& sql) { return chat_completion({{"reasoning", "r"}, {"sql", sql}}); }
 
 void has(const std::string& text, std::initializer_list<const char*> parts) {
-    for (const char* part : parts) BOOST_TEST(text.find(part) != std::string::npos, "\"" << part << "\" is missing in: " << text);
+    for (const char* part : parts)
+        BOOST_TEST(text.find(part) != std::string::npos, "\"" << part << "\" is missing in: " << text);
 }
 
 }  // namespace
@@ -43,7 +45,8 @@ BOOST_AUTO_TEST_CASE(a_statement_is_written_until_the_policy_allows_it) {
     has(first, {"All names", "customers(id, name)", "orders(id, customer_id, total)", "kroner", "at most 100"});
     BOOST_TEST(first.find("ssn") == first.npos);
     BOOST_TEST(first.find("secrets") == first.npos);
-    has(third, {"past_sql_0", "SELECT name, ssn FROM customers", "past_sql_1", "DELETE FROM orders", "Only SELECT", "LIMIT"});
+    has(third,
+        {"past_sql_0", "SELECT name, ssn FROM customers", "past_sql_1", "DELETE FROM orders", "Only SELECT", "LIMIT"});
 }
 
 // A model that writes what an analyst wrote, and then what the words of the refusal lead to.
@@ -59,7 +62,8 @@ BOOST_AUTO_TEST_CASE(what_is_harmless_and_refused_is_told_a_way) {
             o.policy = sql::policy_from_json(corpus.at("policies").at(c.at("policy").as_string()));
             o.schema = sql::schema_from_json(corpus.at("schema"));
             o.preferred_bytes = 20'000;
-            std::string first{std::string_view{c.at("sql").as_string()}}, second{std::string_view{instead->as_string()}};
+            std::string first{std::string_view{c.at("sql").as_string()}},
+                second{std::string_view{instead->as_string()}};
             auto model = scripted_model::texts({written(first), written(second)});
             safe_sql write{std::move(o)};
             runtime rt;
@@ -68,7 +72,8 @@ BOOST_AUTO_TEST_CASE(what_is_harmless_and_refused_is_told_a_way) {
             // The refusal says what it is about and what to do.
             const auto told = model->requests()[1].messages.back().content;
             bool leads = false;
-            for (const char* words : {"do without it", "use a plain type", "name the columns", "write a plain SELECT", "write a column as"})
+            for (const char* words :
+                 {"do without it", "use a plain type", "name the columns", "write a plain SELECT", "write a column as"})
                 leads = leads || told.find(words) != std::string::npos;
             BOOST_TEST(leads, told);
         }
@@ -101,9 +106,9 @@ BOOST_AUTO_TEST_CASE(a_question_is_answered_from_the_database) {
     sql::policy p;
     p.allowed_tables = {"customers", "orders"};
     ask_database ask{ready::sqlite_query(REAGENT_SHOP, {.policy = p})};
-    auto model =
-        scripted_model::texts({written("SELECT count(*) FROM products"), written("SELECT count(*) AS n FROM orders WHERE town = 'x'"),
-                               written("SELECT count(*) AS n FROM orders"), chat_completion({{"answer", "There are 1660 orders."}})});
+    auto model = scripted_model::texts(
+        {written("SELECT count(*) FROM products"), written("SELECT count(*) AS n FROM orders WHERE town = 'x'"),
+         written("SELECT count(*) AS n FROM orders"), chat_completion({{"answer", "There are 1660 orders."}})});
     runtime rt;
     auto done = rt.execute(language_model{model}, ask, "How many orders are there?");
     BOOST_TEST(done.value.answer == "There are 1660 orders.");

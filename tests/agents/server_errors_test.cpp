@@ -1,5 +1,6 @@
-// What a server's errors do to a run: another attempt, an observation, or the end of the run with the server's words. The errors are
-// llama.cpp's llama-server's (0.5.0-dev, b1-0c1e570), byte for byte; its answers are too, but for their texts and times.
+// What a server's errors do to a run: another attempt, an observation, or the end of the run with the server's words.
+// The errors are llama.cpp's llama-server's (0.5.0-dev, b1-0c1e570), byte for byte; its answers are too, but for their
+// texts and times.
 #include "support/loopback_server.hpp"
 #include "support/scripted_openai.hpp"
 
@@ -32,7 +33,8 @@ std::string chunk(const std::string& delta, const std::string& finish = "null") 
            R"("id":"chatcmpl-40BJi16UUQZnuj3vFN0SXG8iVMcEvMct","object":"chat.completion.chunk"})" + "\n\n";
 }
 const std::string begun = chunk(R"({"role":"assistant","content":null})") + chunk(R"({"content":"{"})") +
-                          chunk(R"({"content":"\"answer"})") + chunk(R"({"content":"\" :"})") + chunk(R"({"content":"\n\""})");
+                          chunk(R"({"content":"\"answer"})") + chunk(R"({"content":"\" :"})") +
+                          chunk(R"({"content":"\n\""})");
 
 struct reply {
     std::string content{};
@@ -60,12 +62,16 @@ server_response sent(const reply& r, bool streamed) {
         return {.status = static_cast<int>(json::parse(r.error).at("error").at("code").as_int64()), .body = r.error};
     const std::string finish = '"' + (r.calls.empty() ? r.finish : "tool_calls") + '"';
     if (!streamed)
-        return {.body = R"({"choices":[{"finish_reason":)" + finish + R"(,"index":0,"message":)" + json::serialize(message_of(r)) + "}]," +
-                        of_all + R"("object":"chat.completion","usage":{"completion_tokens":21,"prompt_tokens":54,"total_tokens":75},)" +
-                        R"("id":"chatcmpl-h87pIExo4UFDC7d6gQsBVztOWfBbiIQX"})"};
+        return {
+            .body =
+                R"({"choices":[{"finish_reason":)" + finish + R"(,"index":0,"message":)" +
+                json::serialize(message_of(r)) + "}]," + of_all +
+                R"("object":"chat.completion","usage":{"completion_tokens":21,"prompt_tokens":54,"total_tokens":75},)" +
+                R"("id":"chatcmpl-h87pIExo4UFDC7d6gQsBVztOWfBbiIQX"})"};
     // An error behind the beginning of an answer comes as an event.
-    std::string body = r.error.empty() ? chunk(json::serialize(message_of(r))) + chunk("{}", finish) + "data: [DONE]\n\n"
-                                       : begun + "data: " + r.error + "\n\n";
+    std::string body = r.error.empty()
+                           ? chunk(json::serialize(message_of(r))) + chunk("{}", finish) + "data: [DONE]\n\n"
+                           : begun + "data: " + r.error + "\n\n";
     return {.body = body, .content_type = "text/event-stream"};
 }
 
@@ -156,7 +162,8 @@ BOOST_DATA_TEST_CASE(an_answer_that_the_server_could_not_read_is_asked_for_again
         BOOST_TEST(r.answer == "42", r.error);
         BOOST_REQUIRE(server.requests.size() == 2u);
         BOOST_TEST(holds(server.said(1), "could not be read"), server.said(1));
-        BOOST_TEST(server.requests[1].at("messages").as_array().size() == server.requests[0].at("messages").as_array().size());
+        BOOST_TEST(server.requests[1].at("messages").as_array().size() ==
+                   server.requests[0].at("messages").as_array().size());
         if (stream) BOOST_TEST(r.shown == "<again>42");
     }
 }
@@ -168,7 +175,8 @@ BOOST_DATA_TEST_CASE(a_server_that_never_can_read_it_is_the_runs_error, data::ma
     BOOST_TEST(holds(r.error, "does not match the expected peg-native format"), r.error);
     BOOST_TEST(server.requests.size() == 4u);
     // What is no answer of the model's is no reason to ask again.
-    llama failing{std::vector<reply>(9, {.error = R"({"error":{"code":500,"message":"Compute error.","type":"server_error"}})"})};
+    llama failing{
+        std::vector<reply>(9, {.error = R"({"error":{"code":500,"message":"Compute error.","type":"server_error"}})"})};
     r = ask(asked, failing, with(stream));
     BOOST_TEST((r.code == lm_errc::server_error), r.error);
     BOOST_TEST(failing.requests.size() == 1u);
@@ -191,8 +199,10 @@ BOOST_AUTO_TEST_CASE(a_response_of_no_shape_is_asked_for_again) {
 
 BOOST_DATA_TEST_CASE(an_answer_that_cannot_be_read_is_paid_for, data::make({false, true}), stream) {
     const std::string used = R"("usage":{"prompt_tokens":1000,"completion_tokens":2000})";
-    const reply unread{.body = stream ? R"(data: {"choices":[{"index":0,"delta":{"content":5},"finish_reason":"stop"}],)" + used + "}\n\n"
-                                      : R"({"choices":[{"index":0,"message":{"content":5},"finish_reason":"stop"}],)" + used + "}"};
+    const reply unread{
+        .body = stream
+                    ? R"(data: {"choices":[{"index":0,"delta":{"content":5},"finish_reason":"stop"}],)" + used + "}\n\n"
+                    : R"({"choices":[{"index":0,"message":{"content":5},"finish_reason":"stop"}],)" + used + "}"};
     run_options o = with(stream);
     auto spend = [&](const llama& server, std::optional<std::uint64_t> tokens) {
         run_options of = o;
@@ -239,13 +249,16 @@ BOOST_DATA_TEST_CASE(a_step_that_the_server_could_not_read_is_an_observation, da
     BOOST_REQUIRE(r.steps.size() == 3u);
     BOOST_TEST(r.steps[0].tool == "note");
     BOOST_TEST(r.steps[1].failed);
-    BOOST_TEST(holds(python_str(r.steps[1].observation), "the server could not read it"), python_str(r.steps[1].observation));
+    BOOST_TEST(holds(python_str(r.steps[1].observation), "the server could not read it"),
+               python_str(r.steps[1].observation));
     BOOST_TEST(r.steps[2].tool == "finish");
 }
 
-BOOST_DATA_TEST_CASE(a_native_round_that_the_server_could_not_read_is_asked_for_again, data::make({false, true}), stream) {
+BOOST_DATA_TEST_CASE(a_native_round_that_the_server_could_not_read_is_asked_for_again, data::make({false, true}),
+                     stream) {
     for (const auto& words : {misread, not_utf8}) {
-        const reply bad{.error = words}, call{.calls = {{"note", "{}"}}}, last{.calls = {{"submit", R"({"answer": "42"})"}}};
+        const reply bad{.error = words}, call{.calls = {{"note", "{}"}}},
+            last{.calls = {{"submit", R"({"answer": "42"})"}}};
         llama server{{bad, call, bad, bad, last}};
         auto r = ask(agent{notes_tool(), {.mode = react_mode::native}}, server, with(stream));
         BOOST_TEST(r.answer == "42", r.error);
@@ -253,7 +266,8 @@ BOOST_DATA_TEST_CASE(a_native_round_that_the_server_could_not_read_is_asked_for_
     }
 }
 
-BOOST_DATA_TEST_CASE(an_answer_that_is_sent_back_makes_room_when_the_context_is_full, data::make({false, true}), stream) {
+BOOST_DATA_TEST_CASE(an_answer_that_is_sent_back_makes_room_when_the_context_is_full, data::make({false, true}),
+                     stream) {
     const std::string endless(3000, 'x');
     for (const char* finish : {"length", "stop"}) {
         llama server{{{endless, finish}, good_chat}, 2500};
@@ -298,7 +312,8 @@ BOOST_DATA_TEST_CASE(a_step_that_fills_the_context_is_shortened, data::make({fal
     std::vector<reply> replies{calls("note"), calls(native ? "submit" : "finish")};
     if (!native) replies.push_back(extracted);
     llama server{replies, 6000};
-    auto r = ask(agent{notes_tool(text), {.mode = native ? react_mode::native : react_mode::prompted}}, server, with(false));
+    auto r =
+        ask(agent{notes_tool(text), {.mode = native ? react_mode::native : react_mode::prompted}}, server, with(false));
     BOOST_TEST(r.answer == "42", r.error);
     BOOST_TEST(server.refused > 0u);
     BOOST_TEST(holds(r.notes, "the context is too long; the last step is shortened in the prompt"), r.notes);
@@ -312,7 +327,8 @@ BOOST_DATA_TEST_CASE(a_step_that_fills_the_context_is_shortened, data::make({fal
 
 BOOST_DATA_TEST_CASE(a_prompt_that_never_fits_ends_the_run_with_the_servers_words, data::make({false, true}), native) {
     llama server{{}, 100};
-    auto r = ask(agent{notes_tool(), {.mode = native ? react_mode::native : react_mode::prompted}}, server, with(false));
+    auto r =
+        ask(agent{notes_tool(), {.mode = native ? react_mode::native : react_mode::prompted}}, server, with(false));
     BOOST_TEST((r.code == lm_errc::context_length), r.error);
     BOOST_TEST(holds(r.error, "request (3052 tokens) exceeds the available context size (1024 tokens)"), r.error);
     BOOST_TEST(server.refused == 1u);

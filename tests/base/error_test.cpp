@@ -12,7 +12,8 @@ BOOST_AUTO_TEST_CASE(what_an_error_says_is_utf8) {
                "is no JSON: \xF0\x9F",
                {.attempted = "POST \xFF", .path = "$.\xC3", .provider_message = "gr\xC3", .request_id = "\x80"}};
     BOOST_TEST(e.what() == "is no JSON: \xEF\xBF\xBD\xEF\xBF\xBD");
-    for (const auto& words : {e.details().attempted, e.details().path, e.details().provider_message, e.details().request_id})
+    for (const auto& words :
+         {e.details().attempted, e.details().path, e.details().provider_message, e.details().request_id})
         BOOST_TEST(detail::is_valid_utf8(words));
     BOOST_TEST(e.details().provider_message == "gr\xEF\xBF\xBD");
 }

@@ -64,8 +64,10 @@ void race(folder::resolution how) {
     std::atomic<bool> stop{false};
     std::thread swapper{[&] {
         while (!stop) {
-            ::syscall(SYS_renameat2, AT_FDCWD, (p.inside / "good").c_str(), AT_FDCWD, (p.path / "bad").c_str(), RENAME_EXCHANGE);
-            ::syscall(SYS_renameat2, AT_FDCWD, (p.inside / "file.txt").c_str(), AT_FDCWD, (p.path / "bad.txt").c_str(), RENAME_EXCHANGE);
+            ::syscall(SYS_renameat2, AT_FDCWD, (p.inside / "good").c_str(), AT_FDCWD, (p.path / "bad").c_str(),
+                      RENAME_EXCHANGE);
+            ::syscall(SYS_renameat2, AT_FDCWD, (p.inside / "file.txt").c_str(), AT_FDCWD, (p.path / "bad.txt").c_str(),
+                      RENAME_EXCHANGE);
         }
     }};
     folder f{p.inside, how};
@@ -96,7 +98,8 @@ BOOST_DATA_TEST_CASE(what_lies_inside_is_read, both_ways, how) {
     BOOST_TEST(read(f, "a.txt", 2) == "he");
     BOOST_TEST(f.read("a.txt", 2).size == 5u);
     fs::create_symlink("a.txt", p.inside / "link.txt");
-    BOOST_TEST(read(f, "link.txt") == (how == folder::resolution::kernel ? "hello" : "refused: it lies outside of the folder"));
+    BOOST_TEST(read(f, "link.txt") ==
+               (how == folder::resolution::kernel ? "hello" : "refused: it lies outside of the folder"));
 }
 
 BOOST_DATA_TEST_CASE(what_lies_outside_is_refused, both_ways, how) {
@@ -108,11 +111,13 @@ BOOST_DATA_TEST_CASE(what_lies_outside_is_refused, both_ways, how) {
     fs::create_directory_symlink("/proc/self/root", p.inside / "root");
     fs::create_symlink("loop.txt", p.inside / "loop.txt");
     folder f{p.inside, how};
-    for (const char* path : {"absolute.txt", "relative.txt", "twice.txt", "folder/secret.txt", "root/etc/passwd", "../outside/secret.txt",
-                             "notes/../../outside/secret.txt", "..", "loop.txt", "folder/../a.txt/../../outside/secret.txt"})
+    for (const char* path :
+         {"absolute.txt", "relative.txt", "twice.txt", "folder/secret.txt", "root/etc/passwd", "../outside/secret.txt",
+          "notes/../../outside/secret.txt", "..", "loop.txt", "folder/../a.txt/../../outside/secret.txt"})
         BOOST_TEST(read(f, path).starts_with("refused: "), path << " -> " << read(f, path));
     BOOST_TEST(read(f, "relative.txt") == "refused: it lies outside of the folder");
-    if (how == folder::resolution::kernel) BOOST_TEST(read(f, "loop.txt") == "refused: its links lead in a circle, or to no file at all");
+    if (how == folder::resolution::kernel)
+        BOOST_TEST(read(f, "loop.txt") == "refused: its links lead in a circle, or to no file at all");
     BOOST_TEST(read(f, p.outside / "secret.txt") == "refused: give a path relative to the folder, as notes/today.txt");
     BOOST_TEST(read(f, std::string("a.txt\0.md", 9)) == "refused: give the name of a file");
     BOOST_TEST(read(f, "") == "refused: give the name of a file");

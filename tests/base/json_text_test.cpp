@@ -20,7 +20,8 @@ struct any_value {
     std::string text() {
         static constexpr std::string_view signs = "ab \"\\\n\r\t\b\f/\x01\x1f\x7f\xc3\xa9";
         std::string s;
-        for (std::size_t n = below(60); n > 0; --n) s += below(3) ? static_cast<char>('a' + below(26)) : signs[below(signs.size())];
+        for (std::size_t n = below(60); n > 0; --n)
+            s += below(3) ? static_cast<char>('a' + below(26)) : signs[below(signs.size())];
         return s;
     }
 

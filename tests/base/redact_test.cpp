@@ -18,7 +18,8 @@ std::string base64(const std::string& bytes) {
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
-    for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) text.replace(at, from.size(), to);
+    for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size())
+        text.replace(at, from.size(), to);
     return text;
 }
 
@@ -28,19 +29,22 @@ BOOST_AUTO_TEST_SUITE(redaction)
 
 BOOST_AUTO_TEST_CASE(a_known_key_is_found_however_it_is_escaped) {
     const secret key{"sk-abc/D9\"x~q"}, both[] = {key, secret{"pass word+1"}, secret{"100%41b"}};
-    for (const char* form : {"sk-abc/D9\"x~q", "sk%2Dabc/D9\"x~q", "sk%2dabc%2FD9%22x%7Eq", "%73%6b-abc/D9%22x~q", R"(sk-abc\/D9\"x~q)",
-                             R"(\u0073k-abc\/D9\u0022x~q)", R"(sk\u002Dabc\/D9\"x\u007eq)", R"(sk-abc\\/D9\\\"x~q)",
-                             "sk%252Dabc%252FD9%2522x~q", R"(sk\-abc/D9\"x\~q)", "sk-abc/D9&quot;x~q", "sk&#45;abc&#x2F;D9&#34;x~q",
-                             R"(\u0025\u0037\u0033k-abc/D9%22x~q)", R"(\x73k-abc/D9%22x~q)",
-                             // A part of an escape that is escaped another way.
-                             R"(\%750073k-abc/D9"x~q)", R"(&#1%315;k-abc/D9"x~q)", R"(&#1\u00315;k-abc/D9"x~q)", R"(\u00%373k-abc/D9"x~q)",
-                             R"(&#x7%33;k-abc/D9"x~q)", R"(\&#117;0073k-abc/D9"x~q)"}) {
-        BOOST_TEST(redact("was " + std::string{form} + ", é%20 \\n kept%2C", key) == "was (secret), é%20 \\n kept%2C", form);
+    for (const char* form :
+         {"sk-abc/D9\"x~q", "sk%2Dabc/D9\"x~q", "sk%2dabc%2FD9%22x%7Eq", "%73%6b-abc/D9%22x~q", R"(sk-abc\/D9\"x~q)",
+          R"(\u0073k-abc\/D9\u0022x~q)", R"(sk\u002Dabc\/D9\"x\u007eq)", R"(sk-abc\\/D9\\\"x~q)",
+          "sk%252Dabc%252FD9%2522x~q", R"(sk\-abc/D9\"x\~q)", "sk-abc/D9&quot;x~q", "sk&#45;abc&#x2F;D9&#34;x~q",
+          R"(\u0025\u0037\u0033k-abc/D9%22x~q)", R"(\x73k-abc/D9%22x~q)",
+          // A part of an escape that is escaped another way.
+          R"(\%750073k-abc/D9"x~q)", R"(&#1%315;k-abc/D9"x~q)", R"(&#1\u00315;k-abc/D9"x~q)", R"(\u00%373k-abc/D9"x~q)",
+          R"(&#x7%33;k-abc/D9"x~q)", R"(\&#117;0073k-abc/D9"x~q)"}) {
+        BOOST_TEST(redact("was " + std::string{form} + ", é%20 \\n kept%2C", key) == "was (secret), é%20 \\n kept%2C",
+                   form);
         BOOST_TEST(redact(form, key) == "(secret)", form);
     }
     BOOST_TEST(redact("pass%20word%2B1 pass+word%2b1 pass+word+1 100%2541b 100%41b 100A1b", both) ==
                "(secret) (secret) (secret) (secret) (secret) 100A1b");
-    BOOST_TEST(redact("100% sure, 5%zz, a\\q, \\u12, &nothing; & %", both) == "100% sure, 5%zz, a\\q, \\u12, &nothing; & %");
+    BOOST_TEST(redact("100% sure, 5%zz, a\\q, \\u12, &nothing; & %", both) ==
+               "100% sure, 5%zz, a\\q, \\u12, &nothing; & %");
     const secret accented{"schlüssel-🔑-9"};
     BOOST_TEST(redact(R"({"k":"schl\u00fcssel-\ud83d\udd11-9","u":"schl%C3%BCssel-%F0%9F%94%91-9"})", accented) ==
                R"-({"k":"(secret)","u":"(secret)"})-");
@@ -50,8 +54,10 @@ BOOST_AUTO_TEST_CASE(a_known_key_is_found_within_base64) {
     const secret key{"hunter2>>hunter2??"};
     for (std::string user : {"", "m", "me", "me@", "a long name"})
         for (std::string after : {"", "!", "!!", ":more"}) {
-            std::string coded = base64(user + ":hunter2>>hunter2??" + after), of_urls = replaced(replaced(coded, "+", "-"), "/", "_");
-            for (const auto& form : {coded, of_urls, replaced(coded, "/", "\\/"), replaced(replaced(coded, "/", "%2F"), "=", "%3D")})
+            std::string coded = base64(user + ":hunter2>>hunter2??" + after),
+                        of_urls = replaced(replaced(coded, "+", "-"), "/", "_");
+            for (const auto& form :
+                 {coded, of_urls, replaced(coded, "/", "\\/"), replaced(replaced(coded, "/", "%2F"), "=", "%3D")})
                 BOOST_TEST(redact("auth " + form + " was refused", key) == "auth (secret) was refused", form);
         }
     std::string harmless = base64("a harmless text of some length, without any of it");
@@ -61,7 +67,8 @@ BOOST_AUTO_TEST_CASE(a_known_key_is_found_within_base64) {
 // One way of writing within another one, as servers quote requests that quote others.
 BOOST_AUTO_TEST_CASE(a_known_key_is_found_in_base64_of_its_other_forms_and_in_loose_references) {
     const std::string key = "sk-test-Zq9/Xw+7&Yp=LmN3";
-    std::string percent = "sk-test-Zq9%2FXw%2B7%26Yp%3DLmN3", in_json = replaced(key, "/", "\\/"), loose, padded, sixteen;
+    std::string percent = "sk-test-Zq9%2FXw%2B7%26Yp%3DLmN3", in_json = replaced(key, "/", "\\/"), loose, padded,
+                sixteen;
     for (unsigned char c : key) {
         char hex[8];
         std::snprintf(hex, sizeof hex, "&#x%x", c);
@@ -69,15 +76,16 @@ BOOST_AUTO_TEST_CASE(a_known_key_is_found_in_base64_of_its_other_forms_and_in_lo
         padded += "&#000000000" + std::to_string(c) + ";";
         sixteen += hex;
     }
-    for (const auto& form :
-         {base64("key=" + percent), base64("{\"k\": \"" + in_json + "\"}"), base64(base64(key)), base64(base64("k=" + percent)),
-          base64(padded), loose, padded, sixteen, replaced(base64(base64(key)), "=", "%3D"), "/v1/" + base64(in_json)}) {
+    for (const auto& form : {base64("key=" + percent), base64("{\"k\": \"" + in_json + "\"}"), base64(base64(key)),
+                             base64(base64("k=" + percent)), base64(padded), loose, padded, sixteen,
+                             replaced(base64(base64(key)), "=", "%3D"), "/v1/" + base64(in_json)}) {
         auto shown = redact("bad key " + form + " end", secret{key});
         BOOST_TEST(shown.find(form) == shown.npos, form << " -> " << shown);
         BOOST_TEST(shown.find("(secret)") != shown.npos, form << " -> " << shown);
         BOOST_TEST(shown.ends_with(" end"), shown);
     }
-    std::string harmless = "see /v1/some/long/path and " + base64("a harmless text, with nothing in it") + " &amp &#65 &#x41;";
+    std::string harmless =
+        "see /v1/some/long/path and " + base64("a harmless text, with nothing in it") + " &amp &#65 &#x41;";
     BOOST_TEST(redact(harmless, secret{key}) == harmless);
 }
 
@@ -113,7 +121,8 @@ BOOST_AUTO_TEST_CASE(the_beginning_of_a_key_is_found_where_a_text_was_cut) {
     for (const auto& k : {key, drawn})
         for (std::size_t n = 6; n < k.size(); ++n)
             for (std::string mark : {"...", " ...", "\xE2\x80\xA6", "\n[cut here: 5 of 9 bytes are shown]"}) {
-                std::string text = "the journal has \"" + std::string(20, 'x') + " " + k.substr(0, n) + mark + "\", the program \"yyy...\"";
+                std::string text = "the journal has \"" + std::string(20, 'x') + " " + k.substr(0, n) + mark +
+                                   "\", the program \"yyy...\"";
                 auto shown = redact(text, secret{key});
                 if (k == drawn && n < 11) continue;  // nothing of it is told yet: "sk-proj-Ab"
                 BOOST_TEST(shown.find(k.substr(0, 6)) == shown.npos, text << " -> " << shown);
@@ -121,7 +130,8 @@ BOOST_AUTO_TEST_CASE(the_beginning_of_a_key_is_found_where_a_text_was_cut) {
             }
     std::string harmless = "as it was... and as q7... it is, sk-learn... and so on ...";
     BOOST_TEST(redact(harmless, secret{key}) == harmless);
-    BOOST_TEST(redact(cut("token: " + base64("user:" + key), 24), secret{key}).find("dXNlcjpxN1hr") == std::string::npos);
+    BOOST_TEST(redact(cut("token: " + base64("user:" + key), 24), secret{key}).find("dXNlcjpxN1hr") ==
+               std::string::npos);
 }
 
 // As mail and certificates write it (RFC 2045, RFC 7468), and as it stands in JSON.
@@ -131,25 +141,30 @@ BOOST_AUTO_TEST_CASE(a_key_is_found_in_base64_of_several_lines) {
         for (std::string end : {"\n", "\r\n", "\n  ", "\\n", "\\r\\n", "%0A", "&#10;"})
             for (std::size_t width : {16u, 64u, 76u})
                 for (std::size_t before = 30; before < 80; before += 7) {
-                    std::string coded = base64(std::string(before, 'a') + " " + key + " and more of it, so that it has lines"), text;
-                    for (std::size_t at = 0; at < coded.size(); at += width) text += (at ? end : "") + coded.substr(at, width);
+                    std::string coded = base64(std::string(before, 'a') + " " + key +
+                                               " and more of it, so that it has lines"),
+                                text;
+                    for (std::size_t at = 0; at < coded.size(); at += width)
+                        text += (at ? end : "") + coded.substr(at, width);
                     auto shown = redact("body: " + text + " end", secret{own});
                     BOOST_TEST(shown.find("(secret)") != shown.npos, text << " -> " << shown);
                     BOOST_TEST(shown.ends_with(" end"), shown);
                 }
-    std::string harmless = "a list\nof\nwords\nthat\nstand\nalone\nand mean nothing\nAnotherLineOfLetters\nandOneMoreOfThem";
+    std::string harmless =
+        "a list\nof\nwords\nthat\nstand\nalone\nand mean nothing\nAnotherLineOfLetters\nandOneMoreOfThem";
     BOOST_TEST(redact(harmless, secret{own}) == harmless);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_too_short_for_a_key_is_not_looked_for) {
-    for (const char* key : {"k", "to", "key", ""}) BOOST_TEST(redact("tokens of a key to keep", secret{key}) == "tokens of a key to keep");
+    for (const char* key : {"k", "to", "key", ""})
+        BOOST_TEST(redact("tokens of a key to keep", secret{key}) == "tokens of a key to keep");
 }
 
 // Texts that a program quadratic in them would read for hours: the test is that it ends.
 BOOST_AUTO_TEST_CASE(redaction_is_linear) {
     const secret known[] = {secret{"aaaaaaaaaaaaaaaa"}, secret{"sk-sk-sk-sk-sk-"}};
-    for (std::string piece : {"apikey=", "sk-", "bearer ", "?key=", "%25", "\\\\", "&#37;", "://", "a:b@", "aaaa", "...", "aaaaaaa...",
-                              "aaaa\n", "QUFB", "eyJ-", "authorization: basic "}) {
+    for (std::string piece : {"apikey=", "sk-", "bearer ", "?key=", "%25", "\\\\", "&#37;", "://", "a:b@", "aaaa",
+                              "...", "aaaaaaa...", "aaaa\n", "QUFB", "eyJ-", "authorization: basic "}) {
         std::string text;
         while (text.size() < 4'000'000) text += piece;
         BOOST_TEST(redact(text, known).size() > 0u);

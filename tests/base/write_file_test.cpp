@@ -2,10 +2,10 @@
 #include <reagent/base/read_file.hpp>
 #include <reagent/base/write_file.hpp>
 #include <reagent/error.hpp>
-#include <reagent/module/program_store.hpp>
-#include <reagent/module/saved_program.hpp>
 #include <reagent/journal/journal.hpp>
 #include <reagent/journal/journal_record.hpp>
+#include <reagent/module/program_store.hpp>
+#include <reagent/module/saved_program.hpp>
 
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
@@ -49,7 +49,9 @@ struct temporary_folder {
         path = ::mkdtemp(name.data());
     }
     ~temporary_folder() { fs::remove_all(path); }
-    std::size_t entries() const { return static_cast<std::size_t>(std::distance(fs::directory_iterator{path}, fs::directory_iterator{})); }
+    std::size_t entries() const {
+        return static_cast<std::size_t>(std::distance(fs::directory_iterator{path}, fs::directory_iterator{}));
+    }
 };
 
 std::string text_of(const fs::path& file) {
@@ -126,7 +128,8 @@ BOOST_AUTO_TEST_CASE(a_failure_leaves_the_old_file_and_nothing_else) {
         BOOST_TEST(f.entries() == 1u);
     }
     disk_calls = {.calls = {}, .fails = "fsync of folder"};
-    BOOST_CHECK_THROW(write_file(file, "newer"), std::system_error);  // not known to last: said, and one of the two is there, whole
+    BOOST_CHECK_THROW(write_file(file, "newer"),
+                      std::system_error);  // not known to last: said, and one of the two is there, whole
     disk_calls = {};
     BOOST_TEST(text_of(file) == "newer");
     BOOST_TEST(f.entries() == 1u);
@@ -198,7 +201,8 @@ BOOST_AUTO_TEST_CASE(a_pipe_is_read_to_its_end_within_a_limit) {
             ::signal(SIGPIPE, SIG_DFL);
             ::close(ends[0]);
             for (std::size_t done = 0; done < text.size();)
-                if (auto n = ::write(ends[1], text.data() + done, std::min<std::size_t>(10'000, text.size() - done)); n > 0)
+                if (auto n = ::write(ends[1], text.data() + done, std::min<std::size_t>(10'000, text.size() - done));
+                    n > 0)
                     done += static_cast<std::size_t>(n);
             ::_exit(0);
         }

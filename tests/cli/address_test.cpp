@@ -48,9 +48,11 @@ struct server {
         if (r.target.starts_with("/otlp")) return server_response{.body = "{}"};
         if (r.target.find("/refused/") != std::string::npos)  // a server that quotes what it was sent
             return server_response{.status = 401, .body = R"({"error":{"message":"bad key in )" + r.target + R"("}})"};
-        if (r.target.find("/models") != std::string::npos) return server_response{.body = R"({"data":[{"id":"local"}]})"};
-        return server_response{.body =
-                                   openai_text("[[ ## reasoning ## ]]\nIt is known.\n\n[[ ## answer ## ]]\n4\n\n[[ ## completed ## ]]")};
+        if (r.target.find("/models") != std::string::npos)
+            return server_response{.body = R"({"data":[{"id":"local"}]})"};
+        return server_response{
+            .body =
+                openai_text("[[ ## reasoning ## ]]\nIt is known.\n\n[[ ## answer ## ]]\n4\n\n[[ ## completed ## ]]")};
     }};
     std::string base(const std::string& path) const { return " --api-base '" + http.url(path) + "?key=" + key + "' "; }
 };
@@ -62,7 +64,8 @@ BOOST_AUTO_TEST_SUITE(addresses)
 BOOST_AUTO_TEST_CASE(a_key_in_an_address_stands_nowhere) {
     server s;
     place p;
-    std::string folder = p.path.string(), data = folder + "/data.jsonl", journals = " --journals " + folder + "/runs.db ";
+    std::string folder = p.path.string(), data = folder + "/data.jsonl",
+                journals = " --journals " + folder + "/runs.db ";
     std::ofstream{data} << R"({"question":"What is 2+2?","answer":"4"})"
                         << "\n"
                         << R"({"question":"What is 1+3?","answer":"4"})"
@@ -83,7 +86,8 @@ BOOST_AUTO_TEST_CASE(a_key_in_an_address_stands_nowhere) {
     shows_no_key("ask" + refused + plain + question, "bad key");                        // a server's words
     shows_no_key("ask" + nobody + plain + question, "127.0.0.1:1");                     // an address that answers not
     shows_no_key("ask --api-base 'http://127.0.0.1:1/v1?key=" + key + "' --tools calculator x", "lists no models");
-    shows_no_key("ask --lm openai/x --api-base 'http://me:" + key + "@127.0.0.1:1/v1' --tools calculator x", "(secret)@");
+    shows_no_key("ask --lm openai/x --api-base 'http://me:" + key + "@127.0.0.1:1/v1' --tools calculator x",
+                 "(secret)@");
     shows_no_key("ask --lm openai/x --api-base 'ftp://h?key=" + key + "' --tools calculator x", "no usable URL");
     shows_no_key("ask" + model + plain + journals + "--run-id r1" + question, "");  // a journal
     shows_no_key("ask" + refused + plain + journals + "--run-id r2" + question, "");
@@ -98,8 +102,11 @@ BOOST_AUTO_TEST_CASE(a_key_in_an_address_stands_nowhere) {
     shows_no_key("models check openai/local --json" + s.base("/v1"), "key=(secret)");
     std::string program = " --signature 'question -> answer' --metric exact_match:answer ";
     std::string train = " --train " + data + " --val " + data + " --optimizer bootstrap_few_shot ";
-    shows_no_key("eval" + model + program + "--data " + data + " --html " + folder + "/eval.html --csv " + folder + "/eval.csv", "");
-    shows_no_key("compile" + model + program + train + "--state " + folder + "/state --out " + folder + "/program.json", "");
+    shows_no_key(
+        "eval" + model + program + "--data " + data + " --html " + folder + "/eval.html --csv " + folder + "/eval.csv",
+        "");
+    shows_no_key("compile" + model + program + train + "--state " + folder + "/state --out " + folder + "/program.json",
+                 "");
     shows_no_key("compile" + refused + program + train + "--out " + folder + "/other.json", "");
     BOOST_TEST(p.files_with(key) == std::vector<std::string>{}, boost::test_tools::per_element());
     BOOST_TEST(fs::exists(p.path / "runs.db"));
@@ -121,13 +128,17 @@ BOOST_AUTO_TEST_CASE(a_key_in_an_address_stands_nowhere) {
 BOOST_AUTO_TEST_CASE(a_server_with_a_key_is_asked_for_its_models_with_it) {
     loopback_server server{[](const server_request& r) {
         if (r.authorization != "Bearer right-key-123")
-            return server_response{.status = 401,
-                                   .body = R"({"error":{"message":"Invalid API Key","type":"authentication_error","code":401}})"};
-        if (r.target == "/v1/models") return server_response{.body = R"({"object":"list","data":[{"id":"tiny.gguf"}]})"};
+            return server_response{
+                .status = 401,
+                .body = R"({"error":{"message":"Invalid API Key","type":"authentication_error","code":401}})"};
+        if (r.target == "/v1/models")
+            return server_response{.body = R"({"object":"list","data":[{"id":"tiny.gguf"}]})"};
         return server_response{.body = openai_text("[[ ## answer ## ]]\nfine\n[[ ## completed ## ]]")};
     }};
     const std::string command = "ask hello --tools '' --api-base " + server.url("/v1");
-    auto ask = [&](const std::string& key) { return reagent_cli(command, true, "env -u REAGENT_LM -u OPENAI_API_KEY " + key); };
+    auto ask = [&](const std::string& key) {
+        return reagent_cli(command, true, "env -u REAGENT_LM -u OPENAI_API_KEY " + key);
+    };
     auto f = ask("OPENAI_API_KEY=right-key-123");
     BOOST_TEST(f.out.find("using openai/tiny.gguf") != std::string::npos, f.out);
     BOOST_TEST(f.out.find("lists no models") == std::string::npos, f.out);
@@ -139,11 +150,13 @@ BOOST_AUTO_TEST_CASE(a_server_with_a_key_is_asked_for_its_models_with_it) {
 
 BOOST_AUTO_TEST_CASE(a_server_that_loads_its_model_says_so) {
     loopback_server server{[](const server_request&) {
-        return server_response{.status = 503, .body = R"({"error":{"message":"Loading model","type":"unavailable_error","code":503}})"};
+        return server_response{
+            .status = 503, .body = R"({"error":{"message":"Loading model","type":"unavailable_error","code":503}})"};
     }};
     auto f = reagent_cli("ask hello --api-base " + server.url("/v1"), true);
     BOOST_TEST(f.code != 0);
-    BOOST_TEST(f.out.find("cannot answer now (HTTP 503); is its model still being loaded?") != std::string::npos, f.out);
+    BOOST_TEST(f.out.find("cannot answer now (HTTP 503); is its model still being loaded?") != std::string::npos,
+               f.out);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -30,7 +30,8 @@ std::string folder_of(const postgres_server& s) {
 }
 
 const std::string demo_tools = std::string{" --lm offline/demo --tools calculator,time,sql:"} + REAGENT_SHOP +
-                               ",policy=" + REAGENT_EXAMPLE_DATA + "/shop_policy.json,docs:" + REAGENT_EXAMPLE_DATA + "/documents ";
+                               ",policy=" + REAGENT_EXAMPLE_DATA + "/shop_policy.json,docs:" + REAGENT_EXAMPLE_DATA +
+                               "/documents ";
 
 std::string from_shop(const std::string& sql) {
     sqlite3* db = nullptr;
@@ -71,12 +72,14 @@ const asked questions[]{
     {"How many orders are over 2000?", "SELECT count(*) FROM orders WHERE total > 2000"},
     {"How many customers have more than 10 orders?",
      "SELECT count(*) FROM (SELECT customer_id FROM orders GROUP BY customer_id HAVING count(*) > 10)"},
-    {"How many customers have never ordered?", "SELECT count(*) FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)"},
+    {"How many customers have never ordered?",
+     "SELECT count(*) FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)"},
     {"How many different cities do our customers live in?", "SELECT count(DISTINCT city) FROM customers"},
     {"How many units of the Copper Kettle are in stock?",
      "SELECT sum(stock) FROM inventory i, products p WHERE i.product_id = p.id AND p.name = 'Copper Kettle'"},
     {"What is the total revenue from Denmark in 2024?",
-     "SELECT sum(total) FROM orders o, customers c WHERE o.customer_id = c.id AND c.country = 'Denmark' AND ordered_on LIKE '2024%'"},
+     "SELECT sum(total) FROM orders o, customers c WHERE o.customer_id = c.id AND c.country = 'Denmark' AND ordered_on "
+     "LIKE '2024%'"},
     {"What is the average price of knives?", "SELECT avg(price) FROM products WHERE category = 'knives'"},
     {"What is the average order total in Norway?",
      "SELECT round(avg(total), 2) FROM orders o, customers c WHERE o.customer_id = c.id AND c.country = 'Norway'"},
@@ -84,12 +87,16 @@ const asked questions[]{
     {"How many orders came from the city where the company was founded?",
      "SELECT count(*) FROM orders o, customers c WHERE o.customer_id = c.id AND c.city = 'Bergen'"},
     {"What was the revenue in the first quarter of 2024 from Swedish customers?",
-     "SELECT sum(total) FROM orders o, customers c WHERE o.customer_id = c.id AND c.country = 'Sweden' AND ordered_on BETWEEN '2024-01' "
+     "SELECT sum(total) FROM orders o, customers c WHERE o.customer_id = c.id AND c.country = 'Sweden' AND ordered_on "
+     "BETWEEN '2024-01' "
      "AND '2024-03~'"},
-    {"What percentage of orders were cancelled?", "SELECT round(100.0 * sum(status = 'cancelled') / count(*), 2) FROM orders"},
-    {"How many more customers are in Oslo than in Bergen?", "SELECT sum(city = 'Oslo') - sum(city = 'Bergen') FROM customers"},
+    {"What percentage of orders were cancelled?",
+     "SELECT round(100.0 * sum(status = 'cancelled') / count(*), 2) FROM orders"},
+    {"How many more customers are in Oslo than in Bergen?",
+     "SELECT sum(city = 'Oslo') - sum(city = 'Bergen') FROM customers"},
     {"What is the total price of 3 Copper Kettles and 2 Woks?",
-     "SELECT (SELECT 3 * price FROM products WHERE name = 'Copper Kettle') + (SELECT 2 * price FROM products WHERE name = 'Wok')"},
+     "SELECT (SELECT 3 * price FROM products WHERE name = 'Copper Kettle') + (SELECT 2 * price FROM products WHERE "
+     "name = 'Wok')"},
     {"What is the average number of orders per customer?",
      "SELECT round(1.0 * (SELECT count(*) FROM orders) / (SELECT count(*) FROM customers), 2)"},
     {"What is 10% of the number of orders from Oslo?",
@@ -138,7 +145,8 @@ BOOST_AUTO_TEST_CASE(ask_shows_steps_and_json) {
     for (const char* part : {"thought", "calculator {\"expression\": \"2 + 3\"}", "result   5", "3 model calls"})
         BOOST_TEST(f.out.find(part) != std::string::npos, f.out);
     BOOST_TEST(f.out.find("\033[") == std::string::npos);  // no terminal, no colours
-    auto j = json::parse(reagent_cli("ask 'What is 2 + 3?' --json --signature 'question -> answer: int'" + demo_tools).out);
+    auto j =
+        json::parse(reagent_cli("ask 'What is 2 + 3?' --json --signature 'question -> answer: int'" + demo_tools).out);
     BOOST_TEST(j.at("outputs").at("answer").as_int64() == 5);
     BOOST_TEST(j.at("trajectory").at("tool_name_0").as_string() == "calculator");
     BOOST_TEST(j.at("usage").at("calls").as_int64() == 3);
@@ -160,9 +168,11 @@ BOOST_AUTO_TEST_CASE(ask_uses_a_server_and_hides_the_key) {
     loopback_server server{[&](const server_request& r) {
         std::lock_guard lock{mutex};
         authorization = r.authorization;
-        return server_response{.status = 401, .body = R"({"error":{"message":"Incorrect API key provided: sk-secret-1234567890"}})"};
+        return server_response{.status = 401,
+                               .body = R"({"error":{"message":"Incorrect API key provided: sk-secret-1234567890"}})"};
     }};
-    auto f = reagent_cli("ask hello --lm openai/x --api-base " + server.url("/v1"), true, "env OPENAI_API_KEY=sk-secret-1234567890");
+    auto f = reagent_cli("ask hello --lm openai/x --api-base " + server.url("/v1"), true,
+                         "env OPENAI_API_KEY=sk-secret-1234567890");
     BOOST_TEST(f.code == 1);
     std::lock_guard lock{mutex};
     BOOST_TEST(authorization == "Bearer sk-secret-1234567890");
@@ -222,20 +232,25 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_CASE(an_answer_appears_while_it_is_written) {
     auto piece = [](const std::string& text) {
-        return "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":" + json::serialize(json::value(json::string(text))) + "}}]}\n\n";
+        return "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":" +
+               json::serialize(json::value(json::string(text))) + "}}]}\n\n";
     };
     loopback_server server{[&](const server_request& r) {
         bool step = r.body.find("next_tool_name ## ]]`") != r.body.npos;
-        std::string text = step ? "[[ ## next_thought ## ]]\nEasy.\n\n[[ ## next_tool_name ## ]]\nfinish\n\n[[ ## next_tool_args ## ]]\n{}"
+        std::string text = step ? "[[ ## next_thought ## ]]\nEasy.\n\n[[ ## next_tool_name ## ]]\nfinish\n\n[[ ## "
+                                  "next_tool_args ## ]]\n{}"
                                 : "[[ ## reasoning ## ]]\nx\n\n[[ ## answer ## ]]\n";
         std::vector<std::string> pieces{piece(text)};
         if (!step)
             for (const char* word : {"It ", "is ", "forty ", "two."}) pieces.push_back(piece(word));
-        pieces.push_back("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
-        return server_response{
-            .content_type = "text/event-stream", .pieces = pieces, .piece_delay = std::chrono::milliseconds{step ? 0 : 100}};
+        pieces.push_back(
+            "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
+        return server_response{.content_type = "text/event-stream",
+                               .pieces = pieces,
+                               .piece_delay = std::chrono::milliseconds{step ? 0 : 100}};
     }};
-    std::string command = std::string{REAGENT_BINARIES} + "/reagent ask hello --lm openai/x --api-base " + server.url("/v1") + " 2>&1";
+    std::string command =
+        std::string{REAGENT_BINARIES} + "/reagent ask hello --lm openai/x --api-base " + server.url("/v1") + " 2>&1";
     FILE* p = ::popen(("env OPENAI_API_KEY=sk-x " + command).c_str(), "r");
     int fd = ::fileno(p), early = 0;
     std::string out;
@@ -260,10 +275,13 @@ BOOST_AUTO_TEST_CASE(sql_is_judged) {
         std::ofstream{folder + "/" + name} << json::serialize(v);
         return folder + "/" + name;
     };
-    std::string policy = write("policy.json", corpus.at("policies").at("base")), schema = write("schema.json", corpus.at("schema"));
-    std::string lite = write("lite.json", corpus.at("policies").at("sqlite")), bad = write("bad.json", json::object{{"allowed_table", 1}});
+    std::string policy = write("policy.json", corpus.at("policies").at("base")),
+                schema = write("schema.json", corpus.at("schema"));
+    std::string lite = write("lite.json", corpus.at("policies").at("sqlite")),
+                bad = write("bad.json", json::object{{"allowed_table", 1}});
     auto check = [&](const std::string& statement, const std::string& arguments, bool errors = false) {
-        return reagent_cli("sql check " + arguments + " < /dev/stdin", errors, "printf '%s' " + quoted(statement) + " | ");
+        return reagent_cli("sql check " + arguments + " < /dev/stdin", errors,
+                           "printf '%s' " + quoted(statement) + " | ");
     };
     std::string both = "--policy " + policy + " --schema " + schema;
     std::string twice = folder + "/twice.json";
@@ -284,7 +302,8 @@ BOOST_AUTO_TEST_CASE(sql_is_judged) {
     BOOST_TEST((v.at("violations").at(0).at("code") == "column_denied"));
     BOOST_TEST((v.at("violations").at(0).at("position") == 7));
     BOOST_TEST((v.at("violations").at(1).at("code") == "function_not_allowed"));
-    BOOST_TEST((json::parse(check("SELECT 1", both + " --json").out) == json::parse(R"({"verdict":"allow","violations":[]})")));
+    BOOST_TEST((json::parse(check("SELECT 1", both + " --json").out) ==
+                json::parse(R"({"verdict":"allow","violations":[]})")));
     BOOST_TEST(check("SELECT [id] FROM [orders]", "--policy " + lite + " --schema " + schema).code == 0);
     BOOST_TEST(check("SELECT * FROM sqlite_master", both + " --dialect sqlite").code == 1);
     auto endless = reagent_cli("sql check " + both, false, "yes 'SELECT 1' | timeout 20 ");  // ends by itself
@@ -306,14 +325,17 @@ BOOST_AUTO_TEST_CASE(sql_is_judged) {
 
 BOOST_AUTO_TEST_CASE(the_wall_is_printed_and_probed) {
     postgres_server server;
-    server.run("CREATE TABLE customers(id integer, ssn text); CREATE TABLE orders(id integer); CREATE TABLE secrets(word text)");
+    server.run(
+        "CREATE TABLE customers(id integer, ssn text); CREATE TABLE orders(id integer); CREATE TABLE secrets(word "
+        "text)");
     char path[] = "/tmp/reagent-cli-XXXXXX";
     std::string folder = mkdtemp(path);
     auto write = [&](const char* name, const char* text) {
         std::ofstream{folder + "/" + name} << text;
         return folder + "/" + name;
     };
-    std::string policy = write("policy.json", R"({"allowed_tables": ["customers", "orders"], "denied_columns": ["customers.ssn"]})");
+    std::string policy =
+        write("policy.json", R"({"allowed_tables": ["customers", "orders"], "denied_columns": ["customers.ssn"]})");
     std::string schema = write("schema.json", R"({"customers": ["id", "ssn"], "orders": ["id"]})");
     std::string lite = write("lite.json", R"({"dialect": "sqlite", "allowed_tables": ["orders"]})");
 
@@ -329,34 +351,39 @@ BOOST_AUTO_TEST_CASE(the_wall_is_printed_and_probed) {
     auto open = reagent_cli(probe + " --conninfo " + user);
     BOOST_TEST(open.code == 1);
     BOOST_TEST(open.out.starts_with("no wall: 1 opening; "), open.out);
-    for (const char* part : {"\nopen  relation: \"A reader\" may read public.secrets, which the policy does not allow\n",
-                             "\nnote  function: ", "\nREVOKE SELECT ON public.secrets FROM \"A reader\";\n",
-                             "\nREVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep"})
+    for (const char* part :
+         {"\nopen  relation: \"A reader\" may read public.secrets, which the policy does not allow\n",
+          "\nnote  function: ", "\nREVOKE SELECT ON public.secrets FROM \"A reader\";\n",
+          "\nREVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep"})
         BOOST_TEST(open.out.find(part) != open.out.npos, open.out);
     auto v = json::parse(reagent_cli(probe + " --json --conninfo " + user).out);
     BOOST_TEST(!v.at("behind_wall").as_bool());
     auto first = v.at("openings").at(0);
     BOOST_TEST(
-        (first == json::parse(R"({"kind": "relation", "what": "\"A reader\" may read public.secrets, which the policy does not allow",
+        (first ==
+         json::parse(
+             R"({"kind": "relation", "what": "\"A reader\" may read public.secrets, which the policy does not allow",
         "serious": true, "closing": ["REVOKE SELECT ON public.secrets FROM \"A reader\";"]})")),
         json::serialize(first));
 
     // Without a word on the command line.
     BOOST_TEST(reagent_cli(probe + " --conninfo -", false, "printf '%s\n' " + user + " | ").code == 1);
     BOOST_TEST(reagent_cli(probe, false, "env REAGENT_CONNINFO=" + user).code == 1);
-    BOOST_TEST(
-        reagent_cli(probe, false, "env -u REAGENT_CONNINFO PGUSER='A reader' PGDATABASE=postgres PGHOST=" + folder_of(server)).code == 1);
+    BOOST_TEST(reagent_cli(probe, false,
+                           "env -u REAGENT_CONNINFO PGUSER='A reader' PGDATABASE=postgres PGHOST=" + folder_of(server))
+                   .code == 1);
 
     struct {
         std::string arguments, words;
-    } const misuse[]{{"grants --policy " + policy + " --role x", "columns of \"customers\""},
-                     {"grants --policy " + policy + " --schema " + schema + " --role public", "cannot be a role's name"},
-                     {"grants --policy " + lite + " --role x", "SQLite has no users"},
-                     {"grants --policy " + policy, "--role"},
-                     {"probe --policy " + lite + " --conninfo " + user, "SQLite has no users"},
-                     {"probe --policy /nonexistent --conninfo " + user, "cannot be read"},
-                     {"probe --policy " + policy + " --conninfo - </dev/null", "standard input"},
-                     {"probe --policy " + policy + " --conninfo 'host=127.0.0.1 port=1 user=x password=hunter2'", "cannot be read"}};
+    } const misuse[]{
+        {"grants --policy " + policy + " --role x", "columns of \"customers\""},
+        {"grants --policy " + policy + " --schema " + schema + " --role public", "cannot be a role's name"},
+        {"grants --policy " + lite + " --role x", "SQLite has no users"},
+        {"grants --policy " + policy, "--role"},
+        {"probe --policy " + lite + " --conninfo " + user, "SQLite has no users"},
+        {"probe --policy /nonexistent --conninfo " + user, "cannot be read"},
+        {"probe --policy " + policy + " --conninfo - </dev/null", "standard input"},
+        {"probe --policy " + policy + " --conninfo 'host=127.0.0.1 port=1 user=x password=hunter2'", "cannot be read"}};
     for (const auto& m : misuse) {
         auto f = reagent_cli("sql " + m.arguments, true);
         BOOST_TEST(f.code == 2, m.arguments);
@@ -371,10 +398,10 @@ BOOST_AUTO_TEST_CASE(a_provider_that_fails_at_first_is_asked_again) {
     loopback_server server{[&](const server_request& r) {
         if (n++ == 0) return server_response{.status = 503, .headers = {{"Retry-After-Ms", "1"}}};
         bool step = r.body.find("next_tool_name ## ]]`") != r.body.npos;
-        return server_response{
-            .body = openai_text(
-                step ? chat_completion({{"next_thought", "x"}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}})
-                     : chat_completion({{"reasoning", "x"}, {"answer", "fine"}}))};
+        return server_response{.body = openai_text(step ? chat_completion({{"next_thought", "x"},
+                                                                           {"next_tool_name", "finish"},
+                                                                           {"next_tool_args", json::object{}}})
+                                                        : chat_completion({{"reasoning", "x"}, {"answer", "fine"}}))};
     }};
     auto f = reagent_cli("ask hello -q --lm openai/x --api-base " + server.url("/v1"), true);
     BOOST_TEST(f.code == 0);
@@ -384,16 +411,17 @@ BOOST_AUTO_TEST_CASE(a_provider_that_fails_at_first_is_asked_again) {
 
 // Half an answer, or the answer to something else, is worse than none.
 BOOST_AUTO_TEST_CASE(the_stand_in_does_not_answer_half_of_a_question) {
-    for (const char* text :
-         {"Which city has the most customers, and how many orders came from there?",
-          "How many customers are there, and what is 7.5% of the revenue from Bergen?", "How many customers are there and what is 7 * 3?",
-          "Which customer placed the most orders and what did they spend?",
-          "How many orders came from the city with the most customers?"}) {
+    for (const char* text : {"Which city has the most customers, and how many orders came from there?",
+                             "How many customers are there, and what is 7.5% of the revenue from Bergen?",
+                             "How many customers are there and what is 7 * 3?",
+                             "Which customer placed the most orders and what did they spend?",
+                             "How many orders came from the city with the most customers?"}) {
         std::string q = text;
         auto f = reagent_cli("ask " + quoted(text) + demo_tools + "-q");
         BOOST_TEST(f.out.find("cannot plan this: ") != std::string::npos, f.out);
         bool twice = q.find("and what") != q.npos || q.find("and how") != q.npos;
         BOOST_TEST((f.out.find("it asks for two things") != f.out.npos) == twice, f.out);
     }
-    BOOST_TEST(reagent_cli("ask " + quoted("Which city has the most customers?") + demo_tools + "-q").out.starts_with("Oslo"));
+    BOOST_TEST(
+        reagent_cli("ask " + quoted("Which city has the most customers?") + demo_tools + "-q").out.starts_with("Oslo"));
 }

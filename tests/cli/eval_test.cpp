@@ -29,15 +29,17 @@ BOOST_AUTO_TEST_CASE(a_server_is_evaluated_with_a_gate_and_a_page) {
         if (messages.size() > 2) ++with_demo;
         std::string text{messages.back().at("content").as_string()};
         return server_response{
-            .body = openai_text(chat_completion({{"answer", text.find("Norway") != text.npos ? "Oslo" : "<script>alert(1)</script>"}}))};
+            .body = openai_text(chat_completion(
+                {{"answer", text.find("Norway") != text.npos ? "Oslo" : "<script>alert(1)</script>"}}))};
     }};
     folder f;
-    std::string data = f.write(
-        "dev.jsonl",
-        "{\"question\": \"Capital of Norway?\", \"answer\": \"oslo\"}\n{\"question\": \"Capital of Peru?\", \"answer\": \"Lima\"}\n");
+    std::string data = f.write("dev.jsonl",
+                               "{\"question\": \"Capital of Norway?\", \"answer\": \"oslo\"}\n{\"question\": \"Capital "
+                               "of Peru?\", \"answer\": \"Lima\"}\n");
     std::string common = "eval --signature 'question -> answer' --data " + data +
                          " --inputs question --metric exact_match:answer --lm openai/x --api-base " + server.url("/v1");
-    auto whole = reagent_cli(common + " --json --quiet --html " + (f.path / "e.html").string() + " --csv " + (f.path / "e.csv").string());
+    auto whole = reagent_cli(common + " --json --quiet --html " + (f.path / "e.html").string() + " --csv " +
+                             (f.path / "e.csv").string());
     BOOST_TEST(whole.code == 0);
     auto result = json::parse(whole.out);
     BOOST_TEST(result.at("score").to_number<double>() == 50.0);
@@ -56,8 +58,9 @@ BOOST_AUTO_TEST_CASE(a_server_is_evaluated_with_a_gate_and_a_page) {
     BOOST_TEST(reagent_cli(common + " --min-score 50").code == 0);
 
     BOOST_TEST(with_demo == 0);
-    std::string program =
-        f.write("p.json", R"({"demos": [{"question": "Capital of Spain?", "answer": "Madrid"}], "signature_instructions": "Name it."})");
+    std::string program = f.write(
+        "p.json",
+        R"({"demos": [{"question": "Capital of Spain?", "answer": "Madrid"}], "signature_instructions": "Name it."})");
     BOOST_TEST(reagent_cli(common + " --quiet --program " + program).code == 0);
     BOOST_TEST(with_demo == 2);
 }
@@ -74,7 +77,9 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_evaluated_is_told_before_any_call) {
     std::string unlabeled = f.write("unlabeled.jsonl", "{\"question\": \"q\"}\n"),
                 misspelt_label = f.write("label.jsonl", "{\"question\": \"q\", \"anwser\": \"a\"}\n");
     auto on = [](const std::string& file) {
-        return reagent_cli("eval --signature 'question -> answer' --lm offline/demo --metric f1:answer --data " + file, true).out;
+        return reagent_cli("eval --signature 'question -> answer' --lm offline/demo --metric f1:answer --data " + file,
+                           true)
+            .out;
     };
     BOOST_TEST(on(unlabeled).find("example 1 has no such field") != std::string::npos, on(unlabeled));
     BOOST_TEST(on(unlabeled).find("did you mean") == std::string::npos, on(unlabeled));
@@ -85,7 +90,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_evaluated_is_told_before_any_call) {
     auto foreign = run("--metric f1:answer --program " + saved + "router.json");
     BOOST_TEST(foreign.code == 1);
     BOOST_TEST(foreign.out.find("the file has no predictor `self`") != std::string::npos, foreign.out);
-    BOOST_TEST(reagent_cli("eval --signature 'question -> answer' --data /nowhere.jsonl --metric f1:answer", true).code == 1);
+    BOOST_TEST(
+        reagent_cli("eval --signature 'question -> answer' --data /nowhere.jsonl --metric f1:answer", true).code == 1);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_empty_or_no_number_or_no_text_switches_nothing_off) {
@@ -94,13 +100,15 @@ BOOST_AUTO_TEST_CASE(what_is_empty_or_no_number_or_no_text_switches_nothing_off)
     std::string odd = f.write("odd.csv", "question,answer\ncaf\xe9,42\n");
     auto run = [&](const std::string& what) { return reagent_cli(what, true); };
     std::string eval = "eval --signature 'question -> answer' --lm offline/demo --metric f1:answer --data " + data;
-    std::string compile = "compile --signature 'question -> answer' --lm offline/demo --metric f1:answer --optimizer copro --train " +
-                          data + " --out " + (f.path / "o.json").string();
+    std::string compile =
+        "compile --signature 'question -> answer' --lm offline/demo --metric f1:answer --optimizer copro --train " +
+        data + " --out " + (f.path / "o.json").string();
     std::string store = " --journals " + (f.path / "j.db").string();
     for (const std::string& wrong : std::vector<std::string>{
-             eval + " --min-score nan", eval + " --max-errors -1", compile + " --max-cost nan", compile + " --max-calls -1",
-             compile + " --max-errors 1e999", "runs approve a --seen ''" + store, "runs approve a --arguments ''" + store,
-             "ask hi --lm offline/demo --journals ''", "ask hi --lm offline/demo --run-id ''" + store,
+             eval + " --min-score nan", eval + " --max-errors -1", compile + " --max-cost nan",
+             compile + " --max-calls -1", compile + " --max-errors 1e999", "runs approve a --seen ''" + store,
+             "runs approve a --arguments ''" + store, "ask hi --lm offline/demo --journals ''",
+             "ask hi --lm offline/demo --run-id ''" + store,
              eval + std::string{" --instructions \"$(printf 'caf\\351')\""}}) {
         auto r = run(wrong);
         BOOST_TEST(r.code == 2, wrong << ": " << r.out);
@@ -109,13 +117,15 @@ BOOST_AUTO_TEST_CASE(what_is_empty_or_no_number_or_no_text_switches_nothing_off)
     BOOST_TEST(r.code == 1);
     BOOST_TEST(r.out.find("no UTF-8") != std::string::npos, r.out);
     using namespace std::string_literals;
-    const std::pair<std::string, const char*> foreign[]{{"{\"question\": \"caf\xe9\", \"answer\": \"a\"}\n", "iconv -f LATIN1 -t UTF-8"},
-                                                        {"\xff\xfe{\0\"\0a\0\"\0:\0"s + "1\0}\0"s, "iconv -f UTF-16 -t UTF-8"},
-                                                        {"{\0\"\0a\0\"\0:\0"s + "1\0}\0"s, "iconv -f UTF-16LE -t UTF-8"}};
+    const std::pair<std::string, const char*> foreign[]{
+        {"{\"question\": \"caf\xe9\", \"answer\": \"a\"}\n", "iconv -f LATIN1 -t UTF-8"},
+        {"\xff\xfe{\0\"\0a\0\"\0:\0"s + "1\0}\0"s, "iconv -f UTF-16 -t UTF-8"},
+        {"{\0\"\0a\0\"\0:\0"s + "1\0}\0"s, "iconv -f UTF-16LE -t UTF-8"}};
     for (const auto& [text, words] : foreign)
         for (const char* kind : {"jsonl", "json", "csv"}) {
             std::string file = f.write(std::string{"foreign."} + kind, text);
-            auto told = run("eval --signature 'question -> answer' --lm offline/demo --metric f1:answer --data " + file);
+            auto told =
+                run("eval --signature 'question -> answer' --lm offline/demo --metric f1:answer --data " + file);
             BOOST_TEST(told.out.find(words) != std::string::npos, kind << ": " << told.out);
         }
 }
@@ -130,10 +140,11 @@ BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {
     };
     auto train = write("train.jsonl", 40, 1), dev = write("dev.jsonl", 40, 2);
     std::string server_options = " --lm openai/x --api-base " + server.url() + " --quiet ";
-    std::string common = " --signature 'message -> intent' --metric exact_match:intent --inputs message" + server_options;
+    std::string common =
+        " --signature 'message -> intent' --metric exact_match:intent --inputs message" + server_options;
     std::string out = (f.path / "compiled.json").string();
-    auto made = reagent_cli("compile" + common + "--optimizer bootstrap_few_shot --train " + train + " --val " + dev + " --out " + out +
-                            " --json max_bootstrapped_demos=6 max_labeled_demos=20");
+    auto made = reagent_cli("compile" + common + "--optimizer bootstrap_few_shot --train " + train + " --val " + dev +
+                            " --out " + out + " --json max_bootstrapped_demos=6 max_labeled_demos=20");
     BOOST_REQUIRE(made.code == 0);
     auto report = json::parse(made.out);
     const auto& on_dev = report.at("validation");
@@ -146,8 +157,8 @@ BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {
     BOOST_TEST(json::parse(scored.out).at("score").to_number<double>() == after);
     // The same again is the same file; another seed is not.
     auto hash = [&](const std::string& more) {
-        auto again =
-            reagent_cli("compile" + common + "--optimizer labeled_few_shot --train " + train + " --out " + out + " --json k=5 " + more);
+        auto again = reagent_cli("compile" + common + "--optimizer labeled_few_shot --train " + train + " --out " +
+                                 out + " --json k=5 " + more);
         return json::parse(again.out).at("hash");
     };
     BOOST_TEST((hash("") == hash("")));
@@ -156,11 +167,12 @@ BOOST_AUTO_TEST_CASE(a_program_is_compiled_saved_shown_and_evaluated) {
     auto wrong = [&](const std::string& rest) {
         return reagent_cli("compile" + common + "--train " + train + " --out " + out + " " + rest, true);
     };
-    BOOST_TEST(wrong("--optimizer bootstrap_few_shot max_bootstraped_demos=2").out.find("did you mean `max_bootstrapped_demos`?") !=
-               std::string::npos);
+    BOOST_TEST(wrong("--optimizer bootstrap_few_shot max_bootstraped_demos=2")
+                   .out.find("did you mean `max_bootstrapped_demos`?") != std::string::npos);
     BOOST_TEST(wrong("--optimizer bootstrap_few_shot k").code == 2);
     BOOST_TEST(wrong("--optimizer gradient_descent").code == 2);
-    BOOST_TEST(wrong("--optimizer labeled_few_shot --val " + train).out.find("stand in --train too") != std::string::npos);
+    BOOST_TEST(wrong("--optimizer labeled_few_shot --val " + train).out.find("stand in --train too") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(every_optimizer_is_there_by_its_name_and_settings) {
@@ -171,30 +183,36 @@ BOOST_AUTO_TEST_CASE(every_optimizer_is_there_by_its_name_and_settings) {
          test = f.write("test.jsonl", json_lines(support_messages(20, 3))).string();
     std::string out = (f.path / "out.json").string();
     auto compile = [&](const std::string& rest) {
-        return reagent_cli("compile --signature 'message -> intent' --metric exact_match:intent --lm openai/x --quiet --json --api-base " +
-                               server.url() + " --train " + train + " --out " + out + " " + rest,
-                           true);
+        return reagent_cli(
+            "compile --signature 'message -> intent' --metric exact_match:intent --lm openai/x --quiet --json "
+            "--api-base " +
+                server.url() + " --train " + train + " --out " + out + " " + rest,
+            true);
     };
-    for (const char* optimizer : {"labeled_few_shot k=3", "bootstrap_few_shot max_rounds=2 metric_threshold=0.5",
-                                  "bootstrap_random_search num_candidate_programs=2 stop_at_score=99.5 max_errors=50",
-                                  "knn_few_shot k=2 bootstrap=true", "ensemble size=2", "copro breadth=2 depth=1 init_temperature=1.0",
-                                  "mipro auto=none num_candidates=3 num_trials=3 minibatch=false",
-                                  "mipro auto=light num_trials=2 max_bootstrapped_demos=0 max_labeled_demos=0"}) {
+    for (const char* optimizer :
+         {"labeled_few_shot k=3", "bootstrap_few_shot max_rounds=2 metric_threshold=0.5",
+          "bootstrap_random_search num_candidate_programs=2 stop_at_score=99.5 max_errors=50",
+          "knn_few_shot k=2 bootstrap=true", "ensemble size=2", "copro breadth=2 depth=1 init_temperature=1.0",
+          "mipro auto=none num_candidates=3 num_trials=3 minibatch=false",
+          "mipro auto=light num_trials=2 max_bootstrapped_demos=0 max_labeled_demos=0"}) {
         auto made = compile(std::string{"--optimizer "} + optimizer + " --val " + dev + " --test " + test);
         BOOST_TEST(made.code == 0, optimizer << made.out);
         const json::value report = json::parse(made.out);
         for (const char* part : {"train", "validation", "test", "verdict", "search_calls", "seed"})
             BOOST_TEST(report.as_object().contains(part), optimizer << part);
-        BOOST_TEST(reagent_cli("eval --signature 'message -> intent' --metric exact_match:intent --quiet --lm openai/x --api-base " +
-                               server.url() + " --data " + dev + " --program " + out)
-                       .code == 0);
+        BOOST_TEST(
+            reagent_cli(
+                "eval --signature 'message -> intent' --metric exact_match:intent --quiet --lm openai/x --api-base " +
+                server.url() + " --data " + dev + " --program " + out)
+                .code == 0);
         BOOST_TEST(reagent_cli("program show " + out).code == 0);
     }
     // What it will cost is said before, and kept.
-    auto dry = json::parse(reagent_cli("compile --signature 'message -> intent' --metric exact_match:intent --lm openai/gpt-4o-mini "
-                                       "--quiet --json --dry-run --train " +
-                                       train + " --val " + dev + " --optimizer mipro --api-base " + server.url())
-                               .out);
+    auto dry = json::parse(
+        reagent_cli("compile --signature 'message -> intent' --metric exact_match:intent --lm openai/gpt-4o-mini "
+                    "--quiet --json --dry-run --train " +
+                    train + " --val " + dev + " --optimizer mipro --api-base " + server.url())
+            .out);
     BOOST_TEST(dry.at("calls").to_number<int>() > 100);
     BOOST_TEST(dry.at("dollars").to_number<double>() > 0);
     auto before = server.requests();
@@ -205,7 +223,8 @@ BOOST_AUTO_TEST_CASE(every_optimizer_is_there_by_its_name_and_settings) {
     compile("--optimizer mipro num_trials=3 --state " + (f.path / "state").string() + " --val " + dev);
     auto first = f.read("out.json");
     before = server.requests();
-    auto again = json::parse(compile("--optimizer mipro num_trials=3 --state " + (f.path / "state").string() + " --val " + dev).out);
+    auto again = json::parse(
+        compile("--optimizer mipro num_trials=3 --state " + (f.path / "state").string() + " --val " + dev).out);
     BOOST_TEST(server.requests() == before);
     BOOST_TEST(again.at("usage").at("asked_now").to_number<int>() == 0);
     BOOST_TEST(f.read("out.json") == first);
@@ -225,8 +244,9 @@ BOOST_AUTO_TEST_CASE(an_interrupted_evaluation_goes_on) {
     learner_server server;
     folder f;
     auto dev = f.write("dev.jsonl", json_lines(support_messages(30, 2))).string(), state = (f.path / "state").string();
-    std::string command = "eval --signature 'message -> intent' --metric exact_match:intent --quiet --json --lm openai/x --api-base " +
-                          server.url() + " --data " + dev + " --slices intent --state " + state;
+    std::string command =
+        "eval --signature 'message -> intent' --metric exact_match:intent --quiet --json --lm openai/x --api-base " +
+        server.url() + " --data " + dev + " --slices intent --state " + state;
     auto whole = json::parse(reagent_cli(command).out);
     BOOST_TEST(server.requests() == 30u);
     BOOST_TEST(whole.at("slices").at("intent").as_array().size() == 3u);
@@ -236,10 +256,14 @@ BOOST_AUTO_TEST_CASE(an_interrupted_evaluation_goes_on) {
     BOOST_TEST(compared.at("comparison").at("difference").to_number<double>() == 0);
     whole.at("rows").at(3).at("score") = whole.at("rows").at(3).at("score").to_number<double>() - 1;
     auto worse = f.write("worse.json", json::serialize(whole)).string();
-    BOOST_TEST(json::parse(reagent_cli(command + " --baseline " + worse).out).at("comparison").at("fixed").at(0).to_number<int>() == 3);
+    BOOST_TEST(json::parse(reagent_cli(command + " --baseline " + worse).out)
+                   .at("comparison")
+                   .at("fixed")
+                   .at(0)
+                   .to_number<int>() == 3);
     whole.at("rows").at(3).at("score") = whole.at("rows").at(3).at("score").to_number<double>() + 1;
-    BOOST_TEST(reagent_cli(command + " --baseline " + f.write("no.json", "{}").string(), true).out.find("`score` is missing") !=
-               std::string::npos);
+    BOOST_TEST(reagent_cli(command + " --baseline " + f.write("no.json", "{}").string(), true)
+                   .out.find("`score` is missing") != std::string::npos);
     BOOST_TEST(server.requests() == 30u);
     // Half of the answers are gone, as if it had been killed.
     auto answers = f.read("state/answers.jsonl");
@@ -253,13 +277,15 @@ BOOST_AUTO_TEST_CASE(an_interrupted_evaluation_goes_on) {
 BOOST_AUTO_TEST_CASE(a_store_keeps_versions_and_tags) {
     folder f;
     std::string store = (f.path / "store").string(), of = " --store " + store;
-    BOOST_TEST(reagent_cli("program put " + saved + "predict_class.json --tag production --score 80 --what first" + of).out ==
-               "version 1, tagged production\n");
+    BOOST_TEST(
+        reagent_cli("program put " + saved + "predict_class.json --tag production --score 80 --what first" + of).out ==
+        "version 1, tagged production\n");
     BOOST_TEST(reagent_cli("program put " + saved + "labeled_k3.json" + of).out == "version 2\n");
     BOOST_TEST(reagent_cli("program tag production latest" + of).out == "production is version 2\n");
     BOOST_TEST(reagent_cli("program diff " + store + "@1 " + store + "@production").code == 1);
     BOOST_TEST(reagent_cli("program rollback production" + of).out == "production is version 1\n");
-    BOOST_TEST(reagent_cli("program show --json " + store + "@production").out == reagent_cli("program show --json " + store + "@1").out);
+    BOOST_TEST(reagent_cli("program show --json " + store + "@production").out ==
+               reagent_cli("program show --json " + store + "@1").out);
     const json::value all = json::parse(reagent_cli("program list --json" + of).out);
     BOOST_TEST(all.at(0).at("what") == "first");
     BOOST_TEST(all.at(0).at("tags").at(0) == "production");

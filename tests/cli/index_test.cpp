@@ -31,18 +31,22 @@ BOOST_AUTO_TEST_CASE(a_folder_is_indexed_and_searched) {
     auto built = reagent_cli("index build " + docs + " --out " + index);
     BOOST_TEST(built.code == 0);
     BOOST_TEST(built.out == "2 files, 3 passages (2 files new or changed, 0 gone)\n");
-    BOOST_TEST(reagent_cli("index build " + docs + " --out " + index).out == "2 files, 3 passages (nothing has changed)\n");
+    BOOST_TEST(reagent_cli("index build " + docs + " --out " + index).out ==
+               "2 files, 3 passages (nothing has changed)\n");
     auto found = reagent_cli("index search " + index + " 'how long do refunds take' --json -k 1");
     BOOST_TEST(found.code == 0);
     const auto first = json::parse(found.out).at(0);
     BOOST_TEST(first.at("source").as_string() == "returns.md");
     BOOST_TEST(first.at("title").as_string() == "Returns > Refunds");
-    BOOST_TEST(reagent_cli("index search " + index + " refund").out.find("1. Returns > Refunds  returns.md:26-63") == 0u);
+    BOOST_TEST(reagent_cli("index search " + index + " refund").out.find("1. Returns > Refunds  returns.md:26-63") ==
+               0u);
     BOOST_TEST(reagent_cli("index search " + index + " nothingness").out == "nothing found\n");
-    auto filtered = reagent_cli("index search " + index + " 'refund parcels' --json --where '{\"source\": \"post.txt\"}'");
+    auto filtered =
+        reagent_cli("index search " + index + " 'refund parcels' --json --where '{\"source\": \"post.txt\"}'");
     BOOST_TEST(json::parse(filtered.out).as_array().size() == 1u);
-    BOOST_TEST(json::parse(reagent_cli("index search " + index + " '\"five days\"' --syntax operators --json").out).as_array().size() ==
-               1u);
+    BOOST_TEST(json::parse(reagent_cli("index search " + index + " '\"five days\"' --syntax operators --json").out)
+                   .as_array()
+                   .size() == 1u);
 
     auto shown = json::parse(reagent_cli("index show " + index + " --json").out);
     BOOST_TEST(shown.at("passages").to_number<int>() == 3);
@@ -74,16 +78,19 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_told) {
     BOOST_TEST(reagent_cli("index build " + docs + "x --out " + index).code == 1);
     BOOST_TEST(reagent_cli("index build " + docs + " --out " + index + " --embed nobody/x", true).code == 1);
     BOOST_TEST(reagent_cli("index build " + docs + " --out " + docs, true).out.find("not empty") != std::string::npos);
-    BOOST_TEST(reagent_cli("index build " + docs + " --out " + index + " --language klingon", true).out.find("no stemmer") !=
-               std::string::npos);
+    BOOST_TEST(
+        reagent_cli("index build " + docs + " --out " + index + " --language klingon", true).out.find("no stemmer") !=
+        std::string::npos);
     dir.write("docs/bad.html", std::string(17 << 20, ' '));
     auto built = reagent_cli("index build " + docs + " --out " + index, true);
     BOOST_TEST(built.code == 0);
     BOOST_TEST(built.out.find("left out: bad.html: HTML of more than") != std::string::npos);
     BOOST_TEST(reagent_cli("index search " + index + " x --where nonsense").code == 2);
-    BOOST_TEST(reagent_cli("index search " + index + " x --where '{\"$xor\": 1}'", true).out.find("no such operator") != std::string::npos);
+    BOOST_TEST(reagent_cli("index search " + index + " x --where '{\"$xor\": 1}'", true).out.find("no such operator") !=
+               std::string::npos);
     BOOST_TEST(reagent_cli("index search " + index + " x --by vectors").code == 2);
-    BOOST_TEST(reagent_cli("index search " + index + " 'AND (' --syntax operators", true).out.find("cannot be read") != std::string::npos);
+    BOOST_TEST(reagent_cli("index search " + index + " 'AND (' --syntax operators", true).out.find("cannot be read") !=
+               std::string::npos);
     BOOST_TEST(reagent_cli("index").code == 2);
 }
 
@@ -93,18 +100,18 @@ BOOST_AUTO_TEST_CASE(an_agent_searches_an_index) {
     loopback_server server{[&](const server_request& r) {
         seen = r.body;
         const bool searched = r.body.find("five days") != std::string::npos;
-        return server_response{
-            .body = openai_text(chat_completion(searched ? json::object{{"next_thought", "found"},
-                                                                        {"next_tool_name", "finish"},
-                                                                        {"next_tool_args", json::object{}},
-                                                                        {"reasoning", "it says so"},
-                                                                        {"answer", "five days"}}
-                                                         : json::object{{"next_thought", "look"},
-                                                                        {"next_tool_name", "search"},
-                                                                        {"next_tool_args", json::object{{"query", "refund"}}}}))};
+        return server_response{.body = openai_text(chat_completion(
+                                   searched ? json::object{{"next_thought", "found"},
+                                                           {"next_tool_name", "finish"},
+                                                           {"next_tool_args", json::object{}},
+                                                           {"reasoning", "it says so"},
+                                                           {"answer", "five days"}}
+                                            : json::object{{"next_thought", "look"},
+                                                           {"next_tool_name", "search"},
+                                                           {"next_tool_args", json::object{{"query", "refund"}}}}))};
     }};
-    auto asked =
-        reagent_cli("ask 'How long does a refund take?' --quiet --lm openai/x --api-base " + server.url("/v1") + " --tools index:" + index);
+    auto asked = reagent_cli("ask 'How long does a refund take?' --quiet --lm openai/x --api-base " +
+                             server.url("/v1") + " --tools index:" + index);
     BOOST_TEST(asked.code == 0);
     BOOST_TEST(asked.out == "five days\n");
     BOOST_TEST(seen.find("returns.md#1") != std::string::npos);

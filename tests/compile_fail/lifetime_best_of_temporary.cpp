@@ -7,8 +7,15 @@ struct program : rg::module {
     rg::task<boost::json::object> call(rg::run&, boost::json::object o) const { co_return o; }
 };
 struct asked {
-    struct input { std::string question; };
-    struct output { std::string answer; };
+    struct input {
+        std::string question;
+    };
+    struct output {
+        std::string answer;
+    };
 };
 using qa = rg::predict<rg::sig<"question -> answer">>;
-auto f() { rg::best_of_n best{qa{}, [](const auto&) { return true; }}; return sizeof best; }
+auto f() {
+    rg::best_of_n best{qa{}, [](const auto&) { return true; }};
+    return sizeof best;
+}

@@ -7,8 +7,14 @@ struct program : rg::module {
     rg::task<boost::json::object> call(rg::run&, boost::json::object o) const { co_return o; }
 };
 struct asked {
-    struct input { std::string question; };
-    struct output { std::string answer; };
+    struct input {
+        std::string question;
+    };
+    struct output {
+        std::string answer;
+    };
 };
 using qa = rg::predict<rg::sig<"question -> answer">>;
-rg::task<void> f(rg::run& r, std::string s) { co_await rg::parallel(r, [s](rg::run&) -> rg::task<std::string> { co_return s; }); }
+rg::task<void> f(rg::run& r, std::string s) {
+    co_await rg::parallel(r, [s](rg::run&) -> rg::task<std::string> { co_return s; });
+}

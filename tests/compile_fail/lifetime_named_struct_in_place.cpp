@@ -7,9 +7,17 @@ struct program : rg::module {
     rg::task<boost::json::object> call(rg::run&, boost::json::object o) const { co_return o; }
 };
 struct asked {
-    struct input { std::string question; };
-    struct output { std::string answer; };
+    struct input {
+        std::string question;
+    };
+    struct output {
+        std::string answer;
+    };
 };
 using qa = rg::predict<rg::sig<"question -> answer">>;
-struct item { std::string name; };
-rg::task<void> f(rg::run& r, const rg::predict<rg::sig<"x: item -> answer", item>>& ask, std::string s) { co_await ask(r, "x"_f = item{s}); }
+struct item {
+    std::string name;
+};
+rg::task<void> f(rg::run& r, const rg::predict<rg::sig<"x: item -> answer", item>>& ask, std::string s) {
+    co_await ask(r, "x"_f = item{s});
+}

@@ -7,8 +7,15 @@ struct program : rg::module {
     rg::task<boost::json::object> call(rg::run&, boost::json::object o) const { co_return o; }
 };
 struct asked {
-    struct input { std::string question; };
-    struct output { std::string answer; };
+    struct input {
+        std::string question;
+    };
+    struct output {
+        std::string answer;
+    };
 };
 using qa = rg::predict<rg::sig<"question -> answer">>;
-auto f() { rg::refine better{qa{}, [](const auto&) { return true; }}; return sizeof better; }
+auto f() {
+    rg::refine better{qa{}, [](const auto&) { return true; }};
+    return sizeof better;
+}

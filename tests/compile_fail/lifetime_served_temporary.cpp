@@ -7,8 +7,12 @@ struct program : rg::module {
     rg::task<boost::json::object> call(rg::run&, boost::json::object o) const { co_return o; }
 };
 struct asked {
-    struct input { std::string question; };
-    struct output { std::string answer; };
+    struct input {
+        std::string question;
+    };
+    struct output {
+        std::string answer;
+    };
 };
 using qa = rg::predict<rg::sig<"question -> answer">>;
 void f(rg::runtime& rt) { rt.serve("p", program{}, {}); }

@@ -1,4 +1,5 @@
-// docs/promises.md names for each promise the words, the file in which they stand, and the test that keeps them. Walked here.
+// docs/promises.md names for each promise the words, the file in which they stand, and the test that keeps them. Walked
+// here.
 #include <reagent/error.hpp>
 
 #include <boost/test/data/test_case.hpp>
@@ -91,7 +92,8 @@ public:
             if (!name.ends_with("_test.cpp")) continue;
             std::string text = read(f.path());
             for (std::sregex_iterator i{text.begin(), text.end(), plain}, end; i != end; ++i) names_.insert((*i)[2]);
-            for (std::sregex_iterator i{text.begin(), text.end(), of_fixture}, end; i != end; ++i) names_.insert((*i)[1]);
+            for (std::sregex_iterator i{text.begin(), text.end(), of_fixture}, end; i != end; ++i)
+                names_.insert((*i)[1]);
         }
         commands_ += read(root / "examples/CMakeLists.txt");
     }
@@ -139,7 +141,8 @@ public:
             ++rows;
             row_ = &r;
             if (r.cells.size() != 3 || r.cells[0].empty() || r.cells[2].empty()) {
-                complain("a row has three cells: words of the promise (no `|` in them), file, and the test that keeps it");
+                complain(
+                    "a row has three cells: words of the promise (no `|` in them), file, and the test that keeps it");
                 continue;
             }
             check_words();
@@ -163,9 +166,11 @@ private:
         if (fresh) text->second = words_of(read(root / file));
         auto n = times_in(text->second, words);
         if (n == 0)
-            complain("these words do not stand in " + file + ". If the sentence was changed, see that " + row_->cells[2] +
+            complain("these words do not stand in " + file + ". If the sentence was changed, see that " +
+                     row_->cells[2] +
                      " still keeps what it says now, and quote it anew; if the promise is gone, take the row out");
-        if (n > 1) complain("these words stand " + std::to_string(n) + " times in " + file + ": quote more of the sentence");
+        if (n > 1)
+            complain("these words stand " + std::to_string(n) + " times in " + file + ": quote more of the sentence");
     }
 
     void check_tests() {
@@ -209,17 +214,23 @@ std::ostream& operator<<(std::ostream& out, const broken_page& p) { return out <
 // The walk is tried on words and tests of this folder, so that no other change breaks it.
 const broken_page broken_pages[]{
     {"| each promise lies | `tests/docs/README.md` | `a_page_that_is_broken_is_told_with_the_row_and_what_to_do` |",
-     ":2: \"each promise lies\": these words do not stand in tests/docs/README.md. If the sentence was changed, see that "
+     ":2: \"each promise lies\": these words do not stand in tests/docs/README.md. If the sentence was changed, see "
+     "that "
      "`a_page_that_is_broken_is_told_with_the_row_and_what_to_do` still keeps"},
     {"| each promise stands | `tests/docs/READ.md` | `lines_and_marks_of_comments_make_no_difference` |",
      "there is no file `tests/docs/READ.md`"},
-    {"| each promise stands | tests/docs/README.md | `lines_and_marks_of_comments_make_no_difference` |", "there is no file tests/docs"},
+    {"| each promise stands | tests/docs/README.md | `lines_and_marks_of_comments_make_no_difference` |",
+     "there is no file tests/docs"},
     {"| each promise stands | `tests/docs/README.md` | `lines_and_marks_of_coments_make_no_difference` |",
      "did you mean `lines_and_marks_of_comments_make_no_difference`?"},
-    {"| each promise stands | `tests/docs/README.md` | `nothing_of_the_kind_was_ever_tried_by_anybody` |", "was it renamed?"},
-    {"| each promise stands | `tests/docs/README.md` | lines_and_marks_of_comments_make_no_difference |", "in backquotes"},
-    {"| each promise stands | `tests/docs/README.md` | `tests/docs/none.sh` |", "there is no file `tests/docs/none.sh`"},
-    {"| each promise stands | `tests/docs/README.md` | `tests/docs/README.md` |", "ctest does not run `tests/docs/README.md`"},
+    {"| each promise stands | `tests/docs/README.md` | `nothing_of_the_kind_was_ever_tried_by_anybody` |",
+     "was it renamed?"},
+    {"| each promise stands | `tests/docs/README.md` | lines_and_marks_of_comments_make_no_difference |",
+     "in backquotes"},
+    {"| each promise stands | `tests/docs/README.md` | `tests/docs/none.sh` |",
+     "there is no file `tests/docs/none.sh`"},
+    {"| each promise stands | `tests/docs/README.md` | `tests/docs/README.md` |",
+     "ctest does not run `tests/docs/README.md`"},
     {"| each promise stands | `tests/docs/README.md` |", "a row has three cells"},
     {"| each promise stands | `tests/docs/README.md` | `lines_and_marks_of_comments_make_no_difference` |\n"
      "| each promise stands | `tests/docs/README.md` | `lines_and_marks_of_comments_make_no_difference` |",
@@ -227,7 +238,8 @@ const broken_page broken_pages[]{
     {"| each | `tests/docs/README.md` | `lines_and_marks_of_comments_make_no_difference` |", "quote more: so few"},
     {"| BOOST_AUTO_TEST_SUITE | `tests/docs/promises_test.cpp` | `lines_and_marks_of_comments_make_no_difference` |",
      "quote more of the sentence"},
-    {"\n## Not yet kept by a test\n| each promise lies | `tests/docs/README.md` | nothing |", ":4: \"each promise lies\": these words"},
+    {"\n## Not yet kept by a test\n| each promise lies | `tests/docs/README.md` | nothing |",
+     ":4: \"each promise lies\": these words"},
 };
 
 BOOST_DATA_TEST_CASE(a_page_that_is_broken_is_told_with_the_row_and_what_to_do, broken_pages) {
@@ -237,10 +249,12 @@ BOOST_DATA_TEST_CASE(a_page_that_is_broken_is_told_with_the_row_and_what_to_do, 
 }
 
 BOOST_AUTO_TEST_CASE(lines_and_marks_of_comments_make_no_difference) {
-    BOOST_TEST(words_of("    /// Does not\n    ///  print, and\n    int x;  ///< compares to\n            ///< nothing\n") ==
-               "Does not print, and int x; ///< compares to nothing");
+    BOOST_TEST(
+        words_of("    /// Does not\n    ///  print, and\n    int x;  ///< compares to\n            ///< nothing\n") ==
+        "Does not print, and int x; ///< compares to nothing");
     walk good{
-        "## Room\n| each promise stands where the page says | `tests/docs/README.md` | `lines_and_marks_of_comments_make_no_difference`, "
+        "## Room\n| each promise stands where the page says | `tests/docs/README.md` | "
+        "`lines_and_marks_of_comments_make_no_difference`, "
         "`tests/compile_fail/no_arrow.cpp`, `tests/cli/runs.sh` |\n## Not yet kept by a test\n"
         "| and the test that keeps it is there | `tests/docs/README.md` | anything |\n"};
     BOOST_TEST(good.complaints.empty(), shown(good.complaints));

@@ -1,4 +1,5 @@
-// Whatever ends an attempt at a call, and whoever has it made again: a service that does things once per key sees one call.
+// Whatever ends an attempt at a call, and whoever has it made again: a service that does things once per key sees one
+// call.
 #include "fixture.hpp"
 
 #include <boost/json.hpp>
@@ -12,7 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A worker that ends in the middle of a call, as far as its store knows: the call begins, and nothing is stored of its end.
+// A worker that ends in the middle of a call, as far as its store knows: the call begins, and nothing is stored of its
+// end.
 struct unfinished : fixture {
     std::vector<std::string> keys;
     bool dies = true;
@@ -106,7 +108,8 @@ BOOST_FIXTURE_TEST_CASE(a_fork_that_repeats_a_call_makes_the_same_call, unfinish
     BOOST_TEST(keys[0] == keys[1]);
 }
 
-// Consent was given, the call began, and nobody knows what came of it: that is the first question, of a copy as of the run itself.
+// Consent was given, the call began, and nobody knows what came of it: that is the first question, of a copy as of the
+// run itself.
 BOOST_FIXTURE_TEST_CASE(a_fork_of_a_consented_call_that_was_cut_off_asks_what_came_of_it, unfinished) {
     std::vector<std::string> refunds;
     tools t;

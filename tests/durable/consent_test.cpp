@@ -1,4 +1,5 @@
-// Consent binds what was seen: the call, its arguments, the run; and it is said by somebody, at some time, for some time.
+// Consent binds what was seen: the call, its arguments, the run; and it is said by somebody, at some time, for some
+// time.
 #include "fixture.hpp"
 
 #include <reagent/observe/trace.hpp>
@@ -33,7 +34,9 @@ struct desk : fixture {
     run_options how = options();
 
     desk() {
-        auto refund = [this](std::string order, int amount) { return refunds.push_back(order + " " + std::to_string(amount)), "ok"; };
+        auto refund = [this](std::string order, int amount) {
+            return refunds.push_back(order + " " + std::to_string(amount)), "ok";
+        };
         t.add("refund", "Pays money back.", refund, {"order", "amount"}, {.destructive = true});
         program = [this](run& r, const json::object&) -> task<json::object> {
             json::value a = args;
@@ -118,7 +121,8 @@ BOOST_FIXTURE_TEST_CASE(a_fork_may_be_approved_with_other_arguments, desk) {
     store->fork("a", 2, "b");
     resume("b");
     auto edited = [](int amount) {
-        return run_decision{.kind = run_decision::approve, .arguments = json::object{{"order", "V1"}, {"amount", amount}}, .by = "ada"};
+        return run_decision{
+            .kind = run_decision::approve, .arguments = json::object{{"order", "V1"}, {"amount", amount}}, .by = "ada"};
     };
     store->decide("b", 0, edited(3));
     resume("b");
@@ -128,7 +132,8 @@ BOOST_FIXTURE_TEST_CASE(a_fork_may_be_approved_with_other_arguments, desk) {
     auto all = store->records("b");
     std::uint64_t with_consent = 0;
     for (std::size_t n = 0; n < all.size(); ++n)
-        if (auto* f = std::get_if<effect_finished>(&all[n].what); f && f->what.kind == event_kind::approval) with_consent = n + 1;
+        if (auto* f = std::get_if<effect_finished>(&all[n].what); f && f->what.kind == event_kind::approval)
+            with_consent = n + 1;
     store->fork("b", with_consent, "c");  // the call is not in it: it is asked about again
     resume("c");
     BOOST_TEST(status("c") == "awaiting_approval");
@@ -147,9 +152,10 @@ BOOST_FIXTURE_TEST_CASE(a_fork_may_be_approved_with_other_arguments, desk) {
 
 BOOST_FIXTURE_TEST_CASE(edited_arguments_are_checked_as_the_call_checks_them, desk) {
     begin("a");
-    for (json::object edit : {json::object{{"order", "V1"}, {"amount", 7}, {"extra", 1}}, json::object{{"order", "V1"}, {"amount", "7"}},
-                              json::object{{"order", "V1"}}}) {
-        auto why = thrown(run_errc::not_possible, [&] { store->decide("a", 0, {.kind = run_decision::approve, .arguments = edit}); });
+    for (json::object edit : {json::object{{"order", "V1"}, {"amount", 7}, {"extra", 1}},
+                              json::object{{"order", "V1"}, {"amount", "7"}}, json::object{{"order", "V1"}}}) {
+        auto why = thrown(run_errc::not_possible,
+                          [&] { store->decide("a", 0, {.kind = run_decision::approve, .arguments = edit}); });
         BOOST_TEST((why.find("extra") != why.npos || why.find("amount") != why.npos), why);
         BOOST_TEST(status("a") == "awaiting_approval");
     }
@@ -162,8 +168,8 @@ BOOST_FIXTURE_TEST_CASE(edited_arguments_are_checked_as_the_call_checks_them, de
 // JSON Schema has no ranges of C++ types: the call would fail, and the consent would be used up.
 BOOST_FIXTURE_TEST_CASE(edited_arguments_that_do_not_fit_the_cpp_type_decide_nothing, desk) {
     auto refund = [this](std::int32_t amount, std::optional<std::int8_t> grade, line where, std::uint64_t id) {
-        refunds.push_back(std::to_string(amount) + " " + std::to_string(grade.value_or(0)) + " " + std::to_string(where.shelf) + " " +
-                          std::to_string(id));
+        refunds.push_back(std::to_string(amount) + " " + std::to_string(grade.value_or(0)) + " " +
+                          std::to_string(where.shelf) + " " + std::to_string(id));
         return "ok";
     };
     tools typed;
@@ -180,16 +186,17 @@ BOOST_FIXTURE_TEST_CASE(edited_arguments_that_do_not_fit_the_cpp_type_decide_not
         {"id", R"({"amount": 1, "grade": 2, "where": {"shelf": 3, "marks": [4]}, "id": -1})"}};
     begin("a");
     for (auto [field, text] : edits) {
-        auto why = thrown(run_errc::not_possible,
-                          [&, text = text] { store->decide("a", 0, {.kind = run_decision::approve, .arguments = with(text)}); });
+        auto why = thrown(run_errc::not_possible, [&, text = text] {
+            store->decide("a", 0, {.kind = run_decision::approve, .arguments = with(text)});
+        });
         BOOST_TEST(why.find(field) != why.npos, why);
         BOOST_TEST(status("a") == "awaiting_approval");
     }
     store->decide(
         "a", 0,
         {.kind = run_decision::approve,
-         .arguments =
-             with(R"({"amount": 2147483647, "grade": null, "where": {"shelf": -32768, "marks": [255]}, "id": 18446744073709551615})")});
+         .arguments = with(
+             R"({"amount": 2147483647, "grade": null, "where": {"shelf": -32768, "marks": [255]}, "id": 18446744073709551615})")});
     resume("a");
     BOOST_TEST(refunds == std::vector<std::string>{"2147483647 0 -32768 18446744073709551615"});
 }
@@ -197,9 +204,13 @@ BOOST_FIXTURE_TEST_CASE(edited_arguments_that_do_not_fit_the_cpp_type_decide_not
 // Whoever decides may have a store of a version that knows the schema only: the call's own conversion looks once more.
 BOOST_FIXTURE_TEST_CASE(an_edit_that_the_conversion_refuses_is_asked_about_again, desk) {
     begin("a");
-    execute("UPDATE reagent_decisions SET wanted = replace(replace(wanted, '\"maximum\"', '\"-\"'), '\"minimum\"', '\"--\"')");
+    execute(
+        "UPDATE reagent_decisions SET wanted = replace(replace(wanted, '\"maximum\"', '\"-\"'), '\"minimum\"', "
+        "'\"--\"')");
     store->decide("a", 0,
-                  {.kind = run_decision::approve, .arguments = json::object{{"order", "V1"}, {"amount", 3'000'000'000}}, .by = "ada"});
+                  {.kind = run_decision::approve,
+                   .arguments = json::object{{"order", "V1"}, {"amount", 3'000'000'000}},
+                   .by = "ada"});
     auto r = resume("a");
     BOOST_TEST(status("a") == "awaiting_approval");
     BOOST_TEST(r.error.find("ada") != std::string::npos, r.error);
@@ -212,15 +223,19 @@ BOOST_FIXTURE_TEST_CASE(an_edit_that_the_conversion_refuses_is_asked_about_again
 // The tool has changed since somebody edited its arguments.
 BOOST_FIXTURE_TEST_CASE(an_edit_that_no_longer_fits_is_asked_about_again, desk) {
     begin("a");
-    store->decide("a", 0, {.kind = run_decision::approve, .arguments = json::object{{"order", "V1"}, {"amount", 5}}, .by = "ada"});
+    store->decide(
+        "a", 0,
+        {.kind = run_decision::approve, .arguments = json::object{{"order", "V1"}, {"amount", 5}}, .by = "ada"});
     tools narrower;
     auto refund = [this](std::string order) { return refunds.push_back(order), "ok"; };
     narrower.add("refund", "", refund, {"order"}, {.destructive = true});
     t = narrower;
     args = json::object{{"order", "V1"}};
-    execute("UPDATE reagent_decisions SET wanted = replace(wanted, ',\"amount\":7', '')");  // what was shown then is what is wanted now
-    execute("UPDATE reagent_decisions SET decided = replace(decided, '" + store->pending("a")[0].decided->digest + "', '" +
-            consent_digest("a", store->pending("a")[0].wanted.what, json::object{{"order", "V1"}, {"amount", 5}}) + "')");
+    execute("UPDATE reagent_decisions SET wanted = replace(wanted, ',\"amount\":7', '')");  // what was shown then is
+                                                                                            // what is wanted now
+    execute(
+        "UPDATE reagent_decisions SET decided = replace(decided, '" + store->pending("a")[0].decided->digest + "', '" +
+        consent_digest("a", store->pending("a")[0].wanted.what, json::object{{"order", "V1"}, {"amount", 5}}) + "')");
     auto r = resume("a");
     BOOST_TEST(status("a") == "awaiting_approval");
     BOOST_TEST(r.error.find("amount") != std::string::npos, r.error);
@@ -243,10 +258,11 @@ BOOST_FIXTURE_TEST_CASE(a_consent_is_acted_on_after_a_crash_and_not_asked_for_ag
 }
 
 BOOST_FIXTURE_TEST_CASE(a_consent_that_was_given_to_another_call_is_asked_for_again, desk) {
-    for (const char* tampering : {"UPDATE reagent_decisions SET decided = replace(decided, '\"digest\":\"', '\"digest\":\"0')",
-                                  "UPDATE reagent_decisions SET decided = '{\"decision\":\"approve\"}'",
-                                  "UPDATE reagent_decisions SET decided = replace(decided, '{', "
-                                  "'{\"arguments\":{\"order\":\"V9\",\"amount\":900},')"}) {
+    for (const char* tampering :
+         {"UPDATE reagent_decisions SET decided = replace(decided, '\"digest\":\"', '\"digest\":\"0')",
+          "UPDATE reagent_decisions SET decided = '{\"decision\":\"approve\"}'",
+          "UPDATE reagent_decisions SET decided = replace(decided, '{', "
+          "'{\"arguments\":{\"order\":\"V9\",\"amount\":900},')"}) {
         std::string id = "run-" + std::to_string(std::string_view{tampering}.size());
         begin(id);
         approve(id);
@@ -270,7 +286,8 @@ BOOST_FIXTURE_TEST_CASE(a_consent_expires, desk) {
     auto at = store->pending("a")[0].decided->at;
     BOOST_TEST((std::chrono::system_clock::now().time_since_epoch() - at < 10min));
     std::string old = std::to_string((at - 25h).count());
-    execute("UPDATE reagent_decisions SET decided = replace(decided, '" + std::to_string(at.count()) + "', '" + old + "')");
+    execute("UPDATE reagent_decisions SET decided = replace(decided, '" + std::to_string(at.count()) + "', '" + old +
+            "')");
     auto r = resume("a");
     BOOST_TEST(status("a") == "awaiting_approval");
     BOOST_TEST(r.error.find("expired") != std::string::npos, r.error);
@@ -282,7 +299,8 @@ BOOST_FIXTURE_TEST_CASE(a_consent_expires, desk) {
     begin("b");
     approve("b");
     at = store->pending("b")[0].decided->at;
-    execute("UPDATE reagent_decisions SET decided = replace(decided, '" + std::to_string(at.count()) + "', '1000') WHERE run = 'b'");
+    execute("UPDATE reagent_decisions SET decided = replace(decided, '" + std::to_string(at.count()) +
+            "', '1000') WHERE run = 'b'");
     resume("b");
     BOOST_TEST(status("b") == "finished");
 
@@ -294,8 +312,8 @@ BOOST_FIXTURE_TEST_CASE(a_consent_expires, desk) {
     resume("c");
     refunds.clear();
     cut_after_consent("c");
-    execute("UPDATE reagent_records SET body = replace(body, '" + std::to_string(at.count()) + "', '" + std::to_string((at - 25h).count()) +
-            "') WHERE run = 'c'");
+    execute("UPDATE reagent_records SET body = replace(body, '" + std::to_string(at.count()) + "', '" +
+            std::to_string((at - 25h).count()) + "') WHERE run = 'c'");
     resume("c");
     BOOST_TEST(status("c") == "awaiting_approval");
     BOOST_TEST(refunds.empty());
@@ -309,7 +327,8 @@ BOOST_FIXTURE_TEST_CASE(what_was_seen_is_what_is_decided, desk) {
     begin("a");
     auto seen = store->pending("a")[0].digest;
     BOOST_TEST(seen.size() == 64u);
-    thrown(run_errc::not_possible, [&] { store->decide("a", 0, {.kind = run_decision::approve, .digest = std::string(64, '0')}); });
+    thrown(run_errc::not_possible,
+           [&] { store->decide("a", 0, {.kind = run_decision::approve, .digest = std::string(64, '0')}); });
     store->decide("a", 0, {.kind = run_decision::approve, .by = "ada", .digest = seen});
     auto decided = *store->pending("a")[0].decided;
     BOOST_TEST(decided.by == "ada");
@@ -354,7 +373,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_seen_is_made_visible) {
     BOOST_TEST(visible("a\nb\tc\r\x7f") == "a\\nb\\tc\\u000d\\u007f");
     BOOST_TEST(visible("pay \xE2\x80\xAE"
                        "001 \xE2\x81\xA6x\xE2\x81\xA9") == "pay \\u202e001 \\u2066x\\u2069");
-    BOOST_TEST(visible("\xE2\x80\x8B\xE2\x80\x8D\xEF\xBB\xBF\xC2\xAD\xE3\x85\xA4\xC2\xA0") == "\\u200b\\u200d\\ufeff\\u00ad\\u3164\\u00a0");
+    BOOST_TEST(visible("\xE2\x80\x8B\xE2\x80\x8D\xEF\xBB\xBF\xC2\xAD\xE3\x85\xA4\xC2\xA0") ==
+               "\\u200b\\u200d\\ufeff\\u00ad\\u3164\\u00a0");
     BOOST_TEST(visible("\xC2\x9B"
                        "31m\xE2\x80\xA8") == "\\u009b31m\\u2028");
     BOOST_TEST(visible("\xF3\xA0\x81\x81") == "\\udb40\\udc41");  // a tag, which draws nothing
@@ -387,7 +407,8 @@ BOOST_AUTO_TEST_CASE(several_lines_stay_lines_and_nothing_else) {
     BOOST_TEST(visible_lines("a\r\nb\tc\rd\x1b[2J") == "a\nb\tc\\u000dd\\u001b[2J");
     BOOST_TEST(visible_lines("x\xE2\x80\xAEy\xE2\x80\x8Bz\xC2\xADq\xE2\x80\xA8") == "x\\u202ey\\u200bz\\u00adq\\u2028");
     std::string family =
-        "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7 \xE2\x9D\xA4\xEF\xB8\x8F\xE2\x80\x8D\xF0\x9F\x94\xA5 1\xE2\x80\xAF"
+        "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7 \xE2\x9D\xA4\xEF\xB8\x8F\xE2\x80\x8D\xF0\x9F\x94\xA5 "
+        "1\xE2\x80\xAF"
         "234\xC2\xA0\xE2\x82\xAC";
     BOOST_TEST(visible_lines(family) == family);
     BOOST_TEST(visible_lines("a\xE2\x80\x8D\xE2\x80\x8D\xE2\x80\x8D") == "a\xE2\x80\x8D\xE2\x80\x8D\\u200d");
@@ -413,13 +434,13 @@ BOOST_AUTO_TEST_CASE(what_is_pasted_into_a_shell_is_one_word) {
     BOOST_TEST(shell_word("a\nb\x1b") == "$'a\\x0ab\\x1b'");
     std::string all;
     for (int c = 1; c < 127; ++c) all += static_cast<char>(c);
-    for (std::string word :
-         {std::string{"$(touch pwned)"}, std::string{"`touch pwned`"}, std::string{"a;b|c&d>e"}, std::string{"a'b\"c\\d$e"},
-          std::string{"!!"}, std::string{"*"}, std::string{"~root"}, std::string{"=ls"}, std::string{"-rf"}, std::string{"#x"}, all,
-          std::string{"b\xE2\x80\xAE"
-                      "c"},
-          std::string{"Gr\xC3\xBC\xC3\x9F"
-                      "e"}}) {
+    for (std::string word : {std::string{"$(touch pwned)"}, std::string{"`touch pwned`"}, std::string{"a;b|c&d>e"},
+                             std::string{"a'b\"c\\d$e"}, std::string{"!!"}, std::string{"*"}, std::string{"~root"},
+                             std::string{"=ls"}, std::string{"-rf"}, std::string{"#x"}, all,
+                             std::string{"b\xE2\x80\xAE"
+                                         "c"},
+                             std::string{"Gr\xC3\xBC\xC3\x9F"
+                                         "e"}}) {
         folder f;
         auto script = f.write("s", "cd '" + f.path.string() + "'; printf %s " + shell_word(word) + " > out\n");
         BOOST_TEST(std::system(("bash " + script.string()).c_str()) == 0);
@@ -431,12 +452,14 @@ BOOST_AUTO_TEST_CASE(what_is_pasted_into_a_shell_is_one_word) {
 }
 
 BOOST_FIXTURE_TEST_CASE(names_that_cannot_be_seen_are_refused, desk) {
-    for (const char* bad : {"a\xE2\x80\xAE"
-                            "b",
-                            "a\xE2\x80\x8B", "\xEF\xBB\xBFx", "a\xCC\x81\xCC\x81\xCC\x81\xCC\x81\xCC\x81", "-x", "a\xC2\xA0"}) {
-        for (auto make : std::initializer_list<std::function<void()>>{[&] { store->create({.program = "desk", .id = bad}); },
-                                                                      [&] { store->create({.program = "desk", .session = bad}); },
-                                                                      [&] { store->create({.program = bad}); }}) {
+    for (const char* bad :
+         {"a\xE2\x80\xAE"
+          "b",
+          "a\xE2\x80\x8B", "\xEF\xBB\xBFx", "a\xCC\x81\xCC\x81\xCC\x81\xCC\x81\xCC\x81", "-x", "a\xC2\xA0"}) {
+        for (auto make :
+             std::initializer_list<std::function<void()>>{[&] { store->create({.program = "desk", .id = bad}); },
+                                                          [&] { store->create({.program = "desk", .session = bad}); },
+                                                          [&] { store->create({.program = bad}); }}) {
             auto why = thrown(run_errc::not_possible, make);
             BOOST_TEST(visible(why) == why);
         }
@@ -455,7 +478,8 @@ BOOST_FIXTURE_TEST_CASE(who_decides_has_a_name_that_is_one, desk) {
         thrown(run_errc::not_possible, [&] { store->decide("a", 0, {.kind = run_decision::approve, .by = by}); });
         thrown(run_errc::not_possible, [&] { store->decide("a", 0, {.kind = run_decision::reject, .by = by}); });
     }
-    thrown(run_errc::not_possible, [&] { store->decide("a", 0, {.kind = run_decision::reject, .text = std::string(20'000, 'x')}); });
+    thrown(run_errc::not_possible,
+           [&] { store->decide("a", 0, {.kind = run_decision::reject, .text = std::string(20'000, 'x')}); });
     BOOST_TEST(!store->pending("a")[0].decided);
     BOOST_TEST(status("a") == "awaiting_approval");
 }
@@ -479,7 +503,8 @@ BOOST_DATA_TEST_CASE(the_next_prompt_shows_the_arguments_that_were_approved, std
                 for (const auto& c : m.tool_calls) all += c.arguments + "\n";
             }
             bool acted = all.find("paid") != all.npos;
-            bool step = native ? !q.tools.empty() : q.messages.front().content.find("`next_tool_name`") != std::string::npos;
+            bool step =
+                native ? !q.tools.empty() : q.messages.front().content.find("`next_tool_name`") != std::string::npos;
             if (step && acted) seen = all;
             lm_response r;
             r.model = "paying";
@@ -513,7 +538,8 @@ BOOST_DATA_TEST_CASE(the_next_prompt_shows_the_arguments_that_were_approved, std
     bool traced = false;
     auto records = f.store->records(id);
     for (const auto& s : trace_of(records, "pay"))
-        if (s.effect && s.effect->kind == event_kind::tool_call) traced = s.effect->arguments == json::value(json::object{{"amount", 7}});
+        if (s.effect && s.effect->kind == event_kind::tool_call)
+            traced = s.effect->arguments == json::value(json::object{{"amount", 7}});
     BOOST_TEST(traced);
 }
 
@@ -555,7 +581,8 @@ BOOST_AUTO_TEST_CASE(a_question_is_cut_with_the_count_and_never_silently) {
     BOOST_TEST(all == "pay\n  to  \"x\"\n  note  \"" + std::string(50, 'n') + "\xC3\xBC\"\n  last  true");
     auto part = question_text(e, 10, "SHOW");
     BOOST_TEST(part ==
-               "pay\n  to  \"x\"\n  note  \"nnnnnn [7 of 54 bytes]\n  last   [0 of 4 bytes]\n  [10 bytes are shown; the rest: SHOW]");
+               "pay\n  to  \"x\"\n  note  \"nnnnnn [7 of 54 bytes]\n  last   [0 of 4 bytes]\n  [10 bytes are shown; "
+               "the rest: SHOW]");
     for (std::size_t n = 0; n < 70; ++n)
         BOOST_TEST(visible(question_text(e, n, "SHOW")).find("\\x") == std::string::npos);  // no half character
 }
@@ -565,7 +592,8 @@ BOOST_AUTO_TEST_CASE(digests_do_not_depend_on_the_order_of_names) {
     a.arguments = json::object{{"x", 1}, {"y", json::object{{"p", 1.5}, {"q", nullptr}}}};
     b.arguments = json::object{{"y", json::object{{"q", nullptr}, {"p", 1.5}}}, {"x", 1}};
     BOOST_TEST(consent_digest("r", a, {}) == consent_digest("r", b, {}));
-    std::set<std::string> all{consent_digest("r", a, {}), consent_digest("s", a, {}), consent_digest("r", a, json::object{})};
+    std::set<std::string> all{consent_digest("r", a, {}), consent_digest("s", a, {}),
+                              consent_digest("r", a, json::object{})};
     event other = a;
     other.occurrence = 1;
     all.insert(consent_digest("r", other, {}));
@@ -604,14 +632,15 @@ BOOST_AUTO_TEST_CASE(a_store_of_an_older_version_goes_on) {
     auto store = journal_store::open_sqlite(files.path / "runs.db");
     std::vector<std::string> dropped;
     tools t;
-    t.add("drop", "Drops a table.", [&](std::string table) { return dropped.push_back(table), "dropped " + table; }, {"table"},
-          {.destructive = true});
+    t.add("drop", "Drops a table.", [&](std::string table) { return dropped.push_back(table), "dropped " + table; },
+          {"table"}, {.destructive = true});
     auto model = std::make_shared<answering>([](const lm_request& q) {
         bool acted = last_text(q).find("observation_0") != std::string::npos;
         if (q.messages.front().content.find("`next_tool_name`") == std::string::npos)
             return chat_completion({{"reasoning", "r"}, {"answer", "done"}});
         json::object none;
-        return chat_completion({{"next_thought", "t"}, {"next_tool_name", acted ? "finish" : "drop"}, {"next_tool_args", none}});
+        return chat_completion(
+            {{"next_thought", "t"}, {"next_tool_name", acted ? "finish" : "drop"}, {"next_tool_args", none}});
     });
     react<sig<"question -> answer">> a{t};
     runtime rt{{.journals = store}};

@@ -23,8 +23,9 @@ BOOST_FIXTURE_TEST_CASE(inputs_are_stored_whole_or_refused, fixture) {
     store->create({.program = "p", .inputs = fits, .id = "fits"});
     BOOST_TEST((store->get("fits").inputs == fits));
     for (const auto& inputs : {deep, json::object{{"a", nested(3000)}}})
-        BOOST_TEST(thrown(run_errc::not_possible, [&] { store->create({.program = "p", .inputs = inputs, .id = "deep"}); }).find(limit) !=
-                   std::string::npos);
+        BOOST_TEST(thrown(run_errc::not_possible, [&] {
+                       store->create({.program = "p", .inputs = inputs, .id = "deep"});
+                   }).find(limit) != std::string::npos);
     BOOST_TEST(!store->find("deep"));
 }
 
@@ -67,7 +68,8 @@ BOOST_FIXTURE_TEST_CASE(what_a_tool_returns_is_read_back_or_is_a_failed_observat
         BOOST_REQUIRE_MESSAGE((r.status == run_status::finished), r.error);
         BOOST_TEST(r.outputs->at("failed").as_bool() == (d > max_stored_depth));
         if (d > max_stored_depth)
-            BOOST_TEST(std::string{r.outputs->at("said").as_string()}.find(limit) != std::string::npos, r.outputs->at("said"));
+            BOOST_TEST(std::string{r.outputs->at("said").as_string()}.find(limit) != std::string::npos,
+                       r.outputs->at("said"));
         BOOST_TEST(store->records(id).size() == r.records);  // each of them can be read
         BOOST_TEST(rt.replay(id).differences.empty());
     }

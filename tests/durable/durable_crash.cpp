@@ -1,13 +1,13 @@
-// Workers that are killed, and frozen beyond their lease, again and again while they run agents: every run must end right, no side
-// effect may happen twice, and nothing that was answered may be asked again.
+// Workers that are killed, and frozen beyond their lease, again and again while they run agents: every run must end
+// right, no side effect may happen twice, and nothing that was answered may be asked again.
 //
 //     durable_crash sqlite|postgres [RUNS [KILLS]]
 //
-// Each run is an agent with five steps: an idempotent tool, one that must not be called twice (it appends a line to a file), one that
-// needs consent, the second one again, and the end; the program then goes back once to the answer, by an assertion. The driver plays the
-// operator: it consents, consents with other arguments, or refuses; where the outcome of a call is unknown it looks into the file; and it
-// forks runs at any of their records, whatever they are doing. What needs consent happens exactly once for each consent, whichever run it
-// was given to.
+// Each run is an agent with five steps: an idempotent tool, one that must not be called twice (it appends a line to a
+// file), one that needs consent, the second one again, and the end; the program then goes back once to the answer, by
+// an assertion. The driver plays the operator: it consents, consents with other arguments, or refuses; where the
+// outcome of a call is unknown it looks into the file; and it forks runs at any of their records, whatever they are
+// doing. What needs consent happens exactly once for each consent, whichever run it was given to.
 #include "../support/folder.hpp"
 #include "../support/postgres_server.hpp"
 #include "../support/scripted_openai.hpp"
@@ -82,12 +82,16 @@ public:
         while (text.find("observation_" + std::to_string(steps)) != text.npos) ++steps;
         json::object fields;
         auto step = [&](const char* tool, json::object args) {
-            fields = {{"next_thought", "step " + std::to_string(steps)}, {"next_tool_name", tool}, {"next_tool_args", std::move(args)}};
+            fields = {{"next_thought", "step " + std::to_string(steps)},
+                      {"next_tool_name", tool},
+                      {"next_tool_args", std::move(args)}};
         };
         bool extract = request.messages.front().content.find("`next_tool_name`") == std::string::npos;
         if (extract)
-            fields = {{"reasoning", "done"},
-                      {"answer", "order " + order + (text.find(advice) == text.npos ? "" : " in " + std::to_string(steps) + " steps")}};
+            fields = {
+                {"reasoning", "done"},
+                {"answer",
+                 "order " + order + (text.find(advice) == text.npos ? "" : " in " + std::to_string(steps) + " steps")}};
         else if (steps == 0)
             step("reserve", {{"order", order}});
         else if (steps == 1)
@@ -157,7 +161,9 @@ std::size_t answers_in(const std::vector<rg::journal_record>& records) {
     }));
 }
 
-std::shared_ptr<rg::journal_store> open(const std::string& where) { return rg::journal_store::open(where, {.lease = lease}); }
+std::shared_ptr<rg::journal_store> open(const std::string& where) {
+    return rg::journal_store::open(where, {.lease = lease});
+}
 
 int work(const std::string& where, const std::string& folder) {
     handler a{folder};
@@ -168,7 +174,8 @@ int work(const std::string& where, const std::string& folder) {
 }
 
 struct driver {
-    driver(std::string program, std::string s, std::string f) : self{std::move(program)}, where{std::move(s)}, folder{std::move(f)} {}
+    driver(std::string program, std::string s, std::string f)
+        : self{std::move(program)}, where{std::move(s)}, folder{std::move(f)} {}
 
     std::string self, where, folder;
     std::shared_ptr<rg::journal_store> store = open(where);
@@ -181,7 +188,8 @@ struct driver {
     // What forks had not lived through: it happens in them again.
     int forks = 0;
     std::map<std::string, std::set<std::string>> done_before{};  // by fork: "reserve", "charge 10", ...
-    // Forks that repeat the call of their original with its key: a payment service, which this one is not, would take it for one call.
+    // Forks that repeat the call of their original with its key: a payment service, which this one is not, would take
+    // it for one call.
     std::map<std::string, int> shared_calls{};
     std::size_t copied_calls = 0;
 
@@ -193,7 +201,8 @@ struct driver {
     void submit(int n) {
         for (int i = 0; i < n; ++i) {
             std::string number = std::to_string(submitted++);
-            store->create({.program = "shop", .inputs = {{"question", "Handle order " + number + "."}}, .id = "order-" + number});
+            store->create(
+                {.program = "shop", .inputs = {{"question", "Handle order " + number + "."}}, .id = "order-" + number});
         }
     }
 
@@ -223,11 +232,13 @@ struct driver {
                 int n = number_of(r.id) % 5;
                 if (n > 0) ++consents[r.id + (n == 1 ? " 1" : " 3")];
                 if (n == 0)
-                    store->decide(r.id, p.wanted.what.id, {.kind = rg::run_decision::reject, .text = "not this one", .by = "test"});
-                else if (n == 1)
                     store->decide(r.id, p.wanted.what.id,
-                                  {.kind = rg::run_decision::approve,
-                                   .arguments = json::object{{"order", std::to_string(number_of(r.id))}, {"amount", 1}}});
+                                  {.kind = rg::run_decision::reject, .text = "not this one", .by = "test"});
+                else if (n == 1)
+                    store->decide(
+                        r.id, p.wanted.what.id,
+                        {.kind = rg::run_decision::approve,
+                         .arguments = json::object{{"order", std::to_string(number_of(r.id))}, {"amount", 1}}});
                 else
                     store->decide(r.id, p.wanted.what.id, {.kind = rg::run_decision::approve, .by = "test"});
             }
@@ -246,7 +257,8 @@ struct driver {
                 if (!open) fail(r.id + " asks about a call that did not begin, or that ended");
                 const auto& args = call.arguments.as_object();
                 // By its key, which each attempt has: also one that a fork of this run has made.
-                std::string line = std::string{args.at("order").as_string()} + " " + json::serialize(args.at("amount")) + " " + key;
+                std::string line =
+                    std::string{args.at("order").as_string()} + " " + json::serialize(args.at("amount")) + " " + key;
                 auto done = lines_of(folder + (call.tool == "charge" ? "/charges" : "/refunds"));
                 ++unknown;
                 if (std::count(done.begin(), done.end(), line)) {
@@ -283,7 +295,8 @@ struct driver {
         for (const auto& e : loaded.history->events())
             if (e.kind == rg::event_kind::tool_call) done.insert(named(e));
         for (const auto& b : loaded.open)
-            if (b.what.kind == rg::event_kind::tool_call && done.insert(named(b.what)).second) ++shared_calls[r.id + " " + named(b.what)];
+            if (b.what.kind == rg::event_kind::tool_call && done.insert(named(b.what)).second)
+                ++shared_calls[r.id + " " + named(b.what)];
     }
 
     // A worker's name is host:process:random.
@@ -294,7 +307,8 @@ struct driver {
     }
 
     bool all_over() {
-        for (auto s : {rg::run_status::ready, rg::run_status::running, rg::run_status::awaiting_approval, rg::run_status::outcome_unknown})
+        for (auto s : {rg::run_status::ready, rg::run_status::running, rg::run_status::awaiting_approval,
+                       rg::run_status::outcome_unknown})
             if (!store->list({.status = s, .most = 1}).empty()) return false;
         return true;
     }
@@ -373,32 +387,37 @@ struct driver {
         for (const auto& r : store->list({.most = 100'000})) {
             std::string order = std::to_string(number_of(r.id));
             int n = number_of(r.id) % 5;
-            if (r.status != rg::run_status::finished) fail(r.id + " is " + std::string{to_string(r.status)} + ": " + r.error);
+            if (r.status != rg::run_status::finished)
+                fail(r.id + " is " + std::string{to_string(r.status)} + ": " + r.error);
             if (!r.outputs || std::string_view{r.outputs->at("answer").as_string()} != "order " + order + " in 5 steps")
                 fail(r.id + " ended with " + (r.outputs ? json::serialize(*r.outputs) : "nothing"));
             const auto& before = done_before[r.id];
             for (std::string amount : {"10", "20"}) {
-                int times = charges[order + " " + amount + " " + r.id], shared = shared_calls[r.id + " charge " + amount];
-                if (times < !before.contains("charge " + amount) || times > !before.contains("charge " + amount) + shared)
+                int times = charges[order + " " + amount + " " + r.id],
+                    shared = shared_calls[r.id + " charge " + amount];
+                if (times < !before.contains("charge " + amount) ||
+                    times > !before.contains("charge " + amount) + shared)
                     fail(r.id + " was charged " + amount + " " + std::to_string(times) + " times");
             }
             for (std::string amount : {"1", "3"}) {
                 int times = refunds[order + " " + amount + " " + r.id], consented = consents[r.id + " " + amount];
                 int shared = shared_calls[r.id + " refund " + amount];
                 if (times < consented || times > consented + shared)
-                    fail(r.id + " was paid back " + amount + " " + std::to_string(times) + " times, on " + std::to_string(consented) +
-                         " consents");
+                    fail(r.id + " was paid back " + amount + " " + std::to_string(times) + " times, on " +
+                         std::to_string(consented) + " consents");
                 bool wanted = n > 0 && (n == 1) == (amount == "1") && !before.contains("refund " + amount);
                 if (times < wanted || times > wanted + shared) fail(r.id + ": the refund does not fit the decision");
             }
             bool reserves = !before.contains("reserve");
             reservations += reserves;
-            if (keys[r.id].size() != reserves) fail(r.id + ": " + std::to_string(keys[r.id].size()) + " idempotency keys for one call");
+            if (keys[r.id].size() != reserves)
+                fail(r.id + ": " + std::to_string(keys[r.id].size()) + " idempotency keys for one call");
             std::map<std::tuple<rg::event_kind, std::string, std::string, std::uint32_t>, int> places;
             auto records = store->records(r.id);
             auto loaded = rg::load_journal(records);
             for (const auto& e : loaded.history->events())
-                if (++places[{e.kind, e.branch, e.path, e.occurrence}] > 1) fail(r.id + ": an effect was recorded twice at " + e.path);
+                if (++places[{e.kind, e.branch, e.path, e.occurrence}] > 1)
+                    fail(r.id + ": an effect was recorded twice at " + e.path);
             model_calls += answers_in(records);
             if (loaded.history->events().size() != 10u + (n > 0))
                 fail(r.id + " has " + std::to_string(loaded.history->events().size()) + " effects");
@@ -412,11 +431,11 @@ struct driver {
         std::size_t reserved = lines_of(folder + "/reservations").size();
         auto answers = lines_of(folder + "/answers").size();
         model_calls -= copied_calls;
-        std::cout << submitted << " runs, " << forks << " forks, " << kills << " kills, " << freezes << " freezes of three leases; "
-                  << model_calls << " model calls stored, " << answers - model_calls
-                  << " answers lost in a kill before they could be stored; " << unknown << " unknown outcomes (" << unknown_happened
-                  << " had happened, " << unknown - unknown_happened << " not); " << reserved - reservations
-                  << " idempotent calls repeated; " << wrong << " wrong\n";
+        std::cout << submitted << " runs, " << forks << " forks, " << kills << " kills, " << freezes
+                  << " freezes of three leases; " << model_calls << " model calls stored, " << answers - model_calls
+                  << " answers lost in a kill before they could be stored; " << unknown << " unknown outcomes ("
+                  << unknown_happened << " had happened, " << unknown - unknown_happened << " not); "
+                  << reserved - reservations << " idempotent calls repeated; " << wrong << " wrong\n";
         if (kills + freezes > 0 && answers - model_calls > static_cast<std::size_t>(kills + freezes) * 6)
             fail("too many model calls were repeated");
     }

@@ -59,7 +59,8 @@ BOOST_FIXTURE_TEST_CASE(a_run_ends_and_is_kept, fixture) {
     thrown(run_errc::not_possible, [&] { rt.submit("count", {}, "first"); });
     thrown(run_errc::unknown_run, [&] { rt.resume("no such run"); });
     auto other = rt.submit("cuont", {{"n", 1}});
-    BOOST_TEST(thrown(run_errc::unknown_program, [&] { rt.resume(other); }).find("did you mean `count`") != std::string::npos);
+    BOOST_TEST(thrown(run_errc::unknown_program, [&] { rt.resume(other); }).find("did you mean `count`") !=
+               std::string::npos);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_failed_goes_on_where_it_failed, fixture) {
@@ -114,7 +115,8 @@ struct approvals : fixture {
     std::vector<std::string> dropped;
     tools with_drop() {
         tools t;
-        t.add("drop", "Drops a table.", [this](std::string table) { return dropped.push_back(table), "dropped " + table; }, {"table"},
+        t.add("drop", "Drops a table.",
+              [this](std::string table) { return dropped.push_back(table), "dropped " + table; }, {"table"},
               {.destructive = true});
         return t;
     }
@@ -122,11 +124,13 @@ struct approvals : fixture {
         model = std::make_shared<answering>([](const lm_request& q) {
             std::string text = last_text(q);
             if (q.messages.front().content.find("`next_tool_name`") == std::string::npos)
-                return chat_completion({{"reasoning", "r"}, {"answer", text.find("refused") != text.npos ? "refused" : "done"}});
+                return chat_completion(
+                    {{"reasoning", "r"}, {"answer", text.find("refused") != text.npos ? "refused" : "done"}});
             bool acted = text.find("observation_0") != text.npos;
             json::object args;
             if (!acted) args["table"] = "old";
-            return chat_completion({{"next_thought", "t"}, {"next_tool_name", acted ? "finish" : "drop"}, {"next_tool_args", args}});
+            return chat_completion(
+                {{"next_thought", "t"}, {"next_tool_name", acted ? "finish" : "drop"}, {"next_tool_args", args}});
         });
     }
 };
@@ -155,7 +159,8 @@ BOOST_FIXTURE_TEST_CASE(consent_is_waited_for_without_anything_in_memory, approv
         elsewhere->decide("a", 0, {.kind = run_decision::approve, .arguments = json::object{{"table", 3}}});
     });
     BOOST_TEST(wrong.find("edited arguments") != std::string::npos, wrong);
-    elsewhere->decide("a", 0, {.kind = run_decision::approve, .arguments = json::object{{"table", "older"}}, .by = "me"});
+    elsewhere->decide("a", 0,
+                      {.kind = run_decision::approve, .arguments = json::object{{"table", "older"}}, .by = "me"});
     BOOST_TEST(status("a") == "ready");
     thrown(run_errc::not_possible, [&] { elsewhere->decide("a", 0, {.kind = run_decision::reject}); });
     runtime rt{{.journals = elsewhere}};
@@ -307,8 +312,11 @@ struct cut_off {
         out["said"] = o.text();
         co_return out;
     }
-    std::shared_ptr<journal_store> open() const { return journal_store::open_sqlite(files.path / "runs.db", {.lease = 200ms}); }
-    stored_run resume(const std::shared_ptr<journal_store>& store, tool_options o, bool deadly = false, const char* id = "a") const {
+    std::shared_ptr<journal_store> open() const {
+        return journal_store::open_sqlite(files.path / "runs.db", {.lease = 200ms});
+    }
+    stored_run resume(const std::shared_ptr<journal_store>& store, tool_options o, bool deadly = false,
+                      const char* id = "a") const {
         tools t = with_act(o, deadly);
         runtime rt{{.journals = store}};
         rt.serve("p", program_function{[&](run& r, const json::object&) { return program(r, t); }}, {});
@@ -395,7 +403,8 @@ BOOST_FIXTURE_TEST_CASE(what_did_not_happen_is_told_or_repeated, cut_off) {
     BOOST_TEST((r.status == run_status::finished));
     std::string all = acts();
     BOOST_TEST(all.size() == 2 * bytes_of_a_key);
-    BOOST_TEST(all.substr(0, bytes_of_a_key) == all.substr(bytes_of_a_key));  // another attempt at the same call: the same key
+    BOOST_TEST(all.substr(0, bytes_of_a_key) ==
+               all.substr(bytes_of_a_key));  // another attempt at the same call: the same key
 }
 
 BOOST_FIXTURE_TEST_CASE(a_repeated_call_that_is_cut_off_again_is_asked_about_again, cut_off) {
@@ -511,7 +520,8 @@ BOOST_FIXTURE_TEST_CASE(what_the_inputs_say_about_options_holds_wherever_a_run_g
 }
 
 // What it does by then is done: nobody would know otherwise.
-BOOST_DATA_TEST_CASE(a_tool_that_is_at_work_comes_to_its_end_before_its_run_is_cancelled, std::vector<bool>({false, true}), enters_run) {
+BOOST_DATA_TEST_CASE(a_tool_that_is_at_work_comes_to_its_end_before_its_run_is_cancelled,
+                     std::vector<bool>({false, true}), enters_run) {
     fixture f;
     std::promise<void> begun;
     std::atomic<bool> ended = false;
@@ -617,7 +627,8 @@ BOOST_FIXTURE_TEST_CASE(a_worker_that_is_told_to_stop_leaves_its_runs_to_others,
         rt.stop_work();
         worker.join();
     }
-    auto done = store->list({.status = run_status::finished}).size(), ready = store->list({.status = run_status::ready}).size();
+    auto done = store->list({.status = run_status::finished}).size(),
+         ready = store->list({.status = run_status::ready}).size();
     BOOST_TEST(done + ready == 20u);
     runtime rt{{.threads = 2, .journals = store}};
     rt.serve("count", program_function{program}, options());
@@ -630,7 +641,8 @@ BOOST_FIXTURE_TEST_CASE(a_worker_that_is_told_to_stop_leaves_its_runs_to_others,
 
 namespace {
 
-// Everything at once: branches, tools, a clock, random numbers, an assertion that sends a branch back and one that sends all back.
+// Everything at once: branches, tools, a clock, random numbers, an assertion that sends a branch back and one that
+// sends all back.
 struct winding : module {
     std::shared_ptr<answering> model = std::make_shared<answering>([](const lm_request& q) {
         std::string text = last_text(q);
@@ -672,7 +684,8 @@ struct winding : module {
 BOOST_FIXTURE_TEST_CASE(from_every_record_on_a_run_comes_to_the_same_end, fixture) {
     winding w;
     runtime rt{{.journals = store}};
-    rt.serve("w", program_function{[&](run& r, const json::object&) { return w.forward(r); }}, run_options{language_model{w.model}});
+    rt.serve("w", program_function{[&](run& r, const json::object&) { return w.forward(r); }},
+             run_options{language_model{w.model}});
     auto whole = rt.run_durably("w", {}, "whole");
     BOOST_REQUIRE_MESSAGE(whole.status == run_status::finished, whole.error);
     auto calls = w.model->calls.load();
@@ -759,11 +772,14 @@ BOOST_AUTO_TEST_CASE(records_are_read_back_as_they_were_written) {
         deep = std::move(a);
     }
     e.result = deep;
-    BOOST_TEST((std::get<effect_finished>(journal_record_from_text(to_text({3us, effect_finished{e}})).what).what.result == deep));
-    for (const char* bad : {"", "[]", "{}", "{\"record\":\"nonsense\"}", "{\"record\":\"finished\",\"kind\":\"x\"}",
-                            "{\"record\":\"finished\",\"kind\":\"clock\",\"id\":-1}", "{\"record\":\"abandoned\",\"ids\":[\"a\"]}",
-                            "{\"record\":\"finished\",\"kind\":\"clock\",\"branch\":\"a\"}",
-                            "{\"record\":\"finished\",\"kind\":\"model_call\",\"request\":3}", "{\"record\":\"predictor\",\"inputs\":3}"})
+    BOOST_TEST(
+        (std::get<effect_finished>(journal_record_from_text(to_text({3us, effect_finished{e}})).what).what.result ==
+         deep));
+    for (const char* bad :
+         {"", "[]", "{}", "{\"record\":\"nonsense\"}", "{\"record\":\"finished\",\"kind\":\"x\"}",
+          "{\"record\":\"finished\",\"kind\":\"clock\",\"id\":-1}", "{\"record\":\"abandoned\",\"ids\":[\"a\"]}",
+          "{\"record\":\"finished\",\"kind\":\"clock\",\"branch\":\"a\"}",
+          "{\"record\":\"finished\",\"kind\":\"model_call\",\"request\":3}", "{\"record\":\"predictor\",\"inputs\":3}"})
         thrown(run_errc::bad_journal, [&] { journal_record_from_text(bad); });
 }
 
@@ -776,14 +792,16 @@ BOOST_AUTO_TEST_CASE(a_journal_of_another_version_says_why_it_is_not_read) {
     thrown(run_errc::journal_unavailable, [&] { read_journal_file(f.path / "none"); });
     thrown(run_errc::journal_unavailable, [&] { read_journal_file(f.path); });
     BOOST_TEST(thrown(run_errc::bad_journal, [&] {
-                   read_journal_file(f.write("torn.jsonl", "{\"journal\":\"reagent\",\"format\":1}\n{\"record\":\"finis"));
+                   read_journal_file(
+                       f.write("torn.jsonl", "{\"journal\":\"reagent\",\"format\":1}\n{\"record\":\"finis"));
                }).find("line 2") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(files_that_are_no_store_are_refused_and_left_alone) {
     folder f;
     auto text = f.write("text.db", std::string(5000, 'x'));
-    BOOST_TEST(thrown(run_errc::journal_unavailable, [&] { journal_store::open(text); }).find("no SQLite database") != std::string::npos);
+    BOOST_TEST(thrown(run_errc::journal_unavailable, [&] { journal_store::open(text); }).find("no SQLite database") !=
+               std::string::npos);
     BOOST_TEST(f.read("text.db") == std::string(5000, 'x'));
     thrown(run_errc::journal_unavailable, [&] { journal_store::open(f.path / "no" / "folder" / "runs.db"); });
     thrown(run_errc::journal_unavailable,

@@ -50,7 +50,8 @@ const accident accidents[]{
      [](const fs::path& db) { fs::resize_file(beside(db, "-wal"), fs::file_size(beside(db, "-wal")) / 2); }},
     {"the log's index deleted", "deleted", [](const fs::path& db) { fs::remove(beside(db, "-shm")); }},
     {"the log's index cut", "cut to 0 bytes", [](const fs::path& db) { fs::resize_file(beside(db, "-shm"), 0); }},
-    {"its folder moved away", "deleted", [](const fs::path& db) { fs::rename(db.parent_path(), db.parent_path().string() + ".gone"); }},
+    {"its folder moved away", "deleted",
+     [](const fs::path& db) { fs::rename(db.parent_path(), db.parent_path().string() + ".gone"); }},
 };
 
 struct in_a_folder {
@@ -111,12 +112,13 @@ BOOST_FIXTURE_TEST_CASE(a_store_that_is_let_go_on_its_own_thread_ends_in_good_or
     std::promise<void> told;
     std::atomic<bool> go = false;
     auto* raw = store.get();
-    raw->write(taken.hold, {{1, {{}, run_taken{"somebody"}}}}, {}, [last = store, &told, &go](std::exception_ptr failure) mutable {
-        while (!go) std::this_thread::yield();
-        BOOST_TEST(!failure);
-        last.reset();
-        told.set_value();
-    });
+    raw->write(taken.hold, {{1, {{}, run_taken{"somebody"}}}}, {},
+               [last = store, &told, &go](std::exception_ptr failure) mutable {
+                   while (!go) std::this_thread::yield();
+                   BOOST_TEST(!failure);
+                   last.reset();
+                   told.set_value();
+               });
     taken.hold.reset();
     store.reset();
     go = true;
@@ -160,7 +162,9 @@ BOOST_FIXTURE_TEST_CASE(whoever_reads_makes_no_store_and_changes_none, in_a_fold
     fs::path foreign = files.path / "inside" / "shop.db", empty = files.path / "inside" / "empty.db",
              none = files.path / "inside" / "none.db", bare = files.path / "inside" / "bare.db",
              words = files.path / "inside" / "words.txt", logged = files.path / "inside" / "logged.db";
-    execute(foreign, "CREATE TABLE customers (id INTEGER); CREATE TABLE \"two\nlines\" (id INTEGER); INSERT INTO customers VALUES (1);");
+    execute(foreign,
+            "CREATE TABLE customers (id INTEGER); CREATE TABLE \"two\nlines\" (id INTEGER); INSERT INTO customers "
+            "VALUES (1);");
     execute(bare, "PRAGMA user_version = 7; CREATE TABLE t (id INTEGER); DROP TABLE t;");
     execute(logged, "PRAGMA journal_mode = WAL; CREATE TABLE customers (id INTEGER);");
     std::ofstream{empty};
@@ -179,7 +183,8 @@ BOOST_FIXTURE_TEST_CASE(whoever_reads_makes_no_store_and_changes_none, in_a_fold
     for (const auto& c : cases)
         for (auto access : {journal_access::read, journal_access::existing}) {
             std::string was = fs::is_regular_file(c.file) ? bytes(c.file) : "";
-            auto why = thrown(run_errc::journal_unavailable, [&] { journal_store::open_sqlite(c.file, {.access = access}); });
+            auto why =
+                thrown(run_errc::journal_unavailable, [&] { journal_store::open_sqlite(c.file, {.access = access}); });
             BOOST_TEST(why.find(c.told) != why.npos, why);
             BOOST_TEST(why.find('\n') == why.npos, why);
             BOOST_TEST((fs::is_regular_file(c.file) ? bytes(c.file) : "") == was);
@@ -237,7 +242,8 @@ BOOST_AUTO_TEST_CASE(whoever_reads_makes_no_tables_in_postgresql) {
     if (!postgres_server::is_installed()) return;
     postgres_server server;
     for (auto access : {journal_access::read, journal_access::existing}) {
-        auto why = thrown(run_errc::journal_unavailable, [&] { journal_store::open(server.conninfo(), {.access = access}); });
+        auto why =
+            thrown(run_errc::journal_unavailable, [&] { journal_store::open(server.conninfo(), {.access = access}); });
         BOOST_TEST(why.find("no journals") != why.npos, why);
     }
     journal_store::open(server.conninfo())->create({.program = "p", .id = "a"});
@@ -299,7 +305,8 @@ BOOST_FIXTURE_TEST_CASE(whoever_may_only_read_a_file_leaves_nothing_beside_it, i
     writing->create({.program = "p", .id = "e"});
 }
 
-// A journal as a file says how many records it holds: one that was cut between two of them, or has lost some, is no journal of that run.
+// A journal as a file says how many records it holds: one that was cut between two of them, or has lost some, is no
+// journal of that run.
 BOOST_FIXTURE_TEST_CASE(a_journal_file_that_lost_records_is_noticed, in_a_folder) {
     auto model = std::make_shared<answering>([](const lm_request&) { return chat_completion({{"answer", 4}}); });
     runtime rt;
@@ -332,7 +339,9 @@ BOOST_FIXTURE_TEST_CASE(a_journal_file_that_lost_records_is_noticed, in_a_folder
                     if (i < gone || (i > gone && !rest)) out << lines[i] << "\n";
             }
             auto why = thrown(run_errc::bad_journal, [&] { read_journal_file(file); });
-            BOOST_TEST((why.find("of its " + std::to_string(all)) != why.npos || why.find("no record before it") != why.npos), why);
+            BOOST_TEST(
+                (why.find("of its " + std::to_string(all)) != why.npos || why.find("no record before it") != why.npos),
+                why);
         }
     {
         std::ofstream out{file};  // one of before

@@ -47,7 +47,9 @@ struct fixture {
         return chat_completion({{"answer", number_in(last_text(q)) + 1}});
     });
 
-    std::shared_ptr<journal_store> open(journal_store_options o = {}) { return journal_store::open_sqlite(files.path / "runs.db", o); }
+    std::shared_ptr<journal_store> open(journal_store_options o = {}) {
+        return journal_store::open_sqlite(files.path / "runs.db", o);
+    }
     run_options options() const { return run_options{language_model{model}}; }
     std::string status(const std::string& id) { return std::string{to_string(store->get(id).status)}; }
 };

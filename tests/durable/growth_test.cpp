@@ -1,4 +1,5 @@
-// A journal grows with what is new: requests and trajectories refer to earlier ones, and are put together again as they were.
+// A journal grows with what is new: requests and trajectories refer to earlier ones, and are put together again as they
+// were.
 #include "fixture.hpp"
 
 #include <reagent/observe/trace.hpp>
@@ -36,8 +37,9 @@ public:
         } else {
             json::object args;
             if (!last) args["n"] = taken_;
-            r.text = chat_completion(
-                {{"next_thought", "I look at number " + n}, {"next_tool_name", last ? "finish" : "look"}, {"next_tool_args", args}});
+            r.text = chat_completion({{"next_thought", "I look at number " + n},
+                                      {"next_tool_name", last ? "finish" : "look"},
+                                      {"next_tool_args", args}});
             ++taken_;
         }
         co_return r;
@@ -62,7 +64,8 @@ measured journal_of(std::size_t steps, bool native, bool check_all, std::string 
     tools t;
     auto look = [&](int n) { return "number " + std::to_string(n) + " is \xC3\xBC" + observed; };
     t.add("look", "Looks.", look, {"n"}, {.read_only = true, .quick = true});
-    react<sig<"question -> answer">> a{t, {.max_iters = steps + 10, .mode = native ? react_mode::native : react_mode::prompted}};
+    react<sig<"question -> answer">> a{
+        t, {.max_iters = steps + 10, .mode = native ? react_mode::native : react_mode::prompted}};
     auto model = std::make_shared<long_worker>(steps, native);
     run_options o{language_model{model}};
     o.budget.calls = 10 * steps + 100;
@@ -91,7 +94,8 @@ measured journal_of(std::size_t steps, bool native, bool check_all, std::string 
             for (const auto& e : *events)
                 if (e.request) told.push_back(e.request->whole().messages);
         BOOST_TEST(told.size() == model->asked.size());
-        for (const auto& messages : model->asked) BOOST_TEST((std::find(told.begin(), told.end(), messages) != told.end()));
+        for (const auto& messages : model->asked)
+            BOOST_TEST((std::find(told.begin(), told.end(), messages) != told.end()));
     }
     std::size_t longest = 0;
     for (std::size_t i = 0; i < loaded.history->predictor_calls().size(); ++i) {
@@ -105,8 +109,13 @@ measured journal_of(std::size_t steps, bool native, bool check_all, std::string 
 }
 
 std::string random_text(std::mt19937& random, std::size_t most) {
-    constexpr const char* parts[]{
-        "a", "bc", "\xC3\xBC", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "[[ ## x ## ]]\n", "the same words again and again, "};
+    constexpr const char* parts[]{"a",
+                                  "bc",
+                                  "\xC3\xBC",
+                                  "\xE2\x82\xAC",
+                                  "\xF0\x9F\x98\x80",
+                                  "[[ ## x ## ]]\n",
+                                  "the same words again and again, "};
     std::string text;
     for (auto n = random() % most; n > 0; --n) text += parts[random() % 7];
     return text;
@@ -122,9 +131,11 @@ lm_request with(std::vector<message> messages) {
 
 BOOST_AUTO_TEST_CASE(a_journal_is_as_large_as_what_is_new) {
     for (bool native : {false, true}) {
-        auto some = journal_of(50, native, true), more = journal_of(100, native, false), most = journal_of(200, native, false);
+        auto some = journal_of(50, native, true), more = journal_of(100, native, false),
+             most = journal_of(200, native, false);
         // A straight line: what 100 steps add is twice what 50 add. (Numbers grow by a digit; effects and times too.)
-        double first = static_cast<double>(more.bytes - some.bytes), second = static_cast<double>(most.bytes - more.bytes);
+        double first = static_cast<double>(more.bytes - some.bytes),
+               second = static_cast<double>(most.bytes - more.bytes);
         BOOST_TEST(second < 2.2 * first);
         BOOST_TEST(first / 50 < 2'600);
         BOOST_TEST(most.memory < 2.2 * static_cast<double>(more.memory));
@@ -145,7 +156,9 @@ BOOST_AUTO_TEST_CASE(texts_are_put_together_again) {
         std::string whole;
         for (int step = 0; step < 20; ++step) {
             std::string before = whole;
-            switch (random() % 5) {  // grows at the end, in the middle, loses its beginning, is another one, grows before a fixed end
+            switch (
+                random() %
+                5) {  // grows at the end, in the middle, loses its beginning, is another one, grows before a fixed end
                 case 0: whole += random_text(random, 40); break;
                 case 1: whole = random_text(random, 10) + whole; break;
                 case 2: {
@@ -163,20 +176,22 @@ BOOST_AUTO_TEST_CASE(texts_are_put_together_again) {
             chain = next.with_key();
             BOOST_TEST(chain.size() == whole.size());
             BOOST_REQUIRE(chain.str() == whole);
-            for (const auto& p : chain.pieces()) BOOST_TEST((p.text.empty() || (p.text[0] & 0xC0) != 0x80));  // no half character
+            for (const auto& p : chain.pieces())
+                BOOST_TEST((p.text.empty() || (p.text[0] & 0xC0) != 0x80));  // no half character
         }
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_window_that_slides_over_a_long_text_costs_what_is_new) {
     std::string all;
-    for (int i = 0; i < 4000; ++i) all += "[[ ## observation_" + std::to_string(i) + " ## ]]\nit is " + std::to_string(i * i) + "\n\n";
+    for (int i = 0; i < 4000; ++i)
+        all += "[[ ## observation_" + std::to_string(i) + " ## ]]\nit is " + std::to_string(i * i) + "\n\n";
     recorded_text chain;
     std::string before;
     std::size_t kept = 0;
     for (int i = 0; i < 100; ++i) {
-        std::string whole =
-            "the question\n" + all.substr(static_cast<std::size_t>(i) * 300, 60'000) + "\nanswer now, in the fields that follow, one each";
+        std::string whole = "the question\n" + all.substr(static_cast<std::size_t>(i) * 300, 60'000) +
+                            "\nanswer now, in the fields that follow, one each";
         chain = recorded_text::after(chain, before, whole);
         kept += chain.kept_bytes();
         before = whole;
@@ -224,41 +239,44 @@ BOOST_AUTO_TEST_CASE(requests_are_put_together_again) {
 // Whatever a damaged reference says: an error that names the record's fault, and no more memory than the journal has.
 BOOST_AUTO_TEST_CASE(damaged_references_fail_clearly) {
     auto finished = [](const std::string& request, int id) {
-        return "{\"record\":\"finished\",\"id\":" + std::to_string(id) + ",\"kind\":\"model_call\",\"path\":\"p\",\"request\":" + request +
-               ",\"at\":1}";
+        return "{\"record\":\"finished\",\"id\":" + std::to_string(id) +
+               ",\"kind\":\"model_call\",\"path\":\"p\",\"request\":" + request + ",\"at\":1}";
     };
-    const std::string whole =
-        finished("{\"messages\":[{\"role\":\"user\",\"content\":\"h\xC3\xA9llo\"},{\"role\":\"user\",\"content\":\"b\"}]}", 1);
-    for (const char* bad : {
-             R"({"earlier":9,"messages":[]})",  // no such record
-             R"({"earlier":2,"messages":[]})",  // itself
-             R"({"earlier":0,"messages":[]})",
-             R"({"earlier":-1,"messages":[]})",
-             R"({"earlier":1})",
-             R"({"earlier":1,"messages":[3]})",
-             R"({"earlier":1,"messages":[{"from":0,"count":3}]})",  // beyond its end
-             R"({"earlier":1,"messages":[{"from":2,"count":1}]})",
-             R"({"earlier":1,"messages":[{"from":0,"count":0}]})",
-             R"({"earlier":1,"messages":[{"from":18446744073709551615,"count":2}]})",
-             R"({"earlier":1,"messages":[{"from":0,"count":2},{"from":0,"count":2}]})",  // twice: it would double with each record
-             R"({"earlier":1,"messages":[{"from":1,"count":1},{"from":0,"count":1}]})",
-             R"({"earlier":1,"messages":[{"role":"user","of":5,"content":[{"from":0,"bytes":1}]}]})",
-             R"({"earlier":1,"messages":[{"role":"user","of":0,"content":"x"}]})",
-             R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[{"from":0,"bytes":7}]}]})",
-             R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[{"from":0,"bytes":6},{"from":0,"bytes":6}]}]})",
-             R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[{"from":3,"bytes":0}]}]})",
-             R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[""]}]})",
-             R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[7]}]})",
-             R"({"earlier":1,"frame":3,"messages":[]})",
-         }) {
+    const std::string whole = finished(
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"h\xC3\xA9llo\"},{\"role\":\"user\",\"content\":\"b\"}]}", 1);
+    for (
+        const char* bad : {
+            R"({"earlier":9,"messages":[]})",  // no such record
+            R"({"earlier":2,"messages":[]})",  // itself
+            R"({"earlier":0,"messages":[]})",
+            R"({"earlier":-1,"messages":[]})",
+            R"({"earlier":1})",
+            R"({"earlier":1,"messages":[3]})",
+            R"({"earlier":1,"messages":[{"from":0,"count":3}]})",  // beyond its end
+            R"({"earlier":1,"messages":[{"from":2,"count":1}]})",
+            R"({"earlier":1,"messages":[{"from":0,"count":0}]})",
+            R"({"earlier":1,"messages":[{"from":18446744073709551615,"count":2}]})",
+            R"({"earlier":1,"messages":[{"from":0,"count":2},{"from":0,"count":2}]})",  // twice: it would double with
+                                                                                        // each record
+            R"({"earlier":1,"messages":[{"from":1,"count":1},{"from":0,"count":1}]})",
+            R"({"earlier":1,"messages":[{"role":"user","of":5,"content":[{"from":0,"bytes":1}]}]})",
+            R"({"earlier":1,"messages":[{"role":"user","of":0,"content":"x"}]})",
+            R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[{"from":0,"bytes":7}]}]})",
+            R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[{"from":0,"bytes":6},{"from":0,"bytes":6}]}]})",
+            R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[{"from":3,"bytes":0}]}]})",
+            R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[""]}]})",
+            R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[7]}]})",
+            R"({"earlier":1,"frame":3,"messages":[]})",
+        }) {
         journal_reader reader;
         reader.read(whole);
         thrown(run_errc::bad_journal, [&] { reader.read(finished(bad, 2)); });
     }
     journal_reader reader;
     reader.read(whole);
-    auto good = reader.read(
-        finished(R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[{"from":0,"bytes":3},"!"]},{"from":1,"count":1}]})", 2));
+    auto good = reader.read(finished(
+        R"({"earlier":1,"messages":[{"role":"user","of":0,"content":[{"from":0,"bytes":3},"!"]},{"from":1,"count":1}]})",
+        2));
     BOOST_TEST(std::get<effect_finished>(good.what).what.request->whole().messages.at(0).content == "h\xC3\xA9!");
     // Alone it says what is missing.
     auto alone = journal_record_from_text(to_text(good));
@@ -267,7 +285,8 @@ BOOST_AUTO_TEST_CASE(damaged_references_fail_clearly) {
     for (const char* bad : {R"({"of":"none","pieces":["x"]})", R"({"of":"none"})", R"({"of":3,"pieces":[]})"}) {
         journal_reader another;
         thrown(run_errc::bad_journal, [&] {
-            another.read(std::string{R"({"record":"predictor","path":"p","inputs":{},"outputs":{},"trajectory":)"} + bad + "}");
+            another.read(std::string{R"({"record":"predictor","path":"p","inputs":{},"outputs":{},"trajectory":)"} +
+                         bad + "}");
         });
     }
 }
@@ -280,7 +299,8 @@ BOOST_AUTO_TEST_CASE(a_very_long_chain_is_let_go) {
     BOOST_TEST(text.str().size() == 300'005u);
     auto before = with({{role::user, "a"}});
     auto last = std::make_shared<const recorded_request>(before, 1);
-    for (std::uint64_t i = 2; i < 200'000; ++i) last = std::make_shared<const recorded_request>(before, i, last, before);
+    for (std::uint64_t i = 2; i < 200'000; ++i)
+        last = std::make_shared<const recorded_request>(before, i, last, before);
     BOOST_TEST(last->whole().messages.size() == 1u);
 }
 

@@ -1,4 +1,5 @@
-// Leases, and clocks that somebody moves: a day back or forward neither locks a run for a day nor lets two workers hold it.
+// Leases, and clocks that somebody moves: a day back or forward neither locks a run for a day nor lets two workers hold
+// it.
 #include "fixture.hpp"
 #include "support/postgres_server.hpp"
 
@@ -16,7 +17,8 @@ constexpr auto day = std::chrono::hours{24};
 // A machine whose wall clock is moved, and which is started again.
 class test_machine final : public machine_clock {
 public:
-    explicit test_machine(std::string boot, std::chrono::milliseconds wall_is_off = {}) : boot_{std::move(boot)}, off_{wall_is_off} {}
+    explicit test_machine(std::string boot, std::chrono::milliseconds wall_is_off = {})
+        : boot_{std::move(boot)}, off_{wall_is_off} {}
     std::string boot() const override { return boot_; }
     std::chrono::milliseconds since_boot() const override { return machine_clock::since_boot() + age_.load(); }
     std::chrono::system_clock::time_point wall() const override { return machine_clock::wall() + off_.load(); }
@@ -50,7 +52,8 @@ struct moved_server {
     postgres_server server;
     moved_server() {
         server.run(
-            "CREATE SCHEMA moved; CREATE TABLE moved.clock (by INTERVAL NOT NULL); INSERT INTO moved.clock VALUES ('0');"
+            "CREATE SCHEMA moved; CREATE TABLE moved.clock (by INTERVAL NOT NULL); INSERT INTO moved.clock VALUES "
+            "('0');"
             "CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
             "'SELECT pg_catalog.clock_timestamp() + (SELECT by FROM moved.clock)'");
     }
@@ -102,7 +105,8 @@ BOOST_FIXTURE_TEST_CASE(a_machine_that_was_started_again_goes_on_with_its_runs, 
         BOOST_TEST(takes(*open({.clock = later})));
     }
     store->cancel("a");
-    // Its clock was set back meanwhile: a living worker would have renewed its lease by that clock within the time of a lease.
+    // Its clock was set back meanwhile: a living worker would have renewed its lease by that clock within the time of a
+    // lease.
     store.reset();
     std::filesystem::remove(files.path / "runs.db");
     auto hold = dies_with([&] { return open({.lease = 3s, .clock = before}); });

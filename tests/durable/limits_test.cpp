@@ -27,7 +27,9 @@ BOOST_AUTO_TEST_SUITE(durable_limits)
 // Each worker is a process that dies with the run in its hands. No thread may be running here.
 BOOST_AUTO_TEST_CASE(a_run_that_ends_every_worker_is_given_up) {
     folder files;
-    auto open = [&] { return journal_store::open_sqlite(files.path / "runs.db", {.lease = 20ms, .survive_power_failure = false}); };
+    auto open = [&] {
+        return journal_store::open_sqlite(files.path / "runs.db", {.lease = 20ms, .survive_power_failure = false});
+    };
     open()->create({.program = "p", .id = "a"});
     for (int i = 0; i < 20; ++i) {
         pid_t pid = ::fork();

@@ -61,9 +61,10 @@ BOOST_FIXTURE_TEST_CASE(rows_that_are_gone_stop_a_run_before_anything_is_done_tw
     begin("a");
     auto whole = store->get("a").records;
     const char* losses[]{
-        "DELETE FROM reagent_records WHERE run = 'a' AND number = (SELECT max(number) FROM reagent_records WHERE run = 'a')",
-        "DELETE FROM reagent_records WHERE run = 'a' AND number > 3", "DELETE FROM reagent_records WHERE run = 'a' AND number = 1",
-        "DELETE FROM reagent_records WHERE run = 'a'"};
+        "DELETE FROM reagent_records WHERE run = 'a' AND number = (SELECT max(number) FROM reagent_records WHERE run = "
+        "'a')",
+        "DELETE FROM reagent_records WHERE run = 'a' AND number > 3",
+        "DELETE FROM reagent_records WHERE run = 'a' AND number = 1", "DELETE FROM reagent_records WHERE run = 'a'"};
     for (const char* loss : losses) {
         execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT * FROM reagent_records");
         execute(loss);
@@ -101,7 +102,7 @@ BOOST_FIXTURE_TEST_CASE(a_worker_passes_over_a_run_that_lost_records_and_says_wh
     BOOST_TEST(store->get("a").error.find("not whole") != std::string::npos, store->get("a").error);
     BOOST_TEST(status("b") == "awaiting_approval");
     thrown(run_errc::bad_journal, [&] { resume("a"); });  // nor is it tried again
-    store->fork("a", 2, "left");                          // what is there may be gone on from, by whoever knows what that means
+    store->fork("a", 2, "left");  // what is there may be gone on from, by whoever knows what that means
     BOOST_TEST((resume("left").status == run_status::awaiting_approval));
 }
 

@@ -1,4 +1,5 @@
-// A COMMIT may be lost on its way to PostgreSQL, or its reply on the way back. Whatever was asked for happens once, and is told so.
+// A COMMIT may be lost on its way to PostgreSQL, or its reply on the way back. Whatever was asked for happens once, and
+// is told so.
 #include "fixture.hpp"
 #include "support/postgres_proxy.hpp"
 #include "support/postgres_server.hpp"
@@ -13,7 +14,9 @@ namespace {
 
 using loss = postgres_proxy::loss;
 
-journal_store::numbered_record record(std::uint64_t number, decltype(journal_record::what) what) { return {number, {{}, std::move(what)}}; }
+journal_store::numbered_record record(std::uint64_t number, decltype(journal_record::what) what) {
+    return {number, {{}, std::move(what)}};
+}
 
 decision_wanted consent(std::uint64_t effect) {
     decision_wanted w;
@@ -34,17 +37,21 @@ void write(journal_store& s, const std::shared_ptr<held_run>& hold, records_of r
 
 void finish(journal_store& s, const std::shared_ptr<held_run>& hold, records_of records, journal_store::ending e) {
     std::promise<std::exception_ptr> written;
-    s.finish(hold, std::move(records), {}, std::move(e), [&](std::exception_ptr f) { written.set_value(std::move(f)); });
+    s.finish(hold, std::move(records), {}, std::move(e),
+             [&](std::exception_ptr f) { written.set_value(std::move(f)); });
     if (auto failure = written.get_future().get()) std::rethrow_exception(failure);
 }
 
 journal_store::ending with_turn(std::size_t number) {
-    journal_store::ending e{.status = run_status::finished, .outputs = json::object{{"reply", "r"}}, .usage = {.calls = 2}};
-    e.turn = journal_store::ending::said{.what = {.inputs = {{"message", "m"}}, .outputs = {{"reply", "r"}}, .run = "a"}, .number = number};
+    journal_store::ending e{
+        .status = run_status::finished, .outputs = json::object{{"reply", "r"}}, .usage = {.calls = 2}};
+    e.turn = journal_store::ending::said{
+        .what = {.inputs = {{"message", "m"}}, .outputs = {{"reply", "r"}}, .run = "a"}, .number = number};
     return e;
 }
 
-// Each makes what it needs through `direct`, and does one thing through `lossy`, whose next COMMIT is lost when `arm` was called.
+// Each makes what it needs through `direct`, and does one thing through `lossy`, whose next COMMIT is lost when `arm`
+// was called.
 struct faulty {
     journal_store& direct;
     journal_store& lossy;
@@ -53,7 +60,8 @@ struct faulty {
     std::string status(const std::string& id) { return std::string{to_string(direct.get(id).status)}; }
     void over(run_status how, const std::string& id = "a") {
         direct.create({.program = "p", .id = id});
-        finish(direct, direct.take(id).hold, {record(1, run_taken{"w"}), record(2, run_taken{"w"})}, {.status = how, .error = "no"});
+        finish(direct, direct.take(id).hold, {record(1, run_taken{"w"}), record(2, run_taken{"w"})},
+               {.status = how, .error = "no"});
     }
 };
 
@@ -196,7 +204,8 @@ BOOST_AUTO_TEST_CASE(what_was_asked_for_happens_once_and_is_told_so) {
                 // A schema for each, so that they do not see one another.
                 std::string name = "s" + std::to_string(++n), path = " options='-c search_path=" + name + "'";
                 server.run("CREATE SCHEMA " + name);
-                auto direct = journal_store::open(server.conninfo() + path), lossy = journal_store::open(proxy.conninfo() + path);
+                auto direct = journal_store::open(server.conninfo() + path),
+                     lossy = journal_store::open(proxy.conninfo() + path);
                 int before = proxy.losses();
                 faulty f{*direct, *lossy, [&] { proxy.lose_commit(how); }};
                 try {

@@ -36,7 +36,8 @@ struct talk : fixture {
                 return summary;
             }
             asked.push_back("chat");
-            return chat_completion({{"reply", "reply " + std::to_string(std::count(asked.begin(), asked.end(), "chat"))}});
+            return chat_completion(
+                {{"reply", "reply " + std::to_string(std::count(asked.begin(), asked.end(), "chat"))}});
         });
     }
     program_function function() const {
@@ -198,7 +199,8 @@ BOOST_FIXTURE_TEST_CASE(a_summary_is_an_effect_of_its_run_and_paid_once, talk) {
     model = std::make_shared<answering>([&, well](const lm_request& q) {
         if (down && q.messages.front().content.find("You keep the notes") == std::string::npos)
             throw lm_error{lm_errc::unavailable, "the model is away"};
-        std::string text = q.messages.front().content.find("You keep the notes") == 0 ? "notes" : chat_completion({{"reply", "r"}});
+        std::string text =
+            q.messages.front().content.find("You keep the notes") == 0 ? "notes" : chat_completion({{"reply", "r"}});
         asked.push_back(text == "notes" ? "summary" : "chat");
         return text;
     });
@@ -228,17 +230,20 @@ BOOST_FIXTURE_TEST_CASE(an_agent_sees_its_earlier_calls_and_answers, fixture) {
                 seen_.push_back(q);
                 lm_response r;
                 r.model = "agent";
-                bool extract = native_ ? q.tools.empty() : q.messages.front().content.find("next_tool_name") == std::string::npos;
+                bool extract =
+                    native_ ? q.tools.empty() : q.messages.front().content.find("next_tool_name") == std::string::npos;
                 const auto& last = q.messages.back();
-                bool looked = native_ ? last.role == role::tool : last.content.find("observation_0") != std::string::npos;
+                bool looked =
+                    native_ ? last.role == role::tool : last.content.find("observation_0") != std::string::npos;
                 if (extract)
                     r.text = chat_completion({{"reasoning", "so"}, {"reply", "It is 42."}});
                 else if (native_) {
                     r.tool_calls.push_back({"1", looked ? "finish" : "look", "{}"});
                     r.finish = finish_reason::tool_calls;
                 } else
-                    r.text = chat_completion(
-                        {{"next_thought", "t"}, {"next_tool_name", looked ? "finish" : "look"}, {"next_tool_args", json::object{}}});
+                    r.text = chat_completion({{"next_thought", "t"},
+                                              {"next_tool_name", looked ? "finish" : "look"},
+                                              {"next_tool_args", json::object{}}});
                 co_return r;
             }
 
@@ -258,8 +263,9 @@ BOOST_FIXTURE_TEST_CASE(an_agent_sees_its_earlier_calls_and_answers, fixture) {
         r = rt.converse(session, "agent", {{"message", "Are you sure?"}});
         BOOST_REQUIRE_MESSAGE(r.status == run_status::finished, r.error);
         std::string text = shown(seen.front());
-        auto question = place_of(text, "What is the number?"), call = place_of(text, "look"), found = place_of(text, "the number is 42"),
-             reply = place_of(text, "It is 42."), again = place_of(text, "Are you sure?");
+        auto question = place_of(text, "What is the number?"), call = place_of(text, "look"),
+             found = place_of(text, "the number is 42"), reply = place_of(text, "It is 42."),
+             again = place_of(text, "Are you sure?");
         BOOST_TEST((question < found && found < reply && reply < again && again != std::string::npos), text);
         BOOST_TEST(call != std::string::npos);
         BOOST_TEST(text.find("\"messages\"") == std::string::npos, "the history is shown as JSON: " << text);
@@ -271,16 +277,19 @@ BOOST_FIXTURE_TEST_CASE(an_agent_sees_its_earlier_calls_and_answers, fixture) {
 
 BOOST_AUTO_TEST_CASE(results_of_tools_go_first_and_the_oldest_before_the_others) {
     auto message = [](int i) {
-        return json::value(json::object{{"message", "m" + std::to_string(i)},
-                                        {"reply", "r" + std::to_string(i)},
-                                        {"trajectory", json::object{{"tool_name_0", "t"}, {"observation_0", std::string(1000, 'o')}}}});
+        return json::value(json::object{
+            {"message", "m" + std::to_string(i)},
+            {"reply", "r" + std::to_string(i)},
+            {"trajectory", json::object{{"tool_name_0", "t"}, {"observation_0", std::string(1000, 'o')}}}});
     };
     json::object history{{"messages", json::array{message(0), message(1), message(2)}}};
     json::object copy = history;
     BOOST_TEST(leave_out_tool_results(copy, 10'000));
     BOOST_TEST(copy == history);
     BOOST_TEST(leave_out_tool_results(copy, 700));
-    auto observation = [&](int i) { return std::string{copy.at("messages").at(i).at("trajectory").at("observation_0").as_string()}; };
+    auto observation = [&](int i) {
+        return std::string{copy.at("messages").at(i).at("trajectory").at("observation_0").as_string()};
+    };
     BOOST_TEST(observation(0).size() < 60u);
     BOOST_TEST(observation(1).size() == 1000u);
     BOOST_TEST(leave_out_tool_results(copy, 200));
@@ -299,19 +308,24 @@ BOOST_AUTO_TEST_CASE(a_small_limit_is_one_too) {
         for (std::size_t turns : {0u, 1u, 9u}) {
             json::array messages;
             for (std::size_t i = 0; i < turns; ++i)
-                messages.push_back(
-                    json::object{{"message", std::string(300, 'm')}, {"list", json::array{1, 2, 3}}, {"reply", std::string(300, 'r')}});
-            json::object history{{"messages", std::move(messages)}, {"summary", std::string(900, 's')}, {"summarized", 4}};
+                messages.push_back(json::object{{"message", std::string(300, 'm')},
+                                                {"list", json::array{1, 2, 3}},
+                                                {"reply", std::string(300, 'r')}});
+            json::object history{
+                {"messages", std::move(messages)}, {"summary", std::string(900, 's')}, {"summarized", 4}};
             struct shorten {
                 json::object history;
                 std::size_t tokens;
-                task<json::object> forward(run& r) const { return compacted(r, history, {.tokens = tokens, .keep_turns = 3}); }
+                task<json::object> forward(run& r) const {
+                    return compacted(r, history, {.tokens = tokens, .keep_turns = 3});
+                }
             };
             runtime rt;
             auto o = run_options{language_model{scripted_model::texts({"short", "short", "short", "short", "short"})}};
             auto made = rt.run(o, shorten{history, tokens});
             BOOST_TEST(tokens_of(made) <= tokens);
-            BOOST_TEST(made.at("summarized").to_number<std::size_t>() + made.at("messages").as_array().size() == 4 + turns);
+            BOOST_TEST(made.at("summarized").to_number<std::size_t>() + made.at("messages").as_array().size() ==
+                       4 + turns);
         }
 }
 
@@ -404,11 +418,11 @@ BOOST_FIXTURE_TEST_CASE(estimated_usage_stays_told_as_estimated, fixture) {
     store.reset();
     sqlite3* db = nullptr;
     BOOST_REQUIRE(sqlite3_open((files.path / "runs.db").c_str(), &db) == SQLITE_OK);
-    BOOST_TEST(
-        sqlite3_exec(db,
-                     "DROP TABLE reagent_totals; CREATE TABLE reagent_totals (shard BIGINT, program TEXT, status TEXT, runs BIGINT); "
-                     "UPDATE reagent_meta SET value = '3'",
-                     nullptr, nullptr, nullptr) == SQLITE_OK);
+    BOOST_TEST(sqlite3_exec(db,
+                            "DROP TABLE reagent_totals; CREATE TABLE reagent_totals (shard BIGINT, program TEXT, "
+                            "status TEXT, runs BIGINT); "
+                            "UPDATE reagent_meta SET value = '3'",
+                            nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(db);
     store = open();
     check(*store);
@@ -422,13 +436,17 @@ BOOST_FIXTURE_TEST_CASE(tables_of_an_older_version_become_todays, fixture) {
     sqlite3* db = nullptr;
     BOOST_REQUIRE(sqlite3_open((files.path / "runs.db").c_str(), &db) == SQLITE_OK);
     BOOST_TEST(
-        sqlite3_exec(db,
-                     "DROP TRIGGER reagent_runs_made; DROP TRIGGER reagent_runs_changed; DROP TRIGGER reagent_runs_removed; DROP TABLE "
-                     "reagent_totals; DROP TABLE reagent_commits; ALTER TABLE reagent_runs DROP COLUMN lease_from; ALTER TABLE "
-                     "reagent_runs DROP COLUMN lease_odd; ALTER TABLE reagent_runs DROP COLUMN lease_boot; ALTER TABLE reagent_runs "
-                     "DROP COLUMN lease_boot_until; DROP TABLE reagent_turns; DROP INDEX reagent_runs_session; UPDATE reagent_meta "
-                     "SET value = '1'",
-                     nullptr, nullptr, nullptr) == SQLITE_OK);
+        sqlite3_exec(
+            db,
+            "DROP TRIGGER reagent_runs_made; DROP TRIGGER reagent_runs_changed; DROP TRIGGER reagent_runs_removed; "
+            "DROP TABLE "
+            "reagent_totals; DROP TABLE reagent_commits; ALTER TABLE reagent_runs DROP COLUMN lease_from; ALTER TABLE "
+            "reagent_runs DROP COLUMN lease_odd; ALTER TABLE reagent_runs DROP COLUMN lease_boot; ALTER TABLE "
+            "reagent_runs "
+            "DROP COLUMN lease_boot_until; DROP TABLE reagent_turns; DROP INDEX reagent_runs_session; UPDATE "
+            "reagent_meta "
+            "SET value = '1'",
+            nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(db);
     store = open();
     BOOST_TEST(status("old") == "ready");
@@ -455,7 +473,8 @@ BOOST_FIXTURE_TEST_CASE(a_journal_that_cannot_be_read_keeps_no_other_waiting, fi
     store.reset();
     sqlite3* db = nullptr;
     BOOST_REQUIRE(sqlite3_open((files.path / "runs.db").c_str(), &db) == SQLITE_OK);
-    sqlite3_exec(db, "UPDATE reagent_records SET body = '{\"record\":\"odd\"}' WHERE run = 'bad'", nullptr, nullptr, nullptr);
+    sqlite3_exec(db, "UPDATE reagent_records SET body = '{\"record\":\"odd\"}' WHERE run = 'bad'", nullptr, nullptr,
+                 nullptr);
     sqlite3_close(db);
     store = open();
     runtime rt{{.journals = store}};

@@ -89,7 +89,8 @@ struct stepping {
         co_return out;
     }
     void serve_in(runtime& rt) {
-        rt.serve("p", program_function{[this](run& r, const json::object&) { return forward(r); }}, run_options{language_model{model}});
+        rt.serve("p", program_function{[this](run& r, const json::object&) { return forward(r); }},
+                 run_options{language_model{model}});
     }
 };
 
@@ -134,9 +135,9 @@ BOOST_AUTO_TEST_CASE(names_that_are_no_text_are_refused_with_the_reason) {
         for (const std::string& bad : {std::string{"a\xff"}, zero}) {
             BOOST_TEST((!store->find(bad)));
             for (auto f : std::initializer_list<std::function<void()>>{
-                     [&] { store->get(bad); }, [&] { store->take(bad); }, [&] { store->records(bad); }, [&] { store->cancel(bad); },
-                     [&] { store->pending(bad); }, [&] { store->remove(bad); }, [&] { store->retry(bad); }, [&] { store->fork(bad); },
-                     [&] { store->decide(bad, 0, {}); }})
+                     [&] { store->get(bad); }, [&] { store->take(bad); }, [&] { store->records(bad); },
+                     [&] { store->cancel(bad); }, [&] { store->pending(bad); }, [&] { store->remove(bad); },
+                     [&] { store->retry(bad); }, [&] { store->fork(bad); }, [&] { store->decide(bad, 0, {}); }})
                 thrown(run_errc::unknown_run, f);
             BOOST_TEST((!store->find_session(bad)));
         }
@@ -154,7 +155,8 @@ BOOST_AUTO_TEST_CASE(what_is_refused_of_one_run_is_stored_of_its_neighbours) {
     for (int i = 0; i < 5; ++i) store->create({.program = "p", .id = std::to_string(i)});
     for (int i = 0; i < 5; ++i) taken.push_back(store->take(std::to_string(i)));
     // Everything at once: while another holds the lock, they gather.
-    auto blocked = std::async(std::launch::async, [&] { server.run("BEGIN; LOCK reagent_runs; SELECT pg_sleep(0.5); COMMIT"); });
+    auto blocked =
+        std::async(std::launch::async, [&] { server.run("BEGIN; LOCK reagent_runs; SELECT pg_sleep(0.5); COMMIT"); });
     std::this_thread::sleep_for(200ms);
     std::vector<std::promise<std::exception_ptr>> ended(5);
     for (std::size_t i = 0; i < 5; ++i)
@@ -166,7 +168,8 @@ BOOST_AUTO_TEST_CASE(what_is_refused_of_one_run_is_stored_of_its_neighbours) {
     }
     taken.clear();
     BOOST_TEST((store->get("1").status == run_status::failed));
-    BOOST_TEST(comes_true([&] { return store->get("2").status == run_status::ready; }), "it was let go, and is handed back");
+    BOOST_TEST(comes_true([&] { return store->get("2").status == run_status::ready; }),
+               "it was let go, and is handed back");
 }
 
 BOOST_AUTO_TEST_CASE(what_was_let_go_is_handed_back_and_not_kept) {
@@ -256,13 +259,16 @@ BOOST_AUTO_TEST_CASE(opening_waits_as_long_as_its_patience) {
     BOOST_TEST((took >= 500ms && took < 10s));
     // Whom the server does not know, waiting does not help.
     begun = std::chrono::steady_clock::now();
-    auto said = thrown(run_errc::journal_unavailable, [&] { journal_store::open(server.conninfo("nobody_known"), {.patience = 60s}); });
+    auto said = thrown(run_errc::journal_unavailable,
+                       [&] { journal_store::open(server.conninfo("nobody_known"), {.patience = 60s}); });
     BOOST_TEST((std::chrono::steady_clock::now() - begun < 20s));
     BOOST_TEST(said.find("nobody_known") != std::string::npos, said);
     begun = std::chrono::steady_clock::now();
-    thrown(run_errc::journal_unavailable, [&] { journal_store::open("postgresql://127.0.0.1/x?no_such_option=1", {.patience = 60s}); });
-    for (const char* split : {"postgresql://ada:first@second@127.0.0.1:1/x", "postgresql://ada:first/second@127.0.0.1:1/x",
-                              "postgresql://ada:first@third@second@127.0.0.1:1/x?connect_timeout=1"}) {
+    thrown(run_errc::journal_unavailable,
+           [&] { journal_store::open("postgresql://127.0.0.1/x?no_such_option=1", {.patience = 60s}); });
+    for (const char* split :
+         {"postgresql://ada:first@second@127.0.0.1:1/x", "postgresql://ada:first/second@127.0.0.1:1/x",
+          "postgresql://ada:first@third@second@127.0.0.1:1/x?connect_timeout=1"}) {
         auto refused = thrown(run_errc::journal_unavailable, [&] { journal_store::open(split, {.patience = 50ms}); });
         for (const char* part : {"first", "second", "third"}) BOOST_TEST(refused.find(part) == refused.npos, refused);
         BOOST_TEST(refused.find("%40") != refused.npos, refused);
@@ -275,7 +281,8 @@ BOOST_AUTO_TEST_CASE(a_worker_says_at_once_that_its_store_is_damaged_and_goes_on
     auto file = (files.path / "runs.db").string();
     auto store = journal_store::open(file);
     runtime rt{{.journals = store}};
-    rt.serve("p", program_function{[](run&, const json::object&) -> task<json::object> { co_return json::object{}; }}, run_options{});
+    rt.serve("p", program_function{[](run&, const json::object&) -> task<json::object> { co_return json::object{}; }},
+             run_options{});
     BOOST_REQUIRE(std::system(("sqlite3 " + file + " 'ALTER TABLE reagent_runs RENAME TO gone'").c_str()) == 0);
     told trouble;
     std::thread worker{[&] { rt.work({.poll = 20ms, .on_trouble = trouble.listener()}); }};
@@ -312,7 +319,8 @@ BOOST_AUTO_TEST_CASE(a_full_disk_stops_runs_and_loses_none) {
         std::string text(60'000, 'x');
         int made = 0;
         try {
-            for (; made < 50; ++made) store->create({.program = "p", .inputs = {{"text", text}}, .id = std::to_string(made)});
+            for (; made < 50; ++made)
+                store->create({.program = "p", .inputs = {{"text", text}}, .id = std::to_string(made)});
         } catch (const run_error&) {
         }
         std::thread worker{[&] { rt.work({.poll = 20ms}); }};
@@ -342,7 +350,8 @@ BOOST_AUTO_TEST_CASE(totals_are_counted_as_runs_change) {
             std::string all;
             for (const auto& t : store->totals())
                 all += t.program + " " + std::string{to_string(t.status)} + " " + std::to_string(t.runs) + " " +
-                       std::to_string(t.usage.calls) + " " + std::to_string(t.usage.tokens()) + (t.usage.cost ? " $" : "") + "; ";
+                       std::to_string(t.usage.calls) + " " + std::to_string(t.usage.tokens()) +
+                       (t.usage.cost ? " $" : "") + "; ";
             return all;
         };
         for (int i = 0; i < 4; ++i) store->create({.program = i < 3 ? "p" : "q", .id = std::to_string(i)});
@@ -351,10 +360,12 @@ BOOST_AUTO_TEST_CASE(totals_are_counted_as_runs_change) {
         BOOST_TEST(text() == "p cancelled 1 0 0; p ready 3 0 0; q ready 1 0 0; ");
         auto a = store->take("0"), b = store->take("1");
         finish(*store, a.hold,
-               {.status = run_status::finished, .usage = {.calls = 2, .prompt_tokens = 7, .completion_tokens = 3, .cost = 0.5}});
-        finish(*store, b.hold,
-               {.status = run_status::failed,
-                .usage = {.calls = 3, .completion_tokens = UINT64_MAX, .cost = std::numeric_limits<double>::quiet_NaN()}});
+               {.status = run_status::finished,
+                .usage = {.calls = 2, .prompt_tokens = 7, .completion_tokens = 3, .cost = 0.5}});
+        finish(
+            *store, b.hold,
+            {.status = run_status::failed,
+             .usage = {.calls = 3, .completion_tokens = UINT64_MAX, .cost = std::numeric_limits<double>::quiet_NaN()}});
         auto all = store->totals();
         BOOST_REQUIRE(all.size() == 5u);
         BOOST_TEST(all[1].usage.completion_tokens >= INT64_MAX / 2u);  // more than a sum may hold: no overflow

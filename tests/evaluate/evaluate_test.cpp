@@ -58,7 +58,9 @@ public:
 dataset sums(int n) {
     dataset all;
     for (int i = 0; i < n; ++i)
-        all.push_back(example{{{"question", std::to_string(i) + " + 1"}, {"answer", i % 4 ? i + 1 : -1}, {"kind", i % 2 ? "odd" : "even"}},
+        all.push_back(example{{{"question", std::to_string(i) + " + 1"},
+                               {"answer", i % 4 ? i + 1 : -1},
+                               {"kind", i % 2 ? "odd" : "even"}},
                               {"question"}});
     return all;
 }
@@ -85,7 +87,8 @@ static void check_score(const golden_case& c) {
         json::object n{{"n", scores.size() - 1}};
         data.push_back(example{n, {"n"}});
     }
-    auto m = make_metric([&](const example& e, const json::object&) { return scores.at(e.fields.at("n").to_number<std::size_t>()); });
+    auto m = make_metric(
+        [&](const example& e, const json::object&) { return scores.at(e.fields.at("n").to_number<std::size_t>()); });
     program_function nothing = [](run&, const json::object&) -> task<json::object> {
         json::object empty;
         co_return empty;
@@ -101,7 +104,8 @@ BOOST_DATA_TEST_CASE(scores_add_up_as_dspy_adds_them, cases_of("evaluate.json"),
 BOOST_AUTO_TEST_SUITE(evaluation_of_programs)
 
 BOOST_AUTO_TEST_CASE(the_interval_is_wilsons_or_students) {
-    // Computed apart from this code, in Python, with the quantile 2.7764451 of t for 4 degrees of freedom from a printed table.
+    // Computed apart from this code, in Python, with the quantile 2.7764451 of t for 4 degrees of freedom from a
+    // printed table.
     auto of = [](std::vector<double> scores) {
         dataset data;
         for (std::size_t n = 0; n < scores.size(); ++n) data.push_back(example{{{"n", n}}, {"n"}});
@@ -109,7 +113,9 @@ BOOST_AUTO_TEST_CASE(the_interval_is_wilsons_or_students) {
             json::object empty;
             co_return empty;
         };
-        auto m = make_metric([&](const example& e, const json::object&) { return scores.at(e.fields.at("n").to_number<std::size_t>()); });
+        auto m = make_metric([&](const example& e, const json::object&) {
+            return scores.at(e.fields.at("n").to_number<std::size_t>());
+        });
         runtime rt;
         return evaluate(rt, nothing, data, m, {});
     };
@@ -212,7 +218,8 @@ BOOST_AUTO_TEST_CASE(failures_are_scored_listed_and_bounded) {
     o.max_errors = 100;
     auto wrong = evaluate(rt, as_program(program), data, exact_match_of("anwser"), o);
     BOOST_TEST(wrong.rows[1].error.find("`anwser`") != std::string::npos);
-    for (double odd : {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), std::nan("")}) {
+    for (double odd :
+         {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), std::nan("")}) {
         metric m = [odd](run&, const rated_run&) -> task<judgement> { co_return judgement{odd}; };
         auto unrated = evaluate(rt, as_program(program), data, m, o);
         BOOST_TEST(unrated.rows[1].error.find("the metric returned") != std::string::npos);
@@ -250,14 +257,18 @@ BOOST_AUTO_TEST_CASE(a_judge_may_be_a_model) {
     runtime rt;
     evaluate_options o;
     o.run.lm = language_model{std::make_shared<adder>()};
-    language_model strict{scripted_model::texts({chat_completion({{"verdict", true}}), chat_completion({{"verdict", false}})})};
+    language_model strict{
+        scripted_model::texts({chat_completion({{"verdict", true}}), chat_completion({{"verdict", false}})})};
     o.concurrency = 1;
     metric m = [&](run& r, const rated_run& rated) -> task<judgement> {
         lm_request q;
         message ask{role::user, "Is " + std::string{rated.expected.fields.at("question").as_string()} + " right?"};
         q.messages.push_back(ask);
         auto response = co_await r.call_model("judge", strict, q);
-        judgement j{response->text.find("True") != std::string::npos || response->text.find("true") != std::string::npos ? 1.0 : 0.0, {}};
+        judgement j{response->text.find("True") != std::string::npos || response->text.find("true") != std::string::npos
+                        ? 1.0
+                        : 0.0,
+                    {}};
         co_return j;
     };
     auto e = evaluate(rt, as_program(program), sums(2), m, o);
@@ -335,10 +346,9 @@ BOOST_AUTO_TEST_CASE(results_are_written_as_json_and_csv) {
     BOOST_TEST(j.at("rows").as_array().size() == 2u);
     BOOST_TEST(j.at("rows").at(1).at("outputs").at("answer").to_number<int>() == 2);
     auto csv = to_csv(e, data);
-    BOOST_TEST(
-        csv.find(
-            "index,score,error,question,answer,kind,note,predicted_answer\r\n0,0.0,,0 + 1,-1,even,\"'=cmd(), \"\"quoted\"\"\",1\r\n") == 0u,
-        csv);
+    BOOST_TEST(csv.find("index,score,error,question,answer,kind,note,predicted_answer\r\n0,0.0,,0 + "
+                        "1,-1,even,\"'=cmd(), \"\"quoted\"\"\",1\r\n") == 0u,
+               csv);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -358,12 +368,14 @@ BOOST_AUTO_TEST_CASE(reports_hold_no_bytes_that_are_no_utf_8) {
 
 BOOST_AUTO_TEST_CASE(examples_are_read_from_every_kind_of_file) {
     folder f;
-    auto lines = load_examples(f.write("a.jsonl", "{\"q\": \"one\", \"a\": 1}\n\n{\"q\": \"two\", \"a\": 2}\r\n"), {"q"});
+    auto lines =
+        load_examples(f.write("a.jsonl", "{\"q\": \"one\", \"a\": 1}\n\n{\"q\": \"two\", \"a\": 2}\r\n"), {"q"});
     BOOST_REQUIRE(lines.size() == 2u);
     BOOST_TEST(json::serialize(lines[1].input_fields()) == R"({"q":"two"})");
     BOOST_TEST(json::serialize(lines[1].labels()) == R"({"a":2})");
     auto list = load_examples(
-        f.write("b.json", R"([{"q": "one", "a": [1, 2]}, {"_store": {"q": "x", "a": 1}, "_demos": [], "_input_keys": ["q"]}])"));
+        f.write("b.json",
+                R"([{"q": "one", "a": [1, 2]}, {"_store": {"q": "x", "a": 1}, "_demos": [], "_input_keys": ["q"]}])"));
     BOOST_TEST(list[0].inputs.empty());
     BOOST_TEST(list[1].inputs == std::vector<std::string>{"q"});
     BOOST_TEST(list[1].fields.at("a").to_number<int>() == 1);
@@ -371,7 +383,8 @@ BOOST_AUTO_TEST_CASE(examples_are_read_from_every_kind_of_file) {
 
 BOOST_AUTO_TEST_CASE(csv_cells_keep_what_they_are) {
     folder f;
-    auto csv = load_examples(f.write("c.csv", "q,a,code,note\n\"What, \"\"then\"\"?\",1.5,007,\nnext,true,-3,\"two\nlines\"\n"), {"q"});
+    auto csv = load_examples(
+        f.write("c.csv", "q,a,code,note\n\"What, \"\"then\"\"?\",1.5,007,\nnext,true,-3,\"two\nlines\"\n"), {"q"});
     BOOST_REQUIRE(csv.size() == 2u);
     BOOST_TEST(csv[0].fields.at("q").as_string() == "What, \"then\"?");
     BOOST_TEST(csv[0].fields.at("a").as_string() == "1.5");
@@ -420,17 +433,20 @@ BOOST_AUTO_TEST_CASE(no_cell_and_no_number_of_a_dataset_is_changed_in_silence) {
 
 BOOST_AUTO_TEST_CASE(csv_cells_are_numbers_where_the_signature_says_so) {
     folder f;
-    auto fields = fields_of(
-        parse_signature("q: str, n: int, x: Optional[float] -> yes: bool, level: Literal[1, 2], more: list[int], t: Union[int, str]"));
-    auto csv =
-        load_examples(f.write("c.csv", "q,n,x,yes,level,more,t,else\n1.10,007,1.10,True,2,[1],1.10,1.10\n,-3,,no,2,,,\n"), {"q"}, fields);
+    auto fields = fields_of(parse_signature(
+        "q: str, n: int, x: Optional[float] -> yes: bool, level: Literal[1, 2], more: list[int], t: Union[int, str]"));
+    auto csv = load_examples(
+        f.write("c.csv", "q,n,x,yes,level,more,t,else\n1.10,007,1.10,True,2,[1],1.10,1.10\n,-3,,no,2,,,\n"), {"q"},
+        fields);
     BOOST_TEST(json::serialize(csv[0].fields) ==
                R"({"q":"1.10","n":7,"x":1.1E0,"yes":true,"level":2,"more":"[1]","t":"1.10","else":"1.10"})");
-    BOOST_TEST(json::serialize(csv[1].fields) == R"({"q":"","n":-3,"x":null,"yes":false,"level":2,"more":"","t":"","else":""})");
+    BOOST_TEST(json::serialize(csv[1].fields) ==
+               R"({"q":"","n":-3,"x":null,"yes":false,"level":2,"more":"","t":"","else":""})");
     for (const char* wrong : {"ten", "12345678901234567890123", "1.5", "9876e543"}) {
         auto file = f.write("w.csv", std::string{"q,n\nx,1\nx,"} + wrong + "\n");
-        BOOST_TEST(thrown(program_errc::bad_document, [&] { load_examples(file, {"q"}, fields); }).find("row 3: field `n`") !=
-                   std::string::npos);
+        BOOST_TEST(thrown(program_errc::bad_document, [&] {
+                       load_examples(file, {"q"}, fields);
+                   }).find("row 3: field `n`") != std::string::npos);
     }
 }
 
@@ -439,7 +455,8 @@ BOOST_AUTO_TEST_CASE(numbers_that_no_double_holds_keep_their_digits_or_are_refus
     auto fields = fields_of(parse_signature("q: str -> n: int, x: float"));
     for (std::string number : {"12345678901234567890123", "-12345678901234567890123", "9876e543", "1e-400"}) {
         for (const auto& [name, before, after] : {std::tuple{"a.json", "[", "]"}, std::tuple{"a.jsonl", "", "\n"}}) {
-            auto text = load_examples(f.write(name, before + std::string{"{\"q\": "} + number + "}" + after), {}, fields);
+            auto text =
+                load_examples(f.write(name, before + std::string{"{\"q\": "} + number + "}" + after), {}, fields);
             BOOST_TEST(text[0].fields.at("q").as_string() == number);
             for (std::string field : {"n", "x"}) {
                 auto file = f.write(name, before + ("{\"" + field + "\": ") + number + "}" + after);
@@ -448,8 +465,9 @@ BOOST_AUTO_TEST_CASE(numbers_that_no_double_holds_keep_their_digits_or_are_refus
             }
         }
     }
-    auto held = load_examples(f.write("b.json", R"([{"x": 0.1, "n": 18446744073709551615}, {"x": 1e300}, {"x": 10000000000000000000000}])"),
-                              {}, fields);
+    auto held = load_examples(
+        f.write("b.json", R"([{"x": 0.1, "n": 18446744073709551615}, {"x": 1e300}, {"x": 10000000000000000000000}])"),
+        {}, fields);
     BOOST_TEST(held[0].fields.at("x").as_double() == 0.1);
     BOOST_TEST(held[0].fields.at("n").as_uint64() == 18446744073709551615u);
     BOOST_TEST(held[1].fields.at("x").as_double() == 1e300);
@@ -460,15 +478,16 @@ BOOST_AUTO_TEST_CASE(numbers_that_no_double_holds_keep_their_digits_or_are_refus
 BOOST_AUTO_TEST_CASE(a_mark_of_byte_order_is_skipped) {
     folder f;
     const std::string mark = "\xEF\xBB\xBF";
-    for (const auto& [name, text] :
-         {std::pair{"a.json", R"([{"q": "x"}])"}, std::pair{"a.jsonl", "{\"q\": \"x\"}\n"}, std::pair{"a.csv", "q\nx\n"}}) {
+    for (const auto& [name, text] : {std::pair{"a.json", R"([{"q": "x"}])"}, std::pair{"a.jsonl", "{\"q\": \"x\"}\n"},
+                                     std::pair{"a.csv", "q\nx\n"}}) {
         auto data = load_examples(f.write(name, mark + text), {"q"});
         BOOST_TEST(data.size() == 1u);
         BOOST_TEST(data[0].fields.at("q").as_string() == "x");
     }
     std::string program =
         R"({"predict": {"traces": [], "train": [], "demos": [], "signature": {"instructions": "Answer.", "fields": [{"prefix": "Question:", "description": "q"}, {"prefix": "Answer:", "description": "a"}]}, "lm": null}, "metadata": {"dependency_versions": {}}})";
-    BOOST_TEST(saved_program::load(f.write("p.json", mark + program)).hash() == saved_program::load(f.write("q.json", program)).hash());
+    BOOST_TEST(saved_program::load(f.write("p.json", mark + program)).hash() ==
+               saved_program::load(f.write("q.json", program)).hash());
     auto journal_text = f.path / "j.jsonl";
     save_journal(journal_text.string(), journal{});
     f.write("k.jsonl", mark + f.read("j.jsonl"));
@@ -478,21 +497,26 @@ BOOST_AUTO_TEST_CASE(a_mark_of_byte_order_is_skipped) {
 
 BOOST_AUTO_TEST_CASE(bad_files_are_refused_with_the_place) {
     folder f;
-    auto refused = [&](program_errc code, const std::string& name, const std::string& text, std::vector<std::string> inputs = {}) {
+    auto refused = [&](program_errc code, const std::string& name, const std::string& text,
+                       std::vector<std::string> inputs = {}) {
         auto file = f.write(name, text);
         return thrown(code, [&] { load_examples(file, inputs); });
     };
-    BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"a\": 1}\n[1]\n").find("line 2: expected an object") != std::string::npos);
-    BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"a\": 1}\n{\"a\": \n").find("line 2") != std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"a\": 1}\n[1]\n").find("line 2: expected an object") !=
+               std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"a\": 1}\n{\"a\": \n").find("line 2") !=
+               std::string::npos);
     BOOST_TEST(refused(program_errc::bad_document, "a.json", "{}").find("expected a list") != std::string::npos);
-    BOOST_TEST(refused(program_errc::bad_document, "a.csv", "a,b\n1\n").find("row 2 has 1 cells, the header 2") != std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, "a.csv", "a,b\n1\n").find("row 2 has 1 cells, the header 2") !=
+               std::string::npos);
     refused(program_errc::bad_document, "a.csv", "a,b\n\"open,1\n");
-    BOOST_TEST(refused(program_errc::bad_document, "a.csv", "a,b,a\n1,2,3\n").find("the column `a` twice") != std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, "a.csv", "a,b,a\n1,2,3\n").find("the column `a` twice") !=
+               std::string::npos);
     refused(program_errc::bad_document, "a.txt", "x");
     refused(program_errc::bad_document, "a.jsonl", "");
     refused(program_errc::not_json, "a.json", "[");
-    BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"question\": 1}", {"questoin"}).find("did you mean `question`?") !=
-               std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, "a.jsonl", "{\"question\": 1}", {"questoin"})
+                   .find("did you mean `question`?") != std::string::npos);
     thrown(program_errc::unreadable, [] { load_examples("/nowhere.jsonl"); });
     thrown(program_errc::unreadable, [] { load_examples("/tmp"); });
 }

@@ -31,7 +31,8 @@ evaluation judged(const metric& m, json::object fields, json::object outputs, la
 BOOST_AUTO_TEST_SUITE(judges)
 
 BOOST_AUTO_TEST_CASE(semantic_f1_is_of_what_the_judge_says_and_counted_apart) {
-    auto model = scripted_model::texts({chat_completion({{"reasoning", "Half of it."}, {"recall", 0.5}, {"precision", 1.0}})});
+    auto model =
+        scripted_model::texts({chat_completion({{"reasoning", "Half of it."}, {"recall", 0.5}, {"precision", 1.0}})});
     auto m = semantic_f1_of("answer", {language_model{model}});
     auto e = judged(m, {{"question", "q"}, {"answer", "It is a tall lighthouse."}}, {{"answer", "a lighthouse"}});
     BOOST_TEST(e.score == 66.67);
@@ -42,11 +43,14 @@ BOOST_AUTO_TEST_CASE(semantic_f1_is_of_what_the_judge_says_and_counted_apart) {
     BOOST_TEST(prompt.find("It is a tall lighthouse.") != prompt.npos);
     BOOST_TEST(prompt.find("a lighthouse") != prompt.npos);
     // The same is not judged twice: there is no second reply.
-    BOOST_TEST(judged(m, {{"question", "q"}, {"answer", "It is a tall lighthouse."}}, {{"answer", "a lighthouse"}}).score == 66.67);
+    BOOST_TEST(
+        judged(m, {{"question", "q"}, {"answer", "It is a tall lighthouse."}}, {{"answer", "a lighthouse"}}).score ==
+        66.67);
 }
 
 BOOST_AUTO_TEST_CASE(a_judge_outside_of_its_range_is_asked_again) {
-    auto model = scripted_model::texts({chat_completion({{"reasoning", "r"}, {"score", 7}}), R"({"reasoning": "r", "score": 0.25})"});
+    auto model = scripted_model::texts(
+        {chat_completion({{"reasoning", "r"}, {"score", 7}}), R"({"reasoning": "r", "score": 0.25})"});
     auto e = judged(rubric("Polite and short.", {language_model{model}}), {{"question", "q"}}, {{"reply", "No."}});
     BOOST_TEST(e.score == 25.0);
     BOOST_TEST(e.metric_usage.calls == 2u);
@@ -72,10 +76,10 @@ BOOST_AUTO_TEST_CASE(statements_match_when_their_rows_do) {
     auto file = (f.path / "shop.db").string();
     sqlite3* db = nullptr;
     sqlite3_open(file.c_str(), &db);
-    sqlite3_exec(
-        db,
-        "CREATE TABLE t(name TEXT, price REAL, n INTEGER); INSERT INTO t VALUES ('a', 2.5, 1), ('b', 1.0, 2), ('c', NULL, 3), ('b', 1, 2);",
-        nullptr, nullptr, nullptr);
+    sqlite3_exec(db,
+                 "CREATE TABLE t(name TEXT, price REAL, n INTEGER); INSERT INTO t VALUES ('a', 2.5, 1), ('b', 1.0, 2), "
+                 "('c', NULL, 3), ('b', 1, 2);",
+                 nullptr, nullptr, nullptr);
     sqlite3_close(db);
     auto m = sql_match_of("sql", file);
     auto score = [&](const char* gold, const char* predicted) {
@@ -83,7 +87,8 @@ BOOST_AUTO_TEST_CASE(statements_match_when_their_rows_do) {
     };
     BOOST_TEST(score("SELECT name FROM t", "SELECT t.name AS x FROM t WHERE 1 ORDER BY n DESC").score == 1);
     BOOST_TEST(score("SELECT name FROM t ORDER BY n", "SELECT name FROM t ORDER BY n DESC").score == 0);
-    BOOST_TEST(score("SELECT name FROM t", "SELECT DISTINCT name FROM t").score == 0);  // rows count as often as they are there
+    BOOST_TEST(score("SELECT name FROM t", "SELECT DISTINCT name FROM t").score ==
+               0);  // rows count as often as they are there
     BOOST_TEST(score("SELECT sum(n) FROM t", "SELECT 8.0").score == 1);
     BOOST_TEST(score("SELECT price FROM t WHERE name = 'c'", "SELECT NULL").score == 1);
     BOOST_TEST(score("SELECT n, name FROM t", "SELECT name, n FROM t").score == 0);

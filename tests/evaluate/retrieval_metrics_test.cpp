@@ -61,7 +61,8 @@ BOOST_AUTO_TEST_CASE(measures_of_a_ranking) {
     BOOST_TEST(hit_at(found, graded, 1) == 0.0);
     BOOST_TEST(hit_at(found, graded, 2) == 1.0);
     const double best = 3 + 2 / std::log2(3.0) + 1 / std::log2(4.0);
-    BOOST_TEST(ndcg_at(found, graded) == (1 / std::log2(3.0) + 3 / std::log2(4.0)) / best, boost::test_tools::tolerance(near));
+    BOOST_TEST(ndcg_at(found, graded) == (1 / std::log2(3.0) + 3 / std::log2(4.0)) / best,
+               boost::test_tools::tolerance(near));
     BOOST_TEST(ndcg_at(found, graded, 1) == 0.0);
     BOOST_TEST(ndcg_at({"a", "z", "b"}, graded, 2) == 1.0, boost::test_tools::tolerance(near));
 }
@@ -86,14 +87,17 @@ BOOST_AUTO_TEST_CASE(a_program_is_measured_by_its_trace) {
     BOOST_TEST(rated(metric_named("mrr:gold"), two, fields).score == 50.0);
     BOOST_TEST(rated(metric_named("precision@2:gold"), two, fields).score == 50.0);
     BOOST_TEST(rated(metric_named("hit@1:gold"), two, fields).score == 0.0);
-    BOOST_TEST(rated(retrieval_metric_of("gold", retrieval_measure::hit, {.path = "elsewhere"}), two, fields).score == 0.0);
-    BOOST_TEST(rated(metric_named("ndcg@3:gold"), two, {{"gold", json::object{{"x", 1}, {"a", 1}, {"b", 1}}}}).score == 100.0);
+    BOOST_TEST(rated(retrieval_metric_of("gold", retrieval_measure::hit, {.path = "elsewhere"}), two, fields).score ==
+               0.0);
+    BOOST_TEST(rated(metric_named("ndcg@3:gold"), two, {{"gold", json::object{{"x", 1}, {"a", 1}, {"b", 1}}}}).score ==
+               100.0);
     BOOST_TEST(rated(metric_named("recall@1:gold"), two, {{"gold", "x"}}).score == 100.0);
 }
 
 BOOST_AUTO_TEST_CASE(a_retriever_alone_is_measured_by_an_output) {
     const retrieving program{{}, {{"found", json::array{"b", json::object{{"id", "a"}}}}}};
-    BOOST_TEST(rated(retrieval_metric_of("gold", retrieval_measure::mrr, {.output = "found"}), program, {{"gold", "a"}}).score == 50.0);
+    BOOST_TEST(rated(retrieval_metric_of("gold", retrieval_measure::mrr, {.output = "found"}), program, {{"gold", "a"}})
+                   .score == 50.0);
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error_of_that_example) {
@@ -101,19 +105,23 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error_of_that_example) {
     BOOST_TEST(rated(metric_named("recall@1:gold"), program, {}).rows[0].error.find("`gold`") != std::string::npos);
     for (const json::value& bad : {json::value(3), json::value(json::array{3}), json::value(json::object{{"a", "x"}})})
         BOOST_TEST(rated(metric_named("recall@1:gold"), program, {{"gold", bad}}).errors == 1u);
-    BOOST_TEST(rated(retrieval_metric_of("gold", retrieval_measure::mrr, {.output = "found"}), program, {{"gold", "a"}}).errors == 1u);
-    BOOST_TEST(rated(retrieval_metric_of("gold", retrieval_measure::mrr, {.output = "none"}), program, {{"gold", "a"}}).errors == 1u);
+    BOOST_TEST(rated(retrieval_metric_of("gold", retrieval_measure::mrr, {.output = "found"}), program, {{"gold", "a"}})
+                   .errors == 1u);
+    BOOST_TEST(rated(retrieval_metric_of("gold", retrieval_measure::mrr, {.output = "none"}), program, {{"gold", "a"}})
+                   .errors == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(citations_have_precision_and_recall) {
-    const json::array cited{json::object{{"passage_id", "a"}}, json::object{{"passage_id", "a"}}, json::object{{"passage_id", "x"}}, "b"};
+    const json::array cited{json::object{{"passage_id", "a"}}, json::object{{"passage_id", "a"}},
+                            json::object{{"passage_id", "x"}}, "b"};
     const retrieving program{{}, {{"citations", cited}}};
     const json::object fields{{"gold", json::array{"a", "b", "c", "d"}}};
     const auto e = rated(metric_named("citation_precision:gold"), program, fields);
     BOOST_TEST(e.score == 75.0);
     BOOST_TEST(e.rows[0].feedback == "cited, but not relevant: x");
     BOOST_TEST(rated(metric_named("citation_recall:gold"), program, fields).score == 50.0);
-    BOOST_TEST(rated(metric_named("citation_precision:gold"), {{}, {{"citations", json::array{}}}}, fields).score == 0.0);
+    BOOST_TEST(rated(metric_named("citation_precision:gold"), {{}, {{"citations", json::array{}}}}, fields).score ==
+               0.0);
 }
 
 BOOST_AUTO_TEST_CASE(a_judge_is_shown_what_was_retrieved) {
@@ -144,9 +152,11 @@ BOOST_AUTO_TEST_CASE(complete_and_grounded_is_f1_of_both) {
 }
 
 BOOST_AUTO_TEST_CASE(names_that_are_none_are_refused) {
-    for (const char* bad : {"recall@0:gold", "recall@x:gold", "recall@5", "recall@5:", "groundedness@2:answer", "recal@5:gold"})
-        BOOST_CHECK_EXCEPTION(metric_named(bad), program_error,
-                              [](const program_error& e) { return std::string{e.what()}.find("recall@K:LABEL") != std::string::npos; });
+    for (const char* bad :
+         {"recall@0:gold", "recall@x:gold", "recall@5", "recall@5:", "groundedness@2:answer", "recal@5:gold"})
+        BOOST_CHECK_EXCEPTION(metric_named(bad), program_error, [](const program_error& e) {
+            return std::string{e.what()}.find("recall@K:LABEL") != std::string::npos;
+        });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

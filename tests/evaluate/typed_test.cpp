@@ -44,7 +44,9 @@ struct sorter : module {
 // Its types are read from `forward`; it passes a prediction on.
 struct passing : module {
     predict<classify> sort{*this, "sort"};
-    task<prediction<classify>> forward(run& r, const classify::input& in) const { return sort(r, "message"_f = in.message); }
+    task<prediction<classify>> forward(run& r, const classify::input& in) const {
+        return sort(r, "message"_f = in.message);
+    }
 };
 
 struct parent : module {
@@ -73,9 +75,10 @@ struct neither : module {
     task<int> forward(run&, int a) const { co_return a; }
 };
 
-static_assert(program_type<sorter> && program_type<passing> && program_type<parent> && program_type<by_name> && program_type<predict<classify>>);
-static_assert(program_type<react<classify>> && program_type<safe_sql> && program_type<ask_database> && program_type<chain_of_thought_with_hint<classify>> &&
-              program_type<multi_chain_comparison<classify>>);
+static_assert(program_type<sorter> && program_type<passing> && program_type<parent> && program_type<by_name> &&
+              program_type<predict<classify>>);
+static_assert(program_type<react<classify>> && program_type<safe_sql> && program_type<ask_database> &&
+              program_type<chain_of_thought_with_hint<classify>> && program_type<multi_chain_comparison<classify>>);
 static_assert(!program_type<neither> && !program_type<int>);
 
 evaluate_options with(std::shared_ptr<learner> model) {
@@ -84,7 +87,9 @@ evaluate_options with(std::shared_ptr<learner> model) {
     return o;
 }
 
-language_model saying(std::vector<std::string> texts) { return language_model{scripted_model::texts(std::move(texts))}; }
+language_model saying(std::vector<std::string> texts) {
+    return language_model{scripted_model::texts(std::move(texts))};
+}
 
 }  // namespace
 
@@ -95,7 +100,9 @@ BOOST_AUTO_TEST_CASE(a_program_on_types_is_evaluated_and_compiled_as_it_is) {
     runtime rt;
     sorter s;
     auto train = support_messages(40, 1), dev = support_messages(60, 2);
-    auto right = [](const labels& gold, const sorter::output& got) { return gold.intent == got.intent && got.length > 0; };
+    auto right = [](const labels& gold, const sorter::output& got) {
+        return gold.intent == got.intent && got.length > 0;
+    };
     auto before = evaluate(rt, s, dev, right, with(model));
     BOOST_TEST(before.errors == 0u);
     compile_options o;
@@ -124,10 +131,13 @@ BOOST_AUTO_TEST_CASE(inputs_and_outputs_go_by_name_at_the_edge) {
             const program_function& call;
             task<json::object> forward(run& r, json::object i) const { return call(r, i); }
         };
-        return rt.run(run_options{saying({chat_completion({{"intent", "delivery"}})})}, caller{call}, std::move(inputs));
+        return rt.run(run_options{saying({chat_completion({{"intent", "delivery"}})})}, caller{call},
+                      std::move(inputs));
     };
-    BOOST_TEST(json::serialize(run_with({{"message", "abc"}, {"shouted", "4"}})) == R"({"intent":"delivery","length":7})");
-    BOOST_TEST(json::serialize(run_with({{"message", "abc"}, {"unknown", 1}})) == R"({"intent":"delivery","length":3})");
+    BOOST_TEST(json::serialize(run_with({{"message", "abc"}, {"shouted", "4"}})) ==
+               R"({"intent":"delivery","length":7})");
+    BOOST_TEST(json::serialize(run_with({{"message", "abc"}, {"unknown", 1}})) ==
+               R"({"intent":"delivery","length":3})");
     BOOST_CHECK_EXCEPTION(run_with({{"massage", "abc"}}), schema_error,
                           [](const auto& e) { return std::string{e.what()}.find("message") != std::string::npos; });
 }
@@ -176,17 +186,20 @@ BOOST_AUTO_TEST_CASE(a_comparison_takes_its_attempts_by_name) {
     runtime rt;
     multi_chain_comparison<sig<"question -> answer">> compare{2};
     auto attempt = [](const char* why, const char* what) { return json::object{{"reasoning", why}, {"answer", what}}; };
-    dataset one{example{{{"question", "?"}, {"attempts", json::array{attempt("a", "1"), attempt("b", "2")}}, {"answer", "2"}},
-                        {"question", "attempts"}}};
+    dataset one{
+        example{{{"question", "?"}, {"attempts", json::array{attempt("a", "1"), attempt("b", "2")}}, {"answer", "2"}},
+                {"question", "attempts"}}};
     evaluate_options o;
     auto model = scripted_model::texts({chat_completion({{"reasoning", "b is right"}, {"answer", "2"}})});
     o.run.lm = language_model{model};
     auto e = evaluate(rt, compare, one, exact_match_of("answer"), o);
     BOOST_TEST(e.errors == 0u, e.rows.at(0).error);
     one[0].fields["attempts"] = json::array{attempt("a", "1")};
-    BOOST_TEST(evaluate(rt, compare, one, exact_match_of("answer"), o).rows.at(0).error.find("was given 1") != std::string::npos);
+    BOOST_TEST(evaluate(rt, compare, one, exact_match_of("answer"), o).rows.at(0).error.find("was given 1") !=
+               std::string::npos);
     one[0].fields["attempts"] = "none";
-    BOOST_TEST(evaluate(rt, compare, one, exact_match_of("answer"), o).rows.at(0).error.find("list of objects") != std::string::npos);
+    BOOST_TEST(evaluate(rt, compare, one, exact_match_of("answer"), o).rows.at(0).error.find("list of objects") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

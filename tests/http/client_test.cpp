@@ -22,7 +22,8 @@ namespace {
 http::request get(const std::string& url) { return {"GET", url, {}, {}}; }
 
 // The code of the error that a request fails with.
-error_code failure_of(const http::request& r, http::client_options options = {}, std::chrono::milliseconds within = 5s) {
+error_code failure_of(const http::request& r, http::client_options options = {},
+                      std::chrono::milliseconds within = 5s) {
     error_code code;
     go([&](auto& context) -> task<void> {
         http::client client{context.get_executor(), options};
@@ -62,7 +63,8 @@ BOOST_AUTO_TEST_CASE(a_redirect_above_the_root_leads_to_the_root) {
         std::string target;
         loopback_server server{[&](const server_request& r) {
             target = r.target;
-            return r.target == "/dir/from" ? server_response{.status = 307, .headers = {{"Location", location}}} : server_response{};
+            return r.target == "/dir/from" ? server_response{.status = 307, .headers = {{"Location", location}}}
+                                           : server_response{};
         }};
         http::request r = get(server.url("/dir/from"));
         r.follow = http::redirects::same_origin;
@@ -72,7 +74,8 @@ BOOST_AUTO_TEST_CASE(a_redirect_above_the_root_leads_to_the_root) {
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_is_kept_and_used_again) {
-    loopback_server server{[](const server_request& r) { return server_response{.body = r.method + " " + r.target + " " + r.body}; }};
+    loopback_server server{
+        [](const server_request& r) { return server_response{.body = r.method + " " + r.target + " " + r.body}; }};
     go([&](auto& context) -> task<void> {
         http::client client{context.get_executor(), {}};
         for (int i = 0; i < 3; ++i) {
@@ -116,14 +119,18 @@ BOOST_AUTO_TEST_CASE(failures_have_codes) {
     BOOST_TEST((failure_of(get(slow.url()), {}, 50ms) == http_errc::deadline_exceeded));
     loopback_server big{[](const server_request&) { return server_response{.body = std::string(100'000, 'x')}; }};
     BOOST_TEST((failure_of(get(big.url()), {.max_response_bytes = 1000}) == http_errc::body_too_large));
-    loopback_server headers{
-        [](const server_request&) { return server_response{.raw = "HTTP/1.1 200 OK\r\nx: " + std::string(100'000, 'y') + "\r\n\r\n"}; }};
+    loopback_server headers{[](const server_request&) {
+        return server_response{.raw = "HTTP/1.1 200 OK\r\nx: " + std::string(100'000, 'y') + "\r\n\r\n"};
+    }};
     BOOST_TEST((failure_of(get(headers.url())) == http_errc::headers_too_large));
     loopback_server nonsense{[](const server_request&) { return server_response{.raw = "SSH-2.0-OpenSSH\r\n\r\n"}; }};
     BOOST_TEST((failure_of(get(nonsense.url())) == http_errc::malformed_response));
-    loopback_server zero{[](const server_request&) { return server_response{.raw = "HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n"}; }};
+    loopback_server zero{
+        [](const server_request&) { return server_response{.raw = "HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n"}; }};
     BOOST_TEST((failure_of(get(zero.url())) == http_errc::malformed_response));
-    loopback_server half{[](const server_request&) { return server_response{.raw = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"}; }};
+    loopback_server half{[](const server_request&) {
+        return server_response{.raw = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"};
+    }};
     BOOST_TEST((failure_of(get(half.url())) == http_errc::connection_closed));
     loopback_server dropping{[](const server_request&) { return server_response{.drop = true}; }};
     BOOST_TEST((failure_of(get(dropping.url())) == http_errc::connection_closed));
@@ -133,7 +140,8 @@ BOOST_AUTO_TEST_CASE(failures_have_codes) {
         free_port = gone.port();
     }
     BOOST_TEST((failure_of(get("http://127.0.0.1:" + std::to_string(free_port) + "/")) == http_errc::connect_failed));
-    for (const char* url : {"", "example.org", "ftp://x/", "http://", "http://user:pw@127.0.0.1/", "http://127.0.0.1:99999/"})
+    for (const char* url :
+         {"", "example.org", "ftp://x/", "http://", "http://user:pw@127.0.0.1/", "http://127.0.0.1:99999/"})
         BOOST_TEST((failure_of(get(url)) == http_errc::bad_url), url);
     http::request injected{"GET", slow.url(), {{"x", "a\r\nb: c"}}, {}};
     BOOST_TEST((failure_of(injected) == http_errc::bad_url));
@@ -142,7 +150,8 @@ BOOST_AUTO_TEST_CASE(failures_have_codes) {
 BOOST_AUTO_TEST_CASE(an_answer_arrives_whole_in_any_pieces) {
     const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", body = "0123456789",
                       chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-                      interim = "HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n", chunks = "4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n";
+                      interim = "HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n",
+                      chunks = "4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n";
     struct {
         std::string first;
         std::vector<std::string> others;
@@ -205,7 +214,8 @@ BOOST_AUTO_TEST_CASE(what_comes_unasked_answers_no_other_request) {
                             auto response = co_await client.send(std::move(r), reagent::clock::now() + 5s);
                             body = response.body;
                         }
-                        BOOST_TEST(body == target, (tls ? "TLS " : "") << (late ? "late " : "") << (streamed ? "streamed" : ""));
+                        BOOST_TEST(body == target, (tls ? "TLS " : "")
+                                                       << (late ? "late " : "") << (streamed ? "streamed" : ""));
                         for (int waits = 0; late && server.pieces() <= i && waits < 10'000; ++waits) {
                             boost::asio::steady_timer pause{context, 1ms};
                             co_await pause.async_wait(boost::asio::use_awaitable);
@@ -218,8 +228,9 @@ BOOST_AUTO_TEST_CASE(what_comes_unasked_answers_no_other_request) {
 BOOST_AUTO_TEST_CASE(a_stream_says_whether_more_can_come) {
     loopback_server server{[&](const server_request& r) {
         if (r.target == "/known") return server_response{.raw = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"};
-        return server_response{
-            .raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", .pieces = {"0\r\n\r\n"}, .piece_delay = 20ms};
+        return server_response{.raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n",
+                               .pieces = {"0\r\n\r\n"},
+                               .piece_delay = 20ms};
     }};
     go([&](auto& context) -> task<void> {
         http::client client{context.get_executor(), {}};
@@ -252,12 +263,12 @@ BOOST_AUTO_TEST_CASE(tls_is_verified) {
         auto response = co_await client.send(std::move(by_name));
         BOOST_TEST(response.body == "hello");
     });
-    BOOST_TEST((failure_of(get(server.url())) == http_errc::tls_failed));                             // nobody vouches for it
+    BOOST_TEST((failure_of(get(server.url())) == http_errc::tls_failed));  // nobody vouches for it
     BOOST_TEST((failure_of(get(impostor.url()), {.ca_file = other.file}) == http_errc::tls_failed));  // another name
     BOOST_TEST((failure_of(get(server.url()), {.ca_file = "/nowhere.pem"}) == http_errc::tls_failed));
     loopback_server plain{hello};
-    BOOST_TEST(
-        (failure_of(get("https://127.0.0.1:" + std::to_string(plain.port()) + "/"), {.ca_file = good.file}) == http_errc::tls_failed));
+    BOOST_TEST((failure_of(get("https://127.0.0.1:" + std::to_string(plain.port()) + "/"), {.ca_file = good.file}) ==
+                http_errc::tls_failed));
 }
 
 BOOST_AUTO_TEST_CASE(a_certificate_for_another_name_is_told_as_that) {
@@ -265,10 +276,12 @@ BOOST_AUTO_TEST_CASE(a_certificate_for_another_name_is_told_as_that) {
         const char *names, *host, *shown;
     } const cases[]{
         {"DNS:example.org", "127.0.0.1", "the certificate is for example.org, not for 127.0.0.1"},
-        {"DNS:example.org,DNS:*.example.net", "localhost", "the certificate is for example.org, *.example.net, not for localhost"},
+        {"DNS:example.org,DNS:*.example.net", "localhost",
+         "the certificate is for example.org, *.example.net, not for localhost"},
         {"IP:10.0.0.1,IP:::1", "127.0.0.1", "the certificate is for 10.0.0.1, ::1, not for 127.0.0.1"},
         {"DNS:127.0.0.1", "127.0.0.1",
-         "the certificate is for DNS:127.0.0.1, not for 127.0.0.1; an IP address needs an entry of its own, subjectAltName = IP:127.0.0.1"},
+         "the certificate is for DNS:127.0.0.1, not for 127.0.0.1; an IP address needs an entry of its own, "
+         "subjectAltName = IP:127.0.0.1"},
         {"email:a@example.org", "localhost", "the certificate is for no name, not for localhost"},
         {"DNS:a,DNS:b,DNS:c,DNS:d,DNS:e,DNS:f,DNS:g,DNS:h,DNS:i", "localhost",
          "the certificate is for a, b, c, d, e, f, g, h and 1 more, not for"},
@@ -295,8 +308,8 @@ BOOST_AUTO_TEST_CASE(a_certificate_for_another_name_is_told_as_that) {
     certificate common{"email:a@example.org", false, "localhost"};
     loopback_server::tls keys{common.certificate_pem, common.key_pem};
     loopback_server called{hello, &keys};
-    BOOST_TEST(
-        (failure_of(get("https://localhost:" + std::to_string(called.port()) + "/"), {.ca_file = common.file}) == http_errc::tls_failed));
+    BOOST_TEST((failure_of(get("https://localhost:" + std::to_string(called.port()) + "/"), {.ca_file = common.file}) ==
+                http_errc::tls_failed));
     // A name in a certificate is anybody's text.
     certificate hostile{"DNS:a\x1b[31mb"};
 }
@@ -312,11 +325,15 @@ BOOST_AUTO_TEST_CASE(with_deadline_tells_four_outcomes_apart) {
         co_return 7;
     };
     auto late = [] { return missed{"late"}; };
-    go([&](auto&) -> task<void> { BOOST_TEST(co_await with_deadline(waits(1ms, false), reagent::clock::now() + 10s, late) == 7); });
-    BOOST_CHECK_THROW(go([&](auto&) -> task<void> { co_await with_deadline(waits(1ms, true), reagent::clock::now() + 10s, late); }),
-                      std::logic_error);
-    BOOST_CHECK_THROW(go([&](auto&) -> task<void> { co_await with_deadline(waits(10s, false), reagent::clock::now() + 5ms, late); }),
-                      missed);
+    go([&](auto&) -> task<void> {
+        BOOST_TEST(co_await with_deadline(waits(1ms, false), reagent::clock::now() + 10s, late) == 7);
+    });
+    BOOST_CHECK_THROW(
+        go([&](auto&) -> task<void> { co_await with_deadline(waits(1ms, true), reagent::clock::now() + 10s, late); }),
+        std::logic_error);
+    BOOST_CHECK_THROW(
+        go([&](auto&) -> task<void> { co_await with_deadline(waits(10s, false), reagent::clock::now() + 5ms, late); }),
+        missed);
     boost::asio::io_context context;
     boost::asio::cancellation_signal signal;
     error_code code;
@@ -327,7 +344,8 @@ BOOST_AUTO_TEST_CASE(with_deadline_tells_four_outcomes_apart) {
             code = e.code();
         }
     };
-    boost::asio::co_spawn(context, outer(), boost::asio::bind_cancellation_slot(signal.slot(), [](std::exception_ptr) {}));
+    boost::asio::co_spawn(context, outer(),
+                          boost::asio::bind_cancellation_slot(signal.slot(), [](std::exception_ptr) {}));
     boost::asio::post(context, [&] { signal.emit(boost::asio::cancellation_type::terminal); });
     context.run();
     BOOST_TEST((code == boost::asio::error::operation_aborted));

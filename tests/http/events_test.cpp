@@ -43,7 +43,8 @@ BOOST_AUTO_TEST_CASE(events_are_split_as_specified) {
         {"\n\n\n", {}},
     };
     for (const auto& c : cases)
-        for (std::size_t step : {1, 2, 3, 5, 1000}) BOOST_TEST((events(c.text, step) == c.expected), "step " << step << ": " << c.text);
+        for (std::size_t step : {1, 2, 3, 5, 1000})
+            BOOST_TEST((events(c.text, step) == c.expected), "step " << step << ": " << c.text);
 }
 
 BOOST_AUTO_TEST_CASE(an_endless_event_is_an_error) {

@@ -30,10 +30,12 @@ namespace {
 
 constexpr std::size_t flood = 64 << 20;
 
-// Answers every request with a beginning and then one text again and again, until the client leaves or `flood` bytes are out.
+// Answers every request with a beginning and then one text again and again, until the client leaves or `flood` bytes
+// are out.
 class flooding_server {
 public:
-    flooding_server(std::string beginning, std::string unit) : beginning_{std::move(beginning)}, unit_{std::move(unit)} {
+    flooding_server(std::string beginning, std::string unit)
+        : beginning_{std::move(beginning)}, unit_{std::move(unit)} {
         while (unit_.size() < 16384 && !unit_.empty()) unit_ += unit_;
         listening_ = ::socket(AF_INET, SOCK_STREAM, 0);
         sockaddr_in here{};
@@ -175,11 +177,13 @@ std::vector<lie> lies() {
         {"a header without end", "HTTP/1.1 200 OK\r\na: ", "b", http_errc::headers_too_large},
         {"a reason without end", "HTTP/1.1 200 ", "x", http_errc::headers_too_large},
         {"interim answers without end", "", "HTTP/1.1 103 Early Hints\r\n\r\n", http_errc::headers_too_large},
-        {"large interim answers without end", "", "HTTP/1.1 103 Early Hints\r\na: " + many + "\r\n\r\n", http_errc::headers_too_large},
+        {"large interim answers without end", "", "HTTP/1.1 103 Early Hints\r\na: " + many + "\r\n\r\n",
+         http_errc::headers_too_large},
         {"a body without end", "HTTP/1.1 200 OK\r\n\r\n", "x", http_errc::body_too_large},
         {"chunks without end", chunked, "3e8\r\n" + many + "\r\n", http_errc::body_too_large},
         {"small chunks without end", chunked, "1\r\nx\r\n", http_errc::body_too_large},
-        {"a body of 2^64-1 bytes", "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n", "x", http_errc::body_too_large},
+        {"a body of 2^64-1 bytes", "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n", "x",
+         http_errc::body_too_large},
         {"a chunk of 2^64-1 bytes", chunked + "ffffffffffffffff\r\n", "x", http_errc::body_too_large},
     };
 }
@@ -193,7 +197,8 @@ BOOST_DATA_TEST_CASE(a_server_without_end_is_left, boost::unit_test::data::make(
         flooding_server server{sample.beginning, sample.unit};
         [[maybe_unused]] long before = peak_kb();
         auto f = fetch(server.url(), streamed, {.max_response_bytes = 1 << 20});
-        BOOST_TEST(f.code == error_code{sample.expected}, (streamed ? "streamed: " : "") << f.code.message() << ", status " << f.status);
+        BOOST_TEST(f.code == error_code{sample.expected}, (streamed ? "streamed: " : "")
+                                                              << f.code.message() << ", status " << f.status);
         BOOST_TEST(f.message.find("bytes") != std::string::npos, f.message);
         // What the kernel's buffers take is the server's to send, but not ours to hold.
         BOOST_TEST(server.sent() < flood / 2);
@@ -242,7 +247,9 @@ BOOST_AUTO_TEST_CASE(an_interim_answer_is_no_answer) {
 
 BOOST_AUTO_TEST_CASE(a_trailer_is_no_header) {
     flooding_server server{
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nContent-Encoding: gzip\r\nLocation: /x\r\n\r\n", ""};
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nContent-Encoding: gzip\r\nLocation: "
+        "/x\r\n\r\n",
+        ""};
     auto f = fetch(server.url(), false, {});
     BOOST_TEST(f.status == 200, f.message);
     BOOST_TEST(f.body == 1u);
@@ -250,7 +257,8 @@ BOOST_AUTO_TEST_CASE(a_trailer_is_no_header) {
 
 BOOST_AUTO_TEST_CASE(a_transfer_coding_that_is_not_understood_is_no_body) {
     for (const char* coding : {"gzip", "gzip, chunked", "chunked, gzip", "identity"}) {
-        flooding_server server{std::string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: "} + coding + "\r\n\r\n1\r\nx\r\n0\r\n\r\n", ""};
+        flooding_server server{
+            std::string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: "} + coding + "\r\n\r\n1\r\nx\r\n0\r\n\r\n", ""};
         BOOST_TEST(fetch(server.url(), false, {}).code == error_code{http_errc::malformed_response}, coding);
     }
 }
@@ -289,8 +297,9 @@ BOOST_AUTO_TEST_CASE(what_a_server_says_before_it_is_asked_is_no_answer) {
 
 BOOST_AUTO_TEST_CASE(an_empty_body_in_chunks_arrives_in_any_pieces) {
     loopback_server server{[](const server_request&) {
-        return server_response{
-            .raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", .pieces = {"0", "\r", "\n", "\r", "\n"}, .piece_delay = 2ms};
+        return server_response{.raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                               .pieces = {"0", "\r", "\n", "\r", "\n"},
+                               .piece_delay = 2ms};
     }};
     for (bool streamed : {false, true}) {
         auto f = fetch(server.url(), streamed, {});
@@ -332,14 +341,15 @@ BOOST_AUTO_TEST_CASE(every_member_of_a_packed_answer_is_read_and_nothing_else_ma
     for (const auto& c : cases)
         for (std::size_t in_pieces_of : {1u, 7u, 1000u}) {
             std::vector<std::string> pieces;
-            for (std::size_t at = 0; at < c.packed.size(); at += in_pieces_of) pieces.push_back(c.packed.substr(at, in_pieces_of));
+            for (std::size_t at = 0; at < c.packed.size(); at += in_pieces_of)
+                pieces.push_back(c.packed.substr(at, in_pieces_of));
             loopback_server server{[&](const server_request&) {
                 return server_response{.headers = {{"Content-Encoding", "gzip"}}, .pieces = pieces};
             }};
             for (bool streamed : {false, true}) {
                 auto f = fetch(server.url(), streamed, {.max_response_bytes = c.limit});
-                BOOST_TEST_CONTEXT("case " << &c - cases << ", pieces of " << in_pieces_of << (streamed ? ", streamed: " : ": ")
-                                           << f.message) {
+                BOOST_TEST_CONTEXT("case " << &c - cases << ", pieces of " << in_pieces_of
+                                           << (streamed ? ", streamed: " : ": ") << f.message) {
                     BOOST_TEST(f.code == (c.code ? error_code{*c.code} : error_code{}));
                     BOOST_TEST(f.kept == (c.code ? 0u : 1u));
                     if (c.code)
@@ -352,7 +362,8 @@ BOOST_AUTO_TEST_CASE(every_member_of_a_packed_answer_is_read_and_nothing_else_ma
 }
 
 BOOST_AUTO_TEST_CASE(a_proxy_is_bounded_and_cannot_answer_for_the_server_behind_its_tunnel) {
-    const std::string tunnel = "HTTP/1.1 200 Connection established\r\n", poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
+    const std::string tunnel = "HTTP/1.1 200 Connection established\r\n",
+                      poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
     certificate good;
     flooding_server endless{tunnel, "a: b\r\n"}, liar{tunnel + "\r\n" + poison, ""};
     auto through = [&](flooding_server& proxy) {

@@ -33,11 +33,13 @@ std::vector<std::string> addresses_of_this_machine() {
         char text[INET6_ADDRSTRLEN];
         if (!i->ifa_addr) continue;
         if (i->ifa_addr->sa_family == AF_INET)
-            hosts.push_back(::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(i->ifa_addr)->sin_addr, text, sizeof text));
-        else if (i->ifa_addr->sa_family == AF_INET6)
             hosts.push_back(
-                "[" + std::string{::inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6*>(i->ifa_addr)->sin6_addr, text, sizeof text)} +
-                "]");
+                ::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(i->ifa_addr)->sin_addr, text, sizeof text));
+        else if (i->ifa_addr->sa_family == AF_INET6)
+            hosts.push_back("[" +
+                            std::string{::inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6*>(i->ifa_addr)->sin6_addr,
+                                                    text, sizeof text)} +
+                            "]");
     }
     ::freeifaddrs(first);
     return hosts;
@@ -52,14 +54,15 @@ BOOST_AUTO_TEST_CASE(no_address_of_this_machine_goes_through_a_proxy) {
     BOOST_TEST(!hosts.empty());
     char name[256] = {};
     ::gethostname(name, sizeof name - 1);
-    hosts.insert(hosts.end(), {"localhost", "LOCALHOST", "api.localhost", "a.b.localhost", "127.0.0.1", "127.9.9.9", "0.0.0.0", "[::]",
-                               "[::1]", "[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]"});
+    hosts.insert(hosts.end(), {"localhost", "LOCALHOST", "api.localhost", "a.b.localhost", "127.0.0.1", "127.9.9.9",
+                               "0.0.0.0", "[::]", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]"});
     if (*name) hosts.push_back(name);
     for (const auto& host : hosts) {
         BOOST_TEST(!goes_through("http://" + host + ":8080/v1"), host);
         BOOST_TEST(!goes_through("https://" + host + "/v1", {}, {{"https_proxy", "http://proxy.example:3128"}}), host);
     }
-    for (const char* host : {"models.example", "localhost.example", "notlocalhost", "192.0.2.7", "[2001:db8::7]", "[::ffff:192.0.2.7]"})
+    for (const char* host :
+         {"models.example", "localhost.example", "notlocalhost", "192.0.2.7", "[2001:db8::7]", "[::ffff:192.0.2.7]"})
         BOOST_TEST(goes_through(std::string{"http://"} + host + "/v1"), host);
 }
 

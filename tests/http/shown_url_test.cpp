@@ -50,7 +50,8 @@ BOOST_AUTO_TEST_CASE(what_is_secret_is_not_shown) {
 
 BOOST_AUTO_TEST_CASE(secrets_are_found_as_given_and_decoded) {
     std::vector<std::string> found;
-    for (const auto& s : http::secrets_of_url("http://me:passw%6Frd@h/v1?key=abc%20def&v=1")) found.emplace_back(s.reveal());
+    for (const auto& s : http::secrets_of_url("http://me:passw%6Frd@h/v1?key=abc%20def&v=1"))
+        found.emplace_back(s.reveal());
     std::vector<std::string> expected{"me:passw%6Frd", "me:password", "passw%6Frd", "password", "abc%20def", "abc def"};
     BOOST_TEST(found == expected, boost::test_tools::per_element());
 }

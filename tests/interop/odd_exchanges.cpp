@@ -1,4 +1,5 @@
-// Draws the exchanges of odd servers and says what Reagent makes of them, one JSON document a line: odd_exchanges FIRST COUNT
+// Draws the exchanges of odd servers and says what Reagent makes of them, one JSON document a line: odd_exchanges FIRST
+// COUNT
 #include "../../sdk/src/base/base64.hpp"
 #include "../lm/odd_mutator.hpp"
 
@@ -23,7 +24,8 @@ json::array calls_of(const Calls& calls) {
 json::object reagents(const heard& h) {
     if (!h.error.empty()) return {{"error", h.error}};
     if (!is_taken(h.answer)) return {{"error", "not taken: " + json::serialize(to_json(h.answer))}};
-    return {{"text", h.answer.text}, {"calls", calls_of(h.answer.tool_calls)}, {"finish", to_json(h.answer).at("finish")}};
+    return {
+        {"text", h.answer.text}, {"calls", calls_of(h.answer.tool_calls)}, {"finish", to_json(h.answer).at("finish")}};
 }
 
 }  // namespace

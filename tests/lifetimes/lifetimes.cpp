@@ -1,5 +1,5 @@
-// Every way to call that a user writes, run once: with temporaries, with references, as members, awaited later. Meant to be run under
-// AddressSanitizer and UBSan (check.sh); README.md has the table.
+// Every way to call that a user writes, run once: with temporaries, with references, as members, awaited later. Meant
+// to be run under AddressSanitizer and UBSan (check.sh); README.md has the table.
 #include <reagent/reagent.hpp>
 
 #include <boost/asio/post.hpp>
@@ -57,7 +57,8 @@ std::string in_run(F body) {
     return rt.run(options(), body);
 }
 
-// --- tools ---------------------------------------------------------------------------------------------------------------------------
+// --- tools
+// ---------------------------------------------------------------------------------------------------------------------------
 
 struct order {
     std::string what;
@@ -155,7 +156,8 @@ std::string tool_whose_registry_is_gone() {
     return handle.get();
 }
 
-// --- parallel ------------------------------------------------------------------------------------------------------------------------
+// --- parallel
+// ------------------------------------------------------------------------------------------------------------------------
 
 rg::task<std::string> item_by_reference(rg::run&, const std::string& s) {
     co_await suspend();
@@ -224,7 +226,8 @@ std::string branches_with_references() {
     });
 }
 
-// --- programs ------------------------------------------------------------------------------------------------------------------------
+// --- programs
+// ------------------------------------------------------------------------------------------------------------------------
 
 struct program {
     rg::task<std::string> forward(rg::run&, const std::string& s) const {
@@ -295,7 +298,8 @@ std::string detached_temporary() {
     return seen.get_future().get();
 }
 
-// --- predictors ----------------------------------------------------------------------------------------------------------------------
+// --- predictors
+// ----------------------------------------------------------------------------------------------------------------------
 
 template <class F>
 std::string with_qa(F f) {
@@ -366,14 +370,16 @@ std::string thought_awaited_later() {
     });
 }
 
-// --- attempts ------------------------------------------------------------------------------------------------------------------------
+// --- attempts
+// ------------------------------------------------------------------------------------------------------------------------
 
 std::string best_awaited_later() {
     return in_run([](rg::run& r) -> rg::task<std::string> {
         qa ask;
         auto work = [&] {
-            rg::best_of_n best{
-                ask, [kept = expected](const auto& p, const std::string& q) { return p.template get<"answer">() == kept && q == kept; }};
+            rg::best_of_n best{ask, [kept = expected](const auto& p, const std::string& q) {
+                                   return p.template get<"answer">() == kept && q == kept;
+                               }};
             return best(r, "question"_f = long_text("text"));  // `best` itself is gone before the task begins
         }();
         auto p = co_await std::move(work);
@@ -400,7 +406,8 @@ std::string refined() {
     });
 }
 
-// --- what a run does -----------------------------------------------------------------------------------------------------------------
+// --- what a run does
+// -----------------------------------------------------------------------------------------------------------------
 
 std::string effect_named_first() {
     return in_run([](rg::run& r) -> rg::task<std::string> {
@@ -449,8 +456,8 @@ const shape shapes[]{
     {"start: const T&", [] { return started<program, std::string>(program{}, [] { return long_text("text"); }); }},
     {"start: const unique_ptr&",
      [] {
-         return started<takes_ownership, std::unique_ptr<std::string>>(takes_ownership{},
-                                                                       [] { return std::make_unique<std::string>(expected); });
+         return started<takes_ownership, std::unique_ptr<std::string>>(
+             takes_ownership{}, [] { return std::make_unique<std::string>(expected); });
      }},
     {"start: a temporary lambda", started_temporary_function},
     {"start: a temporary struct", started_temporary_struct},

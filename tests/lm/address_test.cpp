@@ -49,18 +49,30 @@ BOOST_AUTO_TEST_CASE(the_model_is_what_follows_the_first_slash) {
     BOOST_TEST(preview("openai/a/b", question("x")).body.at("model").as_string() == "a/b");
     for (const char* none : {"openai", "openai/"})
         BOOST_CHECK_EXCEPTION(preview(none, question("x")), lm_error, [](const lm_error& e) {
-            return e.code() == lm_errc::unknown_provider && std::string{e.what()}.find("write openai/MODEL") != std::string::npos;
+            return e.code() == lm_errc::unknown_provider &&
+                   std::string{e.what()}.find("write openai/MODEL") != std::string::npos;
         });
     BOOST_CHECK_EXCEPTION(preview("nothing-like-it/m", question("x")), lm_error, [](const lm_error& e) {
-        return e.code() == lm_errc::unknown_provider && std::string{e.what()}.find("known are offline/demo, openai") != std::string::npos;
+        return e.code() == lm_errc::unknown_provider &&
+               std::string{e.what()}.find("known are offline/demo, openai") != std::string::npos;
     });
 }
 
 BOOST_AUTO_TEST_CASE(a_request_wins_over_the_models_settings) {
-    const sampling all{
-        .temperature = 0.5, .top_p = 0.25, .max_tokens = 10, .seed = 1, .stop = {"A"}, .n = 2, .reasoning_effort = effort::low};
-    const sampling others{
-        .temperature = 1, .top_p = 1, .max_tokens = 20, .seed = 2, .stop = {"B"}, .n = 3, .reasoning_effort = effort::high};
+    const sampling all{.temperature = 0.5,
+                       .top_p = 0.25,
+                       .max_tokens = 10,
+                       .seed = 1,
+                       .stop = {"A"},
+                       .n = 2,
+                       .reasoning_effort = effort::low};
+    const sampling others{.temperature = 1,
+                          .top_p = 1,
+                          .max_tokens = 20,
+                          .seed = 2,
+                          .stop = {"B"},
+                          .n = 3,
+                          .reasoning_effort = effort::high};
     auto shown = [](const sampling& s) {
         lm_request r;
         r.sampling = s;

@@ -66,8 +66,9 @@ BOOST_AUTO_TEST_CASE(nothing_is_asked_twice_not_even_by_the_next_process) {
         BOOST_TEST(model->calls == 3);
         BOOST_TEST(log.spent().calls == 2u);
         BOOST_TEST(log.failed() == 1u);
-        BOOST_CHECK_EXCEPTION(answer_log{file}, program_error,
-                              [](const program_error& e) { return std::string{e.what()}.find("another process") != std::string::npos; });
+        BOOST_CHECK_EXCEPTION(answer_log{file}, program_error, [](const program_error& e) {
+            return std::string{e.what()}.find("another process") != std::string::npos;
+        });
     }
     // The crash tore off the last line.
     std::string whole = f.read("answers.jsonl");
@@ -135,7 +136,8 @@ BOOST_AUTO_TEST_CASE(the_next_process_may_begin_at_once_whatever_a_child_still_h
 BOOST_AUTO_TEST_CASE(requests_that_fail_count_against_the_limit) {
     auto model = std::make_shared<counting>();
     answer_log log{{}, {.calls = 5}};
-    auto around = log.around(retrying(language_model{model}, {.max_attempts = 3, .base = std::chrono::milliseconds{0}}));
+    auto around =
+        log.around(retrying(language_model{model}, {.max_attempts = 3, .base = std::chrono::milliseconds{0}}));
     for (int i = 0; i < 10; ++i) BOOST_CHECK_THROW(ask_model(around, "fail", static_cast<std::uint64_t>(i)), error);
     BOOST_TEST(model->calls == 5);
     BOOST_TEST(log.asked() == 5u);
@@ -164,8 +166,9 @@ BOOST_AUTO_TEST_CASE(a_full_disk_is_told_and_the_file_stays_whole) {
     auto handler = std::signal(SIGXFSZ, SIG_IGN);
     rlimit small{before.size() + 10, old.rlim_max};
     ::setrlimit(RLIMIT_FSIZE, &small);
-    BOOST_CHECK_EXCEPTION(ask_model(around, "b"), program_error,
-                          [](const program_error& e) { return std::string{e.what()}.find("cannot be written") != std::string::npos; });
+    BOOST_CHECK_EXCEPTION(ask_model(around, "b"), program_error, [](const program_error& e) {
+        return std::string{e.what()}.find("cannot be written") != std::string::npos;
+    });
     ::setrlimit(RLIMIT_FSIZE, &old);
     std::signal(SIGXFSZ, handler);
     BOOST_TEST(log.unwritable().find("cannot be written") != std::string::npos);

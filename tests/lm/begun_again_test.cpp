@@ -1,4 +1,5 @@
-// Two answers where one was asked for, as gateways send that begin again: they are not strung together, and no tool acts twice.
+// Two answers where one was asked for, as gateways send that begin again: they are not strung together, and no tool
+// acts twice.
 #include "heard.hpp"
 
 #include <boost/json.hpp>
@@ -22,19 +23,22 @@ std::string says(const std::string& text, bool role = true) {
     return std::string{"{"} + (role ? R"("role":"assistant",)" : "") + "\"content\":\"" + text + "\"}";
 }
 std::string calls(const std::string& id) {
-    return R"("tool_calls":[{"index":0,"id":")" + id + R"(","type":"function","function":{"name":"pay","arguments":"{\"to\":\"Bob\"}"}}])";
+    return R"("tool_calls":[{"index":0,"id":")" + id +
+           R"(","type":"function","function":{"name":"pay","arguments":"{\"to\":\"Bob\"}"}}])";
 }
 std::string pays(const std::string& id) { return R"({"role":"assistant","content":null,)" + calls(id) + "}"; }
 std::string whole(const std::string& id, const std::string& message, const std::string& finish = "\"stop\"") {
-    return R"({"id":")" + id + R"(","choices":[{"index":0,"message":)" + message + ",\"finish_reason\":" + finish + "}]}";
+    return R"({"id":")" + id + R"(","choices":[{"index":0,"message":)" + message + ",\"finish_reason\":" + finish +
+           "}]}";
 }
 const std::string stop = "\"stop\"", calls_end = "\"tool_calls\"";
 
 // Anthropic's, as a stream without its beginning and end.
 std::string text_block(int index, const std::string& text) {
     const std::string at = R"("index":)" + std::to_string(index);
-    return sse({R"({"type":"content_block_start",)" + at + R"(,"content_block":{"type":"text","text":")" + text + "\"}}",
-                R"({"type":"content_block_stop",)" + at + "}"});
+    return sse(
+        {R"({"type":"content_block_start",)" + at + R"(,"content_block":{"type":"text","text":")" + text + "\"}}",
+         R"({"type":"content_block_stop",)" + at + "}"});
 }
 std::string pay_block(int index, const std::string& id) {
     const std::string at = R"("index":)" + std::to_string(index);
@@ -42,14 +46,16 @@ std::string pay_block(int index, const std::string& id) {
                     R"(","name":"pay","input":{"to":"Bob"}}})",
                 R"({"type":"content_block_stop",)" + at + "}"});
 }
-std::string starts(const std::string& id) { return sse({R"({"type":"message_start","message":{"id":")" + id + R"(","content":[]}})"}); }
+std::string starts(const std::string& id) {
+    return sse({R"({"type":"message_start","message":{"id":")" + id + R"(","content":[]}})"});
+}
 std::string ends(const std::string& reason) {
     return sse({R"({"type":"message_delta","delta":{"stop_reason":")" + reason + "\"}}", R"({"type":"message_stop"})"});
 }
 
 std::string candidate(const std::string& id, const std::string& part, bool last = false) {
-    return R"({"candidates":[{"index":0,"content":{"parts":[)" + part + "]}" + (last ? R"(,"finishReason":"STOP")" : "") +
-           R"(}],"responseId":")" + id + "\"}";
+    return R"({"candidates":[{"index":0,"content":{"parts":[)" + part + "]}" +
+           (last ? R"(,"finishReason":"STOP")" : "") + R"(}],"responseId":")" + id + "\"}";
 }
 const std::string gemini_pays = R"({"functionCall":{"name":"pay","args":{"to":"Bob"}}})";
 
@@ -70,19 +76,25 @@ void check_pays_once(const std::string& provider, const std::string& body, bool 
 BOOST_AUTO_TEST_SUITE(begun_again)
 
 BOOST_AUTO_TEST_CASE(a_stream_that_begins_again_is_no_answer) {
-    check_refused("openai", sse({chunk("c1", says("The ans")), chunk("c2", says("The answer is 4")), chunk("c2", "{}", stop)}));
-    check_refused("openai", sse({chunk("c1", says("The ans")), chunk("c1", says("wer", false)), chunk("c2", says("The answer is 4")),
-                                 chunk("c2", "{}", stop)}));
+    check_refused("openai",
+                  sse({chunk("c1", says("The ans")), chunk("c2", says("The answer is 4")), chunk("c2", "{}", stop)}));
+    check_refused("openai", sse({chunk("c1", says("The ans")), chunk("c1", says("wer", false)),
+                                 chunk("c2", says("The answer is 4")), chunk("c2", "{}", stop)}));
     check_refused("openai", sse({chunk("c1", pays("a")), chunk("c2", pays("b")), chunk("c2", "{}", calls_end)}));
-    check_refused("openai", sse({chunk("c1", says("Paying.")), chunk("c1", pays("a")), chunk("c2", says("Paying.")), chunk("c2", pays("b")),
-                                 chunk("c2", "{}", calls_end)}));
-    check_refused("openai", sse({chunk("c1", says("The answer is 41."), stop), chunk("c2", says("The answer is 42."), stop)}));
+    check_refused("openai", sse({chunk("c1", says("Paying.")), chunk("c1", pays("a")), chunk("c2", says("Paying.")),
+                                 chunk("c2", pays("b")), chunk("c2", "{}", calls_end)}));
+    check_refused("openai",
+                  sse({chunk("c1", says("The answer is 41."), stop), chunk("c2", says("The answer is 42."), stop)}));
+    check_refused("anthropic", starts("m1") + text_block(0, "The ans") + starts("m2") +
+                                   text_block(1, "The answer is 4") + ends("end_turn"));
     check_refused("anthropic",
-                  starts("m1") + text_block(0, "The ans") + starts("m2") + text_block(1, "The answer is 4") + ends("end_turn"));
-    check_refused("anthropic", starts("m1") + text_block(0, "The ans") + starts("m2") + text_block(0, "wer") + ends("end_turn"));
-    check_refused("anthropic", starts("m1") + pay_block(0, "t1") + starts("m2") + pay_block(1, "t2") + ends("tool_use"));
-    check_refused("gemini", sse({candidate("1", R"({"text":"The ans"})"), candidate("2", R"({"text":"The answer is 4"})", true)}));
-    check_refused("gemini", sse({candidate("1", gemini_pays), candidate("2", gemini_pays), candidate("2", R"({"text":""})", true)}));
+                  starts("m1") + text_block(0, "The ans") + starts("m2") + text_block(0, "wer") + ends("end_turn"));
+    check_refused("anthropic",
+                  starts("m1") + pay_block(0, "t1") + starts("m2") + pay_block(1, "t2") + ends("tool_use"));
+    check_refused("gemini", sse({candidate("1", R"({"text":"The ans"})"),
+                                 candidate("2", R"({"text":"The answer is 4"})", true)}));
+    check_refused("gemini", sse({candidate("1", gemini_pays), candidate("2", gemini_pays),
+                                 candidate("2", R"({"text":""})", true)}));
     auto cohere = [](const std::string& id, const std::string& text) {
         return sse({R"({"type":"message-start","id":")" + id + R"(","delta":{"message":{"role":"assistant"}}})",
                     R"({"type":"content-delta","index":0,"delta":{"message":{"content":{"text":")" + text + "\"}}}}"});
@@ -91,7 +103,8 @@ BOOST_AUTO_TEST_CASE(a_stream_that_begins_again_is_no_answer) {
     check_refused("cohere", cohere("i1", "The ans") + cohere("i2", "The answer is 4") + cohere_end);
     auto response = [](const std::string& id, const std::string& text) {
         return sse({R"({"type":"response.created","response":{"id":")" + id + "\"}}",
-                    R"({"type":"response.output_text.delta","output_index":0,"item_id":"m)" + id + R"(","delta":")" + text + "\"}"});
+                    R"({"type":"response.output_text.delta","output_index":0,"item_id":"m)" + id + R"(","delta":")" +
+                        text + "\"}"});
     };
     check_refused("openai-responses", response("r1", "The ans") + response("r2", "The answer is 4") +
                                           sse({R"({"type":"response.completed","response":{"status":"completed"}})"}));
@@ -105,18 +118,22 @@ BOOST_AUTO_TEST_CASE(ids_that_differ_and_roles_that_are_repeated_are_no_second_b
     };
     // An id a piece, and a role in each.
     check_hello("openai", sse({chunk("c1", says("Hel")), chunk("c2", says("lo")), chunk("c3", "{}", stop)}));
-    check_hello("openai", sse({chunk("c1", says("Hel", false)), chunk("c2", says("lo", false)), chunk("c2", "{}", stop)}));
+    check_hello("openai",
+                sse({chunk("c1", says("Hel", false)), chunk("c2", says("lo", false)), chunk("c2", "{}", stop)}));
     check_hello("openai", sse({chunk("c", says("Hel")), chunk("c", says("lo")), chunk("c", "{}", stop)}));
     // The first piece has no id, or an id of its own and nothing in it.
-    check_hello("openai", sse({chunk("", says("")), chunk("c", says("Hel")), chunk("c", says("lo")), chunk("c", "{}", stop)}));
-    check_hello("openai", sse({chunk("a", says("")), chunk("c", says("Hel")), chunk("c", says("lo")), chunk("c", "{}", stop)}));
+    check_hello("openai",
+                sse({chunk("", says("")), chunk("c", says("Hel")), chunk("c", says("lo")), chunk("c", "{}", stop)}));
+    check_hello("openai",
+                sse({chunk("a", says("")), chunk("c", says("Hel")), chunk("c", says("lo")), chunk("c", "{}", stop)}));
     check_hello("anthropic", starts("m") + starts("m") + text_block(0, "Hello") + ends("end_turn"));
     check_hello("gemini", sse({candidate("1", R"({"text":"Hel"})"), candidate("1", R"({"text":"lo"})", true)}));
     check_hello("gemini", sse({candidate("", R"({"text":"Hel"})"), candidate("1", R"({"text":"lo"})", true)}));
 }
 
 BOOST_AUTO_TEST_CASE(two_whole_answers_are_none) {
-    const std::string one = whole("c1", R"({"content":"The answer is 41."})"), other = whole("c2", R"({"content":"The answer is 42."})");
+    const std::string one = whole("c1", R"({"content":"The answer is 41."})"),
+                      other = whole("c2", R"({"content":"The answer is 42."})");
     const std::string longer = whole("c2", R"({"content":"The answer is 41. Or 42."})");
     for (bool streamed : {false, true}) {
         for (const auto& second : {other, longer}) {
@@ -127,7 +144,8 @@ BOOST_AUTO_TEST_CASE(two_whole_answers_are_none) {
         auto same = heard("openai", sse({one, one}), streamed);
         BOOST_TEST(same.answer.text == "The answer is 41.", same.error);
         const std::string pay = whole("c1", "{\"content\":null," + calls("a") + "}", calls_end);
-        check_pays_once("openai", pay + "\n" + whole("c2", "{\"content\":null," + calls("b") + "}", calls_end), streamed);
+        check_pays_once("openai", pay + "\n" + whole("c2", "{\"content\":null," + calls("b") + "}", calls_end),
+                        streamed);
         check_refused("openai", pay + "\n" + whole("c2", R"({"content":"Shall I?"})"), streamed);
     }
 }
@@ -147,7 +165,8 @@ BOOST_AUTO_TEST_CASE(the_same_call_in_two_choices_is_one) {
         R"({"tool_calls":[{"id":"a","function":{"name":"roll","arguments":"{}"}},{"id":"b","function":{"name":"roll","arguments":"{}"}}]})";
     BOOST_TEST(heard("openai", whole("c", two, calls_end)).answer.tool_calls.size() == 2u);
     auto google = [](int index) {
-        return R"({"index":)" + std::to_string(index) + R"(,"content":{"parts":[)" + gemini_pays + R"(]},"finishReason":"STOP"})";
+        return R"({"index":)" + std::to_string(index) + R"(,"content":{"parts":[)" + gemini_pays +
+               R"(]},"finishReason":"STOP"})";
     };
     for (bool streamed : {false, true}) {
         const std::string candidates = R"({"candidates":[)" + google(0) + "," + google(1) + "]}";
@@ -164,7 +183,8 @@ BOOST_AUTO_TEST_CASE(a_line_of_ollama_that_is_sent_twice_is_one) {
     const std::string end = R"({"message":{"content":""},"done":true,"done_reason":"stop"})"
                             "\n";
     check_pays_once("ollama", line("1") + line("1") + end);
-    BOOST_TEST(heard("ollama", line("1") + line("2") + end, true).answer.tool_calls.size() == 2u);  // written one by one
+    BOOST_TEST(heard("ollama", line("1") + line("2") + end, true).answer.tool_calls.size() ==
+               2u);  // written one by one
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -48,10 +48,12 @@ BOOST_AUTO_TEST_CASE(members_and_items_that_one_side_lacks_are_named) {
     lm_request one = question("a"), more = question("a");
     more.rollout_id = 7;
     more.messages.push_back({role::assistant, "b"});
-    BOOST_TEST((told({one}, more) == lines{R"(  $.request.messages[1]: not recorded, now {"role":"assistant","content":"b"})",
-                                           "  $.request.rollout_id: not recorded, now 7"}));
-    BOOST_TEST((told({more}, one) == lines{R"(  $.request.messages[1]: recorded {"role":"assistant","content":"b"}, now missing)",
-                                           "  $.request.rollout_id: recorded 7, now missing"}));
+    BOOST_TEST(
+        (told({one}, more) == lines{R"(  $.request.messages[1]: not recorded, now {"role":"assistant","content":"b"})",
+                                    "  $.request.rollout_id: not recorded, now 7"}));
+    BOOST_TEST((told({more}, one) ==
+                lines{R"(  $.request.messages[1]: recorded {"role":"assistant","content":"b"}, now missing)",
+                      "  $.request.rollout_id: recorded 7, now missing"}));
     lm_request other = more;
     other.rollout_id = 8;
     BOOST_TEST((told({more}, other) == lines{"  $.request.rollout_id: recorded 7, now 8"}));
@@ -59,24 +61,26 @@ BOOST_AUTO_TEST_CASE(members_and_items_that_one_side_lacks_are_named) {
 
 BOOST_AUTO_TEST_CASE(long_texts_are_shown_where_they_part) {
     const std::string same(100, 's');
-    BOOST_TEST(
-        (told({question(same + "old")}, question(same + "new")) == lines{"  $.request.messages[0].content (from byte 70): recorded \"" +
-                                                                         same.substr(70) + "old\", now \"" + same.substr(70) + "new\""}));
-    BOOST_TEST((told({question(same)}, question(same + "!")) == lines{"  $.request.messages[0].content (from byte 70): recorded \"" +
-                                                                      same.substr(70) + "\", now \"" + same.substr(70) + "!\""}));
+    BOOST_TEST((told({question(same + "old")}, question(same + "new")) ==
+                lines{"  $.request.messages[0].content (from byte 70): recorded \"" + same.substr(70) +
+                      "old\", now \"" + same.substr(70) + "new\""}));
+    BOOST_TEST((told({question(same)}, question(same + "!")) ==
+                lines{"  $.request.messages[0].content (from byte 70): recorded \"" + same.substr(70) + "\", now \"" +
+                      same.substr(70) + "!\""}));
     std::string accents;
     for (int i = 0; i < 40; ++i) accents += "\u00E9";
     for (const char* odd : {"", "x"})  // no half of a character at the beginning
         for (const auto& line : told({question(odd + accents + "1")}, question(odd + accents + "2")))
             BOOST_TEST(line.find("recorded \"\u00E9") != std::string::npos, line);
-    BOOST_TEST(
-        (told({question("old")}, question("new")) == lines{R"(  $.request.messages[0].content (from byte 0): recorded "old", now "new")"}));
+    BOOST_TEST((told({question("old")}, question("new")) ==
+                lines{R"(  $.request.messages[0].content (from byte 0): recorded "old", now "new")"}));
 }
 
 BOOST_AUTO_TEST_CASE(the_nearest_is_compared_and_ten_differences_are_enough) {
     lm_request far = question("x"), near = question("a");
     far.rollout_id = 1;
-    BOOST_TEST((told({far, near, far}, question("b")) == lines{R"(  $.request.messages[0].content (from byte 0): recorded "a", now "b")"}));
+    BOOST_TEST((told({far, near, far}, question("b")) ==
+                lines{R"(  $.request.messages[0].content (from byte 0): recorded "a", now "b")"}));
     lm_request few = question("a"), many = question("a");
     for (int i = 0; i < 20; ++i) many.messages.push_back({role::user, std::to_string(i)});
     BOOST_TEST(told({few}, many).size() == 10u);
@@ -93,7 +97,9 @@ BOOST_AUTO_TEST_CASE(a_recorded_failure_is_thrown_as_it_was) {
         folder files;
         json::object failure{{"layer", code.category().name()}, {"code", code.value()}, {"message", "as it was"}};
         json::object line{{"model", "test/m"}, {"request", to_json(question("a"))}, {"error", std::move(failure)}};
-        auto same = [&](const error& e) { return e.code() == code && std::string{e.what()}.find("as it was") != std::string::npos; };
+        auto same = [&](const error& e) {
+            return e.code() == code && std::string{e.what()}.find("as it was") != std::string::npos;
+        };
         auto tape = replayed(files.write("calls.jsonl", json::serialize(line) + "\n"));
         if (code.category() == error_code{http_errc::connect_failed}.category())
             BOOST_CHECK_EXCEPTION(ask(tape, question("a")), http_error, same);
@@ -110,13 +116,14 @@ BOOST_AUTO_TEST_CASE(a_recorded_failure_is_thrown_as_it_was) {
 BOOST_AUTO_TEST_CASE(a_line_without_an_answer_is_no_recorded_call) {
     const std::string call = R"({"model":"test/m","request":{"messages":[]})";
     for (const std::string& line :
-         {std::string{"[]"}, std::string{"{"}, std::string{R"({"model":"m","response":{}})"}, call + "}", call + R"(,"error":{}})",
-          call + R"(,"error":"no"})", call + R"(,"error":{"layer":"lm","message":"no"}})",
+         {std::string{"[]"}, std::string{"{"}, std::string{R"({"model":"m","response":{}})"}, call + "}",
+          call + R"(,"error":{}})", call + R"(,"error":"no"})", call + R"(,"error":{"layer":"lm","message":"no"}})",
           call + R"(,"error":{"layer":"lm","message":"no","code":"1"}})"}) {
         folder files;
         auto file = files.write("calls.jsonl", line_of(question("a")) + "\n" + line + "\n");
         BOOST_CHECK_EXCEPTION(replayed(file), lm_error, [](const lm_error& e) {
-            return e.code() == lm_errc::malformed_response && std::string{e.what()}.find("line 3 of the cassette") != std::string::npos;
+            return e.code() == lm_errc::malformed_response &&
+                   std::string{e.what()}.find("line 3 of the cassette") != std::string::npos;
         });
     }
 }

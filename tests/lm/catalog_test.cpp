@@ -26,24 +26,25 @@ struct bad_document {
 };
 std::ostream& operator<<(std::ostream& out, const bad_document& d) { return out << d.text; }
 
-const bad_document bad_documents[]{{"", "$ is no JSON object"},
-                                   {"{", "$ is no JSON object"},
-                                   {"[]", "$ is no JSON object"},
-                                   {"null", "$ is no JSON object"},
-                                   {"{}", "$.models must be a list"},
-                                   {R"({"models":{}})", "$.models must be a list"},
-                                   {R"({"models":[1]})", "$.models[0] must be an object"},
-                                   {R"({"models":[{"name":"a/b"},{}]})", "$.models[1].name must be text"},
-                                   {R"({"models":[{"name":1}]})", "$.models[0].name must be text"},
-                                   {R"({"models":[{"name":"b"}]})", "$.models[0].name must be text"},
-                                   {R"({"models":[{"name":"a/b","prompt":-1}]})", "$.models[0].prompt must be a number from 0"},
-                                   {R"({"models":[{"name":"a/b","cached":"1"}]})", "$.models[0].cached must be a number from 0"},
-                                   {R"({"models":[{"name":"a/b","context":-1}]})", "$.models[0].context must be a whole number from 0"},
-                                   {R"({"models":[{"name":"a/b","context":1.5}]})", "$.models[0].context must be a whole number from 0"},
-                                   {R"({"models":[{"name":"a/b","output":1e300}]})", "$.models[0].output must be a whole number from 0"},
-                                   {R"({"models":[{"name":"a/b","output":true}]})", "$.models[0].output must be a whole number from 0"},
-                                   {R"({"models":[{"name":"a/b","abilities":"tools"}]})", "$.models[0].abilities must be a list"},
-                                   {R"({"models":[{"name":"a/b","abilities":["tools",1]}]})", "$.models[0].abilities must hold text only"}};
+const bad_document bad_documents[]{
+    {"", "$ is no JSON object"},
+    {"{", "$ is no JSON object"},
+    {"[]", "$ is no JSON object"},
+    {"null", "$ is no JSON object"},
+    {"{}", "$.models must be a list"},
+    {R"({"models":{}})", "$.models must be a list"},
+    {R"({"models":[1]})", "$.models[0] must be an object"},
+    {R"({"models":[{"name":"a/b"},{}]})", "$.models[1].name must be text"},
+    {R"({"models":[{"name":1}]})", "$.models[0].name must be text"},
+    {R"({"models":[{"name":"b"}]})", "$.models[0].name must be text"},
+    {R"({"models":[{"name":"a/b","prompt":-1}]})", "$.models[0].prompt must be a number from 0"},
+    {R"({"models":[{"name":"a/b","cached":"1"}]})", "$.models[0].cached must be a number from 0"},
+    {R"({"models":[{"name":"a/b","context":-1}]})", "$.models[0].context must be a whole number from 0"},
+    {R"({"models":[{"name":"a/b","context":1.5}]})", "$.models[0].context must be a whole number from 0"},
+    {R"({"models":[{"name":"a/b","output":1e300}]})", "$.models[0].output must be a whole number from 0"},
+    {R"({"models":[{"name":"a/b","output":true}]})", "$.models[0].output must be a whole number from 0"},
+    {R"({"models":[{"name":"a/b","abilities":"tools"}]})", "$.models[0].abilities must be a list"},
+    {R"({"models":[{"name":"a/b","abilities":["tools",1]}]})", "$.models[0].abilities must hold text only"}};
 
 }  // namespace
 
@@ -72,7 +73,8 @@ BOOST_AUTO_TEST_CASE(facts_are_read_and_written) {
 
 BOOST_AUTO_TEST_CASE(a_model_is_found_by_its_name_or_a_dated_one) {
     auto c = catalog_of(R"({"name":"a/m"},{"name":"a/m-mini"},{"name":"b/m-mini-2"})");
-    for (const char* same : {"a/m", "m", "a/m-2024-07-18", "a/m-20250929", "m-latest", "a/m-preview-05-20", "a/m-123456"})
+    for (const char* same :
+         {"a/m", "m", "a/m-2024-07-18", "a/m-20250929", "m-latest", "a/m-preview-05-20", "a/m-123456"})
         BOOST_TEST(found(c, same) == (same[0] == 'a' || same[0] == 'm' ? "a/m" : ""), same);
     BOOST_TEST(found(c, "m-mini-2024-07-18") == "a/m-mini");  // the longest name that fits
     BOOST_TEST(found(c, "m-mini-2") == "b/m-mini-2");
@@ -86,7 +88,9 @@ BOOST_AUTO_TEST_CASE(a_model_is_found_by_its_name_or_a_dated_one) {
 BOOST_AUTO_TEST_CASE(a_call_costs_what_its_tokens_do) {
     // Dollars per million: 0.15 for the prompt, 0.6 for the completion, 0.075 for what the provider's cache served.
     auto price = [](std::uint64_t prompt, std::uint64_t completion, std::uint64_t cached) {
-        return price_of("openai/gpt-4o-mini", {.prompt_tokens = prompt, .completion_tokens = completion, .cached_tokens = cached}).value();
+        return price_of("openai/gpt-4o-mini",
+                        {.prompt_tokens = prompt, .completion_tokens = completion, .cached_tokens = cached})
+            .value();
     };
     auto close_to = boost::test_tools::tolerance(1e-12);
     BOOST_TEST(price(1'000'000, 0, 0) == 0.15, close_to);

@@ -94,7 +94,8 @@ std::vector<std::string> together(const language_model& model, const std::vector
             answers[i] = std::string{"error "} + e.what();
         }
     };
-    for (std::size_t i = 0; i < questions.size(); ++i) boost::asio::co_spawn(context, one(i), [](std::exception_ptr e) { BOOST_TEST(!e); });
+    for (std::size_t i = 0; i < questions.size(); ++i)
+        boost::asio::co_spawn(context, one(i), [](std::exception_ptr e) { BOOST_TEST(!e); });
     context.run();
     return answers;
 }
@@ -177,8 +178,9 @@ BOOST_AUTO_TEST_CASE(when_the_first_is_cancelled_another_asks) {
         if (to) *to = a.text;
     };
     bool cancelled = false;
-    boost::asio::co_spawn(context, one(nullptr),
-                          boost::asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr e) { cancelled = e != nullptr; }));
+    boost::asio::co_spawn(
+        context, one(nullptr),
+        boost::asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr e) { cancelled = e != nullptr; }));
     boost::asio::co_spawn(context, one(&second), [](std::exception_ptr e) { BOOST_TEST(!e); });
     boost::asio::steady_timer t{context, 10ms};
     t.async_wait([&](auto) { stop.emit(boost::asio::cancellation_type::terminal); });
@@ -198,7 +200,9 @@ BOOST_AUTO_TEST_CASE(a_cache_file_outlives_the_process) {
     BOOST_TEST((known.tool_calls == std::vector<tool_call>{{"c", "t", "{}"}}));
     BOOST_TEST(m->calls == 1);
     // Another model is another question.
-    BOOST_TEST(!ask(cached(language_model{std::make_shared<counting>("test/other")}, {.file = dir / "c.db"}), question("a")).from_cache);
+    BOOST_TEST(
+        !ask(cached(language_model{std::make_shared<counting>("test/other")}, {.file = dir / "c.db"}), question("a"))
+             .from_cache);
 }
 
 BOOST_AUTO_TEST_CASE(broken_entries_and_files_are_misses) {
@@ -253,7 +257,8 @@ BOOST_AUTO_TEST_CASE(a_cache_file_keeps_to_its_size_and_age) {
     std::int64_t bytes = 0;
     sqlite3_exec(
         db, "SELECT SUM(LENGTH(value)) FROM answers",
-        [](void* to, int, char** v, char**) { return *static_cast<std::int64_t*>(to) = std::stoll(v[0]), 0; }, &bytes, nullptr);
+        [](void* to, int, char** v, char**) { return *static_cast<std::int64_t*>(to) = std::stoll(v[0]), 0; }, &bytes,
+        nullptr);
     BOOST_TEST(bytes > 0);
     BOOST_TEST(bytes < 20'000 + 64 * 500);
     sqlite3_exec(db, "UPDATE answers SET made = made - 100", nullptr, nullptr, nullptr);
@@ -261,8 +266,9 @@ BOOST_AUTO_TEST_CASE(a_cache_file_keeps_to_its_size_and_age) {
     std::string last = "399" + std::string(200, 'x');
     BOOST_TEST(ask(cached(language_model{m}, {.file = dir / "c.db"}), question(last)).from_cache);
     for (auto [number, age] : {std::pair{"398", 50s}, {"397", 1s}})
-        BOOST_TEST(
-            !ask(cached(language_model{m}, {.file = dir / "c.db", .max_age = age}), question(number + std::string(200, 'x'))).from_cache);
+        BOOST_TEST(!ask(cached(language_model{m}, {.file = dir / "c.db", .max_age = age}),
+                        question(number + std::string(200, 'x')))
+                        .from_cache);
     // What was read from the file is as old in memory as it was there.
     auto aging = cached(language_model{m}, {.file = dir / "c.db", .max_age = 110s});
     BOOST_TEST(ask(aging, question(last)).from_cache);
@@ -283,7 +289,8 @@ BOOST_AUTO_TEST_CASE(many_processes_share_a_cache_file) {
             int wrong = 0;
             auto m = std::make_shared<counting>();
             auto model = cached(language_model{m}, {.file = dir / "c.db"});
-            for (int i = 0; i < 50; ++i) wrong += !ask(model, question(std::to_string(i))).text.starts_with(std::to_string(i) + "#");
+            for (int i = 0; i < 50; ++i)
+                wrong += !ask(model, question(std::to_string(i))).text.starts_with(std::to_string(i) + "#");
             _exit(wrong);
         }
         children.push_back(child);
@@ -355,7 +362,8 @@ BOOST_AUTO_TEST_CASE(concurrency_is_limited_and_gives_way) {
 
 BOOST_AUTO_TEST_CASE(a_rate_is_kept) {
     auto m = std::make_shared<counting>();
-    auto model = rate_limited(language_model{m}, {.requests_per_minute = 600});  // a minute's worth at once, then ten a second
+    auto model =
+        rate_limited(language_model{m}, {.requests_per_minute = 600});  // a minute's worth at once, then ten a second
     auto start = clock::now();
     together(model, std::vector<std::string>(600, "q"));
     auto burst = clock::now() - start;
@@ -367,7 +375,8 @@ BOOST_AUTO_TEST_CASE(a_rate_is_kept) {
     ask(tokens, question("abcd"));
     ask(tokens, question("abcd"));
     ask(tokens, question("abcd"));  // 60 tokens are used
-    BOOST_TEST(code_of<lm_error>([&] { ask(tokens, question("abcd"), {}, 100ms); }) == error_code{lm_errc::rate_limited});
+    BOOST_TEST(code_of<lm_error>([&] { ask(tokens, question("abcd"), {}, 100ms); }) ==
+               error_code{lm_errc::rate_limited});
 }
 
 BOOST_AUTO_TEST_CASE(a_budget_is_kept) {
@@ -398,13 +407,15 @@ BOOST_AUTO_TEST_CASE(what_fails_and_what_is_sent_again_counts) {
         for (int i = 0; i < 5; ++i) BOOST_CHECK_THROW(ask(model, question("q")), error);
         BOOST_TEST(m->calls == 6);
         m->calls = 0;
-        for (int i = 0; i < 5; ++i) BOOST_CHECK_THROW(ask_streaming(budgeted(again, {.calls = 2}), question("q")), error);
+        for (int i = 0; i < 5; ++i)
+            BOOST_CHECK_THROW(ask_streaming(budgeted(again, {.calls = 2}), question("q")), error);
         BOOST_TEST(m->calls == 10);
     }
 }
 
 // Many calls at once, until the limit ends them. @return what they cost
-double spent_at_once(const std::function<std::shared_ptr<lm_backend>()>& make, double limit, std::uint64_t max_tokens, int* most) {
+double spent_at_once(const std::function<std::shared_ptr<lm_backend>()>& make, double limit, std::uint64_t max_tokens,
+                     int* most) {
     auto m = make();
     auto model = budgeted(language_model{m}, {.dollars = limit});
     boost::asio::io_context context;
@@ -510,7 +521,8 @@ BOOST_AUTO_TEST_CASE(a_limit_of_tokens_is_passed_by_one_call_at_most_whatever_th
                 refused += e.code() == run_errc::budget_tokens;
             }
         };
-        for (int i = 0; i < 60; ++i) boost::asio::co_spawn(context, one(i), [](std::exception_ptr e) { BOOST_TEST(!e); });
+        for (int i = 0; i < 60; ++i)
+            boost::asio::co_spawn(context, one(i), [](std::exception_ptr e) { BOOST_TEST(!e); });
         context.run();
         BOOST_TEST(m->calls == 3);
         BOOST_TEST(refused == 57);
@@ -545,8 +557,9 @@ BOOST_AUTO_TEST_CASE(a_cassette_is_recorded_and_replayed) {
                words.find("(secret)") != words.npos;
     });
     BOOST_TEST(ask(tape, with_key).text.find("#4") != std::string::npos);
-    BOOST_CHECK_EXCEPTION(ask(tape, question("a")), lm_error,
-                          [](const lm_error& e) { return std::string{e.what()}.find("given out") != std::string::npos; });
+    BOOST_CHECK_EXCEPTION(ask(tape, question("a")), lm_error, [](const lm_error& e) {
+        return std::string{e.what()}.find("given out") != std::string::npos;
+    });
     std::ofstream{dir / "bad.jsonl"} << "{\"request\": 1}\n";
     BOOST_CHECK_EXCEPTION(replayed(dir / "bad.jsonl"), lm_error,
                           [](const lm_error& e) { return std::string{e.what()}.find("line 1") != std::string::npos; });
@@ -565,7 +578,8 @@ BOOST_AUTO_TEST_CASE(a_key_is_written_nowhere) {
         switch (n++ % 4) {
             case 0: return server_response{.status = 401, .body = quoting};
             case 1: return server_response{.body = quoting};
-            case 2: return server_response{.content_type = "text/event-stream", .pieces = {"data: " + quoting + "\n\n"}};
+            case 2:
+                return server_response{.content_type = "text/event-stream", .pieces = {"data: " + quoting + "\n\n"}};
             default: return server_response{.body = openai_text("fine")};
         }
     }};

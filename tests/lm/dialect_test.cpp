@@ -1,4 +1,5 @@
-// What servers of one protocol do differently: the table, what a user sets over it, schemas, the words of errors, and caches.
+// What servers of one protocol do differently: the table, what a user sets over it, schemas, the words of errors, and
+// caches.
 #include "../../sdk/src/lm/providers/dialect.hpp"
 #include "../../sdk/src/lm/providers/protocol.hpp"
 #include "support/ask.hpp"
@@ -21,7 +22,8 @@ using namespace reagent::test;
 
 namespace {
 
-json::object body(const std::string& name, language_model_options options = {}, std::optional<json::object> schema = {}) {
+json::object body(const std::string& name, language_model_options options = {},
+                  std::optional<json::object> schema = {}) {
     lm_request r;
     r.messages = {{role::user, "x"}};
     r.sampling.max_tokens = 7;
@@ -31,7 +33,8 @@ json::object body(const std::string& name, language_model_options options = {}, 
 
 json::object schema_of(const char* text) { return json::parse(text).as_object(); }
 
-// What OpenAI's strict mode says of a schema; "" when it takes it. Source: OpenAI, "Structured model outputs", supported schemas.
+// What OpenAI's strict mode says of a schema; "" when it takes it. Source: OpenAI, "Structured model outputs",
+// supported schemas.
 std::string objection(const json::value& v) {
     if (v.is_array())
         for (const auto& part : v.get_array())
@@ -44,8 +47,8 @@ std::string objection(const json::value& v) {
         return "an open object";
     if (auto* p = o.if_contains("properties"); p && o.at("required").as_array().size() != p->as_object().size())
         return "a member is not required";
-    for (const char* key :
-         {"oneOf", "allOf", "not", "uniqueItems", "prefixItems", "patternProperties", "minProperties", "default", "contains", "if"})
+    for (const char* key : {"oneOf", "allOf", "not", "uniqueItems", "prefixItems", "patternProperties", "minProperties",
+                            "default", "contains", "if"})
         if (o.contains(key)) return std::string{key} + " is not permitted";
     for (const auto& [key, part] : o)
         if (auto found = objection(part); !found.empty()) return found;
@@ -80,15 +83,17 @@ BOOST_AUTO_TEST_CASE(a_models_family_is_found_behind_every_name) {
         BOOST_TEST(body(name).contains("max_completion_tokens"), name);
         BOOST_TEST(!body(name).contains("max_tokens"), name);
     }
-    for (const char* name :
-         {"openai/gpt-4o", "openai/ft:gpt-4o:org::id", "openai/o3x", "openai/omega", "openai/gpt-50", "groq/openai/gpt-oss-20b"})
+    for (const char* name : {"openai/gpt-4o", "openai/ft:gpt-4o:org::id", "openai/o3x", "openai/omega", "openai/gpt-50",
+                             "groq/openai/gpt-oss-20b"})
         BOOST_TEST(body(name).contains("max_tokens"), name);
     BOOST_TEST(body("mistral/m").contains("max_tokens"));
 }
 
 BOOST_AUTO_TEST_CASE(reasoning_is_asked_for_where_the_model_reasons) {
-    for (const char* name : {"openai-responses/gpt-5-mini", "openai-responses/azure/o3"}) BOOST_TEST(body(name).contains("include"), name);
-    for (const char* name : {"openai-responses/gpt-4o", "openai-responses/my-model"}) BOOST_TEST(!body(name).contains("include"), name);
+    for (const char* name : {"openai-responses/gpt-5-mini", "openai-responses/azure/o3"})
+        BOOST_TEST(body(name).contains("include"), name);
+    for (const char* name : {"openai-responses/gpt-4o", "openai-responses/my-model"})
+        BOOST_TEST(!body(name).contains("include"), name);
 }
 
 BOOST_AUTO_TEST_CASE(options_go_over_the_table) {
@@ -100,7 +105,8 @@ BOOST_AUTO_TEST_CASE(options_go_over_the_table) {
     auto s = schema_of(nested);
     auto kind = [&](const char* name, language_model_options o = {}) {
         auto b = body(name, o, s);
-        return b.contains("response_format") ? std::string{b.at("response_format").at("type").as_string().c_str()} : std::string{};
+        return b.contains("response_format") ? std::string{b.at("response_format").at("type").as_string().c_str()}
+                                             : std::string{};
     };
     BOOST_TEST(kind("openai/m") == "json_schema");
     BOOST_TEST(kind("deepseek/m") == "json_object");
@@ -132,14 +138,16 @@ BOOST_AUTO_TEST_CASE(a_schema_is_sent_as_the_provider_takes_it) {
     BOOST_TEST(!p.at("where").as_object().contains("format"));
     BOOST_TEST(p.at("tags").at("minItems").to_number<std::int64_t>() == 1);
     // A fine-tuned model takes less.
-    auto tuned = body("openai/ft:gpt-4o:o::i", {}, schema_of(nested)).at("response_format").at("json_schema").at("schema");
+    auto tuned =
+        body("openai/ft:gpt-4o:o::i", {}, schema_of(nested)).at("response_format").at("json_schema").at("schema");
     BOOST_TEST(!tuned.at("properties").at("tags").as_object().contains("minItems"));
     // What cannot be closed is not strict, and goes as it is.
-    for (const char* open :
-         {R"({"type":"object","properties":{"m":{"type":"object","additionalProperties":{"type":"integer"}}},"required":["m"]})",
-          R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a"]})",
-          R"({"type":"object","properties":{"a":{}},"required":["a"]})", R"({"type":"object"})",
-          R"({"type":"object","properties":{"d":{"$ref":"#/$defs/d"}},"required":["d"],"$defs":{"d":{"type":"object"}}})"}) {
+    for (
+        const char* open :
+        {R"({"type":"object","properties":{"m":{"type":"object","additionalProperties":{"type":"integer"}}},"required":["m"]})",
+         R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a"]})",
+         R"({"type":"object","properties":{"a":{}},"required":["a"]})", R"({"type":"object"})",
+         R"({"type":"object","properties":{"d":{"$ref":"#/$defs/d"}},"required":["d"],"$defs":{"d":{"type":"object"}}})"}) {
         auto sent = body("openai/m", {}, schema_of(open)).at("response_format").at("json_schema");
         BOOST_TEST(!sent.at("strict").as_bool(), open);
         BOOST_TEST((sent.at("schema") == json::value(schema_of(open))));
@@ -149,8 +157,10 @@ BOOST_AUTO_TEST_CASE(a_schema_is_sent_as_the_provider_takes_it) {
     BOOST_TEST(!body("anthropic/m", {}, schema_of(nested)).contains("output_config"));
     auto flat = schema_of(R"({"type":"object","properties":{"n":{"type":"integer","minimum":3}},"required":["n"]})");
     auto sent = body("anthropic/m", {}, flat).at("output_config").at("format").at("schema");
-    BOOST_TEST(
-        (sent == json::parse(R"({"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false})")));
+    BOOST_TEST((
+        sent ==
+        json::parse(
+            R"({"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false})")));
 }
 
 BOOST_AUTO_TEST_CASE(a_schema_that_was_refused_is_not_sent_again) {
@@ -186,28 +196,36 @@ BOOST_AUTO_TEST_CASE(a_prompt_that_is_too_long_is_known_by_every_servers_words) 
         {422,
          R"({"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 4000","error_type":"validation"})"},
         {400, R"({"error":{"message":"Input is too long for requested model."}})"},
-        {400, R"({"object":"error","message":"The decoder prompt (length 5000) is longer than the maximum model length of 4096."})"},
+        {400,
+         R"({"object":"error","message":"The decoder prompt (length 5000) is longer than the maximum model length of 4096."})"},
         {400, R"({"error":{"message":"This model's maximum context length is 4096 tokens."}})"},
         {413,
          R"({"error":{"message":"Request too large for model on tokens per minute (TPM): Limit 6000, Requested 7000","code":"rate_limit_exceeded"}})"},
-        {429, R"({"error":{"message":"Request too large for gpt-4 on tokens per min (TPM): Limit 10000, Requested 12000."}})"},
+        {429,
+         R"({"error":{"message":"Request too large for gpt-4 on tokens per min (TPM): Limit 10000, Requested 12000."}})"},
         {400,
          R"({"error":"Trying to keep the first 5000 tokens when context the overflows. loaded with context length of only 4096 tokens"})"},
-        {400, R"({"message":"Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length"})"},
+        {400,
+         R"({"message":"Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length"})"},
         {400, R"({"error":{"message":"Please reduce the length of the messages or completion."}})"},
         {400, R"({"error":{"message":"Invalid request: Your request exceeded model token limit: 8192"}})"},
         {400, R"({"message":"Range of input length should be [1, 30720]"})"},
-        {400, R"({"error":{"message":"The input token count (1100000) exceeds the maximum number of tokens allowed (1048576)."}})"},
+        {400,
+         R"({"error":{"message":"The input token count (1100000) exceeds the maximum number of tokens allowed (1048576)."}})"},
         {400, R"({"message":"too many tokens: total number of tokens in the prompt cannot exceed 4081"})"},
-        {413, R"({"error":{"code":"tokens_limit_reached","message":"Request body too large for gpt-4o model. Max size: 8000 tokens."}})"},
+        {413,
+         R"({"error":{"code":"tokens_limit_reached","message":"Request body too large for gpt-4o model. Max size: 8000 tokens."}})"},
         {500, R"({"error":{"message":"the request exceeds the available context size"}})"}};
     for (const auto& [status, text] : all) BOOST_TEST((refusal(status, text).code() == lm_errc::context_length), text);
-    for (const auto& [status, text] : std::vector<std::pair<int, std::string>>{
-             {400, R"({"error":{"message":"max_tokens is too large: 5000. This model supports at most 4096 completion tokens"}})"},
-             {400, R"({"error":{"message":"temperature must be at most 2"}})"}})
+    for (
+        const auto& [status, text] : std::vector<std::pair<int, std::string>>{
+            {400,
+             R"({"error":{"message":"max_tokens is too large: 5000. This model supports at most 4096 completion tokens"}})"},
+            {400, R"({"error":{"message":"temperature must be at most 2"}})"}})
         BOOST_TEST((refusal(status, text).code() == lm_errc::invalid_request), text);
-    BOOST_TEST((refusal(429, R"({"error":{"message":"Rate limit reached: Limit 6000, Used 5900, Requested 200."}})").code() ==
-                lm_errc::rate_limited));
+    BOOST_TEST(
+        (refusal(429, R"({"error":{"message":"Rate limit reached: Limit 6000, Used 5900, Requested 200."}})").code() ==
+         lm_errc::rate_limited));
 }
 
 BOOST_AUTO_TEST_CASE(how_long_to_wait_is_read_from_the_body) {
@@ -223,17 +241,20 @@ BOOST_AUTO_TEST_CASE(how_long_to_wait_is_read_from_the_body) {
     BOOST_TEST(wait(R"({"error":{"message":"Rate limit reached. Please try again in 7.66s."}})") == 7660);
     BOOST_TEST(wait(R"({"error":{"message":"Please try again in 1m2.5s."}})") == 62500);
     BOOST_TEST(wait(R"({"error":{"message":"Please retry in 20ms"}})") == 20);
-    for (const char* endless :
-         {"99999999h", "99999999999999999999s", "400 hours 99999999999h"})  // nobody waits for that, nor goes on at once
-        BOOST_TEST(wait(R"({"error":{"message":"Please try again in )" + std::string{endless} + "\"}}") > 86'400'000, endless);
+    for (const char* endless : {"99999999h", "99999999999999999999s",
+                                "400 hours 99999999999h"})  // nobody waits for that, nor goes on at once
+        BOOST_TEST(wait(R"({"error":{"message":"Please try again in )" + std::string{endless} + "\"}}") > 86'400'000,
+                   endless);
     for (const char* none : {"soon", "in s", "seconds", "minutes, or so", "-3s", "1e9s"})
         BOOST_TEST(wait(R"({"error":{"message":"Please try again in )" + std::string{none} + "\"}}") == -1, none);
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_that_the_provider_could_not_read_is_asked_for_again) {
     auto groq = refusal(
-        400, R"({"error":{"message":"Failed to call a function.","code":"tool_use_failed","failed_generation":"<function=weather>"}})");
-    auto llama = refusal(500, R"({"error":{"message":"The model produced output that does not match the expected peg-native format"}})");
+        400,
+        R"({"error":{"message":"Failed to call a function.","code":"tool_use_failed","failed_generation":"<function=weather>"}})");
+    auto llama = refusal(
+        500, R"({"error":{"message":"The model produced output that does not match the expected peg-native format"}})");
     for (const auto& e : {groq, llama}) {
         BOOST_TEST((e.code() == lm_errc::server_error));
         BOOST_TEST(is_transient(std::make_exception_ptr(e)));
@@ -242,12 +263,14 @@ BOOST_AUTO_TEST_CASE(an_answer_that_the_provider_could_not_read_is_asked_for_aga
 }
 
 BOOST_AUTO_TEST_CASE(further_words_for_an_answer_that_could_not_be_read) {
-    for (const char* words :
-         {"[json.exception.type_error.316] invalid UTF-8 byte at index 60: 0xAC", "Invalid diff: now finding less tool calls!",
-          "error parsing tool call: raw='[1', err=unexpected end of JSON input", "failed to parse JSON: unexpected end of JSON input"}) {
+    for (const char* words : {"[json.exception.type_error.316] invalid UTF-8 byte at index 60: 0xAC",
+                              "Invalid diff: now finding less tool calls!",
+                              "error parsing tool call: raw='[1', err=unexpected end of JSON input",
+                              "failed to parse JSON: unexpected end of JSON input"}) {
         auto e = refusal(500, R"({"error":{"message":")" + std::string{words} + "\"}}");
         BOOST_TEST((e.code() == lm_errc::server_error));
-        BOOST_TEST(std::string{e.what()}.find("the model wrote an answer that the provider could not read") == 0u, e.what());
+        BOOST_TEST(std::string{e.what()}.find("the model wrote an answer that the provider could not read") == 0u,
+                   e.what());
     }
     // What the server says of the request is no word about an answer.
     for (const char* words : {"Failed to parse JSON body", "invalid UTF-8 byte in the request"}) {
@@ -257,8 +280,9 @@ BOOST_AUTO_TEST_CASE(further_words_for_an_answer_that_could_not_be_read) {
 }
 
 BOOST_AUTO_TEST_CASE(what_a_server_has_not_is_not_asked_for_again) {
-    auto e =
-        refusal(501, R"({"error":{"code":501,"message":"The current model does not support audio input.","type":"not_supported_error"}})");
+    auto e = refusal(
+        501,
+        R"({"error":{"code":501,"message":"The current model does not support audio input.","type":"not_supported_error"}})");
     BOOST_TEST((e.code() == lm_errc::invalid_request), e.what());
     BOOST_TEST(!is_transient(std::make_exception_ptr(e)));
     BOOST_TEST(std::string{e.what()}.find("does not support audio input") != std::string::npos, e.what());
@@ -282,10 +306,12 @@ BOOST_AUTO_TEST_CASE(one_named_tool_is_the_only_one_where_a_server_cannot_be_tol
 
 BOOST_AUTO_TEST_CASE(a_cache_tells_servers_and_options_apart) {
     auto server = [](const char* text) {
-        return std::make_unique<loopback_server>([text](const server_request&) { return server_response{.body = openai_text(text)}; });
+        return std::make_unique<loopback_server>(
+            [text](const server_request&) { return server_response{.body = openai_text(text)}; });
     };
     auto a = server("A"), b = server("B");
-    std::string file = (std::filesystem::temp_directory_path() / ("reagent_wire_cache_" + std::to_string(::getpid()))).string();
+    std::string file =
+        (std::filesystem::temp_directory_path() / ("reagent_wire_cache_" + std::to_string(::getpid()))).string();
     auto answer = [&](const loopback_server& s, language_model_options o = {}) {
         o.api_base = s.url("/v1");
         return ask(cached(retrying(language_model{"openai/m", o}), {.file = file}), question("x"));
@@ -300,7 +326,8 @@ BOOST_AUTO_TEST_CASE(a_cache_tells_servers_and_options_apart) {
     BOOST_TEST(answer(*a, {.timeout = std::chrono::seconds{9}}).from_cache);  // changes no answer
     for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(file + end);
     // A key is part of no identity.
-    language_model keyed{"openai/m", {.api_base = "http://127.0.0.1:1/v1?key=sk-secret-0123456789", .api_key = secret{"sk-0123456789"}}};
+    language_model keyed{
+        "openai/m", {.api_base = "http://127.0.0.1:1/v1?key=sk-secret-0123456789", .api_key = secret{"sk-0123456789"}}};
     BOOST_TEST(keyed.backend()->identity().find("0123456789") == std::string::npos, keyed.backend()->identity());
 }
 

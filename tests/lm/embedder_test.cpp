@@ -25,7 +25,8 @@ std::ostream& operator<<(std::ostream& out, const provider_case& c) { return out
 // Bodies after the providers' documentation; two texts, two dimensions, for a query.
 const provider_case cases[]{
     {"openai/e", "/v1/embeddings", R"({"model":"e","input":["a","b"],"encoding_format":"float","dimensions":2})",
-     R"({"data":[{"index":1,"embedding":[3,4]},{"index":0,"embedding":[1,2.5]}],"usage":{"prompt_tokens":7,"total_tokens":7}})", 7},
+     R"({"data":[{"index":1,"embedding":[3,4]},{"index":0,"embedding":[1,2.5]}],"usage":{"prompt_tokens":7,"total_tokens":7}})",
+     7},
     {"ollama/e", "/api/embed", R"({"model":"e","input":["a","b"],"dimensions":2})",
      R"({"embeddings":[[1,2.5],[3,4]],"prompt_eval_count":7})", 7},
     {"cohere/e", "/v2/embed",
@@ -37,7 +38,8 @@ const provider_case cases[]{
      R"({"embeddings":[{"values":[1,2.5]},{"values":[3,4]}]})", 1},  // which tells none: estimated
 };
 
-embeddings embed(const std::string& name, loopback_server& server, std::vector<std::string> texts, std::size_t batch = 96) {
+embeddings embed(const std::string& name, loopback_server& server, std::vector<std::string> texts,
+                 std::size_t batch = 96) {
     embeddings out;
     std::string base = server.url(name.starts_with("openai") ? "/v1" : "");
     embedder e{name, {.api_base = base, .api_key = secret{"key-1"}, .dimensions = 2, .batch = batch}};
@@ -61,11 +63,12 @@ BOOST_DATA_TEST_CASE(texts_become_vectors, cases) {
     BOOST_TEST((json::parse(seen.body) == json::parse(sample.body)), seen.body);
     BOOST_TEST((out.vectors == std::vector<std::vector<float>>{{1, 2.5}, {3, 4}}));
     BOOST_TEST(out.usage.prompt_tokens == sample.tokens);
-    for (const char* bad : {"{}", "[]", R"({"data":[{"index":0,"embedding":[1]}],"embeddings":[[1]]})",
-                            R"({"data":[{"index":0,"embedding":[1]},{"index":0,"embedding":[1]}],"embeddings":[[1,2],[]]})",
-                            R"({"data":[{"index":0,"embedding":["x"]},{"index":1,"embedding":[1]}],"embeddings":[["x"],[1]]})",
-                            R"({"data":[{"embedding":[1e300,2]},{"embedding":[1,2]}],"embeddings":[[1e300,2],[1,2]]})",
-                            R"({"data":[{"embedding":[1,2]},{"embedding":[1]}],"embeddings":{"float":[[1,2],[1]]}})"}) {
+    for (const char* bad :
+         {"{}", "[]", R"({"data":[{"index":0,"embedding":[1]}],"embeddings":[[1]]})",
+          R"({"data":[{"index":0,"embedding":[1]},{"index":0,"embedding":[1]}],"embeddings":[[1,2],[]]})",
+          R"({"data":[{"index":0,"embedding":["x"]},{"index":1,"embedding":[1]}],"embeddings":[["x"],[1]]})",
+          R"({"data":[{"embedding":[1e300,2]},{"embedding":[1,2]}],"embeddings":[[1e300,2],[1,2]]})",
+          R"({"data":[{"embedding":[1,2]},{"embedding":[1]}],"embeddings":{"float":[[1,2],[1]]}})"}) {
         loopback_server broken{[&](const server_request&) { return server_response{.body = bad}; }};
         BOOST_CHECK_EXCEPTION(embed(sample.name, broken, {"a", "b"}), lm_error,
                               [](const lm_error& e) { return e.code() == lm_errc::malformed_response; });
@@ -97,9 +100,11 @@ BOOST_AUTO_TEST_CASE(many_texts_go_in_batches) {
 BOOST_AUTO_TEST_CASE(vectors_of_different_lengths_are_refused) {
     for (const char* order : {R"([{"index":0,"embedding":[1,2]},{"index":1,"embedding":[1]}])",
                               R"([{"index":1,"embedding":[1]},{"index":0,"embedding":[1,2]}])"}) {
-        loopback_server server{[&](const server_request&) { return server_response{.body = std::string{R"({"data":)"} + order + "}"}; }};
-        BOOST_CHECK_EXCEPTION(embed("openai/e", server, {"a", "b"}), lm_error,
-                              [](const lm_error& e) { return std::string{e.what()}.find("different lengths") != std::string::npos; });
+        loopback_server server{
+            [&](const server_request&) { return server_response{.body = std::string{R"({"data":)"} + order + "}"}; }};
+        BOOST_CHECK_EXCEPTION(embed("openai/e", server, {"a", "b"}), lm_error, [](const lm_error& e) {
+            return std::string{e.what()}.find("different lengths") != std::string::npos;
+        });
     }
 }
 
@@ -118,7 +123,8 @@ BOOST_AUTO_TEST_CASE(numbers_of_vectors_are_finite) {
 
 BOOST_AUTO_TEST_CASE(an_error_that_quotes_the_key_does_not_show_it) {
     loopback_server server{[&](const server_request& r) {
-        return server_response{.status = 400, .body = R"({"error":{"message":"no such key: )" + r.authorization.substr(7) + "\"}}"};
+        return server_response{.status = 400,
+                               .body = R"({"error":{"message":"no such key: )" + r.authorization.substr(7) + "\"}}"};
     }};
     embedder e{"openai/e", {.api_base = server.url("/v1"), .api_key = secret{"planted0123456789"}}};
     auto says_no_key = [](const lm_error& x) {
@@ -140,7 +146,8 @@ BOOST_AUTO_TEST_CASE(vectors_of_another_length_than_asked_for_are_refused) {
             return server_response{.body = std::string{R"({"data":[{"index":0,"embedding":)"} + vector + "}]}"};
         }};
         BOOST_CHECK_EXCEPTION(embed("openai/e", server, {"a"}), lm_error, [](const lm_error& e) {
-            return e.code() == lm_errc::unsupported_option && std::string{e.what()}.find("2 numbers") != std::string::npos;
+            return e.code() == lm_errc::unsupported_option &&
+                   std::string{e.what()}.find("2 numbers") != std::string::npos;
         });
     }
 }
@@ -168,5 +175,6 @@ BOOST_AUTO_TEST_CASE(a_text_that_is_too_long_to_embed_and_a_server_without_embed
 BOOST_AUTO_TEST_CASE(who_has_none_says_so) {
     BOOST_CHECK_EXCEPTION((embedder{"anthropic/x", {.api_key = secret{"k"}}}), lm_error,
                           [](const lm_error& e) { return e.code() == lm_errc::unsupported_option; });
-    BOOST_CHECK_EXCEPTION(embedder{"opnai/x"}, lm_error, [](const lm_error& e) { return e.code() == lm_errc::unknown_provider; });
+    BOOST_CHECK_EXCEPTION(embedder{"opnai/x"}, lm_error,
+                          [](const lm_error& e) { return e.code() == lm_errc::unknown_provider; });
 }

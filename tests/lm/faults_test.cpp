@@ -1,4 +1,5 @@
-// What every fault of a network or a server becomes, whether it is tried again, and that it ends in bounded time and memory.
+// What every fault of a network or a server becomes, whether it is tried again, and that it ends in bounded time and
+// memory.
 #include "support/ask.hpp"
 #include "support/loopback_server.hpp"
 #include "support/scripted_openai.hpp"
@@ -41,7 +42,9 @@ std::string gzip(const std::string& text) {
 std::string sse(const std::string& data) { return "data: " + data + "\n\n"; }
 const std::string delta = R"({"choices":[{"index":0,"delta":{"content":"Hel"}}]})";
 const std::string fine_end = R"({"choices":[{"index":0,"delta":{"content":"fine"},"finish_reason":"stop"}]})";
-std::string raw(const std::string& head, const std::string& body) { return "HTTP/1.1 200 OK\r\n" + head + "\r\n\r\n" + body; }
+std::string raw(const std::string& head, const std::string& body) {
+    return "HTTP/1.1 200 OK\r\n" + head + "\r\n\r\n" + body;
+}
 // A stream of one chunk, without the end of the body.
 std::string chunked(const std::string& text) {
     std::ostringstream size;
@@ -59,7 +62,9 @@ struct fault {
 std::ostream& operator<<(std::ostream& out, const fault& f) { return out << f.name; }
 
 std::vector<fault> faults() {
-    auto length = [](std::size_t n) { return "Content-Type: application/json\r\nContent-Length: " + std::to_string(n); };
+    auto length = [](std::size_t n) {
+        return "Content-Type: application/json\r\nContent-Length: " + std::to_string(n);
+    };
     std::string error500 = R"({"error":{"message":"oops"}})";
     std::string big_piece(1 << 20, 'x');
     return {
@@ -69,11 +74,21 @@ std::vector<fault> faults() {
          {.raw = "HTTP/1.1 200 OK\r\nContent-", .pieces = {"Type: te"}, .reset = true},
          http_errc::connection_closed,
          true},
-        {"reset in body", {.raw = raw(length(100), "{\"choi"), .pieces = {"ces"}, .reset = true}, http_errc::connection_closed, true},
+        {"reset in body",
+         {.raw = raw(length(100), "{\"choi"), .pieces = {"ces"}, .reset = true},
+         http_errc::connection_closed,
+         true},
         {"closed in body", {.raw = raw(length(100), "{\"choi")}, http_errc::connection_closed, true},
-        {"truncated chunked", {.raw = raw("Transfer-Encoding: chunked", "5\r\nabc")}, http_errc::connection_closed, true},
-        {"broken chunk size", {.raw = raw("Transfer-Encoding: chunked", "zz\r\nabc\r\n")}, http_errc::malformed_response},
-        {"two lengths", {.raw = raw("Content-Length: 5\r\nContent-Length: 7", "abcdefg")}, http_errc::malformed_response},
+        {"truncated chunked",
+         {.raw = raw("Transfer-Encoding: chunked", "5\r\nabc")},
+         http_errc::connection_closed,
+         true},
+        {"broken chunk size",
+         {.raw = raw("Transfer-Encoding: chunked", "zz\r\nabc\r\n")},
+         http_errc::malformed_response},
+        {"two lengths",
+         {.raw = raw("Content-Length: 5\r\nContent-Length: 7", "abcdefg")},
+         http_errc::malformed_response},
         {"headers of 1 MB", {.raw = "HTTP/1.1 200 OK\r\nx: " + big_piece + "\r\n\r\n"}, http_errc::headers_too_large},
         {"a body of 1 GB, announced", {.raw = raw(length(1 << 30), big_piece)}, http_errc::body_too_large},
         {"a body without end, in chunks",
@@ -83,7 +98,10 @@ std::vector<fault> faults() {
         {"invalid JSON", {.body = "{\"choices\": [}"}, lm_errc::malformed_response},
         {"bytes that are no JSON", {.body = "{\"choices\":[\xff\xfe]}"}, lm_errc::malformed_response},
         {"an empty body", {.body = ""}, lm_errc::malformed_response},
-        {"200 with an error object", {.body = R"({"error":{"message":"overloaded","type":"server_error"}})"}, lm_errc::server_error, true},
+        {"200 with an error object",
+         {.body = R"({"error":{"message":"overloaded","type":"server_error"}})"},
+         lm_errc::server_error,
+         true},
         {"401", {.status = 401, .body = error500}, lm_errc::authentication},
         {"403", {.status = 403, .body = error500}, lm_errc::permission},
         {"404", {.status = 404, .body = "<html>"}, lm_errc::not_found},
@@ -93,7 +111,10 @@ std::vector<fault> faults() {
         {"408", {.status = 408, .body = error500}, lm_errc::unavailable, true},
         {"409", {.status = 409, .body = error500}, lm_errc::unavailable, true},
         {"429", {.status = 429, .body = error500}, lm_errc::rate_limited, true},
-        {"429, Retry-After in seconds", {.status = 429, .body = error500, .headers = {{"Retry-After", "0"}}}, lm_errc::rate_limited, true},
+        {"429, Retry-After in seconds",
+         {.status = 429, .body = error500, .headers = {{"Retry-After", "0"}}},
+         lm_errc::rate_limited,
+         true},
         {"429, Retry-After as a date",
          {.status = 429, .body = error500, .headers = {{"Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT"}}},
          lm_errc::rate_limited,
@@ -102,7 +123,8 @@ std::vector<fault> faults() {
          {.status = 429, .body = error500, .headers = {{"Retry-After", "3600"}}},
          lm_errc::rate_limited},
         {"429, the quota is used up",
-         {.status = 429, .body = R"({"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}})"},
+         {.status = 429,
+          .body = R"({"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}})"},
          lm_errc::rate_limited},
         {"500", {.status = 500, .body = error500}, lm_errc::server_error, true},
         {"502", {.status = 502, .body = "<html>Bad Gateway</html>"}, lm_errc::server_error, true},
@@ -118,21 +140,35 @@ std::vector<fault> faults() {
          {.body = gzip(std::string(1000, ' ') + ok()).substr(0, 40), .headers = {{"Content-Encoding", "gzip"}}},
          http_errc::connection_closed,
          true},
-        {"a gzip bomb", {.body = gzip(std::string(64 << 20, ' ')), .headers = {{"Content-Encoding", "gzip"}}}, http_errc::body_too_large},
-        {"a packing that is not known", {.body = "x", .headers = {{"Content-Encoding", "br"}}}, http_errc::malformed_response},
+        {"a gzip bomb",
+         {.body = gzip(std::string(64 << 20, ' ')), .headers = {{"Content-Encoding", "gzip"}}},
+         http_errc::body_too_large},
+        {"a packing that is not known",
+         {.body = "x", .headers = {{"Content-Encoding", "br"}}},
+         http_errc::malformed_response},
         {"HTTP/1.0", {.raw = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + ok()}, {}},
-        {"1xx before the answer", {.raw = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + raw(length(ok().size()), ok())}, {}},
+        {"1xx before the answer",
+         {.raw = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + raw(length(ok().size()), ok())},
+         {}},
         {"redirect to another host",
          {.status = 307, .headers = {{"Location", "http://127.0.0.2:9/v1/chat/completions"}}},
          http_errc::redirect_refused},
-        {"redirect that makes a GET", {.status = 302, .headers = {{"Location", "/elsewhere"}}}, http_errc::redirect_refused},
-        {"redirect in a circle", {.status = 308, .headers = {{"Location", "/v1/chat/completions"}}}, http_errc::redirect_refused},
+        {"redirect that makes a GET",
+         {.status = 302, .headers = {{"Location", "/elsewhere"}}},
+         http_errc::redirect_refused},
+        {"redirect in a circle",
+         {.status = 308, .headers = {{"Location", "/v1/chat/completions"}}},
+         http_errc::redirect_refused},
         {"reset in a stream",
          {.content_type = "text/event-stream", .pieces = {sse(delta)}, .reset = true},
          http_errc::connection_closed,
          false,
          true},
-        {"a stream that breaks off", {.content_type = "text/event-stream", .pieces = {sse(delta)}}, lm_errc::unavailable, false, true},
+        {"a stream that breaks off",
+         {.content_type = "text/event-stream", .pieces = {sse(delta)}},
+         lm_errc::unavailable,
+         false,
+         true},
         {"a stream that breaks off before it said anything",
          {.content_type = "text/event-stream", .pieces = {": hello\n\n"}},
          lm_errc::unavailable,
@@ -148,8 +184,16 @@ std::vector<fault> faults() {
          http_errc::connection_closed,
          false,
          true},
-        {"a stream that is cut behind its last event", {.raw = chunked(sse(fine_end) + sse("[DONE]")) + "5\r\nabc"}, {}, false, true},
-        {"no JSON in a stream", {.content_type = "text/event-stream", .pieces = {sse("{\"cho")}}, lm_errc::malformed_response, false, true},
+        {"a stream that is cut behind its last event",
+         {.raw = chunked(sse(fine_end) + sse("[DONE]")) + "5\r\nabc"},
+         {},
+         false,
+         true},
+        {"no JSON in a stream",
+         {.content_type = "text/event-stream", .pieces = {sse("{\"cho")}},
+         lm_errc::malformed_response,
+         false,
+         true},
         {"an endless line in a stream",
          {.content_type = "text/event-stream", .pieces = std::vector<std::string>(12, "data: " + big_piece)},
          http_errc::body_too_large,
@@ -165,7 +209,8 @@ long peak_kb() {
 }
 
 language_model model_at(const std::string& base, std::chrono::milliseconds timeout = 5s) {
-    return language_model{"openai/test", {.api_base = base, .api_key = secret{"sk-planted-0123456789"}, .timeout = timeout}};
+    return language_model{"openai/test",
+                          {.api_base = base, .api_key = secret{"sk-planted-0123456789"}, .timeout = timeout}};
 }
 const retry_options quick{.max_attempts = 3, .base = 1ms, .cap = 2ms, .total = 10s};
 
@@ -223,15 +268,17 @@ BOOST_AUTO_TEST_CASE(a_name_that_does_not_resolve) {
 BOOST_AUTO_TEST_CASE(one_byte_a_second_ends_at_the_deadline) {
     std::string body = ok();
     std::vector<std::string> bytes;
-    for (char c : raw("Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()), body)) bytes.emplace_back(1, c);
+    for (char c : raw("Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()), body))
+        bytes.emplace_back(1, c);
     loopback_server server{[&](const server_request&) {
         return server_response{.raw = "H", .pieces = {bytes.begin() + 1, bytes.end()}, .piece_delay = 1s};
     }};
     auto model = model_at(server.url("/v1"), 300ms);
     BOOST_TEST(failure_of([&] { ask(model, question("x")); }) == error_code{http_errc::deadline_exceeded});
     BOOST_TEST(failure_of([&] { ask_streaming(model, question("x")); }) == error_code{http_errc::deadline_exceeded});
-    loopback_server silent{
-        [&](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = {sse(delta)}, .hold = true}; }};
+    loopback_server silent{[&](const server_request&) {
+        return server_response{.content_type = "text/event-stream", .pieces = {sse(delta)}, .hold = true};
+    }};
     BOOST_TEST(failure_of([&] { ask_streaming(model_at(silent.url("/v1"), 300ms), question("x")); }) ==
                error_code{http_errc::deadline_exceeded});
 }
@@ -255,13 +302,15 @@ BOOST_AUTO_TEST_CASE(a_quota_that_is_used_up_is_told_by_code_and_type_and_not_re
         {500, R"({"error":{"message":"upstream","code":"insufficient_quota"}})"},
         {503, R"({"error":{"message":"upstream","type":"insufficient_quota"}})"},
         {200, R"({"error":{"message":"Slow down.","code":"insufficient_quota"}})"},
-        {429, R"({"error":{"message":"You exceeded your current quota, please check your plan and billing details."}})"},
+        {429,
+         R"({"error":{"message":"You exceeded your current quota, please check your plan and billing details."}})"},
         {429, R"({"error":{"message":"Slow down.","code":"rate_limit_exceeded","type":"requests"}})", false},
         {429, R"({"error":{"message":"Quota exceeded for requests per minute","status":"RESOURCE_EXHAUSTED"}})", false},
         {503, R"({"error":{"message":"upstream","type":"server_error"}})", false},
     };
     for (const auto& c : cases) {
-        loopback_server server{[&](const server_request&) { return server_response{.status = c.status, .body = c.body}; }};
+        loopback_server server{
+            [&](const server_request&) { return server_response{.status = c.status, .body = c.body}; }};
         auto model = retrying(model_at(server.url("/v1")), quick);
         for (bool streamed : {false, true}) {
             int before = server.requests();
@@ -272,7 +321,8 @@ BOOST_AUTO_TEST_CASE(a_quota_that_is_used_up_is_told_by_code_and_type_and_not_re
                     ask(model, question("x"));
             });
             if (c.used_up) BOOST_TEST(code == error_code{lm_errc::rate_limited}, c.body << ": " << code.message());
-            BOOST_TEST(server.requests() - before == (c.used_up ? 1 : 3), (streamed ? "streamed " : "") << c.status << " " << c.body);
+            BOOST_TEST(server.requests() - before == (c.used_up ? 1 : 3), (streamed ? "streamed " : "")
+                                                                              << c.status << " " << c.body);
         }
     }
 }
@@ -280,9 +330,10 @@ BOOST_AUTO_TEST_CASE(a_quota_that_is_used_up_is_told_by_code_and_type_and_not_re
 BOOST_AUTO_TEST_CASE(a_server_that_lies_about_tokens_uses_a_budget_up) {
     for (const char* count : {"18446744073709551615", "9223372036854775807", "1e300", "1e15", "18446744073709551616"}) {
         loopback_server server{[&](const server_request&) {
-            return server_response{.body =
-                                       R"({"choices":[{"message":{"content":"fine"},"finish_reason":"stop"}],"usage":{"prompt_tokens":)" +
-                                       std::string{count} + R"(,"completion_tokens":)" + count + "}}"};
+            return server_response{
+                .body =
+                    R"({"choices":[{"message":{"content":"fine"},"finish_reason":"stop"}],"usage":{"prompt_tokens":)" +
+                    std::string{count} + R"(,"completion_tokens":)" + count + "}}"};
         }};
         auto model = budgeted(model_at(server.url("/v1")), {.tokens = 1000});
         auto first = ask(model, question("x"));
@@ -305,7 +356,8 @@ BOOST_AUTO_TEST_CASE(a_server_that_lies_about_tokens_uses_a_budget_up) {
 
 BOOST_AUTO_TEST_CASE(a_timeout_is_tried_again) {
     std::atomic<int> n = 0;
-    loopback_server server{[&](const server_request&) { return n++ < 2 ? server_response{.delay = 10s} : server_response{.body = ok()}; }};
+    loopback_server server{
+        [&](const server_request&) { return n++ < 2 ? server_response{.delay = 10s} : server_response{.body = ok()}; }};
     BOOST_TEST(ask(retrying(model_at(server.url("/v1"), 100ms), quick), question("x")).text == "fine");
     BOOST_TEST(n == 3);
 }
@@ -326,7 +378,8 @@ BOOST_AUTO_TEST_CASE(a_connection_closed_while_idle_is_replaced_once) {
     std::atomic<int> n = 0;
     loopback_server server{[&](const server_request&) {
         ++n;
-        return n == 3 ? server_response{.raw = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"} : server_response{.body = ok()};
+        return n == 3 ? server_response{.raw = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"}
+                      : server_response{.body = ok()};
     }};
     auto model = model_at(server.url("/v1"));
     with_client([&](http::client& client) -> task<void> {
@@ -367,8 +420,9 @@ BOOST_AUTO_TEST_CASE(tls_faults) {
 
 BOOST_AUTO_TEST_CASE(a_key_that_a_server_puts_into_a_redirect_is_not_told) {
     const std::string key = "Planted0123Key9", in_the_url = "Address4567Key8";
-    for (const std::string& location : {"http://" + key + ".example.org/x", "http://h.example.org:" + key + "/x",
-                                        "http://[::1]:1/" + in_the_url, std::string{"/moved/Address4567%4bey8"}, "/moved;a=1/" + key}) {
+    for (const std::string& location :
+         {"http://" + key + ".example.org/x", "http://h.example.org:" + key + "/x", "http://[::1]:1/" + in_the_url,
+          std::string{"/moved/Address4567%4bey8"}, "/moved;a=1/" + key}) {
         loopback_server server{[&](const server_request& r) {
             if (r.target.starts_with("/moved")) return server_response{.status = 500, .body = "no " + key.substr(0, 3)};
             return server_response{.status = 307, .headers = {{"Location", location}}};
@@ -379,7 +433,8 @@ BOOST_AUTO_TEST_CASE(a_key_that_a_server_puts_into_a_redirect_is_not_told) {
             BOOST_ERROR("no failure");
         } catch (const error& e) {
             for (const std::string& text : {std::string{e.what()}, e.details().attempted})
-                for (const auto& k : {key, in_the_url, std::string{"planted0123key9"}, std::string{"Address4567%4bey8"}})
+                for (const auto& k :
+                     {key, in_the_url, std::string{"planted0123key9"}, std::string{"Address4567%4bey8"}})
                     BOOST_TEST(text.find(k) == text.npos, location << " -> " << text);
         }
     }
@@ -388,7 +443,8 @@ BOOST_AUTO_TEST_CASE(a_key_that_a_server_puts_into_a_redirect_is_not_told) {
 BOOST_AUTO_TEST_CASE(the_password_of_a_proxy_is_not_told) {
     ::setenv("HTTPS_PROXY", "http://app:pa%2Fss9word@proxy.example.org:3128", 1);
     for (std::string echo : {"Basic YXBwOnBhL3NzOXdvcmQ=", "pa%2Fss9word", "pa/ss9word", "pa\\/ss9word"}) {
-        loopback_server server{[&](const server_request&) { return server_response{.status = 407, .body = "got " + echo + " there"}; }};
+        loopback_server server{
+            [&](const server_request&) { return server_response{.status = 407, .body = "got " + echo + " there"}; }};
         try {
             ask(model_at(server.url("/v1")), question("x"));
             BOOST_ERROR("no failure");
@@ -407,8 +463,9 @@ BOOST_AUTO_TEST_CASE(what_a_server_says_is_not_cut_within_a_key) {
         for (bool whole : {true, false}) {
             std::string words = std::string(before, '.') + " " + key + " was refused";
             loopback_server server{[&](const server_request&) {
-                return server_response{.status = 400,
-                                       .body = whole ? words : json::serialize(json::object{{"error", {{"message", words}}}})};
+                return server_response{
+                    .status = 400,
+                    .body = whole ? words : json::serialize(json::object{{"error", {{"message", words}}}})};
             }};
             try {
                 ask(language_model{"openai/x", {.api_base = server.url("/v1"), .api_key = secret{key}}}, question("x"));
@@ -427,14 +484,17 @@ BOOST_AUTO_TEST_CASE(a_redirect_to_another_server_does_not_get_the_key) {
         return server_response{.body = ok()};
     }};
     loopback_server first{[&](const server_request& r) {
-        if (r.target == "/v1/chat/completions") return server_response{.status = 308, .headers = {{"Location", "/moved/here"}}};
+        if (r.target == "/v1/chat/completions")
+            return server_response{.status = 308, .headers = {{"Location", "/moved/here"}}};
         return server_response{.status = 307, .headers = {{"Location", other.url("/there")}}};
     }};
-    BOOST_TEST(failure_of([&] { ask(model_at(first.url("/v1")), question("x")); }) == error_code{http_errc::redirect_refused});
+    BOOST_TEST(failure_of([&] { ask(model_at(first.url("/v1")), question("x")); }) ==
+               error_code{http_errc::redirect_refused});
     BOOST_TEST(first.requests() == 2);
     BOOST_TEST(seen.empty());
-    language_model anywhere{"openai/test",
-                            {.api_base = first.url("/v1"), .api_key = secret{"sk-planted-0123456789"}, .follow_redirects_anywhere = true}};
+    language_model anywhere{
+        "openai/test",
+        {.api_base = first.url("/v1"), .api_key = secret{"sk-planted-0123456789"}, .follow_redirects_anywhere = true}};
     BOOST_TEST(ask(anywhere, question("x")).text == "fine");
     BOOST_TEST(!seen.empty());
     for (const auto& [name, value] : seen) BOOST_TEST(value.find("planted") == std::string::npos, name);
@@ -451,9 +511,11 @@ BOOST_AUTO_TEST_CASE(proxies) {
     }};
     std::string address = "user:p%40ss@127.0.0.1:" + std::to_string(proxy.port());
     BOOST_TEST(ask(model_at("http://models.example/v1"), question("x"), {.proxy = "http://" + address}).text == "fine");
-    BOOST_TEST((targets == std::vector<std::string>{"POST http://models.example/v1/chat/completions", "Basic dXNlcjpwQHNz"}));
+    BOOST_TEST(
+        (targets == std::vector<std::string>{"POST http://models.example/v1/chat/completions", "Basic dXNlcjpwQHNz"}));
     targets.clear();
-    auto code = failure_of([&] { ask(model_at("https://models.example/v1"), question("x"), {.proxy = "http://" + address}); });
+    auto code =
+        failure_of([&] { ask(model_at("https://models.example/v1"), question("x"), {.proxy = "http://" + address}); });
     BOOST_TEST(code == error_code{http_errc::connect_failed});
     BOOST_TEST(targets.front() == "CONNECT models.example:443");
     // This machine's own addresses go direct.
@@ -476,7 +538,8 @@ BOOST_AUTO_TEST_CASE(a_stream_is_not_begun_again_once_something_was_handed_on) {
     std::string end = R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})";
     loopback_server server{[&](const server_request&) {
         if (n++ == 0) return server_response{.status = 503};
-        return server_response{.content_type = "text/event-stream", .pieces = {sse(delta), sse(end), "data: [DONE]\n\n"}};
+        return server_response{.content_type = "text/event-stream",
+                               .pieces = {sse(delta), sse(end), "data: [DONE]\n\n"}};
     }};
     auto answer = ask_streaming(retrying(model_at(server.url("/v1")), quick), question("x"));
     BOOST_TEST(answer.response.text == "Hel");
@@ -514,13 +577,14 @@ BOOST_AUTO_TEST_CASE(load_with_faults_adds_up) {
                 auto answer = co_await model.backend()->complete(where, r);
                 ++(answer.text == text ? right : wrong);
             } catch (const error& e) {
-                bool known =
-                    e.code() == lm_errc::server_error || e.code() == lm_errc::rate_limited || e.code() == http_errc::connection_closed;
+                bool known = e.code() == lm_errc::server_error || e.code() == lm_errc::rate_limited ||
+                             e.code() == http_errc::connection_closed;
                 ++(known ? failed : wrong);
             }
         }
     };
-    for (unsigned i = 0; i < at_once; ++i) boost::asio::co_spawn(context, worker(), [](std::exception_ptr e) { BOOST_TEST(!e); });
+    for (unsigned i = 0; i < at_once; ++i)
+        boost::asio::co_spawn(context, worker(), [](std::exception_ptr e) { BOOST_TEST(!e); });
     context.run();
     BOOST_TEST(wrong == 0u);
     BOOST_TEST(right + failed == total);

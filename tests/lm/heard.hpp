@@ -15,7 +15,8 @@ struct got {
     error_code code{};
 };
 
-inline language_model model_at(const std::string& provider, const loopback_server& server, language_model_options options = {}) {
+inline language_model model_at(const std::string& provider, const loopback_server& server,
+                               language_model_options options = {}) {
     options.api_base = server.url(provider == "openai" || provider == "openai-responses" ? "/v1" : "");
     options.api_key = secret{"key-0123456789"};
     return language_model{provider + "/m", options};
@@ -43,7 +44,8 @@ inline got heard(const language_model& model, bool streamed) {
 }
 
 /// A body that is no stream is read the same way where a stream was asked for.
-inline got heard(const std::string& provider, const std::string& body, bool streamed = false, language_model_options options = {}) {
+inline got heard(const std::string& provider, const std::string& body, bool streamed = false,
+                 language_model_options options = {}) {
     loopback_server server{[&](const server_request&) { return server_response{.body = body}; }};
     return heard(model_at(provider, server, options), streamed);
 }

@@ -50,11 +50,14 @@ const std::map<std::string, feature> features{
     {"parallel calls off", {[](lm_request& r) { r.tools = {tool}, r.parallel_tool_calls = false; }, "parallel"}},
     {"structured output",
      {[](lm_request& r) {
-          r.outputs_schema = json::parse(R"({"type":"object","title":"MARK","properties":{},"required":[]})").as_object();
+          r.outputs_schema =
+              json::parse(R"({"type":"object","title":"MARK","properties":{},"required":[]})").as_object();
       },
       "MARK"}},
-    {"image bytes", {[](lm_request& r) { r.messages[0].images = {image::from_bytes("\x89PNG\r\n\x1a\n")}; }, "iVBORw0KGgo="}},
-    {"image address", {[](lm_request& r) { r.messages[0].images = {image::from_url("https://example.org/MARK.png")}; }, "MARK"}},
+    {"image bytes",
+     {[](lm_request& r) { r.messages[0].images = {image::from_bytes("\x89PNG\r\n\x1a\n")}; }, "iVBORw0KGgo="}},
+    {"image address",
+     {[](lm_request& r) { r.messages[0].images = {image::from_url("https://example.org/MARK.png")}; }, "MARK"}},
     {"reasoning effort", {[](lm_request& r) { r.sampling.reasoning_effort = effort::low; }, ""}},
     {"temperature, top_p", {[](lm_request& r) { r.sampling.temperature = 0.125, r.sampling.top_p = 0.25; }, "1.25E-1"}},
     {"max_tokens", {[](lm_request& r) { r.sampling.max_tokens = 4321; }, "4321"}},

@@ -13,8 +13,8 @@
 namespace reagent::test::odd {
 namespace {
 
-// What holds the answer itself. A server that leaves a piece of it out cannot be found out, so these are not dropped, but given other
-// types.
+// What holds the answer itself. A server that leaves a piece of it out cannot be found out, so these are not dropped,
+// but given other types.
 const std::set<std::string, std::less<>> payload{
     "content", "text",  "reasoning_content", "thinking", "arguments",  "partial_json", "delta",
     "args",    "input", "tool_plan",         "name",     "tool_calls", "functionCall", "parts"};
@@ -30,7 +30,8 @@ bool says_something(const json::value& v) {
     if (v.is_string()) return !v.get_string().empty();
     if (v.is_array()) return std::any_of(v.get_array().begin(), v.get_array().end(), says_something);
     if (v.is_object())
-        return std::any_of(v.get_object().begin(), v.get_object().end(), [](const auto& m) { return says_something(m.value()); });
+        return std::any_of(v.get_object().begin(), v.get_object().end(),
+                           [](const auto& m) { return says_something(m.value()); });
     return false;
 }
 
@@ -40,9 +41,10 @@ bool find_spots(json::object& o, std::vector<spot>& to) {
     bool any = false;
     for (auto& [name, part] : o) {
         if (name == "thought") continue;  // without it a thought is text, and nobody could tell
-        static const std::set<std::string, std::less<>> of_the_model{"args",      "input",     "parameters", "params",  "arguments",
-                                                                     "Arguments", "tool_args", "kwargs",     "settings"};
-        if (of_the_model.contains(name) && (part.is_object() || name == "args" || name == "input")) {  // what is in them is the model's
+        static const std::set<std::string, std::less<>> of_the_model{
+            "args", "input", "parameters", "params", "arguments", "Arguments", "tool_args", "kwargs", "settings"};
+        if (of_the_model.contains(name) &&
+            (part.is_object() || name == "args" || name == "input")) {  // what is in them is the model's
             to.push_back({&o, std::string{name}, true});
             any = true;
             continue;
@@ -88,9 +90,9 @@ std::vector<written_member> written_members(std::string_view bytes) {
             open.back().names.push_back(std::exchange(last, {}));
         } else if (c == '{' || c == '[') {
             const bool inside = !open.empty() && open.back().of_arguments;
-            const bool begins =
-                c == '{' && !open.empty() && !open.back().names.empty() &&
-                (open.back().names.back() == "args" || open.back().names.back() == "input" || open.back().names.back() == "arguments");
+            const bool begins = c == '{' && !open.empty() && !open.back().names.empty() &&
+                                (open.back().names.back() == "args" || open.back().names.back() == "input" ||
+                                 open.back().names.back() == "arguments");
             open.push_back({.list = c == '[', .of_arguments = inside || begins});
         } else if ((c == '}' || c == ']') && !open.empty()) {
             for (auto& name : open.back().names) found.push_back({std::move(name), i, open.back().of_arguments});
@@ -109,7 +111,9 @@ public:
         mutated result{.streamed = chance(r_, 70)};
         result.largest_piece = chance(r_, 50) ? 1 + below(r_, 40) : 0;
         for (std::size_t n = below(r_, 3); n > 0; --n) result.streamed ? change_stream(result) : change_whole(result);
-        result.bytes = result.streamed ? stream_bytes() : pretty_ ? pretty(json::serialize(x_.whole), "\n") : json::serialize(x_.whole);
+        result.bytes = result.streamed ? stream_bytes()
+                       : pretty_       ? pretty(json::serialize(x_.whole), "\n")
+                                       : json::serialize(x_.whole);
         if (escaped_) result.bytes = ascii(result.bytes);
         if (chance(r_, 10)) say_twice(result);
         if (chance(r_, 10)) {
@@ -241,15 +245,18 @@ private:
         result.bytes.insert(m.end_of_object, ",\"" + m.name + "\":" + others[below(r_, std::size(others))]);
     }
 
-    // A further completion, which nobody asked for: told apart by its number. Without a text of the first, it would be the answer's.
+    // A further completion, which nobody asked for: told apart by its number. Without a text of the first, it would be
+    // the answer's.
     void another_choice(mutated& result) {
         const bool google = x_.speaks == &provider::gemini();
-        if ((!chat() && !google) || m_.text.find_first_not_of(" \n") == std::string::npos || renumbered_ || std::exchange(destroyed_, true))
+        if ((!chat() && !google) || m_.text.find_first_not_of(" \n") == std::string::npos || renumbered_ ||
+            std::exchange(destroyed_, true))
             return;
         result.kind += " another_choice";
         const char* list = google ? "candidates" : "choices";
         const json::value numbers[]{1, "1"};
-        json::object other{{"index", numbers[below(r_, 2)]}, {google ? "finishReason" : "finish_reason", google ? "STOP" : "stop"}};
+        json::object other{{"index", numbers[below(r_, 2)]},
+                           {google ? "finishReason" : "finish_reason", google ? "STOP" : "stop"}};
         if (google)
             other["content"] = json::parse(R"({"role": "model", "parts": [{"text": "another"}]})");
         else
@@ -276,7 +283,8 @@ private:
         std::erase_if(all, [](const spot& s) { return !holds_arguments(s.name); });
         if (all.empty()) return;
         auto& s = all[below(r_, all.size())];
-        static const char* const others[]{"parameters", "input", "args", "Arguments", "tool_args", "kwargs", "settings"};
+        static const char* const others[]{"parameters", "input",  "args",    "Arguments",
+                                          "tool_args",  "kwargs", "settings"};
         const std::string other = others[below(r_, std::size(others))];
         if (s.in->contains(other)) return;
         result.kind += " elsewhere:" + other;
@@ -305,7 +313,8 @@ private:
         if (lost.contains("type"))
             lost = {{"type", "later.call"}, {"index", 0}, {"call", call}};
         else if (chat())
-            lost["choices"] = json::array{json::object{{"index", 0}, {"delta", {{"function", call}}}, {"finish_reason", nullptr}}};
+            lost["choices"] =
+                json::array{json::object{{"index", 0}, {"delta", {{"function", call}}}, {"finish_reason", nullptr}}};
         else if (lost.contains("candidates"))
             lost["candidates"] = json::array{json::object{{"index", 0}, {"content", {{"parts", json::array{call}}}}}};
         else
@@ -315,7 +324,9 @@ private:
 
     // The stream breaks off and begins again, as a gateway's does. Lines of Ollama's have nothing that tells.
     void again(mutated& result) {
-        if (x_.speaks->streams_lines() || x_.events.size() < 4 || swapped_ || renumbered_ || std::exchange(destroyed_, true)) return;
+        if (x_.speaks->streams_lines() || x_.events.size() < 4 || swapped_ || renumbered_ ||
+            std::exchange(destroyed_, true))
+            return;
         swapped_ = true;
         result.kind += " again";
         result.wanted = oracle::right_or_error;
@@ -343,7 +354,8 @@ private:
                 if (auto* m = other.as_object().if_contains(name))
                     if (auto* calls = m->as_object().if_contains("tool_calls"))
                         for (auto& c : calls->as_array())
-                            if (c.as_object().contains("id")) c.as_object()["id"] = "other-" + std::string{c.at("id").as_string()};
+                            if (c.as_object().contains("id"))
+                                c.as_object()["id"] = "other-" + std::string{c.at("id").as_string()};
             list.push_back(std::move(other));
         };
         if (!result.streamed) return copy(x_.whole);
@@ -402,7 +414,8 @@ private:
     }
 
     void insert(json::object e) {
-        x_.events.insert(x_.events.begin() + static_cast<std::ptrdiff_t>(1 + below(r_, x_.events.size() - 1)), std::move(e));
+        x_.events.insert(x_.events.begin() + static_cast<std::ptrdiff_t>(1 + below(r_, x_.events.size() - 1)),
+                         std::move(e));
     }
 
     // An event that no protocol has, or one without content.
@@ -440,7 +453,8 @@ private:
         auto& s = all[below(r_, all.size())];
         const json::value others[]{7, true, 1.5, json::array{1, 2}, json::object{{"odd", 1}}, "odd", nullptr};
         auto v = others[below(r_, s.bears ? 5 : s.name == "type" ? 3 : 7)];
-        if (s.bears && (v.is_array() || v.is_object()) && s.in->at(s.name).kind() == v.kind()) return;  // that is another answer
+        if (s.bears && (v.is_array() || v.is_object()) && s.in->at(s.name).kind() == v.kind())
+            return;  // that is another answer
         if (v == "odd" && payload.contains(s.name)) return;
         if (s.name == "done" && v == true) return;  // an end that nobody could tell from the real one
         if ((s.name == "arguments" || s.name == "args" || s.name == "input") && v.is_structured()) return;
@@ -458,7 +472,8 @@ private:
 
     void no_error(mutated& result, json::object& o) {
         result.kind += " no_error";
-        const json::value nothing[]{nullptr, false, "", json::object{}, json::object{{"message", nullptr}}, json::array{}};
+        const json::value nothing[]{nullptr,      false, "", json::object{}, json::object{{"message", nullptr}},
+                                    json::array{}};
         o["error"] = nothing[below(r_, 6)];
     }
 
@@ -469,7 +484,8 @@ private:
     bool is_end(const json::object& o) const {
         auto* type = o.if_contains("type");
         auto* done = o.if_contains("done");
-        return (type && (*type == "message_stop" || *type == "message-end" || *type == "response.completed")) || (done && *done == true);
+        return (type && (*type == "message_stop" || *type == "message-end" || *type == "response.completed")) ||
+               (done && *done == true);
     }
 
     // An event that holds no piece of the answer comes twice.
@@ -537,12 +553,14 @@ private:
             from.erase("name");
             if (!instead.is_object()) from["name"] = instead;
         };
-        if (!m_.calls.empty() && ((chat() && !renumbered_ && !destroyed_) || x_.speaks == &provider::openai_responses()))
+        if (!m_.calls.empty() &&
+            ((chat() && !renumbered_ && !destroyed_) || x_.speaks == &provider::openai_responses()))
             result.kind += " late_name";
         if (x_.speaks == &provider::openai_responses())
             for (auto& e : x_.events)
-                if (auto* item = e.if_contains("item"); item && item->is_object() && item->get_object().contains("call_id") &&
-                                                        e.contains("type") && e.at("type") == "response.output_item.added")
+                if (auto* item = e.if_contains("item"); item && item->is_object() &&
+                                                        item->get_object().contains("call_id") && e.contains("type") &&
+                                                        e.at("type") == "response.output_item.added")
                     take_name(item->get_object());
         if (!chat()) return;
         std::string name;
@@ -560,7 +578,8 @@ private:
 
     template <class F>
     void each_call(F change, mutated&) {
-        if (renumbered_ || destroyed_) return;  // one such oddity at a time: two of them may make calls that nobody could tell apart
+        if (renumbered_ || destroyed_)
+            return;  // one such oddity at a time: two of them may make calls that nobody could tell apart
         renumbered_ = true;
         for (auto& e : x_.events)
             for (auto& choice : e.at("choices").as_array())
@@ -625,8 +644,8 @@ private:
     const meaning& m_;
     std::string newline_ = "\n";
     json::object late_{};
-    bool escaped_ = false, talk_ = false, one_newline_ = false, types_only_ = false, names_only_ = false, tight_ = false, pretty_ = false,
-         ids_ = false, renumbered_ = false, destroyed_ = false, swapped_ = false;
+    bool escaped_ = false, talk_ = false, one_newline_ = false, types_only_ = false, names_only_ = false,
+         tight_ = false, pretty_ = false, ids_ = false, renumbered_ = false, destroyed_ = false, swapped_ = false;
 };
 
 }  // namespace

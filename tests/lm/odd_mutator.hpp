@@ -1,6 +1,6 @@
 #pragma once
-// The changes that odd servers make to an exchange, drawn at random, and what Reagent reads of it: for odd_servers_test.cpp and for the
-// official clients (tests/interop/odd_judges.py).
+// The changes that odd servers make to an exchange, drawn at random, and what Reagent reads of it: for
+// odd_servers_test.cpp and for the official clients (tests/interop/odd_judges.py).
 #include "odd_servers.hpp"
 
 #include <reagent/lm/language_model.hpp>

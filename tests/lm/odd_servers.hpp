@@ -26,8 +26,9 @@ struct meaning {
 };
 
 inline meaning draw_meaning(dice& r) {
-    static const std::vector<std::string> words{"Hello",   " wörld",   " \xF0\x9F\x98\x80", " \"quoted\"", "\n",     " {\"a\": 1}",
-                                                " [DONE]", " data: x", " \\ud83d",          " }{",         "<tool>", " 12"};
+    static const std::vector<std::string> words{"Hello",       " wörld",  " \xF0\x9F\x98\x80", " \"quoted\"", "\n",
+                                                " {\"a\": 1}", " [DONE]", " data: x",          " \\ud83d",    " }{",
+                                                "<tool>",      " 12"};
     static const json::array values{json::object{{"x", json::array{1, 2}}},
                                     json::parse(R"({"a": [{"b": "\u00fc"}, []], "c": {}})"),
                                     -5,
@@ -49,9 +50,11 @@ inline meaning draw_meaning(dice& r) {
     for (std::size_t n = chance(r, 60) ? 1 + below(r, 3) : 0; n > 0; --n) {
         json::object arguments;
         for (const char* name : {"city", "days", "deep"})
-            if (chance(r, 60)) arguments[name] = chance(r, 60) ? json::value(json::string("v" + some(2))) : values[below(r, values.size())];
-        m.calls.push_back({"call-" + std::to_string(m.calls.size()) + std::to_string(r() % 1000), chance(r, 50) ? "weather" : "add",
-                           json::serialize(arguments)});
+            if (chance(r, 60))
+                arguments[name] =
+                    chance(r, 60) ? json::value(json::string("v" + some(2))) : values[below(r, values.size())];
+        m.calls.push_back({"call-" + std::to_string(m.calls.size()) + std::to_string(r() % 1000),
+                           chance(r, 50) ? "weather" : "add", json::serialize(arguments)});
     }
     m.text = m.calls.empty() ? "So" + some(5) : some(2);
     return m;
@@ -84,8 +87,11 @@ inline exchange openai(dice& r, const meaning& m) {
         json::object choice{{"index", 0}, {"delta", std::move(delta)}, {"finish_reason", std::move(finish)}};
         json::array choices;
         choices.emplace_back(std::move(choice));
-        x.events.push_back(
-            {{"id", "c"}, {"object", "chat.completion.chunk"}, {"created", 1}, {"model", "m"}, {"choices", std::move(choices)}});
+        x.events.push_back({{"id", "c"},
+                            {"object", "chat.completion.chunk"},
+                            {"created", 1},
+                            {"model", "m"},
+                            {"choices", std::move(choices)}});
     };
     const char* finish = m.calls.empty() ? "stop" : "tool_calls";
     chunk({{"role", "assistant"}, {"content", ""}});
@@ -102,12 +108,17 @@ inline exchange openai(dice& r, const meaning& m) {
         };
         piece({{"id", c.id}, {"type", "function"}, {"function", {{"name", c.name}, {"arguments", ""}}}});
         for (auto& p : cut(r, c.arguments)) piece({{"function", {{"arguments", p}}}});
-        calls.push_back({{"id", c.id}, {"type", "function"}, {"function", {{"name", c.name}, {"arguments", c.arguments}}}});
+        calls.push_back(
+            {{"id", c.id}, {"type", "function"}, {"function", {{"name", c.name}, {"arguments", c.arguments}}}});
     }
     chunk({}, finish);
     const json::object usage{{"prompt_tokens", 3}, {"completion_tokens", 4}, {"total_tokens", 7}};
-    x.events.push_back(
-        {{"id", "c"}, {"object", "chat.completion.chunk"}, {"created", 1}, {"model", "m"}, {"choices", json::array{}}, {"usage", usage}});
+    x.events.push_back({{"id", "c"},
+                        {"object", "chat.completion.chunk"},
+                        {"created", 1},
+                        {"model", "m"},
+                        {"choices", json::array{}},
+                        {"usage", usage}});
     json::object message{{"role", "assistant"}, {"content", m.text}};
     if (!m.reasoning.empty()) message["reasoning_content"] = m.reasoning;
     if (!calls.empty()) message["tool_calls"] = std::move(calls);
@@ -130,10 +141,12 @@ public:
     }
 
     void reasoning(const std::string& text) {
-        const json::object begun{{"type", "summary_text"}, {"text", ""}}, part{{"type", "summary_text"}, {"text", text}};
+        const json::object begun{{"type", "summary_text"}, {"text", ""}},
+            part{{"type", "summary_text"}, {"text", text}};
         begin({{"type", "reasoning"}, {"id", "rs"}, {"summary", json::array{}}});
         piece("response.reasoning_summary_part.added", {{"summary_index", 0}, {"part", begun}});
-        for (auto& p : cut(r_, text)) piece("response.reasoning_summary_text.delta", {{"summary_index", 0}, {"delta", p}});
+        for (auto& p : cut(r_, text))
+            piece("response.reasoning_summary_text.delta", {{"summary_index", 0}, {"delta", p}});
         piece("response.reasoning_summary_text.done", {{"summary_index", 0}, {"text", text}});
         piece("response.reasoning_summary_part.done", {{"summary_index", 0}, {"part", part}});
         end({{"type", "reasoning"}, {"id", "rs"}, {"summary", one(part)}});
@@ -142,13 +155,21 @@ public:
     void message(const std::string& text) {
         const json::object begun{{"type", "output_text"}, {"text", ""}, {"annotations", json::array{}}};
         const json::object part{{"type", "output_text"}, {"text", text}, {"annotations", json::array{}}};
-        begin({{"type", "message"}, {"id", "ms"}, {"status", "in_progress"}, {"role", "assistant"}, {"content", json::array{}}});
+        begin({{"type", "message"},
+               {"id", "ms"},
+               {"status", "in_progress"},
+               {"role", "assistant"},
+               {"content", json::array{}}});
         piece("response.content_part.added", {{"content_index", 0}, {"part", begun}});
         for (auto& p : cut(r_, text))
             piece("response.output_text.delta", {{"content_index", 0}, {"delta", p}, {"logprobs", json::array{}}});
         piece("response.output_text.done", {{"content_index", 0}, {"text", text}, {"logprobs", json::array{}}});
         piece("response.content_part.done", {{"content_index", 0}, {"part", part}});
-        end({{"type", "message"}, {"id", "ms"}, {"status", "completed"}, {"role", "assistant"}, {"content", one(part)}});
+        end({{"type", "message"},
+             {"id", "ms"},
+             {"status", "completed"},
+             {"role", "assistant"},
+             {"content", one(part)}});
     }
 
     void function_call(const call& c) {
@@ -193,8 +214,9 @@ inline exchange responses(dice& r, const meaning& m) {
     x.named = true;
     json::array output;
     item_writer items{x, r, output};
-    const json::object begun{{"id", "r"},        {"object", "response"}, {"created_at", 1},        {"status", "in_progress"},
-                             {"error", nullptr}, {"model", "m"},         {"output", json::array{}}};
+    const json::object begun{
+        {"id", "r"},        {"object", "response"}, {"created_at", 1},        {"status", "in_progress"},
+        {"error", nullptr}, {"model", "m"},         {"output", json::array{}}};
     items.event("response.created", {{"response", begun}});
     items.event("response.in_progress", {{"response", begun}});
     if (!m.reasoning.empty()) items.reasoning(m.reasoning);
@@ -230,22 +252,27 @@ inline exchange anthropic(dice& r, const meaning& m) {
                                {"stop_sequence", nullptr},
                                {"usage", {{"input_tokens", 3}, {"output_tokens", 1}}}};
     event("message_start", {{"message", message}});
-    auto block = [&](json::object begun, json::object whole, const char* delta, const char* name, const std::string& text) {
+    auto block = [&](json::object begun, json::object whole, const char* delta, const char* name,
+                     const std::string& text) {
         std::size_t at = content.size();
         event("content_block_start", {{"index", at}, {"content_block", std::move(begun)}});
-        for (auto& p : cut(r, text)) event("content_block_delta", {{"index", at}, {"delta", {{"type", delta}, {name, p}}}});
+        for (auto& p : cut(r, text))
+            event("content_block_delta", {{"index", at}, {"delta", {{"type", delta}, {name, p}}}});
         event("content_block_stop", {{"index", at}});
         content.emplace_back(std::move(whole));
     };
     if (!m.reasoning.empty())
         block({{"type", "thinking"}, {"thinking", ""}, {"signature", ""}},
-              {{"type", "thinking"}, {"thinking", m.reasoning}, {"signature", "S"}}, "thinking_delta", "thinking", m.reasoning);
-    if (!m.text.empty()) block({{"type", "text"}, {"text", ""}}, {{"type", "text"}, {"text", m.text}}, "text_delta", "text", m.text);
+              {{"type", "thinking"}, {"thinking", m.reasoning}, {"signature", "S"}}, "thinking_delta", "thinking",
+              m.reasoning);
+    if (!m.text.empty())
+        block({{"type", "text"}, {"text", ""}}, {{"type", "text"}, {"text", m.text}}, "text_delta", "text", m.text);
     for (const auto& c : m.calls)
         block({{"type", "tool_use"}, {"id", c.id}, {"name", c.name}, {"input", json::object{}}},
-              {{"type", "tool_use"}, {"id", c.id}, {"name", c.name}, {"input", json::parse(c.arguments)}}, "input_json_delta",
-              "partial_json", c.arguments);
-    event("message_delta", {{"delta", {{"stop_reason", reason}, {"stop_sequence", nullptr}}}, {"usage", {{"output_tokens", 4}}}});
+              {{"type", "tool_use"}, {"id", c.id}, {"name", c.name}, {"input", json::parse(c.arguments)}},
+              "input_json_delta", "partial_json", c.arguments);
+    event("message_delta",
+          {{"delta", {{"stop_reason", reason}, {"stop_sequence", nullptr}}}, {"usage", {{"output_tokens", 4}}}});
     event("message_stop", {});
     x.whole = message;
     x.whole["content"] = std::move(content);
@@ -280,7 +307,8 @@ inline exchange gemini(dice& r, const meaning& m) {
     }
     json::object usage{{"promptTokenCount", 3}, {"candidatesTokenCount", 4}, {"totalTokenCount", 7}};
     x.events.push_back({{"candidates", candidates({}, true)}, {"modelVersion", "m"}, {"usageMetadata", usage}});
-    x.whole = {{"candidates", candidates(std::move(all), true)}, {"modelVersion", "m"}, {"usageMetadata", std::move(usage)}};
+    x.whole = {
+        {"candidates", candidates(std::move(all), true)}, {"modelVersion", "m"}, {"usageMetadata", std::move(usage)}};
     return x;
 }
 
@@ -288,7 +316,8 @@ inline exchange ollama(dice& r, const meaning& m) {
     exchange x{&provider::ollama()};
     const char* made = "2025-01-01T00:00:00Z";
     json::array calls;
-    for (const auto& c : m.calls) calls.push_back(json::object{{"function", {{"name", c.name}, {"arguments", json::parse(c.arguments)}}}});
+    for (const auto& c : m.calls)
+        calls.push_back(json::object{{"function", {{"name", c.name}, {"arguments", json::parse(c.arguments)}}}});
     auto chunk = [&](json::object message) {
         message["role"] = "assistant";
         x.events.push_back({{"model", "m"}, {"created_at", made}, {"message", std::move(message)}, {"done", false}});
@@ -305,8 +334,9 @@ inline exchange ollama(dice& r, const meaning& m) {
     json::object message{{"role", "assistant"}, {"content", m.text}};
     if (!m.reasoning.empty()) message["thinking"] = m.reasoning;
     if (!calls.empty()) message["tool_calls"] = std::move(calls);
-    x.whole = {{"model", "m"},           {"created_at", made}, {"message", std::move(message)}, {"done", true}, {"done_reason", "stop"},
-               {"prompt_eval_count", 3}, {"eval_count", 4}};
+    x.whole = {{"model", "m"},   {"created_at", made},    {"message", std::move(message)},
+               {"done", true},   {"done_reason", "stop"}, {"prompt_eval_count", 3},
+               {"eval_count", 4}};
     return x;
 }
 
@@ -324,11 +354,15 @@ inline exchange cohere(dice& r, const meaning& m) {
     if (!m.text.empty()) x.events.push_back({{"type", "content-end"}, {"index", 0}});
     for (std::size_t i = 0; i < m.calls.size(); ++i) {
         const auto& c = m.calls[i];
-        event("tool-call-start",
-              {{"tool_calls", {{"id", c.id}, {"type", "function"}, {"function", {{"name", c.name}, {"arguments", ""}}}}}}, i);
-        for (auto& p : cut(r, c.arguments)) event("tool-call-delta", {{"tool_calls", {{"function", {{"arguments", p}}}}}}, i);
+        event(
+            "tool-call-start",
+            {{"tool_calls", {{"id", c.id}, {"type", "function"}, {"function", {{"name", c.name}, {"arguments", ""}}}}}},
+            i);
+        for (auto& p : cut(r, c.arguments))
+            event("tool-call-delta", {{"tool_calls", {{"function", {{"arguments", p}}}}}}, i);
         x.events.push_back({{"type", "tool-call-end"}, {"index", i}});
-        calls.push_back({{"id", c.id}, {"type", "function"}, {"function", {{"name", c.name}, {"arguments", c.arguments}}}});
+        calls.push_back(
+            {{"id", c.id}, {"type", "function"}, {"function", {{"name", c.name}, {"arguments", c.arguments}}}});
     }
     const char* reason = m.calls.empty() ? "COMPLETE" : "TOOL_CALL";
     json::object usage{{"tokens", {{"input_tokens", 3}, {"output_tokens", 4}}}};

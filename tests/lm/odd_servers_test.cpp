@@ -1,6 +1,7 @@
-// A generator of odd servers: valid exchanges of six protocols, whole and streamed, changed at random in the ways that servers differ.
-// Every run ends with the right outputs, which are those of the exchange before it was changed, or with an error that names what was wrong.
-// REAGENT_ODD_SERVERS=COUNT or FIRST:COUNT says how many, and where to begin (a failure names its number).
+// A generator of odd servers: valid exchanges of six protocols, whole and streamed, changed at random in the ways that
+// servers differ. Every run ends with the right outputs, which are those of the exchange before it was changed, or with
+// an error that names what was wrong. REAGENT_ODD_SERVERS=COUNT or FIRST:COUNT says how many, and where to begin (a
+// failure names its number).
 #include "odd_mutator.hpp"
 
 #include "../../sdk/src/base/utf8.hpp"
@@ -18,7 +19,8 @@ bool is_right(const lm_response& r, const meaning& m) {
     if (r.text != m.text || r.tool_calls.size() != m.calls.size()) return false;
     for (std::size_t i = 0; i < m.calls.size(); ++i) {
         const auto& c = r.tool_calls[i];
-        if (c.name != m.calls[i].name || json::parse(c.arguments.empty() ? "{}" : c.arguments) != json::parse(m.calls[i].arguments))
+        if (c.name != m.calls[i].name ||
+            json::parse(c.arguments.empty() ? "{}" : c.arguments) != json::parse(m.calls[i].arguments))
             return false;
     }
     return true;
@@ -52,8 +54,8 @@ BOOST_AUTO_TEST_CASE(odd_servers_give_the_right_outputs_or_an_error_that_names_w
         if (auto v = verdict(o, m, x.meant); !v.empty()) {
             ++wrong;
             BOOST_TEST_MESSAGE(m.bytes);
-            BOOST_ERROR("REAGENT_ODD_SERVERS=" << n << ":1 " << x.speaks->name() << (m.streamed ? " streamed " : " whole ") << m.kind
-                                               << ": " << v);
+            BOOST_ERROR("REAGENT_ODD_SERVERS=" << n << ":1 " << x.speaks->name()
+                                               << (m.streamed ? " streamed " : " whole ") << m.kind << ": " << v);
         }
     }
     BOOST_TEST(wrong == 0u);

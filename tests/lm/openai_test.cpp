@@ -76,12 +76,13 @@ BOOST_AUTO_TEST_CASE(a_request_holds_messages_sampling_and_the_key) {
     auto a = call({.body = openai_text("hello")}, request);
     BOOST_TEST(a.authorization == "Bearer sk-test-0123456789abcdef");
     BOOST_TEST(
-        (a.sent == json::value(json::object{{"model", "test-model"},
-                                            {"messages", json::array{json::object{{"role", "system"}, {"content", "be brief \"\\\n\x01"}},
-                                                                     json::object{{"role", "user"}, {"content", "hi \u00e9"}}}},
-                                            {"temperature", 0.5},
-                                            {"max_tokens", 10},
-                                            {"stop", json::array{"END"}}})),
+        (a.sent == json::value(json::object{
+                       {"model", "test-model"},
+                       {"messages", json::array{json::object{{"role", "system"}, {"content", "be brief \"\\\n\x01"}},
+                                                json::object{{"role", "user"}, {"content", "hi \u00e9"}}}},
+                       {"temperature", 0.5},
+                       {"max_tokens", 10},
+                       {"stop", json::array{"END"}}})),
         a.sent);
     BOOST_TEST(a.response.text == "hello");
     BOOST_TEST(a.response.usage.prompt_tokens == 10u);
@@ -105,15 +106,23 @@ BOOST_AUTO_TEST_CASE(tools_are_offered_and_calls_are_read) {
 BOOST_AUTO_TEST_CASE(structured_output_is_strict_where_the_schema_allows_it) {
     auto request = simple();
     request.outputs_schema =
-        json::parse(R"({"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false})").as_object();
+        json::parse(
+            R"({"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false})")
+            .as_object();
     auto format = call({.body = openai_text("{}")}, request).sent.at("response_format");
     BOOST_TEST(format.at("json_schema").at("strict").as_bool());
     request.outputs_schema =
         json::parse(
             R"({"type":"object","properties":{"a":{"type":"object","additionalProperties":{"type":"integer"}}},"required":["a"],"additionalProperties":false})")
             .as_object();
-    BOOST_TEST(!call({.body = openai_text("{}")}, request).sent.at("response_format").at("json_schema").at("strict").as_bool());
-    BOOST_TEST(!call({.body = openai_text("{}")}, request, {.structured_output = false}).sent.as_object().contains("response_format"));
+    BOOST_TEST(!call({.body = openai_text("{}")}, request)
+                    .sent.at("response_format")
+                    .at("json_schema")
+                    .at("strict")
+                    .as_bool());
+    BOOST_TEST(!call({.body = openai_text("{}")}, request, {.structured_output = false})
+                    .sent.as_object()
+                    .contains("response_format"));
 }
 
 BOOST_AUTO_TEST_CASE(errors_are_told_apart_and_hold_no_key) {
@@ -125,17 +134,20 @@ BOOST_AUTO_TEST_CASE(errors_are_told_apart_and_hold_no_key) {
     BOOST_TEST((code_of(403, body("no")) == lm_errc::permission));
     BOOST_TEST((code_of(404, "not json") == lm_errc::not_found));
     BOOST_TEST((code_of(429, body("slow down")) == lm_errc::rate_limited));
-    BOOST_TEST(
-        (code_of(400, body("This model's maximum context length is 8192 tokens", "context_length_exceeded")) == lm_errc::context_length));
+    BOOST_TEST((code_of(400, body("This model's maximum context length is 8192 tokens", "context_length_exceeded")) ==
+                lm_errc::context_length));
     BOOST_TEST((code_of(400, body("bad")) == lm_errc::invalid_request));
     BOOST_TEST((code_of(503, "<html>") == lm_errc::server_error));
 }
 
 BOOST_AUTO_TEST_CASE(nonsense_from_a_provider_is_an_error) {
-    for (const char* body : {"", "[]", "{}", R"({"choices":[]})", R"({"choices":[{}]})", R"({"choices":[{"message":3}]})",
-                             R"({"choices":[{"message":{"tool_calls":[{"function":{}}]}}]})", "\xff\xfe"})
+    for (const char* body :
+         {"", "[]", "{}", R"({"choices":[]})", R"({"choices":[{}]})", R"({"choices":[{"message":3}]})",
+          R"({"choices":[{"message":{"tool_calls":[{"function":{}}]}}]})", "\xff\xfe"})
         BOOST_CHECK_THROW(call({.body = body}, simple()), lm_error);
-    auto odd = call({.body = R"({"choices":[{"message":{"content":[{"type":"text","text":"a"},{"text":"b"}]}}],"usage":null})"}, simple());
+    auto odd = call(
+        {.body = R"({"choices":[{"message":{"content":[{"type":"text","text":"a"},{"text":"b"}]}}],"usage":null})"},
+        simple());
     BOOST_TEST(odd.response.text == "ab");
 }
 
@@ -162,14 +174,16 @@ BOOST_AUTO_TEST_CASE(a_secret_does_not_print) {
     std::ostringstream out;
     out << s;
     BOOST_TEST(out.str() == "(secret)");
-    BOOST_TEST(redact("key hunter2hunter2 and sk-abcdefghijkl, not risk-free", s) == "key (secret) and (secret), not risk-free");
+    BOOST_TEST(redact("key hunter2hunter2 and sk-abcdefghijkl, not risk-free", s) ==
+               "key (secret) and (secret), not risk-free");
 }
 
 BOOST_AUTO_TEST_CASE(what_looks_like_a_key_is_left_out) {
     const secret none;
-    for (std::string key : {"sk-proj-Ab12Cd34Ef56", "sk-abc***xyz", "AIzaSyD4x8Q2mTn0pR5sUvWxYz", "gsk_A1b2C3d4E5f6G7h8",
-                            "xai-0123456789abcdefghij", "pplx-0a1b2c3d4e5f6a7b", "tgp_v1_AbCdEfGh1234", "hf_abcdefghijKLMNOP12",
-                            "nvapi-aB3dE5gH7jK9lM1n", "ghp_0123456789abcdefABCD", "AKIAIOSFODNN7EXAMPLE"}) {
+    for (std::string key :
+         {"sk-proj-Ab12Cd34Ef56", "sk-abc***xyz", "AIzaSyD4x8Q2mTn0pR5sUvWxYz", "gsk_A1b2C3d4E5f6G7h8",
+          "xai-0123456789abcdefghij", "pplx-0a1b2c3d4e5f6a7b", "tgp_v1_AbCdEfGh1234", "hf_abcdefghijKLMNOP12",
+          "nvapi-aB3dE5gH7jK9lM1n", "ghp_0123456789abcdefABCD", "AKIAIOSFODNN7EXAMPLE"}) {
         BOOST_TEST(redact("Incorrect key: " + key + ".", none) == "Incorrect key: (secret).");
         BOOST_TEST(redact("{\"k\":\"" + key + "\"}", none) == "{\"k\":\"(secret)\"}");
     }
@@ -185,9 +199,10 @@ BOOST_AUTO_TEST_CASE(what_looks_like_a_key_is_left_out) {
     };
     for (auto [text, shown] : named) BOOST_TEST(redact(text, none) == shown);
     for (const char* harmless :
-         {"a risk-free task-list", "Bearer authentication is needed", "Basic understanding of keys", "the key is under the mat",
-          "the Bearer token was refused", "hf_ and gsk_ are prefixes", "https://example.org:8080/a@b", "sort by key=name",
-          "an api key is missing", "xai-explained", "api_key: required", "mailto:me@example.org"})
+         {"a risk-free task-list", "Bearer authentication is needed", "Basic understanding of keys",
+          "the key is under the mat", "the Bearer token was refused", "hf_ and gsk_ are prefixes",
+          "https://example.org:8080/a@b", "sort by key=name", "an api key is missing", "xai-explained",
+          "api_key: required", "mailto:me@example.org"})
         BOOST_TEST(redact(harmless, none) == harmless);
 }
 

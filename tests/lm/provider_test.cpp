@@ -31,7 +31,8 @@ std::string text(const json::object& o, const char* key) {
 
 effort effort_named(const std::string& name) {
     for (auto e : {effort::none, effort::minimal, effort::low, effort::medium, effort::high})
-        if (std::vector<std::string>{"none", "minimal", "low", "medium", "high"}[static_cast<std::size_t>(e)] == name) return e;
+        if (std::vector<std::string>{"none", "minimal", "low", "medium", "high"}[static_cast<std::size_t>(e)] == name)
+            return e;
     throw std::runtime_error{name};
 }
 
@@ -41,24 +42,30 @@ lm_request request_of(const json::object& o) {
         const auto& m = item.as_object();
         message out;
         std::string who = text(m, "role");
-        out.role = who == "system" ? role::system : who == "user" ? role::user : who == "tool" ? role::tool : role::assistant;
+        out.role = who == "system" ? role::system
+                   : who == "user" ? role::user
+                   : who == "tool" ? role::tool
+                                   : role::assistant;
         out.content = text(m, "content");
         out.tool_call_id = text(m, "tool_call_id");
         if (auto* calls = m.if_contains("tool_calls"))
             for (const auto& c : calls->as_array()) {
                 const auto& call = c.as_object();
-                out.tool_calls.push_back({text(call, "id"), text(call, "name"), text(call, "arguments"), text(call, "signature")});
+                out.tool_calls.push_back(
+                    {text(call, "id"), text(call, "name"), text(call, "arguments"), text(call, "signature")});
             }
         if (auto* blocks = m.if_contains("reasoning_blocks"))
             for (const auto& b : blocks->as_array()) out.reasoning_blocks.push_back(b);
         if (auto* images = m.if_contains("images"))
             for (const auto& i : images->as_array())
-                out.images.push_back(i.as_object().contains("url") ? image::from_url(text(i.as_object(), "url")) : image::from_bytes(png));
+                out.images.push_back(i.as_object().contains("url") ? image::from_url(text(i.as_object(), "url"))
+                                                                   : image::from_bytes(png));
         r.messages.push_back(std::move(out));
     }
     if (auto* tools = o.if_contains("tools"))
         for (const auto& t : tools->as_array())
-            r.tools.push_back({text(t.as_object(), "name"), text(t.as_object(), "description"), t.as_object().at("parameters")});
+            r.tools.push_back(
+                {text(t.as_object(), "name"), text(t.as_object(), "description"), t.as_object().at("parameters")});
     if (auto* choice = o.if_contains("tool_choice")) {
         if (choice->is_object())
             r.tool_choice = {tool_choice::one, text(choice->as_object(), "name")};
@@ -132,7 +139,8 @@ void check_answer(const json::object& expected, const lm_response& r) {
         if (key == "cached_tokens") BOOST_TEST(r.usage.cached_tokens == v.to_number<std::uint64_t>());
         if (key == "reasoning_tokens") BOOST_TEST(r.usage.reasoning_tokens == v.to_number<std::uint64_t>());
         if (key == "alternatives") BOOST_TEST(r.alternatives == json::value_to<std::vector<std::string>>(v));
-        if (key == "reasoning_blocks") BOOST_TEST(json::value(json::array(r.reasoning_blocks.begin(), r.reasoning_blocks.end())) == v);
+        if (key == "reasoning_blocks")
+            BOOST_TEST(json::value(json::array(r.reasoning_blocks.begin(), r.reasoning_blocks.end())) == v);
         if (key == "signature") BOOST_TEST(r.tool_calls.at(0).signature == v.as_string().c_str());
         if (key == "tool_calls") {
             json::array calls;
@@ -210,7 +218,9 @@ BOOST_DATA_TEST_CASE(requests_are_as_documented, boost::unit_test::data::make(ca
     }
     auto call = p.write(settings, request);
     BOOST_TEST(call.target == text(sample.data, "target"));
-    BOOST_TEST((json::parse(call.body) == sample.data.at("body")), call.body << "\n  is not\n" << json::serialize(sample.data.at("body")));
+    BOOST_TEST((json::parse(call.body) == sample.data.at("body")), call.body
+                                                                       << "\n  is not\n"
+                                                                       << json::serialize(sample.data.at("body")));
     std::vector<std::string> dropped;
     if (auto* d = sample.data.if_contains("dropped")) dropped = json::value_to<std::vector<std::string>>(*d);
     BOOST_TEST(call.dropped == dropped, boost::test_tools::per_element());
@@ -253,7 +263,8 @@ BOOST_DATA_TEST_CASE(streams_are_read_in_any_chunks, boost::unit_test::data::mak
         auto s = read_stream(p, chunks);
         const auto& expected = sample.data.at("expect").as_object();
         check_answer(expected, s.answer);
-        if (auto* pieces = expected.if_contains("pieces")) BOOST_TEST(s.pieces == json::value_to<std::vector<std::string>>(*pieces));
+        if (auto* pieces = expected.if_contains("pieces"))
+            BOOST_TEST(s.pieces == json::value_to<std::vector<std::string>>(*pieces));
     };
     for (std::size_t cut = 0; cut <= all.size(); ++cut) check({all.substr(0, cut), all.substr(cut)});
     std::vector<std::string_view> single;
@@ -272,7 +283,8 @@ BOOST_AUTO_TEST_CASE(credentials_are_where_each_provider_wants_them) {
         BOOST_TEST(protocol_named(name).credentials(secret{}).empty());
         if (auto* h = file.if_contains("headers"))
             for (const auto& [key, v] : h->as_object())
-                BOOST_TEST((protocol_named(name).headers() == http::header_list{{std::string{key}, v.as_string().c_str()}}));
+                BOOST_TEST(
+                    (protocol_named(name).headers() == http::header_list{{std::string{key}, v.as_string().c_str()}}));
     }
 }
 
@@ -319,7 +331,8 @@ BOOST_AUTO_TEST_CASE(an_image_is_read_from_a_file) {
     BOOST_TEST(image::from_file(files.write("a.png", png + "x")).bytes == png + "x");
     auto says = [](const char* what) {
         return [what](const lm_error& e) {
-            return std::string{e.what()}.find(what) != std::string::npos && std::string{e.what()}.find("other.png") != std::string::npos;
+            return std::string{e.what()}.find(what) != std::string::npos &&
+                   std::string{e.what()}.find("other.png") != std::string::npos;
         };
     };
     BOOST_CHECK_EXCEPTION(image::from_file(files.path / "other.png"), lm_error, says("cannot be read"));

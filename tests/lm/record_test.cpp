@@ -35,7 +35,8 @@ lm_response whole_response() {
     lm_response r;
     r.text = "said";
     r.tool_calls = {{"c1", "f", "{}", "S"}};
-    r.usage = {.calls = 1, .prompt_tokens = 2, .completion_tokens = 3, .cost = 0.5, .cached_tokens = 4, .reasoning_tokens = 5};
+    r.usage = {
+        .calls = 1, .prompt_tokens = 2, .completion_tokens = 3, .cost = 0.5, .cached_tokens = 4, .reasoning_tokens = 5};
     r.model = "m-1";
     r.request_id = "r-1";
     r.reasoning = "because";
@@ -87,8 +88,9 @@ BOOST_AUTO_TEST_CASE(every_role_effort_choice_and_reason_comes_back) {
         r.messages = {{who, ""}};
         BOOST_TEST((lm_request_from_json(to_json(r)).messages == r.messages));
     }
-    for (auto why : {finish_reason::stop, finish_reason::length, finish_reason::tool_calls, finish_reason::content_filter,
-                     finish_reason::error, finish_reason::malformed_call, finish_reason::other}) {
+    for (auto why :
+         {finish_reason::stop, finish_reason::length, finish_reason::tool_calls, finish_reason::content_filter,
+          finish_reason::error, finish_reason::malformed_call, finish_reason::other}) {
         lm_response r;
         r.finish = why;
         BOOST_TEST((lm_response_from_json(to_json(r)).finish == why));
@@ -98,12 +100,16 @@ BOOST_AUTO_TEST_CASE(every_role_effort_choice_and_reason_comes_back) {
 BOOST_AUTO_TEST_CASE(what_is_not_set_is_not_written) {
     lm_request r;
     r.messages = {{role::user, "x"}};
-    BOOST_TEST((json::value(to_json(r)) == json::parse(R"({"messages":[{"role":"user","content":"x"}]})")), json::serialize(to_json(r)));
+    BOOST_TEST((json::value(to_json(r)) == json::parse(R"({"messages":[{"role":"user","content":"x"}]})")),
+               json::serialize(to_json(r)));
     r.sampling.temperature = 0;
-    BOOST_TEST((json::value(to_json(r).at("sampling")) == json::parse(R"({"temperature":0E0})")), json::serialize(to_json(r)));
-    BOOST_TEST((json::value(to_json(lm_response{"y"})) ==
-                json::parse(R"({"content":"y","finish":"stop","usage":{"calls":0,"prompt_tokens":0,"completion_tokens":0},"model":""})")),
-               json::serialize(to_json(lm_response{"y"})));
+    BOOST_TEST((json::value(to_json(r).at("sampling")) == json::parse(R"({"temperature":0E0})")),
+               json::serialize(to_json(r)));
+    BOOST_TEST(
+        (json::value(to_json(lm_response{"y"})) ==
+         json::parse(
+             R"({"content":"y","finish":"stop","usage":{"calls":0,"prompt_tokens":0,"completion_tokens":0},"model":""})")),
+        json::serialize(to_json(lm_response{"y"})));
 }
 
 BOOST_AUTO_TEST_CASE(a_response_comes_back_with_all_that_was_set) {
@@ -121,16 +127,19 @@ BOOST_AUTO_TEST_CASE(a_response_comes_back_with_all_that_was_set) {
 
 BOOST_AUTO_TEST_CASE(what_was_not_recorded_is_refused_or_left_out) {
     auto is_malformed = [](const lm_error& e) { return e.code() == lm_errc::malformed_response; };
-    for (const char* none : {"1", "{}", R"({"messages":{}})", R"({"messages":[1]})", R"({"messages":[{"tool_calls":[1]}]})",
-                             R"({"messages":[{"images":[1]}]})", R"({"messages":[],"tools":[1]})"})
+    for (const char* none :
+         {"1", "{}", R"({"messages":{}})", R"({"messages":[1]})", R"({"messages":[{"tool_calls":[1]}]})",
+          R"({"messages":[{"images":[1]}]})", R"({"messages":[],"tools":[1]})"})
         BOOST_CHECK_EXCEPTION(lm_request_from_json(json::parse(none)), lm_error, is_malformed);
-    for (const char* none : {"1", "{}", R"({"content":""})", R"({"finish":"stop"})", R"({"content":"","finish":"stop","tool_calls":[1]})"})
+    for (const char* none :
+         {"1", "{}", R"({"content":""})", R"({"finish":"stop"})", R"({"content":"","finish":"stop","tool_calls":[1]})"})
         BOOST_CHECK_EXCEPTION(lm_response_from_json(json::parse(none)), lm_error, is_malformed);
     // Members of another kind than ours are of another version.
     auto r = lm_request_from_json(json::parse(
         R"({"messages":[],"tools":1,"sampling":{"temperature":"hot","max_tokens":-1,"n":1.5,"stop":[1,"a"],"reasoning_effort":"all"},)"
         R"("outputs_schema":1,"tool_choice":{"kind":"any"},"parallel_tool_calls":1,"rollout_id":"x"})"));
-    BOOST_TEST((json::value(to_json(r)) == json::parse(R"({"messages":[],"sampling":{"stop":["a"]}})")), json::serialize(to_json(r)));
+    BOOST_TEST((json::value(to_json(r)) == json::parse(R"({"messages":[],"sampling":{"stop":["a"]}})")),
+               json::serialize(to_json(r)));
     auto answer = lm_response_from_json(json::parse(
         R"({"content":"a","finish":"tired","usage":{"calls":-1,"cost":"much"},"model":1,"alternatives":[1,"b"],"tool_calls":1})"));
     BOOST_TEST((answer.finish == finish_reason::other));

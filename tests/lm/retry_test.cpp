@@ -30,7 +30,8 @@ private:
 int attempts_within(std::chrono::milliseconds total, std::chrono::milliseconds wait, unsigned at_most) {
     auto inner = std::make_shared<failing>(wait);
     auto model = retrying(language_model{inner}, {.max_attempts = at_most, .total = total});
-    BOOST_CHECK_EXCEPTION(ask(model, question("x")), lm_error, [](const lm_error& e) { return e.code() == lm_errc::rate_limited; });
+    BOOST_CHECK_EXCEPTION(ask(model, question("x")), lm_error,
+                          [](const lm_error& e) { return e.code() == lm_errc::rate_limited; });
     return inner->asked;
 }
 

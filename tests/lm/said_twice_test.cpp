@@ -33,15 +33,20 @@ bool counts(const got& g) {
 }
 
 std::string chat_call(const std::string& function) {
-    return R"({"choices":[{"index":0,"message":{"content":null,"tool_calls":[{"id":"a","type":"function","function":)" + function +
-           R"(}]},"finish_reason":"tool_calls"}]})";
+    return R"({"choices":[{"index":0,"message":{"content":null,"tool_calls":[{"id":"a","type":"function","function":)" +
+           function + R"(}]},"finish_reason":"tool_calls"}]})";
 }
 std::string chat_stream_call(const std::string& function) {
-    return sse({R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":)" + function + "}]}}]}",
-                R"({"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]})", "[DONE]"});
+    return sse(
+        {R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":)" + function + "}]}}]}",
+         R"({"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]})", "[DONE]"});
 }
-std::string block(const std::string& input) { return R"({"type":"tool_use","id":"t","name":"pay","input":)" + input + "}"; }
-std::string message(const std::string& blocks) { return R"({"id":"m","content":[)" + blocks + R"(],"stop_reason":"tool_use","usage":{}})"; }
+std::string block(const std::string& input) {
+    return R"({"type":"tool_use","id":"t","name":"pay","input":)" + input + "}";
+}
+std::string message(const std::string& blocks) {
+    return R"({"id":"m","content":[)" + blocks + R"(],"stop_reason":"tool_use","usage":{}})";
+}
 std::string message_stream(const std::string& first_block, const std::vector<std::string>& deltas = {}) {
     std::vector<std::string> events{R"({"type":"message_start","message":{"id":"m","content":[],"usage":{}}})",
                                     R"({"type":"content_block_start","index":0,"content_block":)" + first_block + "}"};
@@ -64,7 +69,9 @@ std::string ollama_call(const std::string& args) {
 std::string response_call(const std::string& arguments, const std::string& name = "pay") {
     return R"({"type":"function_call","id":"f","call_id":"c","name":")" + name + R"(","arguments":)" + arguments + "}";
 }
-std::string response_with(const std::string& output) { return R"({"id":"r","status":"completed","output":[)" + output + "]}"; }
+std::string response_with(const std::string& output) {
+    return R"({"id":"r","status":"completed","output":[)" + output + "]}";
+}
 std::string cohere(const std::string& arguments) {
     return R"({"message":{"tool_calls":[{"id":"a","function":{"name":"pay","arguments":)" + arguments +
            R"(}}]},"finish_reason":"TOOL_CALL"})";
@@ -84,7 +91,8 @@ std::vector<bodies> with_arguments(const std::string& object) {
             {"anthropic", message(block(object)), message_stream(block(object))},
             {"gemini", candidate(gemini_call(object)), sse({candidate(gemini_call(object))})},
             {"gemini", "[" + candidate(gemini_call(object)) + "]", "[" + candidate(gemini_call(object)) + "]"},
-            {"ollama", ollama(ollama_call(object), true), lines({ollama(ollama_call(object), false), ollama(R"({"content":""})", true)})},
+            {"ollama", ollama(ollama_call(object), true),
+             lines({ollama(ollama_call(object), false), ollama(R"({"content":""})", true)})},
             {"cohere", cohere(object), cohere(object)}};
 }
 
@@ -95,19 +103,22 @@ const std::string bob = R"({"to":"bob","amount":1})", eve = R"({"to":"eve","amou
 BOOST_AUTO_TEST_SUITE(said_twice)
 
 BOOST_AUTO_TEST_CASE(a_member_that_stands_twice_in_an_object_of_arguments_is_seen) {
-    for (const char* object : {R"({"to":"bob","amount":1,"amount":1000})", R"({"to":"bob","amount":1,"to":"eve"})",
-                               R"({"to":{"iban":"a","iban":"b"},"amount":1})", R"({"all":[{"to":"bob"},{"to":"bob","to":"eve"}]})",
-                               R"({"\u0074o":"bob","to":"eve","amount":1})", R"({"amount":1e20,"amount":2e20})",
-                               R"({"note":"{\"x\": \ud83d","amount":1,"amount":1000})"})
+    for (const char* object :
+         {R"({"to":"bob","amount":1,"amount":1000})", R"({"to":"bob","amount":1,"to":"eve"})",
+          R"({"to":{"iban":"a","iban":"b"},"amount":1})", R"({"all":[{"to":"bob"},{"to":"bob","to":"eve"}]})",
+          R"({"\u0074o":"bob","to":"eve","amount":1})", R"({"amount":1e20,"amount":2e20})",
+          R"({"note":"{\"x\": \ud83d","amount":1,"amount":1000})"})
         for (const auto& b : with_arguments(object))
             for (bool streamed : {false, true}) {
                 auto g = heard(b.provider, streamed ? b.stream : b.whole, streamed);
-                BOOST_TEST(!counts(g), b.provider << " " << streamed << " " << object << json::serialize(to_json(g.answer)));
+                BOOST_TEST(!counts(g),
+                           b.provider << " " << streamed << " " << object << json::serialize(to_json(g.answer)));
             }
     // Why is told as for a text.
     auto g = heard("gemini", candidate(gemini_call(R"({"to":"bob","to":"eve"})")), false);
     BOOST_REQUIRE(g.answer.tool_calls.size() == 1u);
-    BOOST_TEST(read_tool_arguments(g.answer.tool_calls[0].arguments).wrong.find("`to` stands twice") != std::string::npos);
+    BOOST_TEST(read_tool_arguments(g.answer.tool_calls[0].arguments).wrong.find("`to` stands twice") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(what_says_one_thing_twice_says_it) {
@@ -126,8 +137,8 @@ BOOST_AUTO_TEST_CASE(a_member_that_stands_twice_around_a_call_or_a_text_is_seen)
     const std::pair<std::string, std::string> wholes[]{
         {"openai", chat_call(R"({"name":"look","name":"pay","arguments":"{}"})")},
         {"openai", chat_call(R"({"name":"pay","arguments":"{\"to\":1}","arguments":"{\"to\":2}"})")},
-        {"openai",
-         R"({"choices":[{"message":{"tool_calls":[)" + look + R"(],"tool_calls":[)" + pay + R"(]},"finish_reason":"tool_calls"}]})"},
+        {"openai", R"({"choices":[{"message":{"tool_calls":[)" + look + R"(],"tool_calls":[)" + pay +
+                       R"(]},"finish_reason":"tool_calls"}]})"},
         {"openai", R"({"choices":[{"message":{"content":"no","content":"yes"},"finish_reason":"stop"}]})"},
         {"openai", R"({"choices":[{"message":{"content":"yes"},"finish_reason":"length","finish_reason":"stop"}]})"},
         {"openai",
@@ -136,14 +147,16 @@ BOOST_AUTO_TEST_CASE(a_member_that_stands_twice_around_a_call_or_a_text_is_seen)
          R"({"id":"m","content":[{"type":"text","text":"yes"}],"stop_reason":"max_tokens","stop_reason":"end_turn","usage":{}})"},
         {"gemini", candidate(R"({"text":"no","text":"yes"})")},
         {"ollama", R"({"message":{"content":"no"},"message":{"content":"yes"},"done":true})"},
-        {"openai-responses", R"({"status":"incomplete","status":"completed","output":[{"type":"message","content":"yes"}]})"}};
+        {"openai-responses",
+         R"({"status":"incomplete","status":"completed","output":[{"type":"message","content":"yes"}]})"}};
     for (const auto& [provider, body] : wholes) {
         auto g = heard(provider, body, false);
         BOOST_TEST(!counts(g), body);
     }
-    for (const auto& body : {sse({R"({"choices":[{"index":0,"delta":{"content":"no","content":"yes"},"finish_reason":null}]})",
-                                  R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})", "[DONE]"}),
-                             chat_stream_call(R"({"name":"pay","arguments":"{\"to\":1}","arguments":"{\"to\":2}"})")})
+    for (const auto& body :
+         {sse({R"({"choices":[{"index":0,"delta":{"content":"no","content":"yes"},"finish_reason":null}]})",
+               R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})", "[DONE]"}),
+          chat_stream_call(R"({"name":"pay","arguments":"{\"to\":1}","arguments":"{\"to\":2}"})")})
         BOOST_TEST(!counts(heard("openai", body, true)), body);
     // What is no part of an answer may.
     auto g = heard(
@@ -160,31 +173,38 @@ BOOST_AUTO_TEST_CASE(a_function_call_that_mirrors_a_tool_call_is_one_call) {
                       spaced = R"({"name":"pay","arguments":"{ \"to\": \"bob\" }"})",
                       other = R"({"name":"pay","arguments":"{\"to\":\"eve\"}"})";
     auto whole = [](const std::string& single, const std::string& calls) {
-        return R"({"choices":[{"index":0,"message":{"content":null,"function_call":)" + single + R"(,"tool_calls":[)" + calls +
-               R"(]},"finish_reason":"tool_calls"}]})";
+        return R"({"choices":[{"index":0,"message":{"content":null,"function_call":)" + single + R"(,"tool_calls":[)" +
+               calls + R"(]},"finish_reason":"tool_calls"}]})";
     };
     auto call = [](const std::string& function, const char* more = "") {
         return std::string{R"({"id":"x","type":"function",)"} + more + R"("function":)" + function + "}";
     };
     auto streamed = [](const std::vector<std::string>& deltas) {
         std::vector<std::string> events;
-        for (const auto& d : deltas) events.push_back(R"({"choices":[{"index":0,"delta":)" + d + R"(,"finish_reason":null}]})");
+        for (const auto& d : deltas)
+            events.push_back(R"({"choices":[{"index":0,"delta":)" + d + R"(,"finish_reason":null}]})");
         events.push_back(R"({"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]})");
         events.push_back("[DONE]");
         return sse(events);
     };
-    auto pieces = [&](const std::string& head, const std::string& tail, const std::string& list_head, const std::string& list_tail) {
+    auto pieces = [&](const std::string& head, const std::string& tail, const std::string& list_head,
+                      const std::string& list_tail) {
         return streamed({R"({"function_call":)" + head + R"(,"tool_calls":[)" + list_head + "]}",
                          R"({"function_call":)" + tail + R"(,"tool_calls":[)" + list_tail + "]}"});
     };
     const std::string at = R"("index":0,)";
-    const std::string mirrored =
-        pieces(R"({"name":"pay","arguments":"{\"to\":"})", R"({"arguments":"\"bob\"}"})",
-               call(R"({"name":"pay","arguments":"{\"to\":"})", at.c_str()), R"({"index":0,"function":{"arguments":"\"bob\"}"}})");
-    const std::string behind = streamed({R"({"tool_calls":[)" + call(f, at.c_str()) + "]}", R"({"function_call":)" + f + "}"});
-    const std::string before = streamed({R"({"function_call":)" + f + "}", R"({"tool_calls":[)" + call(f, at.c_str()) + "]}"});
-    for (const auto& [body, is_stream] :
-         {std::pair{whole(f, call(f)), false}, {whole(spaced, call(f)), false}, {mirrored, true}, {behind, true}, {before, true}}) {
+    const std::string mirrored = pieces(R"({"name":"pay","arguments":"{\"to\":"})", R"({"arguments":"\"bob\"}"})",
+                                        call(R"({"name":"pay","arguments":"{\"to\":"})", at.c_str()),
+                                        R"({"index":0,"function":{"arguments":"\"bob\"}"}})");
+    const std::string behind =
+        streamed({R"({"tool_calls":[)" + call(f, at.c_str()) + "]}", R"({"function_call":)" + f + "}"});
+    const std::string before =
+        streamed({R"({"function_call":)" + f + "}", R"({"tool_calls":[)" + call(f, at.c_str()) + "]}"});
+    for (const auto& [body, is_stream] : {std::pair{whole(f, call(f)), false},
+                                          {whole(spaced, call(f)), false},
+                                          {mirrored, true},
+                                          {behind, true},
+                                          {before, true}}) {
         auto g = heard("openai", body, is_stream);
         BOOST_TEST_REQUIRE(g.answer.tool_calls.size() == 1u, g.error << body);
         BOOST_TEST(g.answer.tool_calls[0].name == "pay");
@@ -196,27 +216,37 @@ BOOST_AUTO_TEST_CASE(a_function_call_that_mirrors_a_tool_call_is_one_call) {
     auto two = heard("openai", whole(other, call(f) + "," + R"({"id":"y","function":)" + other + "}"), false);
     BOOST_TEST(two.answer.tool_calls.size() == 2u, two.error);
     BOOST_TEST(!counts(heard("openai", whole(other, call(f)), false)));
-    BOOST_TEST(
-        !counts(heard("openai", streamed({R"({"function_call":)" + other + R"(,"tool_calls":[)" + call(f, at.c_str()) + "]}"}), true)));
+    BOOST_TEST(!counts(
+        heard("openai", streamed({R"({"function_call":)" + other + R"(,"tool_calls":[)" + call(f, at.c_str()) + "]}"}),
+              true)));
 }
 
 BOOST_AUTO_TEST_CASE(pieces_and_whole_of_a_response_that_differ_are_no_answer) {
     auto quoted = [](const std::string& text) { return json::serialize(json::value(json::string(text))); };
-    auto added = [&](const std::string& item) { return R"({"type":"response.output_item.added","output_index":0,"item":)" + item + "}"; };
-    auto ended = [&](const std::string& item) { return R"({"type":"response.output_item.done","output_index":0,"item":)" + item + "}"; };
+    auto added = [&](const std::string& item) {
+        return R"({"type":"response.output_item.added","output_index":0,"item":)" + item + "}";
+    };
+    auto ended = [&](const std::string& item) {
+        return R"({"type":"response.output_item.done","output_index":0,"item":)" + item + "}";
+    };
     auto grows = [&](const std::string& piece) {
-        return R"({"type":"response.function_call_arguments.delta","output_index":0,"item_id":"f","delta":)" + quoted(piece) + "}";
+        return R"({"type":"response.function_call_arguments.delta","output_index":0,"item_id":"f","delta":)" +
+               quoted(piece) + "}";
     };
     auto says = [&](const std::string& piece) {
         return R"({"type":"response.output_text.delta","output_index":0,"item_id":"m","delta":)" + quoted(piece) + "}";
     };
     auto whole = [&](const std::string& args) {
-        return R"({"type":"response.function_call_arguments.done","output_index":0,"item_id":"f","arguments":)" + quoted(args) + "}";
+        return R"({"type":"response.function_call_arguments.done","output_index":0,"item_id":"f","arguments":)" +
+               quoted(args) + "}";
     };
     auto text = [&](const std::string& words) {
-        return R"({"type":"message","id":"m","role":"assistant","content":[{"type":"output_text","text":)" + quoted(words) + "}]}";
+        return R"({"type":"message","id":"m","role":"assistant","content":[{"type":"output_text","text":)" +
+               quoted(words) + "}]}";
     };
-    auto completed = [](const std::string& output) { return R"({"type":"response.completed","response":)" + response_with(output) + "}"; };
+    auto completed = [](const std::string& output) {
+        return R"({"type":"response.completed","response":)" + response_with(output) + "}";
+    };
     const std::string begun = added(response_call("\"\"")),
                       no_output = R"({"type":"response.completed","response":{"status":"completed"}})";
     const std::vector<std::string> differ[]{
@@ -231,8 +261,8 @@ BOOST_AUTO_TEST_CASE(pieces_and_whole_of_a_response_that_differ_are_no_answer) {
         {begun, whole(bob), completed(response_call(quoted(eve)))},
         {added(text("")), says("Hello"), ended(text("Other")), no_output},
         {added(text("")), says("Hello"), completed(text("Other"))},
-        {added(text("")), says("Hello"), R"({"type":"response.output_text.done","output_index":0,"item_id":"m","text":"Other"})",
-         no_output},
+        {added(text("")), says("Hello"),
+         R"({"type":"response.output_text.done","output_index":0,"item_id":"m","text":"Other"})", no_output},
         {ended(text("Hello")), completed(text("Other"))},
         {ended(response_call(quoted(bob))), completed(response_call(quoted(eve)))}};
     for (const auto& events : differ) {
@@ -241,7 +271,8 @@ BOOST_AUTO_TEST_CASE(pieces_and_whole_of_a_response_that_differ_are_no_answer) {
     }
     const std::vector<std::string> agree[]{
         {begun, grows(bob), whole(bob), ended(response_call(quoted(bob))), completed(response_call(quoted(bob)))},
-        {begun, grows(R"({"to":"bob",)"), grows(R"("amount":1})"), completed(response_call(quoted(R"({"amount": 1, "to": "bob"})")))},
+        {begun, grows(R"({"to":"bob",)"), grows(R"("amount":1})"),
+         completed(response_call(quoted(R"({"amount": 1, "to": "bob"})")))},
         {begun, grows(bob), completed("")},
         {begun, completed(text("I pay.") + "," + response_call(quoted(bob)))},
         {begun, whole(bob), no_output}};
@@ -261,12 +292,14 @@ BOOST_AUTO_TEST_CASE(a_whole_message_in_the_last_piece_is_said_once) {
         BOOST_TEST(g.pieces == read, body);
     };
     check_text("ollama", lines({ollama(says(hello), false), ollama(says(hello), true)}));
-    check_text("ollama", lines({ollama(says("[[ ## answer"), false), ollama(says(" ## ]]\\nHello"), false), ollama(says(hello), true)}));
+    check_text("ollama", lines({ollama(says("[[ ## answer"), false), ollama(says(" ## ]]\\nHello"), false),
+                                ollama(says(hello), true)}));
     check_text("ollama", lines({ollama(says("[[ ## answer ## ]]"), false), ollama(says(hello), true)}));
     check_text("ollama", lines({ollama(says("[[ ## answer ## ]]"), false), ollama(says("\\nHello"), true)}));
-    check_text("gemini", sse({candidate(R"({"text":")" + hello + "\"}", "null"), candidate(R"({"text":")" + hello + "\"}")}));
     check_text("gemini",
-               sse({candidate(R"({"text":"[[ ## answer ## "},{"text":"]]\nHello"})", "null"), candidate(R"({"text":")" + hello + "\"}")}));
+               sse({candidate(R"({"text":")" + hello + "\"}", "null"), candidate(R"({"text":")" + hello + "\"}")}));
+    check_text("gemini", sse({candidate(R"({"text":"[[ ## answer ## "},{"text":"]]\nHello"})", "null"),
+                              candidate(R"({"text":")" + hello + "\"}")}));
     // One short piece twice may be either.
     auto short_one = heard("ollama", lines({ollama(says("1"), false), ollama(says("1"), true)}), true);
     BOOST_TEST((short_one.code == lm_errc::malformed_response), short_one.answer.text);
@@ -279,17 +312,19 @@ BOOST_AUTO_TEST_CASE(a_whole_message_in_the_last_piece_is_said_once) {
     check_calls("ollama", lines({ollama(ollama_call(bob), false), ollama(ollama_call(bob), true)}), 1);
     check_calls("ollama", lines({ollama(ollama_call(bob), false), ollama(ollama_call(eve), true)}), 2);
     check_calls("gemini", sse({candidate(gemini_call(bob), "null"), candidate(gemini_call(bob))}), 1);
-    check_calls("gemini", sse({candidate(gemini_call(bob), "null"), candidate(gemini_call(eve), "null"), candidate(both)}), 2);
+    check_calls("gemini",
+                sse({candidate(gemini_call(bob), "null"), candidate(gemini_call(eve), "null"), candidate(both)}), 2);
     check_calls("gemini", sse({candidate(gemini_call(bob), "null"), candidate(both)}), 2);
-    check_calls("gemini", sse({candidate(gemini_call(bob) + "," + gemini_call(bob))}), 2);  // in one event they may be meant
+    check_calls("gemini", sse({candidate(gemini_call(bob) + "," + gemini_call(bob))}),
+                2);  // in one event they may be meant
     check_calls("gemini", sse({candidate(gemini_call(bob), "null"), candidate(gemini_call(eve))}), 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_call_that_gemini_thinks_of_is_none) {
     for (const char* flag : {"true", "\"true\"", "1"})
         for (bool streamed : {false, true}) {
-            std::string body =
-                candidate(R"({"thought":)" + std::string{flag} + R"(,"functionCall":{"name":"pay","args":{}}},{"text":"yes"})");
+            std::string body = candidate(R"({"thought":)" + std::string{flag} +
+                                         R"(,"functionCall":{"name":"pay","args":{}}},{"text":"yes"})");
             auto g = heard("gemini", streamed ? sse({body}) : body, streamed);
             BOOST_TEST(g.answer.tool_calls.empty(), body);
             BOOST_TEST(g.answer.text == "yes", g.error);
@@ -300,20 +335,24 @@ BOOST_AUTO_TEST_CASE(a_call_that_gemini_thinks_of_is_none) {
 BOOST_AUTO_TEST_CASE(a_prompt_that_gemini_blocks_has_no_answer_beside_it) {
     for (bool streamed : {false, true})
         for (const char* reason : {"\"SAFETY\"", "\"PROHIBITED_CONTENT\"", "4"}) {
-            std::string body = candidate(gemini_call(bob), "\"STOP\"", R"(,"promptFeedback":{"blockReason":)" + std::string{reason} + "}");
+            std::string body = candidate(gemini_call(bob), "\"STOP\"",
+                                         R"(,"promptFeedback":{"blockReason":)" + std::string{reason} + "}");
             auto g = heard("gemini", streamed ? sse({body}) : body, streamed);
             BOOST_TEST((g.code == lm_errc::content_filter), body);
         }
-    auto g = heard("gemini", candidate(R"({"text":"yes"})", "\"STOP\"", R"(,"promptFeedback":{"safetyRatings":[]})"), false);
+    auto g =
+        heard("gemini", candidate(R"({"text":"yes"})", "\"STOP\"", R"(,"promptFeedback":{"safetyRatings":[]})"), false);
     BOOST_TEST(g.answer.text == "yes", g.error);
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_that_broke_off_says_what_came) {
-    auto other = heard("openai", sse({R"({"choices":[{"index":1,"delta":{"content":"yes"},"finish_reason":"stop"}]})", "[DONE]"}), true);
+    auto other =
+        heard("openai",
+              sse({R"({"choices":[{"index":1,"delta":{"content":"yes"},"finish_reason":"stop"}]})", "[DONE]"}), true);
     BOOST_TEST((other.code == lm_errc::unavailable));  // the first one may be missing
     BOOST_TEST(other.error.find("another choice than number 0 ended") != std::string::npos, other.error);
-    auto call =
-        sse({R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"pay","arguments":"{}"}}]}}]})"});
+    auto call = sse(
+        {R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"pay","arguments":"{}"}}]}}]})"});
     auto torn = heard("openai", call, true);
     BOOST_TEST(torn.error.find("1 call") != std::string::npos, torn.error);
 }
@@ -327,7 +366,8 @@ BOOST_AUTO_TEST_CASE(a_piece_of_an_unknown_type_inside_of_a_call_leaves_it_torn)
     BOOST_TEST(!counts(g), json::serialize(to_json(g.answer)));
     BOOST_TEST((g.error.empty() && !g.answer.unread_parts.empty()), g.error);
     auto text =
-        heard("anthropic", message_stream(R"({"type":"text","text":""})", {R"({"type":"text_delta","text":"yes"})", unknown}), true);
+        heard("anthropic",
+              message_stream(R"({"type":"text","text":""})", {R"({"type":"text_delta","text":"yes"})", unknown}), true);
     BOOST_TEST(!text.answer.unread_parts.empty(), text.error);
 }
 
@@ -335,8 +375,11 @@ BOOST_AUTO_TEST_CASE(a_reason_in_every_piece_does_not_end_an_answer_that_pauses)
     auto piece = [](const std::string& text) {
         return R"({"choices":[{"index":0,"delta":{"content":")" + text + R"("},"finish_reason":"stop"}]})";
     };
-    auto part = [](const std::string& text) { return candidate(R"({"text":")" + text + "\"}", "\"STOP\"", R"(,"usageMetadata":{})"); };
-    const std::string opening = R"({"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":"stop"}]})";
+    auto part = [](const std::string& text) {
+        return candidate(R"({"text":")" + text + "\"}", "\"STOP\"", R"(,"usageMetadata":{})");
+    };
+    const std::string opening =
+        R"({"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":"stop"}]})";
     const std::tuple<std::string, std::vector<std::string>, std::string> streams[]{
         {"openai", {piece("12"), piece("345"), "[DONE]"}, "12345"},
         {"openai", {piece("1"), piece("2"), piece("345"), "[DONE]"}, "12345"},
@@ -346,15 +389,18 @@ BOOST_AUTO_TEST_CASE(a_reason_in_every_piece_does_not_end_an_answer_that_pauses)
         std::vector<std::string> pieces;
         for (const auto& e : events) pieces.push_back("data: " + e + "\n\n");
         loopback_server server{[&](const server_request&) {
-            return server_response{.content_type = "text/event-stream", .pieces = pieces, .piece_delay = std::chrono::milliseconds{2500}};
+            return server_response{
+                .content_type = "text/event-stream", .pieces = pieces, .piece_delay = std::chrono::milliseconds{2500}};
         }};
-        language_model model{provider + "/m",
-                             {.api_base = server.url(provider == "openai" ? "/v1" : ""), .api_key = secret{"key-0123456789"}}};
+        language_model model{
+            provider + "/m",
+            {.api_base = server.url(provider == "openai" ? "/v1" : ""), .api_key = secret{"key-0123456789"}}};
         return streamed ? ask_streaming(model, question("x")).response.text : ask(model, question("x")).text;
     };
     std::vector<std::future<std::string>> texts;  // all at once: each waits for seconds
     for (const auto& [provider, events, text] : streams)
-        for (bool streamed : {true, false}) texts.push_back(std::async(std::launch::async, answered, provider, events, streamed));
+        for (bool streamed : {true, false})
+            texts.push_back(std::async(std::launch::async, answered, provider, events, streamed));
     for (std::size_t i = 0; i < texts.size(); ++i) BOOST_TEST(texts[i].get() == std::get<2>(streams[i / 2]), i);
 }
 

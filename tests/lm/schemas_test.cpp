@@ -1,4 +1,5 @@
-// A schema as each provider takes it: what it does not know is said otherwise or left out, and what cannot be is not sent.
+// A schema as each provider takes it: what it does not know is said otherwise or left out, and what cannot be is not
+// sent.
 #include "support/ask.hpp"
 
 #include <reagent/lm/catalog.hpp>
@@ -33,8 +34,8 @@ json::value body(const char* provider, const std::string& schema) {
 
 // What a provider is sent of an output with this schema; null: it is sent no schema.
 json::value sent(const char* provider, const std::string& output) {
-    const auto whole =
-        body(provider, R"({"type":"object","properties":{"p_1":)" + output + R"(},"required":["p_1"],"additionalProperties":false})");
+    const auto whole = body(provider, R"({"type":"object","properties":{"p_1":)" + output +
+                                          R"(},"required":["p_1"],"additionalProperties":false})");
     auto* found = below(whole, {"p_1"});
     return found ? found->at("p_1") : json::value{};
 }
@@ -44,7 +45,8 @@ struct fitted_case {
 };
 std::ostream& operator<<(std::ostream& out, const fitted_case& c) { return out << c.provider << ' ' << c.output; }
 
-const char* const pair = R"({"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}],"minItems":2,"maxItems":2})";
+const char* const pair =
+    R"({"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}],"minItems":2,"maxItems":2})";
 const char* const same = R"({"type":"array","prefixItems":[{"type":"integer"},{"type":"integer"},{"type":"integer"}]})";
 const char* const many = R"({"type":"array","items":{"type":"integer"},"minItems":2,"maxItems":3})";
 const char* const some = R"({"type":"array","items":{"type":"integer"},"minItems":1})";
@@ -53,7 +55,8 @@ const char* const day = R"({"type":"string","format":"date"})";
 const char* const link = R"({"type":"string","format":"uri"})";
 
 const fitted_case fitted_cases[]{
-    {"openai", pair, R"({"type":"array","items":{"anyOf":[{"type":"integer"},{"type":"string"}]},"minItems":2,"maxItems":2})"},
+    {"openai", pair,
+     R"({"type":"array","items":{"anyOf":[{"type":"integer"},{"type":"string"}]},"minItems":2,"maxItems":2})"},
     {"openai", same, R"({"type":"array","items":{"type":"integer"},"minItems":3,"maxItems":3})"},
     {"openai", many, many},
     {"openai", either, R"({"anyOf":[{"type":"integer"},{"type":"string"}]})"},
@@ -88,7 +91,8 @@ const closed_case closed_cases[]{
     {R"({"type":"object","properties":{"a":{"type":"integer"}}})", false},
     {R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["b"]})", false},
     {R"({"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":true})", false},
-    {R"({"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":{"type":"integer"}})", false},
+    {R"({"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":{"type":"integer"}})",
+     false},
     {R"({"type":"object","additionalProperties":false})", true},
     {R"({"type":"object"})", false},
     {R"({"type":"array","items":{"type":"integer"}})", true},
@@ -112,8 +116,8 @@ BOOST_DATA_TEST_CASE(what_a_provider_does_not_know_is_said_otherwise, fitted_cas
 // What is open goes to OpenAI as it is, and is no strict schema; Anthropic is sent none.
 BOOST_DATA_TEST_CASE(what_is_open_is_not_strict, closed_cases, c) {
     const std::string output = c.output;
-    const auto whole =
-        body("openai", R"({"type":"object","properties":{"p_1":)" + output + R"(},"required":["p_1"],"additionalProperties":false})");
+    const auto whole = body("openai", R"({"type":"object","properties":{"p_1":)" + output +
+                                          R"(},"required":["p_1"],"additionalProperties":false})");
     BOOST_TEST((below(whole, {"strict"})->at("strict") == c.is_closed));
     if (!c.is_closed) BOOST_TEST((sent("openai", output) == json::parse(output)));
     BOOST_TEST(sent("anthropic", output).is_null() == !c.is_closed);

@@ -22,7 +22,8 @@ json::value sent(const std::string& name, std::vector<message> messages, languag
 }
 
 // Reads an answer over a socket, and says what the next request to the same server holds.
-json::value next_request(const std::string& name, const std::string& answer, const std::string& base = "", bool streamed = false) {
+json::value next_request(const std::string& name, const std::string& answer, const std::string& base = "",
+                         bool streamed = false) {
     std::string body;
     loopback_server server{[&](const server_request& r) {
         body = r.body;
@@ -43,12 +44,15 @@ std::string kinds(const json::value& blocks) {
     std::string all;
     for (const auto& b : blocks.as_array()) {
         const auto& o = b.as_object();
-        all += (all.empty() ? "" : " ") + std::string{o.contains("role") ? o.at("role").as_string() : o.at("type").as_string()};
+        all += (all.empty() ? "" : " ") +
+               std::string{o.contains("role") ? o.at("role").as_string() : o.at("type").as_string()};
     }
     return all;
 }
 
-std::string chat(const std::string& message) { return R"({"choices":[{"message":)" + message + R"(,"finish_reason":"tool_calls"}]})"; }
+std::string chat(const std::string& message) {
+    return R"({"choices":[{"message":)" + message + R"(,"finish_reason":"tool_calls"}]})";
+}
 const std::string a_call =
     R"("tool_calls":[{"id":"c1","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"S"}}}])";
 
@@ -58,30 +62,37 @@ BOOST_AUTO_TEST_SUITE(sent_back)
 
 BOOST_AUTO_TEST_CASE(reasoning_of_compatible_servers_goes_back_beside_its_calls) {
     std::string answer = chat(
-        R"({"content":"","reasoning_content":"I need it.","reasoning_details":[{"type":"reasoning.text","text":"I"}],)" + a_call + "}");
+        R"({"content":"","reasoning_content":"I need it.","reasoning_details":[{"type":"reasoning.text","text":"I"}],)" +
+        a_call + "}");
     for (bool streamed : {false, true}) {
         auto back = next_request("openai/m", answer, "/v1", streamed).at("messages").as_array().at(1);
         BOOST_TEST(back.at("reasoning_content").as_string() == "I need it.");
         BOOST_TEST(back.at("reasoning_details").as_array().size() == 1u);
-        BOOST_TEST(back.at("tool_calls").as_array()[0].at("extra_content").at("google").at("thought_signature").as_string() == "S");
+        BOOST_TEST(
+            back.at("tool_calls").as_array()[0].at("extra_content").at("google").at("thought_signature").as_string() ==
+            "S");
     }
     // Not where no call came of it, and not to another server.
-    auto text =
-        next_request("openai/m", R"({"choices":[{"message":{"content":"A","reasoning_content":"R"},"finish_reason":"stop"}]})", "/v1");
+    auto text = next_request(
+        "openai/m", R"({"choices":[{"message":{"content":"A","reasoning_content":"R"},"finish_reason":"stop"}]})",
+        "/v1");
     BOOST_TEST(!text.at("messages").as_array().at(1).as_object().contains("reasoning_content"));
     message m{role::assistant, "", {{"c1", "f", "{}"}}};
-    m.reasoning_blocks.emplace_back(json::object{{"type", "message_members"}, {"reasoning_content", "R"}, {"server", "deepseek"}});
+    m.reasoning_blocks.emplace_back(
+        json::object{{"type", "message_members"}, {"reasoning_content", "R"}, {"server", "deepseek"}});
     BOOST_TEST(json::serialize(sent("deepseek/r", {m})).find("reasoning_content") != std::string::npos);
     for (const char* other : {"groq/m", "openai/m", "anthropic/m", "openai-responses/m"})
         BOOST_TEST(json::serialize(sent(other, {m})).find("\"R\"") == std::string::npos);
-    BOOST_TEST(json::serialize(sent("deepseek/r", {m}, {.dialect = {.reasoning_back = false}})).find("reasoning_content") ==
-               std::string::npos);
+    BOOST_TEST(
+        json::serialize(sent("deepseek/r", {m}, {.dialect = {.reasoning_back = false}})).find("reasoning_content") ==
+        std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(details_of_reasoning_that_came_in_pieces_are_joined) {
     auto joined = [](const std::vector<std::string>& pieces) {
         std::string answer;
-        for (const auto& p : pieces) answer += R"(data: {"choices":[{"index":0,"delta":{"reasoning_details":[)" + p + "]}}]}\n\n";
+        for (const auto& p : pieces)
+            answer += R"(data: {"choices":[{"index":0,"delta":{"reasoning_details":[)" + p + "]}}]}\n\n";
         answer += "data: {\"choices\":[{\"index\":0,\"delta\":{" + a_call + "},\"finish_reason\":\"tool_calls\"}]}\n\n";
         return next_request("openai/m", answer, "/v1", true).at("messages").as_array().at(1).at("reasoning_details");
     };
@@ -95,21 +106,27 @@ BOOST_AUTO_TEST_CASE(details_of_reasoning_that_came_in_pieces_are_joined) {
         auto piece = [&](const char* text) { return same("\"" + std::string{name} + "\":\"" + text + "\""); };
         BOOST_TEST((joined({piece("A"), piece("B"), piece("C")}) == json::array{json::parse(piece("ABC"))}), name);
     }
-    auto two =
-        joined({R"({"type":"a","index":0,"text":"x"})", R"({"type":"b","index":0,"text":"y"})", R"({"type":"b","index":1,"text":"z"})"});
+    auto two = joined({R"({"type":"a","index":0,"text":"x"})", R"({"type":"b","index":0,"text":"y"})",
+                       R"({"type":"b","index":1,"text":"z"})"});
     BOOST_TEST(two.as_array().size() == 3u, two);
 }
 
 BOOST_AUTO_TEST_CASE(thinking_text_and_calls_go_back_in_their_order) {
     std::string content =
         R"([{"type":"thinking","thinking":"First.","signature":"A"},{"type":"text","text":"Let me look."},{"type":"thinking","thinking":"Second.","signature":"B"},{"type":"tool_use","id":"t1","name":"f","input":{}},{"type":"text","text":"And"},{"type":"tool_use","id":"t2","name":"g","input":{"a":1}}])";
-    auto back = next_request("anthropic/m", R"({"content":)" + content + R"(,"stop_reason":"tool_use"})").at("messages").as_array().at(1);
+    auto back = next_request("anthropic/m", R"({"content":)" + content + R"(,"stop_reason":"tool_use"})")
+                    .at("messages")
+                    .as_array()
+                    .at(1);
     BOOST_TEST((back.at("content") == json::parse(content)), json::serialize(back));
 
     std::string output =
         R"([{"type":"reasoning","id":"r1","summary":[],"encrypted_content":"E1"},{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"reasoning","id":"r2","summary":[],"encrypted_content":"E2"},{"type":"message","content":[{"type":"output_text","text":"So"}]},{"type":"function_call","call_id":"c2","name":"g","arguments":"{}"}])";
-    auto input = next_request("openai-responses/m", R"({"status":"completed","output":)" + output + "}", "/v1").at("input");
-    BOOST_TEST(kinds(input) == "user reasoning function_call reasoning assistant function_call function_call_output function_call_output");
+    auto input =
+        next_request("openai-responses/m", R"({"status":"completed","output":)" + output + "}", "/v1").at("input");
+    BOOST_TEST(
+        kinds(input) ==
+        "user reasoning function_call reasoning assistant function_call function_call_output function_call_output");
     BOOST_TEST(input.as_array()[3].at("encrypted_content").as_string() == "E2");
     BOOST_TEST(input.as_array()[5].at("call_id").as_string() == "c2");
 }
@@ -118,7 +135,8 @@ BOOST_AUTO_TEST_CASE(a_text_that_was_changed_keeps_its_place) {
     message m{role::assistant, "other", {{"t1", "f", "{}"}, {"t9", "late", "{}"}}};
     m.reasoning_blocks = {json::object{{"type", "text"}, {"text", "was"}},
                           json::object{{"type", "thinking"}, {"thinking", "T"}, {"signature", "S"}},
-                          json::object{{"type", "tool_use"}, {"id", "t1"}}, json::object{{"type", "tool_use"}, {"id", "gone"}}};
+                          json::object{{"type", "tool_use"}, {"id", "t1"}},
+                          json::object{{"type", "tool_use"}, {"id", "gone"}}};
     auto blocks = sent("anthropic/m", {{role::user, "x"}, m}).at("messages").as_array().at(1).at("content").as_array();
     BOOST_TEST(kinds(blocks) == "text thinking tool_use tool_use");
     BOOST_TEST(blocks[0].at("text").as_string() == "other");
@@ -127,14 +145,18 @@ BOOST_AUTO_TEST_CASE(a_text_that_was_changed_keeps_its_place) {
 
 BOOST_AUTO_TEST_CASE(calls_that_no_block_tells_of_follow_those_that_one_does) {
     message m{role::assistant, "other", {{"c9", "late", "{}"}, {"c1", "f", "{}"}, {"c8", "later", "{}"}}};
-    m.reasoning_blocks = {json::object{{"type", "message"}, {"text", "was"}}, json::object{{"type", "function_call"}, {"call_id", "gone"}},
-                          json::object{{"type", "function_call"}, {"call_id", "c1"}}, json::object{{"type", "message"}, {"text", "too"}}};
+    m.reasoning_blocks = {json::object{{"type", "message"}, {"text", "was"}},
+                          json::object{{"type", "function_call"}, {"call_id", "gone"}},
+                          json::object{{"type", "function_call"}, {"call_id", "c1"}},
+                          json::object{{"type", "message"}, {"text", "too"}}};
     auto input = sent("openai-responses/m", {{role::user, "x"}, m}).at("input").as_array();
     BOOST_TEST(kinds(input) == "user assistant function_call function_call function_call", json::serialize(input));
     BOOST_TEST(input[1].at("content").as_string() == "other");
-    for (auto [i, id] : {std::pair{2u, "c1"}, {3u, "c9"}, {4u, "c8"}}) BOOST_TEST(input[i].at("call_id").as_string() == id);
+    for (auto [i, id] : {std::pair{2u, "c1"}, {3u, "c9"}, {4u, "c8"}})
+        BOOST_TEST(input[i].at("call_id").as_string() == id);
 
-    m.reasoning_blocks = {json::object{{"type", "text"}, {"text", "was"}}, json::object{{"type", "tool_use"}, {"id", "c1"}}};
+    m.reasoning_blocks = {json::object{{"type", "text"}, {"text", "was"}},
+                          json::object{{"type", "tool_use"}, {"id", "c1"}}};
     auto blocks = sent("anthropic/m", {{role::user, "x"}, m}).at("messages").as_array().at(1).at("content").as_array();
     BOOST_TEST(kinds(blocks) == "text tool_use tool_use tool_use", json::serialize(blocks));
     for (auto [i, id] : {std::pair{1u, "c1"}, {2u, "c9"}, {3u, "c8"}}) BOOST_TEST(blocks[i].at("id").as_string() == id);
@@ -153,7 +175,12 @@ BOOST_AUTO_TEST_CASE(signatures_of_geminis_texts_go_back_on_their_parts) {
             answer.clear();
             for (const auto& p : parts) answer += "data: " + candidate(p, &p == &parts[2]) + "\n\n";
         }
-        auto back = next_request("gemini/gemini-3-pro", answer, "", streamed).at("contents").as_array().at(1).at("parts").as_array();
+        auto back = next_request("gemini/gemini-3-pro", answer, "", streamed)
+                        .at("contents")
+                        .as_array()
+                        .at(1)
+                        .at("parts")
+                        .as_array();
         BOOST_TEST_REQUIRE(back.size() == 3u, json::serialize(back));
         BOOST_TEST(back[0] == json::parse(parts[0]));
         BOOST_TEST(back[1] == json::parse(parts[1]));
@@ -161,22 +188,26 @@ BOOST_AUTO_TEST_CASE(signatures_of_geminis_texts_go_back_on_their_parts) {
     }
     // Of a text alone too; a text that was changed since keeps its place and the signature.
     auto text = next_request("gemini/m", candidate(R"({"text":"a","thoughtSignature":"S"},{"text":"b"})", true));
-    BOOST_TEST(text.at("contents").as_array().at(1).at("parts") == json::parse(R"([{"text":"a","thoughtSignature":"S"},{"text":"b"}])"));
+    BOOST_TEST(text.at("contents").as_array().at(1).at("parts") ==
+               json::parse(R"([{"text":"a","thoughtSignature":"S"},{"text":"b"}])"));
     message changed{role::assistant, "other"};
     changed.reasoning_blocks.push_back(json::parse(R"({"type":"gemini_part","text":"a","thoughtSignature":"S"})"));
     auto body = sent("gemini/m", {{role::user, "x"}, changed, {role::user, "y"}});
-    BOOST_TEST(body.at("contents").as_array().at(1).at("parts") == json::parse(R"([{"text":"other","thoughtSignature":"S"}])"));
+    BOOST_TEST(body.at("contents").as_array().at(1).at("parts") ==
+               json::parse(R"([{"text":"other","thoughtSignature":"S"}])"));
 }
 
 BOOST_AUTO_TEST_CASE(gemini_is_not_sent_what_other_servers_signed) {
-    for (const auto& [signature, goes_back] : {std::pair{R"({"google":{"thought_signature":"S"}})", false}, {"S{", true}, {"{", false}}) {
+    for (const auto& [signature, goes_back] :
+         {std::pair{R"({"google":{"thought_signature":"S"}})", false}, {"S{", true}, {"{", false}}) {
         message m{role::assistant, ""};
         m.tool_calls.push_back({.id = "c1", .name = "f", .arguments = "{}"});
         m.tool_calls.back().signature = signature;
         message result{role::tool, "1"};
         result.tool_call_id = "c1";
         auto contents = sent("gemini/m", {{role::user, "x"}, m, result}).at("contents").as_array();
-        BOOST_TEST(contents.at(1).at("parts").as_array().at(0).as_object().contains("thoughtSignature") == goes_back, signature);
+        BOOST_TEST(contents.at(1).at("parts").as_array().at(0).as_object().contains("thoughtSignature") == goes_back,
+                   signature);
     }
 }
 
@@ -185,9 +216,11 @@ BOOST_AUTO_TEST_CASE(reasoning_goes_back_where_the_server_can_read_it) {
         return R"({"status":"completed","output":[)" + reasoning + "," + rest + "]}";
     };
     const std::string text = R"({"type":"message","content":"A"})";
-    auto kept = next_request("openai-responses/gpt-5", answer(R"({"type":"reasoning","id":"r","encrypted_content":"E"})", text), "/v1");
+    auto kept = next_request("openai-responses/gpt-5",
+                             answer(R"({"type":"reasoning","id":"r","encrypted_content":"E"})", text), "/v1");
     BOOST_TEST(kept.at("input").as_array().at(1).at("encrypted_content").as_string() == "E");
-    auto lost = next_request("openai-responses/gpt-5", answer(R"({"type":"reasoning","id":"r","summary":[]})", text), "/v1");
+    auto lost =
+        next_request("openai-responses/gpt-5", answer(R"({"type":"reasoning","id":"r","summary":[]})", text), "/v1");
     BOOST_TEST(kinds(lost.at("input")) == "user assistant");  // nothing is stored there under that id
     auto claude = next_request(
         "anthropic/m",
@@ -210,15 +243,16 @@ BOOST_AUTO_TEST_CASE(another_providers_blocks_are_not_sent) {
 }
 
 BOOST_AUTO_TEST_CASE(arguments_go_back_as_an_object) {
-    const std::vector<std::pair<std::string, std::string>> cases{{"{'city': 'Oslo'}", R"({"city":"Oslo"})"},
-                                                                 {"```json\n{\"city\": \"Oslo\"}\n```", R"({"city":"Oslo"})"},
-                                                                 {"{\"city\": \"Oslo\",}", R"({"city":"Oslo"})"},
-                                                                 {"{\"city\": \"Oslo\"", R"({"city":"Oslo"})"},
-                                                                 {"", "{}"},
-                                                                 {"null", "{}"},
-                                                                 {"7", "{}"},
-                                                                 {"\"{\\\"city\\\":\\\"Oslo\\\"}\"", R"({"city":"Oslo"})"},
-                                                                 {"{\"a\": NaN}", R"({"a":null})"}};
+    const std::vector<std::pair<std::string, std::string>> cases{
+        {"{'city': 'Oslo'}", R"({"city":"Oslo"})"},
+        {"```json\n{\"city\": \"Oslo\"}\n```", R"({"city":"Oslo"})"},
+        {"{\"city\": \"Oslo\",}", R"({"city":"Oslo"})"},
+        {"{\"city\": \"Oslo\"", R"({"city":"Oslo"})"},
+        {"", "{}"},
+        {"null", "{}"},
+        {"7", "{}"},
+        {"\"{\\\"city\\\":\\\"Oslo\\\"}\"", R"({"city":"Oslo"})"},
+        {"{\"a\": NaN}", R"({"a":null})"}};
     for (const auto& [written, back] : cases) {
         message m{role::assistant, "", {{"c1", "f", written}}};
         for (const char* name : {"openai/m", "openai-responses/m", "cohere/m", "anthropic/m", "gemini/m", "ollama/m"}) {
@@ -237,7 +271,8 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_text_are_replaced) {
     const std::string bad = "caf\xe9 \xff\xfe \xed\xa0\xbd end";
     message m{role::assistant, bad, {{"c1", "f", "{\"a\":\"\xe9\"}"}}};
     for (const char* name : {"openai/m", "openai-responses/m", "anthropic/m", "gemini/m", "ollama/m", "cohere/m"}) {
-        auto body = json::serialize(sent(name, {{role::system, bad}, {role::user, bad}, m, {role::tool, bad, {}, "c1"}}));
+        auto body =
+            json::serialize(sent(name, {{role::system, bad}, {role::user, bad}, m, {role::tool, bad, {}, "c1"}}));
         BOOST_TEST(body.find("caf\xEF\xBF\xBD") != body.npos, name);
         BOOST_TEST(body.find('\xff') == body.npos);
         boost::system::error_code ec;
@@ -252,15 +287,24 @@ BOOST_AUTO_TEST_CASE(blank_texts_form_no_message) {
             auto all = sent(name, {{role::user, "a"}, {role::assistant, blank}, {role::user, "b"}}).at("messages");
             BOOST_TEST(json::serialize(all).find("assistant") == std::string::npos, json::serialize(all));
         }
-    BOOST_TEST(kinds(sent("openai-responses/m", {{role::user, "a"}, {role::assistant, " "}, {role::user, "b"}}).at("input")) ==
-               "user user");
+    BOOST_TEST(
+        kinds(sent("openai-responses/m", {{role::user, "a"}, {role::assistant, " "}, {role::user, "b"}}).at("input")) ==
+        "user user");
     // Beside a call, a blank text is none.
     message call{role::assistant, "\n\n", {{"c1", "f", "{}"}}};
-    auto blocks = sent("anthropic/m", {{role::user, "a"}, call, {role::tool, "r", {}, "c1"}}).at("messages").as_array().at(1).at("content");
+    auto blocks = sent("anthropic/m", {{role::user, "a"}, call, {role::tool, "r", {}, "c1"}})
+                      .at("messages")
+                      .as_array()
+                      .at(1)
+                      .at("content");
     BOOST_TEST(kinds(blocks) == "tool_use");
     // Anthropic's last message of an assistant ends with no blank.
-    auto last =
-        sent("anthropic/m", {{role::user, "a"}, {role::assistant, "so: \n"}}).at("messages").as_array().at(1).at("content").as_array();
+    auto last = sent("anthropic/m", {{role::user, "a"}, {role::assistant, "so: \n"}})
+                    .at("messages")
+                    .as_array()
+                    .at(1)
+                    .at("content")
+                    .as_array();
     BOOST_TEST(last[0].at("text").as_string() == "so:");
     // A picture alone needs no text.
     message picture{role::user, ""};
@@ -273,7 +317,8 @@ BOOST_AUTO_TEST_CASE(no_content_is_written_as_the_server_takes_it) {
     auto content = [&](const char* name, language_model_options o = {}) {
         return sent(name, {call}, o).at("messages").as_array()[0].as_object();
     };
-    for (const char* name : {"openai/m", "lmstudio/m", "llamacpp/m", "deepseek/m"}) BOOST_TEST((content(name).at("content") == ""), name);
+    for (const char* name : {"openai/m", "lmstudio/m", "llamacpp/m", "deepseek/m"})
+        BOOST_TEST((content(name).at("content") == ""), name);
     for (const char* name : {"mistral/m", "vllm/m", "groq/m"}) BOOST_TEST(content(name).at("content").is_null(), name);
     using empty = dialect::empty;
     BOOST_TEST(content("openai/m", {.dialect = {.empty_content = empty::null}}).at("content").is_null());
@@ -281,7 +326,8 @@ BOOST_AUTO_TEST_CASE(no_content_is_written_as_the_server_takes_it) {
 }
 
 BOOST_AUTO_TEST_CASE(ids_are_made_fit_for_the_next_provider) {
-    std::vector<std::string> odd{"functions.weather:0", "functions.weather:1", std::string(80, 'x'), "call_0", "D681PevKs"};
+    std::vector<std::string> odd{"functions.weather:0", "functions.weather:1", std::string(80, 'x'), "call_0",
+                                 "D681PevKs"};
     auto ids = [&](const char* name) {
         std::vector<std::pair<std::string, std::string>> all;  // of the call and of its result
         message m{role::assistant, ""};
@@ -298,7 +344,8 @@ BOOST_AUTO_TEST_CASE(ids_are_made_fit_for_the_next_provider) {
                 all.emplace_back(list[1].at("content").as_array()[i].at("id").as_string(),
                                  list[2].at("content").as_array()[i].at("tool_use_id").as_string());
             else
-                all.emplace_back(list[1].at("tool_calls").as_array()[i].at("id").as_string(), list[2 + i].at("tool_call_id").as_string());
+                all.emplace_back(list[1].at("tool_calls").as_array()[i].at("id").as_string(),
+                                 list[2 + i].at("tool_call_id").as_string());
         return all;
     };
     auto check = [&](const char* name, auto fits) {
@@ -311,7 +358,9 @@ BOOST_AUTO_TEST_CASE(ids_are_made_fit_for_the_next_provider) {
         BOOST_TEST(different.size() == odd.size());
     };
     auto of = [](const std::string& signs, std::size_t most, std::size_t least) {
-        return [=](const std::string& id) { return id.size() <= most && id.size() >= least && id.find_first_not_of(signs) == id.npos; };
+        return [=](const std::string& id) {
+            return id.size() <= most && id.size() >= least && id.find_first_not_of(signs) == id.npos;
+        };
     };
     const std::string letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     check("anthropic/m", of(letters + "_-", 64, 1));

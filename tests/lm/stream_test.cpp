@@ -7,9 +7,9 @@
 #include <reagent/error.hpp>
 #include <reagent/lm/decorators.hpp>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -84,20 +84,28 @@ BOOST_AUTO_TEST_CASE(a_server_that_does_not_stream_is_heard_all_the_same) {
     BOOST_TEST(answer.events.size() == 3u);
     // Nor must it say what it sends.
     for (const char* type : {"", "text/plain"}) {
-        loopback_server silent{
-            [&](const server_request&) { return server_response{.body = "\n" + openai_text("whole"), .content_type = type}; }};
-        BOOST_TEST(ask_streaming(language_model{"openai/x", {.api_base = silent.url("/v1")}}, question("x")).response.text == "whole");
-        loopback_server events{[&](const server_request&) {
-            return server_response{.content_type = type, .pieces = first_stream(read_json("lm/wire/openai.json").as_object())};
+        loopback_server silent{[&](const server_request&) {
+            return server_response{.body = "\n" + openai_text("whole"), .content_type = type};
         }};
-        BOOST_TEST(ask_streaming(language_model{"openai/x", {.api_base = events.url("/v1")}}, question("x")).response.text == "Hello ✓");
+        BOOST_TEST(
+            ask_streaming(language_model{"openai/x", {.api_base = silent.url("/v1")}}, question("x")).response.text ==
+            "whole");
+        loopback_server events{[&](const server_request&) {
+            return server_response{.content_type = type,
+                                   .pieces = first_stream(read_json("lm/wire/openai.json").as_object())};
+        }};
+        BOOST_TEST(
+            ask_streaming(language_model{"openai/x", {.api_base = events.url("/v1")}}, question("x")).response.text ==
+            "Hello ✓");
     }
 }
 
 BOOST_AUTO_TEST_CASE(what_came_before_an_error_is_told_first) {
     std::string both =
-        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\ndata: {\"error\":{\"message\":\"oops\"}}\n\n";
-    loopback_server server{[&](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = {both}}; }};
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\ndata: "
+        "{\"error\":{\"message\":\"oops\"}}\n\n";
+    loopback_server server{
+        [&](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = {both}}; }};
     language_model model = retrying(language_model{"openai/x", {.api_base = server.url("/v1")}});
     with_client([&](http::client& client) -> task<void> {
         lm_request r = question("x");
@@ -130,7 +138,8 @@ BOOST_AUTO_TEST_CASE(addresses_and_keys_come_from_the_environment) {
         std::string base;
     } const cases[]{
         {"OPENAI_BASE_URL", "OPENAI_API_KEY", "openai/m", "/v1/chat/completions", "Authorization", server.url("/v1/")},
-        {"OPENAI_BASE_URL", "OPENAI_API_KEY", "openai-responses/m", "/v1/responses", "Authorization", server.url("/v1")},
+        {"OPENAI_BASE_URL", "OPENAI_API_KEY", "openai-responses/m", "/v1/responses", "Authorization",
+         server.url("/v1")},
         {"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "anthropic/m", "/v1/messages", "x-api-key", server.url("")},
         {"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "anthropic/m", "/v1/messages", "x-api-key", server.url("/v1")},
         {"GOOGLE_GEMINI_BASE_URL", "GEMINI_API_KEY", "gemini/m", "/v1beta/models/m:generateContent", "x-goog-api-key",
@@ -192,7 +201,8 @@ BOOST_AUTO_TEST_CASE(a_cancelled_call_leaves_nothing_behind) {
                     while (auto e = co_await s->next()) {
                     }
                 };
-                boost::asio::co_spawn(context, work(), boost::asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr e) {
+                boost::asio::co_spawn(context, work(),
+                                      boost::asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr e) {
                                           done = true;
                                           ++(e ? cancelled : finished);
                                       }));

@@ -23,7 +23,8 @@ void check(const std::string& bytes, const std::string& expected) {
     for (const char& c : bytes) single.emplace_back(&c, 1);
     BOOST_TEST(read(single) == expected);
     for (std::size_t at = 0; at <= bytes.size(); ++at)
-        BOOST_TEST(read({std::string_view{bytes}.substr(0, at), std::string_view{bytes}.substr(at)}) == expected, "cut at " << at);
+        BOOST_TEST(read({std::string_view{bytes}.substr(0, at), std::string_view{bytes}.substr(at)}) == expected,
+                   "cut at " << at);
 }
 
 struct surrogates {
@@ -31,8 +32,9 @@ struct surrogates {
 };
 std::ostream& operator<<(std::ostream& out, const surrogates& s) { return out << s.escapes; }
 
-const surrogates pairs[]{{R"(\ud800\udc00)", "\U00010000"}, {R"(\uD800\uDFFF)", "\U000103FF"}, {R"(\ud83d\ude00)", "\U0001F600"},
-                         {R"(\udbff\udc00)", "\U0010FC00"}, {R"(\udbff\udfff)", "\U0010FFFF"}, {R"(\udbc0\udc01)", "\U00100001"}};
+const surrogates pairs[]{{R"(\ud800\udc00)", "\U00010000"}, {R"(\uD800\uDFFF)", "\U000103FF"},
+                         {R"(\ud83d\ude00)", "\U0001F600"}, {R"(\udbff\udc00)", "\U0010FC00"},
+                         {R"(\udbff\udfff)", "\U0010FFFF"}, {R"(\udbc0\udc01)", "\U00100001"}};
 const char* const halves[]{R"(\ud800)", R"(\ud83d)", R"(\udbff)", R"(\udc00)", R"(\ude00)", R"(\udfff)", R"(\udfbf)"};
 
 }  // namespace
@@ -42,7 +44,8 @@ BOOST_AUTO_TEST_SUITE(pieces_of_text)
 BOOST_DATA_TEST_CASE(two_surrogates_are_a_character, pairs, p) {
     const std::string escapes = p.escapes, whole = "a" + escapes + "z";
     BOOST_TEST(with_surrogates_as_bytes(whole) == whole);  // a JSON parser reads the pair
-    const std::string first = with_surrogates_as_bytes(escapes.substr(0, 6)), second = with_surrogates_as_bytes(escapes.substr(6));
+    const std::string first = with_surrogates_as_bytes(escapes.substr(0, 6)),
+                      second = with_surrogates_as_bytes(escapes.substr(6));
     BOOST_TEST(first.size() == 3u);
     check("a" + first + second + "z", "a" + std::string{p.character} + "z");
     check(second + first, lone + lone);
@@ -58,15 +61,16 @@ BOOST_DATA_TEST_CASE(half_of_a_character_is_none, halves, escape) {
 }
 
 BOOST_AUTO_TEST_CASE(other_escapes_stay) {
-    for (const char* text : {R"(\ud7ff)", R"(\ue000)", R"(\u0041)", R"(\\ud83d)", R"(\ud83)", R"(\ud83g)", R"(\n\u)", "\\", "a"})
+    for (const char* text :
+         {R"(\ud7ff)", R"(\ue000)", R"(\u0041)", R"(\\ud83d)", R"(\ud83)", R"(\ud83g)", R"(\n\u)", "\\", "a"})
         BOOST_TEST(with_surrogates_as_bytes(text) == text);
     BOOST_TEST(with_surrogates_as_bytes(R"(\\\ud83d)").size() == 5u);
     BOOST_TEST(with_surrogates_as_bytes(R"(\ud83d\u0041)").ends_with(R"(\u0041)"));
 }
 
 BOOST_AUTO_TEST_CASE(utf8_is_joined_to_the_last_and_first_of_each_length) {
-    for (const char* character : {"A", "\u0080", "\u07FF", "\u0800", "\u0FFF", "\u1000", "\uD7FF", "\uE000", "\uFFFF", "\U00010000",
-                                  "\U0003FFFF", "\U00040000", "\U000FFFFF", "\U00100000", "\U0010FFFF"})
+    for (const char* character : {"A", "\u0080", "\u07FF", "\u0800", "\u0FFF", "\u1000", "\uD7FF", "\uE000", "\uFFFF",
+                                  "\U00010000", "\U0003FFFF", "\U00040000", "\U000FFFFF", "\U00100000", "\U0010FFFF"})
         check(std::string{character} + "b" + character, std::string{character} + "b" + character);
 }
 
@@ -90,7 +94,8 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_text_are_replaced) {
 BOOST_AUTO_TEST_CASE(texts_in_a_value_are_cleaned_with_the_names_of_members) {
     json::value v = json::object{{"a\xFF", json::array{"b\xFF", 1, json::object{{"c", "d\xFF"}}}}, {"e", "f"}};
     clean_texts(v);
-    const json::value expected = json::object{{"a" + lone, json::array{"b" + lone, 1, json::object{{"c", "d" + lone}}}}, {"e", "f"}};
+    const json::value expected =
+        json::object{{"a" + lone, json::array{"b" + lone, 1, json::object{{"c", "d" + lone}}}}, {"e", "f"}};
     BOOST_TEST((v == expected), json::serialize(v));
 }
 

@@ -32,7 +32,8 @@ std::string chat(const std::string& message, const std::string& finish = "\"stop
     return R"({"choices":[{"index":0,"message":)" + message + R"(,"finish_reason":)" + finish + "}]}";
 }
 std::string call(const std::string& id, const std::string& arguments, const std::string& more = "") {
-    return R"({)" + more + R"("id":")" + id + R"(","type":"function","function":{"name":"pay","arguments":")" + arguments + R"("}})";
+    return R"({)" + more + R"("id":")" + id + R"(","type":"function","function":{"name":"pay","arguments":")" +
+           arguments + R"("}})";
 }
 const std::string ten = R"({\"euro\": 10})", twenty = R"({\"euro\": 20})";
 
@@ -47,11 +48,13 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_no_answer) {
         {"openai", chat(R"({"content":null,"refusal":"I cannot help."})")},
         {"openai", chat(R"({"content":"half","refusal":"I cannot help."})")},
         {"openai", chat(R"({"content":[{"type":"refusal","refusal":"I cannot help."}]})")},
-        {"openai", sse({delta(R"({"refusal":"I cannot "})"), delta(R"({"refusal":"help."})"), delta("{}", "\"stop\"")}, true)},
+        {"openai",
+         sse({delta(R"({"refusal":"I cannot "})"), delta(R"({"refusal":"help."})"), delta("{}", "\"stop\"")}, true)},
         {"openai-responses", whole},
-        {"openai-responses", sse({R"({"type":"response.output_item.added","output_index":0,"item":{"type":"message","content":[]}})",
-                                  R"({"type":"response.refusal.delta","output_index":0,"delta":"I cannot help."})",
-                                  R"({"type":"response.completed","response":{"status":"completed","output":[]}})"})},
+        {"openai-responses",
+         sse({R"({"type":"response.output_item.added","output_index":0,"item":{"type":"message","content":[]}})",
+              R"({"type":"response.refusal.delta","output_index":0,"delta":"I cannot help."})",
+              R"({"type":"response.completed","response":{"status":"completed","output":[]}})"})},
         {"openai-responses", sse({R"({"type":"response.refusal.delta","output_index":0,"delta":"I cannot help."})",
                                   R"({"type":"response.completed","response":)" + whole + "}"})}};
     for (const auto& [provider, body] : bodies)
@@ -64,10 +67,12 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_no_answer) {
             }
         }
     for (const char* none : {"null", "\"\"", "\" \""})  // a member that is always there
-        BOOST_TEST(heard("openai", chat(std::string{R"({"content":"yes","refusal":)"} + none + "}")).answer.text == "yes");
+        BOOST_TEST(heard("openai", chat(std::string{R"({"content":"yes","refusal":)"} + none + "}")).answer.text ==
+                   "yes");
 }
 
-// llama.cpp's server says "completed" of a response that its limit has cut off; the bytes are its own (0.5.0-dev, b1-0c1e570).
+// llama.cpp's server says "completed" of a response that its limit has cut off; the bytes are its own (0.5.0-dev,
+// b1-0c1e570).
 BOOST_AUTO_TEST_CASE(a_response_of_an_own_server_that_fills_its_limit_is_cut_off) {
     const std::string whole =
         R"({"completed_at":1795685981,"created_at":1795685981,"id":"resp_OWd7qmMOo48TRyv2XlMtuFewiMA2XIGx","model":"tiny.gguf","object":"response","output":[{"content":[{"type":"output_text","annotations":[],"logprobs":[],"text":"6 is"}],"id":"msg_TY4aqvmIDragnCFNUAjoLZ892Du5gjg1","role":"assistant","status":"completed","type":"message"}],"status":"completed","usage":{"input_tokens":54,"output_tokens":3,"total_tokens":57,"input_tokens_details":{"cached_tokens":53}}})";
@@ -90,50 +95,64 @@ BOOST_AUTO_TEST_CASE(an_answer_that_is_not_finished_is_not_taken) {
     };
     for (bool streamed : {false, true}) {
         for (const char* status : {"in_progress", "queued", "incomplete"}) {
-            BOOST_TEST((heard("openai-responses", response(status, fc), streamed).answer.finish == finish_reason::other), status);
+            BOOST_TEST(
+                (heard("openai-responses", response(status, fc), streamed).answer.finish == finish_reason::other),
+                status);
             std::string last = R"({"type":"response.completed","response":)" + response(status, fc) + "}";
-            BOOST_TEST((heard("openai-responses", sse({last}), streamed).answer.finish == finish_reason::other), status);
+            BOOST_TEST((heard("openai-responses", sse({last}), streamed).answer.finish == finish_reason::other),
+                       status);
         }
         for (const char* status : {"incomplete", "in_progress"}) {
             std::string item = fc + R"(,"status":")" + status + '"';
-            BOOST_TEST((heard("openai-responses", response("completed", item), streamed).answer.finish == finish_reason::other));
+            BOOST_TEST((heard("openai-responses", response("completed", item), streamed).answer.finish ==
+                        finish_reason::other));
         }
         for (const char* status : {"failed", "cancelled"})
-            BOOST_TEST((heard("openai-responses", response(status, fc), streamed).code == lm_errc::server_error), status);
-        auto cut = heard(
-            "openai-responses",
-            response("incomplete", fc + R"(,"status":"incomplete")", R"(,"incomplete_details":{"reason":"max_output_tokens"})"), streamed);
+            BOOST_TEST((heard("openai-responses", response(status, fc), streamed).code == lm_errc::server_error),
+                       status);
+        auto cut = heard("openai-responses",
+                         response("incomplete", fc + R"(,"status":"incomplete")",
+                                  R"(,"incomplete_details":{"reason":"max_output_tokens"})"),
+                         streamed);
         BOOST_TEST((cut.answer.finish == finish_reason::length));
-        BOOST_TEST((heard("openai-responses", response("completed", fc + R"(,"status":"completed")"), streamed).answer.finish ==
-                    finish_reason::tool_calls));
-        BOOST_TEST((heard("openai", chat(R"({"content":"part of an"})", "null")).answer.finish == finish_reason::other));
+        BOOST_TEST((
+            heard("openai-responses", response("completed", fc + R"(,"status":"completed")"), streamed).answer.finish ==
+            finish_reason::tool_calls));
+        BOOST_TEST(
+            (heard("openai", chat(R"({"content":"part of an"})", "null")).answer.finish == finish_reason::other));
     }
-    BOOST_TEST(
-        (heard("anthropic", R"({"content":[{"type":"text","text":"a"}],"stop_reason":null})").answer.finish == finish_reason::other));
+    BOOST_TEST((heard("anthropic", R"({"content":[{"type":"text","text":"a"}],"stop_reason":null})").answer.finish ==
+                finish_reason::other));
     language_model_options lenient;
     lenient.dialect.done_ends = true;
-    BOOST_TEST((heard("openai", chat(R"({"content":"all of it"})", "null"), false, lenient).answer.finish == finish_reason::stop));
+    BOOST_TEST((heard("openai", chat(R"({"content":"all of it"})", "null"), false, lenient).answer.finish ==
+                finish_reason::stop));
 }
 
 BOOST_AUTO_TEST_CASE(of_several_ends_the_worst_counts) {
-    const std::pair<const char*, finish_reason> bad[]{
-        {"length", finish_reason::length}, {"content_filter", finish_reason::content_filter}, {"odd", finish_reason::other}};
+    const std::pair<const char*, finish_reason> bad[]{{"length", finish_reason::length},
+                                                      {"content_filter", finish_reason::content_filter},
+                                                      {"odd", finish_reason::other}};
     for (const auto& [name, expected] : bad)
         for (bool first : {true, false}) {
             std::string one = delta("{}", '"' + std::string{name} + '"'), good = delta("{}", "\"stop\"");
-            auto g = heard("openai", sse({delta(R"({"content":"a"})"), first ? one : good, first ? good : one}, true), true);
+            auto g =
+                heard("openai", sse({delta(R"({"content":"a"})"), first ? one : good, first ? good : one}, true), true);
             BOOST_TEST((g.answer.finish == expected), name);
         }
     auto part = [](const char* text, const char* reason) {
-        return std::string{R"({"candidates":[{"content":{"parts":[{"text":")"} + text + R"("}]},"finishReason":")" + reason + "\"}]}";
+        return std::string{R"({"candidates":[{"content":{"parts":[{"text":")"} + text + R"("}]},"finishReason":")" +
+               reason + "\"}]}";
     };
     for (bool streamed : {true, false})
-        BOOST_TEST(
-            (heard("gemini", sse({part("x", "SAFETY"), part("y", "STOP")}), streamed).answer.finish == finish_reason::content_filter));
+        BOOST_TEST((heard("gemini", sse({part("x", "SAFETY"), part("y", "STOP")}), streamed).answer.finish ==
+                    finish_reason::content_filter));
 }
 
 BOOST_AUTO_TEST_CASE(a_call_that_is_sent_twice_acts_once) {
-    auto anthropic = [](const std::string& input) { return R"({"type":"tool_use","id":"same","name":"pay","input":)" + input + "}"; };
+    auto anthropic = [](const std::string& input) {
+        return R"({"type":"tool_use","id":"same","name":"pay","input":)" + input + "}";
+    };
     auto item = [](const std::string& arguments) {
         return R"({"type":"function_call","call_id":"same","name":"pay","arguments":")" + arguments + "\"}";
     };
@@ -146,11 +165,14 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_sent_twice_acts_once) {
         auto piece = [](const std::string& c) { return delta("{\"tool_calls\":[" + c + "]}"); };
         return std::vector<std::pair<std::string, std::string>>{
             {"openai", chat("{\"tool_calls\":[" + call("same", a) + "," + call("same", b) + "]}", "\"tool_calls\"")},
-            {"openai", sse({piece(call("same", a, "\"index\":0,")), piece(call("same", b, "\"index\":1,")), end}, true)},
-            {"openai", sse({piece(call("same", a, "\"index\":0,")), piece(call("same", b, "\"index\":0,")), end}, true)},
+            {"openai",
+             sse({piece(call("same", a, "\"index\":0,")), piece(call("same", b, "\"index\":1,")), end}, true)},
+            {"openai",
+             sse({piece(call("same", a, "\"index\":0,")), piece(call("same", b, "\"index\":0,")), end}, true)},
             {"openai", sse({piece(call("same", a)), piece(call("same", b)), end}, true)},
             {"openai-responses", R"({"status":"completed","output":[)" + item(a) + "," + item(b) + "]}"},
-            {"anthropic", R"({"content":[)" + anthropic(plain(a)) + "," + anthropic(plain(b)) + R"(],"stop_reason":"tool_use"})"}};
+            {"anthropic",
+             R"({"content":[)" + anthropic(plain(a)) + "," + anthropic(plain(b)) + R"(],"stop_reason":"tool_use"})"}};
     };
     for (bool streamed : {false, true}) {
         for (const auto& [provider, body] : bodies(ten, ten)) {
@@ -165,19 +187,23 @@ BOOST_AUTO_TEST_CASE(a_call_that_is_sent_twice_acts_once) {
         }
     }
     // The same JSON in other words is the same call; equal calls under ids of their own, or under none, are two.
-    auto g = heard("openai", chat("{\"tool_calls\":[" + call("same", ten) + "," + call("same", R"({\"euro\":10})") + "]}"));
+    auto g =
+        heard("openai", chat("{\"tool_calls\":[" + call("same", ten) + "," + call("same", R"({\"euro\":10})") + "]}"));
     BOOST_TEST(g.answer.tool_calls.size() == 1u);
     for (const char* id : {"other", ""})
-        BOOST_TEST(heard("openai", chat("{\"tool_calls\":[" + call("", ten) + "," + call(id, ten) + "]}")).answer.tool_calls.size() == 2u);
+        BOOST_TEST(heard("openai", chat("{\"tool_calls\":[" + call("", ten) + "," + call(id, ten) + "]}"))
+                       .answer.tool_calls.size() == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(a_name_in_pieces_is_joined) {
     auto piece = [](const std::string& members, const std::string& name, const std::string& arguments) {
-        return delta("{\"tool_calls\":[{" + members + R"("function":{"name":")" + name + R"(","arguments":")" + arguments + "\"}}]}");
+        return delta("{\"tool_calls\":[{" + members + R"("function":{"name":")" + name + R"(","arguments":")" +
+                     arguments + "\"}}]}");
     };
     const std::string end = delta("{}", "\"tool_calls\""), args = R"({\"a\":1})";
     const std::vector<std::string> streams[]{
-        {piece("\"index\":0,\"id\":\"c\",", "calcu", ""), piece("\"index\":0,", "lator", ""), piece("\"index\":0,", "", args), end},
+        {piece("\"index\":0,\"id\":\"c\",", "calcu", ""), piece("\"index\":0,", "lator", ""),
+         piece("\"index\":0,", "", args), end},
         {piece("\"index\":0,\"id\":\"c\",", "calcu", ""), piece("\"index\":0,\"id\":\"c\",", "lator", args), end},
         {piece("\"id\":\"c\",", "calcu", ""), piece("\"id\":\"c\",", "lator", args), end},
         {piece("\"index\":0,\"id\":\"c\",", "calcu", ""), piece("\"index\":0,", "calculator", args), end},
@@ -203,12 +229,14 @@ BOOST_AUTO_TEST_CASE(a_stream_that_is_complete_ends_though_the_connection_stays_
                    "\n"},
         {"openai-responses",
          sse({R"({"type":"response.completed","response":{"status":"completed","output":[{"type":"message","content":"Hello"}]}})"})},
-        {"gemini", sse({R"({"candidates":[{"content":{"parts":[{"text":"Hello"}]},"finishReason":"STOP"}],"usageMetadata":{}})"})},
+        {"gemini",
+         sse({R"({"candidates":[{"content":{"parts":[{"text":"Hello"}]},"finishReason":"STOP"}],"usageMetadata":{}})"})},
         {"cohere", sse({R"({"type":"content-delta","delta":{"message":{"content":{"text":"Hello"}}}})",
                         R"({"type":"message-end","delta":{"finish_reason":"COMPLETE"}})"})}};
     auto held_open = [](const std::string& body) {
-        return
-            [body](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = {body}, .hold = true}; };
+        return [body](const server_request&) {
+            return server_response{.content_type = "text/event-stream", .pieces = {body}, .hold = true};
+        };
     };
     std::vector<std::future<got>> all;  // at once: some wait for seconds
     for (const auto& [provider, body] : bodies)
@@ -237,9 +265,11 @@ BOOST_AUTO_TEST_CASE(a_stream_that_is_complete_ends_though_the_connection_stays_
 }
 
 BOOST_AUTO_TEST_CASE(an_error_in_a_list_is_the_error) {
-    const std::string body = R"([{"error":{"code":429,"message":"Resource has been exhausted","status":"RESOURCE_EXHAUSTED"}}])";
+    const std::string body =
+        R"([{"error":{"code":429,"message":"Resource has been exhausted","status":"RESOURCE_EXHAUSTED"}}])";
     for (const char* provider : {"gemini", "openai", "ollama", "anthropic"})
-        for (bool streamed : {false, true}) BOOST_TEST((heard(provider, body, streamed).code == lm_errc::rate_limited), provider);
+        for (bool streamed : {false, true})
+            BOOST_TEST((heard(provider, body, streamed).code == lm_errc::rate_limited), provider);
     auto whole = heard("gemini", R"([{"candidates":[{"content":{"parts":[{"text":"a"}]}}]},)"
                                  R"({"candidates":[{"content":{"parts":[{"text":"b"}]},"finishReason":"STOP"}]}])");
     BOOST_TEST(whole.answer.text == "ab", whole.error);
@@ -247,23 +277,25 @@ BOOST_AUTO_TEST_CASE(an_error_in_a_list_is_the_error) {
 
 BOOST_AUTO_TEST_CASE(choices_out_of_order_are_told_apart_by_their_index) {
     auto choice = [](int index, const char* text) {
-        return R"({"index":)" + std::to_string(index) + R"(,"message":{"content":")" + text + R"("},"finish_reason":"stop"})";
+        return R"({"index":)" + std::to_string(index) + R"(,"message":{"content":")" + text +
+               R"("},"finish_reason":"stop"})";
     };
     auto g = heard("openai", R"({"choices":[)" + choice(2, "c") + "," + choice(0, "a") + "," + choice(1, "b") + "]}");
     BOOST_TEST(g.answer.text == "a");
     BOOST_TEST((g.answer.alternatives == std::vector<std::string>{"b", "c"}));
     for (const char* one : {"1", "\"1\""}) {  // of a stream, as a number and as text
         std::string index = R"("index":)" + std::string{one};
-        auto chat =
-            heard("openai",
-                  sse({delta(R"({"content":"a"})"), "{\"choices\":[{" + index + R"(,"delta":{"content":"b"},"finish_reason":"stop"}]})",
-                       R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})"},
-                      true),
-                  true);
-        auto google = heard("gemini",
-                            sse({R"({"candidates":[{"index":0,"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]})",
-                                 "{\"candidates\":[{" + index + R"(,"content":{"parts":[{"text":"b"}]},"finishReason":"STOP"}]})"}),
-                            true);
+        auto chat = heard("openai",
+                          sse({delta(R"({"content":"a"})"),
+                               "{\"choices\":[{" + index + R"(,"delta":{"content":"b"},"finish_reason":"stop"}]})",
+                               R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})"},
+                              true),
+                          true);
+        auto google = heard(
+            "gemini",
+            sse({R"({"candidates":[{"index":0,"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]})",
+                 "{\"candidates\":[{" + index + R"(,"content":{"parts":[{"text":"b"}]},"finishReason":"STOP"}]})"}),
+            true);
         for (const auto& answer : {chat.answer, google.answer}) {
             BOOST_TEST(answer.text == "a", one);
             BOOST_TEST((answer.alternatives == std::vector<std::string>{"b"}), one);
@@ -285,12 +317,16 @@ BOOST_AUTO_TEST_CASE(a_piece_without_a_type_is_an_error) {
 }
 
 BOOST_AUTO_TEST_CASE(filters_of_other_servers_are_known) {
-    BOOST_TEST((heard("openai", chat(R"({"content":"x"})", "\"sensitive\"")).answer.finish == finish_reason::content_filter));
-    for (auto [name, expected] : {std::pair{"ERROR_TOXIC", finish_reason::content_filter}, {"ERROR_LIMIT", finish_reason::length}}) {
+    BOOST_TEST(
+        (heard("openai", chat(R"({"content":"x"})", "\"sensitive\"")).answer.finish == finish_reason::content_filter));
+    for (auto [name, expected] :
+         {std::pair{"ERROR_TOXIC", finish_reason::content_filter}, {"ERROR_LIMIT", finish_reason::length}}) {
         std::string reason = name;
-        BOOST_TEST((heard("cohere", R"({"message":{"content":"x"},"finish_reason":")" + reason + "\"}").answer.finish == expected));
-        BOOST_TEST((heard("cohere", sse({R"({"type":"message-end","delta":{"finish_reason":")" + reason + "\"}}"}), true).answer.finish ==
+        BOOST_TEST((heard("cohere", R"({"message":{"content":"x"},"finish_reason":")" + reason + "\"}").answer.finish ==
                     expected));
+        BOOST_TEST(
+            (heard("cohere", sse({R"({"type":"message-end","delta":{"finish_reason":")" + reason + "\"}}"}), true)
+                 .answer.finish == expected));
     }
 }
 
@@ -299,9 +335,11 @@ BOOST_AUTO_TEST_CASE(a_wait_beyond_all_patience_is_not_waited_for) {
         int asked = 0;
         loopback_server server{[&](const server_request&) {
             ++asked;
-            return server_response{.status = 429, .body = R"({"error":{"message":"slow"}})", .headers = {{"retry-after", wait}}};
+            return server_response{
+                .status = 429, .body = R"({"error":{"message":"slow"}})", .headers = {{"retry-after", wait}}};
         }};
-        auto g = heard(retrying(model_at("openai", server), {.max_attempts = 2, .base = std::chrono::milliseconds{1}}), false);
+        auto g = heard(retrying(model_at("openai", server), {.max_attempts = 2, .base = std::chrono::milliseconds{1}}),
+                       false);
         BOOST_TEST((g.code == lm_errc::rate_limited));
         BOOST_TEST(asked == (std::string{wait} == "1e5" ? 2 : 1), wait);  // which is no number of seconds
     }
@@ -310,25 +348,29 @@ BOOST_AUTO_TEST_CASE(a_wait_beyond_all_patience_is_not_waited_for) {
 BOOST_AUTO_TEST_CASE(too_long_in_the_words_of_further_servers) {
     const std::pair<int, const char*> texts[]{
         {422, "Input validation error: `inputs` must have less than 1024 tokens. Given: 2000"},
-        {422, "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens"},
+        {422,
+         "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens"},
         {400, "the number of input tokens 5000 cannot exceed the total tokens limit 4096 for this model"},
         {400, "the token sequence length 5000 is longer than the max sequence length 4096"},
         {400, "Input length 99999 exceeds the maximum length 32768"},
         {400, "Total tokens of image and text exceed max message tokens"}};
     auto refusal = [](int status, const std::string& words) {
-        loopback_server server{
-            [&](const server_request&) { return server_response{.status = status, .body = R"({"error":{"message":")" + words + "\"}}"}; }};
+        loopback_server server{[&](const server_request&) {
+            return server_response{.status = status, .body = R"({"error":{"message":")" + words + "\"}}"};
+        }};
         return heard(model_at("openai", server), false).code;
     };
     for (const auto& [status, words] : texts) BOOST_TEST((refusal(status, words) == lm_errc::context_length), words);
-    BOOST_TEST((refusal(400, "max_tokens is too large: the number of tokens of an answer exceeds 4096") == lm_errc::invalid_request));
+    BOOST_TEST((refusal(400, "max_tokens is too large: the number of tokens of an answer exceeds 4096") ==
+                lm_errc::invalid_request));
     BOOST_TEST((refusal(429, "The input tokens per minute exceed your limit") == lm_errc::rate_limited));
 }
 
 BOOST_AUTO_TEST_CASE(answers_of_another_server_are_not_taken_from_the_log) {
     folder f;
     auto answers = [&](const std::string& text) {
-        return [text](const server_request&) { return server_response{.body = chat("{\"content\":\"" + text + "\"}")}; };
+        return
+            [text](const server_request&) { return server_response{.body = chat("{\"content\":\"" + text + "\"}")}; };
     };
     loopback_server one{answers("one")}, two{answers("two")};
     auto kept = [&](const loopback_server& s, language_model_options options = {}) {
@@ -351,8 +393,9 @@ BOOST_AUTO_TEST_CASE(the_thinking_of_a_text_goes_back_in_the_next_turn) {
     loopback_server server{[&](const server_request& r) {
         sent = r.body;
         std::string text = ++asked == 1 ? "no number" : "[[ ## n ## ]]\\n4\\n[[ ## completed ## ]]";
-        return server_response{.body = R"({"content":[{"type":"thinking","thinking":"T","signature":"S"},{"type":"text","text":")" + text +
-                                       R"("}],"stop_reason":"end_turn"})"};
+        return server_response{
+            .body = R"({"content":[{"type":"thinking","thinking":"T","signature":"S"},{"type":"text","text":")" + text +
+                    R"("}],"stop_reason":"end_turn"})"};
     }};
     predictor p{parse_signature("question -> n: int")};
     runtime rt;
@@ -395,7 +438,8 @@ BOOST_AUTO_TEST_CASE(what_embeddings_use_counts_in_a_run) {
     BOOST_TEST(whole.report.usage.cost.value_or(0) > 0);
     run_options small;
     small.budget.tokens = 100;
-    BOOST_CHECK_EXCEPTION(rt.execute(small, program{e}), run_error, [](const auto& x) { return x.code() == run_errc::budget_tokens; });
+    BOOST_CHECK_EXCEPTION(rt.execute(small, program{e}), run_error,
+                          [](const auto& x) { return x.code() == run_errc::budget_tokens; });
     BOOST_TEST(server.requests() == 5);
     run_options again;
     again.replay = whole.report.history;

@@ -56,13 +56,15 @@ BOOST_AUTO_TEST_CASE(a_prompt_that_is_not_counted_is_estimated) {
         {"openai", chat(R"({"completion_tokens":1})")},
         {"openai", chat(R"({"prompt_tokens":0,"completion_tokens":1})")},
         {"openai", chat(R"({"total_tokens":2})")},
-        {"anthropic", R"({"content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"output_tokens":1}})"},
+        {"anthropic",
+         R"({"content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"output_tokens":1}})"},
         {"gemini",
          R"({"candidates":[{"content":{"parts":[{"text":"ok"}]},"finishReason":"STOP"}],"usageMetadata":{"candidatesTokenCount":1}})"},
         {"ollama", R"({"message":{"content":"ok"},"done":true,"done_reason":"stop","eval_count":1})"},
         {"cohere",
          R"({"message":{"content":[{"type":"text","text":"ok"}]},"finish_reason":"COMPLETE","usage":{"tokens":{"output_tokens":1}}})"},
-        {"openai-responses", R"({"status":"completed","output":[{"type":"message","content":"ok"}],"usage":{"output_tokens":1}})"}};
+        {"openai-responses",
+         R"({"status":"completed","output":[{"type":"message","content":"ok"}],"usage":{"output_tokens":1}})"}};
     for (const auto& [provider, body] : bodies)
         for (bool streamed : {false, true}) {
             const usage u = used(provider, body, streamed);
@@ -80,23 +82,25 @@ BOOST_AUTO_TEST_CASE(a_prompt_that_is_not_counted_is_estimated) {
 BOOST_AUTO_TEST_CASE(of_counts_in_several_pieces_the_largest_counts) {
     const std::string counts = R"(,"usage":{"prompt_tokens":9000,"completion_tokens":500})";
     const std::string openai[]{
-        sse({piece(R"({"content":"ok"})", counts), piece("{}", R"(,"usage":{"prompt_tokens":0,"completion_tokens":1})", "\"stop\"")}),
-        sse({piece(R"({"content":"ok"})", R"(,"usage":{"prompt_tokens":9000,"completion_tokens":1})"), piece("{}", counts, "\"stop\"")})};
+        sse({piece(R"({"content":"ok"})", counts),
+             piece("{}", R"(,"usage":{"prompt_tokens":0,"completion_tokens":1})", "\"stop\"")}),
+        sse({piece(R"({"content":"ok"})", R"(,"usage":{"prompt_tokens":9000,"completion_tokens":1})"),
+             piece("{}", counts, "\"stop\"")})};
     for (const auto& body : openai) BOOST_TEST(used("openai", body, true).tokens() == 9500u, body);
     const std::string lines = R"({"message":{"content":"ok"},"done":false,"prompt_eval_count":9000,"eval_count":500})"
                               "\n"
                               R"({"message":{"content":""},"done":true})"
                               "\n";
     BOOST_TEST(used("ollama", lines, true).tokens() == 9500u);
-    const std::string anthropic =
-        sse({R"({"type":"message_start","message":{"content":[],"usage":{"input_tokens":9000,"output_tokens":500}}})",
-             R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":"ok"}})",
-             R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":1,"output_tokens":1}})",
-             R"({"type":"message_stop"})"});
+    const std::string anthropic = sse(
+        {R"({"type":"message_start","message":{"content":[],"usage":{"input_tokens":9000,"output_tokens":500}}})",
+         R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":"ok"}})",
+         R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":1,"output_tokens":1}})",
+         R"({"type":"message_stop"})"});
     BOOST_TEST(used("anthropic", anthropic, true).tokens() == 9500u);
-    const std::string responses =
-        sse({R"({"type":"response.in_progress","response":{"usage":{"input_tokens":9000,"output_tokens":500}}})",
-             R"({"type":"response.completed","response":{"status":"completed","output":[{"type":"message","content":"ok"}]}})"});
+    const std::string responses = sse(
+        {R"({"type":"response.in_progress","response":{"usage":{"input_tokens":9000,"output_tokens":500}}})",
+         R"({"type":"response.completed","response":{"status":"completed","output":[{"type":"message","content":"ok"}]}})"});
     BOOST_TEST(used("openai-responses", responses, true).tokens() == 9500u);
 }
 
@@ -113,7 +117,8 @@ BOOST_AUTO_TEST_CASE(what_came_of_an_answer_that_broke_off_is_counted) {
 BOOST_AUTO_TEST_CASE(attempts_that_broke_off_are_counted_with_the_one_that_did_not) {
     int asked = 0;
     loopback_server server{[&](const server_request&) {
-        return server_response{.body = ++asked < 3 ? sse({long_piece}) : chat(R"({"prompt_tokens":5,"completion_tokens":1})")};
+        return server_response{.body = ++asked < 3 ? sse({long_piece})
+                                                   : chat(R"({"prompt_tokens":5,"completion_tokens":1})")};
     }};
     const auto model = retrying(model_at("openai", server), {.max_attempts = 3, .base = std::chrono::milliseconds{1}});
     BOOST_TEST(ask(model, question("x")).usage.tokens() >= 20'000u);
@@ -121,7 +126,8 @@ BOOST_AUTO_TEST_CASE(attempts_that_broke_off_are_counted_with_the_one_that_did_n
 }
 
 BOOST_AUTO_TEST_CASE(embeddings_that_no_server_counts_are_estimated) {
-    loopback_server server{[&](const server_request&) { return server_response{.body = R"({"data":[{"index":0,"embedding":[1,2]}]})"}; }};
+    loopback_server server{
+        [&](const server_request&) { return server_response{.body = R"({"data":[{"index":0,"embedding":[1,2]}]})"}; }};
     embedder e{"openai/e", {.api_base = server.url("/v1"), .api_key = secret{"key-0123456789"}}};
     const auto r = ask(e.as_model(embedding_use::document), question(std::string(3000, 'a')));
     BOOST_TEST(r.usage.prompt_tokens == 1000u);
@@ -129,8 +135,9 @@ BOOST_AUTO_TEST_CASE(embeddings_that_no_server_counts_are_estimated) {
 }
 
 BOOST_AUTO_TEST_CASE(an_embedding_that_stands_twice_in_one_item_is_refused) {
-    loopback_server server{
-        [&](const server_request&) { return server_response{.body = R"({"data":[{"index":0,"embedding":[1,2],"embedding":[9,9]}]})"}; }};
+    loopback_server server{[&](const server_request&) {
+        return server_response{.body = R"({"data":[{"index":0,"embedding":[1,2],"embedding":[9,9]}]})"};
+    }};
     embedder e{"openai/e", {.api_base = server.url("/v1"), .api_key = secret{"key-0123456789"}}};
     BOOST_CHECK_EXCEPTION(ask(e.as_model(embedding_use::document), question("a")), lm_error,
                           [](const auto& failure) { return failure.code() == lm_errc::malformed_response; });

@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Answers by the output that it is asked for, from a list for each; the last answer again and again. Notes every call as
-// `first`, or `first(2)` when the prompt shows two earlier attempts.
+// Answers by the output that it is asked for, from a list for each; the last answer again and again. Notes every call
+// as `first`, or `first(2)` when the prompt shows two earlier attempts.
 class by_output final : public lm_backend {
 public:
     explicit by_output(std::map<std::string, std::vector<std::string>> script) : script_{std::move(script)} {}
@@ -109,8 +109,8 @@ std::string list(const std::vector<event>& events) {
 std::string list(const std::vector<failed_assertion>& all) {
     std::string text;
     for (const auto& a : all)
-        text += (text.empty() ? "" : " | ") + std::string(a.soft ? "suggest " : "assert ") + a.blamed.path + ": " + a.message +
-                (a.final ? " (final)" : "");
+        text += (text.empty() ? "" : " | ") + std::string(a.soft ? "suggest " : "assert ") + a.blamed.path + ": " +
+                a.message + (a.final ? " (final)" : "");
     return text;
 }
 
@@ -207,7 +207,8 @@ std::vector<scenario> scenarios() {
          [n](run& r, world&) -> task<std::string> {
              std::string y = co_await n->in.forward(r, "x");
              std::string z = co_await ask(r, n->c, y);
-             r.assert_that(r.history().predictor_calls().front()->outputs.at("first").as_string() == "good", "be good", n->in.deepest.a);
+             r.assert_that(r.history().predictor_calls().front()->outputs.at("first").as_string() == "good", "be good",
+                           n->in.deepest.a);
              co_return y + z;
          },
          "first second third first(1) second third",
@@ -605,7 +606,8 @@ std::vector<scenario> scenarios() {
              try {
                  r.assert_that(is_good(x), "be good", p->a);
              } catch (const assertion_failed& e) {
-                 x = std::to_string(e.attempts().size()) + std::string{e.attempts().back().outputs.at("first").as_string()};
+                 x = std::to_string(e.attempts().size()) +
+                     std::string{e.attempts().back().outputs.at("first").as_string()};
              }
              std::string y = co_await ask(r, p->b, x);
              co_return x + y;
@@ -717,8 +719,8 @@ BOOST_DATA_TEST_CASE(backtracking, boost::unit_test::data::make(all_scenarios), 
 
 BOOST_AUTO_TEST_CASE(long_past_outputs_are_cut_of_every_type) {
     std::vector<std::string> many(3000, "something that is said often");
-    auto model =
-        scripted_model::texts({chat_completion({{"all", json::value_from(many)}}), chat_completion({{"all", json::array{"one"}}})});
+    auto model = scripted_model::texts(
+        {chat_completion({{"all", json::value_from(many)}}), chat_completion({{"all", json::array{"one"}}})});
     struct program {
         predict<sig<"text -> all: list[str]">> list;
         task<std::size_t> forward(run& r) const {
@@ -757,7 +759,8 @@ BOOST_AUTO_TEST_CASE(the_blamed_predictor_alone_sees_its_past_outputs_and_what_w
     BOOST_TEST(at("[[ ## feedback_0 ## ]]\n") < at("[[ ## past_first_1 ## ]]\nbad two"));
     BOOST_TEST(at("Begin with the word good.") < at("bad two"));
     BOOST_TEST(at("[[ ## feedback_1 ## ]]") != last.npos);
-    for (std::size_t i : {1u, 3u, 5u}) BOOST_TEST(model->requests[i].messages.back().content.find("feedback_") == std::string::npos);
+    for (std::size_t i : {1u, 3u, 5u})
+        BOOST_TEST(model->requests[i].messages.back().content.find("feedback_") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_exhausted_assertion_carries_every_attempt) {
@@ -813,7 +816,8 @@ BOOST_AUTO_TEST_CASE(under_a_teacher_the_trace_is_whole_and_clean) {
     BOOST_TEST(calls[1]->place.path == "b");
     BOOST_TEST(done.report.history->violations().size() == 1u);
     BOOST_TEST(teacher->calls == "first first(1) second");
-    for (std::size_t i : {0u, 1u}) BOOST_TEST(teacher->requests[i].messages[1].content.find("demo text") != std::string::npos);
+    for (std::size_t i : {0u, 1u})
+        BOOST_TEST(teacher->requests[i].messages[1].content.find("demo text") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_run_can_be_cancelled_in_mid_backtrack) {
@@ -878,8 +882,10 @@ BOOST_AUTO_TEST_CASE(a_stream_says_what_starts_over) {
     options.stream = true;
     options.on_event = [&](const run_event& e) {
         if (e.kind == run_event::piece) shown[std::string{e.path}] += e.text;
-        if (e.kind == run_event::restart) shown[std::string{e.path}].clear(), log += "restart " + std::string{e.path} + ";";
-        if (e.kind == run_event::backtrack) log += "backtrack " + std::string{e.path} + ": " + std::string{e.error} + ";";
+        if (e.kind == run_event::restart)
+            shown[std::string{e.path}].clear(), log += "restart " + std::string{e.path} + ";";
+        if (e.kind == run_event::backtrack)
+            log += "backtrack " + std::string{e.path} + ": " + std::string{e.error} + ";";
     };
     runtime rt;
     program m{p};
@@ -900,7 +906,8 @@ struct fickle {
 };
 
 std::string mismatch_of(decltype(fickle::what) what) {
-    auto model = std::make_shared<by_output>(script{{"first", {"bad", "good"}}, {"second", {"bad", "good"}}, {"third", {"t"}}});
+    auto model =
+        std::make_shared<by_output>(script{{"first", {"bad", "good"}}, {"second", {"bad", "good"}}, {"third", {"t"}}});
     runtime rt;
     fickle m;
     m.what = std::move(what);
@@ -937,7 +944,8 @@ BOOST_AUTO_TEST_CASE(a_program_that_does_something_else_the_second_time_is_found
         r.assert_that(is_good(y), "be good");
         co_return y;
     });
-    BOOST_TEST(something_new.find("a model call at \"c\", before it comes back to \"b\"") != std::string::npos, something_new);
+    BOOST_TEST(something_new.find("a model call at \"c\", before it comes back to \"b\"") != std::string::npos,
+               something_new);
     auto never_back = mismatch_of([](run& r, const pipeline& p, int n) -> task<std::string> {
         std::string x = co_await ask(r, p.a, "x");
         if (n > 0) co_return x;
@@ -963,7 +971,9 @@ BOOST_AUTO_TEST_CASE(a_replay_that_asks_for_more_or_for_something_else_names_the
     two_calls m{p};
     runtime rt;
     run_options again;
-    again.replay = rt.execute(language_model{std::make_shared<by_output>(script{{"first", {"f"}}, {"second", {"s"}}})}, m).report.history;
+    again.replay =
+        rt.execute(language_model{std::make_shared<by_output>(script{{"first", {"f"}}, {"second", {"s"}}})}, m)
+            .report.history;
     BOOST_TEST(rt.run(again, m) == "fs");
     auto message = [&](two_calls changed) -> std::string {
         try {
@@ -987,7 +997,8 @@ BOOST_AUTO_TEST_CASE(a_replay_that_asks_for_more_or_for_something_else_names_the
         rt.run(again, other);
         BOOST_ERROR("replayed");
     } catch (const run_error& e) {
-        BOOST_TEST(std::string{e.what()}.find("a model call at \"c\", where the journal has a model call at \"a\"") != std::string::npos,
+        BOOST_TEST(std::string{e.what()}.find("a model call at \"c\", where the journal has a model call at \"a\"") !=
+                       std::string::npos,
                    e.what());
     }
 }
@@ -1022,8 +1033,9 @@ BOOST_AUTO_TEST_CASE(arguments_are_there_again) {
     };
     once o;
     auto again = std::make_shared<by_output>(script{{"first", {"bad", "good"}}});
-    BOOST_CHECK_EXCEPTION(rt.run(language_model{again}, o, std::make_unique<int>(1)), run_error,
-                          [](const run_error& e) { return std::string{e.what()}.find("cannot be copied") != std::string::npos; });
+    BOOST_CHECK_EXCEPTION(
+        rt.run(language_model{again}, o, std::make_unique<int>(1)), run_error,
+        [](const run_error& e) { return std::string{e.what()}.find("cannot be copied") != std::string::npos; });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -66,8 +66,11 @@ BOOST_AUTO_TEST_CASE(rewards_of_every_shape) {
         BOOST_TEST(model->requests().size() == 2u);
     };
     check(best_of_n{ask, [](const predicted& p) { return p.get<"answer">() == "yes"; }});
-    check(best_of_n{ask, [](const predicted& p, const std::string& q) { return q == "q" && p.get<"answer">() == "yes"; }});
-    check(best_of_n{ask, [](const predicted& p) -> judgement { return {p.get<"answer">() == "yes" ? 1.0 : 0.0, "say yes"}; }});
+    check(best_of_n{ask,
+                    [](const predicted& p, const std::string& q) { return q == "q" && p.get<"answer">() == "yes"; }});
+    check(best_of_n{ask, [](const predicted& p) -> judgement {
+                        return {p.get<"answer">() == "yes" ? 1.0 : 0.0, "say yes"};
+                    }});
     check(best_of_n{ask, [](run& r, const predicted& p) -> task<double> {
                         r.check();
                         co_return p.get<"answer">() == "yes" ? 1.0 : 0.0;
@@ -122,7 +125,9 @@ struct two_steps : module {
     }
 };
 
-std::string advice(const json::object& by_path) { return chat_completion({{"discussion", "the draft was poor"}, {"advice", by_path}}); }
+std::string advice(const json::object& by_path) {
+    return chat_completion({{"discussion", "the draft was poor"}, {"advice", by_path}});
+}
 
 }  // namespace
 
@@ -135,16 +140,17 @@ BOOST_AUTO_TEST_CASE(refine_gives_each_predictor_advice) {
                   {.n = 3, .goal = "The answer is long."}};
     auto draft = [](const char* t) { return chat_completion({{"draft", t}}); };
     auto answer = [](const char* t) { return chat_completion({{"answer", t}}); };
-    auto model = scripted_model::texts(
-        {draft("d1"), answer("short"), advice({{"draft", "Write more."}, {"polish", "N/A"}}), draft("d2"), answer("long enough")});
+    auto model =
+        scripted_model::texts({draft("d1"), answer("short"), advice({{"draft", "Write more."}, {"polish", "N/A"}}),
+                               draft("d2"), answer("long enough")});
     runtime rt;
     auto done = rt.execute(language_model{model}, better, "Why?");
     BOOST_TEST(done.value == "long enough");
     auto requests = model->requests();
     BOOST_REQUIRE(requests.size() == 5u);
     const auto& asked = requests[2].messages.back().content;
-    for (const char* part : {"`draft`: question -> draft", "`polish`: draft -> answer", "Why?", "d1", "short", "The answer is long.",
-                             "0.25", "too short", "[\"draft\", \"polish\"]"})
+    for (const char* part : {"`draft`: question -> draft", "`polish`: draft -> answer", "Why?", "d1", "short",
+                             "The answer is long.", "0.25", "too short", "[\"draft\", \"polish\"]"})
         BOOST_TEST(asked.find(part) != std::string::npos, part << " is missing in " << asked);
     BOOST_TEST(requests[3].messages.back().content.find("[[ ## advice ## ]]\nWrite more.") != std::string::npos);
     BOOST_TEST(requests[4].messages.back().content.find("[[ ## advice ## ]]") == std::string::npos);
@@ -169,7 +175,9 @@ BOOST_AUTO_TEST_CASE(refine_goes_on_without_advice_when_the_advisor_writes_nonse
 BOOST_AUTO_TEST_CASE(chains_are_compared) {
     multi_chain_comparison<qa_signature> compare{2};
     using reasoned_answer = reasoned<qa_signature>;
-    auto attempt = [](const char* why, const char* what) { return reasoned_answer{json::object{{"reasoning", why}, {"answer", what}}}; };
+    auto attempt = [](const char* why, const char* what) {
+        return reasoned_answer{json::object{{"reasoning", why}, {"answer", what}}};
+    };
     struct program {
         const multi_chain_comparison<qa_signature>& compare;
         std::vector<reasoned_answer> attempts;
@@ -205,7 +213,9 @@ BOOST_AUTO_TEST_CASE(the_majority_wins) {
     BOOST_TEST(winner({"", ""}) == "");
     auto p = all({"a1", "b1", "a2"});
     majority_options by_first_letter;
-    by_first_letter.normalize = [](const json::value& v) { return std::optional{std::string(1, v.as_string().front())}; };
+    by_first_letter.normalize = [](const json::value& v) {
+        return std::optional{std::string(1, v.as_string().front())};
+    };
     BOOST_TEST(majority(p, by_first_letter).get<"answer">() == "a1");
     BOOST_CHECK_THROW(majority(std::vector<predicted>{}), std::invalid_argument);
     majority_options misspelt;
@@ -216,7 +226,8 @@ BOOST_AUTO_TEST_CASE(the_majority_wins) {
 BOOST_DATA_TEST_CASE(texts_are_normalized_as_dspy_does, cases_of("metrics.json"), c) {
     for (const char* which : {"prediction", "gold"}) {
         const auto* normalized = c.data.if_contains(std::string{"normalized_"} + which);
-        if (normalized && c.data.at(which).is_string()) BOOST_TEST(normalize_text(c.text(which)) == normalized->as_string());
+        if (normalized && c.data.at(which).is_string())
+            BOOST_TEST(normalize_text(c.text(which)) == normalized->as_string());
     }
 }
 

@@ -13,7 +13,8 @@ using namespace reagent;
 
 namespace {
 
-std::shared_ptr<const prompt_template> prompt_of(std::string instructions, const std::vector<json::object>& demos = {}) {
+std::shared_ptr<const prompt_template> prompt_of(std::string instructions,
+                                                 const std::vector<json::object>& demos = {}) {
     signature s = parse_signature("question -> answer");
     s.instructions = std::move(instructions);
     return std::make_shared<const prompt_template>(adapter::chat, std::move(s), demos);
@@ -32,7 +33,8 @@ BOOST_AUTO_TEST_CASE(fingerprints_do_not_depend_on_what_was_asked_before) {
     const json::object demo{{"question", "q"}, {"answer", "a \"quoted\" one"}};
     std::vector<std::shared_ptr<const prompt_template>> prompts;
     for (int i = 0; i < 7; ++i) prompts.push_back(prompt_of("Task " + std::to_string(i) + ", \"quoted\"\nand more."));
-    prompts.push_back(prompt_of("Task 1, \"quoted\"\nand more.", {demo}));  // the same system message, and more behind it
+    prompts.push_back(
+        prompt_of("Task 1, \"quoted\"\nand more.", {demo}));  // the same system message, and more behind it
     prompts.push_back(prompt_of(std::string(70'000, 'x')));
     for (int round = 0; round < 3; ++round)
         for (const auto& prompt : prompts)

@@ -98,7 +98,8 @@ BOOST_AUTO_TEST_CASE(predict_takes_inputs_in_every_shape) {
     };
     runtime rt;
     BOOST_TEST(rt.run(language_model{model}, program{}) == 21);
-    for (const auto& r : model->requests()) BOOST_TEST(r.messages.back().content.find("[[ ## context ## ]]\n[\"") != std::string::npos);
+    for (const auto& r : model->requests())
+        BOOST_TEST(r.messages.back().content.find("[[ ## context ## ]]\n[\"") != std::string::npos);
     BOOST_TEST(model->requests()[6].messages.back().content.find("gone before it is awaited") != std::string::npos);
 }
 
@@ -127,7 +128,8 @@ BOOST_AUTO_TEST_CASE(programs_are_composed_two_levels_deep) {
     const auto& events = o.report.history->events();
     BOOST_TEST(events[0].path == "route.triage");
     BOOST_TEST(events[1].path == "route.first.answer.predict");
-    BOOST_TEST(model->requests()[0].messages[0].content.find("Classify a customer support message.") != std::string::npos);
+    BOOST_TEST(model->requests()[0].messages[0].content.find("Classify a customer support message.") !=
+               std::string::npos);
     BOOST_TEST(model->requests()[1].messages[0].content.find("`reasoning`") != std::string::npos);
     desk d;
     BOOST_REQUIRE(d.children().size() == 1u);
@@ -209,7 +211,8 @@ BOOST_AUTO_TEST_CASE(hints_and_reasoning) {
     BOOST_TEST(p.reasoning() == "because");
     BOOST_TEST(p.get<"reasoning">() == "because");
     BOOST_TEST(p.get<"answer">() == "tomorrow");
-    BOOST_TEST(model->requests()[0].messages.back().content.find("[[ ## hint ## ]]\nlook at the calendar") != std::string::npos);
+    BOOST_TEST(model->requests()[0].messages.back().content.find("[[ ## hint ## ]]\nlook at the calendar") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(wrong_inputs_of_a_dynamic_predictor_are_refused_before_the_call) {

@@ -65,13 +65,16 @@ BOOST_AUTO_TEST_CASE(nothing_is_taken_from_an_answer_that_was_cut_off) {
     BOOST_TEST((holds(r.error, "cut off") && holds(r.error, "raise max_tokens")), r.error);
     // No more than the bound, and no less than what was set.
     o.sampling.max_tokens = 100'000;
-    BOOST_TEST(*ask({answer(cut_off, finish_reason::length), answer(good)}, o).requests[1].sampling.max_tokens == 131'072u);
+    BOOST_TEST(*ask({answer(cut_off, finish_reason::length), answer(good)}, o).requests[1].sampling.max_tokens ==
+               131'072u);
     o.sampling.max_tokens = 200'000;
-    BOOST_TEST(*ask({answer(cut_off, finish_reason::length), answer(good)}, o).requests[1].sampling.max_tokens == 200'000u);
+    BOOST_TEST(*ask({answer(cut_off, finish_reason::length), answer(good)}, o).requests[1].sampling.max_tokens ==
+               200'000u);
 }
 
 BOOST_AUTO_TEST_CASE(a_provider_that_refuses_more_tokens_is_named_in_the_error) {
-    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{answer(good, finish_reason::length), answer(good)});
+    auto model =
+        std::make_shared<scripted_model>(std::vector<lm_response>{answer(good, finish_reason::length), answer(good)});
     model->failures[1] = std::make_exception_ptr(lm_error{lm_errc::invalid_request, "max_tokens is too large"});
     run_options o{language_model{model}};
     o.sampling.max_tokens = 50;
@@ -86,7 +89,8 @@ BOOST_AUTO_TEST_CASE(what_ended_otherwise_than_by_the_model_is_asked_for_again) 
         auto r = ask({answer("[[ ## answer ## ]]\n12\n[[ ## completed ## ]]", reason), answer(good)});
         BOOST_TEST(r.value == 1250, r.error);
         BOOST_REQUIRE(r.requests.size() == 2u);
-        BOOST_TEST(r.requests[1].messages.size() == r.requests[0].messages.size());  // it is not shown as the model's own
+        BOOST_TEST(r.requests[1].messages.size() ==
+                   r.requests[0].messages.size());  // it is not shown as the model's own
         BOOST_TEST(holds(r.requests[1].messages.back().content, "not accepted"));
     }
 }
@@ -101,7 +105,9 @@ BOOST_AUTO_TEST_CASE(what_a_filter_withholds_is_no_answer) {
 BOOST_AUTO_TEST_CASE(an_error_names_the_value_that_was_wrong) {
     run_options few;
     few.max_retries = 2;
-    auto r = ask({answer("[[ ## answer ## ]]\n1,234\n[[ ## completed ## ]]"), answer("It is 1,234."), answer("It is 1,234.")}, few);
+    auto r = ask(
+        {answer("[[ ## answer ## ]]\n1,234\n[[ ## completed ## ]]"), answer("It is 1,234."), answer("It is 1,234.")},
+        few);
     BOOST_TEST(holds(r.error, "`answer`"), r.error);
     BOOST_TEST(holds(r.error, "1,234"), r.error);
     BOOST_TEST(holds(r.error, "no JSON object"), r.error);

@@ -19,7 +19,9 @@ using qa = predict<sig<"question -> answer">>;
 using short_form = predict<sig<"answer -> summary">>;
 
 scripted answering() {
-    return scripted{[](const lm_request&) { return scripted_answer{json::object{{"reasoning", "r"}, {"answer", "a"}, {"summary", "s"}}}; }};
+    return scripted{[](const lm_request&) {
+        return scripted_answer{json::object{{"reasoning", "r"}, {"answer", "a"}, {"summary", "s"}}};
+    }};
 }
 
 template <class Error, class Errc, class F>
@@ -199,7 +201,8 @@ BOOST_AUTO_TEST_CASE(parameters_for_an_unknown_path_name_the_nearest) {
     BOOST_TEST(rt.run(with_parameters_for("draft"), program, in).summary == "s");
     qa alone;
     rt.run(with_parameters_for("self"), alone, "x");
-    auto words = words_of<program_error>(program_errc::mismatch, [&] { rt.run(with_parameters_for("predict"), alone, "x"); });
+    auto words =
+        words_of<program_error>(program_errc::mismatch, [&] { rt.run(with_parameters_for("predict"), alone, "x"); });
     BOOST_TEST(holds(words, "`self`"), words);
 }
 

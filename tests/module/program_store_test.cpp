@@ -65,7 +65,8 @@ json::value any_value(std::mt19937_64& random, int depth) {
         }
         default: {
             json::object o;
-            for (auto n = random() % 4; n > 0; --n) o["k" + std::to_string(random() % 9)] = any_value(random, depth + 1);
+            for (auto n = random() % 4; n > 0; --n)
+                o["k" + std::to_string(random() % 9)] = any_value(random, depth + 1);
             return o;
         }
     }
@@ -110,7 +111,8 @@ BOOST_AUTO_TEST_CASE(any_parameters_are_the_same_after_a_file) {
     for (int i = 0; i < 400; ++i) {
         auto p = any_parameters(program, random);
         if (i % 5 == 0)
-            for (int m = 0; m < 2; ++m) p.members.push_back(std::make_shared<const parameters>(any_parameters(program, random)));
+            for (int m = 0; m < 2; ++m)
+                p.members.push_back(std::make_shared<const parameters>(any_parameters(program, random)));
         auto saved = to_saved(program, p);
         saved.save(f.path / "p.json");
         auto loaded = from_saved(program, saved_program::load(f.path / "p.json"));
@@ -162,7 +164,8 @@ BOOST_AUTO_TEST_CASE(what_is_damaged_hides_nothing_and_is_not_tagged) {
     folder f;
     answer program;
     program_store store{f.path / "programs"};
-    for (const char* text : {"One.", "Two.", "Three."}) store.put(to_saved(program, with_instructions(text)), {.what = text});
+    for (const char* text : {"One.", "Two.", "Three."})
+        store.put(to_saved(program, with_instructions(text)), {.what = text});
     store.tag("production", 2);
     f.write("programs/versions/000002.json", "{\"torn");
     f.write("programs/versions/18446744073709551615.json", "{}");  // a number of its own making
@@ -186,7 +189,8 @@ BOOST_AUTO_TEST_CASE(what_is_damaged_hides_nothing_and_is_not_tagged) {
     BOOST_TEST(store.number_of("production") == 3u);
     for (const char* garbage : {"x", "1\n2 3\n", "-1\n", "99999999999999999999999\n", "1\n\n"}) {
         f.write("programs/tags/production", garbage);
-        check_refused(program_errc::unreadable, "set the tag \"production\" anew", [&] { store.number_of("production"); });
+        check_refused(program_errc::unreadable, "set the tag \"production\" anew",
+                      [&] { store.number_of("production"); });
         BOOST_TEST(store.list().size() == 5u);
         store.tag("production", 4);
         BOOST_TEST(store.number_of("production") == 4u);
@@ -245,7 +249,8 @@ BOOST_AUTO_TEST_CASE(a_running_service_takes_over_what_a_tag_points_to) {
     // What does not fit changes nothing.
     router other;
     store.tag("production", store.put(to_saved(other)));
-    check_refused(program_errc::mismatch, "the program has no predictor `classify`", [&] { live.follow(store, "production", program); });
+    check_refused(program_errc::mismatch, "the program has no predictor `classify`",
+                  [&] { live.follow(store, "production", program); });
     BOOST_TEST(seen() == "Task: Be two.");
     // Readers and a writer at once.
     std::atomic<bool> stop = false;

@@ -1,5 +1,5 @@
-// Random programs with random assertions: whatever goes back where, the journal replays to the same end without a model or a tool, what was
-// paid is counted, and nothing that came before a cut happens twice.
+// Random programs with random assertions: whatever goes back where, the journal replays to the same end without a model
+// or a tool, what was paid is counted, and nothing that came before a cut happens twice.
 #include "support/scripted_openai.hpp"
 
 #include <reagent/reagent.hpp>
@@ -173,7 +173,8 @@ BOOST_AUTO_TEST_CASE(random_programs_go_back_and_replay) {
             bool whole = !first.how.starts_with("assertion: ");
             if (whole) BOOST_TEST(first.report.usage.calls == model->calls);
             auto tools_acted = std::exchange(p.acted, {});
-            // A deed with the same past happens once for each time that its past was made anew, and never more often than that.
+            // A deed with the same past happens once for each time that its past was made anew, and never more often
+            // than that.
             for (const auto& [past, times] : tools_acted) BOOST_TEST(times <= 64, past << " " << times);
 
             auto none = std::make_shared<counting_model>(seed + 1);
@@ -194,7 +195,9 @@ BOOST_AUTO_TEST_CASE(random_programs_go_back_and_replay) {
             same.budget.calls = 3000;
             auto third = go(rt, p, same).how;
             // Of two branches that fail, the first to fail ends the run; else everything is the same.
-            BOOST_TEST((third == first.how || (first.how.starts_with("assertion: ") && third.starts_with("assertion: "))), third);
+            BOOST_TEST(
+                (third == first.how || (first.how.starts_with("assertion: ") && third.starts_with("assertion: "))),
+                third);
             p.acted.clear();
         }
         backtracks += history.violations().size();

@@ -65,9 +65,11 @@ std::unique_ptr<module> program_of(const std::string& file) {
     tools t;
     t.add("add", "Adds.", [](double a, double b) { return a + b; }, {"a", "b"});
     if (file == "predict_plain.json") return std::make_unique<predict<sig<"question -> answer">>>();
-    if (file == "predict_typed.json") return std::make_unique<predict<sig<"context: list[str], question -> answer: int, ok: bool">>>();
+    if (file == "predict_typed.json")
+        return std::make_unique<predict<sig<"context: list[str], question -> answer: int, ok: bool">>>();
     if (file == "predict_with_lm.json") return std::make_unique<predict<sig<"q -> a">>>();
-    if (file == "cot.json" || file == "bootstrapped_cot.json") return std::make_unique<chain_of_thought<classify_intent>>();
+    if (file == "cot.json" || file == "bootstrapped_cot.json")
+        return std::make_unique<chain_of_thought<classify_intent>>();
     if (file == "router.json") return std::make_unique<router>();
     if (file == "react.json") return std::make_unique<react<sig<"question -> answer">>>(t);
     return std::make_unique<predict<classify_intent>>();
@@ -88,7 +90,8 @@ BOOST_DATA_TEST_CASE(what_dspy_saved_is_read_and_written_back, index(), c) {
         json::array demos;
         for (const auto& d : p.demos) demos.push_back(json::value(d));
         BOOST_TEST(equal_json(json::value(demos), expected[i].at("demos")));
-        BOOST_TEST(p.fields.size() == expected[i].at("input_fields").as_array().size() + expected[i].at("output_fields").as_array().size());
+        BOOST_TEST(p.fields.size() == expected[i].at("input_fields").as_array().size() +
+                                          expected[i].at("output_fields").as_array().size());
     }
     auto original = read_json("golden/saved_programs/" + c.id());
     BOOST_TEST(saved.document() == original.as_object());
@@ -161,7 +164,8 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_every_difference) {
     });
     for (const char* part :
          {"the program has no predictor `clasify`; the nearest is `classify`", "the file has no predictor `classify`",
-          "`recommend.predict` has 1 fields in the file and 5 in the program", "demonstration 1: the program has no field `resolution`"})
+          "`recommend.predict` has 1 fields in the file and 5 in the program",
+          "demonstration 1: the program has no field `resolution`"})
         BOOST_TEST(message.find(part) != std::string::npos, part << " is missing in " << message);
     auto other = thrown(program_errc::mismatch, [&] {
         predict<sig<"city -> country, capital">> p;
@@ -171,16 +175,20 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_every_difference) {
 }
 
 BOOST_AUTO_TEST_CASE(hostile_files_are_refused_with_the_place) {
-    auto refused = [](program_errc code, const std::string& text) { return thrown(code, [&] { saved_program::parse(text); }); };
-    BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"demos": 3}})").find("a.demos: expected a list") != std::string::npos);
+    auto refused = [](program_errc code, const std::string& text) {
+        return thrown(code, [&] { saved_program::parse(text); });
+    };
+    BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"demos": 3}})").find("a.demos: expected a list") !=
+               std::string::npos);
     BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"demos": [3]}})").find("a.demos[0]") != std::string::npos);
-    BOOST_TEST(
-        refused(program_errc::bad_document, R"({"a": {"demos": [], "signature": {"instructions": 1}}})").find("a.signature.instructions") !=
-        std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"demos": [], "signature": {"instructions": 1}}})")
+                   .find("a.signature.instructions") != std::string::npos);
     BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"demos": [], "signature": {"fields": [{"prefix": []}]}}})")
                    .find("fields[0].prefix") != std::string::npos);
-    BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"demos": [], "lm": "gpt"}})").find("a.lm") != std::string::npos);
-    BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"weights": [1]}})").find("no predictor") != std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"demos": [], "lm": "gpt"}})").find("a.lm") !=
+               std::string::npos);
+    BOOST_TEST(refused(program_errc::bad_document, R"({"a": {"weights": [1]}})").find("no predictor") !=
+               std::string::npos);
     for (const char* text : {"[]", "3", "{}", "{\"metadata\": {}}", "{\"metadata\": 3, \"a\": {\"demos\": []}}"})
         refused(program_errc::bad_document, text);
     refused(program_errc::not_json, "");
@@ -218,7 +226,8 @@ BOOST_AUTO_TEST_CASE(any_parameters_come_back_the_same) {
     std::mt19937 random{7};
     auto text = [&] {
         std::string s;
-        const std::string alphabet[]{"a", "Z", " ", "\n", "\"", "\\", "é", "漢", "😀", "[[ ## x ## ]]", "\x01", "{", "}", "\t", "\u2028"};
+        const std::string alphabet[]{"a",    "Z", " ", "\n", "\"",    "\\", "é", "漢", "😀", "[[ ## x ## ]]",
+                                     "\x01", "{", "}", "\t", "\u2028"};
         for (auto n = random() % 20; n > 0; --n) s += alphabet[random() % std::size(alphabet)];
         return s;
     };
@@ -230,8 +239,10 @@ BOOST_AUTO_TEST_CASE(any_parameters_come_back_the_same) {
         auto& c = p.predictors["classify"];
         c.instructions = text();
         for (auto n = random() % 4; n > 0; --n)
-            c.demos.push_back(
-                json::object{{"augmented", random() % 2 == 0}, {"message", text()}, {"intent", text()}, {"confidence", random() / 3.0}});
+            c.demos.push_back(json::object{{"augmented", random() % 2 == 0},
+                                           {"message", text()},
+                                           {"intent", text()},
+                                           {"confidence", random() / 3.0}});
         if (random() % 2) c.descriptions["message"] = text();
         if (random() % 2) c.prefixes["confidence"] = text();
         p.predictors["recommend.predict"].instructions = text();

@@ -33,14 +33,16 @@ BOOST_AUTO_TEST_CASE(answers_in_order_and_keeps_what_it_was_asked) {
     run_options options{lm};
     options.json_fallback = false;
     BOOST_TEST(rt.run(options, p, "question"_f = "the first?").get<"answer">() == 42);
-    BOOST_TEST(rt.run(options, p, "question"_f = "the second?").get<"answer">() == 7);  // after the answer that could not be read
+    BOOST_TEST(rt.run(options, p, "question"_f = "the second?").get<"answer">() ==
+               7);  // after the answer that could not be read
     BOOST_TEST(lm.calls() == 3u);
     BOOST_TEST(lm.requests().front().messages.back().content.find("the first?") != std::string::npos);
     BOOST_TEST(lm.last_prompt().find("user:\n") != std::string::npos);
     BOOST_TEST(lm.last_prompt().find("the second?") != std::string::npos);
     BOOST_CHECK_EXCEPTION(rt.run(options, p, "question"_f = "the third?"), lm_error, [](const lm_error& e) {
         std::string text = e.what();
-        return text.find("the script has 3 answers, and call 4 wants one more") != text.npos && text.find("the third?") != text.npos;
+        return text.find("the script has 3 answers, and call 4 wants one more") != text.npos &&
+               text.find("the third?") != text.npos;
     });
 }
 
@@ -68,7 +70,8 @@ BOOST_AUTO_TEST_CASE(calls_and_failures_are_answers_too) {
     tools t;
     t.add("add", "Adds.", [](int a, int b) { return a + b; }, {"a", "b"});
     react<question_answer> agent{t, {.mode = react_mode::native}};
-    scripted lm{scripted_answer::calls({{"add", {{"a", 2}, {"b", 3}}}}), scripted_answer::calls({{"submit", {{"answer", 5}}}})};
+    scripted lm{scripted_answer::calls({{"add", {{"a", 2}, {"b", 3}}}}),
+                scripted_answer::calls({{"submit", {{"answer", 5}}}})};
     BOOST_TEST(ask(lm, agent, "question"_f = "2 + 3?").get<"answer">() == 5);
     BOOST_TEST(lm.last_prompt().find("-> add {\"a\":2,\"b\":3}") != std::string::npos, lm.last_prompt());
     BOOST_TEST(lm.last_prompt().find("tool (result of call_1):\n5") != std::string::npos, lm.last_prompt());

@@ -19,7 +19,9 @@ namespace {
 
 using qa = chain_of_thought<sig<"question -> answer">>;
 
-scripted_answer answer(std::string text) { return scripted_answer{json::object{{"reasoning", "r"}, {"answer", std::move(text)}}}; }
+scripted_answer answer(std::string text) {
+    return scripted_answer{json::object{{"reasoning", "r"}, {"answer", std::move(text)}}};
+}
 
 std::vector<std::string> paths_of(const module& m) {
     std::vector<std::string> all;
@@ -102,8 +104,11 @@ BOOST_AUTO_TEST_CASE(it_is_a_program_by_name_whose_predictor_is_found) {
     evaluate_options options;
     options.run.lm = lm;
     options.concurrency = 1;
-    auto exact = [](const example& e, const json::object& outputs) { return e.fields.at("answer") == outputs.at("answer"); };
-    auto e = evaluate(rt, vote, dataset{{.fields = {{"question", "q"}, {"answer", "b"}}, .inputs = {"question"}}}, exact, options);
+    auto exact = [](const example& e, const json::object& outputs) {
+        return e.fields.at("answer") == outputs.at("answer");
+    };
+    auto e = evaluate(rt, vote, dataset{{.fields = {{"question", "q"}, {"answer", "b"}}, .inputs = {"question"}}},
+                      exact, options);
     BOOST_TEST(e.score == 100);
 }
 
@@ -111,7 +116,8 @@ BOOST_AUTO_TEST_CASE(attempts_are_parts_of_other_modules) {
     runtime rt;
     program p;
     auto found = paths_of(p);
-    BOOST_TEST(found == (std::vector<std::string>{"ask.predict", "better.advisor.advise"}), boost::test_tools::per_element());
+    BOOST_TEST(found == (std::vector<std::string>{"ask.predict", "better.advisor.advise"}),
+               boost::test_tools::per_element());
     scripted lm{[](const lm_request&) { return answer("x"); }};
     program::input in{"q"};
     BOOST_TEST(rt.run(lm, p, in).answer == "xxx");

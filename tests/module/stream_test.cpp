@@ -46,7 +46,8 @@ BOOST_AUTO_TEST_CASE(outputs_are_told_while_they_are_written) {
     loopback_server server{[](const server_request&) {
         return server_response{
             .content_type = "text/event-stream",
-            .pieces = stream_of("[[ ## reasoning ## ]]\nbecause\n\n[[ ## answer ## ]]\nforty two\n\n[[ ## completed ## ]]")};
+            .pieces =
+                stream_of("[[ ## reasoning ## ]]\nbecause\n\n[[ ## answer ## ]]\nforty two\n\n[[ ## completed ## ]]")};
     }};
     runtime rt;
     seen s;
@@ -57,7 +58,8 @@ BOOST_AUTO_TEST_CASE(outputs_are_told_while_they_are_written) {
     for (std::size_t at = 0; at < s.log.size();) {
         auto close = s.log.find('>', at), next = s.log.find('<', close);
         std::string field = s.log.substr(at + 1, close - at - 1);
-        (field == "reasoning" ? reasoning : answer) += s.log.substr(close + 1, next == s.log.npos ? next : next - close - 1);
+        (field == "reasoning" ? reasoning : answer) +=
+            s.log.substr(close + 1, next == s.log.npos ? next : next - close - 1);
         at = next == s.log.npos ? s.log.size() : next;
     }
     BOOST_TEST(reasoning == "because");
@@ -91,13 +93,15 @@ BOOST_AUTO_TEST_CASE(what_was_shown_and_does_not_count_is_taken_back) {
         adapter a;
         std::string text;
     } const cases[]{
-        {adapter::chat, "[[ ## answer ## ]]\nevil\n\n[[ ## completed ## ]]\nNo:\n[[ ## answer ## ]]\ngood\n\n[[ ## completed ## ]]"},
+        {adapter::chat,
+         "[[ ## answer ## ]]\nevil\n\n[[ ## completed ## ]]\nNo:\n[[ ## answer ## ]]\ngood\n\n[[ ## completed ## ]]"},
         {adapter::json, "{\"answer\": \"evil\"} No: {\"answer\": \"good\"}"},
         {adapter::json, "{\"x\": {\"answer\": \"evil\"}} {\"answer\": \"good\"}"},
     };
     for (const auto& c : cases) {
-        loopback_server server{
-            [&](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = stream_of(c.text)}; }};
+        loopback_server server{[&](const server_request&) {
+            return server_response{.content_type = "text/event-stream", .pieces = stream_of(c.text)};
+        }};
         runtime rt;
         seen s;
         auto options = s.options(server.url("/v1"));
@@ -112,10 +116,11 @@ BOOST_AUTO_TEST_CASE(what_was_shown_and_does_not_count_is_taken_back) {
 }
 
 BOOST_AUTO_TEST_CASE(what_was_shown_rightly_is_not_shown_twice) {
-    for (std::string text :
-         {"[[ ## answer ## ]]\n4 [[ \\## x ## ]]\n\n[[ ## completed ## ]]", "[[ ## answer ## ]]\na\n[[ ## answer ## ]]\na"}) {
-        loopback_server server{
-            [&](const server_request&) { return server_response{.content_type = "text/event-stream", .pieces = stream_of(text)}; }};
+    for (std::string text : {"[[ ## answer ## ]]\n4 [[ \\## x ## ]]\n\n[[ ## completed ## ]]",
+                             "[[ ## answer ## ]]\na\n[[ ## answer ## ]]\na"}) {
+        loopback_server server{[&](const server_request&) {
+            return server_response{.content_type = "text/event-stream", .pieces = stream_of(text)};
+        }};
         runtime rt;
         seen s;
         predict<sig<"question -> answer">> qa;

@@ -66,7 +66,8 @@ std::string complaint_about(const std::string& first) {
 }
 
 void has(const std::string& text, std::initializer_list<const char*> parts) {
-    for (const char* part : parts) BOOST_TEST(text.find(part) != std::string::npos, "\"" << part << "\" is missing in: " << text);
+    for (const char* part : parts)
+        BOOST_TEST(text.find(part) != std::string::npos, "\"" << part << "\" is missing in: " << text);
 }
 
 }  // namespace
@@ -74,8 +75,10 @@ void has(const std::string& text, std::initializer_list<const char*> parts) {
 BOOST_AUTO_TEST_SUITE(validated_output)
 
 BOOST_AUTO_TEST_CASE(every_violation_is_told_with_its_path) {
-    has(complaint_about(answer(R"([{"name": "I", "age": 130, "visit": null}, {"age": 1, "visit": null}])", "furious", "ab1", "7")),
-        {"guests[0].name: ", "guests[0].age: ", "guests[1].name: ", "temper: expected one of calm, angry", "code: ", "confidence: "});
+    has(complaint_about(
+            answer(R"([{"name": "I", "age": 130, "visit": null}, {"age": 1, "visit": null}])", "furious", "ab1", "7")),
+        {"guests[0].name: ", "guests[0].age: ", "guests[1].name: ", "temper: expected one of calm, angry",
+         "code: ", "confidence: "});
     has(complaint_about(answer("[]")), {"guests: ", "at least 1"});
     has(complaint_about(answer("[" + good_guest + "," + good_guest + "," + good_guest + "," + good_guest + "]")),
         {"guests: ", "at most 3"});
@@ -89,8 +92,9 @@ BOOST_AUTO_TEST_CASE(a_struct_may_check_itself) {
     has(complaint_about(answer(R"([{"name": "Ingrid", "age": 3, "visit": {"from": 1, "to": 3}}])")),
         {"guests[0].visit: nobody under 18 stays alone"});
     has(complaint_about(answer("[" + good_guest + "]", "calm", "XX0")), {"`code` XX0 is reserved"});
-    BOOST_TEST(try_from_json<stay>(json::parse(R"({"from": 2, "to": 1})")).violations.at(0).message.find("must not be after") !=
-               std::string::npos);
+    BOOST_TEST(try_from_json<stay>(json::parse(R"({"from": 2, "to": 1})"))
+                   .violations.at(0)
+                   .message.find("must not be after") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(integers_that_do_not_fit_their_type_go_back_too) {
@@ -112,7 +116,8 @@ BOOST_AUTO_TEST_CASE(integers_that_do_not_fit_their_type_go_back_too) {
 BOOST_AUTO_TEST_CASE(attempts_are_bounded_and_all_of_them_are_in_the_error) {
     for (std::size_t retries : {0u, 1u, 3u, 5u}) {
         std::vector<std::string> replies;
-        for (std::size_t i = 0; i <= retries; ++i) replies.push_back(chat_completion({{"n", "no number " + std::to_string(i)}}));
+        for (std::size_t i = 0; i <= retries; ++i)
+            replies.push_back(chat_completion({{"n", "no number " + std::to_string(i)}}));
         auto model = scripted_model::texts(replies);
         run_options options{language_model{model}};
         options.max_retries = retries;
@@ -138,7 +143,8 @@ BOOST_AUTO_TEST_CASE(attempts_are_bounded_and_all_of_them_are_in_the_error) {
 BOOST_AUTO_TEST_CASE(chain_of_thought_and_agents_validate_too) {
     runtime rt;
     chain_of_thought<sig<"text -> n: int">> cot;
-    auto model = scripted_model::texts({chat_completion({{"reasoning", "r"}, {"n", "many"}}), R"({"reasoning": "s", "n": 4})"});
+    auto model =
+        scripted_model::texts({chat_completion({{"reasoning", "r"}, {"n", "many"}}), R"({"reasoning": "s", "n": 4})"});
     auto thought = rt.run(language_model{model}, cot, "text"_f = "x");
     BOOST_TEST(thought.get<"n">() == 4);
     BOOST_TEST(thought.reasoning() == "s");
@@ -150,9 +156,12 @@ BOOST_AUTO_TEST_CASE(chain_of_thought_and_agents_validate_too) {
         co_return "seven guests";
     });
     react<booking> agent{t};
-    auto step = chat_completion({{"next_thought", "look"}, {"next_tool_name", "look"}, {"next_tool_args", json::object{}}});
-    auto finish = chat_completion({{"next_thought", "done"}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}});
-    auto extraction = "[[ ## reasoning ## ]]\nr\n\n" + answer(R"([{"name": "Ingrid", "age": 30, "visit": {"from": 5, "to": 3}}])");
+    auto step =
+        chat_completion({{"next_thought", "look"}, {"next_tool_name", "look"}, {"next_tool_args", json::object{}}});
+    auto finish =
+        chat_completion({{"next_thought", "done"}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}});
+    auto extraction =
+        "[[ ## reasoning ## ]]\nr\n\n" + answer(R"([{"name": "Ingrid", "age": 30, "visit": {"from": 5, "to": 3}}])");
     auto last = R"({"reasoning": "r", )" + good.substr(1);
     auto script = scripted_model::texts({step, finish, extraction, last});
     auto found = rt.run(language_model{script}, agent, "text"_f = "x");
@@ -170,8 +179,8 @@ BOOST_AUTO_TEST_CASE(constraints_stand_in_the_schema_and_in_the_prompt) {
     rt.run(options, p, "text"_f = "x");
     auto requests = model->requests();
     auto schema = json::serialize(*requests[0].outputs_schema);
-    has(schema,
-        {R"("minItems":1)", R"("maxItems":3)", R"("minLength":2)", R"("maximum":120)", R"("enum":["calm","angry"])", "^[A-Z]{2}[0-9]+$"});
+    has(schema, {R"("minItems":1)", R"("maxItems":3)", R"("minLength":2)", R"("maximum":120)",
+                 R"("enum":["calm","angry"])", "^[A-Z]{2}[0-9]+$"});
     for (auto a : {adapter::chat, adapter::json, adapter::xml}) {
         prompt_template t{a, signature_traits<booking>::get()};
         const std::string system = t.messages({{"text", "x"}}).front().content;

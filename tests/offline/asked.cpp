@@ -46,8 +46,10 @@ std::string normal(const std::string& text) {
 
 }  // namespace
 
-demo_agent::demo_agent(const std::string& database, const std::string& policy, const std::string& documents, bool native)
-    : parts_{std::make_unique<parts>(tools_for(database, policy, documents), native ? react_mode::native : react_mode::prompted)} {}
+demo_agent::demo_agent(const std::string& database, const std::string& policy, const std::string& documents,
+                       bool native)
+    : parts_{std::make_unique<parts>(tools_for(database, policy, documents),
+                                     native ? react_mode::native : react_mode::prompted)} {}
 demo_agent::~demo_agent() = default;
 
 said demo_agent::ask(const std::string& question) {

@@ -20,7 +20,8 @@ class demo_agent {
 public:
     /// @param policy    a policy's JSON, or "": the tool lists no values then
     /// @param documents a folder, or ""
-    demo_agent(const std::string& database, const std::string& policy, const std::string& documents, bool native = false);
+    demo_agent(const std::string& database, const std::string& policy, const std::string& documents,
+               bool native = false);
     ~demo_agent();
     said ask(const std::string& question);
 
@@ -32,7 +33,8 @@ private:
 /// The rows of a statement, as text; numbers with two decimals at most.
 std::vector<std::vector<std::string>> rows_of(const std::string& database, const std::string& statement);
 
-/// Whether an answer says the same as the rows: one value, or a set of names, or names with their values. By value, not by wording.
+/// Whether an answer says the same as the rows: one value, or a set of names, or names with their values. By value, not
+/// by wording.
 bool same_answer(const std::string& answer, const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace reagent::test

@@ -6,15 +6,15 @@
 
 namespace reagent::test {
 
-/// A question to the shop in several wordings, and the statement that answers it; none when no answer is right, because the tables do not
-/// say it or because a part of the question means nothing to them.
+/// A question to the shop in several wordings, and the statement that answers it; none when no answer is right, because
+/// the tables do not say it or because a part of the question means nothing to them.
 struct generated_question {
     std::vector<std::string> wordings;
     std::string sql;
 };
 
-/// Questions from a grammar of its own, as somebody would write them who knows the shop and not the demo: its words are not taken from
-/// the demo's vocabulary. A third of them is outside of what the tables say.
+/// Questions from a grammar of its own, as somebody would write them who knows the shop and not the demo: its words are
+/// not taken from the demo's vocabulary. A third of them is outside of what the tables say.
 class question_generator {
 public:
     explicit question_generator(unsigned seed) : random_{seed} {}

@@ -22,7 +22,8 @@ struct bench_set {
     dataset train = support_messages(60, 1), dev = support_messages(90, 2), test = support_messages(150, 3);
 };
 
-double score(runtime& rt, const classify& p, const parameters& with, const dataset& data, std::shared_ptr<learner> model) {
+double score(runtime& rt, const classify& p, const parameters& with, const dataset& data,
+             std::shared_ptr<learner> model) {
     evaluate_options o;
     o.run.lm = language_model{model};
     o.run.parameters = std::make_shared<const parameters>(with);
@@ -60,8 +61,10 @@ BOOST_AUTO_TEST_CASE(every_optimizer_raises_the_held_out_score) {
     auto model = std::make_shared<learner>(5);
     double before = score(rt, p, {}, d.test, model);
     BOOST_TEST(before < 50);
-    double few = score(rt, p, labeled_few_shot{{3}}.compile(rt, p, d.train, none, right, on(model)).best, d.test, model);
-    double many = score(rt, p, labeled_few_shot{{30}}.compile(rt, p, d.train, none, right, on(model)).best, d.test, model);
+    double few =
+        score(rt, p, labeled_few_shot{{3}}.compile(rt, p, d.train, none, right, on(model)).best, d.test, model);
+    double many =
+        score(rt, p, labeled_few_shot{{30}}.compile(rt, p, d.train, none, right, on(model)).best, d.test, model);
     BOOST_TEST(few > before);
     BOOST_TEST(many > few + 5);  // more demonstrations help
 
@@ -81,9 +84,10 @@ BOOST_AUTO_TEST_CASE(every_optimizer_raises_the_held_out_score) {
     auto first = bootstrap_random_search{early}.compile(rt, p, d.train, d.dev, right, on(model));
     BOOST_TEST(first.report.at("candidates").as_array().size() < 19u);
     BOOST_TEST(*first.score >= before);
-    for (const auto& c : found.report.at("candidates").as_array()) BOOST_TEST(c.at("score").to_number<double>() <= *found.score);
-    BOOST_TEST_MESSAGE("zero-shot " << before << ", 3 labels " << few << ", 30 labels " << many << ", bootstrap " << bootstrapped
-                                    << ", search " << searched);
+    for (const auto& c : found.report.at("candidates").as_array())
+        BOOST_TEST(c.at("score").to_number<double>() <= *found.score);
+    BOOST_TEST_MESSAGE("zero-shot " << before << ", 3 labels " << few << ", 30 labels " << many << ", bootstrap "
+                                    << bootstrapped << ", search " << searched);
 }
 
 BOOST_AUTO_TEST_CASE(demonstrations_come_from_runs_that_passed_and_then_from_labels) {
@@ -100,7 +104,8 @@ BOOST_AUTO_TEST_CASE(demonstrations_come_from_runs_that_passed_and_then_from_lab
         messages.insert(std::string{demos[i].at("message").as_string()});
         // Whatever a demonstration says is right.
         for (const auto& e : d.train)
-            if (e.fields.at("message") == demos[i].at("message")) BOOST_TEST(e.fields.at("intent") == demos[i].at("intent"));
+            if (e.fields.at("message") == demos[i].at("message"))
+                BOOST_TEST(e.fields.at("intent") == demos[i].at("intent"));
     }
     BOOST_TEST(messages.size() == 10u);  // none twice
     // It saves and loads.
@@ -190,7 +195,8 @@ class shaky final : public lm_backend {
 public:
     std::string name() const override { return "test/shaky"; }
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
-        if (std::hash<std::string>{}(request.messages.back().content) % 3 == 0) throw lm_error{lm_errc::server_error, "overloaded"};
+        if (std::hash<std::string>{}(request.messages.back().content) % 3 == 0)
+            throw lm_error{lm_errc::server_error, "overloaded"};
         return inner.complete(context, request);
     }
     learner inner;
@@ -215,9 +221,10 @@ BOOST_AUTO_TEST_CASE(failures_of_the_model_are_counted_and_skipped) {
 
     o.run.lm = language_model{scripted_model::texts({})};  // a model that never answers is told of
     o.max_errors.reset();
-    BOOST_CHECK_EXCEPTION(bootstrapping(4).compile(rt, p, d.train, none, right, o), program_error, [](const program_error& e) {
-        return std::string{e.what()}.find("every run of the program failed") != std::string::npos;
-    });
+    BOOST_CHECK_EXCEPTION(bootstrapping(4).compile(rt, p, d.train, none, right, o), program_error,
+                          [](const program_error& e) {
+                              return std::string{e.what()}.find("every run of the program failed") != std::string::npos;
+                          });
 }
 
 // Fails always; counts.
@@ -255,7 +262,8 @@ BOOST_AUTO_TEST_CASE(limits_hold_when_everything_fails_and_errors_keep_their_wor
         o.concurrency = 3;
         o.measure = false;
         if (most)
-            BOOST_CHECK_EXCEPTION(searching(3).compile(rt, p, d.train, d.dev, right, o), program_error, said("your key is not valid"));
+            BOOST_CHECK_EXCEPTION(searching(3).compile(rt, p, d.train, d.dev, right, o), program_error,
+                                  said("your key is not valid"));
         else {
             auto c = searching(3).compile(rt, p, d.train, d.dev, right, o);
             BOOST_TEST(c.report.at("stopped").as_string() == "the limit of 0 calls is used up");
@@ -268,7 +276,8 @@ BOOST_AUTO_TEST_CASE(limits_hold_when_everything_fails_and_errors_keep_their_wor
     o.max_errors = 0;
     o.concurrency = 3;
     o.measure = false;
-    BOOST_CHECK_EXCEPTION(searching(3).compile(rt, p, d.train, d.dev, right, o), program_error, said("your key is not valid"));
+    BOOST_CHECK_EXCEPTION(searching(3).compile(rt, p, d.train, d.dev, right, o), program_error,
+                          said("your key is not valid"));
     BOOST_TEST(model->calls <= 3);
     // Some fail: what ends the search is told with the first one's words.
     o.run.lm = language_model{std::make_shared<shaky>()};
@@ -298,8 +307,9 @@ BOOST_AUTO_TEST_CASE(no_optimizer_writes_anything_when_every_request_failed) {
             o.on_progress = [&](const std::string& what) { told.push_back(what); };
             BOOST_CHECK_EXCEPTION(known.make(name, {})->compile(rt, p, d.train, d.dev, right, o), program_error,
                                   [&](const program_error& e) {
-                                      BOOST_TEST(std::string{e.what()}.find("the server is on fire") != std::string::npos,
-                                                 name << (most ? " with a limit: " : ": ") << e.what());
+                                      BOOST_TEST(
+                                          std::string{e.what()}.find("the server is on fire") != std::string::npos,
+                                          name << (most ? " with a limit: " : ": ") << e.what());
                                       return true;
                                   });
             for (const auto& t : told) BOOST_TEST(t.find("passed the metric") == t.npos, t);
@@ -313,7 +323,8 @@ BOOST_AUTO_TEST_CASE(what_is_clearly_behind_is_not_scored_to_its_end) {
     auto model = std::make_shared<learner>(5);
     auto o = on(model);
     // It begins with many labels, so that candidates with few are behind.
-    o.run.parameters = std::make_shared<const parameters>(labeled_few_shot{{40}}.compile(rt, p, d.train, none, right, o).best);
+    o.run.parameters =
+        std::make_shared<const parameters>(labeled_few_shot{{40}}.compile(rt, p, d.train, none, right, o).best);
     bootstrap_random_search_options few;
     few.max_bootstrapped_demos = few.max_labeled_demos = 1;
     few.num_candidate_programs = 5;
@@ -388,8 +399,9 @@ BOOST_AUTO_TEST_CASE(no_optimizer_sees_a_test_split) {
     classify p;
     runtime rt;
     auto parts = split_examples(support_messages(40, 1));
-    BOOST_CHECK_EXCEPTION((labeled_few_shot{}.compile(rt, p, parts.test, none, right, {})), program_error,
-                          [](const program_error& e) { return std::string{e.what()}.find("is of the test split") != std::string::npos; });
+    BOOST_CHECK_EXCEPTION(
+        (labeled_few_shot{}.compile(rt, p, parts.test, none, right, {})), program_error,
+        [](const program_error& e) { return std::string{e.what()}.find("is of the test split") != std::string::npos; });
     BOOST_CHECK_THROW((labeled_few_shot{}.compile(rt, p, parts.train, parts.test, right, {})), program_error);
     BOOST_CHECK_NO_THROW((labeled_few_shot{}.compile(rt, p, parts.train, none, right, {})));
 }
@@ -399,7 +411,8 @@ BOOST_AUTO_TEST_CASE(the_nearest_demonstrations_are_chosen_for_each_call) {
     classify p;
     runtime rt;
     auto model = std::make_shared<learner>(5);
-    double few = score(rt, p, labeled_few_shot{{3}}.compile(rt, p, d.train, none, right, on(model)).best, d.test, model);
+    double few =
+        score(rt, p, labeled_few_shot{{3}}.compile(rt, p, d.train, none, right, on(model)).best, d.test, model);
     auto c = knn_few_shot{{.k = 3}}.compile(rt, p, d.train, none, right, on(model));
     double near = score(rt, p, c.best, d.test, model);
     BOOST_TEST(near > few + 10);  // the same number of demonstrations, but the right ones
@@ -409,7 +422,8 @@ BOOST_AUTO_TEST_CASE(the_nearest_demonstrations_are_chosen_for_each_call) {
     auto loaded = from_saved(p, saved_program::parse(dump_pretty_json(saved.document())));
     BOOST_TEST(score(rt, p, loaded, d.test, model) == near);
     BOOST_TEST(saved.addition("nearest")->at("self").at("pool").as_array().size() == d.train.size());
-    BOOST_TEST(saved.hash() != to_saved(p, labeled_few_shot{{3}}.compile(rt, p, d.train, none, right, on(model)).best).hash());
+    BOOST_TEST(saved.hash() !=
+               to_saved(p, labeled_few_shot{{3}}.compile(rt, p, d.train, none, right, on(model)).best).hash());
     // From runs that passed.
     auto boot = knn_few_shot{{.k = 3, .bootstrap = true}}.compile(rt, p, d.train, none, right, on(model));
     auto pool = to_saved(p, boot.best).addition("nearest")->at("self").at("pool").as_array();
@@ -445,21 +459,25 @@ BOOST_AUTO_TEST_CASE(nearness_may_be_that_of_vectors) {
         for (const auto& text : body.at("input").as_array()) {
             std::string t{text.as_string()};
             bool animal = t.find("dog") != t.npos || t.find("puppy") != t.npos;
-            data.push_back(json::object{{"index", data.size()}, {"embedding", animal ? json::array{1.0, 0.1} : json::array{0.1, 1.0}}});
+            data.push_back(json::object{{"index", data.size()},
+                                        {"embedding", animal ? json::array{1.0, 0.1} : json::array{0.1, 1.0}}});
         }
-        json::object answer{{"data", std::move(data)}, {"model", "e"}, {"usage", json::object{{"prompt_tokens", 3}, {"total_tokens", 3}}}};
+        json::object answer{{"data", std::move(data)},
+                            {"model", "e"},
+                            {"usage", json::object{{"prompt_tokens", 3}, {"total_tokens", 3}}}};
         return server_response{.body = json::serialize(answer)};
     }};
     ::setenv("OPENAI_API_KEY", "none", 1);
     ::setenv("OPENAI_BASE_URL", server.url("/v1").c_str(), 1);
     predict<sig<"text -> kind">> p;
     dataset train;
-    for (const auto& [text, kind] :
-         {std::pair{"a big car", "vehicle"}, std::pair{"the puppy sleeps", "animal"}, std::pair{"some old bus", "vehicle"}})
+    for (const auto& [text, kind] : {std::pair{"a big car", "vehicle"}, std::pair{"the puppy sleeps", "animal"},
+                                     std::pair{"some old bus", "vehicle"}})
         train.push_back(example{{{"text", text}, {"kind", kind}}, {"text"}});
     knn_few_shot_options how;
     how.k = 1;
-    how.embedder = std::make_shared<const embedder>("openai/e", embedder_options{.api_base = server.url("/v1"), .api_key = secret{"none"}});
+    how.embedder = std::make_shared<const embedder>(
+        "openai/e", embedder_options{.api_base = server.url("/v1"), .api_key = secret{"none"}});
     compile_options o;
     o.measure = false;
     runtime rt;
@@ -523,7 +541,8 @@ BOOST_AUTO_TEST_CASE(a_program_that_asserts_is_compiled_from_what_it_settled_on)
     careful p;
     runtime rt;
     std::vector<std::string> replies;
-    for (const char* intent : {"unknown", "billing", "delivery"}) replies.push_back(chat_completion({{"intent", intent}}));
+    for (const char* intent : {"unknown", "billing", "delivery"})
+        replies.push_back(chat_completion({{"intent", intent}}));
     compile_options o;
     o.run.lm = language_model{scripted_model::texts(replies)};
     o.concurrency = 1;
@@ -533,7 +552,8 @@ BOOST_AUTO_TEST_CASE(a_program_that_asserts_is_compiled_from_what_it_settled_on)
     auto c = bootstrapping(4, 0).compile(rt, p, train, none, right, o);
     // The answer that held, with the inputs of the program alone: neither the past answer nor the message.
     BOOST_REQUIRE(c.best.predictors.at("classify").demos.size() == 2u);
-    BOOST_TEST(json::serialize(c.best.predictors.at("classify").demos[0]) == R"({"augmented":true,"message":"m1","intent":"billing"})");
+    BOOST_TEST(json::serialize(c.best.predictors.at("classify").demos[0]) ==
+               R"({"augmented":true,"message":"m1","intent":"billing"})");
     // A metric that counts failed assertions passes only the run that needed none.
     o.run.lm = language_model{scripted_model::texts(replies)};
     auto strict = make_metric([](const rated_run& r) { return r.history.violations().empty(); });
@@ -547,7 +567,8 @@ BOOST_AUTO_TEST_CASE(an_agents_steps_are_in_its_demonstrations) {
     t.add("add", "Adds.", [](std::int64_t a, std::int64_t b) { return a + b; }, {"a", "b"});
     react<sig<"question -> answer: int">> agent{t};
     auto step = [](const char* thought, const char* tool, json::object args) {
-        return chat_completion({{"next_thought", thought}, {"next_tool_name", tool}, {"next_tool_args", std::move(args)}});
+        return chat_completion(
+            {{"next_thought", thought}, {"next_tool_name", tool}, {"next_tool_args", std::move(args)}});
     };
     auto model = scripted_model::texts({step("Add them.", "add", {{"a", 1}, {"b", 2}}), step("Done.", "finish", {}),
                                         chat_completion({{"reasoning", "It was 3."}, {"answer", 3}})});
@@ -561,8 +582,8 @@ BOOST_AUTO_TEST_CASE(an_agents_steps_are_in_its_demonstrations) {
     std::string trajectory{demo.at("trajectory").as_string()};
     BOOST_TEST(trajectory.find("[[ ## observation_0 ## ]]\n3") != trajectory.npos, trajectory);
     BOOST_TEST(demo.at("next_tool_name") == "finish");
-    BOOST_TEST(std::string{c.best.predictors.at("extract.predict").demos.at(0).at("trajectory").as_string()}.find("thought_1") !=
-               std::string::npos);
+    BOOST_TEST(std::string{c.best.predictors.at("extract.predict").demos.at(0).at("trajectory").as_string()}.find(
+                   "thought_1") != std::string::npos);
     // The next run's prompt shows them, and new instructions keep the tools.
     c.best.predictors.at("react").instructions = "Count well.";
     auto again = scripted_model::texts({step("", "finish", {}), chat_completion({{"reasoning", ""}, {"answer", 5}})});

@@ -19,7 +19,8 @@ struct bench_set {
     dataset train = support_messages(60, 11), dev = support_messages(120, 12), test = support_messages(300, 13);
 };
 
-double held_out(runtime& rt, const classify& p, const parameters& with, const dataset& data, std::shared_ptr<learner> model) {
+double held_out(runtime& rt, const classify& p, const parameters& with, const dataset& data,
+                std::shared_ptr<learner> model) {
     evaluate_options o;
     o.run.lm = language_model{model};
     o.run.parameters = std::make_shared<const parameters>(with);
@@ -41,7 +42,8 @@ compile_options on(std::shared_ptr<learner> model, std::uint64_t seed = 0) {
 
 std::size_t hints_in(const parameters& p) {
     std::size_t n = 0;
-    for (const auto& h : learner_hints()) n += p.predictors.at("self").instructions.value_or("").find(h) != std::string::npos;
+    for (const auto& h : learner_hints())
+        n += p.predictors.at("self").instructions.value_or("").find(h) != std::string::npos;
     return n;
 }
 
@@ -82,7 +84,8 @@ BOOST_AUTO_TEST_CASE(a_proposer_of_one_at_a_time_costs_no_more_than_one_candidat
     auto model = std::make_shared<learner>(learner_options{.noise = 5, .without_hints = 50});  // knows no `n`
     for (std::size_t depth : {1u, 2u, 3u, 5u}) {
         auto made = copro{{.breadth = 10, .depth = depth}}.compile(rt, p, d.train, {}, right, on(model, depth));
-        auto calls = made.report.at("search_calls").to_number<std::size_t>(), most = depth + (depth + 1) * d.train.size();
+        auto calls = made.report.at("search_calls").to_number<std::size_t>(),
+             most = depth + (depth + 1) * d.train.size();
         BOOST_TEST(calls <= most, calls << " calls, at most " << most);
         if (depth > 1) BOOST_TEST(made.report.at("candidates").as_array().size() > depth);
     }
@@ -102,7 +105,8 @@ BOOST_AUTO_TEST_CASE(the_proposer_sees_what_failed_and_what_was_tried) {
         std::shared_ptr<learner> inner;
         std::vector<std::string>& prompts;
         std::mutex& mutex;
-        watch(std::shared_ptr<learner> l, std::vector<std::string>& p, std::mutex& m) : inner{std::move(l)}, prompts{p}, mutex{m} {}
+        watch(std::shared_ptr<learner> l, std::vector<std::string>& p, std::mutex& m)
+            : inner{std::move(l)}, prompts{p}, mutex{m} {}
         std::string name() const override { return "test/proposer"; }
         task<lm_response> complete(lm_context c, const lm_request& r) const override {
             {
@@ -123,8 +127,8 @@ BOOST_AUTO_TEST_CASE(the_proposer_sees_what_failed_and_what_was_tried) {
     mipro{small_mipro()}.compile(rt, p, d.train, d.dev, right, o);
     std::string all;
     for (const auto& text : prompts) all += text;
-    for (const char* part :
-         {"examples ## ]]", "observations ## ]]", "program_description ## ]]", "task_demos ## ]]", "failed_examples ## ]]", "tip ## ]]"})
+    for (const char* part : {"examples ## ]]", "observations ## ]]", "program_description ## ]]", "task_demos ## ]]",
+                             "failed_examples ## ]]", "tip ## ]]"})
         BOOST_TEST(all.find(part) != std::string::npos, part);
     // Proposals are made as they are wanted: later ones see what earlier ones came to.
     auto seen = all.rfind("[[ ## attempted_instructions ## ]]");
@@ -133,7 +137,8 @@ BOOST_AUTO_TEST_CASE(the_proposer_sees_what_failed_and_what_was_tried) {
     BOOST_REQUIRE(score != all.npos);
     BOOST_TEST(std::isdigit(static_cast<unsigned char>(all[score + 7])));
     // No example of the validation data reaches the proposer.
-    for (const auto& e : d.dev) BOOST_TEST(all.find(std::string{e.fields.at("message").as_string()}) == std::string::npos);
+    for (const auto& e : d.dev)
+        BOOST_TEST(all.find(std::string{e.fields.at("message").as_string()}) == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(mipro_searches_instructions_and_demonstrations_together) {
@@ -156,7 +161,8 @@ BOOST_AUTO_TEST_CASE(mipro_searches_instructions_and_demonstrations_together) {
         sum_much += *mipro{much}.compile(rt, p, d.train, d.dev, right, on(model, seed)).score;
     }
     BOOST_TEST(sum_much > sum_little + 3);
-    BOOST_TEST_MESSAGE("mipro: " << before << " -> " << after << ", 1 trial " << sum_little / 3 << ", 30 trials " << sum_much / 3);
+    BOOST_TEST_MESSAGE("mipro: " << before << " -> " << after << ", 1 trial " << sum_little / 3 << ", 30 trials "
+                                 << sum_much / 3);
 }
 
 BOOST_AUTO_TEST_CASE(without_demonstrations_means_without) {
@@ -229,7 +235,8 @@ BOOST_AUTO_TEST_CASE(a_proposer_that_knows_one_thing_only_is_not_asked_for_ever)
         task<lm_response> complete(lm_context, const lm_request& r) const override {
             lm_response response;
             if (r.messages.back().content.find("proposed_instruction") != std::string::npos) ++asked;
-            response.text = "[[ ## proposed_instruction ## ]]\nAnswer with one of the known labels.\n\n[[ ## completed ## ]]";
+            response.text =
+                "[[ ## proposed_instruction ## ]]\nAnswer with one of the known labels.\n\n[[ ## completed ## ]]";
             co_return response;
         }
     };
@@ -254,7 +261,8 @@ BOOST_AUTO_TEST_CASE(a_proposer_that_talks_nonsense_costs_proposals_only) {
     struct nonsense final : lm_backend {
         std::string name() const override { return "test/nonsense"; }
         task<lm_response> complete(lm_context, const lm_request& r) const override {
-            if (r.messages.back().content.find("proposed_instruction") == std::string::npos) throw lm_error{lm_errc::server_error, "no"};
+            if (r.messages.back().content.find("proposed_instruction") == std::string::npos)
+                throw lm_error{lm_errc::server_error, "no"};
             lm_response response;
             response.text = "I would rather not.";
             co_return response;

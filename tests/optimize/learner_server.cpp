@@ -1,6 +1,6 @@
-// The in-context learner as an OpenAI-compatible server, for the command line and for DSPy: learner_server [NOISE [WITHOUT_HINTS [DELAY_MS
-// [FAILURES [PORT [LABELS]]]]]]. LABELS: what it guesses, as a,b,c. Prints its address; /count tells how many requests came and how many
-// were repeated. Ends with its standard input.
+// The in-context learner as an OpenAI-compatible server, for the command line and for DSPy: learner_server [NOISE
+// [WITHOUT_HINTS [DELAY_MS [FAILURES [PORT [LABELS]]]]]]. LABELS: what it guesses, as a,b,c. Prints its address; /count
+// tells how many requests came and how many were repeated. Ends with its standard input.
 #include "support/learner.hpp"
 
 #include <cstdlib>

@@ -109,16 +109,21 @@ BOOST_AUTO_TEST_CASE(optimizers_are_made_by_name_and_settings) {
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_meant_is_refused_by_name) {
     auto all = with_climb();
-    auto said = [&](const char* name, optimizers::given_settings given) { return refused([&] { all.make(name, given); }); };
+    auto said = [&](const char* name, optimizers::given_settings given) {
+        return refused([&] { all.make(name, given); });
+    };
     BOOST_TEST(said("clim", {}).find("did you mean `climb`?") != std::string::npos);
-    BOOST_TEST(said("climb", {{"trys", "3"}}).find("climb has no setting `trys`; did you mean `tries`?") != std::string::npos);
+    BOOST_TEST(said("climb", {{"trys", "3"}}).find("climb has no setting `trys`; did you mean `tries`?") !=
+               std::string::npos);
     BOOST_TEST(said("climb", {{"tries", "0"}}).find("tries must be from 1 to 50, not 0") != std::string::npos);
     for (const char* nonsense : {"", "x", "3x", "1.5", "-1", "1e99", "nan", "inf", "0x3", " 3"})
         BOOST_TEST(said("climb", {{"tries", nonsense}}).starts_with("tries must be"), nonsense);
     BOOST_TEST(said("climb", {{"labels", "maybe"}}).find("true or false") != std::string::npos);
-    BOOST_TEST(refused([&] { all.add<climb>("climb", settings<climb_options>{}); }).find("already") != std::string::npos);
+    BOOST_TEST(refused([&] { all.add<climb>("climb", settings<climb_options>{}); }).find("already") !=
+               std::string::npos);
     for (const char* no_name : {"", "a b", "a\n", "a=b"})
-        BOOST_TEST(refused([&] { all.add<climb>(no_name, settings<climb_options>{}); }).find("no name") != std::string::npos);
+        BOOST_TEST(refused([&] { all.add<climb>(no_name, settings<climb_options>{}); }).find("no name") !=
+                   std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -41,7 +41,8 @@ struct counting_server {
         const auto asked = json::parse(r.body);
         for (const auto& t : asked.at("input").as_array()) {
             const auto& s = t.as_string();
-            data.push_back(json::object{{"index", data.size()}, {"embedding", json::array{s.size(), s.empty() ? 0 : s[0]}}});
+            data.push_back(
+                json::object{{"index", data.size()}, {"embedding", json::array{s.size(), s.empty() ? 0 : s[0]}}});
         }
         texts += static_cast<int>(data.size());
         return server_response{.body = json::serialize(json::object{{"data", data}})};
@@ -70,7 +71,8 @@ BOOST_AUTO_TEST_CASE(files_become_passages_that_point_into_them) {
     BOOST_TEST(found.title == "Returns > Refunds");
     BOOST_TEST(found.source == "returns.md");
     const auto text = dir.read("docs/returns.md");
-    const auto begin = found.metadata.at("begin").to_number<std::size_t>(), end = found.metadata.at("end").to_number<std::size_t>();
+    const auto begin = found.metadata.at("begin").to_number<std::size_t>(),
+               end = found.metadata.at("end").to_number<std::size_t>();
     BOOST_TEST(text.substr(begin, end - begin) == found.text);
     BOOST_TEST(i.by_words("notes", 1).at(0).source == "sub/notes_on-post.txt");
     BOOST_TEST(i.by_words("refund parcel", 5, filter::eq("source", "sub/notes_on-post.txt")).size() == 1u);
@@ -79,7 +81,8 @@ BOOST_AUTO_TEST_CASE(files_become_passages_that_point_into_them) {
 BOOST_AUTO_TEST_CASE(a_changed_file_costs_what_changed) {
     counting_server server;
     std::string document;
-    for (int n = 0; n < 10; ++n) document += "# Heading " + std::to_string(n) + "\n\nText " + std::to_string(n) + "\n\n";
+    for (int n = 0; n < 10; ++n)
+        document += "# Heading " + std::to_string(n) + "\n\nText " + std::to_string(n) + "\n\n";
     write("a.md", document);
     write("b.txt", "Another file.");
     write("gone.txt", "A file that goes.");

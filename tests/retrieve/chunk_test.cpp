@@ -34,7 +34,8 @@ BOOST_AUTO_TEST_SUITE(chunks)
 
 BOOST_AUTO_TEST_CASE(markdown_is_cut_by_headings) {
     const std::string document =
-        "Before all.\n\n# Returns #\n\nSend it back.\n\n## Refunds\nFive days.\n\nUnderlined\n==========\nText. #no heading\n"
+        "Before all.\n\n# Returns #\n\nSend it back.\n\n## Refunds\nFive days.\n\nUnderlined\n==========\nText. #no "
+        "heading\n"
         "### Deep\nx\n";
     const auto found = chunks_of(document, kind::markdown);
     BOOST_REQUIRE(found.size() == 5u);
@@ -50,8 +51,8 @@ BOOST_AUTO_TEST_CASE(markdown_is_cut_by_headings) {
 
 BOOST_AUTO_TEST_CASE(blocks_of_code_stay_whole) {
     const std::string code = "```cpp\n# no heading\n" + repeated("int a = 1;\n\n", 60) + "```\n";
-    const auto found =
-        chunks_of("# A\n" + repeated("Some words here. ", 30) + "\n" + code + "After.\n", kind::markdown, {.tokens = 64, .overlap = 0});
+    const auto found = chunks_of("# A\n" + repeated("Some words here. ", 30) + "\n" + code + "After.\n", kind::markdown,
+                                 {.tokens = 64, .overlap = 0});
     std::size_t holding = 0;
     for (const auto& c : found) {
         holding += has(c.text, "# no heading") && has(c.text, "```cpp") && c.text.ends_with("```");
@@ -63,11 +64,13 @@ BOOST_AUTO_TEST_CASE(blocks_of_code_stay_whole) {
     BOOST_TEST(chunks_of("```\n" + repeated("x = 1\n", 5000) + "```\n", kind::markdown).size() > 10u);
 }
 
-// Whatever the text: every byte that is no space is in a chunk, chunks are in order, none is too long, and neighbours overlap.
+// Whatever the text: every byte that is no space is in a chunk, chunks are in order, none is too long, and neighbours
+// overlap.
 BOOST_AUTO_TEST_CASE(chunks_cover_their_document) {
     std::mt19937 rng{3};
-    const char* pieces[]{"word ", "A sentence. ", "\n\n", "\n",      "# H\n", "```\n", "Ж", "中文。", "x", "\"", ",", "[", "}",
-                         " ",     "\r\n",         "\xff", "- - -\n", "===\n"};
+    const char* pieces[]{"word ",   "A sentence. ", "\n\n", "\n", "# H\n", "```\n", "Ж",    "中文。",
+                         "x",       "\"",           ",",    "[",  "}",     " ",     "\r\n", "\xff",
+                         "- - -\n", "===\n"};
     for (int n = 0; n < 400; ++n) {
         std::string document;
         const auto size = rng() % 400;
@@ -104,8 +107,10 @@ BOOST_AUTO_TEST_CASE(neighbours_overlap_within_a_heading) {
 
 BOOST_AUTO_TEST_CASE(html_is_read_as_browsers_do) {
     const std::string document =
-        "<!doctype html><title>Shop &amp; more</title><style>p{}</style><script>alert('<p>no</p>')</script><h1>Returns</h1><p>Send it "
-        "<b>back</b>.<p>R&eacute;sum&eacute; &lt;kept&gt;<ul><li>one<li>two</ul><h2>Code</h2><pre>a  b\n  c</pre><!-- gone --><img alt=x>";
+        "<!doctype html><title>Shop &amp; "
+        "more</title><style>p{}</style><script>alert('<p>no</p>')</script><h1>Returns</h1><p>Send it "
+        "<b>back</b>.<p>R&eacute;sum&eacute; &lt;kept&gt;<ul><li>one<li>two</ul><h2>Code</h2><pre>a  b\n  c</pre><!-- "
+        "gone --><img alt=x>";
     const auto found = chunks_of(document, kind::html);
     BOOST_REQUIRE(found.size() == 2u);
     BOOST_TEST(found[0].heading == "Shop & more > Returns");
@@ -133,21 +138,24 @@ BOOST_AUTO_TEST_CASE(tables_keep_their_header) {
 
 BOOST_AUTO_TEST_CASE(json_is_cut_between_elements) {
     std::string document = "[";
-    for (int i = 0; i < 50; ++i) document += (i ? "," : "") + std::string{R"({"id": )"} + std::to_string(i) + R"(, "text": "a, b ] }"})";
+    for (int i = 0; i < 50; ++i)
+        document += (i ? "," : "") + std::string{R"({"id": )"} + std::to_string(i) + R"(, "text": "a, b ] }"})";
     document += "]";
     for (const auto& c : chunks_of(document, kind::json, {.tokens = 30, .overlap = 0}))
-        BOOST_TEST((c.text.find(R"({"id")") != std::string::npos && (c.text.ends_with("},") || c.text.ends_with("}]"))), c.text);
+        BOOST_TEST((c.text.find(R"({"id")") != std::string::npos && (c.text.ends_with("},") || c.text.ends_with("}]"))),
+                   c.text);
 }
 
-// Each of these has to be done in well under a second, or refused; a test of time would fail on a busy machine, so they only have to end.
+// Each of these has to be done in well under a second, or refused; a test of time would fail on a busy machine, so they
+// only have to end.
 BOOST_AUTO_TEST_CASE(hostile_documents_do_no_harm) {
     const std::size_t million = 1'000'000;
     std::string formats;
     for (int i = 0; i < 2000; ++i) formats += "<b a" + std::to_string(i) + ">";
     BOOST_TEST(has(refusal(repeated("# a\n", million), kind::markdown), "headings"));
     BOOST_TEST(has(refusal(std::string(17 << 20, ' '), kind::html), "MiB"));
-    BOOST_TEST(
-        has(refusal("<p>" + formats + repeated("<p>x", 100'000), kind::html), "memory or time"));  // each paragraph opens all of them again
+    BOOST_TEST(has(refusal("<p>" + formats + repeated("<p>x", 100'000), kind::html),
+                   "memory or time"));  // each paragraph opens all of them again
     BOOST_TEST(has(refusal(repeated("a. ", million), kind::text, {.tokens = 8, .overlap = 0}), "chunks"));
     // Done or refused, both are well.
     refusal(repeated("<h1>a</h1>", million), kind::html);

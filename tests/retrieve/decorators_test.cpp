@@ -39,7 +39,9 @@ struct fixed final : retriever {
     std::string name() const override { return "fixed"; }
 };
 
-std::shared_ptr<const fixed> answers(std::vector<std::string> ids) { return std::make_shared<const fixed>(std::move(ids)); }
+std::shared_ptr<const fixed> answers(std::vector<std::string> ids) {
+    return std::make_shared<const fixed>(std::move(ids));
+}
 
 std::string ids(const std::vector<passage>& found) {
     std::string text;
@@ -57,7 +59,8 @@ struct program : module {
     }
 };
 
-std::string found(const std::shared_ptr<const retriever>& from, std::size_t k, const std::string& query = "q", language_model lm = {}) {
+std::string found(const std::shared_ptr<const retriever>& from, std::size_t k, const std::string& query = "q",
+                  language_model lm = {}) {
     const program p{from, k};
     runtime rt;
     return rt.run(run_options{.lm = std::move(lm)}, p, query);
@@ -117,9 +120,10 @@ BOOST_AUTO_TEST_CASE(diverse_passages_are_chosen) {
         }
         std::string name() const override { return "texts"; }
     };
-    BOOST_TEST(found(diverse(std::make_shared<const texts>(), vector_source{"words"}, {.relevance = 0.3}), 2, "parcels late today") ==
-               "0 2");
-    BOOST_CHECK_THROW(diverse(std::make_shared<const texts>(), vector_source{"words"}, {.relevance = 2}), retrieve_error);
+    BOOST_TEST(found(diverse(std::make_shared<const texts>(), vector_source{"words"}, {.relevance = 0.3}), 2,
+                     "parcels late today") == "0 2");
+    BOOST_CHECK_THROW(diverse(std::make_shared<const texts>(), vector_source{"words"}, {.relevance = 2}),
+                      retrieve_error);
     BOOST_CHECK_THROW(diverse(nullptr, vector_source{"words"}), retrieve_error);
 }
 
@@ -146,7 +150,8 @@ BOOST_AUTO_TEST_CASE(a_model_ranks_and_what_it_invents_is_passed_over) {
 
 // Bodies after Cohere's documentation.
 BOOST_AUTO_TEST_CASE(a_rerank_server_ranks) {
-    std::string body = R"({"id":"1","results":[{"index":2,"relevance_score":0.9},{"index":0,"relevance_score":0.2}],"meta":{}})";
+    std::string body =
+        R"({"id":"1","results":[{"index":2,"relevance_score":0.9},{"index":0,"relevance_score":0.2}],"meta":{}})";
     std::atomic<int> failures{1};
     server_request seen;
     loopback_server server{[&](const server_request& r) {
@@ -154,19 +159,25 @@ BOOST_AUTO_TEST_CASE(a_rerank_server_ranks) {
         return failures-- > 0 ? server_response{.status = 503, .body = "later"} : server_response{.body = body};
     }};
     auto inner = answers({"a", "b", "c"});
-    auto by = reranked(inner, rerank_endpoint{.model = "rerank-v3.5", .api_base = server.url("/v2"), .api_key = secret{"key-123456"}});
+    auto by = reranked(
+        inner, rerank_endpoint{.model = "rerank-v3.5", .api_base = server.url("/v2"), .api_key = secret{"key-123456"}});
     BOOST_TEST(found(by, 2) == "c a");
     BOOST_TEST(seen.target == "/v2/rerank");
     BOOST_TEST(seen.authorization == "Bearer key-123456");
-    BOOST_TEST((json::parse(seen.body) ==
-                json::parse(R"({"model":"rerank-v3.5","query":"q","documents":["text of a","text of b","text of c"],"top_n":2})")));
-    for (const char* bad : {"{}", "x", R"({"results":[{"index":7,"relevance_score":1}]})", R"({"results":[{"index":0}]})",
-                            R"({"results":[{"index":0,"relevance_score":1},{"index":0,"relevance_score":1}]})", R"({"results":[1]})"}) {
+    BOOST_TEST(
+        (json::parse(seen.body) ==
+         json::parse(
+             R"({"model":"rerank-v3.5","query":"q","documents":["text of a","text of b","text of c"],"top_n":2})")));
+    for (const char* bad :
+         {"{}", "x", R"({"results":[{"index":7,"relevance_score":1}]})", R"({"results":[{"index":0}]})",
+          R"({"results":[{"index":0,"relevance_score":1},{"index":0,"relevance_score":1}]})", R"({"results":[1]})"}) {
         body = bad;
         BOOST_TEST(refusal(retrieve_errc::server, [&] { found(by, 2); }).find("/v2/rerank") != std::string::npos);
     }
-    loopback_server refusing{[&](const server_request&) { return server_response{.status = 401, .body = "no: key-123456"}; }};
-    auto refused = reranked(inner, rerank_endpoint{.model = "m", .api_base = refusing.url("/v1"), .api_key = secret{"key-123456"}});
+    loopback_server refusing{
+        [&](const server_request&) { return server_response{.status = 401, .body = "no: key-123456"}; }};
+    auto refused = reranked(
+        inner, rerank_endpoint{.model = "m", .api_base = refusing.url("/v1"), .api_key = secret{"key-123456"}});
     const auto told = refusal(retrieve_errc::server, [&] { found(refused, 2); });
     BOOST_TEST(told.find("status 401") != told.npos);
     BOOST_TEST(told.find("key-123456") == told.npos);

@@ -1,5 +1,5 @@
-// Kills a process that makes, changes or compacts an index, at random moments, and looks at what is left: the index before or after.
-// Usage: index_crash KILLS [SEED]
+// Kills a process that makes, changes or compacts an index, at random moments, and looks at what is left: the index
+// before or after. Usage: index_crash KILLS [SEED]
 #include <reagent/retrieve/index.hpp>
 
 #include <sys/wait.h>
@@ -25,8 +25,12 @@ constexpr int passages = 300;
 void change(const passage_index& i, int number) {
     auto w = i.write();
     for (int n = 0; n < passages; ++n) {
-        const std::string text = "passage " + std::to_string(n) + " of change " + std::to_string(number) + std::string(200, 'x');
-        w.put({.id = std::to_string(n), .text = text, .source = "s" + std::to_string(n % 10), .metadata = {{"change", number}}},
+        const std::string text =
+            "passage " + std::to_string(n) + " of change " + std::to_string(number) + std::string(200, 'x');
+        w.put({.id = std::to_string(n),
+               .text = text,
+               .source = "s" + std::to_string(n % 10),
+               .metadata = {{"change", number}}},
               {1, static_cast<float>(n), static_cast<float>(number)});
     }
     w.set_source("s", {{"change", number}});
@@ -34,7 +38,8 @@ void change(const passage_index& i, int number) {
 }
 
 passage_index opened_or_made(const fs::path& folder) {
-    return fs::exists(folder / "index.json") ? passage_index::open(folder) : passage_index::create(folder, {.embedder = "test"});
+    return fs::exists(folder / "index.json") ? passage_index::open(folder)
+                                             : passage_index::create(folder, {.embedder = "test"});
 }
 
 int work(const std::string& what, const fs::path& folder, int number) {
@@ -58,7 +63,8 @@ int change_of(const fs::path& folder) {
     const auto all = i.by_words("passage", 1000);
     if (all.empty()) return i.count() == 0 && i.sources().empty() ? 0 : (fail("passages without words"), 0);
     const auto number = all[0].metadata.at("change").to_number<int>();
-    if (all.size() != passages || i.count(filter::eq("change", number)) != passages) fail("neither the old index nor the new one");
+    if (all.size() != passages || i.count(filter::eq("change", number)) != passages)
+        fail("neither the old index nor the new one");
     if (i.by_vector({1, 0, 0}, 1000).size() != passages) fail("vectors are missing");
     if (i.sources().at("s").at("change").to_number<int>() != number) fail("notes of another change");
     return number;
@@ -91,7 +97,9 @@ int main(int argc, char** argv) try {
         else if (number == 0) {
             change(opened_or_made(folder), ++number);
         }
-        const int before = what[0] == 'b' ? 0 : number, next = what[0] == 'r' ? number + 1 : what[0] == 'b' ? 1 : number;
+        const int before = what[0] == 'b' ? 0 : number, next = what[0] == 'r'   ? number + 1
+                                                               : what[0] == 'b' ? 1
+                                                                                : number;
         auto& most = longest.try_emplace(what, 60'000).first->second;
         const std::chrono::microseconds delay{rng() % static_cast<unsigned long>(most.count())};
         const pid_t child = start(what, folder, next);
@@ -101,8 +109,8 @@ int main(int argc, char** argv) try {
         ::waitpid(child, &status, 0);
         const bool finished = WIFEXITED(status);
         if (finished && WEXITSTATUS(status) != 0) fail(std::string{what} + " failed by itself");
-        most =
-            finished ? std::max(delay, std::chrono::microseconds{1000}) : most * 11 / 10;  // so that about every second kill hits the work
+        most = finished ? std::max(delay, std::chrono::microseconds{1000})
+                        : most * 11 / 10;  // so that about every second kill hits the work
         const int now = change_of(folder);
         if (now != before && now != next) fail("change " + std::to_string(now) + " of nobody");
         if (finished && now != next) fail("a commit that returned is lost");

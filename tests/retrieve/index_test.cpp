@@ -52,7 +52,11 @@ BOOST_AUTO_TEST_SUITE(indexes)
 BOOST_AUTO_TEST_CASE(passages_are_put_replaced_and_removed_by_id) {
     test::folder dir;
     auto i = passage_index::create(dir.path / "x");
-    const passage first{.id = "a", .text = "Parcels are late.", .title = "Post > Delays", .source = "post.md", .metadata = {{"begin", 3}}};
+    const passage first{.id = "a",
+                        .text = "Parcels are late.",
+                        .title = "Post > Delays",
+                        .source = "post.md",
+                        .metadata = {{"begin", 3}}};
     put(i, {first, made("b", "Parcels get lost; a parcel is insured.")});
     BOOST_TEST(ids(i.by_words("parcel", 5)) == "b a");
     BOOST_TEST((i.get("a") == first));
@@ -118,7 +122,8 @@ BOOST_AUTO_TEST_CASE(there_is_one_writer_at_a_time) {
     test::folder dir;
     auto i = passage_index::create(dir.path / "x");
     auto first = std::make_unique<index_writer>(i.write());
-    BOOST_TEST(has(refusal(retrieve_errc::locked, [&] { i.write({.patience = std::chrono::milliseconds{1}}); }), "another writer"));
+    BOOST_TEST(has(refusal(retrieve_errc::locked, [&] { i.write({.patience = std::chrono::milliseconds{1}}); }),
+                   "another writer"));
     std::jthread other{[&] { put(i, {made("b", "second")}); }};
     first->put(made("a", "first"));
     first->commit();
@@ -130,21 +135,24 @@ BOOST_AUTO_TEST_CASE(there_is_one_writer_at_a_time) {
 BOOST_AUTO_TEST_CASE(words_are_stemmed_by_language) {
     test::folder dir;
     auto german = passage_index::create(dir.path / "de", {.language = "german"});
-    put(german, {made("a", "Die Häuser stehen leer."), made("b", "这是一个关于退款的说明"), made("c", "Version 2024 is out")});
+    put(german,
+        {made("a", "Die Häuser stehen leer."), made("b", "这是一个关于退款的说明"), made("c", "Version 2024 is out")});
     BOOST_TEST(ids(german.by_words("haus häusern", 5)) == "a");
     BOOST_TEST(ids(german.by_words("退款", 5)) == "b");
     BOOST_TEST(ids(german.by_words("2024?", 5)) == "c");
     auto exact = passage_index::create(dir.path / "none", {.language = "none"});
     put(exact, {made("a", "run"), made("b", "running")});
     BOOST_TEST(ids(exact.by_words("running", 5)) == "b");
-    BOOST_TEST(
-        has(refusal(retrieve_errc::bad_options, [&] { passage_index::create(dir.path / "no", {.language = "klingon"}); }), "english"));
+    BOOST_TEST(has(
+        refusal(retrieve_errc::bad_options, [&] { passage_index::create(dir.path / "no", {.language = "klingon"}); }),
+        "english"));
 }
 
 BOOST_AUTO_TEST_CASE(operators_count_only_where_they_are_asked_for) {
     test::folder dir;
     auto i = passage_index::create(dir.path / "x");
-    put(i, {made("a", "the quick brown fox"), made("b", "brown and quick"), made("c", "a slow fox"), made("d", "foxglove")});
+    put(i, {made("a", "the quick brown fox"), made("b", "brown and quick"), made("c", "a slow fox"),
+            made("d", "foxglove")});
     auto operators = [&](const std::string& q) {
         std::set<std::string> found;
         for (const auto& p : i.by_words(q, 10, {}, query_syntax::operators)) found.insert(p.id);
@@ -175,7 +183,8 @@ BOOST_AUTO_TEST_CASE(scores_are_bm25) {
         const double idf = std::log(1 + (3 - 2 + 0.5) / (2 + 0.5));
         return idf * tf / (tf + 1.2 * (1 - 0.75 + 0.75 * length / 2));
     };
-    for (const auto& p : found) BOOST_TEST(p.score == (p.id == "a" ? score(2, 3) : score(1, 1)), boost::test_tools::tolerance(1e-9));
+    for (const auto& p : found)
+        BOOST_TEST(p.score == (p.id == "a" ? score(2, 3) : score(1, 1)), boost::test_tools::tolerance(1e-9));
 }
 
 namespace {
@@ -264,7 +273,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_stored_is_refused) {
     BOOST_TEST(has(refused(made(std::string(2000, 'i'), "text")), "its id"));
     BOOST_TEST(has(refused(made("a", "text", {{"n", std::nan("")}})), "metadata"));
     BOOST_TEST(has(refusal(retrieve_errc::wrong_model, [&] { w.put(made("a", "text"), {1, 2}); }), "no vectors"));
-    w.put(made(std::string(1000, 'i'), "\0nul is kept", {{std::string(500, 'f'), json::value(std::string(5000, 'v'))}}));
+    w.put(
+        made(std::string(1000, 'i'), "\0nul is kept", {{std::string(500, 'f'), json::value(std::string(5000, 'v'))}}));
     w.commit();
     BOOST_TEST(i.count(filter::eq(std::string(500, 'f'), std::string(5000, 'v'))) == 1u);
     BOOST_TEST(i.count(filter::eq(std::string(500, 'f'), std::string(5001, 'v'))) == 0u);
@@ -275,26 +285,31 @@ BOOST_AUTO_TEST_CASE(ten_thousand_results_come_in_order) {
     test::folder dir;
     auto i = passage_index::create(dir.path / "x");
     auto w = i.write();
-    for (int n = 0; n < 10'000; ++n) w.put(made(std::to_string(n), "word " + std::string(static_cast<std::size_t>(n % 7), 'x')));
+    for (int n = 0; n < 10'000; ++n)
+        w.put(made(std::to_string(n), "word " + std::string(static_cast<std::size_t>(n % 7), 'x')));
     w.commit();
     const auto found = i.by_words("word", 20'000);
     BOOST_TEST(found.size() == 10'000u);
-    BOOST_TEST(std::is_sorted(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.score > b.score; }));
+    BOOST_TEST(
+        std::is_sorted(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.score > b.score; }));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_index_is_told_so) {
     test::folder dir;
-    BOOST_TEST(has(refusal(retrieve_errc::not_an_index, [&] { passage_index::open(dir.path / "nothing"); }), "no index"));
+    BOOST_TEST(
+        has(refusal(retrieve_errc::not_an_index, [&] { passage_index::open(dir.path / "nothing"); }), "no index"));
     std::ofstream{dir.path / "file"} << "text";
     BOOST_TEST(has(refusal(retrieve_errc::bad_options, [&] { passage_index::create(dir.path); }), "not empty"));
     BOOST_TEST(has(refusal(retrieve_errc::unwritable, [&] { passage_index::create(dir.path / "file"); }), "folder"));
     auto i = passage_index::create(dir.path / "x");
     BOOST_TEST(has(refusal(retrieve_errc::bad_options, [&] { passage_index::create(dir.path / "x"); }), "already"));
-    std::ofstream{dir.path / "x" / "index.json"} << R"({"format": "reagent index", "version": 2, "generation": "gen-1"})";
+    std::ofstream{dir.path / "x" / "index.json"}
+        << R"({"format": "reagent index", "version": 2, "generation": "gen-1"})";
     BOOST_TEST(has(refusal(retrieve_errc::unknown_version, [&] { passage_index::open(dir.path / "x"); }), "version 2"));
     BOOST_TEST(has(refusal(retrieve_errc::unknown_version, [&] { i.count(); }), "version 2"));
     std::ofstream{dir.path / "x" / "index.json"} << "{";
-    BOOST_TEST(has(refusal(retrieve_errc::corrupt, [&] { passage_index::open(dir.path / "x"); }), "index.json is damaged"));
+    BOOST_TEST(
+        has(refusal(retrieve_errc::corrupt, [&] { passage_index::open(dir.path / "x"); }), "index.json is damaged"));
     fs::create_directories(dir.path / "half" / "gen-1");  // an interrupted `create`
     BOOST_TEST(passage_index::create(dir.path / "half").count() == 0u);
 }
@@ -305,7 +320,8 @@ BOOST_AUTO_TEST_CASE(readers_see_one_state_while_a_writer_writes) {
     auto i = passage_index::create(dir.path / "x", {.embedder = "test", .dimensions = 2});
     auto change = [&](int number) {
         auto w = i.write();
-        for (int n = 0; n < 50; ++n) w.put(made(std::to_string(n), "word", {{"change", number}}), {1, static_cast<float>(n)});
+        for (int n = 0; n < 50; ++n)
+            w.put(made(std::to_string(n), "word", {{"change", number}}), {1, static_cast<float>(n)});
         w.commit();
     };
     change(0);
@@ -345,7 +361,11 @@ BOOST_AUTO_TEST_CASE(vectors_of_another_model_are_refused) {
     BOOST_TEST(i.by_vector({1, 2, 3}, 5).empty());  // nothing is there yet
     auto w = i.write();
     w.put(made("a", "text"), {3, 4});
-    BOOST_TEST(has(refusal(retrieve_errc::wrong_model, [&] { w.put(made("b", "text"), {1, 2, 3}); }), "this one has 3"));
+    BOOST_TEST(has(refusal(retrieve_errc::wrong_model,
+                           [&] {
+                               w.put(made("b", "text"), {1, 2, 3});
+                           }),
+                   "this one has 3"));
     BOOST_TEST(has(refusal(retrieve_errc::wrong_model, [&] { w.put(made("b", "text")); }), "has no vector"));
     BOOST_TEST(has(refusal(retrieve_errc::wrong_model, [&] { w.put(made("b", "text"), {1, NAN}); }), "no number"));
     w.commit();
@@ -381,7 +401,8 @@ BOOST_AUTO_TEST_CASE(damage_is_named) {
                   {1, static_cast<float>(rng() % 10), static_cast<float>(rng() % 10), 2});
         w.commit();
     };
-    for (const char* file : {"vectors", "text/docdata.glass", "text/postlist.glass", "text/termlist.glass", "text/position.glass"}) {
+    for (const char* file :
+         {"vectors", "text/docdata.glass", "text/postlist.glass", "text/termlist.glass", "text/position.glass"}) {
         make();
         const auto path = dir.path / "x" / "gen-1" / file;
         const auto size = fs::file_size(path);
@@ -394,7 +415,8 @@ BOOST_AUTO_TEST_CASE(damage_is_named) {
         }
         std::string told;
         try {
-            for (const auto& problem : passage_index::open(dir.path / "x").check()) told += problem.file + ": " + problem.what + "\n";
+            for (const auto& problem : passage_index::open(dir.path / "x").check())
+                told += problem.file + ": " + problem.what + "\n";
         } catch (const retrieve_error& e) {
             told = e.what();
         }
@@ -407,7 +429,8 @@ BOOST_AUTO_TEST_CASE(damage_is_named) {
         } catch (const retrieve_error& e) {
             told = e.what();
         }
-        BOOST_TEST(has(told, std::string_view{file} == "vectors" ? "vectors" : "text"), file << " is not named by: " << told);
+        BOOST_TEST(has(told, std::string_view{file} == "vectors" ? "vectors" : "text"),
+                   file << " is not named by: " << told);
     }
 }
 

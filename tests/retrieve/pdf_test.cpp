@@ -16,16 +16,18 @@ namespace {
 
 std::string object(int n, const std::string& body) { return std::to_string(n) + " 0 obj\n" + body + "\nendobj\n"; }
 
-// As small as a PDF can be: pages of one line each. There is no table of the objects' places, and readers look for them.
+// As small as a PDF can be: pages of one line each. There is no table of the objects' places, and readers look for
+// them.
 std::string pdf_of(const std::vector<std::string>& pages, const std::string& parent = "2 0 R") {
     std::string kids, all = "%PDF-1.4\n" + object(1, "<< /Type /Catalog /Pages 2 0 R >>");
     int n = 4;
     for (const auto& line : pages) {
         const auto content = "BT /F1 12 Tf 72 720 Td (" + line + ") Tj ET";
         kids += std::to_string(n) + " 0 R ";
-        all += object(n, "<< /Type /Page /Parent " + parent + " /MediaBox [0 0 612 792] /Contents " + std::to_string(n + 1) +
-                             " 0 R /Resources << /Font << /F1 3 0 R >> >> >>");
-        all += object(n + 1, "<< /Length " + std::to_string(content.size()) + " >>\nstream\n" + content + "\nendstream");
+        all += object(n, "<< /Type /Page /Parent " + parent + " /MediaBox [0 0 612 792] /Contents " +
+                             std::to_string(n + 1) + " 0 R /Resources << /Font << /F1 3 0 R >> >> >>");
+        all +=
+            object(n + 1, "<< /Length " + std::to_string(content.size()) + " >>\nstream\n" + content + "\nendstream");
         n += 2;
     }
     all += object(2, "<< /Type /Pages /Kids [" + kids + "] /Count " + std::to_string(pages.size()) + " >>");
@@ -53,7 +55,9 @@ struct fixture {
         runtime rt;
         return rt.run(run_options{}, builds{dir.path / "docs", dir.path / "index", options});
     }
-    std::vector<passage> by_words(const std::string& query) const { return passage_index::open(dir.path / "index").by_words(query, 5); }
+    std::vector<passage> by_words(const std::string& query) const {
+        return passage_index::open(dir.path / "index").by_words(query, 5);
+    }
 };
 
 }  // namespace
@@ -71,7 +75,8 @@ BOOST_AUTO_TEST_CASE(a_passage_knows_its_page_and_its_bytes) {
     BOOST_TEST(found[0].source == "terms.pdf");
     BOOST_TEST(found[0].metadata.at("page").to_number<int>() == 2);
     const auto text = ready::pdf_text(bytes);
-    const auto begin = found[0].metadata.at("begin").to_number<std::size_t>(), end = found[0].metadata.at("end").to_number<std::size_t>();
+    const auto begin = found[0].metadata.at("begin").to_number<std::size_t>(),
+               end = found[0].metadata.at("end").to_number<std::size_t>();
     BOOST_TEST(text.substr(begin, end - begin).starts_with("Parcels to Oslo take two days."));
     BOOST_TEST(by_words("returns").at(0).metadata.at("page").to_number<int>() == 1);
     BOOST_TEST(!by_words("far").at(0).metadata.contains("page"));

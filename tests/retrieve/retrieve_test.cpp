@@ -23,7 +23,8 @@ struct counting final : retriever {
         }
         std::vector<passage> found;
         for (std::size_t i = 0; i < what.k; ++i)
-            found.push_back({.id = std::to_string(i), .text = "text of " + what.query, .score = 1.0 / static_cast<double>(i + 1)});
+            found.push_back(
+                {.id = std::to_string(i), .text = "text of " + what.query, .score = 1.0 / static_cast<double>(i + 1)});
         co_return found;
     }
     std::string name() const override { return "counting"; }
@@ -55,7 +56,8 @@ BOOST_AUTO_TEST_CASE(a_retrieval_is_an_effect_of_the_run) {
     BOOST_REQUIRE(events.size() == 2u);
     BOOST_TEST(events[0].tool == "retrieve");
     BOOST_TEST(events[0].path == "manual");
-    BOOST_TEST(json::serialize(events[1].arguments) == R"({"retriever":"counting","query":"q!","k":1,"where":{"a":{"$eq":1}}})");
+    BOOST_TEST(json::serialize(events[1].arguments) ==
+               R"({"retriever":"counting","query":"q!","k":1,"where":{"a":{"$eq":1}}})");
     BOOST_TEST(events[0].flow.untrusted);
 
     run_options again;
@@ -92,11 +94,14 @@ BOOST_AUTO_TEST_CASE(a_failure_is_recorded_and_thrown) {
     program p{from};
     runtime rt;
     auto failed = rt.start(run_options{}, p, "q");
-    BOOST_CHECK_EXCEPTION(failed.get(), retrieve_error, [](const retrieve_error& e) { return e.code() == retrieve_errc::server; });
+    BOOST_CHECK_EXCEPTION(failed.get(), retrieve_error,
+                          [](const retrieve_error& e) { return e.code() == retrieve_errc::server; });
     BOOST_TEST(failed.report().history->events().at(0).error == "the server is gone");
 }
 
-BOOST_AUTO_TEST_CASE(a_module_without_a_retriever_is_refused_at_once) { BOOST_CHECK_THROW(program{nullptr}, retrieve_error); }
+BOOST_AUTO_TEST_CASE(a_module_without_a_retriever_is_refused_at_once) {
+    BOOST_CHECK_THROW(program{nullptr}, retrieve_error);
+}
 
 BOOST_AUTO_TEST_CASE(passages_are_json) {
     passage p{.id = "a#1", .text = "t", .title = "T > U", .source = "a.md", .score = 0.5, .metadata = {{"begin", 3}}};
@@ -132,8 +137,9 @@ BOOST_AUTO_TEST_CASE(a_module_without_a_retriever_asks_the_run_s) {
 BOOST_AUTO_TEST_CASE(without_any_retriever_the_error_says_where_to_put_one) {
     runtime rt;
     BOOST_CHECK_EXCEPTION(rt.run(run_options{}, program{nullptr}, "q"), retrieve_error, [](const retrieve_error& e) {
-        BOOST_TEST(std::string{e.what()}.find("the module \"manual\" has no retriever, and the run has none: give the module one, or set "
-                                              "run_options::retriever") != std::string::npos);
+        BOOST_TEST(std::string{e.what()}.find(
+                       "the module \"manual\" has no retriever, and the run has none: give the module one, or set "
+                       "run_options::retriever") != std::string::npos);
         return e.code() == retrieve_errc::no_retriever;
     });
 }

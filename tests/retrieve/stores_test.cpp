@@ -114,20 +114,26 @@ void for_each_kind(const std::function<void(store_kind&)>& behaviour) {
     for (const auto& kind : kinds) try_one(*kind, behaviour);
 }
 
-std::vector<float> around(double angle) { return {static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle))}; }
+std::vector<float> around(double angle) {
+    return {static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle))};
+}
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(stores)
 
 BOOST_AUTO_TEST_CASE(what_is_put_is_found_as_it_was) {
-    const passage p{
-        .id = "a#1 \u00e9/\u4e2d?&%\"'",
-        .text = "Zweitausend \U0001F600 Stra\u00dfen\n\"quoted\" \\ 'single'",
-        .title = "T > U",
-        .source = "a b.md",
-        .metadata = {
-            {"n", 3}, {"x", 2.5}, {"yes", true}, {"none", nullptr}, {"list", {1, 2}}, {"deep", {{"a", "b"}}}, {"wh\u00e4t's \"up\"", "v"}}};
+    const passage p{.id = "a#1 \u00e9/\u4e2d?&%\"'",
+                    .text = "Zweitausend \U0001F600 Stra\u00dfen\n\"quoted\" \\ 'single'",
+                    .title = "T > U",
+                    .source = "a b.md",
+                    .metadata = {{"n", 3},
+                                 {"x", 2.5},
+                                 {"yes", true},
+                                 {"none", nullptr},
+                                 {"list", {1, 2}},
+                                 {"deep", {{"a", "b"}}},
+                                 {"wh\u00e4t's \"up\"", "v"}}};
     for_each_kind([&](store_kind& kind) {
         tried t{kind};
         t.put({p, {.id = "b"}}, {around(0), around(1)});
@@ -155,7 +161,8 @@ BOOST_AUTO_TEST_CASE(a_passage_is_replaced_with_all_that_it_had) {
     for_each_kind([](store_kind& kind) {
         tried t{kind};
         t.put({{.id = "a", .text = "old", .metadata = {{"lang", "en"}, {"year", 1}}}}, {around(0)});
-        t.put({{.id = "a", .text = "new", .metadata = {{"kind", "x"}}}, {.id = "a", .text = "newest"}}, {around(1), around(2)});
+        t.put({{.id = "a", .text = "new", .metadata = {{"kind", "x"}}}, {.id = "a", .text = "newest"}},
+              {around(1), around(2)});
         BOOST_TEST(t.count() == 1u);
         auto found = t.near(around(2), 5, filter::ne("lang", "en"));
         BOOST_REQUIRE(found.size() == 1u);
@@ -209,14 +216,17 @@ BOOST_AUTO_TEST_CASE(filters_mean_everywhere_what_matches_says) {
             v.push_back(around(0.01 * static_cast<double>(all.size())));
         }
     all.push_back({.id = "bare"});
-    all.push_back({.id = "odd", .metadata = {{"$x", 1}, {"#x", 1}, {"x.y", 1}, {"reagent", 1}, {"chroma:x", 1}, {"", 1}, {"a b", 1}}});
+    all.push_back(
+        {.id = "odd",
+         .metadata = {{"$x", 1}, {"#x", 1}, {"x.y", 1}, {"reagent", 1}, {"chroma:x", 1}, {"", 1}, {"a b", 1}}});
     v.push_back(around(1));
     v.push_back(around(1.1));
     std::vector<filter> filters{filter{}, filter::any_of({}), filter::in("x", {}), !filter::in("x", {}),
                                 filter::in("x", {1, "a", nullptr, true})};
     for (const auto& x : values) {
         if (x.is_structured()) continue;
-        for (const auto& f : {filter::eq("x", x), filter::lt("x", x), filter::lte("x", x), filter::gt("x", x), filter::gte("x", x)}) {
+        for (const auto& f :
+             {filter::eq("x", x), filter::lt("x", x), filter::lte("x", x), filter::gt("x", x), filter::gte("x", x)}) {
             filters.push_back(f);
             filters.push_back(!f);
             filters.push_back(f && filter::eq("lang", "en"));
@@ -244,7 +254,8 @@ BOOST_AUTO_TEST_CASE(few_of_many_are_found_and_ten_thousand_too) {
     vectors v;
     for (std::size_t i = 0; i < many; ++i) {
         all.push_back({.id = std::to_string(i), .text = "t", .metadata = {{"rare", i % 500 == 7}, {"half", i % 2}}});
-        v.push_back({static_cast<float>(i + 1), static_cast<float>((i * 7919) % many), static_cast<float>((i * 104729) % many), 1});
+        v.push_back({static_cast<float>(i + 1), static_cast<float>((i * 7919) % many),
+                     static_cast<float>((i * 104729) % many), 1});
     }
     for_each_kind([&](store_kind& kind) {
         tried t{kind};
@@ -252,7 +263,8 @@ BOOST_AUTO_TEST_CASE(few_of_many_are_found_and_ten_thousand_too) {
         BOOST_TEST(t.count() == many);
         const auto rare = t.near({1, 0, 0, 0}, 20, filter::eq("rare", true));
         BOOST_TEST(rare.size() == 20u);  // all of them, though few of the nearest are
-        BOOST_TEST(std::is_sorted(rare.begin(), rare.end(), [](const passage& a, const passage& b) { return a.score > b.score; }));
+        BOOST_TEST(std::is_sorted(rare.begin(), rare.end(),
+                                  [](const passage& a, const passage& b) { return a.score > b.score; }));
         BOOST_TEST(t.near({1, 0, 0, 0}, 50, filter::eq("rare", true)).size() == 20u);
         BOOST_TEST(t.near({1, 0, 0, 0}, 300).size() == 300u);
         BOOST_TEST(t.near({1, 0, 0, 0}, 3000, filter::eq("half", 1)).size() == 3000u);
@@ -281,7 +293,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_passage_is_refused_and_the_rest_is_not_put_eithe
         tried t{kind};
         t.put({{.id = "a"}}, {around(0)});
         is_error(retrieve_errc::bad_passage, [&] { t.put({{.id = "b"}, {.id = ""}}, {around(1), around(1)}); });
-        is_error(retrieve_errc::bad_passage, [&] { t.put({{.id = "b"}, {.id = "c", .text = "\xff"}}, {around(1), around(1)}); });
+        is_error(retrieve_errc::bad_passage, [&] {
+            t.put({{.id = "b"}, {.id = "c", .text = "\xff"}}, {around(1), around(1)});
+        });
         BOOST_TEST(t.count() == 1u);
     });
 }
@@ -321,7 +335,8 @@ BOOST_AUTO_TEST_CASE(writers_at_the_same_time_do_not_lose_each_others_passages) 
         tried t{kind};
         t.put({{.id = "p0"}}, {around(0)});
         std::vector<std::future<void>> writers;
-        for (std::size_t w = 0; w < 4; ++w) writers.push_back(std::async(std::launch::async, [&kind, w] { write_rounds(kind, w); }));
+        for (std::size_t w = 0; w < 4; ++w)
+            writers.push_back(std::async(std::launch::async, [&kind, w] { write_rounds(kind, w); }));
         for (auto& w : writers) w.get();
         BOOST_TEST(t.count() == 40u);
     });

@@ -17,15 +17,21 @@ BOOST_AUTO_TEST_CASE(an_agent_searches_with_a_retriever_as_its_tool) {
     test::folder dir;
     auto i = passage_index::create(dir.path / "x");
     auto w = i.write();
-    w.put({.id = "a", .text = "Refunds take five days. " + std::string(3000, 'x'), .title = "Returns", .source = "returns.md"});
+    w.put({.id = "a",
+           .text = "Refunds take five days. " + std::string(3000, 'x'),
+           .title = "Returns",
+           .source = "returns.md"});
     w.commit();
     tools all;
     all.add(ready::passage_search(lexical(i), {.max_passage_bytes = 100}));
     react<sig<"question -> answer">> agent{all};
-    scripted lm{{{"next_thought", "look"}, {"next_tool_name", "search"}, {"next_tool_args", json::object{{"query", "refund"}}}},
-                {{"next_thought", "again"}, {"next_tool_name", "search"}, {"next_tool_args", json::object{{"query", "nothingness"}}}},
-                {{"next_thought", "done"}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}},
-                {{"reasoning", "it says so"}, {"answer", "five days"}}};
+    scripted lm{
+        {{"next_thought", "look"}, {"next_tool_name", "search"}, {"next_tool_args", json::object{{"query", "refund"}}}},
+        {{"next_thought", "again"},
+         {"next_tool_name", "search"},
+         {"next_tool_args", json::object{{"query", "nothingness"}}}},
+        {{"next_thought", "done"}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}},
+        {{"reasoning", "it says so"}, {"answer", "five days"}}};
     runtime rt;
     auto first = rt.execute(run_options{.lm = lm}, agent, "How long?");
     BOOST_TEST(first.value.get<"answer">() == "five days");

@@ -86,7 +86,8 @@ BOOST_AUTO_TEST_CASE(a_graph_finds_nearly_all_and_filters_are_exact) {
     add(i, from, 21'000, 22'000);
     BOOST_TEST(i.manifest().graph_rows == 21'000u);
     BOOST_TEST(recall(i, from, {}) >= 95);
-    for (const char* id : {"21000", "21500", "21999"}) BOOST_TEST(i.by_vector(i.vectors_of({id}).at(0), 1).at(0).id == id);
+    for (const char* id : {"21000", "21500", "21999"})
+        BOOST_TEST(i.by_vector(i.vectors_of({id}).at(0), 1).at(0).id == id);
     add(i, from, 22'000, 27'000);
     BOOST_TEST(i.manifest().graph_rows == 27'000u);
     BOOST_TEST(recall(i, from, {}) >= 95);
@@ -127,7 +128,8 @@ BOOST_AUTO_TEST_CASE(a_damaged_graph_is_named_and_made_anew) {
     }
     auto again = passage_index::open(i.folder());
     BOOST_CHECK_EXCEPTION(again.by_vector(from.next(), 5), retrieve_error, [](const retrieve_error& e) {
-        return e.code() == retrieve_errc::corrupt && std::string{e.what()}.find("graph-1 is damaged") != std::string::npos;
+        return e.code() == retrieve_errc::corrupt &&
+               std::string{e.what()}.find("graph-1 is damaged") != std::string::npos;
     });
     BOOST_REQUIRE(again.check().size() == 1u);
     BOOST_TEST(again.check().at(0).file == "gen-1/graph-1");

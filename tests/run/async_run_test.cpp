@@ -190,8 +190,9 @@ BOOST_AUTO_TEST_CASE(the_handlers_executor_is_kept_busy_and_calls_it) {
     runtime rt;
     asio::io_context context;
     std::thread::id called_on;
-    rt.async_run({}, echo{}, "x",
-                 asio::bind_executor(context, [&](std::exception_ptr, std::string) { called_on = std::this_thread::get_id(); }));
+    rt.async_run({}, echo{}, "x", asio::bind_executor(context, [&](std::exception_ptr, std::string) {
+                     called_on = std::this_thread::get_id();
+                 }));
     context.run();  // comes back when the handler has been called, not before
     BOOST_TEST((called_on == std::this_thread::get_id()));
 }
@@ -214,7 +215,8 @@ BOOST_AUTO_TEST_CASE(a_strand_holds) {
 
 BOOST_AUTO_TEST_CASE(a_signal_of_any_type_cancels_the_run) {
     runtime rt;
-    for (auto type : {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
+    for (auto type :
+         {asio::cancellation_type::terminal, asio::cancellation_type::partial, asio::cancellation_type::total}) {
         asio::io_context context;
         asio::cancellation_signal signal;
         std::exception_ptr ended;
@@ -255,7 +257,8 @@ BOOST_AUTO_TEST_CASE(a_coroutine_that_is_cancelled_cancels_its_run) {
         run_options options;
         co_return co_await rt.async_run(options, program, asio::use_awaitable);
     };
-    asio::co_spawn(context, waits, asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, int) { ended = e; }));
+    asio::co_spawn(context, waits,
+                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e, int) { ended = e; }));
     asio::steady_timer until_begun{context};
     auto emit_later = [&]() -> task<void> {
         while (!*program.begun) {
@@ -277,7 +280,8 @@ BOOST_AUTO_TEST_CASE(a_late_signal_meets_nothing) {
     {
         runtime rt;
         auto handler = [&](std::exception_ptr, std::string s) { said = std::move(s); };
-        rt.async_run({}, echo{}, "x", asio::bind_cancellation_slot(signal.slot(), asio::bind_executor(context, handler)));
+        rt.async_run({}, echo{}, "x",
+                     asio::bind_cancellation_slot(signal.slot(), asio::bind_executor(context, handler)));
         std::this_thread::sleep_for(20ms);
     }  // the runtime is gone, the handler is not called yet
     signal.emit(asio::cancellation_type::terminal);
@@ -306,8 +310,8 @@ BOOST_AUTO_TEST_CASE(arguments_and_temporary_programs_are_kept) {
         results.push_back(rt.async_run({}, wraps, text.c_str(), asio::use_future));
         results.back().wait();  // `wraps` has a name, so it must live
         results.push_back(rt.async_run(
-            {}, [text](run&, const std::string& given) -> task<std::string> { co_return given + text; }, std::string_view{text},
-            asio::use_future));
+            {}, [text](run&, const std::string& given) -> task<std::string> { co_return given + text; },
+            std::string_view{text}, asio::use_future));
     }
     for (auto& r : results) BOOST_TEST(r.get().starts_with("a text"));
     scripted lm{json::object{{"answer", "kept"}}};
@@ -395,7 +399,8 @@ BOOST_AUTO_TEST_CASE(a_thread_for_blocking_calls_is_the_runtimes_too) {
     runtime rt{{.blocking_threads = 1}};
     auto inner = [](run& r) -> task<json::value> { co_return co_await r.blocking([] { return json::value(1); }); };
     auto outer = [&](run& r) -> task<json::value> {
-        co_return co_await r.blocking([&] { return json::value(what_is_thrown([&] { rt.run({}, inner); }, run_errc::would_deadlock)); });
+        co_return co_await r.blocking(
+            [&] { return json::value(what_is_thrown([&] { rt.run({}, inner); }, run_errc::would_deadlock)); });
     };
     BOOST_TEST(rt.run({}, outer).as_string().starts_with("this thread is one of the runtime's own"));
 }

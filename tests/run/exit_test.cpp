@@ -4,9 +4,9 @@
 #include <spdlog/spdlog.h>
 #include <boost/test/unit_test.hpp>
 
-#include <thread>
 #include <future>
 #include <sstream>
+#include <thread>
 
 using namespace reagent;
 using namespace std::chrono_literals;

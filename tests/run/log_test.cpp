@@ -62,7 +62,8 @@ struct program {
     program() {
         all.add("charge", "",
                 [](std::string number, int amount) -> std::string {
-                    throw std::runtime_error{"card " + number + " refused by db://app:hunter2@host for " + std::to_string(amount)};
+                    throw std::runtime_error{"card " + number + " refused by db://app:hunter2@host for " +
+                                             std::to_string(amount)};
                 },
                 {"number", "amount"});
     }
@@ -83,7 +84,8 @@ BOOST_AUTO_TEST_CASE(every_line_names_its_run_and_is_key_and_value) {
     written w{spdlog::level::debug};
     runtime rt{{.logger = w.logger}};
     program p;
-    for (int i = 0; i < 2; ++i) rt.run(answering_with({chat_completion({{"answer", "done"}, {"password", password}})}), p);
+    for (int i = 0; i < 2; ++i)
+        rt.run(answering_with({chat_completion({{"answer", "done"}, {"password", password}})}), p);
     auto lines = w.lines();
     BOOST_REQUIRE(lines.size() == 8u);
     std::set<std::string> runs;
@@ -138,7 +140,8 @@ public:
     std::string name() const override { return "test/keyed"; }
     std::vector<secret> secrets() const override { return {secret{key_}}; }
     task<lm_response> complete(lm_context, const lm_request& r) const override {
-        if (r.messages.back().content.find("fail") != std::string::npos) throw std::runtime_error{"no answer for " + key_};
+        if (r.messages.back().content.find("fail") != std::string::npos)
+            throw std::runtime_error{"no answer for " + key_};
         lm_response a;
         a.text = chat_completion({{"answer", "your key is " + key_}});
         co_return a;
@@ -163,7 +166,8 @@ BOOST_AUTO_TEST_CASE(no_key_of_any_model_of_the_runtime_is_logged_or_sent) {
         runtime rt{{.logger = w.logger, .telemetry = sink}};
         predict<sig<"message -> answer">> ask;
         rt.run(run_options{language_model{std::make_shared<keyed>(other)}}, ask, "message"_f = "hello");
-        run_options o{retrying(fallback({language_model{scripted_model::texts({})}, language_model{std::make_shared<keyed>(key)}}))};
+        run_options o{retrying(
+            fallback({language_model{scripted_model::texts({})}, language_model{std::make_shared<keyed>(key)}}))};
         rt.run(o, ask, "message"_f = "mine is " + key + ", and theirs is " + other + "; AIzaSyA1b2C3d4E5f6G7h8 too");
     }
     BOOST_TEST(w.has("mine is (secret), and theirs is (secret); (secret) too"), w.text.str());
@@ -195,7 +199,8 @@ BOOST_AUTO_TEST_CASE(a_key_of_few_letters_is_not_looked_for_and_that_is_said_onc
 BOOST_AUTO_TEST_CASE(what_failed_is_kept_in_a_journal_without_keys_and_replays_the_same) {
     const std::string key = "opaque0123456789abcdef";
     tools all;
-    all.add("look", "", [key](std::string what) -> std::string { throw std::runtime_error{"GET /?key=" + key + " for " + what}; },
+    all.add("look", "",
+            [key](std::string what) -> std::string { throw std::runtime_error{"GET /?key=" + key + " for " + what}; },
             {"what"});
     struct program {
         const tools& all;
@@ -257,19 +262,23 @@ BOOST_AUTO_TEST_CASE(private_numbers_are_found_in_every_spelling) {
     predict<sig<"amount: float, count: int -> answer">> ask;
     written w{spdlog::level::trace};
     runtime rt{{.logger = w.logger}};
-    auto o = answering_with({chat_completion({{"answer", "1.2345678E4 12345.678 12,345.678 and 5000 5,000 5000.0 5000.00 kept 77"}})});
+    auto o = answering_with(
+        {chat_completion({{"answer", "1.2345678E4 12345.678 12,345.678 and 5000 5,000 5000.0 5000.00 kept 77"}})});
     o.private_fields = {"amount", "count"};
     rt.run(o, ask, "amount"_f = 12345.678, "count"_f = 5000);
     BOOST_TEST(w.has("kept 77"), w.text.str());
-    for (const char* shown : {"12345.67", "1.2345678E4", "12,345", " 5000 ", " 5,000", " 5000.0"}) BOOST_TEST(!w.has(shown), shown << ": " << w.text.str());
+    for (const char* shown : {"12345.67", "1.2345678E4", "12,345", " 5000 ", " 5,000", " 5000.0"})
+        BOOST_TEST(!w.has(shown), shown << ": " << w.text.str());
 }
 
 BOOST_AUTO_TEST_CASE(private_values_are_found_however_they_are_escaped) {
     const std::string name = "Ada \"A\" & Byron/1815";
     predict<sig<"message -> answer">> ask;
-    for (std::string form : {"Ada%20%22A%22%20%26%20Byron%2F1815", "Ada+%22A%22+%26+Byron%2F1815", "Ada &quot;A&quot; &amp; Byron/1815",
-                             "Ada &#34;A&#34; &#38; Byron&#x2f;1815", R"(Ada \"A\" & Byron\/1815)", R"(Ada \u0022A\u0022 \u0026 Byron/1815)",
-                             "QWRhICJBIiAmIEJ5cm9uLzE4MTU=", "VGhlIG5hbWUgaXMgQWRhICJBIiAm\nIEJ5cm9uLzE4MTUgYW5kIG5vIG90aGVy"}) {
+    for (std::string form :
+         {"Ada%20%22A%22%20%26%20Byron%2F1815", "Ada+%22A%22+%26+Byron%2F1815", "Ada &quot;A&quot; &amp; Byron/1815",
+          "Ada &#34;A&#34; &#38; Byron&#x2f;1815", R"(Ada \"A\" & Byron\/1815)",
+          R"(Ada \u0022A\u0022 \u0026 Byron/1815)",
+          "QWRhICJBIiAmIEJ5cm9uLzE4MTU=", "VGhlIG5hbWUgaXMgQWRhICJBIiAm\nIEJ5cm9uLzE4MTUgYW5kIG5vIG90aGVy"}) {
         written w{spdlog::level::trace};
         runtime rt{{.logger = w.logger}};
         auto o = answering_with({chat_completion({{"answer", "was " + form + " kept"}})});
@@ -288,11 +297,13 @@ BOOST_AUTO_TEST_CASE(spans_go_in_requests_of_the_size_that_was_asked_for) {
     loopback_server server{[&](const server_request& r) {
         std::lock_guard lock{mutex};
         if (r.target == "/v1/traces")
-            sizes.push_back(json::parse(r.body).at("resourceSpans").at(0).at("scopeSpans").at(0).at("spans").as_array().size());
+            sizes.push_back(
+                json::parse(r.body).at("resourceSpans").at(0).at("scopeSpans").at(0).at("spans").as_array().size());
         return server_response{.body = "{}"};
     }};
     {
-        auto sink = std::make_shared<telemetry>(telemetry_options{.endpoint = server.url(""), .max_spans_per_request = 2});
+        auto sink =
+            std::make_shared<telemetry>(telemetry_options{.endpoint = server.url(""), .max_spans_per_request = 2});
         runtime rt{{.telemetry = sink}};
         program p;
         rt.run(answering_with({chat_completion({{"answer", "done"}, {"password", password}})}), p);
@@ -304,7 +315,8 @@ BOOST_AUTO_TEST_CASE(spans_go_in_requests_of_the_size_that_was_asked_for) {
 
 BOOST_AUTO_TEST_CASE(headers_for_telemetry_are_percent_encoded) {
     ::setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1", 1);
-    ::setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic%20dXNlcjpwYXNz%3D%3D, x-team = a%2Cb ,odd=100%,z=%zz", 1);
+    ::setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic%20dXNlcjpwYXNz%3D%3D, x-team = a%2Cb ,odd=100%,z=%zz",
+             1);
     auto o = telemetry_options::from_environment();
     ::unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT");
     ::unsetenv("OTEL_EXPORTER_OTLP_HEADERS");
@@ -334,8 +346,10 @@ BOOST_AUTO_TEST_CASE(a_line_is_one_line_whatever_stands_in_it) {
     runtime rt{{.logger = w.logger}};
     predict<sig<"message -> answer">> ask;
     auto before = w.lines().size();
-    rt.run(answering_with({chat_completion({{"answer", "a\nb \"c\" info run_ends run=forged"}})}), ask, "message"_f = "x\r\ny {} {0}");
-    for (const auto& l : w.lines()) BOOST_TEST((l.find("info") == 0 || l.find("debug") == 0 || l.find("trace") == 0), l);
+    rt.run(answering_with({chat_completion({{"answer", "a\nb \"c\" info run_ends run=forged"}})}), ask,
+           "message"_f = "x\r\ny {} {0}");
+    for (const auto& l : w.lines())
+        BOOST_TEST((l.find("info") == 0 || l.find("debug") == 0 || l.find("trace") == 0), l);
     BOOST_TEST(w.lines().size() - before == 4u);
     BOOST_TEST(w.has("{} {0}"));
 }

@@ -14,7 +14,8 @@ BOOST_AUTO_TEST_CASE(are_named_or_a_model_alone_or_its_name) {
     runtime rt;
     predict<sig<"question -> answer: int">> p;
     auto lm = [] { return language_model{scripted{json::object{{"answer", 1}}}}; };
-    BOOST_TEST(rt.run({.lm = lm(), .deadline = 5min, .budget = {.calls = 1}}, p, "question"_f = "x").get<"answer">() == 1);
+    BOOST_TEST(rt.run({.lm = lm(), .deadline = 5min, .budget = {.calls = 1}}, p, "question"_f = "x").get<"answer">() ==
+               1);
     BOOST_TEST(rt.run(lm(), p, "question"_f = "x").get<"answer">() == 1);
     BOOST_TEST(rt.run({lm()}, p, "question"_f = "x").get<"answer">() == 1);
     BOOST_TEST(rt.execute(scripted{json::object{{"answer", 1}}}, p, "question"_f = "x").value.get<"answer">() == 1);

@@ -1,4 +1,5 @@
-// What is private stands in no log and no telemetry, however deep it stands in a value, and before whatever repeats it is shown.
+// What is private stands in no log and no telemetry, however deep it stands in a value, and before whatever repeats it
+// is shown.
 #include "support/folder.hpp"
 #include "support/loopback_server.hpp"
 #include "support/scripted_openai.hpp"
@@ -87,13 +88,16 @@ struct watched {
         auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(log);
         auto logger = std::make_shared<spdlog::logger>("test", sink);
         logger->set_level(level);
-        runtime rt{{.logger = logger,
-                    .journals = store,
-                    .telemetry = std::make_shared<telemetry>(telemetry_options{.endpoint = server.url(""), .content = true})}};
+        runtime rt{
+            {.logger = logger,
+             .journals = store,
+             .telemetry = std::make_shared<telemetry>(telemetry_options{.endpoint = server.url(""), .content = true})}};
         f(rt);
     }
     void shows(const std::string& text) const {
-        BOOST_TEST(!sent.empty()); BOOST_TEST(log.str().find(text) != std::string::npos, text << " is not in " << log.str()); }
+        BOOST_TEST(!sent.empty());
+        BOOST_TEST(log.str().find(text) != std::string::npos, text << " is not in " << log.str());
+    }
     void hides(const std::string& text) const {
         BOOST_TEST(log.str().find(text) == std::string::npos, text << " is in the log: " << log.str());
         BOOST_TEST(sent.find(text) == std::string::npos, text << " was sent: " << sent);
@@ -123,10 +127,11 @@ BOOST_AUTO_TEST_CASE(members_of_nested_structs_are_private_wherever_they_stand) 
         rt.run(o, ask, in);
         predict<sig<"text -> reply">> other;
     });
-    for (const char* hidden :
-         {"PHONE-ONE", "PHONE-TWO", "PHONE-THREE", "PHONE-FOUR", "ALIAS-CHILD", "ALIAS-PARENT", "CARD-ONE", "CARD-TWO", "CODE-ONE"})
+    for (const char* hidden : {"PHONE-ONE", "PHONE-TWO", "PHONE-THREE", "PHONE-FOUR", "ALIAS-CHILD", "ALIAS-PARENT",
+                               "CARD-ONE", "CARD-TWO", "CODE-ONE"})
         w.hides(hidden);
-    for (const char* shown : {"a plain message", "High Street", "Low Street", "call (private) or (private)"}) w.shows(shown);
+    for (const char* shown : {"a plain message", "High Street", "Low Street", "call (private) or (private)"})
+        w.shows(shown);
 }
 
 BOOST_AUTO_TEST_CASE(a_struct_that_a_signature_names_marks_its_fields) {
@@ -140,8 +145,10 @@ BOOST_AUTO_TEST_CASE(arguments_of_tools_are_private_by_their_types) {
     watched w;
     w.run([](runtime& rt) {
         tools t;
-        t.add("visit", "", [](address a, field<std::string, "", is_private{}> pin) { return "went to " + a.phone.value + pin.value; },
-              {"place", "pin"}, {.read_only = true});
+        t.add(
+            "visit", "",
+            [](address a, field<std::string, "", is_private{}> pin) { return "went to " + a.phone.value + pin.value; },
+            {"place", "pin"}, {.read_only = true});
         react<sig<"question -> answer">> agent{t};
         json::object place{{"street", "High Street"}, {"phone", "PHONE-ONE"}};
         auto o = answers({calls("visit", {{"place", place}, {"pin", "PIN-9876"}}),
@@ -161,7 +168,8 @@ void consent(watched& w, spdlog::level::level_enum level) {
     w.run(
         [&](runtime& rt) {
             tools t;
-            t.add("erase", "", [](std::string, std::string note) { return "erased " + note; }, {"ssn", "note"}, {.destructive = true});
+            t.add("erase", "", [](std::string, std::string note) { return "erased " + note; }, {"ssn", "note"},
+                  {.destructive = true});
             react<sig<"question -> answer">> agent{t};
             auto o = answers({calls("erase", {{"ssn", "SSN-ONE"}, {"note", "of SSN-ONE, a plain note"}}),
                               calls("finish", {}),
@@ -171,7 +179,8 @@ void consent(watched& w, spdlog::level::level_enum level) {
             auto r = rt.run_durably("p", {{"question", "q"}}, "a");
             BOOST_TEST((r.status == run_status::awaiting_approval));
             BOOST_TEST(r.error.find("SSN-ONE") != std::string::npos);  // whoever decides sees what it is
-            w.store->decide("a", 0, {.kind = run_decision::approve, .arguments = json::object{{"ssn", "SSN-TWO"}, {"note", "n"}}});
+            w.store->decide(
+                "a", 0, {.kind = run_decision::approve, .arguments = json::object{{"ssn", "SSN-TWO"}, {"note", "n"}}});
             BOOST_TEST((rt.resume("a").status == run_status::finished));
         },
         level);
@@ -198,10 +207,12 @@ BOOST_AUTO_TEST_CASE(a_private_argument_is_hidden_where_another_one_repeats_it) 
     watched w;
     w.run([](runtime& rt) {
         tools t;
-        t.add("look", "", [](std::string, std::string note) { return "found " + note; }, {"ssn", "note"}, {.read_only = true});
+        t.add("look", "", [](std::string, std::string note) { return "found " + note; }, {"ssn", "note"},
+              {.read_only = true});
         react<sig<"question -> answer">> agent{t};
-        auto o = answers(
-            {calls("look", {{"note", "on SSN-ONE"}, {"ssn", "SSN-ONE"}}), calls("finish", {}), {{"reasoning", "r"}, {"answer", "none"}}});
+        auto o = answers({calls("look", {{"note", "on SSN-ONE"}, {"ssn", "SSN-ONE"}}),
+                          calls("finish", {}),
+                          {{"reasoning", "r"}, {"answer", "none"}}});
         o.private_fields = {"ssn"};
         rt.run(o, agent, "question"_f = "q");
     });

@@ -61,7 +61,8 @@ BOOST_AUTO_TEST_CASE(a_difference_tells_no_part_of_a_key) {
         for (std::size_t before : {0u, 20u, 31u, 40u})
             for (std::size_t after = 0; after < 230; after += 1) {
                 auto text = [&](char differs) {
-                    return "w " + key + " " + std::string(before, 'b') + differs + " " + std::string(after, 'a') + " " + key + " z";
+                    return "w " + key + " " + std::string(before, 'b') + differs + " " + std::string(after, 'a') + " " +
+                           key + " z";
                 };
                 runtime rt{{.secrets = {secret{own}}}};
                 run_options o{language_model{scripted_model::texts({"one"})}};
@@ -69,7 +70,9 @@ BOOST_AUTO_TEST_CASE(a_difference_tells_no_part_of_a_key) {
                 run_options again;
                 again.replay = history;
                 std::string told;
-                again.on_difference = [&](const std::string& place, const std::string& what) { told += place + ": " + what + "\n"; };
+                again.on_difference = [&](const std::string& place, const std::string& what) {
+                    told += place + ": " + what + "\n";
+                };
                 rt.run(again, asks{text('2')});
                 BOOST_TEST(!told.empty());
                 for (std::size_t at = 0; at + 6 <= key.size(); ++at)
@@ -126,8 +129,9 @@ BOOST_AUTO_TEST_CASE(what_only_replays_does_nothing_new) {
             co_await parallel(r, part);
         };
     };
-    for (const auto& more : std::initializer_list<std::function<task<void>(run&)>>{act, ask, drop, later(act), later(ask), later(drop),
-                                                                                   in_a_branch(act), in_a_branch(ask), in_a_branch(drop)}) {
+    for (const auto& more : std::initializer_list<std::function<task<void>(run&)>>{
+             act, ask, drop, later(act), later(ask), later(drop), in_a_branch(act), in_a_branch(ask),
+             in_a_branch(drop)}) {
         auto said = replay_of(history, {more});
         BOOST_TEST(said.find("which the journal does not hold") != said.npos, said);
     }

@@ -22,7 +22,9 @@ namespace {
 
 using qa = predict<sig<"question -> answer: int">>;
 
-run_options answering(std::vector<std::string> texts) { return run_options{language_model{scripted_model::texts(std::move(texts))}}; }
+run_options answering(std::vector<std::string> texts) {
+    return run_options{language_model{scripted_model::texts(std::move(texts))}};
+}
 
 std::vector<std::string> answers(int n) {
     std::vector<std::string> texts;
@@ -98,7 +100,9 @@ BOOST_AUTO_TEST_CASE(a_run_comes_to_its_end_whatever_its_observers_throw) {
     struct throwing final : run_observer {
         void begins(const observed_run&) override { throw std::runtime_error{"begins"}; }
         void event(const observed_run&, const run_event&) override { throw std::runtime_error{"event"}; }
-        void predictor_returned(const observed_run&, const predictor_call&) override { throw std::runtime_error{"returned"}; }
+        void predictor_returned(const observed_run&, const predictor_call&) override {
+            throw std::runtime_error{"returned"};
+        }
         void ends(const observed_run&, const std::exception_ptr&) override { throw std::runtime_error{"ends"}; }
     };
     runtime rt{{.observers = {std::make_shared<throwing>()}}};
@@ -157,7 +161,8 @@ BOOST_AUTO_TEST_CASE(a_journal_is_replayed_without_a_model) {
         json::value args = json::object{{"a", 1}};
         std::function<task<json::value>()> effect = []() -> task<json::value> { co_return json::value(std::rand()); };
         json::value rolled = co_await r.call_tool("self", "dice", args, effect);
-        text += json::serialize(rolled) + " " + std::to_string(r.random()) + " " + std::to_string(r.now().time_since_epoch().count());
+        text += json::serialize(rolled) + " " + std::to_string(r.random()) + " " +
+                std::to_string(r.now().time_since_epoch().count());
         co_return text;
     }};
     auto first = rt.execute(answering(answers(2)), program);

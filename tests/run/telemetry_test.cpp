@@ -4,9 +4,9 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <thread>
 #include <cstdlib>
 #include <mutex>
+#include <thread>
 
 using namespace reagent;
 using namespace reagent::test;
@@ -49,7 +49,8 @@ BOOST_AUTO_TEST_CASE(a_collector_that_hangs_holds_up_no_run) {
     }};
     auto begun = clock::now();
     {
-        auto sink = std::make_shared<telemetry>(telemetry_options{.endpoint = server.url(""), .interval = 1ms, .timeout = 1s});
+        auto sink =
+            std::make_shared<telemetry>(telemetry_options{.endpoint = server.url(""), .interval = 1ms, .timeout = 1s});
         runtime rt{{.telemetry = sink}};
         predict<sig<"question -> answer: int">> ask;
         auto one = [&] {
@@ -94,9 +95,11 @@ BOOST_AUTO_TEST_CASE(without_content_no_words_are_sent) {
         t.add("look", "", [](std::string what) -> std::string { throw std::runtime_error{"no " + what}; }, {"what"});
         react<sig<"question -> answer">> agent{t};
         auto model = scripted_model::texts(
-            {chat_completion(
-                 {{"next_thought", "thinking"}, {"next_tool_name", "look"}, {"next_tool_args", json::object{{"what", "treasure"}}}}),
-             chat_completion({{"next_thought", "done"}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}}),
+            {chat_completion({{"next_thought", "thinking"},
+                              {"next_tool_name", "look"},
+                              {"next_tool_args", json::object{{"what", "treasure"}}}}),
+             chat_completion(
+                 {{"next_thought", "done"}, {"next_tool_name", "finish"}, {"next_tool_args", json::object{}}}),
              chat_completion({{"reasoning", "because"}, {"answer", "nowhere"}})});
         rt.run(run_options{language_model{model}}, agent, "question"_f = "where is it");
     }

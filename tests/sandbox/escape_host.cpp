@@ -1,5 +1,5 @@
-// A host that runs hostile programs, each in a sandbox, and says in a line of JSON what came of it. A process of its own, because the
-// programs try to kill it, and because it runs as another user too.
+// A host that runs hostile programs, each in a sandbox, and says in a line of JSON what came of it. A process of its
+// own, because the programs try to kill it, and because it runs as another user too.
 #include <reagent/sandbox/process.hpp>
 
 #include <fcntl.h>
@@ -73,7 +73,8 @@ json::object tried(const std::string& program, const std::string& name, const st
     std::string tag = "escape" + std::to_string(::getpid()) + name;
     std::ofstream{"/tmp/" + tag} << "of the host";
     // What is ended by a sum needs the time to reach it on a slow machine.
-    bool grows = name.starts_with("cpu_of_") || name.starts_with("memory_of_") || name.starts_with("many_") || name == "endless_files";
+    bool grows = name.starts_with("cpu_of_") || name.starts_with("memory_of_") || name.starts_with("many_") ||
+                 name == "endless_files";
     sandbox::command c{.argv = {program, name, std::to_string(::getpid()), std::to_string(port), folder, tag},
                        .input = "the input",
                        .environment = {{"GIVEN", "this"}},
@@ -92,12 +93,14 @@ json::object tried(const std::string& program, const std::string& name, const st
     try {
         auto o = sandbox::run(c);
         line["exit"] = o.exit_code, line["signal"] = o.signal, line["exceeded"] = o.exceeded, line["stuck"] = o.stuck;
-        line["out"] = o.out.substr(0, 300), line["err"] = o.err.substr(0, 300), line["output"] = o.out.size() + o.err.size();
+        line["out"] = o.out.substr(0, 300), line["err"] = o.err.substr(0, 300),
+        line["output"] = o.out.size() + o.err.size();
     } catch (const std::exception& e) {
         line["thrown"] = e.what();
     }
     line["wall"] = c.limit.wall_time.count();
-    line["ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
+    line["ms"] =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
     // A slow machine may take longer than run() waits to end what was killed.
     std::string remains = left(tag);
     for (int i = 0; i < 100 && !remains.empty(); ++i, std::this_thread::sleep_for(100ms)) remains = left(tag);

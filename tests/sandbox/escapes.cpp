@@ -1,5 +1,5 @@
-// A program that tries to get out of the sandbox in the way that its first argument names. It prints what it got, and exits
-// with 7 when it got anything, with 0 when it was held.
+// A program that tries to get out of the sandbox in the way that its first argument names. It prints what it got, and
+// exits with 7 when it got anything, with 0 when it was held.
 #include "escapes.hpp"
 
 #include <fcntl.h>

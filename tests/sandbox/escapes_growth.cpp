@@ -1,4 +1,5 @@
-// Using more than it may. The limits of the suite: 32 processes, 64 MB of memory, 8 MB of disk, 2 MB a file, 500 files, 1 s of CPU.
+// Using more than it may. The limits of the suite: 32 processes, 64 MB of memory, 8 MB of disk, 2 MB a file, 500 files,
+// 1 s of CPU.
 #include "escapes.hpp"
 
 #include <fcntl.h>
@@ -138,7 +139,8 @@ std::string memory_of_many(const surroundings&) {
     for (int i = 0; i < 20; ++i)
         if (::fork() == 0) {
             for (int k = 0; k < 40; ++k) {
-                auto* m = static_cast<char*>(::mmap(nullptr, mega, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+                auto* m = static_cast<char*>(
+                    ::mmap(nullptr, mega, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
                 if (m != MAP_FAILED) std::memset(m, 1, mega);
             }
             linger();
@@ -149,10 +151,13 @@ std::string memory_of_many(const surroundings&) {
 
 // Pages of shared memory stay when nobody has them mapped, and are in nobody's count.
 std::string memory_of_nobody(const surroundings&) {
-    if (::mmap(nullptr, mega, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) return "shared memory";
-    if (::mmap(nullptr, mega, PROT_READ | PROT_WRITE, 3 /* SHARED_VALIDATE */ | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) return "shared memory";
+    if (::mmap(nullptr, mega, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+        return "shared memory";
+    if (::mmap(nullptr, mega, PROT_READ | PROT_WRITE, 3 /* SHARED_VALIDATE */ | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+        return "shared memory";
     int zero = ::open("/dev/zero", O_RDWR);
-    if (zero >= 0 && ::mmap(nullptr, mega, PROT_READ | PROT_WRITE, MAP_SHARED, zero, 0) != MAP_FAILED) return "a shared /dev/zero";
+    if (zero >= 0 && ::mmap(nullptr, mega, PROT_READ | PROT_WRITE, MAP_SHARED, zero, 0) != MAP_FAILED)
+        return "a shared /dev/zero";
     void* m = ::mmap(nullptr, mega, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (m == MAP_FAILED || ::madvise(m, mega, MADV_DONTNEED) != 0) return "no memory at all";
     return ::madvise(m, mega, 21 /* PAGEOUT */) == 0 ? "may push memory out to swap" : "";
@@ -160,7 +165,8 @@ std::string memory_of_nobody(const surroundings&) {
 
 void* hold_forty_megabytes(void*) {
     ::usleep(200'000);  // the first thread has ended by then
-    auto* m = static_cast<char*>(::mmap(nullptr, 40 * mega, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    auto* m =
+        static_cast<char*>(::mmap(nullptr, 40 * mega, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     if (m != MAP_FAILED) std::memset(m, 1, 40 * mega);
     linger();
 }

@@ -34,7 +34,8 @@ std::string inherited_descriptors(const surroundings&) {
 
 std::string environment_of_host(const surroundings& s) {
     for (const auto& who : {process_folder(s), "/proc/" + std::to_string(::getppid()), std::string{"/proc/1"}})
-        if (text_of(who + "/environ").find("REAGENT_ESCAPE_SECRET") != std::string::npos) return "the host's environment";
+        if (text_of(who + "/environ").find("REAGENT_ESCAPE_SECRET") != std::string::npos)
+            return "the host's environment";
     return {};
 }
 
@@ -48,7 +49,8 @@ std::string own_environment(const surroundings&) {
 std::string memory_of_host(const surroundings& s) {
     for (int pid : {s.host_pid, ::getppid()}) {
         if (pid <= 1) continue;
-        if (int fd = ::open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDWR); fd >= 0) return "the host's memory";
+        if (int fd = ::open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDWR); fd >= 0)
+            return "the host's memory";
         if (!text_of("/proc/" + std::to_string(pid) + "/maps").empty()) return "the host's memory map";
     }
     return {};
@@ -64,7 +66,8 @@ std::string processes_of_others(const surroundings&) {
 
 std::string root_and_folder_of_host(const surroundings& s) {
     for (const auto& who : {process_folder(s), std::string{"/proc/1"}})
-        for (const char* through : {"/root/etc/passwd", "/root/etc/shadow", "/root/root", "/cwd/../etc/passwd", "/root/../../etc/passwd"})
+        for (const char* through :
+             {"/root/etc/passwd", "/root/etc/shadow", "/root/root", "/cwd/../etc/passwd", "/root/../../etc/passwd"})
             if (::access((who + through).c_str(), F_OK) == 0) return who + through;
     return {};
 }
@@ -79,14 +82,15 @@ std::string descriptors_by_pidfd(const surroundings& s) {
 }
 
 std::string init_is_out_of_reach(const surroundings&) {
-    for (const char* file : {"/proc/1/mem", "/proc/1/status", "/proc/1/fd", "/proc/1/task/1/mem", "/proc/self/../1/mem", "/proc/1/root"})
+    for (const char* file :
+         {"/proc/1/mem", "/proc/1/status", "/proc/1/fd", "/proc/1/task/1/mem", "/proc/self/../1/mem", "/proc/1/root"})
         if (::access(file, F_OK) == 0) return file;
     return {};
 }
 
 std::string password_files(const surroundings&) {
-    for (const char* file : {"/etc/shadow", "/etc/sudoers", "/etc/ssl/private", "/root/.bashrc", "/root", "/home", "/var", "/run", "/srv",
-                             "/boot", "/sys/class"})
+    for (const char* file : {"/etc/shadow", "/etc/sudoers", "/etc/ssl/private", "/root/.bashrc", "/root", "/home",
+                             "/var", "/run", "/srv", "/boot", "/sys/class"})
         if (::access(file, F_OK) == 0) return file;
     return {};
 }
@@ -98,10 +102,11 @@ std::string files_of_host(const surroundings& s) {
 }
 
 std::string writes_outside(const surroundings& s) {
-    for (const std::string folder : {"/", "/usr", "/usr/local", "/usr/bin", "/etc", "/dev", "/dev/shm", "/var/tmp", "/proc", "/proc/sys",
-                                     "/home", "/run", s.folder.c_str()}) {
+    for (const std::string folder : {"/", "/usr", "/usr/local", "/usr/bin", "/etc", "/dev", "/dev/shm", "/var/tmp",
+                                     "/proc", "/proc/sys", "/home", "/run", s.folder.c_str()}) {
         std::string file = folder + "/" + s.tag + "-out";
-        if (::open(file.c_str(), O_CREAT | O_WRONLY, 0600) >= 0 || ::mkdir(file.c_str(), 0700) == 0) return "wrote " + file;
+        if (::open(file.c_str(), O_CREAT | O_WRONLY, 0600) >= 0 || ::mkdir(file.c_str(), 0700) == 0)
+            return "wrote " + file;
     }
     if (::open((s.folder + "/secret").c_str(), O_WRONLY) >= 0) return "opened a readable file for writing";
     return {};
@@ -154,8 +159,10 @@ std::string datagrams(const surroundings& s) {
     for (int type : {SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM}) {
         int ends[2];
         if (::socketpair(AF_UNIX, type, 0, ends) != 0) continue;
-        for (auto [address, length] : {std::pair{&file, static_cast<socklen_t>(sizeof file)}, std::pair{&abstract, size}}) {
-            if (::sendto(ends[0], "x", 1, 0, reinterpret_cast<sockaddr*>(address), length) >= 0) return "sent to the host";
+        for (auto [address, length] :
+             {std::pair{&file, static_cast<socklen_t>(sizeof file)}, std::pair{&abstract, size}}) {
+            if (::sendto(ends[0], "x", 1, 0, reinterpret_cast<sockaddr*>(address), length) >= 0)
+                return "sent to the host";
             iovec part{const_cast<char*>("x"), 1};
             msghdr m{};
             m.msg_name = address, m.msg_namelen = length, m.msg_iov = &part, m.msg_iovlen = 1;

@@ -38,8 +38,8 @@ std::string any_of(std::initializer_list<call> calls) {
 long address(const void* p) { return static_cast<long>(reinterpret_cast<std::intptr_t>(p)); }
 
 std::string unshares(const surroundings&) {
-    for (int kind : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP, 0x80 /* time */,
-                     CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET})
+    for (int kind : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
+                     CLONE_NEWCGROUP, 0x80 /* time */, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET})
         if (::unshare(kind) == 0) return "a namespace of its own (" + std::to_string(kind) + ")";
     return {};
 }
@@ -47,7 +47,8 @@ std::string unshares(const surroundings&) {
 std::string clones_into_namespaces(const surroundings&) {
     static char stack[65536];
     for (int kind : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET})
-        if (::clone([](void*) -> int { return 0; }, stack + sizeof stack, kind | SIGCHLD, nullptr) > 0) return "a child in a new namespace";
+        if (::clone([](void*) -> int { return 0; }, stack + sizeof stack, kind | SIGCHLD, nullptr) > 0)
+            return "a child in a new namespace";
     return {};
 }
 
@@ -121,15 +122,17 @@ std::string files_by_handle(const surroundings&) {
     char handle[256] = {};
     *reinterpret_cast<unsigned*>(handle) = 128;
     int mount = 0;
-    return any_of({{"name_to_handle_at", SYS_name_to_handle_at, AT_FDCWD, address("/usr"), address(handle), address(&mount)},
-                   {"open_by_handle_at", SYS_open_by_handle_at, AT_FDCWD, address(handle), O_RDONLY}});
+    return any_of(
+        {{"name_to_handle_at", SYS_name_to_handle_at, AT_FDCWD, address("/usr"), address(handle), address(&mount)},
+         {"open_by_handle_at", SYS_open_by_handle_at, AT_FDCWD, address(handle), O_RDONLY}});
 }
 
 std::string devices(const surroundings& s) {
-    for (const char* device :
-         {"/dev/mem", "/dev/kmsg", "/dev/kvm", "/dev/vda", "/dev/sda", "/dev/fuse", "/dev/loop-control", "/dev/net/tun", "/dev/vsock"})
+    for (const char* device : {"/dev/mem", "/dev/kmsg", "/dev/kvm", "/dev/vda", "/dev/sda", "/dev/fuse",
+                               "/dev/loop-control", "/dev/net/tun", "/dev/vsock"})
         if (::access(device, F_OK) == 0) return device;
-    if (::mknod(("/tmp/" + s.tag + "-d").c_str(), S_IFBLK | 0600, static_cast<dev_t>(254) << 8) == 0) return "made a device";
+    if (::mknod(("/tmp/" + s.tag + "-d").c_str(), S_IFBLK | 0600, static_cast<dev_t>(254) << 8) == 0)
+        return "made a device";
     return {};
 }
 
@@ -139,8 +142,8 @@ std::string becomes_root(const surroundings&) {
     if (::syscall(SYS_setgroups, 1, &group) == 0) return "group 0";
     if (::getuid() == 0) return "is user 0";
     std::string status = text_of("/proc/self/status");
-    for (const char* set :
-         {"CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"})
+    for (const char* set : {"CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000",
+                            "NoNewPrivs:\t1", "Seccomp:\t2"})
         if (status.find(set) == status.npos) return std::string{"not "} + set;
     return {};
 }
@@ -151,14 +154,16 @@ std::string gains_by_setuid_program(const surroundings& s) {
     ::chmod(copy.c_str(), 04755);
     for (const char* program : {"/usr/bin/su", "/usr/bin/passwd", "/usr/bin/mount", "/usr/bin/newgrp"}) {
         struct stat info {};
-        if (::stat(program, &info) == 0 && info.st_uid == 0) return std::string{program} + " belongs to a user 0 in here";
+        if (::stat(program, &info) == 0 && info.st_uid == 0)
+            return std::string{program} + " belongs to a user 0 in here";
     }
     return {};
 }
 
 std::string kernel_settings(const surroundings&) {
-    for (const char* file : {"/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/kernel/modprobe",
-                             "/proc/sys/user/max_user_namespaces", "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/hostname"})
+    for (const char* file :
+         {"/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/kernel/modprobe",
+          "/proc/sys/user/max_user_namespaces", "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/hostname"})
         if (::open(file, O_WRONLY) >= 0) return file;
     return {};
 }
@@ -199,7 +204,8 @@ std::string thirty_two_bit_calls(const surroundings&) {
 
 std::string x32_calls(const surroundings&) {
     pid_t child = ::fork();
-    if (child == 0) ::_exit(::syscall(0x40000000L | SYS_socket, 1, 1, 0) >= 0 || ::syscall(0x40000000L | SYS_getpid) > 0 ? 7 : 0);
+    if (child == 0)
+        ::_exit(::syscall(0x40000000L | SYS_socket, 1, 1, 0) >= 0 || ::syscall(0x40000000L | SYS_getpid) > 0 ? 7 : 0);
     int status = 0;
     ::waitpid(child, &status, 0);
     return WIFEXITED(status) && WEXITSTATUS(status) == 7 ? "an x32 call" : "";
@@ -217,11 +223,12 @@ std::string namespace_by_ioctl(const surroundings&) {
 }  // namespace
 
 const std::vector<escape> kernel_escapes {
-    {"unshares", unshares}, {"clones_into_namespaces", clones_into_namespaces}, {"clone3_into_namespaces", clone3_into_namespaces},
-        {"joins_namespaces", joins_namespaces}, {"mounts", mounts}, {"changes_root", changes_root}, {"traces", traces},
-        {"reads_other_memory", reads_other_memory}, {"kernel_insides", kernel_insides}, {"keyrings", keyrings},
-        {"files_by_handle", files_by_handle}, {"devices", devices}, {"becomes_root", becomes_root},
-        {"gains_by_setuid_program", gains_by_setuid_program}, {"kernel_settings", kernel_settings}, {"machine_settings", machine_settings},
+    {"unshares", unshares}, {"clones_into_namespaces", clones_into_namespaces},
+        {"clone3_into_namespaces", clone3_into_namespaces}, {"joins_namespaces", joins_namespaces}, {"mounts", mounts},
+        {"changes_root", changes_root}, {"traces", traces}, {"reads_other_memory", reads_other_memory},
+        {"kernel_insides", kernel_insides}, {"keyrings", keyrings}, {"files_by_handle", files_by_handle},
+        {"devices", devices}, {"becomes_root", becomes_root}, {"gains_by_setuid_program", gains_by_setuid_program},
+        {"kernel_settings", kernel_settings}, {"machine_settings", machine_settings},
         {"types_into_terminal", types_into_terminal},
 #if defined(__x86_64__)
         {"thirty_two_bit_calls", thirty_two_bit_calls}, {"x32_calls", x32_calls},

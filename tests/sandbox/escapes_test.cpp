@@ -34,7 +34,8 @@ struct stage {
 
     std::string command(const std::string& program) const {
         std::string number = std::to_string(nobody);
-        return (as_ordinary_user ? "cd / && setpriv --reuid " + number + " --regid " + number + " --clear-groups " : "") +
+        return (as_ordinary_user ? "cd / && setpriv --reuid " + number + " --regid " + number + " --clear-groups "
+                                 : "") +
                (folder / program).string();
     }
 };
@@ -103,7 +104,8 @@ void all_are_held(bool as_ordinary_user) {
             BOOST_TEST(over < 1000 + 4000);  // the promise is one second; the rest is for a slow machine
             // A bomb may starve the samples of a machine that has other work, and end with its time.
             bool bomb = name.find("bomb") != name.npos && text(o, "exceeded") == "wall_time";
-            if (auto how = ended_by.find(name); how != ended_by.end() && !bomb) BOOST_TEST(text(o, "exceeded") == how->second);
+            if (auto how = ended_by.find(name); how != ended_by.end() && !bomb)
+                BOOST_TEST(text(o, "exceeded") == how->second);
         }
     }
     BOOST_TEST_MESSAGE(count << " escapes held; the slowest call returned " << longest << " ms after its wall time");

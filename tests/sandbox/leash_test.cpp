@@ -116,7 +116,8 @@ BOOST_AUTO_TEST_CASE(a_program_dies_with_its_host) {
     pid_t host = ::fork();
     if (host == 0) {
         try {
-            sandbox::run({"/bin/bash", "-c", "(setsid sleep " + tag + " & sleep " + tag + ") & sleep " + tag}, "", {.wall_time = 1h});
+            sandbox::run({"/bin/bash", "-c", "(setsid sleep " + tag + " & sleep " + tag + ") & sleep " + tag}, "",
+                         {.wall_time = 1h});
         } catch (const std::exception&) {
         }
         ::_exit(0);
@@ -142,8 +143,8 @@ pid_t host_that_runs(const sandbox::command& c) {
 BOOST_AUTO_TEST_CASE(a_program_dies_with_a_host_that_dies_while_it_starts) {
     std::string tag = "9300." + std::to_string(::getpid());
     for (int i = 0; i < 240; ++i) {
-        pid_t host =
-            host_that_runs({.argv = {"/bin/bash", "-c", "(setsid sleep " + tag + " &); exec sleep " + tag}, .limit = {.wall_time = 1h}});
+        pid_t host = host_that_runs({.argv = {"/bin/bash", "-c", "(setsid sleep " + tag + " &); exec sleep " + tag},
+                                     .limit = {.wall_time = 1h}});
         std::this_thread::sleep_for(std::chrono::microseconds{i * 150});
         ::kill(host, SIGKILL);
         ::waitpid(host, nullptr, 0);
@@ -191,7 +192,8 @@ pid_t guardian() {
         std::ifstream in{entry.path() / "stat"};
         std::string id, name, state;
         pid_t parent = 0;
-        if (in >> id >> name >> state >> parent && parent == ::getpid() && name == "(reagent-guard)") return std::atoi(id.c_str());
+        if (in >> id >> name >> state >> parent && parent == ::getpid() && name == "(reagent-guard)")
+            return std::atoi(id.c_str());
     }
     return 0;
 }
@@ -207,7 +209,8 @@ BOOST_AUTO_TEST_CASE(a_program_dies_with_its_guardian) {
         }};
         auto began = steady::now();
         try {
-            auto o = sandbox::run({"/bin/bash", "-c", "(setsid sleep " + tag + " &); exec sleep " + tag}, "", {.wall_time = 60s});
+            auto o = sandbox::run({"/bin/bash", "-c", "(setsid sleep " + tag + " &); exec sleep " + tag}, "",
+                                  {.wall_time = 60s});
             BOOST_TEST(o.signal == SIGKILL);
         } catch (const std::exception& e) {
             BOOST_TEST_MESSAGE(e.what());
@@ -248,7 +251,8 @@ BOOST_AUTO_TEST_CASE(a_fork_of_the_host_that_holds_its_descriptors_holds_up_noth
 
 BOOST_AUTO_TEST_CASE(nothing_is_left_of_a_start_that_was_cut_short) {
     std::string tag = "9200." + std::to_string(::getpid());
-    for (int i = 0; i < 200; ++i) sandbox::run({"/bin/sleep", tag}, "", {.wall_time = std::chrono::milliseconds{i % 40}});
+    for (int i = 0; i < 200; ++i)
+        sandbox::run({"/bin/sleep", tag}, "", {.wall_time = std::chrono::milliseconds{i % 40}});
     BOOST_TEST(becomes_true([&] { return processes_with(tag).empty(); }));
 }
 
@@ -387,7 +391,8 @@ BOOST_AUTO_TEST_CASE(without_bubblewrap_nothing_runs) {
             return std::string{"not tried: "} + e.what();
         }
         for (const char* place : {"/usr/bin/bwrap", "/usr/local/bin/bwrap"})
-            if (fs::exists(place) && ::mount("/dev/null", place, nullptr, MS_BIND, nullptr) != 0) return "cannot hide it";
+            if (fs::exists(place) && ::mount("/dev/null", place, nullptr, MS_BIND, nullptr) != 0)
+                return "cannot hide it";
         return what_is_thrown();
     });
     BOOST_TEST_CONTEXT(said) {

@@ -27,7 +27,8 @@ BOOST_AUTO_TEST_SUITE(processes)
 // As much as the limits let through does start.
 BOOST_AUTO_TEST_CASE(arguments_up_to_the_limit_arrive) {
     auto status = [](const sandbox::command& c) { return sandbox::run(c).exit_code; };
-    BOOST_TEST(status({.argv = {"/bin/true", std::string(131'071, 'a')}, .environment = {{"A", std::string(131'069, 'a')}}}) == 0);
+    BOOST_TEST(status({.argv = {"/bin/true", std::string(131'071, 'a')},
+                       .environment = {{"A", std::string(131'069, 'a')}}}) == 0);
     sandbox::command many{.argv = std::vector<std::string>(15'000, "/bin/true")};
     for (int i = 0; i < 500; ++i) many.environment["V" + std::to_string(i)] = "x";
     try {
@@ -92,16 +93,18 @@ BOOST_AUTO_TEST_CASE(there_is_no_network_and_only_the_given_environment) {
 }
 
 BOOST_AUTO_TEST_CASE(ordinary_programs_work) {
-    auto o = sandbox::run({"/usr/bin/python3", "-c",
-                           "import asyncio, subprocess, tempfile, threading\n"
-                           "asyncio.run(asyncio.sleep(0))\n"
-                           "t = threading.Thread(target=print, args=('thread',)); t.start(); t.join()\n"
-                           "f = tempfile.NamedTemporaryFile('w+'); f.write('file'); f.seek(0); print(f.read())\n"
-                           "print(subprocess.run(['sort', '-r'], input='a\\nb\\n', capture_output=True, text=True).stdout)"},
-                          "", {.wall_time = 60s, .cpu_time = 30s});
+    auto o =
+        sandbox::run({"/usr/bin/python3", "-c",
+                      "import asyncio, subprocess, tempfile, threading\n"
+                      "asyncio.run(asyncio.sleep(0))\n"
+                      "t = threading.Thread(target=print, args=('thread',)); t.start(); t.join()\n"
+                      "f = tempfile.NamedTemporaryFile('w+'); f.write('file'); f.seek(0); print(f.read())\n"
+                      "print(subprocess.run(['sort', '-r'], input='a\\nb\\n', capture_output=True, text=True).stdout)"},
+                     "", {.wall_time = 60s, .cpu_time = 30s});
     BOOST_TEST(o.err == "");
     BOOST_TEST(o.out == "thread\nfile\nb\na\n\n");
-    BOOST_TEST(shell("cd /tmp && mkdir a && echo x > a/b && cp -a a c && ls -l c && cat c/b && mv c d && rm -r a d").exit_code == 0);
+    BOOST_TEST(shell("cd /tmp && mkdir a && echo x > a/b && cp -a a c && ls -l c && cat c/b && mv c d && rm -r a d")
+                   .exit_code == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_program_is_an_error) {
@@ -119,8 +122,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_meant_is_refused) {
     refused({.argv = {"/bin/ls", std::string("a\0--bind\0/\0/", 12)}}, "zero byte");
     refused({.argv = {"/bin/ls"}, .environment = {{"A", std::string("b\0--bind", 8)}}}, "variable");
     refused({.argv = {"/bin/ls"}, .environment = {{"A=B", "c"}}}, "variable");
-    for (const char* path : {"/", "/proc", "/usr/../proc/1", "/dev/shm", "/sys", "//", "/tmp/..", "/.", "/./", "///", "//proc", "/proc/./1",
-                             "/tmp", "/tmp/", "//tmp/.", "/usr/..", "/dev/null"})
+    for (const char* path : {"/", "/proc", "/usr/../proc/1", "/dev/shm", "/sys", "//", "/tmp/..", "/.", "/./", "///",
+                             "//proc", "/proc/./1", "/tmp", "/tmp/", "//tmp/.", "/usr/..", "/dev/null"})
         refused({.argv = {"/bin/ls"}, .readable = {path}}, "readable");
     refused({.argv = {"/bin/ls"}, .readable = {"here"}}, "readable");
     refused({.argv = {"/bin/ls"}, .environment = {{"PWD", "/usr"}}}, "PWD");
@@ -147,10 +150,11 @@ BOOST_AUTO_TEST_CASE(the_ends_of_the_ranges_can_be_meant) {
     for (ms wall : {ms{0}, ms{-5}, ms::min()}) BOOST_TEST(shell("sleep 60", "", {.wall_time = wall}).timed_out);
     BOOST_TEST(shell("exit 5", "", {.cpu_time = std::chrono::seconds::max()}).exit_code == 5);
     auto most = std::numeric_limits<std::uint64_t>::max();
-    for (sandbox::limits l : {sandbox::limits{.memory_bytes = most}, sandbox::limits{.disk_bytes = 1ull << 40},
-                              sandbox::limits{.files = most}, sandbox::limits{.file_bytes = most}, sandbox::limits{.output_bytes = most},
-                              sandbox::limits{.processes = std::numeric_limits<unsigned>::max()},
-                              sandbox::limits{.open_files = std::numeric_limits<unsigned>::max()}, sandbox::limits{.open_files = 12}}) {
+    for (sandbox::limits l :
+         {sandbox::limits{.memory_bytes = most}, sandbox::limits{.disk_bytes = 1ull << 40},
+          sandbox::limits{.files = most}, sandbox::limits{.file_bytes = most}, sandbox::limits{.output_bytes = most},
+          sandbox::limits{.processes = std::numeric_limits<unsigned>::max()},
+          sandbox::limits{.open_files = std::numeric_limits<unsigned>::max()}, sandbox::limits{.open_files = 12}}) {
         auto o = shell("sleep 0.1; exit 5", "", l);
         BOOST_TEST_CONTEXT(o.exceeded << o.err << o.signal) BOOST_TEST(o.exit_code == 5);
     }
@@ -171,23 +175,29 @@ BOOST_AUTO_TEST_CASE(a_readable_path_is_judged_by_what_it_leads_to) {
     ::chmod(name.c_str(), 0755);
     std::ofstream{folder / "file"} << "content";
     fs::create_directory(folder / "inner");
-    for (auto [link, to] :
-         {std::pair{"root", "/"}, {"processes", "/proc"}, {"self", "/proc/self"}, {"kernel", "/sys/kernel"}, {"writable", "/tmp"}})
+    for (auto [link, to] : {std::pair{"root", "/"},
+                            {"processes", "/proc"},
+                            {"self", "/proc/self"},
+                            {"kernel", "/sys/kernel"},
+                            {"writable", "/tmp"}})
         fs::create_directory_symlink(to, folder / link);
     fs::create_symlink("file", folder / "link");
     BOOST_REQUIRE(::mkfifo((folder / "pipe").c_str(), 0666) == 0);
     auto shown = [&](const fs::path& p) {
-        return sandbox::run({.argv = {"/bin/cat", (folder / "link").string()}, .readable = {p.string()}, .limit = {}}).out;
+        return sandbox::run({.argv = {"/bin/cat", (folder / "link").string()}, .readable = {p.string()}, .limit = {}})
+            .out;
     };
-    for (const char* refused : {"root", "root/.", "processes", "self", "self/fd", "kernel", "writable", "pipe"}) BOOST_TEST_CONTEXT(refused)
+    for (const char* refused : {"root", "root/.", "processes", "self", "self/fd", "kernel", "writable", "pipe"})
+        BOOST_TEST_CONTEXT(refused)
     BOOST_CHECK_EXCEPTION(shown(folder / refused), std::invalid_argument,
                           [](const auto& e) { return std::string{e.what()}.find("readable") != std::string::npos; });
     for (const char* allowed : {"", "link", "/", "./link"})
         BOOST_TEST_CONTEXT(allowed) BOOST_TEST(shown(name + "/" + allowed) == "content");
     if (::geteuid() == 0 && ::mount("none", (folder / "inner").c_str(), "sysfs", MS_RDONLY, nullptr) == 0) {
         for (auto p : {folder, folder / "inner", folder / "inner" / "kernel"})
-            BOOST_CHECK_EXCEPTION(shown(p), std::invalid_argument,
-                                  [](const auto& e) { return std::string{e.what()}.find("sysfs") != std::string::npos; });
+            BOOST_CHECK_EXCEPTION(shown(p), std::invalid_argument, [](const auto& e) {
+                return std::string{e.what()}.find("sysfs") != std::string::npos;
+            });
         ::umount2((folder / "inner").c_str(), MNT_DETACH);
     }
     fs::remove_all(folder);

@@ -112,8 +112,9 @@ BOOST_AUTO_TEST_CASE(every_failure_is_listed_with_its_path) {
     auto text = to_string(r.violations);
     for (const char* line :
          {"$.text: expected string, got number 3", "$.sure: must be at most 1, got 2",
-          "$.level: expected one of \"low\", \"medium\", \"high\", got string \"lo\"", "$.list[1].s: expected string, got number 1",
-          "$.table.k: expected integer, got string \"v\"", "$.both: ", "$.flag: expected boolean, got number 1", "$.code: ", "$.some: "})
+          "$.level: expected one of \"low\", \"medium\", \"high\", got string \"lo\"",
+          "$.list[1].s: expected string, got number 1", "$.table.k: expected integer, got string \"v\"",
+          "$.both: ", "$.flag: expected boolean, got number 1", "$.code: ", "$.some: "})
         BOOST_TEST(text.find(line) != std::string::npos, line << " not in\n" << text);
     BOOST_CHECK_THROW(from_json<everything>(v), schema_error);
 }
@@ -165,16 +166,21 @@ BOOST_AUTO_TEST_CASE(a_union_is_the_alternative_that_leaves_nothing_over) {
         BOOST_TEST(!read(R"({"r": 1, "h": 2, "colour": "red"})", how));
         BOOST_TEST(!read(R"({"r": 1, "colour": "red"})", how));
         auto d = try_from_json<drawing>(
-            json::parse(R"({"shapes": [{"r": 1, "h": 2}, {"r": 1}], "named": {"a": {"r": 1, "h": 2}}, "best": {"r": 1, "h": 2}})"), how);
+            json::parse(
+                R"({"shapes": [{"r": 1, "h": 2}, {"r": 1}], "named": {"a": {"r": 1, "h": 2}}, "best": {"r": 1, "h": 2}})"),
+            how);
         BOOST_REQUIRE(d);
         BOOST_TEST((d.value->shapes[0].index() == 1u && d.value->shapes[1].index() == 0u));
         BOOST_TEST((d.value->named.at("a").index() == 1u && d.value->best->index() == 1u));
         auto g = try_from_json<group>(
-            json::parse(R"({"name": "g", "members": [{"r": 1}, {"name": "h", "members": [{"name": "i", "members": []}]}]})"), how);
+            json::parse(
+                R"({"name": "g", "members": [{"r": 1}, {"name": "h", "members": [{"name": "i", "members": []}]}]})"),
+            how);
         BOOST_REQUIRE(g);
         BOOST_TEST(std::get<group>(g.value->members[1]).members.size() == 1u);
         BOOST_TEST(!try_from_json<group>(json::parse(R"({"name": "g", "members": [{"r": 1, "x": 2}]})"), how));
-        BOOST_TEST(!try_from_json<group>(json::parse(R"({"name": "g", "members": [{"name": "h", "members": [], "x": 2}]})"), how));
+        BOOST_TEST(!try_from_json<group>(
+            json::parse(R"({"name": "g", "members": [{"name": "h", "members": [], "x": 2}]})"), how));
         using lists = std::variant<std::vector<circle>, std::vector<cylinder>, std::string>;
         BOOST_TEST(try_from_json<lists>(json::parse(R"([{"r": 1, "h": 2}])"), how).value->index() == 1u);
         BOOST_TEST(!try_from_json<lists>(json::parse(R"([{"r": 1, "h": 2}, {"r": 1}])"), how));
@@ -186,7 +192,8 @@ BOOST_AUTO_TEST_CASE(a_union_is_the_alternative_that_leaves_nothing_over) {
     BOOST_TEST(read(R"({"r": 1, "h": "2"})", reading::lenient).value->index() == 1u);
     BOOST_TEST(!read(R"({"r": "1", "h": "2", "x": 3})", reading::lenient));
     // Of the types of a signature at run time: none is closed, and the one that leaves nothing over comes first.
-    schema open{json::parse(R"({"anyOf": [{"type": "object", "properties": {"r": {"type": "number"}}, "required": ["r"]},
+    schema open{
+        json::parse(R"({"anyOf": [{"type": "object", "properties": {"r": {"type": "number"}}, "required": ["r"]},
         {"type": "object", "properties": {"r": {"type": "number"}, "h": {"type": "number"}}, "required": ["r", "h"]}]})")};
     BOOST_TEST(open.read(json::parse(R"({"r": 1, "h": 2})"), reading::lenient).value.as_object().contains("h"));
     BOOST_TEST(open.read(json::parse(R"({"r": 1, "h": "2"})"), reading::lenient).value.as_object().contains("h"));
@@ -209,15 +216,17 @@ BOOST_AUTO_TEST_CASE(a_char_is_a_text_of_one_character) {
     BOOST_TEST(to_json('A').as_string() == "A");
     BOOST_TEST(from_json<char>(json::value("A")) == 'A');
     BOOST_TEST((to_json(std::vector<char>{'a', 'b'}) == json::value(json::array{"a", "b"})));
-    for (const json::value& wrong : {json::value("AB"), json::value(""), json::value("\u00e9"), json::value(65), json::value(nullptr)})
+    for (const json::value& wrong :
+         {json::value("AB"), json::value(""), json::value("\u00e9"), json::value(65), json::value(nullptr)})
         BOOST_TEST(!try_from_json<char>(wrong), wrong);
     BOOST_CHECK_THROW(to_json('\xe9'), schema_error);
     BOOST_TEST(to_json(static_cast<signed char>(65)).as_int64() == 65);
 }
 
 BOOST_AUTO_TEST_CASE(a_value_that_is_no_enumerator_is_an_error) {
-    BOOST_CHECK_EXCEPTION(to_json(static_cast<status>(404)), schema_error,
-                          [](const schema_error& e) { return std::string{e.what()}.find("BOOST_DESCRIBE_ENUM") != std::string::npos; });
+    BOOST_CHECK_EXCEPTION(to_json(static_cast<status>(404)), schema_error, [](const schema_error& e) {
+        return std::string{e.what()}.find("BOOST_DESCRIBE_ENUM") != std::string::npos;
+    });
     BOOST_TEST(!try_from_json<status>(json::value("missing")));
 }
 

@@ -1,4 +1,5 @@
-// `format` as an assertion: what the official suite does not say (lenient reading, types of std::chrono, numbers of many digits).
+// `format` as an assertion: what the official suite does not say (lenient reading, types of std::chrono, numbers of
+// many digits).
 #include <reagent/schema/convert.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
@@ -150,20 +151,24 @@ BOOST_AUTO_TEST_CASE(times_go_to_json_and_back) {
             {},
             std::string{"ann@example.org"}};
     auto v = to_json(d);
-    BOOST_TEST(json::serialize(v) ==
-               R"({"day":"2024-02-29","at":"2024-05-01T12:30:00Z","exactly":"1969-12-31T23:59:59.005Z","there":"2024-05-01T08:00:00",)"
-               R"("opens":"08:05:00","takes":"P1DT2H3S","until":null,"address":"ann@example.org"})");
+    BOOST_TEST(
+        json::serialize(v) ==
+        R"({"day":"2024-02-29","at":"2024-05-01T12:30:00Z","exactly":"1969-12-31T23:59:59.005Z","there":"2024-05-01T08:00:00",)"
+        R"("opens":"08:05:00","takes":"P1DT2H3S","until":null,"address":"ann@example.org"})");
     BOOST_TEST(to_string(schema_of<dated>().validate(v)) == "");
     auto back = from_json<dated>(v);
     BOOST_TEST((to_json(back) == v));
     BOOST_TEST((back.at == d.at && back.exactly == d.exactly && back.day == d.day && back.takes == d.takes));
-    for (auto ms : {0ms, 1ms, -1ms, -1500ms, 86'400'000ms, -86'400'001ms, milliseconds::max(), milliseconds{1} - milliseconds::max()})
+    for (auto ms : {0ms, 1ms, -1ms, -1500ms, 86'400'000ms, -86'400'001ms, milliseconds::max(),
+                    milliseconds{1} - milliseconds::max()})
         BOOST_TEST((from_json<milliseconds>(to_json(ms)) == ms), dump_json(to_json(ms)));
 }
 
 BOOST_AUTO_TEST_CASE(what_a_time_cannot_hold_is_refused_and_never_rounded) {
-    BOOST_TEST((from_json<sys_seconds>(json::value("2024-05-01T12:30:00+02:00")) == sys_days{2024y / May / 1} + 10h + 30min));
-    BOOST_TEST((from_json<sys_seconds>(json::value("2024-05-01T12:30:00.000Z")) == sys_days{2024y / May / 1} + 12h + 30min));
+    BOOST_TEST(
+        (from_json<sys_seconds>(json::value("2024-05-01T12:30:00+02:00")) == sys_days{2024y / May / 1} + 10h + 30min));
+    BOOST_TEST(
+        (from_json<sys_seconds>(json::value("2024-05-01T12:30:00.000Z")) == sys_days{2024y / May / 1} + 12h + 30min));
     BOOST_TEST(wrong<sys_seconds>("2024-05-01T12:30:00.5Z").find("finer") != std::string::npos);
     BOOST_TEST(wrong<sys_seconds>("2024-05-01T12:30:00", reading::lenient).find("no offset") != std::string::npos);
     BOOST_TEST(wrong<sys_time<nanoseconds>>("9999-05-01T12:30:00Z").find("beyond") != std::string::npos);
@@ -191,24 +196,30 @@ BOOST_AUTO_TEST_CASE(long_numbers_keep_their_digits_in_texts_and_are_refused_in_
                 auto read = schema{json::object{{"type", type}}}.read(v.at("n"), how);
                 BOOST_TEST(!read.ok(), type << ' ' << digits);
                 const bool beyond = std::string_view{digits} == "1e400";
-                BOOST_TEST(to_string(read.violations).find(beyond ? "larger than any number" : "more digits than a number keeps") !=
+                BOOST_TEST(to_string(read.violations)
+                               .find(beyond ? "larger than any number" : "more digits than a number keeps") !=
                            std::string::npos);
             }
     }
-    for (const char* kept : {"0.1", "1e23", "100000000000000000000", "5e-324", "1.50", "-0.0", "1E+2", "0.30000000000000004"}) {
+    for (const char* kept :
+         {"0.1", "1e23", "100000000000000000000", "5e-324", "1.50", "-0.0", "1E+2", "0.30000000000000004"}) {
         auto v = repair_json(std::string{"["} + kept + "]");
         BOOST_TEST(v.at(0).is_number(), kept);
     }
     BOOST_TEST(!python_literal("123456789012345678901234567890")->is_number());
     // What a double has rounded already is no whole number any more; a fraction is rounded by every reader.
     auto reads = [](const char* type, const char* digits) {
-        return schema{json::object{{"type", type}}}.read(repair_json(std::string{"["} + digits + "]").at(0), reading::lenient).ok();
+        return schema{json::object{{"type", type}}}
+            .read(repair_json(std::string{"["} + digits + "]").at(0), reading::lenient)
+            .ok();
     };
-    for (const char* whole : {"9007199254740993.0", "9007199254740992.0", "-9007199254740993.0", "1e18", "9007199254740993e0"})
+    for (const char* whole :
+         {"9007199254740993.0", "9007199254740992.0", "-9007199254740993.0", "1e18", "9007199254740993e0"})
         BOOST_TEST(!reads("integer", whole), whole);
     for (const char* whole : {"9007199254740993", "9007199254740991.0", "-4e3", "18446744073709551615"})
         BOOST_TEST(reads("integer", whole), whole);
-    for (const char* n : {"9007199254740993", "18446744073709551615", "12345678901234567890123"}) BOOST_TEST(!reads("number", n), n);
+    for (const char* n : {"9007199254740993", "18446744073709551615", "12345678901234567890123"})
+        BOOST_TEST(!reads("number", n), n);
     for (const char* n : {"9007199254740992", "3.14159265358979323846264338327950288", "9007199254740993.5", "0.1"})
         BOOST_TEST(reads("number", n), n);
 }
@@ -226,9 +237,11 @@ BOOST_AUTO_TEST_CASE(a_number_that_a_cpp_type_would_round_is_refused) {
 BOOST_AUTO_TEST_CASE(a_moment_that_is_not_held_is_refused) {
     using nanoseconds = std::chrono::sys_time<std::chrono::nanoseconds>;
     for (auto how : {reading::strict, reading::lenient}) {
-        for (const char* lost : {"2024-01-01T00:00:00.1234567891Z", "2016-12-31T23:59:60Z", "2017-01-01T00:59:60+01:00"})
+        for (const char* lost :
+             {"2024-01-01T00:00:00.1234567891Z", "2016-12-31T23:59:60Z", "2017-01-01T00:59:60+01:00"})
             BOOST_TEST(!try_from_json<nanoseconds>(json::value(lost), how), lost);
-        for (const char* held : {"2024-01-01T00:00:00.123456789Z", "2024-01-01T00:00:00.1234567890Z", "2024-01-01T00:60:00Z"})
+        for (const char* held :
+             {"2024-01-01T00:00:00.123456789Z", "2024-01-01T00:00:00.1234567890Z", "2024-01-01T00:60:00Z"})
             BOOST_TEST(try_from_json<nanoseconds>(json::value(held), how).value.has_value() == (held[14] != '6'), held);
         BOOST_TEST(!try_from_json<std::chrono::nanoseconds>(json::value("PT0.0000000001S"), how));
     }

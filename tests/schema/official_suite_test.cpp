@@ -41,7 +41,8 @@ struct tally {
 void try_group(const json::object& group, const schema_options& options, const std::string& file, tally& t) {
     const auto& tests = group.at("tests").as_array();
     auto name = [&](const json::value& test) {
-        return file + ": " + std::string{group.at("description").as_string()} + ": " + std::string{test.at("description").as_string()};
+        return file + ": " + std::string{group.at("description").as_string()} + ": " +
+               std::string{test.at("description").as_string()};
     };
     std::optional<schema> s;
     try {
@@ -76,13 +77,14 @@ const part parts[]{{"draft7", "required", json_schema_draft::draft7, 900},
 BOOST_AUTO_TEST_SUITE(official_suite)
 
 BOOST_DATA_TEST_CASE(every_case_is_right, parts, p) {
-    schema_options options{.draft = p.which, .assert_formats = std::string_view{p.cases} == "format", .documents = remotes()};
+    schema_options options{
+        .draft = p.which, .assert_formats = std::string_view{p.cases} == "format", .documents = remotes()};
     const json::value suite = corpus(p.draft);
     tally t;
     for (const auto& [file, groups] : suite.at(p.cases).as_object())
         for (const auto& group : groups.as_array()) try_group(group.as_object(), options, file, t);
-    std::cout << "JSON-Schema-Test-Suite, " << p.draft << ", " << p.cases << ": " << t.right << " right, " << t.wrong << " wrong, "
-              << t.refused << " refused\n";
+    std::cout << "JSON-Schema-Test-Suite, " << p.draft << ", " << p.cases << ": " << t.right << " right, " << t.wrong
+              << " wrong, " << t.refused << " refused\n";
     BOOST_TEST(t.right + t.wrong + t.refused >= p.at_least);  // the data is whole
 }
 

@@ -1,5 +1,5 @@
-// References, unevaluated members, and schemas that ask for too much. The official suite has the rules one by one; here is what users
-// combine, what lenient reading makes of it, and what is bounded.
+// References, unevaluated members, and schemas that ask for too much. The official suite has the rules one by one; here
+// is what users combine, what lenient reading makes of it, and what is bounded.
 #include <reagent/error.hpp>
 #include <reagent/schema/schema.hpp>
 
@@ -12,7 +12,9 @@ namespace {
 
 bool fits(const schema& s, const char* value) { return s.validate(json::parse(value)).empty(); }
 
-schema schema_of_text(const char* document, schema_options options = {}) { return schema{json::parse(document), options}; }
+schema schema_of_text(const char* document, schema_options options = {}) {
+    return schema{json::parse(document), options};
+}
 
 }  // namespace
 
@@ -27,8 +29,8 @@ BOOST_AUTO_TEST_CASE(other_documents_are_what_the_caller_gave_and_nothing_else) 
     });
     schema_options options;
     options.documents["https://shop.example/address"] = json::parse(R"({"type":"object","required":["street"]})");
-    options.documents["https://shop.example/parts/line.json"] =
-        json::parse(R"({"$defs":{"line":{"properties":{"n":{"$ref":"#/$defs/count"}}},"count":{"type":"integer","minimum":1}}})");
+    options.documents["https://shop.example/parts/line.json"] = json::parse(
+        R"({"$defs":{"line":{"properties":{"n":{"$ref":"#/$defs/count"}}},"count":{"type":"integer","minimum":1}}})");
     auto s = schema_of_text(order, options);
     BOOST_TEST(fits(s, R"({"to":{"street":"x"},"lines":[{"n":1}]})"));
     BOOST_TEST(!fits(s, R"({"to":{}})"));
@@ -42,7 +44,8 @@ BOOST_AUTO_TEST_CASE(a_name_inside_of_what_is_no_schema_names_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(an_argument_can_be_a_schema) {
-    for (const char* meta : {"https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#"}) {
+    for (const char* meta :
+         {"https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#"}) {
         schema s{json::object{{"$ref", meta}}};
         BOOST_TEST(fits(s, R"({"type":"object","properties":{"a":{"minLength":2}}})"));
         BOOST_TEST(!fits(s, R"({"properties":{"a":{"minLength":-2}}})"));
@@ -51,7 +54,8 @@ BOOST_AUTO_TEST_CASE(an_argument_can_be_a_schema) {
 }
 
 BOOST_AUTO_TEST_CASE(draft_7_ignores_what_stands_beside_a_reference) {
-    const char* text = R"({"definitions":{"n":{"type":"integer"}},"properties":{"a":{"$ref":"#/definitions/n","maximum":5}}})";
+    const char* text =
+        R"({"definitions":{"n":{"type":"integer"}},"properties":{"a":{"$ref":"#/definitions/n","maximum":5}}})";
     BOOST_TEST(!fits(schema_of_text(text), R"({"a":9})"));
     BOOST_TEST(fits(schema_of_text(text, {.draft = json_schema_draft::draft7}), R"({"a":9})"));
     auto declared = json::parse(text);
@@ -63,7 +67,8 @@ BOOST_AUTO_TEST_CASE(a_tree_is_extended_by_a_dynamic_reference) {
     schema_options options;
     options.documents["tree"] = json::parse(
         R"({"$id":"tree","$dynamicAnchor":"node","type":"object","properties":{"kids":{"type":"array","items":{"$dynamicRef":"#node"}}}})");
-    auto strict = schema_of_text(R"({"$id":"strict","$dynamicAnchor":"node","$ref":"tree","unevaluatedProperties":false})", options);
+    auto strict = schema_of_text(
+        R"({"$id":"strict","$dynamicAnchor":"node","$ref":"tree","unevaluatedProperties":false})", options);
     BOOST_TEST(fits(strict, R"({"kids":[{"kids":[]}]})"));
     BOOST_TEST(!fits(strict, R"({"kids":[{"kds":[]}]})"));
     BOOST_TEST(fits(schema_of_text(R"({"$ref":"tree"})", options), R"({"kids":[{"kds":[]}]})"));
@@ -77,14 +82,16 @@ BOOST_AUTO_TEST_CASE(lenient_reading_drops_what_nothing_has_looked_at) {
     auto read = s.read(value, reading::lenient);
     BOOST_TEST(read.ok());
     BOOST_TEST(json::serialize(read.value) == R"({"a":1,"b":"x"})");
-    auto either = schema_of_text(R"({"oneOf":[{"required":["k"],"properties":{"k":{"const":"p"},"x":{"type":"integer"}}},
+    auto either =
+        schema_of_text(R"({"oneOf":[{"required":["k"],"properties":{"k":{"const":"p"},"x":{"type":"integer"}}},
         {"required":["k"],"properties":{"k":{"const":"q"},"y":{"type":"integer"}}}],"unevaluatedProperties":false})");
     BOOST_TEST(fits(either, R"({"k":"p","x":1})"));
     BOOST_TEST(!fits(either, R"({"k":"p","y":1})"));
     BOOST_TEST(!fits(either, R"({"k":"q","x":1})"));
 }
 
-// Each of these asks for a number of steps that grows as a power of the depth; the test ends by its own bounds, not by a clock.
+// Each of these asks for a number of steps that grows as a power of the depth; the test ends by its own bounds, not by
+// a clock.
 BOOST_AUTO_TEST_CASE(schemas_that_ask_for_too_much_do_not_fit) {
     for (const char* word : {"anyOf", "oneOf", "allOf"})
         for (bool negated : {false, true}) {
@@ -95,8 +102,10 @@ BOOST_AUTO_TEST_CASE(schemas_that_ask_for_too_much_do_not_fit) {
             }
             defs["d60"] = json::object{{"type", "null"}};
             json::value top = json::object{{"$ref", "#/$defs/d0"}};
-            schema s{json::object{{"$defs", defs}, {negated ? "not" : "allOf", negated ? top : json::value(json::array{top})}}};
-            for (auto how : {reading::strict, reading::lenient}) BOOST_TEST(!s.read(json::value("text"), how).ok(), word << negated);
+            schema s{json::object{{"$defs", defs},
+                                  {negated ? "not" : "allOf", negated ? top : json::value(json::array{top})}}};
+            for (auto how : {reading::strict, reading::lenient})
+                BOOST_TEST(!s.read(json::value("text"), how).ok(), word << negated);
         }
     auto own = schema_of_text(R"({"anyOf":[{"$ref":"#"},{"$ref":"#"}]})");
     BOOST_TEST(!fits(own, "1"));

@@ -151,8 +151,9 @@ BOOST_DATA_TEST_CASE(what_was_repaired_is_told, what_was_done, c) {
 
 // Whatever is cut off anywhere within its braces was closed by us.
 BOOST_AUTO_TEST_CASE(what_is_cut_is_always_told_as_closed) {
-    for (std::string text : {R"({"to": "bob@example.org", "n": 12.5, "list": ["a", {"b": null}], "t": true})",
-                             "{'to': 'bob', n: 1, 'list': ['a', 'it''s'], t: True}", R"({"a": "x{y}z", "b": "[q]", "c": "d\"e"})"})
+    for (std::string text :
+         {R"({"to": "bob@example.org", "n": 12.5, "list": ["a", {"b": null}], "t": true})",
+          "{'to': 'bob', n: 1, 'list': ['a', 'it''s'], t: True}", R"({"a": "x{y}z", "b": "[q]", "c": "d\"e"})"})
         for (std::size_t n = 1; n < text.size(); ++n) {
             std::vector<std::string> repeated;
             repairs done;
@@ -188,16 +189,33 @@ BOOST_DATA_TEST_CASE(python_literals_are_read, python_texts, c) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_literal_is_none) {
-    for (const char* s : {"", "abc", "1 2", "'a", "f(1)", "1_", "__import__('os')", "[1", "{1: 2}", "0777", "1..2", "'\\", "'a\\'", "r'\\",
-                          "r'\\'", "'\\x4'", "r"})
+    for (const char* s : {"", "abc", "1 2", "'a", "f(1)", "1_", "__import__('os')", "[1", "{1: 2}", "0777", "1..2",
+                          "'\\", "'a\\'", "r'\\", "r'\\'", "'\\x4'", "r"})
         BOOST_TEST(!python_literal(s).has_value(), s);
 }
 
 // Each of these would take minutes if the effort grew with the square of the length.
 BOOST_AUTO_TEST_CASE(effort_is_linear_and_depth_is_bounded) {
-    for (std::string part :
-         {"{", "[",         "{\"a\":", "\"", "{\"a\": \"", "{'",    "[\"a\" ", "{a:", "\\", "/*", "((", "{\"a\": \"x\" ", "\"a\": \"b\", ",
-          "`", "{a: x\n\n", "\n",      ", ", "{a: b, ",    "\" \n", "{\"a\", "}) {
+    for (std::string part : {"{",
+                             "[",
+                             "{\"a\":",
+                             "\"",
+                             "{\"a\": \"",
+                             "{'",
+                             "[\"a\" ",
+                             "{a:",
+                             "\\",
+                             "/*",
+                             "((",
+                             "{\"a\": \"x\" ",
+                             "\"a\": \"b\", ",
+                             "`",
+                             "{a: x\n\n",
+                             "\n",
+                             ", ",
+                             "{a: b, ",
+                             "\" \n",
+                             "{\"a\", "}) {
         std::string text = "{";
         while (text.size() < 400'000) text += part;
         repair_json(text);
@@ -249,19 +267,22 @@ BOOST_AUTO_TEST_CASE(numbers_are_read_exactly) {
         BOOST_REQUIRE(v.has_value());
         if (v->at(0).is_double()) BOOST_TEST(v->at(0).get_double() == d);
     }
-    for (const char* text :
-         {"0.1", "1e23", "9007199254740993.0", "5e-324", "1.7976931348623157e308", "0.1000000000000000055511151231257827"})
+    for (const char* text : {"0.1", "1e23", "9007199254740993.0", "5e-324", "1.7976931348623157e308",
+                             "0.1000000000000000055511151231257827"})
         BOOST_TEST(parse_json(text)->to_number<double>() == std::strtod(text, nullptr), text);
     for (std::string text : {"123456789012345678901234567890", "-12345678901234567890123", "9876e543", "1e-400"}) {
-        BOOST_TEST(*parse_json(text) == json::value(json::string(text)), text);  // no double holds it: its digits, not others
+        BOOST_TEST(*parse_json(text) == json::value(json::string(text)),
+                   text);  // no double holds it: its digits, not others
         BOOST_TEST(repair_json("{a: " + text + "}").at("a") == json::value(json::string(text)), text);
         BOOST_TEST(*python_literal(text) == json::value(json::string(text)), text);
     }
-    for (const char* text :
-         {"3.14159265358979323846264338", "0.12345678901234567890", "9007199254740993123.5", "2.0000e0", "2500e-2", "0.0", "1.5e1"})
-        BOOST_TEST(parse_json(text)->as_double() == std::strtod(text, nullptr), text);  // as every reader of JSON rounds
-    for (std::string text : {"1.9999999999999999", "-0.99999999999999999", "1.00000000000000000000000001e3", "4503599627370497.5",
-                             "19999999999999999e-16"}) {  // an integer must not take it for a whole number
+    for (const char* text : {"3.14159265358979323846264338", "0.12345678901234567890", "9007199254740993123.5",
+                             "2.0000e0", "2500e-2", "0.0", "1.5e1"})
+        BOOST_TEST(parse_json(text)->as_double() == std::strtod(text, nullptr),
+                   text);  // as every reader of JSON rounds
+    for (std::string text :
+         {"1.9999999999999999", "-0.99999999999999999", "1.00000000000000000000000001e3", "4503599627370497.5",
+          "19999999999999999e-16"}) {  // an integer must not take it for a whole number
         BOOST_TEST(*parse_json(text) == json::value(json::string(text)), text);
         BOOST_TEST(repair_json("{a: " + text + "}").at("a") == json::value(json::string(text)), text);
         BOOST_TEST(*python_literal(text) == json::value(json::string(text)), text);
@@ -287,9 +308,9 @@ BOOST_AUTO_TEST_SUITE_END()
 // What a model wrote stands in what it is told as it can be seen, and in one line.
 BOOST_AUTO_TEST_CASE(what_steers_is_an_escape_in_what_is_told) {
     auto reason = [](const std::string& text) { return read_unambiguous_json(text).wrong; };
-    for (auto [text, seen] :
-         {std::pair{"{\"a\": 1} \u202e\x1b stop", "\\u202e\\u001b stop"}, std::pair{"{\"a\u009b\x7f\" 1}", "a\\u009b\\u007f"},
-          std::pair{"{\"a\xf0\x9d\x85\xb3\": 1, \"a\xf0\x9d\x85\xb3\": 2}", "a\\ud834\\udd73"}})
+    for (auto [text, seen] : {std::pair{"{\"a\": 1} \u202e\x1b stop", "\\u202e\\u001b stop"},
+                              std::pair{"{\"a\u009b\x7f\" 1}", "a\\u009b\\u007f"},
+                              std::pair{"{\"a\xf0\x9d\x85\xb3\": 1, \"a\xf0\x9d\x85\xb3\": 2}", "a\\ud834\\udd73"}})
         BOOST_TEST(reason(text).find(seen) != std::string::npos, text << ": " << reason(text));
     BOOST_TEST(reason("{\"\u00e4\u0308 \u0928\u093e\" 1}").find("\u00e4\u0308 \u0928\u093e") !=
                std::string::npos);  // letters and their marks

@@ -8,7 +8,8 @@ using namespace reagent;
 BOOST_AUTO_TEST_SUITE(violations)
 
 BOOST_AUTO_TEST_CASE(every_failure_is_told_in_document_order_up_to_a_hundred) {
-    schema numbers{json::parse(R"({"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}})")};
+    schema numbers{
+        json::parse(R"({"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}})")};
     auto wrong = [&](int many) {
         json::array values;
         for (int i = 0; i < many; ++i) values.push_back(json::object{{"n", "no number"}});

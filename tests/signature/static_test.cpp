@@ -27,7 +27,8 @@ struct classify {
 template <class S, std::size_t I>
 using out = typename signature_traits<S>::template output_type<I>;
 using rich =
-    sig<"context: list[str], question -> n: int, x: Optional[float], u: int | str | None, i: list[Item], t: tuple[int, str], l: "
+    sig<"context: list[str], question -> n: int, x: Optional[float], u: int | str | None, i: list[Item], t: tuple[int, "
+        "str], l: "
         "Literal['a', 'b'], d: dict[str, list[int]], any: Any, o: dict",
         Item>;
 static_assert(std::is_same_v<out<rich, 0>, std::int64_t>);
@@ -45,11 +46,12 @@ static_assert(signature_traits<classify>::output_index<"level">() == 1);
 // The compiler's reading finds the errors that the run-time parser finds.
 template <fixed_string T>
 constexpr bool wrong = detail::fault_of<T>() != detail::static_fault::none;
-static_assert(wrong<"question"> && wrong<"a -> b -> c"> && wrong<"a -> b: foo"> && wrong<"a -> a"> && wrong<"class -> b"> &&
-              wrong<"a -> _b"> && wrong<"a b -> c">);
-static_assert(wrong<"a -> b: list[int"> && wrong<"a -> b: Optional[int, str]"> && wrong<"a -> b: Literal[x]"> && wrong<"a -> "> &&
-              wrong<"1a -> b">);
-static_assert(!wrong<"a,b->c:int"> && !wrong<"-> b"> && !wrong<"a, -> b,"> && !wrong<"a -> b: Union[int, list[str]] | None">);
+static_assert(wrong<"question"> && wrong<"a -> b -> c"> && wrong<"a -> b: foo"> && wrong<"a -> a"> &&
+              wrong<"class -> b"> && wrong<"a -> _b"> && wrong<"a b -> c">);
+static_assert(wrong<"a -> b: list[int"> && wrong<"a -> b: Optional[int, str]"> && wrong<"a -> b: Literal[x]"> &&
+              wrong<"a -> "> && wrong<"1a -> b">);
+static_assert(!wrong<"a,b->c:int"> && !wrong<"-> b"> && !wrong<"a, -> b,"> &&
+              !wrong<"a -> b: Union[int, list[str]] | None">);
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(both_parsers_see_the_same_fields) {
@@ -69,7 +71,9 @@ BOOST_AUTO_TEST_CASE(a_struct_is_a_signature) {
     BOOST_TEST(s.outputs[2].description == "how sure");
     BOOST_TEST(!s.outputs[2].shape.validate(2).empty());
     BOOST_TEST((s.outputs[3].kind == field_kind::optional_text));
-    BOOST_TEST(s.text() == "message -> intent, level: Literal['low', 'medium', 'high'], confidence: float, note: Union[str, NoneType]");
+    BOOST_TEST(
+        s.text() ==
+        "message -> intent, level: Literal['low', 'medium', 'high'], confidence: float, note: Union[str, NoneType]");
 }
 
 BOOST_AUTO_TEST_CASE(types_of_times_are_checked) {
@@ -118,6 +122,7 @@ BOOST_AUTO_TEST_CASE(times_of_cpp_have_pythons_names) {
             std::chrono::minutes takes;
         };
     };
-    BOOST_TEST(signature_traits<timed>::get().text() == "text -> day: date, at: datetime, opens: time, takes: timedelta");
+    BOOST_TEST(signature_traits<timed>::get().text() ==
+               "text -> day: date, at: datetime, opens: time, takes: timedelta");
     BOOST_TEST(!signature_traits<timed>::get().outputs[0].shape.validate("banana").empty());
 }

@@ -8,7 +8,8 @@ lm_request question(std::string text) {
     return r;
 }
 
-lm_response ask(const language_model& model, const lm_request& request, http::client_options options, std::chrono::milliseconds timeout) {
+lm_response ask(const language_model& model, const lm_request& request, http::client_options options,
+                std::chrono::milliseconds timeout) {
     lm_response answer;
     with_client(
         [&](http::client& client) -> task<void> {

@@ -38,12 +38,14 @@ certificate::certificate(const std::string& names, bool expired, const std::stri
     X509_gmtime_adj(X509_getm_notAfter(x), expired ? -24 * 3600 : 24 * 3600);
     X509_set_pubkey(x, key);
     X509_NAME* name = X509_get_subject_name(x);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(common_name.c_str()),
+                               -1, -1, 0);
     X509_set_issuer_name(x, name);
     X509V3_CTX context;
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, x, x, nullptr, nullptr, 0);
-    for (auto [nid, value] : {std::pair{NID_subject_alt_name, names.c_str()}, {NID_basic_constraints, "critical,CA:TRUE"}}) {
+    for (auto [nid, value] :
+         {std::pair{NID_subject_alt_name, names.c_str()}, {NID_basic_constraints, "critical,CA:TRUE"}}) {
         X509_EXTENSION* e = X509V3_EXT_conf_nid(nullptr, &context, nid, value);
         X509_add_ext(x, e, -1);
         X509_EXTENSION_free(e);

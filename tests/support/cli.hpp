@@ -15,7 +15,8 @@ struct finished {
 /// Runs the command line tool; `out` is stdout, or both streams when asked for.
 inline finished reagent_cli(const std::string& arguments, bool with_stderr = false,
                             const std::string& environment = "env -u OPENAI_API_KEY -u REAGENT_LM ") {
-    std::string command = environment + " " + REAGENT_BINARIES + "/reagent " + (with_stderr ? "2>&1 " : "2>/dev/null ") + arguments;
+    std::string command =
+        environment + " " + REAGENT_BINARIES + "/reagent " + (with_stderr ? "2>&1 " : "2>/dev/null ") + arguments;
     FILE* p = ::popen(command.c_str(), "r");
     std::string out;
     std::array<char, 4096> buffer;

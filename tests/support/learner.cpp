@@ -45,8 +45,10 @@ namespace {
 const char* const kinds[]{"billing", "delivery", "account"};
 const char* const words_of[3][12]{
     {"invoice", "charged", "refund", "payment", "card", "price", "twice", "receipt", "bank", "discount", "fee", "paid"},
-    {"parcel", "late", "courier", "tracking", "shipped", "address", "doorstep", "package", "arrive", "lost", "box", "van"},
-    {"password", "login", "email", "username", "locked", "profile", "reset", "code", "phone", "delete", "settings", "verify"}};
+    {"parcel", "late", "courier", "tracking", "shipped", "address", "doorstep", "package", "arrive", "lost", "box",
+     "van"},
+    {"password", "login", "email", "username", "locked", "profile", "reset", "code", "phone", "delete", "settings",
+     "verify"}};
 const char* const filler[]{"hello", "please", "help",   "my",    "the",     "was", "with",
                            "today", "again",  "thanks", "still", "problem", "why", "need"};
 
@@ -64,7 +66,8 @@ std::set<std::string> words(const std::string& text) {
             kept += line + "\n";
     }
     for (char& c : kept)
-        c = std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c))) : ' ';
+        c = std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c)))
+                                                        : ' ';
     std::istringstream in{kept};
     return {std::istream_iterator<std::string>{in}, {}};
 }
@@ -83,18 +86,21 @@ std::string learner::answer(const std::vector<message>& messages, std::uint64_t 
     std::string all;
     for (const auto& m : messages) all += m.content;
     auto luck = hash_of(all, rollout);
-    auto labels = options_.labels.empty() ? std::vector<std::string>{std::begin(kinds), std::end(kinds)} : options_.labels;
+    auto labels =
+        options_.labels.empty() ? std::vector<std::string>{std::begin(kinds), std::end(kinds)} : options_.labels;
 
     if (options_.proposes && std::find(asked.begin(), asked.end(), "proposed_instruction") != asked.end()) {
         std::string text = "Do the task.", attempts = prompt_field(last, "attempted_instructions");
-        std::string best = attempts.substr(std::min(attempts.size(), attempts.rfind("\n- ") == attempts.npos ? 0 : attempts.rfind("\n- ")));
+        std::string best = attempts.substr(
+            std::min(attempts.size(), attempts.rfind("\n- ") == attempts.npos ? 0 : attempts.rfind("\n- ")));
         unsigned chance = prompt_field(last, "failed_examples").empty() ? 25 : 40;
         for (std::size_t i = 0; i < learner_hints().size(); ++i)
             if (best.find(learner_hints()[i]) != best.npos || hash_of(all, rollout * 31 + i + 1) % 100 < chance)
                 text += " " + learner_hints()[i] + ".";
         text += " Variant " + std::to_string(luck % 1000) + ".";
         std::string out;
-        for (const auto& name : asked) out += "[[ ## " + name + " ## ]]\n" + (name == "proposed_instruction" ? text : "-") + "\n\n";
+        for (const auto& name : asked)
+            out += "[[ ## " + name + " ## ]]\n" + (name == "proposed_instruction" ? text : "-") + "\n\n";
         return out + "[[ ## completed ## ]]";
     }
 
@@ -105,17 +111,18 @@ std::string learner::answer(const std::vector<message>& messages, std::uint64_t 
         auto shown = words(messages[i].content);
         std::size_t common = 0;
         for (const auto& w : shown) common += question.contains(w);
-        double near = static_cast<double>(common) / static_cast<double>(std::max<std::size_t>(1, shown.size() + question.size() - common));
+        double near = static_cast<double>(common) /
+                      static_cast<double>(std::max<std::size_t>(1, shown.size() + question.size() - common));
         if (near <= nearest) continue;
         nearest = near;
         best = messages[i + 1].content;
     }
-    // Noise belongs to the question, so that programs can be compared; what the instructions say makes it less, and lets the learner use
-    // what it knows of its own kinds.
+    // Noise belongs to the question, so that programs can be compared; what the instructions say makes it less, and
+    // lets the learner use what it knows of its own kinds.
     std::size_t hints = 0;
     for (const auto& h : learner_hints()) hints += messages.front().content.find(h) != std::string::npos;
-    unsigned noise =
-        options_.noise + static_cast<unsigned>(options_.without_hints * (learner_hints().size() - hints) / learner_hints().size());
+    unsigned noise = options_.noise + static_cast<unsigned>(options_.without_hints * (learner_hints().size() - hints) /
+                                                            learner_hints().size());
     std::string joined;
     for (const auto& w : question) joined += w + " ";
     auto fate = hash_of(joined, rollout);
@@ -128,7 +135,8 @@ std::string learner::answer(const std::vector<message>& messages, std::uint64_t 
     std::string out;
     for (const auto& name : asked) {
         std::string value = guess ? known : prompt_field(best, name);
-        if (value.empty() && !options_.labels.empty() && messages.size() > 3)  // a guess is what some demonstration says
+        if (value.empty() && !options_.labels.empty() &&
+            messages.size() > 3)  // a guess is what some demonstration says
             value = prompt_field(messages[2 + 2 * (luck / 100 % ((messages.size() - 2) / 2))].content, name);
         if (value.empty()) value = labels[(luck / 100 + hash_of(name)) % labels.size()];
         out += "[[ ## " + name + " ## ]]\n" + value + "\n\n";
@@ -148,7 +156,8 @@ task<lm_response> learner::complete(lm_context, const lm_request& request) const
     co_return r;
 }
 
-learner_server::learner_server(learner_options options, std::chrono::milliseconds delay, unsigned failures, unsigned short port)
+learner_server::learner_server(learner_options options, std::chrono::milliseconds delay, unsigned failures,
+                               unsigned short port)
     : model_{std::move(options)},
       delay_{delay},
       failures_{failures},
@@ -180,8 +189,9 @@ server_response learner_server::handle(const server_request& q) {
     for (std::size_t i = 0; i < n; ++i) {
         std::string text = model_.answer(messages, i);
         written += text.size() / 4;
-        choices.push_back(
-            json::object{{"index", i}, {"finish_reason", "stop"}, {"message", json::object{{"role", "assistant"}, {"content", text}}}});
+        choices.push_back(json::object{{"index", i},
+                                       {"finish_reason", "stop"},
+                                       {"message", json::object{{"role", "assistant"}, {"content", text}}}});
     }
     json::object answer{{"id", "c"},
                         {"object", "chat.completion"},

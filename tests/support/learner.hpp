@@ -18,10 +18,11 @@ struct learner_options {
     std::vector<std::string> labels{};  ///< what it guesses; empty: billing, delivery, account
 };
 
-/// A model that learns from its prompt: it answers as the demonstration whose inputs share most words with the question's. Without a
-/// demonstration, and by noise, it guesses. Asked for `proposed_instruction` it writes instructions from hints: more of them when it is
-/// shown failures, and those of the best attempt when it is shown attempts. The same prompt always gets the same answer, unless the rollout
-/// differs. Speaks the field markers, so DSPy can ask it too.
+/// A model that learns from its prompt: it answers as the demonstration whose inputs share most words with the
+/// question's. Without a demonstration, and by noise, it guesses. Asked for `proposed_instruction` it writes
+/// instructions from hints: more of them when it is shown failures, and those of the best attempt when it is shown
+/// attempts. The same prompt always gets the same answer, unless the rollout differs. Speaks the field markers, so DSPy
+/// can ask it too.
 class learner final : public lm_backend {
 public:
     explicit learner(learner_options options) : options_{std::move(options)} {}
@@ -71,8 +72,8 @@ private:
     loopback_server server_;
 };
 
-/// Messages of three kinds (billing, delivery, account), each with words of its kind and words that say nothing; `message` is the input,
-/// `intent` the label.
+/// Messages of three kinds (billing, delivery, account), each with words of its kind and words that say nothing;
+/// `message` is the input, `intent` the label.
 dataset support_messages(std::size_t n, std::uint64_t seed);
 
 /// The same as JSON Lines.

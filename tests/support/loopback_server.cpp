@@ -24,7 +24,8 @@ namespace http = boost::beast::http;
 using tcp = asio::ip::tcp;
 
 struct loopback_server::impl {
-    impl(handler h, const tls* t, unsigned short port) : handle{std::move(h)}, acceptor{context, {asio::ip::address_v4::loopback(), port}} {
+    impl(handler h, const tls* t, unsigned short port)
+        : handle{std::move(h)}, acceptor{context, {asio::ip::address_v4::loopback(), port}} {
         if (t) {
             ssl.emplace(asio::ssl::context::tls_server);
             ssl->use_certificate_chain(asio::buffer(t->certificate_pem));
@@ -69,7 +70,8 @@ struct loopback_server::impl {
         if (ssl) {
             asio::ssl::stream<tcp::socket&> stream{socket, *ssl};
             boost::system::error_code ec;
-            co_await stream.async_handshake(asio::ssl::stream_base::server, asio::redirect_error(asio::use_awaitable, ec));
+            co_await stream.async_handshake(asio::ssl::stream_base::server,
+                                            asio::redirect_error(asio::use_awaitable, ec));
             if (!ec) co_await exchange(stream, number);
         } else
             co_await exchange(socket, number);
@@ -135,8 +137,12 @@ struct loopback_server::impl {
             if (ec) co_return;
             ++requests;
             auto& r = parser.get();
-            server_request request{
-                std::string{r.method_string()}, std::string{r.target()}, r.body(), std::string{r[http::field::authorization]}, {}, number};
+            server_request request{std::string{r.method_string()},
+                                   std::string{r.target()},
+                                   r.body(),
+                                   std::string{r[http::field::authorization]},
+                                   {},
+                                   number};
             for (const auto& f : r) request.headers.emplace_back(f.name_string(), f.value());
             server_response answer = handle(request);
             if (answer.delay.count() > 0) {
@@ -150,7 +156,8 @@ struct loopback_server::impl {
                 continue;
             }
             if (!answer.raw.empty()) {
-                co_await asio::async_write(stream, asio::buffer(answer.raw), asio::redirect_error(asio::use_awaitable, ec));
+                co_await asio::async_write(stream, asio::buffer(answer.raw),
+                                           asio::redirect_error(asio::use_awaitable, ec));
                 co_return;
             }
             http::response<http::string_body> response{static_cast<http::status>(answer.status), 11, answer.body};
@@ -173,7 +180,8 @@ struct loopback_server::impl {
     std::thread thread;
 };
 
-loopback_server::loopback_server(handler h, const tls* t, unsigned short port) : impl_{std::make_unique<impl>(std::move(h), t, port)} {}
+loopback_server::loopback_server(handler h, const tls* t, unsigned short port)
+    : impl_{std::make_unique<impl>(std::move(h), t, port)} {}
 loopback_server::~loopback_server() = default;
 unsigned short loopback_server::port() const { return impl_->acceptor.local_endpoint().port(); }
 int loopback_server::connections() const { return impl_->connections; }

@@ -24,7 +24,8 @@ struct server_response {
     bool drop = false;   // close it without any response
     std::string raw{};   // sent as it is, instead of a response
     std::vector<std::pair<std::string, std::string>> headers{};
-    std::vector<std::string> pieces{};  // instead of a body: sent one by one, as chunks; or as they are, when `raw` is not empty
+    std::vector<std::string>
+        pieces{};  // instead of a body: sent one by one, as chunks; or as they are, when `raw` is not empty
     std::chrono::milliseconds piece_delay{0};
     bool reset = false;  // then, or instead of a response when there are no pieces, the connection is reset
     bool hold = false;   // then it stays open, silent
@@ -47,8 +48,8 @@ public:
     int connections() const;  // accepted so far
     int requests() const;
     int pieces() const;  // sent so far, of all answers
-    int open() const;   // connections that are open now
-    void close_idle();  // closes every open connection
+    int open() const;    // connections that are open now
+    void close_idle();   // closes every open connection
 
 private:
     struct impl;
@@ -58,8 +59,8 @@ private:
 /// A self-signed certificate for the names, made now; and a file that holds it.
 struct certificate {
     std::string certificate_pem, key_pem, file;
-    explicit certificate(const std::string& subject_alternative_name = "DNS:localhost,IP:127.0.0.1", bool expired = false,
-                         const std::string& common_name = "reagent test");
+    explicit certificate(const std::string& subject_alternative_name = "DNS:localhost,IP:127.0.0.1",
+                         bool expired = false, const std::string& common_name = "reagent test");
     ~certificate();
 };
 

@@ -62,7 +62,8 @@ bool receive(const descriptor& from, std::string& into) {
     return n > 0;
 }
 
-// Source: PostgreSQL 15 documentation, section 55.7, "Message Formats": a type (but for the very first message), then the length.
+// Source: PostgreSQL 15 documentation, section 55.7, "Message Formats": a type (but for the very first message), then
+// the length.
 std::optional<std::string> next_message(std::string& buffer, bool first) {
     std::size_t at = first ? 0 : 1;
     if (buffer.size() < at + 4) return {};
@@ -74,7 +75,9 @@ std::optional<std::string> next_message(std::string& buffer, bool first) {
     return message;
 }
 
-bool is_commit(const std::string& message) { return message.size() > 5 && message[0] == 'Q' && message.compare(5, 6, "COMMIT") == 0; }
+bool is_commit(const std::string& message) {
+    return message.size() > 5 && message[0] == 'Q' && message.compare(5, 6, "COMMIT") == 0;
+}
 
 void wait_until_ready(const descriptor& server) {
     std::string buffer;
@@ -166,7 +169,8 @@ postgres_proxy::postgres_proxy(const std::string& server_folder) : state_{std::m
     state_->server_folder = server_folder;
     state_->listening = descriptor{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     auto a = address_in(pattern);
-    if (::bind(state_->listening.get(), reinterpret_cast<sockaddr*>(&a), sizeof a) != 0 || ::listen(state_->listening.get(), 16) != 0)
+    if (::bind(state_->listening.get(), reinterpret_cast<sockaddr*>(&a), sizeof a) != 0 ||
+        ::listen(state_->listening.get(), 16) != 0)
         throw std::runtime_error{"the proxy cannot listen"};
     state_->acceptor = std::thread{[s = state_.get()] { s->accept(); }};
 }
@@ -181,7 +185,9 @@ postgres_proxy::~postgres_proxy() {
     std::filesystem::remove_all(state_->folder);
 }
 
-std::string postgres_proxy::conninfo(const std::string& user) const { return "host=" + state_->folder + " dbname=postgres user=" + user; }
+std::string postgres_proxy::conninfo(const std::string& user) const {
+    return "host=" + state_->folder + " dbname=postgres user=" + user;
+}
 
 void postgres_proxy::lose_commit(loss how, int skip) {
     std::lock_guard lock{state_->mutex};

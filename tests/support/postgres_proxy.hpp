@@ -6,8 +6,8 @@
 
 namespace reagent::test {
 
-/// Stands between a program and a PostgreSQL server, on a socket in a temporary folder, forwards what they say, and drops connections
-/// where it is told to. Thread-safe.
+/// Stands between a program and a PostgreSQL server, on a socket in a temporary folder, forwards what they say, and
+/// drops connections where it is told to. Thread-safe.
 class postgres_proxy {
 public:
     /// @param server_folder where the server's socket is: `postgres_server::folder`

@@ -20,10 +20,12 @@ using result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 result execute(const std::string& conninfo, const std::string& statements) {
     std::unique_ptr<PGconn, decltype(&PQfinish)> db{PQconnectdb(conninfo.c_str()), PQfinish};
     if (PQstatus(db.get()) != CONNECTION_OK) throw std::runtime_error{PQerrorMessage(db.get())};
-    PQsetNoticeProcessor(db.get(), [](void*, const char*) {}, nullptr);
+    PQsetNoticeProcessor(
+        db.get(), [](void*, const char*) {}, nullptr);
     result r{PQexec(db.get(), statements.c_str()), PQclear};
     auto status = PQresultStatus(r.get());
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) throw std::runtime_error{PQresultErrorMessage(r.get())};
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        throw std::runtime_error{PQresultErrorMessage(r.get())};
     return r;
 }
 
@@ -47,7 +49,9 @@ void postgres_server::crash() {
     if (script("crash", folder_) != 0) throw std::runtime_error{"the PostgreSQL server did not start again"};
 }
 
-std::string postgres_server::conninfo(const std::string& user) const { return "host=" + folder_ + " dbname=postgres user=" + user; }
+std::string postgres_server::conninfo(const std::string& user) const {
+    return "host=" + folder_ + " dbname=postgres user=" + user;
+}
 
 void postgres_server::run(const std::string& statements) const { execute(conninfo(), statements); }
 

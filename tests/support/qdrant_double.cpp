@@ -18,7 +18,8 @@ struct refused : std::runtime_error {
 
 void only(const json::object& o, std::initializer_list<std::string_view> known) {
     for (const auto& [name, v] : o)
-        if (std::find(known.begin(), known.end(), name) == known.end()) throw refused{400, "unknown member " + std::string{name}};
+        if (std::find(known.begin(), known.end(), name) == known.end())
+            throw refused{400, "unknown member " + std::string{name}};
 }
 
 bool in_range(const json::value& v, const json::object& range) {
@@ -109,16 +110,19 @@ server_response qdrant_double::handle(const server_request& q) {
         json::object whole{{"result", answer(q.method, rest, c->second, body)}, {"status", "ok"}, {"time", 0.0}};
         return {.body = json::serialize(whole)};
     } catch (const refused& e) {
-        return {.status = e.status, .body = json::serialize(json::object{{"status", json::object{{"error", e.what()}}}, {"time", 0.0}})};
+        return {.status = e.status,
+                .body = json::serialize(json::object{{"status", json::object{{"error", e.what()}}}, {"time", 0.0}})};
     } catch (const std::exception& e) {
         return {.status = 400, .body = json::serialize(json::object{{"status", json::object{{"error", e.what()}}}})};
     }
 }
 
-json::value qdrant_double::answer(const std::string& method, const std::string& rest, collection& c, const json::value& body) {
+json::value qdrant_double::answer(const std::string& method, const std::string& rest, collection& c,
+                                  const json::value& body) {
     if (method == "GET" && rest.empty()) {
         json::object vectors{{"size", c.size}, {"distance", c.cosine ? "Cosine" : "Dot"}};
-        return json::object{{"status", "green"}, {"config", json::object{{"params", json::object{{"vectors", std::move(vectors)}}}}}};
+        return json::object{{"status", "green"},
+                            {"config", json::object{{"params", json::object{{"vectors", std::move(vectors)}}}}}};
     }
     if (method == "PUT" && rest == "/points?wait=true") {
         upsert(c, body.as_object());
@@ -165,7 +169,8 @@ json::value qdrant_double::query(const collection& c, const json::object& body) 
     if (scored.size() > limit) scored.resize(limit);
     json::array points;
     for (const auto& [score, p] : scored)
-        points.push_back(json::object{{"id", p->first}, {"version", 0}, {"score", score}, {"payload", p->second.payload}});
+        points.push_back(
+            json::object{{"id", p->first}, {"version", 0}, {"score", score}, {"payload", p->second.payload}});
     return json::object{{"points", std::move(points)}};
 }
 

@@ -11,7 +11,8 @@
 namespace reagent::test {
 
 /// What is known of the requests that `qdrant` makes, in memory on loopback. It refuses what the description does
-/// not have: other members, ids that are no UUID, conditions of another form. There is no real Qdrant among the packages.
+/// not have: other members, ids that are no UUID, conditions of another form. There is no real Qdrant among the
+/// packages.
 class qdrant_double {
 public:
     qdrant_double();
@@ -29,7 +30,8 @@ private:
     };
 
     server_response handle(const server_request& q);
-    boost::json::value answer(const std::string& method, const std::string& rest, collection& c, const boost::json::value& body);
+    boost::json::value answer(const std::string& method, const std::string& rest, collection& c,
+                              const boost::json::value& body);
     boost::json::value query(const collection& c, const boost::json::object& body) const;
     void upsert(collection& c, const boost::json::object& body) const;
 

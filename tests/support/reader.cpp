@@ -68,7 +68,9 @@ bool bridges(const std::string& query, const std::string& context, const std::st
     return false;
 }
 
-bool is_short(const std::string& answer) { return std::count(answer.begin(), answer.end(), ' ') < 3 && !answer.ends_with('.'); }
+bool is_short(const std::string& answer) {
+    return std::count(answer.begin(), answer.end(), ' ') < 3 && !answer.ends_with('.');
+}
 
 // What a prompt holds besides the question: what its demonstrations do, and how many hints there are.
 struct lesson {
@@ -84,7 +86,8 @@ lesson lesson_of(const std::vector<message>& messages, std::size_t question_at, 
         const std::string made = prompt_field(messages[i + 1].content, output);
         if (made.empty()) continue;
         ++l.demos;
-        l.good += output == "query" ? bridges(made, prompt_field(given, "context"), prompt_field(given, "question")) : is_short(made);
+        l.good += output == "query" ? bridges(made, prompt_field(given, "context"), prompt_field(given, "question"))
+                                    : is_short(made);
     }
     return l;
 }
@@ -107,7 +110,8 @@ answers refined(const std::string& question, const std::string& context, const l
     return {{"query", "More about this: " + question}};
 }
 
-answers told(const std::string& question, const std::string& context, const lesson& l, std::uint64_t luck, bool sent_back) {
+answers told(const std::string& question, const std::string& context, const lesson& l, std::uint64_t luck,
+             bool sent_back) {
     const auto asked = understand(question);
     const auto facts = facts_of(context);
     const auto* first = asked ? find(facts, asked->about, asked->inner) : nullptr;
@@ -115,18 +119,20 @@ answers told(const std::string& question, const std::string& context, const less
     if (!second) return {{"answer", "The passages do not say."}, {"citations", "[]"}};
     const std::size_t skill = l.taught() ? 97 : l.demos ? 20 : 60 + 8 * l.hints;
     const bool invents = !sent_back && luck / 100 % 100 < 10;
-    json::array citations{
-        json::object{{"passage", first->passage}, {"quote", first->sentence}},
-        json::object{{"passage", second->passage}, {"quote", invents ? "It is " + second->object + "." : second->sentence}}};
-    const std::string text = luck % 100 < skill ? second->object : "The " + asked->outer + " that is asked for is " + second->object + ".";
+    json::array citations{json::object{{"passage", first->passage}, {"quote", first->sentence}},
+                          json::object{{"passage", second->passage},
+                                       {"quote", invents ? "It is " + second->object + "." : second->sentence}}};
+    const std::string text =
+        luck % 100 < skill ? second->object : "The " + asked->outer + " that is asked for is " + second->object + ".";
     return {{"answer", text}, {"citations", json::serialize(citations)}};
 }
 
 }  // namespace
 
 const std::vector<std::string>& reader_hints() {
-    static const std::vector<std::string> hints{"Name in the query what the passages found", "Do not repeat the question",
-                                                "Answer with a name alone", "Follow the chain of relations"};
+    static const std::vector<std::string> hints{"Name in the query what the passages found",
+                                                "Do not repeat the question", "Answer with a name alone",
+                                                "Follow the chain of relations"};
     return hints;
 }
 
@@ -136,7 +142,8 @@ std::string reader::answer(const std::vector<message>& messages, std::uint64_t r
     // The last question; behind it may stand what was wrong with an answer to it.
     std::size_t at = messages.size() - 1;
     while (at > 1 && (messages[at].role != role::user || prompt_field(messages[at].content, "question").empty())) --at;
-    const std::string &given = messages[at].content, question = prompt_field(given, "question"), context = prompt_field(given, "context");
+    const std::string &given = messages[at].content, question = prompt_field(given, "question"),
+                      context = prompt_field(given, "context");
     const bool sent_back = all.find("does not say \"") != std::string::npos;
     const auto asked = asked_fields(messages.back().content);
     auto asks = [&](const char* name) { return std::find(asked.begin(), asked.end(), name) != asked.end(); };
@@ -148,7 +155,8 @@ std::string reader::answer(const std::vector<message>& messages, std::uint64_t r
     else if (asks("citations"))
         made = told(question, context, lesson_of(messages, at, "answer"), hash_of(question, rollout + 2), sent_back);
     std::string out;
-    for (const auto& name : asked) out += "[[ ## " + name + " ## ]]\n" + (made.contains(name) ? made[name] : "-") + "\n\n";
+    for (const auto& name : asked)
+        out += "[[ ## " + name + " ## ]]\n" + (made.contains(name) ? made[name] : "-") + "\n\n";
     return out + "[[ ## completed ## ]]";
 }
 

@@ -23,7 +23,8 @@ struct rules {
     rules(const policy& p, const schema& s) : given{p} {
         tables.insert(p.allowed_tables.begin(), p.allowed_tables.end());
         schemas.insert(p.allowed_schemas.begin(), p.allowed_schemas.end());
-        for (const auto& c : p.denied_columns) denied_columns[c.substr(0, c.rfind('.'))].insert(c.substr(c.rfind('.') + 1));
+        for (const auto& c : p.denied_columns)
+            denied_columns[c.substr(0, c.rfind('.'))].insert(c.substr(c.rfind('.') + 1));
         columns = s;
         for (const auto& t : p.allowed_tables) table_list += (table_list.empty() ? "" : ", ") + t;
     }
@@ -56,7 +57,9 @@ struct relation {
     std::string name;
     std::set<std::string> denied{};                     // columns that must not be read
     std::optional<std::vector<std::string>> columns{};  // where they are known
-    bool has(const std::string& column) const { return columns && std::find(columns->begin(), columns->end(), column) != columns->end(); }
+    bool has(const std::string& column) const {
+        return columns && std::find(columns->begin(), columns->end(), column) != columns->end();
+    }
 };
 
 struct scope {
@@ -116,11 +119,13 @@ private:
     // ------------------------------------------------------------------ queries
 
     // @return the names of the columns, where they are known
-    std::optional<std::vector<std::string>> select(const PgQuery__SelectStmt* s, const scope* outer, const environment* tables) {
+    std::optional<std::vector<std::string>> select(const PgQuery__SelectStmt* s, const scope* outer,
+                                                   const environment* tables) {
         deeper d{*this};
         if (d.too_deep() || !s) return {};
         if (s->into_clause) report(reason::select_into, 0, "SELECT INTO creates a table; leave INTO out.");
-        if (s->n_locking_clause) report(reason::locking_clause, 0, "FOR UPDATE and FOR SHARE lock rows; leave them out.");
+        if (s->n_locking_clause)
+            report(reason::locking_clause, 0, "FOR UPDATE and FOR SHARE lock rows; leave them out.");
         environment own{tables};
         if (s->with_clause) with(*s->with_clause, outer, own);
         if (s->op > PG_QUERY__SET_OPERATION__SETOP_NONE) {
@@ -186,14 +191,16 @@ private:
             if (c->search_clause || c->cycle_clause) refuse("SEARCH and CYCLE");
             const node* q = c->ctequery;
             if (!q || q->node_case != PG_QUERY__NODE__NODE_SELECT_STMT) {
-                report(reason::data_modification, c->location, "WITH \"" + name + "\" changes data; only SELECT is allowed.");
+                report(reason::data_modification, c->location,
+                       "WITH \"" + name + "\" changes data; only SELECT is allowed.");
                 own.tables[name] = std::nullopt;
                 continue;
             }
             if (w.recursive) own.tables[name] = std::nullopt;  // it sees itself
             auto columns = select(q->select_stmt, outer, &own);
             if (c->n_aliascolnames && columns)
-                for (std::size_t k = 0; k < c->n_aliascolnames && k < columns->size(); ++k) (*columns)[k] = text_of(c->aliascolnames[k]);
+                for (std::size_t k = 0; k < c->n_aliascolnames && k < columns->size(); ++k)
+                    (*columns)[k] = text_of(c->aliascolnames[k]);
             own.tables[name] = columns;
         }
     }
@@ -265,9 +272,11 @@ private:
             report(reason::schema_not_allowed, v.location, "Leave the database's name out of \"" + name + "\".");
         if (!rules_.allows_table(in, name)) {
             if (!in.empty() && !rules_.allows_schema(in))
-                report(reason::schema_not_allowed, v.location, "The schema \"" + in + "\" is not allowed; use " + rules_.table_list + ".");
+                report(reason::schema_not_allowed, v.location,
+                       "The schema \"" + in + "\" is not allowed; use " + rules_.table_list + ".");
             else
-                report(reason::table_not_allowed, v.location, "The table \"" + name + "\" is not allowed; use " + rules_.table_list + ".");
+                report(reason::table_not_allowed, v.location,
+                       "The table \"" + name + "\" is not allowed; use " + rules_.table_list + ".");
         }
         if (const auto* d = rules_.denied(name)) r.denied = *d;
         if (auto known = rules_.columns.find(name); known != rules_.columns.end()) r.columns = known->second;
@@ -313,7 +322,8 @@ private:
                 for (const auto& r : *side)
                     for (const auto& column : r.denied)
                         for (const auto& other : side == &left ? right : left)
-                            if (!other.columns || other.has(column) || other.denied.contains(column)) deny_column(column, 0);
+                            if (!other.columns || other.has(column) || other.denied.contains(column))
+                                deny_column(column, 0);
         one(j.quals, here, tables);
         here.relations.resize(first);
         std::vector<relation> all = std::move(left);
@@ -387,8 +397,10 @@ private:
             for (const auto& r : s->relations)
                 if (r.name == name && !r.name.empty()) {
                     if (!r.denied.empty())
-                        report(reason::whole_row_exposes_denied_column, position,
-                               "\"" + name + "\" is a whole row of a table with columns that must not be read; name the columns.");
+                        report(
+                            reason::whole_row_exposes_denied_column, position,
+                            "\"" + name +
+                                "\" is a whole row of a table with columns that must not be read; name the columns.");
                     return;
                 }
         }
@@ -410,19 +422,23 @@ private:
         std::string name = f.n_funcname ? text_of(f.funcname[f.n_funcname - 1]) : "";
         bool own_schema = f.n_funcname == 1 || (f.n_funcname == 2 && text_of(f.funcname[0]) == "pg_catalog");
         if (!own_schema || !rules_.allows_function(name))
-            report(reason::function_not_allowed, f.location, "The function \"" + name + "\" is not allowed; do without it.");
+            report(reason::function_not_allowed, f.location,
+                   "The function \"" + name + "\" is not allowed; do without it.");
     }
 
     void type(const PgQuery__TypeName& t) {
-        static const std::set<std::string> harmless{
-            "bool",        "bpchar",  "bytea",    "char",    "date",  "float4", "float8",  "int2",    "int4",  "int8",
-            "int",         "integer", "interval", "json",    "jsonb", "money",  "numeric", "text",    "time",  "timestamp",
-            "timestamptz", "timetz",  "uuid",     "varchar", "bit",   "varbit", "name",    "decimal", "float", "double precision",
-            "smallint",    "bigint",  "string"};
+        static const std::set<std::string> harmless{"bool",        "bpchar",  "bytea",    "char",    "date",
+                                                    "float4",      "float8",  "int2",     "int4",    "int8",
+                                                    "int",         "integer", "interval", "json",    "jsonb",
+                                                    "money",       "numeric", "text",     "time",    "timestamp",
+                                                    "timestamptz", "timetz",  "uuid",     "varchar", "bit",
+                                                    "varbit",      "name",    "decimal",  "float",   "double precision",
+                                                    "smallint",    "bigint",  "string"};
         std::string name = t.n_names ? text_of(t.names[t.n_names - 1]) : "";
         bool own_schema = t.n_names == 1 || (t.n_names == 2 && text_of(t.names[0]) == "pg_catalog");
         if (!own_schema || !harmless.contains(name) || t.pct_type || t.setof)
-            report(reason::function_not_allowed, t.location, "A cast to the type \"" + name + "\" is not allowed; use a plain type.");
+            report(reason::function_not_allowed, t.location,
+                   "A cast to the type \"" + name + "\" is not allowed; use a plain type.");
     }
 
     void one(const node* n, const scope& here, const environment& tables) {
@@ -475,12 +491,17 @@ private:
                 one(n->case_expr->arg, here, tables);
                 many(n->case_expr->args, n->case_expr->n_args, here, tables);
                 return one(n->case_expr->defresult, here, tables);
-            case PG_QUERY__NODE__NODE_CASE_WHEN: one(n->case_when->expr, here, tables); return one(n->case_when->result, here, tables);
-            case PG_QUERY__NODE__NODE_COALESCE_EXPR: return many(n->coalesce_expr->args, n->coalesce_expr->n_args, here, tables);
-            case PG_QUERY__NODE__NODE_MIN_MAX_EXPR: return many(n->min_max_expr->args, n->min_max_expr->n_args, here, tables);
+            case PG_QUERY__NODE__NODE_CASE_WHEN:
+                one(n->case_when->expr, here, tables);
+                return one(n->case_when->result, here, tables);
+            case PG_QUERY__NODE__NODE_COALESCE_EXPR:
+                return many(n->coalesce_expr->args, n->coalesce_expr->n_args, here, tables);
+            case PG_QUERY__NODE__NODE_MIN_MAX_EXPR:
+                return many(n->min_max_expr->args, n->min_max_expr->n_args, here, tables);
             case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
                 if (n->sqlvalue_function->op >= PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_ROLE)
-                    report(reason::function_not_allowed, n->sqlvalue_function->location, "Who is logged in must not be asked.");
+                    report(reason::function_not_allowed, n->sqlvalue_function->location,
+                           "Who is logged in must not be asked.");
                 return;
             case PG_QUERY__NODE__NODE_TYPE_CAST:
                 if (n->type_cast->type_name) type(*n->type_cast->type_name);
@@ -490,14 +511,19 @@ private:
                 if (n->column_def->type_name) type(*n->column_def->type_name);
                 return;
             case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return one(n->collate_clause->arg, here, tables);
-            case PG_QUERY__NODE__NODE_A_ARRAY_EXPR: return many(n->a_array_expr->elements, n->a_array_expr->n_elements, here, tables);
+            case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
+                return many(n->a_array_expr->elements, n->a_array_expr->n_elements, here, tables);
             case PG_QUERY__NODE__NODE_A_INDIRECTION:
                 many(n->a_indirection->indirection, n->a_indirection->n_indirection, here, tables);
                 return one(n->a_indirection->arg, here, tables);
-            case PG_QUERY__NODE__NODE_A_INDICES: one(n->a_indices->lidx, here, tables); return one(n->a_indices->uidx, here, tables);
+            case PG_QUERY__NODE__NODE_A_INDICES:
+                one(n->a_indices->lidx, here, tables);
+                return one(n->a_indices->uidx, here, tables);
             case PG_QUERY__NODE__NODE_ROW_EXPR: return many(n->row_expr->args, n->row_expr->n_args, here, tables);
-            case PG_QUERY__NODE__NODE_GROUPING_SET: return many(n->grouping_set->content, n->grouping_set->n_content, here, tables);
-            case PG_QUERY__NODE__NODE_GROUPING_FUNC: return many(n->grouping_func->args, n->grouping_func->n_args, here, tables);
+            case PG_QUERY__NODE__NODE_GROUPING_SET:
+                return many(n->grouping_set->content, n->grouping_set->n_content, here, tables);
+            case PG_QUERY__NODE__NODE_GROUPING_FUNC:
+                return many(n->grouping_func->args, n->grouping_func->n_args, here, tables);
             case PG_QUERY__NODE__NODE_SORT_BY: {
                 const auto* s = n->sort_by;
                 if (s->n_use_op) report(reason::function_not_allowed, s->location, "ORDER BY USING is not allowed.");
@@ -524,18 +550,30 @@ private:
 const std::set<std::string>& rules::functions() {
     static const std::set<std::string> names = [] {
         std::istringstream list{
-            "abs age array_agg array_append array_cat array_length array_position array_remove array_to_string ascii avg bit_and "
-            "bit_length bit_or bool_and bool_or btrim cardinality cbrt ceil ceiling char_length character_length chr clock_timestamp "
-            "coalesce concat concat_ws corr cos count covar_pop covar_samp cume_dist date_bin date_part date_trunc degrees dense_rank div "
-            "every exp extract first_value floor format gcd generate_series greatest initcap isfinite json_agg json_array_elements "
-            "json_array_length json_build_array json_build_object json_object_agg jsonb_agg jsonb_array_elements jsonb_array_length "
-            "jsonb_build_array jsonb_build_object jsonb_object_agg justify_days justify_hours justify_interval lag last_value lcm lead "
-            "least left length like like_escape ln log log10 lower lpad ltrim make_date make_interval make_time make_timestamp "
-            "make_timestamptz max md5 min mod mode nth_value now ntile nullif num_nonnulls num_nulls octet_length overlay overlaps "
-            "percent_rank percentile_cont percentile_disc pi position pow power quote_literal radians rank regexp_match regexp_replace "
-            "regexp_split_to_array regr_slope repeat replace reverse right round row_number rpad rtrim scale sign similar_to_escape sin "
-            "split_part sqrt starts_with statement_timestamp stddev stddev_pop stddev_samp string_agg string_to_array strpos substr "
-            "substring sum tan timezone to_char to_date to_json to_jsonb to_number to_timestamp transaction_timestamp translate trim trunc "
+            "abs age array_agg array_append array_cat array_length array_position array_remove array_to_string ascii "
+            "avg bit_and "
+            "bit_length bit_or bool_and bool_or btrim cardinality cbrt ceil ceiling char_length character_length chr "
+            "clock_timestamp "
+            "coalesce concat concat_ws corr cos count covar_pop covar_samp cume_dist date_bin date_part date_trunc "
+            "degrees dense_rank div "
+            "every exp extract first_value floor format gcd generate_series greatest initcap isfinite json_agg "
+            "json_array_elements "
+            "json_array_length json_build_array json_build_object json_object_agg jsonb_agg jsonb_array_elements "
+            "jsonb_array_length "
+            "jsonb_build_array jsonb_build_object jsonb_object_agg justify_days justify_hours justify_interval lag "
+            "last_value lcm lead "
+            "least left length like like_escape ln log log10 lower lpad ltrim make_date make_interval make_time "
+            "make_timestamp "
+            "make_timestamptz max md5 min mod mode nth_value now ntile nullif num_nonnulls num_nulls octet_length "
+            "overlay overlaps "
+            "percent_rank percentile_cont percentile_disc pi position pow power quote_literal radians rank "
+            "regexp_match regexp_replace "
+            "regexp_split_to_array regr_slope repeat replace reverse right round row_number rpad rtrim scale sign "
+            "similar_to_escape sin "
+            "split_part sqrt starts_with statement_timestamp stddev stddev_pop stddev_samp string_agg string_to_array "
+            "strpos substr "
+            "substring sum tan timezone to_char to_date to_json to_jsonb to_number to_timestamp transaction_timestamp "
+            "translate trim trunc "
             "unnest upper var_pop var_samp variance width_bucket"};
         return std::set<std::string>{std::istream_iterator<std::string>{list}, {}};
     }();
@@ -551,21 +589,23 @@ void check_postgres(std::string_view statement, const rules& r, verdict& v) {
         std::string message = text_of(parsed.error->message);
         bool deep = message.find("stack depth") != message.npos;
         auto at = parsed.error->cursorpos > 0 ? static_cast<std::size_t>(parsed.error->cursorpos - 1) : 0;
-        add(v, deep ? reason::too_deep : reason::syntax_error, at, "PostgreSQL cannot parse the statement: " + message + ".");
+        add(v, deep ? reason::too_deep : reason::syntax_error, at,
+            "PostgreSQL cannot parse the statement: " + message + ".");
         return;
     }
     // The tree goes as a whole, so its nodes come from one buffer.
     std::pmr::monotonic_buffer_resource nodes{16 * 1024};
-    ProtobufCAllocator from_buffer{[](void* buffer, std::size_t size) -> void* {
-                                       try {
-                                           return static_cast<std::pmr::monotonic_buffer_resource*>(buffer)->allocate(size);
-                                       } catch (const std::bad_alloc&) {
-                                           return nullptr;  // no exception passes through C
-                                       }
-                                   },
-                                   [](void*, void*) {}, &nodes};
-    const PgQuery__ParseResult* tree =
-        pg_query__parse_result__unpack(&from_buffer, parsed.parse_tree.len, reinterpret_cast<const std::uint8_t*>(parsed.parse_tree.data));
+    ProtobufCAllocator from_buffer{
+        [](void* buffer, std::size_t size) -> void* {
+            try {
+                return static_cast<std::pmr::monotonic_buffer_resource*>(buffer)->allocate(size);
+            } catch (const std::bad_alloc&) {
+                return nullptr;  // no exception passes through C
+            }
+        },
+        [](void*, void*) {}, &nodes};
+    const PgQuery__ParseResult* tree = pg_query__parse_result__unpack(
+        &from_buffer, parsed.parse_tree.len, reinterpret_cast<const std::uint8_t*>(parsed.parse_tree.data));
     if (!tree) return add(v, reason::too_deep, 0, "The statement is nested too deeply; write a simpler one.");
     if (tree->n_stmts == 0) return add(v, reason::empty, 0, "There is no statement; write a SELECT.");
     if (tree->n_stmts > 1)

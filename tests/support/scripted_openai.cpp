@@ -35,15 +35,18 @@ std::string chat_completion(const json::object& fields) {
 
 namespace {
 std::string completion(json::object message, const char* finish) {
-    return json::serialize(
-        json::object{{"id", "chatcmpl-1"},
-                     {"model", "scripted"},
-                     {"choices", json::array{json::object{{"index", 0}, {"message", std::move(message)}, {"finish_reason", finish}}}},
-                     {"usage", json::object{{"prompt_tokens", 10}, {"completion_tokens", 5}, {"total_tokens", 15}}}});
+    return json::serialize(json::object{
+        {"id", "chatcmpl-1"},
+        {"model", "scripted"},
+        {"choices",
+         json::array{json::object{{"index", 0}, {"message", std::move(message)}, {"finish_reason", finish}}}},
+        {"usage", json::object{{"prompt_tokens", 10}, {"completion_tokens", 5}, {"total_tokens", 15}}}});
 }
 }  // namespace
 
-std::string openai_text(const std::string& content) { return completion({{"role", "assistant"}, {"content", content}}, "stop"); }
+std::string openai_text(const std::string& content) {
+    return completion({{"role", "assistant"}, {"content", content}}, "stop");
+}
 
 std::string openai_calls(const std::vector<std::pair<std::string, std::string>>& calls) {
     json::array list;

@@ -1,8 +1,10 @@
 // Puts the shapes of sql_shapes_*.cpp into statements. In a template `{a~b~c}` is one of them, `@@` an @, and
 //   @V @D  an alias in scope of a table with denied columns, and such a column       @v  both, or the column alone
-//   @r @R  an alias of any table in scope, of orders                                 @x @i @y  a column: text, number, alias.text
+//   @r @R  an alias of any table in scope, of orders                                 @x @i @y  a column: text, number,
+//   alias.text
 //   @t @s  a denied column that needs no alias, such a one named ssn
-//   @p @q  a text, a number: column, literal, cast                                   @f @g  functions of a text, of a number
+//   @p @q  a text, a number: column, literal, cast                                   @f @g  functions of a text, of a
+//   number
 //   @h @k  functions of a row of orders, of customers                                @T @U  tables that are allowed
 //   @A @B  aliases, the same ones in all of the template                             @d  a denied column of customers
 //   @l     a file                                                                    @Q  an honest statement
@@ -85,27 +87,32 @@ bool sql_generator::placeholder(char what, names& n, std::string& out) {
             return true;
         }
         case 'p':
-            if (auto nested = chance(15) ? shape_expression(type::text) : ""; !nested.empty()) return out += nested, true;
+            if (auto nested = chance(15) ? shape_expression(type::text) : ""; !nested.empty())
+                return out += nested, true;
             out += chance(35) ? column_of(type::text)
-                              : pick({"'canary.txt'::text", "'.'::text", "'canary_seq'::text", "'orders'::text", "('canary.txt')::text",
-                                      "concat('canary', '.txt')", "'data_directory'::text"});
+                              : pick({"'canary.txt'::text", "'.'::text", "'canary_seq'::text", "'orders'::text",
+                                      "('canary.txt')::text", "concat('canary', '.txt')", "'data_directory'::text"});
             return true;
         case 'q': out += chance(50) ? column_of(type::number) : pick({"1", "0", "16400", "0.1"}); return true;
         case 'f':
-            out += spelled(pick({"pg_read_file", "pg_read_file", "pg_ls_dir", "pg_relation_size", "current_setting", "nextval", "nameless",
-                                 "nameless", "whole", "whole", "pg_read_binary_file", "pg_get_viewdef", "to_regclass", "pg_stat_file",
-                                 "lo_import", "currval", "pg_size_bytes", "ts_stat", "quote_ident"}));
+            out += spelled(
+                pick({"pg_read_file", "pg_read_file", "pg_ls_dir", "pg_relation_size", "current_setting", "nextval",
+                      "nameless", "nameless", "whole", "whole", "pg_read_binary_file", "pg_get_viewdef", "to_regclass",
+                      "pg_stat_file", "lo_import", "currval", "pg_size_bytes", "ts_stat", "quote_ident"}));
             return true;
         case 'g':
-            out += spelled(pick({"pg_sleep", "pg_sleep", "pg_terminate_backend", "pg_cancel_backend", "pg_advisory_lock",
-                                 "pg_try_advisory_lock", "pg_advisory_xact_lock", "nameless", "nameless", "whole", "lo_get", "lo_create",
-                                 "setseed", "txid_status", "pg_stat_get_activity", "pg_stat_get_backend_pid"}));
+            out += spelled(
+                pick({"pg_sleep", "pg_sleep", "pg_terminate_backend", "pg_cancel_backend", "pg_advisory_lock",
+                      "pg_try_advisory_lock", "pg_advisory_xact_lock", "nameless", "nameless", "whole", "lo_get",
+                      "lo_create", "setseed", "txid_status", "pg_stat_get_activity", "pg_stat_get_backend_pid"}));
             return true;
         case 'h':
-            out += spelled(pick({"secret_of", "secret_of", "whole", "body", "body", "upper", "rows_of", "to_json", "row_to_json"}));
+            out += spelled(pick(
+                {"secret_of", "secret_of", "whole", "body", "body", "upper", "rows_of", "to_json", "row_to_json"}));
             return true;
         case 'k':
-            out += spelled(pick({"leak_of", "leak_of", "total", "total", "whole", "length", "to_jsonb", "row_to_json", "name"}));
+            out += spelled(
+                pick({"leak_of", "leak_of", "total", "total", "whole", "length", "to_jsonb", "row_to_json", "name"}));
             return true;
         case 'T':
         case 'U': return keep([&] { return pick({"orders", "products", "inventory", "notes"}); });
@@ -117,7 +124,9 @@ bool sql_generator::placeholder(char what, names& n, std::string& out) {
                     return found != n.end() && found->second == name;
                 };
                 std::string s;
-                do s = pick({"q", "c", "x1", "ssn", "qty", "name", "total", "secrets", "customers", "orders", "id", "upper", "o"});
+                do
+                    s = pick({"q", "c", "x1", "ssn", "qty", "name", "total", "secrets", "customers", "orders", "id",
+                              "upper", "o"});
                 while (used('A', s) || used('V', s));
                 return s;
             });
@@ -213,11 +222,19 @@ void sql_generator::in_role(clauses& c, const types& wanted) {
     bool one = wanted.size() == 1, ordered = c.distinct.empty();
     switch (upto(one ? 27 : 20)) {
         case 0: return put("WHERE", type::truth, restrict_to);
-        case 1: return put("IN", type::number, [&](auto& e) { restrict_to(column_of(type::number) + " IN (2, " + e + ")"); });
+        case 1:
+            return put("IN", type::number,
+                       [&](auto& e) { restrict_to(column_of(type::number) + " IN (2, " + e + ")"); });
         case 2: return put("a row comparison", type::text, [&](auto& e) { restrict_to("(" + e + ", 1) > ('5', 1)"); });
-        case 3: return put("BETWEEN", type::number, [&](auto& e) { restrict_to(column_of(type::number) + " BETWEEN 0 AND " + e); });
-        case 4: return put("an argument", type::text, [&](auto& e) { restrict_to("length(coalesce(" + e + ", 'a')) > 7"); });
-        case 5: return put("CASE", type::truth, [&](auto& e) { item("CASE WHEN " + e + " THEN 1 ELSE 0 END", type::number); });
+        case 3:
+            return put("BETWEEN", type::number,
+                       [&](auto& e) { restrict_to(column_of(type::number) + " BETWEEN 0 AND " + e); });
+        case 4:
+            return put("an argument", type::text,
+                       [&](auto& e) { restrict_to("length(coalesce(" + e + ", 'a')) > 7"); });
+        case 5:
+            return put("CASE", type::truth,
+                       [&](auto& e) { item("CASE WHEN " + e + " THEN 1 ELSE 0 END", type::number); });
         case 6:
         case 7: {  // sees outer queries alone
             level own = std::move(scope_.back());
@@ -236,33 +253,47 @@ void sql_generator::in_role(clauses& c, const types& wanted) {
             if (ordered) put("ORDER BY", type::text, [&](auto& e) { c.order = e; });
             return;
         case 10:
-            if (ordered) put("PARTITION BY", type::text, [&](auto& e) { c.order = "count(*) OVER (PARTITION BY " + e + "), 1"; });
+            if (ordered)
+                put("PARTITION BY", type::text,
+                    [&](auto& e) { c.order = "count(*) OVER (PARTITION BY " + e + "), 1"; });
             return;
         case 11:
-            if (ordered) put("WINDOW", type::text, [&](auto& e) { c.window = "wi AS (ORDER BY " + e + ")", c.order = "rank() OVER wi"; });
+            if (ordered)
+                put("WINDOW", type::text,
+                    [&](auto& e) { c.window = "wi AS (ORDER BY " + e + ")", c.order = "rank() OVER wi"; });
             return;
         case 12:
-            return put("COLLATE", type::text, [&](auto& e) { item(e + (postgres() ? " COLLATE \"C\"" : " COLLATE NOCASE"), type::text); });
+            return put("COLLATE", type::text,
+                       [&](auto& e) { item(e + (postgres() ? " COLLATE \"C\"" : " COLLATE NOCASE"), type::text); });
         case 13: return put("VALUES", type::text, [&](auto& e) { item("(VALUES (" + e + "))", type::text); });
         case 14:
-            if (postgres()) put("DISTINCT ON", type::text, [&](auto& e) { c.distinct = "DISTINCT ON (" + e + ") ", c.order.clear(); });
+            if (postgres())
+                put("DISTINCT ON", type::text,
+                    [&](auto& e) { c.distinct = "DISTINCT ON (" + e + ") ", c.order.clear(); });
             return;
         case 15:
             if (postgres())
-                put("LATERAL", type::text, [&](auto& e) { c.from += ", LATERAL (SELECT " + e + " AS v) lv", restrict_to("lv.v > '5'"); });
+                put("LATERAL", type::text,
+                    [&](auto& e) { c.from += ", LATERAL (SELECT " + e + " AS v) lv", restrict_to("lv.v > '5'"); });
             return;
         case 16:
             if (postgres())
-                put("a function in FROM", type::number, [&](auto& e) { c.from += ", generate_series(1, least(5, " + e + ")) gs"; });
+                put("a function in FROM", type::number,
+                    [&](auto& e) { c.from += ", generate_series(1, least(5, " + e + ")) gs"; });
             return;
         case 17:
             if (postgres())
-                put("VALUES in FROM", type::text,
-                    [&](auto& e) { c.from += ", LATERAL (VALUES (" + e + "), ('b')) vs(v)", restrict_to("vs.v > '5'"); });
+                put("VALUES in FROM", type::text, [&](auto& e) {
+                    c.from += ", LATERAL (VALUES (" + e + "), ('b')) vs(v)", restrict_to("vs.v > '5'");
+                });
             return;
         case 21: return put("GROUP BY", type::text, [&](auto& e) { alone("count(*)", type::number), c.group = e; });
-        case 22: return put("HAVING", type::text, [&](auto& e) { alone("count(*)", type::number), c.having = "max(" + e + ") > '5'"; });
-        case 23: return put("FILTER", type::truth, [&](auto& e) { alone("count(*) FILTER (WHERE " + e + ")", type::number); });
+        case 22:
+            return put("HAVING", type::text,
+                       [&](auto& e) { alone("count(*)", type::number), c.having = "max(" + e + ") > '5'"; });
+        case 23:
+            return put("FILTER", type::truth,
+                       [&](auto& e) { alone("count(*) FILTER (WHERE " + e + ")", type::number); });
         case 24: return put("an aggregate", type::text, [&](auto& e) { alone("max(" + e + ")", type::text); });
         case 25:
             if (postgres())
@@ -307,7 +338,8 @@ std::string sql_generator::plain_statement() {
     for (const char* name : {"customers", "orders"}) {
         relation r = table(name);
         if (chance(50)) r.name = alias();
-        c.from += (scope_[0].relations.empty() ? "" : ", ") + (r.name == name ? r.name : std::string{name} + " AS " + spelled(r.name));
+        c.from += (scope_[0].relations.empty() ? "" : ", ") +
+                  (r.name == name ? r.name : std::string{name} + " AS " + spelled(r.name));
         scope_[0].relations.push_back(std::move(r));
     }
     c.items = {column_of(type::text)};
@@ -317,23 +349,33 @@ std::string sql_generator::plain_statement() {
 
 // The statement with one name in the place of another: mostly an error, sometimes a reading that nobody thought of.
 std::string sql_generator::swapped(const std::string& statement) {
-    static const std::set<std::string> known{
-        "customers", "orders",    "notes", "inventory", "products", "members", "secrets", "id", "name", "city", "ssn",
-        "card",      "note",      "total", "qty",       "body",     "pin",     "word",    "c",  "q",    "x",    "o",
-        "j",         "s",         "y",     "t1",        "t2",       "t3",      "a0",      "a1", "z",    "p",    "pg_read_file",
-        "nameless",  "secret_of", "upper", "length"};
+    static const std::set<std::string> known{"customers", "orders",    "notes",
+                                             "inventory", "products",  "members",
+                                             "secrets",   "id",        "name",
+                                             "city",      "ssn",       "card",
+                                             "note",      "total",     "qty",
+                                             "body",      "pin",       "word",
+                                             "c",         "q",         "x",
+                                             "o",         "j",         "s",
+                                             "y",         "t1",        "t2",
+                                             "t3",        "a0",        "a1",
+                                             "z",         "p",         "pg_read_file",
+                                             "nameless",  "secret_of", "upper",
+                                             "length"};
     std::vector<std::pair<std::size_t, std::size_t>> found;
     for (std::size_t i = 0; i < statement.size();) {
         std::size_t end = i;
-        while (end < statement.size() && (std::isalnum(static_cast<unsigned char>(statement[end])) || statement[end] == '_')) ++end;
+        while (end < statement.size() &&
+               (std::isalnum(static_cast<unsigned char>(statement[end])) || statement[end] == '_'))
+            ++end;
         if (end > i && known.contains(statement.substr(i, end - i))) found.emplace_back(i, end - i);
         i = end > i ? end : i + 1;
     }
     if (found.size() < 2) return statement;
     const auto& [at, size] = one_of(found);
     const auto& [from, length] = one_of(found);
-    std::string name =
-        chance(60) ? statement.substr(from, length) : *std::next(known.begin(), static_cast<std::ptrdiff_t>(upto(known.size() - 1)));
+    std::string name = chance(60) ? statement.substr(from, length)
+                                  : *std::next(known.begin(), static_cast<std::ptrdiff_t>(upto(known.size() - 1)));
     return statement.substr(0, at) + name + statement.substr(at + size);
 }
 

@@ -42,8 +42,8 @@ std::string sql_generator::alias() {
         if (!outer.empty()) name = one_of(outer).name;
     }
     if (name.empty())
-        name = pick({"c", "o", "q", "x", "customers", "orders", "secrets", "inventory", "notes", "ssn", "qty", "name", "id", "total",
-                     "length", "upper"});
+        name = pick({"c", "o", "q", "x", "customers", "orders", "secrets", "inventory", "notes", "ssn", "qty", "name",
+                     "id", "total", "length", "upper"});
     for (const auto& l : {std::cref(scope_.back())})
         for (const auto& r : l.get().relations)
             if (r.name == name) return "t" + std::to_string(++aliases_);
@@ -55,7 +55,8 @@ sql_generator::relation sql_generator::table(const std::string& name) {
     static const auto columns = shop_schema(known::every_table);
     relation r{name, {}, name};
     for (const auto& c : columns.at(name)) {
-        bool text = c == "name" || c == "city" || c == "ssn" || c == "card" || c == "note" || c == "body" || c == "level" || c == "word";
+        bool text = c == "name" || c == "city" || c == "ssn" || c == "card" || c == "note" || c == "body" ||
+                    c == "level" || c == "word";
         bool no = std::find(denied.begin(), denied.end(), name + "." + c) != denied.end();
         r.columns.push_back({c, text ? type::text : type::number, no});
     }
@@ -79,7 +80,8 @@ bool sql_generator::unique(const reference& r) const {
         for (const auto& x : scope_[l].relations) {
             if (!postgres() && x.name == name) return false;
             if (x.named_only) continue;
-            n += static_cast<std::size_t>(std::count_if(x.columns.begin(), x.columns.end(), [&](auto& c) { return c.name == name; }));
+            n += static_cast<std::size_t>(
+                std::count_if(x.columns.begin(), x.columns.end(), [&](auto& c) { return c.name == name; }));
         }
         std::size_t most = l == r.level ? (scope_[l].merged.contains(name) ? 2 : 1) : 0;
         if (n > most) return false;
@@ -97,7 +99,8 @@ std::vector<sql_generator::reference> sql_generator::visible(type t, bool denied
                 return std::count_if(columns.begin(), columns.end(), [&](auto& y) { return y.name == x.name; }) > 1;
             };
             for (std::size_t c = 0; c < columns.size(); ++c)
-                if (!twice(columns[c]) && (t == type::any || columns[c].kind == t) && columns[c].denied == denied) all.push_back({l, r, c});
+                if (!twice(columns[c]) && (t == type::any || columns[c].kind == t) && columns[c].denied == denied)
+                    all.push_back({l, r, c});
         }
     return all;
 }
@@ -114,12 +117,15 @@ std::string sql_generator::written_as(const reference& r) {
 std::string sql_generator::literal(type t) {
     switch (t) {
         case type::number: return pick({"1", "2", "3", "0", "10", "25"});
-        case type::truth: return postgres() ? pick({"true", "1 = 1", "NULL IS NULL"}) : pick({"1", "1 = 1", "NULL IS NULL"});
+        case type::truth:
+            return postgres() ? pick({"true", "1 = 1", "NULL IS NULL"}) : pick({"1", "1 = 1", "NULL IS NULL"});
         default: break;
     }
-    if (postgres() && chance(12)) return pick({"E'it\\'s'", "$$o'x$$", "$q$a$q$", "U&'\\0061'", "'it''s'", "'--'", "'/*'"});
+    if (postgres() && chance(12))
+        return pick({"E'it\\'s'", "$$o'x$$", "$q$a$q$", "U&'\\0061'", "'it''s'", "'--'", "'/*'"});
     if (postgres()) return pick({"'a'", "'Oslo'", "'first'", "'x'"}) + (chance(30) ? "::text" : "");
-    return chance(15) ? pick({"'it''s'", "'--'", "'/*'", "x'61'", "'natural'", "'a\"b'"}) : pick({"'a'", "'Oslo'", "'first'", "'x'"});
+    return chance(15) ? pick({"'it''s'", "'--'", "'/*'", "x'61'", "'natural'", "'a\"b'"})
+                      : pick({"'a'", "'Oslo'", "'first'", "'x'"});
 }
 
 std::string sql_generator::column_of(type t) {
@@ -135,7 +141,9 @@ std::string sql_generator::column_of(type t) {
 // An expression of another type, as this one.
 std::string sql_generator::wrapped(const std::string& e, type from, type to) {
     if (to == type::any || from == to) return from == to && to == type::truth ? "(" + e + ")" : e;
-    std::string as_text = from == type::text ? "(" + e + ")" : postgres() ? "(" + e + ")::text" : "CAST(" + e + " AS text)";
+    std::string as_text = from == type::text ? "(" + e + ")"
+                          : postgres()       ? "(" + e + ")::text"
+                                             : "CAST(" + e + " AS text)";
     switch (to) {
         case type::text: return as_text;
         case type::number:
@@ -148,7 +156,9 @@ std::string sql_generator::wrapped(const std::string& e, type from, type to) {
         default: break;
     }
     return pick({"(", "NOT ("}) + as_text +
-           pick({" > '5'", " IS NULL", " LIKE '9%'", " LIKE '%CANARY%'", " IN ('9CANARY', 'x')", " BETWEEN '0' AND '5'"}) + ")";
+           pick({" > '5'", " IS NULL", " LIKE '9%'", " LIKE '%CANARY%'", " IN ('9CANARY', 'x')",
+                 " BETWEEN '0' AND '5'"}) +
+           ")";
 }
 
 std::string sql_generator::expression(type t, int depth) {
@@ -175,7 +185,8 @@ std::string sql_generator::number(int depth) {
         case 6: return scalar_query(type::number, depth - 1);
         case 7: return "nullif(" + n() + ", " + n() + ")";
         case 8:
-            return postgres() ? pick({"greatest(", "least("}) + n() + ", " + n() + ")" : pick({"max(", "min("}) + n() + ", " + n() + ")";
+            return postgres() ? pick({"greatest(", "least("}) + n() + ", " + n() + ")"
+                              : pick({"max(", "min("}) + n() + ", " + n() + ")";
         case 9: return postgres() ? "(ARRAY[" + n() + ", " + n() + "])[1]" : "CAST(" + n() + " AS integer)";
         default: return column_of(type::number);
     }
@@ -194,7 +205,9 @@ std::string sql_generator::text(int depth) {
         case 7: return "CAST(" + expression(type::number, depth - 1) + " AS text)";
         case 8: return scalar_query(type::text, depth - 1);
         case 9: return postgres() ? "(" + e() + " COLLATE \"C\")" : "(" + e() + " COLLATE NOCASE)";
-        case 10: return postgres() ? "concat(" + e() + ", " + expression(type::number, depth - 1) + ")" : "quote(" + e() + ")";
+        case 10:
+            return postgres() ? "concat(" + e() + ", " + expression(type::number, depth - 1) + ")"
+                              : "quote(" + e() + ")";
         case 11: return postgres() ? "to_jsonb(" + e() + ")::text" : "json_array(" + e() + ")";
         default: return column_of(type::text);
     }
@@ -207,7 +220,9 @@ std::string sql_generator::truth(int depth) {
         case 0: return e() + pick({" IS NOT NULL", " IS NULL"});
         case 1: return "EXISTS (" + query({type::any}, depth - 1).text + ")";
         case 2: return e() + pick({" IN (", " NOT IN ("}) + query({t}, depth - 1).text + ")";
-        case 3: return "(" + expression(type::truth, depth - 1) + pick({" AND ", " OR "}) + expression(type::truth, depth - 1) + ")";
+        case 3:
+            return "(" + expression(type::truth, depth - 1) + pick({" AND ", " OR "}) +
+                   expression(type::truth, depth - 1) + ")";
         case 4: return "NOT (" + expression(type::truth, depth - 1) + ")";
         case 5: return expression(type::text, depth - 1) + pick({" LIKE 'L%'", " LIKE '%a%'", " NOT LIKE 'x_'"});
         case 6: return e() + " BETWEEN " + e() + " AND " + e();
@@ -230,9 +245,9 @@ std::string sql_generator::aggregate(type t) {
     if (t == type::text) {
         if (chance(25)) {
             out_.order_matters = true;
-            return postgres()
-                       ? pick({"string_agg(", "array_agg("}) == "array_agg(" ? "array_agg(" + s + ")::text" : "string_agg(" + s + ", ',')"
-                       : "group_concat(" + s + ")";
+            return postgres() ? pick({"string_agg(", "array_agg("}) == "array_agg(" ? "array_agg(" + s + ")::text"
+                                                                                    : "string_agg(" + s + ", ',')"
+                              : "group_concat(" + s + ")";
         }
         return pick({"max(", "min("}) + s + ")" + filter;
     }

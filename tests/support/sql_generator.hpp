@@ -35,8 +35,8 @@ struct shape {
 const std::vector<shape>& postgres_shapes();
 const std::vector<shape>& sqlite_shapes();
 
-/// Writes random statements over the shop of sql_shop.hpp: mostly valid and honest ones, which run, around none to two shapes of an
-/// attacker's.
+/// Writes random statements over the shop of sql_shop.hpp: mostly valid and honest ones, which run, around none to two
+/// shapes of an attacker's.
 class sql_generator {
 public:
     sql_generator(sql::dialect d, std::uint64_t seed);

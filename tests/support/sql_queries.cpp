@@ -57,8 +57,8 @@ std::string sql_generator::from_item(int depth) {
         if (ordinal) r.columns.push_back({"ordinality", type::number});
         if (chance(40)) r.columns[0].name = pick({"g", "id", "qty"});
         bool column = r.columns[0].name != name;
-        std::string text =
-            item + (ordinal ? " WITH ORDINALITY" : "") + " AS " + spelled(name) + (column ? "(" + r.columns[0].name + ")" : "");
+        std::string text = item + (ordinal ? " WITH ORDINALITY" : "") + " AS " + spelled(name) +
+                           (column ? "(" + r.columns[0].name + ")" : "");
         scope_.back().relations.push_back(r);
         return text;
     } else if (kind == 8) {
@@ -77,7 +77,8 @@ std::string sql_generator::from_item(int depth) {
             r.columns.insert(r.columns.end(), now.relations[i].columns.begin(), now.relations[i].columns.end());
         now.relations.resize(first);
     } else {
-        std::vector<std::string> tables{"orders", "products", "inventory", "notes", "customers", "orders", "customers", "members"};
+        std::vector<std::string> tables{"orders",    "products", "inventory", "notes",
+                                        "customers", "orders",   "customers", "members"};
         std::string name = pending_.empty() || chance(50) ? one_of(tables) : "customers";
         for (const auto& c : ctes_)
             if (c.name == name) name = "products";
@@ -104,7 +105,8 @@ std::string sql_generator::from_item(int depth) {
         item += "(";
         std::set<std::string> used;
         for (std::size_t i = 0, n = 1 + upto(r.columns.size() - 1); i < n; ++i) {
-            std::string name = chance(60) ? "r" + std::to_string(i) : pick({"ssn", "name", "id", "card", "qty", "total"});
+            std::string name =
+                chance(60) ? "r" + std::to_string(i) : pick({"ssn", "name", "id", "card", "qty", "total"});
             if (!used.insert(name).second) name = "r" + std::to_string(i);
             r.columns[i].name = name;
             item += (i ? ", " : "") + name;
@@ -163,7 +165,8 @@ std::string sql_generator::join(std::string left, std::size_t first, int depth) 
     level all = here;
     here.merged.clear();
     here.relations.assign(all.relations.begin() + static_cast<std::ptrdiff_t>(first), all.relations.end());
-    std::string on = chance(50) ? expression(type::truth, depth - 1) : expression(type::number, 0) + " = " + expression(type::number, 0);
+    std::string on = chance(50) ? expression(type::truth, depth - 1)
+                                : expression(type::number, 0) + " = " + expression(type::number, 0);
     scope_.back() = std::move(all);
     return left + kind + right + " ON " + on;
 }
@@ -175,8 +178,9 @@ std::string sql_generator::with(int depth) {
     std::string text = recursive ? "WITH RECURSIVE " : "WITH ";
     std::set<std::string> used;
     for (std::size_t n = 1 + upto(1); n > 0; --n) {
-        std::string name = chance(50) ? "w" + std::to_string(++aliases_)
-                                      : pick({"customers", "secrets", "inventory", "notes", "customer_view", "x", "orders"});
+        std::string name = chance(50)
+                               ? "w" + std::to_string(++aliases_)
+                               : pick({"customers", "secrets", "inventory", "notes", "customer_view", "x", "orders"});
         if (!used.insert(name).second) name = "w" + std::to_string(++aliases_);
         if (recursive) name = "w" + std::to_string(++aliases_);  // else it might mean itself
         types wanted{chance(50) ? type::number : type::text, type::number};
@@ -204,10 +208,12 @@ std::string sql_generator::with(int depth) {
             if (recursive) {
                 auto at = body.find("SELECT n + 1");
                 if (at != body.npos)
-                    body = "SELECT 1 UNION ALL SELECT " + r.columns[0].name + " + 1 FROM " + name + " WHERE " + r.columns[0].name + " < 4";
+                    body = "SELECT 1 UNION ALL SELECT " + r.columns[0].name + " + 1 FROM " + name + " WHERE " +
+                           r.columns[0].name + " < 4";
             }
         }
-        text += " AS " + (chance(15) ? pick({"MATERIALIZED ", "NOT MATERIALIZED "}) : "") + "(" + body + ")" + (n > 1 ? ", " : " ");
+        text += " AS " + (chance(15) ? pick({"MATERIALIZED ", "NOT MATERIALIZED "}) : "") + "(" + body + ")" +
+                (n > 1 ? ", " : " ");
         ctes_.erase(std::remove_if(ctes_.begin(), ctes_.end(), [&](auto& c) { return c.name == name; }), ctes_.end());
         ctes_.push_back(std::move(r));
     }
@@ -227,15 +233,16 @@ void sql_generator::grouped(clauses& c, const types& wanted) {
         c.items[i] = !key.empty() && (wanted[i] == t || wanted[i] == type::any) && chance(60)
                          ? key
                          : aggregate(wanted[i] == type::any ? type::number : wanted[i]);
-    if (!key.empty()) c.group = postgres() && chance(15) ? pick({"ROLLUP (", "CUBE (", "GROUPING SETS ((), "}) + key + ")" : key;
+    if (!key.empty())
+        c.group = postgres() && chance(15) ? pick({"ROLLUP (", "CUBE (", "GROUPING SETS ((), "}) + key + ")" : key;
     if (!key.empty() && chance(25)) c.having = aggregate(type::number) + " > 0";
 }
 
 std::string sql_generator::assembled(const clauses& c, const std::string& items) {
     auto clause = [](const char* word, const std::string& s) { return s.empty() ? std::string{} : word + s; };
     return "SELECT " + c.distinct + items + c.from + clause(" WHERE ", c.where) + clause(" GROUP BY ", c.group) +
-           clause(" HAVING ", c.having) + clause(" WINDOW ", c.window) + clause(" ORDER BY ", c.order) + clause(" LIMIT ", c.limit) +
-           clause(" OFFSET ", c.offset);
+           clause(" HAVING ", c.having) + clause(" WINDOW ", c.window) + clause(" ORDER BY ", c.order) +
+           clause(" LIMIT ", c.limit) + clause(" OFFSET ", c.offset);
 }
 
 sql_generator::made sql_generator::core(const types& wanted, int depth, bool top) {
@@ -261,7 +268,8 @@ sql_generator::made sql_generator::core(const types& wanted, int depth, bool top
             item = pick({"row_number()", "rank()", "count(*)", "max(", "lag("});
             if (item.ends_with("(")) item += column_of(type::number) + ")";
             out_.order_matters = true;
-            item += " OVER (" + (chance(50) ? "PARTITION BY " + expression(type::text, 0) + " " : "") + "ORDER BY " + by + ")";
+            item += " OVER (" + (chance(50) ? "PARTITION BY " + expression(type::text, 0) + " " : "") + "ORDER BY " +
+                    by + ")";
         } else if (!aggregated)
             item = expression(t, depth - 1);
         c.items.push_back(item);
@@ -270,12 +278,14 @@ sql_generator::made sql_generator::core(const types& wanted, int depth, bool top
     if (aggregated) grouped(c, wanted);
     bool plain = !aggregated && !c.from.empty();
     if (plain && chance(8)) c.distinct = "DISTINCT ";
-    if (plain && c.distinct.empty() && top && chance(25)) c.order = column_of(type::number) + pick({"", " DESC", " NULLS FIRST"});
+    if (plain && c.distinct.empty() && top && chance(25))
+        c.order = column_of(type::number) + pick({"", " DESC", " NULLS FIRST"});
     if (plain && !pending_.empty() && (top || chance(25))) in_role(c, wanted);
     std::string items;
     for (std::size_t i = 0; i < c.items.size(); ++i) {
         if (i >= wanted.size()) q.columns.push_back({"", type::any}), out_.ordered = false;
-        std::string name = chance(50) ? "a" + std::to_string(i) : pick({"ssn", "name", "id", "card", "qty", "total", "x"});
+        std::string name =
+            chance(50) ? "a" + std::to_string(i) : pick({"ssn", "name", "id", "card", "qty", "total", "x"});
         if (!used.insert(name).second) name = "a" + std::to_string(i) + "b", used.insert(name);
         items += (i ? ", " : "") + c.items[i] + (top && chance(35) ? "" : " AS " + name);
         if (i < wanted.size()) q.columns.push_back({name, wanted[i] != type::any ? wanted[i] : type::number});

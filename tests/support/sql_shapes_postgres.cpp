@@ -1,5 +1,5 @@
-// The shapes of an attacker's statements for PostgreSQL. Sources: the two corpora of statements, reviews of the first guard, and the
-// grammar of PostgreSQL 15. Placeholders are explained in sql_filling.cpp.
+// The shapes of an attacker's statements for PostgreSQL. Sources: the two corpora of statements, reviews of the first
+// guard, and the grammar of PostgreSQL 15. Placeholders are explained in sql_filling.cpp.
 #include "sql_generator.hpp"
 
 namespace reagent::test {
@@ -22,7 +22,8 @@ const std::vector<shape> attributes{
     {"attribute of a denied row", E, any, "{@V.@k~(@V).@k~((@V)).@k~(@V.*).@k}"},
     {"attribute of any row", E, any, "{@r.whole~(@r).whole~(@r.*).whole~@r.pg_column_size~@r.count~(@r).row_to_json}"},
     {"attribute of a call", E, any,
-     "{(upper(@p)).@f~(coalesce(@p, 'x')).@f~(substr(@p, 1)).@f~(abs(@q)).@g~(to_jsonb(@r)).whole~(row_to_json(@R)).whole}"},
+     "{(upper(@p)).@f~(coalesce(@p, 'x')).@f~(substr(@p, "
+     "1)).@f~(abs(@q)).@g~(to_jsonb(@r)).whole~(row_to_json(@R)).whole}"},
     {"attribute chain", E, any,
      "{((@p).@f).@f~((@p).upper).@f~((@p).@f).upper~((@R).@h).@f~((@R).row_to_json).to_jsonb~(((@p).upper).lower).@f"
      "~((@R).note).@f}"},
@@ -88,11 +89,14 @@ const std::vector<shape> rows{
     {"row as a value", E, any, "{@V~(@V)~ROW(@V.*)~(@V.*)}"},
     {"row in a function", E, any,
      "{to_json(@V)~row_to_json(@V)~to_jsonb(@V)~jsonb_build_object('a', @V)~json_build_array(@V)~concat(@V, '')"
-     "~concat_ws(',', @V, 1)~format('%s', @V)~num_nulls(@V)~quote_literal(@V)~coalesce(@V.*)~coalesce(@V)~greatest(@V, @V)"
-     "~nullif(@V, NULL)~json_build_array(@V.*)~length(@V)~upper(@R)~to_jsonb(ARRAY[@V])~whole(@V)~leak_of(@V)~secret_of(@R)"
+     "~concat_ws(',', @V, 1)~format('%s', @V)~num_nulls(@V)~quote_literal(@V)~coalesce(@V.*)~coalesce(@V)~greatest(@V, "
+     "@V)"
+     "~nullif(@V, "
+     "NULL)~json_build_array(@V.*)~length(@V)~upper(@R)~to_jsonb(ARRAY[@V])~whole(@V)~leak_of(@V)~secret_of(@R)"
      "~num_nonnulls(VARIADIC ARRAY[@V])~concat(@V.*)~left(@V::text, 30)~to_json(@V) -> '@D'}"},
     {"row as text", E, text,
-     "{@V::text~CAST(@V AS text)~(@V.*)::text~ROW(@V.*)::text~ROW(@V, 1)::text~@V::varchar~@V || ''~(ARRAY[@V])::text}"},
+     "{@V::text~CAST(@V AS text)~(@V.*)::text~ROW(@V.*)::text~ROW(@V, 1)::text~@V::varchar~@V || "
+     "''~(ARRAY[@V])::text}"},
     {"row compared", E, truth,
      "{@V IS NOT NULL~@V IS NULL~@V.* IS NOT NULL~@V = @V"
      "~@V > ROW(1, 'Ingrid'::text, 'Oslo'::text, '5'::text, 'd'::text)"
@@ -139,10 +143,12 @@ const std::vector<shape> rows{
      "~(SELECT (SELECT qty::text FROM orders LIMIT 1) FROM customers qty LIMIT 1)}"},
 };
 
-// Names that mean another thing than it seems. @V is the alias of a table of denied columns in an outer query, @D such a column.
+// Names that mean another thing than it seems. @V is the alias of a table of denied columns in an outer query, @D such
+// a column.
 const std::vector<shape> scopes{
     {"sibling hides an outer alias", E, text,
-     "{(SELECT s.z FROM {@T~(SELECT 1 AS id)~(VALUES (1))} @V, (SELECT {@V.@D~(@V).@D~@V::text~to_jsonb(@V)::text} AS z) s LIMIT 1)"
+     "{(SELECT s.z FROM {@T~(SELECT 1 AS id)~(VALUES (1))} @V, (SELECT {@V.@D~(@V).@D~@V::text~to_jsonb(@V)::text} AS "
+     "z) s LIMIT 1)"
      "~(SELECT s.z FROM generate_series(1, 1) @V, (SELECT {@V.@D~(@V).@D~@V::text} AS z) s LIMIT 1)"
      "~(SELECT k.v FROM @U y, LATERAL (SELECT s.z AS v FROM @T @V, (SELECT @V.@D AS z) s LIMIT 1) k LIMIT 1)"
      "~(SELECT s.z FROM @T @V, (SELECT (SELECT @V.@D) AS z FROM @U) s LIMIT 1)"
@@ -159,17 +165,20 @@ const std::vector<shape> scopes{
      "~(SELECT s.z FROM (VALUES ('a')) n(@t), (VALUES (@t)) s(z) LIMIT 1)}"},
     {"join's alias hides an inner alias", E, text,
      "{(SELECT {@V.@D~(@V).@D~to_jsonb(@V)::text~@V::text} FROM (@T @V {JOIN~LEFT JOIN} @U y ON true) AS j LIMIT 1)"
-     "~(SELECT {@V.@D~(@V).@D~@V::text} FROM (orders @V {JOIN inventory USING (product_id)~NATURAL JOIN inventory~CROSS JOIN "
+     "~(SELECT {@V.@D~(@V).@D~@V::text} FROM (orders @V {JOIN inventory USING (product_id)~NATURAL JOIN "
+     "inventory~CROSS JOIN "
      "inventory~LEFT JOIN inventory USING (product_id)}) AS j LIMIT 1)"
      "~(SELECT {@V.@D~@V::text} FROM (@U y CROSS JOIN (@T @V CROSS JOIN inventory i)) AS j LIMIT 1)"
      "~(SELECT @V.@D FROM (@T @V CROSS JOIN @U y) j(a) LIMIT 1)"
      "~(SELECT j2.v FROM (@T @V CROSS JOIN inventory) AS j, LATERAL (SELECT @V.@D AS v) j2 LIMIT 1)"
      "~(SELECT (SELECT @V.@D) FROM (@T @V CROSS JOIN inventory) j LIMIT 1)}"},
     {"ON does not see what is beside the join", E, number,
-     "{(SELECT count(p.id) FROM @T @V, orders o LEFT JOIN products p ON {ascii(@V.@D) > 55~@V.@D LIKE '9%'~(@V).@D < '5'~@V IS NOT "
+     "{(SELECT count(p.id) FROM @T @V, orders o LEFT JOIN products p ON {ascii(@V.@D) > 55~@V.@D LIKE '9%'~(@V).@D < "
+     "'5'~@V IS NOT "
      "NULL~@V::text LIKE '%CANARY%'})"
      "~(SELECT max(CASE WHEN p.id > 0 THEN p.id END) FROM @T @V, orders o JOIN products p ON ascii(@V.@D) > 55)"
-     "~(SELECT count(*) FROM inventory i, @T @V, orders o FULL JOIN products p ON o.id = p.id AND true JOIN notes ON @V.@D > '5')"
+     "~(SELECT count(*) FROM inventory i, @T @V, orders o FULL JOIN products p ON o.id = p.id AND true JOIN notes ON "
+     "@V.@D > '5')"
      "~(SELECT count(p.id) FROM @T @V, (orders o LEFT JOIN products p ON @V.@D > '5'))}"},
     {"ON and a plain name", E, number,
      "{(SELECT count(p.id) FROM (SELECT 'a' AS @t) n, orders o LEFT JOIN products p ON @t > '5')"
@@ -191,25 +200,33 @@ const std::vector<shape> scopes{
      "~(SELECT @s FROM (SELECT ssn AS x FROM notes) n LIMIT 1)"
      "~(SELECT @s FROM (SELECT n.* FROM notes n UNION ALL SELECT 1, 'a', 'b') y(a, b, c) LIMIT 1)}"},
     {"a row's name that seems a column", Q, any,
-     "SELECT {qty~qty::text~to_jsonb(qty)~(qty).@d~qty.@d} FROM customers qty, {(inventory i JOIN orders o ON true) AS j(a, b)~(SELECT * "
+     "SELECT {qty~qty::text~to_jsonb(qty)~(qty).@d~qty.@d} FROM customers qty, {(inventory i JOIN orders o ON true) AS "
+     "j(a, b)~(SELECT * "
      "FROM orders JOIN inventory USING (product_id)) AS j(a, b, c, d, e, f)"
-     "~(orders NATURAL JOIN inventory) AS j(a, b, c, d, e, f)~(orders JOIN inventory USING (product_id)) AS j(a, b, c, d, e, f)~LATERAL "
+     "~(orders NATURAL JOIN inventory) AS j(a, b, c, d, e, f)~(orders JOIN inventory USING (product_id)) AS j(a, b, c, "
+     "d, e, f)~LATERAL "
      "(SELECT * FROM inventory) j(a, b)~(TABLE inventory) j(a, b)"
-     "~(SELECT * FROM inventory UNION ALL SELECT 1, 2) j(a, b)~inventory AS j(a, b)~(SELECT o.* FROM orders o) j~(VALUES (1, 2)) j(a, "
+     "~(SELECT * FROM inventory UNION ALL SELECT 1, 2) j(a, b)~inventory AS j(a, b)~(SELECT o.* FROM orders o) "
+     "j~(VALUES (1, 2)) j(a, "
      "b)~(inventory JOIN products USING (product_id) AS u CROSS JOIN notes) j(a, b, c, d, e, f)} LIMIT 5"},
     {"a row's name and a CTE", Q, any,
-     "{WITH t(a, b, c, d, e, f) AS (SELECT * FROM orders JOIN inventory USING (product_id)) SELECT qty FROM customers qty, t LIMIT 5"
-     "~WITH t(a, b, c, d, e, f) AS (SELECT * FROM orders NATURAL JOIN inventory) SELECT qty::text FROM customers qty, t LIMIT 5"
+     "{WITH t(a, b, c, d, e, f) AS (SELECT * FROM orders JOIN inventory USING (product_id)) SELECT qty FROM customers "
+     "qty, t LIMIT 5"
+     "~WITH t(a, b, c, d, e, f) AS (SELECT * FROM orders NATURAL JOIN inventory) SELECT qty::text FROM customers qty, "
+     "t LIMIT 5"
      "~WITH RECURSIVE a AS (SELECT qty FROM customers qty, inventory), inventory AS (SELECT 1 AS zz) SELECT * FROM a"
      "~WITH inventory AS (SELECT 1 AS zz) SELECT qty FROM customers qty, inventory"
      "~WITH inventory(a, b) AS (TABLE inventory) SELECT qty::text FROM customers qty, inventory"
-     "~WITH RECURSIVE a AS (SELECT total::text AS x FROM customers total, orders), orders(a) AS (SELECT 1) SELECT x FROM a"
-     "~WITH RECURSIVE inventory AS (SELECT 1 AS zz UNION ALL SELECT zz + 1 FROM inventory WHERE zz < 3) SELECT qty::text FROM customers "
+     "~WITH RECURSIVE a AS (SELECT total::text AS x FROM customers total, orders), orders(a) AS (SELECT 1) SELECT x "
+     "FROM a"
+     "~WITH RECURSIVE inventory AS (SELECT 1 AS zz UNION ALL SELECT zz + 1 FROM inventory WHERE zz < 3) SELECT "
+     "qty::text FROM customers "
      "qty, inventory}"},
     {"forward reference", Q, any,
      "{WITH RECURSIVE a AS (SELECT b.x FROM b), b AS (SELECT @d AS x FROM customers) SELECT * FROM a"
      "~WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT word FROM secrets) SELECT * FROM a"
-     "~WITH RECURSIVE a AS (SELECT (SELECT count(*) FROM inventory WHERE qty IS NOT NULL) AS n, b.x FROM b), b AS (SELECT id AS x FROM "
+     "~WITH RECURSIVE a AS (SELECT (SELECT count(*) FROM inventory WHERE qty IS NOT NULL) AS n, b.x FROM b), b AS "
+     "(SELECT id AS x FROM "
      "customers) SELECT * FROM a"
      "~WITH RECURSIVE a AS (SELECT b.* FROM b), b AS (SELECT customers FROM customers) SELECT a::text FROM a"
      "~WITH RECURSIVE a AS (SELECT (b.y).@d FROM b), b AS (SELECT customers AS y FROM customers) SELECT * FROM a"
@@ -256,7 +273,8 @@ const std::vector<shape> scopes{
     {"an outer name through layers", E, text,
      "{(SELECT (SELECT (SELECT @V.@D)))~(SELECT y.z FROM (SELECT @V.@D AS z) y)"
      "~(SELECT y.z FROM @T, LATERAL (SELECT @V.@D AS z) y LIMIT 1)"
-     "~(SELECT @D LIMIT 1)~(WITH y AS (SELECT @V.@D AS z) SELECT z FROM y)~(WITH @V AS (SELECT @V.@D AS z) SELECT z FROM @V)"
+     "~(SELECT @D LIMIT 1)~(WITH y AS (SELECT @V.@D AS z) SELECT z FROM y)~(WITH @V AS (SELECT @V.@D AS z) SELECT z "
+     "FROM @V)"
      "~(VALUES (@V.@D))"
      "~(SELECT max(y.a || @V.@D) FROM (SELECT 'a' AS a) y)}"},
 };
@@ -298,7 +316,8 @@ const std::vector<shape> joins{
      "~SELECT (SELECT c.@d FROM orders JOIN products USING (id) AS c LIMIT 1) FROM customers c"
      "~SELECT u.whole FROM orders JOIN products USING (id) AS u}"},
     {"star", Q, any,
-     "{SELECT * FROM customers~SELECT c.* FROM customers c~SELECT (c).* FROM customers c~SELECT (c.*).* FROM customers c"
+     "{SELECT * FROM customers~SELECT c.* FROM customers c~SELECT (c).* FROM customers c~SELECT (c.*).* FROM customers "
+     "c"
      "~SELECT * FROM (SELECT * FROM customers) x~SELECT count(c.*) FROM customers c"
      "~SELECT (x.y).* FROM (SELECT c AS y FROM customers c) x"
      "~SELECT o.*, 1 FROM orders o, customers"
@@ -349,15 +368,21 @@ const std::vector<shape> places{
      "~SELECT note FROM orders INTERSECT SELECT word FROM secrets"
      "~WITH x AS (SELECT word FROM secrets) SELECT * FROM x}"},
     {"another schema", Q, any,
-     "{SELECT total FROM archive.orders ORDER BY 1~SELECT secret FROM archive.orders~SELECT o.total, o.secret FROM archive.orders o"
+     "{SELECT total FROM archive.orders ORDER BY 1~SELECT secret FROM archive.orders~SELECT o.total, o.secret FROM "
+     "archive.orders o"
      "~SELECT orders.secret FROM archive.orders~SELECT * FROM archive.orders~SELECT orders FROM archive.orders"
-     "~SELECT ssn FROM archive.customers~SELECT id FROM archive.customers~SELECT count(*) FROM archive.orders WHERE secret IS NULL"
-     "~SELECT a.total, b.note FROM archive.orders a JOIN orders b USING (id) ORDER BY 1~SELECT archive.orders.total FROM archive.orders"
-     "~SELECT archive.orders.secret FROM archive.orders~SELECT archive.orders.* FROM archive.orders~TABLE archive.orders"
+     "~SELECT ssn FROM archive.customers~SELECT id FROM archive.customers~SELECT count(*) FROM archive.orders WHERE "
+     "secret IS NULL"
+     "~SELECT a.total, b.note FROM archive.orders a JOIN orders b USING (id) ORDER BY 1~SELECT archive.orders.total "
+     "FROM archive.orders"
+     "~SELECT archive.orders.secret FROM archive.orders~SELECT archive.orders.* FROM archive.orders~TABLE "
+     "archive.orders"
      "~WITH orders AS (SELECT 1 AS total) SELECT secret FROM archive.orders~SELECT (o).secret FROM archive.orders o"
      "~WITH orders AS (SELECT 1 AS secret) SELECT a.secret, b.total FROM orders a, archive.orders b"
-     "~SELECT x.c FROM archive.orders x(a, b, c)~SELECT public.orders.note, archive.orders.total FROM public.orders, archive.orders"
-     "~SELECT secret FROM orders, archive.orders AS o~SELECT (SELECT secret FROM orders LIMIT 1) FROM archive.orders AS x}"},
+     "~SELECT x.c FROM archive.orders x(a, b, c)~SELECT public.orders.note, archive.orders.total FROM public.orders, "
+     "archive.orders"
+     "~SELECT secret FROM orders, archive.orders AS o~SELECT (SELECT secret FROM orders LIMIT 1) FROM archive.orders "
+     "AS x}"},
     {"system column", Q, any,
      "{SELECT id, ctid FROM orders~SELECT xmin FROM customers~SELECT id, tableoid FROM customers"
      "~SELECT c.ctid FROM customers c~SELECT id FROM orders ORDER BY ctid~SELECT cmin, xmax FROM orders"
@@ -379,7 +404,8 @@ const std::vector<shape> places{
 const std::vector<shape> calls{
     {"dangerous call", E, any,
      "{pg_read_file('@l')~pg_ls_dir('.')~pg_sleep(0)~nextval('canary_seq')~current_setting('data_directory')"
-     "~set_config('a.b', 'c', false)~pg_terminate_backend(1)~pg_advisory_lock(1)~lo_get(1)~@f(@p)~@g(@q)~pg_backend_pid()"
+     "~set_config('a.b', 'c', "
+     "false)~pg_terminate_backend(1)~pg_advisory_lock(1)~lo_get(1)~@f(@p)~@g(@q)~pg_backend_pid()"
      "~query_to_xml('SELECT 1', false, false, '')~table_to_xml('secrets', true, false, '')~pg_relation_size('secrets')"
      "~has_table_privilege('secrets', 'select')~txid_current()~version()~pg_postmaster_start_time()~inet_server_port()"
      "~pg_notify('a', 'b')~PG_SLEEP(0)~\"pg_sleep\"(0)~pg_catalog.pg_sleep(0)~pg_catalog.pg_read_file('@l')"
@@ -421,7 +447,8 @@ const std::vector<shape> calls{
      "~SELECT y FROM customers c, json_array_elements(json_agg(c)) y"
      "~SELECT o.note, g FROM orders o, generate_series(1, o.product_id) g}"},
     {"odd operators", E, truth,
-     "{@x OPERATOR(pg_catalog.=) 'a'~@x OPERATOR(public.<?>) 'a' IS NULL~@x SIMILAR TO 'a%'~@i BETWEEN SYMMETRIC 3 AND 1"
+     "{@x OPERATOR(pg_catalog.=) 'a'~@x OPERATOR(public.<?>) 'a' IS NULL~@x SIMILAR TO 'a%'~@i BETWEEN SYMMETRIC 3 AND "
+     "1"
      "~@x COLLATE \"C\" < 'b'~@x IS NORMALIZED~(@x, @i) < ('a', 2)~@i = ANY (SELECT id FROM secrets)"
      "~@i < ALL (SELECT id FROM orders)~@x LIKE ANY (ARRAY['a%', 'O%'])}"},
 };
@@ -435,7 +462,8 @@ const std::vector<shape> changes{
      "~WITH x AS (SELECT 1), d AS (DELETE FROM secrets RETURNING word) SELECT * FROM d"
      "~WITH d AS MATERIALIZED (DELETE FROM inventory RETURNING qty) SELECT count(*) FROM d}"},
     {"lock", Q, any,
-     "{SELECT id FROM orders FOR UPDATE~SELECT id FROM orders FOR SHARE~SELECT id FROM (SELECT id FROM orders FOR SHARE) x"
+     "{SELECT id FROM orders FOR UPDATE~SELECT id FROM orders FOR SHARE~SELECT id FROM (SELECT id FROM orders FOR "
+     "SHARE) x"
      "~SELECT o.id FROM orders o, products FOR NO KEY UPDATE OF o"
      "~WITH x AS (SELECT id FROM orders FOR KEY SHARE) SELECT * FROM x"
      "~SELECT (SELECT id FROM orders LIMIT 1 FOR UPDATE SKIP LOCKED)}"},
@@ -460,7 +488,8 @@ const std::vector<shape> changes{
 const std::vector<shape> readings{
     {"output name", Q, any,
      "{SELECT name AS @d FROM customers ORDER BY @d"
-     "~SELECT name AS ssn FROM customers ORDER BY {ssn || ''~upper(ssn)~(ssn)~length(ssn), 1~ssn COLLATE \"C\"~ssn IS NULL, 1}"
+     "~SELECT name AS ssn FROM customers ORDER BY {ssn || ''~upper(ssn)~(ssn)~length(ssn), 1~ssn COLLATE \"C\"~ssn IS "
+     "NULL, 1}"
      "~SELECT count(*) AS ssn FROM customers GROUP BY ssn"
      "~SELECT name AS ssn, count(*) FROM customers GROUP BY ssn, name"
      "~SELECT DISTINCT ON (ssn) name AS ssn FROM customers"
@@ -480,14 +509,17 @@ const std::vector<shape> readings{
     {"syntax that calls", E, text,
      "{extract(year FROM date '2026-01-02')::text~overlay(@x PLACING 'b' FROM 1)~position('a' IN @x)::text"
      "~substring(@x FROM 1 FOR 2)~substring(@x FROM 'a.')~trim(BOTH 'a' FROM @x)"
-     "~(timestamp '2026-01-02' AT TIME ZONE 'UTC')::text~normalize(@x)~(collation for (@x))::text~(interval '1 day')::text"
-     "~text 'a'~(@x SIMILAR TO 'a')::text~(regclass 'lefty')::text~(regrole 'CANARY')::text~xmlelement(name a, @v)::text"
+     "~(timestamp '2026-01-02' AT TIME ZONE 'UTC')::text~normalize(@x)~(collation for (@x))::text~(interval '1 "
+     "day')::text"
+     "~text 'a'~(@x SIMILAR TO 'a')::text~(regclass 'lefty')::text~(regrole 'CANARY')::text~xmlelement(name a, "
+     "@v)::text"
      "~xmlforest(@v AS a)::text~xmlelement(name a, xmlattributes(@v AS b))::text"
      "~xmlserialize(content xmlelement(name a, @V) AS text)"
      "~xmlconcat(xmlelement(name b, @V.@D))::text~(@x IS DOCUMENT)::text"
      "~(xpath('/a/text()', xmlelement(name a, @v)))[1]::text"
      "~(to_jsonb(@V))['@D']::text~(to_jsonb(@x))['a']::text~make_interval(days => @i)::text~concat(VARIADIC ARRAY[@v])"
-     "~format('%s', @v)~left(@x, -1)~coalesce(@x, (@p).@f)~nullif(@v, 'a')~greatest(@v, '')~least(@x, @v)~current_date::text"
+     "~format('%s', @v)~left(@x, -1)~coalesce(@x, (@p).@f)~nullif(@v, 'a')~greatest(@v, '')~least(@x, "
+     "@v)~current_date::text"
      "~date_trunc('day', timestamp '2026-01-02 10:00')::text"
      "~(ARRAY[@v])[1:1]::text~(@V.@D || @x)}"},
     {"output of nothing", Q, any,
@@ -497,12 +529,17 @@ const std::vector<shape> readings{
      "~SELECT 1 HAVING true"
      "~SELECT city FROM customers GROUP BY DISTINCT ROLLUP (city), city ORDER BY 1}"},
     {"search and cycle", Q, any,
-     "{WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SEARCH DEPTH FIRST BY n SET o SELECT * FROM t ORDER BY o"
-     "~WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) CYCLE n SET c USING p SELECT n, c FROM t"
-     "~WITH RECURSIVE t(n, s) AS (SELECT id, @d FROM customers UNION ALL SELECT n + 1, s FROM t WHERE n < 2) SELECT * FROM t"
-     "~WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT t.n + c.id FROM t JOIN customers c ON c.@d > '5' WHERE n < 3) SELECT count(*) "
+     "{WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SEARCH DEPTH FIRST BY n SET o "
+     "SELECT * FROM t ORDER BY o"
+     "~WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) CYCLE n SET c USING p SELECT n, c "
      "FROM t"
-     "~WITH RECURSIVE t(n, s) AS (SELECT 1, ''::text UNION ALL SELECT n + 1, c.ssn FROM t, customers c WHERE n < 2) SELECT s FROM t}"},
+     "~WITH RECURSIVE t(n, s) AS (SELECT id, @d FROM customers UNION ALL SELECT n + 1, s FROM t WHERE n < 2) SELECT * "
+     "FROM t"
+     "~WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT t.n + c.id FROM t JOIN customers c ON c.@d > '5' WHERE n < 3) "
+     "SELECT count(*) "
+     "FROM t"
+     "~WITH RECURSIVE t(n, s) AS (SELECT 1, ''::text UNION ALL SELECT n + 1, c.ssn FROM t, customers c WHERE n < 2) "
+     "SELECT s FROM t}"},
     {"names of 63 bytes", Q, any,
      "{SELECT aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg.note FROM orders "
      "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggggg"
@@ -529,9 +566,11 @@ const std::vector<shape> readings{
      "~SELECT public.customers.* FROM customers"
      "~SELECT public.customers.name FROM public.customers}"},
     {"doubling", Q, any,
-     "{SELECT count(*) FROM (SELECT * FROM (SELECT a.*, b.* FROM (SELECT 1 AS x) a, (SELECT 2 AS y) b) c, (SELECT a.*, b.* FROM (SELECT 1 "
+     "{SELECT count(*) FROM (SELECT * FROM (SELECT a.*, b.* FROM (SELECT 1 AS x) a, (SELECT 2 AS y) b) c, (SELECT a.*, "
+     "b.* FROM (SELECT 1 "
      "AS v) a, (SELECT 2 AS w) b) d) e"
-     "~WITH a AS (SELECT 1 AS x), b AS (SELECT a.*, c.x AS y FROM a, a c), d AS (SELECT b.*, e.x AS z FROM b, b e), f AS (SELECT d.*, g.x "
+     "~WITH a AS (SELECT 1 AS x), b AS (SELECT a.*, c.x AS y FROM a, a c), d AS (SELECT b.*, e.x AS z FROM b, b e), f "
+     "AS (SELECT d.*, g.x "
      "AS v FROM d, d g) SELECT f.x FROM f, f h, f i"
      "~SELECT x.a FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM (SELECT * FROM orders) a) b) c) x(a)"
      "~SELECT f.* FROM (SELECT d.*, e.* FROM (SELECT * FROM inventory) d, (SELECT qty AS q2 FROM inventory) e) f"
@@ -542,26 +581,34 @@ const std::vector<shape> readings{
 const std::vector<shape> honest{
     {"GROUP BY a primary key", Q, any,
      "{SELECT id, name, count(*) FROM customers GROUP BY id ORDER BY 1"
-     "~SELECT c.name, c.city, sum(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY c.id ORDER BY 1"
+     "~SELECT c.name, c.city, sum(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY c.id ORDER "
+     "BY 1"
      "~SELECT name, count(*) FROM customers GROUP BY customers.id, city ORDER BY 1~SELECT @d FROM customers GROUP BY id"
      "~SELECT id FROM customers GROUP BY id HAVING @d > '5'}"},
     {"listed functions", E, text,
      "{abs(@i)::text"
      "~age(timestamp '2026-01-02', timestamp '2026-01-01')::text"
      "~array_length(ARRAY[1, 2], 1)::text~array_to_string(ARRAY[@x, 'b'], ',')~ascii(@x)::text~btrim(@x, 'a')"
-     "~ceil(1.5)::text~char_length(@x)::text~chr(65)~concat_ws(',', @x, @i, NULL)~date_part('year', date '2026-01-02')::text"
+     "~ceil(1.5)::text~char_length(@x)::text~chr(65)~concat_ws(',', @x, @i, NULL)~date_part('year', date "
+     "'2026-01-02')::text"
      "~date_trunc('month', date '2026-01-02')::text~div(7, 2)::text~format('%s-%s', @x, @i)~gcd(4, 6)::text~initcap(@x)"
-     "~jsonb_build_object('a', @x, 'b', @i)::text~json_build_array(@x, @i)::text~left(@x, 2)~lpad(@x, 5, '*')~ltrim(@x, 'a')"
+     "~jsonb_build_object('a', @x, 'b', @i)::text~json_build_array(@x, @i)::text~left(@x, 2)~lpad(@x, 5, "
+     "'*')~ltrim(@x, 'a')"
      "~make_date(2026, 1, 2)::text~md5(@x)~mod(@i, 2)::text~num_nulls(@x, NULL)::text~octet_length(@x)::text"
-     "~power(2, 3)::text~quote_literal(@x)~regexp_replace(@x, 'a', 'b', 'g')~regexp_match(@x, '(a)(.)')::text~repeat(@x, 2)"
+     "~power(2, 3)::text~quote_literal(@x)~regexp_replace(@x, 'a', 'b', 'g')~regexp_match(@x, "
+     "'(a)(.)')::text~repeat(@x, 2)"
      "~replace(@x, 'a', 'b')~reverse(@x)~right(@x, 2)~round(1.234, 2)::text~rpad(@x, 5, 'ab')~rtrim(@x)~sign(@i)::text"
-     "~split_part(@x, 'a', 1)~starts_with(@x, 'a')::text~string_to_array(@x, 'a')::text~strpos(@x, 'a')::text~substr(@x, 2)"
-     "~to_char(date '2026-01-02', 'YYYY-MM')~to_date('2026-01-02', 'YYYY-MM-DD')::text~to_json(@x)::text~to_jsonb(@i)::text"
+     "~split_part(@x, 'a', 1)~starts_with(@x, 'a')::text~string_to_array(@x, 'a')::text~strpos(@x, "
+     "'a')::text~substr(@x, 2)"
+     "~to_char(date '2026-01-02', 'YYYY-MM')~to_date('2026-01-02', "
+     "'YYYY-MM-DD')::text~to_json(@x)::text~to_jsonb(@i)::text"
      "~to_number('12', '99')::text~translate(@x, 'a', 'b')~trunc(1.7)::text~width_bucket(@i, 0, 10, 5)::text"
      "~array_append(ARRAY[@i], 2)::text~cardinality(ARRAY[1])::text~array_position(ARRAY['a', @x], @x)::text"
-     "~pg_catalog.upper(@x)~jsonb_array_length('[1, 2]')::text~isfinite(date '2026-01-02')::text~position('a' IN @x)::text}"},
+     "~pg_catalog.upper(@x)~jsonb_array_length('[1, 2]')::text~isfinite(date '2026-01-02')::text~position('a' IN "
+     "@x)::text}"},
     {"listed aggregates", E, text,
-     "(SELECT {count(*)~sum(total)~avg(total)~bool_and(total > 5)~every(id > 0)~bit_or(id)~array_agg(id ORDER BY id DESC)"
+     "(SELECT {count(*)~sum(total)~avg(total)~bool_and(total > 5)~every(id > 0)~bit_or(id)~array_agg(id ORDER BY id "
+     "DESC)"
      "~json_agg(note ORDER BY id)~jsonb_object_agg(id, note)~string_agg(note, ',' ORDER BY id)"
      "~string_agg(DISTINCT note, ',' ORDER BY note)~stddev(total)~percentile_cont(0.5) WITHIN GROUP (ORDER BY total)"
      "~mode() WITHIN GROUP (ORDER BY product_id)~count(DISTINCT (id, total))~max(total) FILTER (WHERE id > 2)"
@@ -573,7 +620,8 @@ const std::vector<shape> honest{
      "~'1 day'::interval::text~interval '1' day::text~CAST(@i AS decimal(10, 1))::text~(- 1)::text~(- -1)::text"
      "~(-1::integer)::text~'[1]'::jsonb::text~true::text~NULL::text~1.::text~.5::text~1e3::text~@x::varchar"
      "~CAST(CAST(@i AS text) AS text)~B'101'::text~X'1F'::text~'a'::text::varchar(3)::text"
-     "~timestamptz '2026-01-02 10:00+00'::date::text~'\\x61'::bytea::text~uuid '00000000-0000-0000-0000-000000000001'::text}"},
+     "~timestamptz '2026-01-02 10:00+00'::date::text~'\\x61'::bytea::text~uuid "
+     "'00000000-0000-0000-0000-000000000001'::text}"},
     {"odd grammar", E, truth,
      "{@i - (@i - 1) = 1~NOT @i = 1~(@i = 1) = true~NOT (NOT (@i = 1))~@i = 1 AND (@i = 2 OR @x = 'a')"
      "~(@i = 1 AND @i = 2) OR @x = 'a'~@i IS NULL IS NOT NULL~(@i > 1) IS TRUE~(@i > 1) IS NOT UNKNOWN~@x ILIKE 'a%'"
@@ -588,22 +636,28 @@ const std::vector<shape> honest{
      "~'[1, 2]'::jsonb @> '1'~('[1, 2]'::jsonb -> 0)::int = @i~'[1]'::jsonb ->> 0 = '1'~EXISTS (VALUES (1))"
      "~EXISTS (TABLE orders)~(SELECT true)}"},
     {"odd queries", Q, any,
-     "{SELECT id, sum(total) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) FROM orders ORDER BY 1"
+     "{SELECT id, sum(total) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) FROM "
+     "orders ORDER BY 1"
      "~SELECT id, count(*) OVER w2 FROM orders WINDOW w AS (PARTITION BY product_id), w2 AS (w ORDER BY id) ORDER BY 1"
-     "~SELECT id, max(total) OVER (ORDER BY product_id GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM orders ORDER BY 1"
-     "~SELECT id, count(*) FILTER (WHERE total > 20) OVER (ORDER BY id RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) FROM orders "
+     "~SELECT id, max(total) OVER (ORDER BY product_id GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM orders ORDER "
+     "BY 1"
+     "~SELECT id, count(*) FILTER (WHERE total > 20) OVER (ORDER BY id RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT "
+     "ROW) FROM orders "
      "ORDER BY 1"
-     "~(SELECT id FROM orders ORDER BY id LIMIT 2) UNION ALL (SELECT id FROM products ORDER BY id DESC LIMIT 1) ORDER BY 1"
+     "~(SELECT id FROM orders ORDER BY id LIMIT 2) UNION ALL (SELECT id FROM products ORDER BY id DESC LIMIT 1) ORDER "
+     "BY 1"
      "~SELECT id FROM orders UNION ALL (SELECT id FROM products EXCEPT SELECT 1) ORDER BY 1"
      "~(SELECT id FROM orders INTERSECT ALL SELECT id FROM products) UNION SELECT 9 ORDER BY 1"
      "~SELECT id FROM orders EXCEPT ALL SELECT id FROM products ORDER BY 1 DESC NULLS LAST"
      "~SELECT id FROM orders ORDER BY id OFFSET 1 ROWS FETCH NEXT 2 ROWS ONLY"
      "~SELECT id FROM orders ORDER BY total DESC, id ASC NULLS FIRST LIMIT ALL"
      "~VALUES (1, 'a'), (2, NULL) ORDER BY 1 DESC~SELECT ALL id FROM orders ORDER BY 1"
-     "~SELECT c.name, x.total FROM customers c CROSS JOIN LATERAL (SELECT total FROM orders o WHERE o.customer_id = c.id ORDER BY total "
+     "~SELECT c.name, x.total FROM customers c CROSS JOIN LATERAL (SELECT total FROM orders o WHERE o.customer_id = "
+     "c.id ORDER BY total "
      "DESC LIMIT 1) x ORDER BY 1"
      "~SELECT name, city FROM customers ORDER BY city COLLATE \"C\", name"
-     "~SELECT c.name, o.total FROM customers c LEFT JOIN (orders o JOIN products p USING (product_id)) ON o.customer_id = c.id ORDER BY 1, "
+     "~SELECT c.name, o.total FROM customers c LEFT JOIN (orders o JOIN products p USING (product_id)) ON "
+     "o.customer_id = c.id ORDER BY 1, "
      "2"
      "~SELECT id, name FROM customers NATURAL LEFT JOIN (SELECT 1 AS id) y ORDER BY 1"
      "~SELECT city, array_agg(name ORDER BY id) FROM customers GROUP BY 1 HAVING count(*) > 1 ORDER BY 1"
@@ -615,7 +669,8 @@ const std::vector<shape> honest{
      "~SELECT \"c d\".\"name\" AS \"N\"\"m\" FROM customers AS \"c d\" ORDER BY 1"
      "~WITH x (a) AS MATERIALIZED (SELECT name FROM customers) SELECT a AS \"select\" FROM x AS \"order\" ORDER BY 1"
      "~SELECT id AS \"user\", city AS \"table\" FROM customers ORDER BY 1"
-     "~SELECT o.id FROM orders o WHERE o.customer_id = (SELECT max(c.id) FROM customers c WHERE c.city = 'Oslo') ORDER BY 1"
+     "~SELECT o.id FROM orders o WHERE o.customer_id = (SELECT max(c.id) FROM customers c WHERE c.city = 'Oslo') ORDER "
+     "BY 1"
      "~SELECT c.* FROM (SELECT id, city FROM customers) c ORDER BY 1}"},
 };
 
@@ -625,8 +680,10 @@ const std::vector<shape> texts{
      "~@x <> ' -- ' AND @x <> '/*'~@x = 'a' /* ' /* \" */ $$ */ OR @i = 1~@x = 'a' -- ' $$ /*\n OR @i = 1~@x = 'a'\n'b'"
      "~@x = B'1'::text~@x = N'a'}"},
     {"odd names", Q, any,
-     "{SELECT \"ssn\" FROM customers~SELECT U&\"\\0073sn\" FROM customers~SELECT U&\"!0073sn\" UESCAPE '!' FROM customers"
-     "~SELECT SSN FROM Customers~SELECT 1 AS \"a\"\"b\"~SELECT c.\"ssn\" FROM \"customers\" c~SELECT \"SSN\" FROM customers"
+     "{SELECT \"ssn\" FROM customers~SELECT U&\"\\0073sn\" FROM customers~SELECT U&\"!0073sn\" UESCAPE '!' FROM "
+     "customers"
+     "~SELECT SSN FROM Customers~SELECT 1 AS \"a\"\"b\"~SELECT c.\"ssn\" FROM \"customers\" c~SELECT \"SSN\" FROM "
+     "customers"
      "~SELECT id AS \"customers.ssn\" FROM orders~SELECT \"c\"\"d\".id FROM orders AS \"c\"\"d\""
      "~SELECT \"T\".name, t.note FROM customers \"T\", orders t"
      "~SELECT \"T\".note FROM customers t, orders \"T\""
@@ -664,7 +721,8 @@ const std::vector<shape> limits{
 const std::vector<shape>& postgres_shapes() {
     static const auto all = [] {
         std::vector<shape> list;
-        for (const auto* part : {&attributes, &rows, &scopes, &joins, &places, &calls, &readings, &honest, &changes, &texts, &limits})
+        for (const auto* part :
+             {&attributes, &rows, &scopes, &joins, &places, &calls, &readings, &honest, &changes, &texts, &limits})
             list.insert(list.end(), part->begin(), part->end());
         return list;
     }();

@@ -1,5 +1,5 @@
-// The shapes of an attacker's statements for SQLite. Sources: the two corpora of statements, reviews of the first guard, and the
-// grammar of SQLite. Placeholders are explained in sql_filling.cpp.
+// The shapes of an attacker's statements for SQLite. Sources: the two corpora of statements, reviews of the first
+// guard, and the grammar of SQLite. Placeholders are explained in sql_filling.cpp.
 #include "sql_generator.hpp"
 
 namespace reagent::test {
@@ -97,14 +97,16 @@ const std::vector<shape> joins{
     {"join with a virtual table", E, number,
      "(SELECT count(*) FROM {orders, pragma_database_list~orders, pragma_table_info('secrets')~orders, json_each('[1]')"
      "~orders o, json_each(json_array(o.note, 2))~orders, sqlite_schema~customers c, json_each(json_array(c.@d))"
-     "~orders JOIN sqlite_schema USING (id)~orders, json_tree('[1]')~json_each('[1,2]') NATURAL JOIN json_each('[2]')})"},
+     "~orders JOIN sqlite_schema USING (id)~orders, json_tree('[1]')~json_each('[1,2]') NATURAL JOIN "
+     "json_each('[2]')})"},
 };
 
 const std::vector<shape> tables{
     {"table that is not allowed", E, any,
      "{(SELECT word FROM secrets LIMIT 1)~(SELECT count(*) FROM secrets)~@i IN (SELECT id FROM secrets)~@i IN secrets"
      "~@i IN main.secrets~@i IN \"secrets\"~EXISTS (SELECT 1 FROM secrets)~EXISTS (SELECT 1 FROM secrets WHERE id = 7)"
-     "~(SELECT count(*) FROM main.secrets)~(SELECT ssn FROM customer_view LIMIT 1)~(SELECT count(*) FROM secrets AS orders)"
+     "~(SELECT count(*) FROM main.secrets)~(SELECT ssn FROM customer_view LIMIT 1)~(SELECT count(*) FROM secrets AS "
+     "orders)"
      "~(SELECT sum(1) FROM secrets)~(SELECT 1 FROM secrets LIMIT 1 OFFSET 5)~(SELECT max(rowid) FROM secrets)"
      "~(SELECT count(*) FROM (SELECT 1 FROM secrets))~(VALUES ((SELECT count(*) FROM secrets)))~@i IN customer_view"
      "~@i IN lefty~@i IN main.lefty~(SELECT 1 FROM secrets INDEXED BY x)~(SELECT count(*) FROM secrets NOT INDEXED)"
@@ -157,7 +159,8 @@ const std::vector<shape> calls{
      "{load_extension('x')~readfile('canary.txt')~writefile('x', 'y')~randomblob(3)~zeroblob(3)~sqlite_version()"
      "~sqlite_source_id()~last_insert_rowid()~changes()~total_changes()~sqlite_compileoption_get(0)"
      "~sqlite_compileoption_used('x')~fts3_tokenizer('x')~edit('x')~eval('SELECT 1')~hex(randomblob(3))"
-     "~\"load_extension\"('x')~sqlite_offset(@x)~spy(@x)~LOAD_EXTENSION('x')~sqlite_log(1, 'x')~@x MATCH 'a'~@x REGEXP 'a'}"},
+     "~\"load_extension\"('x')~sqlite_offset(@x)~spy(@x)~LOAD_EXTENSION('x')~sqlite_log(1, 'x')~@x MATCH 'a'~@x REGEXP "
+     "'a'}"},
     {"function in FROM", Q, any,
      "{SELECT value FROM json_each('[1, 2]')"
      "~SELECT key, value FROM orders, json_each(json_array(orders.note))"
@@ -174,7 +177,8 @@ const std::vector<shape> calls{
      "~SELECT id, rank() OVER w FROM orders WINDOW w AS (PARTITION BY product_id ORDER BY id) ORDER BY 1"
      "~SELECT id, lag(total, 1, 0) OVER (ORDER BY id) FROM orders ORDER BY id"
      "~SELECT name, ntile(2) OVER (ORDER BY id) FROM customers ORDER BY id"
-     "~SELECT count(*) FILTER (WHERE total > 20) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM orders}"},
+     "~SELECT count(*) FILTER (WHERE total > 20) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM "
+     "orders}"},
     {"compound", Q, any,
      "{SELECT id FROM orders UNION SELECT id FROM customers ORDER BY 1"
      "~SELECT name FROM customers UNION ALL SELECT ssn FROM customers"
@@ -204,12 +208,17 @@ const std::vector<shape> readings{
      "~SELECT o.note AS ssn FROM orders o ORDER BY ssn}"},
     {"recursive", Q, any,
      "{WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT n FROM t"
-     "~WITH RECURSIVE t(n, s) AS (SELECT id, @d FROM customers UNION ALL SELECT n + 1, s FROM t WHERE n < 2) SELECT * FROM t"
+     "~WITH RECURSIVE t(n, s) AS (SELECT id, @d FROM customers UNION ALL SELECT n + 1, s FROM t WHERE n < 2) SELECT * "
+     "FROM t"
      "~WITH RECURSIVE t(n) AS (SELECT 1 UNION SELECT id FROM t, secrets WHERE n < 3) SELECT count(*) FROM t"
-     "~WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t JOIN secrets ON id > n LIMIT 9) SELECT count(*) FROM t"
-     "~WITH RECURSIVE t(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM t WHERE id < 9) SELECT count(*) FROM t JOIN secrets USING (id)"
-     "~WITH RECURSIVE t(pin) AS (SELECT 1 UNION ALL SELECT pin + 1 FROM t WHERE pin < 9) SELECT count(*) FROM t JOIN members USING (pin)"
-     "~WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 9) SELECT n FROM t WHERE n IN (SELECT rowid FROM members)"
+     "~WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t JOIN secrets ON id > n LIMIT 9) SELECT count(*) "
+     "FROM t"
+     "~WITH RECURSIVE t(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM t WHERE id < 9) SELECT count(*) FROM t JOIN "
+     "secrets USING (id)"
+     "~WITH RECURSIVE t(pin) AS (SELECT 1 UNION ALL SELECT pin + 1 FROM t WHERE pin < 9) SELECT count(*) FROM t JOIN "
+     "members USING (pin)"
+     "~WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 9) SELECT n FROM t WHERE n IN (SELECT "
+     "rowid FROM members)"
      "~WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t ORDER BY 1 LIMIT 4) SELECT sum(n) FROM t"
      "~WITH t(rowid) AS (SELECT 4) SELECT count(*) FROM t NATURAL JOIN members"
      "~WITH t(ssn) AS (SELECT 'y') SELECT count(*) FROM t NATURAL JOIN customers}"},
@@ -226,9 +235,11 @@ const std::vector<shape> readings{
      "~members JOIN orders USING (id)~members NATURAL JOIN (SELECT 2 AS id)~(VALUES (1)) x JOIN secrets"
      "~orders INNER JOIN secrets AS customers USING (id)~orders AS a JOIN notes AS secrets USING (id)})"},
     {"doubling", Q, any,
-     "{SELECT count(*) FROM (SELECT * FROM (SELECT a.*, b.* FROM (SELECT 1 AS x) a, (SELECT 2 AS y) b) c, (SELECT a.*, b.* FROM (SELECT 1 "
+     "{SELECT count(*) FROM (SELECT * FROM (SELECT a.*, b.* FROM (SELECT 1 AS x) a, (SELECT 2 AS y) b) c, (SELECT a.*, "
+     "b.* FROM (SELECT 1 "
      "AS v) a, (SELECT 2 AS w) b) d) e"
-     "~WITH a AS (SELECT 1 AS x), b AS (SELECT a.*, c.x AS y FROM a, a c), d AS (SELECT b.*, e.x AS z FROM b, b e), f AS (SELECT d.*, g.x "
+     "~WITH a AS (SELECT 1 AS x), b AS (SELECT a.*, c.x AS y FROM a, a c), d AS (SELECT b.*, e.x AS z FROM b, b e), f "
+     "AS (SELECT d.*, g.x "
      "AS v FROM d, d g) SELECT f.x FROM f, f h, f i}"},
 };
 
@@ -237,15 +248,21 @@ const std::vector<shape> texts{
      "{? IS NULL~?1 IS NULL~:a IS NULL~@@a IS NULL~$a IS NULL~#a IS NULL~$a::b IS NULL~$a(b) IS NULL~:a(b) IS NULL"
      "~$x() IS NULL~@x IS NOT $y(a b)}"},
     {"parameter that holds a quote", E, truth,
-     "{$x(')~:x(\")~$x([)~@@x(`)~#x(')~$x(/*)~$x(--)~$x('a)~:x(')~$x(\")} IS NULL {~AND {1 IN (SELECT count(*) FROM customers NATURAL JOIN "
-     "(SELECT '9CANARY' AS ssn))~EXISTS (SELECT 1 FROM customers NATURAL JOIN (SELECT '9CANARY' AS ssn))~2 < (SELECT count(*) FROM "
+     "{$x(')~:x(\")~$x([)~@@x(`)~#x(')~$x(/*)~$x(--)~$x('a)~:x(')~$x(\")} IS NULL {~AND {1 IN (SELECT count(*) FROM "
+     "customers NATURAL JOIN "
+     "(SELECT '9CANARY' AS ssn))~EXISTS (SELECT 1 FROM customers NATURAL JOIN (SELECT '9CANARY' AS ssn))~2 < (SELECT "
+     "count(*) FROM "
      "customers JOIN notes USING (ssn))"
-     "~(SELECT count(*) FROM members JOIN (SELECT 4 AS pin) USING (pin))~(SELECT count(*) FROM customers a NATURAL JOIN customers b) > "
+     "~(SELECT count(*) FROM members JOIN (SELECT 4 AS pin) USING (pin))~(SELECT count(*) FROM customers a NATURAL "
+     "JOIN customers b) > "
      "5~EXISTS (SELECT 1 FROM customers JOIN (SELECT '9CANARY' AS ssn) USING (ssn))}}"},
     {"parameter hides a join", Q, any,
-     "SELECT {count(*)~id~name} FROM {customers c~orders} WHERE {$x(')~:x(\")~$x([)~$x(`)} IS NULL AND {1 IN (SELECT count(*) FROM "
-     "customers NATURAL JOIN (SELECT '9CANARY' AS ssn))~EXISTS (SELECT 1 FROM customers JOIN (SELECT '9CANARY' AS ssn) USING "
-     "(ssn))~(SELECT count(*) FROM customers a NATURAL JOIN customers b) > 5~(SELECT count(*) FROM members JOIN (SELECT 4 AS pin) USING "
+     "SELECT {count(*)~id~name} FROM {customers c~orders} WHERE {$x(')~:x(\")~$x([)~$x(`)} IS NULL AND {1 IN (SELECT "
+     "count(*) FROM "
+     "customers NATURAL JOIN (SELECT '9CANARY' AS ssn))~EXISTS (SELECT 1 FROM customers JOIN (SELECT '9CANARY' AS ssn) "
+     "USING "
+     "(ssn))~(SELECT count(*) FROM customers a NATURAL JOIN customers b) > 5~(SELECT count(*) FROM members JOIN "
+     "(SELECT 4 AS pin) USING "
      "(pin))}"},
     {"odd texts", E, truth,
      "{@x = 'it''s'~@x <> \"it's\"~@x = '--' OR @i > 0~@x = '/*' OR @i > 0~@x = x'61'~@x = 'a' /* ' \" [ */ OR @i = 1"
@@ -261,7 +278,8 @@ const std::vector<shape> texts{
      "~SELECT id, ( SELECT count(*) FROM [secrets] ) FROM orders}"},
     {"unterminated comment", S, any, "{@Q /*~@Q /* '~@Q --~/**/@Q~@Q /* ; DELETE FROM orders~-- x\n@Q~@Q /* *//* */}"},
     {"another statement", S, any,
-     "{DELETE FROM customers~UPDATE customers SET ssn = 'x' RETURNING ssn~DROP TABLE customers~PRAGMA table_info(customers)"
+     "{DELETE FROM customers~UPDATE customers SET ssn = 'x' RETURNING ssn~DROP TABLE customers~PRAGMA "
+     "table_info(customers)"
      "~PRAGMA journal_mode = DELETE~ATTACH '' AS y"
      "~INSERT INTO orders VALUES (9, 9, 9, 9, '9') RETURNING id"
      "~EXPLAIN SELECT ssn FROM customers~EXPLAIN QUERY PLAN SELECT * FROM secrets"
@@ -270,7 +288,8 @@ const std::vector<shape> texts{
      "~CREATE VIRTUAL TABLE t USING fts5(a)~REPLACE INTO orders VALUES (9, 9, 9, 9, '9')"
      "~INSERT INTO orders SELECT * FROM orders~CREATE TEMP VIEW v AS SELECT ssn FROM customers}"},
     {"many statements", S, any,
-     "{@Q; DELETE FROM orders~@Q; SELECT ssn FROM customers~SELECT 1;; SELECT word FROM secrets~DELETE FROM orders; @Q~@Q;"
+     "{@Q; DELETE FROM orders~@Q; SELECT ssn FROM customers~SELECT 1;; SELECT word FROM secrets~DELETE FROM orders; "
+     "@Q~@Q;"
      "~@Q -- ; DELETE FROM orders\n~; @Q~@Q; /* */~@Q; @Q}"},
 };
 

@@ -22,8 +22,8 @@ const sql::schema& every_table() {
 
 std::string canary_of(side s) { return s == side::left ? canary_text : "OTHERBIRD!"; }
 
-// Tables of both dialects. Values of denied columns differ in text, length, order and where they are NULL; what may be read is the same,
-// and so is the order in which rows are stored.
+// Tables of both dialects. Values of denied columns differ in text, length, order and where they are NULL; what may be
+// read is the same, and so is the order in which rows are stored.
 std::string tables(side s) {
     bool left = s == side::left;
     std::string canary = canary_of(s);
@@ -36,7 +36,8 @@ std::string tables(side s) {
         "CREATE TABLE members(pin INTEGER PRIMARY KEY, id integer, level text);"
         "CREATE TABLE secrets(id integer, customer_id integer, ssn text, word text);"
         "CREATE VIEW customer_view AS SELECT id, name, ssn FROM customers;"
-        "INSERT INTO orders VALUES (1, 1, 1, 10, 'canary.txt'), (2, 2, 2, 20, NULL), (3, 2, 1, 30, '.'), (4, 3, 3, 40, 'canary_seq'),"
+        "INSERT INTO orders VALUES (1, 1, 1, 10, 'canary.txt'), (2, 2, 2, 20, NULL), (3, 2, 1, 30, '.'), (4, 3, 3, 40, "
+        "'canary_seq'),"
         "  (5, 4, 2, 50, '{}'), (6, 5, 1, 60, 'orders');"
         "INSERT INTO products VALUES (1, 'Lamp', 1, 5), (2, 'Chair', 2, 15), (3, 'Table', 3, 25);"
         "INSERT INTO inventory VALUES (1, 7), (2, 0), (3, 12);"
@@ -46,18 +47,20 @@ std::string tables(side s) {
         auto id = std::to_string(i + 1), mark = std::to_string(left ? 9 - i : i);
         bool null = i == (left ? 2 : 4);
         std::string ssn = null ? "NULL" : left && i == 1 ? "'y'" : "'" + mark + canary + "'";  // 'y' as in notes
-        sql += "INSERT INTO customers VALUES (" + id + ", '" + names[i] + "', '" + (i % 2 ? "Bergen" : "Oslo") + "', " + ssn + ", '" +
-               mark + "c" + canary + "');";
+        sql += "INSERT INTO customers VALUES (" + id + ", '" + names[i] + "', '" + (i % 2 ? "Bergen" : "Oslo") + "', " +
+               ssn + ", '" + mark + "c" + canary + "');";
         sql += "INSERT INTO members VALUES (" + std::to_string(left ? i + 1 : 3 * i + 10) + ", " + id + ", 'gold');";
     }
     for (int i = 0; i < (left ? 3 : 8); ++i) {
         auto id = std::to_string(left ? i + 1 : i / 2 + 1);
-        sql += "INSERT INTO secrets VALUES (" + id + ", " + id + ", '" + (i % 2 ? canary : "x") + "', '" + canary + "');";
+        sql +=
+            "INSERT INTO secrets VALUES (" + id + ", " + id + ", '" + (i % 2 ? canary : "x") + "', '" + canary + "');";
     }
     return sql;
 }
 
-// Functions of the users' own: on rows, on plain types, under the names of columns, and under names that are on every list.
+// Functions of the users' own: on rows, on plain types, under the names of columns, and under names that are on every
+// list.
 constexpr const char* own_functions = R"(
 CREATE FUNCTION own(what text) RETURNS text LANGUAGE plpgsql AS
   $$BEGIN PERFORM spy.note(what); RETURN (SELECT word FROM public.secrets LIMIT 1); END$$;
@@ -78,8 +81,8 @@ CREATE OPERATOR public.+ (LEFTARG = text, RIGHTARG = text, FUNCTION = plus);
 CREATE OPERATOR public.<?> (LEFTARG = text, RIGHTARG = text, FUNCTION = plus);
 )";
 
-// The functions of pg_catalog that do more than compute: all volatile ones, and those that read settings, files, catalogs, sequences,
-// other sessions, or run a text. Those that cannot be written in PL/pgSQL are left out.
+// The functions of pg_catalog that do more than compute: all volatile ones, and those that read settings, files,
+// catalogs, sequences, other sessions, or run a text. Those that cannot be written in PL/pgSQL are left out.
 constexpr const char* spies = R"(
 CREATE SCHEMA spy;
 CREATE UNLOGGED SEQUENCE spy.calls;
@@ -115,9 +118,11 @@ std::string postgres_extras(side s) {
            "INSERT INTO archive.orders VALUES (1, 5, '" +
            canary +
            "'), (2, 6, NULL); CREATE TABLE archive.customers AS SELECT * FROM customers;"
-           "CREATE SCHEMA hidden; CREATE TABLE hidden.customers AS SELECT * FROM customers; CREATE TABLE hidden.own AS TABLE secrets;"
+           "CREATE SCHEMA hidden; CREATE TABLE hidden.customers AS SELECT * FROM customers; CREATE TABLE hidden.own AS "
+           "TABLE secrets;"
            "CREATE SEQUENCE canary_seq; SELECT nextval('canary_seq'); CREATE ROLE \"" +
-           canary + "\" SUPERUSER LOGIN;" + std::string{own_functions} + "DO $$BEGIN EXECUTE format('COPY (SELECT %L) TO %L', '" + canary +
+           canary + "\" SUPERUSER LOGIN;" + std::string{own_functions} +
+           "DO $$BEGIN EXECUTE format('COPY (SELECT %L) TO %L', '" + canary +
            " file', current_setting('data_directory') || '/canary.txt'); END$$;" +
            (s == side::left ? "CREATE TABLE public.lefty(x integer); CREATE TABLE hidden.\"CANARY\"(x integer);" : "");
 }
@@ -129,7 +134,8 @@ std::string shop_user(side s) { return canary_of(s); }
 std::string shop_script(sql::dialect d, side s) {
     if (d == sql::dialect::sqlite)
         return tables(s) + "ANALYZE secrets;" +
-               (s == side::left ? "CREATE TABLE lefty(CANARY); ALTER TABLE secrets ADD COLUMN CANARY; PRAGMA user_version = 7; ATTACH "
+               (s == side::left ? "CREATE TABLE lefty(CANARY); ALTER TABLE secrets ADD COLUMN CANARY; PRAGMA "
+                                  "user_version = 7; ATTACH "
                                   "':memory:' AS CANARY;"
                                 : "");
     return tables(s) + spies + postgres_extras(s);

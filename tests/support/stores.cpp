@@ -96,7 +96,9 @@ class by_chroma final : public store_kind {
 public:
     ~by_chroma() override { stop(); }
     std::string name() const override { return "chroma"; }
-    std::string missing() const override { return std::getenv("REAGENT_CHROMA") ? "" : "REAGENT_CHROMA is not set: no Chroma server"; }
+    std::string missing() const override {
+        return std::getenv("REAGENT_CHROMA") ? "" : "REAGENT_CHROMA is not set: no Chroma server";
+    }
     std::shared_ptr<const passage_store> open(store_options o) override {
         if (url_.empty()) start();
         chroma_options all;
@@ -111,7 +113,8 @@ public:
 
 private:
     int script(const std::string& what) const {
-        return std::system(("'" REAGENT_TEST_DATA "/support/chroma.sh' " + what + " '" + folder_.path.string() + "'").c_str());
+        return std::system(
+            ("'" REAGENT_TEST_DATA "/support/chroma.sh' " + what + " '" + folder_.path.string() + "'").c_str());
     }
     void start() {
         if (script("start") != 0) throw std::runtime_error{"the Chroma server did not start"};
@@ -127,7 +130,8 @@ class by_pgvector final : public store_kind {
 public:
     std::string name() const override { return "pgvector"; }
     std::string missing() const override {
-        return std::getenv("REAGENT_POSTGRES_BIN") ? "" : "REAGENT_POSTGRES_BIN is not set: no PostgreSQL with pgvector";
+        return std::getenv("REAGENT_POSTGRES_BIN") ? ""
+                                                   : "REAGENT_POSTGRES_BIN is not set: no PostgreSQL with pgvector";
     }
     std::shared_ptr<const passage_store> open(store_options o) override {
         if (conninfo_.empty()) {

@@ -21,8 +21,8 @@ public:
     virtual bool stop() { return false; }
 };
 
-/// Every kind that there is: an index on disk, Qdrant's REST (by a double), Chroma and pgvector (by real servers, where REAGENT_CHROMA and
-/// REAGENT_POSTGRES_BIN say where they are).
+/// Every kind that there is: an index on disk, Qdrant's REST (by a double), Chroma and pgvector (by real servers, where
+/// REAGENT_CHROMA and REAGENT_POSTGRES_BIN say where they are).
 std::vector<std::function<std::unique_ptr<store_kind>()>> store_kinds();
 
 }  // namespace reagent::test

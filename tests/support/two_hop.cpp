@@ -52,7 +52,8 @@ public:
         std::set<std::string> asked;
         while (c.questions.size() < questions) {
             auto q = question();
-            if (asked.insert(std::string{q.fields.at("question").as_string()}).second) c.questions.push_back(std::move(q));
+            if (asked.insert(std::string{q.fields.at("question").as_string()}).second)
+                c.questions.push_back(std::move(q));
         }
         return c;
     }
@@ -61,8 +62,10 @@ private:
     std::size_t draw(std::size_t below) { return dice_() % below; }
 
     std::string word() {
-        constexpr const char* first[]{"Ka", "Be", "Lo", "Mi", "Tu", "Sa", "Ve", "Do", "Ri", "Na", "Po", "Zu", "Fe", "Gal", "Har", "Jo"};
-        constexpr const char* later[]{"ran", "vel", "mir", "don", "ska", "lin", "tor", "bur", "nes", "ger", "pol", "dris"};
+        constexpr const char* first[]{"Ka", "Be", "Lo", "Mi", "Tu", "Sa",  "Ve",  "Do",
+                                      "Ri", "Na", "Po", "Zu", "Fe", "Gal", "Har", "Jo"};
+        constexpr const char* later[]{"ran", "vel", "mir", "don", "ska", "lin",
+                                      "tor", "bur", "nes", "ger", "pol", "dris"};
         std::string w = std::string{first[draw(16)]} + later[draw(12)];
         if (draw(2)) w += later[draw(12)];
         return w;
@@ -70,7 +73,10 @@ private:
 
     std::string name(int kind) {
         for (;;) {
-            std::string n = kind == 0 ? word() + " " + word() : kind == 1 ? word() + " Works" : kind == 3 ? word() + "ia" : word();
+            std::string n = kind == 0   ? word() + " " + word()
+                            : kind == 1 ? word() + " Works"
+                            : kind == 3 ? word() + "ia"
+                                        : word();
             if (names_.insert(n).second) return n;
         }
     }
@@ -84,19 +90,21 @@ private:
         passage p{.id = "e" + std::to_string(e), .title = entities_[e].name};
         for (auto [r, object] : entities_[e].facts) {
             const auto& rel = relations()[r];
-            p.text += (p.text.empty() ? "" : " ") + rel.before + entities_[e].name + rel.middle + entities_[object].name + ".";
+            p.text += (p.text.empty() ? "" : " ") + rel.before + entities_[e].name + rel.middle +
+                      entities_[object].name + ".";
         }
         return p;
     }
 
     // Words of questions, and an entity, without any fact.
     passage mention(std::size_t i) {
-        constexpr const char* about[]{"A street is named after ", "Few books mention ", "Nothing is known of the early years of ",
-                                      "A song praises "};
+        constexpr const char* about[]{"A street is named after ", "Few books mention ",
+                                      "Nothing is known of the early years of ", "A song praises "};
         const auto& rel = relations()[draw(relations().size())];
         const std::string name = entities_[draw(entities_.size())].name;
         return {.id = "m" + std::to_string(i),
-                .text = about[draw(4)] + name + ". What the " + rel.name + " of " + name + " has to do with it, nobody can say.",
+                .text = about[draw(4)] + name + ". What the " + rel.name + " of " + name +
+                        " has to do with it, nobody can say.",
                 .title = "Notes " + std::to_string(i)};
     }
 
@@ -106,8 +114,8 @@ private:
             const auto [r1, b] = entities_[a].facts[draw(entities_[a].facts.size())];
             const auto [r2, c] = entities_[b].facts[draw(entities_[b].facts.size())];
             if (c == a) continue;
-            const std::string text =
-                "What is the " + relations()[r2].name + " of the " + relations()[r1].name + " of " + entities_[a].name + "?";
+            const std::string text = "What is the " + relations()[r2].name + " of the " + relations()[r1].name +
+                                     " of " + entities_[a].name + "?";
             json::array gold{"e" + std::to_string(a), "e" + std::to_string(b)};
             return {{{"question", text}, {"answer", entities_[c].name}, {"gold", std::move(gold)}}, {"question"}};
         }

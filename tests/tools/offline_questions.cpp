@@ -1,7 +1,7 @@
 // Asks the demo questions and judges the answers:
 //   offline_questions FILE.json [-v]          a corpus
-//   offline_questions generated N [SEED] [-v] N questions from a grammar, each in several wordings; what is answered must be right
-//   offline_questions -                       a question a line from the standard input, only to read
+//   offline_questions generated N [SEED] [-v] N questions from a grammar, each in several wordings; what is answered
+//   must be right offline_questions -                       a question a line from the standard input, only to read
 #include "../offline/asked.hpp"
 #include "../offline/generator.hpp"
 
@@ -29,7 +29,8 @@ void show(const said& s) {
 
 int generated(demo_agent& agent, int n, unsigned seed, bool verbose) {
     question_generator generator{seed};
-    int right = 0, wrong = 0, inside = 0, outside = 0, declined_inside = 0, questions_answered = 0, questions_inside = 0;
+    int right = 0, wrong = 0, inside = 0, outside = 0, declined_inside = 0, questions_answered = 0,
+        questions_inside = 0;
     for (int i = 0; i < n; ++i) {
         auto g = generator.next();
         auto rows = g.sql.empty() ? std::vector<std::vector<std::string>>{} : rows_of(REAGENT_SHOP, g.sql);
@@ -40,7 +41,8 @@ int generated(demo_agent& agent, int n, unsigned seed, bool verbose) {
             (g.sql.empty() ? outside : inside)++;
             if (s.declined()) {
                 declined_inside += !g.sql.empty();
-                if (verbose && !g.sql.empty()) std::cout << "DECLINED " << w << "\n         " << s.answer.substr(0, 190) << "\n";
+                if (verbose && !g.sql.empty())
+                    std::cout << "DECLINED " << w << "\n         " << s.answer.substr(0, 190) << "\n";
                 continue;
             }
             any = true;
@@ -59,8 +61,9 @@ int generated(demo_agent& agent, int n, unsigned seed, bool verbose) {
         questions_answered += any && !g.sql.empty();
     }
     std::cout << n << " questions from seed " << seed << ": " << inside << " wordings of " << questions_inside
-              << " that have an answer: " << right << " right, " << declined_inside << " declined; " << questions_answered
-              << " answered in some wording; " << outside << " wordings without an answer; " << wrong << " wrong\n";
+              << " that have an answer: " << right << " right, " << declined_inside << " declined; "
+              << questions_answered << " answered in some wording; " << outside << " wordings without an answer; "
+              << wrong << " wrong\n";
     return wrong ? 1 : 0;
 }
 
@@ -101,7 +104,8 @@ int main(int argc, char** argv) {
         (s.declined() ? declined : fine ? right : wrong)++;
         std::cout << (s.declined() ? "DECLINED " : fine ? "right    " : "WRONG    ") << question << "\n";
         if (!fine || verbose)
-            show(s), std::cout << "   => " << s.answer.substr(0, 500) << "\n   expected " << expected.substr(0, 300) << "\n";
+            show(s),
+                std::cout << "   => " << s.answer.substr(0, 500) << "\n   expected " << expected.substr(0, 300) << "\n";
     }
     std::cout << right << " right, " << wrong << " wrong, " << declined << " declined\n";
     return wrong ? 1 : 0;

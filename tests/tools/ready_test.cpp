@@ -20,7 +20,9 @@ std::string call(const tool& t, json::object arguments) {
     tools all{t};
     struct program {
         const tools& all;
-        task<observation> forward(run& r, std::string name, json::value a) const { return all.call(r, "self", name, a); }
+        task<observation> forward(run& r, std::string name, json::value a) const {
+            return all.call(r, "self", name, a);
+        }
     } p{all};
     runtime rt;
     return rt.run(run_options{}, p, t.name(), json::value(arguments)).text();
@@ -78,7 +80,8 @@ BOOST_AUTO_TEST_CASE(the_calculator_changes_no_number_in_silence) {
                                                       {"1000000000000000.1 + 0.1", "1000000000000000.2"},
                                                       {"100 / 3", "33.333333333333336"}};
     for (const auto& [expression, result] : exact) BOOST_TEST(calculated(expression) == result);
-    for (const char* inexact : {"10^17 / 3", "2^500", "0.99999999999999999999", "(10^120 + 1) - 10^120", "9007199254740993.5"})
+    for (const char* inexact :
+         {"10^17 / 3", "2^500", "0.99999999999999999999", "(10^120 + 1) - 10^120", "9007199254740993.5"})
         BOOST_TEST(calculated(inexact).starts_with("about "), inexact << " = " << calculated(inexact));
     for (const char* large : {"2^1024", "1e308 * 10", "9^9^9", "exp(1000)", "1e99999999"})
         BOOST_TEST(calculated(large).find("overflow") != std::string::npos, large << " = " << calculated(large));
@@ -95,9 +98,12 @@ BOOST_AUTO_TEST_CASE(an_error_about_text_with_a_zero_byte_goes_on_behind_it) {
         BOOST_TEST(said.starts_with("Error:"), said);
         BOOST_TEST(said.find(words) != std::string::npos, said);
     };
-    says(ready::read_file(root.path), "path", "a.txt" + zero + ".md", "\"a.txt" + shown + ".md\" cannot be read: give the name of a file");
-    says(ready::http_get({.hosts = {"models.example"}}), "url", "http://models.example/a" + zero + "b", "Change the arguments");
-    says(ready::calculator(), "expression", "1 + 1" + zero + " + 1", "1 + 1" + shown + " + 1\" cannot be calculated: it holds a zero byte");
+    says(ready::read_file(root.path), "path", "a.txt" + zero + ".md",
+         "\"a.txt" + shown + ".md\" cannot be read: give the name of a file");
+    says(ready::http_get({.hosts = {"models.example"}}), "url", "http://models.example/a" + zero + "b",
+         "Change the arguments");
+    says(ready::calculator(), "expression", "1 + 1" + zero + " + 1",
+         "1 + 1" + shown + " + 1\" cannot be calculated: it holds a zero byte");
     says(ready::sqlite_query(REAGENT_SHOP), "query", "SELECT \"a" + zero + "b\" FROM orders", "Change the arguments");
     const lm_error of_sdk{lm_errc::server_error, "a" + zero + "b"};
     BOOST_TEST(of_sdk.what() == "a" + shown + "b");
@@ -115,18 +121,22 @@ BOOST_AUTO_TEST_CASE(sql_reads_and_only_reads) {
     auto sql = [&](const char* q) { return call(t, {{"query", q}}); };
     BOOST_TEST(t.description().find("customer_id INTEGER -> customers.id") != std::string::npos);
     BOOST_TEST(sql("SELECT count(*) AS n FROM orders") == R"({"columns": ["n"], "rows": [[1660]]})");
-    BOOST_TEST(sql("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT max(n) AS m FROM t").find("[[3]]") !=
-               std::string::npos);
-    for (const char* q : {"DELETE FROM orders", "DROP TABLE orders", "UPDATE orders SET total = 0", "PRAGMA writable_schema = 1",
-                          "ATTACH '/tmp/x.db' AS x", "INSERT INTO orders DEFAULT VALUES", "SELECT load_extension('x')",
-                          "CREATE TEMP TABLE t(x)", "VACUUM INTO '/tmp/reagent-stolen.db'", "BEGIN"})
+    BOOST_TEST(
+        sql("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT max(n) AS m FROM t")
+            .find("[[3]]") != std::string::npos);
+    for (const char* q :
+         {"DELETE FROM orders", "DROP TABLE orders", "UPDATE orders SET total = 0", "PRAGMA writable_schema = 1",
+          "ATTACH '/tmp/x.db' AS x", "INSERT INTO orders DEFAULT VALUES", "SELECT load_extension('x')",
+          "CREATE TEMP TABLE t(x)", "VACUUM INTO '/tmp/reagent-stolen.db'", "BEGIN"})
         BOOST_TEST(sql(q).starts_with("Error:"), q << " -> " << sql(q));
     BOOST_TEST(sql("SELECT 1; DROP TABLE orders").find("There are 2 statements") != std::string::npos);
-    BOOST_TEST(sql("SELECT * FROM nowhere").find("\"nowhere\" is not allowed; use") != std::string::npos, sql("SELECT * FROM nowhere"));
+    BOOST_TEST(sql("SELECT * FROM nowhere").find("\"nowhere\" is not allowed; use") != std::string::npos,
+               sql("SELECT * FROM nowhere"));
     BOOST_TEST(sql("").find("There is no statement") != std::string::npos);
     BOOST_TEST(sql("SELECT id FROM orders").find("there are more rows") != std::string::npos);
     auto quick = ready::sqlite_query(REAGENT_SHOP, {.time_limit = std::chrono::milliseconds{50}});
-    BOOST_TEST(call(quick, {{"query", "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"}})
+    BOOST_TEST(call(quick, {{"query",
+                             "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"}})
                    .find("longer than 50 ms") != std::string::npos);
     BOOST_CHECK_THROW(ready::sqlite_query("/nowhere.db"), tool_error);
 }
@@ -134,10 +144,12 @@ BOOST_AUTO_TEST_CASE(sql_reads_and_only_reads) {
 BOOST_AUTO_TEST_CASE(a_query_without_a_time_limit_is_asked_for_by_name) {
     for (auto none : {0, -1}) {
         auto limit = std::chrono::milliseconds{none};
-        for (auto make : std::vector<std::function<void()>>{[&] { ready::sqlite_query(REAGENT_SHOP, {.time_limit = limit}); },
-                                                            [&] { ready::postgres_query(secret{"host=/nowhere"}, {.time_limit = limit}); }})
+        for (auto make : std::vector<std::function<void()>>{
+                 [&] { ready::sqlite_query(REAGENT_SHOP, {.time_limit = limit}); },
+                 [&] { ready::postgres_query(secret{"host=/nowhere"}, {.time_limit = limit}); }})
             BOOST_CHECK_EXCEPTION(make(), tool_error, [](const tool_error& e) {
-                return e.code() == tool_errc::bad_configuration && std::string{e.what()}.find("no_time_limit") != std::string::npos;
+                return e.code() == tool_errc::bad_configuration &&
+                       std::string{e.what()}.find("no_time_limit") != std::string::npos;
             });
     }
     auto t = ready::sqlite_query(REAGENT_SHOP, {.time_limit = ready::no_time_limit});
@@ -154,7 +166,8 @@ BOOST_AUTO_TEST_CASE(documents_are_found_by_their_words) {
     BOOST_CHECK_THROW(ready::document_search(empty.path), tool_error);
     BOOST_CHECK_THROW(ready::document_search("/nowhere"), tool_error);
     empty.write("a.txt", "<b>bold</b> & brave words");
-    BOOST_TEST(call(ready::document_search(empty.path), {{"query", "brave"}}).find("<b>bold</b> & brave") != std::string::npos);
+    BOOST_TEST(call(ready::document_search(empty.path), {{"query", "brave"}}).find("<b>bold</b> & brave") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(documents_are_those_of_their_folder) {
@@ -167,7 +180,8 @@ BOOST_AUTO_TEST_CASE(documents_are_those_of_their_folder) {
     ::mkfifo((root.path / "pipe.txt").c_str(), 0600);
     auto found = call(ready::document_search(root.path, {.max_file_bytes = 1000}), {{"query", "mill"}});
     BOOST_TEST(found.find("a.txt") != std::string::npos);
-    for (const char* never : {"secret", "link.txt", "large.txt", "pipe.txt"}) BOOST_TEST(found.find(never) == std::string::npos, found);
+    for (const char* never : {"secret", "link.txt", "large.txt", "pipe.txt"})
+        BOOST_TEST(found.find(never) == std::string::npos, found);
     BOOST_TEST(ready::document_search(root.path, {.max_file_bytes = 1000})
                    .description()
                    .find("1 file of more than 1000 bytes is not among them") != std::string::npos);
@@ -191,10 +205,10 @@ BOOST_AUTO_TEST_CASE(files_are_read_below_their_root_only) {
     auto read = [&](const std::string& p) { return call(t, {{"path", p}}); };
     BOOST_TEST(read("notes/a.txt") == "hello");
     BOOST_TEST(read("notes/../notes/a.txt").find("secret") == std::string::npos);
-    for (std::string p :
-         {std::string{"link.txt"}, std::string{"folder/secret.txt"}, "../" + outside.path.filename().string() + "/secret.txt",
-          (outside.path / "secret.txt").string(), std::string{"notes"}, std::string{""}, std::string{"binary"}, std::string{"/etc/passwd"},
-          std::string{"nothing.txt"}}) {
+    for (std::string p : {std::string{"link.txt"}, std::string{"folder/secret.txt"},
+                          "../" + outside.path.filename().string() + "/secret.txt",
+                          (outside.path / "secret.txt").string(), std::string{"notes"}, std::string{""},
+                          std::string{"binary"}, std::string{"/etc/passwd"}, std::string{"nothing.txt"}}) {
         BOOST_TEST(read(p).starts_with("Error:"), p << " -> " << read(p));
         BOOST_TEST(read(p).find("root:") == std::string::npos);
     }
@@ -203,36 +217,39 @@ BOOST_AUTO_TEST_CASE(files_are_read_below_their_root_only) {
 
 BOOST_AUTO_TEST_CASE(only_allowed_hosts_are_asked) {
     loopback_server server{[](const server_request& r) {
-        if (r.target == "/moved") return server_response{.status = 302, .headers = {{"Location", "http://127.0.0.1:1/"}}};
+        if (r.target == "/moved")
+            return server_response{.status = 302, .headers = {{"Location", "http://127.0.0.1:1/"}}};
         return server_response{.body = "page " + r.target, .content_type = "text/plain"};
     }};
     auto host = "127.0.0.1:" + std::to_string(server.port());
     auto t = ready::http_get({.hosts = {host}});
     BOOST_TEST(call(t, {{"url", server.url("/x")}}).find("page /x") != std::string::npos);
     BOOST_TEST(call(t, {{"url", server.url("/moved")}}).find("redirects_to") != std::string::npos);
-    for (std::string url : {std::string{"http://127.0.0.1:1/"}, "http://" + host + "@example.invalid/", std::string{"file:///etc/passwd"},
-                            std::string{"http://127.0.0.1.example.invalid/"}})
+    for (std::string url : {std::string{"http://127.0.0.1:1/"}, "http://" + host + "@example.invalid/",
+                            std::string{"file:///etc/passwd"}, std::string{"http://127.0.0.1.example.invalid/"}})
         BOOST_TEST(call(t, {{"url", url}}).starts_with("Error:"), url);
     BOOST_TEST(server.requests() == 2);
     BOOST_CHECK_THROW(ready::http_get({}), tool_error);
 }
 
 BOOST_AUTO_TEST_CASE(a_host_means_the_same_to_the_check_and_to_the_client) {
-    loopback_server server{[](const server_request&) { return server_response{.body = "page", .content_type = "text/plain"}; }};
+    loopback_server server{
+        [](const server_request&) { return server_response{.body = "page", .content_type = "text/plain"}; }};
     std::string port = std::to_string(server.port());
     auto t = ready::http_get({.hosts = {"LocalHost:" + port}});
     BOOST_TEST(call(t, {{"url", "http://LOCALHOST:0" + port + "/"}}).find("page") != std::string::npos);
     int asked = server.requests();
     BOOST_TEST(asked == 1);
-    for (std::string other : {"localhost:" + port + "%20", "localhost.:" + port, "localhost:" + port + ":" + port, "127.0.0.1:" + port,
-                              "localhost%3a" + port, "localhost:" + port + "\\@x"})
+    for (std::string other : {"localhost:" + port + "%20", "localhost.:" + port, "localhost:" + port + ":" + port,
+                              "127.0.0.1:" + port, "localhost%3a" + port, "localhost:" + port + "\\@x"})
         BOOST_TEST(call(t, {{"url", "http://" + other + "/"}}).starts_with("Error:"), other);
     BOOST_TEST(server.requests() == asked);
     // "::1:8080" is an address; with brackets it is one with a port.
     auto six = ready::http_get({.hosts = {"::1:8080", "[::1]:1"}});
     BOOST_TEST(call(six, {{"url", "http://[::1]:8080/"}}).find("may not be asked") != std::string::npos);
     BOOST_TEST(call(six, {{"url", "http://[::1]:1/"}}).find("may not be asked") == std::string::npos);
-    for (const char* unusable : {"", "http://example.org", "example.org/", "example.org:x", "*.example.org", "a@b", "0x7f.1"})
+    for (const char* unusable :
+         {"", "http://example.org", "example.org/", "example.org:x", "*.example.org", "a@b", "0x7f.1"})
         BOOST_CHECK_THROW(ready::http_get({.hosts = {unusable}}), tool_error);
 }
 

@@ -22,7 +22,9 @@ namespace {
 observation call(const tools& all, const std::string& name, json::value arguments, run_options options = {}) {
     struct program {
         const tools& all;
-        task<observation> forward(run& r, std::string name, json::value arguments) const { return all.call(r, "self", name, arguments); }
+        task<observation> forward(run& r, std::string name, json::value arguments) const {
+            return all.call(r, "self", name, arguments);
+        }
     } p{all};
     runtime rt;
     return rt.run(options, p, name, arguments);
@@ -97,7 +99,8 @@ BOOST_DATA_TEST_CASE(schemas_and_calls_agree_with_dspy, cases_of("tool_schema.js
     const tool* t = all.find(c.text("name"));
     BOOST_REQUIRE(t);
     BOOST_TEST(t->description() == c.text("description"));
-    BOOST_TEST(equal_json(json::value(t->parameters()), c.data.at("openai").at("function").at("parameters")), json::value(t->parameters()));
+    BOOST_TEST(equal_json(json::value(t->parameters()), c.data.at("openai").at("function").at("parameters")),
+               json::value(t->parameters()));
     for (const auto& value : c.data.at("calls").as_array()) {
         const auto& made = value.as_object();
         auto o = call(all, t->name(), made.at("args"));
@@ -117,7 +120,8 @@ BOOST_AUTO_TEST_CASE(every_kind_of_function_is_a_tool) {
     t.add("shared_member", "", &shop::find, shared, {"name"});
     t.add("coroutine", "", [](std::string city) -> task<std::string> { co_return "found " + city; }, {"city"});
     t.add("with_run", "", [](run& r, int x) { return x + static_cast<int>(r.random() * 0); }, {"x"});
-    t.add("coroutine_with_run", "", [](run& r, int x) -> task<int> { co_return x + (r.branch_name() == "0" ? 1 : 0); }, {"x"});
+    t.add("coroutine_with_run", "", [](run& r, int x) -> task<int> { co_return x + (r.branch_name() == "0" ? 1 : 0); },
+          {"x"});
     t.add("nothing", "", [] {}, {});
     t.add("structure", "", [](booking b) { return b.guest + std::to_string(b.nights) + b.wish.value_or("-"); });
     t.add("named_structure", "", [](booking b) { return b.nights; }, {"b"});
@@ -182,7 +186,8 @@ BOOST_AUTO_TEST_CASE(failures_are_observations_that_say_what_to_do) {
     BOOST_TEST(contains("nope", json::object{}, {"no tool `nope`", "boom, odd"}));
     BOOST_TEST(contains("tw", json::object{}, {"did you mean `two`?"}));
     BOOST_TEST(contains("two", json::parse(R"({"first":1})"), {"second is missing", "\"required\""}));
-    BOOST_TEST(contains("two", json::parse(R"({"first":"a","second":1})"), {"first expected number, got string \"a\""}));
+    BOOST_TEST(
+        contains("two", json::parse(R"({"first":"a","second":1})"), {"first expected number, got string \"a\""}));
     BOOST_TEST(contains("two", json::parse(R"({"first":1,"second":2,"third":3})"), {"third is not a known property"}));
     BOOST_TEST(contains("two", json::array{1, 2}, {"expected object"}));
     auto o = call(t, "long", json::object{});
@@ -195,7 +200,8 @@ BOOST_AUTO_TEST_CASE(destructive_tools_are_approved_first) {
     int dropped = 0;
     tools t;
     t.add("drop", "", [&](std::string) { return ++dropped; }, {"table"}, {.destructive = true});
-    BOOST_TEST(call(t, "drop", json::parse(R"({"table":"a"})")).text().find("nobody is there to approve") != std::string::npos);
+    BOOST_TEST(call(t, "drop", json::parse(R"({"table":"a"})")).text().find("nobody is there to approve") !=
+               std::string::npos);
     std::string asked;
     bool answer = false;
     t.on_approval([&](run&, const tool& which, const json::object& arguments) -> task<bool> {
@@ -225,7 +231,11 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_registered_is_refused) {
 
 BOOST_AUTO_TEST_CASE(bytes_of_a_tool_that_are_no_text_are_shown_as_such) {
     tools t;
-    t.add("read", "", [] { return json::object{{"caf\xe9", json::array{"na\xefve", "ok \xC3\xBC"}}}; }, {}, {.quick = true});
+    t.add("read", "",
+          [] {
+              return json::object{{"caf\xe9", json::array{"na\xefve", "ok \xC3\xBC"}}};
+          },
+          {}, {.quick = true});
     t.add("fail", "", []() -> int { throw std::runtime_error{"caf\xe9"}; }, {}, {.quick = true});
     BOOST_TEST(dump_json(call(t, "read", json::object{}).value) == "{\"caf\uFFFD\": [\"na\uFFFDve\", \"ok \u00FC\"]}");
     BOOST_TEST(python_str(call(t, "fail", json::object{}).value).find("caf\uFFFD") != std::string::npos);
@@ -233,7 +243,8 @@ BOOST_AUTO_TEST_CASE(bytes_of_a_tool_that_are_no_text_are_shown_as_such) {
 
 BOOST_AUTO_TEST_CASE(lists_that_were_written_as_text_are_read) {
     tools t;
-    t.add("plan", "", [](std::vector<std::string> items, std::string note) { return note + std::to_string(items.size()); },
+    t.add("plan", "",
+          [](std::vector<std::string> items, std::string note) { return note + std::to_string(items.size()); },
           {"items", {"note", "", ""}}, {.quick = true});
     auto result = [&](const char* arguments) { return call(t, "plan", json::parse(arguments)); };
     BOOST_TEST(python_str(result(R"({"items": "[\"a\", \"b\"]"})").value) == "2");
@@ -251,10 +262,13 @@ BOOST_AUTO_TEST_CASE(dates_of_arguments_are_checked) {
               return std::string{next == std::chrono::floor<std::chrono::days>(at) ? "next day" : "another day"};
           },
           {"day", "at"});
-    BOOST_TEST(call(t, "book", {{"day", "2024-02-28"}, {"at", "2024-02-29T23:00:00Z"}}).value == json::value("next day"));
-    for (auto [day, at] : {std::pair{"banana", "2024-02-29T23:00:00Z"}, {"2024-02-30", "2024-02-29T23:00:00Z"}, {"2024-02-28", "soon"}})
+    BOOST_TEST(call(t, "book", {{"day", "2024-02-28"}, {"at", "2024-02-29T23:00:00Z"}}).value ==
+               json::value("next day"));
+    for (auto [day, at] :
+         {std::pair{"banana", "2024-02-29T23:00:00Z"}, {"2024-02-30", "2024-02-29T23:00:00Z"}, {"2024-02-28", "soon"}})
         BOOST_TEST(call(t, "book", {{"day", day}, {"at", at}}).failed);
-    json::object parameters = json::parse(R"({"type":"object","properties":{"to":{"type":"string","format":"email"}}})").as_object();
+    json::object parameters =
+        json::parse(R"({"type":"object","properties":{"to":{"type":"string","format":"email"}}})").as_object();
     t.add(tool{"write", "", parameters, [](run&, json::object) -> task<json::value> { co_return "sent"; }});
     BOOST_TEST(call(t, "write", {{"to", "ann@example.org"}}).value == json::value("sent"));
     auto refused = call(t, "write", {{"to", "ann"}});
@@ -278,30 +292,37 @@ BOOST_AUTO_TEST_CASE(further_members_of_structs_are_refused_at_any_depth) {
     tools t;
     t.add("buy", "", [&](std::vector<order> orders) { return ++acted, orders.size(); }, {"orders"}, {.quick = true});
     t.add("fill", "", [&](basket b) { return ++acted, b.orders.size(); }, {}, {.quick = true});
-    t.add("more", "", [&](order o, rest others) { return ++acted, o.item + std::to_string(others.values.size()); }, {"o", "others"},
-          {.quick = true});
+    t.add("more", "", [&](order o, rest others) { return ++acted, o.item + std::to_string(others.values.size()); },
+          {"o", "others"}, {.quick = true});
     const std::string good = R"({"item": "x", "count": 2})", bad = R"({"item": "x", "count": 2, "coupon": "HALF"})";
-    auto fill = [&](const std::string& orders, const std::string& gift, const std::string& named, const std::string& what) {
+    auto fill = [&](const std::string& orders, const std::string& gift, const std::string& named,
+                    const std::string& what) {
         return call(t, "fill",
-                    json::parse(R"({"orders": [)" + orders + R"(], "gift": )" + gift + R"(, "by_name": {"a": )" + named + R"(}, "what": )" +
-                                what + "}"));
+                    json::parse(R"({"orders": [)" + orders + R"(], "gift": )" + gift + R"(, "by_name": {"a": )" +
+                                named + R"(}, "what": )" + what + "}"));
     };
     BOOST_TEST(!fill(good, good, good, R"({"guest": "g", "nights": 1, "wish": null})").failed);
     BOOST_TEST(!call(t, "more", json::parse(R"({"o": )" + good + R"(, "x": 1})")).failed);
     BOOST_TEST(acted == 2);
-    for (auto [wrong, path] :
-         {std::pair{call(t, "buy", json::parse(R"({"orders": [)" + good + "," + bad + "]}")), "orders[1].coupon is not a known property"},
-          {fill(bad, good, good, good), "orders[0].coupon"},
-          {fill(good, bad, good, good), "gift.coupon"},
-          {fill(good, "null", bad, good), "by_name.a.coupon"},
-          {fill(good, "null", good, bad), "what.coupon"},
-          {fill(good, "null", good, R"({"guest": "g", "nights": 1, "item": "x"})"), "what."},
-          {call(t, "more", json::parse(R"({"o": )" + bad + "}")), "o.coupon"}}) {
+    for (auto [wrong, path] : {std::pair{call(t, "buy", json::parse(R"({"orders": [)" + good + "," + bad + "]}")),
+                                         "orders[1].coupon is not a known property"},
+                               {fill(bad, good, good, good), "orders[0].coupon"},
+                               {fill(good, bad, good, good), "gift.coupon"},
+                               {fill(good, "null", bad, good), "by_name.a.coupon"},
+                               {fill(good, "null", good, bad), "what.coupon"},
+                               {fill(good, "null", good, R"({"guest": "g", "nights": 1, "item": "x"})"), "what."},
+                               {call(t, "more", json::parse(R"({"o": )" + bad + "}")), "o.coupon"}}) {
         BOOST_TEST(wrong.failed, path);
         BOOST_TEST(wrong.text().find(path) != std::string::npos, wrong.text() << " " << path);
     }
     BOOST_TEST(acted == 2);
-    BOOST_TEST(!t.find("buy")->parameters().at("properties").at("orders").at("items").as_object().contains("additionalProperties"));
+    BOOST_TEST(!t.find("buy")
+                    ->parameters()
+                    .at("properties")
+                    .at("orders")
+                    .at("items")
+                    .as_object()
+                    .contains("additionalProperties"));
 }
 
 BOOST_AUTO_TEST_CASE(a_float_takes_what_it_holds) {
@@ -315,8 +336,9 @@ BOOST_AUTO_TEST_CASE(a_float_takes_what_it_holds) {
 }
 
 BOOST_AUTO_TEST_CASE(a_timeout_that_no_clock_reaches_is_none) {
-    for (std::chrono::milliseconds limit : {std::chrono::milliseconds::max(), std::chrono::milliseconds::max() / 2,
-                                            std::chrono::milliseconds{std::chrono::hours{24 * 365 * 1000}}, 0ms, -1ms}) {
+    for (std::chrono::milliseconds limit :
+         {std::chrono::milliseconds::max(), std::chrono::milliseconds::max() / 2,
+          std::chrono::milliseconds{std::chrono::hours{24 * 365 * 1000}}, 0ms, -1ms}) {
         tools t;
         t.add("wait", "",
               [](int n) -> task<int> {
@@ -346,7 +368,8 @@ BOOST_AUTO_TEST_CASE(an_infinity_is_no_argument_of_any_type) {
     t.add("keep", "", [](json::value v) { return json::serialize(v); }, {"v"});
     t.add("keep_all", "", [](std::map<std::string, json::value> v) { return v.size(); }, {"v"});
     for (const char* number : {"1e99999", "-1e99999"})
-        for (std::string v : {std::string{number}, "[1, " + std::string{number} + "]", "{\"a\": {\"b\": [" + std::string{number} + "]}}"}) {
+        for (std::string v : {std::string{number}, "[1, " + std::string{number} + "]",
+                              "{\"a\": {\"b\": [" + std::string{number} + "]}}"}) {
             auto o = call(t, "keep", *parse_json("{\"v\": " + v + "}"));
             BOOST_TEST(o.failed, v << " -> " << o.text());
             BOOST_TEST(o.text().find("v") != std::string::npos);

@@ -1,6 +1,6 @@
-// Statements that are made to cost much: sql_bombs [RANDOM_STATEMENTS [SEED]]. Each is checked in a process of its own, whose time on the
-// processor and memory are measured; the worst of each shape is printed, and whatever comes near the promised bounds. Exit code 1 where a
-// check takes more than 64 MB, or does not end.
+// Statements that are made to cost much: sql_bombs [RANDOM_STATEMENTS [SEED]]. Each is checked in a process of its own,
+// whose time on the processor and memory are measured; the worst of each shape is printed, and whatever comes near the
+// promised bounds. Exit code 1 where a check takes more than 64 MB, or does not end.
 #include <reagent/tools/sql.hpp>
 
 #include <sys/resource.h>
@@ -19,7 +19,8 @@ using namespace reagent;
 
 namespace {
 
-const sql::schema tables{{"orders", {"id", "total", "customer_id", "note"}}, {"customers", {"id", "name", "city", "ssn"}}};
+const sql::schema tables{{"orders", {"id", "total", "customer_id", "note"}},
+                         {"customers", {"id", "name", "city", "ssn"}}};
 
 std::string times(int n, const std::function<std::string(int)>& part) {
     std::string all;
@@ -38,22 +39,28 @@ const std::vector<shape> shapes{
     {"CTEs that join the one before with itself",
      [](int k) {
          return "WITH a0 AS (SELECT * FROM orders)" +
-                times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT * FROM a" + n(i) + " x, a" + n(i) + " y)"; }) +
+                times(k,
+                      [](int i) { return ", a" + n(i + 1) + " AS (SELECT * FROM a" + n(i) + " x, a" + n(i) + " y)"; }) +
                 " SELECT 1 FROM orders";
      }},
     {"CTEs that ask the one before twice",
      [](int k) {
          return "WITH a0 AS (SELECT 1 AS x)" +
-                times(
-                    k,
-                    [](int i) { return ", a" + n(i + 1) + " AS (SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" + n(i) + "))"; }) +
+                times(k,
+                      [](int i) {
+                          return ", a" + n(i + 1) + " AS (SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" +
+                                 n(i) + "))";
+                      }) +
                 " SELECT x FROM a" + n(k) + " LIMIT 1";
      }},
     {"the same, not materialized",
      [](int k) {
          return "WITH a0 AS NOT MATERIALIZED (SELECT 1 AS x)" +
                 times(k,
-                      [](int i) { return ", a" + n(i + 1) + " AS NOT MATERIALIZED (SELECT x.x FROM a" + n(i) + " x, a" + n(i) + " y)"; }) +
+                      [](int i) {
+                          return ", a" + n(i + 1) + " AS NOT MATERIALIZED (SELECT x.x FROM a" + n(i) + " x, a" + n(i) +
+                                 " y)";
+                      }) +
                 " SELECT x FROM a" + n(k);
      }},
     {"the same, names in quotes",
@@ -61,8 +68,8 @@ const std::vector<shape> shapes{
          return "WITH \"a0\" AS (SELECT 1 AS x)" +
                 times(k,
                       [](int i) {
-                          return ", \"a" + n(i + 1) + "\" AS (SELECT x FROM \"a" + n(i) + "\" WHERE x IN (SELECT x FROM \"a" + n(i) +
-                                 "\"))";
+                          return ", \"a" + n(i + 1) + "\" AS (SELECT x FROM \"a" + n(i) +
+                                 "\" WHERE x IN (SELECT x FROM \"a" + n(i) + "\"))";
                       }) +
                 " SELECT x FROM \"a" + n(k) + "\" LIMIT 1";
      }},
@@ -71,7 +78,8 @@ const std::vector<shape> shapes{
          return "WITH a0 AS/**/(SELECT 1 AS x)" +
                 times(k,
                       [](int i) {
-                          return ", a" + n(i + 1) + "--\n AS --\n(SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" + n(i) + "))";
+                          return ", a" + n(i + 1) + "--\n AS --\n(SELECT x FROM a" + n(i) +
+                                 " WHERE x IN (SELECT x FROM a" + n(i) + "))";
                       }) +
                 " SELECT x FROM a" + n(k) + " LIMIT 1";
      }},
@@ -79,7 +87,8 @@ const std::vector<shape> shapes{
      [](int k) {
          std::string s = "SELECT 1 AS x";
          for (int i = 0; i < k; ++i)
-             s = "WITH a" + n(i) + " AS (" + s + ") SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" + n(i) + ")";
+             s = "WITH a" + n(i) + " AS (" + s + ") SELECT x FROM a" + n(i) + " WHERE x IN (SELECT x FROM a" + n(i) +
+                 ")";
          return s;
      }},
     {"the same, forward",
@@ -87,7 +96,8 @@ const std::vector<shape> shapes{
          return "WITH RECURSIVE " +
                 times(k,
                       [](int i) {
-                          return "a" + n(i) + " AS (SELECT x FROM a" + n(i + 1) + " WHERE x IN (SELECT x FROM a" + n(i + 1) + ")), ";
+                          return "a" + n(i) + " AS (SELECT x FROM a" + n(i + 1) + " WHERE x IN (SELECT x FROM a" +
+                                 n(i + 1) + ")), ";
                       }) +
                 "a" + n(k) + " AS (SELECT 1 AS x) SELECT x FROM a0 LIMIT 1";
      }},
@@ -100,12 +110,17 @@ const std::vector<shape> shapes{
     {"stars of stars by WITH",
      [](int k) {
          return "WITH a0 AS (SELECT *, * FROM orders)" +
-                times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT *, * FROM a" + n(i) + ")"; }) + " SELECT 1 FROM a" + n(k);
+                times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT *, * FROM a" + n(i) + ")"; }) +
+                " SELECT 1 FROM a" + n(k);
      }},
     {"one wide row, again and again",
      [](int k) {
-         return "WITH w AS (SELECT " + times(150, [](int i) { return (i ? ", id AS c" : "id AS c") + n(i); }) + " FROM orders)" +
-                times(k, [](int i) { return ", a" + n(i) + " AS (SELECT * FROM " + (i ? "a" + n(i - 1) : std::string{"w"}) + ")"; }) +
+         return "WITH w AS (SELECT " + times(150, [](int i) { return (i ? ", id AS c" : "id AS c") + n(i); }) +
+                " FROM orders)" +
+                times(k,
+                      [](int i) {
+                          return ", a" + n(i) + " AS (SELECT * FROM " + (i ? "a" + n(i - 1) : std::string{"w"}) + ")";
+                      }) +
                 " SELECT 1 FROM a" + n(k - 1);
      }},
     {"an expression in an expression",
@@ -117,7 +132,8 @@ const std::vector<shape> shapes{
     {"an expression in an expression by WITH",
      [](int k) {
          return "WITH a0 AS (SELECT id AS x FROM orders)" +
-                times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT x+x AS x FROM a" + n(i) + ")"; }) + " SELECT x FROM a" + n(k);
+                times(k, [](int i) { return ", a" + n(i + 1) + " AS (SELECT x+x AS x FROM a" + n(i) + ")"; }) +
+                " SELECT x FROM a" + n(k);
      }},
     {"few levels of wide expressions",
      [](int k) {
@@ -140,14 +156,20 @@ const std::vector<shape> shapes{
          return s + std::string(static_cast<std::size_t>(std::min(k, 12)), ')');
      }},
     {"GROUP BY of an alias",
-     [](int k) { return "SELECT id+id+id AS x FROM orders GROUP BY " + times(k, [](int i) { return std::string{i ? ",x" : "x"}; }); }},
+     [](int k) {
+         return "SELECT id+id+id AS x FROM orders GROUP BY " +
+                times(k, [](int i) { return std::string{i ? ",x" : "x"}; });
+     }},
     {"ORDER BY of a place",
      [](int k) {
-         return "SELECT id IN (" + times(k, [](int i) { return std::string{i ? ",1" : "1"}; }) + ") FROM orders ORDER BY " +
-                times(k, [](int i) { return std::string{i ? ",1" : "1"}; });
+         return "SELECT id IN (" + times(k, [](int i) { return std::string{i ? ",1" : "1"}; }) +
+                ") FROM orders ORDER BY " + times(k, [](int i) { return std::string{i ? ",1" : "1"}; });
      }},
     {"parentheses",
-     [](int k) { return "SELECT " + std::string(static_cast<std::size_t>(k), '(') + "1" + std::string(static_cast<std::size_t>(k), ')'); }},
+     [](int k) {
+         return "SELECT " + std::string(static_cast<std::size_t>(k), '(') + "1" +
+                std::string(static_cast<std::size_t>(k), ')');
+     }},
     {"signs", [](int k) { return "SELECT 1" + times(k, [](int) { return std::string{"+1"}; }); }},
     {"NOT", [](int k) { return "SELECT " + times(k, [](int) { return std::string{"NOT "}; }) + "true"; }},
     {"CASE",
@@ -158,11 +180,13 @@ const std::vector<shape> shapes{
     {"UNION", [](int k) { return "SELECT 1" + times(k, [](int) { return std::string{" UNION SELECT 1"}; }); }},
     {"subqueries",
      [](int k) {
-         return times(k, [](int) { return std::string{"SELECT * FROM ("}; }) + "SELECT 1" + times(k, [](int i) { return ") t" + n(i); });
+         return times(k, [](int) { return std::string{"SELECT * FROM ("}; }) + "SELECT 1" +
+                times(k, [](int i) { return ") t" + n(i); });
      }},
     {"scalar subqueries",
      [](int k) {
-         return times(k, [](int) { return std::string{"SELECT ("}; }) + "SELECT 1" + times(k, [](int) { return std::string{")"}; });
+         return times(k, [](int) { return std::string{"SELECT ("}; }) + "SELECT 1" +
+                times(k, [](int) { return std::string{")"}; });
      }},
     {"tables", [](int k) { return "SELECT 1 FROM orders" + times(k, [](int i) { return ", orders o" + n(i); }); }},
     {"tables and references to one name",
@@ -171,8 +195,11 @@ const std::vector<shape> shapes{
                 times(k / 2, [](int) { return std::string{",orders a"}; });
      }},
     {"joins with USING",
-     [](int k) { return "SELECT 1 FROM orders" + times(k, [](int i) { return " JOIN orders o" + n(i) + " USING (id)"; }); }},
-    {"natural joins", [](int k) { return "SELECT 1 FROM orders" + times(k, [](int i) { return " NATURAL JOIN customers o" + n(i); }); }},
+     [](int k) {
+         return "SELECT 1 FROM orders" + times(k, [](int i) { return " JOIN orders o" + n(i) + " USING (id)"; });
+     }},
+    {"natural joins",
+     [](int k) { return "SELECT 1 FROM orders" + times(k, [](int i) { return " NATURAL JOIN customers o" + n(i); }); }},
     {"joins with aliases",
      [](int k) {
          std::string s = "orders";
@@ -180,7 +207,9 @@ const std::vector<shape> shapes{
          return "SELECT 1 FROM " + s;
      }},
     {"a long IN list",
-     [](int k) { return "SELECT id FROM orders WHERE id IN (" + times(k, [](int i) { return (i ? "," : "") + n(i); }) + ")"; }},
+     [](int k) {
+         return "SELECT id FROM orders WHERE id IN (" + times(k, [](int i) { return (i ? "," : "") + n(i); }) + ")";
+     }},
     {"a long list of texts",
      [](int k) {
          return "SELECT id FROM orders WHERE note IN (" +
@@ -190,14 +219,21 @@ const std::vector<shape> shapes{
     {"rows of VALUES", [](int k) { return "VALUES (1)" + times(k, [](int) { return std::string{",(1)"}; }); }},
     {"WINDOW",
      [](int k) {
-         return "SELECT 1 FROM orders WINDOW w0 AS ()" + times(k, [](int i) { return ", w" + n(i + 1) + " AS (w" + n(i) + ")"; });
+         return "SELECT 1 FROM orders WINDOW w0 AS ()" +
+                times(k, [](int i) { return ", w" + n(i + 1) + " AS (w" + n(i) + ")"; });
      }},
-    {"CUBE", [](int k) { return "SELECT 1 FROM orders GROUP BY CUBE (id" + times(k, [](int) { return std::string{",id"}; }) + ")"; }},
+    {"CUBE",
+     [](int k) {
+         return "SELECT 1 FROM orders GROUP BY CUBE (id" + times(k, [](int) { return std::string{",id"}; }) + ")";
+     }},
     {"arguments", [](int k) { return "SELECT concat(1" + times(k, [](int) { return std::string{",1"}; }) + ")"; }},
-    {"dots", [](int k) { return "SELECT " + times(k, [](int i) { return std::string{i ? ".a" : "a"}; }) + " FROM orders"; }},
-    {"fields", [](int k) { return "SELECT (id)" + times(k, [](int) { return std::string{".abs"}; }) + " FROM orders"; }},
+    {"dots",
+     [](int k) { return "SELECT " + times(k, [](int i) { return std::string{i ? ".a" : "a"}; }) + " FROM orders"; }},
+    {"fields",
+     [](int k) { return "SELECT (id)" + times(k, [](int) { return std::string{".abs"}; }) + " FROM orders"; }},
     {"casts", [](int k) { return "SELECT 1" + times(k, [](int) { return std::string{"::int"}; }); }},
-    {"JSON arrows", [](int k) { return "SELECT note" + times(k, [](int) { return std::string{"->'a'"}; }) + " FROM orders"; }},
+    {"JSON arrows",
+     [](int k) { return "SELECT note" + times(k, [](int) { return std::string{"->'a'"}; }) + " FROM orders"; }},
 };
 
 struct cost {
@@ -214,14 +250,18 @@ cost of(sql::dialect d, const std::string& statement) {
         rlimit memory{2ul << 30, 2ul << 30}, time{20, 20};
         ::setrlimit(RLIMIT_AS, &memory);
         ::setrlimit(RLIMIT_CPU, &time);
-        sql::policy p{.dialect = d, .allowed_tables = {"orders", "customers"}, .denied_columns = {"customers.ssn"}, .max_rows = 100};
+        sql::policy p{.dialect = d,
+                      .allowed_tables = {"orders", "customers"},
+                      .denied_columns = {"customers.ssn"},
+                      .max_rows = 100};
         sql::check("SELECT 1", p, tables);  // what is made once
         rusage before{}, after{};
         ::getrusage(RUSAGE_SELF, &before);
         sql::safe(statement, p, tables);
         ::getrusage(RUSAGE_SELF, &after);
         auto spent = [](const timeval& from, const timeval& to) {
-            return static_cast<double>(to.tv_sec - from.tv_sec) * 1e3 + static_cast<double>(to.tv_usec - from.tv_usec) / 1e3;
+            return static_cast<double>(to.tv_sec - from.tv_sec) * 1e3 +
+                   static_cast<double>(to.tv_usec - from.tv_usec) / 1e3;
         };
         cost c{spent(before.ru_utime, after.ru_utime) + spent(before.ru_stime, after.ru_stime), 0, true};
         c.megabytes = (after.ru_maxrss - before.ru_maxrss) / 1024;
@@ -245,8 +285,8 @@ std::vector<int> sizes(const shape& s) {
     for (; step > 0; step /= 2)
         if (s.write(most + step).size() <= sql::policy{}.max_length) most += step;
     std::vector<int> all;
-    for (int k :
-         {1, 2, 3, 5, 7, 9, 11, 13, 15, 18, 22, 27, 33, 40, 48, 60, 80, 100, 130, 180, 250, 350, 500, 700, 950, 1300, 2000, 3000, 5000})
+    for (int k : {1,  2,  3,   5,   7,   9,   11,  13,  15,  18,  22,   27,   33,   40,  48,
+                  60, 80, 100, 130, 180, 250, 350, 500, 700, 950, 1300, 2000, 3000, 5000})
         if (k < most) all.push_back(k);
     all.push_back(most);
     return all;
@@ -278,8 +318,9 @@ int main(int argc, char** argv) {
     auto judge = [&](const char* name, const std::string& statement, const cost& c) {
         bool bad = !c.ended || c.megabytes > most_megabytes;
         if (bad || c.milliseconds > worth_telling)
-            std::printf("  %s: %s, %zu bytes: %.0f ms, %ld MB%s\n    %.300s\n", bad ? "TOO MUCH" : "long", name, statement.size(),
-                        c.milliseconds, c.megabytes, c.ended ? "" : ", did not end", statement.c_str());
+            std::printf("  %s: %s, %zu bytes: %.0f ms, %ld MB%s\n    %.300s\n", bad ? "TOO MUCH" : "long", name,
+                        statement.size(), c.milliseconds, c.megabytes, c.ended ? "" : ", did not end",
+                        statement.c_str());
         failed = failed || bad;
     };
     for (auto d : {sql::dialect::postgres, sql::dialect::sqlite}) {
@@ -305,7 +346,8 @@ int main(int argc, char** argv) {
             worst.megabytes = std::max(worst.megabytes, c.megabytes);
         }
         if (random_statements)
-            std::printf("  %zu mixed: %.1f ms, %ld MB at most\n", random_statements, worst.milliseconds, worst.megabytes);
+            std::printf("  %zu mixed: %.1f ms, %ld MB at most\n", random_statements, worst.milliseconds,
+                        worst.megabytes);
     }
     return failed;
 }

@@ -1,9 +1,10 @@
-// What the SQL guard allows, run on real databases: sql_differential postgres|sqlite COUNT [SEED [MODE]]. A statement that is allowed may
-// not read a canary, not call what is not listed and not change anything; see sql_judge.hpp. What `safe` returns in its place may not
-// either, and answers the same.
+// What the SQL guard allows, run on real databases: sql_differential postgres|sqlite COUNT [SEED [MODE]]. A statement
+// that is allowed may not read a canary, not call what is not listed and not change anything; see sql_judge.hpp. What
+// `safe` returns in its place may not either, and answers the same.
 //
-// MODE `blind`: the policy denies no column and allows every table. `scoped`: the guard is that of support/scoped_check.hpp. In both there
-// must be leaks, or the test sees nothing. `none`: no guard at all, which shows for each shape what the judge makes of it.
+// MODE `blind`: the policy denies no column and allows every table. `scoped`: the guard is that of
+// support/scoped_check.hpp. In both there must be leaks, or the test sees nothing. `none`: no guard at all, which shows
+// for each shape what the judge makes of it.
 #include "sql_judge.hpp"
 #include "support/scoped_check.hpp"
 #include "support/sql_generator.hpp"
@@ -28,7 +29,8 @@ struct count {
 
 struct tally {
     count all{};
-    std::size_t leaks = 0, calls = 0, changes = 0, overloads = 0, mismatches = 0, refused_by_safe = 0, allowed_by_safe = 0;
+    std::size_t leaks = 0, calls = 0, changes = 0, overloads = 0, mismatches = 0, refused_by_safe = 0,
+                allowed_by_safe = 0;
     std::map<std::string, count> shapes{};
     std::map<std::string, std::size_t> errors{};     // of the database, about allowed statements
     std::map<std::string, std::size_t> explained{};  // answers of `safe` that may differ
@@ -84,7 +86,8 @@ bool note(tally& t, const judgement& j, const written& w, const std::string& sta
 }
 
 // The rows of `safe` beside those of the statement. @return why they differ, or ""
-std::string mismatch(const written& w, const answer& plain, const answer& safe, const std::string& statement, tally& t) {
+std::string mismatch(const written& w, const answer& plain, const answer& safe, const std::string& statement,
+                     tally& t) {
     auto known = [&](const char* why) {
         ++t.explained[why];
         return std::string{};
@@ -108,8 +111,11 @@ std::string mismatch(const written& w, const answer& plain, const answer& safe, 
 
 void judge_statement(judge& judge, const written& w, const sql::policy& p, const sql::schema& known, mode m, tally& t) {
     auto begin = std::chrono::steady_clock::now();
-    auto verdict = m == mode::none ? sql::verdict{} : m == mode::scoped ? scoped_check(w.text, p, known) : sql::check(w.text, p, known);
-    if (auto took = std::chrono::steady_clock::now() - begin; took > t.slowest) t.slowest = took, t.slowest_statement = w.text;
+    auto verdict = m == mode::none     ? sql::verdict{}
+                   : m == mode::scoped ? scoped_check(w.text, p, known)
+                                       : sql::check(w.text, p, known);
+    if (auto took = std::chrono::steady_clock::now() - begin; took > t.slowest)
+        t.slowest = took, t.slowest_statement = w.text;
     std::optional<judgement> plain;
     bool found = false, allowed = verdict.ok(), answered = false;
     if (allowed) {
@@ -126,13 +132,15 @@ void judge_statement(judge& judge, const written& w, const sql::policy& p, const
         t.allowed_by_safe += !allowed && safe.verdict.ok();
         if (safe.verdict.ok() && (safe.statement != w.text || !plain)) {
             auto j = judge.run(safe.statement);
-            if (w.limit && j.left.rows.size() > w.limit) j.findings.push_back({finding::leak, "more rows than the policy allows"});
+            if (w.limit && j.left.rows.size() > w.limit)
+                j.findings.push_back({finding::leak, "more rows than the policy allows"});
             found = note(t, j, w, safe.statement, true) || found;
             if (plain && plain->left.ok() && plain->findings.empty())
                 if (auto why = mismatch(w, plain->left, j.left, safe.statement, t); !why.empty()) {
                     ++t.mismatches;
                     if (t.shown["mismatch " + why.substr(0, 12)]++ < 5)
-                        std::cout << "MISMATCH (" << why << ") " << shown(w) << w.text << "\n    safe: " << safe.statement << "\n";
+                        std::cout << "MISMATCH (" << why << ") " << shown(w) << w.text
+                                  << "\n    safe: " << safe.statement << "\n";
                 }
         }
     }
@@ -149,8 +157,8 @@ void judge_statement(judge& judge, const written& w, const sql::policy& p, const
 void report(const tally& t) {
     std::cout << "\nstatements with               written  allowed answered    found\n";
     for (const auto& [name, c] : t.shapes)
-        std::cout << std::left << std::setw(29) << name << std::right << std::setw(8) << c.written << std::setw(9) << c.allowed
-                  << std::setw(9) << c.answered << std::setw(9) << c.found << "\n";
+        std::cout << std::left << std::setw(29) << name << std::right << std::setw(8) << c.written << std::setw(9)
+                  << c.allowed << std::setw(9) << c.answered << std::setw(9) << c.found << "\n";
     std::vector<std::pair<std::size_t, std::string>> errors;
     for (const auto& [what, n] : t.errors) errors.emplace_back(n, what);
     std::sort(errors.rbegin(), errors.rend());
@@ -159,10 +167,13 @@ void report(const tally& t) {
         std::cout << std::setw(8) << errors[i].first << "  " << errors[i].second << "\n";
     for (const auto& [why, n] : t.explained) std::cout << n << " answers of safe differ: " << why << "\n";
     std::cout << "\n"
-              << t.all.written << " statements, " << t.all.allowed << " allowed, " << t.all.answered << " of them answered\n"
-              << t.leaks << " leaks, " << t.calls << " calls, " << t.changes << " changes, " << t.mismatches << " mismatches\n"
-              << t.overloads << " called a user's function under a listed name, which safe has to prevent; " << t.refused_by_safe
-              << " allowed by check but not by safe, " << t.allowed_by_safe << " by safe but not by check\n"
+              << t.all.written << " statements, " << t.all.allowed << " allowed, " << t.all.answered
+              << " of them answered\n"
+              << t.leaks << " leaks, " << t.calls << " calls, " << t.changes << " changes, " << t.mismatches
+              << " mismatches\n"
+              << t.overloads << " called a user's function under a listed name, which safe has to prevent; "
+              << t.refused_by_safe << " allowed by check but not by safe, " << t.allowed_by_safe
+              << " by safe but not by check\n"
               << "the slowest check took " << std::chrono::duration_cast<std::chrono::microseconds>(t.slowest).count()
               << " us: " << t.slowest_statement.substr(0, 300) << "\n";
 }
@@ -185,8 +196,10 @@ int differential(sql::dialect d, std::size_t count, std::uint64_t seed, mode m) 
     auto judge = d == sql::dialect::postgres ? postgres_judge() : sqlite_judge();
     sql_generator generator{d, seed};
     std::mt19937_64 random{seed};
-    auto policies = m == mode::guard ? shop_policies(d) : std::vector{m == mode::blind ? shop_blind_policy(d) : shop_policy(d)};
-    const sql::schema schemas[]{shop_schema(known::every_table), shop_schema(known::allowed_tables), shop_schema(known::nothing)};
+    auto policies =
+        m == mode::guard ? shop_policies(d) : std::vector{m == mode::blind ? shop_blind_policy(d) : shop_policy(d)};
+    const sql::schema schemas[]{shop_schema(known::every_table), shop_schema(known::allowed_tables),
+                                shop_schema(known::nothing)};
     tally t;
     auto last = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < count; ++i) {
@@ -199,8 +212,8 @@ int differential(sql::dialect d, std::size_t count, std::uint64_t seed, mode m) 
         judge_statement(*judge, w, policy, schemas[known], m, t);
         if (std::chrono::steady_clock::now() - last > std::chrono::seconds{20}) {
             last = std::chrono::steady_clock::now();
-            std::cerr << i << " of " << count << ", " << t.all.allowed << " allowed, " << t.found() << " found, " << t.mismatches
-                      << " mismatches" << std::endl;
+            std::cerr << i << " of " << count << ", " << t.all.allowed << " allowed, " << t.found() << " found, "
+                      << t.mismatches << " mismatches" << std::endl;
         }
     }
     report(t);
@@ -213,7 +226,8 @@ int main(int argc, char** argv) {
     std::string_view dialect = argc > 1 ? argv[1] : "", how = argc > 4 ? argv[4] : "";
     bool known = how.empty() || how == "blind" || how == "none" || (how == "scoped" && dialect == "postgres");
     if (argc < 3 || (dialect != "postgres" && dialect != "sqlite") || !known) {
-        std::cerr << "usage: sql_differential postgres|sqlite COUNT [SEED [blind|scoped|none]]; scoped is of postgres alone\n";
+        std::cerr << "usage: sql_differential postgres|sqlite COUNT [SEED [blind|scoped|none]]; scoped is of postgres "
+                     "alone\n";
         return 2;
     }
     return differential(dialect == "postgres" ? sql::dialect::postgres : sql::dialect::sqlite, std::stoull(argv[2]),

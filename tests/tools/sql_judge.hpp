@@ -24,8 +24,8 @@ struct judgement {
     std::vector<finding> findings{};
 };
 
-/// Runs statements on both sides of the shop (support/sql_shop.hpp) as a user who may do everything. Knows nothing of SQL: a canary in an
-/// answer or in an error is a leak, and so is any difference between both sides.
+/// Runs statements on both sides of the shop (support/sql_shop.hpp) as a user who may do everything. Knows nothing of
+/// SQL: a canary in an answer or in an error is a leak, and so is any difference between both sides.
 class judge {
 public:
     virtual ~judge() = default;

@@ -13,12 +13,15 @@ namespace {
 
 using result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
-// What must stay as it is: numbers of transactions, calls of spies, the sequence, advisory locks. Asked outside of the transaction.
+// What must stay as it is: numbers of transactions, calls of spies, the sequence, advisory locks. Asked outside of the
+// transaction.
 constexpr const char* probe =
-    "ROLLBACK; SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()), (SELECT last_value FROM spy.calls),"
-    " (SELECT last_value FROM public.canary_seq), (SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory')";
-constexpr const char* probed[]{"a transaction changed something", "a function that is not listed was called", "a sequence was advanced",
-                               "a lock was taken"};
+    "ROLLBACK; SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()), (SELECT last_value FROM "
+    "spy.calls),"
+    " (SELECT last_value FROM public.canary_seq), (SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks WHERE locktype "
+    "= 'advisory')";
+constexpr const char* probed[]{"a transaction changed something", "a function that is not listed was called",
+                               "a sequence was advanced", "a lock was taken"};
 
 class shop {
 public:
@@ -72,7 +75,8 @@ private:
             },
             this);
         PQclear(PQexec(db_,
-                       "SET statement_timeout = 200; SET temp_file_limit = '20MB'; SET max_parallel_workers_per_gather = 0; SET jit = off;"
+                       "SET statement_timeout = 200; SET temp_file_limit = '20MB'; SET max_parallel_workers_per_gather "
+                       "= 0; SET jit = off;"
                        "SET search_path = spy, pg_catalog, public; SET lock_timeout = 100"));
         before_ = state();
     }
@@ -103,7 +107,8 @@ private:
         for (int k = 0; k < PQnfields(r); ++k) a.names.emplace_back(PQfname(r, k));
         for (int i = 0; i < PQntuples(r); ++i) {
             std::string row;
-            for (int k = 0; k < PQnfields(r); ++k) row += PQgetisnull(r, i, k) ? "\x01\x02" : PQgetvalue(r, i, k) + std::string{"\x02"};
+            for (int k = 0; k < PQnfields(r); ++k)
+                row += PQgetisnull(r, i, k) ? "\x01\x02" : PQgetvalue(r, i, k) + std::string{"\x02"};
             a.rows.push_back(std::move(row));
         }
         return a;

@@ -50,7 +50,8 @@ public:
                 sqlite3_result_null(c);
             };
             sqlite3_create_function(db_, name, -1, SQLITE_UTF8, names_.back().get(), call, nullptr, nullptr);
-            for (int n = 0; n < 4; ++n) sqlite3_create_function(db_, name, n, SQLITE_UTF8, names_.back().get(), call, nullptr, nullptr);
+            for (int n = 0; n < 4; ++n)
+                sqlite3_create_function(db_, name, n, SQLITE_UTF8, names_.back().get(), call, nullptr, nullptr);
         }
         sqlite3_progress_handler(
             db_, 1000, [](void* left) { return --*static_cast<int*>(left) < 0 ? 1 : 0; }, &left_);

@@ -32,7 +32,8 @@ json::value shown(const expression_value& x) {
     }
     std::string digits = x.value.str(40, std::ios_base::scientific);
     double nearest = 0;
-    if (auto ec = std::from_chars(digits.data(), digits.data() + digits.size(), nearest).ec; ec == std::errc::result_out_of_range)
+    if (auto ec = std::from_chars(digits.data(), digits.data() + digits.size(), nearest).ec;
+        ec == std::errc::result_out_of_range)
         throw std::domain_error{mp::abs(x.value) > 1 ? "overflow: the result is larger than 1.8e308"
                                                      : "underflow: the result is not 0, but smaller than 1e-307"};
     // A number with a fraction that a double does not hold must not look like a whole one.
@@ -47,8 +48,8 @@ json::value calculate(std::string expression) {
     try {
         return shown(evaluate(expression));
     } catch (const std::invalid_argument& e) {
-        throw std::invalid_argument{"\"" + without_zero_bytes(std::move(expression)) + "\" cannot be calculated: " + e.what() +
-                                    " Use numbers, + - * / ^ %, parentheses and functions such as sqrt(2)"};
+        throw std::invalid_argument{"\"" + without_zero_bytes(std::move(expression)) + "\" cannot be calculated: " +
+                                    e.what() + " Use numbers, + - * / ^ %, parentheses and functions such as sqrt(2)"};
     }
 }
 
@@ -57,7 +58,8 @@ json::value calculate(std::string expression) {
 tool calculator() {
     return detail::make_tool(
         "calculator", "Calculates an arithmetic expression and returns its value.", calculate,
-        {{"expression", "numbers with + - * / ^ and parentheses, as in (2340 * 17 / 100) + 12; no thousands separators"}},
+        {{"expression",
+          "numbers with + - * / ^ and parentheses, as in (2340 * 17 / 100) + 12; no thousands separators"}},
         {.read_only = true, .quick = true, .flow = flow_flags{}});
 }
 

@@ -51,7 +51,8 @@ public:
     std::string left_out() const {
         if (too_large_ == 0) return {};
         return " " + std::to_string(too_large_) + (too_large_ == 1 ? " file of" : " files of") + " more than " +
-               std::to_string(options_.max_file_bytes) + " bytes " + (too_large_ == 1 ? "is" : "are") + " not among them.";
+               std::to_string(options_.max_file_bytes) + " bytes " + (too_large_ == 1 ? "is" : "are") +
+               " not among them.";
     }
 
     json::value search(const std::string& text) {
@@ -61,8 +62,9 @@ public:
         parser.set_stemming_strategy(Xapian::QueryParser::STEM_SOME);
         parser.set_database(database_);
         Xapian::SimpleStopper stopper;
-        for (const char* word : {"a",  "an", "and", "are", "at", "by",  "do",   "does", "for",  "from",  "how",   "in",  "is",  "it",
-                                 "of", "on", "or",  "the", "to", "was", "were", "what", "when", "where", "which", "who", "with"})
+        for (const char* word :
+             {"a",  "an", "and", "are", "at", "by",  "do",   "does", "for",  "from",  "how",   "in",  "is",  "it",
+              "of", "on", "or",  "the", "to", "was", "were", "what", "when", "where", "which", "who", "with"})
             stopper.add(word);
         parser.set_stopper(&stopper);
         // No operators: what a model writes is words, and `-` or `"` in them must not change their meaning.
@@ -77,7 +79,8 @@ public:
             std::string snippet = found.snippet(document.get_data(), options_.snippet_bytes, stemmer_,
                                                 Xapian::MSet::SNIPPET_BACKGROUND_MODEL, "", "", " ... ");
             double score = std::round(m.get_weight() * 100) / 100;
-            results.push_back(json::object{{"document", document.get_value(0)}, {"score", score}, {"snippet", unescaped(snippet)}});
+            results.push_back(
+                json::object{{"document", document.get_value(0)}, {"score", score}, {"snippet", unescaped(snippet)}});
         }
         if (results.empty()) return json::value("Nothing found. Try other words.");
         return results;
@@ -124,7 +127,8 @@ private:
     // Xapian's snippets are HTML.
     static std::string unescaped(std::string s) {
         for (auto [from, to] : {std::pair{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&amp;", "&"}})
-            for (std::size_t at = 0; (at = s.find(from, at)) != s.npos; ++at) s.replace(at, std::string_view{from}.size(), to);
+            for (std::size_t at = 0; (at = s.find(from, at)) != s.npos; ++at)
+                s.replace(at, std::string_view{from}.size(), to);
         return s;
     }
 
@@ -141,13 +145,15 @@ tool document_search(const fs::path& folder, search_options options) {
     try {
         auto index = std::make_shared<document_index>(folder, options);
         auto call = [index](std::string query) { return index->search(query); };
-        return detail::make_tool("search",
-                                 "Searches " + std::to_string(index->size()) +
-                                     " text documents by words and returns the best matches: document, score, snippet." + index->left_out(),
-                                 call, {{"query", "the words to look for"}},
-                                 {.read_only = true, .flow = flow_flags{.untrusted = true, .private_data = true}});
+        return detail::make_tool(
+            "search",
+            "Searches " + std::to_string(index->size()) +
+                " text documents by words and returns the best matches: document, score, snippet." + index->left_out(),
+            call, {{"query", "the words to look for"}},
+            {.read_only = true, .flow = flow_flags{.untrusted = true, .private_data = true}});
     } catch (const Xapian::Error& e) {
-        throw tool_error{tool_errc::bad_configuration, "the documents in \"" + folder.string() + "\" cannot be indexed: " + e.get_msg()};
+        throw tool_error{tool_errc::bad_configuration,
+                         "the documents in \"" + folder.string() + "\" cannot be indexed: " + e.get_msg()};
     }
 }
 

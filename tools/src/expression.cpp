@@ -25,7 +25,8 @@ public:
         if (peek() == '\0') throw std::invalid_argument{"it is empty."};
         decimal value = choice();
         if (peek() == ',')
-            throw std::invalid_argument{"the expression has a comma outside of a function; write numbers without separators, as 2340."};
+            throw std::invalid_argument{
+                "the expression has a comma outside of a function; write numbers without separators, as 2340."};
         if (peek() != '\0') unexpected();
         return {value, exact_, rounded_};
     }
@@ -95,7 +96,8 @@ private:
         if (accept("(")) {
             decimal inner = choice();
             if (peek() == ',')
-                throw std::invalid_argument{"the expression has a comma outside of a function; write numbers without separators, as 2340."};
+                throw std::invalid_argument{
+                    "the expression has a comma outside of a function; write numbers without separators, as 2340."};
             if (!accept(")")) missing_end();
             return inner;
         }
@@ -148,8 +150,9 @@ private:
         }
         auto takes = [&](std::size_t n) {
             if (a.size() != n)
-                throw std::invalid_argument{name + " takes " + std::to_string(n) + (n == 1 ? " number, not " : " numbers, not ") +
-                                            std::to_string(a.size()) + "; write numbers without separators, as 2340."};
+                throw std::invalid_argument{name + " takes " + std::to_string(n) +
+                                            (n == 1 ? " number, not " : " numbers, not ") + std::to_string(a.size()) +
+                                            "; write numbers without separators, as 2340."};
         };
         if (name == "min" || name == "max" || name == "sum" || name == "avg") return of_many(name, a);
         if (name == "mod" || name == "atan2") {
@@ -172,30 +175,31 @@ private:
             decimal (*of)(const decimal&);
             bool exact = false;
         };
-        static constexpr known all[]{{"abs", [](const decimal& x) -> decimal { return mp::abs(x); }, true},
-                                     {"floor", [](const decimal& x) -> decimal { return mp::floor(x); }, true},
-                                     {"ceil", [](const decimal& x) -> decimal { return mp::ceil(x); }, true},
-                                     {"round", [](const decimal& x) -> decimal { return mp::round(x); }, true},
-                                     {"rint", [](const decimal& x) -> decimal { return half_to_even(x); }, true},
-                                     {"sign", [](const decimal& x) -> decimal { return x.sign(); }, true},
-                                     {"sqrt", [](const decimal& x) -> decimal { return mp::sqrt(x); }},
-                                     {"exp", [](const decimal& x) -> decimal { return mp::exp(x); }},
-                                     {"ln", [](const decimal& x) -> decimal { return mp::log(x); }},
-                                     {"log", [](const decimal& x) -> decimal { return mp::log(x); }},
-                                     {"log2", [](const decimal& x) -> decimal { return mp::log(x) / mp::log(decimal{2}); }},
-                                     {"log10", [](const decimal& x) -> decimal { return mp::log10(x); }},
-                                     {"sin", [](const decimal& x) -> decimal { return mp::sin(x); }},
-                                     {"cos", [](const decimal& x) -> decimal { return mp::cos(x); }},
-                                     {"tan", [](const decimal& x) -> decimal { return mp::tan(x); }},
-                                     {"asin", [](const decimal& x) -> decimal { return mp::asin(x); }},
-                                     {"acos", [](const decimal& x) -> decimal { return mp::acos(x); }},
-                                     {"atan", [](const decimal& x) -> decimal { return mp::atan(x); }},
-                                     {"sinh", [](const decimal& x) -> decimal { return mp::sinh(x); }},
-                                     {"cosh", [](const decimal& x) -> decimal { return mp::cosh(x); }},
-                                     {"tanh", [](const decimal& x) -> decimal { return mp::tanh(x); }},
-                                     {"asinh", [](const decimal& x) -> decimal { return mp::asinh(x); }},
-                                     {"acosh", [](const decimal& x) -> decimal { return mp::acosh(x); }},
-                                     {"atanh", [](const decimal& x) -> decimal { return mp::atanh(x); }}};
+        static constexpr known all[]{
+            {"abs", [](const decimal& x) -> decimal { return mp::abs(x); }, true},
+            {"floor", [](const decimal& x) -> decimal { return mp::floor(x); }, true},
+            {"ceil", [](const decimal& x) -> decimal { return mp::ceil(x); }, true},
+            {"round", [](const decimal& x) -> decimal { return mp::round(x); }, true},
+            {"rint", [](const decimal& x) -> decimal { return half_to_even(x); }, true},
+            {"sign", [](const decimal& x) -> decimal { return x.sign(); }, true},
+            {"sqrt", [](const decimal& x) -> decimal { return mp::sqrt(x); }},
+            {"exp", [](const decimal& x) -> decimal { return mp::exp(x); }},
+            {"ln", [](const decimal& x) -> decimal { return mp::log(x); }},
+            {"log", [](const decimal& x) -> decimal { return mp::log(x); }},
+            {"log2", [](const decimal& x) -> decimal { return mp::log(x) / mp::log(decimal{2}); }},
+            {"log10", [](const decimal& x) -> decimal { return mp::log10(x); }},
+            {"sin", [](const decimal& x) -> decimal { return mp::sin(x); }},
+            {"cos", [](const decimal& x) -> decimal { return mp::cos(x); }},
+            {"tan", [](const decimal& x) -> decimal { return mp::tan(x); }},
+            {"asin", [](const decimal& x) -> decimal { return mp::asin(x); }},
+            {"acos", [](const decimal& x) -> decimal { return mp::acos(x); }},
+            {"atan", [](const decimal& x) -> decimal { return mp::atan(x); }},
+            {"sinh", [](const decimal& x) -> decimal { return mp::sinh(x); }},
+            {"cosh", [](const decimal& x) -> decimal { return mp::cosh(x); }},
+            {"tanh", [](const decimal& x) -> decimal { return mp::tanh(x); }},
+            {"asinh", [](const decimal& x) -> decimal { return mp::asinh(x); }},
+            {"acosh", [](const decimal& x) -> decimal { return mp::acosh(x); }},
+            {"atanh", [](const decimal& x) -> decimal { return mp::atanh(x); }}};
         for (const auto& f : all)
             if (f.name == name) {
                 takes(1);
@@ -235,9 +239,11 @@ private:
     }
     decimal power(const decimal& base, const decimal& exponent) {
         bool whole = exponent == mp::trunc(exponent);
-        if (base == 0 && exponent < 0) throw std::domain_error{"the result is infinite: 0 to a power below 0 is a division by zero"};
+        if (base == 0 && exponent < 0)
+            throw std::domain_error{"the result is infinite: 0 to a power below 0 is a division by zero"};
         if (base == 0 || base == 1) return exponent == 0 ? decimal{1} : base;
-        if (base < 0 && !whole) throw std::domain_error{"the result is not a number: a negative number has no power that is a fraction"};
+        if (base < 0 && !whole)
+            throw std::domain_error{"the result is not a number: a negative number has no power that is a fraction"};
         if (mp::abs(exponent) > 1'000'000) too_large();
         if (!whole || exponent < 0) rounded_ = true;
         if (!whole) return inexact(mp::pow(base, exponent));
@@ -260,7 +266,9 @@ private:
         if (mp::abs(result) >= most_exact) exact_ = false;
         return result;
     }
-    [[noreturn]] static void too_large() { throw std::domain_error{"overflow: a number is too large to be calculated with"}; }
+    [[noreturn]] static void too_large() {
+        throw std::domain_error{"overflow: a number is too large to be calculated with"};
+    }
 
     // One for each level of parentheses and signs: the stack is no user's to fill.
     struct nesting {
@@ -287,8 +295,8 @@ private:
         unexpected();
     }
     [[noreturn]] void unexpected() {
-        throw std::invalid_argument{"\"" + reagent::cut(std::string{text_.substr(at_)}, 20) + "\" is unexpected at position " +
-                                    std::to_string(at_ + 1) + "."};
+        throw std::invalid_argument{"\"" + reagent::cut(std::string{text_.substr(at_)}, 20) +
+                                    "\" is unexpected at position " + std::to_string(at_ + 1) + "."};
     }
 
     std::string_view text_;

@@ -15,8 +15,8 @@ struct expression_value {
     bool rounded = false;  ///< a quotient, a root or the like is part of it; its last digits are noise
 };
 
-/// Numbers, + - * / ^ %, comparisons, && || ?:, parentheses, `_pi`, `_e` and the usual functions, with C's precedence; ^ binds
-/// tightest and to the right, % is "per cent" and stands behind a number.
+/// Numbers, + - * / ^ %, comparisons, && || ?:, parentheses, `_pi`, `_e` and the usual functions, with C's precedence;
+/// ^ binds tightest and to the right, % is "per cent" and stands behind a number.
 /// @throws std::invalid_argument for what is no expression, std::domain_error for what has no finite value
 expression_value evaluate(std::string_view expression);
 

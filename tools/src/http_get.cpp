@@ -27,8 +27,9 @@ allowed_host read_host(const std::string& text) try {
     if (plain.target != "/" || text.find_first_of("/?#") != text.npos) throw std::runtime_error{"a host has no path"};
     return {plain.host, plain.port == tls.port ? plain.port : ""};
 } catch (const std::exception& e) {
-    throw tool_error{tool_errc::bad_configuration,
-                     "http_get cannot ask \"" + text + "\"; write example.org, example.org:8080 or [::1]:8080 (" + e.what() + ")"};
+    throw tool_error{
+        tool_errc::bad_configuration,
+        "http_get cannot ask \"" + text + "\"; write example.org, example.org:8080 or [::1]:8080 (" + e.what() + ")"};
 }
 
 std::string list_of(const std::vector<std::string>& hosts) {
@@ -46,13 +47,14 @@ task<json::value> get(run& r, std::shared_ptr<const settings> s, std::string url
     const auto& options = s->options;
     auto parts = http::parse_url(url);
     if (std::none_of(s->allowed.begin(), s->allowed.end(), [&](const allowed_host& h) { return h.allows(parts); }))
-        throw std::runtime_error{"the host " + parts.host + ":" + parts.port + " may not be asked; allowed are: " + list_of(options.hosts) +
-                                 " (without a port: 80 for http, 443 for https)"};
+        throw std::runtime_error{"the host " + parts.host + ":" + parts.port + " may not be asked; allowed are: " +
+                                 list_of(options.hosts) + " (without a port: 80 for http, 443 for https)"};
     http::request request{"GET", url, {{"accept", "text/*, application/json"}}, {}};
     auto response = co_await r.http().send(std::move(request), deadline_after(options.timeout));
     json::object result{{"status", response.status}, {"content_type", response.header("content-type")}};
     if (auto location = response.header("location"); !location.empty()) result["redirects_to"] = location;
-    if (response.body.size() > options.max_bytes) response.body.resize(options.max_bytes), response.body += "\n[cut here]";
+    if (response.body.size() > options.max_bytes)
+        response.body.resize(options.max_bytes), response.body += "\n[cut here]";
     result["body"] = response.body;
     co_return result;
 }
@@ -60,18 +62,19 @@ task<json::value> get(run& r, std::shared_ptr<const settings> s, std::string url
 }  // namespace
 
 tool http_get(http_get_options options) {
-    if (options.hosts.empty()) throw tool_error{tool_errc::bad_configuration, "http_get needs the hosts that it may ask"};
+    if (options.hosts.empty())
+        throw tool_error{tool_errc::bad_configuration, "http_get needs the hosts that it may ask"};
     settings all{std::move(options), {}};
     for (const auto& h : all.options.hosts) all.allowed.push_back(read_host(h));
     auto shared = std::make_shared<const settings>(std::move(all));
     auto call = [shared](run& r, std::string url) { return get(r, shared, std::move(url)); };
-    return detail::make_tool("http_get",
-                             "Fetches a URL and returns status and text. Allowed hosts: " + list_of(shared->options.hosts) + ".", call,
-                             {{"url", "an http or https address"}},
-                             {.read_only = true,
-                              .timeout = shared->options.timeout + std::chrono::seconds{2},
-                              .max_result_bytes = shared->options.max_bytes + 1000,
-                              .flow = flow_flags{.untrusted = true, .acts = true}});
+    return detail::make_tool(
+        "http_get", "Fetches a URL and returns status and text. Allowed hosts: " + list_of(shared->options.hosts) + ".",
+        call, {{"url", "an http or https address"}},
+        {.read_only = true,
+         .timeout = shared->options.timeout + std::chrono::seconds{2},
+         .max_result_bytes = shared->options.max_bytes + 1000,
+         .flow = flow_flags{.untrusted = true, .acts = true}});
 }
 
 }  // namespace reagent::ready

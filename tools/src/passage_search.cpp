@@ -31,7 +31,8 @@ json::value shown(const std::vector<passage>& found, std::size_t most) {
 tool passage_search(std::shared_ptr<const retriever> from, passage_search_options options) {
     if (!from) throw tool_error{tool_errc::bad_configuration, "the tool \"" + options.name + "\" has no retriever"};
     if (options.description.empty())
-        options.description = "Searches documents (" + from->name() + ") and returns the best passages: id, source, title, text.";
+        options.description =
+            "Searches documents (" + from->name() + ") and returns the best passages: id, source, title, text.";
     auto call = [from, options](run& r, std::string query) -> task<json::value> {
         auto found = co_await from->retrieve(r, retrieval{std::move(query), options.k});
         co_return shown(found, options.max_passage_bytes);

@@ -29,7 +29,8 @@ bool has_pdf_reader() { return ::access(program, X_OK) == 0; }
 
 std::string pdf_text(const std::string& bytes) {
     if (!has_pdf_reader())
-        throw tool_error{tool_errc::bad_configuration, std::string{"there is no "} + program + "; install the package poppler-utils"};
+        throw tool_error{tool_errc::bad_configuration,
+                         std::string{"there is no "} + program + "; install the package poppler-utils"};
     sandbox::command c{.argv = {program, "-enc", "UTF-8", "-eol", "unix", "-", "-"}, .input = bytes};
     c.limit.wall_time = std::chrono::seconds{60};
     c.limit.cpu_time = std::chrono::seconds{20};

@@ -15,14 +15,17 @@ std::string valid_utf8(std::string text);  // the SDK's
 
 namespace {
 
-// What a tool brings may be in any encoding: bytes that are no UTF-8 are shown as U+FFFD before they enter a request or a journal.
+// What a tool brings may be in any encoding: bytes that are no UTF-8 are shown as U+FFFD before they enter a request or
+// a journal.
 json::value legible(json::value v) {
-    if (v.is_string()) return json::value(json::string(detail::valid_utf8(std::string{std::string_view{v.get_string()}})));
+    if (v.is_string())
+        return json::value(json::string(detail::valid_utf8(std::string{std::string_view{v.get_string()}})));
     if (v.is_array())
         for (auto& item : v.get_array()) item = legible(std::move(item));
     if (v.is_object()) {
         json::object o;
-        for (auto& [key, item] : v.get_object()) o[detail::valid_utf8(std::string{std::string_view{key}})] = legible(std::move(item));
+        for (auto& [key, item] : v.get_object())
+            o[detail::valid_utf8(std::string{std::string_view{key}})] = legible(std::move(item));
         return o;
     }
     return v;
@@ -54,8 +57,9 @@ json::value limited(json::value v, std::size_t limit) {
     std::string text = v.is_structured() ? dump_json(v) : python_str(v);
     if (text.size() <= limit) return v;
     auto all = text.size();
-    return json::value(json::string(cut_bytes(std::move(text), limit) + "\n[cut here: " + std::to_string(limit) + " of " +
-                                    std::to_string(all) + " bytes are shown; ask for less, or for another part]"));
+    return json::value(json::string(cut_bytes(std::move(text), limit) + "\n[cut here: " + std::to_string(limit) +
+                                    " of " + std::to_string(all) +
+                                    " bytes are shown; ask for less, or for another part]"));
 }
 
 task<approval_decision> decided_by(const tools::approval& who, run& r, const tool& t, const json::object& arguments) {
@@ -79,7 +83,8 @@ tools::tools(std::initializer_list<tool> all) {
 }
 
 tools& tools::add(tool t) {
-    if (find(t.name())) throw tool_error{tool_errc::duplicate_name, "there is a tool called \"" + t.name() + "\" already"};
+    if (find(t.name()))
+        throw tool_error{tool_errc::duplicate_name, "there is a tool called \"" + t.name() + "\" already"};
     all_.push_back(std::move(t));
     return *this;
 }
@@ -103,7 +108,9 @@ std::vector<tool_description> tools::describe() const {
 
 namespace {
 
-flow_flags flags_of(const run& r, const tool& t) { return r.options().flow.flags_of(t.name(), t.options().flow, t.options().read_only); }
+flow_flags flags_of(const run& r, const tool& t) {
+    return r.options().flow.flags_of(t.name(), t.options().flow, t.options().read_only);
+}
 
 // Whether somebody has to be asked, where the journal has the answer, and why.
 run::flow_question question(run& r, const std::string& path, const tool& t, const json::object& given) {
@@ -130,7 +137,9 @@ void tools::shown(run& r) const {
 
 namespace {
 
-observation not_called(const std::string& name, const std::string& why) { return failure("Error: `" + name + "` was not called" + why); }
+observation not_called(const std::string& name, const std::string& why) {
+    return failure("Error: `" + name + "` was not called" + why);
+}
 
 observation no_such_tool(const std::string& name, const std::vector<tool>& all) {
     std::vector<std::string> names;
@@ -169,17 +178,21 @@ task<consent> consent_to(run& r, const tool& t, const json::object& given, const
     std::function<task<approval_decision>()> ask;
     if (approve) ask = [&]() { return decided_by(approve, r, t, given); };
     if (nobody) ask = nobody_decides;  // recorded, so that a replay need not know what the run had met by then
-    const std::function<std::string(const json::object&)> wrong = [t](const json::object& edited) { return t.wrong_edit(edited); };
-    approval_decision decision =
-        co_await r.ask_approval(asked.path, t.name(), json::value(given), json::value(t.edit_schema()), ask, asked.why, wrong);
+    const std::function<std::string(const json::object&)> wrong = [t](const json::object& edited) {
+        return t.wrong_edit(edited);
+    };
+    approval_decision decision = co_await r.ask_approval(asked.path, t.name(), json::value(given),
+                                                         json::value(t.edit_schema()), ask, asked.why, wrong);
     consent answer;
     if (!decision.approved) {
-        answer.objection = ": " + told + ", and the call was refused" + (decision.reason.empty() ? "" : ": " + decision.reason) +
+        answer.objection = ": " + told + ", and the call was refused" +
+                           (decision.reason.empty() ? "" : ": " + decision.reason) +
                            ". Find another way, or finish and say what you would have done.";
     } else if (decision.arguments) {
         auto edited = t.read_arguments(json::value(*decision.arguments));
         if (!edited.ok() || !edited.value.is_object())
-            answer.objection = ": the arguments that whoever approved it gave are wrong: " + one_line(edited.violations) + ".";
+            answer.objection =
+                ": the arguments that whoever approved it gave are wrong: " + one_line(edited.violations) + ".";
         else
             answer.arguments = edited.value.get_object();
     }
@@ -242,7 +255,8 @@ task<observation> tools::call(run& r, std::string path, std::string name, json::
     try {
         const flow_flags flags = flags_of(r, t);
         // What sends something outside is not made again unasked, though it changes nothing that it knows of.
-        const tool_call_traits traits{t.options().idempotent, t.options().read_only && !flags.acts, t.uses_run(), flags};
+        const tool_call_traits traits{t.options().idempotent, t.options().read_only && !flags.acts, t.uses_run(),
+                                      flags};
         json::value result = co_await r.call_tool(std::move(path), name, json::value(given), effect, traits);
         told = {limited(std::move(result), t.options().max_result_bytes), false};
     } catch (const run_error&) {

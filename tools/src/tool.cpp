@@ -21,19 +21,25 @@ bool names_elsewhere(const json::object& schema) {
 
 }  // namespace
 
-tool::tool(std::string name, std::string description, json::object parameters, function call, tool_options options, bool takes_rest,
-           bool uses_run)
-    : tool{std::move(name), std::move(description), std::move(parameters), {}, std::move(call), options, takes_rest, uses_run} {}
+tool::tool(std::string name, std::string description, json::object parameters, function call, tool_options options,
+           bool takes_rest, bool uses_run)
+    : tool{std::move(name), std::move(description), std::move(parameters), {}, std::move(call), options, takes_rest,
+           uses_run} {}
 
-tool::tool(std::string name, std::string description, json::object parameters, json::object checked, function call, tool_options options,
-           bool takes_rest, bool uses_run) {
+tool::tool(std::string name, std::string description, json::object parameters, json::object checked, function call,
+           tool_options options, bool takes_rest, bool uses_run) {
     bool good = !name.empty() && name.size() <= 64;
-    for (char c : name) good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-');
-    if (!good) throw tool_error{tool_errc::bad_name, "\"" + name + "\" cannot name a tool; use 1 to 64 letters, digits, `_` and `-`"};
+    for (char c : name)
+        good = good &&
+               ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-');
+    if (!good)
+        throw tool_error{tool_errc::bad_name,
+                         "\"" + name + "\" cannot name a tool; use 1 to 64 letters, digits, `_` and `-`"};
     if (checked.empty()) checked = takes_rest ? json::object{{"type", "object"}} : parameters;
     if (takes_rest)
         checked["additionalProperties"] = true;
-    else if (!checked.contains("additionalProperties") && !checked.contains("unevaluatedProperties") && checked.contains("properties"))
+    else if (!checked.contains("additionalProperties") && !checked.contains("unevaluatedProperties") &&
+             checked.contains("properties"))
         checked[names_elsewhere(checked) ? "unevaluatedProperties" : "additionalProperties"] = false;
     data_ = std::make_shared<const data>(data{std::move(name),
                                               std::move(description),
@@ -83,8 +89,10 @@ tool tool::with_flow(flow_flags f) const {
 
 namespace {
 
-// Arguments with lists and objects that were written as their JSON text in their place, where the text does not fit and they do.
-std::optional<json::value> without_double_encoding(const schema& check, const json::object& properties, const json::value& arguments) {
+// Arguments with lists and objects that were written as their JSON text in their place, where the text does not fit and
+// they do.
+std::optional<json::value> without_double_encoding(const schema& check, const json::object& properties,
+                                                   const json::value& arguments) {
     json::value changed = arguments;
     bool any = false;
     for (auto& [name, v] : changed.get_object()) {
@@ -100,7 +108,8 @@ std::optional<json::value> without_double_encoding(const schema& check, const js
     return changed;
 }
 
-// JSON has no infinity. A number that no double holds becomes one where any value may stand, and is refused everywhere else.
+// JSON has no infinity. A number that no double holds becomes one where any value may stand, and is refused everywhere
+// else.
 void find_infinities(const json::value& v, const std::string& path, std::vector<violation>& found) {
     if (v.is_double() && !std::isfinite(v.get_double()))
         found.push_back({path, "expected a number that a double holds, got " + describe(v)});
@@ -145,8 +154,11 @@ void detail::add_range(json::value& s, double least, double most) {
 
 void detail::add_argument(json::object& parameters, const argument& a, json::value s, bool optional) {
     bool good = !a.name.empty();
-    for (char c : a.name) good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_');
-    if (!good) throw tool_error{tool_errc::bad_argument_name, "\"" + a.name + "\" cannot name an argument; use letters, digits and `_`"};
+    for (char c : a.name)
+        good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_');
+    if (!good)
+        throw tool_error{tool_errc::bad_argument_name,
+                         "\"" + a.name + "\" cannot name an argument; use letters, digits and `_`"};
     if (parameters["properties"].as_object().contains(a.name))
         throw tool_error{tool_errc::bad_argument_name, "two arguments of a tool are called \"" + a.name + "\""};
     if (!s.is_object()) s.emplace_object();
@@ -173,9 +185,9 @@ void detail::add_argument(json::object& parameters, const argument& a, json::val
 }
 
 void detail::throw_argument_count(const std::string& tool, std::size_t parameters, std::size_t names) {
-    throw tool_error{tool_errc::bad_argument_name, "the function of tool \"" + tool + "\" takes " + std::to_string(parameters) +
-                                                       " arguments, but " + std::to_string(names) +
-                                                       " names are given; name every parameter, as in {\"a\", \"b\"}"};
+    throw tool_error{tool_errc::bad_argument_name,
+                     "the function of tool \"" + tool + "\" takes " + std::to_string(parameters) + " arguments, but " +
+                         std::to_string(names) + " names are given; name every parameter, as in {\"a\", \"b\"}"};
 }
 
 task<json::value> detail::as_json(task<json::value> t) { return t; }

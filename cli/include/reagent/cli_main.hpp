@@ -12,15 +12,16 @@ namespace reagent {
 /// A program as the command line works with it.
 struct cli_program {
     const module& root;
-    program_function call;                            ///< inputs by name in, outputs by name out
-    std::vector<std::string> inputs{};                ///< names; empty: those of the first predictor
-    std::vector<std::string> outputs{};               ///< names, so that a misspelt metric is told before any call; empty: not known
-    std::string description{};                        ///< for --help
-    std::string name{};                               ///< under which its durable runs are stored; "": that of the executable
+    program_function call;               ///< inputs by name in, outputs by name out
+    std::vector<std::string> inputs{};   ///< names; empty: those of the first predictor
+    std::vector<std::string> outputs{};  ///< names, so that a misspelt metric is told before any call; empty: not known
+    std::string description{};           ///< for --help
+    std::string name{};                  ///< under which its durable runs are stored; "": that of the executable
     std::optional<reagent::optimizers> optimizers{};  ///< that `compile` knows; none: those of this library
 };
 
-/// The `main` of a program of your own: `run`, `eval`, `compile`, `program`, `runs` and `trace`, with the options of the `reagent` tool.
+/// The `main` of a program of your own: `run`, `eval`, `compile`, `program`, `runs` and `trace`, with the options of
+/// the `reagent` tool.
 ///
 ///     int main(int argc, char** argv) { return rg::cli_main(argc, argv, customer_care{}); }
 ///

@@ -91,11 +91,11 @@ error_code make_error_code(Errc e) {
 
 /// What a reader of an error needs besides its code. Empty strings are unknown.
 struct diagnostics {
-    std::string attempted{};                                 ///< what was being done, e.g. "POST http://127.0.0.1:8080/v1/chat/completions"
-    std::string path{};                                      ///< the offending field, e.g. "$.issues[2]"
-    std::string provider_message{};                          ///< the provider's own words, without keys in the forms of docs/durability.md
-    std::string request_id{};                                ///< the provider's request id, for its support
-    int http_status = 0;                                     ///< 0: no response was received
+    std::string attempted{};         ///< what was being done, e.g. "POST http://127.0.0.1:8080/v1/chat/completions"
+    std::string path{};              ///< the offending field, e.g. "$.issues[2]"
+    std::string provider_message{};  ///< the provider's own words, without keys in the forms of docs/durability.md
+    std::string request_id{};        ///< the provider's request id, for its support
+    int http_status = 0;             ///< 0: no response was received
     std::optional<std::chrono::milliseconds> retry_after{};  ///< how long the provider asks to wait
     std::uint64_t prompt_tokens = 0, completion_tokens = 0;  ///< of an answer that came and could not be used
 };
@@ -144,8 +144,10 @@ public:
     parse_error(error_code code, const std::string& message, std::string path, std::string completion,
                 std::vector<rejected_completion> attempts = {});
 
-    const std::string& completion() const noexcept { return completion_; }                   ///< what the model wrote last
-    const std::vector<rejected_completion>& attempts() const noexcept { return attempts_; }  ///< all of them, oldest first
+    const std::string& completion() const noexcept { return completion_; }  ///< what the model wrote last
+    const std::vector<rejected_completion>& attempts() const noexcept {
+        return attempts_;
+    }  ///< all of them, oldest first
 
 private:
     std::string completion_;
@@ -168,7 +170,8 @@ class program_error : public error {
     using error::error;
 };  ///< a saved program that cannot be read, written, or loaded into the program at hand
 
-/// The candidate nearest to `word` (an edit distance of at most 2, or a third of its length; of 1 for words under four letters), or "".
+/// The candidate nearest to `word` (an edit distance of at most 2, or a third of its length; of 1 for words under four
+/// letters), or "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace reagent

@@ -26,13 +26,15 @@ inline constexpr clock::time_point no_deadline = clock::time_point::max();
 template <class Rep, class Period>
 constexpr clock::time_point later(clock::time_point from, std::chrono::duration<Rep, Period> wait) {
     using exact = std::chrono::duration<long double>;
-    if (exact{wait} >= exact{clock::time_point::max() - std::max(from, clock::time_point{})}) return clock::time_point::max();
-    if (exact{wait} <= exact{clock::time_point::min() - std::min(from, clock::time_point{})}) return clock::time_point::min();
+    if (exact{wait} >= exact{clock::time_point::max() - std::max(from, clock::time_point{})})
+        return clock::time_point::max();
+    if (exact{wait} <= exact{clock::time_point::min() - std::min(from, clock::time_point{})})
+        return clock::time_point::min();
     return from + std::chrono::duration_cast<clock::duration>(wait);
 }
 
-/// The deadline of what may take `limit` from `from` on. Zero and less are no limit, and so is what lies beyond the clock's range: every
-/// timeout of Reagent means this.
+/// The deadline of what may take `limit` from `from` on. Zero and less are no limit, and so is what lies beyond the
+/// clock's range: every timeout of Reagent means this.
 template <class Rep, class Period>
 constexpr clock::time_point deadline_after(std::chrono::duration<Rep, Period> limit, clock::time_point from) {
     return limit <= limit.zero() ? no_deadline : later(from, limit);

@@ -69,8 +69,8 @@ constexpr std::size_t most_strays = 64;
 
 bool is_bold(char c) { return c == '*' || c == '_' || c == '`'; }
 
-// Reads a completion that holds no thinking and no line's end but `\n`, as nearly every one does, as `chat_scanner` would: in one pass from
-// bracket to bracket, and without a copy.
+// Reads a completion that holds no thinking and no line's end but `\n`, as nearly every one does, as `chat_scanner`
+// would: in one pass from bracket to bracket, and without a copy.
 class plain_reader {
 public:
     plain_reader(const signature& s, std::string_view text, sections& out, strays& others)
@@ -99,7 +99,8 @@ private:
         if (!found || text_.substr(at, found->end).find('\n') != text_.npos) return at + 1;
         look_at_line(at);
         auto end = at + found->end;
-        if (lead_ >= begin_ && at - lead_ <= 3 && std::all_of(text_.begin() + offset(lead_), text_.begin() + offset(at), is_bold)) {
+        if (lead_ >= begin_ && at - lead_ <= 3 &&
+            std::all_of(text_.begin() + offset(lead_), text_.begin() + offset(at), is_bold)) {
             for (auto bold = at - lead_; bold > 0 && end < text_.size() && is_bold(text_[end]); --bold) ++end;
             begin(found->name);
             return begin_ = end;
@@ -112,7 +113,8 @@ private:
         return end;
     }
 
-    // Notes where the line begins that something stands in, and where what is seen of it does. Each line is looked at once.
+    // Notes where the line begins that something stands in, and where what is seen of it does. Each line is looked at
+    // once.
     void look_at_line(std::size_t at) {
         const auto last = text_.substr(looked_at_, at - looked_at_).rfind('\n');
         if (last != text_.npos) lead_ = line_ = looked_at_ + last + 1;
@@ -192,7 +194,9 @@ struct block_reader final : chat_scanner::sink {
 
 using span = std::span<const section>;
 
-std::size_t number_of(const section& one, const signature& s) { return static_cast<std::size_t>(one.field - s.outputs.data()); }
+std::size_t number_of(const section& one, const signature& s) {
+    return static_cast<std::size_t>(one.field - s.outputs.data());
+}
 
 // Which of a signature's outputs a block has.
 std::vector<bool> outputs_in(span block, const signature& s) {
@@ -213,8 +217,8 @@ bool has_all_of(const std::vector<bool>& has, const std::vector<bool>& other) {
     return true;
 }
 
-// The last complete block counts, and nothing behind it may say otherwise: what a model quotes must not choose its tool. One with fewer
-// fields than the one before adds to it, and may not say otherwise.
+// The last complete block counts, and nothing behind it may say otherwise: what a model quotes must not choose its
+// tool. One with fewer fields than the one before adds to it, and may not say otherwise.
 span from_the_one_that_counts(const signature& s, span all) {
     if (std::count_if(all.begin(), all.end(), [](const section& one) { return !one.field; }) < 2) return all;
     std::vector<bool> counts;
@@ -231,8 +235,8 @@ span from_the_one_that_counts(const signature& s, span all) {
 // Whether a text could go on behind a marker: it is not clear that it ended there.
 bool may_go_on(const signature_field& f) { return f.kind == field_kind::arguments || takes_any_text(f); }
 
-// Whether a marker of no output behind a text may stand within it: what the model was shown, a number in a row (`step_2`), or in a fence.
-// One that is whole and of a name of its own is a field that nobody asked for.
+// Whether a marker of no output behind a text may stand within it: what the model was shown, a number in a row
+// (`step_2`), or in a fence. One that is whole and of a name of its own is a field that nobody asked for.
 bool may_be_quoted(const std::string& name, std::string_view text, const signature& s) {
     std::size_t fences = 0;
     for (auto at = text.find("```"); at != text.npos; at = text.find("```", at + 3)) ++fences;
@@ -246,11 +250,13 @@ parse_failure holds_a_marker(const std::string& field, const std::string& name) 
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
 }
 
-// What comes behind the end of an answer and is not the model's to write: a result that it has not seen, a question that nobody asked.
+// What comes behind the end of an answer and is not the model's to write: a result that it has not seen, a question
+// that nobody asked.
 parse_failure goes_on_behind_its_end(const signature& s, const std::string& name) {
-    const std::string field = s.outputs.front().name,
-                      why = "behind its end the answer goes on with the marker " + quoted(name, 100) +
-                            ", which is not yours to write, and with another answer; write one answer, and stop behind it";
+    const std::string
+        field = s.outputs.front().name,
+        why = "behind its end the answer goes on with the marker " + quoted(name, 100) +
+              ", which is not yours to write, and with another answer; write one answer, and stop behind it";
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
 }
 
@@ -259,13 +265,15 @@ parse_failure ends_in_a_marker(const std::string& field) {
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
 }
 
-// A line that looks like the beginning of a marker and is none: `> [[ ## name ## ]]`, `[[ ## name: ## ]]`. "": there is none.
+// A line that looks like the beginning of a marker and is none: `> [[ ## name ## ]]`, `[[ ## name: ## ]]`. "": there is
+// none.
 std::string_view marker_in_disguise(std::string_view text) {
     for (auto at = text.find("[["); at != text.npos; at = text.find("[[", at + 2)) {
         constexpr std::size_t most_before = 20, longest = 100;
         const auto from = at - std::min(at, most_before);
         const auto line = from + (text.substr(from, at - from).rfind('\n') + 1);
-        const bool begins = (line > from || from == 0) && text.substr(line, at - line).find_first_not_of(" \t>*_`#-:.") == text.npos;
+        const bool begins =
+            (line > from || from == 0) && text.substr(line, at - line).find_first_not_of(" \t>*_`#-:.") == text.npos;
         const auto shown = text.substr(at, longest);
         if (begins && trim(shown.substr(2)).starts_with("##")) return shown.substr(0, shown.find('\n'));
     }
@@ -324,15 +332,17 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
     }
     const auto first_counted = static_cast<std::size_t>(counted.data() - all.data());
     for (const auto& stray : others)
-        if (stray.behind > 0 && stray.behind <= first_counted && !all[stray.behind - 1].field) return goes_on_behind_its_end(s, stray.name);
+        if (stray.behind > 0 && stray.behind <= first_counted && !all[stray.behind - 1].field)
+            return goes_on_behind_its_end(s, stray.name);
     for (const auto& stray : others)  // between a field and the end of its block
         if (const auto* before = stray.behind > first_counted ? &all[stray.behind - 1] : nullptr;
             before && before->field && may_go_on(*before->field) && may_be_quoted(stray.name, before->text, s))
             return holds_a_marker(before->field->name, stray.name);
     for (std::size_t i = 0; i < found.size(); ++i)
-        if (found[i] && found[i] == &all.back() && ends_within_a_marker(found[i]->text)) return ends_in_a_marker(s.outputs[i].name);
-    const bool whole =
-        (others.empty() || !has_arguments(s)) && std::all_of(found.begin(), found.end(), [](const section* one) { return one; });
+        if (found[i] && found[i] == &all.back() && ends_within_a_marker(found[i]->text))
+            return ends_in_a_marker(s.outputs[i].name);
+    const bool whole = (others.empty() || !has_arguments(s)) &&
+                       std::all_of(found.begin(), found.end(), [](const section* one) { return one; });
     if (auto outputs = whole ? read_good(s, found) : std::nullopt) return std::move(*outputs);
     json::object values;
     answer_form form{.text = completion};
@@ -340,7 +350,8 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
     for (const auto& one : counted) {
         if (!one.field) continue;
         values.emplace(one.field->name, value_of(one.text));
-        if (auto line = marker_in_disguise(one.text); form.stray.empty() && !line.empty()) form.stray = cut(std::string{line}, 100);
+        if (auto line = marker_in_disguise(one.text); form.stray.empty() && !line.empty())
+            form.stray = cut(std::string{line}, 100);
     }
     auto outputs = read_outputs(s, std::move(values), form);
     if (!outputs && is_thinking) return ended_thinking(outputs.error());

@@ -32,7 +32,8 @@ void chat_scanner::read(std::string_view whole) {
 void chat_scanner::take(std::string_view text, bool last) {
     while (!text.empty()) {
         std::size_t n = 0;
-        if (line_.empty() && !thinking_ && !after_cr_) n = place_ == place::in_text ? take_plain(text) : take_line(text, last);
+        if (line_.empty() && !thinking_ && !after_cr_)
+            n = place_ == place::in_text ? take_plain(text) : take_line(text, last);
         if (n == 0) put(text[n++]);
         text.remove_prefix(n);
     }
@@ -45,8 +46,8 @@ std::size_t chat_scanner::take_plain(std::string_view text) {
     return end;
 }
 
-// A line that is there to its end is decided on once, not at every character of it. Not one with thinking, which does not end with it, nor
-// one that is longer than a marker may be. @return its bytes without the line's end, which follows
+// A line that is there to its end is decided on once, not at every character of it. Not one with thinking, which does
+// not end with it, nor one that is longer than a marker may be. @return its bytes without the line's end, which follows
 std::size_t chat_scanner::take_line(std::string_view text, bool last) {
     constexpr std::size_t longest = 200;
     if (place_ == place::behind_completed) return 0;
@@ -74,7 +75,8 @@ void chat_scanner::put(char c) {
         give(1);
     }
     constexpr std::string_view special = "[<*`";
-    if (place_ == place::in_text && line_.size() > 1 && special.find(line_.front()) == special.npos && special.find(c) == special.npos)
+    if (place_ == place::in_text && line_.size() > 1 && special.find(line_.front()) == special.npos &&
+        special.find(c) == special.npos)
         return;
     decide(false);
 }
@@ -121,7 +123,8 @@ void chat_scanner::decide(bool whole_line) {
     }
 }
 
-// Whether the line begins with a marker or with thinking, as soon as that is clear. @return whether there is more to decide
+// Whether the line begins with a marker or with thinking, as soon as that is clear. @return whether there is more to
+// decide
 bool chat_scanner::at_start(bool whole_line) {
     for (std::size_t n = 0; lead_ < line_.size(); lead_ += n) {
         n = is_space(line_[lead_]) ? 1 : unseen_at(line_, lead_);
@@ -143,7 +146,8 @@ bool chat_scanner::at_start(bool whole_line) {
         auto found = marker_at(rest.substr(bold), cut);
         if (found) {
             std::size_t end = lead_ + bold + found->end;
-            if (!whole_line && bold && line_.size() - end < bold && bold_marks(std::string_view{line_}.substr(end)) == line_.size() - end)
+            if (!whole_line && bold && line_.size() - end < bold &&
+                bold_marks(std::string_view{line_}.substr(end)) == line_.size() - end)
                 return false;  // the marks that end the bold text
             end += std::min(bold, bold_marks(std::string_view{line_}.substr(end)));
             std::string name{found->name};
@@ -154,7 +158,8 @@ bool chat_scanner::at_start(bool whole_line) {
             kept_ = sink_.begin(name);
             return true;
         }
-        bool half = !rest.empty() && unseen_at(rest, 0) == 0 && static_cast<unsigned char>(rest[0]) >= 0x80 && rest.size() < 4;
+        bool half =
+            !rest.empty() && unseen_at(rest, 0) == 0 && static_cast<unsigned char>(rest[0]) >= 0x80 && rest.size() < 4;
         if ((cut || half) && !whole_line) return false;
         if (kept_ && rest.starts_with("```")) fenced_ = !fenced_;
     }

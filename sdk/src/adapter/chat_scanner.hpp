@@ -7,8 +7,9 @@ namespace reagent::detail {
 
 /// Reads a completion of markers, whole or piece by piece, in linear time; what parsing and streaming have in common.
 ///
-/// A marker stands at the beginning of a line, bold or not; `completed` also ends a line. A part within `<think>` is no part of the answer:
-/// it begins outside of every field, or on a new line of one but not in its code, and without an end it goes on to the end of all.
+/// A marker stands at the beginning of a line, bold or not; `completed` also ends a line. A part within `<think>` is no
+/// part of the answer: it begins outside of every field, or on a new line of one but not in its code, and without an
+/// end it goes on to the end of all.
 class chat_scanner {
 public:
     struct sink {

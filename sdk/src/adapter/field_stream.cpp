@@ -1,7 +1,7 @@
 #include <reagent/adapter/field_stream.hpp>
 
-#include "../schema/unicode.hpp"
 #include "../base/text.hpp"
+#include "../schema/unicode.hpp"
 #include "chat_scanner.hpp"
 
 #include <algorithm>
@@ -10,7 +10,8 @@
 namespace reagent {
 namespace {
 
-// One field as it grows: without the spaces around it, its escaped markers as they are meant. Linear, whatever the pieces.
+// One field as it grows: without the spaces around it, its escaped markers as they are meant. Linear, whatever the
+// pieces.
 class growing_field {
 public:
     void begin(const signature_field* f, bool trimmed = true) {
@@ -66,7 +67,8 @@ private:
 }  // namespace
 
 struct field_stream::reader {
-    explicit reader(const signature& s, std::vector<std::string> elements = {}) : outputs{s.outputs}, leading{std::move(elements)} {}
+    explicit reader(const signature& s, std::vector<std::string> elements = {})
+        : outputs{s.outputs}, leading{std::move(elements)} {}
     virtual ~reader() = default;
     virtual void feed(std::string_view text, std::vector<field_piece>& out) = 0;
     virtual void finish(std::vector<field_piece>& out) { field.end(out); }
@@ -361,7 +363,8 @@ private:
             return take(1);
         }
         std::string token{rest.substr(0, end + 1)};
-        if (open_.empty() && detail::thinking_tag_at(token).size && !output(token.substr(1, token.find_first_of(" \t\r\n>") - 1))) {
+        if (open_.empty() && detail::thinking_tag_at(token).size &&
+            !output(token.substr(1, token.find_first_of(" \t\r\n>") - 1))) {
             thinking_ = !detail::thinking_tag_at(token).closes;
             rest.remove_prefix(end + 1);
             return true;
@@ -400,7 +403,9 @@ private:
     bool within(std::string_view& rest, bool last, std::vector<field_piece>& out) {
         auto end = rest.find(until_);
         bool shown = until_ == "]]>";
-        std::size_t n = end != rest.npos ? end : last ? rest.size() : rest.size() - std::min<std::size_t>(2, rest.size());
+        std::size_t n = end != rest.npos ? end
+                        : last           ? rest.size()
+                                         : rest.size() - std::min<std::size_t>(2, rest.size());
         if (shown) text(rest.substr(0, n), out);
         rest.remove_prefix(n);
         if (end == rest.npos) return false;

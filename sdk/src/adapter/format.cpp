@@ -56,14 +56,16 @@ std::string system_text(const detail::prompt_format& format, const signature& s)
     return text;
 }
 
-void add_turn(std::vector<message>& out, const detail::prompt_format& format, const signature& s, const json::object& values, bool demo) {
+void add_turn(std::vector<message>& out, const detail::prompt_format& format, const signature& s,
+              const json::object& values, bool demo) {
     bool whole = true;
     for (const auto& f : s.inputs) whole = whole && values.contains(f.name);
     for (const auto& f : s.outputs) whole = whole && values.contains(f.name);
     std::string question = demo && !whole ? "An example with some fields left out.\n\n" : "";
     question += format.inputs(s, values);
     // An agent's steps as they were shown when the demonstration was recorded, or as DSPy saved them.
-    if (const auto* steps = demo && !s.input("trajectory") ? values.if_contains("trajectory") : nullptr; steps && steps->is_string())
+    if (const auto* steps = demo && !s.input("trajectory") ? values.if_contains("trajectory") : nullptr;
+        steps && steps->is_string())
         question += (question.empty() ? "" : "\n\n") + std::string{std::string_view{steps->get_string()}};
     out.push_back({role::user, std::move(question)});
     out.push_back({role::assistant, format.outputs(s, values)});
@@ -83,7 +85,8 @@ void append_further(std::string& out, adapter a, const further_fields& fields) {
     }
 }
 
-// A turn may hold more than this signature knows: what an agent answered is no output of the predictor that decides on its steps.
+// A turn may hold more than this signature knows: what an agent answered is no output of the predictor that decides on
+// its steps.
 signature of_turn(const signature& s, const json::object& turn) {
     signature all = s;
     for (const auto& [name, v] : turn) {
@@ -112,7 +115,8 @@ void add_history(std::vector<message>& out, adapter a, const signature& s, const
         if (!turn.is_object()) continue;
         const auto& values = turn.get_object();
         add_turn(out, how, of_turn(s, values), values, false);
-        const auto* steps = s.input("trajectory") || s.output("trajectory") ? nullptr : values.if_contains("trajectory");
+        const auto* steps =
+            s.input("trajectory") || s.output("trajectory") ? nullptr : values.if_contains("trajectory");
         if (!steps || !steps->is_object()) continue;
         further_fields fields;
         for (const auto& [name, v] : steps->get_object()) fields.emplace_back(name, v);
@@ -174,7 +178,8 @@ std::vector<message> prompt_template::messages(const json::object& inputs, const
 std::vector<message> history_messages(adapter a, const signature& s, const json::object& inputs) {
     std::vector<message> messages;
     for (const auto& f : s.inputs)
-        if (const auto* v = is_history(f) ? inputs.if_contains(f.name) : nullptr) add_history(messages, a, without_history(s), *v);
+        if (const auto* v = is_history(f) ? inputs.if_contains(f.name) : nullptr)
+            add_history(messages, a, without_history(s), *v);
     return messages;
 }
 
@@ -211,7 +216,8 @@ parsed_outputs parse_behind_thinking(adapter a, const signature& s, std::string_
     detail::leading_thinking leading{a == adapter::xml ? detail::output_elements(s) : std::vector<std::string>{}};
     std::string answer = leading.feed(completion);
     answer += leading.finish();
-    if (leading.is_open()) return detail::ended_thinking({adapter_errc::no_fields, {}, "the answer holds no field at all", {}});
+    if (leading.is_open())
+        return detail::ended_thinking({adapter_errc::no_fields, {}, "the answer holds no field at all", {}});
     return parse_answer(a, s, answer);
 }
 

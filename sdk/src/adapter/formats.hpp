@@ -12,8 +12,9 @@ struct prompt_format {
     std::string (*layout)(const signature&);  // shows the model the shape of a conversation
     std::string (*inputs)(const signature&, const json::object&);
     std::string (*outputs)(const signature&, const json::object&);
-    std::string (*request)(const signature&);                                         // the last words of a request: what to write now
-    void (*further)(std::string& out, std::string_view name, std::string_view text);  // a field that is not the signature's
+    std::string (*request)(const signature&);  // the last words of a request: what to write now
+    void (*further)(std::string& out, std::string_view name,
+                    std::string_view text);  // a field that is not the signature's
 };
 
 const prompt_format& chat_format();
@@ -29,13 +30,15 @@ struct answer_form {
     std::string stray{};      ///< a name in the manner of a field that is none: an optional output may be meant by it
     std::string_view text{};  ///< all of it, where the name of an output may stand in it in some other manner
     bool says_none = false;   ///< it says that it holds no field, as `{}` does; a text without any is no answer
-    void note(const signature& s, std::string_view name);  ///< that an answer holds it; one that speaks of arguments comes first
-    bool quoted = false;                                   ///< texts are told from other values, as in JSON: one that fits stays one
+    void note(const signature& s,
+              std::string_view name);  ///< that an answer holds it; one that speaks of arguments comes first
+    bool quoted = false;               ///< texts are told from other values, as in JSON: one that fits stays one
 };
 /// Reads every output from `found` (text or JSON by name), as all three formats do it.
 parsed_outputs read_outputs(const signature& s, json::object found, const answer_form& form = {});
 
-/// What an answer is that may leave an output out or name it otherwise, by what it holds and what is read of that. Nothing: it may not.
+/// What an answer is that may leave an output out or name it otherwise, by what it holds and what is read of that.
+/// Nothing: it may not.
 std::optional<parse_failure> misses_an_output(const signature& s, const json::object& found, const json::object& read,
                                               const answer_form& form);
 
@@ -47,14 +50,15 @@ std::string type_note(const signature_field& f);
 
 std::string marker(std::string_view name);
 
-/// A name as it may stand in a marker or a tag: what is neither letter, digit nor `_` becomes `_`, and it is cut at 100 bytes. Letters
-/// beyond ASCII stay.
+/// A name as it may stand in a marker or a tag: what is neither letter, digit nor `_` becomes `_`, and it is cut at 100
+/// bytes. Letters beyond ASCII stay.
 std::string marker_name(std::string_view name);
 
 void append_field(std::string& out, std::string_view name, std::string_view text);  // marker and escaped text
 
-/// Puts a backslash before the hashes of whatever our parser or a model could read as the beginning of a marker: `[[ ##` in any spelling,
-/// with spaces, tabs, line ends and invisible characters in it or none at all, in full-width or other brackets and hashes. Linear.
+/// Puts a backslash before the hashes of whatever our parser or a model could read as the beginning of a marker: `[[
+/// ##` in any spelling, with spaces, tabs, line ends and invisible characters in it or none at all, in full-width or
+/// other brackets and hashes. Linear.
 std::string escape_markers(std::string text);
 /// The way back, exact: `unescape_markers(escape_markers(x)) == x`.
 std::string unescape_markers(std::string text);
@@ -82,7 +86,8 @@ struct marker_header {
 /// The marker that `text` starts with. @param cut whether it is none as far as it goes, and more text might make it one
 std::optional<marker_header> marker_at(std::string_view text, bool& cut);
 
-/// Bytes of a character that leaves no mark (a blank, a byte order mark) at a place; 0: there is another, or half a one.
+/// Bytes of a character that leaves no mark (a blank, a byte order mark) at a place; 0: there is another, or half a
+/// one.
 std::size_t unseen_at(std::string_view text, std::size_t at);
 
 /// What a field is that stands twice in one answer and says two things.

@@ -59,8 +59,8 @@ bool is_complete(const signature& s, const json::object& o) {
                        [&](const signature_field& f) { return f.shape.allows_null() || o.contains(f.name); });
 }
 
-// Of all `{...}` whose braces balance the last that has every output, else the first that is an object. A few are tried, so that the
-// effort stays linear.
+// Of all `{...}` whose braces balance the last that has every output, else the first that is an object. A few are
+// tried, so that the effort stays linear.
 found_object object_in(const signature& s, std::string_view text) {
     std::vector<std::size_t> open;
     found_object best;
@@ -89,7 +89,8 @@ std::string without_escapes(std::string_view text) {
         }
         unsigned code{};
         const char* digits = text.data() + std::min(i + 2, text.size());
-        if (i + 6 <= text.size() && text[i + 1] == 'u' && std::from_chars(digits, digits + 4, code, 16).ptr == digits + 4) {
+        if (i + 6 <= text.size() && text[i + 1] == 'u' &&
+            std::from_chars(digits, digits + 4, code, 16).ptr == digits + 4) {
             append_utf8(out, code);
             i += 5;
         }
@@ -105,7 +106,8 @@ std::size_t times_named(std::string_view raw, std::string_view name) {
     for (std::size_t at = 0; (at = text.find(name, at)) != text.npos; at += name.size()) {
         auto end = at + name.size();
         if (end >= text.size()) break;
-        bool quoted = at > 0 && (text[at - 1] == '"' || text[at - 1] == '\'' || text[at - 1] == '`') && text[end] == text[at - 1];
+        bool quoted =
+            at > 0 && (text[at - 1] == '"' || text[at - 1] == '\'' || text[at - 1] == '`') && text[end] == text[at - 1];
         auto before = at == 0 ? text.npos : text.find_last_not_of(" \t\r\n", at - 1);
         bool bare = before != text.npos && (text[before] == '{' || text[before] == ',');
         if (!quoted && !bare) continue;
@@ -135,7 +137,8 @@ std::size_t end_of_object(std::string_view text, std::size_t at) {
 // Whether the comment of some language, or of a model, begins between two objects and goes on into the second.
 bool is_in_a_comment(std::string_view between) {
     for (auto [begin, end] : {std::pair<std::string_view, std::string_view>{"/*", "*/"}, {"<!--", "-->"}})
-        if (auto at = between.rfind(begin); at != between.npos && between.find(end, at + begin.size()) == between.npos) return true;
+        if (auto at = between.rfind(begin); at != between.npos && between.find(end, at + begin.size()) == between.npos)
+            return true;
     const auto line = between.substr(between.rfind('\n') + 1);
     for (auto at = line.find("//"); at != line.npos; at = line.find("//", at + 2))
         if (at == 0 || line[at - 1] != ':') return true;
@@ -149,8 +152,8 @@ struct strict_objects {
     std::string around;                            // what stands outside of the objects
 };
 
-// The objects of a text that are JSON as they stand, from the last on that has every output. A few beginnings are tried, so that the effort
-// stays linear.
+// The objects of a text that are JSON as they stand, from the last on that has every output. A few beginnings are
+// tried, so that the effort stays linear.
 strict_objects strict_objects_in(const signature& s, std::string_view text) {
     strict_objects all;
     int tried = 0;
@@ -167,13 +170,16 @@ strict_objects strict_objects_in(const signature& s, std::string_view text) {
         one.v = repair_json(text.substr(at, end - at), one.repeated);
         // One with fewer outputs than the one before adds to it, and may not say otherwise.
         auto has_all_of = [&](const json::object& before) {
-            return std::all_of(s.outputs.begin(), s.outputs.end(),
-                               [&](const signature_field& f) { return !before.contains(f.name) || v->get_object().contains(f.name); });
+            return std::all_of(s.outputs.begin(), s.outputs.end(), [&](const signature_field& f) {
+                return !before.contains(f.name) || v->get_object().contains(f.name);
+            });
         };
         auto& kept = all.from_last_complete;
-        const bool counts = is_complete(s, v->get_object()) && (kept.empty() || has_all_of(kept.front().v.get_object()));
+        const bool counts =
+            is_complete(s, v->get_object()) && (kept.empty() || has_all_of(kept.front().v.get_object()));
         auto has_all = [&](const json::object& o) {
-            return std::all_of(s.outputs.begin(), s.outputs.end(), [&](const signature_field& f) { return o.contains(f.name); });
+            return std::all_of(s.outputs.begin(), s.outputs.end(),
+                               [&](const signature_field& f) { return o.contains(f.name); });
         };
         const bool in_a_comment = is_in_a_comment(text.substr(outside, at - outside));
         if (counts && !kept.empty()) {
@@ -235,7 +241,9 @@ const prompt_format& json_format() {
 namespace {
 
 parse_failure answer_has_no_end() {
-    std::string why = "its JSON has no end or leaves something out, so that what there is may be a part of what was meant; write all of it";
+    std::string why =
+        "its JSON has no end or leaves something out, so that what there is may be a part of what was meant; write all "
+        "of it";
     return {adapter_errc::bad_value, {}, why, {{"$", why}}};
 }
 
@@ -253,7 +261,8 @@ boost::system::result<found_object, parse_failure> found_in(const signature& s, 
         found_object found = std::move(strict.from_last_complete.front());
         for (std::size_t i = 1; i < strict.from_last_complete.size(); ++i)
             for (auto& [name, v] : strict.from_last_complete[i].v.get_object()) {
-                if (auto* before = found.v.get_object().if_contains(name); before && *before != v) found.repeated.emplace_back(name);
+                if (auto* before = found.v.get_object().if_contains(name); before && *before != v)
+                    found.repeated.emplace_back(name);
             }
         // What is no object as it stands may be the answer, and the object quoted in it.
         for (const auto& f : s.outputs)
@@ -280,7 +289,8 @@ void keep_digits(const signature& s, std::string_view answer, json::object& want
     auto found = found_in(s, with_fractions_as_text(answer));
     if (!found) return;
     for (const auto& f : s.outputs)
-        if (auto* v = found->v.get_object().if_contains(f.name); v && keeps_digits(f) && wanted.contains(f.name)) wanted[f.name] = *v;
+        if (auto* v = found->v.get_object().if_contains(f.name); v && keeps_digits(f) && wanted.contains(f.name))
+            wanted[f.name] = *v;
 }
 
 }  // namespace

@@ -51,18 +51,19 @@ symbol symbol_at(std::string_view text, std::size_t i) {
     if (static_cast<unsigned char>(text[i]) < 0x80) return {part_of(static_cast<unsigned char>(text[i])), 1};
     auto lead = static_cast<unsigned char>(text[i]);
     std::size_t needs = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    if (lead >= 0xC2 && text.size() - i < needs) return {};  // cut within a character: as far as it goes, the text has ended
+    if (lead >= 0xC2 && text.size() - i < needs)
+        return {};  // cut within a character: as far as it goes, the text has ended
     utf8proc_int32_t c = 0;
-    auto n =
-        utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data() + i), static_cast<utf8proc_ssize_t>(text.size() - i), &c);
+    auto n = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data() + i),
+                              static_cast<utf8proc_ssize_t>(text.size() - i), &c);
     if (n <= 0) return {part::other, 1};  // no UTF-8
     return {part_of(static_cast<char32_t>(c)), static_cast<std::size_t>(n)};
 }
 
 bool may_begin(char c) { return c == '[' || static_cast<unsigned char>(c) >= 0xE2; }
 
-// Recognizes the beginning of a marker, symbol by symbol: brackets that count for two or more, and two hashes. Between them may stand
-// nothing that is seen, and before the hashes backslashes, which an earlier escape put there.
+// Recognizes the beginning of a marker, symbol by symbol: brackets that count for two or more, and two hashes. Between
+// them may stand nothing that is seen, and before the hashes backslashes, which an earlier escape put there.
 class recognizer {
 public:
     enum result { no, maybe, first_hash, found };
@@ -139,7 +140,8 @@ json::value in_every_text(json::value v, F change) {
         for (auto& item : v.get_array()) item = in_every_text(std::move(item), change);
     } else if (v.is_object()) {
         json::object changed;
-        for (auto& [key, item] : v.get_object()) changed[change(std::string{key})] = in_every_text(std::move(item), change);
+        for (auto& [key, item] : v.get_object())
+            changed[change(std::string{key})] = in_every_text(std::move(item), change);
         v = std::move(changed);
     }
     return v;
@@ -257,7 +259,8 @@ std::optional<marker_header> marker_at(std::string_view text, bool& cut) {
         return true;
     };
     auto blanks = [&] {
-        for (auto s = symbol_at(text, at); s.size && s.what == part::nothing && at < longest; s = symbol_at(text, at)) at += s.size;
+        for (auto s = symbol_at(text, at); s.size && s.what == part::nothing && at < longest; s = symbol_at(text, at))
+            at += s.size;
         if (at < text.size() && symbol_at(text, at).size == 0) at = text.size();  // cut within a character
     };
     if (!literal("[[")) return ended();
@@ -265,7 +268,8 @@ std::optional<marker_header> marker_at(std::string_view text, bool& cut) {
     if (!literal("##")) return ended();
     blanks();
     std::size_t begin = at;
-    for (auto s = symbol_at(text, at); s.size && (s.size > 1 ? s.what == part::other : is_word(text[at])); s = symbol_at(text, at)) {
+    for (auto s = symbol_at(text, at); s.size && (s.size > 1 ? s.what == part::other : is_word(text[at]));
+         s = symbol_at(text, at)) {
         at += s.size;
         if (at > longest) return {};
     }
@@ -298,7 +302,8 @@ parse_failure stands_twice(const std::string& field) {
 
 parse_failure has_no_end(const std::string& field) {
     std::string why =
-        "its JSON has no end or leaves something out, and nothing is done with a part of it; write all of it, quotes and braces closed";
+        "its JSON has no end or leaves something out, and nothing is done with a part of it; write all of it, quotes "
+        "and braces closed";
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
 }
 

@@ -17,7 +17,8 @@ namespace reagent {
 namespace detail {
 namespace {
 
-// How models write the beginning and the end of what they think. A name in angle brackets may have blanks and attributes behind it.
+// How models write the beginning and the end of what they think. A name in angle brackets may have blanks and
+// attributes behind it.
 struct spelling {
     std::string_view open;
     std::array<std::string_view, 3> close;
@@ -89,7 +90,8 @@ struct found_tag {
     bool cut = false;
 };
 
-// Whether `text` begins with a tag, in any capitals. A name in angle brackets goes on to its `>`, over blanks and attributes.
+// Whether `text` begins with a tag, in any capitals. A name in angle brackets goes on to its `>`, over blanks and
+// attributes.
 found_tag tag_at(std::string_view text, std::string_view tag) {
     std::size_t same = 0;
     for (; same < std::min(text.size(), tag.size()); ++same) {
@@ -139,7 +141,8 @@ std::array<bool, 256> second_characters() {
 // Nearly every bracket and full stop begins something else.
 bool may_be_a_tag(std::string_view text) {
     static const auto second = second_characters();
-    return begins_a_tag(text[0]) && (text[0] == '<' || (text.size() > 1 && second[static_cast<unsigned char>(text[1])]));
+    return begins_a_tag(text[0]) &&
+           (text[0] == '<' || (text.size() > 1 && second[static_cast<unsigned char>(text[1])]));
 }
 
 // A tag or a token by its own name. Between bars a name says itself whether it begins or ends: `<|end_of_thought|>`.
@@ -153,7 +156,9 @@ named_tag named_tag_at(std::string_view text) {
     if (!text.starts_with('<')) return {};
     const auto end = text.substr(0, longest_attributes).find('>');
     const std::string inner = to_lower(text.substr(1, std::min(end, longest_attributes) - 1));
-    if (!inner.empty() && (is_space(inner.front()) || is_digit(inner.front()) || inner.front() == '!' || inner.front() == '?')) return {};
+    if (!inner.empty() &&
+        (is_space(inner.front()) || is_digit(inner.front()) || inner.front() == '!' || inner.front() == '?'))
+        return {};
     if (end == text.npos) {
         const bool may_go_on = text.size() < longest_attributes && inner.find_first_of("<\n`") == inner.npos;
         return {.cut = may_go_on};
@@ -192,7 +197,8 @@ std::size_t end_of_json(std::string_view text, std::size_t at) {
     return text.npos;
 }
 
-// What of a text quotes: fences, code between backticks on one line, JSON. In linear time: little of what only may be JSON is tried.
+// What of a text quotes: fences, code between backticks on one line, JSON. In linear time: little of what only may be
+// JSON is tried.
 class quoting_parts {
 public:
     explicit quoting_parts(std::string_view text) : text_{text} {
@@ -462,7 +468,8 @@ spoken_text without_thinking(std::string_view text) {
         again = false;
         spoken.text = std::string{trim(spoken.text)};
         for (auto t : detail::trailers)
-            if (detail::ends_with_trailer(spoken.text, t)) spoken.text.resize(spoken.text.size() - t.size()), again = true;
+            if (detail::ends_with_trailer(spoken.text, t))
+                spoken.text.resize(spoken.text.size() - t.size()), again = true;
     }
     return spoken;
 }

@@ -15,10 +15,10 @@ struct thinking_tag {
 };
 thinking_tag thinking_tag_at(std::string_view text);
 
-/// Takes the thinking from the beginning of an answer, whole or piece by piece, in linear time: in any tag or token whose name speaks of
-/// thinking (`<longcat_think>`, `<|begin_of_reasoning|>`) and in any spelling of a table (`[THINK]`, `<|channel|>analysis<|message|>`,
-/// `Thinking...`), one part or several. Thinking without an end goes on to the end of
-/// all.
+/// Takes the thinking from the beginning of an answer, whole or piece by piece, in linear time: in any tag or token
+/// whose name speaks of thinking (`<longcat_think>`, `<|begin_of_reasoning|>`) and in any spelling of a table
+/// (`[THINK]`, `<|channel|>analysis<|message|>`, `Thinking...`), one part or several. Thinking without an end goes on
+/// to the end of all.
 class leading_thinking {
 public:
     /// @param elements names of elements that are no thinking here, because the answer is made of them
@@ -47,8 +47,8 @@ private:
     bool begun_ = false;  // the answer has
 };
 
-/// Whether a text may hold anything of what this file is about: nearly no answer does, and then there is nothing to take from it but
-/// blanks.
+/// Whether a text may hold anything of what this file is about: nearly no answer does, and then there is nothing to
+/// take from it but blanks.
 bool may_hold_thinking(std::string_view text);
 /// A text without the blanks at its beginning, as `leading_thinking` leaves it.
 std::string_view without_leading_blanks(std::string_view text);

@@ -20,7 +20,8 @@ parse_failure bad_value(const signature_field& f, const std::string& why) {
 }
 
 std::string blob(std::string_view text) {
-    if (text.find('\n') == text.npos && text.find("«") == text.npos && text.find("»") == text.npos) return "«" + std::string{text} + "»";
+    if (text.find('\n') == text.npos && text.find("«") == text.npos && text.find("»") == text.npos)
+        return "«" + std::string{text} + "»";
     return "«««\n    " + replace_all(text, "\n", "\n    ") + "\n»»»";
 }
 
@@ -31,7 +32,8 @@ const json::array* allowed_values(const signature_field& f) {
 }
 
 std::string_view strip_quotes(std::string_view s) {
-    if (s.size() > 1 && s.front() == s.back() && (s.front() == '"' || s.front() == '\'')) return s.substr(1, s.size() - 2);
+    if (s.size() > 1 && s.front() == s.back() && (s.front() == '"' || s.front() == '\''))
+        return s.substr(1, s.size() - 2);
     return s;
 }
 
@@ -42,7 +44,8 @@ value_result read_choice(const signature_field& f, const json::value& v) {
     if (v.is_string()) {
         std::string_view text = trim(v.get_string());
         for (std::string_view wrapper : {"Literal[", "str["})
-            if (text.starts_with(wrapper) && text.ends_with("]")) text = text.substr(wrapper.size(), text.size() - wrapper.size() - 1);
+            if (text.starts_with(wrapper) && text.ends_with("]"))
+                text = text.substr(wrapper.size(), text.size() - wrapper.size() - 1);
         std::string_view bare = strip_quotes(text);
         for (const auto& a : allowed) {
             if (a.is_string() && a.get_string() == bare) return a;
@@ -89,7 +92,8 @@ value_result convert(const signature_field& f, json::value v) {
     return failure;
 }
 
-// A text with a format, as it is written; where it does not fit it may stand in quotes. A regular expression is no list.
+// A text with a format, as it is written; where it does not fit it may stand in quotes. A regular expression is no
+// list.
 value_result read_formatted(const signature_field& f, const std::string& text) {
     auto as_written = convert(f, json::value(json::string(text)));
     if (as_written) return as_written;
@@ -114,18 +118,21 @@ bool takes_any_text(const json::value& shape) {
     for (const char* key : {"format", "pattern", "enum", "const", "$ref", "allOf", "not"})
         if (o.contains(key)) return false;
     auto* type = o.if_contains("type");
-    if (type && type->is_array()) return std::find(type->get_array().begin(), type->get_array().end(), "string") != type->get_array().end();
+    if (type && type->is_array())
+        return std::find(type->get_array().begin(), type->get_array().end(), "string") != type->get_array().end();
     return !type || *type == "string";
 }
 
 }  // namespace
 
 bool detail::takes_any_text(const signature_field& f) {
-    return f.kind == field_kind::text || f.kind == field_kind::optional_text || reagent::takes_any_text(f.shape.document());
+    return f.kind == field_kind::text || f.kind == field_kind::optional_text ||
+           reagent::takes_any_text(f.shape.document());
 }
 
 bool detail::stays_text(const signature_field& f, const json::value& v) {
-    if (!v.is_string() || f.kind == field_kind::text || f.kind == field_kind::arguments || f.kind == field_kind::choice) return false;
+    if (!v.is_string() || f.kind == field_kind::text || f.kind == field_kind::arguments || f.kind == field_kind::choice)
+        return false;
     return takes_any_text(f) && (f.shape.takes_as_it_is(v) || f.shape.read(v, reading::strict).ok());
 }
 
@@ -148,7 +155,9 @@ std::string detail::with_fractions_as_text(std::string_view text) {
             continue;
         }
         auto end = i;
-        while (end < text.size() && (is_word(text[end]) || std::string_view{"+-."}.find(text[end]) != std::string_view::npos)) ++end;
+        while (end < text.size() &&
+               (is_word(text[end]) || std::string_view{"+-."}.find(text[end]) != std::string_view::npos))
+            ++end;
         const auto token = text.substr(i, end - i);
         const bool apart = is_space(before) || std::string_view{"[(,:"}.find(before) != std::string_view::npos;
         if (apart && token.find_first_of(".eE") != token.npos && is_digit(token.back()) && parse_json(token))
@@ -204,19 +213,23 @@ value_result read_field(const signature_field& f, json::value v) {
     json::value candidate = repair_json(text, repeated, done);
     if (done.cut) return detail::has_no_end(f.name);
     if (done.several) return bad_value(f, "it holds more than one JSON value; write one");
-    if (!repeated.empty()) return bad_value(f, quoted(repeated.front(), 100) + " stands twice in it, and says two things");
+    if (!repeated.empty())
+        return bad_value(f, quoted(repeated.front(), 100) + " stands twice in it, and says two things");
     if (candidate.is_string() && candidate.get_string().empty() && !text.empty()) {
         auto literal = python_literal(text);
         const json::value as_written = json::string(text);
         auto read = convert(f, literal ? *literal : as_written);
         // `1,234` is a tuple to Python, and a wrong number to whoever wrote it.
-        return read || !literal || !literal->is_array() || text.find_first_of("([{") != text.npos ? read : convert(f, as_written);
+        return read || !literal || !literal->is_array() || text.find_first_of("([{") != text.npos
+                   ? read
+                   : convert(f, as_written);
     }
     return convert(f, candidate);
 }
 
 bool detail::has_arguments(const signature& s) {
-    return std::any_of(s.outputs.begin(), s.outputs.end(), [](const signature_field& f) { return f.kind == field_kind::arguments; });
+    return std::any_of(s.outputs.begin(), s.outputs.end(),
+                       [](const signature_field& f) { return f.kind == field_kind::arguments; });
 }
 
 namespace {
@@ -228,12 +241,15 @@ bool speaks_of_arguments(std::string_view name) {
     return false;
 }
 
-// Whether a text holds a name as a heading of some kind, at the beginning of a line or behind a tag: `**zip**: `, `[[zip]]`, `<!-- <zip>`.
+// Whether a text holds a name as a heading of some kind, at the beginning of a line or behind a tag: `**zip**: `,
+// `[[zip]]`, `<!-- <zip>`.
 // @param lower in lower case
 bool is_a_heading(std::string_view lower, const std::string& name) {
     constexpr std::size_t most = 24;
     auto plain = [](char c) { return is_word(c) || static_cast<unsigned char>(c) >= 0x80 || c == '\n'; };
-    auto bracket = [](char c) { return static_cast<unsigned char>(c) >= 0x80 || (!is_word(c) && c != '\n' && c != '>'); };
+    auto bracket = [](char c) {
+        return static_cast<unsigned char>(c) >= 0x80 || (!is_word(c) && c != '\n' && c != '>');
+    };
     for (auto at = lower.find(name); at != lower.npos; at = lower.find(name, at + 1)) {
         auto begin = at;
         while (begin > 0 && at - begin < most && bracket(lower[begin - 1])) --begin;
@@ -254,30 +270,36 @@ void detail::answer_form::note(const signature& s, std::string_view name) {
 }
 
 bool detail::names_a_field(const signature& s, std::string_view name) {
-    return s.output(name) || std::any_of(s.inputs.begin(), s.inputs.end(), [&](const signature_field& f) { return f.name == name; });
+    return s.output(name) ||
+           std::any_of(s.inputs.begin(), s.inputs.end(), [&](const signature_field& f) { return f.name == name; });
 }
 
-std::optional<parse_failure> detail::misses_an_output(const signature& s, const json::object& found, const json::object& read,
-                                                      const answer_form& form) {
+std::optional<parse_failure> detail::misses_an_output(const signature& s, const json::object& found,
+                                                      const json::object& read, const answer_form& form) {
     if (found.empty() && form.stray.empty() && !form.says_none)
-        return parse_failure{adapter_errc::no_fields, {}, "the answer holds no field at all", {{"$", "holds no field at all"}}};
+        return parse_failure{
+            adapter_errc::no_fields, {}, "the answer holds no field at all", {{"$", "holds no field at all"}}};
     const bool one_is_missing = found.size() < s.outputs.size();
     const std::string lower = form.stray.empty() && one_is_missing ? to_lower(form.text) : std::string{};
     for (const auto& f : s.outputs) {
         if (form.stray.empty()) {
             if (found.contains(f.name) || lower.empty() || !is_a_heading(lower, to_lower(f.name))) continue;
             const std::string why =
-                "is missing, though its name stands in the answer; write it as a field of its own, as null where there is none";
+                "is missing, though its name stands in the answer; write it as a field of its own, as null where there "
+                "is none";
             return parse_failure{adapter_errc::bad_value, f.name, "field `" + f.name + "` " + why, {{f.name, why}}};
         }
         const auto* acts = f.kind == field_kind::arguments ? read.if_contains(f.name) : nullptr;
         if (acts && (speaks_of_arguments(form.stray) || (acts->is_object() && acts->get_object().empty())))
             return doubtful_arguments(f.name, quoted(form.stray, 100) + " stands beside it, and may be what is meant");
         if (found.contains(f.name) || !f.shape.allows_null()) continue;
-        const std::string why = "is missing, and " + quoted(form.stray, 100) + ", which the answer holds, is no output; write `" + f.name +
+        const std::string why = "is missing, and " + quoted(form.stray, 100) +
+                                ", which the answer holds, is no output; write `" + f.name +
                                 "` under its own name, as null where there is none";
-        return parse_failure{
-            found.empty() ? adapter_errc::no_fields : adapter_errc::bad_value, f.name, "field `" + f.name + "` " + why, {{f.name, why}}};
+        return parse_failure{found.empty() ? adapter_errc::no_fields : adapter_errc::bad_value,
+                             f.name,
+                             "field `" + f.name + "` " + why,
+                             {{f.name, why}}};
     }
     return {};
 }
@@ -310,7 +332,8 @@ parsed_outputs detail::read_outputs(const signature& s, json::object found, cons
     std::string have;
     for (const auto& [name, v] : found) have += (have.empty() ? "" : ", ") + quoted(name, 100);
     // What is there and wrong comes before what is not there.
-    auto first = std::find_if(wrong.begin(), wrong.end(), [](const parse_failure& f) { return f.code != adapter_errc::missing_field; });
+    auto first = std::find_if(wrong.begin(), wrong.end(),
+                              [](const parse_failure& f) { return f.code != adapter_errc::missing_field; });
     parse_failure all = first == wrong.end() ? wrong.front() : *first;
     if (have.empty()) all.code = adapter_errc::no_fields;
     all.message.clear();
@@ -329,7 +352,8 @@ json::object outputs_schema(const signature& s) {
     json::object properties, definitions;
     json::array required;
     for (const auto& f : s.outputs) {
-        json::value shape = f.kind == field_kind::arguments ? json::value(json::object{{"type", "object"}}) : f.shape.document();
+        json::value shape =
+            f.kind == field_kind::arguments ? json::value(json::object{{"type", "object"}}) : f.shape.document();
         if (!shape.is_object()) shape.emplace_object();
         auto& o = shape.get_object();
         if (auto* defs = o.if_contains("$defs"); defs && defs->is_object()) {
@@ -340,8 +364,10 @@ json::object outputs_schema(const signature& s) {
         properties[f.name] = std::move(shape);
         required.emplace_back(f.name);
     }
-    json::object schema{
-        {"type", "object"}, {"properties", std::move(properties)}, {"required", std::move(required)}, {"additionalProperties", false}};
+    json::object schema{{"type", "object"},
+                        {"properties", std::move(properties)},
+                        {"required", std::move(required)},
+                        {"additionalProperties", false}};
     if (!definitions.empty()) schema["$defs"] = std::move(definitions);
     return schema;
 }

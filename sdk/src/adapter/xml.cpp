@@ -11,7 +11,8 @@
 namespace reagent::detail {
 namespace {
 
-// What a model may take for the angle bracket of a tag is written as a character reference: XML has a way back from that.
+// What a model may take for the angle bracket of a tag is written as a character reference: XML has a way back from
+// that.
 constexpr std::pair<std::string_view, std::string_view> written_by_number[]{
     {"\uFF1C", "&#xFF1C;"}, {"\uFE64", "&#xFE64;"}, {"\u0085", "&#x85;"}};
 
@@ -39,7 +40,8 @@ std::string by_elements(const std::vector<signature_field>& fields, const json::
     for (const auto& f : fields) {
         const json::value* v = values.if_contains(f.name);
         if (!v) continue;
-        text += (text.empty() ? "<" : "\n<") + f.name + ">\n" + escape_xml(escape_markers(format_value(f, *v))) + "\n</" + f.name + ">";
+        text += (text.empty() ? "<" : "\n<") + f.name + ">\n" + escape_xml(escape_markers(format_value(f, *v))) +
+                "\n</" + f.name + ">";
     }
     return text;
 }

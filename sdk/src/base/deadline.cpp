@@ -14,10 +14,12 @@ task<void> until(task<void> work, clock::time_point deadline, std::function<std:
     auto executor = co_await asio::this_coro::executor;
     asio::steady_timer timer{executor, deadline};
     auto [order, failure, timer_error] =
-        co_await ex::make_parallel_group(asio::co_spawn(executor, std::move(work), asio::deferred), timer.async_wait(asio::deferred))
+        co_await ex::make_parallel_group(asio::co_spawn(executor, std::move(work), asio::deferred),
+                                         timer.async_wait(asio::deferred))
             .async_wait(ex::wait_for_one(), asio::use_awaitable);
     auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) throw boost::system::system_error{asio::error::operation_aborted};
+    if (state.cancelled() != asio::cancellation_type::none)
+        throw boost::system::system_error{asio::error::operation_aborted};
     if (order[0] == 1 && !timer_error && failure) std::rethrow_exception(missed());
     if (failure) std::rethrow_exception(failure);
 }

@@ -9,7 +9,9 @@
 namespace reagent::detail {
 namespace {
 
-int digit(char c) { return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1; }
+int digit(char c) {
+    return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+}
 
 // `count` hexadecimal digits at `at`; -1 when they are not all there.
 int hex(std::string_view text, std::size_t at, std::size_t count) {
@@ -59,16 +61,19 @@ std::size_t read_backslash(std::string_view text, std::size_t at, std::string& o
     bool high = unit >= 0xD800 && unit < 0xDC00 && text.substr(at + 6, 2) == "\\u";
     int low = high ? hex(text, at + 8, 4) : -1;
     if (low >= 0xDC00 && low < 0xE000) {
-        append_utf8(out, 0x10000 + ((static_cast<std::uint32_t>(unit) - 0xD800) << 10) + static_cast<std::uint32_t>(low) - 0xDC00);
+        append_utf8(out, 0x10000 + ((static_cast<std::uint32_t>(unit) - 0xD800) << 10) +
+                             static_cast<std::uint32_t>(low) - 0xDC00);
         return 12;
     }
     append_utf8(out, static_cast<std::uint32_t>(unit));
     return 6;
 }
 
-// As browsers read them: the ";" may be missing, and any number of zeros lead (HTML, "numeric character reference state").
+// As browsers read them: the ";" may be missing, and any number of zeros lead (HTML, "numeric character reference
+// state").
 std::size_t read_reference(std::string_view text, std::size_t at, std::string& out) {
-    constexpr std::pair<std::string_view, char> named[] = {{"&amp", '&'}, {"&lt", '<'}, {"&gt", '>'}, {"&quot", '"'}, {"&apos", '\''}};
+    constexpr std::pair<std::string_view, char> named[] = {
+        {"&amp", '&'}, {"&lt", '<'}, {"&gt", '>'}, {"&quot", '"'}, {"&apos", '\''}};
     auto with_its_end = [&](std::size_t size) { return size + (at + size < text.size() && text[at + size] == ';'); };
     for (auto [known, meant] : named)
         if (text.substr(at, known.size()) == known) return out += meant, with_its_end(known.size());
@@ -130,7 +135,8 @@ constexpr auto sextets = [] {
     std::array<std::int8_t, 256> table{};
     table.fill(-1);
     constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < digits.size(); ++i) table[static_cast<unsigned char>(digits[i])] = static_cast<std::int8_t>(i);
+    for (std::size_t i = 0; i < digits.size(); ++i)
+        table[static_cast<unsigned char>(digits[i])] = static_cast<std::int8_t>(i);
     table['-'] = 62, table['_'] = 63;  // RFC 4648, section 5
     return table;
 }();
@@ -173,7 +179,8 @@ struct decoded_view::base64_run {
     std::vector<std::pair<std::size_t, std::size_t>> lines;  // where each begins in `digits`, and in the text
 
     std::size_t origin(std::size_t at) const {
-        auto next = std::upper_bound(lines.begin(), lines.end(), at, [](std::size_t a, const auto& line) { return a < line.first; });
+        auto next = std::upper_bound(lines.begin(), lines.end(), at,
+                                     [](std::size_t a, const auto& line) { return a < line.first; });
         return (next - 1)->second + (at - (next - 1)->first);
     }
 };
@@ -205,7 +212,9 @@ namespace {
 
 constexpr std::size_t shortest_base64 = 12;
 
-bool is_sextet(std::string_view text, std::size_t at) { return at < text.size() && sextets[static_cast<unsigned char>(text[at])] >= 0; }
+bool is_sextet(std::string_view text, std::size_t at) {
+    return at < text.size() && sextets[static_cast<unsigned char>(text[at])] >= 0;
+}
 
 // Where the next line begins, which may be indented; `at` itself when there is no line's end.
 std::size_t next_line(std::string_view text, std::size_t at) {
@@ -253,7 +262,8 @@ std::optional<decoded_view> decoded_view::of_wrapped_base64(std::string_view tex
 }
 
 const decoded_view::escape* decoded_view::before(std::size_t at) const {
-    auto next = std::upper_bound(escapes_.begin(), escapes_.end(), at, [](std::size_t a, const escape& e) { return a < e.at; });
+    auto next =
+        std::upper_bound(escapes_.begin(), escapes_.end(), at, [](std::size_t a, const escape& e) { return a < e.at; });
     return next == escapes_.begin() ? nullptr : &*(next - 1);
 }
 

@@ -10,8 +10,9 @@
 
 namespace reagent::detail {
 
-/// One layer of escapes undone, of all kinds at once: percent-encoding (RFC 3986), JSON strings (RFC 8259; also "\-" and the like, as
-/// Markdown and shells write) and character references (`&amp;`, `&#45;`, `&#x2d;`). What is no escape stays as it is. Linear in the text.
+/// One layer of escapes undone, of all kinds at once: percent-encoding (RFC 3986), JSON strings (RFC 8259; also "\-"
+/// and the like, as Markdown and shells write) and character references (`&amp;`, `&#45;`, `&#x2d;`). What is no escape
+/// stays as it is. Linear in the text.
 class decoded_view {
 public:
     /// Nothing when there is no escape in the text.
@@ -19,11 +20,13 @@ public:
 
     /// Likewise, of what is base64 (both alphabets) of a text.
     static std::optional<decoded_view> of_base64(std::string_view text);
-    /// Likewise, of base64 with line ends in it (RFC 2045: lines of 76; RFC 7468: of 64). Nothing when none goes on in a further line.
+    /// Likewise, of base64 with line ends in it (RFC 2045: lines of 76; RFC 7468: of 64). Nothing when none goes on in
+    /// a further line.
     static std::optional<decoded_view> of_wrapped_base64(std::string_view text);
 
     std::string_view text() const { return plain_; }
-    /// The bytes of the text from which [begin, end) of the view come: whole escapes. `begin` < `end` <= size of the view.
+    /// The bytes of the text from which [begin, end) of the view come: whole escapes. `begin` < `end` <= size of the
+    /// view.
     std::pair<std::size_t, std::size_t> origin(std::size_t begin, std::size_t end) const;
 
 private:

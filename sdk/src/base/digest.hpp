@@ -10,8 +10,8 @@
 
 namespace reagent::detail {
 
-/// The SHA-256 of texts that are added one by one, as one text; its first 24 hexadecimal digits. One that is kept and begun anew is much
-/// cheaper than a new one for each short text: OpenSSL looks for the algorithm by its name.
+/// The SHA-256 of texts that are added one by one, as one text; its first 24 hexadecimal digits. One that is kept and
+/// begun anew is much cheaper than a new one for each short text: OpenSSL looks for the algorithm by its name.
 class digest {
 public:
     digest() : context_{EVP_MD_CTX_new(), &EVP_MD_CTX_free} {

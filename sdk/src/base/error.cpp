@@ -25,11 +25,13 @@ private:
     std::span<const char* const> texts_;
 };
 
-constexpr std::array schema_texts{"unsupported schema keyword", "malformed schema", "value does not fit the schema", "not JSON"};
-constexpr std::array signature_texts{
-    "signature syntax error", "unknown type in signature", "bad field name", "duplicate field", "missing input", "unknown field"};
-constexpr std::array adapter_texts{"no fields in the completion", "missing output field", "output field has a bad value",
-                                   "completion is not an object"};
+constexpr std::array schema_texts{"unsupported schema keyword", "malformed schema", "value does not fit the schema",
+                                  "not JSON"};
+constexpr std::array signature_texts{"signature syntax error", "unknown type in signature",
+                                     "bad field name",         "duplicate field",
+                                     "missing input",          "unknown field"};
+constexpr std::array adapter_texts{"no fields in the completion", "missing output field",
+                                   "output field has a bad value", "completion is not an object"};
 constexpr std::array http_texts{"bad URL",
                                 "host name not resolved",
                                 "connection failed",
@@ -130,14 +132,16 @@ const boost::system::error_category& category_of(tool_errc) {
 
 namespace {
 
-// Words are often another's: of a server that broke off within a character, of a file. Journals and logs take UTF-8 only.
+// Words are often another's: of a server that broke off within a character, of a file. Journals and logs take UTF-8
+// only.
 std::string as_text(std::string words) { return without_zero_bytes(detail::valid_utf8(std::move(words))); }
 
 }  // namespace
 
 error::error(error_code code, std::string message, diagnostics details)
     : std::runtime_error{as_text(std::move(message))}, code_{code}, details_{std::move(details)} {
-    for (auto words : {&diagnostics::attempted, &diagnostics::path, &diagnostics::provider_message, &diagnostics::request_id})
+    for (auto words :
+         {&diagnostics::attempted, &diagnostics::path, &diagnostics::provider_message, &diagnostics::request_id})
         details_.*words = as_text(std::move(details_.*words));
 }
 

@@ -50,13 +50,15 @@ int open_stepwise(int root, const fs::path& path, int flags) {
         int fd = ::openat(at.fd, part->c_str(), O_NOFOLLOW | (last ? flags : O_PATH | O_DIRECTORY | O_CLOEXEC));
         if (fd < 0) {
             struct stat info {};
-            if (errno == ENOTDIR && ::fstatat(at.fd, part->c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode))
+            if (errno == ENOTDIR && ::fstatat(at.fd, part->c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+                S_ISLNK(info.st_mode))
                 errno = ELOOP;
             return -1;
         }
         ::close(std::exchange(at.fd, fd));
         struct stat info {};
-        if ((flags & O_PATH) && last && ::fstat(fd, &info) == 0 && S_ISLNK(info.st_mode)) {  // O_PATH opens the link itself
+        if ((flags & O_PATH) && last && ::fstat(fd, &info) == 0 &&
+            S_ISLNK(info.st_mode)) {  // O_PATH opens the link itself
             errno = ELOOP;
             return -1;
         }
@@ -77,7 +79,8 @@ struct closes {
 
 }  // namespace
 
-folder::folder(const fs::path& root, resolution how) : root_{::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}, how_{how} {
+folder::folder(const fs::path& root, resolution how)
+    : root_{::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}, how_{how} {
     if (root_ < 0) throw folder_error{std::strerror(errno)};
 }
 
@@ -134,15 +137,18 @@ std::vector<fs::path> folder::files(std::size_t max_files, const std::function<b
         while (auto* e = entries ? ::readdir(entries.get()) : nullptr) {
             std::string_view name{e->d_name};
             if (name == "." || name == "..") continue;
-            if (++looked_at > max_files * 100) throw folder_error{"it has more than " + std::to_string(max_files * 100) + " entries"};
+            if (++looked_at > max_files * 100)
+                throw folder_error{"it has more than " + std::to_string(max_files * 100) + " entries"};
             struct stat info {};
             if (::fstatat(::dirfd(entries.get()), e->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
             fs::path path = where == "." ? fs::path{name} : where / name;
             if (S_ISDIR(info.st_mode)) {
-                if (depth == max_depth) throw folder_error{"it has folders more than " + std::to_string(max_depth) + " levels deep"};
+                if (depth == max_depth)
+                    throw folder_error{"it has folders more than " + std::to_string(max_depth) + " levels deep"};
                 open_folders.emplace_back(std::move(path), depth + 1);
             } else if ((S_ISREG(info.st_mode) || S_ISLNK(info.st_mode)) && wanted(path)) {
-                if (found.size() == max_files) throw folder_error{"it has more than " + std::to_string(max_files) + " such files"};
+                if (found.size() == max_files)
+                    throw folder_error{"it has more than " + std::to_string(max_files) + " such files"};
                 found.push_back(std::move(path));
             }
         }

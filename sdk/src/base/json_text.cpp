@@ -23,11 +23,14 @@ constexpr std::size_t block_size = 16;
 std::size_t first_escape(const char* block) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block));
     const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
-    const __m128i sign = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-    return static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, sign))) | 1u << 16));
+    const __m128i sign =
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    return static_cast<std::size_t>(
+        std::countr_zero(static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, sign))) | 1u << 16));
 }
 #else
-// Little-endian. Source: Sean Eron Anderson, "Bit Twiddling Hacks" (determine if a word has a byte less than n, or equal to n).
+// Little-endian. Source: Sean Eron Anderson, "Bit Twiddling Hacks" (determine if a word has a byte less than n, or
+// equal to n).
 constexpr std::size_t block_size = 8;
 std::size_t first_escape(const char* block) {
     std::uint64_t word;

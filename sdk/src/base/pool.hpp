@@ -18,12 +18,13 @@
 
 namespace reagent {
 
-/// Does `work` on a pool's thread and returns what it returns. When the caller is cancelled, the task ends at once; the work
-/// goes on to its end, unheard, so it must own what it uses. @param pool none: the work is done here
+/// Does `work` on a pool's thread and returns what it returns. When the caller is cancelled, the task ends at once; the
+/// work goes on to its end, unheard, so it must own what it uses. @param pool none: the work is done here
 template <class T>
 task<T> on_pool(asio::any_io_executor pool, std::function<T()> work) {
     if (!pool) co_return work();
-    // Waits on a timer that the pool's thread wakes through the executor, so that a cancelled caller does not wait for it.
+    // Waits on a timer that the pool's thread wakes through the executor, so that a cancelled caller does not wait for
+    // it.
     struct shared_result {
         std::optional<T> value;
         std::exception_ptr failure;
@@ -42,7 +43,8 @@ task<T> on_pool(asio::any_io_executor pool, std::function<T()> work) {
         }
         work = nullptr;
         // Everything moves on, so that this thread is never the last to hold what the other reads.
-        auto back = [shared = std::move(shared), wake = std::move(wake), value = std::move(value), failure = std::move(failure)]() mutable {
+        auto back = [shared = std::move(shared), wake = std::move(wake), value = std::move(value),
+                     failure = std::move(failure)]() mutable {
             shared->value = std::move(value);
             shared->failure = std::move(failure);
             shared->done = true;

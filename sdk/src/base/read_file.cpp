@@ -23,7 +23,8 @@ struct descriptor {
 
 int opened(const std::filesystem::path& file, pipes how) {
     if (how == pipes::read && file == "-") return ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    return ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);  // without it a pipe's other end is waited for
+    return ::open(file.c_str(),
+                  O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);  // without it a pipe's other end is waited for
 }
 
 // One of a shell, or the standard input: its writer is there already, and may take its time.
@@ -45,7 +46,8 @@ std::string read_all(int fd, std::uint64_t most, std::uint64_t seen) {
     std::string text(static_cast<std::size_t>(std::min(seen, most)) + 1, '\0');
     std::size_t done = 0;
     for (;;) {
-        if (done == text.size()) text.resize(std::min<std::uint64_t>(std::max<std::uint64_t>(2 * done, 65'536), most + 1));
+        if (done == text.size())
+            text.resize(std::min<std::uint64_t>(std::max<std::uint64_t>(2 * done, 65'536), most + 1));
         auto n = ::read(fd, text.data() + done, text.size() - done);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) fail(errno, "reading");

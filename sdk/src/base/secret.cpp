@@ -23,7 +23,8 @@ struct piece {
     bool is_secret = true;
 };
 
-// How a provider's keys begin, and how many bytes follow at least. Sources: the providers' pages on authentication, 2025.
+// How a provider's keys begin, and how many bytes follow at least. Sources: the providers' pages on authentication,
+// 2025.
 struct form {
     std::string_view prefix;
     std::size_t least;
@@ -88,7 +89,8 @@ bool is_unspeakable(std::string_view word) {
     return false;
 }
 
-// "learn", "container-id-1", "model_name_or_path": words, and small numbers between them, as names in programs and pages are made of.
+// "learn", "container-id-1", "model_name_or_path": words, and small numbers between them, as names in programs and
+// pages are made of.
 bool is_words(std::string_view token) {
     constexpr std::size_t longest_word = 16, longest_number = 3;
     bool any = false;
@@ -135,13 +137,16 @@ constexpr auto beginnings = [] {
     return table;
 }();
 
-// What is to be left out of a text, which may be a view of another one. Every pass is linear: no token is read more than a few times.
+// What is to be left out of a text, which may be a view of another one. Every pass is linear: no token is read more
+// than a few times.
 class finder {
 public:
     explicit finder(std::string_view text) : text_{text} {}
 
     void known(const detail::secret_search& values, bool are_secret) {
-        values.for_each(text_, [this, are_secret](std::size_t begin, std::size_t end) { add({begin, end, are_secret}); });
+        values.for_each(text_, [this, are_secret](std::size_t begin, std::size_t end) {
+            add({begin, end, are_secret});
+        });
     }
 
     // By the form of a provider's keys, and by a name that keys have.
@@ -202,7 +207,8 @@ private:
     // What separates a name from its value, then the value.
     void value_after(std::size_t value) {
         std::size_t separators = 0;
-        for (constexpr std::string_view between = " \t\\\"':=>"; value < text_.size() && between.find(text_[value]) != between.npos;)
+        for (constexpr std::string_view between = " \t\\\"':=>";
+             value < text_.size() && between.find(text_[value]) != between.npos;)
             separators += text_[value++] == ':' || text_[value - 1] == '=' || text_[value - 1] == ' ';
         if (!separators) return;
         for (std::string_view scheme : {"bearer ", "basic "})
@@ -247,7 +253,8 @@ namespace {
 // A text and what it decodes to, one within the other.
 class layers {
 public:
-    layers(const secret_search& secrets, const secret_search& private_values) : secrets_{secrets}, private_values_{private_values} {}
+    layers(const secret_search& secrets, const secret_search& private_values)
+        : secrets_{secrets}, private_values_{private_values} {}
 
     std::vector<piece> search(std::string_view text) {
         look(text);
@@ -263,7 +270,8 @@ private:
         f.forms_and_names();
         f.passwords();
         for (auto p : std::move(f).found()) {
-            for (auto v = views_.rbegin(); v != views_.rend(); ++v) std::tie(p.begin, p.end) = (*v)->origin(p.begin, p.end);
+            for (auto v = views_.rbegin(); v != views_.rend(); ++v)
+                std::tie(p.begin, p.end) = (*v)->origin(p.begin, p.end);
             found_.push_back(p);
         }
     }
@@ -294,7 +302,9 @@ std::string without(std::string_view text, const secret_search& secrets, const s
     return found.empty() ? std::string{text} : replaced(text, std::move(found));
 }
 
-std::string without(std::string_view text, const secret_search& secrets) { return without(text, secrets, secret_search{}); }
+std::string without(std::string_view text, const secret_search& secrets) {
+    return without(text, secrets, secret_search{});
+}
 
 std::string cut_without(std::string_view text, const secret_search& secrets, std::size_t limit) {
     return cut(without(text, secrets), limit);
@@ -305,22 +315,27 @@ std::string cut_without_keys(std::string_view text, std::size_t limit, std::span
 }
 
 bool is_no_key(std::string_view s) {
-    return s.size() < 6 || (s.size() < 10 && std::all_of(s.begin(), s.end(), [](char c) { return is_alpha(c) || c == '-'; }));
+    return s.size() < 6 ||
+           (s.size() < 10 && std::all_of(s.begin(), s.end(), [](char c) { return is_alpha(c) || c == '-'; }));
 }
 
 std::string without_keys(std::string_view text, std::span<const secret> keys) {
     std::vector<secret> real;
-    std::copy_if(keys.begin(), keys.end(), std::back_inserter(real), [](const secret& k) { return !is_no_key(k.reveal()); });
+    std::copy_if(keys.begin(), keys.end(), std::back_inserter(real),
+                 [](const secret& k) { return !is_no_key(k.reveal()); });
     return redact(text, real);
 }
 
 bool is_named_key(std::string_view name, const json::value& v) {
     if (!v.is_string() || v.get_string().size() < 6 || !looks_drawn(v.get_string())) return false;
     if (name.starts_with("x-") || name.starts_with("X-")) name.remove_prefix(2);
-    return std::any_of(std::begin(key_names), std::end(key_names), [&](auto known) { return same_letters(name, known); });
+    return std::any_of(std::begin(key_names), std::end(key_names),
+                       [&](auto known) { return same_letters(name, known); });
 }
 
-json::value without(const json::value& v, std::span<const secret> secrets) { return without(v, secret_search{secrets}); }
+json::value without(const json::value& v, std::span<const secret> secrets) {
+    return without(v, secret_search{secrets});
+}
 
 json::value without(const json::value& v, const secret_search& secrets) {
     if (v.is_string()) return json::value(json::string(without(std::string_view{v.get_string()}, secrets)));
@@ -332,13 +347,16 @@ json::value without(const json::value& v, const secret_search& secrets) {
     if (!v.is_object()) return v;
     json::object o;
     for (const auto& [name, item] : v.get_object())
-        o[without(std::string_view{name}, secrets)] = is_named_key(name, item) ? json::value(in_place_of_a_secret) : without(item, secrets);
+        o[without(std::string_view{name}, secrets)] =
+            is_named_key(name, item) ? json::value(in_place_of_a_secret) : without(item, secrets);
     return o;
 }
 
 }  // namespace detail
 
-std::string redact(std::string_view text, std::span<const secret> secrets) { return detail::without(text, detail::secret_search{secrets}); }
+std::string redact(std::string_view text, std::span<const secret> secrets) {
+    return detail::without(text, detail::secret_search{secrets});
+}
 
 std::string redact(std::string_view text, const secret& s) { return redact(text, std::span{&s, 1}); }
 

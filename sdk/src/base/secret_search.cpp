@@ -25,7 +25,8 @@ secret_search::secret_search(std::span<const std::string> values) {
 }
 
 void secret_search::add_value(std::string_view value) {
-    constexpr std::size_t longest_in_base64 = 1024;  // a longer one is found in the decoded text, and would be kept seven times
+    constexpr std::size_t longest_in_base64 =
+        1024;  // a longer one is found in the decoded text, and would be kept seven times
     if (value.size() < shortest_secret) return;
     add(std::string{value}, false);
     if (value.find(' ') != value.npos) add(replace_all(value, " ", "+"), false);
@@ -56,7 +57,8 @@ void secret_search::add(std::string text, bool base64) {
     needles_.push_back(std::move(n));
 }
 
-// A byte's bits end up in other characters by its place modulo three: all three, without the characters that hold bits of a neighbour.
+// A byte's bits end up in other characters by its place modulo three: all three, without the characters that hold bits
+// of a neighbour.
 void secret_search::add_base64(std::string_view value) {
     for (std::size_t before = 0; before < 3; ++before) {
         std::string coded = base64(std::string(before, '\0') + std::string{value});

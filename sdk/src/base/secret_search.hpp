@@ -16,9 +16,9 @@ namespace reagent::detail {
 /// Shorter secrets stand in every text by chance, and are not looked for.
 inline constexpr std::size_t shortest_secret = 4;
 
-/// What a secret may look like: as it is, with "+" for a blank, and within the base64 (both alphabets) of something longer ("user:key").
-/// Also its beginning, where a text was cut there ("...") or says so. Escapes are not its concern: search in a `decoded_view`. Immutable,
-/// so safe to share between threads.
+/// What a secret may look like: as it is, with "+" for a blank, and within the base64 (both alphabets) of something
+/// longer ("user:key"). Also its beginning, where a text was cut there ("...") or says so. Escapes are not its concern:
+/// search in a `decoded_view`. Immutable, so safe to share between threads.
 class secret_search {
 public:
     secret_search() = default;
@@ -88,7 +88,8 @@ private:
 
     std::vector<needle> needles_;  // by slot
     std::array<std::uint64_t, slots / 64> filter_{};
-    std::vector<std::pair<std::uint32_t, std::size_t>> by_beginning_;  // slots of their first four bytes, and which needle
+    std::vector<std::pair<std::uint32_t, std::size_t>>
+        by_beginning_;  // slots of their first four bytes, and which needle
     std::array<std::uint64_t, slots / 64> beginnings_{};
     std::size_t longest_ = 0;
 };

@@ -26,7 +26,8 @@ inline bool is_default_ignorable(char32_t c) {
 /// Symbols whose glyph is empty: blank Braille pattern, musical null notehead.
 inline bool is_empty_symbol(char32_t c) { return c == 0x2800 || c == 0x1D159; }
 
-/// Whether a character leaves no mark of its own: blanks, line ends, controls, formats, marks on others, what is ignored by default.
+/// Whether a character leaves no mark of its own: blanks, line ends, controls, formats, marks on others, what is
+/// ignored by default.
 inline bool is_unseen(char32_t c) {
     if (c < 0x80) return c <= 0x20 || c == 0x7F;
     switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {

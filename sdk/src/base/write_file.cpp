@@ -15,14 +15,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(const char* what, int error = errno) { throw std::system_error{error, std::generic_category(), what}; }
+[[noreturn]] void fail(const char* what, int error = errno) {
+    throw std::system_error{error, std::generic_category(), what};
+}
 
-// In the same folder, for a rename within one file system; hidden; cut, since names have at most 255 bytes. The name is nobody else's:
-// O_EXCL decides.
+// In the same folder, for a rename within one file system; hidden; cut, since names have at most 255 bytes. The name is
+// nobody else's: O_EXCL decides.
 fs::path temporary_for(const fs::path& file) {
     static std::atomic<std::uint64_t> count{0};
     std::string name = file.filename().string().substr(0, 200);
-    return file.parent_path() / ("." + name + "." + std::to_string(::getpid()) + "." + std::to_string(count++) + ".tmp");
+    return file.parent_path() /
+           ("." + name + "." + std::to_string(::getpid()) + "." + std::to_string(count++) + ".tmp");
 }
 
 // A mode for the group is kept only where the group is.
@@ -30,7 +33,8 @@ void keep_owner_and_mode(int fd, const struct stat& old) {
     struct stat now {};
     if (::fstat(fd, &now) != 0) fail("looking at the new file");
     mode_t mode = old.st_mode & 07777;
-    if ((old.st_uid != now.st_uid || old.st_gid != now.st_gid) && ::fchown(fd, old.st_uid, old.st_gid) != 0 && old.st_gid != now.st_gid)
+    if ((old.st_uid != now.st_uid || old.st_gid != now.st_gid) && ::fchown(fd, old.st_uid, old.st_gid) != 0 &&
+        old.st_gid != now.st_gid)
         mode &= ~static_cast<mode_t>(S_IRWXG);
     if (::fchmod(fd, mode) != 0) fail("keeping the mode");
 }
@@ -66,7 +70,8 @@ void sync_folder(const fs::path& folder) {
     if (fd < 0) fail("opening the folder");
     int error = ::fsync(fd) == 0 ? 0 : errno;
     ::close(fd);
-    if (error != 0 && error != EINVAL) fail("bringing the folder to the disk", error);  // EINVAL: a file system without it
+    if (error != 0 && error != EINVAL)
+        fail("bringing the folder to the disk", error);  // EINVAL: a file system without it
 }
 
 }  // namespace

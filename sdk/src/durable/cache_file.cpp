@@ -22,13 +22,15 @@ constexpr std::chrono::milliseconds busy_timeout{10'000};
 
 std::string check_of(const std::string& key, const std::string& value) {
     std::string both = key + value, sum(SHA256_DIGEST_LENGTH, '\0');
-    SHA256(reinterpret_cast<const unsigned char*>(both.data()), both.size(), reinterpret_cast<unsigned char*>(sum.data()));
+    SHA256(reinterpret_cast<const unsigned char*>(both.data()), both.size(),
+           reinterpret_cast<unsigned char*>(sum.data()));
     return sum.substr(0, 8);
 }
 
 std::string column(sqlite3_stmt* s, int i) {
     const void* data = sqlite3_column_blob(s, i);
-    return data ? std::string{static_cast<const char*>(data), static_cast<std::size_t>(sqlite3_column_bytes(s, i))} : std::string{};
+    return data ? std::string{static_cast<const char*>(data), static_cast<std::size_t>(sqlite3_column_bytes(s, i))}
+                : std::string{};
 }
 
 void bind_blob(sqlite3_stmt* s, int i, const std::string& value) {
@@ -62,7 +64,8 @@ int cache_file::try_open(std::string& why) {
     bool ready = sqlite3_open_v2(options_.file.c_str(), &db_, flags, nullptr) == SQLITE_OK;
     if (ready) sqlite3_busy_timeout(db_, static_cast<int>(busy_timeout.count()));
     ready = ready && run("PRAGMA journal_mode = WAL") && run("PRAGMA synchronous = NORMAL") &&
-            run("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum BLOB NOT NULL, made INTEGER NOT "
+            run("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum BLOB NOT NULL, "
+                "made INTEGER NOT "
                 "NULL) WITHOUT ROWID") &&
             run("CREATE INDEX IF NOT EXISTS answers_made ON answers (made)");
     if (ready) {
@@ -97,13 +100,15 @@ void cache_file::open() {
         if (lock >= 0) ::close(lock);
     }
     if (code != SQLITE_OK)
-        throw lm_error{lm_errc::unavailable, "the cache \"" + options_.file + "\" cannot be used: " + why +
-                                                 "; choose another file, or delete it when it holds nothing that you need"};
+        throw lm_error{lm_errc::unavailable,
+                       "the cache \"" + options_.file + "\" cannot be used: " + why +
+                           "; choose another file, or delete it when it holds nothing that you need"};
 }
 
 bool cache_file::set_aside() {
     std::string to = options_.file + ".broken";
-    for (int n = 2; ::access(to.c_str(), F_OK) == 0 && n < 100; ++n) to = options_.file + ".broken-" + std::to_string(n);
+    for (int n = 2; ::access(to.c_str(), F_OK) == 0 && n < 100; ++n)
+        to = options_.file + ".broken-" + std::to_string(n);
     for (const char* beside : {"-wal", "-shm"}) ::rename((options_.file + beside).c_str(), (to + beside).c_str());
     return ::rename(options_.file.c_str(), to.c_str()) == 0;
 }
@@ -116,7 +121,8 @@ std::optional<cache_file::entry> cache_file::find(const std::string& key) {
     std::optional<entry> found;
     bool broken = false;
     if (sqlite3_step(find_) == SQLITE_ROW) {
-        found = {column(find_, 0), std::chrono::seconds{std::max<std::int64_t>(0, now - sqlite3_column_int64(find_, 2))}};
+        found = {column(find_, 0),
+                 std::chrono::seconds{std::max<std::int64_t>(0, now - sqlite3_column_int64(find_, 2))}};
         broken = column(find_, 1) != check_of(key, found->value);
     }
     sqlite3_reset(find_);
@@ -148,13 +154,15 @@ void cache_file::trim_to_size() {
         auto count = sqlite3_column_int64(size, 1);
         if (bytes <= options_.max_file_bytes || count == 0) break;
         sqlite3_reset(size);
-        std::string sql =
-            "DELETE FROM answers WHERE key IN (SELECT key FROM answers ORDER BY made LIMIT " + std::to_string(count / 10 + 1) + ")";
+        std::string sql = "DELETE FROM answers WHERE key IN (SELECT key FROM answers ORDER BY made LIMIT " +
+                          std::to_string(count / 10 + 1) + ")";
         if (!run(sql.c_str())) break;
     }
     sqlite3_finalize(size);
 }
 
-std::unique_ptr<answer_file> open_answer_file(const cache_options& options) { return std::make_unique<cache_file>(options); }
+std::unique_ptr<answer_file> open_answer_file(const cache_options& options) {
+    return std::make_unique<cache_file>(options);
+}
 
 }  // namespace reagent::decorators

@@ -11,8 +11,9 @@ struct sqlite3_stmt;
 
 namespace reagent::decorators {
 
-/// Answers in a SQLite file that many processes may share. Blocks; thread-safe. What is broken is a miss: a broken entry is dropped, and
-/// a file that is no database is set aside as FILE.broken, nothing of it lost, and a new one made.
+/// Answers in a SQLite file that many processes may share. Blocks; thread-safe. What is broken is a miss: a broken
+/// entry is dropped, and a file that is no database is set aside as FILE.broken, nothing of it lost, and a new one
+/// made.
 class cache_file final : public answer_file {
 public:
     /// @throws lm_error(unavailable) when the file cannot be made

@@ -21,7 +21,8 @@ json::object calls_of(const journal& history) {
     for (const auto& e : history.events())
         if (e.kind == event_kind::tool_call) calls.push_back(&e);
     std::sort(calls.begin(), calls.end(), [](const event* a, const event* b) { return a->id < b->id; });
-    if (calls.size() > most_calls_kept) calls.erase(calls.begin(), calls.end() - static_cast<std::ptrdiff_t>(most_calls_kept));
+    if (calls.size() > most_calls_kept)
+        calls.erase(calls.begin(), calls.end() - static_cast<std::ptrdiff_t>(most_calls_kept));
     json::object trajectory;
     for (std::size_t i = 0; i < calls.size(); ++i) {
         const event& e = *calls[i];
@@ -78,16 +79,20 @@ task<void> run_log::close(run::state& s, std::exception_ptr& failure) {
             if (w == run_status::awaiting_approval && end.status == run_status::ready) end.status = w;
         }
         if (end.status == run_status::outcome_unknown)
-            end.error = "a worker ended in a call of " + s.unknown_call +
-                        ", which must not be made twice: it may have acted or not. Look, then say: reagent runs resume " +
-                        shell_word(run_id()) + " --happened RESULT | --failed REASON | --repeat";
+            end.error =
+                "a worker ended in a call of " + s.unknown_call +
+                ", which must not be made twice: it may have acted or not. Look, then say: reagent runs resume " +
+                shell_word(run_id()) + " --happened RESULT | --failed REASON | --repeat";
         else if (end.status == run_status::awaiting_approval) {
             std::string id = shell_word(run_id());
             end.error = "a tool needs consent: reagent runs approve " + id + ", or reject";
-            for (const auto& q : s.questions) end.error += "\n" + question_text(q, most_question_bytes, "reagent runs show " + id);
-            if (s.suspended_for.size() > s.questions.size() && !s.questions.empty()) end.error += "\nand others: reagent runs show " + id;
+            for (const auto& q : s.questions)
+                end.error += "\n" + question_text(q, most_question_bytes, "reagent runs show " + id);
+            if (s.suspended_for.size() > s.questions.size() && !s.questions.empty())
+                end.error += "\nand others: reagent runs show " + id;
         }
-        failure = std::make_exception_ptr(run_error{run_errc::suspended, end.error.empty() ? "the worker was told to stop" : end.error});
+        failure = std::make_exception_ptr(
+            run_error{run_errc::suspended, end.error.empty() ? "the worker was told to stop" : end.error});
     } else if (!failure) {
         end.status = run_status::finished;
         end.outputs = s.outputs;
@@ -100,7 +105,8 @@ task<void> run_log::close(run::state& s, std::exception_ptr& failure) {
     else {
         end.status = s.cancelled ? run_status::cancelled : run_status::failed;
         if (!s.cancelled) end.error = s.secrets->without(text_of(failure));
-        if (auto unknown = unknown_text(unknown_calls()); !unknown.empty()) end.error += (end.error.empty() ? "" : "; ") + unknown;
+        if (auto unknown = unknown_text(unknown_calls()); !unknown.empty())
+            end.error += (end.error.empty() ? "" : "; ") + unknown;
     }
     co_await finish(s.elapsed(), std::move(end));
 }

@@ -39,8 +39,9 @@ task<void> run_program(const program_function& program, run& r, json::object inp
 durable_service::durable_service(reagent::runtime& runtime, std::shared_ptr<journal_store> store)
     : impl_{std::make_shared<impl>(runtime, std::move(store))} {
     if (!impl_->journals)
-        throw run_error{run_errc::journal_unavailable,
-                        "this runtime has no journals; make it with runtime_options{.journals = journal_store::open(\"runs.db\")}"};
+        throw run_error{
+            run_errc::journal_unavailable,
+            "this runtime has no journals; make it with runtime_options{.journals = journal_store::open(\"runs.db\")}"};
 }
 durable_service::~durable_service() = default;
 
@@ -50,35 +51,42 @@ void durable_service::serve(std::string name, program_function program, run_opti
     if (!impl_->threads().replay.empty())  // it would ask models and call tools, where nothing of that is wanted
         throw run_error{run_errc::not_possible,
                         "runs are to be answered from the records in \"" + impl_->threads().replay +
-                            "\" ($REAGENT_REPLAY, runtime_options::replay), which hold no durable runs. Leave that out; what a durable run "
+                            "\" ($REAGENT_REPLAY, runtime_options::replay), which hold no durable runs. Leave that "
+                            "out; what a durable run "
                             "did is replayed from its own journal: durable_service::replay, `reagent runs replay`"};
     impl_->threads().secrets->learn(options.lm.backend());
-    auto served = std::make_shared<const served_program>(served_program{std::move(program), std::move(options), std::move(adjust)});
+    auto served = std::make_shared<const served_program>(
+        served_program{std::move(program), std::move(options), std::move(adjust)});
     std::lock_guard lock{impl_->mutex};
     impl_->programs.insert_or_assign(std::move(name), std::move(served));
 }
 
-std::string durable_service::submit(const std::string& program, json::object inputs, std::string id, std::string session) {
+std::string durable_service::submit(const std::string& program, json::object inputs, std::string id,
+                                    std::string session) {
     for (const auto* name : {&id, &session})
         if (impl_->threads().secrets->without(*name) != *name)
-            throw run_error{run_errc::not_possible, std::string{"the id of the "} + (name == &id ? "run" : "session") +
-                                                        " holds a key, and would be shown wherever the run is; give another one"};
+            throw run_error{run_errc::not_possible,
+                            std::string{"the id of the "} + (name == &id ? "run" : "session") +
+                                " holds a key, and would be shown wherever the run is; give another one"};
     return impl_->journals->create({program, std::move(inputs), std::move(id), std::move(session)});
 }
 
-std::shared_ptr<const served_program> durable_service::impl::served(const std::string& run_id, const std::string& program) const {
+std::shared_ptr<const served_program> durable_service::impl::served(const std::string& run_id,
+                                                                    const std::string& program) const {
     std::lock_guard lock{mutex};
     if (auto found = programs.find(program); found != programs.end()) return found->second;
     std::vector<std::string> names;
     std::string list;
     for (const auto& [name, known] : programs) names.push_back(name), list += (list.empty() ? "" : ", ") + name;
     auto near = did_you_mean(program, names);
-    throw run_error{run_errc::unknown_program, "run " + visible_name(run_id) + " is one of the program \"" + visible(program) +
-                                                   "\", which is not served here; served are: " + (list.empty() ? "none" : list) +
-                                                   (near.empty() ? "" : " (did you mean `" + near + "`?)")};
+    throw run_error{run_errc::unknown_program,
+                    "run " + visible_name(run_id) + " is one of the program \"" + visible(program) +
+                        "\", which is not served here; served are: " + (list.empty() ? "none" : list) +
+                        (near.empty() ? "" : " (did you mean `" + near + "`?)")};
 }
 
-void durable_service::impl::continue_run(journal_store::taken_run taken, std::function<void(std::exception_ptr)> ended) {
+void durable_service::impl::continue_run(journal_store::taken_run taken,
+                                         std::function<void(std::exception_ptr)> ended) {
     auto its_program = served(taken.run.id, taken.run.program);
     auto loaded = load_journal(taken.records);
     auto s = runtime.prepare(its_program->options_for(taken.run.inputs), true);
@@ -90,7 +98,8 @@ void durable_service::impl::continue_run(journal_store::taken_run taken, std::fu
     s->turn_inputs = taken.run.inputs;
     s->turn_inputs.erase("history");
     s->next_id = loaded.next_id;
-    // Budgets and the deadline hold for all resumes together: what was spent is spent, and time goes on where it stopped.
+    // Budgets and the deadline hold for all resumes together: what was spent is spent, and time goes on where it
+    // stopped.
     auto before = std::max(loaded.at, taken.run.active);
     s->started -= before;
     if (s->deadline != no_deadline) s->deadline -= before;
@@ -177,7 +186,8 @@ stored_run durable_service::run_durably(const std::string& program, json::object
     return resume(submit(program, std::move(inputs), std::move(id)));
 }
 
-stored_run durable_service::converse(const std::string& session, const std::string& program, json::object inputs, std::string id) {
+stored_run durable_service::converse(const std::string& session, const std::string& program, json::object inputs,
+                                     std::string id) {
     impl_->runtime.refuse_own_threads();
     return resume(submit(program, std::move(inputs), std::move(id), session));
 }
@@ -189,7 +199,9 @@ struct once_more {
     const program_function& program;
     const stored_run& of;
 
-    task<json::object> forward(run& r) const { return is_turn(of) ? turn(program, r, of.inputs) : program(r, of.inputs); }
+    task<json::object> forward(run& r) const {
+        return is_turn(of) ? turn(program, r, of.inputs) : program(r, of.inputs);
+    }
 
     static task<json::object> turn(const program_function& program, run& r, json::object inputs) {
         json::object given;
@@ -212,7 +224,9 @@ run_comparison durable_service::replay(const std::string& run_id) {
     options.lm = {};  // so that nothing but the journal answers
     options.replay = loaded.history;
     options.on_event = {};
-    options.on_difference = [&](const std::string& place, const std::string& what) { found.differences.push_back({place, what}); };
+    options.on_difference = [&](const std::string& place, const std::string& what) {
+        found.differences.push_back({place, what});
+    };
     try {
         found.outputs = impl_->runtime.run(std::move(options), once_more{its_program->program, stored});
     } catch (const error& e) {
@@ -223,8 +237,8 @@ run_comparison durable_service::replay(const std::string& run_id) {
         found.ended = e.what();
     }
     if (stored.outputs && found.outputs && *found.outputs != *stored.outputs)
-        found.differences.push_back(
-            {"the outputs", "the run had " + json::serialize(*stored.outputs) + ", the program " + json::serialize(*found.outputs)});
+        found.differences.push_back({"the outputs", "the run had " + json::serialize(*stored.outputs) +
+                                                        ", the program " + json::serialize(*found.outputs)});
     if (stored.outputs && !found.outputs && found.differences.empty())
         found.differences.push_back({"the end", "the run finished, the program failed: " + found.ended});
     return found;

@@ -131,7 +131,8 @@ std::vector<std::string> run_log::unknown_calls() const {
     for (const auto& [id, call] : begun_)
         if (!call.repeatable) tools.push_back(call.tool);
     for (const auto& [at, before] : open_)
-        if (before.what.kind == event_kind::tool_call && !before.repeatable && !before.reentered) tools.push_back(before.what.tool);
+        if (before.what.kind == event_kind::tool_call && !before.repeatable && !before.reentered)
+            tools.push_back(before.what.tool);
     for (const auto& [at, p] : decisions_)
         if (p.wanted.what.kind == event_kind::tool_call && !p.decided) tools.push_back(p.wanted.what.tool);
     return tools;

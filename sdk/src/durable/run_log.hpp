@@ -15,12 +15,12 @@
 
 namespace reagent::detail {
 
-/// What stands between a run and its store: numbers the records, keeps their order, and knows what an earlier worker left behind.
-/// Used on the run's thread.
+/// What stands between a run and its store: numbers the records, keeps their order, and knows what an earlier worker
+/// left behind. Used on the run's thread.
 class run_log final : public journal_sink, public std::enable_shared_from_this<run_log> {
 public:
-    run_log(std::shared_ptr<journal_store> store, std::shared_ptr<held_run> hold, std::uint64_t records, asio::any_io_executor executor,
-            std::shared_ptr<paced_queue> arrivals)
+    run_log(std::shared_ptr<journal_store> store, std::shared_ptr<held_run> hold, std::uint64_t records,
+            asio::any_io_executor executor, std::shared_ptr<paced_queue> arrivals)
         : store_{std::move(store)},
           hold_{std::move(hold)},
           executor_{std::move(executor)},

@@ -1,4 +1,5 @@
-// The members of `runtime` that are a durable service's: here, so that only a program which calls one links this library.
+// The members of `runtime` that are a durable service's: here, so that only a program which calls one links this
+// library.
 #include <reagent/durable/durable_service.hpp>
 
 #include "../run/runtime_impl.hpp"
@@ -33,7 +34,8 @@ stored_run runtime::run_durably(const std::string& program, json::object inputs,
     return durable().run_durably(program, std::move(inputs), std::move(id));
 }
 
-stored_run runtime::converse(const std::string& session, const std::string& program, json::object inputs, std::string id) {
+stored_run runtime::converse(const std::string& session, const std::string& program, json::object inputs,
+                             std::string id) {
     refuse_own_threads();
     return durable().converse(session, program, std::move(inputs), std::move(id));
 }

@@ -34,8 +34,10 @@ struct durable_service::impl : std::enable_shared_from_this<impl> {
     stored_run resume_taken(journal_store::taken_run taken);
     void continue_run(journal_store::taken_run taken, std::function<void(std::exception_ptr)> ended);
     // How a worker leaves a run: on the run's thread, with what ended it.
-    std::function<void(std::exception_ptr)> on_leaving(const std::string& id, const work_options& options, std::function<void()> left);
-    bool take_up(std::size_t most, const work_options& options, const std::function<void()>& begun, const std::function<void()>& left);
+    std::function<void(std::exception_ptr)> on_leaving(const std::string& id, const work_options& options,
+                                                       std::function<void()> left);
+    bool take_up(std::size_t most, const work_options& options, const std::function<void()>& begun,
+                 const std::function<void()>& left);
     void drain();
     reagent::runtime::impl& threads() const { return *runtime.impl_; }
     void tell(run_observer::level how, std::string_view text) const { threads().message(how, text); }

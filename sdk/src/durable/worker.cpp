@@ -41,11 +41,13 @@ using runtime_messages = std::function<void(run_observer::level, std::string_vie
 // What keeps a worker from taking up runs: told once, and tried again less and less often.
 class trouble {
 public:
-    trouble(const std::function<void(const std::string&)>& tell, const runtime_messages& messages) : tell_{tell}, messages_{messages} {}
+    trouble(const std::function<void(const std::string&)>& tell, const runtime_messages& messages)
+        : tell_{tell}, messages_{messages} {}
 
     void arose(const std::string& what) {
         if (what_.empty()) since_ = clock::now();
-        pause_ = pause_.count() ? std::min<std::chrono::milliseconds>(pause_ * 2, longest_pause) : std::chrono::milliseconds{250};
+        pause_ = pause_.count() ? std::min<std::chrono::milliseconds>(pause_ * 2, longest_pause)
+                                : std::chrono::milliseconds{250};
         if (what == what_) return;
         what_ = what;
         messages_(run_observer::level::warning, what);
@@ -71,7 +73,8 @@ private:
 
 }  // namespace
 
-std::function<void(std::exception_ptr)> durable_service::impl::on_leaving(const std::string& id, const work_options& options,
+std::function<void(std::exception_ptr)> durable_service::impl::on_leaving(const std::string& id,
+                                                                          const work_options& options,
                                                                           std::function<void()> left) {
     return [self = shared_from_this(), id, &options, left = std::move(left)](std::exception_ptr failure) {
         if (failure) self->tell(run_observer::level::debug, "run " + id + ": " + detail::text_of(failure));
@@ -146,12 +149,14 @@ void durable_service::work(const work_options& options) {
             try {
                 more = impl_->take_up(
                     std::min<std::size_t>(room, 64), options, [p] { p->begin(); }, [p] { p->end(); });
-                if (!more && options.until_idle && p->is_idle() && !impl_->journals->has_work(impl_->served_names())) return;
+                if (!more && options.until_idle && p->is_idle() && !impl_->journals->has_work(impl_->served_names()))
+                    return;
                 store.passed();
             } catch (const run_error& e) {
                 // The database is away, or damaged until somebody mends it. What we have is kept.
                 store.arose(e.what());
-                bool will_not_pass = dynamic_cast<const journal_store_impl::refused*>(&e);  // waiting helps only where somebody mends it
+                bool will_not_pass =
+                    dynamic_cast<const journal_store_impl::refused*>(&e);  // waiting helps only where somebody mends it
                 if (options.until_idle && (will_not_pass || store.has_lasted(until_idle_gives_up))) throw;
             }
         }

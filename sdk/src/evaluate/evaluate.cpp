@@ -30,7 +30,8 @@ struct example_run {
         rated_run rated{subject, row.outputs, r.history()};
         auto judged = co_await rate(r, rated);
         if (!std::isfinite(judged.score))
-            throw std::runtime_error{std::isnan(judged.score) ? "the metric returned NaN" : "the metric returned an infinite score"};
+            throw std::runtime_error{std::isnan(judged.score) ? "the metric returned NaN"
+                                                              : "the metric returned an infinite score"};
         row.score = judged.score;
         row.feedback = std::move(judged.feedback);
     }
@@ -50,8 +51,8 @@ std::string message_of(const std::exception_ptr& failure) {
 usage usage_beyond(usage& program, const usage& all, bool failed) {
     if (failed) program = all;
     usage rest;
-    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens, &usage::reasoning_tokens,
-                       &usage::estimated_tokens})
+    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens,
+                       &usage::reasoning_tokens, &usage::estimated_tokens})
         rest.*count = saturating_difference(all.*count, program.*count);
     if (all.cost && rest.calls) rest.cost = *all.cost - program.cost.value_or(0);
     return rest;
@@ -60,15 +61,23 @@ usage usage_beyond(usage& program, const usage& all, bool failed) {
 // Several runs at once, each with its row; what ends on the runtime's threads is counted under one lock.
 class evaluation_loop {
 public:
-    evaluation_loop(runtime& rt, const program_function& program, const dataset& data, const metric& m, const evaluate_options& options)
-        : runtime_{rt}, program_{program}, data_{data}, metric_{m}, options_{options}, tried_(data.size()), runs_(data.size()) {
+    evaluation_loop(runtime& rt, const program_function& program, const dataset& data, const metric& m,
+                    const evaluate_options& options)
+        : runtime_{rt},
+          program_{program},
+          data_{data},
+          metric_{m},
+          options_{options},
+          tried_(data.size()),
+          runs_(data.size()) {
         made_.rows.resize(data.size());
     }
 
     evaluation run() {
         std::unique_lock lock{mutex_};
         while (active_ > 0 || (next_ < data_.size() && !made_.stopped)) {
-            while (active_ < std::max<std::size_t>(1, options_.concurrency) && next_ < data_.size() && !made_.stopped) begin_next(lock);
+            while (active_ < std::max<std::size_t>(1, options_.concurrency) && next_ < data_.size() && !made_.stopped)
+                begin_next(lock);
             const std::size_t before = done_;
             changed_.wait(lock, [&] { return done_ != before || active_ == 0; });
             tell(lock, false);
@@ -87,9 +96,8 @@ private:
         tried_[i] = true;
         made_.rows[i].index = i;
         auto& one = runs_[i].emplace(example_run{program_, metric_, data_[i], made_.rows[i]});
-        std::function<void(std::exception_ptr, const run_report&)> ended = [this, i](std::exception_ptr failure, const run_report& report) {
-            count(i, failure, report);
-        };
+        std::function<void(std::exception_ptr, const run_report&)> ended =
+            [this, i](std::exception_ptr failure, const run_report& report) { count(i, failure, report); };
         lock.unlock();
         runtime_.detach(options_.run, one, std::move(ended));
         lock.lock();
@@ -115,13 +123,16 @@ private:
         changed_.notify_one();
     }
 
-    std::chrono::milliseconds elapsed() const { return std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began_); }
+    std::chrono::milliseconds elapsed() const {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began_);
+    }
 
     void tell(std::unique_lock<std::mutex>& lock, bool last) {
         if (!options_.on_progress || (!last && clock::now() - last_told_ < std::chrono::milliseconds{100})) return;
         last_told_ = clock::now();
-        evaluation_progress p{done_,       data_.size(), made_.errors, done_ ? points(sum_ / static_cast<double>(done_)) : 0,
-                              made_.usage, elapsed()};
+        evaluation_progress p{done_,        data_.size(),
+                              made_.errors, done_ ? points(sum_ / static_cast<double>(done_)) : 0,
+                              made_.usage,  elapsed()};
         lock.unlock();
         std::exception_ptr failed;
         try {
@@ -144,7 +155,8 @@ private:
         }
         made_.elapsed = elapsed();
         double total = 0;
-        for (const auto& r : made_.rows) total += r.score;  // in the order of the examples, so that the sum is always the same
+        for (const auto& r : made_.rows)
+            total += r.score;  // in the order of the examples, so that the sum is always the same
         made_.score = made_.rows.empty() ? 0 : points(total / static_cast<double>(made_.rows.size()));
         find_interval(made_);
     }
@@ -168,10 +180,12 @@ private:
 
 }  // namespace
 
-evaluation evaluate(runtime& rt, const program_function& program, const dataset& data, const metric& m, const evaluate_options& options) {
+evaluation evaluate(runtime& rt, const program_function& program, const dataset& data, const metric& m,
+                    const evaluate_options& options) {
     for (std::size_t i = 0; i < data.size(); ++i)
         if (data[i].inputs.empty())
-            throw program_error{program_errc::mismatch, "example " + std::to_string(i + 1) + " has no inputs; name them with with_inputs"};
+            throw program_error{program_errc::mismatch,
+                                "example " + std::to_string(i + 1) + " has no inputs; name them with with_inputs"};
     return evaluation_loop{rt, program, data, m, options}.run();
 }
 
@@ -195,7 +209,8 @@ program_function as_ensemble(program_function program, majority_options how) {
         for (const auto& o : found) outputs.push_back(&o);
         co_return found[detail::majority_index(outputs, options)];
     };
-    return [program = std::move(program), how = std::move(how), vote](run& r, const json::object& inputs) -> task<json::object> {
+    return [program = std::move(program), how = std::move(how), vote](
+               run& r, const json::object& inputs) -> task<json::object> {
         if (!r.parameters() || r.parameters()->members.empty()) return program(r, inputs);
         return vote(r, inputs, program, how, r.parameters()->members);
     };

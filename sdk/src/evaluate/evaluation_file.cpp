@@ -14,7 +14,8 @@ namespace {
 
 std::string csv_cell(std::string s) {
     // A cell that begins like a formula is one to a spreadsheet.
-    if (!s.empty() && (s[0] == '=' || s[0] == '+' || s[0] == '-' || s[0] == '@') && s.find_first_not_of("+-.0123456789eE") != s.npos)
+    if (!s.empty() && (s[0] == '=' || s[0] == '+' || s[0] == '-' || s[0] == '@') &&
+        s.find_first_not_of("+-.0123456789eE") != s.npos)
         s.insert(0, 1, '\'');
     if (s.find_first_of(",\"\r\n") == s.npos) return s;
     std::string out = "\"";
@@ -27,10 +28,13 @@ std::string csv_cell(std::string s) {
 json::object to_json(const evaluation& e, const dataset& data) {
     json::array rows;
     for (const auto& r : e.rows) {
-        json::object row{
-            {"index", r.index},         {"score", r.score},           {"example", data.at(r.index).fields},
-            {"outputs", r.outputs},     {"violations", r.violations}, {"duration_ms", static_cast<double>(r.duration.count()) / 1000},
-            {"usage", to_json(r.usage)}};
+        json::object row{{"index", r.index},
+                         {"score", r.score},
+                         {"example", data.at(r.index).fields},
+                         {"outputs", r.outputs},
+                         {"violations", r.violations},
+                         {"duration_ms", static_cast<double>(r.duration.count()) / 1000},
+                         {"usage", to_json(r.usage)}};
         if (r.metric_usage.calls) row["metric_usage"] = to_json(r.metric_usage);
         if (!r.feedback.empty()) row["feedback"] = r.feedback;
         if (!r.error.empty()) row["error"] = r.error;
@@ -43,7 +47,8 @@ json::object to_json(const evaluation& e, const dataset& data) {
             {"errors", e.errors},
             {"stopped", e.stopped},
             {"elapsed_ms", e.elapsed.count()},
-            {"latency_ms", json::object{{"p50", ms(e.latency(50))}, {"p90", ms(e.latency(90))}, {"p99", ms(e.latency(99))}}},
+            {"latency_ms",
+             json::object{{"p50", ms(e.latency(50))}, {"p90", ms(e.latency(90))}, {"p99", ms(e.latency(99))}}},
             {"usage", to_json(e.usage)},
             {"metric_usage", to_json(e.metric_usage)},
             {"rows", std::move(rows)}};
@@ -51,8 +56,9 @@ json::object to_json(const evaluation& e, const dataset& data) {
 
 evaluation evaluation_from_json(const json::value& document) {
     auto bad = [](const std::string& path) {
-        return program_error{
-            program_errc::bad_document, "this is no saved evaluation: `" + path + "` is missing or of another type", {.path = path}};
+        return program_error{program_errc::bad_document,
+                             "this is no saved evaluation: `" + path + "` is missing or of another type",
+                             {.path = path}};
     };
     const auto* o = document.if_object();
     const auto *score = o ? o->if_contains("score") : nullptr, *rows = o ? o->if_contains("rows") : nullptr;
@@ -64,7 +70,8 @@ evaluation evaluation_from_json(const json::value& document) {
         std::string path = "rows[" + std::to_string(e.rows.size()) + "]";
         const auto* row = r.if_object();
         const auto *index = row ? row->if_contains("index") : nullptr, *one = row ? row->if_contains("score") : nullptr;
-        if (!index || !(index->is_int64() || index->is_uint64()) || index->to_number<std::int64_t>() < 0) throw bad(path + ".index");
+        if (!index || !(index->is_int64() || index->is_uint64()) || index->to_number<std::int64_t>() < 0)
+            throw bad(path + ".index");
         if (!one || !one->is_number()) throw bad(path + ".score");
         evaluation_row made;
         made.index = index->to_number<std::size_t>();

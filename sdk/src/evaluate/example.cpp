@@ -28,7 +28,9 @@ namespace {
 
 [[noreturn]] void bad(const std::filesystem::path& file, std::size_t line, const std::string& why) {
     std::string place = file.string() + (line ? ", line " + std::to_string(line) : "");
-    throw program_error{program_errc::bad_document, "examples: " + place + ": " + why, {.attempted = "reading examples", .path = place}};
+    throw program_error{program_errc::bad_document,
+                        "examples: " + place + ": " + why,
+                        {.attempted = "reading examples", .path = place}};
 }
 
 example from_object(json::object o) {
@@ -78,7 +80,8 @@ bool is_number_text(std::string_view text) {
 
 // Reads JSON for what a reader of it would not notice: keys that stand twice, and numbers that are rounded.
 struct unnoticed {
-    static constexpr std::size_t max_object_size = SIZE_MAX, max_array_size = SIZE_MAX, max_key_size = SIZE_MAX, max_string_size = SIZE_MAX;
+    static constexpr std::size_t max_object_size = SIZE_MAX, max_array_size = SIZE_MAX, max_key_size = SIZE_MAX,
+                                 max_string_size = SIZE_MAX;
     using error = boost::system::error_code;
 
     std::vector<std::set<std::string>> open{};
@@ -88,7 +91,8 @@ struct unnoticed {
     void number(std::string_view text) {
         bool plain = text.find('.') == text.npos;  // of one field: read_field tells
         if (problem.empty() && ((!is_list.empty() && is_list.back()) || !plain) && is_rounded_whole_number(text))
-            problem = "the number " + std::string{text.substr(0, 60)} + " would be rounded; write it as a text, in quotes";
+            problem =
+                "the number " + std::string{text.substr(0, 60)} + " would be rounded; write it as a text, in quotes";
     }
     bool on_document_begin(error&) { return true; }
     bool on_document_end(error&) { return true; }
@@ -127,7 +131,9 @@ std::string unnoticed_in(std::string_view text) {
 void add_types(const json::value& schema, std::vector<std::string_view>& types) {
     if (!schema.is_object()) return types.push_back("anything");
     const auto& o = schema.get_object();
-    auto add = [&](const json::value& v) { types.push_back(v.is_string() ? std::string_view{v.get_string()} : "anything"); };
+    auto add = [&](const json::value& v) {
+        types.push_back(v.is_string() ? std::string_view{v.get_string()} : "anything");
+    };
     if (const auto* type = o.if_contains("type"); type && type->is_array())
         for (const auto& one : type->get_array()) add(one);
     else if (type)
@@ -146,8 +152,10 @@ public:
             std::vector<std::string_view> types;
             add_types(f.shape.document(), types);
             auto is_number = [](auto t) { return t == "integer" || t == "number" || t == "boolean" || t == "null"; };
-            bool numbers = std::all_of(types.begin(), types.end(), is_number) && types != std::vector<std::string_view>{"null"};
-            bool structured = std::any_of(types.begin(), types.end(), [](auto t) { return t == "array" || t == "object"; });
+            bool numbers =
+                std::all_of(types.begin(), types.end(), is_number) && types != std::vector<std::string_view>{"null"};
+            bool structured =
+                std::any_of(types.begin(), types.end(), [](auto t) { return t == "array" || t == "object"; });
             kinds_.emplace(f.name, known{&f, numbers, structured});
         }
     }
@@ -164,8 +172,8 @@ public:
         auto read = read_field(*k->second.field, json::value(json::string(own)));
         if (k->second.numbers && read && read->is_number() && (!is_number_text(own) || is_rounded_whole_number(own)) &&
             !(!read->is_double() && is_number_text(own))) {
-            wrong = "field `" + name +
-                    "`: " + (is_number_text(own) ? "the number " + own + " would be rounded" : "\"" + own + "\" is no number");
+            wrong = "field `" + name + "`: " +
+                    (is_number_text(own) ? "the number " + own + " would be rounded" : "\"" + own + "\" is no number");
             return v;
         }
         if (read) return std::move(*read);
@@ -223,7 +231,8 @@ struct csv_reader {
             return;
         }
         example e;
-        for (std::size_t i = 0; i < cells.size(); ++i) e.fields[header[i]] = fields.of_cell(header[i], cells[i], problem);
+        for (std::size_t i = 0; i < cells.size(); ++i)
+            e.fields[header[i]] = fields.of_cell(header[i], cells[i], problem);
         if (!problem.empty()) problem = "row " + std::to_string(lines) + ": " + problem;
         found.push_back(std::move(e));
     }
@@ -235,13 +244,15 @@ dataset read_csv(const std::filesystem::path& file, std::string_view text, const
     // Blanks belong to a cell (RFC 4180, section 2); the library would leave them out at its ends.
     csv_set_space_func(&parser, [](unsigned char) { return 0; });
     csv_reader reader{fields};
-    bool good = csv_parse(&parser, text.data(), text.size(), csv_reader::on_cell, csv_reader::on_row, &reader) == text.size() &&
-                csv_fini(&parser, csv_reader::on_cell, csv_reader::on_row, &reader) == 0;
+    bool good =
+        csv_parse(&parser, text.data(), text.size(), csv_reader::on_cell, csv_reader::on_row, &reader) == text.size() &&
+        csv_fini(&parser, csv_reader::on_cell, csv_reader::on_row, &reader) == 0;
     std::string why = good ? "" : csv_strerror(csv_error(&parser));
     csv_free(&parser);
     if (!good)
         bad(file, reader.lines + 1,
-            "this is no CSV: " + why + " (a cell in quotes begins and ends with them: no blank between them and the comma)");
+            "this is no CSV: " + why +
+                " (a cell in quotes begins and ends with them: no blank between them and the comma)");
     if (!reader.problem.empty()) bad(file, 0, reader.problem);
     return std::move(reader.found);
 }
@@ -271,7 +282,8 @@ dataset read_list(const std::filesystem::path& file, std::string_view text) {
     if (!v->is_array()) bad(file, 0, "expected a list of objects, got " + describe(*v));
     dataset all;
     for (auto& item : v->get_array()) {
-        if (!item.is_object()) bad(file, 0, "example " + std::to_string(all.size() + 1) + ": expected an object, got " + describe(item));
+        if (!item.is_object())
+            bad(file, 0, "example " + std::to_string(all.size() + 1) + ": expected an object, got " + describe(item));
         all.push_back(from_object(std::move(item.get_object())));
     }
     return all;
@@ -316,9 +328,10 @@ example example::with_inputs(std::vector<std::string> names) const {
             std::vector<std::string> known;
             for (const auto& [k, v] : fields) known.emplace_back(k);
             auto near = did_you_mean(n, known);
-            throw program_error{program_errc::bad_document,
-                                "an example has no field `" + n + "`" + (near.empty() ? "" : "; did you mean `" + near + "`?"),
-                                {.path = n}};
+            throw program_error{
+                program_errc::bad_document,
+                "an example has no field `" + n + "`" + (near.empty() ? "" : "; did you mean `" + near + "`?"),
+                {.path = n}};
         }
     example e = *this;
     e.inputs = std::move(names);
@@ -339,13 +352,15 @@ json::object example::labels() const {
     return o;
 }
 
-dataset load_examples(const std::filesystem::path& file, const std::vector<std::string>& inputs, std::span<const signature_field> fields) {
+dataset load_examples(const std::filesystem::path& file, const std::vector<std::string>& inputs,
+                      std::span<const signature_field> fields) {
     std::string whole;
     try {
         whole = read_file(file, max_dataset_bytes, pipes::read);
     } catch (const std::system_error& e) {
-        throw program_error{
-            program_errc::unreadable, "the examples in \"" + file.string() + "\" cannot be read: " + e.what(), {.path = file.string()}};
+        throw program_error{program_errc::unreadable,
+                            "the examples in \"" + file.string() + "\" cannot be read: " + e.what(),
+                            {.path = file.string()}};
     }
     std::string_view text = whole;
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
@@ -365,7 +380,8 @@ dataset load_examples(const std::filesystem::path& file, const std::vector<std::
     else
         bad(file, 0, "unknown kind of file; known are .jsonl, .json and .csv");
     for (std::size_t i = 0; i < all.size(); ++i)
-        if (auto wrong = typed.wrong_with(all[i]); !wrong.empty()) bad(file, 0, "example " + std::to_string(i + 1) + ": " + wrong);
+        if (auto wrong = typed.wrong_with(all[i]); !wrong.empty())
+            bad(file, 0, "example " + std::to_string(i + 1) + ": " + wrong);
     if (all.empty()) bad(file, 0, "there is no example in it");
     if (!inputs.empty())
         for (std::size_t i = 0; i < all.size(); ++i) {
@@ -380,7 +396,8 @@ dataset load_examples(const std::filesystem::path& file, const std::vector<std::
 
 dataset_split split_examples(dataset all, const split_options& o) {
     if (!(o.train >= 0 && o.dev >= 0 && o.train + o.dev <= 1 + 1e-9))
-        throw program_error{program_errc::mismatch, "split: the shares of train and dev must be from 0 and at most 1 together"};
+        throw program_error{program_errc::mismatch,
+                            "split: the shares of train and dev must be from 0 and at most 1 together"};
     std::mt19937_64 random{o.seed};
     shuffle(all, random);
     std::map<std::string, dataset> groups;
@@ -391,8 +408,10 @@ dataset_split split_examples(dataset all, const split_options& o) {
     dataset_split s;
     for (auto& [value, group] : groups) {
         auto n = static_cast<double>(group.size());
-        auto train = static_cast<std::size_t>(n * o.train + 0.5), dev = static_cast<std::size_t>(n * (o.train + o.dev) + 0.5);
-        for (std::size_t i = 0; i < group.size(); ++i) (i < train ? s.train : i < dev ? s.dev : s.test).push_back(std::move(group[i]));
+        auto train = static_cast<std::size_t>(n * o.train + 0.5),
+             dev = static_cast<std::size_t>(n * (o.train + o.dev) + 0.5);
+        for (std::size_t i = 0; i < group.size(); ++i)
+            (i < train ? s.train : i < dev ? s.dev : s.test).push_back(std::move(group[i]));
     }
     for (auto [part, name] : {std::pair{&s.train, "train"}, std::pair{&s.dev, "dev"}, std::pair{&s.test, "test"}}) {
         shuffle(*part, random);

@@ -5,8 +5,8 @@
 
 namespace reagent {
 
-/// A model that judges by a signature. A child of a module of its own, so that a program's parameters never reach it: its path is
-/// "judge.NAME". What it answered is kept in memory.
+/// A model that judges by a signature. A child of a module of its own, so that a program's parameters never reach it:
+/// its path is "judge.NAME". What it answered is kept in memory.
 class judge : public module {
 public:
     judge(const char* name, signature s, judge_options o);

@@ -41,7 +41,8 @@ auto best(F f, std::string_view prediction, const std::vector<std::string>& gold
     return found;
 }
 
-// Letters, digits and marks together; any other visible character alone; lower case. Source: DrQA's SimpleTokenizer, which DSPy uses.
+// Letters, digits and marks together; any other visible character alone; lower case. Source: DrQA's SimpleTokenizer,
+// which DSPy uses.
 std::vector<std::string> simple_tokens(const std::string& text) {
     std::vector<std::string> tokens;
     std::string word;
@@ -103,18 +104,22 @@ metric on_field(std::string field, F f) {
     return make_metric([field = std::move(field), f](const example& e, const json::object& outputs) -> judgement {
         const auto *label = e.find(field), *output = outputs.if_contains(field);
         if (!label)
-            throw program_error{
-                program_errc::mismatch, "the metric compares `" + field + "`, but an example has no such field", {.path = field}};
+            throw program_error{program_errc::mismatch,
+                                "the metric compares `" + field + "`, but an example has no such field",
+                                {.path = field}};
         if (!output)
-            throw program_error{
-                program_errc::mismatch, "the metric compares `" + field + "`, but the program has no such output", {.path = field}};
+            throw program_error{program_errc::mismatch,
+                                "the metric compares `" + field + "`, but the program has no such output",
+                                {.path = field}};
         return f(*output, *label);
     });
 }
 
 }  // namespace
 
-bool exact_match(std::string_view prediction, std::string_view gold) { return normalize_text(prediction) == normalize_text(gold); }
+bool exact_match(std::string_view prediction, std::string_view gold) {
+    return normalize_text(prediction) == normalize_text(gold);
+}
 bool exact_match(std::string_view prediction, const std::vector<std::string>& golds) {
     return best([](std::string_view p, std::string_view g) { return exact_match(p, g); }, prediction, golds);
 }
@@ -150,7 +155,8 @@ bool passage_match(const std::vector<std::string>& passages, const std::vector<s
 
 metric exact_match_of(std::string field) {
     return on_field(std::move(field), [](const json::value& output, const json::value& label) -> judgement {
-        bool same = output.is_string() || label.is_string() ? exact_match(python_str(output), accepted(label)) : equal_json(output, label);
+        bool same = output.is_string() || label.is_string() ? exact_match(python_str(output), accepted(label))
+                                                            : equal_json(output, label);
         return {same ? 1.0 : 0.0, same ? "" : "expected " + dump_json(label) + ", got " + dump_json(output)};
     });
 }
@@ -163,12 +169,15 @@ metric f1_of(std::string field) {
 }
 
 metric numeric_of(std::string field, double absolute, double relative) {
-    return on_field(std::move(field), [absolute, relative](const json::value& output, const json::value& label) -> judgement {
-        auto a = number(&output), b = number(&label);
-        bool finite = a && b && std::isfinite(*a) && std::isfinite(*b);  // of an infinite label every number would be near
-        bool near = a && b && (finite ? std::abs(*a - *b) <= std::max(absolute, relative * std::abs(*b)) : *a == *b);
-        return {near ? 1.0 : 0.0, near ? "" : "expected about " + dump_json(label) + ", got " + dump_json(output)};
-    });
+    return on_field(
+        std::move(field), [absolute, relative](const json::value& output, const json::value& label) -> judgement {
+            auto a = number(&output), b = number(&label);
+            bool finite =
+                a && b && std::isfinite(*a) && std::isfinite(*b);  // of an infinite label every number would be near
+            bool near =
+                a && b && (finite ? std::abs(*a - *b) <= std::max(absolute, relative * std::abs(*b)) : *a == *b);
+            return {near ? 1.0 : 0.0, near ? "" : "expected about " + dump_json(label) + ", got " + dump_json(output)};
+        });
 }
 
 metric json_f1_of(std::string field) {
@@ -208,12 +217,13 @@ metric metric_named(std::string_view text, judge_options judge) {
         if (name == "rubric") return rubric(field, std::move(judge));
     }
     if (auto of_retrieval = retrieval_metric_named(text, std::move(judge))) return of_retrieval;
-    throw program_error{program_errc::mismatch,
-                        "unknown metric \"" + std::string{text} +
-                            "\"; write exact_match:FIELD, f1:FIELD, numeric:FIELD, json_f1:FIELD, semantic_f1:FIELD or \"rubric:WHAT IS "
-                            "GOOD\"; of retrieval: recall@K:LABEL, precision@K:LABEL, "
-                            "mrr:LABEL, ndcg@K:LABEL, hit@K:LABEL, citation_precision:LABEL, citation_recall:LABEL, groundedness:FIELD, "
-                            "complete_and_grounded:FIELD"};
+    throw program_error{program_errc::mismatch, "unknown metric \"" + std::string{text} +
+                                                    "\"; write exact_match:FIELD, f1:FIELD, numeric:FIELD, "
+                                                    "json_f1:FIELD, semantic_f1:FIELD or \"rubric:WHAT IS "
+                                                    "GOOD\"; of retrieval: recall@K:LABEL, precision@K:LABEL, "
+                                                    "mrr:LABEL, ndcg@K:LABEL, hit@K:LABEL, citation_precision:LABEL, "
+                                                    "citation_recall:LABEL, groundedness:FIELD, "
+                                                    "complete_and_grounded:FIELD"};
 }
 
 }  // namespace reagent

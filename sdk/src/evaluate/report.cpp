@@ -30,7 +30,9 @@ std::string escaped(std::string_view s) {
     return out;
 }
 
-std::string shown(const json::value& v) { return escaped(cut(v.is_structured() ? dump_json(v) : python_str(v), 2'000)); }
+std::string shown(const json::value& v) {
+    return escaped(cut(v.is_structured() ? dump_json(v) : python_str(v), 2'000));
+}
 
 constexpr const char* style = R"(
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
@@ -63,9 +65,11 @@ std::string trace(const evaluation_row& r) {
         const lm_request asked = e.request ? e.request->whole() : lm_request{};
         if (e.request)
             for (const auto& m : asked.messages)
-                html += "<p class=quiet>" + escaped(to_string(m.role)) + "</p><pre>" + escaped(cut(m.content, 20'000)) + "</pre>";
+                html += "<p class=quiet>" + escaped(to_string(m.role)) + "</p><pre>" + escaped(cut(m.content, 20'000)) +
+                        "</pre>";
         if (e.response) html += "<p class=quiet>answer</p><pre>" + escaped(cut(e.response->text, 20'000)) + "</pre>";
-        if (!e.tool.empty()) html += "<pre>" + escaped(e.tool) + " " + shown(e.arguments) + "\n" + shown(e.result) + "</pre>";
+        if (!e.tool.empty())
+            html += "<pre>" + escaped(e.tool) + " " + shown(e.arguments) + "\n" + shown(e.result) + "</pre>";
         if (!e.error.empty()) html += "<pre>" + escaped(e.error) + "</pre>";
     }
     for (const auto& v : r.history->violations())
@@ -86,15 +90,16 @@ std::string compared(const evaluation& before, const evaluation& e) {
     auto c = compare(before, e);
     return "<h2>Compared with before</h2>\n<p>" + python_float(before.score) + " before, " + python_float(e.score) +
            " now: " + (c.difference >= 0 ? "+" : "") + python_float(c.difference) +
-           " points, p = " + python_float(std::round(c.p_value * 1e4) / 1e4) + (c.p_value > 0.05 ? ", within noise" : "") +
-           "</p>\n<p>fixed: " + links(c.fixed) + "</p>\n<p>broken: " + links(c.broken) + "</p>\n";
+           " points, p = " + python_float(std::round(c.p_value * 1e4) / 1e4) +
+           (c.p_value > 0.05 ? ", within noise" : "") + "</p>\n<p>fixed: " + links(c.fixed) +
+           "</p>\n<p>broken: " + links(c.broken) + "</p>\n";
 }
 
 std::string sliced(const evaluation& e, const dataset& data, const std::string& field) {
     std::string html = "<h2>By " + escaped(field) + "</h2>\n<ul>\n";
     for (const auto& part : slices(e, data, field))
-        html += "<li>" + escaped(cut(part.value, 200)) + ": " + python_float(part.score) + " <span class=quiet>(" + std::to_string(part.examples) +
-                " examples)</span></li>\n";
+        html += "<li>" + escaped(cut(part.value, 200)) + ": " + python_float(part.score) + " <span class=quiet>(" +
+                std::to_string(part.examples) + " examples)</span></li>\n";
     return html + "</ul>\n";
 }
 
@@ -107,12 +112,14 @@ std::string to_html(const evaluation& e, const dataset& data, const std::string&
             if (std::find(names.begin(), names.end(), k) == names.end()) names.emplace_back(k);
     };
     for (const auto& r : e.rows) note(fields, data.at(r.index).fields), note(outputs, r.outputs);
-    std::string html = "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>" +
-                       escaped(title) + "</title><style>" + style + "</style>\n<h1>" + escaped(title) + "</h1>\n<p><span class=score>" +
-                       python_float(e.score) + "</span> <span class=quiet>95% interval " + python_float(e.low) + " to " +
-                       python_float(e.high) + "; " + std::to_string(e.rows.size()) + " examples, " + std::to_string(e.errors) +
-                       " errors, " + std::to_string(e.usage.calls) + " model calls, " + std::to_string(e.usage.tokens()) +
-                       " tokens</span></p>\n";
+    std::string html =
+        "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport "
+        "content=\"width=device-width\"><title>" +
+        escaped(title) + "</title><style>" + style + "</style>\n<h1>" + escaped(title) +
+        "</h1>\n<p><span class=score>" + python_float(e.score) + "</span> <span class=quiet>95% interval " +
+        python_float(e.low) + " to " + python_float(e.high) + "; " + std::to_string(e.rows.size()) + " examples, " +
+        std::to_string(e.errors) + " errors, " + std::to_string(e.usage.calls) + " model calls, " +
+        std::to_string(e.usage.tokens()) + " tokens</span></p>\n";
     if (more.before) html += compared(*more.before, e);
     for (const auto& field : more.slices) html += sliced(e, data, field);
     html += "<table><thead><tr>";
@@ -125,8 +132,9 @@ std::string to_html(const evaluation& e, const dataset& data, const std::string&
     html += "</tr></thead>\n<tbody>\n";
     for (const auto& r : e.rows) {
         std::string n = std::to_string(r.index + 1);
-        html += std::string{r.error.empty() ? "<tr>" : "<tr class=failed>"} + "<td class=number data-key=" + n + "><a href=\"#trace-" + n +
-                "\">" + n + "</a></td><td class=number data-key=" + python_float(r.score) + ">" + python_float(r.score) + "</td>";
+        html += std::string{r.error.empty() ? "<tr>" : "<tr class=failed>"} + "<td class=number data-key=" + n +
+                "><a href=\"#trace-" + n + "\">" + n + "</a></td><td class=number data-key=" + python_float(r.score) +
+                ">" + python_float(r.score) + "</td>";
         auto cell = [&](const json::value* v) { html += "<td>" + (v ? shown(*v) : std::string{}) + "</td>"; };
         for (const auto& f : fields) cell(data.at(r.index).find(f));
         for (const auto& o : outputs) cell(r.outputs.if_contains(o));
@@ -137,9 +145,10 @@ std::string to_html(const evaluation& e, const dataset& data, const std::string&
         std::string n = std::to_string(r.index + 1);
         html += "<details id=\"trace-" + n + "\"><summary>Example " + n + "</summary>" + trace(r) + "</details>\n";
     }
-    html += "<script>" + std::string{script} +
-            "addEventListener('hashchange', () => { const d = document.querySelector(location.hash); if (d) d.open = true; "
-            "});</script></html>\n";
+    html +=
+        "<script>" + std::string{script} +
+        "addEventListener('hashchange', () => { const d = document.querySelector(location.hash); if (d) d.open = true; "
+        "});</script></html>\n";
     return detail::valid_utf8(html);
 }
 

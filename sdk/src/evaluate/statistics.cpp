@@ -12,9 +12,11 @@
 namespace reagent {
 namespace {
 
-// Not by long double, whose tables Boost.Math would fill before main: under valgrind, which has no such numbers, that ends the program.
+// Not by long double, whose tables Boost.Math would fill before main: under valgrind, which has no such numbers, that
+// ends the program.
 using students_t =
-    boost::math::students_t_distribution<double, boost::math::policies::policy<boost::math::policies::promote_double<false>>>;
+    boost::math::students_t_distribution<double,
+                                         boost::math::policies::policy<boost::math::policies::promote_double<false>>>;
 
 }  // namespace
 
@@ -52,7 +54,8 @@ std::chrono::microseconds evaluation::latency(double percentile) const {
     std::vector<std::chrono::microseconds> all;
     for (const auto& r : rows) all.push_back(r.duration);
     std::sort(all.begin(), all.end());
-    auto at = static_cast<std::size_t>(std::clamp(percentile, 0.0, 100.0) / 100 * static_cast<double>(all.size() - 1) + 0.5);
+    auto at =
+        static_cast<std::size_t>(std::clamp(percentile, 0.0, 100.0) / 100 * static_cast<double>(all.size() - 1) + 0.5);
     return all[at];
 }
 
@@ -64,7 +67,8 @@ std::vector<slice> slices(const evaluation& e, const dataset& data, const std::s
         ++count;
     }
     std::vector<slice> all;
-    for (const auto& [value, s] : sums) all.push_back({value, points(s.first / static_cast<double>(s.second)), s.second});
+    for (const auto& [value, s] : sums)
+        all.push_back({value, points(s.first / static_cast<double>(s.second)), s.second});
     return all;
 }
 

@@ -52,16 +52,19 @@ std::optional<std::string> name_of(const GENERAL_NAME* n) {
 
 void verify_name(SSL* session, const std::string& host, bool is_address) {
     X509_VERIFY_PARAM* rules = SSL_get0_param(session);
-    X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);  // RFC 9525
-    if ((is_address ? X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str()) : X509_VERIFY_PARAM_set1_host(rules, host.c_str(), host.size())) !=
-        1)
-        throw http_error{http_errc::tls_failed, "the name \"" + cut(host, 100) + "\" cannot be looked for in a certificate"};
+    X509_VERIFY_PARAM_set_hostflags(
+        rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);  // RFC 9525
+    if ((is_address ? X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str())
+                    : X509_VERIFY_PARAM_set1_host(rules, host.c_str(), host.size())) != 1)
+        throw http_error{http_errc::tls_failed,
+                         "the name \"" + cut(host, 100) + "\" cannot be looked for in a certificate"};
 }
 
 std::string names_of(X509* certificate) {
     constexpr std::size_t most = 8;
     std::unique_ptr<GENERAL_NAMES, void (*)(GENERAL_NAMES*)> list{
-        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)), GENERAL_NAMES_free};
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
+        GENERAL_NAMES_free};
     std::vector<std::string> names;
     for (int i = 0; list && i < sk_GENERAL_NAME_num(list.get()); ++i)
         if (auto name = name_of(sk_GENERAL_NAME_value(list.get(), i))) names.push_back(std::move(*name));

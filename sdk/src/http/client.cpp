@@ -38,7 +38,8 @@ bool is_close(const error_code& ec) {
 
 http_errc classify(const error_code& ec) {
     if (ec == beast_http::error::body_limit) return http_errc::body_too_large;
-    if (ec == beast_http::error::header_limit || ec == beast_http::error::buffer_overflow) return http_errc::headers_too_large;
+    if (ec == beast_http::error::header_limit || ec == beast_http::error::buffer_overflow)
+        return http_errc::headers_too_large;
     if (is_close(ec) || ec == beast_http::error::partial_message) return http_errc::connection_closed;
     if (ec.category() == asio::error::get_ssl_category()) return http_errc::tls_failed;
     return http_errc::malformed_response;
@@ -47,8 +48,9 @@ http_errc classify(const error_code& ec) {
 // RFC 9110, sections 5.6.2 and 5.5.
 bool is_token(std::string_view s) {
     constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-    return !s.empty() &&
-           std::all_of(s.begin(), s.end(), [&](char c) { return is_alpha(c) || is_digit(c) || others.find(c) != others.npos; });
+    return !s.empty() && std::all_of(s.begin(), s.end(), [&](char c) {
+        return is_alpha(c) || is_digit(c) || others.find(c) != others.npos;
+    });
 }
 
 bool is_field_value(std::string_view s) {
@@ -59,7 +61,8 @@ bool is_field_value(std::string_view s) {
 template <class Fields>
 bool is_understood(const Fields& message) {
     auto coding = message.find(beast_http::field::transfer_encoding);
-    return message.result_int() >= 200 && (coding == message.end() || to_lower(trim(std::string_view{coding->value()})) == "chunked");
+    return message.result_int() >= 200 &&
+           (coding == message.end() || to_lower(trim(std::string_view{coding->value()})) == "chunked");
 }
 
 template <class Fields>
@@ -77,10 +80,10 @@ packing packing_of(const response& head, const std::string& what) {
     std::string how = to_lower(trim(head.header("content-encoding")));
     if (how.empty() || how == "identity") return packing::none;
     if (how == "gzip" || how == "x-gzip" || how == "deflate") return packing::zlib;
-    throw http_error{
-        http_errc::malformed_response,
-        "the response of " + what + " is packed as \"" + cut(how, 40) + "\", which was not asked for; gzip and deflate are understood",
-        {.attempted = what}};
+    throw http_error{http_errc::malformed_response,
+                     "the response of " + what + " is packed as \"" + cut(how, 40) +
+                         "\", which was not asked for; gzip and deflate are understood",
+                     {.attempted = what}};
 }
 
 std::string origin_of(const url_parts& u) { return (u.tls ? "https://" : "http://") + u.host + ":" + u.port; }
@@ -99,8 +102,8 @@ struct client::impl {
     asio::ssl::context& tls_context() {
         if (tls) return *tls;
         tls.emplace(asio::ssl::context::tls_client);
-        tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 |
-                         SSL_OP_NO_RENEGOTIATION);
+        tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                         asio::ssl::context::no_tlsv1_1 | SSL_OP_NO_RENEGOTIATION);
         error_code ec;
         if (options.ca_file.empty())
             tls->set_default_verify_paths(ec);
@@ -108,7 +111,8 @@ struct client::impl {
             tls->load_verify_file(options.ca_file, ec);
         if (ec) {
             tls.reset();
-            throw http_error{http_errc::tls_failed, "the certificates in \"" + options.ca_file + "\" cannot be read: " + ec.message()};
+            throw http_error{http_errc::tls_failed,
+                             "the certificates in \"" + options.ca_file + "\" cannot be read: " + ec.message()};
         }
         tls->set_verify_mode(options.verify_tls ? asio::ssl::verify_peer : asio::ssl::verify_none);
         return *tls;
@@ -157,7 +161,8 @@ struct client::impl {
         return last = d;
     }
 
-    // A request as it goes out, up to the length of its body and the end of its head; and what it was made of, for the next that is alike.
+    // A request as it goes out, up to the length of its body and the end of its head; and what it was made of, for the
+    // next that is alike.
     struct request_head {
         std::string method;
         header_list headers, credentials;
@@ -167,7 +172,8 @@ struct client::impl {
         bool tells_length = false;
 
         bool is_for(const request& r, const std::shared_ptr<const destination>& d) const {
-            return where == d && method == r.method && has_body == !r.body.empty() && headers == r.headers && credentials == r.credentials;
+            return where == d && method == r.method && has_body == !r.body.empty() && headers == r.headers &&
+                   credentials == r.credentials;
         }
         std::string with_length(std::size_t bytes) const {
             std::string whole;
@@ -181,7 +187,8 @@ struct client::impl {
     std::shared_ptr<const request_head> head_of_request(const request& r, const std::shared_ptr<const destination>& d,
                                                         const std::string& what) {
         if (last_head && last_head->is_for(r, d)) return last_head;  // most requests of a client are alike
-        auto made = std::make_shared<request_head>(request_head{r.method, r.headers, r.credentials, d, !r.body.empty()});
+        auto made =
+            std::make_shared<request_head>(request_head{r.method, r.headers, r.credentials, d, !r.body.empty()});
         const auto wire = wire_of(r, *d, what);
         made->text = r.method + " " + d->target + " HTTP/1.1\r\n";
         for (const auto& f : wire) {
@@ -193,9 +200,11 @@ struct client::impl {
         return last_head = std::move(made);
     }
 
-    beast_http::request<beast_http::string_body> wire_of(const request& r, const destination& d, const std::string& what) {
+    beast_http::request<beast_http::string_body> wire_of(const request& r, const destination& d,
+                                                         const std::string& what) {
         auto refused = [&](const std::string& why) { return http_error{http_errc::bad_url, why, {.attempted = what}}; };
-        if (!is_token(r.method)) throw refused("\"" + cut(r.method, 60) + "\" is no HTTP method: it is a word such as GET or POST");
+        if (!is_token(r.method))
+            throw refused("\"" + cut(r.method, 60) + "\" is no HTTP method: it is a word such as GET or POST");
         beast_http::request<beast_http::string_body> wire;
         wire.method_string(r.method);
         wire.target(d.target);
@@ -220,12 +229,15 @@ struct client::impl {
         switch (classify(ec)) {
             case http_errc::headers_too_large:
                 return "it has more than " + std::to_string(options.max_header_bytes) +
-                       " bytes around its body (status lines, headers, interim answers, sizes and extensions of chunks, trailers)";
-            case http_errc::body_too_large: return "its body has more than " + std::to_string(options.max_response_bytes) + " bytes";
+                       " bytes around its body (status lines, headers, interim answers, sizes and extensions of "
+                       "chunks, trailers)";
+            case http_errc::body_too_large:
+                return "its body has more than " + std::to_string(options.max_response_bytes) + " bytes";
             default:
-                return ec == beast_http::error::bad_transfer_encoding ? "it comes in a transfer coding other than chunked, or asks for "
-                                                                        "another protocol, which nobody asked for"
-                                                                      : ec.message();
+                return ec == beast_http::error::bad_transfer_encoding
+                           ? "it comes in a transfer coding other than chunked, or asks for "
+                             "another protocol, which nobody asked for"
+                           : ec.message();
         }
     }
 
@@ -249,10 +261,12 @@ struct client::impl {
         // What a failed operation means.
         [[noreturn]] void fail(const error_code& ec) const {
             if (c->expired)
-                throw http_error{
-                    http_errc::deadline_exceeded, "no complete response from " + what + " before the deadline", {.attempted = what}};
+                throw http_error{http_errc::deadline_exceeded,
+                                 "no complete response from " + what + " before the deadline",
+                                 {.attempted = what}};
             if (ec == asio::error::operation_aborted) throw system_error{ec};
-            throw http_error{classify(ec), "no usable response from " + what + ": " + owner->words_for(ec), {.attempted = what}};
+            throw http_error{
+                classify(ec), "no usable response from " + what + ": " + owner->words_for(ec), {.attempted = what}};
         }
     };
 
@@ -262,8 +276,9 @@ struct client::impl {
         auto work = connect(executor, l.where->way, options, context, dial, l.what);
         l.c = co_await with_deadline(std::move(work), limit, [&] {
             if (limit == deadline)
-                return http_error{
-                    http_errc::deadline_exceeded, "no connection for " + l.what + " before the deadline", {.attempted = l.what}};
+                return http_error{http_errc::deadline_exceeded,
+                                  "no connection for " + l.what + " before the deadline",
+                                  {.attempted = l.what}};
             return http_error{http_errc::connect_failed,
                               "no connection to " + l.where->way.to.host + ":" + l.where->way.to.port + " within " +
                                   std::to_string(options.connect_timeout.count()) + " s",
@@ -271,15 +286,16 @@ struct client::impl {
         });
     }
 
-    // A server that writes the head and the body apart, without TCP_NODELAY (as Python's http.server), sends the body when the head is
-    // acknowledged, which the kernel would do up to 40 ms later.
+    // A server that writes the head and the body apart, without TCP_NODELAY (as Python's http.server), sends the body
+    // when the head is acknowledged, which the kernel would do up to 40 ms later.
     static void acknowledge_at_once(tcp::socket& socket) {
         error_code ignored;
         socket.set_option(asio::detail::socket_option::boolean<IPPROTO_TCP, TCP_QUICKACK>{true}, ignored);
     }
 
     // Two texts as one, from a byte on.
-    static std::array<asio::const_buffer, 2> from_byte(std::size_t n, const std::string& head, const std::string& body) {
+    static std::array<asio::const_buffer, 2> from_byte(std::size_t n, const std::string& head,
+                                                       const std::string& body) {
         return {asio::buffer(head) + std::min(n, head.size()), asio::buffer(body) + (n - std::min(n, head.size()))};
     }
 
@@ -291,10 +307,11 @@ struct client::impl {
         if (without_body) parser->skip(true);
     }
 
-    // Writes the request and reads the head of the answer, past the interim ones. One coroutine for all of it: each has its price.
+    // Writes the request and reads the head of the answer, past the interim ones. One coroutine for all of it: each has
+    // its price.
     template <class Parser>
-    task<error_code> exchange_on(connection& c, const std::string& head, const std::string& body, bool without_body, Parser& parser,
-                                 bool& answered) {
+    task<error_code> exchange_on(connection& c, const std::string& head, const std::string& body, bool without_body,
+                                 Parser& parser, bool& answered) {
         c.begin_exchange();
         error_code write_error, ec;
         for (std::size_t sent = 0; !write_error && sent < head.size() + body.size();) {
@@ -302,7 +319,8 @@ struct client::impl {
             if (c.tls)
                 sent += co_await c.tls->async_write_some(rest, asio::redirect_error(asio::use_awaitable, write_error));
             else
-                sent += co_await c.socket.async_write_some(rest, asio::redirect_error(asio::use_awaitable, write_error));
+                sent +=
+                    co_await c.socket.async_write_some(rest, asio::redirect_error(asio::use_awaitable, write_error));
         }
         if (write_error == asio::error::operation_aborted || c.expired) co_return asio::error::operation_aborted;
         // A server that refuses early answers before it has read everything: read even when writing failed.
@@ -344,8 +362,9 @@ struct client::impl {
             bool reused = l.c != nullptr;
             if (!reused) co_await connect_for(l, deadline);
             if (!reused && l.c->spoke_first())
-                throw http_error{
-                    http_errc::malformed_response, "the server of " + l.what + " spoke before it was asked", {.attempted = l.what}};
+                throw http_error{http_errc::malformed_response,
+                                 "the server of " + l.what + " spoke before it was asked",
+                                 {.attempted = l.what}};
             late->watch(*l.c, deadline);
             bool answered = false;
             error_code ec;
@@ -358,11 +377,14 @@ struct client::impl {
         co_return l;
     }
 
-    // What a server was sent, and may put into the address that it leads to: the values of the URL, and of headers that hold credentials.
+    // What a server was sent, and may put into the address that it leads to: the values of the URL, and of headers that
+    // hold credentials.
     static void note_sent(const request& r, std::vector<secret>& sent) {
         for (auto& s : secrets_of_url(r.url)) sent.push_back(std::move(s));
-        for (const auto& [name, value] : r.credentials) sent.emplace_back(value.substr(value.rfind(' ') + 1));  // behind "Bearer"
-        for (std::size_t i = 0, n = sent.size(); i < n; ++i) sent.emplace_back(to_lower(sent[i].reveal()));     // as a host is written
+        for (const auto& [name, value] : r.credentials)
+            sent.emplace_back(value.substr(value.rfind(' ') + 1));  // behind "Bearer"
+        for (std::size_t i = 0, n = sent.size(); i < n; ++i)
+            sent.emplace_back(to_lower(sent[i].reveal()));  // as a host is written
     }
 
     // There is nothing above the root: RFC 3986, section 5.2.4, where Boost.URL keeps the rest.
@@ -374,7 +396,8 @@ struct client::impl {
 
     // The address that a redirect leads to, or "" when the response is to be taken as it is; then `sent` is as it was.
     std::string redirection(const request& r, const response& head, int followed, std::vector<secret>& sent) {
-        if (r.follow == redirects::none || head.status / 100 != 3 || head.status == 300 || head.status == 304) return {};
+        if (r.follow == redirects::none || head.status / 100 != 3 || head.status == 300 || head.status == 304)
+            return {};
         note_sent(r, sent);
         auto refuse = [&](const std::string& why) -> http_error {
             return {http_errc::redirect_refused,
@@ -390,7 +413,8 @@ struct client::impl {
         auto base = boost::urls::parse_uri(r.url);
         auto reference = boost::urls::parse_uri_reference({location.data(), location.size()});
         boost::urls::url to;
-        if (!base || !reference || !boost::urls::resolve(*base, *reference, to)) throw refuse("to something that is no address");
+        if (!base || !reference || !boost::urls::resolve(*base, *reference, to))
+            throw refuse("to something that is no address");
         drop_leading_parents(to);
         std::string next{to.buffer()};
         std::string origin;
@@ -433,7 +457,9 @@ struct client::impl {
         }
         if (!unpack) co_return std::move(piece);
         if (unpacked_from > 0 && !unpack->finished())
-            throw http_error{http_errc::connection_closed, "the compressed response of " + l.what + " is cut off", {.attempted = l.what}};
+            throw http_error{http_errc::connection_closed,
+                             "the compressed response of " + l.what + " is cut off",
+                             {.attempted = l.what}};
         co_return whole;
     }
 
@@ -475,7 +501,9 @@ struct response_stream::impl {
 
     bool whole = false;  // and nothing is wrong with it
 
-    std::string room_for_piece() const { return std::string(std::clamp<std::size_t>(lease.c->buffer.size(), 1024, 16384), '\0'); }
+    std::string room_for_piece() const {
+        return std::string(std::clamp<std::size_t>(lease.c->buffer.size(), 1024, 16384), '\0');
+    }
 
     // Takes what the parser has put into a piece. @return whether that is something
     bool take(std::string& piece, error_code ec) {
@@ -496,7 +524,8 @@ struct response_stream::impl {
 
     task<std::string> read() {
         if (whole || !lease.c) co_return std::string{};
-        if (body_bytes == 0 && !parser->is_done() && lease.c->buffer.size() == 0) client::impl::acknowledge_at_once(lease.c->socket);
+        if (body_bytes == 0 && !parser->is_done() && lease.c->buffer.size() == 0)
+            client::impl::acknowledge_at_once(lease.c->socket);
         while (!parser->is_done()) {
             std::string piece = room_for_piece();
             auto& body = parser->get().body();

@@ -21,7 +21,8 @@ using boost::system::system_error;
 
 namespace {
 
-// Whether a TLS session holds nothing: no data, no beginning of a record, no goodbye. A session ticket is looked at and forgotten.
+// Whether a TLS session holds nothing: no data, no beginning of a record, no goodbye. A session ticket is looked at and
+// forgotten.
 bool is_silent(SSL* session) {
     char byte;
     ERR_clear_error();
@@ -161,18 +162,21 @@ task<void> reach(tcp::socket& socket, const std::string& host, const std::string
         stop_if_aborted(ec);
         if (ec)
             fail(http_errc::resolve_failed,
-                 "the host name \"" + host + "\" cannot be resolved: " + ec.message() + "; check the name and the network", what);
+                 "the host name \"" + host + "\" cannot be resolved: " + ec.message() +
+                     "; check the name and the network",
+                 what);
         co_await asio::async_connect(socket, found, asio::redirect_error(asio::use_awaitable, ec));
     }
     stop_if_aborted(ec);
     if (ec)
-        fail(http_errc::connect_failed, "no connection to " + host + ":" + port_text + ": " + ec.message() + "; is the server running?",
-             what);
+        fail(http_errc::connect_failed,
+             "no connection to " + host + ":" + port_text + ": " + ec.message() + "; is the server running?", what);
 }
 
 // A tunnel through the proxy. Source: RFC 9110, section 9.3.6.
 task<void> tunnel(connection& c, const route& r, const std::string& what) {
-    std::string authority = (r.to.host.find(':') == r.to.host.npos ? r.to.host : "[" + r.to.host + "]") + ":" + r.to.port;
+    std::string authority =
+        (r.to.host.find(':') == r.to.host.npos ? r.to.host : "[" + r.to.host + "]") + ":" + r.to.port;
     beast_http::request<beast_http::empty_body> wanted{beast_http::verb::connect, authority, 11};
     wanted.set(beast_http::field::host, authority);
     if (!r.proxy->authorization.empty()) wanted.set(beast_http::field::proxy_authorization, r.proxy->authorization);
@@ -189,13 +193,16 @@ task<void> tunnel(connection& c, const route& r, const std::string& what) {
     int status = static_cast<int>(parser.get().result_int());
     if (status / 100 != 2)
         fail(http_errc::connect_failed,
-             "the proxy " + proxy + " refused a tunnel to " + authority + " (HTTP " + std::to_string(status) + ")", what);
+             "the proxy " + proxy + " refused a tunnel to " + authority + " (HTTP " + std::to_string(status) + ")",
+             what);
     // They would be taken for an answer of the server, which proves who it is only after this.
     if (c.buffer.size() > 0)
-        fail(http_errc::connect_failed, "the proxy " + proxy + " sent bytes of its own before the server behind it did", what);
+        fail(http_errc::connect_failed, "the proxy " + proxy + " sent bytes of its own before the server behind it did",
+             what);
 }
 
-task<void> handshake(connection& c, const url_parts& to, const client_options& options, asio::ssl::context& tls, const std::string& what) {
+task<void> handshake(connection& c, const url_parts& to, const client_options& options, asio::ssl::context& tls,
+                     const std::string& what) {
     c.tls.emplace(c.socket, tls);
     error_code ec;
     asio::ip::make_address(to.host, ec);

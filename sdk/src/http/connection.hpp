@@ -22,16 +22,20 @@ using tcp = asio::ip::tcp;
 
 /// A connection, plain or TLS, with what was read beyond the last response.
 ///
-/// What a peer can make it hold: what was read and is no whole line yet, at most `most_unread(options)`, and what the parser keeps of the
-/// bytes around a body, at most `max_header_bytes` for one answer with its interim answers and trailers. The body is its reader's to count.
+/// What a peer can make it hold: what was read and is no whole line yet, at most `most_unread(options)`, and what the
+/// parser keeps of the bytes around a body, at most `max_header_bytes` for one answer with its interim answers and
+/// trailers. The body is its reader's to count.
 struct connection {
     connection(const asio::any_io_executor& executor, const client_options& options)
         : socket{executor}, max_header_bytes{options.max_header_bytes}, buffer{most_unread(options)} {}
 
-    static std::size_t most_unread(const client_options& options) { return std::max<std::size_t>(options.max_header_bytes, 16 * 1024); }
+    static std::size_t most_unread(const client_options& options) {
+        return std::max<std::size_t>(options.max_header_bytes, 16 * 1024);
+    }
 
-    /// Whether nothing waits to be read. A server that closed an idle connection has sent EOF (or a TLS alert); one that sent what nobody
-    /// asked for would have it taken for the answer to the next request, which may be another run's.
+    /// Whether nothing waits to be read. A server that closed an idle connection has sent EOF (or a TLS alert); one
+    /// that sent what nobody asked for would have it taken for the answer to the next request, which may be another
+    /// run's.
     bool usable();
 
     /// Whether a server has sent something before it was asked, which is no answer to what it will be asked.
@@ -49,17 +53,20 @@ struct connection {
         return static_cast<std::uint32_t>(std::min<std::uint64_t>(left, 1u << 30));
     }
 
-    /// Whether the exchange brought more around its body than it may. A body in chunks of one byte has five bytes around each.
+    /// Whether the exchange brought more around its body than it may. A body in chunks of one byte has five bytes
+    /// around each.
     /// @param body bytes of body so far, as they came
     bool overfull(std::uint64_t body) const { return taken - std::min(taken, body) > max_header_bytes + 8 * body; }
 
     /// Feeds the parser with what is there, and with what is read from the peer when that is not enough for a step.
-    /// @return end_of_stream where the peer closed before it said anything; buffer_overflow for a line beyond the buffer
+    /// @return end_of_stream where the peer closed before it said anything; buffer_overflow for a line beyond the
+    /// buffer
     task<error_code> advance(boost::beast::http::basic_parser<false>& parser);
 
     /// Where the next bytes are read to. @param ec buffer_overflow for a line beyond the buffer
     asio::mutable_buffer room(error_code& ec);
-    /// Feeds the parser with so many bytes that were read there. @param ec of reading them; then what it means for the message
+    /// Feeds the parser with so many bytes that were read there. @param ec of reading them; then what it means for the
+    /// message
     /// @return as `consume`; true with an error
     bool take(boost::beast::http::basic_parser<false>& parser, std::size_t bytes, error_code& ec);
 

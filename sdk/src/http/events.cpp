@@ -16,7 +16,9 @@ void check(std::size_t bytes, std::size_t limit, const char* what) {
 }  // namespace
 
 void event_parser::feed(std::string_view piece, std::vector<server_event>& out) {
-    feed(piece, [&](std::string_view name, std::string_view data) { out.push_back({std::string{name}, std::string{data}}); });
+    feed(piece, [&](std::string_view name, std::string_view data) {
+        out.push_back({std::string{name}, std::string{data}});
+    });
 }
 
 void event_parser::feed(std::string_view piece, const handler& on_event) {

@@ -72,7 +72,9 @@ bool excepted(const url_parts& to, std::string_view list) {
         }
         while (!name.empty() && (name.front() == '.' || name.front() == '*')) name.erase(0, 1);
         std::string host = to_lower(to.host);
-        if (host == name || (host.size() > name.size() && host.ends_with(name) && host[host.size() - name.size() - 1] == '.')) return true;
+        if (host == name ||
+            (host.size() > name.size() && host.ends_with(name) && host[host.size() - name.size() - 1] == '.'))
+            return true;
     }
     return false;
 }
@@ -82,8 +84,8 @@ proxy_address parse_proxy(const std::string& text) {
     auto parsed = boost::urls::parse_uri(whole);
     // The text may hold a password, so the message does not.
     auto unusable = [](const std::string& why) -> http_error {
-        return {http_errc::bad_url,
-                "the proxy's address is not usable" + why + "; write it as http://host:port (an https or socks proxy is not supported)"};
+        return {http_errc::bad_url, "the proxy's address is not usable" + why +
+                                        "; write it as http://host:port (an https or socks proxy is not supported)"};
     };
     if (!parsed || parsed->scheme_id() != boost::urls::scheme::http) throw unusable("");
     std::string_view rest = std::string_view{whole}.substr(whole.find("://") + 3);
@@ -98,7 +100,8 @@ proxy_address parse_proxy(const std::string& text) {
 
 }  // namespace
 
-std::optional<proxy_address> proxy_for(const url_parts& to, const std::optional<std::string>& given, const environment& get) {
+std::optional<proxy_address> proxy_for(const url_parts& to, const std::optional<std::string>& given,
+                                       const environment& get) {
     auto beyond_this_machine = [&](const std::string& proxy) -> std::optional<proxy_address> {
         if (proxy.empty() || is_own_machine(to.host)) return {};
         return parse_proxy(proxy);
@@ -109,8 +112,8 @@ std::optional<proxy_address> proxy_for(const url_parts& to, const std::optional<
             if (const char* value = get(name); value && *value) return value;
         return {};
     };
-    std::string proxy =
-        to.tls ? first({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) : first({"http_proxy", "all_proxy", "ALL_PROXY"});
+    std::string proxy = to.tls ? first({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
+                               : first({"http_proxy", "all_proxy", "ALL_PROXY"});
     if (excepted(to, first({"no_proxy", "NO_PROXY"}))) return {};
     return beyond_this_machine(proxy);
 }

@@ -14,13 +14,14 @@ struct pieces {
     std::string_view scheme, user, rest, query;  // "http://", "name:password", "host/path;a=b", "key=value"
 };
 
-// Where user and password end, npos: there are none. They may hold what ends an authority ("/", "?", "#"); then what stands for the port is
-// none. Without a scheme, or with nothing behind it, all of it may be a password.
+// Where user and password end, npos: there are none. They may hold what ends an authority ("/", "?", "#"); then what
+// stands for the port is none. Without a scheme, or with nothing behind it, all of it may be a password.
 std::size_t end_of_user(std::string_view url, bool has_scheme) {
     auto authority = url.substr(0, url.find_first_of("/?#"));
     if (auto at = authority.rfind('@'); at != url.npos) return at;
     auto colon = authority.starts_with('[') ? url.npos : authority.find(':');
-    bool has_port = colon != url.npos && std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1, authority.end(), is_digit);
+    bool has_port = colon != url.npos &&
+                    std::all_of(authority.begin() + static_cast<std::ptrdiff_t>(colon) + 1, authority.end(), is_digit);
     if (colon != url.npos && !has_port) return url.rfind('@');
     return has_scheme && !authority.empty() ? url.npos : url.substr(0, url.find('?')).rfind('@');
 }
@@ -29,7 +30,8 @@ std::size_t end_of_user(std::string_view url, bool has_scheme) {
 std::size_t begin_of_misplaced(std::string_view path) {
     for (std::size_t at = 0; at < path.size(); ++at) {
         bool encoded = path[at] == '%' && (path.substr(at, 3) == "%3F" || path.substr(at, 3) == "%3f");
-        if ((encoded || path[at] == '&') && (path.find('=', at) != path.npos || path.find("%3", at + 1) != path.npos)) return at;
+        if ((encoded || path[at] == '&') && (path.find('=', at) != path.npos || path.find("%3", at + 1) != path.npos))
+            return at;
     }
     return path.npos;
 }
@@ -56,11 +58,14 @@ pieces pieces_of(std::string_view url) {
 
 // What looks like a name is shown, so that one sees which parameter it is.
 bool is_name(std::string_view s) {
-    return !s.empty() && s.size() <= 24 && std::all_of(s.begin(), s.end(), [](char c) { return is_word(c) || c == '-' || c == '.'; });
+    return !s.empty() && s.size() <= 24 &&
+           std::all_of(s.begin(), s.end(), [](char c) { return is_word(c) || c == '-' || c == '.'; });
 }
 
 std::string decoded(std::string_view text) {
-    auto digit = [](char c) { return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1; };
+    auto digit = [](char c) {
+        return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+    };
     std::string plain;
     for (std::size_t i = 0; i < text.size(); ++i) {
         bool coded = text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;

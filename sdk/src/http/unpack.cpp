@@ -15,7 +15,8 @@ struct unpacker::impl {
     bool begun = false, gzip = false, finished = false, later_member = false;
 
     [[noreturn]] void malformed(const std::string& how) const {
-        throw http_error{http_errc::malformed_response, "the compressed response of " + what + " " + how, {.attempted = what}};
+        throw http_error{
+            http_errc::malformed_response, "the compressed response of " + what + " " + how, {.attempted = what}};
     }
 
     // A gzip body may be several members, one behind the other (RFC 1952, section 2.2).
@@ -59,9 +60,10 @@ std::string unpacker::feed(std::string_view packed) {
         std::size_t n = sizeof piece - z.avail_out;
         impl_->written += n;
         if (impl_->written > impl_->limit)
-            throw http_error{http_errc::body_too_large,
-                             "the response of " + impl_->what + " unpacks to more than " + std::to_string(impl_->limit) + " bytes",
-                             {.attempted = impl_->what}};
+            throw http_error{
+                http_errc::body_too_large,
+                "the response of " + impl_->what + " unpacks to more than " + std::to_string(impl_->limit) + " bytes",
+                {.attempted = impl_->what}};
         out.append(piece, n);
         impl_->finished = rc == Z_STREAM_END;
         if (!impl_->finished && z.avail_out != 0) break;

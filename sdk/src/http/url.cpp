@@ -31,12 +31,14 @@ std::string read_name(std::string host, std::string& out) {
     auto labels = split(host, '.');
     for (const auto& label : labels)
         if (!is_label(label))
-            return "a host is a name of letters, digits, - and _ between dots, or an address; percent-encoding and other scripts are not "
+            return "a host is a name of letters, digits, - and _ between dots, or an address; percent-encoding and "
+                   "other scripts are not "
                    "read (write xn--...)";
     if (is_number(labels.back())) {
         error_code ec;
         auto address = asio::ip::make_address_v4(host, ec);
-        if (ec || address.to_string() != host) return "an IPv4 address is written as four numbers up to 255, as 127.0.0.1";
+        if (ec || address.to_string() != host)
+            return "an IPv4 address is written as four numbers up to 255, as 127.0.0.1";
     }
     out = std::move(host);
     return {};
@@ -77,12 +79,15 @@ std::string read_authority(std::string_view text, std::string_view default_port,
     }
     if (!wrong.empty()) return wrong;
     out.port = default_port;
-    return rest.size() > 1 ? read_port(rest.substr(1), out.port) : std::string{};  // "host:" is "host": RFC 3986, section 3.2.3
+    return rest.size() > 1 ? read_port(rest.substr(1), out.port)
+                           : std::string{};  // "host:" is "host": RFC 3986, section 3.2.3
 }
 
 url_parts parse_url(std::string_view text) {
     auto fail = [&](const std::string& why) -> http_error {
-        return {http_errc::bad_url, "\"" + cut(shown_url(text), 200) + "\" is no usable URL: " + why, {.attempted = "reading a URL"}};
+        return {http_errc::bad_url,
+                "\"" + cut(shown_url(text), 200) + "\" is no usable URL: " + why,
+                {.attempted = "reading a URL"}};
     };
     url_parts p;
     auto begin = text.find("://");
@@ -90,7 +95,8 @@ url_parts parse_url(std::string_view text) {
     if (scheme.empty()) throw fail("write it as http://host:port/path");
     if (scheme != "http" && scheme != "https") throw fail("only http and https are spoken");
     p.tls = scheme == "https";
-    // Boost.URL stops reading an authority where it does not go on as expected ("h:80:80", "1.2.3.4.5"), and says nothing.
+    // Boost.URL stops reading an authority where it does not go on as expected ("h:80:80", "1.2.3.4.5"), and says
+    // nothing.
     auto rest = text.substr(begin + 3);
     authority where;
     std::string wrong = read_authority(rest.substr(0, rest.find_first_of("/?#")), p.tls ? "443" : "80", where);

@@ -62,7 +62,8 @@ flow_flags flow_flags_from_json(const json::value& v) {
         bool known = false;
         for (auto [name, flag] : flag_names)
             if (one.is_string() && one.get_string() == name) f.*flag = known = true;
-        if (!known) throw run_error{run_errc::bad_journal, "`flow` holds " + json::serialize(one) + ", which is no flag"};
+        if (!known)
+            throw run_error{run_errc::bad_journal, "`flow` holds " + json::serialize(one) + ", which is no flag"};
     }
     return f;
 }
@@ -108,7 +109,8 @@ flow_state flow_state_from_json(const json::object& o) {
     return s;
 }
 
-flow_flags flow_policy::flags_of(std::string_view tool, const std::optional<flow_flags>& declares, bool read_only) const {
+flow_flags flow_policy::flags_of(std::string_view tool, const std::optional<flow_flags>& declares,
+                                 bool read_only) const {
     if (auto found = tools.find(tool); found != tools.end()) return found->second;
     if (declares) return *declares;
     if (mode == strict) return {true, true, !read_only};

@@ -17,8 +17,8 @@ std::size_t weight(const json::value& v) {
 }
 
 std::size_t weight(const event& e) {
-    std::size_t n =
-        sizeof e + e.branch.size() + e.path.size() + e.tool.size() + e.error.size() + e.why.size() + weight(e.arguments) + weight(e.result);
+    std::size_t n = sizeof e + e.branch.size() + e.path.size() + e.tool.size() + e.error.size() + e.why.size() +
+                    weight(e.arguments) + weight(e.result);
     if (e.request) n += e.request->kept_bytes();
     if (e.response) n += sizeof *e.response + e.response->text.size();
     return n;
@@ -31,7 +31,8 @@ std::size_t weight(const json::object& o) {
 }
 
 std::size_t weight(const predictor_call& c) {
-    return sizeof c + c.place.branch.size() + c.place.path.size() + weight(c.inputs) + weight(c.outputs) + c.trajectory.kept_bytes();
+    return sizeof c + c.place.branch.size() + c.place.path.size() + weight(c.inputs) + weight(c.outputs) +
+           c.trajectory.kept_bytes();
 }
 
 }  // namespace
@@ -122,7 +123,8 @@ json::object to_json_object(const event& e) {
                        {"model", e.response->model},
                        {"usage", reagent::to_json(e.response->usage)}};
         json::array calls;
-        for (const auto& c : e.response->tool_calls) calls.push_back({{"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
+        for (const auto& c : e.response->tool_calls)
+            calls.push_back({{"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
         if (!calls.empty()) r["tool_calls"] = std::move(calls);
         o["response"] = std::move(r);
     }

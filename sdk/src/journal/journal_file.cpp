@@ -54,16 +54,19 @@ journal_file read_journal_file(const std::string& file) {
         ++number;
         if (trim(line).empty()) continue;
         auto wrong = [&](const std::string& why) {
-            return run_error{run_errc::bad_journal, "\"" + file + "\", line " + std::to_string(number) + ": " + why, {.path = file}};
+            return run_error{
+                run_errc::bad_journal, "\"" + file + "\", line " + std::to_string(number) + ": " + why, {.path = file}};
         };
         if (found.about.empty()) {
             auto head = parse_json(line);
-            if (!head || !head->is_object() || !head->get_object().contains("journal") || !head->get_object().contains("format"))
+            if (!head || !head->is_object() || !head->get_object().contains("journal") ||
+                !head->get_object().contains("format"))
                 throw wrong("this is no journal; the first line of one names its format");
             found.about = head->get_object();
             const auto& format = found.about.at("format");
             if (!format.is_int64() || format.get_int64() < 1 || format.get_int64() > journal_format)
-                throw wrong("its format " + json::serialize(format) + " is not known here, only 1 to " + std::to_string(journal_format) +
+                throw wrong("its format " + json::serialize(format) + " is not known here, only 1 to " +
+                            std::to_string(journal_format) +
                             "; use the version of Reagent that wrote it, or a newer one");
             continue;
         }
@@ -73,15 +76,19 @@ journal_file read_journal_file(const std::string& file) {
             throw wrong(e.what());
         }
     }
-    if (found.about.empty()) throw run_error{run_errc::bad_journal, "\"" + file + "\" is empty and no journal", {.path = file}};
+    if (found.about.empty())
+        throw run_error{run_errc::bad_journal, "\"" + file + "\" is empty and no journal", {.path = file}};
     if (auto* told = found.about.if_contains("records"); told && *told != json::value(found.records.size()))
-        throw run_error{run_errc::bad_journal,
-                        "\"" + file + "\" holds " + std::to_string(found.records.size()) + " of its " + json::serialize(*told) +
-                            " records: it was cut or changed. Take a whole copy; what is missing cannot be told from the rest",
-                        {.path = file}};
+        throw run_error{
+            run_errc::bad_journal,
+            "\"" + file + "\" holds " + std::to_string(found.records.size()) + " of its " + json::serialize(*told) +
+                " records: it was cut or changed. Take a whole copy; what is missing cannot be told from the rest",
+            {.path = file}};
     return found;
 }
 
-std::shared_ptr<const journal> replay_from(const std::string& file) { return load_journal(read_journal_file(file).records).history; }
+std::shared_ptr<const journal> replay_from(const std::string& file) {
+    return load_journal(read_journal_file(file).records).history;
+}
 
 }  // namespace reagent

@@ -23,8 +23,9 @@ void alone_where_needed(std::vector<journal_record>& records) {
         auto* f = std::get_if<effect_finished>(&r.what);
         if (!f || !f->what.request) continue;
         auto given = f->what.request;
-        bool follows = !given->earlier_effect() || (given->earlier() && written.contains(given->earlier().get()) &&
-                                                    written.at(given->earlier().get())->effect() == given->earlier_effect());
+        bool follows =
+            !given->earlier_effect() || (given->earlier() && written.contains(given->earlier().get()) &&
+                                         written.at(given->earlier().get())->effect() == given->earlier_effect());
         if (!follows || given->effect() != f->what.id)
             f->what.request = std::make_shared<const recorded_request>(given->whole(), f->what.id);
         written[given.get()] = f->what.request;
@@ -106,7 +107,8 @@ std::size_t whole_records(const std::vector<journal_record>& records, std::size_
     }
     // An assertion stands before its advice.
     if (n < records.size() && n > 0)
-        if (auto* a = std::get_if<assertion_recorded>(&records[n - 1].what); a && !a->what.final) return whole_records(records, n + 1);
+        if (auto* a = std::get_if<assertion_recorded>(&records[n - 1].what); a && !a->what.final)
+            return whole_records(records, n + 1);
     return n;
 }
 

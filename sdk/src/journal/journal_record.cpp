@@ -21,7 +21,9 @@
 namespace reagent {
 namespace {
 
-run_error bad(const std::string& why) { return run_error{run_errc::bad_journal, "this is no record of a journal: " + why}; }
+run_error bad(const std::string& why) {
+    return run_error{run_errc::bad_journal, "this is no record of a journal: " + why};
+}
 
 constexpr event_kind event_kinds[]{event_kind::model_call, event_kind::tool_call, event_kind::clock, event_kind::random,
                                    event_kind::approval};
@@ -129,7 +131,8 @@ json::object object_at(const json::object& o, const char* key) {
 }
 
 call_place place_at(const json::object& o) {
-    return {text_at(o, "branch"), text_at(o, "path"), static_cast<std::uint32_t>(number_at(o, "occurrence", UINT32_MAX))};
+    return {text_at(o, "branch"), text_at(o, "path"),
+            static_cast<std::uint32_t>(number_at(o, "occurrence", UINT32_MAX))};
 }
 
 event event_at(const json::object& o, const recorded_request::known* known) {
@@ -149,7 +152,8 @@ event event_at(const json::object& o, const recorded_request::known* known) {
     e.splits = static_cast<std::uint32_t>(number_at(o, "splits", UINT32_MAX));
     try {
         if (auto* r = o.if_contains("request")) e.request = recorded_request::from_json(*r, e.id, known);
-        if (auto* r = o.if_contains("response")) e.response = std::make_shared<const lm_response>(lm_response_from_json(*r));
+        if (auto* r = o.if_contains("response"))
+            e.response = std::make_shared<const lm_response>(lm_response_from_json(*r));
     } catch (const lm_error& what) {
         throw bad(what.what());
     }
@@ -204,14 +208,17 @@ recorded_text recorded_text_at(const json::object& o, const char* key, earlier_r
         if (p.is_string())
             pieces.push_back({0, 0, std::string{p.get_string()}});
         else if (p.is_object())
-            pieces.push_back({number_at(p.get_object(), "from", SIZE_MAX >> 2), number_at(p.get_object(), "bytes", SIZE_MAX >> 2), {}});
+            pieces.push_back({number_at(p.get_object(), "from", SIZE_MAX >> 2),
+                              number_at(p.get_object(), "bytes", SIZE_MAX >> 2),
+                              {}});
         else
             throw bad(std::string{"`"} + key + "` has a piece of another kind");
     std::string of = text_at(given, "of");
     const recorded_text* earlier = nullptr;
     if (known) {
         auto found = known->texts.find(of);
-        if (found == known->texts.end()) throw bad(std::string{"`"} + key + "` continues a text that no record before it has");
+        if (found == known->texts.end())
+            throw bad(std::string{"`"} + key + "` continues a text that no record before it has");
         earlier = &found->second;
     }
     return recorded_text::made_of(earlier, std::move(pieces), std::move(of)).with_key();
@@ -320,7 +327,8 @@ journal_record record_from(const json::value& v, earlier_records* known) {
     r.at = std::chrono::microseconds{number_at(o, "at")};
     std::string name = text_at(o, "record");
     if (name == "begun")
-        r.what = effect_begun{event_at(o, known), flag_at(o, "repeatable"), flag_at(o, "reentered"), {}, text_at(o, "key")};
+        r.what =
+            effect_begun{event_at(o, known), flag_at(o, "repeatable"), flag_at(o, "reentered"), {}, text_at(o, "key")};
     else if (name == "finished")
         r.what = effect_finished{event_at(o, known)};
     else if (name == "wanted")
@@ -347,8 +355,8 @@ journal_record record_from(const json::value& v, earlier_records* known) {
     else if (name == "forgotten")
         r.what = advice_forgotten{place_at(o)};
     else if (name == "predictor")
-        r.what = predictor_returned{std::make_shared<const predictor_call>(
-            predictor_call{place_at(o), object_at(o, "inputs"), object_at(o, "outputs"), recorded_text_at(o, "trajectory", known)})};
+        r.what = predictor_returned{std::make_shared<const predictor_call>(predictor_call{
+            place_at(o), object_at(o, "inputs"), object_at(o, "outputs"), recorded_text_at(o, "trajectory", known)})};
     else if (name == "taken")
         r.what = run_taken{text_at(o, "worker"), object_at(o, "about")};
     else
@@ -383,7 +391,8 @@ journal_reader::~journal_reader() = default;
 
 journal_record journal_reader::read(std::string_view line) {
     auto r = record_from(line, impl_.get());
-    if (auto* f = std::get_if<effect_finished>(&r.what); f && f->what.request && f->what.id) impl_->requests[f->what.id] = f->what.request;
+    if (auto* f = std::get_if<effect_finished>(&r.what); f && f->what.request && f->what.id)
+        impl_->requests[f->what.id] = f->what.request;
     if (auto* p = std::get_if<predictor_returned>(&r.what); p && !p->call->trajectory.empty())
         impl_->texts.insert_or_assign(p->call->trajectory.key(), p->call->trajectory);
     return r;

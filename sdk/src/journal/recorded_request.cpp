@@ -29,8 +29,8 @@ lm_request without_messages(const lm_request& r) {
 }
 
 bool same_sampling(const sampling& a, const sampling& b) {
-    return a.temperature == b.temperature && a.top_p == b.top_p && a.max_tokens == b.max_tokens && a.seed == b.seed && a.stop == b.stop &&
-           a.n == b.n && a.reasoning_effort == b.reasoning_effort;
+    return a.temperature == b.temperature && a.top_p == b.top_p && a.max_tokens == b.max_tokens && a.seed == b.seed &&
+           a.stop == b.stop && a.n == b.n && a.reasoning_effort == b.reasoning_effort;
 }
 
 bool same_frame(const lm_request& a, const lm_request& b) {
@@ -39,8 +39,9 @@ bool same_frame(const lm_request& a, const lm_request& b) {
         if (a.tools[i].name != b.tools[i].name || a.tools[i].description != b.tools[i].description ||
             a.tools[i].parameters != b.tools[i].parameters)
             return false;
-    return same_sampling(a.sampling, b.sampling) && a.outputs_schema == b.outputs_schema && a.tool_choice == b.tool_choice &&
-           a.parallel_tool_calls == b.parallel_tool_calls && a.rollout_id == b.rollout_id;
+    return same_sampling(a.sampling, b.sampling) && a.outputs_schema == b.outputs_schema &&
+           a.tool_choice == b.tool_choice && a.parallel_tool_calls == b.parallel_tool_calls &&
+           a.rollout_id == b.rollout_id;
 }
 
 bool same_tools(const lm_request& a, const lm_request& b) {
@@ -59,8 +60,8 @@ message without_content(const message& m) {
 }
 
 bool same_without_content(const message& a, const message& b) {
-    return a.role == b.role && a.tool_calls == b.tool_calls && a.tool_call_id == b.tool_call_id && a.images == b.images &&
-           a.reasoning_blocks == b.reasoning_blocks;
+    return a.role == b.role && a.tool_calls == b.tool_calls && a.tool_call_id == b.tool_call_id &&
+           a.images == b.images && a.reasoning_blocks == b.reasoning_blocks;
 }
 
 json::object json_of(const message& m) {
@@ -73,22 +74,25 @@ std::size_t number(const json::object& o, const char* key) {
     auto* v = o.if_contains(key);
     boost::system::error_code ec;
     auto n = v && v->is_number() ? v->to_number<std::uint64_t>(ec) : 0;
-    if (!v || !v->is_number() || ec || n > SIZE_MAX / 4) throw bad(std::string{"has a `"} + key + "` that is no number in its range");
+    if (!v || !v->is_number() || ec || n > SIZE_MAX / 4)
+        throw bad(std::string{"has a `"} + key + "` that is no number in its range");
     return n;
 }
 
 }  // namespace
 
-recorded_request::recorded_request(const lm_request& whole, std::uint64_t effect) : effect_{effect}, count_{whole.messages.size()} {
+recorded_request::recorded_request(const lm_request& whole, std::uint64_t effect)
+    : effect_{effect}, count_{whole.messages.size()} {
     frame_ = std::make_shared<const lm_request>(without_messages(whole));
     parts_.reserve(whole.messages.size());
     for (const auto& m : whole.messages) parts_.push_back({0, 0, without_content(m), m.content, npos});
 }
 
-recorded_request::recorded_request(const lm_request& whole, std::uint64_t effect, std::shared_ptr<const recorded_request> earlier,
-                                   const lm_request& earlier_whole)
+recorded_request::recorded_request(const lm_request& whole, std::uint64_t effect,
+                                   std::shared_ptr<const recorded_request> earlier, const lm_request& earlier_whole)
     : effect_{effect}, count_{whole.messages.size()} {
-    frame_ = same_frame(whole, *earlier->frame_) ? earlier->frame_ : std::make_shared<const lm_request>(without_messages(whole));
+    frame_ = same_frame(whole, *earlier->frame_) ? earlier->frame_
+                                                 : std::make_shared<const lm_request>(without_messages(whole));
     const auto &now = whole.messages, &before = earlier_whole.messages;
     parts_.reserve(std::min<std::size_t>(now.size(), 4));
     std::size_t used = 0;  // messages of the earlier request, in order
@@ -145,7 +149,8 @@ const recorded_text& recorded_request::content_of(std::size_t message) const {
 }
 
 lm_request recorded_request::whole() const {
-    if (!frame_ || !is_known()) throw bad("continues that of effect " + std::to_string(earlier_effect_) + ", which is not here");
+    if (!frame_ || !is_known())
+        throw bad("continues that of effect " + std::to_string(earlier_effect_) + ", which is not here");
     struct wanted {
         std::size_t from, count, to;
     };
@@ -195,7 +200,8 @@ bool recorded_request::is(const lm_request& now, const lm_request* earlier_whole
         }
         const auto& m = now.messages[at++];
         std::string_view before;
-        if (p.continues != npos && p.continues < earlier_whole->messages.size()) before = earlier_whole->messages[p.continues].content;
+        if (p.continues != npos && p.continues < earlier_whole->messages.size())
+            before = earlier_whole->messages[p.continues].content;
         if (!same_without_content(p.own, m) || !p.content.is(m.content, before)) return false;
     }
     return true;
@@ -210,7 +216,8 @@ std::size_t recorded_request::kept_bytes() const {
     std::size_t n = sizeof *this;
     for (const auto& p : parts_) {
         n += sizeof p + p.content.kept_bytes();
-        for (const auto& c : p.own.tool_calls) n += sizeof c + c.id.size() + c.name.size() + c.arguments.size() + c.signature.size();
+        for (const auto& c : p.own.tool_calls)
+            n += sizeof c + c.id.size() + c.name.size() + c.arguments.size() + c.signature.size();
         for (const auto& i : p.own.images) n += sizeof i + i.bytes.size() + i.url.size();
     }
     if (!frame_ || (earlier_ && earlier_->frame_ == frame_)) return n;
@@ -251,7 +258,8 @@ json::object recorded_request::to_json() const {
     return o;
 }
 
-std::shared_ptr<const recorded_request> recorded_request::from_json(const json::value& v, std::uint64_t effect, const known* k) {
+std::shared_ptr<const recorded_request> recorded_request::from_json(const json::value& v, std::uint64_t effect,
+                                                                    const known* k) {
     auto* o = v.if_object();
     if (!o || !o->contains("earlier")) return std::make_shared<const recorded_request>(lm_request_from_json(v), effect);
     std::shared_ptr<recorded_request> r{new recorded_request};
@@ -303,7 +311,8 @@ std::shared_ptr<const recorded_request> recorded_request::from_json(const json::
     if (!k) return r;
     auto earlier = k->request(r->earlier_effect_);
     if (!earlier)
-        throw bad("continues that of effect " + std::to_string(r->earlier_effect_) + ", and no record before it has one of that number");
+        throw bad("continues that of effect " + std::to_string(r->earlier_effect_) +
+                  ", and no record before it has one of that number");
     r->connect(std::move(earlier));
     return r;
 }
@@ -317,8 +326,8 @@ void recorded_request::connect(std::shared_ptr<const recorded_request> earlier) 
         if (from < used) throw bad("takes messages of an earlier one twice, or goes back");
         used = from + n;
         if (used > earlier->count_ || used < from)
-            throw bad("refers to message " + std::to_string(used) + " of that of effect " + std::to_string(earlier_effect_) +
-                      ", which has " + std::to_string(earlier->count_));
+            throw bad("refers to message " + std::to_string(used) + " of that of effect " +
+                      std::to_string(earlier_effect_) + ", which has " + std::to_string(earlier->count_));
         if (!p.count) p.content = recorded_text::made_of(&earlier->content_of(p.continues), p.content.pieces());
     }
     if (!frame_) frame_ = earlier->frame_;

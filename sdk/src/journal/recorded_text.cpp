@@ -66,7 +66,8 @@ private:
     void name() const {
         std::string all = earlier_key ? *earlier_key : earlier ? earlier->key_ : std::string{};
         for (const auto& p : pieces)
-            all += "|" + std::to_string(p.from) + "," + std::to_string(p.bytes) + "," + std::to_string(p.text.size()) + ":" + p.text;
+            all += "|" + std::to_string(p.from) + "," + std::to_string(p.bytes) + "," + std::to_string(p.text.size()) +
+                   ":" + p.text;
         key_ = digest_of({all});
     }
 
@@ -89,7 +90,8 @@ recorded_text::recorded_text(std::string whole) {
     node_ = std::move(n);
 }
 
-recorded_text recorded_text::after(const recorded_text& earlier, std::string_view earlier_text, std::string_view whole) {
+recorded_text recorded_text::after(const recorded_text& earlier, std::string_view earlier_text,
+                                   std::string_view whole) {
     auto pieces = detail::pieces_between(earlier_text, whole);
     std::size_t fresh = 0;
     for (const auto& p : pieces) fresh += p.text.size();
@@ -107,12 +109,14 @@ recorded_text recorded_text::made_of(const recorded_text* earlier, std::vector<p
     std::size_t last = 0;
     for (const auto& p : pieces) {
         if (!p.bytes && p.text.empty()) throw bad("has an empty piece");
-        if (p.bytes && (p.from < last || p.bytes > SIZE_MAX / 4 || p.from > SIZE_MAX / 4)) throw bad("has pieces that overlap or go back");
+        if (p.bytes && (p.from < last || p.bytes > SIZE_MAX / 4 || p.from > SIZE_MAX / 4))
+            throw bad("has pieces that overlap or go back");
         if (p.bytes) last = p.from + p.bytes;
         n->size += bytes_of(p);
     }
     if (earlier && last > earlier->size())
-        throw bad("refers to byte " + std::to_string(last) + " of an earlier one that has " + std::to_string(earlier->size()));
+        throw bad("refers to byte " + std::to_string(last) + " of an earlier one that has " +
+                  std::to_string(earlier->size()));
     n->pieces = std::move(pieces);
     n->continues = true;
     n->earlier_key = std::move(earlier_key);
@@ -162,7 +166,8 @@ std::string recorded_text::str() const {
                 std::size_t to = w->to + (first - w->from);
                 if (first < last && p.bytes) {
                     std::size_t from = p.from + (first - at);
-                    if (!below.empty() && below.back().from + below.back().bytes == from && below.back().to + below.back().bytes == to)
+                    if (!below.empty() && below.back().from + below.back().bytes == from &&
+                        below.back().to + below.back().bytes == to)
                         below.back().bytes += last - first;
                     else
                         below.push_back({from, last - first, to});
@@ -192,7 +197,8 @@ bool recorded_text::is(std::string_view whole, std::string_view earlier_text) co
     if (!node_) return true;
     std::size_t at = 0;
     for (const auto& p : node_->pieces) {
-        auto part = p.bytes ? earlier_text.substr(std::min(p.from, earlier_text.size()), p.bytes) : std::string_view{p.text};
+        auto part =
+            p.bytes ? earlier_text.substr(std::min(p.from, earlier_text.size()), p.bytes) : std::string_view{p.text};
         if (whole.substr(at, bytes_of(p)) != part) return false;
         at += bytes_of(p);
     }

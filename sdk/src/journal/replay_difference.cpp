@@ -30,8 +30,8 @@ std::string difference(const lm_request& recorded, const lm_request& now, const 
         std::size_t at = 0;
         while (at < std::min(before.size(), after.size()) && before[at] == after[at]) ++at;
         auto line = std::count(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
-        return where + " differs in line " + std::to_string(line) + ": the journal has " + around(before, at) + ", the program " +
-               around(after, at);
+        return where + " differs in line " + std::to_string(line) + ": the journal has " + around(before, at) +
+               ", the program " + around(after, at);
     }
     if (recorded.messages.size() != now.messages.size())
         return "the journal has " + std::to_string(recorded.messages.size()) + " messages, the program " +

@@ -13,7 +13,9 @@ constexpr std::size_t block = 64;             // what is shorter is written agai
 constexpr std::size_t most_blocks = 1 << 17;  // of 8 MiB
 constexpr std::uint64_t base = 0x100000001B3;
 
-bool inside_character(std::string_view s, std::size_t at) { return at < s.size() && (static_cast<unsigned char>(s[at]) & 0xC0) == 0x80; }
+bool inside_character(std::string_view s, std::size_t at) {
+    return at < s.size() && (static_cast<unsigned char>(s[at]) & 0xC0) == 0x80;
+}
 
 // Eight bytes, the first of them the lowest.
 std::uint64_t word_at(std::string_view s, std::size_t at) {
@@ -24,7 +26,8 @@ std::uint64_t word_at(std::string_view s, std::size_t at) {
 
 std::size_t common_suffix(std::string_view a, std::string_view b) {
     std::size_t n = std::min(a.size(), b.size()), i = 0;
-    while (i + 256 <= n && std::memcmp(a.data() + a.size() - i - 256, b.data() + b.size() - i - 256, 256) == 0) i += 256;
+    while (i + 256 <= n && std::memcmp(a.data() + a.size() - i - 256, b.data() + b.size() - i - 256, 256) == 0)
+        i += 256;
     while (std::endian::native == std::endian::little && i + 8 <= n) {
         const auto differ = word_at(a, a.size() - i - 8) ^ word_at(b, b.size() - i - 8);
         if (differ) return i + static_cast<std::size_t>(std::countl_zero(differ)) / 8;
@@ -64,10 +67,12 @@ std::uint64_t hash_of(std::string_view s) {
 
 // Blocks of the earlier text, wherever they stand in the other.
 void add_blocks(pieces& out, std::string_view earlier, std::size_t offset, std::string_view whole) {
-    if (earlier.size() < 2 * block || whole.size() < 2 * block || earlier.size() / block > most_blocks) return out.add(whole);
+    if (earlier.size() < 2 * block || whole.size() < 2 * block || earlier.size() / block > most_blocks)
+        return out.add(whole);
     std::unordered_map<std::uint64_t, std::size_t> known;
     known.reserve(earlier.size() / block);
-    for (std::size_t at = 0; at + block <= earlier.size(); at += block) known.try_emplace(hash_of(earlier.substr(at, block)), at);
+    for (std::size_t at = 0; at + block <= earlier.size(); at += block)
+        known.try_emplace(hash_of(earlier.substr(at, block)), at);
     std::uint64_t first_weight = 1;
     for (std::size_t i = 1; i < block; ++i) first_weight *= base;
     std::size_t done = 0, used = 0, at = 0;  // of `whole`; of `earlier`; where the block under the window begins
@@ -76,7 +81,8 @@ void add_blocks(pieces& out, std::string_view earlier, std::size_t offset, std::
         auto found = known.find(h);
         std::size_t from = found == known.end() ? 0 : found->second;
         if (found != known.end() && from >= used && whole.substr(at, block) == earlier.substr(from, block)) {
-            std::size_t begin = at, length = block + common_prefix(earlier.substr(from + block), whole.substr(at + block));
+            std::size_t begin = at,
+                        length = block + common_prefix(earlier.substr(from + block), whole.substr(at + block));
             while (begin > done && from > used && whole[begin - 1] == earlier[from - 1]) --begin, --from, ++length;
             while (length && inside_character(whole, begin)) ++begin, ++from, --length;
             while (length && inside_character(whole, begin + length)) --length;
@@ -91,7 +97,8 @@ void add_blocks(pieces& out, std::string_view earlier, std::size_t offset, std::
             }
         }
         if (at + block >= whole.size()) break;
-        h = (h - (static_cast<unsigned char>(whole[at]) + 1) * first_weight) * base + static_cast<unsigned char>(whole[at + block]) + 1;
+        h = (h - (static_cast<unsigned char>(whole[at]) + 1) * first_weight) * base +
+            static_cast<unsigned char>(whole[at + block]) + 1;
         ++at;
     }
     out.add(whole.substr(done));
@@ -120,7 +127,8 @@ std::vector<recorded_text::piece> pieces_between(std::string_view earlier, std::
     if (tail < block) tail = 0;
     pieces out;
     out.copy(0, head);
-    add_blocks(out, earlier.substr(head, earlier.size() - head - tail), head, whole.substr(head, whole.size() - head - tail));
+    add_blocks(out, earlier.substr(head, earlier.size() - head - tail), head,
+               whole.substr(head, whole.size() - head - tail));
     out.copy(earlier.size() - tail, tail);
     return out.take();
 }

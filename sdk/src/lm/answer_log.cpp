@@ -51,7 +51,8 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
         bool counted = false;
     };
 
-    impl(const std::filesystem::path& file, spending_limit l) : spent{std::make_shared<decorators::spending>(l)}, path{file} {
+    impl(const std::filesystem::path& file, spending_limit l)
+        : spent{std::make_shared<decorators::spending>(l)}, path{file} {
         if (file.empty()) {
             auto pattern = (std::filesystem::temp_directory_path() / "reagent-answers-XXXXXX").string();
             fd = ::mkostemp(pattern.data(), O_CLOEXEC);
@@ -70,8 +71,9 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
     ~impl() { ::close(fd); }
 
     program_error cannot(const std::string& what, const std::string& why) const {
-        return program_error{
-            program_errc::unwritable, "the answers file \"" + path.string() + "\" cannot be " + what + ": " + why, {.path = path.string()}};
+        return program_error{program_errc::unwritable,
+                             "the answers file \"" + path.string() + "\" cannot be " + what + ": " + why,
+                             {.path = path.string()}};
     }
 
     // Whole lines only: what the crash tore off is cut away.
@@ -93,7 +95,8 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
             pending.erase(0, begin);
             if (pending.size() > most_line_bytes) throw cannot("read", "it is no file of answers");
         }
-        if (!pending.empty() && ::ftruncate(fd, static_cast<off_t>(line_at)) != 0) throw cannot("repaired", std::strerror(errno));
+        if (!pending.empty() && ::ftruncate(fd, static_cast<off_t>(line_at)) != 0)
+            throw cannot("repaired", std::strerror(errno));
         end = line_at;
     }
 
@@ -102,7 +105,8 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
         constexpr std::string_view head = "{\"key\":\"";
         if (!line.starts_with(head) || line.size() < head.size() + 2 * digest_bytes || line.size() > UINT32_MAX) return;
         auto key = from_hex(line.substr(head.size(), 2 * digest_bytes));
-        if (key.size() == digest_bytes) places.emplace(key, place{offset, static_cast<std::uint32_t>(line.size()), false});
+        if (key.size() == digest_bytes)
+            places.emplace(key, place{offset, static_cast<std::uint32_t>(line.size()), false});
     }
 
     std::optional<lm_response> find(const std::string& key) {
@@ -114,7 +118,8 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
             at = found->second;
         }
         std::string line(at.bytes, '\0');
-        if (::pread(fd, line.data(), line.size(), static_cast<off_t>(at.offset)) != static_cast<ssize_t>(line.size())) return {};
+        if (::pread(fd, line.data(), line.size(), static_cast<off_t>(at.offset)) != static_cast<ssize_t>(line.size()))
+            return {};
         auto parsed = parse_json(line);
         if (!parsed || !parsed->is_object() || !parsed->get_object().contains("response")) return {};
         try {
@@ -156,7 +161,8 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
         if (auto found = places.find(key); found != places.end()) found->second.counted = true;
     }
 
-    // Nobody writes any more, and another process may. What is still at work on a pool keeps the descriptor, not the lock.
+    // Nobody writes any more, and another process may. What is still at work on a pool keeps the descriptor, not the
+    // lock.
     void let_go() {
         std::lock_guard lock{mutex};
         closed = true;
@@ -177,12 +183,14 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
     std::filesystem::path path;
     int fd = -1;
     std::atomic<std::uint64_t> asked = 0, failed = 0;
-    std::map<const lm_backend*, std::pair<language_model, language_model>> models;  // what was given (kept alive), what stands around it
+    std::map<const lm_backend*, std::pair<language_model, language_model>>
+        models;  // what was given (kept alive), what stands around it
 };
 
 namespace {
 
-// Stands inside of a memory that answers equal requests once; so a digest comes here again only when that has forgotten it.
+// Stands inside of a memory that answers equal requests once; so a digest comes here again only when that has forgotten
+// it.
 template <class State>
 class logged final : public decorators::around {
 public:
@@ -215,7 +223,8 @@ public:
         --state_->failed;
         auto shared = std::make_shared<const lm_response>(fresh);
         std::function<bool()> keep = [s = state_, key, shared] { return s->keep(key, *shared); };
-        if (!co_await on_pool<bool>(context.blocking, std::move(keep))) throw program_error{program_errc::unwritable, state_->why_broken()};
+        if (!co_await on_pool<bool>(context.blocking, std::move(keep)))
+            throw program_error{program_errc::unwritable, state_->why_broken()};
         answered(fresh);
         co_return fresh;
     }
@@ -231,7 +240,8 @@ private:
 
 }  // namespace
 
-answer_log::answer_log(const std::filesystem::path& file, spending_limit limit) : impl_{std::make_shared<impl>(file, limit)} {}
+answer_log::answer_log(const std::filesystem::path& file, spending_limit limit)
+    : impl_{std::make_shared<impl>(file, limit)} {}
 answer_log::~answer_log() {
     auto models = std::exchange(impl_->models, {});  // they hold what holds them
     impl_->let_go();
@@ -243,7 +253,8 @@ language_model answer_log::around(const language_model& model) {
     auto& known = impl_->models[model.backend()];
     if (!known.second) {
         known.first = model;
-        known.second = cached(language_model{std::make_shared<const logged<impl>>(model, impl_)}, {.max_memory_bytes = 16 * 1024 * 1024});
+        known.second = cached(language_model{std::make_shared<const logged<impl>>(model, impl_)},
+                              {.max_memory_bytes = 16 * 1024 * 1024});
         impl_->models[known.second.backend()] = {known.second, known.second};  // around itself it is itself
     }
     return known.second;

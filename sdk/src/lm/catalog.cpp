@@ -48,7 +48,9 @@ bool is_version(std::string_view rest) {
 
 }  // namespace
 
-bool model_facts::can(std::string_view ability) const { return std::find(abilities.begin(), abilities.end(), ability) != abilities.end(); }
+bool model_facts::can(std::string_view ability) const {
+    return std::find(abilities.begin(), abilities.end(), ability) != abilities.end();
+}
 
 json::object to_json(const model_facts& f) {
     json::object o{{"name", f.name}, {"abilities", json::value_from(f.abilities)}};
@@ -107,7 +109,8 @@ const model_catalog& model_catalog::standard() {
             try {
                 text = read_file(file, most);
             } catch (const std::system_error& e) {
-                throw bad("$REAGENT_MODELS", "names a file that cannot be read: " + std::string{file} + ": " + e.what());
+                throw bad("$REAGENT_MODELS",
+                          "names a file that cannot be read: " + std::string{file} + ": " + e.what());
             }
             c.add(text);
         }
@@ -145,7 +148,8 @@ std::optional<double> price_of(std::string_view model, const usage& u) {
     }
     if (!f || !f->prompt || !f->completion) return {};
     auto cached = std::min(u.cached_tokens, u.prompt_tokens);
-    return (static_cast<double>(u.prompt_tokens - cached) * *f->prompt + static_cast<double>(cached) * f->cached.value_or(*f->prompt) +
+    return (static_cast<double>(u.prompt_tokens - cached) * *f->prompt +
+            static_cast<double>(cached) * f->cached.value_or(*f->prompt) +
             static_cast<double>(u.completion_tokens) * *f->completion) /
            1e6;
 }

@@ -34,7 +34,8 @@ json::array strings(const std::vector<std::string>& texts) {
 
 // Source: OpenAI API reference, "Create embeddings".
 const embedding_protocol openai_embeddings{
-    [](const std::string& model, const std::vector<std::string>& texts, embedding_use, const std::optional<std::uint64_t>& dimensions) {
+    [](const std::string& model, const std::vector<std::string>& texts, embedding_use,
+       const std::optional<std::uint64_t>& dimensions) {
         json::object body{{"model", model}, {"input", strings(texts)}, {"encoding_format", "float"}};
         if (dimensions) body["dimensions"] = *dimensions;
         return wire_call{"/embeddings", json::serialize(body)};
@@ -44,7 +45,8 @@ const embedding_protocol openai_embeddings{
 
 // Source: Ollama, docs/api.md, "Generate Embeddings".
 const embedding_protocol ollama_embeddings{
-    [](const std::string& model, const std::vector<std::string>& texts, embedding_use, const std::optional<std::uint64_t>& dimensions) {
+    [](const std::string& model, const std::vector<std::string>& texts, embedding_use,
+       const std::optional<std::uint64_t>& dimensions) {
         json::object body{{"model", model}, {"input", strings(texts)}};
         if (dimensions) body["dimensions"] = *dimensions;
         return wire_call{"/api/embed", json::serialize(body)};
@@ -54,9 +56,11 @@ const embedding_protocol ollama_embeddings{
 
 // Source: Cohere API reference, "Embed".
 const embedding_protocol cohere_embeddings{
-    [](const std::string& model, const std::vector<std::string>& texts, embedding_use use, const std::optional<std::uint64_t>& dimensions) {
-        json::object body{
-            {"model", model}, {"texts", strings(texts)}, {"input_type", use == embedding_use::query ? "search_query" : "search_document"}};
+    [](const std::string& model, const std::vector<std::string>& texts, embedding_use use,
+       const std::optional<std::uint64_t>& dimensions) {
+        json::object body{{"model", model},
+                          {"texts", strings(texts)},
+                          {"input_type", use == embedding_use::query ? "search_query" : "search_document"}};
         json::array types;
         types.push_back("float");
         body["embedding_types"] = std::move(types);
@@ -68,7 +72,8 @@ const embedding_protocol cohere_embeddings{
 
 // Source: Gemini API reference, "batchEmbedContents".
 const embedding_protocol gemini_embeddings{
-    [](const std::string& model, const std::vector<std::string>& texts, embedding_use use, const std::optional<std::uint64_t>& dimensions) {
+    [](const std::string& model, const std::vector<std::string>& texts, embedding_use use,
+       const std::optional<std::uint64_t>& dimensions) {
         json::array requests;
         for (const auto& t : texts) {
             json::object part{{"text", t}}, content{{"parts", list_of(std::move(part))}};
@@ -81,7 +86,8 @@ const embedding_protocol gemini_embeddings{
         json::object body{{"requests", std::move(requests)}};
         return wire_call{"/models/" + model + ":batchEmbedContents", json::serialize(body)};
     },
-    [](const json::value& v) { return member(v, "embeddings"); }, "values", [](const json::value&) { return std::uint64_t{0}; }};
+    [](const json::value& v) { return member(v, "embeddings"); }, "values",
+    [](const json::value&) { return std::uint64_t{0}; }};
 
 const embedding_protocol* protocol_of(const protocol& speaks) {
     if (&speaks == &openai_chat() || &speaks == &openai_responses()) return &openai_embeddings;
@@ -100,7 +106,9 @@ void read_vectors(const embedding_protocol& p, std::string_view body, const std:
     const json::value* list = p.vectors(parsed);
     if (!list || !list->is_array()) malformed("has no vectors", body);
     if (list->get_array().size() != expected)
-        malformed("has " + std::to_string(list->get_array().size()) + " vectors for " + std::to_string(expected) + " texts", body);
+        malformed(
+            "has " + std::to_string(list->get_array().size()) + " vectors for " + std::to_string(expected) + " texts",
+            body);
     std::size_t first = to.vectors.size(), place = 0;
     to.vectors.resize(first + expected);
     for (const auto& item : list->get_array()) {
@@ -116,16 +124,18 @@ void read_vectors(const embedding_protocol& p, std::string_view body, const std:
         for (const auto& x : values->get_array()) {
             if (!x.is_number()) malformed("has a vector that holds no numbers", body);
             const auto number = x.to_number<double>();
-            if (std::abs(number) > std::numeric_limits<float>::max()) malformed("has a vector with a number that is too large", body);
+            if (std::abs(number) > std::numeric_limits<float>::max())
+                malformed("has a vector with a number that is too large", body);
             v.push_back(static_cast<float>(number));
         }
     }
     for (const auto& v : to.vectors)
         if (v.size() != to.vectors.front().size()) malformed("has vectors of different lengths", body);
-    if (auto got = to.vectors.front().size(); dimensions && got != *dimensions)  // not every server that knows no such option says so
-        throw lm_error{lm_errc::unsupported_option, "vectors of " + std::to_string(*dimensions) +
-                                                        " numbers were asked for (dimensions), and " + "the server gave " +
-                                                        std::to_string(got) + "; leave dimensions out, or set it to that"};
+    if (auto got = to.vectors.front().size();
+        dimensions && got != *dimensions)  // not every server that knows no such option says so
+        throw lm_error{lm_errc::unsupported_option,
+                       "vectors of " + std::to_string(*dimensions) + " numbers were asked for (dimensions), and " +
+                           "the server gave " + std::to_string(got) + "; leave dimensions out, or set it to that"};
     usage used{.calls = 1, .prompt_tokens = p.tokens(parsed)};
     if (used.prompt_tokens == 0) complete_usage(used, parsed);
     estimate_missing(used, texts);
@@ -214,7 +224,8 @@ task<embeddings> embedder::impl::embed(lm_context context, std::vector<std::stri
     embeddings all;
     for (std::size_t at = 0; at < texts.size(); at += options.batch) {
         auto end = std::min(texts.size(), at + options.batch);
-        std::vector<std::string> some(texts.begin() + static_cast<std::ptrdiff_t>(at), texts.begin() + static_cast<std::ptrdiff_t>(end));
+        std::vector<std::string> some(texts.begin() + static_cast<std::ptrdiff_t>(at),
+                                      texts.begin() + static_cast<std::ptrdiff_t>(end));
         auto call = protocol->write(target.model, some, use, options.dimensions);
         http::request r;
         r.method = "POST";

@@ -32,7 +32,8 @@ struct asked {
 
 // An answer that takes up all the tokens that it may, from a server that says of every one that it is complete.
 void check_limit(lm_response& r, const std::optional<std::uint64_t>& limit) {
-    if (limit && r.usage.completion_tokens >= *limit && r.finish == finish_reason::stop) r.finish = finish_reason::length;
+    if (limit && r.usage.completion_tokens >= *limit && r.finish == finish_reason::stop)
+        r.finish = finish_reason::length;
 }
 
 void complete_facts(lm_response& r, const http::response& head, const asked& of) {
@@ -92,7 +93,8 @@ Error with_usage(const Error& e, usage u, const asked& of, const lm_response& ca
 
 // The same of an answer of which perhaps nothing could be read. @param unread its bytes
 lm_error with_usage(const lm_error& e, usage u, const asked& of, const lm_response& came, std::string_view unread) {
-    if (says_something(came) || u.tokens() > 0 || e.code() != lm_errc::malformed_response) return with_usage(e, u, of, came);
+    if (says_something(came) || u.tokens() > 0 || e.code() != lm_errc::malformed_response)
+        return with_usage(e, u, of, came);
     lm_response all;
     all.text = unread;
     return with_usage(e, u, of, all);
@@ -100,7 +102,8 @@ lm_error with_usage(const lm_error& e, usage u, const asked& of, const lm_respon
 
 class http_stream final : public lm_stream {
 public:
-    http_stream(http::response_stream body, const protocol& p, const provider::rules& how, asked of, std::vector<secret> keys)
+    http_stream(http::response_stream body, const protocol& p, const provider::rules& how, asked of,
+                std::vector<secret> keys)
         : body_{std::move(body)}, reader_{p, how}, asked_{std::move(of)}, keys_{std::move(keys)} {}
 
     task<std::optional<lm_event>> next() override {
@@ -178,8 +181,8 @@ private:
 
 bool is_about_schemas(std::string_view words) {
     std::string lower = to_lower(words);
-    for (const char* word : {"schema", "response_format", "response format", "structured output", "output_config", "responsejsonschema",
-                             "grammar", "text.format", "json mode", "json_object"})
+    for (const char* word : {"schema", "response_format", "response format", "structured output", "output_config",
+                             "responsejsonschema", "grammar", "text.format", "json mode", "json_object"})
         if (lower.find(word) != lower.npos) return true;
     return false;
 }
@@ -316,7 +319,8 @@ private:
     }
 
     http::request request_for(const lm_request& request, bool stream) const {
-        const bool refused = options_.structured_output && request.outputs_schema && refused_.contains(*request.outputs_schema);
+        const bool refused =
+            options_.structured_output && request.outputs_schema && refused_.contains(*request.outputs_schema);
         auto write = [&] {
             if (!stream && !refused) return speaks_.write(settings_, request);
             provider::call_settings settings = settings_;
@@ -325,13 +329,15 @@ private:
             return speaks_.write(settings, request);
         };
         auto call = write();
-        http::request r{"POST", http::url_below(options_.api_base, call.target), headers_, std::move(call.body), credentials_};
+        http::request r{"POST", http::url_below(options_.api_base, call.target), headers_, std::move(call.body),
+                        credentials_};
         r.follow = options_.follow_redirects_anywhere ? http::redirects::any : http::redirects::same_origin;
         r.repeatable = true;  // a completion changes nothing at the provider
         return r;
     }
 
-    // OpenAI's own server says of a response that it is incomplete; others that speak its protocol do not, as llama.cpp's.
+    // OpenAI's own server says of a response that it is incomplete; others that speak its protocol do not, as
+    // llama.cpp's.
     std::optional<std::uint64_t> silent_limit(const lm_request& request) const {
         if (&speaks_ != &provider::openai_responses() || server_ == facts_.name) return {};
         return request.sampling.or_else(options_.sampling).max_tokens;
@@ -344,7 +350,8 @@ private:
             provider::throw_status(r, "POST " + http::shown_url(url), keys_);
         } catch (const lm_error& given) {
             lm_error e = redacted(given, keys_);
-            if (request.outputs_schema && e.code() == lm_errc::invalid_request && is_about_schemas(e.details().provider_message))
+            if (request.outputs_schema && e.code() == lm_errc::invalid_request &&
+                is_about_schemas(e.details().provider_message))
                 refused_.add(*request.outputs_schema);
             std::string near = e.code() == lm_errc::not_found ? model_catalog::standard().nearest(model_) : "";
             if (near.empty() || near == model_) throw e;
@@ -352,7 +359,9 @@ private:
         }
     }
 
-    clock::time_point deadline_of(const lm_context& context) const { return std::min(context.deadline, deadline_after(options_.timeout)); }
+    clock::time_point deadline_of(const lm_context& context) const {
+        return std::min(context.deadline, deadline_after(options_.timeout));
+    }
 
     std::string name_, model_;
     refused_schemas refused_;

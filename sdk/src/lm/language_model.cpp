@@ -52,7 +52,8 @@ const std::vector<provider_facts>& known_providers() {
     static const std::vector<provider_facts> list = [] {
         std::vector<provider_facts> found;
         for (const auto& p : provider::all())
-            found.push_back({p.name, p.api_base, p.key_variables.empty() ? std::string_view{} : p.key_variables.front()});
+            found.push_back(
+                {p.name, p.api_base, p.key_variables.empty() ? std::string_view{} : p.key_variables.front()});
         return found;
     }();
     return list;
@@ -61,8 +62,9 @@ const std::vector<provider_facts>& known_providers() {
 language_model::language_model(std::string_view name, language_model_options options) {
     if (name == "offline/demo") {
         if (!offline_demo)
-            throw lm_error{lm_errc::unknown_provider,
-                           "offline/demo is not in this program: link reagent::offline, or name a model, as openai/gpt-4o-mini"};
+            throw lm_error{
+                lm_errc::unknown_provider,
+                "offline/demo is not in this program: link reagent::offline, or name a model, as openai/gpt-4o-mini"};
         backend_ = offline_demo();
         return;
     }
@@ -84,7 +86,8 @@ request_preview preview(std::string_view name, const lm_request& request, langua
                                      options.dialect,
                                      provider::server_name(*target.facts, target.api_base)};
     auto call = target.facts->speaks->write(settings, request);
-    return {http::shown_url(http::url_below(target.api_base, call.target)), json::parse(call.body), std::move(call.dropped)};
+    return {http::shown_url(http::url_below(target.api_base, call.target)), json::parse(call.body),
+            std::move(call.dropped)};
 }
 
 }  // namespace reagent

@@ -28,7 +28,8 @@ lm_error bad_image(const std::string& why) { return {lm_errc::invalid_request, "
 
 image image::from_bytes(std::string bytes) {
     if (bytes.size() > max_image_bytes)
-        throw bad_image("has " + std::to_string(bytes.size()) + " bytes; the limit is " + std::to_string(max_image_bytes));
+        throw bad_image("has " + std::to_string(bytes.size()) + " bytes; the limit is " +
+                        std::to_string(max_image_bytes));
     auto type = picture_type(bytes);
     if (type.empty()) throw bad_image("is no PNG, JPEG, GIF or WebP, by its first bytes");
     return {std::string{type}, std::move(bytes), {}};
@@ -50,7 +51,8 @@ image image::from_file(const std::string& path) {
 image image::from_url(std::string url) {
     if (!url.starts_with("https://") && !url.starts_with("http://") && !url.starts_with("data:image/"))
         throw bad_image("address must begin with https://, http:// or data:image/");
-    if (url.size() > max_image_bytes / 3 * 4 + 100) throw bad_image("address is longer than the largest image would be");
+    if (url.size() > max_image_bytes / 3 * 4 + 100)
+        throw bad_image("address is longer than the largest image would be");
     return {{}, {}, std::move(url)};
 }
 
@@ -67,8 +69,8 @@ std::string_view to_string(role r) {
 std::uint64_t usage::tokens() const { return saturating_sum(prompt_tokens, completion_tokens); }
 
 usage& usage::operator+=(const usage& other) {
-    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens, &usage::reasoning_tokens,
-                       &usage::estimated_tokens})
+    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens,
+                       &usage::reasoning_tokens, &usage::estimated_tokens})
         this->*count = saturating_sum(this->*count, other.*count);
     if (other.cost) cost = cost.value_or(0) + *other.cost;
     return *this;
@@ -87,7 +89,8 @@ json::object to_json(const message& m) {
     json::object o{{"role", to_string(m.role)}, {"content", m.content}};
     if (!m.tool_calls.empty()) {
         json::array calls;
-        for (const auto& c : m.tool_calls) calls.push_back({{"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
+        for (const auto& c : m.tool_calls)
+            calls.push_back({{"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
         o["tool_calls"] = std::move(calls);
     }
     if (!m.tool_call_id.empty()) o["tool_call_id"] = m.tool_call_id;

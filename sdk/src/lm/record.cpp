@@ -34,7 +34,8 @@ json::object full_json(const message& m) {
         }
         o["images"] = std::move(images);
     }
-    if (!m.reasoning_blocks.empty()) o["reasoning_blocks"] = json::array(m.reasoning_blocks.begin(), m.reasoning_blocks.end());
+    if (!m.reasoning_blocks.empty())
+        o["reasoning_blocks"] = json::array(m.reasoning_blocks.begin(), m.reasoning_blocks.end());
     return o;
 }
 
@@ -60,8 +61,8 @@ std::vector<tool_call> tool_calls_from(const json::object& o, const char* kind) 
         for (const auto& c : calls->get_array()) {
             if (!c.is_object()) throw bad(kind, "a tool call is no object");
             const auto& call = c.get_object();
-            all.push_back(
-                {text(call, "id"), text(call, "name"), text(call, "arguments"), text(call, "signature"), text(call, "signed_by")});
+            all.push_back({text(call, "id"), text(call, "name"), text(call, "arguments"), text(call, "signature"),
+                           text(call, "signed_by")});
         }
     return all;
 }
@@ -79,7 +80,8 @@ message message_from(const json::value& v) {
         for (const auto& i : images->get_array()) {
             if (!i.is_object()) throw bad("request", "an image is no object");
             const auto& picture = i.get_object();
-            m.images.push_back({text(picture, "media_type"), from_base64(text(picture, "base64")), text(picture, "url")});
+            m.images.push_back(
+                {text(picture, "media_type"), from_base64(text(picture, "base64")), text(picture, "url")});
         }
     if (auto* blocks = o.if_contains("reasoning_blocks"); blocks && blocks->is_array())
         m.reasoning_blocks.assign(blocks->get_array().begin(), blocks->get_array().end());
@@ -101,7 +103,8 @@ void take_number(const json::object& o, const char* key, std::optional<T>& into)
 void only(const json::object& o, const std::string& what, std::initializer_list<std::string_view> known) {
     for (const auto& member : o)
         if (std::find(known.begin(), known.end(), std::string_view{member.key()}) == known.end())
-            throw bad("request", (what + " has a member `" + std::string{member.key()} + "`, which is not known").c_str());
+            throw bad("request",
+                      (what + " has a member `" + std::string{member.key()} + "`, which is not known").c_str());
 }
 
 }  // namespace
@@ -192,7 +195,8 @@ lm_response lm_response_from_json(const json::value& v) {
 lm_request lm_request_from_json(const json::value& v) {
     if (!v.is_object()) throw bad("request", "it is no object");
     const auto& o = v.get_object();
-    only(o, "it", {"messages", "tools", "sampling", "outputs_schema", "tool_choice", "parallel_tool_calls", "rollout_id"});
+    only(o, "it",
+         {"messages", "tools", "sampling", "outputs_schema", "tool_choice", "parallel_tool_calls", "rollout_id"});
     auto* messages = o.if_contains("messages");
     if (!messages || !messages->is_array()) throw bad("request", "it has no `messages`");
     lm_request r;
@@ -203,7 +207,8 @@ lm_request lm_request_from_json(const json::value& v) {
             const auto& tool = t.get_object();
             only(tool, "a tool", {"name", "description", "parameters"});
             auto* parameters = tool.if_contains("parameters");
-            r.tools.push_back({text(tool, "name"), text(tool, "description"), parameters ? *parameters : json::value{}});
+            r.tools.push_back(
+                {text(tool, "name"), text(tool, "description"), parameters ? *parameters : json::value{}});
         }
     if (auto* sampling = o.if_contains("sampling"); sampling && sampling->is_object()) {
         const auto& s = sampling->get_object();
@@ -219,14 +224,17 @@ lm_request lm_request_from_json(const json::value& v) {
         for (int i = 0; i < 5; ++i)
             if (text(s, "reasoning_effort") == effort_names[i]) r.sampling.reasoning_effort = static_cast<effort>(i);
     }
-    if (auto* outputs = o.if_contains("outputs_schema"); outputs && outputs->is_object()) r.outputs_schema = outputs->get_object();
+    if (auto* outputs = o.if_contains("outputs_schema"); outputs && outputs->is_object())
+        r.outputs_schema = outputs->get_object();
     if (auto* choice = o.if_contains("tool_choice"); choice && choice->is_object()) {
         only(choice->get_object(), "`tool_choice`", {"kind", "name"});
         for (int i = 0; i < 4; ++i)
-            if (text(choice->get_object(), "kind") == choice_names[i]) r.tool_choice.kind = static_cast<tool_choice::kind_t>(i);
+            if (text(choice->get_object(), "kind") == choice_names[i])
+                r.tool_choice.kind = static_cast<tool_choice::kind_t>(i);
         r.tool_choice.name = text(choice->get_object(), "name");
     }
-    if (auto* at_once = o.if_contains("parallel_tool_calls"); at_once && at_once->is_bool()) r.parallel_tool_calls = at_once->get_bool();
+    if (auto* at_once = o.if_contains("parallel_tool_calls"); at_once && at_once->is_bool())
+        r.parallel_tool_calls = at_once->get_bool();
     r.rollout_id = number(o, "rollout_id");
     return r;
 }

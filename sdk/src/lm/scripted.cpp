@@ -20,7 +20,8 @@ std::string marked(const json::object& fields) {
 }
 
 bool asks_with(const lm_request& q, const std::string& text) {
-    return std::any_of(q.messages.begin(), q.messages.end(), [&](const message& m) { return m.content.find(text) != std::string::npos; });
+    return std::any_of(q.messages.begin(), q.messages.end(),
+                       [&](const message& m) { return m.content.find(text) != std::string::npos; });
 }
 
 }  // namespace
@@ -31,15 +32,18 @@ scripted_answer scripted_answer::calls(std::vector<std::pair<std::string, json::
     lm_response r;
     r.finish = finish_reason::tool_calls;
     for (auto& [name, arguments] : calls)
-        r.tool_calls.push_back({"call_" + std::to_string(r.tool_calls.size() + 1), std::move(name), json::serialize(arguments)});
+        r.tool_calls.push_back(
+            {"call_" + std::to_string(r.tool_calls.size() + 1), std::move(name), json::serialize(arguments)});
     return scripted_answer{std::move(r)};
 }
 
 namespace {
 
-// Those of the fields that the request asks for, so that one answer serves several predictors; all of them where it asks for none of these.
+// Those of the fields that the request asks for, so that one answer serves several predictors; all of them where it
+// asks for none of these.
 json::object asked_for(const lm_request& request, const json::object& fields) {
-    const std::string_view asked = request.messages.empty() ? std::string_view{} : std::string_view{request.messages.back().content};
+    const std::string_view asked =
+        request.messages.empty() ? std::string_view{} : std::string_view{request.messages.back().content};
     json::object some;
     for (const auto& [name, v] : fields)
         if (asked.find("[[ ## " + std::string{name} + " ## ]]") != asked.npos) some[name] = v;
@@ -51,7 +55,8 @@ json::object asked_for(const lm_request& request, const json::object& fields) {
 lm_response scripted_answer::to(const lm_request& request) const {
     if (failure_) std::rethrow_exception(failure_);
     lm_response r = response_;
-    if (!fields_.empty()) r.text = request.outputs_schema ? json::serialize(fields_) : marked(asked_for(request, fields_));
+    if (!fields_.empty())
+        r.text = request.outputs_schema ? json::serialize(fields_) : marked(asked_for(request, fields_));
     if (r.model.empty()) r.model = "test/scripted";
     if (!r.usage.calls) r.usage.calls = 1;
     return r;
@@ -64,7 +69,9 @@ public:
 
     std::string name() const override { return "test/scripted"; }
 
-    task<lm_response> complete(lm_context, const lm_request& request) const override { co_return next(request).to(request); }
+    task<lm_response> complete(lm_context, const lm_request& request) const override {
+        co_return next(request).to(request);
+    }
 
     void add_rule(std::string text, scripted_answer answer) {
         std::lock_guard lock{mutex_};
@@ -86,9 +93,10 @@ private:
             return answer_(request);
         }
         if (used_ < answers_.size()) return answers_[used_++];
-        throw lm_error{lm_errc::unavailable, "the script has " + std::to_string(answers_.size()) + " answers, and call " +
-                                                 std::to_string(requests_.size()) + " wants one more" +
-                                                 (rules_.empty() ? "" : "; no rule fits it") + ". It asked:\n" + to_text(request)};
+        throw lm_error{lm_errc::unavailable, "the script has " + std::to_string(answers_.size()) +
+                                                 " answers, and call " + std::to_string(requests_.size()) +
+                                                 " wants one more" + (rules_.empty() ? "" : "; no rule fits it") +
+                                                 ". It asked:\n" + to_text(request)};
     }
 
     mutable std::mutex mutex_;

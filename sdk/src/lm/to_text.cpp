@@ -3,14 +3,17 @@
 namespace reagent {
 namespace {
 
-std::string called(const std::string& name, std::string_view arguments) { return "-> " + name + " " + std::string{arguments} + "\n"; }
+std::string called(const std::string& name, std::string_view arguments) {
+    return "-> " + name + " " + std::string{arguments} + "\n";
+}
 
 }  // namespace
 
 std::string to_text(const lm_request& request) {
     std::string text;
     for (const auto& m : request.messages) {
-        text += std::string{to_string(m.role)} + (m.tool_call_id.empty() ? "" : " (result of " + m.tool_call_id + ")") + ":\n" + m.content;
+        text += std::string{to_string(m.role)} + (m.tool_call_id.empty() ? "" : " (result of " + m.tool_call_id + ")") +
+                ":\n" + m.content;
         if (!m.content.empty() && m.content.back() != '\n') text += '\n';
         for (const auto& c : m.tool_calls) text += called(c.name, c.arguments);
         if (!m.images.empty()) text += "(" + std::to_string(m.images.size()) + " images)\n";

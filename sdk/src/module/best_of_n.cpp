@@ -92,10 +92,13 @@ void list_predictors(const module& m, std::string& out) {
 signature advisor::advice_signature() {
     signature s;
     s.instructions =
-        "A program made of predictors was run and its result was rewarded less than it should be. Discuss which predictors are to blame. "
+        "A program made of predictors was run and its result was rewarded less than it should be. Discuss which "
+        "predictors are to blame. "
         "Then "
-        "give each of them concrete advice for the next attempt at the same inputs: what went wrong, in which situation, and what to do "
-        "instead. A predictor sees nothing of this attempt but your advice, so refer to nothing that it cannot see. For a predictor that "
+        "give each of them concrete advice for the next attempt at the same inputs: what went wrong, in which "
+        "situation, and what to do "
+        "instead. A predictor sees nothing of this attempt but your advice, so refer to nothing that it cannot see. "
+        "For a predictor that "
         "is not to blame, write N/A.";
     json::value number = json::object{{"type", "number"}};
     s.inputs = {text_field("program", "its predictors: path, fields and instructions"),
@@ -106,12 +109,13 @@ signature advisor::advice_signature() {
                 described("reward", "float", number, "what the result was given"),
                 described("threshold", "float", number, "what it should be given at least"),
                 text_field("reward_feedback", "what the reward says about the result"),
-                described("predictors", "list[str]", json::object{{"type", "array"}, {"items", json::object{{"type", "string"}}}},
+                described("predictors", "list[str]",
+                          json::object{{"type", "array"}, {"items", json::object{{"type", "string"}}}},
                           "the paths for which you give advice")};
-    s.outputs = {
-        text_field("discussion", "who is to blame for what"),
-        described("advice", "dict[str, str]", json::object{{"type", "object"}, {"additionalProperties", json::object{{"type", "string"}}}},
-                  "path of a predictor to advice")};
+    s.outputs = {text_field("discussion", "who is to blame for what"),
+                 described("advice", "dict[str, str]",
+                           json::object{{"type", "object"}, {"additionalProperties", json::object{{"type", "string"}}}},
+                           "path of a predictor to advice")};
     return s;
 }
 
@@ -159,10 +163,12 @@ task<std::map<std::string, std::string, std::less<>>> advisor::operator()(run& o
 // --- multi-chain comparison ----------------------------------------------------------------------------------------
 
 signature with_attempts(signature s, std::size_t n) {
-    for (std::size_t i = 1; i <= n; ++i) s.inputs.push_back(text_field("reasoning_attempt_" + std::to_string(i), "another's attempt"));
+    for (std::size_t i = 1; i <= n; ++i)
+        s.inputs.push_back(text_field("reasoning_attempt_" + std::to_string(i), "another's attempt"));
     if (!s.output("reasoning"))
-        s.outputs.insert(s.outputs.begin(),
-                         text_field("reasoning", "what is right in the attempts and what is not, then the right reasoning"));
+        s.outputs.insert(
+            s.outputs.begin(),
+            text_field("reasoning", "what is right in the attempts and what is not, then the right reasoning"));
     return s;
 }
 
@@ -174,26 +180,30 @@ std::string attempt_text(const json::object& outputs, const std::string& last_ou
         std::string_view line = trim(all);
         return std::string{trim(line.substr(0, line.find('\n')))};
     };
-    return "«I'm trying to " + first_line("reasoning") + " I'm not sure but my prediction is " + first_line(last_output) + "»";
+    return "«I'm trying to " + first_line("reasoning") + " I'm not sure but my prediction is " +
+           first_line(last_output) + "»";
 }
 
 void put_attempts(json::object& inputs, std::size_t wanted, const std::string& last_output) {
     const auto* given = inputs.if_contains("attempts");
     if (!given || !given->is_array())
-        throw std::invalid_argument{"multi_chain_comparison needs `attempts`: a list of objects with the reasoning and the outputs of each"};
+        throw std::invalid_argument{
+            "multi_chain_comparison needs `attempts`: a list of objects with the reasoning and the outputs of each"};
     const json::array attempts = given->get_array();
     if (attempts.size() != wanted) throw_attempt_count(attempts.size(), wanted);
     inputs.erase("attempts");
     for (std::size_t i = 0; i < attempts.size(); ++i) {
         const auto* one = attempts[i].if_object();
-        if (!one) throw std::invalid_argument{"attempt " + std::to_string(i + 1) + " of multi_chain_comparison is no object"};
+        if (!one)
+            throw std::invalid_argument{"attempt " + std::to_string(i + 1) + " of multi_chain_comparison is no object"};
         inputs["reasoning_attempt_" + std::to_string(i + 1)] = attempt_text(*one, last_output);
     }
 }
 
 void throw_attempt_count(std::size_t given, std::size_t wanted) {
-    throw std::invalid_argument{"multi_chain_comparison compares " + std::to_string(wanted) + " attempts, but was given " +
-                                std::to_string(given) + "; say how many in its constructor"};
+    throw std::invalid_argument{"multi_chain_comparison compares " + std::to_string(wanted) +
+                                " attempts, but was given " + std::to_string(given) +
+                                "; say how many in its constructor"};
 }
 
 }  // namespace reagent::detail

@@ -24,8 +24,8 @@ signature with_reasoning(signature s) {
 
 signature with_hint(signature s) {
     if (s.input("hint") || s.output("hint"))
-        throw signature_error{signature_errc::duplicate_field, "a signature with a field `hint` cannot take a hint besides", 0,
-                              "rename the field"};
+        throw signature_error{signature_errc::duplicate_field,
+                              "a signature with a field `hint` cannot take a hint besides", 0, "rename the field"};
     signature changed = s;
     changed.inputs.push_back(text_field("hint", ""));
     return renewed(std::move(changed), s);
@@ -33,8 +33,10 @@ signature with_hint(signature s) {
 
 void throw_unreadable(const signature& s, std::vector<violation> violations) {
     std::string path = violations.empty() ? "" : violations.front().path;
-    throw parse_error{
-        adapter_errc::bad_value, "the outputs of \"" + s.text() + "\" do not fit their C++ types: " + to_string(violations), path, {}};
+    throw parse_error{adapter_errc::bad_value,
+                      "the outputs of \"" + s.text() + "\" do not fit their C++ types: " + to_string(violations),
+                      path,
+                      {}};
 }
 
 }  // namespace reagent::detail

@@ -2,8 +2,8 @@
 
 #include <boost/json.hpp>
 
-#include "../base/utf8.hpp"
 #include "../base/digest.hpp"
+#include "../base/utf8.hpp"
 
 #include <array>
 #include <optional>
@@ -26,7 +26,8 @@ std::string list_text(std::vector<message> messages) {
     return text.substr(before_messages.size());
 }
 
-// Digests that have taken in a system message: it is the largest part of most prompts, and the same in every run of a program.
+// Digests that have taken in a system message: it is the largest part of most prompts, and the same in every run of a
+// program.
 const detail::digest& begun_with(const message& system) {
     struct begun {
         message system;
@@ -100,10 +101,12 @@ recorded_text growing_fields::trajectory() {
     return cleared_ ? recorded_text{w.text} : trajectory_;  // without its beginning it does not simply go on
 }
 
-std::string growing_fields::fingerprint(const std::shared_ptr<const prompt_template>& prompt, const json::object& inputs,
-                                        const std::vector<json::object>& history, const further_fields& past) {
+std::string growing_fields::fingerprint(const std::shared_ptr<const prompt_template>& prompt,
+                                        const json::object& inputs, const std::vector<json::object>& history,
+                                        const further_fields& past) {
     const std::string& steps = digest(prompt->adapter());
-    if (!history.empty() || !past.empty()) return chained_digest(text_of(prompt->messages(inputs, history, past)), steps);
+    if (!history.empty() || !past.empty())
+        return chained_digest(text_of(prompt->messages(inputs, history, past)), steps);
     if (prompt != prompt_ || inputs != inputs_) {
         around_ = digest_of(prompt->messages(inputs));
         prompt_ = prompt;

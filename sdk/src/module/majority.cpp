@@ -23,7 +23,8 @@ bool is_space(utf8proc_int32_t c) {
 // What Python's `\b` takes for a part of a word.
 bool is_word(utf8proc_int32_t c) {
     auto k = utf8proc_category(c);
-    return c == '_' || (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) || (k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO);
+    return c == '_' || (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) ||
+           (k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO);
 }
 
 bool is_article(std::string_view word) { return word == "a" || word == "an" || word == "the"; }
@@ -40,7 +41,8 @@ void collapse_blanks(std::string& text) {
     if (text.starts_with(' ')) text.erase(0, 1);
 }
 
-// Lower case, without punctuation and articles. An answer may have megabytes: it is written once, and nothing is held beside it.
+// Lower case, without punctuation and articles. An answer may have megabytes: it is written once, and nothing is held
+// beside it.
 std::string normalized(std::string_view decomposed) {
     std::string out;
     out.reserve(decomposed.size());
@@ -77,8 +79,9 @@ std::string normalize_text(std::string_view text) {
     if (is_ascii(text)) return normalized(text);
     std::string clean = to_utf8(text);
     utf8proc_uint8_t* decomposed = nullptr;
-    auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(clean.data()), static_cast<utf8proc_ssize_t>(clean.size()),
-                             &decomposed, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE));
+    auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(clean.data()),
+                             static_cast<utf8proc_ssize_t>(clean.size()), &decomposed,
+                             static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE));
     if (size < 0) return clean;
     std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> holder{decomposed, &std::free};
     return normalized({reinterpret_cast<const char*>(decomposed), static_cast<std::size_t>(size)});

@@ -47,8 +47,8 @@ task<json::value> embedded_as_tool(run& r, std::string path, std::string model, 
 
 }  // namespace
 
-task<std::vector<std::vector<float>>> embed_texts(run& r, std::string path, const embedder& with, std::vector<std::string> texts,
-                                                  embedding_use use) {
+task<std::vector<std::vector<float>>> embed_texts(run& r, std::string path, const embedder& with,
+                                                  std::vector<std::string> texts, embedding_use use) {
     lm_request request;
     request.sampling.max_tokens = 1;  // it writes nothing; so a limit of tokens sets nothing aside for it
     for (const auto& t : texts) request.messages.push_back({role::user, t});
@@ -105,8 +105,8 @@ public:
         : pool_{std::move(pool)}, k_{k}, embedder_{std::move(e)}, vectors_{std::move(vectors)} {
         if (embedder_ && vectors_.size() != pool_.size())
             throw program_error{program_errc::mismatch, "there are " + std::to_string(pool_.size()) +
-                                                            " demonstrations to choose from and " + std::to_string(vectors_.size()) +
-                                                            " vectors of them"};
+                                                            " demonstrations to choose from and " +
+                                                            std::to_string(vectors_.size()) + " vectors of them"};
     }
 
     task<std::vector<json::object>> select(run& r, const std::string& path, const json::object& inputs) const override {
@@ -190,7 +190,8 @@ std::shared_ptr<const demo_selector> nearest_demos(std::vector<json::object> poo
 
 std::shared_ptr<const demo_selector> demo_selector_from(const json::value& document, const std::string& path) {
     auto bad = [&](const std::string& where, const std::string& why) {
-        return program_error{program_errc::bad_document, "saved program: " + path + where + ": " + why, {.path = path + where}};
+        return program_error{
+            program_errc::bad_document, "saved program: " + path + where + ": " + why, {.path = path + where}};
     };
     if (!document.is_object()) throw bad("", "expected an object");
     const auto& o = document.get_object();
@@ -199,7 +200,8 @@ std::shared_ptr<const demo_selector> demo_selector_from(const json::value& docum
     if (!k || !(k->is_int64() || k->is_uint64()) || k->to_number<std::int64_t>() < 0)
         throw bad(".k", "expected a number of demonstrations");
     if (!pool || !pool->is_array()) throw bad(".pool", "expected a list");
-    if (pool->get_array().size() > most_pool) throw bad(".pool", "more than " + std::to_string(most_pool) + " demonstrations");
+    if (pool->get_array().size() > most_pool)
+        throw bad(".pool", "more than " + std::to_string(most_pool) + " demonstrations");
     std::vector<json::object> demos;
     for (const auto& d : pool->get_array()) {
         if (!d.is_object()) throw bad(".pool[" + std::to_string(demos.size()) + "]", "expected an object");
@@ -210,9 +212,11 @@ std::shared_ptr<const demo_selector> demo_selector_from(const json::value& docum
         if (!vectors->is_array()) throw bad(".vectors", "expected a list");
         for (const auto& row : vectors->get_array()) {
             auto& v = rows.emplace_back();
-            if (!row.is_array()) throw bad(".vectors[" + std::to_string(rows.size() - 1) + "]", "expected a list of numbers");
+            if (!row.is_array())
+                throw bad(".vectors[" + std::to_string(rows.size() - 1) + "]", "expected a list of numbers");
             for (const auto& f : row.get_array()) {
-                if (!f.is_number()) throw bad(".vectors[" + std::to_string(rows.size() - 1) + "]", "expected a list of numbers");
+                if (!f.is_number())
+                    throw bad(".vectors[" + std::to_string(rows.size() - 1) + "]", "expected a list of numbers");
                 v.push_back(f.to_number<float>());
             }
         }

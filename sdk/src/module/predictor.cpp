@@ -16,13 +16,17 @@ module::module(module& parent, std::string name) :path_{parent.path_.empty() ? n
     if (name.empty() || name.find('.') != name.npos)
         throw std::invalid_argument{"a module's name must not be empty nor hold a dot: \"" + name + "\""};
     for (const module* sibling : parent.children_)
-        if (sibling->path_ == path_) throw std::invalid_argument{"two children of a module are called \"" + name + "\""};
+        if (sibling->path_ == path_)
+            throw std::invalid_argument{"two children of a module are called \"" + name + "\""};
     parent.children_.push_back(this);
 }
 
 predictor::predictor(reagent::signature s) : signature_{std::move(s)} {}
 predictor::predictor(module& parent, std::string name, reagent::signature s, bool shows_past, standing_text standing)
-    : module{parent, std::move(name)}, signature_{std::move(s)}, shows_past_{shows_past}, standing_{std::move(standing)} {
+    : module{parent, std::move(name)},
+      signature_{std::move(s)},
+      shows_past_{shows_past},
+      standing_{std::move(standing)} {
     signature_.instructions += standing_.text;
 }
 
@@ -72,8 +76,8 @@ reagent::signature predictor::signature_with(const predictor_parameters& p) cons
     return s;
 }
 
-// What stands behind the instructions holds words of others: names and values of a database in descriptions of tools. Markers in them are
-// escaped where they are made; tags only where there are any.
+// What stands behind the instructions holds words of others: names and values of a database in descriptions of tools.
+// Markers in them are escaped where they are made; tags only where there are any.
 reagent::signature predictor::shown_in(adapter a, reagent::signature s) const {
     if (a != adapter::xml || standing_.text.empty()) return s;
     std::size_t own = s.instructions.ends_with(standing_.text) ? s.instructions.size() - standing_.text.size() : 0;
@@ -84,14 +88,16 @@ reagent::signature predictor::shown_in(adapter a, reagent::signature s) const {
 void predictor::check_inputs(const json::object& inputs) const {
     for (const auto& f : signature_.inputs)
         if (!inputs.contains(f.name) && !is_history(f))
-            throw signature_error{signature_errc::missing_input, "input `" + f.name + "` of \"" + signature_.text() + "\" is missing", 0,
+            throw signature_error{signature_errc::missing_input,
+                                  "input `" + f.name + "` of \"" + signature_.text() + "\" is missing", 0,
                                   "pass \"" + f.name + "\"_f = ..."};
     for (const auto& [name, v] : inputs) {
         if (signature_.input(name)) continue;
         std::vector<std::string> names;
         for (const auto& f : signature_.inputs) names.push_back(f.name);
         auto near = did_you_mean(name, names);
-        throw signature_error{signature_errc::unknown_field, "\"" + signature_.text() + "\" has no input `" + std::string{name} + "`", 0,
+        throw signature_error{signature_errc::unknown_field,
+                              "\"" + signature_.text() + "\" has no input `" + std::string{name} + "`", 0,
                               near.empty() ? "" : "did you mean `" + near + "`?"};
     }
 }
@@ -99,7 +105,9 @@ void predictor::check_inputs(const json::object& inputs) const {
 std::shared_ptr<const prompt_template> predictor::prompt_for(run& r, adapter a) const {
     const auto* p = r.parameters() ? r.parameters()->find(predictor_path()) : nullptr;
     if (p) {
-        auto make = [&] { return std::make_shared<const prompt_template>(a, shown_in(a, signature_with(*p)), p->demos); };
+        auto make = [&] {
+            return std::make_shared<const prompt_template>(a, shown_in(a, signature_with(*p)), p->demos);
+        };
         return r.prompt(predictor_path() + '\n' + std::string{to_string(a)}, make);
     }
     std::lock_guard lock{mutex_};
@@ -110,16 +118,19 @@ std::shared_ptr<const prompt_template> predictor::prompt_for(run& r, adapter a) 
 
 std::string detail::no_answer(const lm_response& r) {
     switch (r.finish) {
-        case finish_reason::length: return "it was cut off by the limit of tokens, and nothing is taken from a part of an answer";
+        case finish_reason::length:
+            return "it was cut off by the limit of tokens, and nothing is taken from a part of an answer";
         case finish_reason::error: return "the provider failed while it was written";
         case finish_reason::malformed_call:
-            return "it is a call of a tool that cannot be read: it is torn or missing, or its id stands for another one too";
+            return "it is a call of a tool that cannot be read: it is torn or missing, or its id stands for another "
+                   "one too";
         case finish_reason::other: return "it ended for a reason that is not known";
         case finish_reason::content_filter: return "the provider's content filter withheld it, or a part of it";
         case finish_reason::stop:
         case finish_reason::tool_calls: break;
     }
-    if (r.finish == finish_reason::tool_calls && r.tool_calls.empty()) return "it ends with calls of tools, and holds none";
+    if (r.finish == finish_reason::tool_calls && r.tool_calls.empty())
+        return "it ends with calls of tools, and holds none";
     return trim(r.text).empty() && r.tool_calls.empty() ? "it is empty" : "";
 }
 
@@ -127,8 +138,8 @@ bool detail::could_not_be_read(const lm_error& e) {
     if (e.code() == lm_errc::malformed_response) return true;
     if (e.code() != lm_errc::invalid_request && e.code() != lm_errc::server_error) return false;
     const std::string_view what = e.what();
-    for (std::string_view words :
-         {"an answer that the provider could not read", "tool_use_failed", "Failed to call a function", "does not match the expected"})
+    for (std::string_view words : {"an answer that the provider could not read", "tool_use_failed",
+                                   "Failed to call a function", "does not match the expected"})
         if (what.find(words) != what.npos) return true;
     return false;
 }
@@ -178,7 +189,8 @@ std::string listed(const std::vector<violation>& violations) {
 }
 
 // Servers that do not know `response_format` refuse the request: then it goes without.
-task<std::shared_ptr<const lm_response>> call_structured(run& r, const std::string& path, language_model model, lm_request request,
+task<std::shared_ptr<const lm_response>> call_structured(run& r, const std::string& path, language_model model,
+                                                         lm_request request,
                                                          std::function<void(const lm_event&)> on_event) {
     lm_request plain = request;
     plain.outputs_schema.reset();
@@ -196,8 +208,8 @@ bool is_structural(adapter_errc code) { return code != adapter_errc::bad_value; 
 
 }  // namespace
 
-// One call of a predictor, which may take several of the model. On the heap, and what it does between two waits in functions: a coroutine's
-// frame of more than a kilobyte is allocated anew each time.
+// One call of a predictor, which may take several of the model. On the heap, and what it does between two waits in
+// functions: a coroutine's frame of more than a kilobyte is allocated anew each time.
 struct predictor::conversation {
     const predictor& self;
     run& r;
@@ -223,13 +235,13 @@ struct predictor::conversation {
 
     std::vector<json::object> chosen{};                           // by a selector, for this call
     std::shared_ptr<std::map<std::string, std::string>> shown{};  // of the outputs, while the answer was written
-    std::vector<std::vector<json::value>> thought{};              // of the rejected, in order: goes back with them, unchanged
+    std::vector<std::vector<json::value>> thought{};  // of the rejected, in order: goes back with them, unchanged
 
     void speak(adapter a) {
         format = a == adapter::chat && has_output_completed() ? adapter::json : a;
-        prompt = own && own->selector
-                     ? std::make_shared<const prompt_template>(format, self.shown_in(format, self.signature_with(*own)), chosen)
-                     : self.prompt_for(r, format);
+        prompt = own && own->selector ? std::make_shared<const prompt_template>(
+                                            format, self.shown_in(format, self.signature_with(*own)), chosen)
+                                      : self.prompt_for(r, format);
     }
 
     // Between markers such a field cannot be told from the end of an answer.
@@ -240,7 +252,8 @@ struct predictor::conversation {
 
     lm_request request() const {
         lm_request q;
-        q.messages = prompt->messages(inputs, options.history, past, options.steps ? options.steps->text(format) : std::string_view{});
+        q.messages = prompt->messages(inputs, options.history, past,
+                                      options.steps ? options.steps->text(format) : std::string_view{});
         for (std::size_t i = 0; i < rejected.size(); ++i) {
             const auto& a = rejected[i];
             if (sent_back[i]) {
@@ -266,7 +279,8 @@ struct predictor::conversation {
         return r.call_model(path, model, std::move(make), std::move(fingerprint), std::move(on_event));
     }
 
-    // The outputs of a response; none where it is to be asked again. @throws parse_error where that was done often enough
+    // The outputs of a response; none where it is to be asked again. @throws parse_error where that was done often
+    // enough
     std::optional<json::object> outputs_of(const lm_response& response) {
         auto outputs = read(response);
         if (!outputs) {
@@ -289,7 +303,8 @@ struct predictor::conversation {
     bool is_structured() const { return format == adapter::json && model && model.backend()->has_structured_output(); }
 
     std::string fingerprint() const {
-        return options.steps && rejected.empty() ? options.steps->fingerprint(prompt, inputs, options.history, past) : std::string{};
+        return options.steps && rejected.empty() ? options.steps->fingerprint(prompt, inputs, options.history, past)
+                                                 : std::string{};
     }
 
     std::string complaint(const rejected_completion& a) const {
@@ -299,8 +314,8 @@ struct predictor::conversation {
                                : format == adapter::xml ? "with every output in its element"
                                                         : "with every output under its marker";
         // What is wrong may quote what was written.
-        return "That answer is not accepted: " + escape_for(format, cut(listed(violations), 4'000)) + "\nAnswer again, " +
-               std::string{how} + ".";
+        return "That answer is not accepted: " + escape_for(format, cut(listed(violations), 4'000)) +
+               "\nAnswer again, " + std::string{how} + ".";
     }
 
     void refuse(const lm_response& response, std::string why) {
@@ -309,7 +324,8 @@ struct predictor::conversation {
         if (response.finish == finish_reason::length) {
             auto limit = room ? room : detail::max_tokens_of(r, own);
             why += limit ? " (max_tokens is " + std::to_string(*limit) + ")" : "";
-            advice = "; raise max_tokens of the run's or the model's sampling (reagent ask --max-tokens), or ask for less";
+            advice =
+                "; raise max_tokens of the run's or the model's sampling (reagent ask --max-tokens), or ask for less";
             if (auto more = detail::more_tokens(limit)) room = more;
         }
         last = {adapter_errc::no_fields, {}, why + advice, {}};
@@ -360,7 +376,8 @@ struct predictor::conversation {
         };
     }
 
-    // What was shown while it was written may not be what was read: of several blocks the last counts, and JSON is repaired.
+    // What was shown while it was written may not be what was read: of several blocks the last counts, and JSON is
+    // repaired.
     void correct_what_was_shown(const json::object& outputs) const {
         if (!shown || shown->empty()) return;
         bool wrong = false;
@@ -393,14 +410,16 @@ struct predictor::conversation {
         auto outputs = parse(format, prompt->signature(), response.text);
         if (!outputs && is_structural(outputs.error().code) && format != r.options().adapter) {
             // Asked for JSON, many a model goes on in the format in which it began.
-            if (auto as_before = parse(r.options().adapter, prompt->signature(), response.text)) outputs = std::move(as_before);
+            if (auto as_before = parse(r.options().adapter, prompt->signature(), response.text))
+                outputs = std::move(as_before);
         }
         if (outputs) {
             std::vector<violation> refused;
             if (options.accept) refused = options.accept(*outputs);
             if (refused.empty()) return std::move(*outputs);
             last = {adapter_errc::bad_value, refused.front().path, {}, std::move(refused)};
-            for (const auto& v : last.violations) last.message += (last.message.empty() ? "" : "; ") + v.path + ": " + v.message;
+            for (const auto& v : last.violations)
+                last.message += (last.message.empty() ? "" : "; ") + v.path + ": " + v.message;
         } else
             last = outputs.error();
         if (!is_structural(last.code)) worth_telling = last;
@@ -416,14 +435,16 @@ struct predictor::conversation {
     }
 
     [[noreturn]] void give_up() {
-        std::string tries = rejected.size() > 1 ? " (the last of " + std::to_string(rejected.size()) + " attempts)" : "";
+        std::string tries =
+            rejected.size() > 1 ? " (the last of " + std::to_string(rejected.size()) + " attempts)" : "";
         std::string completion = rejected.back().completion, what = last.message;
         if (worth_telling && is_structural(last.code)) {
             what = worth_telling->message + "; the last attempt: " + what;
             last.code = worth_telling->code, last.field = worth_telling->field;
         }
-        throw parse_error{last.code, "the completion for \"" + prompt->signature().text() + "\" cannot be used" + tries + ": " + what,
-                          last.field, std::move(completion), std::move(rejected)};
+        throw parse_error{
+            last.code, "the completion for \"" + prompt->signature().text() + "\" cannot be used" + tries + ": " + what,
+            last.field, std::move(completion), std::move(rejected)};
     }
 };
 
@@ -434,11 +455,13 @@ std::unique_ptr<predictor::conversation> predictor::begin(run& r, json::object i
     auto begun = r.begin_call(path);
     r.mark_private(path, signature_, inputs);
     const auto* own = r.parameters() ? r.parameters()->find(path) : nullptr;
-    recorded_text trajectory = options.steps ? options.steps->trajectory() : recorded_text{format_further(adapter::chat, options.past)};
+    recorded_text trajectory =
+        options.steps ? options.steps->trajectory() : recorded_text{format_further(adapter::chat, options.past)};
     language_model model = options.lm ? options.lm : own && own->lm ? own->lm : r.options().lm;
     auto past = with_feedback(std::move(options.past), begun);
-    return std::unique_ptr<conversation>{new conversation{*this, r, std::move(inputs), std::move(options), path, own, std::move(model),
-                                                          std::move(begun), std::move(past), std::move(trajectory)}};
+    return std::unique_ptr<conversation>{new conversation{*this, r, std::move(inputs), std::move(options), path, own,
+                                                          std::move(model), std::move(begun), std::move(past),
+                                                          std::move(trajectory)}};
 }
 
 task<json::object> predictor::call(run& r, json::object inputs, call_options options) const {
@@ -460,7 +483,8 @@ task<json::object> predictor::call(run& r, json::object inputs, call_options opt
 
 bool module::is_or_contains(const program_part* other) const {
     if (this == other) return true;
-    return std::any_of(children_.begin(), children_.end(), [&](const module* child) { return child->is_or_contains(other); });
+    return std::any_of(children_.begin(), children_.end(),
+                       [&](const module* child) { return child->is_or_contains(other); });
 }
 
 bool module::covers(std::string_view predictor_path) const {

@@ -9,7 +9,8 @@ namespace {
 
 void collect(const module& m, std::vector<const predictor*>& found) {
     const auto* p = dynamic_cast<const predictor*>(&m);
-    if (p && std::find(found.begin(), found.end(), p) == found.end()) found.push_back(p);  // a module may be reached in two ways
+    if (p && std::find(found.begin(), found.end(), p) == found.end())
+        found.push_back(p);  // a module may be reached in two ways
     for (const module* child : m.children()) collect(*child, found);
 }
 
@@ -18,7 +19,8 @@ std::string named(std::string_view s) { return "`" + std::string{s} + "`"; }
 run_error two_of_one_name(const std::string& path) {
     return {run_errc::ambiguous_path,
             "two predictors of this program are both known as \"" + path +
-                "\", so that parameters for one would reach the other; give each a name of its own, as members of a module: "
+                "\", so that parameters for one would reach the other; give each a name of its own, as members of a "
+                "module: "
                 "`rg::predict<S> draft{*this, \"draft\"};`",
             {.path = path}};
 }
@@ -34,7 +36,9 @@ std::vector<const predictor*> predictors_of(const module& program) {
     return found;
 }
 
-void detail::check_parameters(const module& program, const run_options& options) { check_parameters(program, options.parameters.get()); }
+void detail::check_parameters(const module& program, const run_options& options) {
+    check_parameters(program, options.parameters.get());
+}
 
 void detail::check_parameters(const module& program, const parameters* given) {
     if (!given) return;

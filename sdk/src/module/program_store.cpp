@@ -51,7 +51,8 @@ std::string user_name() {
 // Changes of one store, one after the other, also those of other processes.
 class store_lock {
 public:
-    explicit store_lock(const fs::path& folder) : fd_{::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)} {
+    explicit store_lock(const fs::path& folder)
+        : fd_{::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)} {
         if (fd_ < 0 || ::flock(fd_, LOCK_EX) != 0) {
             std::string why = std::strerror(errno);
             if (fd_ >= 0) ::close(fd_);
@@ -71,16 +72,19 @@ private:
 };
 
 bool is_tag(std::string_view name) {
-    if (name.empty() || name.size() > 100 || name == "latest" || !std::isalpha(static_cast<unsigned char>(name[0]))) return false;
-    return std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
+    if (name.empty() || name.size() > 100 || name == "latest" || !std::isalpha(static_cast<unsigned char>(name[0])))
+        return false;
+    return std::all_of(name.begin(), name.end(),
+                       [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
 }
 
 void check_tag(std::string_view name) {
     if (!is_tag(name))
-        throw program_error{program_errc::mismatch,
-                            "\"" + std::string{name} +
-                                "\" cannot be a tag: it starts with a letter, goes on with letters, digits, - and _, and is not "
-                                "\"latest\""};
+        throw program_error{
+            program_errc::mismatch,
+            "\"" + std::string{name} +
+                "\" cannot be a tag: it starts with a letter, goes on with letters, digits, - and _, and is not "
+                "\"latest\""};
 }
 
 }  // namespace
@@ -102,7 +106,8 @@ std::vector<std::uint64_t> program_store::numbers() const {
         std::string name = f.path().filename().string();
         if (name.size() < 6 || name.size() > 5 + most_digits) continue;
         auto number = std::strtoull(name.c_str(), nullptr, 10);
-        if (number > 0 && name == file_name(number)) all.push_back(number);  // what the store would not have named is not its own
+        if (number > 0 && name == file_name(number))
+            all.push_back(number);  // what the store would not have named is not its own
     }
     std::sort(all.begin(), all.end());
     return all;
@@ -129,15 +134,17 @@ std::vector<std::uint64_t> program_store::history(const std::string& tag) const 
     std::error_code ec;
     if (!fs::exists(file, ec)) return {};
     if (!fs::is_regular_file(file, ec))  // a FIFO would be waited for
-        throw program_error{program_errc::unreadable, "the tag file \"" + file.string() + "\" is no regular file", {.path = file.string()}};
+        throw program_error{program_errc::unreadable,
+                            "the tag file \"" + file.string() + "\" is no regular file",
+                            {.path = file.string()}};
     std::ifstream in{file};
     std::vector<std::uint64_t> all;
     for (std::string line; std::getline(in, line);) {
         bool number = !line.empty() && line.size() <= most_digits && line.find_first_not_of("0123456789") == line.npos;
         if (!number || all.size() == 10 * most_history)
             throw program_error{program_errc::unreadable,
-                                "the tag file \"" + file.string() + "\" is damaged: line " + std::to_string(all.size() + 1) +
-                                    " is no version; set the tag \"" + tag + "\" anew",
+                                "the tag file \"" + file.string() + "\" is damaged: line " +
+                                    std::to_string(all.size() + 1) + " is no version; set the tag \"" + tag + "\" anew",
                                 {.path = file.string()}};
         all.push_back(std::strtoull(line.c_str(), nullptr, 10));
     }
@@ -151,14 +158,17 @@ void program_store::set_history(const std::string& tag, const std::vector<std::u
     try {
         write_file(file, lines);
     } catch (const std::system_error& e) {
-        throw program_error{
-            program_errc::unwritable, "the tag file \"" + file.string() + "\" cannot be written: " + e.what(), {.path = file.string()}};
+        throw program_error{program_errc::unwritable,
+                            "the tag file \"" + file.string() + "\" cannot be written: " + e.what(),
+                            {.path = file.string()}};
     }
 }
 
 std::uint64_t program_store::number_of(std::string_view which) const {
     auto all = numbers();
-    if (all.empty()) throw program_error{program_errc::mismatch, "there is no program in the store \"" + folder_.string() + "\" yet"};
+    if (all.empty())
+        throw program_error{program_errc::mismatch,
+                            "there is no program in the store \"" + folder_.string() + "\" yet"};
     if (which == "latest" || which.empty()) return all.back();
     std::uint64_t number = 0;
     if (which.find_first_not_of("0123456789") == which.npos && which.size() < 19)
@@ -168,17 +178,20 @@ std::uint64_t program_store::number_of(std::string_view which) const {
         if (past.empty()) {
             std::vector<std::string> tags;
             std::error_code ec;
-            for (const auto& f : fs::directory_iterator{folder_ / "tags", ec}) tags.push_back(f.path().filename().string());
+            for (const auto& f : fs::directory_iterator{folder_ / "tags", ec})
+                tags.push_back(f.path().filename().string());
             auto near = did_you_mean(which, tags);
-            throw program_error{program_errc::mismatch, "the store \"" + folder_.string() + "\" has no tag \"" + std::string{which} + "\"" +
+            throw program_error{program_errc::mismatch, "the store \"" + folder_.string() + "\" has no tag \"" +
+                                                            std::string{which} + "\"" +
                                                             (near.empty() ? "" : "; did you mean \"" + near + "\"?")};
         }
         number = past.back();
     } else
         check_tag(which);
     if (!std::binary_search(all.begin(), all.end(), number))
-        throw program_error{program_errc::mismatch, "the store \"" + folder_.string() + "\" has no version " + std::to_string(number) +
-                                                        "; the latest is " + std::to_string(all.back())};
+        throw program_error{program_errc::mismatch, "the store \"" + folder_.string() + "\" has no version " +
+                                                        std::to_string(number) + "; the latest is " +
+                                                        std::to_string(all.back())};
     return number;
 }
 
@@ -216,7 +229,8 @@ std::vector<program_version> program_store::list() const {
                 return t && t->is_string() ? std::string{std::string_view{t->get_string()}} : std::string{};
             };
             v.when = text("when"), v.who = text("who"), v.what = text("what");
-            if (const auto* score = o.if_contains("score"); score && score->is_number()) v.score = score->to_number<double>();
+            if (const auto* score = o.if_contains("score"); score && score->is_number())
+                v.score = score->to_number<double>();
         }
         all.push_back(std::move(v));
     }
@@ -244,7 +258,8 @@ void program_store::untag(std::string_view name) {
     store_lock lock{folder_};
     std::error_code ec;
     if (!fs::remove(folder_ / "tags" / name, ec))
-        throw program_error{program_errc::mismatch, "the store \"" + folder_.string() + "\" has no tag \"" + std::string{name} + "\""};
+        throw program_error{program_errc::mismatch,
+                            "the store \"" + folder_.string() + "\" has no tag \"" + std::string{name} + "\""};
 }
 
 std::uint64_t program_store::roll_back(std::string_view name) {
@@ -252,9 +267,10 @@ std::uint64_t program_store::roll_back(std::string_view name) {
     store_lock lock{folder_};
     auto past = history(std::string{name});
     if (past.size() < 2)
-        throw program_error{program_errc::mismatch, past.empty()
-                                                        ? "the store \"" + folder_.string() + "\" has no tag \"" + std::string{name} + "\""
-                                                        : "the tag \"" + std::string{name} + "\" never pointed elsewhere"};
+        throw program_error{program_errc::mismatch,
+                            past.empty()
+                                ? "the store \"" + folder_.string() + "\" has no tag \"" + std::string{name} + "\""
+                                : "the tag \"" + std::string{name} + "\" never pointed elsewhere"};
     past.pop_back();
     get(std::to_string(past.back()));
     set_history(std::string{name}, past);

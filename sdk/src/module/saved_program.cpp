@@ -25,8 +25,9 @@ namespace {
 constexpr std::size_t most_predictors = 10'000;
 
 [[noreturn]] void bad(const std::string& path, const std::string& why) {
-    throw program_error{
-        program_errc::bad_document, "saved program: " + path + ": " + why, {.attempted = "reading a saved program", .path = path}};
+    throw program_error{program_errc::bad_document,
+                        "saved program: " + path + ": " + why,
+                        {.attempted = "reading a saved program", .path = path}};
 }
 
 const json::object& object_at(const json::value& v, const std::string& path) {
@@ -58,7 +59,8 @@ saved_predictor read_predictor(std::string name, const json::object& o) {
         std::string key{k}, at = name + "." + key;
         if (key == "demos") {
             if (!v.is_array()) bad(at, "expected a list, got " + describe(v));
-            for (const auto& d : v.get_array()) p.demos.push_back(object_at(d, at + "[" + std::to_string(p.demos.size()) + "]"));
+            for (const auto& d : v.get_array())
+                p.demos.push_back(object_at(d, at + "[" + std::to_string(p.demos.size()) + "]"));
         } else if (key == "signature") {
             for (const auto& [part_name, part] : object_at(v, at)) {
                 std::string inner = at + "." + std::string{part_name};
@@ -71,7 +73,8 @@ saved_predictor read_predictor(std::string name, const json::object& o) {
                         const auto& field = object_at(f, place);
                         saved_predictor::field one;
                         if (auto* t = field.if_contains("prefix")) one.prefix = text_at(*t, place + ".prefix");
-                        if (auto* t = field.if_contains("description")) one.description = text_at(*t, place + ".description");
+                        if (auto* t = field.if_contains("description"))
+                            one.description = text_at(*t, place + ".description");
                         p.fields.push_back(std::move(one));
                     }
                 }
@@ -155,7 +158,8 @@ saved_program::saved_program(json::object document) : document_{std::move(docume
         }
         const auto& o = object_at(v, std::string{name});
         if (!o.empty() && !is_predictor(o))
-            bad(std::string{name}, "this is no predictor: it has neither `signature`, `signature_instructions` nor `demos`");
+            bad(std::string{name},
+                "this is no predictor: it has neither `signature`, `signature_instructions` nor `demos`");
         predictors_.push_back(read_predictor(std::string{name}, o));
     }
     if (predictors_.empty()) bad("$", "there is no predictor in it");
@@ -169,8 +173,9 @@ saved_program saved_program::parse(std::string_view text) {
 
 saved_program saved_program::load(const std::filesystem::path& file) {
     auto fail = [&](const std::string& why) {
-        return program_error{
-            program_errc::unreadable, "the program file \"" + file.string() + "\" cannot be read: " + why, {.path = file.string()}};
+        return program_error{program_errc::unreadable,
+                             "the program file \"" + file.string() + "\" cannot be read: " + why,
+                             {.path = file.string()}};
     };
     std::string text;
     try {
@@ -189,8 +194,9 @@ void saved_program::save(const std::filesystem::path& file) const {
     try {
         write_file(file, detail::valid_utf8(dump_pretty_json(document_)) + "\n");  // what it reads itself
     } catch (const std::system_error& e) {
-        throw program_error{
-            program_errc::unwritable, "the program file \"" + file.string() + "\" cannot be written: " + e.what(), {.path = file.string()}};
+        throw program_error{program_errc::unwritable,
+                            "the program file \"" + file.string() + "\" cannot be written: " + e.what(),
+                            {.path = file.string()}};
     }
 }
 
@@ -284,7 +290,8 @@ std::vector<std::string> differences(const module& program, const saved_program&
     for (const auto& s : saved.predictors())
         if (std::find(paths.begin(), paths.end(), s.path) == paths.end()) {
             auto near = did_you_mean(s.path, paths);
-            found.push_back("the program has no predictor " + named(s.path) + (near.empty() ? "" : "; the nearest is " + named(near)));
+            found.push_back("the program has no predictor " + named(s.path) +
+                            (near.empty() ? "" : "; the nearest is " + named(near)));
         }
     for (const predictor* p : all) {
         const auto* s = saved.find(p->predictor_path());
@@ -301,13 +308,17 @@ std::vector<std::string> differences(const module& program, const saved_program&
             for (std::size_t i = 0; i < s->fields.size(); ++i) {
                 // The last output's prefix is what optimizers rewrite.
                 if (s->fields[i].prefix == own[i].prefix || i + 1 == own.size()) continue;
-                found.push_back(named(s->path) + ", field " + std::to_string(i + 1) + ": " + named(s->fields[i].prefix) + " in the file, " +
-                                named(own[i].prefix) + " in the program");
+                found.push_back(named(s->path) + ", field " + std::to_string(i + 1) + ": " +
+                                named(s->fields[i].prefix) + " in the file, " + named(own[i].prefix) +
+                                " in the program");
             }
         for (std::size_t i = 0; i < s->demos.size(); ++i)
             for (const auto& [key, v] : s->demos[i]) {
-                if (key == "augmented" || key == "trajectory" || std::find(names.begin(), names.end(), key) != names.end()) continue;
-                found.push_back(named(s->path) + ", demonstration " + std::to_string(i + 1) + ": the program has no field " + named(key));
+                if (key == "augmented" || key == "trajectory" ||
+                    std::find(names.begin(), names.end(), key) != names.end())
+                    continue;
+                found.push_back(named(s->path) + ", demonstration " + std::to_string(i + 1) +
+                                ": the program has no field " + named(key));
             }
     }
     return found;
@@ -342,9 +353,12 @@ parameters from_saved(const module& program, const saved_program& saved, bool mo
         own.lm_document = s.lm;
         if (s.lm.is_object() && models) {
             const auto& lm = s.lm.get_object();
-            if (auto* m = lm.if_contains("model"); m && m->is_string()) own.lm = language_model{std::string{m->get_string()}};
-            if (auto* t = lm.if_contains("temperature"); t && t->is_number()) own.sampling.temperature = t->to_number<double>();
-            if (auto* t = lm.if_contains("max_tokens"); t && (t->is_int64() || t->is_uint64()) && t->to_number<std::int64_t>() > 0)
+            if (auto* m = lm.if_contains("model"); m && m->is_string())
+                own.lm = language_model{std::string{m->get_string()}};
+            if (auto* t = lm.if_contains("temperature"); t && t->is_number())
+                own.sampling.temperature = t->to_number<double>();
+            if (auto* t = lm.if_contains("max_tokens");
+                t && (t->is_int64() || t->is_uint64()) && t->to_number<std::int64_t>() > 0)
                 own.sampling.max_tokens = t->to_number<std::uint64_t>();
         }
         if (const auto* choice = saved.addition("nearest"); choice && choice->is_object())
@@ -356,7 +370,8 @@ parameters from_saved(const module& program, const saved_program& saved, bool mo
         if (!members->is_array()) bad("metadata.reagent.members", "expected a list, got " + describe(*members));
         if (members->get_array().size() > 100) bad("metadata.reagent.members", "more than 100");
         for (const auto& m : members->get_array()) {
-            const saved_program one{object_at(m, "metadata.reagent.members[" + std::to_string(all.members.size()) + "]")};
+            const saved_program one{
+                object_at(m, "metadata.reagent.members[" + std::to_string(all.members.size()) + "]")};
             if (one.addition("members")) bad("metadata.reagent.members", "a member has members of its own");
             all.members.push_back(std::make_shared<const parameters>(from_saved(program, one, models)));
         }
@@ -378,12 +393,14 @@ std::vector<std::string> differences(const saved_program& before, const saved_pr
             found.push_back(named(b.path) + ", instructions:\n  - " + a->instructions.value_or("(none)") + "\n  + " +
                             b.instructions.value_or("(none)"));
         if (a->fields.size() != b.fields.size())
-            found.push_back(named(b.path) + " has " + std::to_string(b.fields.size()) + " fields, not " + std::to_string(a->fields.size()));
+            found.push_back(named(b.path) + " has " + std::to_string(b.fields.size()) + " fields, not " +
+                            std::to_string(a->fields.size()));
         else
             for (std::size_t i = 0; i < a->fields.size(); ++i)
                 if (a->fields[i] != b.fields[i])
-                    found.push_back(named(b.path) + ", field " + std::to_string(i + 1) + ":\n  - " + a->fields[i].prefix + " " +
-                                    a->fields[i].description + "\n  + " + b.fields[i].prefix + " " + b.fields[i].description);
+                    found.push_back(named(b.path) + ", field " + std::to_string(i + 1) + ":\n  - " +
+                                    a->fields[i].prefix + " " + a->fields[i].description + "\n  + " +
+                                    b.fields[i].prefix + " " + b.fields[i].description);
         for (std::size_t i = 0; i < std::max(a->demos.size(), b.demos.size()); ++i) {
             std::string which = named(b.path) + ", demonstration " + std::to_string(i + 1);
             if (i >= a->demos.size())
@@ -394,12 +411,14 @@ std::vector<std::string> differences(const saved_program& before, const saved_pr
                 found.push_back(which + ":\n  - " + cut(dump_json(json::value(a->demos[i])), 300) + "\n  + " +
                                 cut(dump_json(json::value(b.demos[i])), 300));
         }
-        if (!equal_json(a->lm, b.lm)) found.push_back(named(b.path) + ", model:\n  - " + dump_json(a->lm) + "\n  + " + dump_json(b.lm));
+        if (!equal_json(a->lm, b.lm))
+            found.push_back(named(b.path) + ", model:\n  - " + dump_json(a->lm) + "\n  + " + dump_json(b.lm));
     }
     for (const char* part : {"nearest", "members"}) {
         const auto *a = before.addition(part), *b = after.addition(part);
         if ((a || b) && !(a && b && equal_json(*a, *b)))
-            found.push_back(std::string{part == std::string_view{"nearest"} ? "demonstrations chosen for each call" : "members that vote"} +
+            found.push_back(std::string{part == std::string_view{"nearest"} ? "demonstrations chosen for each call"
+                                                                            : "members that vote"} +
                             (!a   ? ": new"
                              : !b ? ": gone"
                                   : ": changed"));

@@ -32,7 +32,8 @@ word_vectors::word_vectors(const std::vector<std::string>& texts) {
         for (const auto& [word, n] : counts.back()) ++in_texts[word];
     }
     const auto all = static_cast<double>(texts.size());
-    for (const auto& [word, n] : in_texts) words_.emplace_back(word, static_cast<float>(std::log((1 + all) / (1 + n)) + 1));
+    for (const auto& [word, n] : in_texts)
+        words_.emplace_back(word, static_cast<float>(std::log((1 + all) / (1 + n)) + 1));
     for (const auto& t : texts) vectors_.push_back(of(t));
 }
 
@@ -40,7 +41,8 @@ word_vectors::vector word_vectors::of(const std::string& text) const {
     vector v;
     double squares = 0;
     for (const auto& [word, n] : counts_of(text)) {
-        auto found = std::lower_bound(words_.begin(), words_.end(), word, [](const auto& known, const std::string& w) { return known.first < w; });
+        auto found = std::lower_bound(words_.begin(), words_.end(), word,
+                                      [](const auto& known, const std::string& w) { return known.first < w; });
         if (found == words_.end() || found->first != word) continue;
         double weight = n * static_cast<double>(found->second);
         squares += weight * weight;

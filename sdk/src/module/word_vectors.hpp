@@ -7,7 +7,8 @@
 
 namespace reagent {
 
-/// Texts as vectors of their words, of length 1: TF-IDF, so that words which few texts have count more. Text is normalized as answers are.
+/// Texts as vectors of their words, of length 1: TF-IDF, so that words which few texts have count more. Text is
+/// normalized as answers are.
 class word_vectors {
 public:
     using vector = std::vector<std::pair<std::uint32_t, float>>;  // by word, in order

@@ -1,5 +1,6 @@
-// A line for each thing that a run does, as NAME key=value ..., each with the run's id; a value with spaces, quotes or line ends is a JSON
-// text. Levels: info: runs begin and end; debug: calls; trace: what went in and came out, without what is private; warn: what failed.
+// A line for each thing that a run does, as NAME key=value ..., each with the run's id; a value with spaces, quotes or
+// line ends is a JSON text. Levels: info: runs begin and end; debug: calls; trace: what went in and came out, without
+// what is private; warn: what failed.
 #include <reagent/error.hpp>
 #include <reagent/run/run.hpp>
 #include <reagent/run/run_observer.hpp>
@@ -35,7 +36,9 @@ public:
         return add(key, std::to_string(tenths / 10) + "." + std::to_string(tenths % 10));
     }
     /// A text that somebody else wrote.
-    line& foreign(std::string_view key, std::string_view text) { return add(key, cut(run_.shown(text), longest_value)); }
+    line& foreign(std::string_view key, std::string_view text) {
+        return add(key, cut(run_.shown(text), longest_value));
+    }
     line& foreign(std::string_view key, const std::string& path, const json::value& v) {
         return add(key, cut(json::serialize(run_.shown(path, v)), longest_value));
     }
@@ -95,7 +98,8 @@ public:
         if (!shows_contents()) return;
         line l{r, "predictor"};
         l.add("branch", c.place.branch).add("path", c.place.path);
-        l.foreign("inputs", c.place.path, json::value(c.inputs)).foreign("outputs", c.place.path, json::value(c.outputs));
+        l.foreign("inputs", c.place.path, json::value(c.inputs))
+            .foreign("outputs", c.place.path, json::value(c.outputs));
         l.write(*logger_, spdlog::level::trace);
     }
 
@@ -123,8 +127,8 @@ public:
 private:
     bool shows_contents() const { return logger_->should_log(spdlog::level::trace); }
 
-    // What went wrong may quote what a tool or a model said: contents, for level trace. A value that did not fit a private field has no
-    // name that it could be known by.
+    // What went wrong may quote what a tool or a model said: contents, for level trace. A value that did not fit a
+    // private field has no name that it could be known by.
     std::string told(const observed_run& r, const run_event& e) const {
         if (e.kind == run_event::note && (!shows_contents() || r.has_private())) return detail::without_quotes(e.error);
         if (e.kind == run_event::tool_finished && !shows_contents() && !e.error.empty())
@@ -137,6 +141,8 @@ private:
 
 }  // namespace
 
-std::shared_ptr<run_observer> observer_of(std::shared_ptr<spdlog::logger> logger) { return std::make_shared<log_lines>(std::move(logger)); }
+std::shared_ptr<run_observer> observer_of(std::shared_ptr<spdlog::logger> logger) {
+    return std::make_shared<log_lines>(std::move(logger));
+}
 
 }  // namespace reagent

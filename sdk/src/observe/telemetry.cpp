@@ -94,11 +94,13 @@ json::array messages_of(const lm_request& r) {
     for (const auto& m : r.messages) {
         json::array parts;
         if (m.role == role::tool)
-            parts.push_back(json::object{{"type", "tool_call_response"}, {"id", m.tool_call_id}, {"response", m.content}});
+            parts.push_back(
+                json::object{{"type", "tool_call_response"}, {"id", m.tool_call_id}, {"response", m.content}});
         else if (!m.content.empty())
             parts.push_back(json::object{{"type", "text"}, {"content", m.content}});
         for (const auto& c : m.tool_calls)
-            parts.push_back(json::object{{"type", "tool_call"}, {"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
+            parts.push_back(
+                json::object{{"type", "tool_call"}, {"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
         all.push_back(json::object{{"role", to_string(m.role)}, {"parts", std::move(parts)}});
     }
     return all;
@@ -108,14 +110,15 @@ json::array answer_of(const lm_response& r) {
     json::array parts;
     if (!r.text.empty()) parts.push_back(json::object{{"type", "text"}, {"content", r.text}});
     for (const auto& c : r.tool_calls)
-        parts.push_back(json::object{{"type", "tool_call"}, {"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
+        parts.push_back(
+            json::object{{"type", "tool_call"}, {"id", c.id}, {"name", c.name}, {"arguments", c.arguments}});
     return {json::object{{"role", "assistant"}, {"parts", std::move(parts)}, {"finish_reason", to_string(r.finish)}}};
 }
 
 constexpr std::string_view withheld = "(withheld: holds private fields)";
 
-// As OTEL_EXPORTER_OTLP_HEADERS has its values. Source: OpenTelemetry Protocol Exporter, "Specifying headers via environment variables":
-// as W3C Baggage, section 3.3. What is no escape stays as it is.
+// As OTEL_EXPORTER_OTLP_HEADERS has its values. Source: OpenTelemetry Protocol Exporter, "Specifying headers via
+// environment variables": as W3C Baggage, section 3.3. What is no escape stays as it is.
 std::string percent_decoded(std::string_view text) {
     auto digit = [](char c) {
         return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
@@ -134,7 +137,8 @@ std::string span_json(const span& s, const ended_run& run, const std::vector<std
     static const detail::privacy nothing;
     const auto& privacy = run.privacy ? *run.privacy : nothing;
     auto text_of = [&](const event& e, json::array messages) {
-        return privacy.withholds(e.path) ? std::string{withheld} : json::serialize(privacy.shown(e.path, json::value(std::move(messages))));
+        return privacy.withholds(e.path) ? std::string{withheld}
+                                         : json::serialize(privacy.shown(e.path, json::value(std::move(messages))));
     };
     auto value_of = [&](const event& e, const json::value& v) { return dump_json(privacy.shown(e.path, v)); };
     attribute_list a;
@@ -170,7 +174,8 @@ std::string span_json(const span& s, const ended_run& run, const std::vector<std
                 a.add_list("gen_ai.response.finish_reasons", to_string(e.response->finish));
                 a.add("gen_ai.usage.input_tokens", e.response->usage.prompt_tokens);
                 a.add("gen_ai.usage.output_tokens", e.response->usage.completion_tokens);
-                if (e.response->usage.cached_tokens) a.add("gen_ai.usage.cache_read.input_tokens", e.response->usage.cached_tokens);
+                if (e.response->usage.cached_tokens)
+                    a.add("gen_ai.usage.cache_read.input_tokens", e.response->usage.cached_tokens);
                 if (content) a.add("gen_ai.output.messages", text_of(e, answer_of(*e.response)));
             }
             break;
@@ -191,22 +196,27 @@ std::string span_json(const span& s, const ended_run& run, const std::vector<std
     std::string error = s.kind == span_kind::run ? run.error : s.error;
     bool failed = !error.empty() && s.kind != span_kind::backtrack;
     if (failed)
-        a.add("error.type",
-              s.effect && s.effect->error_code ? make_error_code(static_cast<lm_errc>(s.effect->error_code)).message() : "error");
+        a.add("error.type", s.effect && s.effect->error_code
+                                ? make_error_code(static_cast<lm_errc>(s.effect->error_code)).message()
+                                : "error");
     auto start = run.began + s.start;
-    std::string o = R"({"traceId":")" + trace_id + R"(","spanId":")" + ids[index] + R"(","name":)" + quoted(name) + R"(,"kind":)" +
-                    std::to_string(kind) + R"(,"startTimeUnixNano":")" + nanoseconds_text(start) + R"(","endTimeUnixNano":")" +
-                    nanoseconds_text(start + s.duration) + '"';
+    std::string o = R"({"traceId":")" + trace_id + R"(","spanId":")" + ids[index] + R"(","name":)" + quoted(name) +
+                    R"(,"kind":)" + std::to_string(kind) + R"(,"startTimeUnixNano":")" + nanoseconds_text(start) +
+                    R"(","endTimeUnixNano":")" + nanoseconds_text(start + s.duration) + '"';
     if (s.parent != SIZE_MAX) o += R"(,"parentSpanId":")" + ids[s.parent] + '"';
     o += R"(,"attributes":)" + a.text();
     // An error's text may quote a prompt or a result.
-    if (failed) o += content ? R"(,"status":{"code":2,"message":)" + quoted(privacy.shown(error)) + "}" : R"(,"status":{"code":2})";
+    if (failed)
+        o += content ? R"(,"status":{"code":2,"message":)" + quoted(privacy.shown(error)) + "}"
+                     : R"(,"status":{"code":2})";
     return o + "}";
 }
 
 // Source of the boundaries: the conventions' own, for gen_ai.client.operation.duration and gen_ai.client.token.usage.
-constexpr std::array<double, 14> seconds_bounds{0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92};
-constexpr std::array<double, 14> token_bounds{1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864};
+constexpr std::array<double, 14> seconds_bounds{0.01, 0.02, 0.04, 0.08,  0.16,  0.32,  0.64,
+                                                1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92};
+constexpr std::array<double, 14> token_bounds{1,     4,     16,     64,      256,     1024,     4096,
+                                              16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864};
 
 struct histogram {
     std::array<std::uint64_t, 15> counts{};
@@ -224,7 +234,8 @@ struct histogram {
 }  // namespace
 
 struct telemetry::impl {
-    explicit impl(telemetry_options o) : options{std::move(o)}, client{context.get_executor(), options.http}, timer{context} {
+    explicit impl(telemetry_options o)
+        : options{std::move(o)}, client{context.get_executor(), options.http}, timer{context} {
         while (options.endpoint.ends_with('/')) options.endpoint.pop_back();
         http::parse_url(http::url_below(options.endpoint, "/v1/traces"));
         asio::co_spawn(context, work(), asio::detached);
@@ -277,20 +288,23 @@ struct telemetry::impl {
             std::string own = s.effect ? std::to_string(s.effect->id) : "no " + std::to_string(i) + " " + s.name;
             ids.push_back(id_of(r.id + " " + std::string{to_string(s.kind)} + " " + own, 8));
         }
-        for (std::size_t i = 0; i < spans.size(); ++i) into.push_back(span_json(spans[i], r, ids, i, trace_id, options.content));
+        for (std::size_t i = 0; i < spans.size(); ++i)
+            into.push_back(span_json(spans[i], r, ids, i, trace_id, options.content));
     }
 
     void measure(const ended_run& r) {
         for (const auto* events : {&r.history->events(), &r.history->abandoned()})
             for (const auto& e : *events) {
                 if (e.kind != event_kind::model_call) continue;
-                std::string model = e.response ? (r.privacy ? r.privacy->shown(e.response->model) : e.response->model) : e.model;
+                std::string model =
+                    e.response ? (r.privacy ? r.privacy->shown(e.response->model) : e.response->model) : e.model;
                 auto provider = provider_and_model(e.model.empty() ? model : e.model).first;
                 auto key = std::make_tuple(provider, model, !e.error.empty());
                 durations[key].add(seconds_bounds, static_cast<double>(e.duration.count()) / 1e6);
                 if (!e.response) continue;
                 tokens[{provider, model, true}].add(token_bounds, static_cast<double>(e.response->usage.prompt_tokens));
-                tokens[{provider, model, false}].add(token_bounds, static_cast<double>(e.response->usage.completion_tokens));
+                tokens[{provider, model, false}].add(token_bounds,
+                                                     static_cast<double>(e.response->usage.completion_tokens));
             }
     }
 
@@ -308,7 +322,8 @@ struct telemetry::impl {
         q.url = http::url_below(options.endpoint, path);
         q.headers = options.headers;
         q.headers.emplace_back("content-type", "application/json");
-        for (const auto& [name, value] : options.credentials) q.credentials.emplace_back(name, std::string{value.reveal()});
+        for (const auto& [name, value] : options.credentials)
+            q.credentials.emplace_back(name, std::string{value.reveal()});
         q.body = std::move(body);
         std::string problem;
         try {
@@ -320,7 +335,8 @@ struct telemetry::impl {
             problem = e.what();
         }
         if (options.logger && told.insert(std::string{what} + problem).second)
-            options.logger->warn("telemetry: {} cannot be sent to {}: {}", what, http::shown_url(options.endpoint), problem);
+            options.logger->warn("telemetry: {} cannot be sent to {}: {}", what, http::shown_url(options.endpoint),
+                                 problem);
         co_return false;
     }
 
@@ -333,8 +349,8 @@ struct telemetry::impl {
 
     task<void> send_spans(std::span<const std::string> spans) {
         const auto n = spans.size();
-        std::string body =
-            R"({"resourceSpans":[{"resource":)" + json::serialize(resource()) + R"(,"scopeSpans":[{"scope":{"name":"reagent"},"spans":[)";
+        std::string body = R"({"resourceSpans":[{"resource":)" + json::serialize(resource()) +
+                           R"(,"scopeSpans":[{"scope":{"name":"reagent"},"spans":[)";
         for (const auto& one : spans) (body += &one == spans.data() ? "" : ",") += one;
         body += "]}]}]}";
         bool good = co_await post("/v1/traces", std::move(body), "spans");
@@ -370,13 +386,14 @@ struct telemetry::impl {
 
     task<void> send_metrics() {
         json::array metrics, scopes, resources;
-        metrics.push_back(metric("gen_ai.client.operation.duration", "s", "Duration of model calls", durations, seconds_bounds,
-                                 [](attribute_list& a, const auto& key) {
+        metrics.push_back(metric("gen_ai.client.operation.duration", "s", "Duration of model calls", durations,
+                                 seconds_bounds, [](attribute_list& a, const auto& key) {
                                      if (std::get<2>(key)) a.add("error.type", "error");
                                  }));
-        metrics.push_back(
-            metric("gen_ai.client.token.usage", "{token}", "Tokens of model calls", tokens, token_bounds,
-                   [](attribute_list& a, const auto& key) { a.add("gen_ai.token.type", std::get<2>(key) ? "input" : "output"); }));
+        metrics.push_back(metric("gen_ai.client.token.usage", "{token}", "Tokens of model calls", tokens, token_bounds,
+                                 [](attribute_list& a, const auto& key) {
+                                     a.add("gen_ai.token.type", std::get<2>(key) ? "input" : "output");
+                                 }));
         scopes.push_back(json::object{{"scope", json::object{{"name", "reagent"}}}, {"metrics", std::move(metrics)}});
         resources.push_back(json::object{{"resource", resource()}, {"scopeMetrics", std::move(scopes)}});
         std::string body = json::serialize(json::object{{"resourceMetrics", std::move(resources)}});
@@ -438,7 +455,8 @@ public:
         if (r.is_suspended()) return;
         std::string program = r.program();
         sink_->record({r.id(), program.empty() ? "run" : std::move(program), r.session(), r.history(),
-                       std::chrono::system_clock::now() - r.duration(), r.duration(), r.told(failure, !r.has_private()), r.privacy()});
+                       std::chrono::system_clock::now() - r.duration(), r.duration(), r.told(failure, !r.has_private()),
+                       r.privacy()});
     }
 
 private:
@@ -447,6 +465,8 @@ private:
 
 }  // namespace
 
-std::shared_ptr<run_observer> observer_of(std::shared_ptr<telemetry> sink) { return std::make_shared<recording>(std::move(sink)); }
+std::shared_ptr<run_observer> observer_of(std::shared_ptr<telemetry> sink) {
+    return std::make_shared<recording>(std::move(sink));
+}
 
 }  // namespace reagent

@@ -62,7 +62,8 @@ private:
                 if (!finished.contains(b->what.id) && shown.insert(b->what.id).second)
                     items_.push_back({b->what.started, &b->what, true, undone.contains(b->what.id), nullptr, r.at});
             } else if (auto* d = std::get_if<decision_wanted>(&r.what)) {
-                if (d->what.kind == event_kind::approval && !finished.contains(d->what.id) && shown.insert(d->what.id).second)
+                if (d->what.kind == event_kind::approval && !finished.contains(d->what.id) &&
+                    shown.insert(d->what.id).second)
                     items_.push_back({d->what.started, &d->what, true, undone.contains(d->what.id), nullptr, r.at});
             } else if (auto* a = std::get_if<assertion_recorded>(&r.what))
                 items_.push_back({r.at, nullptr, false, false, &a->what, r.at});
@@ -85,8 +86,11 @@ private:
         if (branch.empty()) return 0;
         if (auto found = homes_.find(branch); found != homes_.end()) return found->second;
         std::size_t above = home_of(parent_branch(branch));
-        auto made =
-            add({.parent = above, .kind = span_kind::branch, .name = "branch " + branch, .branch = branch, .start = spans_[above].start});
+        auto made = add({.parent = above,
+                         .kind = span_kind::branch,
+                         .name = "branch " + branch,
+                         .branch = branch,
+                         .start = spans_[above].start});
         starts_.insert(made);
         homes_[branch] = made;
         return made;
@@ -107,7 +111,8 @@ private:
         const event& e = *i.effect;
         std::size_t parent = home_of(e.branch);
         if (e.kind == event_kind::model_call) parent = predictor_of(e, parent, i);
-        std::string name = e.kind == event_kind::model_call  ? (e.response && !e.response->model.empty() ? e.response->model : "model")
+        std::string name = e.kind == event_kind::model_call
+                               ? (e.response && !e.response->model.empty() ? e.response->model : "model")
                            : e.kind == event_kind::tool_call ? e.tool
                            : e.kind == event_kind::approval  ? "consent to " + e.tool
                                                              : std::string{to_string(e.kind)};
@@ -137,7 +142,8 @@ private:
         auto key = std::make_tuple(e.branch, e.path, first, i.abandoned);
         auto open = predictors_.find(key);
         // An attempt that was undone is a span of its own.
-        if (open != predictors_.end() && !(i.abandoned && spans_[open->second].start != e.started && first == e.occurrence))
+        if (open != predictors_.end() &&
+            !(i.abandoned && spans_[open->second].start != e.started && first == e.occurrence))
             return open->second;
         auto made = add({.parent = home,
                          .kind = span_kind::predictor,
@@ -177,7 +183,8 @@ private:
             out.push_back(spans_[i]);
             out.back().parent = parent;
             auto& below = children[i];
-            std::stable_sort(below.begin(), below.end(), [&](auto a, auto b) { return spans_[a].start < spans_[b].start; });
+            std::stable_sort(below.begin(), below.end(),
+                             [&](auto a, auto b) { return spans_[a].start < spans_[b].start; });
             for (auto c = below.rbegin(); c != below.rend(); ++c) stack.emplace_back(*c, own);
         }
         return out;
@@ -210,7 +217,8 @@ json::object content_by_reference(const span& s, bool whole) {
             o["completion"] = e.response->text;
             if (!e.response->reasoning.empty()) o["reasoning"] = e.response->reasoning;
             json::array calls;
-            for (const auto& c : e.response->tool_calls) calls.push_back(json::object{{"name", c.name}, {"arguments", c.arguments}});
+            for (const auto& c : e.response->tool_calls)
+                calls.push_back(json::object{{"name", c.name}, {"arguments", c.arguments}});
             if (!calls.empty()) o["tool_calls"] = std::move(calls);
         }
         if (!e.arguments.is_null()) o["arguments"] = e.arguments;
@@ -244,7 +252,8 @@ std::string failed_text(const span& s) {
 }  // namespace
 
 std::string_view to_string(span_kind k) {
-    constexpr std::string_view names[]{"run", "branch", "predictor", "model", "tool", "approval", "clock", "random", "backtrack"};
+    constexpr std::string_view names[]{"run",      "branch", "predictor", "model",    "tool",
+                                       "approval", "clock",  "random",    "backtrack"};
     return names[static_cast<std::size_t>(k)];
 }
 
@@ -264,7 +273,10 @@ json::object to_json(const std::vector<span>& trace, const json::object& about, 
     json::array spans;
     spans.reserve(trace.size());
     for (const auto& s : trace) {
-        json::object o{{"kind", to_string(s.kind)}, {"name", s.name}, {"start", s.start.count()}, {"duration", s.duration.count()}};
+        json::object o{{"kind", to_string(s.kind)},
+                       {"name", s.name},
+                       {"start", s.start.count()},
+                       {"duration", s.duration.count()}};
         if (s.parent != SIZE_MAX) o["parent"] = s.parent;
         if (!s.branch.empty()) o["branch"] = s.branch;
         if (s.open) o["open"] = true;

@@ -15,7 +15,8 @@
 namespace reagent {
 namespace {
 
-constexpr std::size_t most_in_vain = 6;  // proposals that are known already or unreadable, before a round asks for no more
+constexpr std::size_t most_in_vain =
+    6;  // proposals that are known already or unreadable, before a round asks for no more
 
 }  // namespace
 
@@ -29,8 +30,8 @@ namespace {
 // The turn of one predictor: rounds of proposals, each scored on the training data.
 class copro_turn {
 public:
-    copro_turn(study& s, const copro_options& how, const predictor& p, std::string structure, std::vector<std::string>& failures,
-               std::uint64_t& rollout)
+    copro_turn(study& s, const copro_options& how, const predictor& p, std::string structure,
+               std::vector<std::string>& failures, std::uint64_t& rollout)
         : s_{s}, how_{how}, p_{p}, structure_{std::move(structure)}, failures_{failures}, rollout_{rollout} {
         attempts_.push_back({p.open_instructions(s.best().find(p.predictor_path())), *s.best_score()});
     }
@@ -38,8 +39,10 @@ public:
     void round(std::size_t number) {
         number_ = number;
         if (draws_one_ && spent_ + 1 + few() > budget()) return;
-        std::size_t wanted = how_.breadth - (number == 1 && how_.breadth > 1 ? 1 : 0);  // the first round tries what is there, too
-        auto made = propose_many(s_, ground(number > 1 ? attempts_.size() : 0), wanted, how_.fill_breadth, how_.init_temperature, rollout_);
+        std::size_t wanted =
+            how_.breadth - (number == 1 && how_.breadth > 1 ? 1 : 0);  // the first round tries what is there, too
+        auto made = propose_many(s_, ground(number > 1 ? attempts_.size() : 0), wanted, how_.fill_breadth,
+                                 how_.init_temperature, rollout_);
         rollout_ += 1'000;
         draws_one_ = made.one_by_one && !how_.fill_breadth;
         if (draws_one_)
@@ -56,10 +59,12 @@ private:
         double score;
     };
 
-    // On how many examples a proposal is looked at first, and what the whole turn may cost, where one completion comes for a request: a
-    // little less than a proposal a round that is scored on all examples.
+    // On how many examples a proposal is looked at first, and what the whole turn may cost, where one completion comes
+    // for a request: a little less than a proposal a round that is scored on all examples.
     std::size_t few() const { return std::min(s_.train().size(), std::max<std::size_t>(6, s_.train().size() / 10)); }
-    std::size_t budget() const { return std::max(1 + s_.train().size(), how_.depth * (1 + s_.train().size()) * 9 / 10); }
+    std::size_t budget() const {
+        return std::max(1 + s_.train().size(), how_.depth * (1 + s_.train().size()) * 9 / 10);
+    }
 
     // What the proposer sees, with the best of the first `shown` attempts.
     proposal_ground ground(std::size_t shown) const {
@@ -69,14 +74,16 @@ private:
         g.instructions = p_.open_instructions(s_.start().find(p_.predictor_path()));
         g.failures = failures_;
         std::vector<attempt> sorted{attempts_.begin(), attempts_.begin() + static_cast<std::ptrdiff_t>(shown)};
-        std::stable_sort(sorted.begin(), sorted.end(), [](const attempt& a, const attempt& b) { return a.score < b.score; });
+        std::stable_sort(sorted.begin(), sorted.end(),
+                         [](const attempt& a, const attempt& b) { return a.score < b.score; });
         for (std::size_t i = sorted.size() > how_.breadth ? sorted.size() - how_.breadth : 0; i < sorted.size(); ++i)
             g.attempts.push_back(sorted[i].instructions + " (score " + python_float(sorted[i].score) + ")");
         return g;
     }
 
     bool is_known(const std::string& text) const {
-        return std::any_of(attempts_.begin(), attempts_.end(), [&](const attempt& a) { return a.instructions == text; });
+        return std::any_of(attempts_.begin(), attempts_.end(),
+                           [&](const attempt& a) { return a.instructions == text; });
     }
 
     parameters with(const std::string& text) const {
@@ -109,12 +116,13 @@ private:
                              {"score", score},
                              {"examples", examples},
                              {"complete", complete}});
-        s_.tell(path + ", round " + std::to_string(number_) + " of " + std::to_string(how_.depth) + ": " + (complete ? "" : "about ") +
-                python_float(score) + (better ? ", the best so far: " : ": ") + cut(text, 80));
+        s_.tell(path + ", round " + std::to_string(number_) + " of " + std::to_string(how_.depth) + ": " +
+                (complete ? "" : "about ") + python_float(score) + (better ? ", the best so far: " : ": ") +
+                cut(text, 80));
     }
 
-    // Where one completion comes for a request: each proposal is looked at on a few examples, and the next one is asked for with what that
-    // came to; the most promising is scored on all.
+    // Where one completion comes for a request: each proposal is looked at on a few examples, and the next one is asked
+    // for with what that came to; the most promising is scored on all.
     void one_by_one(std::vector<std::string> texts, std::size_t wanted) {
         const auto& data = s_.train();
         const std::size_t few = this->few(), whole = data.size() - few;
@@ -134,7 +142,8 @@ private:
                 }
                 auto seen = s_.compare_with_best(data, drawn, with(text), 0, 1);
                 spent_ += seen.gains.size();
-                double gain = mean_of(seen.gains), about = std::max(0.0, std::round(100 * (*s_.best_score() + 100 * gain)) / 100);
+                double gain = mean_of(seen.gains),
+                       about = std::max(0.0, std::round(100 * (*s_.best_score() + 100 * gain)) / 100);
                 tell(text, about, seen.gains.size(), false, false);
                 remember(text, about);
                 if (gain > 0) promising[text] = gain;
@@ -148,8 +157,8 @@ private:
             if (texts.empty()) ++in_vain;
         }
         while (!promising.empty()) {
-            auto best =
-                std::max_element(promising.begin(), promising.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+            auto best = std::max_element(promising.begin(), promising.end(),
+                                         [](const auto& a, const auto& b) { return a.second < b.second; });
             if (spent_ + whole > budget()) break;
             std::string text = best->first;
             promising.erase(best);

@@ -48,9 +48,9 @@ std::string described_failure(const example& e, const evaluation_row& row) {
 
 namespace {
 
-// Labeled examples that stand for the whole of the training data: each next one is that which makes the examples most similar to some
-// chosen one, of a part of the pool that is drawn anew for each candidate. Source: the greedy rule for facility location (Nemhauser et al.,
-// 1978).
+// Labeled examples that stand for the whole of the training data: each next one is that which makes the examples most
+// similar to some chosen one, of a part of the pool that is drawn anew for each candidate. Source: the greedy rule for
+// facility location (Nemhauser et al., 1978).
 void add_labels(study& s, std::vector<json::object>& demos, const predictor& p, std::vector<std::size_t> pool,
                 const std::vector<std::size_t>& covered, std::size_t wanted, dice& random) {
     if (demos.size() >= wanted) return;
@@ -69,10 +69,12 @@ void add_labels(study& s, std::vector<json::object>& demos, const predictor& p, 
         double most_gained = -1;
         for (std::size_t o = 0; o < open.size(); ++o) {
             double gained = 0;
-            for (std::size_t i = 0; i < pool.size(); ++i) gained += std::max(0.0, s.similarity(pool[i], pool[open[o].first]) - nearest[i]);
+            for (std::size_t i = 0; i < pool.size(); ++i)
+                gained += std::max(0.0, s.similarity(pool[i], pool[open[o].first]) - nearest[i]);
             if (gained > most_gained) most_gained = gained, best = o;
         }
-        for (std::size_t i = 0; i < pool.size(); ++i) nearest[i] = std::max(nearest[i], s.similarity(pool[i], pool[open[best].first]));
+        for (std::size_t i = 0; i < pool.size(); ++i)
+            nearest[i] = std::max(nearest[i], s.similarity(pool[i], pool[open[best].first]));
         demos.push_back(std::move(open[best].second));
         open.erase(open.begin() + static_cast<std::ptrdiff_t>(best));
     }
@@ -89,11 +91,13 @@ std::vector<std::size_t> without(std::size_t n, const std::vector<std::size_t>& 
 
 }  // namespace
 
-bootstrapped bootstrap_demos(study& s, const std::vector<std::size_t>& order, const bootstrap_size& size, std::uint64_t purpose) {
+bootstrapped bootstrap_demos(study& s, const std::vector<std::size_t>& order, const bootstrap_size& size,
+                             std::uint64_t purpose) {
     const auto& train = s.train();
     bootstrapped made;
     std::vector<bool> used(train.size());
-    for (std::size_t round = 0; round < std::max<std::size_t>(1, size.rounds) && made.used.size() < size.bootstrapped; ++round) {
+    for (std::size_t round = 0; round < std::max<std::size_t>(1, size.rounds) && made.used.size() < size.bootstrapped;
+         ++round) {
         for (std::size_t next = 0; next < order.size() && made.used.size() < size.bootstrapped;) {
             // As many as are missing: one after the other would have tried them all too.
             std::vector<std::size_t> wave;
@@ -107,7 +111,8 @@ bootstrapped bootstrap_demos(study& s, const std::vector<std::size_t>& order, co
             dice random = s.random(purpose + 1);
             for (const predictor* p : s.predictors()) {
                 auto& own = with.predictors[p->predictor_path()];
-                if (own.demos.empty() && !own.selector) add_labels(s, own.demos, *p, without(train.size(), wave), {}, size.labeled, random);
+                if (own.demos.empty() && !own.selector)
+                    add_labels(s, own.demos, *p, without(train.size(), wave), {}, size.labeled, random);
             }
             evaluation e;
             try {
@@ -126,8 +131,8 @@ bootstrapped bootstrap_demos(study& s, const std::vector<std::size_t>& order, co
                 made.used.push_back(wave[row.index]);
                 for (auto& [path, demo] : demos_of(*row.history)) made.demos[path].push_back(std::move(demo));
             }
-            s.tell("demonstrations: " + std::to_string(made.used.size()) + " of " + std::to_string(size.bootstrapped) + ", " +
-                   std::to_string(next) + " of " + std::to_string(order.size()) + " examples tried" +
+            s.tell("demonstrations: " + std::to_string(made.used.size()) + " of " + std::to_string(size.bootstrapped) +
+                   ", " + std::to_string(next) + " of " + std::to_string(order.size()) + " examples tried" +
                    (round ? ", round " + std::to_string(round + 1) : ""));
         }
     }

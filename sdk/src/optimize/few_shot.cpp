@@ -13,12 +13,15 @@ namespace reagent {
 namespace {
 
 bootstrap_size size_of(const bootstrap_few_shot_options& how) {
-    return {how.max_bootstrapped_demos, how.max_labeled_demos, std::max<std::size_t>(1, how.max_rounds), how.metric_threshold};
+    return {how.max_bootstrapped_demos, how.max_labeled_demos, std::max<std::size_t>(1, how.max_rounds),
+            how.metric_threshold};
 }
 
 void note_candidate(study& s, std::size_t n, std::size_t all, const std::string& kind, const study::race_result& r) {
-    s.note(json::object{{"kind", kind}, {"score", r.seen.score}, {"examples", r.seen.rows.size()}, {"complete", r.complete}});
-    s.tell("candidate " + std::to_string(n + 1) + " of " + std::to_string(all) + " (" + kind + "): " + python_float(r.seen.score) +
+    s.note(json::object{
+        {"kind", kind}, {"score", r.seen.score}, {"examples", r.seen.rows.size()}, {"complete", r.complete}});
+    s.tell("candidate " + std::to_string(n + 1) + " of " + std::to_string(all) + " (" + kind +
+           "): " + python_float(r.seen.score) +
            (r.complete ? "" : " after " + std::to_string(r.seen.rows.size()) + " examples, clearly behind the best"));
 }
 
@@ -74,7 +77,9 @@ void bootstrap_random_search::search(study& s) const {
     }
 }
 
-optimizer::work knn_few_shot::plan(std::size_t, std::size_t train, std::size_t) const { return {how_.bootstrap ? train : 0, 0}; }
+optimizer::work knn_few_shot::plan(std::size_t, std::size_t train, std::size_t) const {
+    return {how_.bootstrap ? train : 0, 0};
+}
 
 void knn_few_shot::search(study& s) const {
     auto order = in_order(s.train().size());

@@ -37,7 +37,8 @@ mipro_plan plan_of(const mipro_options& how, std::size_t predictors) {
     p.instructions = p.zero_shot || !how.effort ? n : std::max<std::size_t>(4, n / 2);
     p.demo_sets = p.zero_shot ? 1 : n;
     double choices = static_cast<double>(predictors) * (p.zero_shot ? 1 : 2);
-    double enough = std::max(2 * choices * std::log2(std::max<double>(2, static_cast<double>(n))), 1.5 * static_cast<double>(n));
+    double enough =
+        std::max(2 * choices * std::log2(std::max<double>(2, static_cast<double>(n))), 1.5 * static_cast<double>(n));
     p.trials = how.num_trials.value_or(static_cast<std::size_t>(enough));
     return p;
 }
@@ -71,7 +72,8 @@ std::vector<std::string> attempts_of(const std::vector<std::string>& all, std::s
     return shown;
 }
 
-// The lists that are searched: for each predictor its instructions and sets of demonstrations, the first of both as it is.
+// The lists that are searched: for each predictor its instructions and sets of demonstrations, the first of both as it
+// is.
 struct search_space {
     parameters base;
     std::vector<std::vector<std::string>> instructions;
@@ -133,7 +135,8 @@ private:
         if (s_.validation().empty()) {
             const auto& all = s_.train();
             if (all.size() < 2)
-                throw program_error{program_errc::mismatch, "mipro needs validation data, or at least two training examples"};
+                throw program_error{program_errc::mismatch,
+                                    "mipro needs validation data, or at least two training examples"};
             std::size_t most = std::min<std::size_t>(1'000, std::max<std::size_t>(1, all.size() * 4 / 5));
             auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() - most);
             s_.use({all.begin(), middle}, {middle, all.end()});
@@ -146,7 +149,8 @@ private:
         return data;
     }
 
-    // Sets of demonstrations: the program's own, labels, and what bootstrapping finds in other orders. Failures on the way are kept.
+    // Sets of demonstrations: the program's own, labels, and what bootstrapping finds in other orders. Failures on the
+    // way are kept.
     void collect_demos() {
         space_.demos.resize(n_);
         space_.base = s_.start();
@@ -188,7 +192,8 @@ private:
         return with_demos(s_, made, size, 100 + set);
     }
 
-    // What proposals are grounded in. What goes wrong in the training data reaches the proposer; of the validation data it sees nothing.
+    // What proposals are grounded in. What goes wrong in the training data reaches the proposer; of the validation data
+    // it sees nothing.
     void collect_grounds() {
         if (failures_.size() < most_failures_shown / 2) {
             dataset probe = s_.train();
@@ -217,20 +222,21 @@ private:
         g.instructions = all.front();
         g.failures = failures_;
         if (!shown_.empty())
-            if (const auto* own = shown_[k % shown_.size()].find(p.predictor_path())) g.demos = shown_demos(own->demos, 3);
+            if (const auto* own = shown_[k % shown_.size()].find(p.predictor_path()))
+                g.demos = shown_demos(own->demos, 3);
         g.tip = tip(k - 1);
         g.attempts = attempts_of(all, i, known_);
         return g;
     }
 
-    // Proposals are made when the search first wants them, so that each sees what those before came to. A model that proposes the same
-    // again is asked again, and shown what there is. False: it knows nothing new.
+    // Proposals are made when the search first wants them, so that each sees what those before came to. A model that
+    // proposes the same again is asked again, and shown what there is. False: it knows nothing new.
     bool propose_another(std::size_t i) {
         const auto& path = s_.predictors()[i]->predictor_path();
         auto& all = space_.instructions[i];
         for (std::size_t round = 0; round < 3; ++round)
-            for (auto& text :
-                 propose(s_, {ground(i, all.size() + round)}, how_.init_temperature, 10'000 * (i + 1) + 100 * round + all.size())) {
+            for (auto& text : propose(s_, {ground(i, all.size() + round)}, how_.init_temperature,
+                                      10'000 * (i + 1) + 100 * round + all.size())) {
                 if (std::find(all.begin(), all.end(), text) != all.end()) continue;
                 s_.tell(path + ", instructions " + std::to_string(all.size()) + ": " + cut(text, 80));
                 all.push_back(std::move(text));
@@ -305,7 +311,8 @@ private:
     void note(const combination& choice, double score, std::size_t examples, bool whole) {
         json::array chosen;
         for (auto c : choice) chosen.emplace_back(c);
-        s_.note(json::object{{"choice", std::move(chosen)}, {"score", score}, {"examples", examples}, {"whole", whole}});
+        s_.note(
+            json::object{{"choice", std::move(chosen)}, {"score", score}, {"examples", examples}, {"whole", whole}});
     }
 
     bool is_time_for_all(std::size_t trial) const {
@@ -316,7 +323,8 @@ private:
     void score_promising() {
         const std::pair<const combination, tried>* promising = nullptr;
         for (const auto& k : known_)
-            if (!k.second.whole && k.second.mean() > *s_.best_score() && (!promising || k.second.mean() > promising->second.mean()))
+            if (!k.second.whole && k.second.mean() > *s_.best_score() &&
+                (!promising || k.second.mean() > promising->second.mean()))
                 promising = &k;
         if (!promising) return;
         auto score = score_whole(combination(promising->first));

@@ -15,13 +15,14 @@ namespace {
 void refuse_test_data(const dataset& data, const char* what) {
     for (std::size_t i = 0; i < data.size(); ++i) {
         if (data[i].inputs.empty())
-            throw program_error{program_errc::mismatch,
-                                std::string{what} + " example " + std::to_string(i + 1) + " has no inputs; name them with with_inputs"};
+            throw program_error{program_errc::mismatch, std::string{what} + " example " + std::to_string(i + 1) +
+                                                            " has no inputs; name them with with_inputs"};
         if (data[i].split == "test")
-            throw program_error{program_errc::mismatch,
-                                std::string{what} + " example " + std::to_string(i + 1) +
-                                    " is of the test split, which no optimizer may see; pass it as compile_options::test, "
-                                    "to be scored once at the end"};
+            throw program_error{
+                program_errc::mismatch,
+                std::string{what} + " example " + std::to_string(i + 1) +
+                    " is of the test split, which no optimizer may see; pass it as compile_options::test, "
+                    "to be scored once at the end"};
     }
 }
 
@@ -45,7 +46,10 @@ std::string thousands(std::uint64_t n) {
 double rounded(double d, double per_unit) { return std::round(d * per_unit) / per_unit; }
 
 json::object figures(const evaluation& e) {
-    return {{"score", e.score}, {"interval", json::array{e.low, e.high}}, {"examples", e.rows.size()}, {"errors", e.errors}};
+    return {{"score", e.score},
+            {"interval", json::array{e.low, e.high}},
+            {"examples", e.rows.size()},
+            {"errors", e.errors}};
 }
 
 // What the program scores before and after on one part of the data.
@@ -57,10 +61,11 @@ json::object measured(const evaluation& before, const evaluation& after) {
 }
 
 std::string verdict_on(const std::string& what, const json::object& part, std::size_t examples, bool chosen_here) {
-    std::string s =
-        "on " + what + " data the difference of " + python_float(part.at("difference").as_double()) +
-        (part.at("within_noise").as_bool() ? " points is within what chance alone would make" : " points is more than chance would make") +
-        " (p = " + python_float(part.at("p_value").as_double()) + ", " + std::to_string(examples) + " examples)";
+    std::string s = "on " + what + " data the difference of " + python_float(part.at("difference").as_double()) +
+                    (part.at("within_noise").as_bool() ? " points is within what chance alone would make"
+                                                       : " points is more than chance would make") +
+                    " (p = " + python_float(part.at("p_value").as_double()) + ", " + std::to_string(examples) +
+                    " examples)";
     if (chosen_here) s += "; candidates were chosen on these examples, so it flatters";
     return s;
 }
@@ -97,7 +102,8 @@ void measure(study& s, const dataset& train, const dataset& validation, const co
     }
     if (!verdict.empty()) report["verdict"] = verdict;
     if (auto shared = shared_examples(o.test, train).size() + shared_examples(o.test, validation).size(); shared > 0)
-        report["warning"] = std::to_string(shared) + " examples of the test data stand in the training or validation data too";
+        report["warning"] =
+            std::to_string(shared) + " examples of the test data stand in the training or validation data too";
 }
 
 }  // namespace
@@ -136,7 +142,8 @@ compiled optimizer::compile(runtime& rt, const module& program, const program_fu
         made.throw_if_all_failed();
     }
     c.usage = log.spent();
-    r["usage"] = json::object{{"calls", c.usage.calls}, {"tokens", c.usage.tokens()}, {"errors", made.errors}, {"asked_now", log.asked()}};
+    r["usage"] = json::object{
+        {"calls", c.usage.calls}, {"tokens", c.usage.tokens()}, {"errors", made.errors}, {"asked_now", log.asked()}};
     if (c.usage.cost) r["usage"].as_object()["dollars"] = *c.usage.cost;
     r["seconds"] = seconds();
     return c;
@@ -146,7 +153,8 @@ compile_estimate optimizer::estimate(const module& program, const dataset& train
                                      const compile_options& o) const {
     auto predictors = predictors_of(program);
     auto w = plan(predictors.size(), train.size(), validation.size());
-    if (o.measure && o.run.lm) w.runs += 2 * (std::min(train.size(), o.most_train_scored) + validation.size() + o.test.size());
+    if (o.measure && o.run.lm)
+        w.runs += 2 * (std::min(train.size(), o.most_train_scored) + validation.size() + o.test.size());
     compile_estimate e;
     e.calls = w.runs * std::max<std::size_t>(1, predictors.size()) + w.proposals;
     std::uint64_t per_run = 0;
@@ -157,7 +165,8 @@ compile_estimate optimizer::estimate(const module& program, const dataset& train
         for (const auto& f : p->signature().inputs)
             if (const auto* v = values.if_contains(f.name)) inputs[f.name] = *v;
         std::size_t bytes = 0;
-        for (const auto& text : prompt_template{o.run.adapter, p->signature()}.messages(inputs)) bytes += text.content.size();
+        for (const auto& text : prompt_template{o.run.adapter, p->signature()}.messages(inputs))
+            bytes += text.content.size();
         per_run += bytes / 4 + 100;
     }
     e.tokens = w.runs * per_run + w.proposals * 1'000;

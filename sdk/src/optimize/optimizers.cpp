@@ -30,18 +30,21 @@ std::string joined(const std::vector<std::string>& words) {
 
 [[noreturn]] void unknown(const std::string& what, std::string_view name, const std::vector<std::string>& known) {
     auto near = did_you_mean(name, known);
-    throw std::invalid_argument{what + " `" + std::string{name} + "`" + (near.empty() ? "" : "; did you mean `" + near + "`?") +
+    throw std::invalid_argument{what + " `" + std::string{name} + "`" +
+                                (near.empty() ? "" : "; did you mean `" + near + "`?") +
                                 (known.empty() ? " It has none" : " There are: " + joined(known))};
 }
 
 bool is_name(std::string_view name) {
-    return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) { return c == '_' || c == '-' || std::isalnum(c); });
+    return !name.empty() && std::all_of(name.begin(), name.end(),
+                                        [](unsigned char c) { return c == '_' || c == '-' || std::isalnum(c); });
 }
 
 template <class Options>
 settings<Options> bootstrap_settings() {
     return settings<Options>{}
-        .add("max_bootstrapped_demos", &Options::max_bootstrapped_demos, "demonstrations made from runs that the metric passed")
+        .add("max_bootstrapped_demos", &Options::max_bootstrapped_demos,
+             "demonstrations made from runs that the metric passed")
         .add("max_labeled_demos", &Options::max_labeled_demos, "together with those")
         .add("max_rounds", &Options::max_rounds, "tries of an example, each with an answer of its own from the model")
         .add("metric_threshold", &Options::metric_threshold, "a run passes from here on; default: any score above 0");
@@ -63,7 +66,8 @@ settings<mipro_options> mipro_settings() {
         throw std::invalid_argument{"auto must be light, medium, heavy or none"};
     };
     return settings<o>{}
-        .add("auto", effort, "how much to try: light, medium, heavy; none: as num_candidates and num_trials say", "light")
+        .add("auto", effort, "how much to try: light, medium, heavy; none: as num_candidates and num_trials say",
+             "light")
         .add("num_candidates", &o::num_candidates, "instructions, and sets of demonstrations")
         .add("num_trials", &o::num_trials, "combinations of them that are scored")
         .add("max_bootstrapped_demos", &o::max_bootstrapped_demos, "both 0: instructions only")
@@ -81,7 +85,8 @@ namespace detail {
 
 void read_setting(std::string_view name, const std::string& text, std::size_t& into, const setting_range& range) {
     double value = number(name, text, range);
-    if (value != std::floor(value)) throw std::invalid_argument{std::string{name} + " must be a whole number, not " + text};
+    if (value != std::floor(value))
+        throw std::invalid_argument{std::string{name} + " must be a whole number, not " + text};
     into = static_cast<std::size_t>(value);
 }
 
@@ -112,16 +117,17 @@ std::string shown_setting(bool value) { return value ? "true" : "false"; }
 
 optimizers optimizers::ready(embedder_options how) {
     optimizers all;
-    all.add<labeled_few_shot>("labeled_few_shot", settings<labeled_few_shot_options>{}.add("k", &labeled_few_shot_options::k,
-                                                                                           "demonstrations of each predictor"));
+    all.add<labeled_few_shot>("labeled_few_shot",
+                              settings<labeled_few_shot_options>{}.add("k", &labeled_few_shot_options::k,
+                                                                       "demonstrations of each predictor"));
     all.add<bootstrap_few_shot>("bootstrap_few_shot", bootstrap_settings<bootstrap_few_shot_options>());
     using search = bootstrap_random_search_options;
-    all.add<bootstrap_random_search>(
-        "bootstrap_random_search",
-        bootstrap_settings<search>()
-            .add("num_candidate_programs", &search::num_candidate_programs,
-                 "besides the program as it is, with labels, and bootstrapped in order")
-            .add("stop_at_score", &search::stop_at_score, "the first candidate that reaches it is taken at once", {0, 100}));
+    all.add<bootstrap_random_search>("bootstrap_random_search",
+                                     bootstrap_settings<search>()
+                                         .add("num_candidate_programs", &search::num_candidate_programs,
+                                              "besides the program as it is, with labels, and bootstrapped in order")
+                                         .add("stop_at_score", &search::stop_at_score,
+                                              "the first candidate that reaches it is taken at once", {0, 100}));
     using knn = knn_few_shot_options;
     all.add<knn_few_shot>(
         "knn_few_shot",
@@ -130,22 +136,25 @@ optimizers optimizers::ready(embedder_options how) {
             .add("max_pool", &knn::max_pool, "examples to choose from")
             .add("bootstrap", &knn::bootstrap, "choose from runs that the metric passed")
             .add(
-                "embedder", [how](knn& o, const std::string& name) { o.embedder = std::make_shared<const embedder>(name, how); },
+                "embedder",
+                [how](knn& o, const std::string& name) { o.embedder = std::make_shared<const embedder>(name, how); },
                 "a model of embeddings; default: the words that texts share"));
-    all.add<ensemble>("ensemble",
-                      bootstrap_settings<ensemble_options>().add("size", &ensemble_options::size, "members that vote", {1, 1'000}));
+    all.add<ensemble>("ensemble", bootstrap_settings<ensemble_options>().add("size", &ensemble_options::size,
+                                                                             "members that vote", {1, 1'000}));
     using co = copro_options;
     all.add<copro>("copro", settings<co>{}
                                 .add("breadth", &co::breadth, "instructions tried in each round", {1, 1'000})
                                 .add("depth", &co::depth, "rounds", {1, 1'000})
                                 .add("init_temperature", &co::init_temperature, "of the proposals", {0, 10})
-                                .add("fill_breadth", &co::fill_breadth, "score `breadth` proposals also where a request draws only one"));
+                                .add("fill_breadth", &co::fill_breadth,
+                                     "score `breadth` proposals also where a request draws only one"));
     all.add<mipro>("mipro", mipro_settings());
     return all;
 }
 
 void optimizers::add_entry(std::string name, entry e) {
-    if (!is_name(name)) throw std::invalid_argument{"\"" + name + "\" is no name of an optimizer: use letters, digits, _ and -"};
+    if (!is_name(name))
+        throw std::invalid_argument{"\"" + name + "\" is no name of an optimizer: use letters, digits, _ and -"};
     for (const auto& known : all_)
         if (known.name == name) throw std::invalid_argument{"there is an optimizer `" + name + "` already"};
     e.name = std::move(name);
@@ -163,7 +172,8 @@ std::unique_ptr<optimizer> optimizers::make(std::string_view name, const given_s
     std::vector<std::string> known;
     for (const auto& s : e.settings) known.push_back(s.name);
     for (const auto& [setting, value] : given)
-        if (std::find(known.begin(), known.end(), setting) == known.end()) unknown(e.name + " has no setting", setting, known);
+        if (std::find(known.begin(), known.end(), setting) == known.end())
+            unknown(e.name + " has no setting", setting, known);
     return e.make(given);
 }
 
@@ -173,7 +183,9 @@ std::vector<std::string> optimizers::names() const {
     return all;
 }
 
-const std::vector<optimizers::described_setting>& optimizers::settings_of(std::string_view name) const { return find(name).settings; }
+const std::vector<optimizers::described_setting>& optimizers::settings_of(std::string_view name) const {
+    return find(name).settings;
+}
 
 std::string optimizers::help() const {
     std::string text;

@@ -42,12 +42,14 @@ proposal_prompt prompt_of(const proposal_ground& g) {
     show("attempted_instructions", "what was tried, with its score, the best last", joined(g.attempts));
     show("basic_instruction", "the instructions as they are", g.instructions);
     show("tip", "how to write them", g.tip);
-    p.how.outputs.push_back(
-        make_field("proposed_instruction", "str", schema{json::object{{"type", "string"}}}, "the new instructions, nothing else"));
+    p.how.outputs.push_back(make_field("proposed_instruction", "str", schema{json::object{{"type", "string"}}},
+                                       "the new instructions, nothing else"));
     p.how.instructions =
-        "Write better instructions for one step of a program whose steps are done by a language model. They are all that the model is told "
+        "Write better instructions for one step of a program whose steps are done by a language model. They are all "
+        "that the model is told "
         "of "
-        "its task besides its fields, so say what matters: the task, how to decide, what to avoid. Address what went wrong in the failed "
+        "its task besides its fields, so say what matters: the task, how to decide, what to avoid. Address what went "
+        "wrong in the failed "
         "examples by rules that hold in general; name no single example's answer.";
     return p;
 }
@@ -55,7 +57,8 @@ proposal_prompt prompt_of(const proposal_ground& g) {
 // Without quotes, fences or a heading around it; "" for what is none.
 std::string cleaned(std::string text) {
     auto strip = [&] {
-        while (!text.empty() && std::string_view{" \n\r\t"}.find(text.back()) != std::string_view::npos) text.pop_back();
+        while (!text.empty() && std::string_view{" \n\r\t"}.find(text.back()) != std::string_view::npos)
+            text.pop_back();
         text.erase(0, std::min(text.size(), text.find_first_not_of(" \n\r\t")));
     };
     strip();
@@ -64,7 +67,8 @@ std::string cleaned(std::string text) {
             text = text.substr(fence.size(), text.size() - 2 * fence.size()), strip();
     for (std::string_view heading : {"Proposed Instruction:", "Instruction:", "Instructions:"})
         if (text.starts_with(heading)) text.erase(0, heading.size()), strip();
-    // A proposal may quote the data that it was made from: nothing in it is a field of the prompt that it will stand in.
+    // A proposal may quote the data that it was made from: nothing in it is a field of the prompt that it will stand
+    // in.
     return escape_markers(cut(std::move(text), longest_instructions));
 }
 
@@ -94,7 +98,8 @@ struct proposal_call {
         texts.insert(texts.begin(), response->text);
         for (const auto& text : texts)
             if (auto outputs = parse(r.options().adapter, prompt.how, text))
-                found.push_back(cleaned(std::string{std::string_view{outputs->at("proposed_instruction").as_string()}}));
+                found.push_back(
+                    cleaned(std::string{std::string_view{outputs->at("proposed_instruction").as_string()}}));
         co_return found;
     }
 };
@@ -139,13 +144,15 @@ std::vector<std::string> made_by(study& s, std::vector<proposal_call> calls, std
 
 }  // namespace
 
-std::vector<std::string> propose(study& s, std::vector<proposal_ground> grounds, double temperature, std::uint64_t rollout) {
+std::vector<std::string> propose(study& s, std::vector<proposal_ground> grounds, double temperature,
+                                 std::uint64_t rollout) {
     std::vector<proposal_call> calls;
     for (auto& g : grounds) calls.push_back({std::move(g), {.temperature = temperature}, ++rollout});
     return made_by(s, std::move(calls));
 }
 
-proposals propose_many(study& s, const proposal_ground& ground, std::size_t wanted, bool fill, double temperature, std::uint64_t rollout) {
+proposals propose_many(study& s, const proposal_ground& ground, std::size_t wanted, bool fill, double temperature,
+                       std::uint64_t rollout) {
     proposals all;
     if (wanted == 0) return all;
     sampling several{.temperature = temperature};
@@ -198,21 +205,24 @@ std::string summary_of_data(study& s) {
         if (!observations.empty()) inputs.emplace_back("prior_observations", observations);
         std::string found;
         s.ask_prompt_model(
-            question{"Look at these examples of a dataset and write down what helps to do the task on others: topics, formats, how "
+            question{"Look at these examples of a dataset and write down what helps to do the task on others: topics, "
+                     "formats, how "
                      "labels are decided, what is easily confused. Add to the prior observations, do not repeat them.",
                      inputs, "observations", found});
         if (!found.empty()) observations += (observations.empty() ? "" : "\n") + cut(found, 3'000);
     }
     if (observations.empty()) return {};
-    s.ask_prompt_model(question{"Sum up these observations of a dataset in two or three sentences, the most useful first.",
-                                {{"observations", observations}},
-                                "summary",
-                                summary});
+    s.ask_prompt_model(
+        question{"Sum up these observations of a dataset in two or three sentences, the most useful first.",
+                 {{"observations", observations}},
+                 "summary",
+                 summary});
     return cut(summary.empty() ? observations : summary, 2'000);
 }
 
 std::string described(const predictor& p) {
-    return "`" + p.predictor_path() + "`: " + p.signature().text() + (p.shows_past() ? " (an agent's step; it sees the earlier ones)" : "");
+    return "`" + p.predictor_path() + "`: " + p.signature().text() +
+           (p.shows_past() ? " (an agent's step; it sees the earlier ones)" : "");
 }
 
 std::string structure_of(study& s) {

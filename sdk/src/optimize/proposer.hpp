@@ -19,8 +19,10 @@ struct proposal_ground {
 /// Behind an attempt that has no score.
 inline constexpr const char* not_this_again = " (score not known yet: write something different)";
 
-/// Instructions that the prompt model proposes, one for each ground; equal and unreadable ones are left out. All at once.
-std::vector<std::string> propose(study& s, std::vector<proposal_ground> grounds, double temperature, std::uint64_t rollout);
+/// Instructions that the prompt model proposes, one for each ground; equal and unreadable ones are left out. All at
+/// once.
+std::vector<std::string> propose(study& s, std::vector<proposal_ground> grounds, double temperature,
+                                 std::uint64_t rollout);
 
 /// Proposals from one ground.
 struct proposals {
@@ -28,9 +30,10 @@ struct proposals {
     bool one_by_one = false;  ///< several were asked for in one request, and one came: the provider draws no more
 };
 
-/// Up to `wanted`, asked for in one request where the provider can draw several completions; the rest, unless it draws only one and
-/// `fill` is false, one by one, each with a tip of its own.
-proposals propose_many(study& s, const proposal_ground& ground, std::size_t wanted, bool fill, double temperature, std::uint64_t rollout);
+/// Up to `wanted`, asked for in one request where the provider can draw several completions; the rest, unless it draws
+/// only one and `fill` is false, one by one, each with a tip of its own.
+proposals propose_many(study& s, const proposal_ground& ground, std::size_t wanted, bool fill, double temperature,
+                       std::uint64_t rollout);
 
 /// What the prompt model says of some of the training data.
 std::string summary_of_data(study& s);

@@ -10,8 +10,8 @@
 
 namespace reagent {
 
-study::study(runtime& rt, const module& root, const program_function& call, const dataset& train, const dataset& validation,
-             const metric& m, const compile_options& o, answer_log& log) {
+study::study(runtime& rt, const module& root, const program_function& call, const dataset& train,
+             const dataset& validation, const metric& m, const compile_options& o, answer_log& log) {
     parameters start = o.run.parameters ? *o.run.parameters : parameters{};
     parameters teacher = o.teacher_parameters ? *o.teacher_parameters : start;
     // Members of an ensemble would vote instead of the candidate.
@@ -72,8 +72,9 @@ void study::check() {
     if (auto why = impl_->log.unwritable(); !why.empty()) throw program_error{program_errc::unwritable, why};
     if (auto why = impl_->log.why_exhausted(); !why.empty()) stop_now(why);
     if (auto failed = impl_->errors; o.max_errors && failed > *o.max_errors)
-        stop_now(std::to_string(failed) + (failed == 1 ? " run" : " runs") + " failed, more than max_errors = " +
-                 std::to_string(*o.max_errors) + " allows" + (impl_->first_error.empty() ? "" : ", the first with: " + impl_->first_error));
+        stop_now(std::to_string(failed) + (failed == 1 ? " run" : " runs") +
+                 " failed, more than max_errors = " + std::to_string(*o.max_errors) + " allows" +
+                 (impl_->first_error.empty() ? "" : ", the first with: " + impl_->first_error));
 }
 
 void study::impl::count(study& s, const evaluation& e) {
@@ -93,10 +94,11 @@ bool study::impl::tells_of_failure(const std::string& words) const {
 
 void study::impl::throw_if_all_failed() const {
     if (successes == 0 && errors > 0 && !first_error.empty())  // none: the limit let nothing begin
-        throw program_error{program_errc::mismatch,
-                            "every run of the program failed (" + std::to_string(errors) + "), the first with: " + first_error};
+        throw program_error{program_errc::mismatch, "every run of the program failed (" + std::to_string(errors) +
+                                                        "), the first with: " + first_error};
     if (successes == 0 && log.spent().calls == 0 && !first_prompt_error.empty())
-        throw program_error{program_errc::mismatch, "every request to the prompt model failed, the first with: " + first_prompt_error};
+        throw program_error{program_errc::mismatch,
+                            "every request to the prompt model failed, the first with: " + first_prompt_error};
 }
 
 evaluation study::impl::evaluate_with(const dataset& data, run_options run, bool histories) {
@@ -118,13 +120,14 @@ evaluation study::score(const dataset& data, const parameters& with) {
     return e;
 }
 
-study::comparison_by_parts study::compare_with_best(const dataset& data, const std::vector<std::size_t>& order, const parameters& with,
-                                                    double others, double errors) {
+study::comparison_by_parts study::compare_with_best(const dataset& data, const std::vector<std::size_t>& order,
+                                                    const parameters& with, double others, double errors) {
     comparison_by_parts c;
     for (std::size_t upto : {(order.size() + 3) / 4, order.size() / 2, order.size()}) {
         dataset part;
         for (std::size_t i = c.gains.size(); i < upto; ++i) part.push_back(data[order[i]]);
-        for (const auto& r : score(part, with).rows) c.gains.push_back(r.score - impl_->best_rows[order[c.gains.size()]]);
+        for (const auto& r : score(part, with).rows)
+            c.gains.push_back(r.score - impl_->best_rows[order[c.gains.size()]]);
         if (c.gains.size() < 6) continue;
         double mean = mean_of(c.gains), square = 0;
         for (double g : c.gains) square += (g - mean) * (g - mean);
@@ -178,7 +181,9 @@ std::vector<std::vector<float>> study::embed(const embedder& with, std::vector<s
     struct embedding {
         const embedder& with;
         std::vector<std::string> texts;
-        task<std::vector<std::vector<float>>> forward(run& r) const { return embed_texts(r, "pool", with, texts, embedding_use::document); }
+        task<std::vector<std::vector<float>>> forward(run& r) const {
+            return embed_texts(r, "pool", with, texts, embedding_use::document);
+        }
     };
     run_options run;
     run.around = impl_->log.hook();  // so that it counts in the search's limits

@@ -7,8 +7,8 @@
 namespace reagent {
 namespace {
 
-// A mixture of one product kernel for each observation, and one that knows nothing. Newer bad observations count in full, older ones less
-// (Optuna's default weights: the last 25 count 1, the others from 1/n up).
+// A mixture of one product kernel for each observation, and one that knows nothing. Newer bad observations count in
+// full, older ones less (Optuna's default weights: the last 25 count 1, the others from 1/n up).
 class mixture {
 public:
     mixture(const std::vector<std::size_t>& choices, std::vector<const std::vector<std::size_t>*> kernels)
@@ -17,7 +17,8 @@ public:
         weights_.assign(n + 1, 1.0);
         if (n >= 25)
             for (std::size_t i = 0; i + 25 < n; ++i)
-                weights_[i] = 1.0 / static_cast<double>(n) + (1.0 - 1.0 / static_cast<double>(n)) * static_cast<double>(i) /
+                weights_[i] = 1.0 / static_cast<double>(n) + (1.0 - 1.0 / static_cast<double>(n)) *
+                                                                 static_cast<double>(i) /
                                                                  std::max(1.0, static_cast<double>(n - 25) - 1.0);
         double sum = 0;
         for (double w : weights_) sum += w;
@@ -88,10 +89,12 @@ std::vector<std::size_t> categorical_tpe::ask() {
     }
     std::vector<std::size_t> order(seen_.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return seen_[a].score > seen_[b].score; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return seen_[a].score > seen_[b].score; });
     auto good = std::min<std::size_t>(25, (seen_.size() + 9) / 10);
     auto in_time = [&](std::size_t from, std::size_t to) {
-        std::vector<std::size_t> part(order.begin() + static_cast<std::ptrdiff_t>(from), order.begin() + static_cast<std::ptrdiff_t>(to));
+        std::vector<std::size_t> part(order.begin() + static_cast<std::ptrdiff_t>(from),
+                                      order.begin() + static_cast<std::ptrdiff_t>(to));
         std::sort(part.begin(), part.end());
         std::vector<const std::vector<std::size_t>*> kernels;
         for (auto i : part) kernels.push_back(&seen_[i].combination);
@@ -108,6 +111,8 @@ std::vector<std::size_t> categorical_tpe::ask() {
     return best;
 }
 
-void categorical_tpe::tell(std::vector<std::size_t> combination, double score) { seen_.push_back({std::move(combination), score}); }
+void categorical_tpe::tell(std::vector<std::size_t> combination, double score) {
+    seen_.push_back({std::move(combination), score});
+}
 
 }  // namespace reagent

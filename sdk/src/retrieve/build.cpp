@@ -34,7 +34,11 @@ std::string hash_of(std::string_view text) {
 }
 
 json::object settings_of(const chunk_options& o) {
-    return {{"tokens", o.tokens}, {"overlap", o.overlap}, {"code_tokens", o.code_tokens}, {"max_chunks", o.max_chunks}, {"chunking", 1}};
+    return {{"tokens", o.tokens},
+            {"overlap", o.overlap},
+            {"code_tokens", o.code_tokens},
+            {"max_chunks", o.max_chunks},
+            {"chunking", 1}};
 }
 
 std::string compared(const passage& p) { return p.title.empty() ? p.text : p.title + "\n" + p.text; }
@@ -104,7 +108,8 @@ public:
         for (std::size_t i = 0; i < texts.size(); ++i) vectors_[texts[i]] = std::move(vectors[i]);
         for (const auto& source : group_) {
             writer_.remove_source(source.name);
-            for (const auto& p : source.passages) writer_.put(p, options_.vectors ? vectors_.at(compared(p)) : std::vector<float>{});
+            for (const auto& p : source.passages)
+                writer_.put(p, options_.vectors ? vectors_.at(compared(p)) : std::vector<float>{});
             if (source.why_broken.empty()) {
                 const json::object note{{"hash", source.hash}, {"passages", source.passages.size()}};
                 writer_.set_source(source.name, note);
@@ -135,7 +140,8 @@ private:
         try {
             return folder{documents};
         } catch (const folder_error& e) {
-            throw retrieve_error{retrieve_errc::bad_options, "\"" + documents.string() + "\" is no folder of documents: " + e.what()};
+            throw retrieve_error{retrieve_errc::bad_options,
+                                 "\"" + documents.string() + "\" is no folder of documents: " + e.what()};
         }
     }
 
@@ -148,22 +154,28 @@ private:
         return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
     }
     static bool is_hidden(const fs::path& file) {
-        return std::any_of(file.begin(), file.end(), [](const fs::path& part) { return part.string().starts_with('.'); });
+        return std::any_of(file.begin(), file.end(),
+                           [](const fs::path& part) { return part.string().starts_with('.'); });
     }
 
     passage_index open_index(const fs::path& where) const {
         const std::string embedder = options_.vectors ? options_.vectors->name() : "";
-        if (!fs::exists(where / "index.json")) return passage_index::create(where, {.language = options_.language, .embedder = embedder});
+        if (!fs::exists(where / "index.json"))
+            return passage_index::create(where, {.language = options_.language, .embedder = embedder});
         auto there = passage_index::open(where);
         const auto has = there.manifest().options;
-        auto shown = [](const std::string& name) { return name.empty() ? std::string{"no vectors"} : "vectors of \"" + name + "\""; };
+        auto shown = [](const std::string& name) {
+            return name.empty() ? std::string{"no vectors"} : "vectors of \"" + name + "\"";
+        };
         if (has.embedder != embedder)
-            throw retrieve_error{retrieve_errc::wrong_model, "the index \"" + where.string() + "\" has " + shown(has.embedder) +
-                                                                 ", and is to get " + shown(embedder) +
+            throw retrieve_error{retrieve_errc::wrong_model, "the index \"" + where.string() + "\" has " +
+                                                                 shown(has.embedder) + ", and is to get " +
+                                                                 shown(embedder) +
                                                                  ": name the same one, or build another index"};
         if (has.language != options_.language)
-            throw retrieve_error{retrieve_errc::bad_options, "the index \"" + where.string() + "\" has words of the language \"" +
-                                                                 has.language + "\", not \"" + options_.language + "\""};
+            throw retrieve_error{retrieve_errc::bad_options, "the index \"" + where.string() +
+                                                                 "\" has words of the language \"" + has.language +
+                                                                 "\", not \"" + options_.language + "\""};
         return there;
     }
 
@@ -175,7 +187,8 @@ private:
                 throw retrieve_error{retrieve_errc::bad_passage, "its name is too long, or no UTF-8"};
             const auto content = documents_.read(file, options_.max_file_bytes + 1);
             if (content.size > options_.max_file_bytes)
-                throw retrieve_error{retrieve_errc::too_large, "it has more than " + std::to_string(options_.max_file_bytes) + " bytes"};
+                throw retrieve_error{retrieve_errc::too_large,
+                                     "it has more than " + std::to_string(options_.max_file_bytes) + " bytes"};
             s.hash = hash_of(content.text);
             const auto* hash = old == known_.end() ? nullptr : old->second.if_contains("hash");
             if (same_settings_ && hash && hash->is_string() && hash->get_string() == s.hash) return s;
@@ -205,7 +218,8 @@ private:
         const bool paged = text.find('\f') != text.npos;
         for (std::size_t begin = 0, page = 1; begin < text.size(); ++page) {
             const auto end = std::min(text.find('\f', begin), text.size());
-            for (auto& c : chunks_of(std::string_view{text}.substr(begin, end - begin), document_kind::text, options_.chunks)) {
+            for (auto& c :
+                 chunks_of(std::string_view{text}.substr(begin, end - begin), document_kind::text, options_.chunks)) {
                 c.begin += begin;
                 c.end += begin;
                 auto& p = add_passage(file, std::move(c), to);
@@ -238,7 +252,8 @@ private:
             for (std::size_t i = 0; i < n && !ec; ++i) ids.push_back(source.name + "#" + std::to_string(i));
             auto vectors = index_.vectors_of(ids);
             for (std::size_t i = 0; i < ids.size(); ++i)
-                if (const auto p = index_.get(ids[i]); p && !vectors[i].empty()) vectors_[compared(*p)] = std::move(vectors[i]);
+                if (const auto p = index_.get(ids[i]); p && !vectors[i].empty())
+                    vectors_[compared(*p)] = std::move(vectors[i]);
         }
     }
 
@@ -268,7 +283,8 @@ task<void> aside(run& r, Work work) {
 }
 
 task<build_report> built(run& r, fs::path documents, fs::path index, build_options options) {
-    auto state = std::make_shared<std::unique_ptr<building>>();  // owned by the work, which goes on when the run is cancelled
+    auto state =
+        std::make_shared<std::unique_ptr<building>>();  // owned by the work, which goes on when the run is cancelled
     auto open = [state, documents, index, options] { *state = std::make_unique<building>(documents, index, options); };
     co_await aside(r, open);
     auto texts = std::make_shared<std::vector<std::string>>();

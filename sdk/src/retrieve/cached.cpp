@@ -13,7 +13,8 @@ namespace {
 
 class cached_retriever final : public detail::retriever_around {
 public:
-    cached_retriever(std::shared_ptr<const retriever> from, retrieval_cache_options o) : retriever_around{std::move(from)}, options_{o} {}
+    cached_retriever(std::shared_ptr<const retriever> from, retrieval_cache_options o)
+        : retriever_around{std::move(from)}, options_{o} {}
 
     task<std::vector<passage>> retrieve(run& r, retrieval what) const override {
         const auto key = key_of(what);

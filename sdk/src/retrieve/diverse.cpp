@@ -37,7 +37,8 @@ public:
         for (const auto& p : found) texts.push_back(p.title.empty() ? p.text : p.title + "\n" + p.text);
         const auto made = co_await with_.embed(r, "embed_passages", std::move(texts), embedding_use::document);
         std::vector<passage> chosen;
-        for (auto i : most_diverse(asked.vectors.at(0), made.vectors, k, options_.relevance)) chosen.push_back(std::move(found[i]));
+        for (auto i : most_diverse(asked.vectors.at(0), made.vectors, k, options_.relevance))
+            chosen.push_back(std::move(found[i]));
         co_return chosen;
     }
     std::string name() const override { return around("diverse"); }
@@ -49,8 +50,8 @@ private:
 
 }  // namespace
 
-std::vector<std::size_t> most_diverse(const std::vector<float>& query, const std::vector<std::vector<float>>& passages, std::size_t k,
-                                      double relevance) {
+std::vector<std::size_t> most_diverse(const std::vector<float>& query, const std::vector<std::vector<float>>& passages,
+                                      std::size_t k, double relevance) {
     std::vector<double> to_query, to_chosen(passages.size(), 0);
     for (const auto& p : passages) to_query.push_back(cosine(query, p));
     std::vector<std::size_t> chosen;
@@ -59,7 +60,8 @@ std::vector<std::size_t> most_diverse(const std::vector<float>& query, const std
         std::size_t best = passages.size();
         double most = -std::numeric_limits<double>::infinity();
         for (std::size_t i = 0; i < passages.size(); ++i)
-            if (const double worth = relevance * to_query[i] - (1 - relevance) * to_chosen[i]; !taken[i] && worth > most) {
+            if (const double worth = relevance * to_query[i] - (1 - relevance) * to_chosen[i];
+                !taken[i] && worth > most) {
                 most = worth;
                 best = i;
             }
@@ -73,7 +75,8 @@ std::vector<std::size_t> most_diverse(const std::vector<float>& query, const std
     return chosen;
 }
 
-std::shared_ptr<const retriever> diverse(std::shared_ptr<const retriever> from, vector_source with, diverse_options options) {
+std::shared_ptr<const retriever> diverse(std::shared_ptr<const retriever> from, vector_source with,
+                                         diverse_options options) {
     return std::make_shared<const diverse_retriever>(std::move(from), std::move(with), options);
 }
 

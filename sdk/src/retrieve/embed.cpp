@@ -23,8 +23,9 @@ std::optional<std::size_t> dimensions_of_words(std::string_view name) {
     const auto digits = name.substr(6);
     const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
     if (ec != std::errc{} || end != digits.data() + digits.size() || n < 16 || n > most_dimensions)
-        throw retrieve_error{retrieve_errc::bad_options,
-                             "\"" + std::string{name} + "\" makes no vectors: words-16 to words-65536 do, as words-1024"};
+        throw retrieve_error{
+            retrieve_errc::bad_options,
+            "\"" + std::string{name} + "\" makes no vectors: words-16 to words-65536 do, as words-1024"};
     return n;
 }
 
@@ -57,9 +58,9 @@ void read_vectors(const std::string& text, std::size_t begin, std::size_t end, s
 void check_lengths(const std::vector<std::vector<float>>& vectors, const std::string& name) {
     for (const auto& v : vectors)
         if (v.size() != vectors.front().size())
-            throw retrieve_error{retrieve_errc::wrong_model,
-                                 "\"" + name + "\" gives vectors of different lengths: " + std::to_string(vectors.front().size()) +
-                                     " and " + std::to_string(v.size())};
+            throw retrieve_error{retrieve_errc::wrong_model, "\"" + name + "\" gives vectors of different lengths: " +
+                                                                 std::to_string(vectors.front().size()) + " and " +
+                                                                 std::to_string(v.size())};
 }
 
 }  // namespace
@@ -70,14 +71,17 @@ struct vector_source::impl {
     vector_options options;
     language_model document_model{}, query_model{};
 
-    const language_model& model(embedding_use use) const { return use == embedding_use::query ? query_model : document_model; }
+    const language_model& model(embedding_use use) const {
+        return use == embedding_use::query ? query_model : document_model;
+    }
 
     std::optional<text_vectors> without_model(const std::vector<std::string>& texts) const {
         for (const auto& t : texts)
             if (t.size() > options.max_text_bytes && !words)
-                throw retrieve_error{retrieve_errc::too_large, "a text of " + std::to_string(t.size()) + " bytes would be cut off by \"" +
-                                                                   name + "\": at most " + std::to_string(options.max_text_bytes) +
-                                                                   " are embedded (vector_options::max_text_bytes)"};
+                throw retrieve_error{retrieve_errc::too_large,
+                                     "a text of " + std::to_string(t.size()) + " bytes would be cut off by \"" + name +
+                                         "\": at most " + std::to_string(options.max_text_bytes) +
+                                         " are embedded (vector_options::max_text_bytes)"};
         if (!words && !texts.empty()) return std::nullopt;
         text_vectors made;
         for (const auto& t : texts) made.vectors.push_back(detail::vector_of_words(t, words));
@@ -105,7 +109,8 @@ vector_source::vector_source(std::string_view name, vector_options options) {
 const std::string& vector_source::name() const { return impl_->name; }
 bool vector_source::is_of_words() const { return impl_->words > 0; }
 
-task<text_vectors> vector_source::embed(run& r, std::string path, std::vector<std::string> texts, embedding_use use) const {
+task<text_vectors> vector_source::embed(run& r, std::string path, std::vector<std::string> texts,
+                                        embedding_use use) const {
     const auto self = impl_;
     if (auto made = self->without_model(texts)) co_return std::move(*made);
     text_vectors made;

@@ -30,7 +30,8 @@ public:
         const auto written = co_await write_(r, what.query, static_cast<std::int64_t>(options_.queries));
         std::vector<std::string> queries{what.query};
         for (const auto& q : written->queries)
-            if (queries.size() <= options_.queries && !q.empty() && std::find(queries.begin(), queries.end(), q) == queries.end())
+            if (queries.size() <= options_.queries && !q.empty() &&
+                std::find(queries.begin(), queries.end(), q) == queries.end())
                 queries.push_back(q);
         const std::size_t k = what.k, count = queries.size();
         auto ask = [this, &what](run& branch, std::string query) {

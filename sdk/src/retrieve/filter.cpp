@@ -38,10 +38,14 @@ std::partial_ordering compare_mixed(Whole a, double b) {
 std::partial_ordering compare_numbers(const json::value& a, const json::value& b) {
     if (a.is_double() && b.is_double()) return a.get_double() <=> b.get_double();
     if (a.is_double()) return 0 <=> compare_numbers(b, a);
-    if (b.is_double()) return a.is_int64() ? compare_mixed(a.get_int64(), b.get_double()) : compare_mixed(a.get_uint64(), b.get_double());
+    if (b.is_double())
+        return a.is_int64() ? compare_mixed(a.get_int64(), b.get_double())
+                            : compare_mixed(a.get_uint64(), b.get_double());
     if (a.is_int64() && b.is_int64()) return a.get_int64() <=> b.get_int64();
     if (a.is_uint64() && b.is_uint64()) return a.get_uint64() <=> b.get_uint64();
-    if (a.is_int64()) return a.get_int64() < 0 ? std::partial_ordering::less : static_cast<std::uint64_t>(a.get_int64()) <=> b.get_uint64();
+    if (a.is_int64())
+        return a.get_int64() < 0 ? std::partial_ordering::less
+                                 : static_cast<std::uint64_t>(a.get_int64()) <=> b.get_uint64();
     return 0 <=> compare_numbers(b, a);
 }
 
@@ -74,14 +78,17 @@ public:
 
 private:
     filter member(const std::string& key, const json::value& value, const std::string& where, std::size_t level) {
-        if (++conditions_ > most_conditions) wrong(where, "more than " + std::to_string(most_conditions) + " conditions");
+        if (++conditions_ > most_conditions)
+            wrong(where, "more than " + std::to_string(most_conditions) + " conditions");
         if (key == "$and" || key == "$or") {
             auto parts = list(value, where, level);
             return key == "$and" ? filter::all_of(std::move(parts)) : filter::any_of(std::move(parts));
         }
         if (key == "$not") return !read(value, where, level + 1);
         if (key.starts_with('$'))
-            wrong(where, "no such operator; there are $and, $or, $not, and for a member $eq, $ne, $in, $nin, $lt, $lte, $gt, $gte");
+            wrong(where,
+                  "no such operator; there are $and, $or, $not, and for a member $eq, $ne, $in, $nin, $lt, $lte, $gt, "
+                  "$gte");
         if (!value.is_object()) return compared(key, "$eq", value, where);
         std::vector<filter> parts;
         for (const auto& [word, operand] : value.get_object())
@@ -100,8 +107,10 @@ private:
         return parts;
     }
 
-    filter compared(const std::string& field, const std::string& word, const json::value& operand, const std::string& where) {
-        if (++conditions_ > most_conditions) wrong(where, "more than " + std::to_string(most_conditions) + " conditions");
+    filter compared(const std::string& field, const std::string& word, const json::value& operand,
+                    const std::string& where) {
+        if (++conditions_ > most_conditions)
+            wrong(where, "more than " + std::to_string(most_conditions) + " conditions");
         try {
             if (word == "$ne") return filter::ne(field, operand);
             if (word == "$nin" || word == "$in") {
@@ -187,7 +196,8 @@ json::object filter::to_json() const {
 
 value_order compare_values(const json::value& a, const json::value& b) {
     if (a.is_number() && b.is_number()) return order_of(compare_numbers(a, b));
-    if (a.is_string() && b.is_string()) return order_of(std::string_view{a.get_string()} <=> std::string_view{b.get_string()});
+    if (a.is_string() && b.is_string())
+        return order_of(std::string_view{a.get_string()} <=> std::string_view{b.get_string()});
     if (a.is_bool() && b.is_bool()) return a.get_bool() == b.get_bool() ? value_order::equal : value_order::unordered;
     return a.is_null() && b.is_null() ? value_order::equal : value_order::unordered;
 }

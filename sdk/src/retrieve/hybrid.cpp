@@ -9,8 +9,10 @@
 
 namespace reagent {
 
-std::vector<passage> fused(const std::vector<std::vector<passage>>& lists, const std::vector<double>& weights, double constant) {
-    if (lists.size() != weights.size()) throw retrieve_error{retrieve_errc::bad_options, "each list that is fused has a weight"};
+std::vector<passage> fused(const std::vector<std::vector<passage>>& lists, const std::vector<double>& weights,
+                           double constant) {
+    if (lists.size() != weights.size())
+        throw retrieve_error{retrieve_errc::bad_options, "each list that is fused has a weight"};
     std::vector<passage> all;
     std::map<std::string, std::size_t> places;
     for (std::size_t l = 0; l < lists.size(); ++l)
@@ -33,7 +35,8 @@ class hybrid_retriever final : public retriever {
 public:
     hybrid_retriever(std::vector<weighted_retriever> of, hybrid_options o) : of_{std::move(of)}, options_{o} {
         if (of_.empty()) throw retrieve_error{retrieve_errc::no_retriever, "a hybrid has retrievers"};
-        if (!(options_.constant >= 0)) throw retrieve_error{retrieve_errc::bad_options, "the constant of a hybrid is 0 or more"};
+        if (!(options_.constant >= 0))
+            throw retrieve_error{retrieve_errc::bad_options, "the constant of a hybrid is 0 or more"};
         for (const auto& one : of_) {
             if (!one.from) throw retrieve_error{retrieve_errc::no_retriever, "a hybrid has retrievers"};
             if (!std::isfinite(one.weight) || one.weight <= 0)

@@ -43,9 +43,10 @@ public:
         if (options_.name.empty()) options_.name = "vectors:" + shown_name(from_);
         const auto model = from_.manifest().options.embedder;
         if (model != with_.name())
-            throw retrieve_error{retrieve_errc::wrong_model, "the index " +
-                                                                 (model.empty() ? "has no vectors" : "has vectors of \"" + model + "\"") +
-                                                                 ", and the query's would be of \"" + with_.name() + "\""};
+            throw retrieve_error{retrieve_errc::wrong_model,
+                                 "the index " +
+                                     (model.empty() ? "has no vectors" : "has vectors of \"" + model + "\"") +
+                                     ", and the query's would be of \"" + with_.name() + "\""};
     }
 
     task<std::vector<passage>> retrieve(run& r, retrieval what) const override {
@@ -54,8 +55,10 @@ public:
             auto made = co_await with_.embed(r, "embed_query", std::move(texts), embedding_use::query);
             what.vector = std::move(made.vectors.at(0));
         }
-        std::function<std::vector<passage>()> search = [from = from_, what = std::move(what), exactly = options_.exactly] {
-            return exactly ? from.by_vector_exactly(what.vector, what.k, what.where) : from.by_vector(what.vector, what.k, what.where);
+        std::function<std::vector<passage>()> search = [from = from_, what = std::move(what),
+                                                        exactly = options_.exactly] {
+            return exactly ? from.by_vector_exactly(what.vector, what.k, what.where)
+                           : from.by_vector(what.vector, what.k, what.where);
         };
         co_return co_await searched(r, std::move(search));
     }

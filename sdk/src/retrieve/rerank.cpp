@@ -18,7 +18,8 @@ namespace {
 
 struct rank_passages {
     static constexpr auto instructions =
-        "Rank the passages by how well each helps to answer the query. Name the numbers of all passages, the most helpful one first.";
+        "Rank the passages by how well each helps to answer the query. Name the numbers of all passages, the most "
+        "helpful one first.";
     struct input {
         std::string query;
         field<std::vector<std::string>, "each begins with its number"> passages;
@@ -83,7 +84,8 @@ private:
 
 class endpoint_reranker final : public detail::retriever_around {
 public:
-    endpoint_reranker(std::shared_ptr<const retriever> from, rerank_endpoint by) : retriever_around{std::move(from)}, by_{std::move(by)} {
+    endpoint_reranker(std::shared_ptr<const retriever> from, rerank_endpoint by)
+        : retriever_around{std::move(from)}, by_{std::move(by)} {
         if (by_.api_base.empty() || by_.model.empty())
             throw retrieve_error{retrieve_errc::bad_options, "a rerank endpoint has an address (api_base) and a model"};
     }
@@ -96,7 +98,8 @@ public:
         if (found.size() < 2) co_return found;
         json::array documents;
         for (const auto& p : found) documents.push_back(json::string(shown(p)));
-        const json::object body{{"model", by_.model}, {"query", query}, {"documents", documents}, {"top_n", std::min(k, found.size())}};
+        const json::object body{
+            {"model", by_.model}, {"query", query}, {"documents", documents}, {"top_n", std::min(k, found.size())}};
         const std::string answer = co_await ask(r, json::serialize(body));
         co_return ranked(answer, found, k);
     }
@@ -116,7 +119,8 @@ private:
             q.method = "POST";
             q.url = url();
             q.headers.emplace_back("content-type", "application/json");
-            if (!by_.api_key.empty()) q.credentials.emplace_back("authorization", "Bearer " + std::string{by_.api_key.reveal()});
+            if (!by_.api_key.empty())
+                q.credentials.emplace_back("authorization", "Bearer " + std::string{by_.api_key.reveal()});
             q.body = body;
             q.repeatable = true;
             const http::response answer = co_await r.http().send(std::move(q), deadline_after(by_.timeout));
@@ -124,7 +128,8 @@ private:
             const bool may_pass = answer.status == 408 || answer.status == 429 || answer.status >= 500;
             if (!may_pass || attempt >= by_.attempts)
                 refuse("was answered with status " + std::to_string(answer.status) + ": " + cut(answer.body, 300));
-            asio::steady_timer pause{co_await asio::this_coro::executor, std::chrono::milliseconds{200} * (1 << std::min(attempt, 6u))};
+            asio::steady_timer pause{co_await asio::this_coro::executor,
+                                     std::chrono::milliseconds{200} * (1 << std::min(attempt, 6u))};
             co_await pause.async_wait(asio::use_awaitable);
         }
     }

@@ -62,7 +62,8 @@ task<std::vector<passage>> retrieve::operator()(run& r, retrieval what) const {
     if (!from)
         throw retrieve_error{
             retrieve_errc::no_retriever,
-            "the module \"" + path() + "\" has no retriever, and the run has none: give the module one, or set run_options::retriever"};
+            "the module \"" + path() +
+                "\" has no retriever, and the run has none: give the module one, or set run_options::retriever"};
     return find(r, path(), from, std::move(what));
 }
 

@@ -39,7 +39,8 @@ std::vector<float> vector_of_words(const std::string& text, std::size_t dimensio
         const double weight = (1 + std::log(t.get_wdf())) * std::min(1.0, static_cast<double>(word.size()) / 4);
         add(word, weight);
         const std::string edged = "<" + word + ">";
-        for (std::size_t at = 0; at + 3 <= edged.size(); ++at) add("3" + edged.substr(at, 3), weight * weight_of_a_piece);
+        for (std::size_t at = 0; at + 3 <= edged.size(); ++at)
+            add("3" + edged.substr(at, 3), weight * weight_of_a_piece);
     }
     double squares = 0;
     for (double s : sums) squares += s * s;

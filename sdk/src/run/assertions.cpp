@@ -22,15 +22,16 @@ bool same_case(const failed_assertion& a, const failed_assertion& b) {
 }
 
 std::string blame_text(const failed_assertion& a) {
-    return a.blamed.path.empty() ? "no predictor has run that could be asked again" : "`" + a.blamed.path + "` was asked again in vain";
+    return a.blamed.path.empty() ? "no predictor has run that could be asked again"
+                                 : "`" + a.blamed.path + "` was asked again in vain";
 }
 
 }  // namespace
 
 assertion_failed::assertion_failed(const std::string& message, std::vector<failed_assertion> attempts)
     : error{run_errc::assertion_failed,
-            "assertion failed: " + message + " (" + blame_text(attempts.back()) + ", " + std::to_string(attempts.size()) +
-                (attempts.size() == 1 ? " attempt)" : " attempts)"),
+            "assertion failed: " + message + " (" + blame_text(attempts.back()) + ", " +
+                std::to_string(attempts.size()) + (attempts.size() == 1 ? " attempt)" : " attempts)"),
             {.attempted = attempts.back().site, .path = attempts.back().blamed.path}},
       attempts_{std::move(attempts)} {}
 
@@ -55,7 +56,8 @@ const run_core::made_call* run_core::find_call(const assertion_target& target, s
     return last([&](const made_call& c) { return target.module()->covers(c.call->place.path); });
 }
 
-void run_core::failed(bool soft, std::string message, const assertion_target& target, const std::source_location& site) {
+void run_core::failed(bool soft, std::string message, const assertion_target& target,
+                      const std::source_location& site) {
     if (message.empty()) message = "the condition does not hold";
     state_->check();
     auto& s = *state_;
@@ -171,13 +173,14 @@ void run_core::mark_private(const std::set<std::string>& names) {
     if (state_->observers) state_->private_to.mark(names);
 }
 
-void run_core::finish_call(const program_part& who, const begun_call& call, json::object inputs, const json::object& outputs,
-                           recorded_text trajectory) {
+void run_core::finish_call(const program_part& who, const begun_call& call, json::object inputs,
+                           const json::object& outputs, recorded_text trajectory) {
     if (auto deep = is_recording() ? too_deep(inputs) : ""; !deep.empty())
         throw run_error{run_errc::not_possible, "what `" + call.place.path + "` was given " + deep};
     if (!trajectory.empty() && !trajectory.has_key())
         trajectory = state_->trajectories.record(call.place.branch, call.place.path, trajectory.str());
-    auto made = std::make_shared<const predictor_call>(predictor_call{call.place, std::move(inputs), outputs, std::move(trajectory)});
+    auto made = std::make_shared<const predictor_call>(
+        predictor_call{call.place, std::move(inputs), outputs, std::move(trajectory)});
     state_->history->append(made);
     state_->private_to.learn(call.place.path, outputs);  // before anything of it is shown
     if (!rewinding_) state_->tell([&](run_observer& o, const observed_run& r) { o.predictor_returned(r, *made); });
@@ -187,7 +190,9 @@ void run_core::finish_call(const program_part& who, const begun_call& call, json
 
 // --- branches ------------------------------------------------------------------------------------------------------
 
-std::string run_core::branch_name(std::size_t index) const { return branch_ + (branch_.empty() ? "" : ".") + std::to_string(index); }
+std::string run_core::branch_name(std::size_t index) const {
+    return branch_ + (branch_.empty() ? "" : ".") + std::to_string(index);
+}
 
 std::size_t run_core::reserve_branches(std::size_t n) {
     before_effect();
@@ -209,7 +214,8 @@ run run_core::branch(std::size_t index, std::shared_ptr<const variation> v) cons
 run run_core::branch_of_tool() const {
     run made{state_, branch_name(branches_ - 1)};
     made.variation_ = variation_;
-    made.live_ = live_ && !state_->kept.has(made.branch_);  // a tool that is entered again after a crash finds what it did
+    made.live_ =
+        live_ && !state_->kept.has(made.branch_);  // a tool that is entered again after a crash finds what it did
     made.effect_ = effect_;
     made.key_ = key_;
     made.tool_ = tool_;
@@ -219,7 +225,8 @@ run run_core::branch_of_tool() const {
 
 void run_core::join(const run& ended, bool counts) {
     if (!counts) state_->history->forget_calls(ended.branch_);
-    for (std::size_t i = ended.inherited_calls_; counts && i < ended.calls_.size(); ++i) calls_.push_back(ended.calls_[i]);
+    for (std::size_t i = ended.inherited_calls_; counts && i < ended.calls_.size(); ++i)
+        calls_.push_back(ended.calls_[i]);
     if (ended.live_ && !live_ && (way_back_ || state_->options.replay)) go_live();
 }
 
@@ -229,11 +236,11 @@ void run_core::settle() {
     before_effect();
     if (!turned_back_) return;
     if (!way_back_->reached)
-        throw run_error{
-            run_errc::replay_mismatch,
-            "replay: the program ended without coming back to \"" + way_back_->target.path +
-                "\", which an assertion blames; what a program does may depend on its inputs and on what goes through the run only",
-            {.attempted = "going back to a call", .path = way_back_->target.path}};
+        throw run_error{run_errc::replay_mismatch,
+                        "replay: the program ended without coming back to \"" + way_back_->target.path +
+                            "\", which an assertion blames; what a program does may depend on its inputs and on what "
+                            "goes through the run only",
+                        {.attempted = "going back to a call", .path = way_back_->target.path}};
     effects_abandoned undone;
     for (auto& left : state_->kept.flush(branch_)) {
         undone.ids.push_back(left.what.id);
@@ -254,7 +261,8 @@ void run_core::rewind(const detail::backtrack& b) {
     bool passed = false;
     auto follows = [&](const event& e) {
         if (e.branch == target.branch) {
-            passed = passed || (e.kind == event_kind::model_call && e.path == target.path && e.occurrence >= target.occurrence);
+            passed = passed ||
+                     (e.kind == event_kind::model_call && e.path == target.path && e.occurrence >= target.occurrence);
             return passed;
         }
         if (is_within(e.branch, target.branch)) return child_on_the_way(e.branch, target.branch) >= b.splits;

@@ -41,8 +41,8 @@ public:
     using at_work = std::shared_ptr<const void>;
     at_work begin(const std::string& name);
 
-    /// Waits until all work is done, at most for `grace`. What is still at work then cannot be stopped: its thread goes on with it, and
-    /// `keep`, where its result goes, lives until it has ended. @return the names of that work
+    /// Waits until all work is done, at most for `grace`. What is still at work then cannot be stopped: its thread goes
+    /// on with it, and `keep`, where its result goes, lives until it has ended. @return the names of that work
     std::vector<std::string> close(std::chrono::milliseconds grace, std::shared_ptr<void> keep);
 
 private:

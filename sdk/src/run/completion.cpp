@@ -25,7 +25,8 @@ struct completion::state {
     }
 };
 
-completion::completion(std::function<bool()> is_own_thread) : state_{std::make_shared<state>(std::move(is_own_thread))} {}
+completion::completion(std::function<bool()> is_own_thread)
+    : state_{std::make_shared<state>(std::move(is_own_thread))} {}
 
 void completion::finish(std::exception_ptr failure) const {
     std::lock_guard lock{state_->mutex};
@@ -40,7 +41,8 @@ void completion::wait() const {
 }
 
 bool completion::wait_for(std::chrono::nanoseconds most) const {
-    constexpr std::chrono::nanoseconds longest = std::chrono::hours{24 * 365};  // what lies behind it overflows the clock
+    constexpr std::chrono::nanoseconds longest =
+        std::chrono::hours{24 * 365};  // what lies behind it overflows the clock
     auto lock = state_->lock_to_wait();
     return state_->changed.wait_for(lock, std::min(most, longest), [this] { return state_->done; });
 }
@@ -52,11 +54,16 @@ void completion::result() const {
 
 void throw_would_deadlock() {
     throw run_error{run_errc::would_deadlock,
-                    "this thread is one of the runtime's own: waiting here for a run would block what has to do it. In a task, await the "
-                    "module itself: `co_await module(run, ...)`, with the run that your function is given (a tool may take a `run&` "
-                    "first); elsewhere on an executor, `co_await runtime.async_run(options, module, ..., boost::asio::use_awaitable)`"};
+                    "this thread is one of the runtime's own: waiting here for a run would block what has to do it. In "
+                    "a task, await the "
+                    "module itself: `co_await module(run, ...)`, with the run that your function is given (a tool may "
+                    "take a `run&` "
+                    "first); elsewhere on an executor, `co_await runtime.async_run(options, module, ..., "
+                    "boost::asio::use_awaitable)`"};
 }
 
-void throw_taken() { throw std::logic_error{"reagent: the result of this run has been taken; running::get gives it once"}; }
+void throw_taken() {
+    throw std::logic_error{"reagent: the result of this run has been taken; running::get gives it once"};
+}
 
 }  // namespace reagent::detail

@@ -49,12 +49,14 @@ std::chrono::milliseconds since_1970() {
 // A clock that went back, or another machine's that is ahead.
 constexpr std::chrono::minutes clocks_differ{5};
 
-constexpr std::string_view flow_path = ".flow";  // behind the path of a call stands the consent to it that the flow policy wants
+constexpr std::string_view flow_path =
+    ".flow";  // behind the path of a call stands the consent to it that the flow policy wants
 
 std::string wrong_fields(const json::value& schema_document, const json::object& arguments) {
     if (!schema_document.is_object()) return {};
     std::string wrong;
-    for (const auto& v : schema{schema_document, {.assert_formats = true}}.read(json::value(arguments), reading::strict).violations)
+    for (const auto& v :
+         schema{schema_document, {.assert_formats = true}}.read(json::value(arguments), reading::strict).violations)
         wrong += (wrong.empty() ? "" : "; ") + (v.path == "$" ? std::string{} : v.path + " ") + v.message;
     return wrong;
 }
@@ -76,10 +78,14 @@ std::string consent_digest(std::string_view run, const event& shown, const std::
 
 namespace detail {
 
-std::string wrong_edit(const decision_wanted& wanted, const json::object& arguments) { return wrong_fields(wanted.schema, arguments); }
+std::string wrong_edit(const decision_wanted& wanted, const json::object& arguments) {
+    return wrong_fields(wanted.schema, arguments);
+}
 
-std::vector<std::uint64_t> unused_consents(const std::vector<journal_record>& records, const std::set<std::uint64_t>& begun) {
-    std::map<std::pair<std::string, std::string>, std::uint64_t> given;  // by branch and path, until the call that it is for has ended
+std::vector<std::uint64_t> unused_consents(const std::vector<journal_record>& records,
+                                           const std::set<std::uint64_t>& begun) {
+    std::map<std::pair<std::string, std::string>, std::uint64_t>
+        given;  // by branch and path, until the call that it is for has ended
     auto use = [&](const event& call) {
         std::pair place{call.branch, call.path};
         given.erase(place);
@@ -101,8 +107,8 @@ std::vector<std::uint64_t> unused_consents(const std::vector<journal_record>& re
 }
 
 std::string why_consent_fails(const approval_decision& d, const std::string& run, const event& call,
-                              const std::function<std::string(const json::object&)>& wrong_arguments, std::chrono::milliseconds lifetime,
-                              std::chrono::milliseconds now) {
+                              const std::function<std::string(const json::object&)>& wrong_arguments,
+                              std::chrono::milliseconds lifetime, std::chrono::milliseconds now) {
     std::string who = d.by.empty() ? "" : " of " + visible_name(d.by);
     if (d.digest != consent_digest(run, call, d.arguments))
         return "the consent" + who + " was given to another call, or holds no digest of what was shown";
@@ -119,7 +125,10 @@ std::string why_consent_fails(const approval_decision& d, const std::string& run
 bool run_core::is_consent_to_act(const event& known) {
     auto& s = *state_;
     auto is_made_at = [&](const std::string& path) {
-        event call{.kind = event_kind::tool_call, .branch = branch_, .path = path, .occurrence = upcoming(event_kind::tool_call, path)};
+        event call{.kind = event_kind::tool_call,
+                   .branch = branch_,
+                   .path = path,
+                   .occurrence = upcoming(event_kind::tool_call, path)};
         return s.kept.holds(call.kind, call.branch, call.path, call.occurrence) || (s.log && s.log->is_open(call));
     };
     return is_made_at(known.path) ||
@@ -140,8 +149,8 @@ struct run_core::edit_check {
 task<approval_decision> run_core::wait_for_consent(event& e, const edit_check& edits) {
     auto& s = *state_;
     if (!s.log)
-        throw run_error{run_errc::not_possible,
-                        "nobody is there to approve a call of " + visible_name(e.tool) + ", and the run is not durable: it cannot wait"};
+        throw run_error{run_errc::not_possible, "nobody is there to approve a call of " + visible_name(e.tool) +
+                                                    ", and the run is not durable: it cannot wait"};
     auto asked = s.log->take_pending(e);
     if (asked && (asked->wanted.what.tool != e.tool || asked->wanted.what.arguments != e.arguments))
         mismatch(e, "but for other arguments than those that were shown to whoever decides, or another tool");
@@ -150,7 +159,8 @@ task<approval_decision> run_core::wait_for_consent(event& e, const edit_check& e
         const run_decision& d = *asked->decided;
         decision = {d.kind == run_decision::approve, d.arguments, d.text, d.by, d.at, d.digest};
         if (decision->approved)
-            e.error = detail::why_consent_fails(*decision, s.own_name(), e, edits, s.options.consent_lifetime, since_1970());
+            e.error =
+                detail::why_consent_fails(*decision, s.own_name(), e, edits, s.options.consent_lifetime, since_1970());
         if (!e.error.empty()) {  // it is used up, and the question asked anew
             s.record_in_log(effects_abandoned{{asked->wanted.what.id}, false});
             asked.reset();
@@ -165,9 +175,9 @@ task<approval_decision> run_core::wait_for_consent(event& e, const edit_check& e
     co_return std::move(*decision);
 }
 
-task<approval_decision> run_core::ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
-                                               std::function<task<approval_decision>()> ask, std::string why,
-                                               std::function<std::string(const json::object&)> wrong) {
+task<approval_decision> run_core::ask_approval(std::string path, std::string tool, json::value arguments,
+                                               json::value schema, std::function<task<approval_decision>()> ask,
+                                               std::string why, std::function<std::string(const json::object&)> wrong) {
     auto& s = *state_;
     const edit_check edits{std::move(schema), std::move(wrong)};
     s.check();
@@ -180,7 +190,8 @@ task<approval_decision> run_core::ask_approval(std::string path, std::string too
             mismatch(*known, "but for other arguments than the journal has, or another tool");
         auto decision = approval_decision_from_json(known->result);
         if (decision.approved && !is_consent_to_act(*known))
-            again = detail::why_consent_fails(decision, s.own_name(), *known, edits, s.options.consent_lifetime, since_1970());
+            again = detail::why_consent_fails(decision, s.own_name(), *known, edits, s.options.consent_lifetime,
+                                              since_1970());
         if (again.empty()) {
             record(std::move(*known));
             co_return decision;

@@ -28,11 +28,13 @@ std::shared_ptr<const lm_request> repaired(const lm_request& r) {
 }  // namespace
 
 std::shared_ptr<const recorded_request> earlier_requests::record(std::string_view branch, std::string_view path,
-                                                                 std::shared_ptr<const lm_request> whole, std::uint64_t effect) {
+                                                                 std::shared_ptr<const lm_request> whole,
+                                                                 std::uint64_t effect) {
     if (repairs_) whole = repaired(*whole);
     auto make = [&]() -> std::shared_ptr<const recorded_request> {
         auto* before = latest_.find(branch, path);
-        if (!before || !before->what.recorded->effect()) return std::make_shared<const recorded_request>(*whole, effect);
+        if (!before || !before->what.recorded->effect())
+            return std::make_shared<const recorded_request>(*whole, effect);
         auto& b = before->what;
         if (!b.whole) b.whole = std::make_shared<const lm_request>(b.recorded->whole());
         return std::make_shared<const recorded_request>(*whole, effect, b.recorded, *b.whole);
@@ -47,16 +49,19 @@ std::shared_ptr<const recorded_request> earlier_requests::record(std::string_vie
     return recorded;
 }
 
-void earlier_requests::remember(std::string_view branch, std::string_view path, std::shared_ptr<const recorded_request> recorded,
+void earlier_requests::remember(std::string_view branch, std::string_view path,
+                                std::shared_ptr<const recorded_request> recorded,
                                 std::shared_ptr<const lm_request> whole) {
     std::size_t bytes = whole ? bytes_of(*whole) : 0;
     latest_.put(branch, path, {std::move(recorded), std::move(whole)}, bytes);
 }
 
-bool earlier_requests::is_same(std::string_view branch, std::string_view path, const recorded_request& recorded, const lm_request& now) {
+bool earlier_requests::is_same(std::string_view branch, std::string_view path, const recorded_request& recorded,
+                               const lm_request& now) {
     auto* before = latest_.find(branch, path);
     bool follows = before && recorded.earlier() && before->what.recorded == recorded.earlier();
-    if (follows && !before->what.whole) before->what.whole = std::make_shared<const lm_request>(before->what.recorded->whole());
+    if (follows && !before->what.whole)
+        before->what.whole = std::make_shared<const lm_request>(before->what.recorded->whole());
     return recorded.is(now, follows ? before->what.whole.get() : nullptr);
 }
 
@@ -64,7 +69,8 @@ recorded_text earlier_texts::record(std::string_view branch, std::string_view pa
     if (whole.empty()) return {};
     whole = valid_utf8(std::move(whole));
     auto* before = latest_.find(branch, path);
-    auto made = (before ? recorded_text::after(before->what.recorded, before->what.whole, whole) : recorded_text{whole}).with_key();
+    auto made = (before ? recorded_text::after(before->what.recorded, before->what.whole, whole) : recorded_text{whole})
+                    .with_key();
     std::size_t bytes = whole.size();
     latest_.put(branch, path, {made, std::move(whole)}, bytes);
     return made;

@@ -1,4 +1,5 @@
-// What a run does to the world: models, tools, consent, the clock, random numbers. Each answers from the journal where that knows.
+// What a run does to the world: models, tools, consent, the clock, random numbers. Each answers from the journal where
+// that knows.
 #include <reagent/run/consent.hpp>
 #include <reagent/run/runtime.hpp>
 
@@ -28,7 +29,8 @@ using detail::mismatch;
 namespace {
 
 std::uint64_t machine_seed() {
-    std::uint64_t bits = 0;  // a system call: std::random_device asks the processor first what it can, which virtual machines make slow
+    std::uint64_t bits =
+        0;  // a system call: std::random_device asks the processor first what it can, which virtual machines make slow
     if (::getentropy(&bits, sizeof bits) != 0) throw std::runtime_error{"the system has no random numbers"};
     return bits;
 }
@@ -95,7 +97,8 @@ task<void> run_core::park(run_status why, std::uint64_t id) {
         std::uint64_t id;
         ~leave() {
             std::erase_if(s.waiting, [&](const auto& w) { return w.branch == branch; });
-            if (!s.suspended && !s.cancelled && id) s.record_in_log(effects_abandoned{{id}, false});  // nobody waits for it any more
+            if (!s.suspended && !s.cancelled && id)
+                s.record_in_log(effects_abandoned{{id}, false});  // nobody waits for it any more
         }
     } at_end{s, mine->branch, id};
     s.log->send();  // so that whoever decides sees it, while other branches are still at work
@@ -126,7 +129,8 @@ bool is_same_in_todays_words(lm_request recorded, const lm_request& asked) {
     return recorded_request{recorded}.is(asked, nullptr);
 }
 
-// What a journal keeps of a failure, and so what the program is told of it, now and whenever it comes by again: no secret.
+// What a journal keeps of a failure, and so what the program is told of it, now and whenever it comes by again: no
+// secret.
 std::exception_ptr without_secrets(const detail::known_secrets& secrets, event& e, std::exception_ptr failure) {
     std::string shown = secrets.without(e.error);
     if (shown == e.error) return failure;
@@ -135,7 +139,8 @@ std::exception_ptr without_secrets(const detail::known_secrets& secrets, event& 
     return std::make_exception_ptr(std::runtime_error{e.error});
 }
 
-task<std::shared_ptr<const lm_response>> stream(const lm_backend& backend, lm_context context, const lm_request& request,
+task<std::shared_ptr<const lm_response>> stream(const lm_backend& backend, lm_context context,
+                                                const lm_request& request,
                                                 const std::function<void(const lm_event&)>& on_event) {
     auto stream = co_await backend.stream(context, request);
     while (auto e = co_await stream->next()) {
@@ -145,7 +150,8 @@ task<std::shared_ptr<const lm_response>> stream(const lm_backend& backend, lm_co
     throw lm_error{lm_errc::unavailable, backend.name() + " ended its stream without an answer"};
 }
 
-// A call of a model that is made now. On the heap: a coroutine's frame of more than a kilobyte is allocated anew each time.
+// A call of a model that is made now. On the heap: a coroutine's frame of more than a kilobyte is allocated anew each
+// time.
 struct model_call {
     event e;
     language_model model;
@@ -191,19 +197,22 @@ struct model_call {
 task<void> admit(run_core::state& s, model_call& call) {
     const auto& limits = s.options.budget;
     if (!s.spending)
-        s.spending = std::make_shared<decorators::spending>(spending_limit{.tokens = limits.tokens, .dollars = limits.dollars},
-                                                            " of this run", s.usage);
+        s.spending = std::make_shared<decorators::spending>(
+            spending_limit{.tokens = limits.tokens, .dollars = limits.dollars}, " of this run", s.usage);
     auto admitted = co_await s.spending->admit(s.deadline, call.model.name(), *call.request);
     call.claim.emplace(std::move(admitted));
 }
 
 void check_budget(const budget& limits, std::uint64_t calls, const usage& used) {
     if (calls >= limits.calls)
-        throw run_error{run_errc::budget_calls, "the run's budget of " + std::to_string(limits.calls) + " model calls is used up"};
+        throw run_error{run_errc::budget_calls,
+                        "the run's budget of " + std::to_string(limits.calls) + " model calls is used up"};
     if (limits.tokens && used.tokens() >= *limits.tokens)
-        throw run_error{run_errc::budget_tokens, "the run's budget of " + std::to_string(*limits.tokens) + " tokens is used up"};
+        throw run_error{run_errc::budget_tokens,
+                        "the run's budget of " + std::to_string(*limits.tokens) + " tokens is used up"};
     if (limits.dollars && used.cost.value_or(0) >= *limits.dollars)
-        throw run_error{run_errc::budget_cost, "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
+        throw run_error{run_errc::budget_cost,
+                        "the run's budget of " + std::to_string(*limits.dollars) + " dollars is used up"};
 }
 
 // What is told where parts of an answer are left out; "": none is.
@@ -215,14 +224,16 @@ std::string left_out(const lm_response& response) {
 
 }  // namespace
 
-task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, language_model model, lm_request request,
+task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, language_model model,
+                                                              lm_request request,
                                                               std::function<void(const lm_event&)> on_event) {
     auto given = std::make_shared<lm_request>(std::move(request));
     return call_model(
         std::move(path), std::move(model), [given] { return std::move(*given); }, {}, std::move(on_event));
 }
 
-task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, language_model model, std::function<lm_request()> make,
+task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, language_model model,
+                                                              std::function<lm_request()> make,
                                                               std::function<std::string()> fingerprint,
                                                               std::function<void(const lm_event&)> on_event) {
     auto& s = *state_;
@@ -238,13 +249,14 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
             s.requests.remember(branch_, path, known->request, nullptr);
         else {
             auto asked = std::make_shared<const lm_request>(make());
-            if (known->request &&
-                (s.requests.is_same(branch_, path, *known->request, *asked) || is_same_in_todays_words(known->request->whole(), *asked)))
+            if (known->request && (s.requests.is_same(branch_, path, *known->request, *asked) ||
+                                   is_same_in_todays_words(known->request->whole(), *asked)))
                 s.requests.remember(branch_, path, known->request, asked);
             else {
-                std::string how =
-                    known->request ? difference(known->request->whole(), *asked, *s.secrets->search()) : "the journal has no request there";
-                if (!s.options.on_difference) mismatch(*known, "but with other messages or tools than the journal has: " + how);
+                std::string how = known->request ? difference(known->request->whole(), *asked, *s.secrets->search())
+                                                 : "the journal has no request there";
+                if (!s.options.on_difference)
+                    mismatch(*known, "but with other messages or tools than the journal has: " + how);
                 s.options.on_difference(event_text(*known), how);
             }
         }
@@ -260,7 +272,8 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
     auto prepared = [&] {
         if (!model)
             throw run_error{run_errc::no_language_model,
-                            "this run has no language model; pass one to runtime.run, as in language_model(\"openai/gpt-4o-mini\")"};
+                            "this run has no language model; pass one to runtime.run, as in "
+                            "language_model(\"openai/gpt-4o-mini\")"};
         check_budget(s.options.budget, s.calls_started, s.usage);
         lm_request request = make();
         if (!request.rollout_id && !variation_) request.rollout_id = s.options.rollout_id;
@@ -316,7 +329,8 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
         call->claim.reset();
         s.count(e);
         if (e.response)
-            if (const auto what = left_out(*e.response); !what.empty()) notify({.kind = run_event::note, .path = path, .error = what});
+            if (const auto what = left_out(*e.response); !what.empty())
+                notify({.kind = run_event::note, .path = path, .error = what});
         e.id = s.next_id++;
         e.request = s.requests.record(branch_, path, std::move(call->request), e.id);
         auto response = e.response;
@@ -329,12 +343,14 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
     co_return response;
 }
 
-// What becomes of a call that was under way when the last worker ended. @return whether somebody has said what came of it; else it is
-// made, with the id that `e` has then; without one it is a further attempt, which a crash makes one to be asked about again
+// What becomes of a call that was under way when the last worker ended. @return whether somebody has said what came of
+// it; else it is made, with the id that `e` has then; without one it is a further attempt, which a crash makes one to
+// be asked about again
 task<bool> run_core::settle_open(event& e, const effect_begun& before, tool_call_traits traits) {
     auto& s = *state_;
     if (before.what.tool != e.tool || before.what.arguments != e.arguments)
-        mismatch(e, "but when the last worker ended, a call of another tool or with other arguments was under way there");
+        mismatch(e,
+                 "but when the last worker ended, a call of another tool or with other arguments was under way there");
     e.id = before.what.id;
     if (before.reentered || before.repeatable || traits.repeatable || traits.harmless) co_return false;
     auto asked = s.log->take_pending(e);
@@ -404,8 +420,8 @@ struct tool_call_now {
 
 }  // namespace
 
-task<json::value> run_core::call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect,
-                                      tool_call_traits traits) {
+task<json::value> run_core::call_tool(std::string path, std::string tool, json::value arguments,
+                                      std::function<task<json::value>()> effect, tool_call_traits traits) {
     auto& s = *state_;
     s.check();
     before_effect();
@@ -418,8 +434,8 @@ task<json::value> run_core::call_tool(std::string path, std::string tool, json::
         if (known->tool != tool || known->arguments != arguments) {
             auto secrets = s.secrets->search();
             auto shown = [&](const json::value& v) { return cut(json::serialize(detail::without(v, *secrets)), 200); };
-            std::string how =
-                "the journal has " + known->tool + " " + shown(known->arguments) + ", the program " + tool + " " + shown(arguments);
+            std::string how = "the journal has " + known->tool + " " + shown(known->arguments) + ", the program " +
+                              tool + " " + shown(arguments);
             if (!s.options.on_difference || known->tool != tool)
                 mismatch(*known, "but with other arguments than the journal has, or another tool: " + how);
             s.options.on_difference(event_text(*known), how);
@@ -461,7 +477,8 @@ task<json::value> run_core::call_tool(std::string path, std::string tool, json::
         else  // a run of this name may have been elsewhere, or before: its keys are others
             call->key = s.key_of(e.id) + (traits.harmless ? "" : "-" + random_run_name());
         effect_begun begun{e, traits.repeatable || traits.harmless, false, {}, call->key};
-        s.log->hold_back();  // the end of the attempt before and the begin of this one are stored together, or neither is
+        s.log->hold_back();  // the end of the attempt before and the begin of this one are stored together, or neither
+                             // is
         if (further_attempt) s.record_in_log(effects_abandoned{{before->what.id}, false});
         // From here on no suspension cuts it off.
         if (traits.enters_run) {
@@ -544,7 +561,8 @@ std::chrono::system_clock::time_point run::now(std::string_view path) {
         e = std::move(*known);
     else
         e.result = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
-    auto time = system_clock::time_point{duration_cast<system_clock::duration>(microseconds{e.result.to_number<std::int64_t>()})};
+    auto time = system_clock::time_point{
+        duration_cast<system_clock::duration>(microseconds{e.result.to_number<std::int64_t>()})};
     if (known)
         record(std::move(e));
     else
@@ -561,7 +579,8 @@ double run::random(std::string_view path) {
         e = std::move(*known);
     else {
         auto& generator = state_->random;
-        if (!generator) generator = std::make_unique<std::mt19937_64>(state_->options.seed ? state_->options.seed : machine_seed());
+        if (!generator)
+            generator = std::make_unique<std::mt19937_64>(state_->options.seed ? state_->options.seed : machine_seed());
         e.result = static_cast<double>((*generator)() >> 11) * 0x1p-53;
     }
     double value = e.result.to_number<double>();

@@ -22,8 +22,10 @@ void run_core::meet(flow_flags f, std::string tool, std::string where) {
 
 namespace {
 
-// What a call has met, without its own announcement: another call of the step stands for that, where one brings the same.
-flow_state met_before(const std::vector<std::pair<std::string, flow_flags>>& announced, flow_state met, const std::string& tool) {
+// What a call has met, without its own announcement: another call of the step stands for that, where one brings the
+// same.
+flow_state met_before(const std::vector<std::pair<std::string, flow_flags>>& announced, flow_state met,
+                      const std::string& tool) {
     auto look = [&](std::optional<flow_source>& source, bool flow_flags::*flag) {
         if (!source || source->effect || source->tool != tool || source->where != same_step) return;
         bool own = true;
@@ -41,14 +43,15 @@ flow_state met_before(const std::vector<std::pair<std::string, flow_flags>>& ann
 
 }  // namespace
 
-// The n-th call of a tool at a place has the n-th consent there, whether somebody is asked or not: so a replay finds it, whatever the
-// run has met by then.
+// The n-th call of a tool at a place has the n-th consent there, whether somebody is asked or not: so a replay finds
+// it, whatever the run has met by then.
 run_core::flow_question run_core::question_flow(const std::string& path, const std::string& tool, flow_flags flags,
                                                 const json::value& arguments) {
     auto& s = *state_;
     const std::string at = path + ".flow";
     const auto n = upcoming(event_kind::approval, at);
-    if (const event* known = live_ ? nullptr : s.kept.find(event_kind::approval, branch_, at, n)) return {true, at, known->why};
+    if (const event* known = live_ ? nullptr : s.kept.find(event_kind::approval, branch_, at, n))
+        return {true, at, known->why};
     auto place_of = [&](event_kind kind, const std::string& where, std::uint32_t occurrence) {
         return event{.kind = kind, .branch = branch_, .path = where, .occurrence = occurrence};
     };
@@ -62,7 +65,9 @@ run_core::flow_question run_core::question_flow(const std::string& path, const s
         }
     }
     std::string met = met_before(s.announced, s.flow, tool).text();
-    return {true, at, (flags.acts ? "it acts" : "the flow policy wants it") + (met.empty() ? "" : ", and this run has read " + met)};
+    return {
+        true, at,
+        (flags.acts ? "it acts" : "the flow policy wants it") + (met.empty() ? "" : ", and this run has read " + met)};
 }
 
 }  // namespace reagent

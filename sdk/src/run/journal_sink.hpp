@@ -23,13 +23,14 @@ public:
     virtual const std::string& run_id() const = 0;
     virtual std::uint64_t takes() const = 0;  ///< how often a worker took the run up
 
-    /// Goes to the store in this order, together with the next record for which somebody waits: what follows from it is never there
-    /// without it.
+    /// Goes to the store in this order, together with the next record for which somebody waits: what follows from it is
+    /// never there without it.
     virtual void append(std::chrono::microseconds at, content what) = 0;
     virtual void send() = 0;           ///< at once
     virtual task<void> stored() = 0;   ///< until everything that was appended is stored
     virtual task<void> certain() = 0;  ///< before an effect: the run is still ours, or the store says so
-    virtual void hold_back() = 0;      ///< from here to `release` the records become one: a crash leaves all or none of them
+    virtual void
+    hold_back() = 0;  ///< from here to `release` the records become one: a crash leaves all or none of them
     virtual void release() = 0;
 
     /// Tells the store of the run's end; `failure` becomes what a caller is told.

@@ -51,7 +51,8 @@ std::optional<kept_events::slot> kept_events::take(event_kind kind, std::string_
     return {};
 }
 
-const event* kept_events::find(event_kind kind, std::string_view branch, std::string_view path, std::uint32_t occurrence) const {
+const event* kept_events::find(event_kind kind, std::string_view branch, std::string_view path,
+                               std::uint32_t occurrence) const {
     auto found = by_branch_.find(branch);
     if (found == by_branch_.end()) return nullptr;
     for (const auto& s : found->second.slots)

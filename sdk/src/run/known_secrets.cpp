@@ -52,7 +52,8 @@ void known_secrets::learn(const lm_backend* model) {
 // Once: a run a second would say it a thousand times.
 void known_secrets::warn() {
     if (!warn_ || std::exchange(warned_, true)) return;
-    warn_("a secret is too short to be looked for in logs and errors, where it may stand; give a key of 6 bytes or more");
+    warn_(
+        "a secret is too short to be looked for in logs and errors, where it may stand; give a key of 6 bytes or more");
 }
 
 std::shared_ptr<const secret_search> known_secrets::search() const {

@@ -17,14 +17,15 @@ class lm_backend;
 
 namespace reagent::detail {
 
-/// The secrets that a runtime has met: those that it was given, and the keys of every model that one of its runs was given or has called.
-/// Thread-safe.
+/// The secrets that a runtime has met: those that it was given, and the keys of every model that one of its runs was
+/// given or has called. Thread-safe.
 class known_secrets {
 public:
     /// @param warn called once when a secret is too short to be looked for; may be empty
     explicit known_secrets(std::vector<secret> given, std::function<void(std::string_view)> warn = {});
 
-    /// The model's keys too. What local servers are given in place of a key ("none", "EMPTY") is none, and not looked for.
+    /// The model's keys too. What local servers are given in place of a key ("none", "EMPTY") is none, and not looked
+    /// for.
     void learn(const lm_backend* model);
 
     std::shared_ptr<const secret_search> search() const;

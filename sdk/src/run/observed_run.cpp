@@ -53,7 +53,9 @@ const usage& observed_run::usage() const { return of(state_).usage; }
 std::chrono::microseconds observed_run::duration() const { return of(state_).duration; }
 const std::shared_ptr<journal>& observed_run::history() const { return of(state_).history; }
 std::string observed_run::shown(std::string_view text) const { return of(state_).private_to.shown(text); }
-json::value observed_run::shown(const std::string& path, const json::value& v) const { return of(state_).private_to.shown(path, v); }
+json::value observed_run::shown(const std::string& path, const json::value& v) const {
+    return of(state_).private_to.shown(path, v);
+}
 bool observed_run::has_private() const { return !of(state_).private_to.is_empty(); }
 std::shared_ptr<const detail::privacy> observed_run::privacy() const {
     return std::make_shared<const detail::privacy>(of(state_).private_to);

@@ -12,8 +12,9 @@ namespace reagent::detail {
 
 namespace asio = boost::asio;
 
-/// What other threads hand to an event loop, a few at a time: a store answers hundreds of runs with one commit, and whatever else is
-/// ready on the loop must not wait until all of them have gone on. Keeps the order. `add` is thread-safe.
+/// What other threads hand to an event loop, a few at a time: a store answers hundreds of runs with one commit, and
+/// whatever else is ready on the loop must not wait until all of them have gone on. Keeps the order. `add` is
+/// thread-safe.
 class paced_queue : public std::enable_shared_from_this<paced_queue> {
 public:
     explicit paced_queue(asio::any_io_executor e) : executor_{std::move(e)} {}
@@ -25,7 +26,8 @@ public:
         if (!std::exchange(scheduled_, true)) schedule();  // before anybody can close it
     }
 
-    /// The loop has ended: a store may still have something to say to a run that was taken from it, and nobody is there to hear it.
+    /// The loop has ended: a store may still have something to say to a run that was taken from it, and nobody is there
+    /// to hear it.
     void close() {
         std::deque<std::function<void()>> left;
         std::lock_guard lock{mutex_};

@@ -19,7 +19,8 @@
 namespace reagent::detail {
 namespace {
 
-constexpr std::size_t shortest = 4;  // bytes of a value that is looked for in other texts: shorter ones stand everywhere
+constexpr std::size_t shortest =
+    4;  // bytes of a value that is looked for in other texts: shorter ones stand everywhere
 constexpr std::size_t most_values = 1000;
 constexpr std::string_view withheld = in_place_of_private;
 
@@ -43,7 +44,8 @@ std::vector<std::string> spellings(const json::value& v) {
         all.push_back(plain + ".0");
         all.push_back(json::serialize(json::value(d)));
     }
-    if (auto money = fixed_text(d, 2); std::fabs(d) < 1e15 && std::strtod(money.c_str(), nullptr) == d) all.push_back(money);
+    if (auto money = fixed_text(d, 2); std::fabs(d) < 1e15 && std::strtod(money.c_str(), nullptr) == d)
+        all.push_back(money);
     auto point = std::min(plain.find('.'), plain.size());
     for (auto at = point; at > 3 && is_digit(plain[at - 4]);) plain.insert(at -= 3, ",");
     all.push_back(plain);
@@ -104,7 +106,8 @@ void privacy::learn(const std::string& path, const json::value& v) {
     else if (v.is_array())
         for (const auto& item : v.get_array()) learn(path, item);
     else if (v.is_string())  // calls have their arguments as the text of JSON
-        if (std::string_view text = trim(std::string_view{v.get_string()}); text.starts_with('{') || text.starts_with('['))
+        if (std::string_view text = trim(std::string_view{v.get_string()});
+            text.starts_with('{') || text.starts_with('['))
             if (auto inner = parse_json(text); inner && inner->is_structured()) learn(path, *inner);
 }
 
@@ -154,7 +157,8 @@ json::value privacy::shown(const std::string& path, const json::value& v) const 
     if (v.is_string()) return json::value(json::string(shown(std::string_view{v.get_string()})));
     if (v.is_number()) {
         auto written = spellings(v);
-        if (too_many_ || std::any_of(written.begin(), written.end(), [&](const auto& text) { return values_.contains(text); }))
+        if (too_many_ ||
+            std::any_of(written.begin(), written.end(), [&](const auto& text) { return values_.contains(text); }))
             return json::value(withheld);
     }
     return v;

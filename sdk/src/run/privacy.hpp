@@ -20,8 +20,8 @@ struct lm_response;
 
 namespace reagent::detail {
 
-/// What of a run is kept out of logs and telemetry: fields that are marked private, by name and by the values they had, and secrets.
-/// A journal holds them all the same: without them no run could go on.
+/// What of a run is kept out of logs and telemetry: fields that are marked private, by name and by the values they had,
+/// and secrets. A journal holds them all the same: without them no run could go on.
 class privacy {
 public:
     privacy() = default;
@@ -37,11 +37,14 @@ public:
     void learn(const std::string& path, const json::object& fields);
     void learn(const std::string& path, const json::value& v);
 
-    /// What a model has answered: of calls of tools their arguments; where it only talks although it has tools, that is its answer.
+    /// What a model has answered: of calls of tools their arguments; where it only talks although it has tools, that is
+    /// its answer.
     void learn(const std::string& path, const lm_response& answer, bool has_tools);
 
     /// Whether the prompts and completions of a predictor are withheld whole: they hold private fields.
-    bool withholds(const std::string& path) const { return paths_.contains(path) || (path == history_path && !is_empty()); }
+    bool withholds(const std::string& path) const {
+        return paths_.contains(path) || (path == history_path && !is_empty());
+    }
     bool is_empty() const { return names_.empty() && paths_.empty(); }
 
     /// A value without private fields, private values and secrets.

@@ -72,7 +72,8 @@ bool visible_pieces::is_seen(std::int32_t c) {
     }
     auto category = utf8proc_category(c);
     if (category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_ME) {
-        // They stand above and below what comes before, and enough of them over the lines around: real words have up to four.
+        // They stand above and below what comes before, and enough of them over the lines around: real words have up to
+        // four.
         if (!is_ignorable(c)) return base_ && ++marks_ <= 4;
     } else
         marks_ = 0;
@@ -112,7 +113,8 @@ std::string visible_pieces::add(std::string_view piece) {
             continue;
         }
         utf8proc_int32_t c = 0;
-        utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data() + at), static_cast<utf8proc_ssize_t>(n), &c);
+        utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data() + at), static_cast<utf8proc_ssize_t>(n),
+                         &c);
         bool end_of_line = lines_ && c == '\r' && text[at + 1] == '\n';
         if (is_seen(c))
             out.append(text, at, n);
@@ -152,7 +154,8 @@ std::string shell_word(std::string_view text) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                std::string_view{"_-./:@%+=,"}.find(c) != std::string_view::npos;
     };
-    bool plain = !text.empty() && std::all_of(text.begin(), text.end(), is_plain) && text.front() != '-' && text.front() != '=';
+    bool plain =
+        !text.empty() && std::all_of(text.begin(), text.end(), is_plain) && text.front() != '-' && text.front() != '=';
     if (plain) return std::string{text};
     if (visible(text) == text) {
         std::string out = "'";
@@ -175,7 +178,8 @@ std::string visible_name(std::string_view name) {
     bool plain = !name.empty() && name.front() != ' ' && name.back() != ' ' && name.find_first_of("\\\"") == name.npos;
     if (plain && visible(name) == name) return std::string{name};
     std::string quoted = json::serialize(json::value(json::string(name)));
-    return "\"" + visible(std::string_view{quoted}.substr(1, quoted.size() - 2)) + "\"";  // a mark at its beginning stands on no quote
+    return "\"" + visible(std::string_view{quoted}.substr(1, quoted.size() - 2)) +
+           "\"";  // a mark at its beginning stands on no quote
 }
 
 std::string visible_json(const json::value& v) { return visible(dump_strict_json(v)); }
@@ -191,7 +195,8 @@ std::string question_text(const event& asked, std::size_t most_bytes, std::strin
         std::size_t shown = std::min(left, value.size());
         while (shown > 0 && shown < value.size() && (static_cast<unsigned char>(value[shown]) & 0xC0) == 0x80) --shown;
         out.append(value, 0, shown);
-        if (shown < value.size()) out += " [" + std::to_string(shown) + " of " + std::to_string(value.size()) + " bytes]";
+        if (shown < value.size())
+            out += " [" + std::to_string(shown) + " of " + std::to_string(value.size()) + " bytes]";
         left -= shown;
     };
     auto* arguments = asked.arguments.if_object();
@@ -206,7 +211,8 @@ std::string question_text(const event& asked, std::size_t most_bytes, std::strin
             }
             add(visible_name(name), visible_json(v));
         }
-    if (all > most_bytes) out += "\n  [" + std::to_string(most_bytes) + " bytes are shown; the rest: " + std::string{rest} + "]";
+    if (all > most_bytes)
+        out += "\n  [" + std::to_string(most_bytes) + " bytes are shown; the rest: " + std::string{rest} + "]";
     return out;
 }
 
@@ -224,8 +230,9 @@ std::string decision_text(bool approved, std::string_view by, std::chrono::milli
 
 std::chrono::milliseconds lifetime_named(std::string_view text) {
     auto wrong = [&] {
-        return run_error{run_errc::not_possible, "a lifetime is a number with s, m, h or d behind it, as in 90s, 24h, or `never`; not \"" +
-                                                     cut(visible(text), 40) + "\""};
+        return run_error{run_errc::not_possible,
+                         "a lifetime is a number with s, m, h or d behind it, as in 90s, 24h, or `never`; not \"" +
+                             cut(visible(text), 40) + "\""};
     };
     if (text == "never") return {};
     std::uint64_t n = 0;

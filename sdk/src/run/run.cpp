@@ -31,7 +31,8 @@ namespace {
 
 // A run has few places; a linear search beats a map.
 bool is_place(std::string_view place, event_kind kind, std::string_view path) {
-    return place.size() == path.size() + 1 && place.back() == static_cast<char>('0' + static_cast<int>(kind)) && place.starts_with(path);
+    return place.size() == path.size() + 1 && place.back() == static_cast<char>('0' + static_cast<int>(kind)) &&
+           place.starts_with(path);
 }
 
 }  // namespace
@@ -61,7 +62,8 @@ void run_core::record(event e) {
     e.splits = static_cast<std::uint32_t>(branches_);
     s.history->append(std::move(e));
     if (s.history->bytes() > s.options.max_journal_bytes)
-        throw run_error{run_errc::journal_full, "the run's journal has grown beyond " + std::to_string(s.options.max_journal_bytes) +
+        throw run_error{run_errc::journal_full, "the run's journal has grown beyond " +
+                                                    std::to_string(s.options.max_journal_bytes) +
                                                     " bytes; raise run_options::max_journal_bytes or split the run"};
 }
 
@@ -73,8 +75,8 @@ void run_core::record_fresh(event e) {
     record(std::move(e));
 }
 
-// What the journal answers. Without an answer the program is where no journal knows the way: from then on this handle lives. A run that has
-// neither a model nor a store only replays: there nothing happens that its journal does not hold.
+// What the journal answers. Without an answer the program is where no journal knows the way: from then on this handle
+// lives. A run that has neither a model nor a store only replays: there nothing happens that its journal does not hold.
 std::optional<event> run_core::recorded(event_kind kind, std::string_view path, std::uint32_t n) {
     auto& s = *state_;
     const bool only_replays = s.options.replay && !s.options.lm && !s.log;
@@ -87,10 +89,12 @@ std::optional<event> run_core::recorded(event_kind kind, std::string_view path, 
         }
         if (const event* next = s.kept.next(branch_)) mismatch(asked, "where the journal has " + event_text(*next));
         if (way_back_ && !way_back_->reached && way_back_->target.branch == branch_)
-            mismatch(asked, "before it comes back to " + place_text(branch_, way_back_->target.path, way_back_->target.occurrence) +
+            mismatch(asked, "before it comes back to " +
+                                place_text(branch_, way_back_->target.path, way_back_->target.occurrence) +
                                 ", which an assertion blames");
     }
-    if (only_replays) mismatch(asked, "which the journal does not hold, and the run has no language model to go on with");
+    if (only_replays)
+        mismatch(asked, "which the journal does not hold, and the run has no language model to go on with");
     go_live();
     return {};
 }
@@ -116,19 +120,21 @@ void run_core::state::check() const {
 
 bool run_core::is_durable() const { return state_->log != nullptr; }
 bool run_core::can_await_approval(std::string_view path) const {
-    return is_durable() || state_->kept.holds(event_kind::approval, branch_, path, upcoming(event_kind::approval, path));
+    return is_durable() ||
+           state_->kept.holds(event_kind::approval, branch_, path, upcoming(event_kind::approval, path));
 }
 std::shared_ptr<const recorded_request> run_core::upcoming_request(std::string_view path) const {
     if (live_) return nullptr;
-    const event* known = state_->kept.find(event_kind::model_call, branch_, path, upcoming(event_kind::model_call, path));
+    const event* known =
+        state_->kept.find(event_kind::model_call, branch_, path, upcoming(event_kind::model_call, path));
     return known ? known->request : nullptr;
 }
 
 std::string run::idempotency_key() const { return !effect_ || !key_.empty() ? key_ : state_->key_of(effect_); }
 const std::string& run::id() const { return state_->own_name(); }
 
-std::shared_ptr<const prompt_template> run_core::prompt(const std::string& key,
-                                                        const std::function<std::shared_ptr<const prompt_template>()>& make) {
+std::shared_ptr<const prompt_template> run_core::prompt(
+    const std::string& key, const std::function<std::shared_ptr<const prompt_template>()>& make) {
     auto& slot = state_->prompts[variation_ ? variation_->parameters : nullptr][key];
     if (!slot) slot = make();
     return slot;
@@ -137,7 +143,8 @@ std::shared_ptr<const prompt_template> run_core::prompt(const std::string& key,
 task<json::value> run::blocking(std::function<json::value()> work) {
     auto& pool = *state_->blocking;
     auto at_work = pool.begin(tool_.empty() ? "work of run::blocking" : "`" + visible_name(tool_) + "`");
-    return on_pool<json::value>(pool.executor(), [at_work = std::move(at_work), work = std::move(work)] { return work(); });
+    return on_pool<json::value>(pool.executor(),
+                                [at_work = std::move(at_work), work = std::move(work)] { return work(); });
 }
 
 }  // namespace reagent

@@ -20,7 +20,8 @@ public:
     class watch {
     public:
         /// @param passed called at the deadline, at most once; `no_deadline` never comes
-        watch(std::shared_ptr<run_deadlines> all, clock::time_point deadline, std::function<void()> passed) : all_{std::move(all)} {
+        watch(std::shared_ptr<run_deadlines> all, clock::time_point deadline, std::function<void()> passed)
+            : all_{std::move(all)} {
             if (deadline == no_deadline) return;
             place_ = all_->waiting_.emplace(deadline, std::pair{this, std::move(passed)});
             waits_ = true;

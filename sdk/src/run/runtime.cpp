@@ -82,10 +82,11 @@ run_error no_record(const std::string& folder, const std::error_code& why) {
 constexpr const char* recording = "recording a run";
 
 run_error not_recorded(const std::string& file, const std::string& why) {
-    return {run_errc::journal_unavailable,
-            "the run came to its end, but its record is lost, and with it what would be answered from it later: " + why +
-                ". Make room, or record into another folder ($REAGENT_RECORD, runtime_options::record), and start it again",
-            {.attempted = recording, .path = file}};
+    return {
+        run_errc::journal_unavailable,
+        "the run came to its end, but its record is lost, and with it what would be answered from it later: " + why +
+            ". Make room, or record into another folder ($REAGENT_RECORD, runtime_options::record), and start it again",
+        {.attempted = recording, .path = file}};
 }
 
 // A name in the folder that no run has, of this process or another; the file holds nothing until the run has ended.
@@ -120,8 +121,9 @@ std::vector<secret> detail::with_proxies(std::vector<secret> secrets, const std:
 void runtime::impl::tell_left(const std::vector<std::string>& names) const {
     std::string text;
     for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-    text += " did not end within " + std::to_string(exit_grace.count()) +
-            " ms of the runtime's end (runtime_options::exit_grace) and is left; give tools that may hang a way to stop";
+    text +=
+        " did not end within " + std::to_string(exit_grace.count()) +
+        " ms of the runtime's end (runtime_options::exit_grace) and is left; give tools that may hang a way to stop";
     message(run_observer::level::warning, text);
     if (!has_log) std::cerr << "reagent: " << text << std::endl;
 }
@@ -186,7 +188,8 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
         s->history->adopt_assertions(*s->options.replay);
         for (const auto* events : {&s->options.replay->events(), &s->options.replay->abandoned()})
             for (const auto& e : *events) s->next_id = std::max(s->next_id, e.id + 1);
-        for (const auto& e : s->options.replay->abandoned())  // paid for as well; the others are counted as the program comes by
+        for (const auto& e :
+             s->options.replay->abandoned())  // paid for as well; the others are counted as the program comes by
             s->count(e);
     }
     s->trunk.emplace(s);
@@ -231,25 +234,29 @@ task<void> guarded(std::shared_ptr<run::state> s, task<void> work, std::function
         failure = std::current_exception();
         if (s->cancelled) failure = std::make_exception_ptr(run_error{run_errc::cancelled, "the run was cancelled"});
     } catch (const detail::backtrack& b) {
-        failure = std::make_exception_ptr(run_error{run_errc::assertion_failed,
-                                                    "an assertion sends the run back to \"" + b.target.path +
-                                                        "\", but the run cannot start again: an argument of its program "
-                                                        "cannot be copied",
-                                                    {.path = b.target.path}});
+        failure =
+            std::make_exception_ptr(run_error{run_errc::assertion_failed,
+                                              "an assertion sends the run back to \"" + b.target.path +
+                                                  "\", but the run cannot start again: an argument of its program "
+                                                  "cannot be copied",
+                                              {.path = b.target.path}});
     } catch (...) {
         failure = std::current_exception();
     }
     if (failure && s->overdue && !s->cancelled && !s->suspended)
-        failure = std::make_exception_ptr(run_error{run_errc::deadline_exceeded, "the run took longer than its deadline of " +
-                                                                                     std::to_string(s->options.deadline.count()) + " ms"});
+        failure = std::make_exception_ptr(run_error{
+            run_errc::deadline_exceeded,
+            "the run took longer than its deadline of " + std::to_string(s->options.deadline.count()) + " ms"});
     s->duration = s->elapsed();
     s->finished = true;
     if (!s->record_to.empty()) {
         try {
-            save_journal(s->record_to, *s->history, {{"program", s->options.program.empty() ? "run" : s->options.program}});
+            save_journal(s->record_to, *s->history,
+                         {{"program", s->options.program.empty() ? "run" : s->options.program}});
         } catch (const std::exception& e) {
             std::error_code ec;
-            if (std::filesystem::file_size(s->record_to, ec) == 0) std::filesystem::remove(s->record_to, ec);  // made for its name
+            if (std::filesystem::file_size(s->record_to, ec) == 0)
+                std::filesystem::remove(s->record_to, ec);  // made for its name
             if (!failure) failure = std::make_exception_ptr(not_recorded(s->record_to, e.what()));
         }
     }

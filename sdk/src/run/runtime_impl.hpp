@@ -18,7 +18,8 @@ namespace detail {
 
 // One thread with its event loop and its connections: nothing in it needs a lock.
 struct loop {
-    explicit loop(const http::client_options& options) : http{context.get_executor(), options}, thread{[this] { context.run(); }} {}
+    explicit loop(const http::client_options& options)
+        : http{context.get_executor(), options}, thread{[this] { context.run(); }} {}
     ~loop() { stop(); }
 
     /// Ends its thread. What is posted to it then stays undone.
@@ -38,13 +39,14 @@ struct loop {
 };
 
 inline bool is_here(std::list<loop>& loops) {
-    return std::any_of(loops.begin(), loops.end(), [](loop& l) { return l.context.get_executor().running_in_this_thread(); });
+    return std::any_of(loops.begin(), loops.end(),
+                       [](loop& l) { return l.context.get_executor().running_in_this_thread(); });
 }
 
 std::string variable(const char* name);
 
-/// Makes room for so many open files. Linux lets a process with several threads wait for tens of milliseconds whenever its table of files
-/// grows (fs/file.c, expand_fdtable: synchronize_rcu), which on an event loop would stop every run.
+/// Makes room for so many open files. Linux lets a process with several threads wait for tens of milliseconds whenever
+/// its table of files grows (fs/file.c, expand_fdtable: synchronize_rcu), which on an event loop would stop every run.
 void reserve_descriptors(std::size_t n);
 
 /// The log, telemetry and those of one's own; null: none.

@@ -26,7 +26,8 @@ class spending;
 namespace reagent {
 
 namespace detail {
-inline constexpr std::size_t most_question_bytes = 2048;  // of a call's arguments, where a run says that it waits for consent
+inline constexpr std::size_t most_question_bytes =
+    2048;  // of a call's arguments, where a run says that it waits for consent
 
 using observer_list = std::vector<std::shared_ptr<run_observer>>;
 struct observed_state {};
@@ -60,7 +61,8 @@ struct run_core::state : detail::observed_state, std::enable_shared_from_this<ru
     std::unique_ptr<std::mt19937_64> random;  // made when it is first wanted: it is large, and few runs want it
 
     // By the parameters of the variation they were made for; null: the run's own.
-    std::map<std::shared_ptr<const reagent::parameters>, std::map<std::string, std::shared_ptr<const prompt_template>>> prompts;
+    std::map<std::shared_ptr<const reagent::parameters>, std::map<std::string, std::shared_ptr<const prompt_template>>>
+        prompts;
 
     std::string record_to;  // a file; "": nowhere
 
@@ -88,7 +90,8 @@ struct run_core::state : detail::observed_state, std::enable_shared_from_this<ru
     std::atomic<bool> shutdown = false;  // cancelled because the runtime ends: another worker goes on
 
     detail::taken_paths paths;
-    std::shared_ptr<decorators::spending> spending;  // with a budget of tokens or dollars, from the first call that is made
+    std::shared_ptr<decorators::spending>
+        spending;  // with a budget of tokens or dollars, from the first call that is made
 
     std::uint64_t next_id = 1;
     std::string name;  // of the run, for idempotency keys and logs; made when it is first wanted
@@ -96,7 +99,9 @@ struct run_core::state : detail::observed_state, std::enable_shared_from_this<ru
     void check() const;
     /// A journal in memory has none: what comes back to an answer of it compares the requests themselves.
     bool keeps_fingerprints() const { return log || !record_to.empty() || options.replay; }
-    std::string key_of(std::uint64_t effect) { return own_name() + "-" + std::to_string(effect); }  // of a first attempt
+    std::string key_of(std::uint64_t effect) {
+        return own_name() + "-" + std::to_string(effect);
+    }  // of a first attempt
     void record_in_log(detail::journal_sink::content what);
     void count(const event& e) {
         const auto& used = e.response ? e.response->usage : e.used;
@@ -118,11 +123,14 @@ struct run_core::state : detail::observed_state, std::enable_shared_from_this<ru
     }
     /// Ends the run in good order once all that is left of it waits.
     void consider_suspending();
-    /// Somebody wants a durable run to end: calls of tools come to their end, and are stored; nothing else begins. On the run's thread.
+    /// Somebody wants a durable run to end: calls of tools come to their end, and are stored; nothing else begins. On
+    /// the run's thread.
     void cancel_in_good_order();
     /// Whether a tool is at its own work: cut off there, nobody would know what it did.
     bool has_tool_at_work() const;
-    std::chrono::microseconds elapsed() const { return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - started); }
+    std::chrono::microseconds elapsed() const {
+        return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - started);
+    }
 
     asio::cancellation_signal signal;
     std::atomic<bool> cancelled = false;

@@ -13,16 +13,18 @@ namespace {
 
 run_error ambiguous(const std::string& path, const signature& first, const signature& second) {
     return {run_errc::ambiguous_path,
-            "two predictors of this program are both known as \"" + path + "\" (" + first.text() + ", and " + second.text() +
-                "), so that parameters, advice and demonstrations for one would reach the other; give each a name of its own, as members "
+            "two predictors of this program are both known as \"" + path + "\" (" + first.text() + ", and " +
+                second.text() +
+                "), so that parameters, advice and demonstrations for one would reach the other; give each a name of "
+                "its own, as members "
                 "of a module: `rg::predict<S> draft{*this, \"draft\"};`",
             {.path = path}};
 }
 
 }  // namespace
 
-void detail::taken_paths::take(const std::string& path, const std::string& branch, std::uint64_t inside, const signature& s,
-                               const std::shared_ptr<const void>& alive) {
+void detail::taken_paths::take(const std::string& path, const std::string& branch, std::uint64_t inside,
+                               const signature& s, const std::shared_ptr<const void>& alive) {
     auto& here = all_[inside];
     auto found = std::find_if(here.begin(), here.end(), [&](const taken& t) { return t.path == path; });
     if (found == here.end()) {

@@ -16,7 +16,8 @@ namespace reagent::detail {
 class taken_paths {
 public:
     /// @param branch where it is called @param inside the call of a tool that it belongs to
-    /// @throws run_error(ambiguous_path) where another that still lives has the path: in the same branch, or with another signature
+    /// @throws run_error(ambiguous_path) where another that still lives has the path: in the same branch, or with
+    /// another signature
     void take(const std::string& path, const std::string& branch, std::uint64_t inside, const signature& s,
               const std::shared_ptr<const void>& alive);
     void release() { all_.clear(); }

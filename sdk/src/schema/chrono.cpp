@@ -16,7 +16,9 @@ using namespace std::chrono;
 
 constexpr const char* clock_pattern = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]+)?)?";
 
-json::value text_with(const char* keyword, const std::string& value) { return json::object{{"type", "string"}, {keyword, value}}; }
+json::value text_with(const char* keyword, const std::string& value) {
+    return json::object{{"type", "string"}, {keyword, value}};
+}
 
 std::string_view text_of(const json::value& v) {
     auto* text = v.if_string();
@@ -50,14 +52,17 @@ std::string fraction_text(nanoseconds part) {
 
 json::value date_schema() { return text_with("format", "date"); }
 json::value time_point_schema() { return text_with("format", "date-time"); }
-json::value local_time_schema() { return text_with("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]" + std::string{clock_pattern} + "$"); }
+json::value local_time_schema() {
+    return text_with("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]" + std::string{clock_pattern} + "$");
+}
 json::value time_of_day_schema() { return text_with("pattern", "^" + std::string{clock_pattern} + "$"); }
 json::value duration_schema() {
     return text_with("pattern", "^-?P(?=.)([0-9]+W)?([0-9]+D)?(T(?=.)([0-9]+H)?([0-9]+M)?([0-9]+(\\.[0-9]+)?S)?)?$");
 }
 
 std::string date_text(year_month_day d) {
-    if (!d.ok() || d.year() < year{0} || d.year() > year{9999}) throw std::runtime_error{"this is no date of the years 0 to 9999"};
+    if (!d.ok() || d.year() < year{0} || d.year() > year{9999})
+        throw std::runtime_error{"this is no date of the years 0 to 9999"};
     char text[16];
     std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(d.year()), static_cast<unsigned>(d.month()),
                   static_cast<unsigned>(d.day()));
@@ -65,17 +70,19 @@ std::string date_text(year_month_day d) {
 }
 
 std::string time_of_day_text(exact_time t) {
-    if (t.whole < seconds{0} || t.whole >= hours{24}) throw std::runtime_error{"this is no time of a day: it is not in [00:00, 24:00)"};
+    if (t.whole < seconds{0} || t.whole >= hours{24})
+        throw std::runtime_error{"this is no time of a day: it is not in [00:00, 24:00)"};
     hh_mm_ss clock{t.whole};
     char text[16];
-    std::snprintf(text, sizeof text, "%02d:%02d:%02d", static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                  static_cast<int>(clock.seconds().count()));
+    std::snprintf(text, sizeof text, "%02d:%02d:%02d", static_cast<int>(clock.hours().count()),
+                  static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
     return text + fraction_text(t.part);
 }
 
 std::string local_time_text(exact_time t) {
     auto day = floor<days>(t.whole);
-    constexpr days last = sys_days{year{9999} / 12 / 31}.time_since_epoch(), first = sys_days{year{0} / 1 / 1}.time_since_epoch();
+    constexpr days last = sys_days{year{9999} / 12 / 31}.time_since_epoch(),
+                   first = sys_days{year{0} / 1 / 1}.time_since_epoch();
     if (day < first || day > last) throw std::runtime_error{"this is no time of the years 0 to 9999"};
     return date_text(sys_days{day}) + "T" + time_of_day_text({t.whole - day, t.part});
 }
@@ -95,7 +102,8 @@ std::string duration_text(exact_time t) {
     std::string rest;
     if (clock.hours().count()) rest += std::to_string(clock.hours().count()) + "H";
     if (clock.minutes().count()) rest += std::to_string(clock.minutes().count()) + "M";
-    if (clock.seconds().count() || t.part.count()) rest += std::to_string(clock.seconds().count()) + fraction_text(t.part) + "S";
+    if (clock.seconds().count() || t.part.count())
+        rest += std::to_string(clock.seconds().count()) + fraction_text(t.part) + "S";
     if (rest.empty()) return text.ends_with('P') ? text + "T0S" : text;
     return text + "T" + rest;
 }
@@ -107,14 +115,16 @@ std::string_view exact_text_of(const json::value& v) {
     const std::string_view text = text_of(v);
     const auto point = text.find('.');
     auto end = point == text.npos ? point : text.find_first_not_of("0123456789", point + 1);
-    const auto digits = point == text.npos ? std::string_view{} : text.substr(point + 1, end == text.npos ? end : end - point - 1);
+    const auto digits =
+        point == text.npos ? std::string_view{} : text.substr(point + 1, end == text.npos ? end : end - point - 1);
     if (digits.size() > 9 && digits.find_first_not_of('0', 9) != digits.npos) throw_time_too_fine();
     return text;
 }
 
 // std::chrono counts no leap seconds: this one would be the first moment of the next day.
 std::string_view without_leap_second(std::string_view text) {
-    if (text.find(":60") != text.npos && text.find(":60") > 10) throw std::runtime_error{"is a leap second, which this field cannot hold"};
+    if (text.find(":60") != text.npos && text.find(":60") > 10)
+        throw std::runtime_error{"is a leap second, which this field cannot hold"};
     return text;
 }
 
@@ -130,7 +140,8 @@ year_month_day read_date_value(const json::value& v) {
 
 exact_time read_time_point(const json::value& v) {
     auto t = found(read_date_time(without_leap_second(exact_text_of(v)), time_form::iso), "2024-05-01T12:30:00Z");
-    if (!t.offset) throw std::runtime_error{"has no offset from UTC; write it as \"2024-05-01T12:30:00Z\" or with \"+02:00\""};
+    if (!t.offset)
+        throw std::runtime_error{"has no offset from UTC; write it as \"2024-05-01T12:30:00Z\" or with \"+02:00\""};
     return since_1970(t);
 }
 
@@ -151,7 +162,9 @@ exact_time read_duration_value(const json::value& v) {
     return {d.whole, d.part};
 }
 
-void throw_time_too_fine() { throw std::runtime_error{"is finer than this field keeps; leave out the fractions that it cannot hold"}; }
+void throw_time_too_fine() {
+    throw std::runtime_error{"is finer than this field keeps; leave out the fractions that it cannot hold"};
+}
 void throw_time_too_far() { throw std::runtime_error{"is beyond what this field can hold"}; }
 
 }  // namespace reagent::detail

@@ -23,9 +23,10 @@ inline bool holds_a_word(std::string_view text, std::initializer_list<std::strin
 inline bool comment_leaves_out(std::string_view comment) {
     return comment.find("...") != comment.npos || comment.find("\u2026") != comment.npos ||
            holds_a_word(comment,
-                        {"more",     "etc",     "rest",   "remaining", "omit",    "omitted",  "truncated", "shortened", "abbreviated",
-                         "elided",   "skipped", "others", "further",   "forth",   "continue", "continues", "continued", "repeat",
-                         "repeated", "snip",    "cut",    "dropped",   "removed", "left",     "excluded",  "additional"}) ||
+                        {"more",      "etc",         "rest",      "remaining", "omit",      "omitted", "truncated",
+                         "shortened", "abbreviated", "elided",    "skipped",   "others",    "further", "forth",
+                         "continue",  "continues",   "continued", "repeat",    "repeated",  "snip",    "cut",
+                         "dropped",   "removed",     "left",      "excluded",  "additional"}) ||
            (holds_a_word(comment, {"so"}) && holds_a_word(comment, {"on"}));
 }
 

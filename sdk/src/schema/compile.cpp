@@ -17,34 +17,55 @@ using node = schema::node;
 /// Which keywords a draft does not have: there they are annotations.
 bool is_known(std::string_view key, const schema_rules& rules) {
     using draft = json_schema_draft;
-    auto among = [&](std::initializer_list<std::string_view> names) { return std::find(names.begin(), names.end(), key) != names.end(); };
-    if (!rules.validation &&
-        among({"type",        "const",       "enum",          "minimum",       "maximum",  "exclusiveMinimum", "exclusiveMaximum",
-               "multipleOf",  "minLength",   "maxLength",     "pattern",       "minItems", "maxItems",         "uniqueItems",
-               "minContains", "maxContains", "minProperties", "maxProperties", "required", "dependentRequired"}))
+    auto among = [&](std::initializer_list<std::string_view> names) {
+        return std::find(names.begin(), names.end(), key) != names.end();
+    };
+    if (!rules.validation && among({"type",
+                                    "const",
+                                    "enum",
+                                    "minimum",
+                                    "maximum",
+                                    "exclusiveMinimum",
+                                    "exclusiveMaximum",
+                                    "multipleOf",
+                                    "minLength",
+                                    "maxLength",
+                                    "pattern",
+                                    "minItems",
+                                    "maxItems",
+                                    "uniqueItems",
+                                    "minContains",
+                                    "maxContains",
+                                    "minProperties",
+                                    "maxProperties",
+                                    "required",
+                                    "dependentRequired"}))
         return false;
     if (rules.draft == draft::any) return true;
     if (rules.draft == draft::draft7)
-        return !among({"prefixItems", "minContains", "maxContains", "dependentRequired", "dependentSchemas", "unevaluatedItems",
-                       "unevaluatedProperties", "$dynamicRef", "$recursiveRef"});
+        return !among({"prefixItems", "minContains", "maxContains", "dependentRequired", "dependentSchemas",
+                       "unevaluatedItems", "unevaluatedProperties", "$dynamicRef", "$recursiveRef"});
     if (rules.draft == draft::draft2019_09) return !among({"prefixItems", "$dynamicRef"});
     return !among({"additionalItems", "$recursiveRef"});
 }
 
 class compiler {
 public:
-    explicit compiler(schema_documents& documents, std::vector<std::unique_ptr<node>>& nodes) : documents_{documents}, nodes_{nodes} {}
+    explicit compiler(schema_documents& documents, std::vector<std::unique_ptr<node>>& nodes)
+        : documents_{documents}, nodes_{nodes} {}
 
     bool dynamic = false;
 
     const node* compile_root(const json::value& document) {
         const node* root = compile(document, documents_.root(), "$");
-        // An outer resource can answer a `$dynamicRef`: so what the anchors of each that is reached name is compiled too.
+        // An outer resource can answer a `$dynamicRef`: so what the anchors of each that is reached name is compiled
+        // too.
         for (std::size_t known = dynamic ? 0 : nodes_.size(); known != nodes_.size();) {
             known = nodes_.size();
             for (const auto& r : documents_.all())
                 if (r->reached && r->dynamic.empty())
-                    for (const auto& [name, source] : r->dynamic_anchors) r->dynamic.emplace_back(name, compile(*source, *r, r->base));
+                    for (const auto& [name, source] : r->dynamic_anchors)
+                        r->dynamic.emplace_back(name, compile(*source, *r, r->base));
         }
         return root;
     }
@@ -83,13 +104,16 @@ private:
 
     void keyword(const place& at, std::string_view key, const json::value& v, const std::string& path) {
         node& n = at.n;
-        bool assertion = is_known(key, at.in.rules) && (of_any(n, key, v, path, at.in.rules) || of_arrays(at, key, v, path) ||
-                                                        of_objects(at, key, v, path) || of_combinations(at, key, v, path));
+        bool assertion =
+            is_known(key, at.in.rules) && (of_any(n, key, v, path, at.in.rules) || of_arrays(at, key, v, path) ||
+                                           of_objects(at, key, v, path) || of_combinations(at, key, v, path));
         if (key == "default") n.fallback = v;
-        if (assertion) n.empty = false, ++n.assertions;  // else an annotation, or `$defs`: compiled when something refers to them
+        if (assertion)
+            n.empty = false, ++n.assertions;  // else an annotation, or `$defs`: compiled when something refers to them
     }
 
-    static bool of_any(node& n, std::string_view key, const json::value& v, const std::string& path, const schema_rules& rules) {
+    static bool of_any(node& n, std::string_view key, const json::value& v, const std::string& path,
+                       const schema_rules& rules) {
         if (key == "type")
             n.types = types(v, path);
         else if (key == "const")
@@ -154,7 +178,9 @@ private:
 
     bool of_objects(const place& at, std::string_view key, const json::value& v, const std::string& path) {
         node& n = at.n;
-        auto member = [&](std::string_view name, const json::value& child) { return sub(at, child, path + "." + std::string{name}); };
+        auto member = [&](std::string_view name, const json::value& child) {
+            return sub(at, child, path + "." + std::string{name});
+        };
         if (key == "properties") {
             for (const auto& [name, child] : object(v, path)) n.properties.emplace_back(name, member(name, child));
         } else if (key == "patternProperties") {
@@ -169,9 +195,11 @@ private:
         else if (key == "required")
             n.required = texts(v, path);
         else if (key == "dependentRequired") {
-            for (const auto& [name, names] : object(v, path)) n.dependent_required.emplace_back(name, texts(names, path));
+            for (const auto& [name, names] : object(v, path))
+                n.dependent_required.emplace_back(name, texts(names, path));
         } else if (key == "dependentSchemas") {
-            for (const auto& [name, child] : object(v, path)) n.dependent_schemas.emplace_back(name, member(name, child));
+            for (const auto& [name, child] : object(v, path))
+                n.dependent_schemas.emplace_back(name, member(name, child));
         } else if (key == "dependencies") {  // draft 7: either of the two above
             for (const auto& [name, child] : object(v, path)) {
                 if (child.is_array())
@@ -213,7 +241,9 @@ private:
         return true;
     }
 
-    const node* sub(const place& at, const json::value& v, const std::string& path) { return compile(v, at.in, path, at.depth + 1); }
+    const node* sub(const place& at, const json::value& v, const std::string& path) {
+        return compile(v, at.in, path, at.depth + 1);
+    }
 
     const node* follow(const place& at, const schema_place& to, const std::string& path) {
         return compile(*to.source, *to.resource, path, at.depth + 1);
@@ -222,12 +252,14 @@ private:
     void follow_dynamic(const place& at, std::string_view key, const std::string& target, const std::string& path) {
         auto to = documents_.find(at.in, target, path);
         at.n.dynamic_reference = follow(at, to, path);
-        if (to.dynamic && (key == "$recursiveRef" || !to.anchor.empty())) at.n.dynamic_anchor = to.anchor, dynamic = true;
+        if (to.dynamic && (key == "$recursiveRef" || !to.anchor.empty()))
+            at.n.dynamic_anchor = to.anchor, dynamic = true;
     }
 
     std::vector<const node*> compile_list(const place& at, const json::value& v, const std::string& path) {
         std::vector<const node*> result;
-        for (const auto& child : array(v, path)) result.push_back(sub(at, child, path + "[" + std::to_string(result.size()) + "]"));
+        for (const auto& child : array(v, path))
+            result.push_back(sub(at, child, path + "[" + std::to_string(result.size()) + "]"));
         return result;
     }
 
@@ -237,7 +269,8 @@ private:
             {"string", node::string}, {"array", node::array},     {"object", node::object}};
         auto bit = [&](const json::value& name) {
             auto found = bits.find(text(name, path));
-            if (found == bits.end()) fail_schema(schema_errc::bad_document, path, "unknown type " + json::serialize(name));
+            if (found == bits.end())
+                fail_schema(schema_errc::bad_document, path, "unknown type " + json::serialize(name));
             return found->second;
         };
         if (!v.is_array()) return bit(v);

@@ -10,7 +10,8 @@ namespace {
 void set(json::object& schema, std::string_view keyword, const json::value& value) {
     if (auto* alternatives = schema.if_contains("anyOf"); alternatives && alternatives->is_array()) {
         for (auto& a : alternatives->get_array())
-            if (a.is_object() && a.get_object().contains("type") && a.get_object()["type"] != "null") set(a.get_object(), keyword, value);
+            if (a.is_object() && a.get_object().contains("type") && a.get_object()["type"] != "null")
+                set(a.get_object(), keyword, value);
         return;
     }
     schema[keyword] = value;
@@ -37,7 +38,9 @@ void add_constraint(json::object& schema, const items& c) {
     set(schema, "minItems", c.min);
     set(schema, "maxItems", c.max);
 }
-void add_constraint(json::object& schema, const char* keyword, std::string_view text) { set(schema, keyword, json::value(text)); }
+void add_constraint(json::object& schema, const char* keyword, std::string_view text) {
+    set(schema, keyword, json::value(text));
+}
 
 json::value any_of(json::array alternatives) { return {{"anyOf", std::move(alternatives)}}; }
 
@@ -46,10 +49,12 @@ schema checked_schema(json::value document) { return schema{std::move(document),
 void from_number(const json::value& v, double& out, conversion& c) {
     out = v.to_number<double>();
     constexpr double beyond = 18446744073709551616.0;  // 2 to the power of 64
-    bool exact = v.is_double() || (v.is_int64()    ? std::abs(out) < beyond / 2 && static_cast<std::int64_t>(out) == v.get_int64()
-                                   : v.is_uint64() ? out < beyond && static_cast<std::uint64_t>(out) == v.get_uint64()
-                                                   : true);
-    if (!exact) c.report(describe(v) + " has more digits than a double keeps; an integer field or a text field keeps them");
+    bool exact =
+        v.is_double() || (v.is_int64() ? std::abs(out) < beyond / 2 && static_cast<std::int64_t>(out) == v.get_int64()
+                          : v.is_uint64() ? out < beyond && static_cast<std::uint64_t>(out) == v.get_uint64()
+                                          : true);
+    if (!exact)
+        c.report(describe(v) + " has more digits than a double keeps; an integer field or a text field keeps them");
 }
 
 void from_number(const json::value& v, float& out, conversion& c) {
@@ -70,8 +75,9 @@ void from_number(const json::value& v, float& out, conversion& c) {
 
 json::value character_to_value(char c) {
     if (static_cast<unsigned char>(c) >= 0x80)
-        throw schema_error{schema_errc::mismatch, "a char of the value " + std::to_string(static_cast<unsigned char>(c)) +
-                                                      " is no character of ASCII; a std::string holds others, in UTF-8"};
+        throw schema_error{schema_errc::mismatch,
+                           "a char of the value " + std::to_string(static_cast<unsigned char>(c)) +
+                               " is no character of ASCII; a std::string holds others, in UTF-8"};
     return json::value(json::string(1, c));
 }
 
@@ -82,9 +88,9 @@ char character_from(const json::value& v, conversion& c) {
 }
 
 void throw_no_enumerator(std::string_view type, std::int64_t value) {
-    throw schema_error{schema_errc::mismatch,
-                       "the value " + std::to_string(value) + " of " + std::string{type} +
-                           " is no enumerator, or one that is not seen (below -16 or above 127): describe them with BOOST_DESCRIBE_ENUM"};
+    throw schema_error{schema_errc::mismatch, "the value " + std::to_string(value) + " of " + std::string{type} +
+                                                  " is no enumerator, or one that is not seen (below -16 or above "
+                                                  "127): describe them with BOOST_DESCRIBE_ENUM"};
 }
 
 json::value tuple_schema(json::array items) {

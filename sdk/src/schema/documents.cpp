@@ -20,11 +20,20 @@ constexpr std::string_view no_name = "schema://document/";
 enum class holds { nothing, schema, list, members };
 
 holds holds_of(std::string_view key, const json::value& v) {
-    static constexpr std::array one{
-        "additionalItems",       "contains",     "additionalProperties", "propertyNames", "not", "if", "then", "else", "unevaluatedItems",
-        "unevaluatedProperties", "contentSchema"};
+    static constexpr std::array one{"additionalItems",
+                                    "contains",
+                                    "additionalProperties",
+                                    "propertyNames",
+                                    "not",
+                                    "if",
+                                    "then",
+                                    "else",
+                                    "unevaluatedItems",
+                                    "unevaluatedProperties",
+                                    "contentSchema"};
     static constexpr std::array lists{"allOf", "anyOf", "oneOf", "prefixItems"};
-    static constexpr std::array members{"properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "dependencies"};
+    static constexpr std::array members{"properties", "patternProperties", "dependentSchemas",
+                                        "$defs",      "definitions",       "dependencies"};
     auto is_in = [&](const auto& names) { return std::find(names.begin(), names.end(), key) != names.end(); };
     if (key == "items") return v.is_array() ? holds::list : holds::schema;
     if (is_in(one)) return holds::schema;
@@ -61,7 +70,8 @@ const json::value* child(const json::value& parent, std::string_view token) {
     if (!name) return nullptr;
     if (parent.is_object()) return parent.get_object().if_contains(*name);
     if (!parent.is_array() || name->empty() || name->size() > 9) return nullptr;
-    if (name->find_first_not_of("0123456789") != name->npos || (name->size() > 1 && name->front() == '0')) return nullptr;
+    if (name->find_first_not_of("0123456789") != name->npos || (name->size() > 1 && name->front() == '0'))
+        return nullptr;
     return parent.get_array().if_contains(static_cast<std::size_t>(std::stoul(*name)));
 }
 
@@ -80,7 +90,8 @@ schema::resource* schema_documents::beginning_at(const json::value& source) cons
     return found == by_source_.end() ? nullptr : found->second;
 }
 
-schema::resource* schema_documents::add(const json::value& document, const std::string& uri, const schema_rules& rules) {
+schema::resource* schema_documents::add(const json::value& document, const std::string& uri,
+                                        const schema_rules& rules) {
     auto* r = owned_.emplace_back(std::make_unique<schema::resource>()).get();
     r->base = uri;
     r->source = &document;
@@ -141,7 +152,8 @@ void schema_documents::name(const json::value& source, schema::resource& in) {
         in.dynamic_anchors.emplace(*anchor, &source);
     }
     auto* recursive = source.get_object().if_contains("$recursiveAnchor");  // 2019-09: a dynamic anchor without a name
-    if (recursive && recursive->is_bool() && recursive->get_bool() && in.source == &source) in.dynamic_anchors.emplace("", &source);
+    if (recursive && recursive->is_bool() && recursive->get_bool() && in.source == &source)
+        in.dynamic_anchors.emplace("", &source);
 }
 
 schema_rules schema_documents::rules_of(const json::value& source, const schema_rules& otherwise) const {
@@ -154,12 +166,13 @@ schema_rules schema_documents::rules_of(const json::value& source, const schema_
 
 std::optional<schema_rules> schema_documents::rules_called(std::string_view uri) const {
     using draft = json_schema_draft;
-    static constexpr std::pair<std::string_view, draft> drafts[]{{"http://json-schema.org/draft-04/schema", draft::draft7},
-                                                                 {"http://json-schema.org/draft-06/schema", draft::draft7},
-                                                                 {"http://json-schema.org/draft-07/schema", draft::draft7},
-                                                                 {"https://json-schema.org/draft-07/schema", draft::draft7},
-                                                                 {"https://json-schema.org/draft/2019-09/schema", draft::draft2019_09},
-                                                                 {"https://json-schema.org/draft/2020-12/schema", draft::draft2020_12}};
+    static constexpr std::pair<std::string_view, draft> drafts[]{
+        {"http://json-schema.org/draft-04/schema", draft::draft7},
+        {"http://json-schema.org/draft-06/schema", draft::draft7},
+        {"http://json-schema.org/draft-07/schema", draft::draft7},
+        {"https://json-schema.org/draft-07/schema", draft::draft7},
+        {"https://json-schema.org/draft/2019-09/schema", draft::draft2019_09},
+        {"https://json-schema.org/draft/2020-12/schema", draft::draft2020_12}};
     for (auto [name, which] : drafts)
         if (uri == name) return schema_rules{.draft = which};
     const json::value* own = registered(uri);
@@ -185,8 +198,11 @@ void schema_documents::add_registered() {
     if (std::exchange(registered_added_, true)) return;
     for (const auto& [name, document] : options_.documents) {
         auto uri = resolve_uri(no_name, name);
-        if (!uri) fail_schema(schema_errc::bad_document, "$", "the registered document \"" + name + "\" has a name that is no URI");
-        if (!by_uri_.contains(uri->base)) add(document, uri->base, {.draft = options_.draft, .formats = options_.assert_formats});
+        if (!uri)
+            fail_schema(schema_errc::bad_document, "$",
+                        "the registered document \"" + name + "\" has a name that is no URI");
+        if (!by_uri_.contains(uri->base))
+            add(document, uri->base, {.draft = options_.draft, .formats = options_.assert_formats});
     }
 }
 

@@ -21,8 +21,9 @@ public:
 
     bool holds() {
         if (!alternatives(0) || at_ != text_.size()) return false;
-        return std::all_of(referred_.begin(), referred_.end(),
-                           [&](const std::string& name) { return std::find(names_.begin(), names_.end(), name) != names_.end(); });
+        return std::all_of(referred_.begin(), referred_.end(), [&](const std::string& name) {
+            return std::find(names_.begin(), names_.end(), name) != names_.end();
+        });
     }
 
 private:
@@ -75,7 +76,8 @@ private:
                 if (at_ + 1 < text_.size() && text_[at_ + 1] == ':' && seen.empty()) return false;
                 continue;
             }
-            if (std::string_view{"ims"}.find(peek()) == std::string_view::npos || seen.find(peek()) != seen.npos) return false;
+            if (std::string_view{"ims"}.find(peek()) == std::string_view::npos || seen.find(peek()) != seen.npos)
+                return false;
             seen += peek();
         }
         return accept(':');
@@ -136,14 +138,16 @@ private:
     }
 
     std::string_view character(std::size_t at) const {
-        return at < text_.size() ? text_.substr(at, std::max<std::size_t>(1, detail::utf8_sequence(text_, at))) : std::string_view{};
+        return at < text_.size() ? text_.substr(at, std::max<std::size_t>(1, detail::utf8_sequence(text_, at)))
+                                 : std::string_view{};
     }
 
     bool escape(bool in_class) {
         ++at_;
         if (at_ >= text_.size()) return false;
         char c = text_[at_++];
-        if (std::string_view{"^$\\.*+?()[]{}|/dDwWsSfnrtv-"}.find(c) != std::string_view::npos) return c != '-' || in_class;
+        if (std::string_view{"^$\\.*+?()[]{}|/dDwWsSfnrtv-"}.find(c) != std::string_view::npos)
+            return c != '-' || in_class;
         if (c == 'b') return in_class;
         if (c == 'c') return at_ < text_.size() && is_alpha(text_[at_++]);
         if (c == 'x') return hex(2);

@@ -1,5 +1,5 @@
-// What `format` says of a text. Strict rules are those that JSON Schema names (draft 2020-12, validation, section 7.3); lenient ones
-// also take what Python writes for the same type.
+// What `format` says of a text. Strict rules are those that JSON Schema names (draft 2020-12, validation, section 7.3);
+// lenient ones also take what Python writes for the same type.
 #include "node.hpp"
 
 #include "../base/text.hpp"
@@ -34,10 +34,12 @@ bool is_date_time(std::string_view t) { return read_date_time(t, time_form::rfc3
 bool is_any_date_time(std::string_view t) { return read_date_time(trim(t), time_form::iso).has_value(); }
 bool is_any_date(std::string_view t) {
     auto at = read_date_time(trim(t), time_form::iso);  // Python takes midnight for the day
-    return at && at->since_midnight == at->since_midnight.zero() && !at->offset.value_or(std::chrono::minutes{0}).count();
+    return at && at->since_midnight == at->since_midnight.zero() &&
+           !at->offset.value_or(std::chrono::minutes{0}).count();
 }
 
-// P4W, or days and what is larger, then T and hours and what is smaller; units may not be skipped (RFC 3339, appendix A).
+// P4W, or days and what is larger, then T and hours and what is smaller; units may not be skipped (RFC 3339, appendix
+// A).
 bool is_duration(std::string_view t) {
     auto units = [&](std::string_view names) {
         std::size_t from = 0;
@@ -89,7 +91,8 @@ bool is_mailbox(std::string_view t, bool international) {
         for (const auto& atom : split(local, '.')) {
             if (atom.empty()) return false;
             for (char c : atom)
-                if (is_ascii(c) && !is_letter_or_digit(c) && std::string_view{"!#$%&'*+-/=?^_`{|}~"}.find(c) == std::string_view::npos)
+                if (is_ascii(c) && !is_letter_or_digit(c) &&
+                    std::string_view{"!#$%&'*+-/=?^_`{|}~"}.find(c) == std::string_view::npos)
                     return false;
         }
     if (domain.starts_with('[') && domain.ends_with(']')) {
@@ -99,8 +102,9 @@ bool is_mailbox(std::string_view t, bool international) {
     if (!international) return is_hostname(domain);
     std::string text{domain};  // composed as IDNA wants it (RFC 6532, section 3.1 leaves that to whom reads it)
     utf8proc_uint8_t* composed = nullptr;
-    auto n = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &composed,
-                          static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+    auto n =
+        utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
+                     &composed, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
     std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> owned{composed, std::free};
     return n > 0 && is_idn_hostname({reinterpret_cast<const char*>(composed), static_cast<std::size_t>(n)});
 }
@@ -134,7 +138,9 @@ std::string with_small_version(std::string_view t) {
     return text;
 }
 bool is_uri(std::string_view t) { return is_authority(t) && boost::urls::parse_uri(with_small_version(t)).has_value(); }
-bool is_uri_reference(std::string_view t) { return is_authority(t) && boost::urls::parse_uri_reference(with_small_version(t)).has_value(); }
+bool is_uri_reference(std::string_view t) {
+    return is_authority(t) && boost::urls::parse_uri_reference(with_small_version(t)).has_value();
+}
 
 // RFC 3987: characters beyond ASCII stand where RFC 3986 has them percent-encoded.
 std::optional<std::string> uri_of_iri(std::string_view t) {
@@ -230,7 +236,8 @@ bool is_decimal(std::string_view t) {
     if (t.starts_with('-') || t.starts_with('+')) t.remove_prefix(1);
     std::size_t digits = 0;
     bool dot = false;
-    for (; !t.empty() && (is_digit(t[0]) || (t[0] == '.' && !dot)); t.remove_prefix(1)) t[0] == '.' ? void(dot = true) : void(++digits);
+    for (; !t.empty() && (is_digit(t[0]) || (t[0] == '.' && !dot)); t.remove_prefix(1))
+        t[0] == '.' ? void(dot = true) : void(++digits);
     if (digits == 0) return false;
     if (t.empty()) return true;
     if (t[0] != 'e' && t[0] != 'E') return false;

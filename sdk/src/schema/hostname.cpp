@@ -1,5 +1,5 @@
-// Names of hosts. Which characters a label may hold, and next to what, is libidn2's knowledge (IDNA 2008); what holds for a whole
-// name (lengths, labels that run from right to left beside others) is checked here.
+// Names of hosts. Which characters a label may hold, and next to what, is libidn2's knowledge (IDNA 2008); what holds
+// for a whole name (lengths, labels that run from right to left beside others) is checked here.
 #include "hostname.hpp"
 
 #include "../base/text.hpp"
@@ -141,7 +141,8 @@ bool is_hostname(std::string_view text) {
 bool is_idn_hostname(std::string_view text) {
     if (text.empty() || text.size() > 4 * max_name || text.find('\0') != text.npos || !is_utf8(text)) return false;
     std::string dotted{text};
-    for (std::string_view stop : {"\u3002", "\uFF0E", "\uFF61"}) dotted = replace_all(dotted, stop, ".");  // RFC 3490, section 3.1
+    for (std::string_view stop : {"\u3002", "\uFF0E", "\uFF61"})
+        dotted = replace_all(dotted, stop, ".");  // RFC 3490, section 3.1
     return is_name(split(dotted, '.'));
 }
 

@@ -68,7 +68,8 @@ private:
         else if (c == '{')
             v = braces();
         else if (c == '\'' || c == '"' ||
-                 ((c == 'r' || c == 'u' || c == 'R' || c == 'U') && i_ + 1 < s_.size() && (s_[i_ + 1] == '\'' || s_[i_ + 1] == '"'))) {
+                 ((c == 'r' || c == 'u' || c == 'R' || c == 'U') && i_ + 1 < s_.size() &&
+                  (s_[i_ + 1] == '\'' || s_[i_ + 1] == '"'))) {
             std::string text;
             do text += string();
             while (space(), peek() == '\'' || peek() == '"');
@@ -152,7 +153,8 @@ private:
         auto [end, ec] = std::from_chars(from, to, u, base);
         if (end == to && from != to && ec == std::errc{}) {
             if (base == 10 && digits.size() > 1 && digits[0] == '0' && u != 0) throw no_literal{};
-            if (u <= static_cast<std::uint64_t>(INT64_MAX)) return negative ? -static_cast<std::int64_t>(u) : static_cast<std::int64_t>(u);
+            if (u <= static_cast<std::uint64_t>(INT64_MAX))
+                return negative ? -static_cast<std::int64_t>(u) : static_cast<std::int64_t>(u);
             if (negative) return -static_cast<double>(u);
             return u;
         }

@@ -48,7 +48,15 @@ const text_format* format_called(std::string_view name);
 
 /// One compiled (sub)schema. Nodes are owned by `schema::compiled` and point at each other freely, also in cycles.
 struct schema::node {
-    enum type_bit : std::uint8_t { null = 1, boolean = 2, integer = 4, number = 8, string = 16, array = 32, object = 64 };
+    enum type_bit : std::uint8_t {
+        null = 1,
+        boolean = 2,
+        integer = 4,
+        number = 8,
+        string = 16,
+        array = 32,
+        object = 64
+    };
 
     bool never = false;      // the schema `false`
     std::uint8_t types = 0;  // bits; 0: any
@@ -113,8 +121,8 @@ struct schema::compiled {
 inline constexpr std::size_t max_pattern_input = 64 * 1024;
 inline constexpr int max_schema_depth = 200;
 inline constexpr std::size_t max_violations = 100;
-/// Steps of one reading, and those that every value inside of what is read adds: alternatives within alternatives can ask
-/// for a number of steps that grows as a power.
+/// Steps of one reading, and those that every value inside of what is read adds: alternatives within alternatives can
+/// ask for a number of steps that grows as a power.
 inline constexpr std::size_t max_schema_steps = 1'000'000;
 inline constexpr std::size_t max_schema_steps_per_value = 100;
 

@@ -1,5 +1,5 @@
-// JSON as it stands. Boost.JSON 1.81 reads some doubles one unit in the last place off; its parser shows the digits, so they are read
-// again, exactly, and what would be rounded is seen.
+// JSON as it stands. Boost.JSON 1.81 reads some doubles one unit in the last place off; its parser shows the digits, so
+// they are read again, exactly, and what would be rounded is seen.
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
@@ -67,8 +67,8 @@ public:
     }
     bool on_double(double near, json::string_view s, error_code&) {
         number_ += s;
-        // What no double holds keeps its digits, as a text: a field of text takes it, one of numbers refuses it. So does a fraction
-        // whose nearest double is a whole number: an integer must not take it.
+        // What no double holds keeps its digits, as a text: a field of text takes it, one of numbers refuses it. So
+        // does a fraction whose nearest double is a whole number: an integer must not take it.
         if (auto held = held_number(number_); held && !rounds_to_whole(number_, *held))
             stack_.push_double(*held);
         else if (number_ == "1e99999" || number_ == "-1e99999")  // as Boost.JSON writes an infinity

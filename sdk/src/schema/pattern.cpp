@@ -20,7 +20,8 @@ namespace {
 constexpr std::uint32_t max_comparisons = 10'000'000, max_kilobytes = 64 * 1024;
 
 /// White space and line ends as ECMAScript counts them; PCRE2's `\s` is ASCII.
-constexpr std::string_view spaces = R"(\x{9}-\x{d}\x{20}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff})";
+constexpr std::string_view spaces =
+    R"(\x{9}-\x{d}\x{20}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff})";
 
 constexpr std::pair<std::string_view, std::string_view> categories[]{
     {"letter", "L"},
@@ -170,13 +171,15 @@ std::unique_ptr<pcre2_match_context, freed<pcre2_match_context_free>> limits() {
 
 text_pattern::text_pattern(std::string_view expression) {
     std::string translated = translation{expression}.result();
-    std::unique_ptr<pcre2_compile_context, freed<pcre2_compile_context_free>> context{pcre2_compile_context_create(nullptr)};
+    std::unique_ptr<pcre2_compile_context, freed<pcre2_compile_context_free>> context{
+        pcre2_compile_context_create(nullptr)};
     pcre2_set_newline(context.get(), PCRE2_NEWLINE_ANYCRLF);
     int code = 0;
     PCRE2_SIZE where = 0;
-    auto options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C;
-    auto* compiled =
-        pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options, &code, &where, context.get());
+    auto options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_MATCH_UNSET_BACKREF |
+                   PCRE2_NEVER_BACKSLASH_C;
+    auto* compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options, &code,
+                                   &where, context.get());
     if (!compiled) {
         std::array<PCRE2_UCHAR, 256> message{};
         pcre2_get_error_message(code, message.data(), message.size());
@@ -188,8 +191,10 @@ text_pattern::text_pattern(std::string_view expression) {
 text_pattern::result text_pattern::search(std::string_view text) const {
     static const auto context = limits();
     auto* code = static_cast<const pcre2_code*>(code_.get());
-    thread_local const std::unique_ptr<pcre2_match_data, freed<pcre2_match_data_free>> data{pcre2_match_data_create(1, nullptr)};
-    int found = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, data.get(), context.get());
+    thread_local const std::unique_ptr<pcre2_match_data, freed<pcre2_match_data_free>> data{
+        pcre2_match_data_create(1, nullptr)};
+    int found =
+        pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, data.get(), context.get());
     if (found >= 0) return result::found;
     bool limit = found == PCRE2_ERROR_MATCHLIMIT || found == PCRE2_ERROR_DEPTHLIMIT || found == PCRE2_ERROR_HEAPLIMIT ||
                  found == PCRE2_ERROR_NOMEMORY;

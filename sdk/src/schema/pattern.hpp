@@ -6,8 +6,8 @@
 
 namespace reagent {
 
-/// A `pattern` of JSON Schema: an ECMAScript expression over code points, searched for anywhere; PCRE2 underneath, which also
-/// understands most of what Python writes. Immutable, safe to share between threads.
+/// A `pattern` of JSON Schema: an ECMAScript expression over code points, searched for anywhere; PCRE2 underneath,
+/// which also understands most of what Python writes. Immutable, safe to share between threads.
 class text_pattern {
 public:
     enum class result { found, absent, too_costly };

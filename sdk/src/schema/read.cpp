@@ -90,10 +90,12 @@ std::optional<json::value> lenient_integer(std::string_view text) {
         d = d.substr(0, dot);
     }
     std::int64_t i{};
-    if (auto [end, ec] = std::from_chars(d.data(), d.data() + d.size(), i); ec == std::errc{} && end == d.data() + d.size())
+    if (auto [end, ec] = std::from_chars(d.data(), d.data() + d.size(), i);
+        ec == std::errc{} && end == d.data() + d.size())
         return json::value(i);
     std::uint64_t u{};
-    if (auto [end, ec] = std::from_chars(d.data(), d.data() + d.size(), u); ec == std::errc{} && end == d.data() + d.size())
+    if (auto [end, ec] = std::from_chars(d.data(), d.data() + d.size(), u);
+        ec == std::errc{} && end == d.data() + d.size())
         return json::value(u);
     return {};
 }
@@ -116,7 +118,8 @@ std::optional<bool> lenient_boolean(const json::value& v) {
 
 // The same text for values that are equal by `equal_json`, so that many items are compared in linear time.
 std::string canonical(const json::value& v) {
-    if (v.is_int64() && std::abs(v.get_int64()) < (std::int64_t{1} << 53)) return python_float(static_cast<double>(v.get_int64()));
+    if (v.is_int64() && std::abs(v.get_int64()) < (std::int64_t{1} << 53))
+        return python_float(static_cast<double>(v.get_int64()));
     if (v.is_array()) {
         std::string text = "[";
         for (const auto& item : v.get_array()) text += canonical(item) + ",";
@@ -178,7 +181,10 @@ private:
 /// Which items or members of one value some keyword has looked at, for `unevaluatedItems` and `unevaluatedProperties`.
 class evaluated {
 public:
-    explicit evaluated(const json::value& v) : seen_(v.is_array() ? v.get_array().size() : v.is_object() ? v.get_object().size() : 0) {}
+    explicit evaluated(const json::value& v)
+        : seen_(v.is_array()    ? v.get_array().size()
+                : v.is_object() ? v.get_object().size()
+                                : 0) {}
     void mark(std::size_t i) { seen_[i] = true; }
     bool operator[](std::size_t i) const { return seen_[i]; }
     void merge(const evaluated& other) {
@@ -222,15 +228,18 @@ private:
     // What becomes of members that an object's schema does not know, when it is read leniently.
     enum class further { dropped, dropped_if_open, refused };
 
-    [[gnu::noinline]] bool read_in_scope(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
+    [[gnu::noinline]] bool read_in_scope(const node& n, const json::value& v, json::value* out, int depth,
+                                         evaluated* seen) {
         bool entered = scope_.dynamic && (scope_.came_through.empty() || scope_.came_through.back() != n.home);
         if (entered) scope_.came_through.push_back(n.home);
-        bool ok = n.unevaluated_items || n.unevaluated_properties ? read_all(n, v, out, depth, seen) : read_known(n, v, out, depth, seen);
+        bool ok = n.unevaluated_items || n.unevaluated_properties ? read_all(n, v, out, depth, seen)
+                                                                  : read_known(n, v, out, depth, seen);
         if (entered) scope_.came_through.pop_back();
         return ok;
     }
 
-    [[gnu::always_inline]] bool read_known(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
+    [[gnu::always_inline]] bool read_known(const node& n, const json::value& v, json::value* out, int depth,
+                                           evaluated* seen) {
         bool ok = true;
         if (n.reference)
             ok = read(*n.reference, v, out, depth + 1, seen);
@@ -252,18 +261,21 @@ private:
                                   "; larger ones keep their digits in a text field");
                 *out = static_cast<std::int64_t>(d);
             }
-            if (out && !lenient_ && v.is_double() && !std::isfinite(v.get_double())) return report("expected a number, got " + describe(v));
+            if (out && !lenient_ && v.is_double() && !std::isfinite(v.get_double()))
+                return report("expected a number, got " + describe(v));
             if (out && !(n.types & node::integer) && !fits_a_double(v))
                 return report("expected number, got " + describe(v) + too_many_digits);
         }
         return finish(n, v, out, depth, seen) && ok;
     }
 
-    // With `unevaluatedItems` or `unevaluatedProperties`: they see what this schema looked at, not what its neighbours did.
+    // With `unevaluatedItems` or `unevaluatedProperties`: they see what this schema looked at, not what its neighbours
+    // did.
     bool read_all(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
         evaluated mine{v};
         bool ok = read_known(n, v, out, depth, &mine);
-        if (n.unevaluated_items && v.is_array()) ok = rest_of_items(*n.unevaluated_items, v.get_array(), out, depth, mine) && ok;
+        if (n.unevaluated_items && v.is_array())
+            ok = rest_of_items(*n.unevaluated_items, v.get_array(), out, depth, mine) && ok;
         if (n.unevaluated_properties && v.is_object())
             ok = rest_of_members(*n.unevaluated_properties, v.get_object(), out, depth, mine) && ok;
         if (seen && ok) seen->merge(mine);
@@ -304,7 +316,8 @@ private:
 
     bool finish(const node& n, const json::value& v, json::value* out, int depth, evaluated* seen) {
         bool ok = true;
-        if (n.constant && !equal_json(*n.constant, v)) ok = report("expected " + json::serialize(*n.constant) + ", got " + describe(v));
+        if (n.constant && !equal_json(*n.constant, v))
+            ok = report("expected " + json::serialize(*n.constant) + ", got " + describe(v));
         if (n.enumeration) ok = one_of_values(*n.enumeration, v) && ok;
         if (v.is_number()) ok = numbers(n, v.to_number<double>()) && ok;
         if (v.is_string()) ok = strings(n, v.get_string()) && ok;
@@ -313,7 +326,8 @@ private:
         if (!n.any_of.empty()) ok = any_of(n.any_of, v, out, depth, seen) && ok;
         if (!n.one_of.empty()) ok = one_of(n.one_of, v, out, depth, seen) && ok;
         for (const node* part : n.all_of) ok = all_of(*part, v, out, depth, seen) && ok;
-        if (n.negated && fits(*n.negated, v, depth)) ok = report("must not be what `not` describes, got " + describe(v));
+        if (n.negated && fits(*n.negated, v, depth))
+            ok = report("must not be what `not` describes, got " + describe(v));
         if (n.if_) {
             const node* branch = fits(*n.if_, v, depth, seen) ? n.then_ : n.else_;
             if (branch) ok = read(*branch, v, nullptr, depth + 1, seen) && ok;
@@ -338,7 +352,8 @@ private:
         return small ? "; it is nearer to zero than any number that is kept: give 0, or make the field a text"
                      : "; it is larger than any number that is kept: give a smaller one, or make the field a text";
     }
-    static constexpr const char* too_many_digits = "; it has more digits than a number keeps: give fewer, or make the field a text";
+    static constexpr const char* too_many_digits =
+        "; it has more digits than a number keeps: give fewer, or make the field a text";
 
     // Whether a whole number of 64 bits is that very number as a double.
     static bool fits_a_double(const json::value& v) {
@@ -375,8 +390,10 @@ private:
         auto got = [&] { return ", got " + number_text(d); };
         if (n.minimum && !(d >= *n.minimum)) ok = report("must be at least " + number_text(*n.minimum) + got());
         if (n.maximum && !(d <= *n.maximum)) ok = report("must be at most " + number_text(*n.maximum) + got());
-        if (n.exclusive_minimum && !(d > *n.exclusive_minimum)) ok = report("must be above " + number_text(*n.exclusive_minimum) + got());
-        if (n.exclusive_maximum && !(d < *n.exclusive_maximum)) ok = report("must be below " + number_text(*n.exclusive_maximum) + got());
+        if (n.exclusive_minimum && !(d > *n.exclusive_minimum))
+            ok = report("must be above " + number_text(*n.exclusive_minimum) + got());
+        if (n.exclusive_maximum && !(d < *n.exclusive_maximum))
+            ok = report("must be below " + number_text(*n.exclusive_maximum) + got());
         if (n.multiple_of) {
             double q = d / *n.multiple_of;
             if (!(std::abs(q - std::round(q)) <= 1e-9 * std::max(1.0, std::abs(q))))
@@ -398,23 +415,26 @@ private:
         if (n.pattern && !matches(*n.pattern, text))
             ok = report("must match the pattern " + n.pattern_text + ", got " + describe(json::value(text)));
         if (n.format && !(lenient_ ? n.format->fits_leniently : n.format->fits)(text))
-            ok =
-                report("expected " + std::string{n.format->name} + " as \"" + n.format->example + "\", got " + describe(json::value(text)));
+            ok = report("expected " + std::string{n.format->name} + " as \"" + n.format->example + "\", got " +
+                        describe(json::value(text)));
         return ok;
     }
 
     bool matches(const text_pattern& pattern, std::string_view text) {
         if (text.size() > max_pattern_input || !scope_.step(1 + text.size() / 64)) return false;
         auto found = pattern.search(text);
-        if (found == text_pattern::result::too_costly) scope_.step(max_schema_steps / 4);  // it took a second or so; fails closed
+        if (found == text_pattern::result::too_costly)
+            scope_.step(max_schema_steps / 4);  // it took a second or so; fails closed
         return found == text_pattern::result::found;
     }
 
     bool arrays(const node& n, const json::array& items, json::value* out, int depth, evaluated* seen) {
         bool ok = true;
         auto got = ", got " + std::to_string(items.size());
-        if (n.min_items && items.size() < *n.min_items) ok = report("must have at least " + std::to_string(*n.min_items) + " items" + got);
-        if (n.max_items && items.size() > *n.max_items) ok = report("must have at most " + std::to_string(*n.max_items) + " items" + got);
+        if (n.min_items && items.size() < *n.min_items)
+            ok = report("must have at least " + std::to_string(*n.min_items) + " items" + got);
+        if (n.max_items && items.size() > *n.max_items)
+            ok = report("must have at most " + std::to_string(*n.max_items) + " items" + got);
         for (std::size_t i = 0; i < items.size(); ++i) {
             const node* child = i < n.prefix_items.size() ? n.prefix_items[i] : n.items;
             if (!child) continue;
@@ -515,15 +535,17 @@ private:
         return cut(list, 300);
     }
 
-    // How an alternative is tried: by its type as it is or converted to it, and with what is done with members that it does not know.
+    // How an alternative is tried: by its type as it is or converted to it, and with what is done with members that it
+    // does not know.
     struct way {
         bool lenient;
         further left_over;
     };
 
-    // First an alternative that nothing is left over of, as it is or converted; then Pydantic's "smart" union: one that fits as it is, then
-    // the first that can be converted to. Of several closed alternatives none may lose members.
-    bool any_of(const std::vector<const node*>& alternatives, const json::value& v, json::value* out, int depth, evaluated* seen) {
+    // First an alternative that nothing is left over of, as it is or converted; then Pydantic's "smart" union: one that
+    // fits as it is, then the first that can be converted to. Of several closed alternatives none may lose members.
+    bool any_of(const std::vector<const node*>& alternatives, const json::value& v, json::value* out, int depth,
+                evaluated* seen) {
         bool marked = false;
         if (seen)
             for (const node* a : alternatives) marked = fits(*a, v, depth, seen) || marked;
@@ -562,16 +584,19 @@ private:
             }
         std::string wanted;
         for (const auto& f : failures)
-            if (!f.empty() && wanted.find(f.front().message) == wanted.npos) wanted += (wanted.empty() ? "" : "; or ") + f.front().message;
+            if (!f.empty() && wanted.find(f.front().message) == wanted.npos)
+                wanted += (wanted.empty() ? "" : "; or ") + f.front().message;
         return report(cut(wanted, 500));
     }
 
     // Whether there is a choice: null beside one other is none.
     static bool several(const std::vector<const node*>& alternatives) {
-        return std::count_if(alternatives.begin(), alternatives.end(), [](const node* a) { return a->types != node::null; }) > 1;
+        return std::count_if(alternatives.begin(), alternatives.end(),
+                             [](const node* a) { return a->types != node::null; }) > 1;
     }
 
-    bool one_of(const std::vector<const node*>& alternatives, const json::value& v, json::value* out, int depth, evaluated* seen) {
+    bool one_of(const std::vector<const node*>& alternatives, const json::value& v, json::value* out, int depth,
+                evaluated* seen) {
         const node* fitting = nullptr;
         for (const node* a : alternatives) {
             if (!fits(*a, v, depth)) continue;

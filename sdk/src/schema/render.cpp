@@ -16,7 +16,9 @@ std::string quoted_json(std::string_view text) { return json::serialize(json::st
 void write(std::string& out, const json::value& v, style how) {
     switch (v.kind()) {
         case json::kind::null: out += how == style::python ? "None" : "null"; break;
-        case json::kind::bool_: out += how == style::python ? (v.get_bool() ? "True" : "False") : (v.get_bool() ? "true" : "false"); break;
+        case json::kind::bool_:
+            out += how == style::python ? (v.get_bool() ? "True" : "False") : (v.get_bool() ? "true" : "false");
+            break;
         case json::kind::int64: out += std::to_string(v.get_int64()); break;
         case json::kind::uint64: out += std::to_string(v.get_uint64()); break;
         case json::kind::double_: {
@@ -105,7 +107,9 @@ std::string dump_pretty_json(const json::value& value) {
 }
 std::string python_repr(const json::value& value) { return written(value, style::python); }
 
-std::string python_str(const json::value& value) { return value.is_string() ? std::string{value.get_string()} : python_repr(value); }
+std::string python_str(const json::value& value) {
+    return value.is_string() ? std::string{value.get_string()} : python_repr(value);
+}
 
 std::string python_repr(std::string_view text) {
     static constexpr char hex[] = "0123456789abcdef";
@@ -135,8 +139,8 @@ std::string python_float(double d) {
     char buffer[400];
     double magnitude = std::abs(d);
     bool scientific = magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e16);
-    auto [end, ec] =
-        std::to_chars(buffer, buffer + sizeof buffer, d, scientific ? std::chars_format::scientific : std::chars_format::fixed);
+    auto [end, ec] = std::to_chars(buffer, buffer + sizeof buffer, d,
+                                   scientific ? std::chars_format::scientific : std::chars_format::fixed);
     std::string text{buffer, end};
     if (!scientific && text.find('.') == text.npos) text += ".0";
     return text;

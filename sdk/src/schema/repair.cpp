@@ -57,7 +57,8 @@ public:
             path_.clear();
             json::value v = s_[i_] == '{' ? object() : array(']');
             if (operator_at(i_)) lost();
-            if (v.is_object() ? v.get_object().empty() && !found.empty() : v.get_array().empty() && !found.empty()) continue;
+            if (v.is_object() ? v.get_object().empty() && !found.empty() : v.get_array().empty() && !found.empty())
+                continue;
             of_last = repeated_;
             if (!found.empty() && same_shape(found.back(), v)) found.pop_back();
             found.push_back(std::move(v));
@@ -90,7 +91,8 @@ private:
     }
     // `1 - 2`: behind a value stands neither a comma nor a key.
     void expect_key(last before) {
-        if (before == last::value && !quote_at(s_.substr(i_)) && std::string_view{"-/%^<>=~(!?&"}.find(peek()) != std::string_view::npos)
+        if (before == last::value && !quote_at(s_.substr(i_)) &&
+            std::string_view{"-/%^<>=~(!?&"}.find(peek()) != std::string_view::npos)
             lost();
     }
 
@@ -172,7 +174,8 @@ private:
             std::size_t n = 0;
             while (n < next.size() && (is_word(next[n]) || next[n] == '.')) ++n;
             next = trim(next.substr(n));
-            return n > 0 && (next.empty() || next[0] == '}' || next[0] == ']' || next[0] == '(' || next.starts_with("else "));
+            return n > 0 &&
+                   (next.empty() || next[0] == '}' || next[0] == ']' || next[0] == '(' || next.starts_with("else "));
         }
         return false;
     }
@@ -193,7 +196,8 @@ private:
 
     enum class after_key { a_value, nothing, a_set, end };
 
-    // What stands between a key and its value is read away. @param first no member stands before it @param empty the key is none
+    // What stands between a key and its value is read away. @param first no member stands before it @param empty the
+    // key is none
     after_key behind_key(bool first, bool empty) {
         if (peek() == ':') {
             for (++i_; peek() == ':'; ++i_) done_.commas = true;
@@ -384,7 +388,8 @@ private:
     std::optional<json::value> number(place where) {
         std::size_t begin = i_, at = i_;
         if (s_[at] == '$') ++at, ++begin, done_.quotes = true;
-        while (at < s_.size() && (is_digit(s_[at]) || std::string_view{"-+.eE/_,"}.find(s_[at]) != std::string_view::npos)) {
+        while (at < s_.size() &&
+               (is_digit(s_[at]) || std::string_view{"-+.eE/_,"}.find(s_[at]) != std::string_view::npos)) {
             if (s_[at] == ',' && (where == place::item || at + 1 >= s_.size() || !is_digit(s_[at + 1]))) break;
             if (s_[at] == '/' && at + 1 < s_.size() && (s_[at + 1] == '/' || s_[at + 1] == '*')) break;
             ++at;
@@ -392,7 +397,8 @@ private:
         std::string_view all = s_.substr(begin, at - begin);
         if (at < s_.size() && (is_alpha(s_[at]) || static_cast<unsigned char>(s_[at]) >= 0x80)) return {};
         const auto whole = all.size();
-        while (!all.empty() && std::string_view{"-+eE/,_"}.find(all.back()) != std::string_view::npos) all.remove_suffix(1);
+        while (!all.empty() && std::string_view{"-+eE/,_"}.find(all.back()) != std::string_view::npos)
+            all.remove_suffix(1);
         if (all.size() != whole) lost();  // `1e`, `5-`
         if (all.empty()) {
             if (s_[begin] == '.') return {};
@@ -405,7 +411,8 @@ private:
             if (ch != '_') digits += ch;
         if (digits.starts_with('+')) digits.erase(0, 1);
         const std::size_t first = digits.starts_with('-');
-        const bool padded = digits.size() > first + 1 && digits[first] == '0' && is_digit(digits[first + 1]);  // `007`: a number, or a text
+        const bool padded = digits.size() > first + 1 && digits[first] == '0' &&
+                            is_digit(digits[first + 1]);  // `007`: a number, or a text
         if (digits.find_first_not_of("0123456789-.eE+") == digits.npos) {
             std::int64_t i{};
             auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), i);
@@ -447,10 +454,12 @@ private:
             if (where == place::item)
                 ends = ends || c == ',' || (c == ')' && !inside_parentheses(begin, at)) || c == '\n';
             else if (c == ',' || c == ';')
-                ends = ends || key_follows(at + 1) || closer_follows(at + 1) || is_word_of_json(trim(s_.substr(begin, at - begin)));
+                ends = ends || key_follows(at + 1) || closer_follows(at + 1) ||
+                       is_word_of_json(trim(s_.substr(begin, at - begin)));
             else if (c == '\n')
                 ends = ends || key_follows(at + 1) || closer_follows(at + 1);
-            else if (c == '/' && at + 1 < s_.size() && (s_[at + 1] == '/' || s_[at + 1] == '*') && at > begin && is_space(s_[at - 1]))
+            else if (c == '/' && at + 1 < s_.size() && (s_[at + 1] == '/' || s_[at + 1] == '*') && at > begin &&
+                     is_space(s_[at - 1]))
                 ends = true;
             else if (c == '#' && at > begin && is_space(s_[at - 1]))
                 ends = true;
@@ -503,7 +512,8 @@ private:
         auto window = s_.substr(std::min(at, s_.size()), max_lookahead);
         if (auto q = quote_at(window)) {
             auto close = window.find(q->close, q->open.size());
-            if (close == window.npos) return at + window.size() >= s_.size() && window.find_first_of(",{}[]") == window.npos;
+            if (close == window.npos)
+                return at + window.size() >= s_.size() && window.find_first_of(",{}[]") == window.npos;
             auto next = close + q->close.size();
             while (next < window.size() && is_space(window[next])) ++next;
             return next >= window.size() || window[next] == ':' || window[next] == '}';
@@ -530,12 +540,13 @@ private:
             auto rest = s_.substr(at);
             for (std::string_view w : {"true", "false", "null", "True", "False", "None", "//", "/*", "#", "..."})
                 if (rest.starts_with(w)) return true;
-            return is_digit(rest[0]) || std::string_view{"[{(]}-,"}.find(rest[0]) != std::string_view::npos || quote_at(rest).has_value();
+            return is_digit(rest[0]) || std::string_view{"[{(]}-,"}.find(rest[0]) != std::string_view::npos ||
+                   quote_at(rest).has_value();
         }
         if (c == ',' || c == ';') {
             auto next = after_space(at + 1);
-            if (next < s_.size() && (s_[next] == ',' || s_[next] == '{' || s_[next] == '#' || s_.substr(next).starts_with("//") ||
-                                     s_.substr(next).starts_with("/*")))
+            if (next < s_.size() && (s_[next] == ',' || s_[next] == '{' || s_[next] == '#' ||
+                                     s_.substr(next).starts_with("//") || s_.substr(next).starts_with("/*")))
                 return true;
             return closer_follows(at + 1) || key_follows(at + 1);
         }
@@ -590,7 +601,8 @@ private:
         auto strip = [&](std::string_view set) { out.resize(out.find_last_not_of(set) + 1); };
         strip(" \t\r\n");
         if (out.ends_with("```")) strip("` \t\r\n");
-        for (int open = depth_; open > 0 && (out.ends_with('}') || out.ends_with(']')); --open) out.pop_back(), strip(" \t\r\n");
+        for (int open = depth_; open > 0 && (out.ends_with('}') || out.ends_with(']')); --open)
+            out.pop_back(), strip(" \t\r\n");
         return to_utf8(out);
     }
 
@@ -688,8 +700,12 @@ json::value repair_json(std::string_view text, std::vector<std::string>& repeate
 
 std::string repairs::text() const {
     std::string text;
-    for (auto [name, was] :
-         {std::pair{"quotes", quotes}, {"commas", commas}, {"fence", fence}, {"closed", closed}, {"cut", cut}, {"several", several}})
+    for (auto [name, was] : {std::pair{"quotes", quotes},
+                             {"commas", commas},
+                             {"fence", fence},
+                             {"closed", closed},
+                             {"cut", cut},
+                             {"several", several}})
         if (was) text += (text.empty() ? "" : ", ") + std::string{name};
     return text;
 }

@@ -68,7 +68,8 @@ std::vector<std::string> repeated_members(std::string_view text) {
             end_quoted = std::min(i + 1, text.size());
         } else if (c == '{' || c == '[') {
             std::string path = open.empty() ? std::string{} : open.back().path;
-            if (!open.empty() && open.back().object && path.size() < longest_path) path += cut(open.back().key.value_or(""), 100) + ".";
+            if (!open.empty() && open.back().object && path.size() < longest_path)
+                path += cut(open.back().key.value_or(""), 100) + ".";
             open.push_back({c == '{', i + 1, std::move(path), {}});
         } else if (open.empty())
             continue;

@@ -149,8 +149,11 @@ std::optional<duration_parts> iso_duration(std::string_view t) {
             char name;
             bool clock;
             seconds length;
-        } static constexpr units[]{
-            {'W', false, hours{24 * 7}}, {'D', false, hours{24}}, {'H', true, hours{1}}, {'M', true, minutes{1}}, {'S', true, seconds{1}}};
+        } static constexpr units[]{{'W', false, hours{24 * 7}},
+                                   {'D', false, hours{24}},
+                                   {'H', true, hours{1}},
+                                   {'M', true, minutes{1}},
+                                   {'S', true, seconds{1}}};
         int i = 0;
         while (i < 5 && (units[i].name != t[0] || units[i].clock != clock)) ++i;
         if (i == 5 || i <= last || (part->count() && units[i].name != 'S')) return {};
@@ -196,7 +199,8 @@ std::optional<duration_parts> python_duration(std::string_view t) {
     if (m && take(t, ':')) s = digits(t, 2);
     auto part = m && s ? fraction(t) : std::nullopt;
     if (!part || !t.empty() || *m > 59 || *s > 59) return {};
-    if (!add(sum.whole, *first, hours{1}) || !add(sum.whole, *m, minutes{1}) || !add(sum.whole, *s, seconds{1})) return {};
+    if (!add(sum.whole, *first, hours{1}) || !add(sum.whole, *m, minutes{1}) || !add(sum.whole, *s, seconds{1}))
+        return {};
     sum.part = *part;
     return sum;
 }

@@ -26,8 +26,8 @@ std::optional<std::chrono::year_month_day> read_date(std::string_view text);
 std::optional<time_of_day> read_time(std::string_view text, time_form form);
 std::optional<date_and_time> read_date_time(std::string_view text, time_form form);
 
-/// "P1DT2H30M" or "-PT5S" (ISO 8601, without years and months, which have no fixed length), and Python's "1 day, 2:30:00".
-/// Nothing beyond what 64 bits of seconds can count.
+/// "P1DT2H30M" or "-PT5S" (ISO 8601, without years and months, which have no fixed length), and Python's "1 day,
+/// 2:30:00". Nothing beyond what 64 bits of seconds can count.
 struct duration_parts {
     std::chrono::seconds whole{0};
     std::chrono::nanoseconds part{0};  ///< in [0, 1s)

@@ -1,4 +1,5 @@
-// What is not JSON as it stands, and can be read in one way only. Everything else is refused, with words for whoever wrote it.
+// What is not JSON as it stands, and can be read in one way only. Everything else is refused, with words for whoever
+// wrote it.
 #include <reagent/schema/repair.hpp>
 
 #include "../base/quoted.hpp"
@@ -20,7 +21,8 @@ using cause = unambiguous_json::cause;
 // The mark that closes what `s` opens, and the size of the opening one; "": it opens no text.
 std::pair<std::size_t, std::string_view> quote_at(std::string_view s) {
     static constexpr std::pair<std::string_view, std::string_view> all[]{
-        {"\"\"\"", "\"\"\""}, {"'''", "'''"}, {"\"", "\""}, {"'", "'"}, {"`", "`"}, {"\u201c", "\u201d"}, {"\u2018", "\u2019"}};
+        {"\"\"\"", "\"\"\""}, {"'''", "'''"},       {"\"", "\""},        {"'", "'"},
+        {"`", "`"},           {"\u201c", "\u201d"}, {"\u2018", "\u2019"}};
     for (auto [open, close] : all)
         if (s.starts_with(open)) return {open.size(), close};
     return {0, {}};
@@ -94,10 +96,13 @@ private:
         } else
             i_ = std::min(s_.find_first_of("\r\n", i_), s_.size());
         auto text = s_.substr(begin, i_ - begin);
-        if (text.find_first_of("{}[]") != text.npos) throw refused{cause::several, "a comment in it holds more than one object, or a part"};
-        // No list of words could be complete: only a comment that says nothing says nothing against what it stands beside.
+        if (text.find_first_of("{}[]") != text.npos)
+            throw refused{cause::several, "a comment in it holds more than one object, or a part"};
+        // No list of words could be complete: only a comment that says nothing says nothing against what it stands
+        // beside.
         if (text.find_first_not_of(" \t\r\n/*#-=~_") != text.npos)
-            refuse("the comment " + reagent::quoted(text, 60) + " may say that it is not to be taken as it stands; write none");
+            refuse("the comment " + reagent::quoted(text, 60) +
+                   " may say that it is not to be taken as it stands; write none");
     }
 
     struct level {
@@ -200,7 +205,8 @@ private:
         if (digits.starts_with('+')) digits.erase(0, 1);
         const std::size_t first = digits.starts_with('-');
         if (digits.size() > first && digits[first] == '.') digits.insert(first, "0");
-        if (auto point = digits.find('.'); point != digits.npos && (point + 1 == digits.size() || !is_digit(digits[point + 1])))
+        if (auto point = digits.find('.');
+            point != digits.npos && (point + 1 == digits.size() || !is_digit(digits[point + 1])))
             digits.insert(point + 1, "0");
         auto v = is_digit(digits[std::min(first, digits.size() - 1)]) ? parse_json(digits, 1) : std::nullopt;
         if (v) return std::move(*v);
@@ -239,7 +245,8 @@ private:
             return;
         }
         auto point = c == 'u' ? read_escaped_point(s_, i_) : std::nullopt;
-        if (!point) refuse("`\\" + std::string(1, is_word(c) ? c : '?') + "` is no escape of JSON; a backslash is `\\\\`");
+        if (!point)
+            refuse("`\\" + std::string(1, is_word(c) ? c : '?') + "` is no escape of JSON; a backslash is `\\\\`");
         append_utf8(out, *point);
     }
 
@@ -312,7 +319,8 @@ unambiguous_json read_tool_arguments(std::string_view text) {
     if (trim(text).empty()) return {json::object{}};
     auto read = read_unambiguous(std::move(parsed));
     if (read.value && read.value->is_null()) read.value = json::object{};
-    if (!read.value && text.find('{') == text.npos && read.why != cause::no_end) return {json::value(json::string(text))};
+    if (!read.value && text.find('{') == text.npos && read.why != cause::no_end)
+        return {json::value(json::string(text))};
     return read;
 }
 

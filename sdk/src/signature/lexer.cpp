@@ -13,17 +13,18 @@
 namespace reagent::detail {
 
 bool is_python_keyword(std::string_view word) {
-    for (std::string_view k :
-         {"False",  "None",     "True", "and",    "as",      "assert", "async",  "await",  "break", "class",  "continue", "def",
-          "del",    "elif",     "else", "except", "finally", "for",    "from",   "global", "if",    "import", "in",       "is",
-          "lambda", "nonlocal", "not",  "or",     "pass",    "raise",  "return", "try",    "while", "with",   "yield"})
+    for (std::string_view k : {"False", "None",     "True",  "and",    "as",   "assert", "async",  "await",    "break",
+                               "class", "continue", "def",   "del",    "elif", "else",   "except", "finally",  "for",
+                               "from",  "global",   "if",    "import", "in",   "is",     "lambda", "nonlocal", "not",
+                               "or",    "pass",     "raise", "return", "try",  "while",  "with",   "yield"})
         if (k == word) return true;
     return false;
 }
 
 std::pair<int, std::size_t> code_point(std::string_view s) {
     utf8proc_int32_t point = -1;
-    auto n = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(s.data()), static_cast<utf8proc_ssize_t>(s.size()), &point);
+    auto n = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(s.data()),
+                              static_cast<utf8proc_ssize_t>(s.size()), &point);
     return n > 0 ? std::pair{static_cast<int>(point), static_cast<std::size_t>(n)} : std::pair{-1, std::size_t{1}};
 }
 
@@ -58,15 +59,18 @@ namespace {
 
 std::string normalized(std::string_view name) {
     utf8proc_uint8_t* out = nullptr;
-    auto n = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(name.data()), static_cast<utf8proc_ssize_t>(name.size()), &out,
-                          static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT));
+    auto n =
+        utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(name.data()), static_cast<utf8proc_ssize_t>(name.size()),
+                     &out, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT));
     std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner{out, &std::free};
     return n < 0 ? std::string{name} : std::string{reinterpret_cast<char*>(out), static_cast<std::size_t>(n)};
 }
 
 }  // namespace
 
-lexer::lexer(std::string_view whole, std::size_t begin, std::size_t end) : whole_{whole}, at_{begin}, end_{end} { next_ = scan(); }
+lexer::lexer(std::string_view whole, std::size_t begin, std::size_t end) : whole_{whole}, at_{begin}, end_{end} {
+    next_ = scan();
+}
 
 token lexer::take() {
     token t = std::move(next_);
@@ -82,7 +86,8 @@ bool lexer::accept(std::string_view symbol) {
 
 void lexer::expect(std::string_view symbol, const std::string& hint) {
     if (!accept(symbol))
-        fail("expected `" + std::string{symbol} + "`" + (next_.kind == token::end ? ", but the text ends" : " before `" + next_.text + "`"),
+        fail("expected `" + std::string{symbol} + "`" +
+                 (next_.kind == token::end ? ", but the text ends" : " before `" + next_.text + "`"),
              hint);
 }
 
@@ -107,9 +112,10 @@ token lexer::scan() {
         }
         std::string prefix = to_lower(rest.substr(0, n));
         if (n < rest.size() && n <= 2 && (rest[n] == '\'' || rest[n] == '"') &&
-            (prefix == "r" || prefix == "u" || prefix == "b" || prefix == "f" || prefix == "rb" || prefix == "br" || prefix == "fr" ||
-             prefix == "rf")) {
-            if (prefix != "r" && prefix != "u") fail_at(at_, "a `" + prefix + "` string cannot stand here", "write a plain quoted text");
+            (prefix == "r" || prefix == "u" || prefix == "b" || prefix == "f" || prefix == "rb" || prefix == "br" ||
+             prefix == "fr" || prefix == "rf")) {
+            if (prefix != "r" && prefix != "u")
+                fail_at(at_, "a `" + prefix + "` string cannot stand here", "write a plain quoted text");
             at_ += n;
             return scan_string(t.position, prefix == "r");
         }
@@ -122,15 +128,16 @@ token lexer::scan() {
     if (c == '\'' || c == '"') return scan_string(at_, false);
     if (is_digit(c) || (c == '.' && rest.size() > 1 && is_digit(rest[1]))) {
         std::size_t n = 0;
-        while (n < rest.size() &&
-               (is_word(rest[n]) || rest[n] == '.' ||
-                ((rest[n] == '+' || rest[n] == '-') && n > 0 && to_lower(rest.substr(n - 1, 1)) == "e" && !rest.starts_with("0x"))))
+        while (n < rest.size() && (is_word(rest[n]) || rest[n] == '.' ||
+                                   ((rest[n] == '+' || rest[n] == '-') && n > 0 &&
+                                    to_lower(rest.substr(n - 1, 1)) == "e" && !rest.starts_with("0x"))))
             ++n;
         at_ += n;
         t.kind = token::number;
         t.text = rest.substr(0, n);
         if (!python_literal(t.text))
-            fail_at(t.position, "`" + t.text + "` is neither a name nor a number", "a field's name starts with a letter");
+            fail_at(t.position, "`" + t.text + "` is neither a name nor a number",
+                    "a field's name starts with a letter");
         return t;
     }
     static constexpr std::string_view symbols = "[](){},:|.*=/+-%@&^~<>";
@@ -138,7 +145,9 @@ token lexer::scan() {
         std::string what{rest.substr(0, size)};
         std::string hint = what == "#" ? "a signature has no comments" : what == ";" ? "separate fields with `,`" : "";
         if (what == "\u2192") hint = "write the arrow as `->`";
-        fail_at(at_, "`" + (point < 0 ? std::string{"a byte that is not UTF-8"} : what) + "` cannot stand in a signature", hint);
+        fail_at(at_,
+                "`" + (point < 0 ? std::string{"a byte that is not UTF-8"} : what) + "` cannot stand in a signature",
+                hint);
     }
     std::size_t n = rest.starts_with("**") ? 2 : 1;
     at_ += n;
@@ -151,7 +160,8 @@ token lexer::scan_string(std::size_t begin, bool raw) {
     char quote = whole_[at_];
     std::size_t close = at_ + 1;
     while (close < end_ && whole_[close] != quote && whole_[close] != '\n') close += whole_[close] == '\\' ? 2 : 1;
-    if (close >= end_ || whole_[close] != quote) fail_at(begin, "this text has no closing quote", std::string{"add a "} + quote);
+    if (close >= end_ || whole_[close] != quote)
+        fail_at(begin, "this text has no closing quote", std::string{"add a "} + quote);
     std::string literal = (raw ? "r" : "") + std::string{whole_.substr(at_, close + 1 - at_)};
     auto value = python_literal(literal);
     if (!value || !value->is_string()) fail_at(begin, "this quoted text cannot be read", "check its escapes");

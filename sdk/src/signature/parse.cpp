@@ -53,7 +53,8 @@ public:
             }
             if (in_.peek().kind == token::end) break;
             if (!in_.peek().is(","))
-                in_.fail("expected `,` between fields, found `" + in_.peek().text + "`", "a field is `name` or `name: type`");
+                in_.fail("expected `,` between fields, found `" + in_.peek().text + "`",
+                         "a field is `name` or `name: type`");
             in_.take();
         }
         return fields;
@@ -69,8 +70,9 @@ private:
     parameter one() {
         token t = in_.peek();
         if (t.kind != token::name)
-            in_.fail(t.kind == token::end ? "a field's name is missing" : "expected a field's name, found `" + t.text + "`",
-                     "a field is `name` or `name: type`");
+            in_.fail(
+                t.kind == token::end ? "a field's name is missing" : "expected a field's name, found `" + t.text + "`",
+                "a field is `name` or `name: type`");
         if (detail::is_python_keyword(t.text))
             lexer::fail_at(t.position, "`" + t.text + "` is a Python keyword and cannot name a field",
                            "write `" + t.text + "_text` or another name");
@@ -80,7 +82,8 @@ private:
         if (p.type.name == "NoneType") p.type.name = "str";  // Python's annotation `None` is no annotation
         if (in_.accept("=")) {
             for (const char* op : {">", "=", "<", "*", "/", "%", "|", "&"})
-                if (in_.peek().is(op)) in_.fail("`=" + std::string{op} + "` cannot stand here", "write the arrow as `->`");
+                if (in_.peek().is(op))
+                    in_.fail("`=" + std::string{op} + "` cannot stand here", "write the arrow as `->`");
             p.has_default = true;
             skip_expression();
         }
@@ -98,7 +101,8 @@ private:
             any = true;
             in_.take();
         }
-        if (!any || open > 0) in_.fail("the default value is missing or unfinished", "defaults are ignored; leave it out");
+        if (!any || open > 0)
+            in_.fail("the default value is missing or unfinished", "defaults are ignored; leave it out");
     }
 
     lexer in_;
@@ -109,7 +113,8 @@ std::vector<signature_field> make_fields(std::vector<parameter> parameters, cons
     std::vector<signature_field> fields;
     for (auto& p : parameters) {
         if (p.name.starts_with('_'))
-            lexer::fail_at(p.position, "field `" + p.name + "` starts with an underscore", "drop the underscore", signature_errc::bad_name);
+            lexer::fail_at(p.position, "field `" + p.name + "` starts with an underscore", "drop the underscore",
+                           signature_errc::bad_name);
         schema shape{detail::schema_of_type(p.type, types), {.assert_formats = true}};
         auto field = make_field(p.name, p.type.print(), shape);
         field.kind = detail::kind_of(p.type, shape);
@@ -126,7 +131,8 @@ std::vector<signature_field> make_fields(std::vector<parameter> parameters, cons
 
 signature parse_signature(std::string_view text, const named_types& types) {
     constexpr std::size_t max_size = 64 * 1024;
-    if (text.size() > max_size) lexer::fail_at(max_size, "the signature is longer than 64 KiB", "name a struct for large types");
+    if (text.size() > max_size)
+        lexer::fail_at(max_size, "the signature is longer than 64 KiB", "name a struct for large types");
     auto arrow = text.find("->");
     if (arrow == text.npos) {
         auto near = std::min({text.find("=>"), text.find("\u2192"), text.size()});

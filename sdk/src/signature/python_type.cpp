@@ -46,10 +46,11 @@ constexpr known_type known_types[]{
 };
 
 // Modules whose types are known by their last name.
-constexpr std::string_view dspy_types[]{"Image", "Audio", "History", "Tool", "ToolCalls", "File", "Code", "Document", "Citations"};
-constexpr std::string_view library_types[]{"datetime.datetime", "datetime.date",   "datetime.time",   "datetime.timedelta",
-                                           "decimal.Decimal",   "uuid.UUID",       "pathlib.Path",    "enum.Enum",
-                                           "pydantic.EmailStr", "pydantic.AnyUrl", "pydantic.HttpUrl"};
+constexpr std::string_view dspy_types[]{"Image", "Audio", "History",  "Tool",     "ToolCalls",
+                                        "File",  "Code",  "Document", "Citations"};
+constexpr std::string_view library_types[]{
+    "datetime.datetime", "datetime.date", "datetime.time",     "datetime.timedelta", "decimal.Decimal", "uuid.UUID",
+    "pathlib.Path",      "enum.Enum",     "pydantic.EmailStr", "pydantic.AnyUrl",    "pydantic.HttpUrl"};
 
 const known_type* find_known(std::string_view name) {
     for (const auto& k : known_types)
@@ -123,11 +124,13 @@ private:
                 if (inner.peek().kind != token::end) inner.fail("unexpected text");
                 return result;
             } catch (const signature_error& e) {
-                lexer::fail_at(t.position, "the quoted type `" + t.text + "` cannot be read", e.hint(), signature_errc::unknown_type);
+                lexer::fail_at(t.position, "the quoted type `" + t.text + "` cannot be read", e.hint(),
+                               signature_errc::unknown_type);
             }
         }
         if (t.kind != token::name) {
-            std::string what = t.kind == token::end ? "the text ends where a type should stand" : "`" + t.text + "` is no type";
+            std::string what =
+                t.kind == token::end ? "the text ends where a type should stand" : "`" + t.text + "` is no type";
             in_.fail(what, "write `name: str` or leave `:` out");
         }
         in_.take();
@@ -138,7 +141,8 @@ private:
             name += "." + in_.take().text;
         }
         if (name == "None") return none_type();
-        if (is_python_keyword(name)) lexer::fail_at(t.position, "`" + name + "` is a Python keyword, no type", hint_for(name, types_));
+        if (is_python_keyword(name))
+            lexer::fail_at(t.position, "`" + name + "` is a Python keyword, no type", hint_for(name, types_));
         return subscript(resolve(name, t.position), t.position);
     }
 
@@ -163,7 +167,8 @@ private:
         if (auto* k = find_known(plain); k && (plain.size() == name.size() || k->needs_arguments || plain == "Any")) {
             if (k->needs_arguments && !in_.peek().is("["))
                 lexer::fail_at(position, "`" + name + "` needs arguments",
-                               "write " + name + (k->name == "Literal" ? "['a', 'b']" : "[...]"), signature_errc::unknown_type);
+                               "write " + name + (k->name == "Literal" ? "['a', 'b']" : "[...]"),
+                               signature_errc::unknown_type);
             return {std::string{k->printed}, {}, {}, false};
         }
         lexer::fail_at(position, "unknown type `" + name + "`", hint_for(name, types_), signature_errc::unknown_type);
@@ -216,7 +221,9 @@ private:
     }
 
     python_type checked(python_type t, std::size_t position) {
-        auto refuse = [&](const char* message, const char* hint) { lexer::fail_at(position, message, hint, signature_errc::unknown_type); };
+        auto refuse = [&](const char* message, const char* hint) {
+            lexer::fail_at(position, message, hint, signature_errc::unknown_type);
+        };
         std::size_t n = t.args.size();
         if (n == 0) refuse("the brackets are empty", "name the element type, as in list[str]");
         if (t.name == "Annotated") return std::move(t.args.front());
@@ -228,7 +235,8 @@ private:
         if (t.name == "Union") return make_union(std::move(t.args));
         if (t.name == "dict" && n < 2) refuse("`dict` takes two types", "write dict[str, int]");
         if (t.name == "Mapping" && n != 2) refuse("`Mapping` takes two types", "write Mapping[str, int]");
-        if ((t.name == "Sequence" || t.name == "Iterable") && n != 1) refuse("this type takes one argument", "as in Sequence[str]");
+        if ((t.name == "Sequence" || t.name == "Iterable") && n != 1)
+            refuse("this type takes one argument", "as in Sequence[str]");
         return t;
     }
 
@@ -253,7 +261,8 @@ private:
             if (!in_.accept(",")) break;
         }
         in_.expect("]", "close the brackets of `Literal`");
-        if (t.values.empty()) lexer::fail_at(position, "a Literal needs values", "write Literal['a', 'b']", signature_errc::unknown_type);
+        if (t.values.empty())
+            lexer::fail_at(position, "a Literal needs values", "write Literal['a', 'b']", signature_errc::unknown_type);
         return t;
     }
 

@@ -1,7 +1,7 @@
 #include <reagent/signature/signature.hpp>
 
-#include "../schema/unicode.hpp"
 #include "../base/text.hpp"
+#include "../schema/unicode.hpp"
 #include "lexer.hpp"
 
 #include <utf8proc.h>
@@ -111,8 +111,8 @@ signature_field make_field(std::string name, std::string type, schema shape, std
     else if (d.is_object() && f.shape.allows_null())
         if (auto* any = d.get_object().if_contains("anyOf"); any && any->is_array())
             for (const auto& a : any->get_array())
-                if (a.is_object() && a.get_object().size() && a.get_object().contains("type") && a.get_object().at("type") == "string" &&
-                    !a.get_object().contains("enum"))
+                if (a.is_object() && a.get_object().size() && a.get_object().contains("type") &&
+                    a.get_object().at("type") == "string" && !a.get_object().contains("enum"))
                     f.kind = field_kind::optional_text;
     return f;
 }

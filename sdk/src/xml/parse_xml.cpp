@@ -27,7 +27,8 @@ struct element {
 
 constexpr int max_xml_depth = 128;
 
-// What stands in an element as text: entities as what they mean, raw text as it is, no comments, one form of line ends; tags stay.
+// What stands in an element as text: entities as what they mean, raw text as it is, no comments, one form of line ends;
+// tags stay.
 std::string with_tags_as_text(std::string_view inner) {
     std::string out;
     auto lines = [&](std::string_view some) {
@@ -89,11 +90,14 @@ std::string with_bare_ends(std::string_view text) {
     return out;
 }
 
-// Controls that XML 1.0 has no way to write stand as private characters while it is read, of a row that the text does not use.
+// Controls that XML 1.0 has no way to write stand as private characters while it is read, of a row that the text does
+// not use.
 class kept_controls {
 public:
     std::string hide(std::string_view text) {
-        auto is_one = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r'; };
+        auto is_one = [](char c) {
+            return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+        };
         if (std::none_of(text.begin(), text.end(), is_one)) return std::string{text};
         for (char32_t row = 0x10FF00; row_.empty() && row >= 0x10F000; row -= 0x100) {
             append_utf8(row_, row);
@@ -147,13 +151,14 @@ public:
         XML_SetElementHandler(parser_.get(), &start, &finish);
         XML_SetCharacterDataHandler(parser_.get(), &text);
         XML_SetCommentHandler(parser_.get(), &comment);
-        XML_SetProcessingInstructionHandler(parser_.get(), [](void* self, const XML_Char* target, const XML_Char* data) {
-            comment(self, target);
-            comment(self, data);
-        });
+        XML_SetProcessingInstructionHandler(parser_.get(),
+                                            [](void* self, const XML_Char* target, const XML_Char* data) {
+                                                comment(self, target);
+                                                comment(self, data);
+                                            });
         // A document type could define entities that grow without bound; completions have none.
-        XML_SetStartDoctypeDeclHandler(parser_.get(),
-                                       [](void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) { stop(self); });
+        XML_SetStartDoctypeDeclHandler(
+            parser_.get(), [](void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) { stop(self); });
     }
 
     std::unique_ptr<element> parse(std::string_view completion) {
@@ -247,7 +252,8 @@ bool has_type(const json::value& shape, std::string_view type) {
 }
 
 bool says_two_things(const std::vector<const element*>& group) {
-    return std::any_of(group.begin(), group.end(), [&](const element* e) { return trim(e->inner) != trim(group.front()->inner); });
+    return std::any_of(group.begin(), group.end(),
+                       [&](const element* e) { return trim(e->inner) != trim(group.front()->inner); });
 }
 
 // A member that stands in an object twice, where only one can be meant.
@@ -269,7 +275,8 @@ void expect_no_comment_for_elements(const element& e) {
 // Elements and nothing else.
 void expect_elements_only(const element& e) {
     for (const auto* text : {&e.text, &e.beside})
-        if (!is_blank(*text)) throw left_out{quoted(trim(*text), 60) + " stands beside the elements in `<" + e.name + ">`"};
+        if (!is_blank(*text))
+            throw left_out{quoted(trim(*text), 60) + " stands beside the elements in `<" + e.name + ">`"};
     expect_no_comment_for_elements(e);
 }
 
@@ -281,19 +288,20 @@ const json::value* properties_of(const json::value& shape) {
 // Whether an element's children could be members of what a shape describes, or be so by what it does not say.
 bool are_members(const element& e, const json::value& shape, const json::value& document, int depth = 0) {
     if (auto* any = member(shape, "anyOf"); any && any->is_array() && depth < 16)
-        return std::any_of(any->get_array().begin(), any->get_array().end(),
-                           [&](const json::value& a) { return are_members(e, resolved(a, document), document, depth + 1); });
+        return std::any_of(any->get_array().begin(), any->get_array().end(), [&](const json::value& a) {
+            return are_members(e, resolved(a, document), document, depth + 1);
+        });
     if (!has_type(shape, "object")) return false;
     auto* properties = properties_of(shape);
-    return !properties ||
-           std::any_of(e.children.begin(), e.children.end(), [&](const auto& c) { return properties->get_object().contains(c->name); });
+    return !properties || std::any_of(e.children.begin(), e.children.end(),
+                                      [&](const auto& c) { return properties->get_object().contains(c->name); });
 }
 
 // A text that is one item, by its looks: not several in one line or more.
 bool is_one_item(std::string_view text) {
     if (text.starts_with('{')) return true;
-    const bool marked = text.starts_with("- ") || text.starts_with("* ") || text.starts_with("\u2022") || text.starts_with("1. ") ||
-                        text.starts_with("1) ");
+    const bool marked = text.starts_with("- ") || text.starts_with("* ") || text.starts_with("\u2022") ||
+                        text.starts_with("1. ") || text.starts_with("1) ");
     return !marked && text.find_first_of("\n,;|") == text.npos;
 }
 
@@ -309,7 +317,9 @@ std::vector<const element*> items_in(const element& list, const json::value& sha
         else
             other = c.get();
     if (!items.empty() || !are_members(list, shape, document)) {
-        if (other) throw left_out{"`<" + other->name + ">` in the list `<" + list.name + ">` is no `<item>`" + how_to_write_items};
+        if (other)
+            throw left_out{"`<" + other->name + ">` in the list `<" + list.name + ">` is no `<item>`" +
+                           how_to_write_items};
         expect_elements_only(list);
         return items;
     }
@@ -341,7 +351,8 @@ json::object members_of(const element& parent, const json::value& shape, const j
     return o;
 }
 
-json::value value_of(const std::vector<const element*>& group, const json::value& declared, const json::value& document) {
+json::value value_of(const std::vector<const element*>& group, const json::value& declared,
+                     const json::value& document) {
     const json::value* shape = &resolved(declared, document);
     const element& first = *group.front();
     if (auto* any = member(*shape, "anyOf"); any && any->is_array()) {
@@ -365,7 +376,8 @@ json::value value_of(const std::vector<const element*>& group, const json::value
             expect_no_comment_for_elements(first);
             if (text.empty()) return list;
             if (text.starts_with('[')) return json::value(json::string(text));
-            if (!is_one_item(text)) throw left_out{quoted(text, 60) + " may be one item or several" + how_to_write_items};
+            if (!is_one_item(text))
+                throw left_out{quoted(text, 60) + " may be one item or several" + how_to_write_items};
             return json::array{value_of({&first}, items ? *items : anything, document)};
         }
         const json::value& item_shape = items ? resolved(*items, document) : anything;
@@ -404,9 +416,9 @@ bool is_list(const json::value& declared, const json::value& document) {
     const json::value& shape = resolved(declared, document);
     if (has_type(shape, "array")) return true;
     auto* any = member(shape, "anyOf");
-    return any && any->is_array() && std::any_of(any->get_array().begin(), any->get_array().end(), [&](const json::value& a) {
-               return has_type(resolved(a, document), "array");
-           });
+    return any && any->is_array() &&
+           std::any_of(any->get_array().begin(), any->get_array().end(),
+                       [&](const json::value& a) { return has_type(resolved(a, document), "array"); });
 }
 
 // The completion without thinking that begins outside of every output. @param open whether one has no end
@@ -475,7 +487,8 @@ std::string text_beside_elements(const element& e) {
 // it is not meant. Words may stand in front of it, and fences around it.
 std::string beside_a_step(const signature& s, const element& root) {
     if (!is_blank(root.comments)) return "the comment " + quoted(trim(root.comments), 60) + " stands beside it";
-    if (root.beside.find_first_not_of(" \t\r\n`") != root.beside.npos) return quoted(trim(root.beside), 60) + " stands behind it";
+    if (root.beside.find_first_not_of(" \t\r\n`") != root.beside.npos)
+        return quoted(trim(root.beside), 60) + " stands behind it";
     for (const auto& child : root.children) {
         const auto* f = s.output(child->name);
         if (!f) continue;
@@ -497,7 +510,8 @@ elements last_block(const signature& s, const element& root) {
     if (n < 2 || all.size() <= n || all.size() % n) return all;
     for (std::size_t i = 0; i < all.size(); i += n)
         for (const auto& f : s.outputs)
-            if (std::none_of(all.begin() + static_cast<std::ptrdiff_t>(i), all.begin() + static_cast<std::ptrdiff_t>(i + n),
+            if (std::none_of(all.begin() + static_cast<std::ptrdiff_t>(i),
+                             all.begin() + static_cast<std::ptrdiff_t>(i + n),
                              [&](const element* e) { return e->name == f.name; }))
                 return all;
     return {all.end() - static_cast<std::ptrdiff_t>(n), all.end()};
@@ -509,9 +523,11 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
     tree_builder builder;
     bool thinking = false;
     auto root = builder.parse(without_thinking(s, completion, thinking));
-    if (!root) return parse_failure{adapter_errc::no_fields, {}, "the answer is no well-formed XML: " + builder.problem()};
+    if (!root)
+        return parse_failure{adapter_errc::no_fields, {}, "the answer is no well-formed XML: " + builder.problem()};
     const auto* acts = arguments_of(s);
-    if (auto why = acts ? beside_a_step(s, *root) : std::string{}; !why.empty()) return doubtful_arguments(acts->name, why);
+    if (auto why = acts ? beside_a_step(s, *root) : std::string{}; !why.empty())
+        return doubtful_arguments(acts->name, why);
     json::object found;
     const elements all = last_block(s, *root);
     for (const auto& f : s.outputs) {
@@ -531,7 +547,8 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
                 return stands_twice(f.name);
             } catch (const left_out& beside) {
                 const std::string why = beside.why + "; nothing of an answer is left out in silence";
-                return parse_failure{adapter_errc::bad_value, f.name, "field `" + f.name + "`: " + why, {{f.name, why}}};
+                return parse_failure{
+                    adapter_errc::bad_value, f.name, "field `" + f.name + "`: " + why, {{f.name, why}}};
             }
     }
     answer_form form{.text = completion};

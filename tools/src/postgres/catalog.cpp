@@ -10,7 +10,8 @@ tool_error failed(std::string why) {
     return {tool_errc::bad_configuration, "the PostgreSQL database cannot be read: " + why};
 }
 
-// libpq's complaints about a conninfo quote it. Where it splits one in the wrong place, they quote a piece of the password.
+// libpq's complaints about a conninfo quote it. Where it splits one in the wrong place, they quote a piece of the
+// password.
 bool may_be_split_wrongly(const std::string& conninfo) {
     auto begin = conninfo.find("://");
     if (begin == conninfo.npos) return false;
@@ -28,7 +29,8 @@ catalog::catalog(const secret& conninfo) : db_{nullptr, PQfinish} {
     if (!parsed || may_be_split_wrongly(text)) {
         PQconninfoFree(parsed);
         throw failed(
-            "the conninfo is neither \"host=... dbname=... user=...\" nor \"postgresql://user@host/dbname\"; quote a value that holds "
+            "the conninfo is neither \"host=... dbname=... user=...\" nor \"postgresql://user@host/dbname\"; quote a "
+            "value that holds "
             "spaces, and percent-encode a password in a URI");
     }
     PQconninfoFree(parsed);
@@ -49,7 +51,8 @@ std::vector<catalog::row> catalog::ask(const std::string& query) const {
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) throw failed(PQresultErrorMessage(r.get()));
     std::vector<row> found(static_cast<std::size_t>(PQntuples(r.get())));
     for (int i = 0; i < PQntuples(r.get()); ++i)
-        for (int k = 0; k < PQnfields(r.get()); ++k) found[static_cast<std::size_t>(i)].emplace_back(PQgetvalue(r.get(), i, k));
+        for (int k = 0; k < PQnfields(r.get()); ++k)
+            found[static_cast<std::size_t>(i)].emplace_back(PQgetvalue(r.get(), i, k));
     return found;
 }
 

@@ -107,9 +107,11 @@ task<std::unique_ptr<connection>> connection::open(const secret& conninfo) {
     if (!raw) throw std::bad_alloc{};
     std::unique_ptr<connection> made{new connection{raw}};
     wait w{executor, raw};
-    if (PQstatus(raw) == CONNECTION_BAD) throw std::runtime_error{"PostgreSQL cannot be reached: " + trimmed(PQerrorMessage(raw))};
+    if (PQstatus(raw) == CONNECTION_BAD)
+        throw std::runtime_error{"PostgreSQL cannot be reached: " + trimmed(PQerrorMessage(raw))};
     for (auto next = PGRES_POLLING_WRITING; next != PGRES_POLLING_OK; next = PQconnectPoll(raw)) {
-        if (next == PGRES_POLLING_FAILED) throw std::runtime_error{"PostgreSQL cannot be reached: " + trimmed(PQerrorMessage(raw))};
+        if (next == PGRES_POLLING_FAILED)
+            throw std::runtime_error{"PostgreSQL cannot be reached: " + trimmed(PQerrorMessage(raw))};
         if (next == PGRES_POLLING_READING)
             co_await w.readable();
         else
@@ -125,9 +127,11 @@ task<void> connection::flush(wait& w) {
     for (;;) {
         int left = PQflush(raw_);
         if (left == 0) co_return;
-        if (left < 0) throw std::runtime_error{"the connection to PostgreSQL is lost: " + trimmed(PQerrorMessage(raw_))};
+        if (left < 0)
+            throw std::runtime_error{"the connection to PostgreSQL is lost: " + trimmed(PQerrorMessage(raw_))};
         co_await w.writable();
-        if (!PQconsumeInput(raw_)) throw std::runtime_error{"the connection to PostgreSQL is lost: " + trimmed(PQerrorMessage(raw_))};
+        if (!PQconsumeInput(raw_))
+            throw std::runtime_error{"the connection to PostgreSQL is lost: " + trimmed(PQerrorMessage(raw_))};
     }
 }
 
@@ -138,8 +142,10 @@ task<result> connection::next_result(wait& w, std::size_t max_incoming) {
         incoming += w.incoming();
         // libpq holds a row whole before it shows any of it.
         if (incoming > max_incoming)
-            throw std::runtime_error{"a row of the answer is larger than " + std::to_string(max_incoming) + " bytes; select less of it"};
-        if (!PQconsumeInput(raw_)) throw std::runtime_error{"the connection to PostgreSQL is lost: " + trimmed(PQerrorMessage(raw_))};
+            throw std::runtime_error{"a row of the answer is larger than " + std::to_string(max_incoming) +
+                                     " bytes; select less of it"};
+        if (!PQconsumeInput(raw_))
+            throw std::runtime_error{"the connection to PostgreSQL is lost: " + trimmed(PQerrorMessage(raw_))};
     }
     co_return result{PQgetResult(raw_), PQclear};
 }

@@ -27,9 +27,9 @@ struct rows {
     bool more = false;            ///< rows were left out
 };
 
-/// One connection to a PostgreSQL server, driven by Asio: libpq's own asynchronous interface, its socket watched by the executor of
-/// whoever calls. Used by one task at a time; between calls it belongs to no executor.
-/// Source: PostgreSQL 15 documentation, chapter 34, "libpq", sections 34.1, 34.4 and 34.6.
+/// One connection to a PostgreSQL server, driven by Asio: libpq's own asynchronous interface, its socket watched by the
+/// executor of whoever calls. Used by one task at a time; between calls it belongs to no executor. Source: PostgreSQL
+/// 15 documentation, chapter 34, "libpq", sections 34.1, 34.4 and 34.6.
 class connection {
 public:
     /// @throws std::runtime_error with the server's words
@@ -40,11 +40,13 @@ public:
     /// Runs statements of our own, whose results nobody wants.
     task<void> command(std::string statements);
 
-    /// Runs one statement, by the extended protocol, which takes no second one. Stops at the limits; then the connection is no good
-    /// any more. @throws std::runtime_error with the server's words
+    /// Runs one statement, by the extended protocol, which takes no second one. Stops at the limits; then the
+    /// connection is no good any more. @throws std::runtime_error with the server's words
     task<rows> query(std::string statement, limits l);
 
-    bool usable() const { return usable_ && PQstatus(raw_) == CONNECTION_OK && PQtransactionStatus(raw_) == PQTRANS_IDLE; }
+    bool usable() const {
+        return usable_ && PQstatus(raw_) == CONNECTION_OK && PQtransactionStatus(raw_) == PQTRANS_IDLE;
+    }
 
 private:
     class wait;

@@ -1,5 +1,5 @@
-// What a user may do, read from the access lists of the catalog and not by trying. Each list is looked at for the user, for PUBLIC and
-// for every role that the user may become: SET ROLE needs no inheritance.
+// What a user may do, read from the access lists of the catalog and not by trying. Each list is looked at for the user,
+// for PUBLIC and for every role that the user may become: SET ROLE needs no inheritance.
 #include "probe.hpp"
 
 #include <reagent/error.hpp>
@@ -10,9 +10,11 @@ namespace reagent::sql {
 namespace {
 
 // As the server was made, or as an extension set it.
-std::string initially(const std::string& catalog, const std::string& object, const std::string& column, const std::string& same) {
+std::string initially(const std::string& catalog, const std::string& object, const std::string& column,
+                      const std::string& same) {
     return "EXISTS (SELECT FROM pg_init_privs i, aclexplode(i.initprivs) x WHERE i.classoid = '" + catalog +
-           "'::regclass AND i.objoid = " + object + " AND i.objsubid = " + column + " AND x.grantee = a.grantee" + same + ")";
+           "'::regclass AND i.objoid = " + object + " AND i.objsubid = " + column + " AND x.grantee = a.grantee" +
+           same + ")";
 }
 
 // Roles of PostgreSQL 15 and later that stand for a privilege of their own.
@@ -39,7 +41,8 @@ std::string predefined_right(const std::string& name) {
 
 // The roles that the user may become, and itself.
 const std::string probe::reach =
-    "WITH RECURSIVE reach AS (SELECT r.* FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') OR r.rolname = session_user "
+    "WITH RECURSIVE reach AS (SELECT r.* FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') OR r.rolname "
+    "= session_user "
     "OR r.rolname = current_user) ";
 
 // The columns of a `holding`, from an exploded access list `a` of an object with that owner.
@@ -59,7 +62,9 @@ std::string probe::some_of(const std::vector<std::string>& all, std::size_t most
     return text;
 }
 
-holding probe::holding_at(const postgres::catalog::row& r, std::size_t i) { return {r[i], r[i + 1], r[i + 2] == "t", r[i + 3] == "t"}; }
+holding probe::holding_at(const postgres::catalog::row& r, std::size_t i) {
+    return {r[i], r[i + 1], r[i + 2] == "t", r[i + 3] == "t"};
+}
 
 probe::probe(const postgres::catalog& db, const policy& p) : db_{db}, policy_{p}, rules_{p} {}
 
@@ -80,7 +85,8 @@ std::vector<opening> probe::run() {
     return openings();
 }
 
-void probe::found(const holding& by, opening_kind kind, std::string what, std::vector<std::string> closing, bool serious) {
+void probe::found(const holding& by, opening_kind kind, std::string what, std::vector<std::string> closing,
+                  bool serious) {
     findings_.push_back({by.holder, kind, std::move(what), std::move(closing), serious});
 }
 
@@ -92,9 +98,10 @@ std::string probe::revoke(const std::string& what, const holding& by) const {
 }
 
 void probe::roles() {
-    for (const auto& r :
-         db_.ask(reach + "SELECT oid, rolname, quote_ident(rolname), rolname = session_user, oid < 16384 AND rolname ~ '^pg_', "
-                         "rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, oid = 10 FROM reach ORDER BY 2")) {
+    for (const auto& r : db_.ask(
+             reach +
+             "SELECT oid, rolname, quote_ident(rolname), rolname = session_user, oid < 16384 AND rolname ~ '^pg_', "
+             "rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, oid = 10 FROM reach ORDER BY 2")) {
         roles_[r[0]] = {r[2], r[4] == "t"};
         bool is_self = r[3] == "t";
         if (is_self) {
@@ -115,23 +122,27 @@ void probe::roles() {
             // The first superuser has to stay one, and has all attributes.
             if (r[10] == "t" && at != 5) continue;
             found({r[0], {}}, opening_kind::attribute, does,
-                  r[10] == "t" ? std::vector<std::string>{} : std::vector<std::string>{"ALTER ROLE " + r[2] + " NO" + name + ";"});
+                  r[10] == "t" ? std::vector<std::string>{}
+                               : std::vector<std::string>{"ALTER ROLE " + r[2] + " NO" + name + ";"});
             if (at == 5) break;
         }
     }
     if (superuser_)
-        std::erase_if(findings_, [this](const finding& f) { return f.holder != self_; });  // that it may become anybody is clear
+        std::erase_if(findings_,
+                      [this](const finding& f) { return f.holder != self_; });  // that it may become anybody is clear
 }
 
 void probe::ownership() {
     std::map<std::string, std::vector<std::string>> owned;
-    // A mapping and default privileges belong to a role without being its property; temporary tables go with their session.
-    for (const auto& r :
-         db_.ask(reach + "SELECT d.refobjid, pg_describe_object(d.classid, d.objid, 0) FROM pg_shdepend d WHERE d.deptype = 'o' "
-                         "AND d.refclassid = 'pg_authid'::regclass AND d.refobjid IN (SELECT oid FROM reach) AND d.dbid IN (0, "
-                         "(SELECT oid FROM pg_database WHERE datname = current_database())) AND d.classid NOT IN "
-                         "('pg_default_acl'::regclass, 'pg_user_mapping'::regclass) AND NOT (d.classid = 'pg_class'::regclass AND "
-                         "EXISTS (SELECT FROM pg_class c WHERE c.oid = d.objid AND c.relpersistence = 't')) ORDER BY 1, 2"))
+    // A mapping and default privileges belong to a role without being its property; temporary tables go with their
+    // session.
+    for (const auto& r : db_.ask(
+             reach +
+             "SELECT d.refobjid, pg_describe_object(d.classid, d.objid, 0) FROM pg_shdepend d WHERE d.deptype = 'o' "
+             "AND d.refclassid = 'pg_authid'::regclass AND d.refobjid IN (SELECT oid FROM reach) AND d.dbid IN (0, "
+             "(SELECT oid FROM pg_database WHERE datname = current_database())) AND d.classid NOT IN "
+             "('pg_default_acl'::regclass, 'pg_user_mapping'::regclass) AND NOT (d.classid = 'pg_class'::regclass AND "
+             "EXISTS (SELECT FROM pg_class c WHERE c.oid = d.objid AND c.relpersistence = 't')) ORDER BY 1, 2"))
         owned[r[0]].push_back(r[1]);
     for (const auto& [holder, what] : owned) {
         std::vector<std::string> closing{"REASSIGN OWNED BY " + roles_.at(holder).name + " TO CURRENT_USER;"};
@@ -141,10 +152,12 @@ void probe::ownership() {
 }
 
 void probe::tables() {
-    for (const auto& r :
-         db_.ask("SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), coalesce(a.attname, '') FROM pg_class c JOIN "
-                 "pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT "
-                 "a.attisdropped AND c.relkind <> 'S' WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 't') ORDER BY 1, 2, a.attnum")) {
+    for (const auto& r : db_.ask("SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), "
+                                 "coalesce(a.attname, '') FROM pg_class c JOIN "
+                                 "pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attribute a ON a.attrelid = "
+                                 "c.oid AND a.attnum > 0 AND NOT "
+                                 "a.attisdropped AND c.relkind <> 'S' WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', "
+                                 "'S', 't') ORDER BY 1, 2, a.attnum")) {
         auto& t = tables_[{r[0], r[1]}];
         t.schema = r[0];
         t.name = r[1];
@@ -157,58 +170,82 @@ void probe::tables() {
     try {
         validate_denied_columns(policy_, known);
     } catch (const schema_error& e) {
-        throw tool_error{tool_errc::bad_configuration, std::string{"the database does not fit the policy: "} + e.what()};
+        throw tool_error{tool_errc::bad_configuration,
+                         std::string{"the database does not fit the policy: "} + e.what()};
     }
 }
 
-// A view reads with its owner's rights. Through views of views the columns are followed by table: too often rather than too seldom.
+// A view reads with its owner's rights. Through views of views the columns are followed by table: too often rather than
+// too seldom.
 void probe::views() {
-    for (const auto& r : db_.ask(
-             "WITH RECURSIVE view AS (SELECT c.oid, w.oid AS rule, w.ev_action::text ~ ':varattno 0 ' AS whole FROM pg_class c JOIN "
-             "pg_rewrite w ON w.ev_class = c.oid AND w.ev_type = '1' WHERE c.relkind IN ('v', 'm') AND c.relnamespace NOT IN "
-             "('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND NOT (c.relkind = 'v' AND (c.relowner = "
-             "(SELECT oid FROM pg_roles WHERE rolname = session_user) OR EXISTS (SELECT FROM pg_options_to_table(c.reloptions) o WHERE "
-             "o.option_name = 'security_invoker' AND o.option_value::boolean)))), "
-             "reads AS (SELECT v.oid AS view, d.refobjid AS of, d.refobjsubid AS attnum, v.whole FROM view v JOIN pg_depend d ON "
-             "d.classid = 'pg_rewrite'::regclass AND d.objid = v.rule AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid), "
-             "through AS (SELECT v.oid AS view, v.oid AS of FROM view v UNION SELECT t.view, r.of FROM through t JOIN reads r ON r.view = "
-             "t.of) "
-             "SELECT DISTINCT vn.nspname, vc.relname, n.nspname, c.relname, coalesce(a.attname, ''), r.whole FROM through t JOIN reads r "
-             "ON r.view = t.of JOIN pg_class vc ON vc.oid = t.view JOIN pg_namespace vn ON vn.oid = vc.relnamespace JOIN pg_class c ON "
-             "c.oid = r.of JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = "
-             "r.attnum AND r.attnum > 0 ORDER BY 1, 2, 3, 4, 5")) {
+    for (const auto& r : db_.ask("WITH RECURSIVE view AS (SELECT c.oid, w.oid AS rule, w.ev_action::text ~ ':varattno "
+                                 "0 ' AS whole FROM pg_class c JOIN "
+                                 "pg_rewrite w ON w.ev_class = c.oid AND w.ev_type = '1' WHERE c.relkind IN ('v', 'm') "
+                                 "AND c.relnamespace NOT IN "
+                                 "('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND NOT (c.relkind "
+                                 "= 'v' AND (c.relowner = "
+                                 "(SELECT oid FROM pg_roles WHERE rolname = session_user) OR EXISTS (SELECT FROM "
+                                 "pg_options_to_table(c.reloptions) o WHERE "
+                                 "o.option_name = 'security_invoker' AND o.option_value::boolean)))), "
+                                 "reads AS (SELECT v.oid AS view, d.refobjid AS of, d.refobjsubid AS attnum, v.whole "
+                                 "FROM view v JOIN pg_depend d ON "
+                                 "d.classid = 'pg_rewrite'::regclass AND d.objid = v.rule AND d.refclassid = "
+                                 "'pg_class'::regclass AND d.refobjid <> v.oid), "
+                                 "through AS (SELECT v.oid AS view, v.oid AS of FROM view v UNION SELECT t.view, r.of "
+                                 "FROM through t JOIN reads r ON r.view = "
+                                 "t.of) "
+                                 "SELECT DISTINCT vn.nspname, vc.relname, n.nspname, c.relname, coalesce(a.attname, "
+                                 "''), r.whole FROM through t JOIN reads r "
+                                 "ON r.view = t.of JOIN pg_class vc ON vc.oid = t.view JOIN pg_namespace vn ON vn.oid "
+                                 "= vc.relnamespace JOIN pg_class c ON "
+                                 "c.oid = r.of JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attribute a "
+                                 "ON a.attrelid = c.oid AND a.attnum = "
+                                 "r.attnum AND r.attnum > 0 ORDER BY 1, 2, 3, 4, 5")) {
         const auto& t = tables_[{r[2], r[3]}];
         auto& shown = shows_[{r[0], r[1]}];
         if (denies_table(policy_, r[2], r[3])) shown.insert(t.quoted);
         for (const auto& c : t.columns)
-            if ((r[4] == c || r[5] == "t") && denies_column(policy_, r[3], c)) shown.insert(t.quoted + "." + identifier(c));
+            if ((r[4] == c || r[5] == "t") && denies_column(policy_, r[3], c))
+                shown.insert(t.quoted + "." + identifier(c));
     }
 }
 
 void probe::relations() {
     std::vector<access> all;
-    // What everybody may read of the server's own catalog is how PostgreSQL is made; what else is granted there is an opening.
-    for (const auto& r : db_.ask(
-             reach +
-             ", held AS (SELECT c.oid, '' AS attname, 0 AS attnum, a.* FROM pg_class c, aclexplode(c.relacl) a UNION ALL SELECT "
-             "t.attrelid, t.attname, t.attnum, a.* FROM pg_attribute t, aclexplode(t.attacl) a WHERE NOT t.attisdropped), "
-             "named AS (SELECT a.*, n.nspname, c.relname, c.relkind, c.relowner, n.nspname = 'information_schema' AND c.oid < 16384 AND "
-             "a.grantee = 0 AND "
-             "a.privilege_type = 'SELECT' AS standard, n.oid = 'pg_catalog'::regnamespace AS system, " +
-             initially("pg_class", "a.oid", "a.attnum", " AND x.privilege_type = a.privilege_type") +
-             " AS initial, coalesce((SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = "
-             "'pg_extension'::regclass WHERE d.classid = 'pg_class'::regclass AND d.objid = a.oid AND d.deptype = 'e'), '') AS extension, "
-             "EXISTS (SELECT FROM aclexplode(n.nspacl) s WHERE s.privilege_type = 'USAGE' AND (s.grantee = 0 OR s.grantee IN (SELECT oid "
-             "FROM reach))) OR n.nspowner IN (SELECT oid FROM reach) AS reachable FROM held a JOIN pg_class c ON c.oid = a.oid JOIN "
-             "pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 't') AND n.nspname !~ "
-             "'^pg_(toast_)?temp_' AND " +
-             held("c.relowner") + ") SELECT a.nspname, a.relname, a.relkind, a.privilege_type, a.attname, a.reachable, " +
-             "CASE WHEN a.initial THEN a.extension ELSE '' END, " + holding_of("a.relowner") +
-             " FROM named a WHERE NOT a.standard AND NOT (a.system AND a.initial) ORDER BY a.nspname, a.relname, a.grantee, a.grantor, "
-             "a.attnum")) {
+    // What everybody may read of the server's own catalog is how PostgreSQL is made; what else is granted there is an
+    // opening.
+    for (const auto& r :
+         db_.ask(reach +
+                 ", held AS (SELECT c.oid, '' AS attname, 0 AS attnum, a.* FROM pg_class c, aclexplode(c.relacl) a "
+                 "UNION ALL SELECT "
+                 "t.attrelid, t.attname, t.attnum, a.* FROM pg_attribute t, aclexplode(t.attacl) a WHERE NOT "
+                 "t.attisdropped), "
+                 "named AS (SELECT a.*, n.nspname, c.relname, c.relkind, c.relowner, n.nspname = 'information_schema' "
+                 "AND c.oid < 16384 AND "
+                 "a.grantee = 0 AND "
+                 "a.privilege_type = 'SELECT' AS standard, n.oid = 'pg_catalog'::regnamespace AS system, " +
+                 initially("pg_class", "a.oid", "a.attnum", " AND x.privilege_type = a.privilege_type") +
+                 " AS initial, coalesce((SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid "
+                 "AND d.refclassid = "
+                 "'pg_extension'::regclass WHERE d.classid = 'pg_class'::regclass AND d.objid = a.oid AND d.deptype = "
+                 "'e'), '') AS extension, "
+                 "EXISTS (SELECT FROM aclexplode(n.nspacl) s WHERE s.privilege_type = 'USAGE' AND (s.grantee = 0 OR "
+                 "s.grantee IN (SELECT oid "
+                 "FROM reach))) OR n.nspowner IN (SELECT oid FROM reach) AS reachable FROM held a JOIN pg_class c ON "
+                 "c.oid = a.oid JOIN "
+                 "pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 't') AND "
+                 "n.nspname !~ "
+                 "'^pg_(toast_)?temp_' AND " +
+                 held("c.relowner") +
+                 ") SELECT a.nspname, a.relname, a.relkind, a.privilege_type, a.attname, a.reachable, " +
+                 "CASE WHEN a.initial THEN a.extension ELSE '' END, " + holding_of("a.relowner") +
+                 " FROM named a WHERE NOT a.standard AND NOT (a.system AND a.initial) ORDER BY a.nspname, a.relname, "
+                 "a.grantee, a.grantor, "
+                 "a.attnum")) {
         auto* of = &tables_.at({r[0], r[1]});
         auto by = holding_at(r, 7);
-        if (all.empty() || all.back().of != of || all.back().by.holder != by.holder || all.back().by.grantor != by.grantor)
+        if (all.empty() || all.back().of != of || all.back().by.holder != by.holder ||
+            all.back().by.grantor != by.grantor)
             all.push_back({of, r[2], r[6], by, r[5] == "t"});
         auto& a = all.back();
         a.by.can_grant = a.by.can_grant || by.can_grant;
@@ -230,8 +267,8 @@ void probe::judge(const access& a) {
               "has " + changes + " on " + (is_sequence ? "the sequence " : "") + a.of->quoted,
               {revoke(changes + (is_sequence ? " ON SEQUENCE " : " ON ") + a.of->quoted, a.by)}, a.reachable);
     if (is_sequence && a.privileges.contains("SELECT"))
-        found(a.by, opening_kind::sequence, "may read the sequence " + a.of->quoted, {revoke("SELECT ON SEQUENCE " + a.of->quoted, a.by)},
-              false);
+        found(a.by, opening_kind::sequence, "may read the sequence " + a.of->quoted,
+              {revoke("SELECT ON SEQUENCE " + a.of->quoted, a.by)}, false);
     if (!is_sequence && (a.privileges.contains("SELECT") || !a.read_columns.empty())) reading(a);
 }
 
@@ -242,7 +279,8 @@ void probe::reading(const access& a) {
     if (!t.is_allowed) {
         std::string columns;
         for (const auto& c : a.read_columns) columns += (columns.empty() ? "" : ", ") + identifier(c);
-        std::string what = "may read " + t.quoted + (all ? "" : " (" + columns + ")") + ", which the policy does not allow";
+        std::string what =
+            "may read " + t.quoted + (all ? "" : " (" + columns + ")") + ", which the policy does not allow";
         if (!a.extension.empty()) what += "; it came with the extension " + a.extension;
         if (!a.reachable) what += "; its schema is closed";
         found(a.by, opening_kind::relation, what, {everything}, a.reachable && a.extension.empty());
@@ -250,8 +288,9 @@ void probe::reading(const access& a) {
     }
     if (auto shown = shows_.find({t.schema, t.name}); shown != shows_.end() && !shown->second.empty())
         found(a.by, opening_kind::view,
-              "may read the view " + t.quoted + ", which is made of " + some_of({shown->second.begin(), shown->second.end()}), {everything},
-              a.reachable);
+              "may read the view " + t.quoted + ", which is made of " +
+                  some_of({shown->second.begin(), shown->second.end()}),
+              {everything}, a.reachable);
     std::vector<std::string> denied;
     std::string columns;
     for (const auto& c : all ? t.columns : a.read_columns)
@@ -266,7 +305,9 @@ void probe::reading(const access& a) {
     found(a.by, opening_kind::denied_column, "may read " + some_of(denied), closing, a.reachable);
 }
 
-std::string probe::grant_again(const table& t) const { return grant_select(rules_, t.schema, t.name, t.columns, self_name_); }
+std::string probe::grant_again(const table& t) const {
+    return grant_select(rules_, t.schema, t.name, t.columns, self_name_);
+}
 
 std::vector<std::string> probe::allowed_again() const {
     std::vector<std::string> statements;
@@ -274,7 +315,8 @@ std::vector<std::string> probe::allowed_again() const {
     for (const auto& [name, t] : tables_) {
         auto shown = shows_.find(name);
         if (!t.is_allowed || (shown != shows_.end() && !shown->second.empty())) continue;
-        if (t.schema != last) statements.push_back("GRANT USAGE ON SCHEMA " + identifier(t.schema) + " TO " + self_name_ + ";");
+        if (t.schema != last)
+            statements.push_back("GRANT USAGE ON SCHEMA " + identifier(t.schema) + " TO " + self_name_ + ";");
         last = t.schema;
         if (auto again = grant_again(t); !again.empty()) statements.push_back(again);
     }
@@ -285,8 +327,9 @@ std::vector<std::string> probe::allowed_again() const {
 std::vector<std::string> probe::instead_of_role(const std::string& role_id) const {
     std::vector<std::string> statements;
     bool may_have_read = false;
-    for (const auto& r : db_.ask("SELECT m.roleid, quote_ident(pg_get_userbyid(m.grantor)) FROM pg_auth_members m WHERE m.member = " +
-                                 self_ + " AND pg_has_role(m.roleid, " + role_id + ", 'MEMBER') ORDER BY 1")) {
+    for (const auto& r :
+         db_.ask("SELECT m.roleid, quote_ident(pg_get_userbyid(m.grantor)) FROM pg_auth_members m WHERE m.member = " +
+                 self_ + " AND pg_has_role(m.roleid, " + role_id + ", 'MEMBER') ORDER BY 1")) {
         const auto& group = roles_.at(r[0]);
         may_have_read = may_have_read || !group.predefined;
         // Since PostgreSQL 16 only the one who granted a membership revokes it.
@@ -320,7 +363,8 @@ std::vector<opening> probe::openings() const {
         if (closing.empty())  // no membership that could be revoked: as a database's owner is of pg_database_owner
             for (const auto* f : list) closing.insert(closing.end(), f->closing.begin(), f->closing.end());
         auto& o = memberships.try_emplace(closing, opening{opening_kind::membership, {}, closing, false}).first->second;
-        o.what += (o.what.empty() ? self_name_ + " may act as " : "; as ") + roles_.at(id).name + ", which " + some_of(what);
+        o.what +=
+            (o.what.empty() ? self_name_ + " may act as " : "; as ") + roles_.at(id).name + ", which " + some_of(what);
         o.serious = o.serious || serious;
     }
     for (auto& [closing, o] : memberships) all.push_back(std::move(o));

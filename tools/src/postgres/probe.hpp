@@ -70,7 +70,8 @@ private:
     void future();
     void limits();
 
-    void found(const holding& by, opening_kind kind, std::string what, std::vector<std::string> closing, bool serious = true);
+    void found(const holding& by, opening_kind kind, std::string what, std::vector<std::string> closing,
+               bool serious = true);
     std::string revoke(const std::string& what, const holding& by) const;
     std::vector<std::string> instead_of_role(const std::string& role_id) const;
     std::vector<std::string> allowed_again() const;
@@ -82,8 +83,8 @@ private:
     rules rules_;
     std::string self_, self_name_;
     bool superuser_ = false;
-    std::map<std::string, role> roles_{};                                           // by oid: those that the user may become
-    std::map<std::pair<std::string, std::string>, table> tables_{};                 // by schema and name
+    std::map<std::string, role> roles_{};                            // by oid: those that the user may become
+    std::map<std::pair<std::string, std::string>, table> tables_{};  // by schema and name
     std::map<std::pair<std::string, std::string>, std::set<std::string>> shows_{};  // what a view shows that is denied
     std::vector<finding> findings_{};
 };

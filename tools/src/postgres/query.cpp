@@ -23,13 +23,16 @@ using namespace postgres;
 
 constexpr std::size_t long_statement = 2'000;  // bytes; its check would hold up an event loop
 
-// A statement runs in here and nowhere else: nothing can be written, and unqualified names mean what the allowed schemas have.
+// A statement runs in here and nowhere else: nothing can be written, and unqualified names mean what the allowed
+// schemas have.
 std::string opening(const postgres_options& o, bool may_limit_files) {
     std::string path;
     for (const auto& s : o.policy.allowed_schemas) path += sql::identifier(s) + ", ";
     constexpr std::int64_t most = std::numeric_limits<int>::max();  // 0 is none to the server
-    std::string ms = std::to_string(o.time_limit == no_time_limit ? 0 : std::clamp<std::int64_t>(o.time_limit.count(), 1, most));
-    std::string files = may_limit_files ? "; SET LOCAL temp_file_limit = '" + std::to_string(o.max_temporary_bytes / 1024) + "kB'" : "";
+    std::string ms =
+        std::to_string(o.time_limit == no_time_limit ? 0 : std::clamp<std::int64_t>(o.time_limit.count(), 1, most));
+    std::string files =
+        may_limit_files ? "; SET LOCAL temp_file_limit = '" + std::to_string(o.max_temporary_bytes / 1024) + "kB'" : "";
     return "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = " + ms + "; SET LOCAL lock_timeout = " + ms +
            "; SET LOCAL search_path = " + path + "pg_temp" + files;
 }
@@ -77,7 +80,8 @@ task<rows> guarded(std::shared_ptr<server> s, std::string statement) {
 
 json::value checked(const server& s, const std::string& statement) {
     auto safe = sql::safe(statement, s.options.policy, s.columns, s.safe);
-    if (!safe.verdict.ok()) throw std::runtime_error{without_zero_bytes("the statement was not run. " + safe.verdict.message())};
+    if (!safe.verdict.ok())
+        throw std::runtime_error{without_zero_bytes("the statement was not run. " + safe.verdict.message())};
     return json::value(json::string(safe.statement));
 }
 
@@ -98,28 +102,33 @@ task<json::value> answer(run& r, std::shared_ptr<server> s, std::string statemen
 // What is asked once, when the tool is made, on the caller's thread.
 std::vector<catalog::row> columns_of(const catalog& db) {  // schema, table, column, type, generated, readable
     return db.ask(
-        "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated, has_column_privilege(c.oid, "
+        "SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated, "
+        "has_column_privilege(c.oid, "
         "a.attnum, 'SELECT') FROM pg_class c JOIN pg_namespace n "
         "ON n.oid = "
-        "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.attnum > 0 AND NOT "
+        "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND "
+        "a.attnum > 0 AND NOT "
         "a.attisdropped AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, a.attnum");
 }
 
 sql::schema primary_keys(const catalog& db) {
     sql::schema keys;
-    for (const auto& r :
-         db.ask("SELECT n.nspname, c.relname, a.attname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON "
-                "n.oid = "
-                "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey) WHERE k.contype = 'p'"))
+    for (const auto& r : db.ask("SELECT n.nspname, c.relname, a.attname FROM pg_constraint k JOIN pg_class c ON c.oid "
+                                "= k.conrelid JOIN pg_namespace n ON "
+                                "n.oid = "
+                                "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY "
+                                "(k.conkey) WHERE k.contype = 'p'"))
         keys[r[0] + "." + r[1]].push_back(r[2]);
     return keys;
 }
 
-// Whether this user may set, and should, how much of temporary files a query may write: others have what their role was given.
+// Whether this user may set, and should, how much of temporary files a query may write: others have what their role was
+// given.
 bool may_limit_files(const catalog& db, std::size_t bytes) {
     std::string may = db.version() < 150'000 ? "false" : "has_parameter_privilege('temp_file_limit', 'SET')";
-    auto r = db.ask("SELECT current_setting('is_superuser') = 'on' OR " + may + ", setting::bigint < 0 OR setting::bigint > " +
-                    std::to_string(bytes / 1024) + " FROM pg_settings WHERE name = 'temp_file_limit'");
+    auto r = db.ask("SELECT current_setting('is_superuser') = 'on' OR " + may +
+                    ", setting::bigint < 0 OR setting::bigint > " + std::to_string(bytes / 1024) +
+                    " FROM pg_settings WHERE name = 'temp_file_limit'");
     return !r.empty() && r[0][0] == "t" && r[0][1] == "t";
 }
 
@@ -139,7 +148,8 @@ std::string learn(server& s, const secret& conninfo) {
         const auto& all = s.columns[r[0] + "." + r[1]];
         return std::any_of(all.begin(), all.end(), [&](const auto& c) { return sql::denies_column(p, r[1], c); });
     };
-    // Nor is there any use in a column that this user may not read, as one that was added since its privileges were granted.
+    // Nor is there any use in a column that this user may not read, as one that was added since its privileges were
+    // granted.
     std::vector<std::string> left_out;
     for (const auto& r : rows)
         if (sql::allows_table(p, r[1], r[0]) && ((!r[4].empty() && denies_any(r)) || r[5] != "t"))
@@ -154,7 +164,8 @@ std::string learn(server& s, const secret& conninfo) {
         auto name = sql::shown(table);
         if (p.allowed_schemas.empty() || in != p.allowed_schemas.front()) name = sql::shown(in) + "." + name;
         auto& text = shown[name];
-        if (!sql::denies_column(p, table, column)) text += (text.empty() ? "" : ", ") + sql::shown(column) + " " + sql::shown_type(r[3]);
+        if (!sql::denies_column(p, table, column))
+            text += (text.empty() ? "" : ", ") + sql::shown(column) + " " + sql::shown_type(r[3]);
     }
     try {
         sql::validate(given, s.columns);
@@ -162,7 +173,8 @@ std::string learn(server& s, const secret& conninfo) {
         throw misfit(e.what());
     }
     for (const auto& t : p.allowed_tables)
-        if (!allowed.contains(t) && std::find(p.denied_tables.begin(), p.denied_tables.end(), t) == p.denied_tables.end())
+        if (!allowed.contains(t) &&
+            std::find(p.denied_tables.begin(), p.denied_tables.end(), t) == p.denied_tables.end())
             throw misfit("the table \"" + t + "\" stands in none of the allowed schemas");
     for (const auto& [name, text] : shown)
         if (text.empty() && !p.allowed_tables.empty())
@@ -193,8 +205,9 @@ tool postgres_query(secret conninfo, postgres_options options) {
                                                         std::to_string(*s->options.policy.max_rows) + "."
                                                   : "";
     return detail::make_tool(
-        "sql", "Runs one SELECT statement on a PostgreSQL database and returns columns and rows." + rule + " Tables:" + tables, call,
-        {{"query", "one PostgreSQL SELECT statement"}},
+        "sql",
+        "Runs one SELECT statement on a PostgreSQL database and returns columns and rows." + rule + " Tables:" + tables,
+        call, {{"query", "one PostgreSQL SELECT statement"}},
         {.read_only = true,
          .timeout = longer_by(s->options.time_limit, std::chrono::seconds{5}),
          .flow = flow_flags{.untrusted = true, .private_data = true},

@@ -24,8 +24,9 @@ const std::vector<function_group>& idle_functions();
 std::string name_of(const std::string& table_schema, const std::string& table);  ///< "public"."orders"
 std::string literal(const std::string& text);
 
-/// A column list where the policy denies columns of the table, also when none of them is there today; "" when it leaves no column.
-std::string grant_select(const rules& r, const std::string& table_schema, const std::string& table, const std::vector<std::string>& columns,
-                         const std::string& role);
+/// A column list where the policy denies columns of the table, also when none of them is there today; "" when it leaves
+/// no column.
+std::string grant_select(const rules& r, const std::string& table_schema, const std::string& table,
+                         const std::vector<std::string>& columns, const std::string& role);
 
 }  // namespace reagent::sql

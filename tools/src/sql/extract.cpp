@@ -24,7 +24,8 @@ std::string extract(std::string_view completion) {
     // The word after the opening fence names the language.
     auto word_end = inside.find_first_of(" \t\r\n");
     std::string language = lower(inside.substr(0, word_end));
-    if (word_end != inside.npos && (language == "sql" || language == "sqlite" || language == "postgres" || language == "postgresql"))
+    if (word_end != inside.npos &&
+        (language == "sql" || language == "sqlite" || language == "postgres" || language == "postgresql"))
         inside.remove_prefix(word_end);
     return std::string{trimmed(inside)};
 }

@@ -1,7 +1,8 @@
 // What a model's SELECT may call.
 //
 // A function is listed when every overload of its name, in PostgreSQL 15's pg_catalog or in SQLite,
-//  - reads its arguments, the clock, random numbers and the session's formats (time zone, locale, DateStyle, text search
+//  - reads its arguments, the clock, random numbers and the session's formats (time zone, locale, DateStyle, text
+//  search
 //    configuration), and nothing else: no table, file, setting, large object, sequence or catalog;
 //  - changes nothing: no sequence, setting, lock, signal, file, notification or seed;
 //  - tells nothing about the server, its sessions, roles and objects;
@@ -9,16 +10,17 @@
 //  - runs no code that came with the statement;
 //  - needs time and memory by the size of its input.
 //
-// Exceptions to the last, because honest statements need them: generate_series, repeat, lpad, rpad, a width in format and printf, `.**`
-// in jsonpath, regular expressions; the executor's limits end those. translate, a trim of given characters, and the search for a text
-// (strpos, position, replace, split_part, string_to_array) may take the product of two lengths, and PostgreSQL looks at no
-// statement_timeout and no cancel request meanwhile: seconds need texts of some 100,000 characters, which repeat and string_agg can make.
+// Exceptions to the last, because honest statements need them: generate_series, repeat, lpad, rpad, a width in format
+// and printf, `.**` in jsonpath, regular expressions; the executor's limits end those. translate, a trim of given
+// characters, and the search for a text (strpos, position, replace, split_part, string_to_array) may take the product
+// of two lengths, and PostgreSQL looks at no statement_timeout and no cancel request meanwhile: seconds need texts of
+// some 100,000 characters, which repeat and string_agg can make.
 //
-// tests/tools/sql_functions_test.cpp compares the lists with the catalogs; tests/tools/refused_functions.txt says why the others are not
-// here. `x.f` is `f(x)` in PostgreSQL, so what is listed may be called on any row, too.
+// tests/tools/sql_functions_test.cpp compares the lists with the catalogs; tests/tools/refused_functions.txt says why
+// the others are not here. `x.f` is `f(x)` in PostgreSQL, so what is listed may be called on any row, too.
 //
-// Sources: PostgreSQL 15 documentation, chapter 9, and pg_proc; SQLite, "Built-in Scalar SQL Functions", "Aggregate", "Window", "Math",
-// "Date And Time", "JSON".
+// Sources: PostgreSQL 15 documentation, chapter 9, and pg_proc; SQLite, "Built-in Scalar SQL Functions", "Aggregate",
+// "Window", "Math", "Date And Time", "JSON".
 #include "rules.hpp"
 
 #include <sstream>
@@ -156,20 +158,24 @@ const std::set<std::string>& aggregate_functions() {
 
 const std::map<std::string, std::vector<std::string>>& function_columns() {
     static const std::map<std::string, std::vector<std::string>> all{
-        {"json_array_elements", {"value"}},   {"json_array_elements_text", {"value"}}, {"json_each", {"key", "value"}},
-        {"json_each_text", {"key", "value"}}, {"jsonb_array_elements", {"value"}},     {"jsonb_array_elements_text", {"value"}},
-        {"jsonb_each", {"key", "value"}},     {"jsonb_each_text", {"key", "value"}},
+        {"json_array_elements", {"value"}},  {"json_array_elements_text", {"value"}},
+        {"json_each", {"key", "value"}},     {"json_each_text", {"key", "value"}},
+        {"jsonb_array_elements", {"value"}}, {"jsonb_array_elements_text", {"value"}},
+        {"jsonb_each", {"key", "value"}},    {"jsonb_each_text", {"key", "value"}},
     };
     return all;
 }
 
-// PostgreSQL's types that hold what they show. Not those whose input looks something up (regclass) or that are made of other data (a
-// table's row).
+// PostgreSQL's types that hold what they show. Not those whose input looks something up (regclass) or that are made of
+// other data (a table's row).
 const std::set<std::string>& harmless_types() {
     static const std::set<std::string> all = words(
-        "bit bool box bpchar bytea char cidr circle date daterange float4 float8 inet int2 int4 int4range int8 int8range "
-        "interval json jsonb jsonpath line lseg macaddr macaddr8 money name numeric numrange path point polygon regconfig text "
-        "time timestamp timestamptz timetz tsquery tsrange tstzrange tsvector uuid varbit varchar datemultirange int4multirange "
+        "bit bool box bpchar bytea char cidr circle date daterange float4 float8 inet int2 int4 int4range int8 "
+        "int8range "
+        "interval json jsonb jsonpath line lseg macaddr macaddr8 money name numeric numrange path point polygon "
+        "regconfig text "
+        "time timestamp timestamptz timetz tsquery tsrange tstzrange tsvector uuid varbit varchar datemultirange "
+        "int4multirange "
         "int8multirange nummultirange tsmultirange tstzmultirange");
     return all;
 }

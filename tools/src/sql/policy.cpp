@@ -51,7 +51,8 @@ public:
         for (const auto& s : schemas_) in_allowed_schema = in_allowed_schema || name == s + "." + bare;
         for (const auto& t : allowed)
             if (without_schema(t) == bare && (!qualified || in_allowed_schema)) return;
-        if (auto other = meant(bare, allowed); !other.empty()) bad(field, "the schema has no table \"" + name + "\"" + other);
+        if (auto other = meant(bare, allowed); !other.empty())
+            bad(field, "the schema has no table \"" + name + "\"" + other);
     }
 
     void column(const std::string& name, const std::string& field) {
@@ -97,8 +98,9 @@ private:
         // "public.orders" of a policy is "orders" of a schema, and the other way round.
         auto given = folded(dialect_, name), bare = std::string{without_schema(given)};
         auto in = given.substr(0, given.size() - bare.size());
-        bool usual = in.empty() || in == "main." ||
-                     std::any_of(schemas_.begin(), schemas_.end(), [&](const auto& s) { return folded(dialect_, s) + "." == in; });
+        bool usual = in.empty() || in == "main." || std::any_of(schemas_.begin(), schemas_.end(), [&](const auto& s) {
+                         return folded(dialect_, s) + "." == in;
+                     });
         for (const auto& [table, list] : schema_) {
             auto key = folded(dialect_, table);
             bool whole = key.find('.') != key.npos;
@@ -143,7 +145,8 @@ void plain_names(const policy& p, const std::vector<std::string>& list, const ch
         auto name = std::string_view{list[i]}, table = without_schema(name);
         bool plain = !table.empty() && !name.starts_with('.') && name.find('*') == name.npos;
         bool in_quotes = table.size() > 1 && table.front() == '"' && table.back() == '"';
-        if (!plain || in_quotes) bad(item(field, i), std::string{"expected "} + expected + ", as the database writes it, without quotes");
+        if (!plain || in_quotes)
+            bad(item(field, i), std::string{"expected "} + expected + ", as the database writes it, without quotes");
         if (too_long(p, table)) bad(item(field, i), "PostgreSQL's names have at most 63 bytes");
     }
 }
@@ -171,7 +174,8 @@ void validate(const policy& p, const schema& columns) {
         auto [table, column] = split_column(c);
         if (column.empty() || column == "*" || c.starts_with('.'))
             bad(item("denied_columns", i), "expected \"table.column\", \"column\" or \"*.column\"");
-        if (too_long(p, column) || too_long(p, table)) bad(item("denied_columns", i), "PostgreSQL's names have at most 63 bytes");
+        if (too_long(p, column) || too_long(p, table))
+            bad(item("denied_columns", i), "PostgreSQL's names have at most 63 bytes");
     }
     names known{p, columns};
     for (std::size_t i = 0; i < p.denied_tables.size(); ++i)
@@ -180,14 +184,17 @@ void validate(const policy& p, const schema& columns) {
     // What is denied as a whole need not be known.
     auto is_denied = [&](std::string_view table) {
         return std::any_of(p.denied_tables.begin(), p.denied_tables.end(), [&](const auto& t) {
-            return folded(p.dialect, t) == folded(p.dialect, table) || folded(p.dialect, without_schema(t)) == folded(p.dialect, table);
+            return folded(p.dialect, t) == folded(p.dialect, table) ||
+                   folded(p.dialect, without_schema(t)) == folded(p.dialect, table);
         });
     };
     for (std::size_t i = 0; i < p.allowed_tables.size(); ++i)
         if (!is_denied(p.allowed_tables[i])) known.table(p.allowed_tables[i], item("allowed_tables", i));
     for (std::size_t i = 0; i < p.denied_columns.size(); ++i)
-        if (!is_denied(split_column(p.denied_columns[i]).table)) known.column(p.denied_columns[i], item("denied_columns", i));
-    for (std::size_t i = 0; i < p.listed_columns.size(); ++i) known.column(p.listed_columns[i], item("listed_columns", i));
+        if (!is_denied(split_column(p.denied_columns[i]).table))
+            known.column(p.denied_columns[i], item("denied_columns", i));
+    for (std::size_t i = 0; i < p.listed_columns.size(); ++i)
+        known.column(p.listed_columns[i], item("listed_columns", i));
 }
 
 void validate_denied_columns(const policy& p, const schema& columns) {
@@ -252,7 +259,9 @@ std::optional<rules::table> rules::find(std::string_view in, std::string_view na
     auto whole = [&](const std::string& schema) { return schema + "." + t.name; };
     if (in.empty()) {
         if (!tables_.contains(t.name) || denied_tables_.contains(t.name)) return {};
-        t.schema = given.dialect == dialect::sqlite ? "main" : given.allowed_schemas.empty() ? "public" : given.allowed_schemas.front();
+        t.schema = given.dialect == dialect::sqlite ? "main"
+                   : given.allowed_schemas.empty()  ? "public"
+                                                    : given.allowed_schemas.front();
         // The first schema that has it, as the search path takes it.
         for (const auto& s : given.allowed_schemas)
             if (schema_->contains(whole(s))) {
@@ -277,10 +286,12 @@ bool allows_table(const policy& p, std::string_view table, std::string_view tabl
 
 namespace {
 
-bool names_column(const policy& p, const std::vector<std::string>& list, std::string_view table, std::string_view column) {
+bool names_column(const policy& p, const std::vector<std::string>& list, std::string_view table,
+                  std::string_view column) {
     return std::any_of(list.begin(), list.end(), [&](const std::string& c) {
         auto [of, name] = split_column(c);
-        return (of.empty() || folded(p.dialect, of) == folded(p.dialect, table)) && folded(p.dialect, name) == folded(p.dialect, column);
+        return (of.empty() || folded(p.dialect, of) == folded(p.dialect, table)) &&
+               folded(p.dialect, name) == folded(p.dialect, column);
     });
 }
 
@@ -329,8 +340,9 @@ policy policy_from_json(const boost::json::value& v) {
         else if (field == "max_depth")
             p.max_depth = count();
         else {
-            auto near = did_you_mean(field, {"dialect", "allowed_tables", "denied_tables", "allowed_schemas", "denied_columns",
-                                             "listed_columns", "allowed_functions", "max_rows", "max_length", "max_depth"});
+            auto near =
+                did_you_mean(field, {"dialect", "allowed_tables", "denied_tables", "allowed_schemas", "denied_columns",
+                                     "listed_columns", "allowed_functions", "max_rows", "max_length", "max_depth"});
             bad(field, near.empty() ? "no such setting" : "no such setting; did you mean \"" + near + "\"?");
         }
     }
@@ -338,7 +350,8 @@ policy policy_from_json(const boost::json::value& v) {
 }
 
 schema schema_from_json(const boost::json::value& v) {
-    if (!v.is_object()) throw schema_error{schema_errc::mismatch, "schema: expected an object of table name to list of columns"};
+    if (!v.is_object())
+        throw schema_error{schema_errc::mismatch, "schema: expected an object of table name to list of columns"};
     schema s;
     for (const auto& [table, list] : v.get_object()) s[std::string{table}] = texts(list, std::string{table});
     return s;

@@ -1,4 +1,5 @@
-// PostgreSQL's side of the check: the parser, rule 1 (postgres_check.cpp), the bound on rows, and what runs in the statement's place.
+// PostgreSQL's side of the check: the parser, rule 1 (postgres_check.cpp), the bound on rows, and what runs in the
+// statement's place.
 #include "postgres_tree.hpp"
 
 #include <algorithm>
@@ -35,7 +36,8 @@ struct calls_in {
 
 private:
     void called(const std::string& name) {
-        may_give_rows = may_give_rows || set_returning_functions().contains(name) || !harmless_functions(dialect::postgres).contains(name);
+        may_give_rows = may_give_rows || set_returning_functions().contains(name) ||
+                        !harmless_functions(dialect::postgres).contains(name);
     }
     void maybe_called(const node* name) {
         std::string text{text_of(name)};
@@ -72,7 +74,8 @@ void limit(const PgQuery__SelectStmt& s, std::uint64_t max, verdict& v) {
     if (number && n->a_const->val_case == PG_QUERY__A__CONST__VAL_FVAL)
         return add(v, reason::limit_too_large, static_cast<std::size_t>(std::max(0, n->a_const->location)), advice);
     if (auto rows = most_rows(s)) {
-        if (*rows > max) add(v, reason::limit_too_large, 0, "The statement gives " + std::to_string(*rows) + " rows; " + advice);
+        if (*rows > max)
+            add(v, reason::limit_too_large, 0, "The statement gives " + std::to_string(*rows) + " rows; " + advice);
         return;
     }
     add(v, reason::missing_limit, 0, advice);
@@ -88,7 +91,8 @@ void check_all(tree& t, const rules& r, use how, verdict& v, findings* found) {
             "There are " + std::to_string(root->n_stmts) + " statements; write one.");
     check(t.root(), r, how, v, found);
     const node* first = root->stmts[0]->stmt;
-    if (r.given.max_rows && first && first->node_case == PG_QUERY__NODE__NODE_SELECT_STMT) limit(*first->select_stmt, *r.given.max_rows, v);
+    if (r.given.max_rows && first && first->node_case == PG_QUERY__NODE__NODE_SELECT_STMT)
+        limit(*first->select_stmt, *r.given.max_rows, v);
     std::stable_sort(v.violations.begin(), v.violations.end(),
                      [](const violation& a, const violation& b) { return a.position < b.position; });
 }
@@ -118,7 +122,8 @@ std::string rewritten_postgres(std::string_view statement, const rules& r, const
         // What comes out is trusted no more than what a model wrote.
         verdict second;
         postgres::tree again{text, second};
-        if (!second.ok() || !postgres::tree::same(t, again)) return give_up("its text cannot be written again; write it in a simpler way");
+        if (!second.ok() || !postgres::tree::same(t, again))
+            return give_up("its text cannot be written again; write it in a simpler way");
         postgres::check_all(again, r, postgres::use::as_written, second, nullptr);
         if (!second.ok()) return give_up(second.message());
         return text;

@@ -1,5 +1,5 @@
-// The rule of docs/sql-safety.md on PostgreSQL's own parse tree: one walk that collects every relation and every name, for
-// postgres_names.cpp to judge. Kinds of nodes that are not listed are refused.
+// The rule of docs/sql-safety.md on PostgreSQL's own parse tree: one walk that collects every relation and every name,
+// for postgres_names.cpp to judge. Kinds of nodes that are not listed are refused.
 #include "postgres_names.hpp"
 
 namespace reagent::sql::postgres {
@@ -8,7 +8,8 @@ namespace {
 constexpr std::size_t most_columns = 1664;          // of one relation: PostgreSQL's own MaxTupleAttributeNumber
 constexpr std::size_t most_listed_columns = 8'000;  // of all relations of a statement together
 constexpr std::size_t most_relations = 500;         // CTEs that are not materialized count as often as they are used
-constexpr std::size_t most_references = 300'000;    // to columns, when subqueries are put into what uses them, as planners do
+constexpr std::size_t most_references =
+    300'000;  // to columns, when subqueries are put into what uses them, as planners do
 
 struct common_table {
     PgQuery__CommonTableExpr* definition;
@@ -56,7 +57,8 @@ private:
         ~deeper() { --c_.depth_; }
         bool too_deep() const {
             if (c_.depth_ <= c_.rules_.given.max_depth && !c_.stopped_) return false;
-            if (!c_.stopped_) c_.report(reason::too_deep, 0, "The statement is nested too deeply; write a simpler one.");
+            if (!c_.stopped_)
+                c_.report(reason::too_deep, 0, "The statement is nested too deeply; write a simpler one.");
             return true;
         }
         checker& c_;
@@ -89,7 +91,8 @@ private:
     // @param own with what the query's own WITH defines
     selected select_in(PgQuery__SelectStmt* s, const environment& own) {
         if (s->into_clause) report(reason::select_into, 0, "SELECT INTO creates a table; leave INTO out.");
-        if (s->n_locking_clause) report(reason::locking_clause, 0, "FOR UPDATE and FOR SHARE lock rows; leave them out.");
+        if (s->n_locking_clause)
+            report(reason::locking_clause, 0, "FOR UPDATE and FOR SHARE lock rows; leave them out.");
         selected result;
         if (s->op > PG_QUERY__SET_OPERATION__SETOP_NONE) {
             result.columns = select(s->larg, &own).columns;
@@ -124,7 +127,8 @@ private:
             stop(std::to_string(most_references) + " references to columns when its subqueries are put in place");
         result.columns = columns_of(*s, visible);
         // What is grouped, cut or made unique is not put in place.
-        bool kept_apart = s->n_group_clause || s->having_clause || s->n_distinct_clause || s->limit_count || s->limit_offset;
+        bool kept_apart =
+            s->n_group_clause || s->having_clause || s->n_distinct_clause || s->limit_count || s->limit_offset;
         result.weight = kept_apart ? 1 : widest * weight;
         return result;
     }
@@ -165,7 +169,8 @@ private:
             auto name = text_of(t->res_target->name);
             const node* v = t->res_target->val;
             const auto* c = v && v->node_case == PG_QUERY__NODE__NODE_COLUMN_REF ? v->column_ref : nullptr;
-            if (name.empty() && c && c->n_fields && c->fields[c->n_fields - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR) {
+            if (name.empty() && c && c->n_fields &&
+                c->fields[c->n_fields - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR) {
                 auto of = c->n_fields > 1 ? text_of(c->fields[c->n_fields - 2]) : std::string_view{};
                 bool any = false;
                 for (const auto* r : visible) {
@@ -190,7 +195,8 @@ private:
     void append(column_list& all, const column_list& more) {
         all.exact = all.exact && more.exact;
         all.fewer = all.fewer || more.fewer;
-        if (all.names.size() + more.names.size() > most_columns) stop(std::to_string(most_columns) + " columns in a row");
+        if (all.names.size() + more.names.size() > most_columns)
+            stop(std::to_string(most_columns) + " columns in a row");
         count(more.names.size());
         if (!stopped_) all.names.insert(all.names.end(), more.names.begin(), more.names.end());
     }
@@ -206,7 +212,8 @@ private:
         switch (v->node_case) {
             case PG_QUERY__NODE__NODE_COLUMN_REF: return text_of(v->column_ref->fields[v->column_ref->n_fields - 1]);
             case PG_QUERY__NODE__NODE_FUNC_CALL:
-                return v->func_call->n_funcname ? text_of(v->func_call->funcname[v->func_call->n_funcname - 1]) : std::string_view{};
+                return v->func_call->n_funcname ? text_of(v->func_call->funcname[v->func_call->n_funcname - 1])
+                                                : std::string_view{};
             case PG_QUERY__NODE__NODE_COALESCE_EXPR: return "coalesce";
             case PG_QUERY__NODE__NODE_TYPE_CAST: return own_name(v->type_cast->arg);
             case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return own_name(v->collate_clause->arg);
@@ -217,7 +224,8 @@ private:
     void with(PgQuery__WithClause& w, environment& own) {
         own.tables.reserve(w.n_ctes);
         for (std::size_t i = 0; i < w.n_ctes; ++i)
-            if (w.ctes[i]->node_case != PG_QUERY__NODE__NODE_COMMON_TABLE_EXPR) return refuse("an unknown part of WITH");
+            if (w.ctes[i]->node_case != PG_QUERY__NODE__NODE_COMMON_TABLE_EXPR)
+                return refuse("an unknown part of WITH");
         if (w.recursive)  // all of them see each other
             for (std::size_t i = 0; i < w.n_ctes; ++i) own.tables.push_back({w.ctes[i]->common_table_expr});
         for (std::size_t i = 0; i < w.n_ctes; ++i) {
@@ -261,11 +269,13 @@ private:
     // What refers to itself has the columns of its first part.
     selected recursive(PgQuery__CommonTableExpr& c, environment& own, std::size_t at) {
         auto* s = c.ctequery->select_stmt;
-        if (s->op == PG_QUERY__SET_OPERATION__SETOP_NONE || s->with_clause || !s->larg || !s->rarg) return select(s, &own);
+        if (s->op == PG_QUERY__SET_OPERATION__SETOP_NONE || s->with_clause || !s->larg || !s->rarg)
+            return select(s, &own);
         deeper d{*this};
         if (d.too_deep()) return {};
         const names::query q{names_};
-        if (s->n_locking_clause) report(reason::locking_clause, 0, "FOR UPDATE and FOR SHARE lock rows; leave them out.");
+        if (s->n_locking_clause)
+            report(reason::locking_clause, 0, "FOR UPDATE and FOR SHARE lock rows; leave them out.");
         auto columns = select(s->larg, &own).columns;
         own.tables[at].columns = renamed(columns, c.aliascolnames, c.n_aliascolnames);
         select(s->rarg, &own);
@@ -405,8 +415,10 @@ private:
         r.name = call && call->n_funcname ? text_of(call->funcname[call->n_funcname - 1]) : std::string_view{};
         auto function = std::string{r.name};
         if (f.alias) r.name = text_of(f.alias->aliasname);
-        // The columns of those that are listed; unnest's depend on its argument, a function of the user's on what it returns.
-        if (f.n_functions == 1 && !f.n_coldeflist && function != "unnest" && harmless_functions(dialect::postgres).contains(function)) {
+        // The columns of those that are listed; unnest's depend on its argument, a function of the user's on what it
+        // returns.
+        if (f.n_functions == 1 && !f.n_coldeflist && function != "unnest" &&
+            harmless_functions(dialect::postgres).contains(function)) {
             if (auto columns = function_columns().find(function); columns != function_columns().end())
                 r.columns.names.assign(columns->second.begin(), columns->second.end());
             else if (set_returning_functions().contains(function))
@@ -457,9 +469,9 @@ private:
             for (auto column : r->denied)
                 for (const auto* o : other)
                     if (!o->columns.exact || o->columns.has(column) || o->denies(column))
-                        report(
-                            reason::column_denied, 0,
-                            "NATURAL JOIN may compare the column " + quoted(column) + ", which must not be read; join with ON or USING.");
+                        report(reason::column_denied, 0,
+                               "NATURAL JOIN may compare the column " + quoted(column) +
+                                   ", which must not be read; join with ON or USING.");
     }
 
     // ------------------------------------------------------------------ expressions
@@ -472,13 +484,14 @@ private:
         auto name = f.n_funcname ? text_of(f.funcname[f.n_funcname - 1]) : std::string_view{};
         bool own_schema = f.n_funcname == 1 || (f.n_funcname == 2 && text_of(f.funcname[0]) == "pg_catalog");
         if (!own_schema || !rules_.allows_function(name))
-            return report(reason::function_not_allowed, f.location, "The function " + quoted(name) + " is not allowed; do without it.");
+            return report(reason::function_not_allowed, f.location,
+                          "The function " + quoted(name) + " is not allowed; do without it.");
         if (needs_constants(name))
             for (std::size_t i = 1; i < f.n_args; ++i)
                 if (f.args[i]->node_case != PG_QUERY__NODE__NODE_A_CONST)
-                    report(
-                        reason::function_not_allowed, f.location,
-                        "Only constants are allowed behind the first argument of " + quoted(name) + "; write the characters themselves.");
+                    report(reason::function_not_allowed, f.location,
+                           "Only constants are allowed behind the first argument of " + quoted(name) +
+                               "; write the characters themselves.");
         if (found_) found_->calls.push_back(&f);
     }
 
@@ -491,7 +504,8 @@ private:
         auto name = t.n_names ? text_of(t.names[t.n_names - 1]) : std::string_view{};
         bool own_schema = t.n_names == 1 || (t.n_names == 2 && text_of(t.names[0]) == "pg_catalog");
         if (!own_schema || !harmless_types().contains(std::string{name}) || t.pct_type || t.setof)
-            report(reason::function_not_allowed, t.location, "A cast to the type " + quoted(name) + " is not allowed; use a plain type.");
+            report(reason::function_not_allowed, t.location,
+                   "A cast to the type " + quoted(name) + " is not allowed; use a plain type.");
     }
 
     void operator_name(node* const* names, std::size_t n, int position) {
@@ -543,12 +557,16 @@ private:
                 one(n->case_expr->arg, tables);
                 many(n->case_expr->args, n->case_expr->n_args, tables);
                 return one(n->case_expr->defresult, tables);
-            case PG_QUERY__NODE__NODE_CASE_WHEN: one(n->case_when->expr, tables); return one(n->case_when->result, tables);
-            case PG_QUERY__NODE__NODE_COALESCE_EXPR: return many(n->coalesce_expr->args, n->coalesce_expr->n_args, tables);
+            case PG_QUERY__NODE__NODE_CASE_WHEN:
+                one(n->case_when->expr, tables);
+                return one(n->case_when->result, tables);
+            case PG_QUERY__NODE__NODE_COALESCE_EXPR:
+                return many(n->coalesce_expr->args, n->coalesce_expr->n_args, tables);
             case PG_QUERY__NODE__NODE_MIN_MAX_EXPR: return many(n->min_max_expr->args, n->min_max_expr->n_args, tables);
             case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
                 if (n->sqlvalue_function->op >= PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_ROLE)
-                    report(reason::function_not_allowed, n->sqlvalue_function->location, "Who is logged in must not be asked.");
+                    report(reason::function_not_allowed, n->sqlvalue_function->location,
+                           "Who is logged in must not be asked.");
                 return;
             case PG_QUERY__NODE__NODE_TYPE_CAST:
                 if (n->type_cast->type_name) type(*n->type_cast->type_name);
@@ -558,15 +576,20 @@ private:
                 if (n->column_def->type_name) type(*n->column_def->type_name);
                 return;
             case PG_QUERY__NODE__NODE_COLLATE_CLAUSE: return one(n->collate_clause->arg, tables);
-            case PG_QUERY__NODE__NODE_A_ARRAY_EXPR: return many(n->a_array_expr->elements, n->a_array_expr->n_elements, tables);
+            case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
+                return many(n->a_array_expr->elements, n->a_array_expr->n_elements, tables);
             case PG_QUERY__NODE__NODE_A_INDIRECTION:
                 names_.refer(*n->a_indirection);
                 many(n->a_indirection->indirection, n->a_indirection->n_indirection, tables);
                 return one(n->a_indirection->arg, tables);
-            case PG_QUERY__NODE__NODE_A_INDICES: one(n->a_indices->lidx, tables); return one(n->a_indices->uidx, tables);
+            case PG_QUERY__NODE__NODE_A_INDICES:
+                one(n->a_indices->lidx, tables);
+                return one(n->a_indices->uidx, tables);
             case PG_QUERY__NODE__NODE_ROW_EXPR: return many(n->row_expr->args, n->row_expr->n_args, tables);
-            case PG_QUERY__NODE__NODE_GROUPING_SET: return many(n->grouping_set->content, n->grouping_set->n_content, tables);
-            case PG_QUERY__NODE__NODE_GROUPING_FUNC: return many(n->grouping_func->args, n->grouping_func->n_args, tables);
+            case PG_QUERY__NODE__NODE_GROUPING_SET:
+                return many(n->grouping_set->content, n->grouping_set->n_content, tables);
+            case PG_QUERY__NODE__NODE_GROUPING_FUNC:
+                return many(n->grouping_func->args, n->grouping_func->n_args, tables);
             case PG_QUERY__NODE__NODE_SORT_BY:
                 operator_name(n->sort_by->use_op, n->sort_by->n_use_op, n->sort_by->location);
                 return one(n->sort_by->node, tables);

@@ -18,8 +18,9 @@ std::string unfolded(std::string_view name) {
 }
 
 bool relation::denies(std::string_view column) const {
-    return std::any_of(denied.begin(), denied.end(),
-                       [&](std::string_view d) { return d == column || (d.size() == column.size() && unfolded(d) == unfolded(column)); });
+    return std::any_of(denied.begin(), denied.end(), [&](std::string_view d) {
+        return d == column || (d.size() == column.size() && unfolded(d) == unfolded(column));
+    });
 }
 
 std::string quoted(std::string_view name) { return '"' + std::string{name} + '"'; }
@@ -60,7 +61,8 @@ void names::judge() {
 }
 
 bool names::is_denied(std::string_view column, std::size_t query) const {
-    return std::any_of(sensitive_.begin(), sensitive_.end(), [&](const relation* r) { return r->denies(column) && reaches(query, *r); });
+    return std::any_of(sensitive_.begin(), sensitive_.end(),
+                       [&](const relation* r) { return r->denies(column) && reaches(query, *r); });
 }
 
 void names::deny_column(std::string_view column, int position) {
@@ -78,30 +80,34 @@ names::relations names::reached(std::string_view name, std::size_t query) const 
 
 void names::column(PgQuery__ColumnRef& c, std::size_t query) {
     if (c.n_fields == 0)
-        return report(reason::syntax_error, c.location, "This is not allowed here: a column without a name; write a plain SELECT.");
+        return report(reason::syntax_error, c.location,
+                      "This is not allowed here: a column without a name; write a plain SELECT.");
     const node* last = c.fields[c.n_fields - 1];
     bool star = last->node_case == PG_QUERY__NODE__NODE_A_STAR;
     auto name = text_of(last);
     if (c.n_fields == 1) {
         if (star)  // somewhere else than alone in a select list: row(*)
-            return report(reason::syntax_error, c.location, "This is not allowed here: * inside of an expression; write a plain SELECT.");
+            return report(reason::syntax_error, c.location,
+                          "This is not allowed here: * inside of an expression; write a plain SELECT.");
         return plain_name(name, query, c.location);
     }
     // alias.column, schema.table.column: the name before the last stands for a relation
     auto of = text_of(c.fields[c.n_fields - 2]);
     if (c.n_fields > 2 && found_) found_->long_names.push_back(&c);
     auto candidates = reached(of, query);
-    if (candidates.empty()) return report(reason::table_not_allowed, c.location, quoted(of) + " is no table or alias of this query.");
+    if (candidates.empty())
+        return report(reason::table_not_allowed, c.location, quoted(of) + " is no table or alias of this query.");
     // Where a table becomes a subquery, its schema is left out, and the name alone would be the nearest one's.
     if (c.n_fields > 2 && candidates.size() > 1 && how_ == use::rewritten)
-        return report(
-            reason::syntax_error, c.location,
-            "Several tables are called " + quoted(of) + " here; give each an alias of its own, and write columns as alias.column.");
+        return report(reason::syntax_error, c.location,
+                      "Several tables are called " + quoted(of) +
+                          " here; give each an alias of its own, and write columns as alias.column.");
     for (const auto* r : candidates)
         if (star ? !wildcard(*r, c.location) : !field(*r, name, candidates, c.location)) return;
 }
 
-// alias.name is a column where the relation has one of that name, else a call of the function of that name with the row.
+// alias.name is a column where the relation has one of that name, else a call of the function of that name with the
+// row.
 bool names::field(const relation& r, std::string_view name, const relations& candidates, int position) {
     if (r.denies(name))
         deny_column(name, position);
@@ -109,13 +115,14 @@ bool names::field(const relation& r, std::string_view name, const relations& can
         return true;
     else if (r.is_sensitive() && how_ == use::as_written)
         report(reason::whole_row_exposes_denied_column, position,
-               quoted(std::string{r.name} + "." + std::string{name}) + " is no column that is known; name one of the table's columns.");
+               quoted(std::string{r.name} + "." + std::string{name}) +
+                   " is no column that is known; name one of the table's columns.");
     else if (rules_.allows_function(name) && how_ == use::as_written)
         return true;
     else if (rules_.allows_function(name))
         report(reason::function_not_allowed, position,
-               quoted(std::string{r.name} + "." + std::string{name}) + " may call a function; write " + std::string{name} + "(" +
-                   std::string{r.name} + ").");
+               quoted(std::string{r.name} + "." + std::string{name}) + " may call a function; write " +
+                   std::string{name} + "(" + std::string{r.name} + ").");
     else
         no_column(std::string{r.name}, name, candidates, position);
     return false;
@@ -123,12 +130,14 @@ bool names::field(const relation& r, std::string_view name, const relations& can
 
 void names::no_column(const std::string& of, std::string_view name, const relations& candidates, int position) {
     bool several = candidates.size() > 1;
-    bool unknown = std::any_of(candidates.begin(), candidates.end(), [](const relation* r) { return !r->columns.exact; });
+    bool unknown =
+        std::any_of(candidates.begin(), candidates.end(), [](const relation* r) { return !r->columns.exact; });
     report(reason::function_not_allowed, position,
-           quoted(of + "." + std::string{name}) + " may call a function that is not allowed, since not every " + quoted(of) +
-               " of the statement is known to have a column of that name; " +
+           quoted(of + "." + std::string{name}) + " may call a function that is not allowed, since not every " +
+               quoted(of) + " of the statement is known to have a column of that name; " +
                (several   ? "give each table and subquery an alias of its own."
-                : unknown ? "write the column without " + quoted(of + ".") + ", or name the columns: AS " + of + "(column, ...)."
+                : unknown ? "write the column without " + quoted(of + ".") + ", or name the columns: AS " + of +
+                                "(column, ...)."
                           : "name one of its columns."));
 }
 
@@ -136,15 +145,17 @@ void names::no_column(const std::string& of, std::string_view name, const relati
 void names::plain_name(std::string_view name, std::size_t query, int position) {
     if (is_denied(name, query)) return deny_column(name, position);
     // Of a subquery that stands for a table there are none, so that they would be another table's.
-    if (is_system_column(name) && std::any_of(sensitive_.begin(), sensitive_.end(), [&](const relation* r) { return reaches(query, *r); }))
-        return report(
-            reason::column_denied, position,
-            "The system column " + quoted(name) + " must not be read beside tables with columns that must not be read; leave it out.");
+    if (is_system_column(name) &&
+        std::any_of(sensitive_.begin(), sensitive_.end(), [&](const relation* r) { return reaches(query, *r); }))
+        return report(reason::column_denied, position,
+                      "The system column " + quoted(name) +
+                          " must not be read beside tables with columns that must not be read; leave it out.");
     if (how_ == use::rewritten) return;
     for (const auto* r : reached(name, query))
         if (r->is_sensitive() && !r->columns.has(name))
-            return report(reason::whole_row_exposes_denied_column, position,
-                          quoted(name) + " is a whole row of a table with columns that must not be read; name the columns.");
+            return report(
+                reason::whole_row_exposes_denied_column, position,
+                quoted(name) + " is a whole row of a table with columns that must not be read; name the columns.");
 }
 
 bool names::wildcard(const relation& r, int position) {
@@ -163,7 +174,8 @@ void names::attribute(const PgQuery__AIndirection& a, std::size_t query) {
         if (rules_.allows_function(name) && how_ == use::as_written) continue;
         if (i == 0 && a.arg && is_field(*a.arg, name, query)) continue;
         report(reason::function_not_allowed, 0,
-               "(...)." + std::string{name} + " may call a function; write a column as alias.column, without parentheses, and a call as " +
+               "(...)." + std::string{name} +
+                   " may call a function; write a column as alias.column, without parentheses, and a call as " +
                    std::string{name} + "(...).");
     }
 }
@@ -181,8 +193,9 @@ bool names::is_field(const node& of, std::string_view name, std::size_t query) c
     for (const auto& r : all_)
         if (r->columns.has(row)) return false;  // a column of a type that we do not know
     auto candidates = reached(row, query);
-    return !candidates.empty() &&
-           std::all_of(candidates.begin(), candidates.end(), [&](const relation* r) { return r->columns.has(name) && !r->denies(name); });
+    return !candidates.empty() && std::all_of(candidates.begin(), candidates.end(), [&](const relation* r) {
+        return r->columns.has(name) && !r->denies(name);
+    });
 }
 
 }  // namespace reagent::sql::postgres

@@ -15,24 +15,26 @@ struct column_list {
     bool has(std::string_view name) const { return std::find(names.begin(), names.end(), name) != names.end(); }
 };
 
-/// A name without what a server may fold in it: PostgreSQL writes letters beyond ASCII in lower case where its encoding has one byte for
-/// each, and the parser here does not.
+/// A name without what a server may fold in it: PostgreSQL writes letters beyond ASCII in lower case where its encoding
+/// has one byte for each, and the parser here does not.
 std::string unfolded(std::string_view name);
 
 /// What a FROM clause makes visible under a name.
 struct relation {
     std::string_view name{};
     column_list columns{};
-    std::vector<std::string_view> denied{};  ///< columns that must not be read: then its row and its * must not be either
-    std::size_t weight = 1;                  ///< references to columns that one of its columns stands for
-    std::optional<std::size_t> table{};      ///< its number in findings::tables
-    std::size_t query = 0;                   ///< the number of the query that has it in its FROM
+    std::vector<std::string_view>
+        denied{};                        ///< columns that must not be read: then its row and its * must not be either
+    std::size_t weight = 1;              ///< references to columns that one of its columns stands for
+    std::optional<std::size_t> table{};  ///< its number in findings::tables
+    std::size_t query = 0;               ///< the number of the query that has it in its FROM
     bool is_sensitive() const { return !denied.empty(); }
     bool denies(std::string_view column) const;
 };
 
-/// The relations and the names of a statement. Names are judged when all relations are known: each is held against all relations that it
-/// might reach, those in the FROM of any query that it stands in, however deep. Which of them PostgreSQL would take is not asked.
+/// The relations and the names of a statement. Names are judged when all relations are known: each is held against all
+/// relations that it might reach, those in the FROM of any query that it stands in, however deep. Which of them
+/// PostgreSQL would take is not asked.
 class names {
 public:
     names(const rules& r, use how, verdict& v, findings* found) : rules_{r}, how_{how}, verdict_{v}, found_{found} {}
@@ -53,7 +55,9 @@ public:
     const relation* add(relation r);  ///< to the query that is being read
     void refer(PgQuery__ColumnRef& c) { references_.push_back({&c, nullptr, {}, query_}); }
     void refer(const PgQuery__AIndirection& a) { references_.push_back({nullptr, &a, {}, query_}); }
-    void compare(std::string_view column) { references_.push_back({nullptr, nullptr, column, query_}); }  ///< as USING does
+    void compare(std::string_view column) {
+        references_.push_back({nullptr, nullptr, column, query_});
+    }  ///< as USING does
     std::size_t references() const { return references_.size(); }
 
     /// The * of a relation. @return whether it may be read
@@ -73,7 +77,9 @@ private:
 
     void report(reason code, int position, std::string message);
     void deny_column(std::string_view column, int position);
-    bool reaches(std::size_t query, const relation& r) const { return r.query <= query && query <= last_within_[r.query]; }
+    bool reaches(std::size_t query, const relation& r) const {
+        return r.query <= query && query <= last_within_[r.query];
+    }
     bool is_denied(std::string_view column, std::size_t query) const;
     relations reached(std::string_view name, std::size_t query) const;
     void column(PgQuery__ColumnRef& c, std::size_t query);

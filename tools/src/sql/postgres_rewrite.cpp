@@ -9,7 +9,8 @@ namespace {
 
 class rewriter {
 public:
-    rewriter(tree& t, const findings& found, const safe_options& options) : tree_{t}, found_{found}, options_{options} {}
+    rewriter(tree& t, const findings& found, const safe_options& options)
+        : tree_{t}, found_{found}, options_{options} {}
 
     void all() {
         auto* root = tree_.root();
@@ -28,29 +29,34 @@ public:
 
 private:
     static PgQuery__RangeVar& named(const node& n) {
-        return n.node_case == PG_QUERY__NODE__NODE_RANGE_VAR ? *n.range_var : *n.range_table_sample->relation->range_var;
+        return n.node_case == PG_QUERY__NODE__NODE_RANGE_VAR ? *n.range_var
+                                                             : *n.range_table_sample->relation->range_var;
     }
 
-    // libpg_query (15-4.0.0) forgets the parentheses of some expressions below a cast, an IS and a subscript. It does not around an
-    // operator, so that they are given one that changes nothing: (a AND b)::int is ((a AND b) = true)::int, and (ARRAY[a, b])[1] is
-    // (ARRAY[a, b] || NULL)[1].
+    // libpg_query (15-4.0.0) forgets the parentheses of some expressions below a cast, an IS and a subscript. It does
+    // not around an operator, so that they are given one that changes nothing: (a AND b)::int is ((a AND b) =
+    // true)::int, and (ARRAY[a, b])[1] is (ARRAY[a, b] || NULL)[1].
     void put_parentheses(ProtobufCMessage* m) {
         node* below = nullptr;
         bool subscripted = m->descriptor == &pg_query__a__indirection__descriptor;
         if (m->descriptor == &pg_query__type_cast__descriptor) below = reinterpret_cast<PgQuery__TypeCast*>(m)->arg;
         if (m->descriptor == &pg_query__null_test__descriptor) below = reinterpret_cast<PgQuery__NullTest*>(m)->arg;
-        if (m->descriptor == &pg_query__boolean_test__descriptor) below = reinterpret_cast<PgQuery__BooleanTest*>(m)->arg;
+        if (m->descriptor == &pg_query__boolean_test__descriptor)
+            below = reinterpret_cast<PgQuery__BooleanTest*>(m)->arg;
         if (subscripted) below = reinterpret_cast<PgQuery__AIndirection*>(m)->arg;
-        if (m->descriptor == &pg_query__res_target__descriptor) name_subscripted_array(*reinterpret_cast<PgQuery__ResTarget*>(m));
+        if (m->descriptor == &pg_query__res_target__descriptor)
+            name_subscripted_array(*reinterpret_cast<PgQuery__ResTarget*>(m));
         each_message(m, [&](ProtobufCMessage* inner) { put_parentheses(inner); });
         if (!below) return;
         auto kind = below->node_case;
-        if (kind == PG_QUERY__NODE__NODE_BOOL_EXPR || kind == PG_QUERY__NODE__NODE_NULL_TEST || kind == PG_QUERY__NODE__NODE_BOOLEAN_TEST)
+        if (kind == PG_QUERY__NODE__NODE_BOOL_EXPR || kind == PG_QUERY__NODE__NODE_NULL_TEST ||
+            kind == PG_QUERY__NODE__NODE_BOOLEAN_TEST)
             join(*below, "=", true);
         if (subscripted && kind == PG_QUERY__NODE__NODE_A_ARRAY_EXPR) join(*below, "||", false);
         bool other = kind == PG_QUERY__NODE__NODE_CASE_EXPR || kind == PG_QUERY__NODE__NODE_COALESCE_EXPR ||
                      kind == PG_QUERY__NODE__NODE_MIN_MAX_EXPR ||
-                     (kind == PG_QUERY__NODE__NODE_SUB_LINK && below->sub_link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK);
+                     (kind == PG_QUERY__NODE__NODE_SUB_LINK &&
+                      below->sub_link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK);
         if (subscripted && other && !aggregates(&below->base)) select(*below);
     }
 
@@ -58,7 +64,8 @@ private:
     static bool aggregates(const ProtobufCMessage* m) {
         if (m->descriptor == &pg_query__func_call__descriptor) {
             const auto& f = *reinterpret_cast<const PgQuery__FuncCall*>(m);
-            if (f.over || aggregate_functions().contains(std::string{text_of(f.funcname[f.n_funcname - 1])})) return true;
+            if (f.over || aggregate_functions().contains(std::string{text_of(f.funcname[f.n_funcname - 1])}))
+                return true;
         }
         bool any = false;
         each_message(m, [&](const ProtobufCMessage* inner) { any = any || aggregates(inner); });
@@ -99,7 +106,8 @@ private:
         n.sub_link = tree_.make(link);
     }
 
-    // The column of (ARRAY[a, b])[1] is called array, whatever is done to it. Source: FigureColname in PostgreSQL's parse_target.c.
+    // The column of (ARRAY[a, b])[1] is called array, whatever is done to it. Source: FigureColname in PostgreSQL's
+    // parse_target.c.
     void name_subscripted_array(PgQuery__ResTarget& t) {
         if (text_of(t.name).empty() && t.val && is_named_after_array(*t.val)) t.name = tree_.text("array");
     }
@@ -143,14 +151,16 @@ private:
         n.a_expr = tree_.make(e);
     }
 
-    // Every table of the statement is one that was put there, and nothing but SELECT is left, whatever the check has seen.
+    // Every table of the statement is one that was put there, and nothing but SELECT is left, whatever the check has
+    // seen.
     void look(const ProtobufCMessage* m) const {
         if (m->descriptor == &pg_query__range_var__descriptor && !placed_.contains(m))
-            throw std::runtime_error{"the table \"" + std::string{text_of(reinterpret_cast<const PgQuery__RangeVar*>(m)->relname)} +
+            throw std::runtime_error{"the table \"" +
+                                     std::string{text_of(reinterpret_cast<const PgQuery__RangeVar*>(m)->relname)} +
                                      "\" is not allowed"};
-        for (const auto* other :
-             {&pg_query__into_clause__descriptor, &pg_query__locking_clause__descriptor, &pg_query__insert_stmt__descriptor,
-              &pg_query__update_stmt__descriptor, &pg_query__delete_stmt__descriptor, &pg_query__merge_stmt__descriptor})
+        for (const auto* other : {&pg_query__into_clause__descriptor, &pg_query__locking_clause__descriptor,
+                                  &pg_query__insert_stmt__descriptor, &pg_query__update_stmt__descriptor,
+                                  &pg_query__delete_stmt__descriptor, &pg_query__merge_stmt__descriptor})
             if (m->descriptor == other) throw std::runtime_error{"only SELECT is allowed"};
         each_message(m, [&](const ProtobufCMessage* inner) { look(inner); });
     }
@@ -167,7 +177,8 @@ private:
         placed_.insert(&var.base);
         if (use.table.denied.empty()) return;
         if (!use.table.columns)
-            throw std::runtime_error{"the columns of the table \"" + use.table.name + "\" are not known; give the schema"};
+            throw std::runtime_error{"the columns of the table \"" + use.table.name +
+                                     "\" are not known; give the schema"};
         replaced_.insert(use.table.name);
         auto* outer = var.alias ? alias(text_of(var.alias->aliasname)) : alias(text_of(var.relname));
         node* columns = allowed(use.table, var.alias);
@@ -194,8 +205,8 @@ private:
         return tree_.make(n);
     }
 
-    // GROUP BY of a primary key lets the table's other columns be selected, of a subquery it does not: they become part of the GROUP BY,
-    // which makes no other groups.
+    // GROUP BY of a primary key lets the table's other columns be selected, of a subquery it does not: they become part
+    // of the GROUP BY, which makes no other groups.
     void group_by_key(PgQuery__SelectStmt& s, std::string_view name, const findings::table_use& use, bool alone) {
         const auto* key = key_of(use.table);
         const auto& var = named(*use.at);
@@ -244,7 +255,8 @@ private:
     node* allowed(const rules::table& t, const PgQuery__Alias* names) {
         std::size_t renamed = names ? names->n_colnames : 0;
         if (renamed > t.columns->size())
-            throw std::runtime_error{"the table \"" + t.name + "\" has no " + std::to_string(renamed) + " columns to rename"};
+            throw std::runtime_error{"the table \"" + t.name + "\" has no " + std::to_string(renamed) +
+                                     " columns to rename"};
         std::vector<node*> items;
         for (std::size_t i = 0; i < t.columns->size(); ++i) {
             const auto& name = (*t.columns)[i];
@@ -266,13 +278,15 @@ private:
         for (auto* c : found_.ctes) c->ctename = names.at(c);
     }
 
-    // EXTRACT(...), AT TIME ZONE and their like become calls: libpg_query loses their parentheses, as in (t AT TIME ZONE 'UTC')::date.
+    // EXTRACT(...), AT TIME ZONE and their like become calls: libpg_query loses their parentheses, as in (t AT TIME
+    // ZONE 'UTC')::date.
     void call_by_schema(PgQuery__FuncCall& f) {
         f.funcformat = PG_QUERY__COERCION_FORM__COERCE_EXPLICIT_CALL;
         if (f.n_funcname > 1) return;
         bool of_several = f.n_args > 1 && text_of(f.funcname[0]) == "unnest";  // known to the parser by its bare name
         if (of_several) return;
-        if (!harmless_functions(dialect::postgres).contains(std::string{text_of(f.funcname[0])})) return;  // one that the policy names
+        if (!harmless_functions(dialect::postgres).contains(std::string{text_of(f.funcname[0])}))
+            return;  // one that the policy names
         node** name = tree_.list(2);
         name[0] = tree_.string("pg_catalog");
         name[1] = f.funcname[0];

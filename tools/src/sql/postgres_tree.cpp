@@ -7,13 +7,14 @@
 namespace reagent::sql::postgres {
 namespace {
 
-// How many signs and words of a statement can nest one thing in another. A parser may need a stack frame for each of them, so
-// that their number is limited before any parser sees the statement. What stands in quotes and comments counts as well: to tell
-// it apart reliably takes the parser.
+// How many signs and words of a statement can nest one thing in another. A parser may need a stack frame for each of
+// them, so that their number is limited before any parser sees the statement. What stands in quotes and comments counts
+// as well: to tell it apart reliably takes the parser.
 std::size_t nesting(std::string_view s) {
     static const std::set<std::string, std::less<>> words{
-        "all", "and",    "any",  "array", "at",  "between", "case",     "collate", "except", "ilike",   "in",   "intersect",
-        "is",  "isnull", "join", "like",  "not", "notnull", "operator", "or",      "select", "similar", "some", "union"};
+        "all",    "and",     "any",      "array",     "at",     "between", "case", "collate",
+        "except", "ilike",   "in",       "intersect", "is",     "isnull",  "join", "like",
+        "not",    "notnull", "operator", "or",        "select", "similar", "some", "union"};
     std::size_t n = 0;
     for (std::size_t i = 0; i < s.size();) {
         char c = s[i];
@@ -45,21 +46,24 @@ bool is_slow_to_scan(std::string_view s) {
     return false;
 }
 
-// The statement with blanks where PostgreSQL's scanner sees a constant, a quoted name or a comment. As it was when the scanner refuses it.
+// The statement with blanks where PostgreSQL's scanner sees a constant, a quoted name or a comment. As it was when the
+// scanner refuses it.
 std::string without_texts(const std::string& statement) {
     auto scanned = pg_query_scan(statement.c_str());
-    std::unique_ptr<PgQueryScanResult, void (*)(PgQueryScanResult*)> freed{&scanned,
-                                                                           [](PgQueryScanResult* s) { pg_query_free_scan_result(*s); }};
+    std::unique_ptr<PgQueryScanResult, void (*)(PgQueryScanResult*)> freed{
+        &scanned, [](PgQueryScanResult* s) { pg_query_free_scan_result(*s); }};
     if (scanned.error) return statement;
     std::unique_ptr<PgQuery__ScanResult, void (*)(PgQuery__ScanResult*)> tokens{
-        pg_query__scan_result__unpack(nullptr, scanned.pbuf.len, reinterpret_cast<const std::uint8_t*>(scanned.pbuf.data)),
+        pg_query__scan_result__unpack(nullptr, scanned.pbuf.len,
+                                      reinterpret_cast<const std::uint8_t*>(scanned.pbuf.data)),
         [](PgQuery__ScanResult* r) { pg_query__scan_result__free_unpacked(r, nullptr); }};
     if (!tokens) return statement;
     std::string text = statement;
     for (std::size_t i = 0; i < tokens->n_tokens; ++i) {
         const auto& t = *tokens->tokens[i];
-        bool is_text = t.token == PG_QUERY__TOKEN__SCONST || t.token == PG_QUERY__TOKEN__USCONST || t.token == PG_QUERY__TOKEN__BCONST ||
-                       t.token == PG_QUERY__TOKEN__XCONST || t.token == PG_QUERY__TOKEN__IDENT || t.token == PG_QUERY__TOKEN__UIDENT ||
+        bool is_text = t.token == PG_QUERY__TOKEN__SCONST || t.token == PG_QUERY__TOKEN__USCONST ||
+                       t.token == PG_QUERY__TOKEN__BCONST || t.token == PG_QUERY__TOKEN__XCONST ||
+                       t.token == PG_QUERY__TOKEN__IDENT || t.token == PG_QUERY__TOKEN__UIDENT ||
                        t.token == PG_QUERY__TOKEN__SQL_COMMENT || t.token == PG_QUERY__TOKEN__C_COMMENT;
         if (is_text && t.start >= 0 && t.end >= t.start && static_cast<std::size_t>(t.end) <= text.size())
             std::fill(text.begin() + t.start, text.begin() + t.end, ' ');
@@ -92,12 +96,14 @@ std::string packed(const PgQuery__ParseResult& r) {
 tree::tree(std::string_view statement, verdict& v) {
     std::string text{statement};
     if (is_slow_to_scan(text)) {
-        add(v, reason::too_deep, 0, "The statement holds too many comments, or a run of too many signs; write a simpler one.");
+        add(v, reason::too_deep, 0,
+            "The statement holds too many comments, or a run of too many signs; write a simpler one.");
         return;
     }
     if (nesting(text) > most_nesting && nesting(without_texts(text)) > most_nesting) {
         add(v, reason::too_deep, 0,
-            "The statement holds more than " + std::to_string(most_nesting) + " operators and parentheses; write a simpler one.");
+            "The statement holds more than " + std::to_string(most_nesting) +
+                " operators and parentheses; write a simpler one.");
         return;
     }
     auto parsed = pg_query_parse_protobuf(text.c_str());
@@ -107,20 +113,22 @@ tree::tree(std::string_view statement, verdict& v) {
         std::string message{text_of(parsed.error->message)};
         bool deep = message.find("stack depth") != message.npos;
         auto at = parsed.error->cursorpos > 0 ? static_cast<std::size_t>(parsed.error->cursorpos - 1) : 0;
-        add(v, deep ? reason::too_deep : reason::syntax_error, at, "PostgreSQL cannot parse the statement: " + message + ".");
+        add(v, deep ? reason::too_deep : reason::syntax_error, at,
+            "PostgreSQL cannot parse the statement: " + message + ".");
         return;
     }
     // The tree goes as a whole, so its nodes come from one buffer.
-    ProtobufCAllocator from_buffer{[](void* buffer, std::size_t size) -> void* {
-                                       try {
-                                           return static_cast<std::pmr::monotonic_buffer_resource*>(buffer)->allocate(size);
-                                       } catch (const std::bad_alloc&) {
-                                           return nullptr;  // no exception passes through C
-                                       }
-                                   },
-                                   [](void*, void*) {}, &memory_};
-    root_ =
-        pg_query__parse_result__unpack(&from_buffer, parsed.parse_tree.len, reinterpret_cast<const std::uint8_t*>(parsed.parse_tree.data));
+    ProtobufCAllocator from_buffer{
+        [](void* buffer, std::size_t size) -> void* {
+            try {
+                return static_cast<std::pmr::monotonic_buffer_resource*>(buffer)->allocate(size);
+            } catch (const std::bad_alloc&) {
+                return nullptr;  // no exception passes through C
+            }
+        },
+        [](void*, void*) {}, &memory_};
+    root_ = pg_query__parse_result__unpack(&from_buffer, parsed.parse_tree.len,
+                                           reinterpret_cast<const std::uint8_t*>(parsed.parse_tree.data));
     if (!root_) add(v, reason::too_deep, 0, "The statement is nested too deeply; write a simpler one.");
 }
 

@@ -35,7 +35,8 @@ void each_message(const ProtobufCMessage* m, F f) {
             continue;
         }
         bool of_a_union = (field.flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
-        if (of_a_union && *reinterpret_cast<const std::uint32_t*>(bytes + field.quantifier_offset) != field.id) continue;
+        if (of_a_union && *reinterpret_cast<const std::uint32_t*>(bytes + field.quantifier_offset) != field.id)
+            continue;
         if (auto* inner = *reinterpret_cast<ProtobufCMessage* const*>(bytes + field.offset)) f(inner);
     }
 }
@@ -101,8 +102,8 @@ struct findings {
 /// Rule 1 of docs/sql-safety.md, on the whole tree.
 void check(PgQuery__ParseResult* root, const rules& r, use how, verdict& v, findings* found = nullptr);
 
-/// Puts a subquery of the allowed columns in the place of each table that has denied ones, the schema's name before the others, names of
-/// its own in the place of those that WITH gives, and pg_catalog before functions.
+/// Puts a subquery of the allowed columns in the place of each table that has denied ones, the schema's name before the
+/// others, names of its own in the place of those that WITH gives, and pg_catalog before functions.
 /// @param found by `check` of this tree
 /// @throws std::runtime_error when the columns of such a table are not known
 void rewrite(tree& t, const findings& found, const safe_options& options);

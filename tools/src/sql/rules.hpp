@@ -6,7 +6,8 @@
 
 namespace reagent::sql {
 
-/// The part of `validate` that holds where a schema has some of the tables: a denied column that its table does not have denies nothing.
+/// The part of `validate` that holds where a schema has some of the tables: a denied column that its table does not
+/// have denies nothing.
 void validate_denied_columns(const policy& p, const schema& columns);
 
 /// A policy and a schema, made ready for looking names up. Both outlive it.
@@ -20,8 +21,9 @@ public:
     /// A table that may be read.
     struct table {
         std::string schema, name;
-        const std::vector<std::string>* columns = nullptr;  ///< all of them, in order; null where the schema does not tell
-        std::set<std::string> denied{};                     ///< columns that must not be read
+        const std::vector<std::string>* columns =
+            nullptr;                     ///< all of them, in order; null where the schema does not tell
+        std::set<std::string> denied{};  ///< columns that must not be read
         bool is_denied(std::string_view column) const { return denied.contains(std::string{column}); }
     };
     /// @param in the schema that it is named with, "" for none

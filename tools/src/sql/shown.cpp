@@ -9,10 +9,12 @@ namespace {
 
 constexpr std::size_t longest = 100;  // bytes
 
-// The bytes of a character that is not seen or turns the order of others round: U+200B to 200F, 2028 to 202E, 2060 to 206F, FEFF, and tags.
+// The bytes of a character that is not seen or turns the order of others round: U+200B to 200F, 2028 to 202E, 2060 to
+// 206F, FEFF, and tags.
 std::size_t unseen(std::string_view s) {
     auto at = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
-    if (at(0) == 0xE2 && at(1) == 0x80 && ((at(2) >= 0x8B && at(2) <= 0x8F) || (at(2) >= 0xA8 && at(2) <= 0xAE))) return 3;
+    if (at(0) == 0xE2 && at(1) == 0x80 && ((at(2) >= 0x8B && at(2) <= 0x8F) || (at(2) >= 0xA8 && at(2) <= 0xAE)))
+        return 3;
     if (at(0) == 0xE2 && at(1) == 0x81 && at(2) >= 0xA0 && at(2) <= 0xAF) return 3;
     if (at(0) == 0xEF && at(1) == 0xBB && at(2) == 0xBF) return 3;
     if (at(0) == 0xF3 && at(1) == 0xA0 && s.size() >= 4) return 4;

@@ -5,8 +5,8 @@
 
 namespace reagent::sql {
 
-/// A name of a database as a prompt shows it: as it is where it is plain, else quoted, without anything that could be taken for a part of
-/// the prompt. Whoever may make a table must not be able to write the prompt.
+/// A name of a database as a prompt shows it: as it is where it is plain, else quoted, without anything that could be
+/// taken for a part of the prompt. Whoever may make a table must not be able to write the prompt.
 std::string shown(std::string_view name);
 std::string shown_type(std::string_view type);  ///< "VARCHAR(20)"
 

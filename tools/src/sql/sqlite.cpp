@@ -1,6 +1,6 @@
-// SQLite's side of the check. SQLite reads the statement, and nothing else does: it is compiled against empty tables that hold what the
-// policy allows; an authorizer sees the names that it uses, and its program the trees that it opens and the columns that it reads. What
-// either sees and the policy does not allow is refused.
+// SQLite's side of the check. SQLite reads the statement, and nothing else does: it is compiled against empty tables
+// that hold what the policy allows; an authorizer sees the names that it uses, and its program the trees that it opens
+// and the columns that it reads. What either sees and the policy does not allow is refused.
 #include "rules.hpp"
 #include "sqlite_program.hpp"
 
@@ -17,7 +17,8 @@ namespace {
 struct database {
     sqlite3* db = nullptr;
     database() {
-        if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {
+        if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX,
+                            nullptr) != SQLITE_OK) {
             sqlite3_close(db);
             throw std::bad_alloc{};
         }
@@ -53,7 +54,8 @@ public:
         if (!make_tables()) return;
         if (auto size = expanded_size(statement_); size > most_expanded)
             return report(reason::too_deep, 0,
-                          "The statement is too large when what WITH defines stands in each place that uses it; write a simpler one.");
+                          "The statement is too large when what WITH defines stands in each place that uses it; write "
+                          "a simpler one.");
         set_limits();
         if (!compile_all()) return;
         try {
@@ -80,7 +82,8 @@ private:
             for (std::size_t i = 0; i < columns.size(); ++i) sql += (i ? ", " : "") + identifier(columns[i]);
             if (columns.empty()) sql += "\"_\"";
             if (sqlite3_exec(d_.db, (sql + ")").c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
-                report(reason::syntax_error, 0, "The schema's table \"" + table + "\" cannot be made: " + sqlite3_errmsg(d_.db) + ".");
+                report(reason::syntax_error, 0,
+                       "The schema's table \"" + table + "\" cannot be made: " + sqlite3_errmsg(d_.db) + ".");
                 return false;
             }
             widest_ = std::max(widest_, columns.size());
@@ -122,7 +125,9 @@ private:
                 if (rules_.allows_function(b)) return SQLITE_OK;
                 report(reason::function_not_allowed, 0, "The function \"" + b + "\" is not allowed; do without it.");
                 return SQLITE_DENY;
-            default: report(reason::not_select, 0, "Only SELECT is allowed; write a query that reads."); return SQLITE_DENY;
+            default:
+                report(reason::not_select, 0, "Only SELECT is allowed; write a query that reads.");
+                return SQLITE_DENY;
         }
     }
 
@@ -133,16 +138,19 @@ private:
             // A subquery or what WITH defines, none of whose columns is used, is told as if it were a table.
             bool hidden = table.starts_with("sqlite_") || table.starts_with("pragma_") || modules().contains(table);
             if (column.empty() && !hidden) return SQLITE_OK;
-            report(reason::table_not_allowed, 0, "The table \"" + table + "\" is not allowed; use " + rules_.table_list() + ".");
+            report(reason::table_not_allowed, 0,
+                   "The table \"" + table + "\" is not allowed; use " + rules_.table_list() + ".");
             return SQLITE_DENY;
         }
         if (!in.empty() && !rules_.allows_schema(in)) {
-            report(reason::schema_not_allowed, 0, "The schema \"" + in + "\" is not allowed; use " + rules_.table_list() + ".");
+            report(reason::schema_not_allowed, 0,
+                   "The schema \"" + in + "\" is not allowed; use " + rules_.table_list() + ".");
             return SQLITE_DENY;
         }
         // The key of a table may be a column that is denied: INTEGER PRIMARY KEY is another name for it.
         const auto& t = known->second;
-        bool key = column == "rowid" && !t.denied.empty() && std::find(t.columns->begin(), t.columns->end(), column) == t.columns->end();
+        bool key = column == "rowid" && !t.denied.empty() &&
+                   std::find(t.columns->begin(), t.columns->end(), column) == t.columns->end();
         if (!key && !t.is_denied(column)) return SQLITE_OK;
         deny(table, column);
         return SQLITE_DENY;
@@ -150,7 +158,8 @@ private:
 
     void deny(const std::string& table, const std::string& column) {
         report(reason::column_denied, 0,
-               "The column \"" + table + "." + column + "\" must not be read; leave it out, and name columns instead of *.");
+               "The column \"" + table + "." + column +
+                   "\" must not be read; leave it out, and name columns instead of *.");
     }
 
     // ------------------------------------------------------------------ the statement
@@ -177,60 +186,72 @@ private:
                 ++statements;
                 int offset = sqlite3_error_offset(d_.db);
                 std::string message = sqlite3_errmsg(d_.db);
-                if (rc != SQLITE_AUTH || verdict_.ok()) explain(message, begin + static_cast<std::size_t>(std::max(0, offset)));
+                if (rc != SQLITE_AUTH || verdict_.ok())
+                    explain(message, begin + static_cast<std::size_t>(std::max(0, offset)));
                 break;
             }
             if (!s) break;
             if (++statements == 1) end_ = begin + text.size() - behind.size();
             parameters_ = sqlite3_bind_parameter_count(s.get());
-            if (parameters_ > 0) report(reason::syntax_error, begin, "The statement has parameters; write the values themselves.");
-            reads = sqlite3_stmt_readonly(s.get()) && !sqlite3_stmt_isexplain(s.get()) && sqlite3_column_count(s.get()) > 0;
+            if (parameters_ > 0)
+                report(reason::syntax_error, begin, "The statement has parameters; write the values themselves.");
+            reads =
+                sqlite3_stmt_readonly(s.get()) && !sqlite3_stmt_isexplain(s.get()) && sqlite3_column_count(s.get()) > 0;
             if (!reads) report(reason::not_select, begin, "Only SELECT is allowed; write a query that reads.");
             rest = statement_.substr(begin + text.size() - behind.size());
         }
         sqlite3_set_authorizer(d_.db, nullptr, nullptr);
         bool compiled = statements == 1 && end_ > 0;
         if (statements == 0) report(reason::empty, 0, "There is no statement; write a SELECT.");
-        bool prose = statements > 1 && verdict_.violations.size() == 1 && verdict_.violations.front().code == reason::syntax_error;
+        bool prose = statements > 1 && verdict_.violations.size() == 1 &&
+                     verdict_.violations.front().code == reason::syntax_error;
         if (statements > 1 && !prose)
-            report(reason::multiple_statements, 0, "There are " + std::to_string(statements) + " statements; write one.");
+            report(reason::multiple_statements, 0,
+                   "There are " + std::to_string(statements) + " statements; write one.");
         return compiled && reads;
     }
 
     // What SQLite says when it cannot compile.
     void explain(const std::string& message, std::size_t at) {
         if (message.find("out of memory") != message.npos)
-            return report(reason::too_deep, at, "SQLite takes too much memory to compile the statement; write a simpler one.");
+            return report(reason::too_deep, at,
+                          "SQLite takes too much memory to compile the statement; write a simpler one.");
         auto rest = [&](const char* prefix) { return message.substr(std::strlen(prefix)); };
         if (message.starts_with("no such table: ")) {
             std::string name = rest("no such table: ");
             auto dot = name.find('.');
             if (dot != name.npos && !rules_.allows_schema(lower(name.substr(0, dot))))
-                return report(reason::schema_not_allowed, at,
-                              "The schema \"" + name.substr(0, dot) + "\" is not allowed; use " + rules_.table_list() + ".");
-            return report(reason::table_not_allowed, at, "The table \"" + name + "\" is not allowed; use " + rules_.table_list() + ".");
+                return report(
+                    reason::schema_not_allowed, at,
+                    "The schema \"" + name.substr(0, dot) + "\" is not allowed; use " + rules_.table_list() + ".");
+            return report(reason::table_not_allowed, at,
+                          "The table \"" + name + "\" is not allowed; use " + rules_.table_list() + ".");
         }
         if (message.starts_with("unknown database "))
-            return report(reason::schema_not_allowed, at, "The schema \"" + rest("unknown database ") + "\" is not allowed.");
+            return report(reason::schema_not_allowed, at,
+                          "The schema \"" + rest("unknown database ") + "\" is not allowed.");
         if (message.starts_with("no such function: "))
             return report(reason::function_not_allowed, at,
                           "The function \"" + rest("no such function: ") + "\" is not allowed; do without it.");
         bool deep = message.find("too deep") != message.npos || message.find("too large") != message.npos ||
                     message.find("stack overflow") != message.npos || message.find("too many") != message.npos ||
                     message.find("too big") != message.npos;
-        report(deep ? reason::too_deep : reason::syntax_error, at, "SQLite cannot compile the statement: " + message + ".");
+        report(deep ? reason::too_deep : reason::syntax_error, at,
+               "SQLite cannot compile the statement: " + message + ".");
     }
 
     // ------------------------------------------------------------------ its program
 
     void judge_program() {
         if (program_.reads_other_databases)
-            report(reason::table_not_allowed, 0, "Only tables of the database are allowed; use " + rules_.table_list() + ".");
+            report(reason::table_not_allowed, 0,
+                   "Only tables of the database are allowed; use " + rules_.table_list() + ".");
         for (const auto& a : program_.accesses) {
             auto tree = layout_.trees.find(a.page);
             auto table = tree == layout_.trees.end() ? tables_.end() : tables_.find(lower(tree->second.table));
             if (table == tables_.end()) {
-                report(reason::table_not_allowed, 0, "The statement opens a table that is not allowed; use " + rules_.table_list() + ".");
+                report(reason::table_not_allowed, 0,
+                       "The statement opens a table that is not allowed; use " + rules_.table_list() + ".");
                 continue;
             }
             if (a.column == program::access::none || table->second.denied.empty()) continue;
@@ -250,15 +271,19 @@ private:
         if (*rows > max) report(reason::limit_too_large, 0, advice);
     }
 
-    // A number behind LIMIT counts where SQLite, given a parameter in its place, finds a parameter, and nothing behind it.
+    // A number behind LIMIT counts where SQLite, given a parameter in its place, finds a parameter, and nothing behind
+    // it.
     std::optional<std::uint64_t> written_limit() {
         std::string text = lower(statement_.substr(0, end_));
         for (auto at = text.rfind("limit"); at != text.npos; at = at ? text.rfind("limit", at - 1) : text.npos) {
-            if (at && (std::isalnum(static_cast<unsigned char>(text[at - 1])) || text[at - 1] == '_' || text[at - 1] == '$')) continue;
+            if (at &&
+                (std::isalnum(static_cast<unsigned char>(text[at - 1])) || text[at - 1] == '_' || text[at - 1] == '$'))
+                continue;
             std::size_t i = at + 5;
             auto blanks = [&] {
                 std::size_t begin = i;
-                while (i < text.size() && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r')) ++i;
+                while (i < text.size() && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r'))
+                    ++i;
                 return i > begin;
             };
             auto digits = [&] {
@@ -270,7 +295,8 @@ private:
             // A comment that begins before LIMIT on its line would hide it and end before the number.
             auto line = text.rfind('\n', at);
             bool new_line = text.substr(at, i - at).find('\n') != text.npos;
-            if (new_line && text.substr(line == text.npos ? 0 : line, at - (line == text.npos ? 0 : line)).find("--") != text.npos)
+            if (new_line &&
+                text.substr(line == text.npos ? 0 : line, at - (line == text.npos ? 0 : line)).find("--") != text.npos)
                 continue;
             auto first = digits();
             if (first.first == first.second) continue;

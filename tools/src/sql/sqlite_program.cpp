@@ -42,7 +42,9 @@ prepared compile(sqlite3* db, const std::string& text, int& rc, std::string_view
     sqlite3_stmt* raw = nullptr;
     const char* tail = nullptr;
     rc = sqlite3_prepare_v3(db, text.c_str(), static_cast<int>(text.size() + 1), flags, &raw, &tail);
-    if (rest) *rest = tail ? std::string_view{tail, static_cast<std::size_t>(text.c_str() + text.size() - tail)} : std::string_view{};
+    if (rest)
+        *rest = tail ? std::string_view{tail, static_cast<std::size_t>(text.c_str() + text.size() - tail)}
+                     : std::string_view{};
     return {raw, sqlite3_finalize};
 }
 
@@ -56,7 +58,8 @@ bool each(sqlite3* db, const std::string& sql, const std::function<void(sqlite3_
 
 std::string text(sqlite3_stmt* s, int column) {
     const auto* t = sqlite3_column_text(s, column);
-    return t ? std::string{reinterpret_cast<const char*>(t), static_cast<std::size_t>(sqlite3_column_bytes(s, column))} : std::string{};
+    return t ? std::string{reinterpret_cast<const char*>(t), static_cast<std::size_t>(sqlite3_column_bytes(s, column))}
+             : std::string{};
 }
 
 layout layout_of(sqlite3* db) {
@@ -67,9 +70,10 @@ layout layout_of(sqlite3* db) {
         bool index;
     };
     std::vector<named> found;
-    each(db, "SELECT name, tbl_name, rootpage, type = 'index' FROM main.sqlite_schema WHERE rootpage > 0", [&](sqlite3_stmt* s) {
-        found.push_back({text(s, 0), text(s, 1), sqlite3_column_int(s, 2), sqlite3_column_int(s, 3) != 0});
-    });
+    each(db, "SELECT name, tbl_name, rootpage, type = 'index' FROM main.sqlite_schema WHERE rootpage > 0",
+         [&](sqlite3_stmt* s) {
+             found.push_back({text(s, 0), text(s, 1), sqlite3_column_int(s, 2), sqlite3_column_int(s, 3) != 0});
+         });
     for (const auto& f : found) {
         layout::tree t{f.table};
         if (f.index) {
@@ -91,14 +95,16 @@ layout layout_of(sqlite3* db) {
     // A table WITHOUT ROWID is stored as the tree of its primary key: key columns first, then the others.
     std::map<std::string, std::string> keys;
     each(db,
-         "SELECT t.name, i.name FROM pragma_table_list t, pragma_index_list(t.name) i WHERE t.schema = 'main' AND t.wr = 1 AND i.origin = "
+         "SELECT t.name, i.name FROM pragma_table_list t, pragma_index_list(t.name) i WHERE t.schema = 'main' AND t.wr "
+         "= 1 AND i.origin = "
          "'pk'",
          [&](sqlite3_stmt* s) { keys[text(s, 0)] = text(s, 1); });
     for (const auto& f : found)
         if (auto key = keys.find(f.name); !f.index && key != keys.end()) {
             auto& t = all.trees[f.page];
             t.columns.clear();
-            each(db, "PRAGMA main.index_xinfo(" + identifier(key->second) + ")", [&](sqlite3_stmt* s) { t.columns.push_back(text(s, 2)); });
+            each(db, "PRAGMA main.index_xinfo(" + identifier(key->second) + ")",
+                 [&](sqlite3_stmt* s) { t.columns.push_back(text(s, 2)); });
         }
     // An index ends with the table's key.
     std::map<std::string, std::string> keys_of_tables;
@@ -133,7 +139,8 @@ program program_of(sqlite3* db, std::string_view statement) {
     };
     std::vector<operation> all;
     bool shown = each(db, "EXPLAIN " + std::string{statement}, [&](sqlite3_stmt* s) {
-        all.push_back({text(s, 1), sqlite3_column_int(s, 2), sqlite3_column_int(s, 3), sqlite3_column_int(s, 4), text(s, 5)});
+        all.push_back(
+            {text(s, 1), sqlite3_column_int(s, 2), sqlite3_column_int(s, 3), sqlite3_column_int(s, 4), text(s, 5)});
     });
     if (!shown || all.empty()) throw std::runtime_error{"SQLite does not show what the statement does"};
 
@@ -164,7 +171,8 @@ program program_of(sqlite3* db, std::string_view statement) {
             for (int page : of->second) p.accesses.insert({page, column});
         };
         if (o.code == "Column") reads(o.p2);
-        if (o.code == "Rowid" || o.code == "IdxRowid" || o.code == "SeekRowid" || o.code == "NotExists") reads(program::access::rowid);
+        if (o.code == "Rowid" || o.code == "IdxRowid" || o.code == "SeekRowid" || o.code == "NotExists")
+            reads(program::access::rowid);
         if (!compares(o.code)) continue;
         // With as many columns of an index as P4 says; a table's own key otherwise, or a whole record.
         int columns = std::atoi(o.p4.c_str());
@@ -205,7 +213,8 @@ std::size_t uses_of(std::string_view text, std::string_view name) {
         if (at + name.size() < text.size() && text[at + name.size()] == '.') continue;
         auto before = at;
         while (before > 0 && (text[before - 1] == ' ' || text[before - 1] == '\t')) --before;
-        bool alias = before < at && before >= 2 && text.substr(before - 2, 2) == "as" && (before == 2 || !is_name(text[before - 3]));
+        bool alias = before < at && before >= 2 && text.substr(before - 2, 2) == "as" &&
+                     (before == 2 || !is_name(text[before - 3]));
         n += !alias;
     }
     return n;
@@ -216,8 +225,8 @@ bool may_define(std::string_view behind) {
     std::size_t i = 0;
     while (i < behind.size() && is_space(behind[i])) ++i;
     behind.remove_prefix(i);
-    return behind.starts_with('(') || behind.starts_with("--") || behind.starts_with("/*") || behind.starts_with("materialized") ||
-           behind.starts_with("not");
+    return behind.starts_with('(') || behind.starts_with("--") || behind.starts_with("/*") ||
+           behind.starts_with("materialized") || behind.starts_with("not");
 }
 
 // The plain name that stands before `at`, over a plain list of columns; "" where anything else stands there.

@@ -13,9 +13,10 @@ namespace reagent::sql::sqlite {
 
 using prepared = std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)>;
 
-/// Lets SQLite's memory in this process grow by no more than some bytes while it lives: what would take more fails with SQLITE_NOMEM.
-/// SQLite looks at no other limit while it puts aliases, CTEs and subqueries into what uses them. The limit is the process's
-/// (sqlite3_hard_heap_limit64), so that it is kept for a short time; several may live at once. Thread-safe.
+/// Lets SQLite's memory in this process grow by no more than some bytes while it lives: what would take more fails with
+/// SQLITE_NOMEM. SQLite looks at no other limit while it puts aliases, CTEs and subqueries into what uses them. The
+/// limit is the process's (sqlite3_hard_heap_limit64), so that it is kept for a short time; several may live at once.
+/// Thread-safe.
 class memory_leash {
 public:
     explicit memory_leash(std::size_t bytes);
@@ -37,7 +38,8 @@ struct layout {
     struct tree {
         std::string table;                   ///< as the database writes it
         std::vector<std::string> columns{};  ///< by their number in a record; "" for an expression
-        std::string key{};                   ///< the column that the key of a table's tree is, an INTEGER PRIMARY KEY; "" where it is none
+        std::string
+            key{};  ///< the column that the key of a table's tree is, an INTEGER PRIMARY KEY; "" where it is none
     };
     std::map<int, tree> trees{};
 };
@@ -61,8 +63,9 @@ program program_of(sqlite3* db, std::string_view statement);
 
 constexpr std::size_t most_expanded = 256 * 1024;  // bytes; SQLite takes some 50 for each of them
 
-/// How many bytes the statement has when what WITH defines stands in the place of each use: SQLite does that before anything can stop it.
-/// Never less than the real number, whatever quotes, comments and names hold; more where the text is not plain.
+/// How many bytes the statement has when what WITH defines stands in the place of each use: SQLite does that before
+/// anything can stop it. Never less than the real number, whatever quotes, comments and names hold; more where the text
+/// is not plain.
 std::size_t expanded_size(std::string_view statement);
 
 }  // namespace reagent::sql::sqlite

@@ -20,7 +20,7 @@ using sql::sqlite::text;
 namespace {
 
 constexpr std::size_t most_tables = 50;  // that are shown
-constexpr int hidden = 1;                // a column of a virtual table that stands for itself. Source: PRAGMA table_xinfo
+constexpr int hidden = 1;  // a column of a virtual table that stands for itself. Source: PRAGMA table_xinfo
 
 // " : 'open' | 'paid'", where a column has few values.
 std::string values_of(sqlite3* db, const std::string& table, const std::string& column, std::size_t most) {
@@ -48,7 +48,8 @@ description describe(const std::filesystem::path& file, ready::sqlite_options& o
     std::vector<std::string> tables;
     std::set<std::string> views, shadows;
     sql::schema generated;  // columns that are computed from others
-    each(db.get(), "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
+    each(db.get(),
+         "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
          [&](sqlite3_stmt* t) { tables.push_back(text(t, 0)); });
     for (const auto& table : tables)
         each(db.get(), "PRAGMA main.table_xinfo(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
@@ -57,7 +58,8 @@ description describe(const std::filesystem::path& file, ready::sqlite_options& o
             if (kind != hidden) d.columns[table].push_back(text(c, 1));
             if (kind == computed_when_read || kind == computed_when_written) generated[table].push_back(text(c, 1));
         });
-    each(db.get(), "SELECT name FROM sqlite_schema WHERE type = 'view'", [&](sqlite3_stmt* v) { views.insert(text(v, 0)); });
+    each(db.get(), "SELECT name FROM sqlite_schema WHERE type = 'view'",
+         [&](sqlite3_stmt* v) { views.insert(text(v, 0)); });
     // What a full-text index keeps its data in. Source: sqlite.org/vtab.html, "Shadow Tables".
     each(db.get(), "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'",
          [&](sqlite3_stmt* s) { shadows.insert(text(s, 0)); });
@@ -74,7 +76,8 @@ description describe(const std::filesystem::path& file, ready::sqlite_options& o
     try {
         sql::validate(policy, d.columns);
     } catch (const schema_error& e) {
-        throw tool_error{tool_errc::bad_configuration, "the database \"" + file.string() + "\" does not fit its policy: " + e.what()};
+        throw tool_error{tool_errc::bad_configuration,
+                         "the database \"" + file.string() + "\" does not fit its policy: " + e.what()};
     }
     // What is computed from a row with denied columns may show one.
     for (const auto& [table, columns] : generated) {

@@ -24,7 +24,8 @@ json::value value_of(sqlite3_stmt* s, int i) {
         case SQLITE_INTEGER: return static_cast<std::int64_t>(sqlite3_column_int64(s, i));
         case SQLITE_FLOAT: return sqlite3_column_double(s, i);
         case SQLITE_TEXT: return json::value(json::string(text(s, i)));
-        case SQLITE_BLOB: return json::value(json::string("(" + std::to_string(sqlite3_column_bytes(s, i)) + " bytes)"));
+        case SQLITE_BLOB:
+            return json::value(json::string("(" + std::to_string(sqlite3_column_bytes(s, i)) + " bytes)"));
         default: return nullptr;
     }
 }
@@ -40,13 +41,15 @@ std::string random_name() {
     return name;
 }
 
-constexpr std::size_t most_memory_to_run = 256 * 1024 * 1024;  // values, rows and caches; temporary files have a limit of their own
+constexpr std::size_t most_memory_to_run =
+    256 * 1024 * 1024;  // values, rows and caches; temporary files have a limit of their own
 
 }  // namespace
 
 database open(const std::filesystem::path& file, const char* vfs) {
     auto unusable = [&](const std::string& why) {
-        return tool_error{tool_errc::bad_configuration, "the database \"" + file.string() + "\" cannot be read: " + why};
+        return tool_error{tool_errc::bad_configuration,
+                          "the database \"" + file.string() + "\" cannot be read: " + why};
     };
     try {
         check_regular_file(file);  // SQLite would wait for a pipe's writer, and takes a device for an empty database
@@ -71,7 +74,8 @@ time_limit::time_limit(sqlite3* db, std::chrono::milliseconds limit) : until{dea
         db, 1000, [](void* self) { return clock::now() > static_cast<time_limit*>(self)->until ? 1 : 0; }, this);
 }
 
-guarded_database::guarded_database(const std::filesystem::path& file, const ready::sqlite_options& options, const sql::schema& columns)
+guarded_database::guarded_database(const std::filesystem::path& file, const ready::sqlite_options& options,
+                                   const sql::schema& columns)
     : options_{options},
       known_{columns},
       rules_{*options.policy, known_},
@@ -81,11 +85,13 @@ guarded_database::guarded_database(const std::filesystem::path& file, const read
       layout_{sql::sqlite::layout_of(db_.get())} {
     put_views_in_front();
     sqlite3_exec(db_.get(), "PRAGMA query_only = ON", nullptr, nullptr, nullptr);
-    sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH, static_cast<int>(std::min<std::size_t>(options_.max_value_bytes, 1'000'000'000)));
+    sqlite3_limit(db_.get(), SQLITE_LIMIT_LENGTH,
+                  static_cast<int>(std::min<std::size_t>(options_.max_value_bytes, 1'000'000'000)));
     std::size_t widest = 0;
     for (const auto& [table, list] : known_) widest = std::max(widest, list.size());
     sqlite3_limit(db_.get(), SQLITE_LIMIT_COLUMN, static_cast<int>(std::max<std::size_t>(200, 2 * widest)));
-    each(db_.get(), "SELECT 1 FROM json_each('[]'), json_tree('[]')", [](sqlite3_stmt*) {});  // these ask the authorizer at their first use
+    each(db_.get(), "SELECT 1 FROM json_each('[]'), json_tree('[]')",
+         [](sqlite3_stmt*) {});  // these ask the authorizer at their first use
     sqlite3_set_authorizer(
         db_.get(),
         [](void* self, int action, const char* a, const char* b, const char* in, const char* from) {
@@ -103,20 +109,24 @@ void guarded_database::put_views_in_front() {
         for (const auto& c : columns)
             if (!known->is_denied(lower(c))) list += (list.empty() ? "" : ", ") + identifier(c);
         if (list.empty()) list = "NULL AS \"_\"";
-        std::string inner = "CREATE TEMP VIEW " + identifier(s.inner_view) + " AS SELECT " + list + " FROM main." + identifier(table);
-        std::string outer = "CREATE TEMP VIEW " + identifier(table) + " AS SELECT * FROM temp." + identifier(s.inner_view);
+        std::string inner =
+            "CREATE TEMP VIEW " + identifier(s.inner_view) + " AS SELECT " + list + " FROM main." + identifier(table);
+        std::string outer =
+            "CREATE TEMP VIEW " + identifier(table) + " AS SELECT * FROM temp." + identifier(s.inner_view);
         for (const auto& view : {inner, outer})
             if (sqlite3_exec(db_.get(), view.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
                 throw std::runtime_error{std::string{"the database cannot be guarded: "} + sqlite3_errmsg(db_.get())};
         guarded_.emplace(lower(table), std::move(s));
     }
-    // What the views of the file read, that the policy allows by their name. One that reads a denied column is none of them.
+    // What the views of the file read, that the policy allows by their name. One that reads a denied column is none of
+    // them.
     each(db_.get(), "SELECT name FROM main.sqlite_schema WHERE type = 'view'", [&](sqlite3_stmt* v) {
         std::string view = text(v, 0);
         if (!rules_.find("", lower(view))) return;
         try {
             std::set<std::pair<std::string, std::string>> reads;
-            for (const auto& a : sql::sqlite::program_of(db_.get(), "SELECT * FROM main." + identifier(view)).accesses) {
+            for (const auto& a :
+                 sql::sqlite::program_of(db_.get(), "SELECT * FROM main." + identifier(view)).accesses) {
                 auto place = place_of(a);
                 if (rules_.denied_columns(place.table).contains(place.column)) return;
                 reads.insert({place.table, place.column});
@@ -132,7 +142,8 @@ void guarded_database::put_views_in_front() {
 
 guarded_database::place guarded_database::place_of(const program::access& a) const {
     auto tree = layout_.trees.find(a.page);
-    if (tree == layout_.trees.end()) throw std::runtime_error{"the statement was not run: it reads what is no table of the database"};
+    if (tree == layout_.trees.end())
+        throw std::runtime_error{"the statement was not run: it reads what is no table of the database"};
     const auto& t = tree->second;
     bool known = a.column >= 0 && static_cast<std::size_t>(a.column) < t.columns.size();
     if (known)
@@ -148,12 +159,14 @@ int guarded_database::see(int action, const char* first, const char* second, con
         case SQLITE_SELECT:
         case SQLITE_RECURSIVE: return SQLITE_OK;
         case SQLITE_READ: return may_read(name(first), name(second), name(in), name(from)) ? SQLITE_OK : SQLITE_DENY;
-        case SQLITE_FUNCTION: return rules_.allows_function(name(second)) || views_.contains(name(from)) ? SQLITE_OK : SQLITE_DENY;
+        case SQLITE_FUNCTION:
+            return rules_.allows_function(name(second)) || views_.contains(name(from)) ? SQLITE_OK : SQLITE_DENY;
         default: return SQLITE_DENY;
     }
 }
 
-bool guarded_database::may_read(const std::string& table, const std::string& column, const std::string& in, const std::string& from) const {
+bool guarded_database::may_read(const std::string& table, const std::string& column, const std::string& in,
+                                const std::string& from) const {
     auto allowed = rules_.find("", table);
     if (allowed && allowed->is_denied(column)) return false;
     if (in == "temp")
@@ -162,7 +175,8 @@ bool guarded_database::may_read(const std::string& table, const std::string& col
     if (table == "json_each" || table == "json_tree") return rules_.allows_function(table);
     // Where no column is used, as by count(*), the view that it happens in is not told.
     if (column.empty() && (allowed || read_by_views_.contains({table, ""}))) return true;
-    if (auto g = guarded_.find(table); g != guarded_.end()) return from == g->second.inner_view || views_.contains(from);
+    if (auto g = guarded_.find(table); g != guarded_.end())
+        return from == g->second.inner_view || views_.contains(from);
     if (allowed || views_.contains(from)) return true;
     // A subquery none of whose columns is used is told as if it were a table.
     return column.empty() && !known_.contains(table) && !table.starts_with("sqlite_") && !table.starts_with("pragma_");
@@ -170,7 +184,9 @@ bool guarded_database::may_read(const std::string& table, const std::string& col
 
 // What the program opens and reads, whatever the authorizer was asked about.
 void guarded_database::look_at(const program& p) const {
-    auto refuse = [](const std::string& what) { return std::runtime_error{"the statement was not run: it reads " + what}; };
+    auto refuse = [](const std::string& what) {
+        return std::runtime_error{"the statement was not run: it reads " + what};
+    };
     if (p.reads_other_databases) throw refuse("another database");
     for (const auto& a : p.accesses) {
         auto place = place_of(a);
@@ -184,10 +200,12 @@ void guarded_database::look_at(const program& p) const {
 
 std::runtime_error guarded_database::failure(int rc) const {
     if (rc == SQLITE_INTERRUPT)
-        return std::runtime_error{"the query took longer than " + std::to_string(options_.time_limit.count()) + " ms; make it simpler"};
+        return std::runtime_error{"the query took longer than " + std::to_string(options_.time_limit.count()) +
+                                  " ms; make it simpler"};
     if (rc == SQLITE_AUTH)
         return std::runtime_error{
-            "only reading is allowed: write one SELECT over the allowed tables and columns, each table by its own name, without \"main.\""};
+            "only reading is allowed: write one SELECT over the allowed tables and columns, each table by its own "
+            "name, without \"main.\""};
     if (rc == SQLITE_TOOBIG)
         return std::runtime_error{"a value or a row has more than " + std::to_string(options_.max_value_bytes) +
                                   " bytes; select less of it"};

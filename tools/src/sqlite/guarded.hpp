@@ -22,15 +22,17 @@ struct time_limit {
     clock::time_point until;
 };
 
-/// A connection on which nothing but what a policy allows can be read, whoever wrote the statement and whether or not it was checked.
+/// A connection on which nothing but what a policy allows can be read, whoever wrote the statement and whether or not
+/// it was checked.
 ///
-/// In front of each table with denied columns stands a temporary view of the others; an authorizer lets the table be read from inside of
-/// that view only, and other tables only where the policy allows them. The compiled program is looked at besides: SQLite asks no authorizer
-/// about the columns that USING and NATURAL compare.
+/// In front of each table with denied columns stands a temporary view of the others; an authorizer lets the table be
+/// read from inside of that view only, and other tables only where the policy allows them. The compiled program is
+/// looked at besides: SQLite asks no authorizer about the columns that USING and NATURAL compare.
 class guarded_database {
 public:
     /// @param columns of all tables of the file
-    guarded_database(const std::filesystem::path& file, const ready::sqlite_options& options, const sql::schema& columns);
+    guarded_database(const std::filesystem::path& file, const ready::sqlite_options& options,
+                     const sql::schema& columns);
 
     /// Runs one statement. @throws std::runtime_error with what a model should read
     json::value run(const std::string& statement);
@@ -49,7 +51,8 @@ private:
     place place_of(const sql::sqlite::program::access& a) const;
     void put_views_in_front();
     int see(int action, const char* first, const char* second, const char* in, const char* from) const;
-    bool may_read(const std::string& table, const std::string& column, const std::string& in, const std::string& from) const;
+    bool may_read(const std::string& table, const std::string& column, const std::string& in,
+                  const std::string& from) const;
     sql::sqlite::program program_of(const std::string& statement) const;
     void look_at(const sql::sqlite::program& p) const;
     std::runtime_error failure(int rc) const;

@@ -14,7 +14,8 @@
 namespace reagent {
 namespace {
 
-// Rows as texts that compare: numbers by value, whatever their type; in the order of the statement only when that sorts.
+// Rows as texts that compare: numbers by value, whatever their type; in the order of the statement only when that
+// sorts.
 std::vector<std::string> comparable(const json::value& result, bool in_order) {
     std::vector<std::string> rows;
     for (const auto& row : result.at("rows").as_array()) {
@@ -41,11 +42,13 @@ metric sql_match_of(std::string field, const std::filesystem::path& database, re
     return [field = std::move(field), database, shared, columns](run& r, const rated_run& rated) -> task<judgement> {
         const auto *label = rated.expected.find(field), *output = rated.outputs.if_contains(field);
         if (!label || !label->is_string())
-            throw program_error{
-                program_errc::mismatch, "the metric compares `" + field + "`, but an example has no such text", {.path = field}};
+            throw program_error{program_errc::mismatch,
+                                "the metric compares `" + field + "`, but an example has no such text",
+                                {.path = field}};
         if (!output || !output->is_string())
-            throw program_error{
-                program_errc::mismatch, "the metric compares `" + field + "`, but the program has no such text", {.path = field}};
+            throw program_error{program_errc::mismatch,
+                                "the metric compares `" + field + "`, but the program has no such text",
+                                {.path = field}};
         // Owns what it uses: it may go on when the run is cancelled.
         auto rows_of = [database, shared, columns](std::string statement) -> std::function<json::value()> {
             return [=] { return sqlite::query(database, *shared, columns, statement); };

@@ -63,7 +63,8 @@ int write(sqlite3_file* f, const void* from, int amount, sqlite3_int64 offset) {
 }
 
 int truncate(sqlite3_file* f, sqlite3_int64 size) {
-    return static_cast<std::size_t>(size) < self(f).bytes->size() ? resize(self(f), static_cast<std::size_t>(size)) : SQLITE_OK;
+    return static_cast<std::size_t>(size) < self(f).bytes->size() ? resize(self(f), static_cast<std::size_t>(size))
+                                                                  : SQLITE_OK;
 }
 
 int file_size(sqlite3_file* f, sqlite3_int64* size) {
@@ -86,7 +87,8 @@ constexpr sqlite3_io_methods methods{1,       close,   read,       write,   trun
 
 int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, int* out_flags) {
     auto* s = static_cast<temporary_files::state*>(vfs->pAppData);
-    constexpr int temporary = SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_TRANSIENT_DB | SQLITE_OPEN_TEMP_JOURNAL | SQLITE_OPEN_SUBJOURNAL;
+    constexpr int temporary =
+        SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_TRANSIENT_DB | SQLITE_OPEN_TEMP_JOURNAL | SQLITE_OPEN_SUBJOURNAL;
     if (!(flags & temporary)) return s->base->xOpen(s->base, name, f, flags, out_flags);
     auto* bytes = new (std::nothrow) std::vector<char>;
     f->pMethods = nullptr;

@@ -8,9 +8,9 @@
 
 namespace reagent::sqlite {
 
-/// Where SQLite keeps what a statement sorts, groups and materializes: in memory, up to a limit. Then the statement fails with SQLITE_FULL.
-/// A virtual file system of SQLite's, registered as long as this lives; other files are those of the default one.
-/// Source: sqlite.org/vfs.html, sqlite.org/tempfiles.html
+/// Where SQLite keeps what a statement sorts, groups and materializes: in memory, up to a limit. Then the statement
+/// fails with SQLITE_FULL. A virtual file system of SQLite's, registered as long as this lives; other files are those
+/// of the default one. Source: sqlite.org/vfs.html, sqlite.org/tempfiles.html
 class temporary_files {
 public:
     explicit temporary_files(std::size_t max_bytes);

@@ -13,7 +13,8 @@ namespace reagent {
 
 /// Words of a passage that bear out an answer.
 struct citation {
-    std::size_t number = 0;    ///< of the passage as the model was shown it, from 1: what a marker `[2]` in the answer refers to
+    std::size_t number =
+        0;  ///< of the passage as the model was shown it, from 1: what a marker `[2]` in the answer refers to
     std::string passage_id{};  ///< `passage::id`
     std::string quote{};       ///< as the passage has it, byte for byte
     std::string title{};       ///< of the passage
@@ -25,8 +26,8 @@ struct citation {
 };
 
 struct citation_rules {
-    bool every_sentence = false;                         ///< each sentence of the answer has a marker of a passage that is quoted
-    std::size_t min_quote_words = 1;                     ///< in a shorter passage: all of its words
+    bool every_sentence = false;      ///< each sentence of the answer has a marker of a passage that is quoted
+    std::size_t min_quote_words = 1;  ///< in a shorter passage: all of its words
     std::string no_answer = "The passages do not say.";  ///< the one answer that needs no citation
 };
 
@@ -45,22 +46,23 @@ struct checked_citations {
     std::string message() const;  ///< one line each
 };
 
-/// Holds an answer against its passages: each citation names one of them and quotes it (`find_quote`), each marker `[1]`, `[1, 2]` in the
-/// answer stands for a passage that is quoted, there is a citation at all, and, where the rules ask for it, a marker in each sentence.
-/// Pure.
+/// Holds an answer against its passages: each citation names one of them and quotes it (`find_quote`), each marker
+/// `[1]`, `[1, 2]` in the answer stands for a passage that is quoted, there is a citation at all, and, where the rules
+/// ask for it, a marker in each sentence. Pure.
 ///
 /// Whether a quote bears out what the answer says of it is not looked at: that takes a judge (`groundedness`).
 checked_citations check_citations(std::string_view answer, const std::vector<written_citation>& written,
                                   const std::vector<passage>& passages, const citation_rules& rules = {});
 
-/// Where a text has a quote, verbatim but for: Unicode's canonical forms, kinds and runs of blanks, line ends, characters that are not seen
-/// (soft hyphens, zero-width spaces), forms of quotation marks and dashes, ligatures of Latin letters; and quotation marks or an ellipsis
-/// around the quote. Case, words, digits and punctuation count. A quote begins and ends where words do.
+/// Where a text has a quote, verbatim but for: Unicode's canonical forms, kinds and runs of blanks, line ends,
+/// characters that are not seen (soft hyphens, zero-width spaces), forms of quotation marks and dashes, ligatures of
+/// Latin letters; and quotation marks or an ellipsis around the quote. Case, words, digits and punctuation count. A
+/// quote begins and ends where words do.
 /// @return byte offsets, begin and end; none where it does not stand there, or has no letter or digit
 std::optional<std::pair<std::size_t, std::size_t>> find_quote(std::string_view text, std::string_view quote);
 
-/// A text's sentences, each with the markers behind it. A line end ends one too; abbreviations ("Dr.", "e.g."), initials and decimals do
-/// not.
+/// A text's sentences, each with the markers behind it. A line end ends one too; abbreviations ("Dr.", "e.g."),
+/// initials and decimals do not.
 std::vector<std::string> sentences(std::string_view text);
 
 /// An answer with what bears it out.
@@ -69,8 +71,9 @@ struct cited {
     std::vector<citation> citations;
 };
 
-/// Answers a question from passages and cites them. An answer that `check_citations` finds wrong goes back to the model with everything
-/// that is wrong with it, and never leaves. Without passages no model is asked, and the answer is `no_answer`.
+/// Answers a question from passages and cites them. An answer that `check_citations` finds wrong goes back to the model
+/// with everything that is wrong with it, and never leaves. Without passages no model is asked, and the answer is
+/// `no_answer`.
 ///
 /// Passages are shown as data (`context`): nothing in them closes a field or opens one.
 /// @throws assertion_failed from the run, with every attempt

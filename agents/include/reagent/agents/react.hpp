@@ -8,13 +8,13 @@ namespace reagent {
 /// How an agent is told of its tools and asks for them.
 enum class react_mode {
     prompted,  ///< thought, tool name and arguments are fields of a signature; works with every model
-    native,    ///< the provider's tool calling; calls that the model makes together run concurrently. It ends by a call of `submit` with
-               ///< the outputs; a text without a call is asked about once
+    native,    ///< the provider's tool calling; calls that the model makes together run concurrently. It ends by a call
+               ///< of `submit` with the outputs; a text without a call is asked about once
 };
 
 struct react_options {
-    std::size_t max_iters =
-        20;  ///< steps before the outputs are extracted; each is a call of the model, or two where its answer cannot be read
+    std::size_t max_iters = 20;  ///< steps before the outputs are extracted; each is a call of the model, or two where
+                                 ///< its answer cannot be read
     react_mode mode = react_mode::prompted;
 };
 
@@ -29,7 +29,8 @@ struct react_step {
     bool operator==(const react_step&) const = default;
 };
 
-/// A trajectory as prompts and stored demonstrations have it: `thought_0`, `tool_name_0`, `tool_args_0`, `observation_0`.
+/// A trajectory as prompts and stored demonstrations have it: `thought_0`, `tool_name_0`, `tool_args_0`,
+/// `observation_0`.
 json::object to_json(const std::vector<react_step>& trajectory);
 
 namespace detail {
@@ -52,8 +53,8 @@ public:
     /// By name: every input of the signature in, every output and the reasoning out.
     task<json::object> call(run& r, json::object inputs) const;
 
-    /// The predictors of an agent, for assertions: the one that decides on steps, and the one that extracts the outputs.
-    /// An assertion that blames the agent itself blames the extraction, as the last that ran.
+    /// The predictors of an agent, for assertions: the one that decides on steps, and the one that extracts the
+    /// outputs. An assertion that blames the agent itself blames the extraction, as the last that ran.
     const module& steps() const { return step_; }
     const module& extraction() const { return extract_; }
 
@@ -68,7 +69,8 @@ private:
     task<void> prompted_loop(run& r, const json::object& inputs, progress& p) const;
     struct native_talk;
     /// @return the outputs that were submitted; none: they are extracted from the steps
-    task<std::optional<json::object>> native_loop(run& r, const json::object& inputs, progress& p, const output_check& accept) const;
+    task<std::optional<json::object>> native_loop(run& r, const json::object& inputs, progress& p,
+                                                  const output_check& accept) const;
     task<void> act(run& r, react_step& step, std::string wrong = {}) const;
     task<json::object> extract(run& r, const json::object& inputs, progress& p, const output_check& accept) const;
 

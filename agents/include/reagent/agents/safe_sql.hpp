@@ -8,8 +8,8 @@ namespace reagent {
 
 struct safe_sql_options {
     sql::policy policy{};
-    sql::schema schema{};                ///< every column of the allowed tables; the model is shown those that are not denied
-    std::string notes{};                 ///< what else the model should know: units, codes, what a column means
+    sql::schema schema{};  ///< every column of the allowed tables; the model is shown those that are not denied
+    std::string notes{};   ///< what else the model should know: units, codes, what a column means
     std::size_t preferred_bytes = 1500;  ///< a longer statement is sent back by a suggestion
 };
 
@@ -21,7 +21,8 @@ using sql_signature = sig<"request, tables, rules -> sql">;
 class sql_writer : public module {
 public:
     sql_writer(module& parent, std::string name);
-    task<std::string> operator()(run& r, std::string request, std::string tables, std::string rules, std::size_t preferred_bytes) const;
+    task<std::string> operator()(run& r, std::string request, std::string tables, std::string rules,
+                                 std::size_t preferred_bytes) const;
 
 private:
     predictor predict_;
@@ -29,8 +30,9 @@ private:
 
 }  // namespace detail
 
-/// A request in, one SELECT out that the policy allows. What the policy forbids is an assertion: the model is told every violation
-/// and writes again. That the statement is short and names its columns is a suggestion. Nothing is executed.
+/// A request in, one SELECT out that the policy allows. What the policy forbids is an assertion: the model is told
+/// every violation and writes again. That the statement is short and names its columns is a suggestion. Nothing is
+/// executed.
 ///
 ///     rg::safe_sql write{{.policy = policy, .schema = schema}};
 ///     auto statement = runtime.run(lm, write, "The ten best customers of this month");
@@ -64,8 +66,8 @@ struct database_answer {
     json::value result;  ///< {"columns": [...], "rows": [[...], ...]}
 };
 
-/// A question in, an answer in words out: writes a statement, runs it by a query tool, and tells what the rows say. What the tool
-/// refuses, and what the database says of a statement, goes back to the model that wrote it.
+/// A question in, an answer in words out: writes a statement, runs it by a query tool, and tells what the rows say.
+/// What the tool refuses, and what the database says of a statement, goes back to the model that wrote it.
 ///
 ///     rg::ask_database ask{rg::ready::sqlite_query("shop.db", {.policy = policy})};
 ///     auto a = runtime.run(lm, ask, "Which city has the most customers?");
@@ -73,7 +75,8 @@ struct database_answer {
 /// @throws assertion_failed from the run, with every attempt
 class ask_database : public module {
 public:
-    /// @param query a tool that takes {"query"}: `ready::sqlite_query` or `ready::postgres_query`, which check what they run
+    /// @param query a tool that takes {"query"}: `ready::sqlite_query` or `ready::postgres_query`, which check what
+    /// they run
     explicit ask_database(tool query, std::string notes = {});
     ask_database(module& parent, std::string name, tool query, std::string notes = {});
 

@@ -74,9 +74,10 @@ private:
 /// `prompt_template`, used once.
 std::vector<message> format(adapter a, const signature& s, const prompt_parts& parts);
 
-/// Whether a field is a conversation: an input of type `History`, whose value is `{"messages": [{field: value, ...}, ...]}`, each message a
-/// turn's inputs and outputs. An agent's steps may stand under `trajectory`, and a `summary` of still earlier turns beside the messages.
-/// Prompts show turns as pairs of user and assistant messages before the question. Source: DSPy's `dspy.History`.
+/// Whether a field is a conversation: an input of type `History`, whose value is `{"messages": [{field: value, ...},
+/// ...]}`, each message a turn's inputs and outputs. An agent's steps may stand under `trajectory`, and a `summary` of
+/// still earlier turns beside the messages. Prompts show turns as pairs of user and assistant messages before the
+/// question. Source: DSPy's `dspy.History`.
 bool is_history(const signature_field& f);
 
 /// The messages of the signature's conversations.
@@ -85,15 +86,16 @@ std::vector<message> history_messages(adapter a, const signature& s, const json:
 /// Further fields as a prompt shows them.
 std::string format_further(adapter a, const further_fields& fields);
 
-/// Text of others for a place in a prompt that is no field: nothing in it is a marker, in whatever spelling. Fields are escaped anyway.
+/// Text of others for a place in a prompt that is no field: nothing in it is a marker, in whatever spelling. Fields are
+/// escaped anyway.
 std::string escape_markers(std::string text);
 
 /// As `escape_markers`, and in XML nothing is a tag.
 std::string escape_for(adapter a, std::string text);
 
 /// Reads a completion. Every output of the signature is in the result, converted to its type; other fields are dropped.
-/// A field that stands twice and says two things is a failure; of several complete blocks (that end with `completed`, or are objects of JSON)
-/// the last counts. Pure; never throws but for lack of memory.
+/// A field that stands twice and says two things is a failure; of several complete blocks (that end with `completed`,
+/// or are objects of JSON) the last counts. Pure; never throws but for lack of memory.
 parsed_outputs parse(adapter a, const signature& s, std::string_view completion);
 
 /// A value as it stands in a prompt, before markers are escaped: text as it is, scalars as Python prints them, lists

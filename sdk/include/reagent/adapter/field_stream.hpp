@@ -19,9 +19,10 @@ struct field_piece {
 
 /// Reads a completion while it is written, so that a user sees `answer` appear. Pure: fed with pieces of any size.
 ///
-/// The pieces of a text field together are the field's value as `parse` reads it from a well-formed completion; those of
-/// another field are its text. What is broken is shown as well as it can be, and of a field that stands twice the first: the value that counts
-/// is the one of `parse`. A predictor compares the two when the answer is whole, and where they differ tells a restart and the right ones.
+/// The pieces of a text field together are the field's value as `parse` reads it from a well-formed completion; those
+/// of another field are its text. What is broken is shown as well as it can be, and of a field that stands twice the
+/// first: the value that counts is the one of `parse`. A predictor compares the two when the answer is whole, and where
+/// they differ tells a restart and the right ones.
 class field_stream {
 public:
     field_stream(adapter a, const signature& s);

@@ -12,8 +12,8 @@ enum class pipes {
     read,     ///< to its end: "-" is the standard input, `/dev/fd/63` what a shell makes of `<(...)`
 };
 
-/// A whole file of at most `most` bytes. Never waits for a writer that does not come: a named pipe that nobody has opened for 5 seconds is
-/// an error.
+/// A whole file of at most `most` bytes. Never waits for a writer that does not come: a named pipe that nobody has
+/// opened for 5 seconds is an error.
 /// @throws std::system_error; its text says what is wrong, not which file: callers know that
 std::string read_file(const std::filesystem::path& file, std::uint64_t most, pipes how = pipes::refused);
 

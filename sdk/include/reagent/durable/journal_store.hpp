@@ -78,14 +78,15 @@ private:
 class machine_clock {
 public:
     virtual ~machine_clock() = default;
-    virtual std::string boot() const;                            ///< names this start of the machine; "": it is not known
-    virtual std::chrono::milliseconds since_boot() const;        ///< nobody sets it, and it goes on while the machine sleeps
+    virtual std::string boot() const;                      ///< names this start of the machine; "": it is not known
+    virtual std::chrono::milliseconds since_boot() const;  ///< nobody sets it, and it goes on while the machine sleeps
     virtual std::chrono::system_clock::time_point wall() const;  ///< anybody may set it
 };
 
 /// What `open` may do to what it finds.
 enum class journal_access {
-    create,    ///< makes the tables where there is nothing yet: a file that is not there or empty, a database that has none of ours
+    create,    ///< makes the tables where there is nothing yet: a file that is not there or empty, a database that has
+               ///< none of ours
     existing,  ///< what is no store is an error, and left as it is
     read,      ///< likewise; nothing is made, brought up to date or changed: functions that would are `not_possible`
 };
@@ -93,24 +94,26 @@ enum class journal_access {
 struct journal_store_options {
     std::chrono::milliseconds lease{30'000};  ///< how long a worker that says nothing keeps its runs
     std::string worker{};                     ///< name of this one; "": host, process and a random number
-    /// False: commits do not wait for the disk. Kills of the process lose nothing then either; a power failure may lose the last
-    /// transactions (SQLite only).
+    /// False: commits do not wait for the disk. Kills of the process lose nothing then either; a power failure may lose
+    /// the last transactions (SQLite only).
     bool survive_power_failure = true;
-    std::chrono::milliseconds patience{10'000};  ///< how long a locked database, or one that is away, is tried again; also by `open`
-    /// Told at once, and once, of what keeps the database from being used, and with "" when it works again. Called on the store's thread,
-    /// by `open` on the caller's; does not use the store.
+    std::chrono::milliseconds patience{
+        10'000};  ///< how long a locked database, or one that is away, is tried again; also by `open`
+    /// Told at once, and once, of what keeps the database from being used, and with "" when it works again. Called on
+    /// the store's thread, by `open` on the caller's; does not use the store.
     std::function<void(const std::string&)> on_trouble{};
     std::shared_ptr<const machine_clock> clock{};  ///< null: the machine's own
     journal_access access = journal_access::create;
 };
 
-/// Journals of many runs, in one SQLite file or one PostgreSQL database, shared by any number of threads, processes and (PostgreSQL)
-/// machines. Does its work on one thread of its own; what is written at the same time goes into one transaction.
-/// All functions but `write` and `finish` block: from a task, call them by `run::blocking`. Thread-safe.
+/// Journals of many runs, in one SQLite file or one PostgreSQL database, shared by any number of threads, processes and
+/// (PostgreSQL) machines. Does its work on one thread of its own; what is written at the same time goes into one
+/// transaction. All functions but `write` and `finish` block: from a task, call them by `run::blocking`. Thread-safe.
 class journal_store {
 public:
     /// @param where a file of SQLite, or a PostgreSQL address (postgresql://...)
-    /// @throws run_error(journal_unavailable, bad_journal); also for a file of SQLite that holds tables of something else and no journals
+    /// @throws run_error(journal_unavailable, bad_journal); also for a file of SQLite that holds tables of something
+    /// else and no journals
     static std::shared_ptr<journal_store> open(const std::string& where, journal_store_options options = {});
     static std::shared_ptr<journal_store> open_sqlite(const std::string& file, journal_store_options options = {});
     /// @param conninfo as libpq takes it: "host=... dbname=...", or an address
@@ -134,24 +137,27 @@ public:
     std::vector<program_totals> totals();  ///< by program and status
     /// @param after how many are known already
     std::vector<journal_record> records(const std::string& id, std::uint64_t after = 0, std::size_t most = SIZE_MAX);
-    /// A part of a journal, for those who cannot hold all of it: numbered records behind `after`, until they have `most_bytes` as text; at
-    /// least one if there is one. What refers to earlier records is not told whole.
+    /// A part of a journal, for those who cannot hold all of it: numbered records behind `after`, until they have
+    /// `most_bytes` as text; at least one if there is one. What refers to earlier records is not told whole.
     struct numbered_record {
         std::uint64_t number;
         journal_record what;
     };
     std::vector<numbered_record> page(const std::string& id, std::uint64_t after, std::size_t most_bytes);
     std::vector<pending_decision> pending(const std::string& id);
-    /// @param effect 0: the only one that waits. @throws run_error(not_possible) when it does not wait, or for that kind of decision
+    /// @param effect 0: the only one that waits. @throws run_error(not_possible) when it does not wait, or for that
+    /// kind of decision
     void decide(const std::string& id, std::uint64_t effect, const run_decision& d);
-    /// At once, or by its worker: a tool's call that is at work comes to its end, and its result is stored; nothing else begins. Where a
-    /// worker ended in a call, or nobody has said yet what came of one, `stored_run::error` says that its outcome is unknown.
+    /// At once, or by its worker: a tool's call that is at work comes to its end, and its result is stored; nothing
+    /// else begins. Where a worker ended in a call, or nobody has said yet what came of one, `stored_run::error` says
+    /// that its outcome is unknown.
     void cancel(const std::string& id);
     /// A run that failed is tried again: model calls that failed are forgotten, everything else stays.
     void retry(const std::string& id);
-    /// A new run that has lived through the first `records` of another; 0: all. Effects that were under way there are left out, at the end
-    /// of a run that failed also model calls that failed, as by `retry`; and it is no turn of a conversation. A call of a tool whose
-    /// outcome nobody knows, and that must not be made twice, is asked about in the fork as well.
+    /// A new run that has lived through the first `records` of another; 0: all. Effects that were under way there are
+    /// left out, at the end of a run that failed also model calls that failed, as by `retry`; and it is no turn of a
+    /// conversation. A call of a tool whose outcome nobody knows, and that must not be made twice, is asked about in
+    /// the fork as well.
     /// @throws run_error(not_possible) when the run has not so many, bad_journal when its journal has lost some of them
     std::string fork(const std::string& id, std::uint64_t records = 0, const std::string& new_id = {});
     void remove(const std::string& id);  ///< of a run that is over
@@ -164,25 +170,30 @@ public:
     };
     /// Takes runs that are ready, or whose worker is gone. @param programs that can be continued here
     /// @param unreadable gets the ids of those that are failed from now on, because their journals cannot be read
-    std::vector<taken_run> take(const std::vector<std::string>& programs, std::size_t most, std::vector<std::string>* unreadable = nullptr);
+    std::vector<taken_run> take(const std::vector<std::string>& programs, std::size_t most,
+                                std::vector<std::string>* unreadable = nullptr);
     /// This one. @throws run_error(lease_lost) when another worker has it, not_possible when it is over or waits
     taken_run take(const std::string& id);
-    /// Also from a worker whose lease has not run out. What that one stores from then on is refused, but a tool that is at work in it may
-    /// still act: see that its process has ended. @throws run_error(not_possible) when the run is over or waits
+    /// Also from a worker whose lease has not run out. What that one stores from then on is refused, but a tool that is
+    /// at work in it may still act: see that its process has ended. @throws run_error(not_possible) when the run is
+    /// over or waits
     taken_run take_by_force(const std::string& id);
-    /// For a process that ends in the middle of its runs: all that this store holds are ready at once, as they would be after a kill when
-    /// their leases are over, and nothing more is stored of them from here. @throws run_error(journal_unavailable)
+    /// For a process that ends in the middle of its runs: all that this store holds are ready at once, as they would be
+    /// after a kill when their leases are over, and nothing more is stored of them from here. @throws
+    /// run_error(journal_unavailable)
     void let_go();
     /// Whether something is there to take, now or when a lease runs out.
     bool has_work(const std::vector<std::string>& programs);
 
     /// Appends records. `done` is called on the store's thread. Errors: run_error(lease_lost, journal_unavailable)
     using completion = std::function<void(std::exception_ptr)>;
-    void write(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active, completion done);
+    void write(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active,
+               completion done);
 
     /// How a worker leaves a run.
     struct ending {
-        run_status status;  ///< awaiting_approval and outcome_unknown become ready when everything was decided meanwhile
+        run_status
+            status;  ///< awaiting_approval and outcome_unknown become ready when everything was decided meanwhile
         std::optional<json::object> outputs{};
         std::string error{};
         reagent::usage usage{};
@@ -195,8 +206,8 @@ public:
         };
         std::optional<said> turn{};
     };
-    void finish(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active, ending e,
-                completion done);
+    void finish(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active,
+                ending e, completion done);
 
     // Conversations. Made by `create`; a turn is added in the transaction in which its run finishes.
     std::optional<session> find_session(const std::string& id);
@@ -211,7 +222,8 @@ public:
     std::vector<listed_session> sessions(std::size_t most = 100);
     /// A conversation that has lived through the first `turns` of another; 0: all. @return its id
     std::string fork_session(const std::string& id, std::size_t turns = 0, const std::string& new_id = {});
-    void remove_session(const std::string& id);  ///< its runs stay. @throws run_error(not_possible) while one is not over
+    void remove_session(
+        const std::string& id);  ///< its runs stay. @throws run_error(not_possible) while one is not over
 
 private:
     explicit journal_store(std::unique_ptr<struct journal_store_impl> impl);

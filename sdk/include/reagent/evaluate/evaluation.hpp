@@ -14,12 +14,13 @@ struct evaluation_progress {
 };
 
 struct evaluate_options {
-    run_options run{};                                              ///< of every example: model, parameters, limits
-    std::size_t concurrency = 8;                                    ///< examples at work at the same time
-    double failure_score = 0;                                       ///< of an example whose run or metric threw
-    std::size_t max_errors = 10;                                    ///< more than this end the evaluation
-    bool keep_histories = true;                                     ///< keep every run's journal; false: memory does not grow with the runs
-    std::function<void(const evaluation_progress&)> on_progress{};  ///< called on the caller's thread, at most every 100 ms and at the end
+    run_options run{};            ///< of every example: model, parameters, limits
+    std::size_t concurrency = 8;  ///< examples at work at the same time
+    double failure_score = 0;     ///< of an example whose run or metric threw
+    std::size_t max_errors = 10;  ///< more than this end the evaluation
+    bool keep_histories = true;   ///< keep every run's journal; false: memory does not grow with the runs
+    std::function<void(const evaluation_progress&)>
+        on_progress{};  ///< called on the caller's thread, at most every 100 ms and at the end
 };
 
 /// One example's result.
@@ -38,8 +39,8 @@ struct evaluation_row {
 
 /// What came of an evaluation.
 struct evaluation {
-    double score = 0;                    ///< mean of all rows times 100, to two digits; source: DSPy 3.3.1, `dspy.Evaluate`
-    double low = 0, high = 0;            ///< 95% confidence interval of it: Wilson's for scores of 0 and 1, else Student's t
+    double score = 0;          ///< mean of all rows times 100, to two digits; source: DSPy 3.3.1, `dspy.Evaluate`
+    double low = 0, high = 0;  ///< 95% confidence interval of it: Wilson's for scores of 0 and 1, else Student's t
     std::vector<evaluation_row> rows{};  ///< in the order of the dataset
     std::size_t errors = 0;
     bool stopped = false;           ///< too many errors: rows that were not tried are missing
@@ -53,7 +54,8 @@ struct evaluation {
 /// Runs a program on every example, each in a run of its own, and scores it. Blocks; not to be called from a task.
 /// @param data examples with inputs
 /// @throws program_error(mismatch) when an example has no inputs
-evaluation evaluate(runtime& rt, const program_function& program, const dataset& data, const metric& m, const evaluate_options& options);
+evaluation evaluate(runtime& rt, const program_function& program, const dataset& data, const metric& m,
+                    const evaluate_options& options);
 
 /// The mean score of each value of an example's field: value as text, score from 0 to 100, number of examples.
 struct slice {
@@ -66,14 +68,16 @@ std::vector<slice> slices(const evaluation& e, const dataset& data, const std::s
 /// Two evaluations on the same examples.
 struct comparison {
     double difference = 0;  ///< after minus before, in points
-    double p_value = 1;     ///< that no difference would look like this: paired sign-flip test, 10,000 draws, always the same
+    double p_value =
+        1;  ///< that no difference would look like this: paired sign-flip test, 10,000 draws, always the same
     std::vector<std::size_t> fixed{}, broken{};  ///< examples whose score rose, fell
 };
 comparison compare(const evaluation& before, const evaluation& after);
 
 json::object to_json(const evaluation& e, const dataset& data);
 
-/// What `to_json` wrote, as far as `compare` needs it: scores by example. @throws program_error(bad_document) naming the place
+/// What `to_json` wrote, as far as `compare` needs it: scores by example. @throws program_error(bad_document) naming
+/// the place
 evaluation evaluation_from_json(const json::value& document);
 
 /// Bytes that are no UTF-8 are written as U+FFFD.
@@ -83,21 +87,22 @@ struct page_extras {
     std::vector<std::string> slices{};   ///< fields by whose values the score is told
 };
 
-/// One page that needs nothing else: sortable rows, each with a link to its trace. Bytes that are no UTF-8 are shown as U+FFFD.
+/// One page that needs nothing else: sortable rows, each with a link to its trace. Bytes that are no UTF-8 are shown as
+/// U+FFFD.
 std::string to_html(const evaluation& e, const dataset& data, const std::string& title, const page_extras& more = {});
 
-/// The function, voting where the run's parameters have members: each runs the program, and the outputs whose last field most of them share
-/// are the result.
+/// The function, voting where the run's parameters have members: each runs the program, and the outputs whose last
+/// field most of them share are the result.
 program_function as_ensemble(program_function program, majority_options how = {});
 
-/// What evaluation calls of a module: its inputs by name in, its outputs by name out; an ensemble's members vote. The module must outlive
-/// it.
+/// What evaluation calls of a module: its inputs by name in, its outputs by name out; an ensemble's members vote. The
+/// module must outlive it.
 template <class Module>
 program_function as_program(const Module& m) {
-    static_assert(
-        detail::called_by_name<Module> || detail::typed_program<Module>,
-        "reagent: a program is a module with `forward(run&, input) const -> task<output>`, where input and output are structs, or "
-        "with `call(run&, json::object) const -> task<json::object>`");
+    static_assert(detail::called_by_name<Module> || detail::typed_program<Module>,
+                  "reagent: a program is a module with `forward(run&, input) const -> task<output>`, where input and "
+                  "output are structs, or "
+                  "with `call(run&, json::object) const -> task<json::object>`");
     if constexpr (detail::called_by_name<Module> || detail::typed_program<Module>)
         return as_ensemble([&m](run& r, const json::object& inputs) -> task<json::object> {
             if constexpr (std::derived_from<Module, module>) detail::check_parameters(m, r.parameters());
@@ -109,13 +114,15 @@ program_function as_program(const Module& m) {
 
 /// As above, for a module, with a metric that may be any callable that `make_metric` takes.
 template <program_type Module, class Metric>
-evaluation evaluate(runtime& rt, const Module& m, const dataset& data, Metric metric, const evaluate_options& options = {}) {
+evaluation evaluate(runtime& rt, const Module& m, const dataset& data, Metric metric,
+                    const evaluate_options& options = {}) {
     detail::check_parameters(m, options.run);
     return evaluate(rt, as_program(m), data, as_metric(std::move(metric)), options);
 }
 template <class Module>
 program_function as_program(const Module&& m) {
-    static_assert(!std::is_class_v<Module>, "reagent: as_program refers to its module, and this one would be gone; name it first");
+    static_assert(!std::is_class_v<Module>,
+                  "reagent: as_program refers to its module, and this one would be gone; name it first");
     return as_program(m);
 }
 

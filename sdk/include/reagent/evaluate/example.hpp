@@ -34,13 +34,13 @@ using dataset = std::vector<example>;
 
 inline constexpr std::size_t max_dataset_bytes = 1024 * 1024 * 1024;
 
-/// Examples from a file: one JSON object a line (.jsonl, .ndjson), a list of objects (.json), or CSV with a header line (.csv). "-" is the
-/// standard input, and a pipe (`<(...)`) is read to its end; what they hold is told by how it begins. A mark of byte order is skipped.
-/// What DSPy's `Example` saves (`_store`, `_input_keys`) is understood.
+/// Examples from a file: one JSON object a line (.jsonl, .ndjson), a list of objects (.json), or CSV with a header line
+/// (.csv). "-" is the standard input, and a pipe (`<(...)`) is read to its end; what they hold is told by how it
+/// begins. A mark of byte order is skipped. What DSPy's `Example` saves (`_store`, `_input_keys`) is understood.
 ///
-/// A cell of CSV is the text that stands there. Where `fields` say that it is a number or a boolean it is read as one; an empty one is null
-/// then. A number that a double cannot hold (12345678901234567890123, 9876e543) keeps its digits as a text; in a field of numbers it is
-/// refused, never rounded.
+/// A cell of CSV is the text that stands there. Where `fields` say that it is a number or a boolean it is read as one;
+/// an empty one is null then. A number that a double cannot hold (12345678901234567890123, 9876e543) keeps its digits
+/// as a text; in a field of numbers it is refused, never rounded.
 /// @param inputs names of the input fields; empty: those that the file itself says, if any
 /// @param fields of the program's signatures, by name; of two of one name the first counts
 /// @throws program_error(unreadable, not_json, bad_document) naming the line or example
@@ -60,8 +60,8 @@ struct split_options {
 
 dataset_split split_examples(dataset all, const split_options& options = {});
 
-/// Examples that stand in both, by their fields: indexes into `a` and `b`. A test split that shares some with the training data
-/// measures memory.
+/// Examples that stand in both, by their fields: indexes into `a` and `b`. A test split that shares some with the
+/// training data measures memory.
 std::vector<std::pair<std::size_t, std::size_t>> shared_examples(const dataset& a, const dataset& b);
 
 }  // namespace reagent

@@ -8,7 +8,8 @@
 
 namespace reagent {
 
-/// What a metric is given: the example, the outputs by name, and the run that made them (its predictors' calls, its violations).
+/// What a metric is given: the example, the outputs by name, and the run that made them (its predictors' calls, its
+/// violations).
 struct rated_run {
     const example& expected;
     const json::object& outputs;
@@ -71,10 +72,12 @@ auto rate(const F& f, const rated_run& r) {
         return f(r.expected, r.outputs);
     else if constexpr (metric_on_types<F>) {
         using types = typename taken_by<F>::types;
-        return f(expected_as<std::tuple_element_t<0, types>>(r.expected), outputs_as<std::tuple_element_t<1, types>>(r.outputs));
+        return f(expected_as<std::tuple_element_t<0, types>>(r.expected),
+                 outputs_as<std::tuple_element_t<1, types>>(r.outputs));
     } else {
         static_assert(metric_on_types<F>,
-                      "reagent: a metric takes (const rated_run&), (const example&, const json::object&), or two types: the example, or a "
+                      "reagent: a metric takes (const rated_run&), (const example&, const json::object&), or two "
+                      "types: the example, or a "
                       "struct of its fields, and a struct of the outputs, or a prediction");
         return 0.0;
     }
@@ -82,15 +85,19 @@ auto rate(const F& f, const rated_run& r) {
 
 }  // namespace detail
 
-/// A metric from a function that returns bool, a number or a `judgement`. It takes `(const rated_run&)`, or the example and the outputs:
-/// `(const example&, const json::object&)`, or typed, where each is a struct (the example's may be `example`, the outputs' a prediction):
+/// A metric from a function that returns bool, a number or a `judgement`. It takes `(const rated_run&)`, or the example
+/// and the outputs:
+/// `(const example&, const json::object&)`, or typed, where each is a struct (the example's may be `example`, the
+/// outputs' a prediction):
 ///
 ///     auto m = rg::make_metric([](const labels& gold, const triage::output& got) { return gold.level == got.level; });
 ///
 /// What does not fit the types is a failure of that example.
 template <class F>
 metric make_metric(F f) {
-    return [f = std::move(f)](run&, const rated_run& r) -> task<judgement> { co_return detail::as_reward(detail::rate(f, r)); };
+    return [f = std::move(f)](run&, const rated_run& r) -> task<judgement> {
+        co_return detail::as_reward(detail::rate(f, r));
+    };
 }
 
 /// A metric as it is, or what `make_metric` makes of a function.
@@ -121,7 +128,8 @@ bool passage_match(const std::vector<std::string>& passages, const std::vector<s
 
 // --- on a field, for `evaluate` ------------------------------------------------------------------------------------
 
-/// Compare an output with the label of that name: text normalized, or a list of accepted texts; numbers and other JSON by value.
+/// Compare an output with the label of that name: text normalized, or a list of accepted texts; numbers and other JSON
+/// by value.
 metric exact_match_of(std::string field);
 metric f1_of(std::string field);
 /// Numbers that differ by at most `absolute`, or by at most `relative` times the label.
@@ -137,8 +145,9 @@ struct judge_options {
     language_model lm{};  ///< none: the run's own. Answers are kept in memory, so that the same is not judged twice
 };
 
-/// How much of the label an output says, and how much of the output the label bears out, as a judge sees it: F1 of recall and precision,
-/// with the judge's reasoning as feedback. Its calls are the evaluation's `metric_usage`. Source: DSPy 3, `SemanticF1`.
+/// How much of the label an output says, and how much of the output the label bears out, as a judge sees it: F1 of
+/// recall and precision, with the judge's reasoning as feedback. Its calls are the evaluation's `metric_usage`. Source:
+/// DSPy 3, `SemanticF1`.
 metric semantic_f1_of(std::string field, judge_options judge = {});
 
 /// A score from 0 to 1 by a text that says what is good: "The reply is polite, names the order, and promises nothing."

@@ -5,8 +5,8 @@
 
 namespace reagent {
 
-/// The fields of an example that a struct has, as that struct; others are left out. @throws schema_error naming every field that is missing
-/// or does not fit
+/// The fields of an example that a struct has, as that struct; others are left out. @throws schema_error naming every
+/// field that is missing or does not fit
 ///
 ///     struct labels { std::string intent; std::optional<double> confidence; };
 ///     auto m = rg::make_metric([](const rg::example& e, const rg::json::object& outputs) {

@@ -19,7 +19,8 @@ using header_list = std::vector<std::pair<std::string, std::string>>;
 /// What to do when a server answers with another address (301, 302, 303, 307, 308 and Location).
 enum class redirects {
     none,         ///< the redirect is the response
-    same_origin,  ///< follow to the same scheme, host and port, at most five times; elsewhere is http_error(redirect_refused)
+    same_origin,  ///< follow to the same scheme, host and port, at most five times; elsewhere is
+                  ///< http_error(redirect_refused)
     any,          ///< follow anywhere, without the credentials where the origin changes
 };
 
@@ -30,8 +31,8 @@ struct request {
     std::string body{};
     header_list credentials{};  ///< headers that only the URL's own scheme, host and port may see
     redirects follow = redirects::none;
-    /// Sending it twice does no harm, so a connection from the pool that breaks before the first byte of the response is
-    /// replaced and the request sent again. GET and HEAD always are.
+    /// Sending it twice does no harm, so a connection from the pool that breaks before the first byte of the response
+    /// is replaced and the request sent again. GET and HEAD always are.
     bool repeatable = false;
 };
 
@@ -47,19 +48,21 @@ struct response {
 struct client_options {
     /// Of a response's body, whole or in pieces, packed and unpacked.
     std::size_t max_response_bytes = 16 * 1024 * 1024;
-    /// Of all that a response brings around its body: interim responses, status line, headers, sizes and extensions of chunks (beyond
-    /// 8 bytes for each byte of the body), trailers. With `max_response_bytes` this bounds what a server can make a connection hold.
+    /// Of all that a response brings around its body: interim responses, status line, headers, sizes and extensions of
+    /// chunks (beyond 8 bytes for each byte of the body), trailers. With `max_response_bytes` this bounds what a server
+    /// can make a connection hold.
     std::size_t max_header_bytes = 64 * 1024;
-    std::size_t max_idle_connections = 1024;   ///< kept open in all
-    std::chrono::seconds idle_timeout{30};     ///< an idle connection older than this is not used again
-    std::chrono::seconds connect_timeout{10};  ///< name resolution, connection, proxy and TLS handshake together; zero and less: no limit
-    std::string ca_file{};                     ///< PEM; "" uses the system's certificates
-    bool verify_tls = true;                    ///< false only for experiments: anybody can be the server then
+    std::size_t max_idle_connections = 1024;  ///< kept open in all
+    std::chrono::seconds idle_timeout{30};    ///< an idle connection older than this is not used again
+    std::chrono::seconds connect_timeout{
+        10};                 ///< name resolution, connection, proxy and TLS handshake together; zero and less: no limit
+    std::string ca_file{};   ///< PEM; "" uses the system's certificates
+    bool verify_tls = true;  ///< false only for experiments: anybody can be the server then
     std::string user_agent = "reagent";
     /// `http://[user:password@]host:port`; "" for none; not set: http_proxy, https_proxy, all_proxy and no_proxy of the
-    /// environment, in small or (but for http_proxy) capital letters. This machine's own addresses never go through it: localhost and
-    /// names below it, its host name, loopback and unspecified addresses, and those of its interfaces. Other names are not resolved
-    /// here, so no_proxy has to name those that /etc/hosts gives this machine.
+    /// environment, in small or (but for http_proxy) capital letters. This machine's own addresses never go through it:
+    /// localhost and names below it, its host name, loopback and unspecified addresses, and those of its interfaces.
+    /// Other names are not resolved here, so no_proxy has to name those that /etc/hosts gives this machine.
     std::optional<std::string> proxy{};
 };
 
@@ -112,9 +115,10 @@ private:
     std::unique_ptr<impl> impl_;
 };
 
-/// Scheme, host, port and target of an absolute URL, as the client will use them: what checks an address before it is asked for reads it by
-/// this very function. `host` is a name in lower case, an IPv4 address of four numbers, or an IPv6 address in its shortest form without
-/// brackets; every other spelling (percent-encoding, a dot at the end, 0x7f.1, a user's name) is refused.
+/// Scheme, host, port and target of an absolute URL, as the client will use them: what checks an address before it is
+/// asked for reads it by this very function. `host` is a name in lower case, an IPv4 address of four numbers, or an
+/// IPv6 address in its shortest form without brackets; every other spelling (percent-encoding, a dot at the end,
+/// 0x7f.1, a user's name) is refused.
 struct url_parts {
     bool tls = false;
     std::string host, port, target;

@@ -14,8 +14,9 @@ struct server_event {
     std::string data;
 };
 
-/// Splits a text/event-stream into events. Pure: fed with pieces of any size, it does no I/O. An event that the stream's
-/// end cuts off is dropped, unless `finish` asks for it. Source: WHATWG HTML, "Server-sent events", "Interpreting an event stream".
+/// Splits a text/event-stream into events. Pure: fed with pieces of any size, it does no I/O. An event that the
+/// stream's end cuts off is dropped, unless `finish` asks for it. Source: WHATWG HTML, "Server-sent events",
+/// "Interpreting an event stream".
 class event_parser {
 public:
     explicit event_parser(std::size_t max_event_bytes = 8 * 1024 * 1024) : limit_{max_event_bytes} {}
@@ -28,7 +29,8 @@ public:
     /// @param out complete events are appended here
     void feed(std::string_view piece, std::vector<server_event>& out);
 
-    /// For servers that end a stream without the empty line that ends an event: what the end cut off is an event after all.
+    /// For servers that end a stream without the empty line that ends an event: what the end cut off is an event after
+    /// all.
     void finish(const handler& on_event);
     /// @param on_line is called with every line that is no field of an event: some servers write an error there
     void on_other_line(std::function<void(std::string_view)> on_line) { on_other_ = std::move(on_line); }

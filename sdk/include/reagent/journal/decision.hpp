@@ -13,7 +13,8 @@ enum class run_status {
     ready,              ///< waits for a worker
     running,            ///< a worker has it; when that one's lease has run out, any other may take it
     awaiting_approval,  ///< a tool needs consent: `journal_store::decide`
-    outcome_unknown,    ///< a crash fell between a tool's act and its record: somebody has to look: `journal_store::decide`
+    outcome_unknown,    ///< a crash fell between a tool's act and its record: somebody has to look:
+                        ///< `journal_store::decide`
     finished,
     failed,
     cancelled,
@@ -33,7 +34,8 @@ struct run_decision {
     std::string text{};
     std::string by{};                ///< who; for the record
     std::chrono::milliseconds at{};  ///< when, since 1970, by the store's clock, which fills it in
-    /// Of what was seen, as `pending_decision::digest` had it: when something else waits by now, nothing is decided. "": whatever waits.
+    /// Of what was seen, as `pending_decision::digest` had it: when something else waits by now, nothing is decided.
+    /// "": whatever waits.
     std::string digest{};
 };
 

@@ -15,10 +15,12 @@ namespace reagent {
 namespace json = boost::json;
 class journal;
 
-/// What a call of a tool lets in and out. Words of strangers, data that is not for everybody, and a way out: together they are what it
-/// takes to rob an agent by what it reads. Source: Simon Willison, "The lethal trifecta for AI agents", 2025.
+/// What a call of a tool lets in and out. Words of strangers, data that is not for everybody, and a way out: together
+/// they are what it takes to rob an agent by what it reads. Source: Simon Willison, "The lethal trifecta for AI
+/// agents", 2025.
 struct flow_flags {
-    bool untrusted = false;     ///< its result, or its error, may hold anybody's words: a page, a document, rows that customers filled
+    bool untrusted =
+        false;  ///< its result, or its error, may hold anybody's words: a page, a document, rows that customers filled
     bool private_data = false;  ///< it reads what not everybody may see
     bool acts = false;          ///< it changes or sends something outside; a GET whose URL the model writes does
 
@@ -39,8 +41,8 @@ struct flow_source {
     bool operator==(const flow_source&) const = default;
 };
 
-/// What a run has met: by its calls of tools, also those that failed or were undone, its inputs, and the turns before it. It only grows:
-/// what was read was read, whether the prompt still shows it or not.
+/// What a run has met: by its calls of tools, also those that failed or were undone, its inputs, and the turns before
+/// it. It only grows: what was read was read, whether the prompt still shows it or not.
 struct flow_state {
     std::optional<flow_source> untrusted{}, private_data{};  ///< by what first
 
@@ -54,7 +56,8 @@ struct flow_state {
     bool operator==(const flow_state&) const = default;
 };
 
-/// `{"untrusted": {"tool": "http_get", "effect": 5}}`. The other way reads what it understands; a flag without a source is a flag.
+/// `{"untrusted": {"tool": "http_get", "effect": 5}}`. The other way reads what it understands; a flag without a source
+/// is a flag.
 json::object to_json(const flow_state& s);
 flow_state flow_state_from_json(const json::object& o);
 
@@ -65,13 +68,15 @@ struct flow_call {
     const json::value& arguments;
 };
 
-/// When a call of a tool needs somebody's consent for the sake of what the run has read. A floor, not a wall: docs/injection.md.
+/// When a call of a tool needs somebody's consent for the sake of what the run has read. A floor, not a wall:
+/// docs/injection.md.
 struct flow_policy {
     enum mode_t {
         off,       ///< never; what is met is recorded all the same
-        declared,  ///< a call that acts, once the run has met untrusted words and private data; what tools do not declare they do not do
-        strict,    ///< a call that acts, once the run has met untrusted words. A tool that declares nothing does all three, unless it is
-                   ///< read-only
+        declared,  ///< a call that acts, once the run has met untrusted words and private data; what tools do not
+                   ///< declare they do not do
+        strict,    ///< a call that acts, once the run has met untrusted words. A tool that declares nothing does all
+                   ///< three, unless it is read-only
     } mode = declared;
 
     flow_flags inputs{};                                     ///< of what the program is given: untrusted, private

@@ -33,16 +33,16 @@ struct event {
 
     std::string model{};                                ///< of a model call: the model's name, as "openai/gpt-4o-mini"
     std::shared_ptr<const recorded_request> request{};  ///< of a model call; `request->whole()` is what was sent
-    std::string fingerprint{};                          ///< of a model call: of its request, where the program can tell without making it
-    std::shared_ptr<const lm_response> response{};      ///< of a model call that succeeded
-    std::string tool{};                                 ///< of a tool call, and of the approval of one
-    json::value arguments{};                            ///< likewise
-    json::value result{};                               ///< of the others; the clock in microseconds since 1970; an `approval_decision`
-    std::string error{};                                ///< why it failed; "" when it did not
-    flow_flags flow{};                                  ///< of a tool call: what it lets in and out
-    std::string why{};                                  ///< of an approval: why somebody is asked
-    int error_code = 0;                                 ///< of a model call that failed: an `lm_errc`; 0: something else
-    usage used{};                                       ///< of a model call that failed: what its answer used all the same
+    std::string fingerprint{};  ///< of a model call: of its request, where the program can tell without making it
+    std::shared_ptr<const lm_response> response{};  ///< of a model call that succeeded
+    std::string tool{};                             ///< of a tool call, and of the approval of one
+    json::value arguments{};                        ///< likewise
+    json::value result{};  ///< of the others; the clock in microseconds since 1970; an `approval_decision`
+    std::string error{};   ///< why it failed; "" when it did not
+    flow_flags flow{};     ///< of a tool call: what it lets in and out
+    std::string why{};     ///< of an approval: why somebody is asked
+    int error_code = 0;    ///< of a model call that failed: an `lm_errc`; 0: something else
+    usage used{};          ///< of a model call that failed: what its answer used all the same
 
     std::chrono::microseconds started{};  ///< since the run began
     std::chrono::microseconds duration{};

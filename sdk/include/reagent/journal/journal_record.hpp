@@ -6,8 +6,8 @@
 
 namespace reagent {
 
-/// How deep JSON may be nested that a run is given, that a tool returns or that a program answers: a journal holds no more, and what it
-/// could not give back is refused before it is written.
+/// How deep JSON may be nested that a run is given, that a tool returns or that a program answers: a journal holds no
+/// more, and what it could not give back is refused before it is written.
 inline constexpr int max_stored_depth = 255;
 
 /// "is nested more than 255 deep, ..." where that is so; else "".
@@ -61,8 +61,8 @@ struct run_taken {
 /// One entry of a journal as it is stored. A journal is its records in their order, and nothing else.
 struct journal_record {
     std::chrono::microseconds at{};  ///< since the run began; the time in which nobody worked on it does not count
-    std::variant<effect_begun, effect_finished, decision_wanted, effects_abandoned, assertion_recorded, advice_given, advice_forgotten,
-                 predictor_returned, run_taken>
+    std::variant<effect_begun, effect_finished, decision_wanted, effects_abandoned, assertion_recorded, advice_given,
+                 advice_forgotten, predictor_returned, run_taken>
         what;
 };
 

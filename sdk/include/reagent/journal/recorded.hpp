@@ -12,8 +12,9 @@
 
 namespace reagent {
 
-/// A text as a journal keeps it: what is new in it, and where the rest stands in an earlier text. Immutable, cheap to copy, thread-safe.
-/// An agent's prompts and trajectories grow by a step at a time; so a run takes memory for what was said and not for its square.
+/// A text as a journal keeps it: what is new in it, and where the rest stands in an earlier text. Immutable, cheap to
+/// copy, thread-safe. An agent's prompts and trajectories grow by a step at a time; so a run takes memory for what was
+/// said and not for its square.
 class recorded_text {
 public:
     /// Bytes of the earlier text, or, where `bytes` is 0, a text of its own. Never cuts a UTF-8 character.
@@ -43,11 +44,14 @@ public:
     bool continues() const;           ///< an earlier text
     std::string earlier_key() const;  ///< of that
     const std::vector<piece>& pieces() const;
-    /// Names the text among those of its run: a digest of its pieces and of the earlier text's key. "": it was given none.
+    /// Names the text among those of its run: a digest of its pieces and of the earlier text's key. "": it was given
+    /// none.
     std::string key() const;
     bool has_key() const;  ///< the digest is made when it is first asked for
 
-    friend bool operator==(const recorded_text& a, const recorded_text& b) { return a.node_ == b.node_ || a.str() == b.str(); }
+    friend bool operator==(const recorded_text& a, const recorded_text& b) {
+        return a.node_ == b.node_ || a.str() == b.str();
+    }
 
 private:
     struct node;
@@ -55,10 +59,12 @@ private:
     std::shared_ptr<const node> node_;
 };
 
-/// Names a sequence of texts by what the sequence before it was named and what is added: 24 hexadecimal digits of a SHA-256.
+/// Names a sequence of texts by what the sequence before it was named and what is added: 24 hexadecimal digits of a
+/// SHA-256.
 std::string chained_digest(std::string_view before, std::string_view more);
 
-/// A request as a journal keeps it: messages of an earlier request by reference, and those that are new. Immutable, thread-safe.
+/// A request as a journal keeps it: messages of an earlier request by reference, and those that are new. Immutable,
+/// thread-safe.
 class recorded_request {
 public:
     /// Messages of the earlier request; or, where `count` is 0, one of its own.
@@ -93,7 +99,8 @@ public:
     const std::vector<part>& parts() const { return parts_; }
 
     json::object to_json() const;
-    /// The same with an earlier request that was not known. @throws run_error(bad_journal) when it is not the one that is meant
+    /// The same with an earlier request that was not known. @throws run_error(bad_journal) when it is not the one that
+    /// is meant
     std::shared_ptr<const recorded_request> after(std::shared_ptr<const recorded_request> earlier) const;
 
     /// What a reader of a journal knows of earlier records.
@@ -102,7 +109,8 @@ public:
         virtual std::shared_ptr<const recorded_request> request(std::uint64_t effect) const = 0;
     };
     /// @param k null: references stay as they are. @throws run_error(bad_journal), lm_error(malformed_response)
-    static std::shared_ptr<const recorded_request> from_json(const json::value& v, std::uint64_t effect, const known* k);
+    static std::shared_ptr<const recorded_request> from_json(const json::value& v, std::uint64_t effect,
+                                                             const known* k);
 
 private:
     recorded_request() = default;
@@ -110,7 +118,8 @@ private:
     const recorded_text& content_of(std::size_t message) const;
 
     std::vector<part> parts_;
-    std::shared_ptr<const lm_request> frame_;  // all but the messages; shared with the earlier request where it is the same
+    std::shared_ptr<const lm_request>
+        frame_;  // all but the messages; shared with the earlier request where it is the same
     mutable std::shared_ptr<const recorded_request> earlier_;
     std::uint64_t effect_ = 0, earlier_effect_ = 0;
     std::size_t count_ = 0;

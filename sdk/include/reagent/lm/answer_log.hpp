@@ -7,20 +7,21 @@
 
 namespace reagent {
 
-/// What models answered during a long piece of work, on disk: after a crash the same work goes on without asking for what it knows.
-/// Within the work no request is sent twice. A request is known by a digest of the model's identity, as in a cache's key (name, server and
-/// options), and all of it, `rollout_id` included. What logs of earlier versions hold of a provider's models is not used: it does not say
-/// which server answered.
+/// What models answered during a long piece of work, on disk: after a crash the same work goes on without asking for
+/// what it knows. Within the work no request is sent twice. A request is known by a digest of the model's identity, as
+/// in a cache's key (name, server and options), and all of it, `rollout_id` included. What logs of earlier versions
+/// hold of a provider's models is not used: it does not say which server answered.
 ///
-/// What was spent is counted once for each answer, whether this process asked or one before it, and for each request that this process
-/// sent and that failed, or was sent again; so a limit is reached at the same place with and without a crash. A request that was under
-/// way in the crash was never answered here, and is sent again. The limits of tokens and dollars are passed by what one call costs at
-/// most, whatever the concurrency: near the limit calls wait for each other. A call costs at most its prompt's bytes as tokens and
-/// `sampling.max_tokens`, or the longest answer of the model.
-/// Thread-safe. Must outlive the models around which it stands.
+/// What was spent is counted once for each answer, whether this process asked or one before it, and for each request
+/// that this process sent and that failed, or was sent again; so a limit is reached at the same place with and without
+/// a crash. A request that was under way in the crash was never answered here, and is sent again. The limits of tokens
+/// and dollars are passed by what one call costs at most, whatever the concurrency: near the limit calls wait for each
+/// other. A call costs at most its prompt's bytes as tokens and `sampling.max_tokens`, or the longest answer of the
+/// model. Thread-safe. Must outlive the models around which it stands.
 class answer_log {
 public:
-    /// @param file one line of JSON per answer, made when it is not there; "": a temporary one. A torn last line is dropped
+    /// @param file one line of JSON per answer, made when it is not there; "": a temporary one. A torn last line is
+    /// dropped
     /// @throws program_error(unwritable) when it cannot be opened, or another process uses it
     explicit answer_log(const std::filesystem::path& file = {}, spending_limit limit = {});
     ~answer_log();

@@ -29,8 +29,9 @@ public:
     /// @throws lm_error(malformed_response) when that file is none
     static const model_catalog& standard();
 
-    /// A document `{"models": [{"name", "context", "output", "abilities", "prompt", "completion", "cached"}]}` over what is
-    /// here: a model that is listed again replaces the first. @throws lm_error(malformed_response), naming what is wrong
+    /// A document `{"models": [{"name", "context", "output", "abilities", "prompt", "completion", "cached"}]}` over
+    /// what is here: a model that is listed again replaces the first. @throws lm_error(malformed_response), naming what
+    /// is wrong
     void add(std::string_view document);
 
     const std::vector<model_facts>& models() const { return models_; }

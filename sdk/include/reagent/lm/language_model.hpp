@@ -51,20 +51,23 @@ struct lm_request {
     std::vector<message> messages{};
     std::vector<tool_description> tools{};  ///< offered in the provider's own format
     reagent::sampling sampling{};
-    std::optional<json::object> outputs_schema{};  ///< structured output: JSON Schema the answer must fit, where the provider can
-    reagent::tool_choice tool_choice{};            ///< counts where tools are offered
-    std::optional<bool> parallel_tool_calls{};     ///< whether the model may ask for several at once
-    std::uint64_t rollout_id = 0;                  ///< not sent: tells a cache that this one wants an answer of its own
+    std::optional<json::object>
+        outputs_schema{};                ///< structured output: JSON Schema the answer must fit, where the provider can
+    reagent::tool_choice tool_choice{};  ///< counts where tools are offered
+    std::optional<bool> parallel_tool_calls{};  ///< whether the model may ask for several at once
+    std::uint64_t rollout_id = 0;               ///< not sent: tells a cache that this one wants an answer of its own
 };
 
-/// Why an answer ended. Only what ended by `stop` or with `tool_calls` is a whole answer; nothing is taken from any other.
+/// Why an answer ended. Only what ended by `stop` or with `tool_calls` is a whole answer; nothing is taken from any
+/// other.
 enum class finish_reason {
     stop,            ///< the model was done, or the server gives no reason
     length,          ///< cut off by `max_tokens`, or by the context's end
     tool_calls,      ///< it ended with calls of tools
     content_filter,  ///< withheld or cut by a filter, or refused: SAFETY, RECITATION, refusal
     error,           ///< the provider failed while it was written
-    malformed_call,  ///< the model wrote a call that the provider could not read: MALFORMED_FUNCTION_CALL, UNEXPECTED_TOOL_CALL
+    malformed_call,  ///< the model wrote a call that the provider could not read: MALFORMED_FUNCTION_CALL,
+                     ///< UNEXPECTED_TOOL_CALL
     other,           ///< a reason that is not known
 };
 
@@ -79,11 +82,13 @@ struct lm_response {
     std::string model{};       ///< as the provider names it
     std::string request_id{};  ///< the provider's, for its support
     std::string reasoning{};   ///< what the provider shows of the model's reasoning
-    /// The provider's own blocks, to be returned unchanged in the next turn's `message`: its reasoning, and where text and calls stand
-    /// between it. Another provider's are not sent.
+    /// The provider's own blocks, to be returned unchanged in the next turn's `message`: its reasoning, and where text
+    /// and calls stand between it. Another provider's are not sent.
     std::vector<json::value> reasoning_blocks{};
-    std::vector<std::string> alternatives{};  ///< the texts of further completions, with `sampling::n`: only of those that are whole
-    std::vector<std::string> unread_parts{};  ///< types of parts of its content that are not known; `text` holds nothing of them
+    std::vector<std::string>
+        alternatives{};  ///< the texts of further completions, with `sampling::n`: only of those that are whole
+    std::vector<std::string>
+        unread_parts{};  ///< types of parts of its content that are not known; `text` holds nothing of them
     bool from_cache = false;
 };
 
@@ -125,7 +130,8 @@ struct lm_context {
     http::client& http;
     clock::time_point deadline = no_deadline;
     asio::any_io_executor blocking{};  ///< a pool for what blocks; none: it blocks here
-    /// Who counts requests is told by a decorator before it sends one again, or to another model; what it throws ends the call.
+    /// Who counts requests is told by a decorator before it sends one again, or to another model; what it throws ends
+    /// the call.
     std::function<void()> before_retry{};
 };
 
@@ -134,12 +140,13 @@ class lm_backend {
 public:
     virtual ~lm_backend() = default;
     virtual std::string name() const = 0;  ///< "openai/gpt-4o-mini"
-    /// What tells its answers from those of another model of the same name: the server's address and the options that change an answer,
-    /// without keys. It is part of a cache's key. By default the name.
+    /// What tells its answers from those of another model of the same name: the server's address and the options that
+    /// change an answer, without keys. It is part of a cache's key. By default the name.
     virtual std::string identity() const { return name(); }
     /// Whether `lm_request::outputs_schema` is honoured.
     virtual bool has_structured_output() const { return false; }
-    /// The keys that it holds: no log, no telemetry and no error in a journal of a run that uses it shows one. By default none.
+    /// The keys that it holds: no log, no telemetry and no error in a journal of a run that uses it shows one. By
+    /// default none.
     virtual std::vector<secret> secrets() const { return {}; }
     /// `request` outlives the task. @throws lm_error, http_error
     virtual task<lm_response> complete(lm_context context, const lm_request& request) const = 0;
@@ -147,19 +154,20 @@ public:
     virtual task<std::unique_ptr<lm_stream>> stream(lm_context context, const lm_request& request) const;
 };
 
-/// Where a server differs from the protocol that it speaks. What is not set is as the table of providers has it, by the provider's and
-/// the model's name (`sdk/src/lm/providers/dialect.cpp`).
+/// Where a server differs from the protocol that it speaks. What is not set is as the table of providers has it, by the
+/// provider's and the model's name (`sdk/src/lm/providers/dialect.cpp`).
 struct dialect {
     enum class empty { null, text, absent };               ///< `"content": null`, `"content": ""`, or no `content`
     enum class format { json_schema, json_object, none };  ///< kinds of `response_format`
-    std::optional<bool> max_completion_tokens{};           ///< OpenAI's chat: `max_completion_tokens` in place of `max_tokens`
-    std::optional<bool> include_reasoning{};               ///< OpenAI's responses: ask for reasoning that can be sent back (`include`)
-    std::optional<empty> empty_content{};                  ///< OpenAI's chat: of an assistant's message that holds calls alone
-    std::optional<format> response_format{};               ///< OpenAI's chat: what structured output is asked for with
-    std::optional<bool> strict_schemas{};                  ///< false: schemas are sent as they are, and not as strict ones
-    std::optional<bool> reasoning_back{};                  ///< OpenAI's chat: reasoning goes back beside the calls that it led to
-    std::optional<bool> usage_in_stream{};                 ///< OpenAI's chat: ask for the usage of a stream (`stream_options`)
-    std::optional<bool> done_ends{};                       ///< `[DONE]` ends a stream also where no `finish_reason` came
+    std::optional<bool> max_completion_tokens{};  ///< OpenAI's chat: `max_completion_tokens` in place of `max_tokens`
+    std::optional<bool>
+        include_reasoning{};               ///< OpenAI's responses: ask for reasoning that can be sent back (`include`)
+    std::optional<empty> empty_content{};  ///< OpenAI's chat: of an assistant's message that holds calls alone
+    std::optional<format> response_format{};  ///< OpenAI's chat: what structured output is asked for with
+    std::optional<bool> strict_schemas{};     ///< false: schemas are sent as they are, and not as strict ones
+    std::optional<bool> reasoning_back{};     ///< OpenAI's chat: reasoning goes back beside the calls that it led to
+    std::optional<bool> usage_in_stream{};    ///< OpenAI's chat: ask for the usage of a stream (`stream_options`)
+    std::optional<bool> done_ends{};          ///< `[DONE]` ends a stream also where no `finish_reason` came
 
     std::optional<bool> named_tool{};  ///< OpenAI's chat: `tool_choice` may name a tool; else it is the only one sent
 
@@ -186,8 +194,9 @@ public:
     /// No model: a run with it fails at its first call.
     language_model() = default;
 
-    /// `provider/name`: `openai/gpt-4o-mini`, `anthropic/claude-sonnet-4-5`, `ollama/llama3.2`; any OpenAI-compatible server
-    /// as `openai/NAME` with `api_base`. Key and address are read now, from the options or the provider's usual variables.
+    /// `provider/name`: `openai/gpt-4o-mini`, `anthropic/claude-sonnet-4-5`, `ollama/llama3.2`; any OpenAI-compatible
+    /// server as `openai/NAME` with `api_base`. Key and address are read now, from the options or the provider's usual
+    /// variables.
     /// @throws lm_error(unknown_provider), lm_error(missing_key)
     explicit language_model(std::string_view name, language_model_options options = {});
 

@@ -62,8 +62,8 @@ struct tool_description {
     json::value parameters;  ///< JSON Schema of an object
 };
 
-/// What a model call used. `cost` is in US dollars, where the model's prices are known. Sums stop at the largest number: a server that
-/// claims 2^64-1 tokens uses a budget up, and does not start it again.
+/// What a model call used. `cost` is in US dollars, where the model's prices are known. Sums stop at the largest
+/// number: a server that claims 2^64-1 tokens uses a budget up, and does not start it again.
 struct usage {
     std::uint64_t calls = 0;
     std::uint64_t prompt_tokens = 0;
@@ -71,7 +71,8 @@ struct usage {
     std::optional<double> cost{};
     std::uint64_t cached_tokens = 0;     ///< prompt tokens that the provider's cache served; counted in prompt_tokens
     std::uint64_t reasoning_tokens = 0;  ///< counted in completion_tokens
-    /// Of all of them, those that no server counted: a server that tells no usage has it estimated by bytes, one token for three of them.
+    /// Of all of them, those that no server counted: a server that tells no usage has it estimated by bytes, one token
+    /// for three of them.
     std::uint64_t estimated_tokens = 0;
 
     std::uint64_t tokens() const;

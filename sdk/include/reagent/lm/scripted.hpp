@@ -16,8 +16,9 @@
 
 namespace reagent {
 
-/// What a scripted model answers: a text as it stands; fields by name, which are written as the request asks for them (markers, or JSON
-/// where a schema came along); calls of tools; a whole response; or an exception that the call throws.
+/// What a scripted model answers: a text as it stands; fields by name, which are written as the request asks for them
+/// (markers, or JSON where a schema came along); calls of tools; a whole response; or an exception that the call
+/// throws.
 class scripted_answer {
 public:
     scripted_answer(std::string text);
@@ -38,8 +39,9 @@ private:
     std::exception_ptr failure_{};
 };
 
-/// A language model for tests of programs: it answers in order, by rules, or by a function, needs neither key nor network, and keeps what
-/// it was asked. A value: copies share the script. Thread-safe; concurrent calls take answers in the order in which they come.
+/// A language model for tests of programs: it answers in order, by rules, or by a function, needs neither key nor
+/// network, and keeps what it was asked. A value: copies share the script. Thread-safe; concurrent calls take answers
+/// in the order in which they come.
 ///
 ///     rg::scripted lm{{{"answer", "42"}}, "no field at all"};       // the first call, the second
 ///     auto p = runtime.run(lm, predict, "question"_f = "...");
@@ -53,7 +55,8 @@ public:
     explicit scripted(std::vector<scripted_answer> answers);
     explicit scripted(function answer);
 
-    /// Answers so whatever asks with this text in its messages, before all else; of several rules the first that fits. @return itself
+    /// Answers so whatever asks with this text in its messages, before all else; of several rules the first that fits.
+    /// @return itself
     scripted& when(std::string text, scripted_answer answer);
 
     std::vector<lm_request> requests() const;  ///< so far, oldest first

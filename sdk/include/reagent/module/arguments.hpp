@@ -10,7 +10,8 @@
 
 namespace reagent {
 
-/// `"question"_f = value`. Keeps a temporary, and refers to a variable (`T` is `const X&`), which must live until it is passed on.
+/// `"question"_f = value`. Keeps a temporary, and refers to a variable (`T` is `const X&`), which must live until it is
+/// passed on.
 template <fixed_string Name, class T>
 struct named_argument {
     T value;
@@ -23,9 +24,11 @@ struct argument_name {
         return {value};
     }
     template <class T>
-    requires(!std::is_reference_v<T> && !std::is_const_v<T>) constexpr named_argument<Name, T> operator=(T&& value) const {
-        static_assert(detail::survives_await<T>,
-                      "reagent: g++ 12 destroys an aggregate that is written inside co_await twice; name it first, then pass it");
+    requires(!std::is_reference_v<T> && !std::is_const_v<T>) constexpr named_argument<Name, T> operator=(
+        T&& value) const {
+        static_assert(
+            detail::survives_await<T>,
+            "reagent: g++ 12 destroys an aggregate that is written inside co_await twice; name it first, then pass it");
         return {std::move(value)};
     }
 };
@@ -69,7 +72,9 @@ struct owned<named_argument<Name, T>> {
 template <class... Args>
 consteval bool arguments_survive() {
     constexpr bool all = ((is_named<std::remove_cvref_t<Args>> || survives_await<Args>)&&...);
-    static_assert(all, "reagent: g++ 12 destroys an aggregate that is written inside co_await twice; name it first, then pass it");
+    static_assert(
+        all,
+        "reagent: g++ 12 destroys an aggregate that is written inside co_await twice; name it first, then pass it");
     return all;
 }
 
@@ -111,7 +116,8 @@ consteval bool accepts() {
         return any_accepts<Arg>(static_cast<Field*>(nullptr));
     else if constexpr (is_a<Field, std::vector> || is_std_array<Field>) {
         if constexpr (iterable<Arg> && !text<Arg> && !is_map<Arg>)
-            return accepts<typename Field::value_type, std::remove_cvref_t<decltype(*std::begin(std::declval<const Arg&>()))>>();
+            return accepts<typename Field::value_type,
+                           std::remove_cvref_t<decltype(*std::begin(std::declval<const Arg&>()))>>();
         else
             return false;
     } else if constexpr (is_map<Field>) {
@@ -155,7 +161,8 @@ template <class S, fixed_string Name, class T>
 void put_named(json::object& inputs, const named_argument<Name, T>& a) {
     using traits = signature_traits<S>;
     constexpr auto index = traits::template input_index<Name>();
-    static_assert(index != traits::npos, "reagent: this signature has no input of that name; look for a misspelt \"...\"_f");
+    static_assert(index != traits::npos,
+                  "reagent: this signature has no input of that name; look for a misspelt \"...\"_f");
     if constexpr (index != traits::npos) {
         using field_type = typename traits::template input_type<index>;
         constexpr bool fits = accepts<field_type, std::remove_cvref_t<T>>();
@@ -199,7 +206,9 @@ json::object inputs_of(const Args&... args) {
     constexpr std::size_t count = signature_traits<S>::inputs;
     json::object inputs;
     if constexpr (sizeof...(Args) == 1 && (std::is_same_v<Args, typename input_struct<S>::type> && ...)) {
-        (reflect::for_each_member(args, [&](std::string_view name, const auto& member) { inputs[name] = to_value(member); }), ...);
+        (reflect::for_each_member(args,
+                                  [&](std::string_view name, const auto& member) { inputs[name] = to_value(member); }),
+         ...);
     } else if constexpr (sizeof...(Args) > 0 && (is_named<Args> && ...)) {
         inputs.reserve(count);
         (put_named<S>(inputs, args), ...);
@@ -211,9 +220,8 @@ json::object inputs_of(const Args&... args) {
     } else {
         static_assert(!(is_named<Args> || ...), "reagent: pass inputs either all by name or all by position");
         static_assert(sizeof...(Args) == count, "reagent: this call has too few or too many inputs for its signature");
-        if constexpr (!(is_named<Args> || ...) && sizeof...(Args) == count) [&]<std::size_t... I>(std::index_sequence<I...>) {
-                (put_positional<S, I>(inputs, args), ...);
-            }
+        if constexpr (!(is_named<Args> || ...) && sizeof...(Args) == count)
+            [&]<std::size_t... I>(std::index_sequence<I...>) { (put_positional<S, I>(inputs, args), ...); }
         (std::index_sequence_for<Args...>{});
     }
     return inputs;

@@ -16,10 +16,11 @@ struct judgement {
 };
 
 struct best_of_n_options {
-    std::size_t n = 3;                          ///< attempts at most
-    double threshold = 1.0;                     ///< the first attempt with this score or more is taken at once
-    std::optional<std::size_t> max_failures{};  ///< attempts that may throw before the exception is passed on; default: all but one
-    sampling how{.temperature = 1.0};           ///< of every attempt
+    std::size_t n = 3;       ///< attempts at most
+    double threshold = 1.0;  ///< the first attempt with this score or more is taken at once
+    std::optional<std::size_t>
+        max_failures{};  ///< attempts that may throw before the exception is passed on; default: all but one
+    sampling how{.temperature = 1.0};  ///< of every attempt
 };
 
 namespace detail {
@@ -52,7 +53,8 @@ auto call_reward(const Reward& reward, run& r, const T& value, const Inputs&... 
         return reward(value, inputs...);
     else {
         static_assert(std::is_invocable_v<const Reward&, const T&>,
-                      "reagent: a reward is called as reward(value), reward(value, inputs...), reward(run, value) or reward(run, value, "
+                      "reagent: a reward is called as reward(value), reward(value, inputs...), reward(run, value) or "
+                      "reward(run, value, "
                       "inputs...)");
         return reward(value);
     }
@@ -64,7 +66,9 @@ task<judgement> rewarded(const Reward& reward, run& r, const T& value, const Inp
     if constexpr (requires { typename task_value<result>::type; })
         return awaited_reward(call_reward(reward, r, value, inputs...));
     else
-        return [](judgement known) -> task<judgement> { co_return known; }(as_reward(call_reward(reward, r, value, inputs...)));
+        return [](judgement known) -> task<judgement> {
+            co_return known;
+        }(as_reward(call_reward(reward, r, value, inputs...)));
 }
 
 /// The attempts of one call: which branch each has, and which was the best.
@@ -74,8 +78,8 @@ public:
     attempt_series(const attempt_series&) = delete;
 
     run& begin(std::map<std::string, std::string, std::less<>> advice = {});  ///< a handle for the next attempt
-    bool scored(const judgement& reward);                                     ///< @return whether this is the best until now
-    void failed(std::exception_ptr why);                                      ///< passes on what must not be tried again
+    bool scored(const judgement& reward);  ///< @return whether this is the best until now
+    void failed(std::exception_ptr why);   ///< passes on what must not be tried again
     bool done() const;
     void finish();  ///< keeps the best attempt's trace. @throws the last failure when no attempt succeeded
 
@@ -133,7 +137,8 @@ struct kept_inputs {
     }
     template <class Reward, class T>
     task<judgement> rewarded(const Reward& reward, run& r, const T& value) const {
-        return std::apply([&](const auto&... a) { return detail::rewarded(reward, r, value, plain_argument(a)...); }, values);
+        return std::apply([&](const auto&... a) { return detail::rewarded(reward, r, value, plain_argument(a)...); },
+                          values);
     }
 };
 
@@ -149,7 +154,8 @@ struct named_result<Module> {
 
 // Inputs by name go to `call`.
 template <class... Args>
-inline constexpr bool by_name_only = sizeof...(Args) == 1 && (std::is_same_v<std::remove_cvref_t<Args>, json::object> && ...);
+inline constexpr bool by_name_only = sizeof...(Args) == 1 &&
+                                     (std::is_same_v<std::remove_cvref_t<Args>, json::object> && ...);
 
 // The inputs of a call by name, kept for its attempts.
 template <class Module>
@@ -159,7 +165,8 @@ struct kept_by_name {
 
     task<result> start(const Module& m, run& r) const {
         if constexpr (typed_program<Module>) {
-            auto input = from_json<typename edge_types<Module>::input>(json::value(std::get<0>(values)), reading::lenient);
+            auto input =
+                from_json<typename edge_types<Module>::input>(json::value(std::get<0>(values)), reading::lenient);
             return forwarded(m, r, std::move(input));
         } else
             return read(m.call(r, std::get<0>(values)));
@@ -195,16 +202,16 @@ auto keep_inputs(const Args&... args) {
 
 }  // namespace detail
 
-/// Runs a module up to `n` times, each time with an answer of its own from the model, and returns the first result whose
-/// reward reaches the threshold, or else the best. Attempts that throw count as failed; errors of the run itself (budget,
-/// deadline, cancellation) end it. The trace keeps the best attempt.
+/// Runs a module up to `n` times, each time with an answer of its own from the model, and returns the first result
+/// whose reward reaches the threshold, or else the best. Attempts that throw count as failed; errors of the run itself
+/// (budget, deadline, cancellation) end it. The trace keeps the best attempt.
 ///
 ///     rg::chain_of_thought<rg::sig<"question -> answer">> qa;
 ///     rg::best_of_n best{qa, [](const auto& p) { return p.template get<"answer">().size() < 20; }, {.n = 5}};
 ///     auto p = co_await best(run, "question"_f = question);
 ///
-/// A reward returns bool, a number or a `judgement`, or a task of one of them; see `detail::call_reward` for what it may take.
-/// The module must outlive this. Source: DSPy 3, `dspy.BestOfN`.
+/// A reward returns bool, a number or a `judgement`, or a task of one of them; see `detail::call_reward` for what it
+/// may take. The module must outlive this. Source: DSPy 3, `dspy.BestOfN`.
 template <class Module, class Reward>
 class best_of_n : public module {
 public:
@@ -219,8 +226,10 @@ public:
         if constexpr (std::derived_from<Module, module>) works_with(m);
     }
 
-    best_of_n(const Module&& m, Reward reward, best_of_n_options options = {}) : best_of_n{m, std::move(reward), std::move(options)} {
-        static_assert(!std::is_class_v<Module>, "reagent: best_of_n refers to its module, and this one would be gone; name it first");
+    best_of_n(const Module&& m, Reward reward, best_of_n_options options = {})
+        : best_of_n{m, std::move(reward), std::move(options)} {
+        static_assert(!std::is_class_v<Module>,
+                      "reagent: best_of_n refers to its module, and this one would be gone; name it first");
     }
 
     template <class... Args>
@@ -229,7 +238,8 @@ public:
         return detail::try_often(r, inner_, reward_, options_, detail::keep_inputs(args...), no_advice);
     }
 
-    /// By name, of a module that is a program. The reward gets its outputs, typed, and may get the inputs as a `json::object`.
+    /// By name, of a module that is a program. The reward gets its outputs, typed, and may get the inputs as a
+    /// `json::object`.
     task<json::object> call(run& r, json::object inputs) const requires program_type<Module> {
         using kept = detail::kept_by_name<Module>;
         auto inner = std::make_shared<const kept>(kept{{std::move(inputs)}});

@@ -30,7 +30,8 @@ public:
 
     template <fixed_string Name>
     const auto& get() const {
-        if constexpr (Name.view() == "reasoning" && signature_traits<S>::template output_index<Name>() == signature_traits<S>::npos)
+        if constexpr (Name.view() == "reasoning" &&
+                      signature_traits<S>::template output_index<Name>() == signature_traits<S>::npos)
             return reasoning_;
         else
             return prediction<S>::template get<Name>();
@@ -70,7 +71,8 @@ private:
     predictor predict_{*this, "predict", detail::with_reasoning(signature_traits<S>::get())};
 };
 
-/// As `chain_of_thought`, with a hint that the caller gives along: `cot(run, rg::hint{"count the dead too"}, inputs...)`.
+/// As `chain_of_thought`, with a hint that the caller gives along: `cot(run, rg::hint{"count the dead too"},
+/// inputs...)`.
 class hint {
 public:
     explicit hint(std::string t) : text{std::move(t)} {}  // no aggregate: g++ 12 destroys those twice inside co_await

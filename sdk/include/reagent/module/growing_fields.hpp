@@ -9,8 +9,9 @@
 
 namespace reagent {
 
-/// Fields behind a prompt's inputs that grow by a few at a time: an agent's steps. Each is put into words once, so that a long agent's
-/// prompts, and telling whether a journal has them, do not take time for every step before. Not thread-safe.
+/// Fields behind a prompt's inputs that grow by a few at a time: an agent's steps. Each is put into words once, so that
+/// a long agent's prompts, and telling whether a journal has them, do not take time for every step before. Not
+/// thread-safe.
 class growing_fields {
 public:
     void add(further_fields more);

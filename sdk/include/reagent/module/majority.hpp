@@ -20,7 +20,8 @@ std::string normalize_text(std::string_view text);
 struct majority_options {
     std::string field{};  ///< which output is counted; default: the last
 
-    /// What counts as the same; nothing: the value is not counted. Default: `normalize_text`, where nothing is left nothing counts.
+    /// What counts as the same; nothing: the value is not counted. Default: `normalize_text`, where nothing is left
+    /// nothing counts.
     std::function<std::optional<std::string>(const json::value&)> normalize{};
 };
 
@@ -32,7 +33,8 @@ std::size_t majority_index(const std::vector<const json::object*>& outputs, cons
 }  // namespace detail
 
 /// The prediction whose output most of them share; of equally common ones the earliest.
-/// Source: Wang et al., "Self-Consistency Improves Chain of Thought Reasoning in Language Models", 2022; DSPy 3, `dspy.majority`.
+/// Source: Wang et al., "Self-Consistency Improves Chain of Thought Reasoning in Language Models", 2022; DSPy 3,
+/// `dspy.majority`.
 /// @throws std::invalid_argument without predictions, or when they have no such output
 template <class Prediction>
 const Prediction& majority(const std::vector<Prediction>& predictions, const majority_options& options = {}) {

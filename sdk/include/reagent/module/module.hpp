@@ -27,7 +27,8 @@ public:
     /// Names from the root down, joined by dots; "" for the root itself.
     const std::string& path() const { return path_; }
 
-    /// Those that were built with this as their parent, in that order, and those that it works with though they stand elsewhere.
+    /// Those that were built with this as their parent, in that order, and those that it works with though they stand
+    /// elsewhere.
     const std::vector<const module*>& children() const { return children_; }
 
     bool is_or_contains(const program_part* other) const final;

@@ -6,8 +6,8 @@ namespace reagent {
 
 namespace detail {
 
-/// The signature with `reasoning_attempt_1` ... `reasoning_attempt_n` behind its inputs and the corrected reasoning before its
-/// outputs.
+/// The signature with `reasoning_attempt_1` ... `reasoning_attempt_n` behind its inputs and the corrected reasoning
+/// before its outputs.
 signature with_attempts(signature s, std::size_t n);
 
 /// "«I'm trying to ... I'm not sure but my prediction is ...»": first lines of the reasoning and of the last output.
@@ -47,8 +47,9 @@ public:
         return detail::typed<reasoned<S>>(predict_, r, std::move(inputs));
     }
 
-    /// By name: every input of the signature, and `attempts`, a list of objects with the reasoning and the outputs of each; every output
-    /// and the reasoning out. @throws std::invalid_argument at once for no list, or another number of attempts; else see predictor::call
+    /// By name: every input of the signature, and `attempts`, a list of objects with the reasoning and the outputs of
+    /// each; every output and the reasoning out. @throws std::invalid_argument at once for no list, or another number
+    /// of attempts; else see predictor::call
     task<json::object> call(run& r, json::object inputs) const {
         detail::put_attempts(inputs, attempts_, signature_traits<S>::get().outputs.back().name);
         return predict_.call(r, std::move(inputs));

@@ -21,9 +21,11 @@ using branch_value = typename std::remove_cvref_t<std::invoke_result_t<std::remo
 /// How a task keeps a function: its own, or, of one that can be neither copied nor moved there, the caller's.
 template <class F>
 using kept_function =
-    std::conditional_t<std::is_lvalue_reference_v<F> && !std::is_copy_constructible_v<std::remove_cvref_t<F>>, F, std::remove_cvref_t<F>>;
+    std::conditional_t<std::is_lvalue_reference_v<F> && !std::is_copy_constructible_v<std::remove_cvref_t<F>>, F,
+                       std::remove_cvref_t<F>>;
 
-/// Does all of them at once, and waits for all; the first that throws cancels the others. @return what it threw, or null
+/// Does all of them at once, and waits for all; the first that throws cancels the others. @return what it threw, or
+/// null
 task<std::exception_ptr> all_or_first_failure(std::vector<task<void>> works);
 
 /// Does one branch's part, as often as assertions want it.
@@ -35,14 +37,16 @@ task<void> branch_into(std::optional<stored<T>>& value, run& own, F& part) {
 }  // namespace detail
 
 /// Runs `branches` concurrently, each with a run handle of its own: `co_await parallel(run, [&](rg::run& r) { return
-/// qa(r, ...); }, ...)`. Waits for all; when one throws, the others are cancelled and its exception is thrown on. An assertion that
-/// blames a call of its own branch starts this branch again and leaves the others alone.
-/// The task keeps the functions. @return a tuple; std::monostate for void
+/// qa(r, ...); }, ...)`. Waits for all; when one throws, the others are cancelled and its exception is thrown on. An
+/// assertion that blames a call of its own branch starts this branch again and leaves the others alone. The task keeps
+/// the functions. @return a tuple; std::monostate for void
 template <class... F>
 task<std::tuple<detail::stored<detail::branch_value<F>>...>> parallel(run& r, F&&... branches) {
     static_assert((detail::survives_await<F> && ...),
-                  "reagent: g++ 12 destroys a lambda that captures by copy twice inside co_await; name the lambda first, then pass it");
-    return [](run& trunk, detail::kept_function<F>... f) -> task<std::tuple<detail::stored<detail::branch_value<F>>...>> {
+                  "reagent: g++ 12 destroys a lambda that captures by copy twice inside co_await; name the lambda "
+                  "first, then pass it");
+    return [](run& trunk,
+              detail::kept_function<F>... f) -> task<std::tuple<detail::stored<detail::branch_value<F>>...>> {
         std::size_t base = trunk.reserve_branches(sizeof...(F)), index = base;
         std::array<run, sizeof...(F)> runs{((void)f, trunk.branch(index++))...};
         std::tuple<std::optional<detail::stored<detail::branch_value<F>>>...> values;
@@ -55,8 +59,9 @@ task<std::tuple<detail::stored<detail::branch_value<F>>...>> parallel(run& r, F&
         auto failure = co_await detail::all_or_first_failure(std::move(works));
         for (const auto& ended : runs) trunk.join(ended);
         if (failure) std::rethrow_exception(failure);
-        co_return std::apply([](auto&... value) { return std::tuple<detail::stored<detail::branch_value<F>>...>{std::move(*value)...}; },
-                             values);
+        co_return std::apply(
+            [](auto&... value) { return std::tuple<detail::stored<detail::branch_value<F>>...>{std::move(*value)...}; },
+            values);
     }(r, std::forward<F>(branches)...);
 }
 
@@ -104,12 +109,13 @@ auto mapped(run& r, std::vector<Item> items, F f, parallel_options options)
 }  // namespace detail
 
 /// Runs `f(run, item)` for every item, at most `max_concurrency` at a time; results in the order of the items. When one
-/// throws, the others are cancelled and its exception is thrown on; for assertions see `parallel`. An item lives as long as the task
-/// that `f` made of it, so `f` may take it as a const reference.
+/// throws, the others are cancelled and its exception is thrown on; for assertions see `parallel`. An item lives as
+/// long as the task that `f` made of it, so `f` may take it as a const reference.
 template <class Item, class F>
 auto parallel_map(run& r, std::vector<Item> items, F&& f, parallel_options options = {}) {
     static_assert(detail::survives_await<F>,
-                  "reagent: g++ 12 destroys a lambda that captures by copy twice inside co_await; name the lambda first, then pass it");
+                  "reagent: g++ 12 destroys a lambda that captures by copy twice inside co_await; name the lambda "
+                  "first, then pass it");
     return detail::mapped<Item, detail::kept_function<F>>(r, std::move(items), std::forward<F>(f), std::move(options));
 }
 

@@ -20,8 +20,8 @@ class demo_selector;
 /// What can be learned of one predictor. What is empty is left as the predictor's signature has it.
 struct predictor_parameters {
     std::optional<std::string> instructions{};
-    std::vector<json::object> demos{};                               ///< field name to value; inputs and outputs together
-    std::shared_ptr<const demo_selector> selector{};                 ///< chooses demonstrations for each call, instead of `demos`
+    std::vector<json::object> demos{};                ///< field name to value; inputs and outputs together
+    std::shared_ptr<const demo_selector> selector{};  ///< chooses demonstrations for each call, instead of `demos`
     std::map<std::string, std::string, std::less<>> descriptions{};  ///< field name to description
     std::map<std::string, std::string, std::less<>> prefixes{};      ///< field name to its name for people
     language_model lm{};                                             ///< none: the run's
@@ -34,8 +34,10 @@ struct predictor_parameters {
 class demo_selector {
 public:
     virtual ~demo_selector() = default;
-    /// The demonstrations for a call with these inputs, in the order in which they are shown. Effects go through the run.
-    virtual task<std::vector<json::object>> select(run& r, const std::string& path, const json::object& inputs) const = 0;
+    /// The demonstrations for a call with these inputs, in the order in which they are shown. Effects go through the
+    /// run.
+    virtual task<std::vector<json::object>> select(run& r, const std::string& path,
+                                                   const json::object& inputs) const = 0;
     virtual json::object to_json() const = 0;  ///< what a saved program holds of it
 };
 

@@ -31,7 +31,8 @@ public:
     /// @param outputs every output by name, as `predictor::call` returns them
     /// @throws parse_error when they do not fit the C++ types
     explicit prediction(json::object outputs) {
-        if (auto wrong = read(outputs); !wrong.empty()) detail::throw_unreadable(signature_traits<S>::get(), std::move(wrong));
+        if (auto wrong = read(outputs); !wrong.empty())
+            detail::throw_unreadable(signature_traits<S>::get(), std::move(wrong));
         keep(std::move(outputs));
     }
 

@@ -23,8 +23,8 @@ struct call_options {
     std::function<std::vector<violation>(const json::object&)> accept{};
 };
 
-/// What stands behind a predictor's instructions, whatever those are: an agent's tools. Instructions that hold all the signs (of a program
-/// saved with them) have it already.
+/// What stands behind a predictor's instructions, whatever those are: an agent's tools. Instructions that hold all the
+/// signs (of a program saved with them) have it already.
 struct standing_text {
     std::string text{};
     std::vector<std::string> signs{};
@@ -34,9 +34,11 @@ struct standing_text {
 class predictor : public module {
 public:
     explicit predictor(reagent::signature s);
-    /// @param shows_past whether calls show an agent's earlier steps behind the inputs; saved programs have a field for them
+    /// @param shows_past whether calls show an agent's earlier steps behind the inputs; saved programs have a field for
+    /// them
     /// @param standing follows the signature's instructions, and any that parameters put in their place
-    predictor(module& parent, std::string name, reagent::signature s, bool shows_past = false, standing_text standing = {});
+    predictor(module& parent, std::string name, reagent::signature s, bool shows_past = false,
+              standing_text standing = {});
 
     /// The signature as it was written; a run's parameters may change its texts, never its fields.
     const reagent::signature& signature() const { return signature_; }
@@ -49,10 +51,11 @@ public:
     /// Its path; "self" where it is a program of its own.
     const std::string& predictor_path() const;
 
-    /// Asks the model for the outputs. An answer that cannot be read or breaks a constraint is sent back, with everything that
-    /// is wrong with it, up to `run_options::max_retries` times; after a chat completion that failed, JSON is asked for. What was cut off,
-    /// is empty, or ended in the provider's failure is no answer: nothing is read from it. It is asked for again, with twice the
-    /// `max_tokens` (up to 131,072) where that was the limit and the run or the parameters set one.
+    /// Asks the model for the outputs. An answer that cannot be read or breaks a constraint is sent back, with
+    /// everything that is wrong with it, up to `run_options::max_retries` times; after a chat completion that failed,
+    /// JSON is asked for. What was cut off, is empty, or ended in the provider's failure is no answer: nothing is read
+    /// from it. It is asked for again, with twice the `max_tokens` (up to 131,072) where that was the limit and the run
+    /// or the parameters set one.
     ///
     /// @param inputs field name to value; every input of the signature
     /// @return every output of the signature, converted to its type
@@ -73,7 +76,7 @@ private:
     bool shows_past_ = false;
     standing_text standing_;
     std::shared_ptr<const void> alive_ = std::make_shared<char>();  // for runs that know it by its path
-    mutable std::mutex mutex_;  // guards the templates, which are made at first use
+    mutable std::mutex mutex_;                                      // guards the templates, which are made at first use
     mutable std::array<std::shared_ptr<const prompt_template>, 3> prompts_;
 };
 
@@ -85,7 +88,8 @@ namespace detail {
 /// Why a response is no answer, whatever it holds: it was cut off, withheld, or broke off; "" where it may be one.
 std::string no_answer(const lm_response& r);
 
-/// Whether an error tells of an answer that was given and that the server, or we, could not read: the next attempt mostly gives another.
+/// Whether an error tells of an answer that was given and that the server, or we, could not read: the next attempt
+/// mostly gives another.
 bool could_not_be_read(const lm_error& e);
 
 /// The `max_tokens` that the run and these parameters set for an answer; none where only the model has a limit.

@@ -107,8 +107,9 @@ std::vector<std::string> output_names() {
 
 }  // namespace detail
 
-/// What can be evaluated, compiled, served and nested: a module with `forward(run&, input) -> task<output>`, where input and output are
-/// structs (or the output is a prediction), or with `call(run&, json::object) -> task<json::object>`.
+/// What can be evaluated, compiled, served and nested: a module with `forward(run&, input) -> task<output>`, where
+/// input and output are structs (or the output is a prediction), or with `call(run&, json::object) ->
+/// task<json::object>`.
 ///
 ///     struct care : rg::module {
 ///         struct input { std::string message; };

@@ -27,8 +27,8 @@ struct program_remarks {
     std::optional<double> score{};
 };
 
-/// A folder of saved programs: versions that never change, and tags ("production") that point to one of them. Any number of processes may
-/// use it at once; every change is one file, written whole or not at all.
+/// A folder of saved programs: versions that never change, and tags ("production") that point to one of them. Any
+/// number of processes may use it at once; every change is one file, written whole or not at all.
 ///
 ///     rg::program_store store{"programs"};
 ///     auto v = store.put(rg::to_saved(program, made.best), {.who = "ci", .what = "mipro, seed 7", .score = 91.3});
@@ -46,14 +46,17 @@ public:
     saved_program get(std::string_view which = "latest") const;
     std::uint64_t number_of(std::string_view which) const;
 
-    /// Oldest first. What cannot be read is listed with its problem; a tag whose file is damaged is left out: `number_of` tells why.
+    /// Oldest first. What cannot be read is listed with its problem; a tag whose file is damaged is left out:
+    /// `number_of` tells why.
     std::vector<program_version> list() const;
 
-    /// Names start with a letter and go on with letters, digits, - and _. @throws program_error(mismatch) for other names, "latest", or a
-    /// version that is not there; program_error(unreadable, bad_document) for one that cannot be loaded: it is not tagged
+    /// Names start with a letter and go on with letters, digits, - and _. @throws program_error(mismatch) for other
+    /// names, "latest", or a version that is not there; program_error(unreadable, bad_document) for one that cannot be
+    /// loaded: it is not tagged
     void tag(std::string_view name, std::uint64_t version);
     void untag(std::string_view name);
-    /// Points a tag to where it pointed before. @return the version. @throws program_error(mismatch) when it never pointed elsewhere
+    /// Points a tag to where it pointed before. @return the version. @throws program_error(mismatch) when it never
+    /// pointed elsewhere
     std::uint64_t roll_back(std::string_view name);
 
     const std::filesystem::path& folder() const { return folder_; }
@@ -66,8 +69,8 @@ private:
     std::filesystem::path folder_;
 };
 
-/// A program's parameters in a service that goes on while they change: each run takes what is current when it begins, and keeps it.
-/// Thread-safe.
+/// A program's parameters in a service that goes on while they change: each run takes what is current when it begins,
+/// and keeps it. Thread-safe.
 class live_parameters {
 public:
     explicit live_parameters(parameters p = {}) : current_{std::make_shared<const parameters>(std::move(p))} {}

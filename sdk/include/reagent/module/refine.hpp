@@ -21,7 +21,8 @@ public:
     };
 
     /// @param own the attempt's run handle; the call is made there
-    /// @return predictor path to advice; predictors that are not to blame are left out. Empty when the answer is useless
+    /// @return predictor path to advice; predictors that are not to blame are left out. Empty when the answer is
+    /// useless
     task<std::map<std::string, std::string, std::less<>>> operator()(run& own, attempt a) const;
 
 private:
@@ -65,7 +66,8 @@ struct refine_options {
 
 /// As `best_of_n`, but between attempts a model is shown the program, what its predictors did, and the reward; its
 /// advice for each predictor stands behind that predictor's inputs in the next attempt.
-/// Source: DSPy 3, `dspy.Refine`; where DSPy shows Python source, the goal in words and the reward's feedback stand here.
+/// Source: DSPy 3, `dspy.Refine`; where DSPy shows Python source, the goal in words and the reward's feedback stand
+/// here.
 template <class Module, class Reward>
 class refine : public module {
 public:
@@ -80,8 +82,10 @@ public:
         if constexpr (std::derived_from<Module, module>) works_with(m);
     }
 
-    refine(const Module&& m, Reward reward, refine_options options = {}) : refine{m, std::move(reward), std::move(options)} {
-        static_assert(!std::is_class_v<Module>, "reagent: refine refers to its module, and this one would be gone; name it first");
+    refine(const Module&& m, Reward reward, refine_options options = {})
+        : refine{m, std::move(reward), std::move(options)} {
+        static_assert(!std::is_class_v<Module>,
+                      "reagent: refine refers to its module, and this one would be gone; name it first");
     }
 
     template <class... Args>

@@ -20,9 +20,9 @@ struct saved_predictor {
     json::object other{};  ///< what else the file says: "traces", "train", ...
 };
 
-/// A program's parameters as a file: the document that DSPy 3 writes (`demos`, `signature.instructions`, `signature.fields`, `lm`,
-/// `metadata`), or the older shape with `signature_instructions`. A value; knows nothing of the program's code.
-/// Source: DSPy 3.3.1, `dspy.Module.save`.
+/// A program's parameters as a file: the document that DSPy 3 writes (`demos`, `signature.instructions`,
+/// `signature.fields`, `lm`, `metadata`), or the older shape with `signature_instructions`. A value; knows nothing of
+/// the program's code. Source: DSPy 3.3.1, `dspy.Module.save`.
 class saved_program {
 public:
     static constexpr std::size_t max_bytes = 64 * 1024 * 1024;
@@ -41,7 +41,8 @@ public:
     const std::vector<saved_predictor>& predictors() const { return predictors_; }
     const saved_predictor* find(std::string_view path) const;
     const json::object& document() const { return document_; }  ///< as it was read or made
-    /// What Reagent added under `metadata.reagent`: "nearest" (a pool to choose demonstrations from), "members" (of an ensemble); or null.
+    /// What Reagent added under `metadata.reagent`: "nearest" (a pool to choose demonstrations from), "members" (of an
+    /// ensemble); or null.
     const json::value* addition(std::string_view name) const;
     std::string hash() const;  ///< SHA-256 of what is learned: order and metadata make no difference
 
@@ -53,7 +54,8 @@ private:
 /// The program's parameters as a document: every predictor with its texts as they are used.
 saved_program to_saved(const module& program, const parameters& p = {});
 
-/// The parameters that a file holds for this program. @param models whether language models named in the file are taken over
+/// The parameters that a file holds for this program. @param models whether language models named in the file are taken
+/// over
 /// @throws program_error(mismatch) with every difference when predictors or fields are not the program's
 parameters from_saved(const module& program, const saved_program& saved, bool models = true);
 

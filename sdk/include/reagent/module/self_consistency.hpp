@@ -44,16 +44,19 @@ auto voted(run& r, const Module& module, self_consistency_options options, Kept 
 
 }  // namespace detail
 
-/// `majority` as a module: asks for `n` answers at once, each one of its own, and returns the first of those that most agree on.
+/// `majority` as a module: asks for `n` answers at once, each one of its own, and returns the first of those that most
+/// agree on.
 ///
 ///     rg::self_consistency vote{qa, {.n = 5}};
 ///     auto p = co_await vote(run, "question"_f = question);
 ///
-/// The module must outlive this. Source: Wang et al., "Self-Consistency Improves Chain of Thought Reasoning in Language Models", 2022.
+/// The module must outlive this. Source: Wang et al., "Self-Consistency Improves Chain of Thought Reasoning in Language
+/// Models", 2022.
 template <class Module>
 class self_consistency : public module {
 public:
-    explicit self_consistency(const Module& m, self_consistency_options options = {}) : inner_{m}, options_{std::move(options)} {
+    explicit self_consistency(const Module& m, self_consistency_options options = {})
+        : inner_{m}, options_{std::move(options)} {
         if constexpr (std::derived_from<Module, module>) works_with(m);
     }
     /// As a part of another module; the inner module keeps the path that it has.
@@ -61,7 +64,8 @@ public:
         : module{parent, std::move(name)}, inner_{m}, options_{std::move(options)} {
         if constexpr (std::derived_from<Module, module>) works_with(m);
     }
-    explicit self_consistency(const Module&& m, self_consistency_options options = {}) : self_consistency{m, std::move(options)} {
+    explicit self_consistency(const Module&& m, self_consistency_options options = {})
+        : self_consistency{m, std::move(options)} {
         static_assert(!std::is_class_v<Module>,
                       "reagent: self_consistency refers to its module, and this one would be gone; name it first");
     }

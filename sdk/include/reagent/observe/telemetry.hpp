@@ -22,7 +22,8 @@ struct telemetry_options {
     http::header_list headers{};
     std::vector<std::pair<std::string, secret>> credentials{};  ///< headers that hold keys
     std::string service_name = "reagent";
-    /// Send prompts, completions, arguments and results too; private fields never, and of a predictor that has such no prompt either.
+    /// Send prompts, completions, arguments and results too; private fields never, and of a predictor that has such no
+    /// prompt either.
     bool content = false;
     bool traces = true, metrics = true;
     std::chrono::milliseconds interval{1'000};  ///< between batches of spans; metrics go every ten of them
@@ -50,12 +51,13 @@ struct ended_run {
     std::shared_ptr<const detail::privacy> privacy{};  ///< what is not to be sent even where content is; null: nothing
 };
 
-/// Sends spans and metrics of ended runs to a collector, by OTLP over HTTP in JSON. Works on a thread of its own: a run hands over a
-/// pointer and goes on, whatever the collector does. Its destructor sends what is queued, for at most `timeout`.
+/// Sends spans and metrics of ended runs to a collector, by OTLP over HTTP in JSON. Works on a thread of its own: a run
+/// hands over a pointer and goes on, whatever the collector does. Its destructor sends what is queued, for at most
+/// `timeout`.
 ///
-/// Spans: `invoke_agent` for a run, `chat` for a model call, `execute_tool`, and spans of ours for branches, predictors, consents
-/// and backtracks. Sources: OpenTelemetry protocol 1.9 (OTLP/HTTP, JSON encoding); OpenTelemetry semantic conventions for generative
-/// AI, 1.38.
+/// Spans: `invoke_agent` for a run, `chat` for a model call, `execute_tool`, and spans of ours for branches,
+/// predictors, consents and backtracks. Sources: OpenTelemetry protocol 1.9 (OTLP/HTTP, JSON encoding); OpenTelemetry
+/// semantic conventions for generative AI, 1.38.
 class telemetry {
 public:
     explicit telemetry(telemetry_options options);

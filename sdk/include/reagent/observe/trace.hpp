@@ -32,10 +32,11 @@ flow_state met_in(const std::vector<span>& trace);
 
 /// For pages and programs: `{"about": ..., "spans": [...]}`, with everything that the spans point to.
 /// @param content false: no prompts, completions, arguments and results
-/// Prompts are whole as long as all of them together have at most `most_whole` bytes; from there on a content has an `earlier`, the effect
-/// whose messages it continues, and its `messages` are as `recorded_request::to_json` has them: an agent's prompts repeat each other, and
-/// whole they would take the square of its steps.
-json::object to_json(const std::vector<span>& trace, const json::object& about, bool content = true, std::size_t most_whole = 64 << 20);
+/// Prompts are whole as long as all of them together have at most `most_whole` bytes; from there on a content has an
+/// `earlier`, the effect whose messages it continues, and its `messages` are as `recorded_request::to_json` has them:
+/// an agent's prompts repeat each other, and whole they would take the square of its steps.
+json::object to_json(const std::vector<span>& trace, const json::object& about, bool content = true,
+                     std::size_t most_whole = 64 << 20);
 
 /// What a span holds, as in `to_json`, with a whole prompt.
 json::object content_of(const span& s);

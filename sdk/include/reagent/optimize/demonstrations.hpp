@@ -9,7 +9,7 @@ struct bootstrapped {
     std::map<std::string, std::vector<json::object>> demos{};  ///< by predictor path
     std::vector<std::size_t> used{};                           ///< examples of the training data they were made from
     std::size_t ran = 0;                                       ///< runs that came to an end, whether they passed or not
-    std::vector<std::string> failures{};                       ///< examples that did not pass, with the reasons, for proposals
+    std::vector<std::string> failures{};  ///< examples that did not pass, with the reasons, for proposals
 };
 
 struct bootstrap_size {
@@ -19,7 +19,8 @@ struct bootstrap_size {
 
 /// Runs the teacher on training examples until as many as wanted have passed.
 /// @param order indexes into the training data
-bootstrapped bootstrap_demos(study& s, const std::vector<std::size_t>& order, const bootstrap_size& size, std::uint64_t purpose);
+bootstrapped bootstrap_demos(study& s, const std::vector<std::size_t>& order, const bootstrap_size& size,
+                             std::uint64_t purpose);
 
 /// The start with these demonstrations, filled up with labeled examples that they were not made from.
 parameters with_demos(study& s, const bootstrapped& made, const bootstrap_size& size, std::uint64_t purpose);

@@ -41,8 +41,8 @@ std::string shown_setting(const std::optional<T>& value) {
 
 }  // namespace detail
 
-/// The options of an optimizer, as a command line or a file gives them: names, meanings, defaults, and how each is read. Stated once, for
-/// parsing and for help.
+/// The options of an optimizer, as a command line or a file gives them: names, meanings, defaults, and how each is
+/// read. Stated once, for parsing and for help.
 template <class Options>
 class settings {
 public:
@@ -55,11 +55,14 @@ public:
     /// A whole number, a number, or true and false; of an optional, none unless it is given.
     template <class T, class Base>
     settings& add(std::string name, T Base::*field, std::string help, setting_range range = {}) {
-        auto read = [name, field, range](Options& o, const std::string& text) { detail::read_setting(name, text, o.*field, range); };
+        auto read = [name, field, range](Options& o, const std::string& text) {
+            detail::read_setting(name, text, o.*field, range);
+        };
         return add(std::move(name), std::move(read), std::move(help), detail::shown_setting(Options{}.*field));
     }
     /// Anything else.
-    settings& add(std::string name, std::function<void(Options&, const std::string&)> read, std::string help, std::string by_default = {}) {
+    settings& add(std::string name, std::function<void(Options&, const std::string&)> read, std::string help,
+                  std::string by_default = {}) {
         all_.push_back({std::move(name), std::move(help), std::move(read), std::move(by_default)});
         return *this;
     }
@@ -76,8 +79,8 @@ private:
 ///     class hill_climb : public rg::optimizer { public: explicit hill_climb(hill_climb_options how); ... };
 ///
 ///     auto all = rg::optimizers::ready();
-///     all.add<hill_climb>("hill_climb", rg::settings<hill_climb_options>{}.add("tries", &hill_climb_options::tries, "changes that are
-///     tried")); auto chosen = all.make("hill_climb", {{"tries", "50"}});
+///     all.add<hill_climb>("hill_climb", rg::settings<hill_climb_options>{}.add("tries", &hill_climb_options::tries,
+///     "changes that are tried")); auto chosen = all.make("hill_climb", {{"tries", "50"}});
 ///
 /// `cli_program::optimizers` makes them known to `compile` of a program of your own.
 class optimizers {
@@ -101,7 +104,8 @@ public:
 
     using given_settings = std::map<std::string, std::string>;  ///< values by name
 
-    /// @throws std::invalid_argument for a name, a setting or a value that is not known; it says which are, and the nearest
+    /// @throws std::invalid_argument for a name, a setting or a value that is not known; it says which are, and the
+    /// nearest
     std::unique_ptr<optimizer> make(std::string_view name, const given_settings& given = {}) const;
 
     std::vector<std::string> names() const;  ///< in the order in which they were added

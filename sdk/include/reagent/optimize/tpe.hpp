@@ -12,11 +12,11 @@ struct tpe_options {
     std::uint64_t seed = 0;
 };
 
-/// Tree-structured Parzen estimator over several choices at once: which combination to try next, so that the score becomes large. The
-/// observations are parted into good ones (the best tenth, at least one) and the others; a combination is promising where the first are
-/// dense and the second are not; one that was not told of yet goes first. Kernels span all choices together, so what belongs together is
-/// found together. Source: Bergstra et al., "Algorithms for Hyper-Parameter Optimization", 2011; the kernels are those of Optuna's
-/// multivariate TPESampler.
+/// Tree-structured Parzen estimator over several choices at once: which combination to try next, so that the score
+/// becomes large. The observations are parted into good ones (the best tenth, at least one) and the others; a
+/// combination is promising where the first are dense and the second are not; one that was not told of yet goes first.
+/// Kernels span all choices together, so what belongs together is found together. Source: Bergstra et al., "Algorithms
+/// for Hyper-Parameter Optimization", 2011; the kernels are those of Optuna's multivariate TPESampler.
 class categorical_tpe {
 public:
     /// @param choices number of values of each choice, each at least 1

@@ -27,8 +27,8 @@ using document_reader = std::function<std::string(const std::string& bytes)>;
 
 struct build_options {
     chunk_options chunks{};
-    /// For files of other kinds, by extension: `{{".pdf", ready::pdf_text}}` (reagent/tools/pdf.hpp). A passage's "begin" and "end" are
-    /// bytes of the text that was made, and of a text with form feeds it has its "page", from 1.
+    /// For files of other kinds, by extension: `{{".pdf", ready::pdf_text}}` (reagent/tools/pdf.hpp). A passage's
+    /// "begin" and "end" are bytes of the text that was made, and of a text with form feeds it has its "page", from 1.
     std::map<std::string, document_reader> readers{};
     std::optional<vector_source> vectors{};         ///< of the passages; none: the index has words only
     std::string language = "english";               ///< of an index that is made now
@@ -47,18 +47,19 @@ struct broken_file {
 struct build_report {
     std::size_t files = 0, changed = 0, removed = 0;  ///< files with passages; new or changed ones; ones that are gone
     std::size_t passages = 0;                         ///< in the index
-    std::size_t made = 0, embedded = 0;               ///< passages of changed files, and those of them whose text was new
-    std::vector<broken_file> broken{};                ///< not in the index
-    reagent::usage usage{};                           ///< of embeddings
+    std::size_t made = 0, embedded = 0;  ///< passages of changed files, and those of them whose text was new
+    std::vector<broken_file> broken{};   ///< not in the index
+    reagent::usage usage{};              ///< of embeddings
 };
 
-/// Brings an index to what the files of a folder are now, as one change; makes the index where there is none. A file is known by its
-/// content's hash: one that is the same costs nothing but reading, and of one that has changed only new passages are embedded. Other chunk
-/// options make everything anew. A passage's id is "FILE#3", its source FILE (relative to the folder), its metadata "source", "begin" and
-/// "end". Hidden files and folders, and the index itself, are no documents. A broken file is listed, and has no passages; also not those it
-/// had before.
+/// Brings an index to what the files of a folder are now, as one change; makes the index where there is none. A file is
+/// known by its content's hash: one that is the same costs nothing but reading, and of one that has changed only new
+/// passages are embedded. Other chunk options make everything anew. A passage's id is "FILE#3", its source FILE
+/// (relative to the folder), its metadata "source", "begin" and "end". Hidden files and folders, and the index itself,
+/// are no documents. A broken file is listed, and has no passages; also not those it had before.
 /// @throws retrieve_error(wrong_model, bad_options) when the index was made with another embedder or language
 /// @throws as the embedder; then nothing was changed
-task<build_report> build_index(run& r, std::filesystem::path documents, std::filesystem::path index, build_options options = {});
+task<build_report> build_index(run& r, std::filesystem::path documents, std::filesystem::path index,
+                               build_options options = {});
 
 }  // namespace reagent

@@ -26,8 +26,8 @@ struct text_vectors {
     reagent::usage usage{};
 };
 
-/// Makes vectors of texts: an embedder's, in batches, several at once, cached, retried and counted; or, without a model, vectors of our own
-/// by the words of a text. A value, cheap to copy, safe to share between threads.
+/// Makes vectors of texts: an embedder's, in batches, several at once, cached, retried and counted; or, without a
+/// model, vectors of our own by the words of a text. A value, cheap to copy, safe to share between threads.
 class vector_source {
 public:
     /// `words`, `words-1024` (with that many numbers), or an embedder's name, as "openai/text-embedding-3-small".
@@ -36,7 +36,8 @@ public:
 
     /// What an index keeps, and compares with: "words-512", "openai/text-embedding-3-small".
     const std::string& name() const;
-    /// No model: texts are near that share words and pieces of words. It knows no synonyms, and is no replacement for a model.
+    /// No model: texts are near that share words and pieces of words. It knows no synonyms, and is no replacement for a
+    /// model.
     bool is_of_words() const;
 
     /// As effects of a run: model calls at `path`, so that they replay and count.

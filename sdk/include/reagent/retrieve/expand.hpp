@@ -9,8 +9,8 @@ struct expand_options {
     std::string predictor = "expand";  ///< its path, for saved parameters
 };
 
-/// Has the run's model write other queries for the same, asks for all of them at once, and joins the answers by rank (`fused`). The
-/// predictor is found and taught by optimizers.
+/// Has the run's model write other queries for the same, asks for all of them at once, and joins the answers by rank
+/// (`fused`). The predictor is found and taught by optimizers.
 std::shared_ptr<const retriever> expanded(std::shared_ptr<const retriever> from, expand_options options = {});
 
 }  // namespace reagent

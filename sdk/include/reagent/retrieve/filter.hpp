@@ -17,9 +17,9 @@ namespace json = boost::json;
 ///     auto recent = filter::gte("year", 2024) && !filter::eq("lang", "de");
 ///     auto same   = filter::from_json(json::parse(R"({"year": {"$gte": 2024}, "lang": {"$ne": "de"}})"));
 ///
-/// Only texts, numbers, booleans and null are compared. `1` equals `1.0`; a text and a number are never equal, and neither is before
-/// the other; texts are ordered by their bytes. A member that a passage does not have equals nothing and is before nothing,
-/// so `ne` holds for it. `metadata` members that are lists or objects count as not there.
+/// Only texts, numbers, booleans and null are compared. `1` equals `1.0`; a text and a number are never equal, and
+/// neither is before the other; texts are ordered by their bytes. A member that a passage does not have equals nothing
+/// and is before nothing, so `ne` holds for it. `metadata` members that are lists or objects count as not there.
 class filter {
 public:
     enum class kind { all, eq, in, lt, lte, gt, gte, conjunction, disjunction, negation };
@@ -51,7 +51,9 @@ public:
     static filter gte(std::string field, const T& v) {
         return compared(kind::gte, std::move(field), value_of(v));
     }
-    static filter in(std::string field, json::array values) { return compared(kind::in, std::move(field), std::move(values)); }
+    static filter in(std::string field, json::array values) {
+        return compared(kind::in, std::move(field), std::move(values));
+    }
     static filter all_of(std::vector<filter> parts);  ///< of none: holds always
     static filter any_of(std::vector<filter> parts);  ///< of none: holds never
 
@@ -59,8 +61,8 @@ public:
     friend filter operator||(filter a, filter b) { return any_of({std::move(a), std::move(b)}); }
     filter operator!() const;
 
-    /// In the words that MongoDB and Chroma use: `{"field": value}`, `$eq $ne $in $nin $lt $lte $gt $gte $and $or $not`; several members
-    /// of an object all have to hold. `{}` holds always.
+    /// In the words that MongoDB and Chroma use: `{"field": value}`, `$eq $ne $in $nin $lt $lte $gt $gte $and $or
+    /// $not`; several members of an object all have to hold. `{}` holds always.
     /// @throws retrieve_error(bad_filter) naming the place, also for more than 64 levels or 10,000 conditions
     static filter from_json(const json::value& v);
     json::object to_json() const;
@@ -91,7 +93,8 @@ private:
     std::vector<filter> parts_;
 };
 
-/// Whether the filter holds for a passage with this metadata. Pure: what an index or a server does instead has to come to the same.
+/// Whether the filter holds for a passage with this metadata. Pure: what an index or a server does instead has to come
+/// to the same.
 bool matches(const filter& f, const json::object& metadata);
 
 /// How two such values compare. @return negative, zero, positive; `unordered` where neither is before the other

@@ -17,14 +17,17 @@ struct hybrid_options {
     double constant = 60;   ///< of the formula: the larger, the less the first ranks stand out
 };
 
-/// Asks several retrievers at once and joins their answers by rank (`fused`), so that scores of different kinds need not be compared.
+/// Asks several retrievers at once and joins their answers by rank (`fused`), so that scores of different kinds need
+/// not be compared.
 /// @throws retrieve_error(bad_options) for none, or a weight that is no positive number
 std::shared_ptr<const retriever> hybrid(std::vector<weighted_retriever> of, hybrid_options options = {});
 
-/// Reciprocal rank fusion: a passage's score is the sum of weight / (constant + rank) over the lists that have it. The same passage is one
-/// with the same id; of equal scores the one that comes earlier in an earlier list is first.
+/// Reciprocal rank fusion: a passage's score is the sum of weight / (constant + rank) over the lists that have it. The
+/// same passage is one with the same id; of equal scores the one that comes earlier in an earlier list is first.
 /// @param weights one for each list
-/// Source: Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods", 2009.
-std::vector<passage> fused(const std::vector<std::vector<passage>>& lists, const std::vector<double>& weights, double constant = 60);
+/// Source: Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning
+/// Methods", 2009.
+std::vector<passage> fused(const std::vector<std::vector<passage>>& lists, const std::vector<double>& weights,
+                           double constant = 60);
 
 }  // namespace reagent

@@ -20,8 +20,9 @@ enum class similarity { cosine, dot };
 
 struct index_options {
     std::string language = "english";  ///< of words, for stemming: "german", "french", ... as Xapian has them; "none"
-    std::string embedder{};            ///< whose vectors the passages have, as "openai/text-embedding-3-small"; "": they have none
-    std::size_t dimensions = 0;        ///< of the vectors; 0: as many as the first one has
+    std::string
+        embedder{};  ///< whose vectors the passages have, as "openai/text-embedding-3-small"; "": they have none
+    std::size_t dimensions = 0;  ///< of the vectors; 0: as many as the first one has
     similarity by = similarity::cosine;
 };
 
@@ -54,16 +55,19 @@ struct writing_options {
 
 class index_writer;
 
-/// Passages on disk, found by words (BM25, on Xapian) and by vectors (a graph of hnswlib, or exactly). A folder; this is a handle to it,
-/// cheap to copy, safe to share between threads. All calls block: coroutines use `lexical` and `nearest` (lexical.hpp, vectors.hpp).
+/// Passages on disk, found by words (BM25, on Xapian) and by vectors (a graph of hnswlib, or exactly). A folder; this
+/// is a handle to it, cheap to copy, safe to share between threads. All calls block: coroutines use `lexical` and
+/// `nearest` (lexical.hpp, vectors.hpp).
 ///
-/// A change is made by an `index_writer` and is one step: readers, in this process or another, also after a crash or a power failure,
-/// find the index before it or after it. Readers do not wait for writers, and see a change at their next call.
+/// A change is made by an `index_writer` and is one step: readers, in this process or another, also after a crash or a
+/// power failure, find the index before it or after it. Readers do not wait for writers, and see a change at their next
+/// call.
 ///
 /// Errors are retrieve_error(not_an_index, unknown_version, corrupt, unwritable, ...).
 class passage_index {
 public:
-    /// Makes an empty one; the folder must not be there, or be empty, or hold what is left of such a call that was interrupted.
+    /// Makes an empty one; the folder must not be there, or be empty, or hold what is left of such a call that was
+    /// interrupted.
     static passage_index create(const std::filesystem::path& folder, index_options options = {});
     static passage_index open(const std::filesystem::path& folder);
 
@@ -73,17 +77,20 @@ public:
     std::optional<passage> get(const std::string& id) const;
     std::uint64_t count(const filter& where = {}) const;
 
-    /// Passages with the query's words, best first by BM25 (k1 1.2, b 0.75, as Lucene computes it). Filters are exact: fewer than `k` come
-    /// only where there are no more. @throws retrieve_error(bad_query) for operators that cannot be read
+    /// Passages with the query's words, best first by BM25 (k1 1.2, b 0.75, as Lucene computes it). Filters are exact:
+    /// fewer than `k` come only where there are no more. @throws retrieve_error(bad_query) for operators that cannot be
+    /// read
     std::vector<passage> by_words(const std::string& query, std::size_t k, const filter& where = {},
                                   query_syntax syntax = query_syntax::words) const;
 
-    /// Passages with the nearest vectors, best first; scores are cosines, or dot products. All `k` of them, however few fit the filter.
-    /// Approximate above 20,000 vectors (about 98 of 100 found, measured on the index's own vectors when its graph is built), and
-    /// exact below, and where a filter leaves few. @throws retrieve_error(wrong_model) when the length is not the index's
+    /// Passages with the nearest vectors, best first; scores are cosines, or dot products. All `k` of them, however few
+    /// fit the filter. Approximate above 20,000 vectors (about 98 of 100 found, measured on the index's own vectors
+    /// when its graph is built), and exact below, and where a filter leaves few. @throws retrieve_error(wrong_model)
+    /// when the length is not the index's
     std::vector<passage> by_vector(const std::vector<float>& query, std::size_t k, const filter& where = {}) const;
     /// The same, always by comparing all of them.
-    std::vector<passage> by_vector_exactly(const std::vector<float>& query, std::size_t k, const filter& where = {}) const;
+    std::vector<passage> by_vector_exactly(const std::vector<float>& query, std::size_t k,
+                                           const filter& where = {}) const;
 
     /// The vectors of passages, of length 1 under cosine; empty for ids that are not there.
     std::vector<std::vector<float>> vectors_of(const std::vector<std::string>& ids) const;
@@ -119,8 +126,9 @@ public:
     /// @throws retrieve_error(wrong_model) for a vector of another length, or with something that is no number
     void put(const passage& p, const std::vector<float>& vector = {});
 
-    bool remove(const std::string& id);                    ///< @return whether it was there
-    std::size_t remove_source(const std::string& source);  ///< every passage with that `source`; and forgets what `set_source` said
+    bool remove(const std::string& id);  ///< @return whether it was there
+    std::size_t remove_source(
+        const std::string& source);  ///< every passage with that `source`; and forgets what `set_source` said
 
     /// Keeps a note on a source; `passage_index::sources` has them.
     void set_source(const std::string& source, json::object note);

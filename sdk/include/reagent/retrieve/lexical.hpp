@@ -10,7 +10,8 @@ struct lexical_options {
     std::string name{};  ///< for the journal; "": "lexical:" and the folder's name
 };
 
-/// Finds passages of an index by words. The search blocks a thread of the runtime's pool for what blocks, and not the run's.
+/// Finds passages of an index by words. The search blocks a thread of the runtime's pool for what blocks, and not the
+/// run's.
 std::shared_ptr<const retriever> lexical(passage_index from, lexical_options options = {});
 
 }  // namespace reagent

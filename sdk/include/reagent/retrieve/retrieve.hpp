@@ -6,9 +6,10 @@
 
 namespace reagent {
 
-/// Asks a retriever as an effect of the run: a tool call named `retrieve` at `path` in the journal, with the retriever's name, the query,
-/// k and filter as its arguments and the passages as its result. So it is traced, replayed, resumed without asking again, and met by the
-/// run's flow policy; model calls that the retriever makes stand in the journal within it, and count.
+/// Asks a retriever as an effect of the run: a tool call named `retrieve` at `path` in the journal, with the
+/// retriever's name, the query, k and filter as its arguments and the passages as its result. So it is traced,
+/// replayed, resumed without asking again, and met by the run's flow policy; model calls that the retriever makes stand
+/// in the journal within it, and count.
 /// @throws what the retriever throws; in a replay std::runtime_error with its message
 task<std::vector<passage>> find(run& r, std::string path, std::shared_ptr<const retriever> from, retrieval what);
 
@@ -39,7 +40,8 @@ private:
     std::shared_ptr<const retriever> from_;
 };
 
-/// `[1] title (source)\ntext`, blank line, `[2] ...`: how passages stand in a prompt. @param max_bytes of all; what is left out is said
+/// `[1] title (source)\ntext`, blank line, `[2] ...`: how passages stand in a prompt. @param max_bytes of all; what is
+/// left out is said
 std::string to_text(const std::vector<passage>& passages, std::size_t max_bytes = 64 * 1024);
 
 }  // namespace reagent

@@ -16,10 +16,11 @@ namespace reagent {
 
 class run;
 
-/// What is looked for: `retrieval{"late parcels", 3, filter::eq("lang", "en")}`. It has a constructor, so that it may be written within a
-/// `co_await` (docs/lifetimes.md).
+/// What is looked for: `retrieval{"late parcels", 3, filter::eq("lang", "en")}`. It has a constructor, so that it may
+/// be written within a `co_await` (docs/lifetimes.md).
 struct retrieval {
-    retrieval(std::string q = {}, std::size_t most = 5, filter f = {}) : query{std::move(q)}, k{most}, where{std::move(f)} {}
+    retrieval(std::string q = {}, std::size_t most = 5, filter f = {})
+        : query{std::move(q)}, k{most}, where{std::move(f)} {}
 
     std::string query;
     std::vector<float> vector{};  ///< of the query, where it is known; else the retriever that needs one makes it
@@ -29,8 +30,8 @@ struct retrieval {
 
 /// Finds passages. Immutable, safe to share between runs and threads: `std::shared_ptr<const retriever>`.
 ///
-/// `retrieve` is called by the module `rg::retrieve` (or by `find`), which makes an effect of the run of it; whoever calls it directly asks
-/// without a record. What it needs of models it asks through the run that it is given.
+/// `retrieve` is called by the module `rg::retrieve` (or by `find`), which makes an effect of the run of it; whoever
+/// calls it directly asks without a record. What it needs of models it asks through the run that it is given.
 class retriever {
 public:
     virtual ~retriever() = default;

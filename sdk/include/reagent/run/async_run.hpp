@@ -62,7 +62,9 @@ template <class T, class Handler>
 class awaited_run {
 public:
     awaited_run(Handler handler, const asio::any_io_executor& otherwise)
-        : executor_{asio::get_associated_executor(handler, otherwise)}, work_{*executor_}, handler_{std::move(handler)} {
+        : executor_{asio::get_associated_executor(handler, otherwise)},
+          work_{*executor_},
+          handler_{std::move(handler)} {
         auto slot = asio::get_associated_cancellation_slot(*handler_);
         if (slot.is_connected()) slot.assign([c = canceller](asio::cancellation_type) { c->cancel(); });
     }
@@ -70,9 +72,9 @@ public:
     /// On any thread, once.
     static void end(std::shared_ptr<awaited_run> self, std::exception_ptr failure) {
         self->canceller->end();
-        // The handler may be the last work of a context that is destroyed as soon as it has run: there is work until dispatch has come
-        // back, and nothing of ours names the context after that.
-        // A work guard would let go of the work before it lets go of the executor.
+        // The handler may be the last work of a context that is destroyed as soon as it has run: there is work until
+        // dispatch has come back, and nothing of ours names the context after that. A work guard would let go of the
+        // work before it lets go of the executor.
         auto work = asio::prefer(*self->executor_, asio::execution::outstanding_work.tracked);
         auto executor = *std::exchange(self->executor_, std::nullopt);
         asio::dispatch(executor, [self = std::move(self), failure = std::move(failure)]() mutable {
@@ -136,8 +138,9 @@ public:
         try {
             begin(a);
         } catch (...) {
-            asio::post(runtime_->default_executor(),
-                       [a, failure = std::current_exception()]() mutable { awaited::end(std::move(a), std::move(failure)); });
+            asio::post(runtime_->default_executor(), [a, failure = std::current_exception()]() mutable {
+                awaited::end(std::move(a), std::move(failure));
+            });
         }
     }
     template <class Handler>
@@ -152,7 +155,9 @@ private:
         check_options(own_ ? *own_ : *named_, options_);
         auto state = runtime_->prepare(std::move(options_));
         auto work = std::apply(
-            [&](auto&... kept) { return invoke_program(own_ ? *own_ : *named_, runtime_->trunk(state), given_away<Args>(kept)...); },
+            [&](auto&... kept) {
+                return invoke_program(own_ ? *own_ : *named_, runtime_->trunk(state), given_away<Args>(kept)...);
+            },
             args_);
         runtime_->spawn(state, keep(std::move(work), a->value), [a, own = own_](std::exception_ptr failure) {
             bool good = *a->value && !is_of_recording(failure);
@@ -176,18 +181,23 @@ auto async_run_with(runtime& rt, run_options options, const std::remove_cvref_t<
     using token = std::conditional_t<std::is_lvalue_reference_v<last>, last, std::remove_reference_t<last>>;
     using signature = typename async_value<typename initiation::T>::signature;
     static_assert(asio::completion_token_for<token, signature>,
-                  "reagent: the last argument of async_run is a completion token, as boost::asio::use_awaitable, or a callback that takes "
+                  "reagent: the last argument of async_run is a completion token, as boost::asio::use_awaitable, or a "
+                  "callback that takes "
                   "(std::exception_ptr, value)");
-    using result = decltype(asio::async_initiate<token, signature>(std::declval<initiation>(), std::get<sizeof...(I)>(given)));
+    using result =
+        decltype(asio::async_initiate<token, signature>(std::declval<initiation>(), std::get<sizeof...(I)>(given)));
     if constexpr (awaits_later<result>) {
         static_assert(survives_await<Module>,
-                      "reagent: g++ 12 destroys a lambda that captures by copy twice inside co_await; name the lambda first, then pass it");
-        static_assert((can_be_awaited_with<std::tuple_element_t<I, Tuple>> && ...),
-                      "reagent: g++ 12 destroys an aggregate that is written inside co_await twice; name it first, then pass it");
+                      "reagent: g++ 12 destroys a lambda that captures by copy twice inside co_await; name the lambda "
+                      "first, then pass it");
+        static_assert(
+            (can_be_awaited_with<std::tuple_element_t<I, Tuple>> && ...),
+            "reagent: g++ 12 destroys an aggregate that is written inside co_await twice; name it first, then pass it");
     }
     return asio::async_initiate<token, signature>(
         initiation{rt, std::move(options), named, std::move(own),
-                   owned_by<std::tuple_element_t<I, Tuple>>::keep(std::forward<std::tuple_element_t<I, Tuple>>(std::get<I>(given)))...},
+                   owned_by<std::tuple_element_t<I, Tuple>>::keep(
+                       std::forward<std::tuple_element_t<I, Tuple>>(std::get<I>(given)))...},
         std::get<sizeof...(I)>(given));
 }
 
@@ -197,7 +207,8 @@ auto async_run(runtime& rt, run_options options, Module&& module, ArgsAndToken&&
                   "reagent: the last argument of async_run is a completion token, as boost::asio::use_awaitable");
     auto own = owner_of<Module>(module);
     const auto* named = own ? nullptr : &module;
-    return async_run_with<Module>(rt, std::move(options), named, std::move(own), std::make_index_sequence<sizeof...(ArgsAndToken) - 1>{},
+    return async_run_with<Module>(rt, std::move(options), named, std::move(own),
+                                  std::make_index_sequence<sizeof...(ArgsAndToken) - 1>{},
                                   std::forward_as_tuple(std::forward<ArgsAndToken>(args_and_token)...));
 }
 

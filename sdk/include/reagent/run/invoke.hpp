@@ -16,10 +16,11 @@ class module;
 namespace reagent::detail {
 
 template <class T>
-concept no_options = !std::is_convertible_v<const T&, run_options> && !std::is_convertible_v<const T&, std::string_view>;
+concept no_options =
+    !std::is_convertible_v<const T&, run_options> && !std::is_convertible_v<const T&, std::string_view>;
 
-/// @throws program_error(mismatch) for parameters of predictors that the program does not have, with the nearest that it has. A program
-/// whose predictors are not known is not looked at.
+/// @throws program_error(mismatch) for parameters of predictors that the program does not have, with the nearest that
+/// it has. A program whose predictors are not known is not looked at.
 void check_parameters(const module& program, const parameters* p);
 void check_parameters(const module& program, const run_options& options);
 
@@ -76,20 +77,21 @@ template <class Module, class... Args>
 consteval bool can_be_run() {
     constexpr bool callable = callable_program<const Module, Args...>;
     constexpr bool changes_itself = !callable && callable_program<Module, Args...>;
-    static_assert(
-        !changes_itself,
-        "reagent: `forward` is not const, but one program serves many runs at once: write `forward(rg::run& run, ...) const`, and "
-        "keep what changes in the run, not in the program");
-    static_assert(
-        callable || changes_itself,
-        "reagent: this program cannot be called with these arguments: what follows the program must be what its `forward` (or its "
-        "operator()) takes behind the rg::run&, in number and type");
+    static_assert(!changes_itself,
+                  "reagent: `forward` is not const, but one program serves many runs at once: write `forward(rg::run& "
+                  "run, ...) const`, and "
+                  "keep what changes in the run, not in the program");
+    static_assert(callable || changes_itself,
+                  "reagent: this program cannot be called with these arguments: what follows the program must be what "
+                  "its `forward` (or its "
+                  "operator()) takes behind the rg::run&, in number and type");
     return callable;
 }
 
 template <class Module, class... Args>
 auto invoke_program(const Module& m, run& r, Args&&... args) {
-    using given = std::conditional_t<(std::is_copy_constructible_v<typename owned_by<Args>::type> && ...), std::true_type, std::false_type>;
+    using given = std::conditional_t<(std::is_copy_constructible_v<typename owned_by<Args>::type> && ...),
+                                     std::true_type, std::false_type>;
     if constexpr (!can_be_run<Module, typename given_argument<given::value, Args>::type...>())
         return task<void>{};
     else if constexpr ((std::is_copy_constructible_v<typename owned_by<Args>::type> && ...)) {
@@ -120,7 +122,8 @@ template <class Module>
 auto owner_of(std::remove_reference_t<Module>& m) {
     using program = std::remove_cvref_t<Module>;
     constexpr bool can_be_kept = std::is_lvalue_reference_v<Module> || std::is_move_constructible_v<program>;
-    static_assert(can_be_kept, "reagent: this program would be gone before its run ends: name it first, and let it live until then");
+    static_assert(can_be_kept,
+                  "reagent: this program would be gone before its run ends: name it first, and let it live until then");
     if constexpr (can_be_kept && !std::is_lvalue_reference_v<Module>)
         return std::make_shared<const program>(std::move(m));
     else

@@ -13,8 +13,8 @@ namespace reagent {
 /// A program as something that takes inputs and gives outputs, by name.
 using program_function = std::function<task<json::object>(run&, const json::object& inputs)>;
 
-/// Which predictor an assertion sends back to its work: of those that ran until now on this run handle's way, the last one
-/// that is, or is part of, the given module; by default the last of all.
+/// Which predictor an assertion sends back to its work: of those that ran until now on this run handle's way, the last
+/// one that is, or is part of, the given module; by default the last of all.
 class assertion_target {
 public:
     assertion_target() = default;
@@ -65,9 +65,10 @@ public:
     /// A number in [0, 1); the same again when the run is replayed.
     double random(std::string_view path = {});
 
-    /// Goes on when the condition holds. Else the program starts again from the call that `target` names: effects before it
-    /// are answered from the journal, its predictor is asked again and sees what it answered and `message`, and everything
-    /// after it happens anew. At most `run_options::max_backtracks` times for this assertion and that call.
+    /// Goes on when the condition holds. Else the program starts again from the call that `target` names: effects
+    /// before it are answered from the journal, its predictor is asked again and sees what it answered and `message`,
+    /// and everything after it happens anew. At most `run_options::max_backtracks` times for this assertion and that
+    /// call.
     ///
     ///     run.assert_that(verdict.ok(), verdict.message(), generate);
     ///
@@ -84,8 +85,9 @@ public:
         if (auto text = unmet(conditions); !text.empty()) failed(false, std::move(text), target, site);
     }
 
-    /// As `assert_that`, but only a wish: when no backtrack is left, it is logged and the program goes on. The program goes
-    /// on to its next effect before it starts again, so that suggestions and assertions in a row are told together.
+    /// As `assert_that`, but only a wish: when no backtrack is left, it is logged and the program goes on. The program
+    /// goes on to its next effect before it starts again, so that suggestions and assertions in a row are told
+    /// together.
     void suggest_that(bool holds, std::string message, assertion_target target = {},
                       std::source_location site = std::source_location::current()) {
         if (!holds) failed(true, std::move(message), target, site);
@@ -98,8 +100,8 @@ public:
     /// Every assertion and suggestion of this run that failed until now, also where a backtrack helped.
     const std::vector<failed_assertion>& violations() const;
 
-    /// Within a tool: the same for each attempt at this call, also after a crash and where somebody had it repeated, and for no other call.
-    /// Hand it on to a service that does things once per key.
+    /// Within a tool: the same for each attempt at this call, also after a crash and where somebody had it repeated,
+    /// and for no other call. Hand it on to a service that does things once per key.
     std::string idempotency_key() const;
 
     /// Does `work` on the thread pool for blocking calls and returns what it returns. When the run is cancelled, the

@@ -43,8 +43,8 @@ struct backtrack {
 
 }  // namespace detail
 
-/// What a `run` is besides for those who write modules, tools and agents: effects, consent, branches, and what predictors tell of their
-/// calls. A part of `run`, and nothing by itself.
+/// What a `run` is besides for those who write modules, tools and agents: effects, consent, branches, and what
+/// predictors tell of their calls. A part of `run`, and nothing by itself.
 class run_core {
 public:
     struct state;
@@ -59,26 +59,30 @@ public:
     /// @throws run_error(no_language_model, budget_*, replay_mismatch, journal_full), lm_error, http_error
     task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model, lm_request request,
                                                         std::function<void(const lm_event&)> on_event = {});
-    /// As above for a request that is made only where it is needed: an answer from the journal whose event has the same fingerprint is the
-    /// answer to it. @param fingerprint the same for requests with the same messages and tools and for no others; asked for where there is
-    /// such an event, or one is written to a store or a file
-    task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model, std::function<lm_request()> make,
-                                                        std::function<std::string()> fingerprint, std::function<void(const lm_event&)> on_event = {});
+    /// As above for a request that is made only where it is needed: an answer from the journal whose event has the same
+    /// fingerprint is the answer to it. @param fingerprint the same for requests with the same messages and tools and
+    /// for no others; asked for where there is such an event, or one is written to a store or a file
+    task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model,
+                                                        std::function<lm_request()> make,
+                                                        std::function<std::string()> fingerprint,
+                                                        std::function<void(const lm_event&)> on_event = {});
 
-    /// For authors of modules: what the next model call at `path` asked when the journal, which will answer it, was written; null: no
-    /// journal answers it. So a module whose requests have changed replays its older journals.
+    /// For authors of modules: what the next model call at `path` asked when the journal, which will answer it, was
+    /// written; null: no journal answers it. So a module whose requests have changed replays its older journals.
     std::shared_ptr<const recorded_request> upcoming_request(std::string_view path) const;
 
     /// Does what `effect` does, or answers from the journal. Exceptions of `effect` are recorded and thrown on.
-    /// In a durable run the call is stored before `effect`, its result after it; one that was under way in a crash is made again only
-    /// where `traits` allow it, else the run stops and asks (run_status::outcome_unknown).
-    task<json::value> call_tool(std::string path, std::string tool, json::value arguments, std::function<task<json::value>()> effect,
-                                tool_call_traits traits = {});
+    /// In a durable run the call is stored before `effect`, its result after it; one that was under way in a crash is
+    /// made again only where `traits` allow it, else the run stops and asks (run_status::outcome_unknown).
+    task<json::value> call_tool(std::string path, std::string tool, json::value arguments,
+                                std::function<task<json::value>()> effect, tool_call_traits traits = {});
 
-    /// Asks for consent to a tool's call. @param ask who is asked here and now; none: the run is suspended until somebody decides
-    /// (run_status::awaiting_approval), which a durable run can. @param schema what edited arguments must fit
+    /// Asks for consent to a tool's call. @param ask who is asked here and now; none: the run is suspended until
+    /// somebody decides (run_status::awaiting_approval), which a durable run can. @param schema what edited arguments
+    /// must fit
     /// @param why for whoever decides; recorded
-    /// @param wrong what else makes edited arguments unfit for the call; "": nothing. Ones that do not fit decide nothing.
+    /// @param wrong what else makes edited arguments unfit for the call; "": nothing. Ones that do not fit decide
+    /// nothing.
     task<approval_decision> ask_approval(std::string path, std::string tool, json::value arguments, json::value schema,
                                          std::function<task<approval_decision>()> ask, std::string why = {},
                                          std::function<std::string(const json::object&)> wrong = {});
@@ -88,39 +92,45 @@ public:
 
     /// What the run has met until now.
     const flow_state& flow() const;
-    /// Calls that are made together are met together, before the first of them begins. @param where besides by a call: "its description"
+    /// Calls that are made together are met together, before the first of them begins. @param where besides by a call:
+    /// "its description"
     void meet(flow_flags f, std::string tool, std::string where = "called in the same step");
-    /// Before each call of a tool, once: whether the flow policy wants consent to it, or the journal says that it was asked for.
+    /// Before each call of a tool, once: whether the flow policy wants consent to it, or the journal says that it was
+    /// asked for.
     struct flow_question {
         bool asks = false;
         std::string path{};  ///< for `ask_approval`
         std::string why{};
     };
-    flow_question question_flow(const std::string& path, const std::string& tool, flow_flags flags, const json::value& arguments);
+    flow_question question_flow(const std::string& path, const std::string& tool, flow_flags flags,
+                                const json::value& arguments);
 
     /// What a predictor has to know when it is called.
     struct begun_call {
         call_place place;
-        const std::vector<feedback>* earlier = nullptr;  ///< attempts at this call that were sent back; null when there are none
-        std::string advice{};                            ///< of the variation
+        const std::vector<feedback>* earlier =
+            nullptr;           ///< attempts at this call that were sent back; null when there are none
+        std::string advice{};  ///< of the variation
         std::uint32_t splits = 0;
     };
 
-    /// For predictors, before `begin_call`: takes the path for this module. Two that live at once cannot have one path: parameters and
-    /// advice for one would reach both. @param alive gone with the module @throws run_error(ambiguous_path)
+    /// For predictors, before `begin_call`: takes the path for this module. Two that live at once cannot have one path:
+    /// parameters and advice for one would reach both. @param alive gone with the module @throws
+    /// run_error(ambiguous_path)
     void take_path(const std::string& path, const signature& s, const std::shared_ptr<const void>& alive);
     /// What runs from here on is another program, as a metric is: it may use the paths again.
     void release_paths();
 
     /// For predictors: tells that `path` is called, before its first model call, and that it has returned.
     begun_call begin_call(const std::string& path);
-    void mark_private(const std::string& path, const signature& s, const json::object& inputs);  ///< what of a call is private
-    void mark_private(const std::set<std::string>& names);                                       ///< of a tool's arguments
+    void mark_private(const std::string& path, const signature& s,
+                      const json::object& inputs);          ///< what of a call is private
+    void mark_private(const std::set<std::string>& names);  ///< of a tool's arguments
     void finish_call(const program_part& who, const begun_call& call, json::object inputs, const json::object& outputs,
                      recorded_text trajectory = {});
 
-    /// A handle for a concurrent part of the run; `parallel` and its like make them, run them by `detail::attempts`, and
-    /// `join` them. @param index tells it from its siblings, stably
+    /// A handle for a concurrent part of the run; `parallel` and its like make them, run them by `detail::attempts`,
+    /// and `join` them. @param index tells it from its siblings, stably
     run branch(std::size_t index, std::shared_ptr<const variation> v = {}) const;
 
     /// Within a tool's effect: a handle for what the tool itself does by the run. Nothing outside of the tool can be
@@ -130,8 +140,8 @@ public:
     /// Indexes for `n` new branches. @return the first
     std::size_t reserve_branches(std::size_t n);
 
-    /// Takes over what a branch that has ended did: its predictors' calls can be blamed here. @param counts false: they are
-    /// forgotten, and are no part of the trace
+    /// Takes over what a branch that has ended did: its predictors' calls can be blamed here. @param counts false: they
+    /// are forgotten, and are no part of the trace
     void join(const run& ended, bool counts = true);
 
     const variation* current_variation() const { return variation_.get(); }

@@ -25,8 +25,8 @@ class privacy;
 struct observed_state;
 }  // namespace detail
 
-/// A run as its observers see it. Names and ids hold no secrets; texts and values of others are shown by `shown`. Valid during the call
-/// only.
+/// A run as its observers see it. Names and ids hold no secrets; texts and values of others are shown by `shown`. Valid
+/// during the call only.
 class observed_run {
 public:
     std::string id() const;
@@ -44,7 +44,8 @@ public:
     json::value shown(const std::string& path, const json::value& v) const;
     bool has_private() const;
 
-    /// What ended it, as it may be told; "" for none. @param contents whether what tools, models and arguments say may stand in it
+    /// What ended it, as it may be told; "" for none. @param contents whether what tools, models and arguments say may
+    /// stand in it
     std::string told(const std::exception_ptr& failure, bool contents) const;
 
     std::shared_ptr<const detail::privacy> privacy() const;  ///< as of now
@@ -56,7 +57,8 @@ private:
 };
 
 /// Told of what runs do: log lines and telemetry are observers, and one of your own may be given to a runtime
-/// (`runtime_options::observers`). Called on the threads of the runs, by several at once; must not block. What it throws is dropped.
+/// (`runtime_options::observers`). Called on the threads of the runs, by several at once; must not block. What it
+/// throws is dropped.
 class run_observer {
 public:
     virtual ~run_observer() = default;
@@ -75,7 +77,8 @@ public:
 std::shared_ptr<run_observer> observer_of(std::shared_ptr<spdlog::logger> logger);
 std::shared_ptr<run_observer> observer_of(std::shared_ptr<telemetry> sink);
 
-/// A std::shared_ptr<T> that observes runs. Only a program that makes one of something needs the library which knows how that observes.
+/// A std::shared_ptr<T> that observes runs. Only a program that makes one of something needs the library which knows
+/// how that observes.
 template <class T>
 class observed_by {
 public:

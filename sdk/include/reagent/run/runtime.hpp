@@ -58,7 +58,8 @@ public:
     running(detail::completion done, std::shared_ptr<detail::kept<T>> value, std::shared_ptr<run::state> state)
         : done_{std::move(done)}, value_{std::move(value)}, state_{std::move(state)} {}
 
-    /// Waits for the result, and gives it once. Not to be called on a thread of the runtime, which would wait for itself.
+    /// Waits for the result, and gives it once. Not to be called on a thread of the runtime, which would wait for
+    /// itself.
     /// @throws what the module threw; run_error(cancelled, deadline_exceeded, would_deadlock)
     T get() {
         done_.result();
@@ -84,9 +85,9 @@ public:
     ~runtime();
     runtime(const runtime&) = delete;
 
-    /// Executes a module and waits: the blocking door, for `main` and threads of your own. @throws run_error(would_deadlock) at once on a
-    /// thread of this runtime, its blocking ones included: a task there awaits the module itself with its `run&`, other code on an
-    /// executor `async_run`.
+    /// Executes a module and waits: the blocking door, for `main` and threads of your own. @throws
+    /// run_error(would_deadlock) at once on a thread of this runtime, its blocking ones included: a task there awaits
+    /// the module itself with its `run&`, other code on an executor `async_run`.
     template <class Module, class... Args>
     auto run(run_options options, const Module& module, Args&&... args) {
         refuse_own_threads();
@@ -113,9 +114,9 @@ public:
         return execute(run_options{language_model{lm}}, module, std::forward<Args>(args)...);
     }
 
-    /// Starts a module on one of the threads. A module with a name must outlive the run; a temporary function object is kept, and a
-    /// temporary `module` does not compile; arguments are copied now (texts as std::string), what cannot be copied is moved, and then the
-    /// program cannot be sent back by an assertion.
+    /// Starts a module on one of the threads. A module with a name must outlive the run; a temporary function object is
+    /// kept, and a temporary `module` does not compile; arguments are copied now (texts as std::string), what cannot be
+    /// copied is moved, and then the program cannot be sent back by an assertion.
     template <class Module, class... Args>
     auto start(run_options options, Module&& module, Args&&... args) {
         auto own = detail::owner_of<Module>(module);
@@ -123,31 +124,35 @@ public:
         return begin(std::move(options), m, std::move(own), std::forward<Args>(args)...);
     }
 
-    /// Starts a module from any executor, and completes as `token` says (`use_awaitable`, `use_future`, a callback), with the value, or
-    /// with what the run ended with:
+    /// Starts a module from any executor, and completes as `token` says (`use_awaitable`, `use_future`, a callback),
+    /// with the value, or with what the run ended with:
     ///
     ///     auto answer = co_await runtime.async_run(options, agent, question, asio::use_awaitable);
     ///
-    /// Signature: void(std::exception_ptr, T), of a module that returns nothing void(std::exception_ptr); a T that has no default
-    /// constructor comes as a std::optional. The handler is called on its associated executor, else on the run's thread. A signal of any
-    /// type on its cancellation slot cancels the run, which then ends with run_error(cancelled). A temporary module and the arguments are
-    /// kept as by `start`; a module with a name must outlive the run, and the executor's context too. Options are named first where the
-    /// call stands in a `co_await`.
+    /// Signature: void(std::exception_ptr, T), of a module that returns nothing void(std::exception_ptr); a T that has
+    /// no default constructor comes as a std::optional. The handler is called on its associated executor, else on the
+    /// run's thread. A signal of any type on its cancellation slot cancels the run, which then ends with
+    /// run_error(cancelled). A temporary module and the arguments are kept as by `start`; a module with a name must
+    /// outlive the run, and the executor's context too. Options are named first where the call stands in a `co_await`.
     template <class Module, class... ArgsAndToken>
     auto async_run(const run_options& options, Module&& module, ArgsAndToken&&... args_and_token) {
-        return detail::async_run(*this, run_options{options}, std::forward<Module>(module), std::forward<ArgsAndToken>(args_and_token)...);
+        return detail::async_run(*this, run_options{options}, std::forward<Module>(module),
+                                 std::forward<ArgsAndToken>(args_and_token)...);
     }
     template <class Module, class... ArgsAndToken>
     auto async_run(run_options&& options, Module&& module, ArgsAndToken&&... args_and_token) {
         using result = decltype(detail::async_run(*this, std::move(options), std::forward<Module>(module),
                                                   std::forward<ArgsAndToken>(args_and_token)...));
-        static_assert(!detail::temporaries_are_destroyed_twice || !detail::awaits_later<result>,
-                      "reagent: g++ 12 destroys options that are written inside co_await twice; name them first, then pass them");
-        return detail::async_run(*this, std::move(options), std::forward<Module>(module), std::forward<ArgsAndToken>(args_and_token)...);
+        static_assert(
+            !detail::temporaries_are_destroyed_twice || !detail::awaits_later<result>,
+            "reagent: g++ 12 destroys options that are written inside co_await twice; name them first, then pass them");
+        return detail::async_run(*this, std::move(options), std::forward<Module>(module),
+                                 std::forward<ArgsAndToken>(args_and_token)...);
     }
     template <std::derived_from<language_model> Model, class Module, class... ArgsAndToken>
     auto async_run(const Model& lm, Module&& module, ArgsAndToken&&... args_and_token) {
-        return detail::async_run(*this, run_options{lm}, std::forward<Module>(module), std::forward<ArgsAndToken>(args_and_token)...);
+        return detail::async_run(*this, run_options{lm}, std::forward<Module>(module),
+                                 std::forward<ArgsAndToken>(args_and_token)...);
     }
     template <std::convertible_to<std::string_view> Name, class Module, class... ArgsAndToken>
     auto async_run(const Name& lm, Module&& module, ArgsAndToken&&... args_and_token) {
@@ -155,10 +160,11 @@ public:
                                  std::forward<ArgsAndToken>(args_and_token)...);
     }
 
-    /// Starts a module and calls `done(std::exception_ptr, const run_report&)` on the run's thread when it has ended; its
-    /// value is dropped. `done` must not block.
+    /// Starts a module and calls `done(std::exception_ptr, const run_report&)` on the run's thread when it has ended;
+    /// its value is dropped. `done` must not block.
     template <class Module, class... Args>
-    void detach(run_options options, Module&& module, std::function<void(std::exception_ptr, const run_report&)> done, Args&&... args) {
+    void detach(run_options options, Module&& module, std::function<void(std::exception_ptr, const run_report&)> done,
+                Args&&... args) {
         auto own = detail::owner_of<Module>(module);
         detail::check_options(module, options);
         auto state = prepare(std::move(options));
@@ -166,13 +172,14 @@ public:
         using T = typename detail::task_value<decltype(work)>::type;
         auto value = std::make_shared<detail::kept<T>>();
         auto* s = state.get();
-        spawn(std::move(state), detail::keep(std::move(work), value), [done = std::move(done), value, s, own](std::exception_ptr failure) {
-            done(*value && !detail::is_of_recording(failure) ? nullptr : std::move(failure), detail::report(*s));
-        });
+        spawn(std::move(state), detail::keep(std::move(work), value),
+              [done = std::move(done), value, s, own](std::exception_ptr failure) {
+                  done(*value && !detail::is_of_recording(failure) ? nullptr : std::move(failure), detail::report(*s));
+              });
     }
 
-    // Durable runs: what a `durable_service` (reagent/durable/durable_service.hpp) on runtime_options::journals does, for programs that
-    // link reagent::durable.
+    // Durable runs: what a `durable_service` (reagent/durable/durable_service.hpp) on runtime_options::journals does,
+    // for programs that link reagent::durable.
     using options_of_inputs = std::function<void(run_options&, const json::object& inputs)>;
     void serve(std::string name, program_function program, run_options options, options_of_inputs adjust = {});
     template <class Module>
@@ -184,14 +191,16 @@ public:
     stored_run resume(const std::string& run_id);
     stored_run resume_by_force(const std::string& run_id);
     stored_run run_durably(const std::string& program, json::object inputs, std::string id = {});
-    stored_run converse(const std::string& session, const std::string& program, json::object inputs, std::string id = {});
+    stored_run converse(const std::string& session, const std::string& program, json::object inputs,
+                        std::string id = {});
     run_comparison replay(const std::string& run_id);
     void work();
     void work(const work_options& options);
     void stop_work();
 
     template <class Module>
-    requires(!std::is_convertible_v<const Module&, program_function>) void serve(std::string, const Module&&, run_options) {
+    requires(!std::is_convertible_v<const Module&, program_function>) void serve(std::string, const Module&&,
+                                                                                 run_options) {
         static_assert(!std::is_class_v<Module>,
                       "reagent: a served module must outlive the runtime, and this one is a temporary; name it first");
     }
@@ -199,19 +208,23 @@ public:
     // What is no options gets words instead of a list of candidates.
     template <detail::no_options First, class... Rest>
     void run(const First&, const Rest&...) {
-        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+        static_assert(!detail::no_options<First>,
+                      "reagent: what is run needs a model: give options, a language model or its name first");
     }
     template <detail::no_options First, class... Rest>
     void execute(const First&, const Rest&...) {
-        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+        static_assert(!detail::no_options<First>,
+                      "reagent: what is run needs a model: give options, a language model or its name first");
     }
     template <detail::no_options First, class... Rest>
     void start(const First&, const Rest&...) {
-        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+        static_assert(!detail::no_options<First>,
+                      "reagent: what is run needs a model: give options, a language model or its name first");
     }
     template <detail::no_options First, class... Rest>
     void async_run(const First&, const Rest&...) {
-        static_assert(!detail::no_options<First>, "reagent: what is run needs a model: give options, a language model or its name first");
+        static_assert(!detail::no_options<First>,
+                      "reagent: what is run needs a model: give options, a language model or its name first");
     }
 
 private:
@@ -227,9 +240,10 @@ private:
         auto done = new_completion();
         auto value = std::make_shared<detail::kept<T>>();
         running<T> handle{done, value, state};
-        spawn(std::move(state), detail::keep(std::move(work), value), [done, value, own = std::move(own)](std::exception_ptr failure) {
-            done.finish(*value && !detail::is_of_recording(failure) ? nullptr : std::move(failure));
-        });
+        spawn(std::move(state), detail::keep(std::move(work), value),
+              [done, value, own = std::move(own)](std::exception_ptr failure) {
+                  done.finish(*value && !detail::is_of_recording(failure) ? nullptr : std::move(failure));
+              });
         return handle;
     }
 

@@ -1,7 +1,8 @@
 #pragma once
 
-// Dates, times and durations of std::chrono as fields and as arguments of tools: text in JSON, as RFC 3339 and ISO 8601 write it.
-// What a type cannot hold exactly is refused, never rounded: fractions of a second for `sys_seconds`, an offset for a time of day.
+// Dates, times and durations of std::chrono as fields and as arguments of tools: text in JSON, as RFC 3339 and ISO 8601
+// write it. What a type cannot hold exactly is refused, never rounded: fractions of a second for `sys_seconds`, an
+// offset for a time of day.
 
 #include <boost/json/value.hpp>
 
@@ -59,7 +60,8 @@ Duration join_time(exact_time t) {
     using limits = std::chrono::duration<long double>;
     limits all = limits{t.whole} + limits{t.part};
     if (all > limits{Duration::max()} || all < limits{Duration::min()}) throw_time_too_far();
-    if (t.whole < std::chrono::seconds{0} && t.part.count()) t = {t.whole + std::chrono::seconds{1}, t.part - std::chrono::seconds{1}};
+    if (t.whole < std::chrono::seconds{0} && t.part.count())
+        t = {t.whole + std::chrono::seconds{1}, t.part - std::chrono::seconds{1}};
     auto part = std::chrono::duration_cast<Duration>(t.part);
     auto whole = std::chrono::duration_cast<Duration>(t.whole);
     if constexpr (!std::chrono::treat_as_floating_point_v<typename Duration::rep>)
@@ -86,7 +88,9 @@ struct json_conversion<std::chrono::sys_days> {
     static constexpr const char* type_name = "date";
     static json::value schema() { return detail::date_schema(); }
     static json::value to(std::chrono::sys_days d) { return json::value(json::string(detail::date_text(d))); }
-    static std::chrono::sys_days from(const json::value& v) { return std::chrono::sys_days{detail::read_date_value(v)}; }
+    static std::chrono::sys_days from(const json::value& v) {
+        return std::chrono::sys_days{detail::read_date_value(v)};
+    }
 };
 
 /// "2024-05-01T12:30:00Z": `sys_seconds`, `system_clock::time_point`; an offset is needed ("Z", "+02:00").
@@ -131,7 +135,9 @@ struct json_conversion<std::chrono::duration<Rep, Period>> {
     using type = std::chrono::duration<Rep, Period>;
     static constexpr const char* type_name = "timedelta";
     static json::value schema() { return detail::duration_schema(); }
-    static json::value to(const type& d) { return json::value(json::string(detail::duration_text(detail::split_time(d)))); }
+    static json::value to(const type& d) {
+        return json::value(json::string(detail::duration_text(detail::split_time(d))));
+    }
     static type from(const json::value& v) { return detail::join_time<type>(detail::read_duration_value(v)); }
 };
 

@@ -28,7 +28,8 @@
 
 namespace reagent {
 
-/// Times of std::chrono have theirs in chrono.hpp. Specialise for a type of your own that is neither a plain struct nor described:
+/// Times of std::chrono have theirs in chrono.hpp. Specialise for a type of your own that is neither a plain struct nor
+/// described:
 ///
 ///     template <> struct reagent::json_conversion<date> {
 ///         static json::value schema() { return {{"type", "string"}, {"format", "date"}}; }
@@ -59,7 +60,8 @@ inline constexpr bool is_field<field<T, D, C...>> = true;
 template <class T>
 inline constexpr bool is_private_field = false;
 template <class T, fixed_string D, auto... C>
-inline constexpr bool is_private_field<field<T, D, C...>> = (std::is_same_v<std::remove_const_t<decltype(C)>, is_private> || ...);
+inline constexpr bool is_private_field<field<T, D, C...>> =
+    (std::is_same_v<std::remove_const_t<decltype(C)>, is_private> || ...);
 /// An optional, described by a `field` or not: may be left out of an object.
 template <class T>
 inline constexpr bool may_be_absent = is_a<T, std::optional>;
@@ -76,11 +78,11 @@ inline constexpr bool is_tuple = is_a<T, std::tuple> || is_a<T, std::pair>;
 template <class T>
 concept text = std::is_convertible_v<const T&, std::string_view> && !std::is_same_v<T, std::nullptr_t>;
 template <class T>
-inline constexpr bool is_wide_character =
-    std::is_same_v<T, wchar_t> || std::is_same_v<T, char8_t> || std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>;
+inline constexpr bool is_wide_character = std::is_same_v<T, wchar_t> || std::is_same_v<T, char8_t> ||
+                                          std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>;
 template <class T>
-concept json_type =
-    std::is_same_v<T, json::value> || std::is_same_v<T, json::object> || std::is_same_v<T, json::array> || std::is_same_v<T, json::string>;
+concept json_type = std::is_same_v<T, json::value> || std::is_same_v<T, json::object> ||
+    std::is_same_v<T, json::array> || std::is_same_v<T, json::string>;
 
 template <class T>
 consteval bool convertible();
@@ -115,7 +117,8 @@ consteval bool convertible() {
 template <class T>
 inline constexpr char type_tag = 0;
 
-/// Whether what stands in the place of a `T` is private itself, or in a container or an alternative: not by a member's name.
+/// Whether what stands in the place of a `T` is private itself, or in a container or an alternative: not by a member's
+/// name.
 template <class T>
 consteval bool holds_private_value() {
     if constexpr (is_private_field<T>)
@@ -164,8 +167,8 @@ void add_private_members(std::set<std::string>& names, std::vector<const void*> 
 /// Whether an object may have members that its struct has not.
 enum class further_members { ignored, refused };
 
-/// Collects the schemas of structs; one that contains itself is put under `$defs` and referred to. Alternatives of a union refuse further
-/// members, whatever the rest does: the one that fits is the one that leaves nothing over.
+/// Collects the schemas of structs; one that contains itself is put under `$defs` and referred to. Alternatives of a
+/// union refuse further members, whatever the rest does: the one that fits is the one that leaves nothing over.
 class schema_builder {
 public:
     explicit schema_builder(further_members f = further_members::ignored) : further_{f} {}
@@ -233,8 +236,9 @@ json::value schema_builder::build() {
     else if constexpr (std::is_same_v<T, char>)
         return {{"type", "string"}, {"minLength", 1}, {"maxLength", 1}};
     else if constexpr (std::is_integral_v<T>) {
-        static_assert(!is_wide_character<T>,
-                      "reagent: a character of this type is no text in UTF-8; take std::string, or char for one of ASCII");
+        static_assert(
+            !is_wide_character<T>,
+            "reagent: a character of this type is no text in UTF-8; take std::string, or char for one of ASCII");
         return {{"type", "integer"}};
     } else if constexpr (std::is_floating_point_v<T>)
         return {{"type", "number"}};
@@ -271,14 +275,17 @@ json::value schema_builder::build() {
     } else if constexpr (is_a<T, std::variant>) {
         json::array parts;
         const auto outside = std::exchange(further_, further_members::refused);
-        [&]<std::size_t... I>(std::index_sequence<I...>) { (parts.push_back(build<std::variant_alternative_t<I, T>>()), ...); }
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (parts.push_back(build<std::variant_alternative_t<I, T>>()), ...);
+        }
         (std::make_index_sequence<std::variant_size_v<T>>{});
         further_ = outside;
         return any_of(std::move(parts));
     } else {
-        static_assert(reflect::structure<T>,
-                      "reagent: this type cannot be converted to and from JSON; make it a plain struct, describe it with "
-                      "BOOST_DESCRIBE_CLASS, or specialise reagent::json_conversion");
+        static_assert(
+            reflect::structure<T>,
+            "reagent: this type cannot be converted to and from JSON; make it a plain struct, describe it with "
+            "BOOST_DESCRIBE_CLASS, or specialise reagent::json_conversion");
         return structure<T>();
     }
 }
@@ -402,7 +409,8 @@ void from_integer(const json::value& v, T& out, conversion& c) {
         fits = std::in_range<T>(v.get_uint64()), out = static_cast<T>(v.get_uint64());
     else if (v.is_double()) {
         double d = v.get_double();
-        fits = d >= static_cast<double>(std::numeric_limits<T>::min()) && d < static_cast<double>(std::numeric_limits<T>::max()) + 1.0 &&
+        fits = d >= static_cast<double>(std::numeric_limits<T>::min()) &&
+               d < static_cast<double>(std::numeric_limits<T>::max()) + 1.0 &&
                d == static_cast<double>(static_cast<T>(d));
         if (fits) out = static_cast<T>(d);
     }
@@ -411,7 +419,8 @@ void from_integer(const json::value& v, T& out, conversion& c) {
 
 /// A number that a double would round is reported, not rounded.
 void from_number(const json::value& v, double& out, conversion& c);
-/// So is what a float cannot hold: beyond its range, or a whole number that it would round. A fraction is the nearest float.
+/// So is what a float cannot hold: beyond its range, or a whole number that it would round. A fraction is the nearest
+/// float.
 void from_number(const json::value& v, float& out, conversion& c);
 
 template <class T>
@@ -437,7 +446,9 @@ void from_variant(const json::value& v, V& out, conversion& c) {
         out = std::move(alternative);
         done = true;
     };
-    [&]<std::size_t... I>(std::index_sequence<I...>) { (attempt(std::type_identity<std::variant_alternative_t<I, V>>{}), ...); }
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (attempt(std::type_identity<std::variant_alternative_t<I, V>>{}), ...);
+    }
     (std::make_index_sequence<std::variant_size_v<V>>{});
     if (!done) c.report("no alternative of the union fits " + describe(v));
 }
@@ -453,8 +464,8 @@ void at(conversion& c, const T& part, F&& f) {
     c.path.resize(size);
 }
 
-/// Asks a struct that has `validate() const` whether its members fit together: it returns what is wrong as std::string or
-/// std::optional<std::string> (empty: nothing), or as std::vector<violation> with paths from "$".
+/// Asks a struct that has `validate() const` whether its members fit together: it returns what is wrong as std::string
+/// or std::optional<std::string> (empty: nothing), or as std::vector<violation> with paths from "$".
 template <class T>
 void check_predicate(const T& value, conversion& c) {
     if constexpr (requires { value.validate(); }) {
@@ -466,7 +477,8 @@ void check_predicate(const T& value, conversion& c) {
                 if (std::string text = std::move(found); !text.empty()) c.report(std::move(text));
             } else
                 for (violation& v : found)
-                    c.violations.push_back({c.path + (v.path.starts_with("$") ? v.path.substr(1) : v.path), std::move(v.message)});
+                    c.violations.push_back(
+                        {c.path + (v.path.starts_with("$") ? v.path.substr(1) : v.path), std::move(v.message)});
         } catch (const std::exception& e) {
             c.report(e.what());
         }
@@ -535,7 +547,8 @@ void from_value(const json::value& v, T& out, conversion& c) {
         if (!v.is_object()) return wrong("object");
         out.clear();
         for (const auto& [key, item] : v.get_object())
-            at(c, std::string_view{key}, [&] { from_value(item, out[typename T::key_type(std::string_view{key})], c); });
+            at(c, std::string_view{key},
+               [&] { from_value(item, out[typename T::key_type(std::string_view{key})], c); });
     } else if constexpr (is_tuple<T>) {
         if (!v.is_array() || v.get_array().size() != std::tuple_size_v<T>) return wrong("array of the right size");
         std::size_t i = 0;
@@ -564,8 +577,8 @@ void from_value(const json::value& v, T& out, conversion& c) {
 
 }  // namespace detail
 
-/// A type whose values go to and from JSON: arithmetic, text, enumerations, optional, vector, array, map, variant, tuple,
-/// plain structs of such, `field`, Boost.JSON's types, described types, and types with a `json_conversion`.
+/// A type whose values go to and from JSON: arithmetic, text, enumerations, optional, vector, array, map, variant,
+/// tuple, plain structs of such, `field`, Boost.JSON's types, described types, and types with a `json_conversion`.
 template <class T>
 concept json_convertible = detail::convertible<std::remove_cvref_t<T>>();
 

@@ -31,19 +31,20 @@ struct pattern {  ///< pattern: an ECMAScript regular expression, found anywhere
     consteval pattern(const char (&t)[N]) : text{t} {}
 };
 
-/// format: the text is checked to be a "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname",
-/// "ipv4", "ipv6", "uri", "uri-reference", "iri", "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer",
-/// "regex" or "decimal". Another name does not compile.
+/// format: the text is checked to be a "date-time", "date", "time", "duration", "email", "idn-email", "hostname",
+/// "idn-hostname", "ipv4", "ipv6", "uri", "uri-reference", "iri", "iri-reference", "uuid", "uri-template",
+/// "json-pointer", "relative-json-pointer", "regex" or "decimal". Another name does not compile.
 ///
 ///     rg::field<std::string, "where to write", rg::of_format{"email"}> address;
 template <std::size_t N>
 struct of_format {
     fixed_string<N> name;
     consteval of_format(const char (&t)[N]) : name{t} {
-        for (std::string_view known : {"date-time", "date",          "time", "duration",     "email",        "idn-email",
-                                       "hostname",  "idn-hostname",  "ipv4", "ipv6",         "uri",          "uri-reference",
-                                       "iri",       "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer",
-                                       "regex",     "decimal"})
+        for (std::string_view known :
+             {"date-time", "date",          "time", "duration",     "email",        "idn-email",
+              "hostname",  "idn-hostname",  "ipv4", "ipv6",         "uri",          "uri-reference",
+              "iri",       "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer",
+              "regex",     "decimal"})
             if (known == name.view()) return;
         throw "reagent: there is no format of this name; the comment above lists those that are checked";
     }
@@ -59,8 +60,8 @@ template <class T>
 inline constexpr bool is_a_field = false;
 }
 
-/// A member with a description for the model and constraints on its value. Behaves as the value: it is iterated, indexed, added to,
-/// compared and written to a stream as the value is.
+/// A member with a description for the model and constraints on its value. Behaves as the value: it is iterated,
+/// indexed, added to, compared and written to a stream as the value is.
 ///
 ///     rg::field<double, "how sure, from 0 to 1", rg::range{0, 1}> confidence;
 template <class T, fixed_string Description = "", auto... Constraints>
@@ -106,22 +107,22 @@ struct field {
     friend constexpr auto operator+(const field& a, const field& b) requires requires(const T& t) { t + t; }
     { return a.value + b.value; }
     template <class U>
-    requires(!detail::is_a_field<U> && requires(const T& t, const U& u) { t + u; }) friend constexpr auto operator+(const field& a,
-                                                                                                                    const U& b) {
+    requires(!detail::is_a_field<U> && requires(const T& t, const U& u) { t + u; }) friend constexpr auto operator+(
+        const field& a, const U& b) {
         return a.value + b;
     }
     template <class U>
-    requires(!detail::is_a_field<U> && requires(const T& t, const U& u) { u + t; }) friend constexpr auto operator+(const U& a,
-                                                                                                                    const field& b) {
+    requires(!detail::is_a_field<U> && requires(const T& t, const U& u) { u + t; }) friend constexpr auto operator+(
+        const U& a, const field& b) {
         return a + b.value;
     }
 
     template <class Char, class Traits>
     friend std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& out, const field& f) {
         constexpr bool can_be_written = requires { out << f.value; };
-        static_assert(
-            can_be_written,
-            "reagent: the value of this field cannot be written to a stream; write its members or items, or reagent::to_json of it");
+        static_assert(can_be_written,
+                      "reagent: the value of this field cannot be written to a stream; write its members or items, or "
+                      "reagent::to_json of it");
         if constexpr (can_be_written) out << f.value;
         return out;
     }

@@ -54,7 +54,8 @@ extern const undefined<T> declared_only;
 template <class T>
 constexpr auto tie(T& o) {
     constexpr std::size_t n = count_members<std::remove_cv_t<T>>();
-    static_assert(n <= max_members, "reagent: a struct may have at most 24 members; group some of them in a struct of their own");
+    static_assert(n <= max_members,
+                  "reagent: a struct may have at most 24 members; group some of them in a struct of their own");
     if constexpr (n == 0) {
         return std::tie();
     } else if constexpr (n == 1) {
@@ -155,7 +156,8 @@ template <class T, class F>
 constexpr void for_each_member(T& object, F&& f) {
     using U = std::remove_cv_t<T>;
     if constexpr (described<U>) {
-        using members = boost::describe::describe_members<U, boost::describe::mod_public | boost::describe::mod_inherited>;
+        using members =
+            boost::describe::describe_members<U, boost::describe::mod_public | boost::describe::mod_inherited>;
         [&]<class... D>(boost::mp11::mp_list<D...>) {
             (f(std::string_view{D::name}, object.*D::pointer), ...);
         }(boost::mp11::mp_rename<members, boost::mp11::mp_list>{});
@@ -181,8 +183,9 @@ consteval std::size_t member_count() {
 template <class T, std::size_t I>
 consteval std::string_view name_of_member() {
     if constexpr (described<T>)
-        return boost::mp11::mp_at_c<boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>,
-                                    I>::name;
+        return boost::mp11::mp_at_c<
+            boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>,
+            I>::name;
     else
         return member_name<T, I>();
 }
@@ -190,10 +193,10 @@ consteval std::string_view name_of_member() {
 template <class T, std::size_t I>
 constexpr auto& member(T& object) {
     if constexpr (described<std::remove_cv_t<T>>)
-        return object.*
-               boost::mp11::mp_at_c<
-                   boost::describe::describe_members<std::remove_cv_t<T>, boost::describe::mod_public | boost::describe::mod_inherited>,
-                   I>::pointer;
+        return object.*boost::mp11::mp_at_c<
+                           boost::describe::describe_members<std::remove_cv_t<T>, boost::describe::mod_public |
+                                                                                      boost::describe::mod_inherited>,
+                           I>::pointer;
     else
         return std::get<I>(tie(object));
 }
@@ -230,7 +233,8 @@ struct enumerator {
     std::string_view name;
 };
 
-/// Where the template argument that begins at `at` ends. Names of unnamed namespaces and of local types hold brackets and commas.
+/// Where the template argument that begins at `at` ends. Names of unnamed namespaces and of local types hold brackets
+/// and commas.
 consteval std::size_t end_of_argument(std::string_view all, std::size_t at) {
     for (int open = 0; at < all.size(); ++at) {
         char c = all[at];
@@ -283,7 +287,8 @@ consteval bool is_enumerator_among(std::string_view all) {
     return false;
 }
 
-/// Whether there is an enumerator that is not seen, among the values where one is likely: some hundreds around, and powers of two.
+/// Whether there is an enumerator that is not seen, among the values where one is likely: some hundreds around, and
+/// powers of two.
 template <class E>
 consteval bool has_unseen_enumerators() {
     using value = std::underlying_type_t<E>;
@@ -291,7 +296,8 @@ consteval bool has_unseen_enumerators() {
         return false;
     else {
         bool found = []<std::size_t... I>(std::index_sequence<I...>) {
-            return is_enumerator_among(enumerator_names<static_cast<E>(max_enumerator + 1 + static_cast<value>(I))...>());
+            return is_enumerator_among(
+                enumerator_names<static_cast<E>(max_enumerator + 1 + static_cast<value>(I))...>());
         }
         (std::make_index_sequence<1024 - max_enumerator - 1>{});
         found = found || []<std::size_t... I>(std::index_sequence<I...>) {
@@ -299,7 +305,8 @@ consteval bool has_unseen_enumerators() {
         }
         (std::make_index_sequence<sizeof(value) * 8 - 11>{});
         if constexpr (std::is_signed_v<value>) found = found || []<std::size_t... I>(std::index_sequence<I...>) {
-                return is_enumerator_among(enumerator_names<static_cast<E>(min_enumerator - 1 - static_cast<value>(I))...>());
+                return is_enumerator_among(
+                    enumerator_names<static_cast<E>(min_enumerator - 1 - static_cast<value>(I))...>());
             }
         (std::make_index_sequence<256>{});
         return found;
@@ -317,7 +324,8 @@ constexpr void for_each_enumerator(F&& f) {
         constexpr const auto& found = enumerators_of<E>;
         static_assert(found.size > 0, "reagent: no enumerators found between -16 and 127; use BOOST_DESCRIBE_ENUM");
         static_assert(!has_unseen_enumerators<E>(),
-                      "reagent: an enumerator lies outside of -16 to 127, where none is seen; describe them all with BOOST_DESCRIBE_ENUM");
+                      "reagent: an enumerator lies outside of -16 to 127, where none is seen; describe them all with "
+                      "BOOST_DESCRIBE_ENUM");
         for (std::size_t i = 0; i < found.size; ++i) f(found.items[i].name, found.items[i].value);
     }
 }

@@ -28,12 +28,14 @@ json::value repair_json(std::string_view text);
 
 /// What was done to make JSON of a text. Several may have been.
 struct repairs {
-    bool quotes = false;  ///< other quotation marks, none, or unescaped ones; also words of Python, and unquoted keys and texts
+    bool quotes =
+        false;  ///< other quotation marks, none, or unescaped ones; also words of Python, and unquoted keys and texts
     bool commas = false;  ///< commas and colons that were missing, doubled or trailing; comments
     bool fence = false;   ///< prose or fences around the containers, or several containers
-    bool closed = false;  ///< a text, list, object or value had no end, or is missing: what there is may be a part of what was meant
-    /// Of `closed`: more may be missing than brackets behind a whole value. A text, number or word that goes up to the end, an
-    /// item or member behind a comma, a value behind its key.
+    bool closed = false;  ///< a text, list, object or value had no end, or is missing: what there is may be a part of
+                          ///< what was meant
+    /// Of `closed`: more may be missing than brackets behind a whole value. A text, number or word that goes up to the
+    /// end, an item or member behind a comma, a value behind its key.
     bool cut = false;
     bool several = false;  ///< more than one object or list side by side; those in comments count too
 
@@ -41,8 +43,8 @@ struct repairs {
     std::string text() const;  ///< "quotes, closed"; "" for none
     bool operator==(const repairs&) const = default;
 };
-/// As above, and which members of an object stand in it more than once with different values; the last of them is in the result. One of
-/// an inner object is told with its path ("a.b").
+/// As above, and which members of an object stand in it more than once with different values; the last of them is in
+/// the result. One of an inner object is told with its path ("a.b").
 json::value repair_json(std::string_view text, std::vector<std::string>& repeated);
 /// As above, and what was repaired. Where nothing was, the text is JSON (or NaN or Infinity).
 json::value repair_json(std::string_view text, std::vector<std::string>& repeated, repairs& done);
@@ -57,13 +59,15 @@ struct unambiguous_json {
     bool around = false;  ///< a fence or a comment stands around the value
 };
 
-/// JSON, and what differs from it without leaving a choice: other quotation marks, names without any, commas behind the last item, True,
-/// False and None, tuples, numbers as `+5` and `.5`, line ends in texts, comments, one fence around it all. Nothing that would have to be
-/// guessed or left away is read: words and operators between and behind values, texts without quotes or with unescaped ones, `...`,
-/// `f"..."`, unknown escapes, `010`, `1e`, NaN, sentences around the value, comments that leave something out or deny it, a member twice.
+/// JSON, and what differs from it without leaving a choice: other quotation marks, names without any, commas behind the
+/// last item, True, False and None, tuples, numbers as `+5` and `.5`, line ends in texts, comments, one fence around it
+/// all. Nothing that would have to be guessed or left away is read: words and operators between and behind values,
+/// texts without quotes or with unescaped ones, `...`, `f"..."`, unknown escapes, `010`, `1e`, NaN, sentences around
+/// the value, comments that leave something out or deny it, a member twice.
 unambiguous_json read_unambiguous_json(std::string_view text);
 
-/// The same for arguments of a tool, which act: also encoded twice. Blank and null are no arguments; a text without any object is itself.
+/// The same for arguments of a tool, which act: also encoded twice. Blank and null are no arguments; a text without any
+/// object is itself.
 unambiguous_json read_tool_arguments(std::string_view text);
 
 /// A Python literal: None, +7, 0x10, 1_000, 'text', `(1, 2)`, `1, 2`, {'a': [1]}. Tuples and sets are arrays.

@@ -33,7 +33,7 @@ enum class reading {
 
 /// Whose rules a schema follows where its own `$schema` does not say.
 enum class json_schema_draft {
-    any,     ///< the keywords of 2020-12, and draft 7's where they do not contradict (`items` as a list, `dependencies`)
+    any,  ///< the keywords of 2020-12, and draft 7's where they do not contradict (`items` as a list, `dependencies`)
     draft7,  ///< what stands beside `$ref` is ignored, as are newer keywords; also for what calls itself draft 4 or 6
     draft2019_09,
     draft2020_12,
@@ -42,7 +42,8 @@ enum class json_schema_draft {
 /// How a schema document is compiled.
 struct schema_options {
     json_schema_draft draft = json_schema_draft::any;
-    /// `format` is checked, not only noted: a text that is no "date" does not fit. Formats without a rule here accept anything.
+    /// `format` is checked, not only noted: a text that is no "date" does not fit. Formats without a rule here accept
+    /// anything.
     bool assert_formats = false;
     /// Other documents that references may mean, by their URI (relative ones too). Nothing is fetched from anywhere.
     std::map<std::string, json::value> documents{};
@@ -50,9 +51,10 @@ struct schema_options {
 
 /// A JSON Schema, compiled once: immutable, cheap to copy, safe to share between threads.
 ///
-/// Understands every keyword of draft 7 and of draft 2020-12; `format` is an annotation unless the options say otherwise.
-/// Checking is bounded: a schema that asks for more than about a million steps (more for large values) is not fitted.
-/// Source: json-schema.org, drafts 7 and 2020-12; docs/json_schema.md has the numbers of the official test suite.
+/// Understands every keyword of draft 7 and of draft 2020-12; `format` is an annotation unless the options say
+/// otherwise. Checking is bounded: a schema that asks for more than about a million steps (more for large values) is
+/// not fitted. Source: json-schema.org, drafts 7 and 2020-12; docs/json_schema.md has the numbers of the official test
+/// suite.
 class schema {
 public:
     /// What `read` made of a value.

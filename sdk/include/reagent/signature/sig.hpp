@@ -10,9 +10,10 @@ namespace reagent {
 ///
 /// Types in C++: str is `std::string`, int `std::int64_t`, float `double`, bool `bool`, list[T] `std::vector<T>`,
 /// dict[str, T] `std::map<std::string, T>`, tuple `std::tuple`, Optional `std::optional`, Union and `|` `std::variant`
-/// (or `std::optional` with None), Literal of texts `std::string`, of numbers `std::int64_t`; list, dict and Any without
-/// arguments are Boost.JSON's array, object and value; so is History, a conversation (see `is_history`). Structs and enumerations are given
-/// by name behind the text: `sig<"text -> item: Item", Item>`. What is wrong is a compile error that says so.
+/// (or `std::optional` with None), Literal of texts `std::string`, of numbers `std::int64_t`; list, dict and Any
+/// without arguments are Boost.JSON's array, object and value; so is History, a conversation (see `is_history`).
+/// Structs and enumerations are given by name behind the text: `sig<"text -> item: Item", Item>`. What is wrong is a
+/// compile error that says so.
 template <fixed_string Text, class... Structs>
 struct sig {
     static const signature& get();
@@ -29,8 +30,8 @@ struct child_types {  // Node < 0: done
 };
 template <fixed_string Text, class... Done, int Node, class... Structs>
 requires(Node >= 0) struct child_types<Text, std::tuple<Done...>, Node, Structs...>
-    : child_types<Text, std::tuple<Done..., typename type_at<Text, Node, Structs...>::type>, static_signature_of<Text>.types[Node].next,
-                  Structs...> {
+    : child_types<Text, std::tuple<Done..., typename type_at<Text, Node, Structs...>::type>,
+                  static_signature_of<Text>.types[Node].next, Structs...> {
 };
 
 template <class T>
@@ -47,10 +48,10 @@ template <class Tuple, class Kept, bool Null>
 struct make_union;
 template <class... Kept, bool Null>
 struct make_union<std::tuple<>, std::tuple<Kept...>, Null> {
-    using plain =
-        std::conditional_t<sizeof...(Kept) == 1, std::tuple_element_t<0, std::tuple<Kept..., std::monostate>>,
-                           std::variant<Kept..., std::conditional_t<sizeof...(Kept) == 0, std::monostate,
-                                                                    std::tuple_element_t<0, std::tuple<Kept..., std::monostate>>>>>;
+    using plain = std::conditional_t<
+        sizeof...(Kept) == 1, std::tuple_element_t<0, std::tuple<Kept..., std::monostate>>,
+        std::variant<Kept..., std::conditional_t<sizeof...(Kept) == 0, std::monostate,
+                                                 std::tuple_element_t<0, std::tuple<Kept..., std::monostate>>>>>;
     using type = std::conditional_t<Null, typename optional_or_same<plain>::type, plain>;
 };
 template <class A, class B, class... Kept, bool Null>
@@ -60,10 +61,11 @@ struct make_union<std::tuple<>, std::tuple<A, B, Kept...>, Null> {
 };
 template <class First, class... Rest, class... Kept, bool Null>
 struct make_union<std::tuple<First, Rest...>, std::tuple<Kept...>, Null>
-    : std::conditional_t<
-          std::is_same_v<First, std::nullptr_t>, make_union<std::tuple<Rest...>, std::tuple<Kept...>, true>,
-          std::conditional_t<(std::is_same_v<First, Kept> || ...), make_union<std::tuple<Rest...>, std::tuple<Kept...>, Null>,
-                             make_union<std::tuple<Rest...>, std::tuple<Kept..., First>, Null>>> {};
+    : std::conditional_t<std::is_same_v<First, std::nullptr_t>,
+                         make_union<std::tuple<Rest...>, std::tuple<Kept...>, true>,
+                         std::conditional_t<(std::is_same_v<First, Kept> || ...),
+                                            make_union<std::tuple<Rest...>, std::tuple<Kept...>, Null>,
+                                            make_union<std::tuple<Rest...>, std::tuple<Kept..., First>, Null>>> {};
 
 template <fixed_string Text, std::size_t Begin, std::size_t Size, class... Structs>
 struct struct_named {
@@ -121,7 +123,8 @@ consteval static_fault fault_of() {
     if (parsed.error != static_fault::none) return parsed.error;
     for (int i = 0; i < parsed.type_count; ++i) {
         const auto& t = parsed.types[i];
-        if (t.kind == type_kind::named && !(same_text<Text>(t.name_begin, t.name_size, reflect::type_name<Structs>()) || ...))
+        if (t.kind == type_kind::named &&
+            !(same_text<Text>(t.name_begin, t.name_size, reflect::type_name<Structs>()) || ...))
             return static_fault::unknown_type;
     }
     return static_fault::none;
@@ -137,14 +140,17 @@ consteval bool report_signature_error() {
     static_assert(E != e::underscore, "reagent: a field's name may not start with an underscore");
     static_assert(E != e::duplicate, "reagent: two fields of this signature have the same name");
     static_assert(E != e::unknown_type,
-                  "reagent: unknown type in a signature; known are str, int, float, bool, list, dict, tuple, Optional, Union, Literal, "
+                  "reagent: unknown type in a signature; known are str, int, float, bool, list, dict, tuple, Optional, "
+                  "Union, Literal, "
                   "Any, and the structs given behind the text, as in sig<\"text -> item: Item\", Item>");
     static_assert(E != e::brackets, "reagent: brackets of a type in this signature are not closed");
     static_assert(E != e::arguments,
-                  "reagent: a type in this signature has too few or too many arguments; write list[str], dict[str, int], Optional[int], "
+                  "reagent: a type in this signature has too few or too many arguments; write list[str], dict[str, "
+                  "int], Optional[int], "
                   "Literal['a', 'b']");
-    static_assert(E != e::bad_literal,
-                  "reagent: a Literal in this signature holds something else than quoted texts, numbers, True, False and None");
+    static_assert(
+        E != e::bad_literal,
+        "reagent: a Literal in this signature holds something else than quoted texts, numbers, True, False and None");
     static_assert(E != e::expected_comma, "reagent: expected a comma between two fields of this signature");
     static_assert(E != e::too_large, "reagent: this signature has more than 24 fields or is too deep; use a struct");
     static_assert(E != e::no_outputs, "reagent: this signature has no output field");
@@ -159,7 +165,8 @@ void mark_private_members(signature& s) {
     if (names.empty()) return;
     for (auto* fields : {&s.inputs, &s.outputs})
         for (auto& f : *fields)
-            if (f.type.find(reflect::type_name<Struct>()) != f.type.npos) f.private_members.insert(names.begin(), names.end());
+            if (f.type.find(reflect::type_name<Struct>()) != f.type.npos)
+                f.private_members.insert(names.begin(), names.end());
 }
 
 }  // namespace detail

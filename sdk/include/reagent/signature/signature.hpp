@@ -17,7 +17,8 @@ enum class field_kind {
     choice,         ///< one of a fixed list (Literal, enumeration); quotes around it are forgiven
     optional_text,  ///< text or null: taken as it is
     data,           ///< JSON, repaired where needed, read leniently by the schema
-    arguments,      ///< as `data`, but of what acts: JSON that has no end is refused, and so is a member that says two things
+    arguments,      ///< as `data`, but of what acts: JSON that has no end is refused, and so is a member that says two
+                    ///< things
 };
 
 /// One input or output of a signature.
@@ -28,8 +29,9 @@ struct signature_field {
     std::string description;  ///< for the model; "${name}" when nobody described it
     std::string prefix;       ///< its name for people: "Search Query:"
     field_kind kind = field_kind::text;
-    bool is_private = false;                  ///< its values stand in no log and no telemetry
-    std::set<std::string> private_members{};  ///< names of members, at whatever depth of its value, of which the same is true
+    bool is_private = false;  ///< its values stand in no log and no telemetry
+    std::set<std::string>
+        private_members{};  ///< names of members, at whatever depth of its value, of which the same is true
 
     bool is_described() const { return description != "${" + name + "}"; }
 };

@@ -116,9 +116,10 @@ private:
     }
     static constexpr bool keyword(std::string_view w) {
         for (std::string_view k :
-             {"False",  "None",     "True", "and",    "as",      "assert", "async",  "await",  "break", "class",  "continue", "def",
-              "del",    "elif",     "else", "except", "finally", "for",    "from",   "global", "if",    "import", "in",       "is",
-              "lambda", "nonlocal", "not",  "or",     "pass",    "raise",  "return", "try",    "while", "with",   "yield"})
+             {"False", "None",     "True",  "and",    "as",   "assert", "async",  "await",    "break",
+              "class", "continue", "def",   "del",    "elif", "else",   "except", "finally",  "for",
+              "from",  "global",   "if",    "import", "in",   "is",     "lambda", "nonlocal", "not",
+              "or",    "pass",     "raise", "return", "try",  "while",  "with",   "yield"})
             if (k == w) return true;
         return false;
     }
@@ -166,12 +167,16 @@ private:
             std::string_view name;
             type_kind kind;
         };
-        for (auto [plain, kind] : {entry{"str", type_kind::str}, entry{"int", type_kind::integer}, entry{"float", type_kind::number},
-                                   entry{"bool", type_kind::boolean}, entry{"None", type_kind::null}, entry{"Any", type_kind::any}})
+        for (auto [plain, kind] :
+             {entry{"str", type_kind::str}, entry{"int", type_kind::integer}, entry{"float", type_kind::number},
+              entry{"bool", type_kind::boolean}, entry{"None", type_kind::null}, entry{"Any", type_kind::any}})
             if (n == plain) return add({kind});
-        if (n == "list" || n == "List") return peek() == '[' ? generic(type_kind::list, 1, 1) : add({type_kind::any_list});
-        if (n == "dict" || n == "Dict") return peek() == '[' ? generic(type_kind::dict, 2, 2) : add({type_kind::any_dict});
-        if (n == "tuple" || n == "Tuple") return peek() == '[' ? generic(type_kind::tuple, 1, 16) : add({type_kind::any_list});
+        if (n == "list" || n == "List")
+            return peek() == '[' ? generic(type_kind::list, 1, 1) : add({type_kind::any_list});
+        if (n == "dict" || n == "Dict")
+            return peek() == '[' ? generic(type_kind::dict, 2, 2) : add({type_kind::any_dict});
+        if (n == "tuple" || n == "Tuple")
+            return peek() == '[' ? generic(type_kind::tuple, 1, 16) : add({type_kind::any_list});
         if (n == "History" || n == "dspy.History") return add({type_kind::any_dict});
         if (n == "Optional") return generic(type_kind::optional, 1, 1);
         if (n == "Union") return generic(type_kind::union_, 1, 16);

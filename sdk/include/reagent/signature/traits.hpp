@@ -4,7 +4,8 @@
 
 namespace reagent {
 
-/// A conversation as an input of a signature that is a struct; in one that is a text its type is `History`. See `is_history`.
+/// A conversation as an input of a signature that is a struct; in one that is a text its type is `History`. See
+/// `is_history`.
 struct history {
     json::object turns{};
 
@@ -84,13 +85,15 @@ std::string take_description(json::value& schema_document);
 template <class T>
 std::vector<signature_field> fields_of_struct() {
     std::vector<signature_field> fields;
-    static_assert(std::is_default_constructible_v<T>, "reagent: input and output of a signature must be default-constructible");
+    static_assert(std::is_default_constructible_v<T>,
+                  "reagent: input and output of a signature must be default-constructible");
     T object{};
     reflect::for_each_member(object, [&]<class M>(std::string_view name, M&) {
         using member = std::remove_cv_t<M>;
         json::value document = schema_of<member>().document();
         std::string description = take_description(document);
-        fields.push_back(make_field(std::string{name}, type_text<member>(), checked_schema(std::move(document)), std::move(description)));
+        fields.push_back(make_field(std::string{name}, type_text<member>(), checked_schema(std::move(document)),
+                                    std::move(description)));
         fields.back().is_private = holds_private_value<member>();
         add_private_members<member>(fields.back().private_members);
     });
@@ -122,7 +125,8 @@ template <fixed_string Text, class... Structs>
 struct signature_traits<sig<Text, Structs...>> {
     static constexpr detail::static_fault error = detail::fault_of<Text, Structs...>();
     static constexpr bool valid = detail::report_signature_error<error>();
-    static constexpr auto parsed = error == detail::static_fault::none ? detail::static_signature_of<Text> : detail::static_signature{};
+    static constexpr auto parsed =
+        error == detail::static_fault::none ? detail::static_signature_of<Text> : detail::static_signature{};
     static constexpr std::size_t npos = static_cast<std::size_t>(-1);
     static constexpr std::size_t inputs = static_cast<std::size_t>(parsed.inputs);
     static constexpr std::size_t outputs = static_cast<std::size_t>(parsed.outputs());
@@ -147,7 +151,8 @@ private:
     template <fixed_string Name>
     static consteval std::size_t index(std::size_t from, std::size_t count) {
         for (std::size_t i = 0; i < count; ++i)
-            if (detail::same_text<Text>(parsed.fields[from + i].begin, parsed.fields[from + i].size, Name.view())) return i;
+            if (detail::same_text<Text>(parsed.fields[from + i].begin, parsed.fields[from + i].size, Name.view()))
+                return i;
         return npos;
     }
 };

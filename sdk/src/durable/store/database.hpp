@@ -1,7 +1,7 @@
 #pragma once
 
-#include <reagent/error.hpp>
 #include <reagent/durable/journal_store.hpp>
+#include <reagent/error.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -41,17 +41,20 @@ struct change_mark {
     std::int64_t number;
 };
 
-/// One connection, used by one thread. Statements are written once for both databases: parameters are $1, $2, ..., values are text and
-/// 64-bit integers. Text that a database would not take (bytes that are no UTF-8, zeros) is repaired on its way in: U+FFFD.
+/// One connection, used by one thread. Statements are written once for both databases: parameters are $1, $2, ...,
+/// values are text and 64-bit integers. Text that a database would not take (bytes that are no UTF-8, zeros) is
+/// repaired on its way in: U+FFFD.
 class database {
 public:
     virtual ~database() = default;
     /// @throws database_error
     virtual std::vector<sql_row> run(std::string_view statement, const std::vector<sql_value>& values = {}) = 0;
-    std::vector<sql_row> run(const std::string& statement, const statement_parameters& p) { return run(statement, p.values); }
+    std::vector<sql_row> run(const std::string& statement, const statement_parameters& p) {
+        return run(statement, p.values);
+    }
     virtual void begin() = 0;
-    /// Likewise, with a mark that is stored with the change. @return false, and nothing has begun, when that change is stored already:
-    /// the reply to its COMMIT was lost. Only where a reply can be lost.
+    /// Likewise, with a mark that is stored with the change. @return false, and nothing has begun, when that change is
+    /// stored already: the reply to its COMMIT was lost. Only where a reply can be lost.
     virtual bool begin(const change_mark&) {
         begin();
         return true;
@@ -61,11 +64,12 @@ public:
     virtual void reconnect() {}
     virtual void forget_marks(std::string_view) noexcept {}  ///< of a writer that ends
 
-    virtual const char* now_ms() const = 0;       ///< an expression: milliseconds since 1970, by the database's clock
-    virtual const char* skip_locked() const = 0;  ///< behind a SELECT whose rows will be changed: rows of others are passed over
-    virtual const char* lock_row() const = 0;     ///< likewise, but waits for them
-    virtual bool is_postgres() const = 0;         ///< where statements must differ
-    virtual std::string name() const = 0;         ///< without a password
+    virtual const char* now_ms() const = 0;  ///< an expression: milliseconds since 1970, by the database's clock
+    virtual const char* skip_locked()
+        const = 0;  ///< behind a SELECT whose rows will be changed: rows of others are passed over
+    virtual const char* lock_row() const = 0;  ///< likewise, but waits for them
+    virtual bool is_postgres() const = 0;      ///< where statements must differ
+    virtual std::string name() const = 0;      ///< without a password
 };
 
 /// The text as a database takes it: `repaired` holds what had to be changed.

@@ -46,7 +46,8 @@ std::set<std::uint64_t> unknown_calls(const loaded_journal& loaded) {
 std::vector<journal_record> journal_store_impl::records(const std::string& id, std::uint64_t after, std::size_t most) {
     std::vector<journal_record> all;
     // A row holds one record or several, a line each; `number` is the first one's.
-    auto rows = db->run("SELECT body, number FROM reagent_records WHERE run = $1 ORDER BY number", {std::string_view{id}});
+    auto rows =
+        db->run("SELECT body, number FROM reagent_records WHERE run = $1 ORDER BY number", {std::string_view{id}});
     journal_reader reader;  // from the first one on: later ones refer to it
     for (const auto& row : rows) {
         auto number = static_cast<std::uint64_t>(detail::number(row[1]));
@@ -56,8 +57,8 @@ std::vector<journal_record> journal_store_impl::records(const std::string& id, s
                 auto record = reader.read(line);
                 if (number++ > after) all.push_back(std::move(record));
             } catch (const run_error& e) {
-                throw run_error{run_errc::bad_journal,
-                                "record " + std::to_string(number) + " of run " + visible_name(id) + " cannot be read: " + e.what()};
+                throw run_error{run_errc::bad_journal, "record " + std::to_string(number) + " of run " +
+                                                           visible_name(id) + " cannot be read: " + e.what()};
             }
         }
     }
@@ -68,7 +69,8 @@ std::vector<journal_record> journal_store_impl::records(const std::string& id, s
 journal_store_impl::kept_records journal_store_impl::kept(const stored_run& r) {
     kept_records k;
     journal_reader reader;
-    for (const auto& row : db->run("SELECT body, number FROM reagent_records WHERE run = $1 ORDER BY number", {std::string_view{r.id}})) {
+    for (const auto& row :
+         db->run("SELECT body, number FROM reagent_records WHERE run = $1 ORDER BY number", {std::string_view{r.id}})) {
         if (static_cast<std::uint64_t>(detail::number(row[1])) != k.records.size() + 1) {
             k.whole = false;
             return k;
@@ -77,8 +79,8 @@ journal_store_impl::kept_records journal_store_impl::kept(const stored_run& r) {
             try {
                 k.records.push_back(reader.read(line));
             } catch (const run_error& e) {
-                throw run_error{run_errc::bad_journal, "record " + std::to_string(k.records.size() + 1) + " of run " + visible_name(r.id) +
-                                                           " cannot be read: " + e.what()};
+                throw run_error{run_errc::bad_journal, "record " + std::to_string(k.records.size() + 1) + " of run " +
+                                                           visible_name(r.id) + " cannot be read: " + e.what()};
             }
         }
     }
@@ -92,13 +94,15 @@ std::vector<journal_record> journal_store_impl::whole(const stored_run& r) {
     return std::move(k.records);
 }
 
-std::vector<journal_store::numbered_record> journal_store_impl::page(const std::string& id, std::uint64_t after, std::size_t most_bytes) {
+std::vector<journal_store::numbered_record> journal_store_impl::page(const std::string& id, std::uint64_t after,
+                                                                     std::size_t most_bytes) {
     std::vector<journal_store::numbered_record> all;
     std::size_t bytes = 0;
     auto next = static_cast<std::int64_t>(std::min<std::uint64_t>(after, INT64_MAX - 1));
     for (;;) {  // a few rows at a time: one alone may hold many records
         auto rows = db->run(
-            "SELECT body, number FROM reagent_records WHERE run = $1 AND number >= COALESCE((SELECT max(number) FROM reagent_records WHERE "
+            "SELECT body, number FROM reagent_records WHERE run = $1 AND number >= COALESCE((SELECT max(number) FROM "
+            "reagent_records WHERE "
             "run = $1 AND number <= $2), 0) ORDER BY number LIMIT 2",
             {std::string_view{id}, next + 1});
         bool any = false;
@@ -123,8 +127,9 @@ std::vector<journal_store::numbered_record> journal_store_impl::page(const std::
 
 std::optional<stored_run> journal_store_impl::find(const std::string& id, bool lock) {
     if (!detail::is_possible_id(id)) return {};
-    auto rows = db->run(std::string{"SELECT "} + run_columns + " FROM reagent_runs WHERE id = $1" + (lock ? db->lock_row() : ""),
-                        {std::string_view{id}});
+    auto rows = db->run(
+        std::string{"SELECT "} + run_columns + " FROM reagent_runs WHERE id = $1" + (lock ? db->lock_row() : ""),
+        {std::string_view{id}});
     if (rows.empty()) return {};
     return run_from(rows[0]);
 }
@@ -143,8 +148,10 @@ journal_store::~journal_store() {
 const std::string& journal_store::worker() const { return impl_->worker; }
 
 std::shared_ptr<journal_store> journal_store::open(const std::string& where, journal_store_options options) {
-    if (where.starts_with("postgresql://") || where.starts_with("postgres://")) return open_postgres(secret{where}, std::move(options));
-    if (where.starts_with("host=") || where.starts_with("dbname=")) return open_postgres(secret{where}, std::move(options));
+    if (where.starts_with("postgresql://") || where.starts_with("postgres://"))
+        return open_postgres(secret{where}, std::move(options));
+    if (where.starts_with("host=") || where.starts_with("dbname="))
+        return open_postgres(secret{where}, std::move(options));
     return open_sqlite(where.starts_with("sqlite:") ? where.substr(7) : where, std::move(options));
 }
 
@@ -162,8 +169,9 @@ std::shared_ptr<journal_store> journal_store::open_sqlite(const std::string& fil
 
 #ifdef REAGENT_WITHOUT_POSTGRES
 std::shared_ptr<journal_store> journal_store::open_postgres(const secret&, journal_store_options) {
-    throw run_error{run_errc::not_possible,
-                    "PostgreSQL is not in this program: build Reagent with REAGENT_WITH_POSTGRES, or give a file of SQLite"};
+    throw run_error{
+        run_errc::not_possible,
+        "PostgreSQL is not in this program: build Reagent with REAGENT_WITH_POSTGRES, or give a file of SQLite"};
 }
 #else
 std::shared_ptr<journal_store> journal_store::open_postgres(const secret& conninfo, journal_store_options options) {
@@ -183,9 +191,9 @@ std::string journal_store::create(const new_run& r) {
     impl_->change([&] {
         json::object inputs = r.inputs;
         if (!r.session.empty()) {
-            impl_->db->run(
-                "INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 0, '{}', " + impl_->now + ") ON CONFLICT DO NOTHING",
-                {std::string_view{r.session}});
+            impl_->db->run("INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 0, '{}', " +
+                               impl_->now + ") ON CONFLICT DO NOTHING",
+                           {std::string_view{r.session}});
             auto s = impl_->get_session(r.session, true);  // locked: turns come one after the other
             impl_->check_idle(r.session);
             auto history = history_of(s);
@@ -194,13 +202,16 @@ std::string journal_store::create(const new_run& r) {
         }
         std::string text = detail::to_text_of(inputs);
         auto rows = impl_->db->run(
-            "INSERT INTO reagent_runs (id, program, status, inputs, session, format, created, updated) VALUES ($1, $2, 'ready', $3, "
+            "INSERT INTO reagent_runs (id, program, status, inputs, session, format, created, updated) VALUES ($1, $2, "
+            "'ready', $3, "
             "$4, " +
-                std::to_string(journal_format) + ", " + impl_->now + ", " + impl_->now + ") ON CONFLICT DO NOTHING RETURNING id",
+                std::to_string(journal_format) + ", " + impl_->now + ", " + impl_->now +
+                ") ON CONFLICT DO NOTHING RETURNING id",
             {std::string_view{id}, std::string_view{r.program}, std::string_view{text}, std::string_view{r.session}});
         if (rows.empty())
             throw not_possible("there is a run " + detail::quoted(id) +
-                               " already; choose another id, or look at that one: `reagent runs show " + shell_word(id) + "`");
+                               " already; choose another id, or look at that one: `reagent runs show " +
+                               shell_word(id) + "`");
     });
     return id;
 }
@@ -219,7 +230,8 @@ std::vector<stored_run> journal_store::list(const run_filter& filter) {
         auto add = [&](const char* column, std::string_view value) {
             if (value.empty()) return;
             values.emplace_back(value);
-            where += (where.empty() ? " WHERE " : " AND ") + std::string{column} + " = $" + std::to_string(values.size());
+            where +=
+                (where.empty() ? " WHERE " : " AND ") + std::string{column} + " = $" + std::to_string(values.size());
         };
         add("status", filter.status ? to_string(*filter.status) : std::string_view{});
         add("program", filter.program);
@@ -239,7 +251,8 @@ std::vector<journal_record> journal_store::records(const std::string& id, std::u
     return impl_->call([&] { return impl_->records(id, after, most); });
 }
 
-std::vector<journal_store::numbered_record> journal_store::page(const std::string& id, std::uint64_t after, std::size_t most_bytes) {
+std::vector<journal_store::numbered_record> journal_store::page(const std::string& id, std::uint64_t after,
+                                                                std::size_t most_bytes) {
     return impl_->call([&] { return impl_->page(id, after, most_bytes); });
 }
 
@@ -273,15 +286,16 @@ std::string journal_store_impl::unknown_of(const stored_run& r) {
 void journal_store::cancel(const std::string& id) {
     impl_->change([&] {
         auto r = impl_->get(id, true);
-        if (is_over(r.status)) throw not_possible("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + " already");
+        if (is_over(r.status))
+            throw not_possible("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + " already");
         // One whose worker is gone has nobody else who could end it.
         impl_->look_at_clock();
         detail::statement_parameters p;
         std::string at_work = "status = 'running' AND NOT " + impl_->lease_is_over(p), unknown = impl_->unknown_of(r);
         std::string error = "NULLIF(CAST(" + p.text(unknown) + " AS TEXT), '')";
-        impl_->db->run("UPDATE reagent_runs SET cancel_requested = 1, error = CASE WHEN " + at_work + " THEN error ELSE " + error +
-                           " END, status = CASE WHEN " + at_work + " THEN status ELSE 'cancelled' END, updated = " + impl_->now +
-                           " WHERE id = " + p.text(id),
+        impl_->db->run("UPDATE reagent_runs SET cancel_requested = 1, error = CASE WHEN " + at_work +
+                           " THEN error ELSE " + error + " END, status = CASE WHEN " + at_work +
+                           " THEN status ELSE 'cancelled' END, updated = " + impl_->now + " WHERE id = " + p.text(id),
                        p);
     });
 }
@@ -296,8 +310,8 @@ void journal_store::retry(const std::string& id) {
             auto s = impl_->find_session(r.session, true);
             impl_->check_idle(r.session, id);
             if (s && s->turns.size() != detail::turns_before(r))
-                throw not_possible("session " + detail::quoted(r.session) + " has gone on without run " + visible_name(id) +
-                                   "; say it anew");
+                throw not_possible("session " + detail::quoted(r.session) + " has gone on without run " +
+                                   visible_name(id) + "; say it anew");
         }
         auto loaded = load_journal(impl_->whole(r));
         auto failed = failed_calls(loaded);
@@ -308,7 +322,8 @@ void journal_store::retry(const std::string& id) {
                            {std::string_view{id}, next, std::string_view{body}});
             impl_->db->run("UPDATE reagent_runs SET last_record = $1 WHERE id = $2", {next, std::string_view{id}});
         }
-        impl_->db->run("UPDATE reagent_runs SET status = 'ready', error = NULL, stalled = 0, updated = " + impl_->now + " WHERE id = $1",
+        impl_->db->run("UPDATE reagent_runs SET status = 'ready', error = NULL, stalled = 0, updated = " + impl_->now +
+                           " WHERE id = $1",
                        {std::string_view{id}});
     });
 }
@@ -327,8 +342,8 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
         bool at_the_end = records == 0 || records == all.size();
         auto unknown = unknown_calls(load_journal(all));
         if (records) all.resize(whole_records(all, records));
-        // What was under way at that point is forgotten, and so is who worked on it. But of a call that may have acted, and that nobody
-        // knows the outcome of, the fork asks as well.
+        // What was under way at that point is forgotten, and so is who worked on it. But of a call that may have acted,
+        // and that nobody knows the outcome of, the fork asks as well.
         auto loaded = load_journal(all);
         effects_abandoned open{};
         for (const auto& b : loaded.open)
@@ -340,7 +355,8 @@ std::string journal_store::fork(const std::string& id, std::uint64_t records, co
             for (auto id_of_call : failed_calls(loaded).ids) open.ids.push_back(id_of_call);
         if (!open.ids.empty()) all.push_back({loaded.at, open});
         auto rows = impl_->db->run(
-            "INSERT INTO reagent_runs (id, program, status, inputs, session, parent, format, last_record, active, created, updated) "
+            "INSERT INTO reagent_runs (id, program, status, inputs, session, parent, format, last_record, active, "
+            "created, updated) "
             "SELECT CAST($1 AS TEXT), program, 'ready', "
             "inputs, '', id, format, CAST($2 AS BIGINT), CAST($3 AS BIGINT), " +
                 impl_->now + ", " + impl_->now + " FROM reagent_runs WHERE id = $4 ON CONFLICT DO NOTHING RETURNING id",
@@ -360,9 +376,11 @@ void journal_store::remove(const std::string& id) {
     impl_->change([&] {
         auto r = impl_->get(id, true);
         if (!is_over(r.status))
-            throw not_possible("run " + visible_name(id) + " is " + std::string{to_string(r.status)} + "; cancel it first");
-        for (const char* table : {"DELETE FROM reagent_records WHERE run = $1", "DELETE FROM reagent_decisions WHERE run = $1",
-                                  "DELETE FROM reagent_runs WHERE id = $1"})
+            throw not_possible("run " + visible_name(id) + " is " + std::string{to_string(r.status)} +
+                               "; cancel it first");
+        for (const char* table :
+             {"DELETE FROM reagent_records WHERE run = $1", "DELETE FROM reagent_decisions WHERE run = $1",
+              "DELETE FROM reagent_runs WHERE id = $1"})
             impl_->db->run(table, {std::string_view{id}});
     });
 }

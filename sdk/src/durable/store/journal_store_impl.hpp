@@ -17,8 +17,8 @@
 
 namespace reagent {
 
-/// The store behind `journal_store`: one connection, and the thread that alone uses it. What is not marked otherwise is called on
-/// that thread, within `call`.
+/// The store behind `journal_store`: one connection, and the thread that alone uses it. What is not marked otherwise is
+/// called on that thread, within `call`.
 struct journal_store_impl {
     using database = detail::database;
     using database_error = detail::database_error;
@@ -65,8 +65,8 @@ struct journal_store_impl {
         }
     }
 
-    /// Does `work` in a transaction, patiently, and once: where the reply to its COMMIT was lost, the next try finds the mark of this
-    /// change and answers what the first one did.
+    /// Does `work` in a transaction, patiently, and once: where the reply to its COMMIT was lost, the next try finds
+    /// the mark of this change and answers what the first one did.
     template <class F>
     auto once(F work) {
         using T = decltype(work());
@@ -192,7 +192,9 @@ struct journal_store_impl {
     std::vector<std::shared_ptr<held_run>> holds();
     void lose(const std::shared_ptr<held_run>& hold);
     void forget(const held_run& hold);
-    std::chrono::milliseconds look_every() const { return std::min(options.lease / 3, std::chrono::milliseconds{1000}); }
+    std::chrono::milliseconds look_every() const {
+        return std::min(options.lease / 3, std::chrono::milliseconds{1000});
+    }
     // A tenth less than the store thinks, for clocks that differ.
     std::int64_t certain_from(std::int64_t asked) const { return asked + options.lease.count() * 9 / 10; }
 
@@ -223,7 +225,8 @@ struct journal_store_impl {
     /// Calls of tools that its last worker ended in, as they are told; "": none.
     std::string unknown_of(const stored_run& r);
     std::vector<journal_record> whole(const stored_run& r);  ///< @throws run_error(bad_journal) when some are lost
-    std::vector<journal_store::numbered_record> page(const std::string& id, std::uint64_t after, std::size_t most_bytes);
+    std::vector<journal_store::numbered_record> page(const std::string& id, std::uint64_t after,
+                                                     std::size_t most_bytes);
     std::optional<stored_run> find(const std::string& id, bool lock = false);
     stored_run get(const std::string& id, bool lock = false);
 
@@ -240,7 +243,8 @@ struct journal_store_impl {
 
     journal_store_options options;
     std::string worker, trouble;
-    const std::string writer = detail::random_name(20);  // of marks: no two stores share one, whatever their workers are called
+    const std::string writer =
+        detail::random_name(20);  // of marks: no two stores share one, whatever their workers are called
     std::int64_t changes = 0;
     std::shared_ptr<const machine_clock> clock;
     std::string boot;

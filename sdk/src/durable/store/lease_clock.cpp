@@ -8,7 +8,8 @@
 namespace reagent {
 namespace detail {
 
-void lease_clock::observe(std::chrono::milliseconds database, std::chrono::milliseconds machine, std::chrono::milliseconds wall) {
+void lease_clock::observe(std::chrono::milliseconds database, std::chrono::milliseconds machine,
+                          std::chrono::milliseconds wall) {
     agrees_ = std::chrono::abs(database - wall) <= tolerance_;
     if (!last_) {
         even_since_ = machine;
@@ -24,7 +25,9 @@ std::chrono::milliseconds lease_clock::even_for(std::chrono::milliseconds machin
     return last_ ? machine - even_since_ : std::chrono::milliseconds{0};
 }
 
-std::chrono::milliseconds clock_tolerance(std::chrono::milliseconds lease) { return std::max(lease / 20, std::chrono::milliseconds{100}); }
+std::chrono::milliseconds clock_tolerance(std::chrono::milliseconds lease) {
+    return std::max(lease / 20, std::chrono::milliseconds{100});
+}
 
 std::int64_t machine_ms() {
     timespec t{};

@@ -6,12 +6,13 @@
 
 namespace reagent::detail {
 
-/// How far the database's clock can be believed about leases of workers on other machines, or from before this one started.
+/// How far the database's clock can be believed about leases of workers on other machines, or from before this one
+/// started.
 ///
-/// A lease of this machine, since it started, is judged by the time since then, which nobody sets. Another is judged by the database's
-/// clock, which somebody may: so it counts only once it has gone as evenly as the machine's own for as long as the lease lasts, which a
-/// living worker would have renewed meanwhile. At first contact, the wall clock of this machine is a second witness.
-/// Logic only. Used by one thread.
+/// A lease of this machine, since it started, is judged by the time since then, which nobody sets. Another is judged by
+/// the database's clock, which somebody may: so it counts only once it has gone as evenly as the machine's own for as
+/// long as the lease lasts, which a living worker would have renewed meanwhile. At first contact, the wall clock of
+/// this machine is a second witness. Logic only. Used by one thread.
 class lease_clock {
 public:
     /// @param tolerance how far clocks may differ: well below the part of a lease that workers leave unused

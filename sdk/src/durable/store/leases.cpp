@@ -46,16 +46,18 @@ std::string journal_store_impl::lease_is_over(parameters& p) {
     // Watched for as long as it lasts: a living worker would have renewed it.
     std::string watched = "lease_until - lease_from < " + p.number(database_clock.even_for(ms(machine)).count());
     std::string trusted = database_clock.is_trusted() ? "(lease_odd = 0 OR " + watched + ")" : watched;
-    std::string over = "(lease_until < " + now + " AND " + trusted + ") OR (lease_from > " + now + " + " + std::to_string(clock_noise_ms) +
-                       " AND " + watched + ")";
+    std::string over = "(lease_until < " + now + " AND " + trusted + ") OR (lease_from > " + now + " + " +
+                       std::to_string(clock_noise_ms) + " AND " + watched + ")";
     if (boot.empty()) return "(" + over + ")";
-    return "(CASE WHEN lease_boot = '" + boot + "' THEN lease_boot_until < " + p.number(machine) + " ELSE " + over + " END)";
+    return "(CASE WHEN lease_boot = '" + boot + "' THEN lease_boot_until < " + p.number(machine) + " ELSE " + over +
+           " END)";
 }
 
 std::string journal_store_impl::new_lease(parameters& p) const {
     std::string length = std::to_string(options.lease.count());
-    return "lease_from = " + now + ", lease_until = " + now + " + " + length + ", lease_odd = " + (database_clock.agrees() ? "0" : "1") +
-           ", lease_boot = '" + boot + "', lease_boot_until = " + p.number(machine_now()) + " + " + length;
+    return "lease_from = " + now + ", lease_until = " + now + " + " + length +
+           ", lease_odd = " + (database_clock.agrees() ? "0" : "1") + ", lease_boot = '" + boot +
+           "', lease_boot_until = " + p.number(machine_now()) + " + " + length;
 }
 
 void journal_store_impl::keep(const std::shared_ptr<held_run>& hold) {
@@ -92,14 +94,18 @@ void journal_store_impl::renew() {
     }
 }
 
-// By what is held, not by the worker's name: a run that was let go, or one that is taken and whose taker was never told, is not kept.
+// By what is held, not by the worker's name: a run that was let go, or one that is taken and whose taker was never
+// told, is not kept.
 void journal_store_impl::renew(std::span<const std::shared_ptr<held_run>> mine) {
     auto asked = detail::machine_ms();
     parameters p;
-    std::string statement = "UPDATE reagent_runs SET " + new_lease(p) + " WHERE status = 'running' AND (id, fence) IN (VALUES ";
-    for (std::size_t i = 0, n = std::bit_ceil(mine.size()); i < n; ++i) {  // filled up, so that there are few different statements
+    std::string statement =
+        "UPDATE reagent_runs SET " + new_lease(p) + " WHERE status = 'running' AND (id, fence) IN (VALUES ";
+    for (std::size_t i = 0, n = std::bit_ceil(mine.size()); i < n;
+         ++i) {  // filled up, so that there are few different statements
         const auto& hold = *mine[std::min(i, mine.size() - 1)];
-        statement += std::string{i ? ", " : ""} + "(" + p.text(hold.id) + ", " + p.number(static_cast<std::int64_t>(hold.fence)) + ")";
+        statement += std::string{i ? ", " : ""} + "(" + p.text(hold.id) + ", " +
+                     p.number(static_cast<std::int64_t>(hold.fence)) + ")";
     }
     std::map<std::pair<std::string, std::uint64_t>, bool> renewed;  // and whether it is to be cancelled
     for (const auto& row : db->run(statement + ") RETURNING id, fence, cancel_requested", p))
@@ -134,17 +140,20 @@ void journal_store_impl::hand_back() {
 void journal_store_impl::hand_back(const std::string& id, std::uint64_t fence) {
     // No sign of a run that ends its workers: this one lives.
     db->run(
-        "UPDATE reagent_runs SET status = 'ready', lease_until = 0, stalled = CASE WHEN stalled > 0 THEN stalled - 1 ELSE 0 END, "
+        "UPDATE reagent_runs SET status = 'ready', lease_until = 0, stalled = CASE WHEN stalled > 0 THEN stalled - 1 "
+        "ELSE 0 END, "
         "updated = " +
             now + " WHERE id = $1 AND fence = $2 AND status = 'running'",
         {std::string_view{id}, static_cast<std::int64_t>(fence)});
 }
 
 void journal_store_impl::refuse_after_letting_go() const {
-    if (has_let_go) throw run_error{run_errc::not_possible, "its runs were let go, since the process ends: it takes no other"};
+    if (has_let_go)
+        throw run_error{run_errc::not_possible, "its runs were let go, since the process ends: it takes no other"};
 }
 
-// The holds stay, so that nothing here is told that another has the run: its process ends. The store refuses what they write.
+// The holds stay, so that nothing here is told that another has the run: its process ends. The store refuses what they
+// write.
 void journal_store::let_go() {
     impl_->change([&] {
         impl_->has_let_go = true;
@@ -157,8 +166,9 @@ void journal_store_impl::look_for_cancellations() {
     if (mine.empty()) return;
     std::map<std::string_view, held_run*> by_id;
     for (const auto& hold : mine) by_id[hold->id] = hold.get();
-    for (const auto& row : db->run("SELECT id FROM reagent_runs WHERE status = 'running' AND cancel_requested = 1 AND worker = $1",
-                                   {std::string_view{worker}}))
+    for (const auto& row :
+         db->run("SELECT id FROM reagent_runs WHERE status = 'running' AND cancel_requested = 1 AND worker = $1",
+                 {std::string_view{worker}}))
         if (auto found = by_id.find(text(row[0])); found != by_id.end()) found->second->end(false);
 }
 

@@ -11,14 +11,16 @@ namespace {
 
 using result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
-constexpr const char* see_server = "; see that the server runs and can be reached from here (pg_isready), and what its log says";
+constexpr const char* see_server =
+    "; see that the server runs and can be reached from here (pg_isready), and what its log says";
 
 std::string trimmed(std::string text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
     return text.empty() ? "no reason given" : text;
 }
 
-// Why a connection was refused: PQERRORS_VERBOSE puts the SQLSTATE in front of the server's words, "FATAL:  28P01: ...".
+// Why a connection was refused: PQERRORS_VERBOSE puts the SQLSTATE in front of the server's words, "FATAL:  28P01:
+// ...".
 struct refusal {
     std::string state{}, words{};
 };
@@ -27,7 +29,8 @@ refusal refusal_from(const std::string& verbose) {
     refusal r{{}, trimmed(verbose.substr(0, verbose.find("\nLOCATION:")))};
     for (std::string_view mark : {"FATAL:  ", "ERROR:  "}) {
         auto at = r.words.find(mark);
-        if (at == r.words.npos || r.words.size() < at + mark.size() + 7 || r.words[at + mark.size() + 5] != ':') continue;
+        if (at == r.words.npos || r.words.size() < at + mark.size() + 7 || r.words[at + mark.size() + 5] != ':')
+            continue;
         r.state = r.words.substr(at + mark.size(), 5);
         r.words.erase(at + mark.size(), 7);
     }
@@ -35,12 +38,13 @@ refusal refusal_from(const std::string& verbose) {
 }
 
 bool is_conninfo(const std::string& text) {
-    std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed{PQconninfoParse(text.c_str(), nullptr), PQconninfoFree};
+    std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed{PQconninfoParse(text.c_str(), nullptr),
+                                                                        PQconninfoFree};
     return parsed != nullptr;
 }
 
-// libpq takes the first "@" before the first "/" for the end of the password, and names what comes behind it as a host: a password that
-// holds one of them as it is would stand there in part.
+// libpq takes the first "@" before the first "/" for the end of the password, and names what comes behind it as a host:
+// a password that holds one of them as it is would stand there in part.
 bool is_split_wrongly(std::string_view text) {
     auto begin = text.find("://");
     if (begin == text.npos) return false;
@@ -82,29 +86,32 @@ public:
             else
                 pointers.push_back(nullptr);
         }
-        return check(result{
-            PQexecPrepared(db_.get(), found->second.c_str(), static_cast<int>(pointers.size()), pointers.data(), nullptr, nullptr, 0),
-            PQclear});
+        return check(result{PQexecPrepared(db_.get(), found->second.c_str(), static_cast<int>(pointers.size()),
+                                           pointers.data(), nullptr, nullptr, 0),
+                            PQclear});
     }
 
     void begin() override { command("BEGIN"); }
 
-    // The mark is one row for each writer, and the numbers grow. An earlier try whose COMMIT is still on its way holds the row, so that
-    // this one waits for it and then sees what became of it.
+    // The mark is one row for each writer, and the numbers grow. An earlier try whose COMMIT is still on its way holds
+    // the row, so that this one waits for it and then sees what became of it.
     bool begin(const change_mark& mark) override {
         std::string number = std::to_string(mark.number);
-        auto rows = check(result{PQexec(db_.get(), ("BEGIN; INSERT INTO reagent_commits AS c (writer, number, at) VALUES ('" +
-                                                    std::string{mark.writer} + "', " + number + ", " + now_ms() +
-                                                    ") ON CONFLICT (writer) DO UPDATE SET number = excluded.number, at = excluded.at WHERE "
-                                                    "c.number < excluded.number RETURNING number")
-                                                       .c_str()),
-                                 PQclear});
+        auto rows = check(result{
+            PQexec(db_.get(), ("BEGIN; INSERT INTO reagent_commits AS c (writer, number, at) VALUES ('" +
+                               std::string{mark.writer} + "', " + number + ", " + now_ms() +
+                               ") ON CONFLICT (writer) DO UPDATE SET number = excluded.number, at = excluded.at WHERE "
+                               "c.number < excluded.number RETURNING number")
+                                  .c_str()),
+            PQclear});
         if (rows.empty()) roll_back();
         return !rows.empty();
     }
     void forget_marks(std::string_view writer) noexcept override {
         if (db_ && PQstatus(db_.get()) == CONNECTION_OK)
-            result{PQexec(db_.get(), ("DELETE FROM reagent_commits WHERE writer = '" + std::string{writer} + "'").c_str()), PQclear};
+            result{
+                PQexec(db_.get(), ("DELETE FROM reagent_commits WHERE writer = '" + std::string{writer} + "'").c_str()),
+                PQclear};
     }
 
     void commit() override { command("COMMIT"); }
@@ -131,10 +138,13 @@ private:
     void connect() {
         std::string where{conninfo_.reveal()};
         if (is_split_wrongly(where))
-            throw database_error{"the address holds an `@` or a `/` where none belongs; in a user's name and a password write %40 and %2F",
-                                 false};
+            throw database_error{
+                "the address holds an `@` or a `/` where none belongs; in a user's name and a password write %40 and "
+                "%2F",
+                false};
         // A network that swallows everything is noticed; what `where` says of these wins.
-        const char* names[]{"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "dbname", nullptr};
+        const char* names[]{
+            "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "dbname", nullptr};
         const char* values[]{"10", "5", "3", "20000", where.c_str(), nullptr};
         db_.reset(PQconnectStartParams(names, values, 1));
         if (!db_) throw database_error{"out of memory", false};
@@ -156,14 +166,16 @@ private:
         auto until = later(clock::now(), std::max(patience_, std::chrono::milliseconds{1000}));
         auto wanted = PGRES_POLLING_WRITING;
         while (wanted != PGRES_POLLING_OK) {
-            auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+            auto left =
+                std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
             pollfd p{PQsocket(db_.get()), static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
             if (left <= 0 || (::poll(&p, 1, static_cast<int>(left)) == 0))
                 throw database_error{std::string{"it does not answer"} + see_server, true};
             wanted = PQconnectPoll(db_.get());
             if (wanted != PGRES_POLLING_FAILED) continue;
             auto why = refusal_from(PQerrorMessage(db_.get()));
-            throw database_error{redact(why.words, conninfo_) + (why.state.empty() ? see_server : ""), may_pass(why.state)};
+            throw database_error{redact(why.words, conninfo_) + (why.state.empty() ? see_server : ""),
+                                 may_pass(why.state)};
         }
     }
 
@@ -174,15 +186,18 @@ private:
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
             const char* said = PQresultErrorField(r.get(), PG_DIAG_MESSAGE_PRIMARY);
             const char* code = PQresultErrorField(r.get(), PG_DIAG_SQLSTATE);
-            // What libpq says by itself has no SQLSTATE. After a server's crash the status may still be CONNECTION_OK then.
+            // What libpq says by itself has no SQLSTATE. After a server's crash the status may still be CONNECTION_OK
+            // then.
             bool away = PQstatus(db_.get()) != CONNECTION_OK || !code;
             lost_ = lost_ || away;
-            // Class 40: serialization failures and deadlocks; 55P03: a lock that was not to be had; 53: out of resources, full disks too.
+            // Class 40: serialization failures and deadlocks; 55P03: a lock that was not to be had; 53: out of
+            // resources, full disks too.
             std::string_view state = code ? code : "";
             bool again = away || state.starts_with("40") || state == "55P03" || state.starts_with("57P");
             std::string what = said ? said : trimmed(PQerrorMessage(db_.get()));
             if (state == "53100")
-                what = "its disk is full; make room and resume what stopped, nothing that was stored is lost (" + what + ")";
+                what = "its disk is full; make room and resume what stopped, nothing that was stored is lost (" + what +
+                       ")";
             throw database_error{redact(what, conninfo_) + (away ? see_server : ""), again};
         }
         std::vector<sql_row> rows;
@@ -192,7 +207,8 @@ private:
                 if (PQgetisnull(r.get(), i, k))
                     row.emplace_back();
                 else
-                    row.emplace_back(std::string{PQgetvalue(r.get(), i, k), static_cast<std::size_t>(PQgetlength(r.get(), i, k))});
+                    row.emplace_back(
+                        std::string{PQgetvalue(r.get(), i, k), static_cast<std::size_t>(PQgetlength(r.get(), i, k))});
             }
             rows.push_back(std::move(row));
         }

@@ -19,13 +19,14 @@
 namespace reagent {
 namespace {
 
-constexpr std::array<std::pair<run_status, std::string_view>, 7> status_names{{{run_status::ready, "ready"},
-                                                                               {run_status::running, "running"},
-                                                                               {run_status::awaiting_approval, "awaiting_approval"},
-                                                                               {run_status::outcome_unknown, "outcome_unknown"},
-                                                                               {run_status::finished, "finished"},
-                                                                               {run_status::failed, "failed"},
-                                                                               {run_status::cancelled, "cancelled"}}};
+constexpr std::array<std::pair<run_status, std::string_view>, 7> status_names{
+    {{run_status::ready, "ready"},
+     {run_status::running, "running"},
+     {run_status::awaiting_approval, "awaiting_approval"},
+     {run_status::outcome_unknown, "outcome_unknown"},
+     {run_status::finished, "finished"},
+     {run_status::failed, "failed"},
+     {run_status::cancelled, "cancelled"}}};
 
 std::chrono::system_clock::time_point time_of(std::int64_t ms) {
     return std::chrono::system_clock::time_point{std::chrono::milliseconds{ms}};
@@ -48,7 +49,9 @@ std::optional<run_status> run_status_named(std::string_view name) {
 }
 
 json::object to_json(const stored_run& r) {
-    auto ms = [](auto t) { return std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count(); };
+    auto ms = [](auto t) {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(t.time_since_epoch()).count();
+    };
     json::object o{{"id", r.id}, {"program", r.program}, {"status", to_string(r.status)}, {"inputs", r.inputs}};
     if (r.outputs) o["outputs"] = *r.outputs;
     if (!r.error.empty()) o["error"] = r.error;
@@ -66,17 +69,22 @@ json::object to_json(const stored_run& r) {
 
 namespace detail {
 
-bool is_over(run_status s) { return s == run_status::finished || s == run_status::failed || s == run_status::cancelled; }
+bool is_over(run_status s) {
+    return s == run_status::finished || s == run_status::failed || s == run_status::cancelled;
+}
 
 std::string random_name(std::size_t length) {
-    static constexpr char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";  // Crockford's base 32: none is mistaken for another
+    static constexpr char letters[] =
+        "0123456789abcdefghjkmnpqrstvwxyz";  // Crockford's base 32: none is mistaken for another
     std::string name(std::min<std::size_t>(length, 256), '\0');
     if (::getentropy(name.data(), name.size()) != 0) throw std::runtime_error{"the system has no random numbers"};
     for (char& c : name) c = letters[static_cast<unsigned char>(c) & 31];
     return name;
 }
 
-std::int64_t number(const std::optional<std::string>& text) { return text ? std::strtoll(text->c_str(), nullptr, 10) : 0; }
+std::int64_t number(const std::optional<std::string>& text) {
+    return text ? std::strtoll(text->c_str(), nullptr, 10) : 0;
+}
 std::string text(const std::optional<std::string>& t) { return t.value_or(""); }
 json::object object(const std::optional<std::string>& t) {
     auto v = t ? parse_json(*t, max_record_depth) : std::optional<json::value>{};
@@ -84,7 +92,8 @@ json::object object(const std::optional<std::string>& t) {
 }
 
 const char* const run_columns =
-    "id, program, status, inputs, outputs, error, session, parent, worker, format, cancel_requested, last_record, takes, usage, active, "
+    "id, program, status, inputs, outputs, error, session, parent, worker, format, cancel_requested, last_record, "
+    "takes, usage, active, "
     "created, updated, fence";
 
 reagent::usage usage_from(const json::object& o) {
@@ -186,7 +195,8 @@ void check_new_name(const char* what, std::string_view name, std::size_t most_by
                     std::to_string(control - name.begin()) + "; use printable characters");
     if (!is_utf8(name)) throw wrong("is no UTF-8; encode it as that");
     if (std::string shown = visible(name); shown != name)
-        throw wrong("holds what cannot be seen, or changes how its neighbours look: \"" + cut(shown, 200) + "\"; leave that out");
+        throw wrong("holds what cannot be seen, or changes how its neighbours look: \"" + cut(shown, 200) +
+                    "\"; leave that out");
     if (is_space(name.front()) || is_space(name.back())) throw wrong("begins or ends with a blank; leave that out");
     if (without_keys(name, {}) != name)
         throw wrong("holds what looks like a key, and would be shown wherever the run is; give another one");
@@ -195,26 +205,29 @@ void check_new_name(const char* what, std::string_view name, std::size_t most_by
 
 run_error not_possible(const std::string& what) { return run_error{run_errc::not_possible, what}; }
 run_error unknown_run(const std::string& id) {
-    return run_error{run_errc::unknown_run, "there is no run " + quoted(id) + "; `reagent runs list` shows those that there are"};
+    return run_error{run_errc::unknown_run,
+                     "there is no run " + quoted(id) + "; `reagent runs list` shows those that there are"};
 }
 run_error lost_records(const stored_run& r, std::size_t left) {
     std::string kept = std::to_string(left), id = shell_word(r.id);
-    std::string why = "the journal of run " + visible_name(r.id) + " is not whole: it has had " + std::to_string(r.records) +
-                      " records, and from the first on " + kept +
+    std::string why = "the journal of run " + visible_name(r.id) + " is not whole: it has had " +
+                      std::to_string(r.records) + " records, and from the first on " + kept +
                       " are there. What is missing may have been done, so nothing is done now. ";
     if (left >= r.records) return run_error{run_errc::bad_journal, why + "Put the database back as it was"};
     if (left == 0) return run_error{run_errc::bad_journal, why + "Put the database back as it was, or begin a new run"};
-    return run_error{run_errc::bad_journal, why +
-                                                "Put the database back as it was; or go on in a new run from what is left, which may do "
-                                                "again what is missing: `reagent runs fork " +
-                                                id + " --records " + kept + "`"};
+    return run_error{run_errc::bad_journal,
+                     why +
+                         "Put the database back as it was; or go on in a new run from what is left, which may do "
+                         "again what is missing: `reagent runs fork " +
+                         id + " --records " + kept + "`"};
 }
 
 run_error taken_over(const std::string& id) {
-    return run_error{run_errc::lease_lost, "run " + visible_name(id) +
-                                               " was taken over by another worker, because this one had not been heard of for too long "
-                                               "or somebody said `resume --force`; it goes on there, and nothing more of it is stored "
-                                               "here"};
+    return run_error{run_errc::lease_lost,
+                     "run " + visible_name(id) +
+                         " was taken over by another worker, because this one had not been heard of for too long "
+                         "or somebody said `resume --force`; it goes on there, and nothing more of it is stored "
+                         "here"};
 }
 
 std::string unknown_text(const std::vector<std::string>& tools) {
@@ -222,8 +235,10 @@ std::string unknown_text(const std::vector<std::string>& tools) {
     std::string list;
     for (const auto& tool : tools) list += (list.empty() ? "`" : ", `") + visible_name(tool) + "`";
     return std::string{tools.size() == 1 ? "a call of " : "calls of "} + list +
-           (tools.size() == 1 ? " was under way: its outcome is unknown, it may have acted or not. Look before it is made again"
-                              : " were under way: their outcome is unknown, they may have acted or not. Look before they are made again");
+           (tools.size() == 1
+                ? " was under way: its outcome is unknown, it may have acted or not. Look before it is made again"
+                : " were under way: their outcome is unknown, they may have acted or not. Look before they are made "
+                  "again");
 }
 
 }  // namespace detail

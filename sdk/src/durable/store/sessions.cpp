@@ -34,14 +34,16 @@ std::string body_of(const session& s) {
 }
 
 constexpr const char* open_run =
-    "SELECT id, status FROM reagent_runs WHERE session = $1 AND id <> $2 AND status NOT IN ('finished', 'failed', 'cancelled') LIMIT 1";
+    "SELECT id, status FROM reagent_runs WHERE session = $1 AND id <> $2 AND status NOT IN ('finished', 'failed', "
+    "'cancelled') LIMIT 1";
 
 }  // namespace
 
 std::optional<session> journal_store_impl::find_session(const std::string& id, bool lock) {
     if (!detail::is_possible_id(id)) return {};
-    auto rows = db->run(std::string{"SELECT body, updated FROM reagent_sessions WHERE id = $1"} + (lock ? db->lock_row() : ""),
-                        {std::string_view{id}});
+    auto rows =
+        db->run(std::string{"SELECT body, updated FROM reagent_sessions WHERE id = $1"} + (lock ? db->lock_row() : ""),
+                {std::string_view{id}});
     if (rows.empty()) return {};
     session s;
     s.id = id;
@@ -50,7 +52,8 @@ std::optional<session> journal_store_impl::find_session(const std::string& id, b
     s.parent = text_in(body, "parent");
     s.summary = text_in(body, "summary");
     s.updated = time_of(number(rows[0][1]));
-    for (const auto& row : db->run("SELECT body FROM reagent_turns WHERE session = $1 ORDER BY number", {std::string_view{id}}))
+    for (const auto& row :
+         db->run("SELECT body FROM reagent_turns WHERE session = $1 ORDER BY number", {std::string_view{id}}))
         s.turns.push_back(turn_from_json(object(row[0])));
     boost::system::error_code ec;
     if (auto* n = body.if_contains("summarized"); n && n->is_number())
@@ -61,16 +64,16 @@ std::optional<session> journal_store_impl::find_session(const std::string& id, b
 session journal_store_impl::get_session(const std::string& id, bool lock) {
     auto s = find_session(id, lock);
     if (!s)
-        throw run_error{run_errc::unknown_session,
-                        "there is no session " + detail::quoted(id) + "; `reagent sessions list` shows those that there are"};
+        throw run_error{run_errc::unknown_session, "there is no session " + detail::quoted(id) +
+                                                       "; `reagent sessions list` shows those that there are"};
     return std::move(*s);
 }
 
 void journal_store_impl::check_idle(const std::string& id, const std::string& but) {
     auto rows = db->run(open_run, {std::string_view{id}, std::string_view{but}});
     if (rows.empty()) return;
-    throw not_possible("session " + detail::quoted(id) + " waits for its last turn: run " + text(rows[0][0]) + " is " + text(rows[0][1]) +
-                       "; let it end, decide what it waits for, or cancel it");
+    throw not_possible("session " + detail::quoted(id) + " waits for its last turn: run " + text(rows[0][0]) + " is " +
+                       text(rows[0][1]) + "; let it end, decide what it waits for, or cancel it");
 }
 
 void journal_store_impl::add_turn(const std::string& run, const journal_store::ending::said& t) {
@@ -100,12 +103,17 @@ session journal_store::get_session(const std::string& id) {
 std::vector<journal_store::listed_session> journal_store::sessions(std::size_t most) {
     return impl_->call([&] {
         std::vector<listed_session> all;
-        for (const auto& row : impl_->db->run("SELECT id, body, updated, (SELECT count(*) FROM reagent_turns WHERE session = "
-                                              "reagent_sessions.id) FROM reagent_sessions ORDER BY updated DESC, id LIMIT $1",
-                                              {static_cast<std::int64_t>(std::min<std::size_t>(most, INT64_MAX))})) {
+        for (const auto& row :
+             impl_->db->run("SELECT id, body, updated, (SELECT count(*) FROM reagent_turns WHERE session = "
+                            "reagent_sessions.id) FROM reagent_sessions ORDER BY updated DESC, id LIMIT $1",
+                            {static_cast<std::int64_t>(std::min<std::size_t>(most, INT64_MAX))})) {
             auto body = object(row[1]);
-            listed_session s{text(row[0]), text_in(body, "program"), text_in(body, "parent"), static_cast<std::size_t>(number(row[3])),
-                             {},           time_of(number(row[2]))};
+            listed_session s{text(row[0]),
+                             text_in(body, "program"),
+                             text_in(body, "parent"),
+                             static_cast<std::size_t>(number(row[3])),
+                             {},
+                             time_of(number(row[2]))};
             auto open = impl_->db->run(open_run, {std::string_view{s.id}, std::string_view{}});
             if (!open.empty()) s.waits_for = text(open[0][0]);
             all.push_back(std::move(s));
@@ -120,14 +128,14 @@ std::string journal_store::fork_session(const std::string& id, std::size_t turns
     return impl_->change([&] {
         session s = impl_->get_session(id);
         if (turns > s.turns.size())
-            throw not_possible("session " + detail::quoted(id) + " has " + std::to_string(s.turns.size()) + " turns, not " +
-                               std::to_string(turns));
+            throw not_possible("session " + detail::quoted(id) + " has " + std::to_string(s.turns.size()) +
+                               " turns, not " + std::to_string(turns));
         if (turns) s.turns.resize(turns);
         if (s.summarized > s.turns.size()) s.summarized = 0, s.summary.clear();  // it tells of what did not happen here
         s.parent = id;
         std::string body = body_of(s);
-        auto rows = impl_->db->run("INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 1, $2, " + impl_->now +
-                                       ") ON CONFLICT DO NOTHING RETURNING id",
+        auto rows = impl_->db->run("INSERT INTO reagent_sessions (id, version, body, updated) VALUES ($1, 1, $2, " +
+                                       impl_->now + ") ON CONFLICT DO NOTHING RETURNING id",
                                    {std::string_view{name}, std::string_view{body}});
         if (rows.empty()) throw not_possible("there is a session " + detail::quoted(name) + " already");
         std::int64_t next = 0;

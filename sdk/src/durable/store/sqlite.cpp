@@ -16,7 +16,8 @@
 namespace reagent::detail {
 namespace {
 
-// A connection that must not be closed any more: its memory stays until the process ends, known by this list and so no leak.
+// A connection that must not be closed any more: its memory stays until the process ends, known by this list and so no
+// leak.
 void leave_open(sqlite3* db) {
     static std::mutex mutex;
     static auto& all = *new std::vector<sqlite3*>;
@@ -27,13 +28,16 @@ void leave_open(sqlite3* db) {
 class sqlite_database final : public database {
 public:
     sqlite_database(const std::string& file, const journal_store_options& o)
-        : file_{file}, reads_{o.access == journal_access::read}, clock_{o.clock ? o.clock : std::make_shared<const machine_clock>()} {
+        : file_{file},
+          reads_{o.access == journal_access::read},
+          clock_{o.clock ? o.clock : std::make_shared<const machine_clock>()} {
         check_sqlite_file(file, o.access);
         only_looks_ = reads_ && ::access(file.c_str(), W_OK) != 0;
-        patience_ms_ = static_cast<int>(std::clamp<std::int64_t>(o.patience.count(), 0, 1000));  // then the store tries again
+        patience_ms_ =
+            static_cast<int>(std::clamp<std::int64_t>(o.patience.count(), 0, 1000));  // then the store tries again
         connect(o.access == journal_access::create ? SQLITE_OPEN_CREATE : 0);
-        // Source: sqlite.org/wal.html and sqlite.org/pragma.html#pragma_synchronous: in WAL mode NORMAL loses no transaction when a
-        // process dies, FULL none when the power fails either.
+        // Source: sqlite.org/wal.html and sqlite.org/pragma.html#pragma_synchronous: in WAL mode NORMAL loses no
+        // transaction when a process dies, FULL none when the power fails either.
         if (reads_)
             execute("PRAGMA query_only = 1");
         else {
@@ -49,7 +53,8 @@ public:
             leave_open(db_.release());
             return;
         }
-        if (reads_ && file_bytes(file_ + "-wal") > 0) sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+        if (reads_ && file_bytes(file_ + "-wal") > 0)
+            sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     }
 
     using database::run;
@@ -104,7 +109,8 @@ public:
         files_.check(db_.get());
     }
     void roll_back() noexcept override {
-        if (!files_.index_is_lost() && !sqlite3_get_autocommit(db_.get())) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+        if (!files_.index_is_lost() && !sqlite3_get_autocommit(db_.get()))
+            sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
     }
 
     const char* now_ms() const override { return "reagent_now()"; }
@@ -114,8 +120,9 @@ public:
     std::string name() const override { return "the SQLite file \"" + file_ + "\""; }
 
 private:
-    // Whoever may not write the file would leave a log and its index beside it that its owner may not write. So it is opened as one that
-    // nobody writes, and anew when it has changed; while somebody writes, the log and its index are there and are used as they are.
+    // Whoever may not write the file would leave a log and its index beside it that its owner may not write. So it is
+    // opened as one that nobody writes, and anew when it has changed; while somebody writes, the log and its index are
+    // there and are used as they are.
     void connect(int create) {
         statements_.clear();
         db_.reset();
@@ -134,8 +141,8 @@ private:
             auto t = static_cast<const machine_clock*>(sqlite3_user_data(to))->wall().time_since_epoch();
             sqlite3_result_int64(to, std::chrono::duration_cast<std::chrono::milliseconds>(t).count());
         };
-        int r =
-            sqlite3_create_function(raw, "reagent_now", 0, SQLITE_UTF8, const_cast<machine_clock*>(clock_.get()), now, nullptr, nullptr);
+        int r = sqlite3_create_function(raw, "reagent_now", 0, SQLITE_UTF8, const_cast<machine_clock*>(clock_.get()),
+                                        now, nullptr, nullptr);
         if (r != SQLITE_OK) throw failure(r);
     }
 
@@ -153,12 +160,15 @@ private:
     std::string what_is_in_the_way() const {
         for (const char* end : {"-wal", "-shm"})
             if (file_bytes(file_ + end) >= 0 && ::access((file_ + end).c_str(), W_OK) != 0)
-                return file_ + end + " belongs to another user, and this one may not write it; have that user close the file, or remove " +
+                return file_ + end +
+                       " belongs to another user, and this one may not write it; have that user close the file, or "
+                       "remove " +
                        file_ + "-wal and " + file_ + "-shm when nobody has it open and the first of them is empty";
         return {};
     }
 
-    static constexpr const char* full_disk = "the disk is full; make room and resume what stopped, nothing that was stored is lost";
+    static constexpr const char* full_disk =
+        "the disk is full; make room and resume what stopped, nothing that was stored is lost";
 
     void execute(const char* setting) {
         if (int r = sqlite3_exec(db_.get(), setting, nullptr, nullptr, nullptr); r != SQLITE_OK) throw failure(r);
@@ -186,17 +196,21 @@ private:
         std::string said = db_ ? sqlite3_errmsg(db_.get()) : "out of memory";
         switch (rc & 0xff) {
             case SQLITE_BUSY:
-            case SQLITE_LOCKED: return {"another process keeps it locked; find out which (fuser " + file_ + ") and end it", true};
+            case SQLITE_LOCKED:
+                return {"another process keeps it locked; find out which (fuser " + file_ + ") and end it", true};
             case SQLITE_FULL: return {full_disk, false};
             case SQLITE_CORRUPT:
-                return {"it is damaged (" + said + "); keep it, and recover what is in it with `sqlite3 FILE .recover | sqlite3 NEW`",
+                return {"it is damaged (" + said +
+                            "); keep it, and recover what is in it with `sqlite3 FILE .recover | sqlite3 NEW`",
                         false};
             case SQLITE_NOTADB: return {"it is no SQLite database", false};
-            case SQLITE_CANTOPEN: return {"it cannot be opened; does the folder exist, and may you write there?", false};
+            case SQLITE_CANTOPEN:
+                return {"it cannot be opened; does the folder exist, and may you write there?", false};
             case SQLITE_READONLY:
                 if (auto why = what_is_in_the_way(); !why.empty()) return {why, false};
                 return {
-                    "it is read-only; writing needs the right to write the file and its folder (see `ls -ld`), and a file system that "
+                    "it is read-only; writing needs the right to write the file and its folder (see `ls -ld`), and a "
+                    "file system that "
                     "takes it",
                     false};
             case SQLITE_IOERR: return {why_io_failed(said), false};
@@ -208,7 +222,8 @@ private:
         auto found = statements_.find(text);
         if (found == statements_.end()) {
             sqlite3_stmt* raw = nullptr;
-            int rc = sqlite3_prepare_v3(db_.get(), text.data(), static_cast<int>(text.size()), SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+            int rc = sqlite3_prepare_v3(db_.get(), text.data(), static_cast<int>(text.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
             if (rc != SQLITE_OK) throw failure(rc);
             found = statements_.emplace(std::string{text}, statement{raw, sqlite3_finalize}).first;
         }

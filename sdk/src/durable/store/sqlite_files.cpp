@@ -49,19 +49,22 @@ int look(const std::string& uri, content& found) {
     connection db{raw};
     if (rc != SQLITE_OK) return rc;
     bool meta = false;
-    rc = each_row(raw, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-                  [&](auto* s) {
-                      std::string name = text_in(s);
-                      if (name == "reagent_meta") meta = true;
-                      if (!name.starts_with("reagent_")) found.tables.push_back(std::move(name));
-                  });
+    rc = each_row(
+        raw,
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+        [&](auto* s) {
+            std::string name = text_in(s);
+            if (name == "reagent_meta") meta = true;
+            if (!name.starts_with("reagent_")) found.tables.push_back(std::move(name));
+        });
     if (rc != SQLITE_OK || !meta) return rc;
     return each_row(raw, "SELECT value FROM reagent_meta WHERE name = 'format'", [&](auto*) { found.is_store = true; });
 }
 
 std::string names_of(const std::vector<std::string>& tables) {
     std::string list;
-    for (std::size_t i = 0; i < std::min<std::size_t>(tables.size(), 5); ++i) list += (i ? ", " : "") + cut(visible_name(tables[i]), 60);
+    for (std::size_t i = 0; i < std::min<std::size_t>(tables.size(), 5); ++i)
+        list += (i ? ", " : "") + cut(visible_name(tables[i]), 60);
     return list + (tables.size() > 5 ? ", ..." : "");
 }
 
@@ -70,7 +73,9 @@ database_error no_database(int rc) {
         case SQLITE_NOTADB: return {"it is no SQLite database; nothing in it was changed", false};
         case SQLITE_BUSY:
         case SQLITE_LOCKED: return {"another process keeps it locked", true};
-        case SQLITE_CORRUPT: return {"it is damaged; keep it, and recover what is in it with `sqlite3 FILE .recover | sqlite3 NEW`", false};
+        case SQLITE_CORRUPT:
+            return {"it is damaged; keep it, and recover what is in it with `sqlite3 FILE .recover | sqlite3 NEW`",
+                    false};
         default: return {std::string{"it cannot be read: "} + sqlite3_errstr(rc), false};
     }
 }
@@ -108,7 +113,8 @@ void check_sqlite_file(const std::string& file, journal_access access) {
         if (makes) return;
         throw database_error{"it is empty: no journals were ever stored in it", false};
     }
-    // As a file that nobody writes, which leaves nothing beside it. What it does not tell stands in the log, or is being written.
+    // As a file that nobody writes, which leaves nothing beside it. What it does not tell stands in the log, or is
+    // being written.
     content found;
     int rc = look(sqlite_uri(file) + "?immutable=1", found);
     bool log = file_bytes(file + "-wal") > 0;
@@ -117,7 +123,8 @@ void check_sqlite_file(const std::string& file, journal_access access) {
     if (rc != SQLITE_OK) throw no_database(rc);
     if (!found.tables.empty())
         throw database_error{"it is a database of something else, with " +
-                                 std::string{found.tables.size() == 1 ? "the table " : "the tables "} + names_of(found.tables) +
+                                 std::string{found.tables.size() == 1 ? "the table " : "the tables "} +
+                                 names_of(found.tables) +
                                  "; journals need a file of their own. Nothing in it was changed",
                              false};
     if (!makes) throw database_error{"it is an empty database: no journals were ever stored in it", false};
@@ -148,7 +155,8 @@ void sqlite_files::opened(sqlite3* db, const std::string& given) {
 
 database_error sqlite_files::lost(const file& f, const std::string& what) {
     return {"its file " + visible_name(f.path) + " was " + what +
-                " while it was in use. What is written now would be lost, so nothing more is done. Put the file back, or start again with "
+                " while it was in use. What is written now would be lost, so nothing more is done. Put the file back, "
+                "or start again with "
                 "another one: what was at work has to be looked at by hand",
             false};
 }
@@ -182,7 +190,8 @@ void sqlite_files::check(sqlite3* db) {
     if (rc == SQLITE_BUSY) return;
     for (auto& f : all_) {
         auto now = file_bytes(f.path);
-        if (now < f.bytes && (rc != SQLITE_OK || said != "ok")) throw lost(f, "cut to " + std::to_string(now) + " bytes");
+        if (now < f.bytes && (rc != SQLITE_OK || said != "ok"))
+            throw lost(f, "cut to " + std::to_string(now) + " bytes");
         f.bytes = now;
     }
 }

@@ -17,18 +17,20 @@ namespace reagent::detail {
 /// @throws database_error when it is not what `access` wants: no database, one of something else, an empty one
 void check_sqlite_file(const std::string& file, journal_access access);
 
-/// The files of an open database: itself, its log and the index of that. SQLite goes on writing into files that were deleted or moved
-/// away, where nobody finds it again. Used by the connection's thread.
+/// The files of an open database: itself, its log and the index of that. SQLite goes on writing into files that were
+/// deleted or moved away, where nobody finds it again. Used by the connection's thread.
 class sqlite_files {
 public:
     /// @param given the file's name as the user has it
     void opened(sqlite3* db, const std::string& given);
 
-    /// Within a transaction that writes, and again when it is committed: what is written stands where it will be looked for.
+    /// Within a transaction that writes, and again when it is committed: what is written stands where it will be looked
+    /// for.
     /// @throws database_error when a file was deleted, replaced or cut
     void check(sqlite3* db);
 
-    /// Before any statement: the log's index is memory that is mapped from its file, and touching what was cut from that ends the process.
+    /// Before any statement: the log's index is memory that is mapped from its file, and touching what was cut from
+    /// that ends the process.
     /// @throws database_error when it was cut, from then on always
     void check_index();
     bool index_is_lost() const { return index_lost_; }

@@ -8,8 +8,8 @@ using detail::text;
 
 namespace {
 
-// Of the tables; records have a format of their own (`journal_format`). 2: turns of conversations stand one by one. 3: leases
-// by the machine's clock too, marks of changes, totals. 4: estimated tokens among the totals.
+// Of the tables; records have a format of their own (`journal_format`). 2: turns of conversations stand one by one. 3:
+// leases by the machine's clock too, marks of changes, totals. 4: estimated tokens among the totals.
 constexpr int tables_format = 4;
 
 constexpr const char* first_tables[]{
@@ -20,26 +20,32 @@ constexpr const char* first_tables[]{
        created BIGINT NOT NULL, updated BIGINT NOT NULL))",
     "CREATE INDEX reagent_runs_open ON reagent_runs (status, lease_until)",
     "CREATE INDEX reagent_runs_updated ON reagent_runs (updated)",
-    "CREATE TABLE reagent_records (run TEXT NOT NULL, number BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, number))",
+    "CREATE TABLE reagent_records (run TEXT NOT NULL, number BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, "
+    "number))",
     R"(CREATE TABLE reagent_decisions (run TEXT NOT NULL, effect BIGINT NOT NULL, wanted TEXT NOT NULL, decided TEXT,
        used BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (run, effect)))",
-    "CREATE TABLE reagent_sessions (id TEXT PRIMARY KEY, version BIGINT NOT NULL, body TEXT NOT NULL, updated BIGINT NOT NULL)",
+    "CREATE TABLE reagent_sessions (id TEXT PRIMARY KEY, version BIGINT NOT NULL, body TEXT NOT NULL, updated BIGINT "
+    "NOT NULL)",
     "INSERT INTO reagent_meta (name, value) VALUES ('format', '1')"};
 
 constexpr const char* from_1_to_2[]{
-    "CREATE TABLE reagent_turns (session TEXT NOT NULL, number BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (session, number))",
-    "CREATE INDEX reagent_runs_session ON reagent_runs (session)", "UPDATE reagent_meta SET value = '2' WHERE name = 'format'"};
+    "CREATE TABLE reagent_turns (session TEXT NOT NULL, number BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY "
+    "(session, number))",
+    "CREATE INDEX reagent_runs_session ON reagent_runs (session)",
+    "UPDATE reagent_meta SET value = '2' WHERE name = 'format'"};
 
-// A lease: until when by the database's clock, and since when, and whether that clock was odd then; until when by the clock of its worker's
-// machine, and which start of that.
-constexpr const char* from_2_to_3[]{"ALTER TABLE reagent_runs ADD COLUMN lease_from BIGINT NOT NULL DEFAULT 0",
-                                    "ALTER TABLE reagent_runs ADD COLUMN lease_odd BIGINT NOT NULL DEFAULT 0",
-                                    "ALTER TABLE reagent_runs ADD COLUMN lease_boot TEXT NOT NULL DEFAULT ''",
-                                    "ALTER TABLE reagent_runs ADD COLUMN lease_boot_until BIGINT NOT NULL DEFAULT 0",
-                                    "CREATE TABLE reagent_commits (writer TEXT PRIMARY KEY, number BIGINT NOT NULL, at BIGINT NOT NULL)",
-                                    "UPDATE reagent_meta SET value = '3' WHERE name = 'format'"};
+// A lease: until when by the database's clock, and since when, and whether that clock was odd then; until when by the
+// clock of its worker's machine, and which start of that.
+constexpr const char* from_2_to_3[]{
+    "ALTER TABLE reagent_runs ADD COLUMN lease_from BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE reagent_runs ADD COLUMN lease_odd BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE reagent_runs ADD COLUMN lease_boot TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE reagent_runs ADD COLUMN lease_boot_until BIGINT NOT NULL DEFAULT 0",
+    "CREATE TABLE reagent_commits (writer TEXT PRIMARY KEY, number BIGINT NOT NULL, at BIGINT NOT NULL)",
+    "UPDATE reagent_meta SET value = '3' WHERE name = 'format'"};
 
-constexpr std::int64_t marks_kept_ms = 7 * 24 * 60 * 60 * 1000LL;  // of writers that died; a change is tried again for seconds
+constexpr std::int64_t marks_kept_ms =
+    7 * 24 * 60 * 60 * 1000LL;  // of writers that died; a change is tried again for seconds
 
 }  // namespace
 
@@ -49,8 +55,9 @@ std::int64_t journal_store_impl::format_of_tables() {
     if (version.empty()) return 0;
     std::int64_t found = number(version[0][0]);
     if (found < 1 || found > tables_format)
-        throw run_error{run_errc::bad_journal, db->name() + " holds journals in tables of format " + text(version[0][0]) +
-                                                   "; this version of Reagent knows 1 to " + std::to_string(tables_format) +
+        throw run_error{run_errc::bad_journal, db->name() + " holds journals in tables of format " +
+                                                   text(version[0][0]) + "; this version of Reagent knows 1 to " +
+                                                   std::to_string(tables_format) +
                                                    ". Use the version that wrote it, or a newer one"};
     return found;
 }
@@ -59,11 +66,13 @@ void journal_store_impl::make_tables() {
     if (options.access != journal_access::create) {
         auto found = format_of_tables();
         if (found == 0)
-            throw run_error{run_errc::journal_unavailable,
-                            db->name() + " holds no journals; nothing in it was changed. Is it another database that you mean?"};
+            throw run_error{
+                run_errc::journal_unavailable,
+                db->name() + " holds no journals; nothing in it was changed. Is it another database that you mean?"};
         if (options.access == journal_access::read) {
             if (found < tables_format)
-                older = "; its tables are of format " + std::to_string(found) + ", and the first command that changes something (" +
+                older = "; its tables are of format " + std::to_string(found) +
+                        ", and the first command that changes something (" +
                         "`reagent runs work --until-idle`) brings them up to date";
             return;
         }
@@ -85,7 +94,8 @@ void journal_store_impl::make_tables() {
             make_totals_again();
         if (found < 4) db->run("UPDATE reagent_meta SET value = '4' WHERE name = 'format'");
         if (db->is_postgres())
-            db->run("DELETE FROM reagent_commits WHERE at < " + now + " - " + std::to_string(marks_kept_ms), std::vector<sql_value>{});
+            db->run("DELETE FROM reagent_commits WHERE at < " + now + " - " + std::to_string(marks_kept_ms),
+                    std::vector<sql_value>{});
         db->commit();
     } catch (...) {
         db->roll_back();

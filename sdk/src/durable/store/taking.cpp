@@ -50,7 +50,8 @@ void journal_store_impl::give_up_stalled() {
     std::string limit = std::to_string(takes_without_progress);
     parameters p;
     db->run("UPDATE reagent_runs SET status = 'failed', error = 'taken up " + limit +
-                " times in a row without getting anywhere: it seems to end every worker that takes it; `reagent runs resume` tries again', "
+                " times in a row without getting anywhere: it seems to end every worker that takes it; `reagent runs "
+                "resume` tries again', "
                 "updated = " +
                 now + " WHERE status = 'running' AND stalled >= " + limit + " AND " + lease_is_over(p),
             p);
@@ -71,11 +72,12 @@ std::vector<journal_store::taken_run> journal_store::take(const std::vector<std:
         impl.look_at_clock();
         impl.give_up_stalled();
         detail::statement_parameters p;
-        std::string statement = impl.taking(p) +
-                                " WHERE id IN (SELECT id FROM reagent_runs WHERE (status = 'ready' OR (status = 'running' AND " +
-                                impl.lease_is_over(p) + ")) AND format <= " + std::to_string(journal_format) + " AND program IN (" +
-                                impl.programs_clause(programs, p) + ") ORDER BY updated LIMIT " +
-                                p.number(static_cast<std::int64_t>(most)) + impl.db->skip_locked() + ") RETURNING " + run_columns;
+        std::string statement =
+            impl.taking(p) +
+            " WHERE id IN (SELECT id FROM reagent_runs WHERE (status = 'ready' OR (status = 'running' AND " +
+            impl.lease_is_over(p) + ")) AND format <= " + std::to_string(journal_format) + " AND program IN (" +
+            impl.programs_clause(programs, p) + ") ORDER BY updated LIMIT " +
+            p.number(static_cast<std::int64_t>(most)) + impl.db->skip_locked() + ") RETURNING " + run_columns;
         std::vector<taken_run> all;
         if (unreadable) unreadable->clear();  // of an attempt before
         for (const auto& row : impl.db->run(statement, p)) {
@@ -104,17 +106,19 @@ journal_store::taken_run journal_store_impl::take(const std::string& id, bool by
         look_at_clock();
         detail::statement_parameters p;
         std::string free = by_force ? "1 = 1" : lease_is_over(p);
-        auto rows = db->run(taking(p) + " WHERE id = " + p.text(id) + " AND (status = 'ready' OR (status = 'running' AND " + free +
-                                ")) RETURNING " + run_columns,
-                            p);
+        auto rows =
+            db->run(taking(p) + " WHERE id = " + p.text(id) + " AND (status = 'ready' OR (status = 'running' AND " +
+                        free + ")) RETURNING " + run_columns,
+                    p);
         if (rows.empty()) {
             auto r = get(id);
             std::string status{to_string(r.status)};
             if (r.status == run_status::running)
-                throw run_error{run_errc::lease_lost, "run " + visible_name(id) + " is at work in " + visible_name(r.worker) +
-                                                          "; if that worker is gone, it can be taken when its lease has run out, or at "
-                                                          "once: `reagent runs resume --force " +
-                                                          shell_word(id) + "`"};
+                throw run_error{run_errc::lease_lost,
+                                "run " + visible_name(id) + " is at work in " + visible_name(r.worker) +
+                                    "; if that worker is gone, it can be taken when its lease has run out, or at "
+                                    "once: `reagent runs resume --force " +
+                                    shell_word(id) + "`"};
             throw not_possible("run " + visible_name(id) + " cannot be continued, it is " + status +
                                (r.error.empty() ? "" : ": " + r.error));
         }

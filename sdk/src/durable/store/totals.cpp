@@ -13,14 +13,15 @@ using detail::text;
 
 namespace {
 
-constexpr std::array usage_names{"calls", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "estimated_tokens",
-                                 "cost"};
+constexpr std::array usage_names{
+    "calls", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "estimated_tokens", "cost"};
 
 // Backends that change runs at the same time add to different rows, or each would wait for the other's commit.
 constexpr const char* postgres_shard = "pg_backend_pid() % 64";
 
 std::string usage_value(const std::string& row, const char* name, bool postgres) {
-    return postgres ? "(" + row + "usage::json->>'" + name + "')::numeric" : "json_extract(" + row + "usage, '$." + name + "')";
+    return postgres ? "(" + row + "usage::json->>'" + name + "')::numeric"
+                    : "json_extract(" + row + "usage, '$." + name + "')";
 }
 
 // Adds a row of reagent_runs, `OLD.` or `NEW.`, to the sums or takes it away.
@@ -31,9 +32,9 @@ std::string add(const std::string& row, bool away, bool postgres) {
         values += ", " + sign + "COALESCE(" + usage_value(row, name, postgres) + ", 0)";
         sums += std::string{", "} + name + " = reagent_totals." + name + " + excluded." + name;
     }
-    return "INSERT INTO reagent_totals (shard, program, status, runs, priced" + columns + ") VALUES (" + (postgres ? postgres_shard : "0") +
-           ", " + row + "program, " + row + "status, " + sign + "1, " + sign + "CASE WHEN " + usage_value(row, "cost", postgres) +
-           " IS NULL THEN 0 ELSE 1 END" + values +
+    return "INSERT INTO reagent_totals (shard, program, status, runs, priced" + columns + ") VALUES (" +
+           (postgres ? postgres_shard : "0") + ", " + row + "program, " + row + "status, " + sign + "1, " + sign +
+           "CASE WHEN " + usage_value(row, "cost", postgres) + " IS NULL THEN 0 ELSE 1 END" + values +
            ") ON CONFLICT (shard, program, status) DO UPDATE SET runs = reagent_totals.runs + excluded.runs, priced = "
            "reagent_totals.priced + excluded.priced" +
            sums + ";";
@@ -48,16 +49,22 @@ std::vector<std::string> sqlite_triggers() {
     };
     std::string out = add("OLD.", true, false), in = add("NEW.", false, false);
     return {trigger("made", "INSERT ON reagent_runs", in),
-            trigger("changed", std::string{"UPDATE OF status, usage ON reagent_runs WHEN "} + changed_sqlite, out + " " + in),
+            trigger("changed", std::string{"UPDATE OF status, usage ON reagent_runs WHEN "} + changed_sqlite,
+                    out + " " + in),
             trigger("removed", "DELETE ON reagent_runs", out)};
 }
 
 std::vector<std::string> postgres_triggers() {
-    return {"CREATE OR REPLACE FUNCTION reagent_count_run() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP <> 'INSERT' THEN " +
-                add("OLD.", true, true) + " END IF; IF TG_OP <> 'DELETE' THEN " + add("NEW.", false, true) + " END IF; RETURN NULL; END $$",
-            "CREATE TRIGGER reagent_runs_made AFTER INSERT OR DELETE ON reagent_runs FOR EACH ROW EXECUTE FUNCTION reagent_count_run()",
-            std::string{"CREATE TRIGGER reagent_runs_changed AFTER UPDATE OF status, usage ON reagent_runs FOR EACH ROW WHEN ("} + changed +
-                ") EXECUTE FUNCTION reagent_count_run()"};
+    return {
+        "CREATE OR REPLACE FUNCTION reagent_count_run() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF TG_OP <> "
+        "'INSERT' THEN " +
+            add("OLD.", true, true) + " END IF; IF TG_OP <> 'DELETE' THEN " + add("NEW.", false, true) +
+            " END IF; RETURN NULL; END $$",
+        "CREATE TRIGGER reagent_runs_made AFTER INSERT OR DELETE ON reagent_runs FOR EACH ROW EXECUTE FUNCTION "
+        "reagent_count_run()",
+        std::string{
+            "CREATE TRIGGER reagent_runs_changed AFTER UPDATE OF status, usage ON reagent_runs FOR EACH ROW WHEN ("} +
+            changed + ") EXECUTE FUNCTION reagent_count_run()"};
 }
 
 std::uint64_t count_of(const std::optional<std::string>& column) {
@@ -76,12 +83,13 @@ void journal_store_impl::make_totals() {
         sums += std::string{", COALESCE(SUM("} + usage_value("", name, postgres) + "), 0)";
     }
     db->run(
-        "CREATE TABLE reagent_totals (shard BIGINT NOT NULL, program TEXT NOT NULL, status TEXT NOT NULL, runs BIGINT NOT NULL, priced "
+        "CREATE TABLE reagent_totals (shard BIGINT NOT NULL, program TEXT NOT NULL, status TEXT NOT NULL, runs BIGINT "
+        "NOT NULL, priced "
         "BIGINT NOT NULL" +
         columns + ", PRIMARY KEY (shard, program, status))");
     for (const auto& statement : postgres ? postgres_triggers() : sqlite_triggers()) db->run(statement);
-    db->run("INSERT INTO reagent_totals SELECT 0, program, status, count(*), count(" + usage_value("", "cost", postgres) + ")" + sums +
-            " FROM reagent_runs GROUP BY program, status");
+    db->run("INSERT INTO reagent_totals SELECT 0, program, status, count(*), count(" +
+            usage_value("", "cost", postgres) + ")" + sums + " FROM reagent_runs GROUP BY program, status");
 }
 
 void journal_store_impl::make_totals_again() {
@@ -97,7 +105,8 @@ std::vector<journal_store::program_totals> journal_store::totals() {
         std::vector<program_totals> all;
         for (const auto& row : impl_->db->run(
                  "SELECT program, status, SUM(runs), SUM(calls), SUM(prompt_tokens), SUM(completion_tokens), "
-                 "SUM(cached_tokens), SUM(reasoning_tokens), SUM(estimated_tokens), SUM(priced), SUM(cost) FROM reagent_totals GROUP BY "
+                 "SUM(cached_tokens), SUM(reasoning_tokens), SUM(estimated_tokens), SUM(priced), SUM(cost) FROM "
+                 "reagent_totals GROUP BY "
                  "program, status "
                  "HAVING SUM(runs) > 0 ORDER BY program, status")) {
             program_totals t{.program = text(row[0]),

@@ -59,7 +59,8 @@ void journal_store_impl::connect(const std::function<std::unique_ptr<database>()
             return;
         } catch (const database_error& e) {
             if (!e.may_pass || std::chrono::steady_clock::now() > until)
-                throw run_error{run_errc::journal_unavailable, std::string{"the journals cannot be opened: "} + e.what()};
+                throw run_error{run_errc::journal_unavailable,
+                                std::string{"the journals cannot be opened: "} + e.what()};
             is_in_trouble(e.what());
         }
         std::this_thread::sleep_for(pause);
@@ -131,18 +132,23 @@ void journal_store_impl::quietly(F work) {
 
 void journal_store_impl::work() {
     auto renewal = options.lease / 3;
-    auto next_renewal = std::chrono::steady_clock::now() + renewal, next_look = std::chrono::steady_clock::now() + look_every();
+    auto next_renewal = std::chrono::steady_clock::now() + renewal,
+         next_look = std::chrono::steady_clock::now() + look_every();
     for (;;) {
         std::vector<write_job> batch;
         std::deque<std::function<void()>> todo;
         {
             std::unique_lock lock{mutex};
-            wake.wait_until(lock, std::min(next_renewal, next_look), [&] { return stopping || !writes.empty() || !jobs.empty(); });
-            // A commit costs the same for one run and for a hundred: where many are at work, a moment's wait gathers theirs.
+            wake.wait_until(lock, std::min(next_renewal, next_look),
+                            [&] { return stopping || !writes.empty() || !jobs.empty(); });
+            // A commit costs the same for one run and for a hundred: where many are at work, a moment's wait gathers
+            // theirs.
             if (jobs.empty() && !stopping && held.size() > 8)
-                wake.wait_for(lock, gathering, [&] { return stopping || writes.size() * 2 >= held.size() || !jobs.empty(); });
+                wake.wait_for(lock, gathering,
+                              [&] { return stopping || writes.size() * 2 >= held.size() || !jobs.empty(); });
             auto n = std::min(writes.size(), most_in_one_transaction);
-            batch.assign(std::make_move_iterator(writes.begin()), std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(n)));
+            batch.assign(std::make_move_iterator(writes.begin()),
+                         std::make_move_iterator(writes.begin() + static_cast<std::ptrdiff_t>(n)));
             writes.erase(writes.begin(), writes.begin() + static_cast<std::ptrdiff_t>(n));
             todo.swap(jobs);
             if (stopping && batch.empty() && todo.empty()) break;
@@ -180,7 +186,8 @@ void journal_store_impl::write(std::vector<write_job>& batch) {
     } catch (const std::exception& e) {
         if (batch.size() > 1) return write_one_by_one(batch);
         for (auto& o : outcomes)
-            o = {std::make_exception_ptr(run_error{run_errc::journal_unavailable, std::string{"a record cannot be stored: "} + e.what()}),
+            o = {std::make_exception_ptr(
+                     run_error{run_errc::journal_unavailable, std::string{"a record cannot be stored: "} + e.what()}),
                  false, false};
     }
     for (std::size_t i = 0; i < batch.size(); ++i) tell(batch[i], std::move(outcomes[i]), asked);
@@ -195,7 +202,8 @@ void journal_store_impl::write_one_by_one(std::vector<write_job>& batch) {
     }
 }
 
-void journal_store_impl::write_all(const std::vector<write_job>& batch, std::vector<outcome>& outcomes, std::int64_t& asked) {
+void journal_store_impl::write_all(const std::vector<write_job>& batch, std::vector<outcome>& outcomes,
+                                   std::int64_t& asked) {
     once([&] {
         asked = detail::machine_ms();
         for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -222,11 +230,14 @@ bool journal_store_impl::store(const write_job& job, bool& cancel, bool& renewed
     std::int64_t last = job.records.empty() ? -1 : static_cast<std::int64_t>(job.records.back().number);
     if (write_statement.empty())
         write_statement =
-            "UPDATE reagent_runs SET active = $1, last_record = CASE WHEN CAST($2 AS BIGINT) < 0 THEN last_record ELSE CAST($3 AS "
+            "UPDATE reagent_runs SET active = $1, last_record = CASE WHEN CAST($2 AS BIGINT) < 0 THEN last_record ELSE "
+            "CAST($3 AS "
             "BIGINT) END, "
-            "stalled = 0 WHERE id = $4 AND fence = $5 AND status = 'running' RETURNING cancel_requested, lease_until > " +
+            "stalled = 0 WHERE id = $4 AND fence = $5 AND status = 'running' RETURNING cancel_requested, lease_until "
+            "> " +
             now + " + " + std::to_string(options.lease.count() / 2);
-    auto rows = db->run(write_statement, {job.active.count(), last, last, std::string_view{h.id}, static_cast<std::int64_t>(h.fence)});
+    auto rows = db->run(write_statement,
+                        {job.active.count(), last, last, std::string_view{h.id}, static_cast<std::int64_t>(h.fence)});
     if (rows.empty()) return false;
     cancel = number(rows[0][0]) != 0;
     // No index is touched here: `renew` keeps leases, and here only one is renewed of which less than half is left.
@@ -257,8 +268,9 @@ bool journal_store_impl::store(const write_job& job, bool& cancel, bool& renewed
     }
     // Doing nothing on a conflict: after a connection was lost in the middle of a commit, it may be there already.
     if (!lines.empty())
-        db->run("INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                {std::string_view{h.id}, static_cast<std::int64_t>(job.records.front().number), std::string_view{lines}});
+        db->run(
+            "INSERT INTO reagent_records (run, number, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            {std::string_view{h.id}, static_cast<std::int64_t>(job.records.front().number), std::string_view{lines}});
     if (job.ending) store_ending(job);
     return true;
 }
@@ -280,20 +292,21 @@ void journal_store_impl::store_ending(const write_job& job) {
         out = std::string_view{outputs};
     }
     if (finish_statement.empty())
-        finish_statement = "UPDATE reagent_runs SET status = $1, outputs = $2, error = $3, usage = $4, lease_until = 0, updated = " + now +
-                           " WHERE id = $5 AND fence = $6";
-    db->run(finish_statement, {to_string(status), out, std::string_view{e.error}, std::string_view{used}, std::string_view{h.id},
-                               static_cast<std::int64_t>(h.fence)});
+        finish_statement =
+            "UPDATE reagent_runs SET status = $1, outputs = $2, error = $3, usage = $4, lease_until = 0, updated = " +
+            now + " WHERE id = $5 AND fence = $6";
+    db->run(finish_statement, {to_string(status), out, std::string_view{e.error}, std::string_view{used},
+                               std::string_view{h.id}, static_cast<std::int64_t>(h.fence)});
     if (e.turn && status == run_status::finished) add_turn(h.id, *e.turn);
 }
 
-void journal_store::write(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active,
-                          completion done) {
+void journal_store::write(std::shared_ptr<held_run> hold, std::vector<numbered_record> records,
+                          std::chrono::microseconds active, completion done) {
     impl_->enqueue({std::move(hold), std::move(records), active, {}, std::move(done)});
 }
 
-void journal_store::finish(std::shared_ptr<held_run> hold, std::vector<numbered_record> records, std::chrono::microseconds active, ending e,
-                           completion done) {
+void journal_store::finish(std::shared_ptr<held_run> hold, std::vector<numbered_record> records,
+                           std::chrono::microseconds active, ending e, completion done) {
     impl_->enqueue({std::move(hold), std::move(records), active, std::move(e), std::move(done)});
 }
 

@@ -13,7 +13,8 @@
 namespace reagent {
 namespace decorators {
 
-[[gnu::weak]] std::unique_ptr<answer_file> open_answer_file(const cache_options& options);  // null in a program that does not link it
+[[gnu::weak]] std::unique_ptr<answer_file> open_answer_file(
+    const cache_options& options);  // null in a program that does not link it
 
 }  // namespace decorators
 namespace {
@@ -79,7 +80,8 @@ struct flight {
 
 class cache final : public around {
 public:
-    cache(language_model inner, const cache_options& o) : around{std::move(inner)}, state_{std::make_shared<state>(o)} {}
+    cache(language_model inner, const cache_options& o)
+        : around{std::move(inner)}, state_{std::make_shared<state>(o)} {}
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         std::string key = digest_of(identity(), request);
@@ -122,17 +124,18 @@ public:
             }
         if (known) co_return stream_of(hit(*known));
         auto s = co_await inner().stream(context, request);
-        co_return watched(std::move(s), [state = state_, key, pool = context.blocking](const lm_response* r, std::exception_ptr) {
-            if (!r) return;
-            auto fresh = std::make_shared<const lm_response>(*r);
-            state->keep(key, fresh);
-            if (!state->file || !is_whole(*fresh)) return;
-            auto store = [state, key, text = json::serialize(to_json(*fresh))] { state->file->store(key, text); };
-            if (pool)
-                asio::post(pool, std::move(store));
-            else
-                store();
-        });
+        co_return watched(
+            std::move(s), [state = state_, key, pool = context.blocking](const lm_response* r, std::exception_ptr) {
+                if (!r) return;
+                auto fresh = std::make_shared<const lm_response>(*r);
+                state->keep(key, fresh);
+                if (!state->file || !is_whole(*fresh)) return;
+                auto store = [state, key, text = json::serialize(to_json(*fresh))] { state->file->store(key, text); };
+                if (pool)
+                    asio::post(pool, std::move(store));
+                else
+                    store();
+            });
     }
 
 private:
@@ -140,9 +143,10 @@ private:
         explicit state(const cache_options& o) : options{o}, recent{o.max_memory_bytes} {
             if (o.file.empty()) return;
             if (!open_answer_file)
-                throw lm_error{lm_errc::unavailable,
-                               "a cache's file is not in this program: link reagent::durable, which has SQLite, or leave "
-                               "cache_options::file empty to keep answers in memory"};
+                throw lm_error{
+                    lm_errc::unavailable,
+                    "a cache's file is not in this program: link reagent::durable, which has SQLite, or leave "
+                    "cache_options::file empty to keep answers in memory"};
             file = open_answer_file(o);
         }
 
@@ -164,7 +168,8 @@ private:
             f = std::make_shared<flight>();
             return nullptr;
         }
-        void land(const std::string& key, const answer& value, const std::exception_ptr& failure, clock::time_point made) {
+        void land(const std::string& key, const answer& value, const std::exception_ptr& failure,
+                  clock::time_point made) {
             std::vector<std::shared_ptr<asio::steady_timer>> waiting;
             {
                 std::lock_guard lock{mutex};

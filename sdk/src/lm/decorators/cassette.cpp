@@ -24,7 +24,8 @@ json::value shown(const std::string& model, const lm_request& r) {
 
 class recorder final : public around {
 public:
-    recorder(language_model inner, std::string file) : around{std::move(inner)}, tape_{std::make_shared<tape>(std::move(file))} {}
+    recorder(language_model inner, std::string file)
+        : around{std::move(inner)}, tape_{std::make_shared<tape>(std::move(file))} {}
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         std::exception_ptr failure;
@@ -51,9 +52,10 @@ public:
             tape_->write(name(), request, nullptr, failure);
             std::rethrow_exception(failure);
         }
-        co_return watched(std::move(s), [tape = tape_, model = name(), request](const lm_response* r, std::exception_ptr f) {
-            if (r || f) tape->write(model, request, r, f);
-        });
+        co_return watched(std::move(s),
+                          [tape = tape_, model = name(), request](const lm_response* r, std::exception_ptr f) {
+                              if (r || f) tape->write(model, request, r, f);
+                          });
     }
 
 private:
@@ -61,9 +63,12 @@ private:
         explicit tape(std::string path) : file{std::move(path)}, out{file, std::ios::app} {
             if (!out) throw unwritable();
         }
-        lm_error unwritable() const { return {lm_errc::unavailable, "the cassette \"" + file + "\" cannot be written"}; }
+        lm_error unwritable() const {
+            return {lm_errc::unavailable, "the cassette \"" + file + "\" cannot be written"};
+        }
 
-        void write(const std::string& model, const lm_request& request, const lm_response* r, const std::exception_ptr& failure) {
+        void write(const std::string& model, const lm_request& request, const lm_response* r,
+                   const std::exception_ptr& failure) {
             json::object line = shown(model, request).as_object();
             if (r)
                 line["response"] = detail::without(json::value(to_json(*r)), std::span<const secret>{});
@@ -71,8 +76,9 @@ private:
                 try {
                     std::rethrow_exception(failure);
                 } catch (const error& e) {
-                    json::object what{
-                        {"layer", e.code().category().name()}, {"code", e.code().value()}, {"message", redact(e.what(), secret{})}};
+                    json::object what{{"layer", e.code().category().name()},
+                                      {"code", e.code().value()},
+                                      {"message", redact(e.what(), secret{})}};
                     line["error"] = std::move(what);
                 } catch (...) {
                     return;  // cancelled: nothing was answered
@@ -89,10 +95,13 @@ private:
 };
 
 // Where two values differ: "$.request.messages[1].content: recorded \"a\", now \"b\"".
-void differences(const json::value& recorded, const json::value& now, const std::string& path, std::vector<std::string>& out) {
+void differences(const json::value& recorded, const json::value& now, const std::string& path,
+                 std::vector<std::string>& out) {
     constexpr std::size_t most = 10;
     if (out.size() >= most || recorded == now) return;
-    auto brief = [](const json::value& v) { return cut(json::serialize(detail::without(v, std::span<const secret>{})), 120); };
+    auto brief = [](const json::value& v) {
+        return cut(json::serialize(detail::without(v, std::span<const secret>{})), 120);
+    };
     if (recorded.is_object() && now.is_object()) {
         for (const auto& [key, v] : recorded.get_object()) {
             std::string at = path + "." + std::string{key};
@@ -123,7 +132,8 @@ void differences(const json::value& recorded, const json::value& now, const std:
         std::size_t from = same > 30 ? same - 30 : 0;
         while (from > 0 && (static_cast<unsigned char>(a[std::min(from, a.size() - 1)]) & 0xC0) == 0x80) --from;
         auto part = [&](std::string_view s) {
-            return json::serialize(json::value(json::string(cut(std::string{s.substr(std::min(from, s.size()))}, 100))));
+            return json::serialize(
+                json::value(json::string(cut(std::string{s.substr(std::min(from, s.size()))}, 100))));
         };
         out.push_back(path + " (from byte " + std::to_string(from) + "): recorded " + part(a) + ", now " + part(b));
     } else
@@ -142,8 +152,8 @@ public:
             if (trim(line).empty()) continue;
             auto v = parse_json(line);
             if (!v || !is_recorded_call(*v))
-                throw lm_error{lm_errc::malformed_response,
-                               "line " + std::to_string(number) + " of the cassette \"" + file + "\" is no recorded call"};
+                throw lm_error{lm_errc::malformed_response, "line " + std::to_string(number) + " of the cassette \"" +
+                                                                file + "\" is no recorded call"};
             entry e;
             json::object& o = v->get_object();
             if (auto* r = o.if_contains("response")) e.response = lm_response_from_json(*r);
@@ -205,7 +215,8 @@ private:
     static bool is_failure(const json::value& v) {
         auto* o = v.if_object();
         auto has = [&](const char* name, json::kind kind) { return o->contains(name) && o->at(name).kind() == kind; };
-        return o && has("layer", json::kind::string) && has("message", json::kind::string) && has("code", json::kind::int64);
+        return o && has("layer", json::kind::string) && has("message", json::kind::string) &&
+               has("code", json::kind::int64);
     }
 
     [[noreturn]] static void throw_recorded(const json::value& e) {

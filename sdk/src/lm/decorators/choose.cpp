@@ -90,7 +90,9 @@ private:
 class choosing : public around_many {
 public:
     choosing(std::vector<language_model> models, bool balance)
-        : around_many{std::move(models)}, balance_{balance}, calls_{std::make_unique<std::atomic<int>[]>(models_.size())} {}
+        : around_many{std::move(models)},
+          balance_{balance},
+          calls_{std::make_unique<std::atomic<int>[]>(models_.size())} {}
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         order o = begin();
@@ -167,7 +169,11 @@ private:
 
 }  // namespace
 
-language_model fallback(std::vector<language_model> models) { return language_model{std::make_shared<choosing>(std::move(models), false)}; }
-language_model balanced(std::vector<language_model> models) { return language_model{std::make_shared<choosing>(std::move(models), true)}; }
+language_model fallback(std::vector<language_model> models) {
+    return language_model{std::make_shared<choosing>(std::move(models), false)};
+}
+language_model balanced(std::vector<language_model> models) {
+    return language_model{std::make_shared<choosing>(std::move(models), true)};
+}
 
 }  // namespace reagent

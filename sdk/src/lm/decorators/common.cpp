@@ -32,7 +32,8 @@ std::string around_many::identity() const {
 }
 
 bool around_many::has_structured_output() const {
-    return std::all_of(models_.begin(), models_.end(), [](const auto& m) { return m.backend()->has_structured_output(); });
+    return std::all_of(models_.begin(), models_.end(),
+                       [](const auto& m) { return m.backend()->has_structured_output(); });
 }
 
 std::vector<secret> around_many::secrets() const {
@@ -61,14 +62,15 @@ void told_of_retry(const lm_context& context, const std::exception_ptr& failure)
     try {
         context.before_retry();
     } catch (const run_error& limit) {
-        throw run_error{limit.code(), std::string{limit.what()} + std::string{after_failure} + words_of(failure), limit.details()};
+        throw run_error{limit.code(), std::string{limit.what()} + std::string{after_failure} + words_of(failure),
+                        limit.details()};
     }
 }
 
 namespace {
 
-// What is hashed: every part with its length in front, so that no two requests look alike. Prompts are long: no tree of values
-// is built for them.
+// What is hashed: every part with its length in front, so that no two requests look alike. Prompts are long: no tree of
+// values is built for them.
 class transcript {
 public:
     transcript& operator<<(std::string_view part) {
@@ -92,7 +94,8 @@ public:
     }
     std::string digest() const {
         std::string d(SHA256_DIGEST_LENGTH, '\0');
-        SHA256(reinterpret_cast<const unsigned char*>(text_.data()), text_.size(), reinterpret_cast<unsigned char*>(d.data()));
+        SHA256(reinterpret_cast<const unsigned char*>(text_.data()), text_.size(),
+               reinterpret_cast<unsigned char*>(d.data()));
         return d;
     }
     void reserve(std::size_t n) { text_.reserve(n); }
@@ -162,7 +165,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<lm_stream> watched(std::unique_ptr<lm_stream> inner, std::function<void(const lm_response*, std::exception_ptr)> ended) {
+std::unique_ptr<lm_stream> watched(std::unique_ptr<lm_stream> inner,
+                                   std::function<void(const lm_response*, std::exception_ptr)> ended) {
     return std::make_unique<watched_stream>(std::move(inner), std::move(ended));
 }
 

@@ -56,6 +56,7 @@ void told_of_retry(const lm_context& context, const std::exception_ptr& failure)
 std::string digest_of(const std::string& model, const lm_request& r);
 
 /// A stream that tells when its answer is complete, or that it failed (null), or was given up (null).
-std::unique_ptr<lm_stream> watched(std::unique_ptr<lm_stream> inner, std::function<void(const lm_response*, std::exception_ptr)> ended);
+std::unique_ptr<lm_stream> watched(std::unique_ptr<lm_stream> inner,
+                                   std::function<void(const lm_response*, std::exception_ptr)> ended);
 
 }  // namespace reagent::decorators

@@ -99,7 +99,8 @@ private:
 
 class concurrency_limit final : public around {
 public:
-    concurrency_limit(language_model inner, unsigned max) : around{std::move(inner)}, gate_{std::make_shared<gate>(max)} {}
+    concurrency_limit(language_model inner, unsigned max)
+        : around{std::move(inner)}, gate_{std::make_shared<gate>(max)} {}
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         co_await gate_->enter(context.deadline);
@@ -124,7 +125,9 @@ public:
             here->end(false, std::current_exception());
             throw;
         }
-        co_return watched(std::move(s), [here](const lm_response* r, std::exception_ptr failure) { here->end(r != nullptr, failure); });
+        co_return watched(std::move(s), [here](const lm_response* r, std::exception_ptr failure) {
+            here->end(r != nullptr, failure);
+        });
     }
 
 private:
@@ -142,7 +145,8 @@ public:
         fill();
         level_ -= amount;
         if (level_ >= 0) return at_;
-        return at_ + std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>{-level_ / capacity_ * 60});
+        return at_ +
+               std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>{-level_ / capacity_ * 60});
     }
     void give_back(double amount) {
         fill();
@@ -162,7 +166,8 @@ private:
 
 class rate_limit final : public around {
 public:
-    rate_limit(language_model inner, rate_limits limits) : around{std::move(inner)}, state_{std::make_shared<state>(limits)} {}
+    rate_limit(language_model inner, rate_limits limits)
+        : around{std::move(inner)}, state_{std::make_shared<state>(limits)} {}
 
     task<lm_response> complete(lm_context context, const lm_request& request) const override {
         double guess = co_await wait_turn(context, request);
@@ -217,7 +222,8 @@ private:
             }
         }
         if (when > context.deadline)
-            throw lm_error{lm_errc::rate_limited, "our own rate limit for " + name() + " would make the call wait beyond its deadline"};
+            throw lm_error{lm_errc::rate_limited,
+                           "our own rate limit for " + name() + " would make the call wait beyond its deadline"};
         if (when > clock::now()) co_await sleep_until(when);
         co_return guess;
     }

@@ -17,8 +17,8 @@ bool is_transient(const std::exception_ptr& failure) {
         }
         return e.code() == lm_errc::server_error || e.code() == lm_errc::unavailable;
     } catch (const http_error& e) {
-        return e.code() == http_errc::resolve_failed || e.code() == http_errc::connect_failed || e.code() == http_errc::connection_closed ||
-               e.code() == http_errc::deadline_exceeded;
+        return e.code() == http_errc::resolve_failed || e.code() == http_errc::connect_failed ||
+               e.code() == http_errc::connection_closed || e.code() == http_errc::deadline_exceeded;
     } catch (...) {
         return false;
     }
@@ -31,7 +31,8 @@ using namespace decorators;
 // How often and how long one call has been tried.
 class attempts {
 public:
-    attempts(const retry_options& o, clock::time_point deadline) : options_{o}, last_start_{std::min(deadline, deadline_after(o.total))} {}
+    attempts(const retry_options& o, clock::time_point deadline)
+        : options_{o}, last_start_{std::min(deadline, deadline_after(o.total))} {}
 
     /// When to try again; rethrows the failure when that is of no use.
     clock::time_point next(const std::exception_ptr& failure) {

@@ -24,7 +24,8 @@ std::uint64_t most_prompt_tokens(const lm_request& r) {
     std::uint64_t bytes = 256;
     for (const auto& m : r.messages) {
         bytes += m.content.size() + tokens_around_a_message + m.images.size() * tokens_of_an_image;
-        for (const auto& c : m.tool_calls) bytes += c.id.size() + c.name.size() + c.arguments.size() + tokens_around_a_message;
+        for (const auto& c : m.tool_calls)
+            bytes += c.id.size() + c.name.size() + c.arguments.size() + tokens_around_a_message;
         for (const auto& b : m.reasoning_blocks) bytes += json::serialize(b).size();
     }
     for (const auto& t : r.tools) bytes += t.name.size() + t.description.size() + json::serialize(t.parameters).size();
@@ -58,7 +59,9 @@ spending::bounds spending::most_of(const std::string& model, const lm_request& r
     bounds most;
     if (!limit_.dollars && !limit_.tokens) return most;
     const auto* facts = model_catalog::standard().find(model);
-    const auto output = request.sampling.max_tokens ? request.sampling.max_tokens : facts ? facts->output : std::nullopt;
+    const auto output = request.sampling.max_tokens ? request.sampling.max_tokens
+                        : facts                     ? facts->output
+                                                    : std::nullopt;
     if (!output) return most;
     usage u;
     u.calls = 1;
@@ -66,7 +69,8 @@ spending::bounds spending::most_of(const std::string& model, const lm_request& r
     for (std::uint64_t n = std::min<std::uint64_t>(request.sampling.n.value_or(1), 1'000); n-- > 0;)
         u.completion_tokens = saturating_sum(u.completion_tokens, *output);
     if (facts) most.dollars = price_of(model, u);
-    if (request.sampling.max_tokens) most.tokens = u.tokens();  // what a model can write at most is far beyond what it writes
+    if (request.sampling.max_tokens)
+        most.tokens = u.tokens();  // what a model can write at most is far beyond what it writes
     return most;
 }
 
@@ -78,8 +82,10 @@ void spending::refuse_beyond() {
         if (stopped_.empty()) stopped_ = why;
         throw run_error{code, why};
     };
-    if (limit_.calls && requests() >= *limit_.calls) stop(run_errc::budget_calls, std::to_string(*limit_.calls) + " calls");
-    if (limit_.tokens && spent_.tokens() >= *limit_.tokens) stop(run_errc::budget_tokens, std::to_string(*limit_.tokens) + " tokens");
+    if (limit_.calls && requests() >= *limit_.calls)
+        stop(run_errc::budget_calls, std::to_string(*limit_.calls) + " calls");
+    if (limit_.tokens && spent_.tokens() >= *limit_.tokens)
+        stop(run_errc::budget_tokens, std::to_string(*limit_.tokens) + " tokens");
     if (limit_.dollars && spent_.cost.value_or(0) >= *limit_.dollars)
         stop(run_errc::budget_cost, std::to_string(*limit_.dollars) + " dollars");
 }
@@ -120,7 +126,8 @@ task<spending::claim> spending::admit(clock::time_point deadline, std::string mo
         if (w->woken) continue;
         std::erase(waiting_, w);
         if (ec) throw boost::system::system_error{ec};
-        throw http_error{http_errc::deadline_exceeded, "the call's deadline passed while it waited for others, which may use up the limit"};
+        throw http_error{http_errc::deadline_exceeded,
+                         "the call's deadline passed while it waited for others, which may use up the limit"};
     }
 }
 
@@ -158,7 +165,8 @@ std::uint64_t spending::failed() const {
 std::string spending::why_exhausted() const {
     std::lock_guard lock{mutex_};
     if (!stopped_.empty()) return stopped_;
-    if (limit_.tokens && spent_.tokens() > *limit_.tokens) return "the limit of " + std::to_string(*limit_.tokens) + " tokens is passed";
+    if (limit_.tokens && spent_.tokens() > *limit_.tokens)
+        return "the limit of " + std::to_string(*limit_.tokens) + " tokens is passed";
     if (limit_.dollars && spent_.cost.value_or(0) > *limit_.dollars)
         return "the limit of " + std::to_string(*limit_.dollars) + " dollars is passed";
     return {};

@@ -10,13 +10,14 @@
 
 namespace reagent::decorators {
 
-/// What calls of models have used, against a limit. Every request counts that is sent, also one that fails and one that is sent again.
-/// The limits of tokens and dollars are passed by what one call uses at most, however many are under way: a call that might, together
-/// with those, go beyond waits for them. Thread-safe.
+/// What calls of models have used, against a limit. Every request counts that is sent, also one that fails and one that
+/// is sent again. The limits of tokens and dollars are passed by what one call uses at most, however many are under
+/// way: a call that might, together with those, go beyond waits for them. Thread-safe.
 class spending : public std::enable_shared_from_this<spending> {
 public:
     /// @param of whom errors name: "" or " for openai/gpt-4o-mini" @param spent before
-    explicit spending(spending_limit limit, std::string of = {}, usage spent = {}) : limit_{limit}, of_{std::move(of)}, spent_{spent} {}
+    explicit spending(spending_limit limit, std::string of = {}, usage spent = {})
+        : limit_{limit}, of_{std::move(of)}, spent_{spent} {}
 
     /// One call that is under way. What is not answered when it goes has failed.
     class claim {
@@ -36,8 +37,8 @@ public:
         std::uint64_t tokens_;
     };
 
-    /// @throws run_error(budget_calls, budget_tokens, budget_cost) when the limit is used up; http_error(deadline_exceeded) when the call
-    /// would have to wait beyond its deadline
+    /// @throws run_error(budget_calls, budget_tokens, budget_cost) when the limit is used up;
+    /// http_error(deadline_exceeded) when the call would have to wait beyond its deadline
     task<claim> admit(clock::time_point deadline, std::string model, const lm_request& request);
 
     usage spent() const;                ///< of what was answered

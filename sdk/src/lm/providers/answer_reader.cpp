@@ -35,14 +35,15 @@ bool is_event_stream(std::string_view body) {
     return false;
 }
 
-answer_reader::answer_reader(const protocol& speaks, const rules& how) : speaks_{speaks}, how_{how}, reader_{speaks.stream()} {
+answer_reader::answer_reader(const protocol& speaks, const rules& how)
+    : speaks_{speaks}, how_{how}, reader_{speaks.stream()} {
     reader_->obey(how);
 }
 
 namespace {
 
-// For the usage, or the sign that nothing follows, behind an answer whose end was told. Not every protocol has a last event: Gemini's
-// older models told an end in every piece.
+// For the usage, or the sign that nothing follows, behind an answer whose end was told. Not every protocol has a last
+// event: Gemini's older models told an end in every piece.
 constexpr std::chrono::milliseconds patience_for_more{2000}, patience_for_a_doubtful_end{6000};
 
 }  // namespace
@@ -98,7 +99,8 @@ void answer_reader::feed_lines(std::string_view piece, std::vector<lm_event>& ou
     std::vector<std::string> lines;
     lines_.feed(piece, lines);
     for (std::size_t i = 0; i < lines.size(); ++i) {
-        if (first_line_ && trim(lines[i]).find_first_of("{[") == 0 && !is_json(lines[i])) {  // one document over several lines
+        if (first_line_ && trim(lines[i]).find_first_of("{[") == 0 &&
+            !is_json(lines[i])) {  // one document over several lines
             form_ = form::document;
             for (; i < lines.size(); ++i) body_ += lines[i] + "\n";
             std::vector<std::string> rest;
@@ -158,7 +160,8 @@ lm_response answer_reader::finish_document(std::vector<lm_event>& out) {
     lm_response r = speaks_.read(body_, how_);
     if (!r.reasoning.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = r.reasoning});
     if (!r.text.empty()) out.push_back({.kind = lm_event::text, .text_piece = r.text});
-    for (std::size_t i = 0; i < r.tool_calls.size(); ++i) out.push_back({.kind = lm_event::tool_call, .index = i, .call = r.tool_calls[i]});
+    for (std::size_t i = 0; i < r.tool_calls.size(); ++i)
+        out.push_back({.kind = lm_event::tool_call, .index = i, .call = r.tool_calls[i]});
     out.push_back({.kind = lm_event::usage, .used = r.usage});
     return r;
 }

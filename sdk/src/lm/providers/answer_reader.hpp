@@ -9,8 +9,8 @@
 
 namespace reagent::provider {
 
-/// Reads the body of a 200 response to a request for a stream, whatever its content type says: server-sent events, lines of JSON, or one
-/// JSON document. Pure: it is fed with pieces of any size.
+/// Reads the body of a 200 response to a request for a stream, whatever its content type says: server-sent events,
+/// lines of JSON, or one JSON document. Pure: it is fed with pieces of any size.
 class answer_reader {
 public:
     answer_reader(const protocol& speaks, const rules& how);
@@ -30,7 +30,8 @@ public:
     /// What came of the answer; of a document, which is read as a whole, nothing.
     const lm_response& so_far() const { return reader_->so_far(); }
 
-    /// When the answer is done, or the body is at its end. @throws lm_error(unavailable) when it broke off before its end
+    /// When the answer is done, or the body is at its end. @throws lm_error(unavailable) when it broke off before its
+    /// end
     lm_response finish(std::vector<lm_event>& out);
 
 private:
@@ -53,8 +54,8 @@ private:
     http::line_parser lines_;
 };
 
-/// Watches a body that was asked for whole: should the server stream all the same, says where the answer ends, which a connection that
-/// stays open does not.
+/// Watches a body that was asked for whole: should the server stream all the same, says where the answer ends, which a
+/// connection that stays open does not.
 class end_watch {
 public:
     end_watch(const protocol& speaks, const rules& how) : speaks_{speaks}, how_{how} {}

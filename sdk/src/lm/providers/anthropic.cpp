@@ -1,6 +1,6 @@
 // Anthropic's messages.
-// Source: Anthropic API reference, "Messages", "Streaming messages", "Extended thinking", "Tool use", "Structured outputs",
-// "Prompt caching".
+// Source: Anthropic API reference, "Messages", "Streaming messages", "Extended thinking", "Tool use", "Structured
+// outputs", "Prompt caching".
 #include "../../base/base64.hpp"
 #include "../../base/text.hpp"
 #include "../saturating.hpp"
@@ -25,7 +25,8 @@ finish_reason finish_of(const std::string& name) {
 
 // Tokens read from and written to the cache are counted apart from the rest of the prompt.
 void add_usage(usage& u, const json::value* from) {
-    auto read = count_of(member(from, "cache_read_input_tokens")), written = count_of(member(from, "cache_creation_input_tokens"));
+    auto read = count_of(member(from, "cache_read_input_tokens")),
+         written = count_of(member(from, "cache_creation_input_tokens"));
     auto fresh = count_of(member(from, "input_tokens"));
     u = largest_of(u, {.calls = 1,
                        .prompt_tokens = saturating_sum(fresh, saturating_sum(read, written)),
@@ -36,7 +37,8 @@ void add_usage(usage& u, const json::value* from) {
 
 json::object image_block(const image& i) {
     if (!i.url.empty() && i.url.starts_with("data:"))
-        throw lm_error{lm_errc::invalid_request, "anthropic takes no data: address for an image; use image::from_bytes"};
+        throw lm_error{lm_errc::invalid_request,
+                       "anthropic takes no data: address for an image; use image::from_bytes"};
     json::object source;
     if (i.url.empty()) {
         source["type"] = "base64";
@@ -69,7 +71,8 @@ json::array ordered_blocks(const message& m, const rules& how) {
         std::string type = text_member(b, "type");
         if (is_reasoning(type)) blocks.push_back(b);
         if (type == "text") {
-            std::string text = own_text ? std::exchange(told, {}).empty() ? std::string{} : m.content : text_member(b, "text");
+            std::string text =
+                own_text ? std::exchange(told, {}).empty() ? std::string{} : m.content : text_member(b, "text");
             if (!trim(text).empty()) blocks.push_back(text_block(text));
         }
         if (type == "tool_use")
@@ -96,7 +99,8 @@ json::array blocks_of(const message& m, const rules& how) {
         return blocks;
     }
     for (const auto& i : m.images) blocks.push_back(image_block(i));
-    if (!trim(m.content).empty()) blocks.push_back(text_block(m.content));  // an empty one is refused, and one of blanks
+    if (!trim(m.content).empty())
+        blocks.push_back(text_block(m.content));  // an empty one is refused, and one of blanks
     for (const auto& c : m.tool_calls) blocks.push_back(call_block(c));
     return blocks;
 }
@@ -134,10 +138,12 @@ json::array turns_of(const std::vector<message>& messages, std::string& system, 
 }
 
 bool is_of_servers_tools(const std::string& type) {
-    return type == "server_tool_use" || type.ends_with("_tool_result") || type.starts_with("mcp_") || type == "container_upload";
+    return type == "server_tool_use" || type.ends_with("_tool_result") || type.starts_with("mcp_") ||
+           type == "container_upload";
 }
 
-// Where thinking, text and calls stand in the usual order, the blocks that are kept are the thinking alone; else they say the order.
+// Where thinking, text and calls stand in the usual order, the blocks that are kept are the thinking alone; else they
+// say the order.
 void read_blocks(const json::array& content, std::string_view body, lm_response& r) {
     int last = 0;
     bool usual = true;
@@ -218,7 +224,8 @@ class reader final : public stream_reader {
         if (content.is_string()) return !trim(content.get_string()).empty();
         if (!content.is_array()) return false;
         return std::any_of(content.get_array().begin(), content.get_array().end(), [](const json::value& block) {
-            return text_member(block, "type") == "tool_use" || !trim(text_member(block, "text")).empty() || !thinking_of(block).empty();
+            return text_member(block, "type") == "tool_use" || !trim(text_member(block, "text")).empty() ||
+                   !thinking_of(block).empty();
         });
     }
 
@@ -366,7 +373,8 @@ public:
         json::object body{{"model", settings.model}, {"max_tokens", s.max_tokens.value_or(default_max_tokens)}};
         if (!system.empty()) {
             if (settings.cache_prompt)
-                body["system"] = list_of({{"type", "text"}, {"text", system}, {"cache_control", {{"type", "ephemeral"}}}});
+                body["system"] =
+                    list_of({{"type", "text"}, {"text", system}, {"cache_control", {{"type", "ephemeral"}}}});
             else
                 body["system"] = system;
         }
@@ -375,7 +383,8 @@ public:
             json::array tools;
             for (const auto& t : r.tools)
                 tools.push_back({{"name", t.name}, {"description", t.description}, {"input_schema", t.parameters}});
-            if (settings.cache_prompt && system.empty()) tools.back().as_object()["cache_control"] = {{"type", "ephemeral"}};
+            if (settings.cache_prompt && system.empty())
+                tools.back().as_object()["cache_control"] = {{"type", "ephemeral"}};
             body["tools"] = std::move(tools);
             json::object choice;
             switch (r.tool_choice.kind) {
@@ -415,7 +424,8 @@ public:
         if (!content || !content->is_array()) no_answer("has no `content`", parsed, body);
         lm_response r;
         read_blocks(content->get_array(), body, r);
-        r.finish = is_open(parsed, "stop_reason", how) ? finish_reason::other : finish_of(reason_of(member(parsed, "stop_reason")));
+        r.finish = is_open(parsed, "stop_reason", how) ? finish_reason::other
+                                                       : finish_of(reason_of(member(parsed, "stop_reason")));
         add_usage(r.usage, member(parsed, "usage"));
         r.model = text_member(parsed, "model");
         r.request_id = text_member(parsed, "id");

@@ -1,5 +1,5 @@
-// Servers that stand for others write a call's arguments under the name that those give them: a call must not act without what was meant
-// for it.
+// Servers that stand for others write a call's arguments under the name that those give them: a call must not act
+// without what was meant for it.
 #include "call_arguments.hpp"
 
 #include "../../base/text.hpp"
@@ -31,7 +31,8 @@ bool names_arguments(std::string_view name) {
     return text == "args" || text == "arg" || text == "param" || text.ends_with("args") || text.ends_with("argsjson");
 }
 
-// What stands in a call beside its arguments. Source: the six protocols; LiteLLM (`provider_specific_fields`), Anthropic (`caller`).
+// What stands in a call beside its arguments. Source: the six protocols; LiteLLM (`provider_specific_fields`),
+// Anthropic (`caller`).
 bool is_beside_arguments(std::string_view name) {
     if (is_one_of(name, {"id", "type", "name", "index", "function"})) return true;  // most are
     if (to_lower(name).find("schema") != std::string::npos) return true;
@@ -133,17 +134,22 @@ bool are_no_arguments(std::string_view text) {
     return text.front() == '{' && text.back() == '}' && trim(text.substr(1, text.size() - 2)).empty();
 }
 
-call_arguments arguments_of(std::string_view own, std::initializer_list<const json::value*> parts) { return search{own, parts}.run(); }
+call_arguments arguments_of(std::string_view own, std::initializer_list<const json::value*> parts) {
+    return search{own, parts}.run();
+}
 
 std::string whole_arguments_of(std::string_view own, std::initializer_list<const json::value*> parts) {
     call_arguments found = arguments_of(own, parts);
-    if (found.elsewhere) malformed("has a tool call without arguments, and a member that may hold them", json::serialize(**parts.begin()));
+    if (found.elsewhere)
+        malformed("has a tool call without arguments, and a member that may hold them",
+                  json::serialize(**parts.begin()));
     return std::move(found.text);
 }
 
 bool holds_stray_arguments(const json::value& v, std::initializer_list<std::string_view> known) {
     if (v.is_array())
-        return std::any_of(v.get_array().begin(), v.get_array().end(), [](const auto& part) { return holds_stray_arguments(part); });
+        return std::any_of(v.get_array().begin(), v.get_array().end(),
+                           [](const auto& part) { return holds_stray_arguments(part); });
     if (!v.is_object()) return false;
     for (const auto& [name, part] : v.get_object()) {
         if (is_one_of(name, known) || !may_be_arguments(part) || !is_piece(part)) continue;

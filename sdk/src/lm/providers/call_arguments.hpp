@@ -23,7 +23,8 @@ struct call_arguments {
 /// @throws lm_error(malformed_response) where two places say two things
 call_arguments arguments_of(std::string_view own, std::initializer_list<const json::value*> parts);
 
-/// As `arguments_of`, of a call that does not come in pieces. @throws lm_error(malformed_response) where they may be elsewhere too
+/// As `arguments_of`, of a call that does not come in pieces. @throws lm_error(malformed_response) where they may be
+/// elsewhere too
 std::string whole_arguments_of(std::string_view own, std::initializer_list<const json::value*> parts);
 
 /// Whether a member that nobody reads holds arguments, or a piece of them, at any depth.

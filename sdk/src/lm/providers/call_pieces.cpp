@@ -15,8 +15,8 @@ namespace reagent::provider {
 namespace {
 
 lm_error misfit(const std::string& what, const call_piece& p) {
-    return {lm_errc::malformed_response,
-            "the provider's stream holds a piece of a tool call " + what + ": " + detail::cut_without_keys(p.arguments, 100)};
+    return {lm_errc::malformed_response, "the provider's stream holds a piece of a tool call " + what + ": " +
+                                             detail::cut_without_keys(p.arguments, 100)};
 }
 
 bool is_blank(std::string_view s) { return trim(s).empty(); }
@@ -65,8 +65,8 @@ call_pieces::meaning call_pieces::of_same_id(const call_piece& p, const tool_cal
 
 // Two calls of one tool under one index, of which the first has no arguments.
 bool call_pieces::is_another_without_arguments(const call_piece& p, const tool_call& c, const place& at) {
-    return !p.id.empty() && !c.id.empty() && p.id != c.id && p.name == c.name && is_blank(p.arguments) && is_blank(c.arguments) &&
-           !at.extent.begun();
+    return !p.id.empty() && !c.id.empty() && p.id != c.id && p.name == c.name && is_blank(p.arguments) &&
+           is_blank(c.arguments) && !at.extent.begun();
 }
 
 call_pieces::meaning call_pieces::of_name(const call_piece& p, const tool_call& c, const place& at) const {
@@ -94,7 +94,8 @@ std::optional<std::size_t> call_pieces::add(const call_piece& p, std::vector<too
     if (meant == meaning::another) {
         if (p.id.empty() && p.name.empty() && is_blank(p.arguments)) return {};
         if (calls.size() == max_tool_calls)
-            throw lm_error{lm_errc::malformed_response, "the provider's stream asks for more than 128 tool calls at once"};
+            throw lm_error{lm_errc::malformed_response,
+                           "the provider's stream asks for more than 128 tool calls at once"};
         auto doubts = found && is_another_without_arguments(p, calls[*found], places_[*found]) ? found : std::nullopt;
         found = calls.size();
         calls.emplace_back();
@@ -136,7 +137,8 @@ bool call_pieces::drop_copy(std::vector<tool_call>& calls) const {
 
 bool same_arguments(const std::string& a, const std::string& b) {
     if (a == b) return true;
-    auto one = read_unambiguous_json(is_blank(a) ? "{}" : a).value, other = read_unambiguous_json(is_blank(b) ? "{}" : b).value;
+    auto one = read_unambiguous_json(is_blank(a) ? "{}" : a).value,
+         other = read_unambiguous_json(is_blank(b) ? "{}" : b).value;
     return one && one->is_object() && one == other;
 }
 

@@ -18,17 +18,18 @@ inline constexpr std::size_t max_tool_calls = 128;
 struct call_piece {
     std::optional<std::uint64_t> index{};  ///< the server's number of the call; many give none, or always the same
     std::string id{}, name{}, arguments{}, signature{};
-    bool whole = false;      ///< the arguments were an object, and no piece of its text
-    bool single = false;     ///< by the member that came before there were several calls: a copy of one of them, as a rule
+    bool whole = false;   ///< the arguments were an object, and no piece of its text
+    bool single = false;  ///< by the member that came before there were several calls: a copy of one of them, as a rule
     bool elsewhere = false;  ///< there are no arguments, and a member that is not known holds what could be them
 };
 
-/// Puts tool calls together from pieces whose indices and ids are missing, always the same, or changing: a call ends where its arguments
-/// are a closed object, and what then comes with a name or an id of its own is the next call.
+/// Puts tool calls together from pieces whose indices and ids are missing, always the same, or changing: a call ends
+/// where its arguments are a closed object, and what then comes with a name or an id of its own is the next call.
 class call_pieces {
 public:
     /// @return the call's place; nothing for a piece that says nothing new
-    /// @throws lm_error(malformed_response) for arguments that belong to no call, or go on after their end; for more than 128 calls
+    /// @throws lm_error(malformed_response) for arguments that belong to no call, or go on after their end; for more
+    /// than 128 calls
     std::optional<std::size_t> add(const call_piece& piece, std::vector<tool_call>& calls);
 
     /// Drops the single call where it is a copy. @return false where it says something else than the others

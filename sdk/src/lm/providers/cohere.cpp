@@ -35,7 +35,8 @@ usage usage_of(const json::value* u) {
 // A part of the content, of a type that it may have been given before.
 content_words words_of(const json::value& part, const std::string& type) {
     if (part.is_string()) return {.text = std::string{part.get_string()}};
-    std::string thinking = payload_text(member(part, "thinking"), "thinking"), text = payload_text(member(part, "text"), "text");
+    std::string thinking = payload_text(member(part, "thinking"), "thinking"),
+                text = payload_text(member(part, "text"), "text");
     if (names_thinking(type)) return {.reasoning = thinking.empty() ? thinking_of(part) : thinking};
     if (type.empty() || type == "text") return {.text = std::move(text), .reasoning = std::move(thinking)};
     return {.unread = {type}};
@@ -97,7 +98,8 @@ public:
             json::object item{{"role", reagent::to_string(m.role)}};
             if (!m.images.empty()) {
                 json::array parts;
-                for (const auto& i : m.images) parts.push_back({{"type", "image_url"}, {"image_url", {{"url", image_address(i)}}}});
+                for (const auto& i : m.images)
+                    parts.push_back({{"type", "image_url"}, {"image_url", {{"url", image_address(i)}}}});
                 if (!trim(m.content).empty()) parts.push_back({{"type", "text"}, {"text", m.content}});
                 item["content"] = std::move(parts);
             } else if (!trim(m.content).empty() || m.tool_calls.empty())
@@ -105,7 +107,9 @@ public:
             if (!m.tool_calls.empty()) {
                 json::array calls;
                 for (const auto& c : m.tool_calls)
-                    calls.push_back({{"id", c.id}, {"type", "function"}, {"function", {{"name", c.name}, {"arguments", c.arguments}}}});
+                    calls.push_back({{"id", c.id},
+                                     {"type", "function"},
+                                     {"function", {{"name", c.name}, {"arguments", c.arguments}}}});
                 item["tool_calls"] = std::move(calls);
             }
             if (m.role == role::tool) item["tool_call_id"] = m.tool_call_id;
@@ -132,7 +136,8 @@ public:
         if (s.max_tokens) body["max_tokens"] = *s.max_tokens;
         if (s.seed) body["seed"] = *s.seed;
         if (!s.stop.empty()) body["stop_sequences"] = json::value_from(s.stop);
-        if (s.reasoning_effort) body["thinking"] = {{"type", *s.reasoning_effort == effort::none ? "disabled" : "enabled"}};
+        if (s.reasoning_effort)
+            body["thinking"] = {{"type", *s.reasoning_effort == effort::none ? "disabled" : "enabled"}};
         call.body = json::serialize(body);
         return call;
     }
@@ -155,7 +160,8 @@ public:
                 auto* f = object_member(c, "function");
                 std::string name = text_member(f, "name");
                 if (name.empty()) malformed("has a tool call without a name", body);
-                r.tool_calls.push_back({text_member(c, "id"), std::move(name), whole_arguments_of("arguments", {f, &c})});
+                r.tool_calls.push_back(
+                    {text_member(c, "id"), std::move(name), whole_arguments_of("arguments", {f, &c})});
             }
         r.finish = is_open(parsed, "finish_reason", how) ? finish_reason::other : finish_of(reason);
         r.usage = usage_of(member(parsed, "usage"));

@@ -8,41 +8,43 @@ namespace {
 
 using words = std::vector<std::string_view>;
 
-// Source: OpenAI, "Structured model outputs", supported schemas; those of numbers, texts and lengths of arrays are not for fine-tuned
-// models.
-const schema_rules openai_schemas{.keywords = {"type",
-                                               "properties",
-                                               "required",
-                                               "additionalProperties",
-                                               "items",
-                                               "enum",
-                                               "const",
-                                               "anyOf",
-                                               "$ref",
-                                               "$defs",
-                                               "definitions",
-                                               "title",
-                                               "description",
-                                               "minItems",
-                                               "maxItems",
-                                               "pattern",
-                                               "format",
-                                               "minimum",
-                                               "maximum",
-                                               "exclusiveMinimum",
-                                               "exclusiveMaximum",
-                                               "multipleOf"},
-                                  .formats = {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"},
-                                  .closed = true,
-                                  .bare_references = true};
-const schema_rules fine_tuned_schemas{.keywords = {"type", "properties", "required", "additionalProperties", "items", "enum", "const",
-                                                   "anyOf", "$ref", "$defs", "definitions", "title", "description"},
-                                      .closed = true,
-                                      .bare_references = true};
+// Source: OpenAI, "Structured model outputs", supported schemas; those of numbers, texts and lengths of arrays are not
+// for fine-tuned models.
+const schema_rules openai_schemas{
+    .keywords = {"type",
+                 "properties",
+                 "required",
+                 "additionalProperties",
+                 "items",
+                 "enum",
+                 "const",
+                 "anyOf",
+                 "$ref",
+                 "$defs",
+                 "definitions",
+                 "title",
+                 "description",
+                 "minItems",
+                 "maxItems",
+                 "pattern",
+                 "format",
+                 "minimum",
+                 "maximum",
+                 "exclusiveMinimum",
+                 "exclusiveMaximum",
+                 "multipleOf"},
+    .formats = {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"},
+    .closed = true,
+    .bare_references = true};
+const schema_rules fine_tuned_schemas{
+    .keywords = {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$ref",
+                 "$defs", "definitions", "title", "description"},
+    .closed = true,
+    .bare_references = true};
 // Source: Anthropic, "Structured outputs", JSON Schema limitations.
 const schema_rules anthropic_schemas{
-    .keywords = {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "allOf", "$ref", "$defs",
-                 "definitions", "title", "description", "default", "format", "minItems"},
+    .keywords = {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "allOf",
+                 "$ref", "$defs", "definitions", "title", "description", "default", "format", "minItems"},
     .formats = {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"},
     .closed = true,
     .only_closed = true,
@@ -57,20 +59,22 @@ const schema_rules gemini_schemas{.keywords = {"type",     "properties",  "requi
                                                "minItems", "maxItems",    "minimum",     "maximum"},
                                   .bare_references = true};
 // Source: Cohere, "Structured Outputs", unsupported schema features.
-const schema_rules cohere_schemas{.keywords = {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf",
-                                               "$ref", "$defs", "title", "description", "pattern", "format"},
-                                  .formats = {"date-time", "uuid", "date", "time"}};
+const schema_rules cohere_schemas{
+    .keywords = {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$ref",
+                 "$defs", "title", "description", "pattern", "format"},
+    .formats = {"date-time", "uuid", "date", "time"}};
 const schema_rules any_schemas{};
 
-// Source: OpenAI API reference (ids of calls: at most 40 characters in chat, 64 in responses); Anthropic API reference, "Messages"
-// (tool_use.id: ^[a-zA-Z0-9_-]+$); Mistral API reference, "Chat Completion" (nine letters and digits).
-const id_rule up_to_40{.longest = 40, .anything = true}, up_to_64{.longest = 64, .anything = true}, plain_64{.longest = 64},
-    nine{.longest = 9, .exactly = 9, .dashes = false}, any_id{.longest = 0, .anything = true};
+// Source: OpenAI API reference (ids of calls: at most 40 characters in chat, 64 in responses); Anthropic API reference,
+// "Messages" (tool_use.id: ^[a-zA-Z0-9_-]+$); Mistral API reference, "Chat Completion" (nine letters and digits).
+const id_rule up_to_40{.longest = 40, .anything = true}, up_to_64{.longest = 64, .anything = true},
+    plain_64{.longest = 64}, nine{.longest = 9, .exactly = 9, .dashes = false}, any_id{.longest = 0, .anything = true};
 
 using empty = dialect::empty;
 using format = dialect::format;
 
-// What servers of one protocol do differently, by the table's name. Sources: the API references that docs/models.md names.
+// What servers of one protocol do differently, by the table's name. Sources: the API references that docs/models.md
+// names.
 struct row {
     std::string_view provider;
     void (*apply)(rules&);
@@ -83,7 +87,8 @@ const row servers[]{
     {"cohere", [](rules& r) { r.schemas = &cohere_schemas; }},
     {"mistral",
      [](rules& r) {
-         r.ids = nine, r.seed = "random_seed", r.usage_in_stream = false, r.empty_content = empty::null, r.schemas = &openai_schemas;
+         r.ids = nine, r.seed = "random_seed", r.usage_in_stream = false, r.empty_content = empty::null,
+         r.schemas = &openai_schemas;
      }},
     {"groq", [](rules& r) { r.empty_content = empty::null, r.schemas = &openai_schemas; }},
     {"openrouter", [](rules& r) { r.empty_content = empty::null, r.schemas = &openai_schemas; }},
@@ -93,7 +98,8 @@ const row servers[]{
     {"llamacpp", [](rules& r) { r.named_tool = false; }},
 };
 
-// What a family of models wants, whoever stands between. A name counts where it is followed by its end or by what is no letter or digit.
+// What a family of models wants, whoever stands between. A name counts where it is followed by its end or by what is no
+// letter or digit.
 struct family {
     std::string_view provider, begins;
     void (*apply)(rules&);
@@ -126,14 +132,17 @@ std::uint64_t hash(std::string_view text) {  // FNV-1a, Fowler, Noll and Vo
 }
 
 bool fits(const std::string& id, const id_rule& rule) {
-    if (id.empty() || (rule.longest && id.size() > rule.longest) || (rule.exactly && id.size() != rule.exactly)) return false;
+    if (id.empty() || (rule.longest && id.size() > rule.longest) || (rule.exactly && id.size() != rule.exactly))
+        return false;
     if (rule.anything) return true;
     for (char c : id)
         if (!is_alpha(c) && !is_digit(c) && !(rule.dashes && (c == '_' || c == '-'))) return false;
     return true;
 }
 
-bool is_blank(const message& m) { return trim(m.content).empty() && m.images.empty() && m.tool_calls.empty() && m.role != role::tool; }
+bool is_blank(const message& m) {
+    return trim(m.content).empty() && m.images.empty() && m.tool_calls.empty() && m.role != role::tool;
+}
 
 // The adapters' JSON of an answer is large, that of a call is not: it is parsed for every request.
 bool is_object_text(const std::string& text) {
@@ -184,7 +193,9 @@ std::string fitted_id(const std::string& id, const id_rule& rule) {
     return made;
 }
 
-std::string arguments_text(const tool_call& c) { return is_object_text(c.arguments) ? c.arguments : json::serialize(arguments_object(c)); }
+std::string arguments_text(const tool_call& c) {
+    return is_object_text(c.arguments) ? c.arguments : json::serialize(arguments_object(c));
+}
 
 std::optional<lm_request> prepared(const lm_request& r, const rules& how) {
     bool blank = false, spoken = false, odd = false;
@@ -220,13 +231,16 @@ const json::value* server_of(const json::value& block) {
 
 std::optional<lm_request> fit_for_server(const lm_request& r, std::string_view server) {
     auto is_marked = [](const message& m) {
-        return std::any_of(m.reasoning_blocks.begin(), m.reasoning_blocks.end(), [](const auto& b) { return server_of(b); }) ||
-               std::any_of(m.tool_calls.begin(), m.tool_calls.end(), [](const tool_call& c) { return !c.signed_by.empty(); });
+        return std::any_of(m.reasoning_blocks.begin(), m.reasoning_blocks.end(),
+                           [](const auto& b) { return server_of(b); }) ||
+               std::any_of(m.tool_calls.begin(), m.tool_calls.end(),
+                           [](const tool_call& c) { return !c.signed_by.empty(); });
     };
     if (std::none_of(r.messages.begin(), r.messages.end(), is_marked)) return {};
     lm_request own = r;
     for (auto& m : own.messages) {
-        std::erase_if(m.reasoning_blocks, [&](const auto& b) { return server_of(b) && server_of(b)->get_string() != server; });
+        std::erase_if(m.reasoning_blocks,
+                      [&](const auto& b) { return server_of(b) && server_of(b)->get_string() != server; });
         for (auto& b : m.reasoning_blocks)
             if (server_of(b)) b.get_object().erase("server");
         for (auto& c : m.tool_calls)

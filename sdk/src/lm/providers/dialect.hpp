@@ -22,8 +22,8 @@ struct schema_rules {
     std::vector<std::string_view> keywords{};  ///< that are sent; none: all of them
     std::vector<std::string_view> formats{};   ///< of `format`, where that is sent; none: all of them
     bool closed = false;                       ///< objects must list all members: all required, no other allowed
-    bool only_closed = false;                  ///< what cannot be closed is not sent at all, instead of sent as not strict
-    bool bare_references = false;              ///< `$ref` stands alone
+    bool only_closed = false;      ///< what cannot be closed is not sent at all, instead of sent as not strict
+    bool bare_references = false;  ///< `$ref` stands alone
     bool recursive = true;
     bool counts_items = true;  ///< `minItems` beyond 1
 };
@@ -45,7 +45,8 @@ struct rules {
     id_rule ids{};
 };
 
-/// @param provider the table's name @param model as the user wrote it: "ft:gpt-4o:org::id", "azure/o3-mini" find their family too
+/// @param provider the table's name @param model as the user wrote it: "ft:gpt-4o:org::id", "azure/o3-mini" find their
+/// family too
 rules rules_for(std::string_view provider, std::string_view model, const dialect& over);
 
 /// The family's name in a model's name: in lower case, without `ft:` and what stands before the last slash.
@@ -59,15 +60,17 @@ struct fitted_schema {
     bool strict = false;
 };
 
-/// The schema without what the provider does not take. What is left out still stands in the prompt, and is checked in the answer.
+/// The schema without what the provider does not take. What is left out still stands in the prompt, and is checked in
+/// the answer.
 /// @return nothing when the provider would refuse all that can be made of it
 std::optional<fitted_schema> fitted(const json::object& schema, const rules& how);
 
-/// The request as it can be sent: ids fit for the provider, arguments that are an object, no blank messages. Nothing: it can be sent as it
-/// is.
+/// The request as it can be sent: ids fit for the provider, arguments that are an object, no blank messages. Nothing:
+/// it can be sent as it is.
 std::optional<lm_request> prepared(const lm_request& r, const rules& how);
 
-/// The request without what another server signed, encrypted or thought, and without the marks of whose it is. Nothing: it holds neither.
+/// The request without what another server signed, encrypted or thought, and without the marks of whose it is. Nothing:
+/// it holds neither.
 std::optional<lm_request> fit_for_server(const lm_request& r, std::string_view server);
 
 /// A call's arguments as JSON text of an object: what the model wrote, or that repaired, or {}.

@@ -23,7 +23,9 @@ bool holds(const std::string& text, std::initializer_list<std::string_view> word
 }
 
 // A single request beyond a limit of tokens per minute: waiting does not help.
-bool is_too_large_for_a_limit(const std::string& lower) { return holds(lower, {"request too large"}) && holds(lower, {"requested"}); }
+bool is_too_large_for_a_limit(const std::string& lower) {
+    return holds(lower, {"request too large"}) && holds(lower, {"requested"});
+}
 
 // What is longer than anybody waits is so long that nobody does; it must not pass for nothing.
 std::chrono::milliseconds at_most_a_year(double ms) {
@@ -31,7 +33,8 @@ std::chrono::milliseconds at_most_a_year(double ms) {
     return std::chrono::milliseconds{static_cast<long long>(std::ceil(std::clamp(ms, 0.0, year)))};
 }
 
-// How long a response asks to wait: seconds, or a date. Source: RFC 9110, section 10.2.3; OpenAI sends milliseconds as well.
+// How long a response asks to wait: seconds, or a date. Source: RFC 9110, section 10.2.3; OpenAI sends milliseconds as
+// well.
 std::optional<std::chrono::milliseconds> wait_of(const http::response& r) {
     using namespace std::chrono;
     auto number = [](std::string_view s) -> std::optional<double> {
@@ -73,7 +76,8 @@ std::optional<std::chrono::milliseconds> duration_at(std::string_view s) {
     return at_most_a_year(total);
 }
 
-// How long an error's body asks to wait: Google's RetryInfo, or words. Source: google/rpc/error_details.proto; OpenAI's and Groq's errors.
+// How long an error's body asks to wait: Google's RetryInfo, or words. Source: google/rpc/error_details.proto; OpenAI's
+// and Groq's errors.
 std::optional<std::chrono::milliseconds> wait_in(const json::value* error, const std::string& message) {
     if (error && error->is_array() && !error->get_array().empty()) return wait_in(&error->get_array().front(), message);
     if (auto* inner = member(error, "error"); inner && inner->is_object()) return wait_in(inner, message);
@@ -91,18 +95,21 @@ std::optional<std::chrono::milliseconds> wait_in(const json::value* error, const
 // What counts a prompt, and what says that the count is too high. Not what speaks of the answer's length, or of a time.
 // Source: TGI, router/src/validation.rs; watsonx.ai and Volcengine Ark, reports of their users.
 bool counts_too_much(const std::string& lower) {
-    return holds(lower, {"input token", "number of tokens", "`inputs`", "input length", "length of the input", "length of input",
-                         "prompt length", "length of the prompt", "prompt token", "tokens of the prompt", "tokens in the prompt",
-                         "sequence length", "total token", "total message token", "message tokens", "the prompt has", "the input has"}) &&
-           holds(lower, {"exceed", "less than", "longer than", "larger than", "greater than", "more than", "must be <=", "must not be",
-                         "too long", "too large", "too many", "over the", "beyond", "at most", "max sequence", "surpass"}) &&
-           !holds(lower, {"per minute", "per day", "per second", "per hour", "rate limit", "ratelimit", "quota", "tpm", "max_tokens",
-                          "max_completion_tokens", "max_output_tokens", "output token", "completion tokens"});
+    return holds(lower, {"input token", "number of tokens", "`inputs`", "input length", "length of the input",
+                         "length of input", "prompt length", "length of the prompt", "prompt token",
+                         "tokens of the prompt", "tokens in the prompt", "sequence length", "total token",
+                         "total message token", "message tokens", "the prompt has", "the input has"}) &&
+           holds(lower, {"exceed", "less than", "longer than", "larger than", "greater than", "more than",
+                         "must be <=", "must not be", "too long", "too large", "too many", "over the", "beyond",
+                         "at most", "max sequence", "surpass"}) &&
+           !holds(lower,
+                  {"per minute", "per day", "per second", "per hour", "rate limit", "ratelimit", "quota", "tpm",
+                   "max_tokens", "max_completion_tokens", "max_output_tokens", "output token", "completion tokens"});
 }
 
-// The words of OpenAI, Azure, DeepSeek, Fireworks, SGLang ("context length"), Anthropic, Bedrock, Gemini, Cohere, Groq, Cerebras, xAI, TGI
-// and Together, vLLM, TensorRT-LLM, llama.cpp and its Python server, LM Studio, Mistral, Moonshot, Zhipu, DashScope, MiniMax, GitHub.
-// Source: reports of their users and their error pages.
+// The words of OpenAI, Azure, DeepSeek, Fireworks, SGLang ("context length"), Anthropic, Bedrock, Gemini, Cohere, Groq,
+// Cerebras, xAI, TGI and Together, vLLM, TensorRT-LLM, llama.cpp and its Python server, LM Studio, Mistral, Moonshot,
+// Zhipu, DashScope, MiniMax, GitHub. Source: reports of their users and their error pages.
 bool is_too_long(const std::string& lower) {
     return holds(lower, {"context_length",
                          "context length",
@@ -141,21 +148,26 @@ bool is_too_long(const std::string& lower) {
 }
 
 // Groq's, llama.cpp's and Ollama's, where the model's own answer does not parse, or holds bytes that are no UTF-8.
-// Source: Groq, "Tool use", tool_use_failed; llama.cpp, common/chat.cpp, and its issue 27543; Ollama's issues 12884 and 14492.
+// Source: Groq, "Tool use", tool_use_failed; llama.cpp, common/chat.cpp, and its issue 27543; Ollama's issues 12884 and
+// 14492.
 bool is_misread(int status, const std::string& lower) {
-    if (holds(lower, {"tool_use_failed", "failed to call a function", "json_validate_failed", "output that does not match the expected",
-                      "failed to parse input at pos", "error parsing tool call"}))
+    if (holds(lower,
+              {"tool_use_failed", "failed to call a function", "json_validate_failed",
+               "output that does not match the expected", "failed to parse input at pos", "error parsing tool call"}))
         return true;
     const bool of_the_request = status >= 400 && status < 500;
-    return !of_the_request && holds(lower, {"type_error.316", "invalid utf-8 byte", "invalid diff:", "failed to parse json"});
+    return !of_the_request &&
+           holds(lower, {"type_error.316", "invalid utf-8 byte", "invalid diff:", "failed to parse json"});
 }
 
 // What an error is, by its status (0: unknown) and words.
 std::pair<lm_errc, const char*> classify(int status, const std::string& code, const std::string& lower) {
     if (quota_is_used_up(code) && status != 402)
-        return {lm_errc::rate_limited, "the provider's quota is used up, which waiting does not change; look at its plan and billing"};
+        return {lm_errc::rate_limited,
+                "the provider's quota is used up, which waiting does not change; look at its plan and billing"};
     if (is_misread(status, lower))
-        return {lm_errc::server_error, "the model wrote an answer that the provider could not read; asked again, it mostly writes another"};
+        return {lm_errc::server_error,
+                "the model wrote an answer that the provider could not read; asked again, it mostly writes another"};
     bool too_long = is_too_long(lower) || status == 413;
     bool filtered = holds(lower, {"content_filter", "content management policy", "safety system"});
     switch (status) {
@@ -170,7 +182,9 @@ std::pair<lm_errc, const char*> classify(int status, const std::string& code, co
         case 401: return {lm_errc::authentication, "the provider refused the API key; check its environment variable"};
         case 402: return {lm_errc::permission, "the provider wants to be paid first"};
         case 403: return {lm_errc::permission, "the API key may not use this model"};
-        case 404: return {lm_errc::not_found, "the provider knows no such model or address; check the model's name and api_base"};
+        case 404:
+            return {lm_errc::not_found,
+                    "the provider knows no such model or address; check the model's name and api_base"};
         case 408:
         case 409:
         case 425: return {lm_errc::unavailable, "the provider could not answer now"};
@@ -207,7 +221,8 @@ words words_of(const json::value* e) {
     if (e->is_array() && !e->get_array().empty()) return words_of(&e->get_array().front());
     std::string code;
     for (const char* key : {"error", "errors", "detail"})
-        if (auto* inner = member(e, key); inner && !inner->is_null() && (!inner->is_string() || key == std::string_view{"error"})) {
+        if (auto* inner = member(e, key);
+            inner && !inner->is_null() && (!inner->is_string() || key == std::string_view{"error"})) {
             auto w = words_of(inner);
             if (w.message.empty()) w.message = text_member(e, "message");
             for (const char* own : {"code", "type"})  // {"error": "...", "code": "insufficient_quota"}
@@ -276,8 +291,8 @@ void throw_status(const http::response& r, const std::string& attempted, std::sp
                   .http_status = r.status,
                   .retry_after = wait_of(r)};
     if (!d.retry_after) d.retry_after = wait_in(parsed ? &*parsed : nullptr, message);
-    std::string text =
-        std::string{what} + " (HTTP " + std::to_string(r.status) + (d.provider_message.empty() ? "" : ": " + d.provider_message) + ")";
+    std::string text = std::string{what} + " (HTTP " + std::to_string(r.status) +
+                       (d.provider_message.empty() ? "" : ": " + d.provider_message) + ")";
     throw lm_error{errc, text, d};
 }
 

@@ -1,6 +1,6 @@
 // Google's Gemini.
-// Source: Gemini API reference, "generateContent", "streamGenerateContent"; guides "Function calling", "Structured output",
-// "Thinking" (thought signatures go back with the call they came with).
+// Source: Gemini API reference, "generateContent", "streamGenerateContent"; guides "Function calling", "Structured
+// output", "Thinking" (thought signatures go back with the call they came with).
 #include "../../base/base64.hpp"
 #include "../../base/text.hpp"
 #include "../saturating.hpp"
@@ -15,15 +15,16 @@
 namespace reagent::provider {
 namespace {
 
-// By its name, or by the number that stands for it where a server writes enumerations so. From 9 on Gemini's and Vertex AI's numbers
-// differ. Source: google.ai.generativelanguage.v1beta Candidate.FinishReason; google.cloud.aiplatform.v1 Candidate.FinishReason.
+// By its name, or by the number that stands for it where a server writes enumerations so. From 9 on Gemini's and Vertex
+// AI's numbers differ. Source: google.ai.generativelanguage.v1beta Candidate.FinishReason; google.cloud.aiplatform.v1
+// Candidate.FinishReason.
 finish_reason finish_of(const std::string& name) {
     if (name == "STOP" || name == "1" || name.empty()) return finish_reason::stop;
     if (name == "MAX_TOKENS" || name == "2") return finish_reason::length;
     for (const char* filter : {"3", "4", "6", "7", "8"})
         if (name == filter) return finish_reason::content_filter;
-    if (name == "SAFETY" || name == "RECITATION" || name == "BLOCKLIST" || name == "PROHIBITED_CONTENT" || name == "SPII" ||
-        name == "LANGUAGE" || name.starts_with("IMAGE_"))
+    if (name == "SAFETY" || name == "RECITATION" || name == "BLOCKLIST" || name == "PROHIBITED_CONTENT" ||
+        name == "SPII" || name == "LANGUAGE" || name.starts_with("IMAGE_"))
         return finish_reason::content_filter;
     if (name == "MALFORMED_FUNCTION_CALL" || name == "UNEXPECTED_TOOL_CALL" || name == "TOO_MANY_TOOL_CALLS")
         return finish_reason::malformed_call;
@@ -33,7 +34,8 @@ finish_reason finish_of(const std::string& name) {
 usage usage_of(const json::value* u) {
     auto thoughts = count_of(member(u, "thoughtsTokenCount"));
     return {.calls = 1,
-            .prompt_tokens = saturating_sum(count_of(member(u, "promptTokenCount")), count_of(member(u, "toolUsePromptTokenCount"))),
+            .prompt_tokens =
+                saturating_sum(count_of(member(u, "promptTokenCount")), count_of(member(u, "toolUsePromptTokenCount"))),
             .completion_tokens = saturating_sum(count_of(member(u, "candidatesTokenCount")), thoughts),
             .cached_tokens = count_of(member(u, "cachedContentTokenCount")),
             .reasoning_tokens = thoughts};
@@ -54,8 +56,9 @@ json::object result_object(const std::string& content) {
     return {{"result", content}};
 }
 
-// The parts of an answer in their order, where a signature came with one that is no call: it goes back on that very part.
-// Source: Gemini API, "Thought signatures" (return all parts as they came; a part with a signature joins no other).
+// The parts of an answer in their order, where a signature came with one that is no call: it goes back on that very
+// part. Source: Gemini API, "Thought signatures" (return all parts as they came; a part with a signature joins no
+// other).
 constexpr const char* part_block = "gemini_part";  // the `type` under which they travel in `message::reasoning_blocks`
 
 bool is_thought(const json::value& part) {
@@ -106,7 +109,8 @@ json::object call_part(const tool_call& c) {
     return part;
 }
 
-// A model's message in the order in which it was written; a text that was changed since stands where the first one stood.
+// A model's message in the order in which it was written; a text that was changed since stands where the first one
+// stood.
 json::array ordered_parts(const message& m) {
     std::string told;
     for (const auto& b : m.reasoning_blocks)
@@ -115,7 +119,8 @@ json::array ordered_parts(const message& m) {
     if (told != m.content) own = m.content;
     json::array parts;
     std::size_t call = 0;
-    if (own && told.empty() && !trim(*own).empty()) parts.push_back(json::object{{"text", *std::exchange(own, std::string{})}});
+    if (own && told.empty() && !trim(*own).empty())
+        parts.push_back(json::object{{"text", *std::exchange(own, std::string{})}});
     for (const auto& b : m.reasoning_blocks) {
         if (text_member(b, "type") != part_block) continue;
         if (member(b, "call")) {
@@ -125,7 +130,8 @@ json::array ordered_parts(const message& m) {
         json::object part = b.get_object();
         part.erase("type");
         if (own && !member(b, "thought")) part["text"] = json::string(*std::exchange(own, std::string{}));
-        if (part.contains("thoughtSignature") || !trim(text_member(part, "text")).empty()) parts.emplace_back(std::move(part));
+        if (part.contains("thoughtSignature") || !trim(text_member(part, "text")).empty())
+            parts.emplace_back(std::move(part));
     }
     while (call < m.tool_calls.size()) parts.emplace_back(call_part(m.tool_calls[call++]));
     return parts;
@@ -152,7 +158,8 @@ json::array contents_of(const std::vector<message>& messages, std::string& syste
             std::string name = m.tool_call_id;
             for (const auto& [id, tool] : called)
                 if (id == m.tool_call_id) name = tool;
-            parts.push_back(json::object{{"functionResponse", {{"name", name}, {"response", result_object(m.content)}}}});
+            parts.push_back(
+                json::object{{"functionResponse", {{"name", name}, {"response", result_object(m.content)}}}});
         } else {
             for (const auto& i : m.images) parts.push_back(image_part(i));
             if (has_parts(m))
@@ -176,7 +183,8 @@ json::array contents_of(const std::vector<message>& messages, std::string& syste
 // A tool call of a part. Most servers give no id that pairs it with its result, so it gets one.
 tool_call call_of(const json::value& part) {
     auto* f = member(part, "functionCall");
-    if (!f->is_object() || text_member(f, "name").empty()) malformed("has a tool call without a name", json::serialize(part));
+    if (!f->is_object() || text_member(f, "name").empty())
+        malformed("has a tool call without a name", json::serialize(part));
     std::string args = whole_arguments_of("args", {f, &part});
     return {text_member(f, "id"), text_member(f, "name"), trim(args).empty() ? "{}" : std::move(args),
             text_member(part, "thoughtSignature")};
@@ -189,12 +197,13 @@ struct read_part {
     bool goes_on = false;  // the call, in a piece that did not come
 };
 
-// Whether a call is a piece of one. Source: Gemini API, FunctionCall (`partialArgs`, `willContinue`), which comes only where it is asked
-// for.
+// Whether a call is a piece of one. Source: Gemini API, FunctionCall (`partialArgs`, `willContinue`), which comes only
+// where it is asked for.
 bool is_piece(const json::value& call) {
     auto* more = member(call, "willContinue");
     auto* pieces = member(call, "partialArgs");
-    const bool goes_on = more && !more->is_null() && *more != false && !(more->is_string() && more->get_string() == "false");
+    const bool goes_on =
+        more && !more->is_null() && *more != false && !(more->is_string() && more->get_string() == "false");
     return goes_on || (pieces && !pieces->is_null() && !(pieces->is_array() && pieces->get_array().empty()));
 }
 
@@ -221,13 +230,15 @@ void check_prompt(const json::value& parsed) {
     std::string reason = reason_of(member(member(parsed, "promptFeedback"), "blockReason"));
     const bool said = !reason.empty() && reason != "BLOCK_REASON_UNSPECIFIED" && reason != "0";
     if (said || (!reason.empty() && !member(parsed, "candidates")))
-        throw lm_error{
-            lm_errc::content_filter, "the provider's content filter refused the request: " + reason, {.provider_message = reason}};
+        throw lm_error{lm_errc::content_filter,
+                       "the provider's content filter refused the request: " + reason,
+                       {.provider_message = reason}};
 }
 
 const json::value* parts_of(const json::value& candidate) {
     auto* parts = member(object_member(candidate, "content"), "parts");
-    if (parts && !parts->is_array() && !parts->is_null()) malformed("has `parts` that are no list", json::serialize(candidate));
+    if (parts && !parts->is_array() && !parts->is_null())
+        malformed("has `parts` that are no list", json::serialize(candidate));
     return parts && parts->is_array() ? parts : nullptr;
 }
 
@@ -299,7 +310,8 @@ class reader final : public stream_reader {
         }
     }
 
-    void read_further(std::uint64_t index, const json::value* parts, const std::string& reason, std::vector<lm_event>& out) {
+    void read_further(std::uint64_t index, const json::value* parts, const std::string& reason,
+                      std::vector<lm_event>& out) {
         std::string words;
         kept_parts apart;
         if (parts)
@@ -342,14 +354,16 @@ public:
         if (!r.tools.empty()) {
             json::array declarations;
             for (const auto& t : r.tools)
-                declarations.push_back({{"name", t.name}, {"description", t.description}, {"parametersJsonSchema", t.parameters}});
+                declarations.push_back(
+                    {{"name", t.name}, {"description", t.description}, {"parametersJsonSchema", t.parameters}});
             body["tools"] = list_of({{"functionDeclarations", std::move(declarations)}});
             json::object choice;
             switch (r.tool_choice.kind) {
                 case tool_choice::automatic: break;
                 case tool_choice::none: choice = {{"mode", "NONE"}}; break;
                 case tool_choice::required: choice = {{"mode", "ANY"}}; break;
-                case tool_choice::one: choice = {{"mode", "ANY"}, {"allowedFunctionNames", json::array{r.tool_choice.name}}};
+                case tool_choice::one:
+                    choice = {{"mode", "ANY"}, {"allowedFunctionNames", json::array{r.tool_choice.name}}};
             }
             if (!choice.empty()) body["toolConfig"] = {{"functionCallingConfig", std::move(choice)}};
             only.lacks(r.parallel_tool_calls.has_value(), "parallel_tool_calls");
@@ -366,8 +380,9 @@ public:
             if (how.thinking_budget)  // a number of tokens; later ones know levels
                 config["thinkingConfig"] = {{"thinkingBudget", budget_of(*s.reasoning_effort)}};
             else
-                config["thinkingConfig"] = {
-                    {"thinkingLevel", *s.reasoning_effort == effort::none ? "minimal" : to_string(*s.reasoning_effort)}};
+                config["thinkingConfig"] = {{"thinkingLevel", *s.reasoning_effort == effort::none
+                                                                  ? "minimal"
+                                                                  : to_string(*s.reasoning_effort)}};
         }
         if (r.outputs_schema && settings.structured_output) {
             config["responseMimeType"] = "application/json";
@@ -410,7 +425,8 @@ private:
                 torn = torn || said.goes_on;
             }
         r.reasoning_blocks = kept.take();
-        r.finish = is_open(candidate, "finishReason", how) ? finish_reason::other : finish_of(reason_of(member(candidate, "finishReason")));
+        r.finish = is_open(candidate, "finishReason", how) ? finish_reason::other
+                                                           : finish_of(reason_of(member(candidate, "finishReason")));
         if (torn) r.finish = worse(r.finish, finish_reason::malformed_call);
         return r;
     }

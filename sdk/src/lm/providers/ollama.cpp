@@ -15,7 +15,9 @@ finish_reason finish_of(const std::string& name) {
 }
 
 usage usage_of(const json::value& v) {
-    return {.calls = 1, .prompt_tokens = count_of(member(v, "prompt_eval_count")), .completion_tokens = count_of(member(v, "eval_count"))};
+    return {.calls = 1,
+            .prompt_tokens = count_of(member(v, "prompt_eval_count")),
+            .completion_tokens = count_of(member(v, "eval_count"))};
 }
 
 tool_call call_of(const json::value& c) {
@@ -27,7 +29,8 @@ tool_call call_of(const json::value& c) {
 
 const json::array* calls_of(const json::value* m) {
     auto* calls = member(m, "tool_calls");
-    if (calls && !calls->is_null() && !calls->is_array()) malformed("has `tool_calls` that are no list", json::serialize(*calls));
+    if (calls && !calls->is_null() && !calls->is_array())
+        malformed("has `tool_calls` that are no list", json::serialize(*calls));
     return calls && calls->is_array() ? &calls->get_array() : nullptr;
 }
 
@@ -43,7 +46,8 @@ class reader final : public stream_reader {
         std::vector<tool_call> calls;
         if (auto* list = calls_of(m))
             for (const auto& c : *list) calls.push_back(call_of(c));
-        if (!calls.empty() && data == last_) return;  // a line that was sent twice: those of two calls differ in their time
+        if (!calls.empty() && data == last_)
+            return;  // a line that was sent twice: those of two calls differ in their time
         if (!calls.empty()) last_ = json::value(data, json::storage_ptr{});
         look_for_stray(m);
         if (is_end) {
@@ -82,7 +86,8 @@ public:
                 json::array images;
                 for (const auto& i : m.images) {
                     if (i.bytes.empty())
-                        throw lm_error{lm_errc::invalid_request, "ollama takes an image's bytes, not its address; use image::from_file"};
+                        throw lm_error{lm_errc::invalid_request,
+                                       "ollama takes an image's bytes, not its address; use image::from_file"};
                     images.push_back(json::string(base64(i.bytes)));
                 }
                 item["images"] = std::move(images);

@@ -15,34 +15,35 @@ namespace {
 
 // Not only OpenAI's own words: servers that stand for others pass on what those say.
 finish_reason finish_of(const std::string& name) {
-    static const std::map<std::string, finish_reason, std::less<>> known{{"", finish_reason::stop},
-                                                                         {"stop", finish_reason::stop},
-                                                                         {"eos", finish_reason::stop},
-                                                                         {"eos_token", finish_reason::stop},
-                                                                         {"stop_sequence", finish_reason::stop},
-                                                                         {"end_turn", finish_reason::stop},
-                                                                         {"length", finish_reason::length},
-                                                                         {"max_tokens", finish_reason::length},
-                                                                         {"model_length", finish_reason::length},
-                                                                         {"tool_calls", finish_reason::tool_calls},
-                                                                         {"tool_use", finish_reason::tool_calls},
-                                                                         {"function_call", finish_reason::tool_calls},
-                                                                         {"content_filter", finish_reason::content_filter},
-                                                                         {"safety", finish_reason::content_filter},
-                                                                         {"recitation", finish_reason::content_filter},
-                                                                         {"refusal", finish_reason::content_filter},
-                                                                         {"sensitive", finish_reason::content_filter},
-                                                                         {"error_limit", finish_reason::length},
-                                                                         {"model_context_window_exceeded", finish_reason::length},
-                                                                         {"max_output_tokens", finish_reason::length},
-                                                                         {"guardrail_intervened", finish_reason::content_filter},
-                                                                         {"content_filtered", finish_reason::content_filter},
-                                                                         {"spii", finish_reason::content_filter},
-                                                                         {"prohibited_content", finish_reason::content_filter},
-                                                                         {"blocklist", finish_reason::content_filter},
-                                                                         {"error_toxic", finish_reason::content_filter},
-                                                                         {"malformed_function_call", finish_reason::malformed_call},
-                                                                         {"unexpected_tool_call", finish_reason::malformed_call}};
+    static const std::map<std::string, finish_reason, std::less<>> known{
+        {"", finish_reason::stop},
+        {"stop", finish_reason::stop},
+        {"eos", finish_reason::stop},
+        {"eos_token", finish_reason::stop},
+        {"stop_sequence", finish_reason::stop},
+        {"end_turn", finish_reason::stop},
+        {"length", finish_reason::length},
+        {"max_tokens", finish_reason::length},
+        {"model_length", finish_reason::length},
+        {"tool_calls", finish_reason::tool_calls},
+        {"tool_use", finish_reason::tool_calls},
+        {"function_call", finish_reason::tool_calls},
+        {"content_filter", finish_reason::content_filter},
+        {"safety", finish_reason::content_filter},
+        {"recitation", finish_reason::content_filter},
+        {"refusal", finish_reason::content_filter},
+        {"sensitive", finish_reason::content_filter},
+        {"error_limit", finish_reason::length},
+        {"model_context_window_exceeded", finish_reason::length},
+        {"max_output_tokens", finish_reason::length},
+        {"guardrail_intervened", finish_reason::content_filter},
+        {"content_filtered", finish_reason::content_filter},
+        {"spii", finish_reason::content_filter},
+        {"prohibited_content", finish_reason::content_filter},
+        {"blocklist", finish_reason::content_filter},
+        {"error_toxic", finish_reason::content_filter},
+        {"malformed_function_call", finish_reason::malformed_call},
+        {"unexpected_tool_call", finish_reason::malformed_call}};
     if (name == "stop") return finish_reason::stop;
     auto found = known.find(to_lower(name));
     return found == known.end() ? finish_reason::other : found->second;
@@ -60,15 +61,17 @@ std::string checked_finish(const json::value& choice) {
     return name;
 }
 
-// What else says that the model did not end the answer. Source: OpenRouter, "Finish reason" (`native_finish_reason`); Azure OpenAI,
-// "Content filtering" (`content_filter_results`); OpenAI, `incomplete_details`, which some servers write here too.
+// What else says that the model did not end the answer. Source: OpenRouter, "Finish reason" (`native_finish_reason`);
+// Azure OpenAI, "Content filtering" (`content_filter_results`); OpenAI, `incomplete_details`, which some servers write
+// here too.
 finish_reason end_beside(const json::value& choice, const json::value& whole) {
     finish_reason end = finish_reason::stop;
     const auto native = finish_of(reason_of(member(choice, "native_finish_reason")));
     if (native != finish_reason::other && native != finish_reason::tool_calls) end = native;
     if (auto* filters = member(choice, "content_filter_results"); filters && filters->is_object())
         for (const auto& [name, filter] : filters->get_object())
-            if (auto* filtered = member(filter, "filtered"); filtered && *filtered == true) end = finish_reason::content_filter;
+            if (auto* filtered = member(filter, "filtered"); filtered && *filtered == true)
+                end = finish_reason::content_filter;
     if (const auto cause = reason_of(member(member(whole, "incomplete_details"), "reason")); !cause.empty()) {
         const auto why = finish_of(cause);
         end = worse(end, why == finish_reason::stop || why == finish_reason::tool_calls ? finish_reason::other : why);
@@ -92,7 +95,8 @@ usage usage_of(const json::value* u) {
             .reasoning_tokens = count_of(member(member(u, "completion_tokens_details"), "reasoning_tokens"))};
 }
 
-// What a message says. Some servers show a model's reasoning under one of two names, others among the parts of the content.
+// What a message says. Some servers show a model's reasoning under one of two names, others among the parts of the
+// content.
 content_words words_of(const json::value* m) {
     auto words = content_of(member(m, "content"));
     for (const char* name : {"reasoning", "reasoning_content"})
@@ -101,10 +105,12 @@ content_words words_of(const json::value* m) {
 }
 
 // Members of a message that a server wants back beside the calls they led to, or that the next turn is the better for.
-// Source: DeepSeek, "Thinking mode"; OpenRouter, "Reasoning tokens", preserving; Gemini, "OpenAI compatibility"; vLLM, "Reasoning
-// outputs"; LiteLLM, "Thinking blocks".
-constexpr const char* kept_members[]{"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "extra_content"};
-constexpr const char* members_block = "message_members";  // the `type` under which they travel in `message::reasoning_blocks`
+// Source: DeepSeek, "Thinking mode"; OpenRouter, "Reasoning tokens", preserving; Gemini, "OpenAI compatibility"; vLLM,
+// "Reasoning outputs"; LiteLLM, "Thinking blocks".
+constexpr const char* kept_members[]{"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks",
+                                     "extra_content"};
+constexpr const char* members_block =
+    "message_members";  // the `type` under which they travel in `message::reasoning_blocks`
 
 // The same detail of a stream arrives in pieces.
 void join_details(json::array& all, const json::array& news) {
@@ -196,8 +202,8 @@ std::vector<call_piece> calls_of(const json::value* m) {
 bool holds_stray_arguments(const json::value& choice, const json::value& m) {
     return provider::holds_stray_arguments(choice, {"message", "delta", "logprobs"}) ||
            provider::holds_stray_arguments(
-               m, {"content", "tool_calls", "function_call", "reasoning", "reasoning_content", "reasoning_details", "thinking_blocks",
-                   "extra_content", "provider_specific_fields", "executed_tools"});
+               m, {"content", "tool_calls", "function_call", "reasoning", "reasoning_content", "reasoning_details",
+                   "thinking_blocks", "extra_content", "provider_specific_fields", "executed_tools"});
 }
 
 // Bodies are written straight into one string: a request holds mostly prompt text, which a tree of values would copy.
@@ -287,7 +293,8 @@ class reader final : public stream_reader {
         if (auto* u = member(data, "usage"); u && u->is_object()) used(usage_of(u), out);
     }
 
-    // Some servers give every piece an id of its own. Where pieces share one, another id with a role is the beginning of another answer.
+    // Some servers give every piece an id of its own. Where pieces share one, another id with a role is the beginning
+    // of another answer.
     void take_id(std::string id, const json::value& data) {
         if (id.empty()) return;
         if (answer_.request_id.empty()) answer_.request_id = id;
@@ -322,7 +329,8 @@ class reader final : public stream_reader {
     static void check_words(const json::value& data) {
         bool known = false;
         for (const char* name : {"usage", "id", "object", "model", "type"}) known = known || member(data, name);
-        if (!known && !data.get_object().empty()) no_answer("has a piece of a stream that is none", data, json::serialize(data));
+        if (!known && !data.get_object().empty())
+            no_answer("has a piece of a stream that is none", data, json::serialize(data));
     }
 
     void read_choice(const json::value& choice, std::vector<lm_event>& out) {
@@ -348,8 +356,8 @@ class reader final : public stream_reader {
     }
 
     // A further completion, with `n`, or a part of this one.
-    void read_further(std::uint64_t index, const json::value* delta, const json::value* whole, const std::string& reason,
-                      std::vector<lm_event>& out) {
+    void read_further(std::uint64_t index, const json::value* delta, const json::value* whole,
+                      const std::string& reason, std::vector<lm_event>& out) {
         auto why = reason.empty() ? std::nullopt : std::optional{finish_of(reason)};
         alternative(index, words_of(delta).text, why);
         const std::string& so_far = answer_.alternatives[index - 1];
@@ -364,7 +372,8 @@ class reader final : public stream_reader {
         const bool another = !trim(words.text).empty() && trim(words.text) != trim(answer_.text);
         if (over_ && !in_deltas_ && another && has_begun()) begins_again(json::string(words.text));
         // Where no other pieces came, the messages may be the pieces, until one of them ends.
-        if (in_deltas_ || over_ || words.text.starts_with(answer_.text)) words.text = rest_of(words.text, answer_.text, ended_);
+        if (in_deltas_ || over_ || words.text.starts_with(answer_.text))
+            words.text = rest_of(words.text, answer_.text, ended_);
         if (!answer_.reasoning.empty()) words.reasoning.clear();
         content(words, out);
         if (!refused_whole_) refused(refusal_of(m));
@@ -395,7 +404,8 @@ class reader final : public stream_reader {
                 call(c, out);
             } else if (const auto& known = answer_.tool_calls[i];
                        ended_ && (c.name != known.name || !same_json(c.arguments, known.arguments)))
-                malformed("has a message whose calls differ from the pieces of them that came before", c.name + " " + c.arguments);
+                malformed("has a message whose calls differ from the pieces of them that came before",
+                          c.name + " " + c.arguments);
         }
     }
 
@@ -440,7 +450,9 @@ public:
             write_message(out, m, how);
         }
         out += ']';
-        auto add = [&](std::string_view key, const json::value& v) { ((out += ",\"") += key) += "\":" + json::serialize(v); };
+        auto add = [&](std::string_view key, const json::value& v) {
+            ((out += ",\"") += key) += "\":" + json::serialize(v);
+        };
         if (!r.tools.empty()) {
             const bool only_it = r.tool_choice.kind == tool_choice::one && !how.named_tool;
             json::array tools;
@@ -453,14 +465,18 @@ public:
                 case tool_choice::none: add("tool_choice", "none"); break;
                 case tool_choice::required: add("tool_choice", "required"); break;
                 case tool_choice::one:
-                    if (!only_it) add("tool_choice", json::object{{"type", "function"}, {"function", {{"name", r.tool_choice.name}}}});
+                    if (!only_it)
+                        add("tool_choice",
+                            json::object{{"type", "function"}, {"function", {{"name", r.tool_choice.name}}}});
             }
             if (r.parallel_tool_calls) add("parallel_tool_calls", *r.parallel_tool_calls);
         }
         if (r.outputs_schema && settings.structured_output && how.response_format != dialect::format::none) {
-            auto schema = how.response_format == dialect::format::json_schema ? fitted(*r.outputs_schema, how) : std::nullopt;
+            auto schema =
+                how.response_format == dialect::format::json_schema ? fitted(*r.outputs_schema, how) : std::nullopt;
             if (schema) {
-                json::object format{{"name", "outputs"}, {"strict", schema->strict}, {"schema", std::move(schema->schema)}};
+                json::object format{
+                    {"name", "outputs"}, {"strict", schema->strict}, {"schema", std::move(schema->schema)}};
                 add("response_format", json::object{{"type", "json_schema"}, {"json_schema", std::move(format)}});
             } else
                 add("response_format", json::object{{"type", "json_object"}});
@@ -474,7 +490,8 @@ public:
         if (s.reasoning_effort) add("reasoning_effort", json::string(to_string(*s.reasoning_effort)));
         if (!s.stop.empty()) add("stop", json::value_from(s.stop));
         if (settings.stream)
-            out += how.usage_in_stream ? ",\"stream\":true,\"stream_options\":{\"include_usage\":true}" : ",\"stream\":true";
+            out += how.usage_in_stream ? ",\"stream\":true,\"stream_options\":{\"include_usage\":true}"
+                                       : ",\"stream\":true";
         out += '}';
         return call;
     }
@@ -482,7 +499,8 @@ public:
     lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         const auto& choices = list_member(parsed, "choices", body);
         lm_response r = read_choice(first_of(choices), body, how);
-        if (const auto beside = end_beside(first_of(choices), parsed); beside != finish_reason::stop) r.finish = worse(r.finish, beside);
+        if (const auto beside = end_beside(first_of(choices), parsed); beside != finish_reason::stop)
+            r.finish = worse(r.finish, beside);
         check_refusal(refusal_of(member(first_of(choices), "message")));
         std::vector<lm_response> others;
         for (const auto* other : others_of(choices)) others.push_back(read_further(*other, body, how));
@@ -520,7 +538,8 @@ private:
             if (c.name.empty()) malformed("has a tool call without a name", body);
             if (c.elsewhere || (are_no_arguments(c.arguments) && holds_stray_arguments(choice, *m)))
                 malformed("has a tool call without arguments, and a member that may hold them", body);
-            r.tool_calls.push_back({std::move(c.id), std::move(c.name), std::move(c.arguments), std::move(c.signature)});
+            r.tool_calls.push_back(
+                {std::move(c.id), std::move(c.name), std::move(c.arguments), std::move(c.signature)});
             single.push_back(c.single);
         }
         const bool clear = drop_copies(r.tool_calls, single);

@@ -41,8 +41,9 @@ bool is_unfinished_item(const json::value& item) {
     return status && !status->is_null() && is_unfinished(status);
 }
 
-// Where reasoning, text and calls stand in the usual order, the blocks are the reasoning alone. Else they say the order, and text and
-// calls have a place in it: a model's reasoning must come back right before the call that it led to.
+// Where reasoning, text and calls stand in the usual order, the blocks are the reasoning alone. Else they say the
+// order, and text and calls have a place in it: a model's reasoning must come back right before the call that it led
+// to.
 int rank_of(const std::string& type) { return type == "reasoning" ? 0 : type == "message" ? 1 : 2; }
 
 // @return what goes back for it
@@ -58,7 +59,8 @@ json::object read_message(const json::value& item, lm_response& r) {
 // Tools that run at the provider: their calls are no business of ours.
 bool is_of_servers_tools(std::string_view type) {
     if (type == "mcp_approval_request") return false;
-    for (std::string_view tool : {"mcp_", "code_interpreter_", "web_search_", "file_search_", "image_generation_", "audio"})
+    for (std::string_view tool :
+         {"mcp_", "code_interpreter_", "web_search_", "file_search_", "image_generation_", "audio"})
         if (type.starts_with(tool)) return true;
     return false;
 }
@@ -101,7 +103,9 @@ void check_status(const json::value& parsed) {
     std::string status = text_member(parsed, "status");
     if (status != "failed" && status != "cancelled") return;
     check_error(parsed);
-    throw lm_error{lm_errc::server_error, "the provider gave up the response: its status is " + status, {.provider_message = status}};
+    throw lm_error{lm_errc::server_error,
+                   "the provider gave up the response: its status is " + status,
+                   {.provider_message = status}};
 }
 
 void read_ending(const json::value& parsed, lm_response& r) {
@@ -146,15 +150,16 @@ class reader final : public stream_reader {
         else if (type == "response.refusal.delta")
             item_of(data, "message").refusal += payload_text(member(data, "delta"), "delta");
         else if (type == "response.refusal.done") {
-            if (auto words = payload_text(member(data, "refusal"), "refusal"); !words.empty()) item_of(data, "message").refusal = words;
+            if (auto words = payload_text(member(data, "refusal"), "refusal"); !words.empty())
+                item_of(data, "message").refusal = words;
         } else if (type == "response.reasoning_summary_text.delta" || type == "response.reasoning_text.delta")
             reasoning(payload_text(member(data, "delta"), "delta"), out);
         else if (type == "response.function_call_arguments.delta")
             take_arguments(data, payload_text(member(data, "delta"), "delta"), false, out);
         else if (type == "response.function_call_arguments.done")
             take_told_arguments(data, out);
-        else if (type == "response.completed" || type == "response.incomplete" || type == "response.failed" || type == "response.done" ||
-                 type == "response.cancelled")
+        else if (type == "response.completed" || type == "response.incomplete" || type == "response.failed" ||
+                 type == "response.done" || type == "response.cancelled")
             take_end(type, data, out);
         else
             look_for_lost_arguments(type, data);
@@ -164,7 +169,8 @@ class reader final : public stream_reader {
     bool is_said_again(std::string_view type, const json::value& data) {
         const auto number = index_of(member(data, "sequence_number"));
         std::string said = std::string{type} + text_member(data, "delta");
-        const bool again = number && *number > 0 && number == last_number_ && said == last_said_ && type.ends_with(".delta");
+        const bool again =
+            number && *number > 0 && number == last_number_ && said == last_said_ && type.ends_with(".delta");
         last_number_ = number, last_said_ = std::move(said);
         return again;
     }
@@ -173,7 +179,8 @@ class reader final : public stream_reader {
     void look_for_lost_arguments(std::string_view type, const json::value& data) {
         constexpr std::string_view begin = "response.";
         if (type.starts_with(begin) && is_of_servers_tools(type.substr(begin.size()))) return;
-        const bool of_call = type.find("call") != type.npos || type.find("input") != type.npos || type.find("arguments") != type.npos;
+        const bool of_call =
+            type.find("call") != type.npos || type.find("input") != type.npos || type.find("arguments") != type.npos;
         if (of_call && !text_member(data, "delta").empty()) note_stray_arguments();
         look_for_stray_arguments(data, {"response", "part", "annotation"});
     }
@@ -192,7 +199,8 @@ class reader final : public stream_reader {
         if (id.empty()) id = text_member(member(data, "item"), "id");
         for (auto& i : items_)
             if (index ? i.index == index : !id.empty() ? i.id == id : i.type == type && &i == &items_.back()) return i;
-        if (items_.size() == 1024) throw lm_error{lm_errc::malformed_response, "the provider's stream holds more than 1024 items"};
+        if (items_.size() == 1024)
+            throw lm_error{lm_errc::malformed_response, "the provider's stream holds more than 1024 items"};
         items_.push_back({index, id, type});
         return items_.back();
     }
@@ -249,7 +257,8 @@ class reader final : public stream_reader {
             const std::string so_far = clean_text(piece.arguments);
             auto same = std::find_if(calls.begin(), calls.end(), [&](const tool_call& c) {
                 const std::string all = clean_text(c.arguments);
-                return clean_text(c.name) == clean_text(piece.name) && (all.starts_with(so_far) || same_arguments(all, so_far));
+                return clean_text(c.name) == clean_text(piece.name) &&
+                       (all.starts_with(so_far) || same_arguments(all, so_far));
             });
             if (same == calls.end()) differs("the calls", piece.name + " " + piece.arguments);
             calls.erase(same);
@@ -259,7 +268,9 @@ class reader final : public stream_reader {
     }
 
     // Items without a number have their place in the list.
-    std::uint64_t key_of(const item& i) const { return i.index ? *i.index : 1'000'000 + static_cast<std::uint64_t>(&i - items_.data()); }
+    std::uint64_t key_of(const item& i) const {
+        return i.index ? *i.index : 1'000'000 + static_cast<std::uint64_t>(&i - items_.data());
+    }
 
     void take_text(const json::value& data, std::string piece, std::vector<lm_event>& out) {
         auto& i = item_of(data, "message");
@@ -299,7 +310,8 @@ class reader final : public stream_reader {
         }
         lm_response r;
         auto* output = member(whole, "output");
-        if (output && !output->is_null() && !output->is_array()) malformed("has an `output` that is no list", json::serialize(*output));
+        if (output && !output->is_null() && !output->is_array())
+            malformed("has an `output` that is no list", json::serialize(*output));
         if (output && output->is_array()) read_items(output->get_array(), type, r);
         // Some servers end without what they sent: then the pieces stand.
         lm_response pieces;
@@ -346,12 +358,14 @@ class reader final : public stream_reader {
             if (i.type == "message") {
                 json::object part{{"type", "output_text"}, {"text", i.text}};
                 auto* given = v.if_contains("content");
-                if (!i.whole || !given || !given->is_array() || given->get_array().empty()) v["content"] = json::array{std::move(part)};
+                if (!i.whole || !given || !given->is_array() || given->get_array().empty())
+                    v["content"] = json::array{std::move(part)};
                 if (!i.refusal.empty()) v["refusal"] = i.refusal;
             }
             if (i.type == "function_call" && i.call) {
                 const auto& c = answer_.tool_calls[*i.call];
-                torn_ = torn_ || ((i.elsewhere || (!i.whole && !i.told)) && trim(c.arguments).empty());  // or it did not end
+                torn_ = torn_ ||
+                        ((i.elsewhere || (!i.whole && !i.told)) && trim(c.arguments).empty());  // or it did not end
                 v["arguments"] = c.arguments;
                 v["name"] = c.name;
                 if (text_member(v, "call_id").empty()) v["call_id"] = c.id;
@@ -427,7 +441,8 @@ void write_message(json::array& input, const message& m, const rules& how) {
         return;
     }
     for (const auto& b : m.reasoning_blocks)
-        if (auto type = text_member(b, "type"); type == "message" || type == "function_call") return write_ordered(input, m, how);
+        if (auto type = text_member(b, "type"); type == "message" || type == "function_call")
+            return write_ordered(input, m, how);
     for (const auto& b : m.reasoning_blocks)
         if (goes_back(b)) input.push_back(b);
     if (!trim(m.content).empty() || m.tool_calls.empty()) input.push_back(message_item(m, m.content));
@@ -464,7 +479,10 @@ public:
         if (r.outputs_schema && settings.structured_output) {
             json::object format{{"type", "json_object"}};
             if (auto schema = fitted(*r.outputs_schema, how))
-                format = {{"type", "json_schema"}, {"name", "outputs"}, {"strict", schema->strict}, {"schema", std::move(schema->schema)}};
+                format = {{"type", "json_schema"},
+                          {"name", "outputs"},
+                          {"strict", schema->strict},
+                          {"schema", std::move(schema->schema)}};
             body["text"] = {{"format", std::move(format)}};
         }
         const sampling s = r.sampling.or_else(settings.defaults);

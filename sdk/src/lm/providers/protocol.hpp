@@ -45,7 +45,8 @@ public:
     virtual ~stream_reader() = default;
 
     /// @param event the server-sent event's name; "" where there is none
-    /// @param data  an event's data or a line; what keeps a connection alive (nothing, a comment, a few words) says nothing
+    /// @param data  an event's data or a line; what keeps a connection alive (nothing, a comment, a few words) says
+    /// nothing
     /// @param out   what the piece says is appended here
     /// @throws lm_error for an error that the provider reports, or a piece that is no JSON
     void read(std::string_view event, std::string_view data, std::vector<lm_event>& out);
@@ -66,8 +67,8 @@ public:
     bool done() const { return done_; }
     /// Whether the answer's end was told; what may follow is its usage.
     bool ended() const { return ended_; }
-    /// Whether that is believed: not of a reason beside the first piece, nor of one that pieces followed, as servers write that tell it
-    /// in every piece.
+    /// Whether that is believed: not of a reason beside the first piece, nor of one that pieces followed, as servers
+    /// write that tell it in every piece.
     bool end_is_sure() const { return done_ || (ended_ && sure_); }
     /// By `dialect::done_ends` `[DONE]` is taken for the answer's end also where no reason of it came.
     void obey(const rules& how) { done_ends_ = how.done_ends, several_ = how.several; }
@@ -76,7 +77,8 @@ protected:
     /// @param type the event's name where the server gave one, else the object's `type`
     virtual void read_json(std::string_view type, const json::value& data, std::vector<lm_event>& out) = 0;
 
-    /// For protocols whose events all have a type: one without may hold a piece of the answer. @throws lm_error(malformed_response)
+    /// For protocols whose events all have a type: one without may hold a piece of the answer. @throws
+    /// lm_error(malformed_response)
     static void need_type(std::string_view type, const json::value& data);
 
     void text(std::string piece, std::vector<lm_event>& out);
@@ -86,17 +88,20 @@ protected:
     /// A piece of a tool call.
     /// @return the call's place; nothing for a piece that says nothing new
     std::optional<std::size_t> call(const call_piece& piece, std::vector<lm_event>& out);
-    /// A piece of a further completion, with `n`. @param index from 1 @param why that completion ended, where it says so
+    /// A piece of a further completion, with `n`. @param index from 1 @param why that completion ended, where it says
+    /// so
     void alternative(std::uint64_t index, const std::string& piece, std::optional<finish_reason> why);
     /// A piece of a call in a further choice: where one completion was asked for, it is a part of that.
     void call_of_choice(std::uint64_t index, call_piece piece, std::vector<lm_event>& out);
     void whole_call_of_choice(std::uint64_t index, tool_call c, std::vector<lm_event>& out);
-    /// What a text in the event that ends the answer adds to those before it: some servers say the whole once more there.
+    /// What a text in the event that ends the answer adds to those before it: some servers say the whole once more
+    /// there.
     /// @throws lm_error(malformed_response) for a short one that may be the whole, or a piece that is the same
     static std::string rest_of_whole(const std::string& last, const std::string& before);
     /// Drops the calls in the event that ends the answer which repeat, from the first on, all those before it.
     void drop_told(std::vector<tool_call>& last) const;
-    /// Looks for arguments in what nobody reads: a call without any may have lost them. @param known the members that are read
+    /// Looks for arguments in what nobody reads: a call without any may have lost them. @param known the members that
+    /// are read
     void look_for_stray_arguments(const json::value& v, std::initializer_list<std::string_view> known = {});
     void note_stray_arguments() { stray_arguments_ = true; }
     /// Whether a piece of the answer came.
@@ -151,9 +156,8 @@ public:
     /// @throws lm_error(unsupported_option), lm_error(invalid_request) for content that cannot be sent
     wire_call write(const call_settings& s, const lm_request& r) const;
 
-    /// Reads the body of a response with status 200. @throws lm_error(malformed_response), naming what is missing; or the
-    /// error that the body reports
-    /// A server that streams though it was not asked to is understood as well.
+    /// Reads the body of a response with status 200. @throws lm_error(malformed_response), naming what is missing; or
+    /// the error that the body reports A server that streams though it was not asked to is understood as well.
     lm_response read(std::string_view body, const rules& how = {}) const;
 
     virtual std::unique_ptr<stream_reader> stream() const = 0;
@@ -183,7 +187,8 @@ const protocol& cohere();
 struct facts {
     std::string_view name;
     std::string_view api_base;
-    std::vector<std::string_view> key_variables;  ///< environment variables, the first that is set counts; none: no key needed
+    std::vector<std::string_view>
+        key_variables;  ///< environment variables, the first that is set counts; none: no key needed
     std::vector<std::string_view> base_variables;
     const protocol* speaks;
 };
@@ -192,13 +197,15 @@ const std::vector<facts>& all();
 /// What tells a provider's servers apart: its name, or an address of the user's own, without keys.
 std::string server_name(const facts& of, const std::string& api_base);
 
-/// A digest of an address that holds what `server_name` does not show, as a query that names a tenant or a deployment; "" of any other.
+/// A digest of an address that holds what `server_name` does not show, as a query that names a tenant or a deployment;
+/// "" of any other.
 std::string digest_of_hidden(const std::string& api_base);
 
 /// The error that a response with a status other than 200 stands for. The provider's message is redacted.
 [[noreturn]] void throw_status(const http::response& r, const std::string& attempted, std::span<const secret> keys);
 
-/// The error that an error object in a 200 response or a stream stands for. @param whole what the object stands in, for a status beside it
+/// The error that an error object in a 200 response or a stream stands for. @param whole what the object stands in, for
+/// a status beside it
 [[noreturn]] void throw_error_object(const json::value& error, const json::value& whole);
 
 }  // namespace reagent::provider

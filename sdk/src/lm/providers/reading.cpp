@@ -48,13 +48,15 @@ bool names_thinking(std::string_view type) {
 }
 
 std::string thinking_of(const json::value& part) {
-    for (const char* name : {"text", "thinking", "reasoning", "reasoning_text", "reasoning_content", "thought", "content", "summary"})
+    for (const char* name :
+         {"text", "thinking", "reasoning", "reasoning_text", "reasoning_content", "thought", "content", "summary"})
         if (auto words = text_of(member(part, name)); !words.empty()) return words;
     return {};
 }
 
 void note_unread(lm_response& r, const std::string& type) {
-    if (std::find(r.unread_parts.begin(), r.unread_parts.end(), type) == r.unread_parts.end()) r.unread_parts.push_back(cut(type, 100));
+    if (std::find(r.unread_parts.begin(), r.unread_parts.end(), type) == r.unread_parts.end())
+        r.unread_parts.push_back(cut(type, 100));
 }
 
 content_words content_of(const json::value* v, const char* name) {
@@ -85,7 +87,8 @@ std::string take_content(lm_response& r, content_words words) {
 
 std::uint64_t count_of(const json::value* v) {
     if (!v) return 0;
-    constexpr std::uint64_t most = 1'000'000'000'000'000;  // more is a lie; it must not pass for nothing, nor break what stores int64
+    constexpr std::uint64_t most =
+        1'000'000'000'000'000;  // more is a lie; it must not pass for nothing, nor break what stores int64
     if (v->is_string()) {
         const std::string_view digits = trim(v->get_string());
         if (digits.empty() || !std::all_of(digits.begin(), digits.end(), is_digit)) return 0;
@@ -108,16 +111,18 @@ std::string reason_of(const json::value* v) {
 }
 
 finish_reason worse(finish_reason a, finish_reason b) {
-    constexpr finish_reason from_good_to_bad[]{finish_reason::stop,           finish_reason::tool_calls, finish_reason::other,
-                                               finish_reason::malformed_call, finish_reason::error,      finish_reason::length,
-                                               finish_reason::content_filter};
+    constexpr finish_reason from_good_to_bad[]{
+        finish_reason::stop,  finish_reason::tool_calls, finish_reason::other,         finish_reason::malformed_call,
+        finish_reason::error, finish_reason::length,     finish_reason::content_filter};
     auto rank = [&](finish_reason r) { return std::find(std::begin(from_good_to_bad), std::end(from_good_to_bad), r); };
     return rank(a) < rank(b) ? b : a;
 }
 
 void settle_finish(lm_response& r) {
     const bool clear = settle(r.tool_calls);
-    auto is_call = [](const std::string& type) { return type == "tool_use" || type.ends_with("tool_call") || type == "function_call"; };
+    auto is_call = [](const std::string& type) {
+        return type == "tool_use" || type.ends_with("tool_call") || type == "function_call";
+    };
     const bool missing = (r.finish == finish_reason::tool_calls && r.tool_calls.empty()) ||
                          std::any_of(r.unread_parts.begin(), r.unread_parts.end(), is_call);
     const bool ended = r.finish == finish_reason::stop || r.finish == finish_reason::tool_calls;
@@ -132,8 +137,9 @@ void settle_finish(lm_response& r) {
 }
 
 bool is_told(const std::vector<tool_call>& calls, const tool_call& c) {
-    return std::any_of(calls.begin(), calls.end(),
-                       [&](const tool_call& o) { return o.name == c.name && same_arguments(o.arguments, c.arguments); });
+    return std::any_of(calls.begin(), calls.end(), [&](const tool_call& o) {
+        return o.name == c.name && same_arguments(o.arguments, c.arguments);
+    });
 }
 
 void take_others(lm_response& r, std::vector<lm_response> others, const rules& how) {
@@ -171,7 +177,8 @@ bool may_hold_digits(const char* eight) {
     return ((high_halves - ones) & ~high_halves & (ones * 0x80)) != 0;
 }
 
-// Whether a number in it may have more digits, or a larger exponent, than a double holds. `parse_json` keeps those, and is slower.
+// Whether a number in it may have more digits, or a larger exponent, than a double holds. `parse_json` keeps those, and
+// is slower.
 bool may_lose_digits(std::string_view body) {
     std::size_t run = 0;
     for (std::size_t i = 0; i < body.size(); ++i) {
@@ -180,8 +187,8 @@ bool may_lose_digits(std::string_view body) {
         if (is_digit(body[i]) || body[i] == '.') {
             if (++run >= 18) return true;
         } else if ((body[i] | 0x20) == 'e' && run && i + 3 < body.size() &&
-                   std::all_of(body.begin() + static_cast<std::ptrdiff_t>(i) + 2, body.begin() + static_cast<std::ptrdiff_t>(i) + 4,
-                               is_digit))
+                   std::all_of(body.begin() + static_cast<std::ptrdiff_t>(i) + 2,
+                               body.begin() + static_cast<std::ptrdiff_t>(i) + 4, is_digit))
             return true;
         else
             run = 0;
@@ -192,7 +199,8 @@ bool may_lose_digits(std::string_view body) {
 // Mostly there is no surrogate to look at.
 bool has_surrogates(std::string_view text) {
     auto begin = text.find("\\u");
-    while (begin != text.npos && begin + 2 < text.size() && (text[begin + 2] | 0x20) != 'd') begin = text.find("\\u", begin + 2);
+    while (begin != text.npos && begin + 2 < text.size() && (text[begin + 2] | 0x20) != 'd')
+        begin = text.find("\\u", begin + 2);
     return begin != text.npos;
 }
 
@@ -275,8 +283,8 @@ json::value parse_counting(std::string_view text, json::storage_ptr memory, erro
 // What a server says beside the answer: nothing hangs on it.
 bool is_beside_the_answer(std::string_view path) {
     if (to_lower(path).find("usage") != std::string::npos) return true;
-    for (std::string_view name : {"id", "object", "created", "created_at", "model", "modelVersion", "responseId", "system_fingerprint",
-                                  "service_tier", "timings", "sequence_number", "obfuscation"})
+    for (std::string_view name : {"id", "object", "created", "created_at", "model", "modelVersion", "responseId",
+                                  "system_fingerprint", "service_tier", "timings", "sequence_number", "obfuscation"})
         if (path == name) return true;
     return path.starts_with("timings.");
 }
@@ -368,15 +376,18 @@ void check_error(const json::value& v) {
     if (v.is_array())  // Gemini's, for a stream
         for (const auto& part : v.get_array()) check_error(part);
     if (auto* e = member(v, "error"); is_error(e)) throw_error_object(*e, v);
-    if (auto* list = member(v, "errors"); list && list->is_array() && is_error(list)) throw_error_object(list->get_array().front(), v);
+    if (auto* list = member(v, "errors"); list && list->is_array() && is_error(list))
+        throw_error_object(list->get_array().front(), v);
     // Source: MiniMax API reference, `base_resp`.
-    if (auto* said = member(v, "base_resp"); index_of(member(said, "status_code")).value_or(0) != 0) throw_error_object(*said, v);
+    if (auto* said = member(v, "base_resp"); index_of(member(said, "status_code")).value_or(0) != 0)
+        throw_error_object(*said, v);
     if (text_member(v, "object") == "error" || text_member(v, "type") == "error") throw_error_object(v, v);
 }
 
 namespace {
 
-// Whether no text in it needs to be looked at for bytes that are no UTF-8: it is ASCII, and spells no character by its number.
+// Whether no text in it needs to be looked at for bytes that are no UTF-8: it is ASCII, and spells no character by its
+// number.
 bool is_plain(std::string_view body) {
     if (!detail::is_ascii(body)) return false;
     for (auto at = body.find('\\'); at != body.npos; at = body.find('\\', at + 2))
@@ -404,20 +415,23 @@ void no_answer(const std::string& what, const json::value& parsed, std::string_v
 
 const json::value* object_member(const json::value* v, const char* name) {
     auto* m = member(v, name);
-    if (m && !m->is_null() && !m->is_object()) malformed("has a `" + std::string{name} + "` that is no object", json::serialize(*v));
+    if (m && !m->is_null() && !m->is_object())
+        malformed("has a `" + std::string{name} + "` that is no object", json::serialize(*v));
     return m && m->is_object() ? m : nullptr;
 }
 
 std::string payload_text(const json::value* v, const char* name) {
     if (!v || v->is_null()) return {};
-    if (!v->is_string() && !v->is_array()) malformed("has a `" + std::string{name} + "` that is no text", json::serialize(*v));
+    if (!v->is_string() && !v->is_array())
+        malformed("has a `" + std::string{name} + "` that is no text", json::serialize(*v));
     return text_of(v);
 }
 
 std::string payload_arguments(const json::value* v) {
     if (!v || v->is_null()) return {};
     if (v->is_string()) return std::string{v->get_string()};
-    if (!v->is_object() && !v->is_array()) malformed("has arguments of a tool call that are no object", json::serialize(*v));
+    if (!v->is_object() && !v->is_array())
+        malformed("has arguments of a tool call that are no object", json::serialize(*v));
     return json::serialize(*v);
 }
 
@@ -432,7 +446,8 @@ std::optional<std::uint64_t> index_of(const json::value* v) {
 
 const json::array& list_member(const json::value& v, std::string_view name, std::string_view body) {
     auto* list = member(v, name);
-    if (!list || !list->is_array() || list->get_array().empty()) no_answer("has no `" + std::string{name} + "`", v, body);
+    if (!list || !list->is_array() || list->get_array().empty())
+        no_answer("has no `" + std::string{name} + "`", v, body);
     return list->get_array();
 }
 
@@ -479,11 +494,12 @@ void option_filter::lacks(bool given, std::string_view option, std::string_view 
     if (!given) return;
     dropped_.emplace_back(option);
     if (settings_.drop_unsupported) return;
-    throw lm_error{lm_errc::unsupported_option,
-                   std::string{provider_} + " has no option `" + std::string{option} + "`" +
-                       (instead.empty() ? "" : "; " + std::string{instead}) +
-                       "; leave it out, or set language_model_options::drop_unsupported",
-                   {.attempted = "asking " + std::string{provider_} + "/" + settings_.model, .path = std::string{option}}};
+    throw lm_error{
+        lm_errc::unsupported_option,
+        std::string{provider_} + " has no option `" + std::string{option} + "`" +
+            (instead.empty() ? "" : "; " + std::string{instead}) +
+            "; leave it out, or set language_model_options::drop_unsupported",
+        {.attempted = "asking " + std::string{provider_} + "/" + settings_.model, .path = std::string{option}}};
 }
 
 namespace {
@@ -508,7 +524,9 @@ json::object arguments_object(const tool_call& c) {
     return std::move(parsed->get_object());
 }
 
-std::string image_address(const image& i) { return i.url.empty() ? "data:" + i.media_type + ";base64," + base64(i.bytes) : i.url; }
+std::string image_address(const image& i) {
+    return i.url.empty() ? "data:" + i.media_type + ";base64," + base64(i.bytes) : i.url;
+}
 
 std::string_view to_string(effort e) {
     switch (e) {
@@ -522,7 +540,8 @@ std::string_view to_string(effort e) {
 }
 
 json::object openai_tool(const tool_description& t) {
-    return {{"type", "function"}, {"function", {{"name", t.name}, {"description", t.description}, {"parameters", t.parameters}}}};
+    return {{"type", "function"},
+            {"function", {{"name", t.name}, {"description", t.description}, {"parameters", t.parameters}}}};
 }
 
 http::header_list protocol::credentials(const secret& key) const {
@@ -537,7 +556,8 @@ void check_sampling(const sampling& s) {
     auto refuse = [](const std::string& name, const std::string& why) {
         throw lm_error{lm_errc::invalid_request, "`" + name + "` " + why, {.path = "sampling." + name}};
     };
-    if (s.temperature && !(std::isfinite(*s.temperature) && *s.temperature >= 0)) refuse("temperature", "is a number from 0");
+    if (s.temperature && !(std::isfinite(*s.temperature) && *s.temperature >= 0))
+        refuse("temperature", "is a number from 0");
     if (s.top_p && !(*s.top_p >= 0 && *s.top_p <= 1)) refuse("top_p", "is a number from 0 to 1");
     if (s.max_tokens == 0u) refuse("max_tokens", "is a number from 1");
     if (s.n == 0u) refuse("n", "is a number from 1");
@@ -546,8 +566,9 @@ void check_sampling(const sampling& s) {
 }  // namespace
 
 wire_call protocol::write(const call_settings& settings, const lm_request& request) const {
-    const rules how =
-        settings.how ? *settings.how : rules_for(settings.provider.empty() ? name() : settings.provider, settings.model, settings.dialect);
+    const rules how = settings.how ? *settings.how
+                                   : rules_for(settings.provider.empty() ? name() : settings.provider, settings.model,
+                                               settings.dialect);
     check_sampling(request.sampling.or_else(settings.defaults));
     auto ours = fit_for_server(request, settings.server);
     auto own = prepared(ours ? *ours : request, how);

@@ -32,8 +32,8 @@ inline std::string text_member(const json::value& v, std::string_view name) { re
 /// The text of a message's content: a string, or parts with a `text`.
 std::string text_of(const json::value* v);
 
-/// What a message's content says: a text, or parts. What a part of a type that speaks of thinking holds is reasoning; a part whose type is
-/// not known says nothing.
+/// What a message's content says: a text, or parts. What a part of a type that speaks of thinking holds is reasoning; a
+/// part whose type is not known says nothing.
 struct content_words {
     std::string text{}, reasoning{};
     std::vector<std::string> unread{};  ///< the unknown types
@@ -54,7 +54,8 @@ std::uint64_t count_of(const json::value* v);
 /// Of two counts of one answer the larger, part by part: servers tell a count that grows, and some none at the end.
 usage largest_of(const usage& a, const usage& b);
 
-/// Where an answer counts more tokens elsewhere, or under other names, than the protocol's own place says, they count: a budget must hold.
+/// Where an answer counts more tokens elsewhere, or under other names, than the protocol's own place says, they count:
+/// a budget must hold.
 /// @return whether that changed anything
 bool complete_usage(usage& u, const json::value& answer);
 
@@ -66,8 +67,8 @@ struct parsed_body {
     json::value tree;
     bool unclear = false;
 };
-/// As `parse`. Arguments of a call that are an object and hold a member twice, with two values, are there as their text: what takes them
-/// refuses it, and says why.
+/// As `parse`. Arguments of a call that are an object and hold a member twice, with two values, are there as their
+/// text: what takes them refuses it, and says why.
 parsed_body parse_answer(std::string_view text, json::storage_ptr memory, boost::system::error_code& ec);
 bool is_json(std::string_view text);
 
@@ -80,11 +81,13 @@ void check_error(const json::value& v);
 /// As `malformed`, or the error that a body without an answer tells in its `message` or `detail`.
 [[noreturn]] void no_answer(const std::string& what, const json::value& parsed, std::string_view body);
 
-/// A member that is an object; null where there is none. @throws lm_error(malformed_response) for one that is something else
+/// A member that is an object; null where there is none. @throws lm_error(malformed_response) for one that is something
+/// else
 const json::value* object_member(const json::value* v, const char* name);
 inline const json::value* object_member(const json::value& v, const char* name) { return object_member(&v, name); }
 
-/// A member that carries a piece of the answer: a text, parts with a `text`, or nothing. @throws lm_error(malformed_response)
+/// A member that carries a piece of the answer: a text, parts with a `text`, or nothing. @throws
+/// lm_error(malformed_response)
 std::string payload_text(const json::value* v, const char* name);
 
 /// A call's arguments: a text, an object, or nothing. @throws lm_error(malformed_response)
@@ -93,20 +96,23 @@ std::string payload_arguments(const json::value* v);
 /// A number from 0, also as a text of digits.
 std::optional<std::uint64_t> index_of(const json::value* v);
 
-/// The name of the reason why an answer ended; of one that is no text its JSON, which no protocol knows as a name. "": none is given.
+/// The name of the reason why an answer ended; of one that is no text its JSON, which no protocol knows as a name. "":
+/// none is given.
 std::string reason_of(const json::value* v);
 
 /// Of two reasons why one answer ended, the one that says more against it.
 finish_reason worse(finish_reason a, finish_reason b);
 
-/// Puts the calls in order, and corrects what the server says of the end by them: calls that are there make it `tool_calls`, calls that it
-/// announces and that are missing, or of which nobody knows which are meant, `malformed_call`.
+/// Puts the calls in order, and corrects what the server says of the end by them: calls that are there make it
+/// `tool_calls`, calls that it announces and that are missing, or of which nobody knows which are meant,
+/// `malformed_call`.
 void settle_finish(lm_response& r);
 
 /// @throws lm_error(content_filter) with the model's words, where it refused: blanks are none
 void check_refusal(const std::string& words);
 
-/// Whether a member that tells why an answer ended is there and says that it has not; by `dialect::done_ends` that is no news.
+/// Whether a member that tells why an answer ended is there and says that it has not; by `dialect::done_ends` that is
+/// no news.
 inline bool is_open(const json::value& v, std::string_view name, const rules& how) {
     auto* m = member(v, name);
     return m && m->is_null() && !how.done_ends;
@@ -125,15 +131,16 @@ std::vector<const json::value*> others_of(const json::array& completions);
 /// Whether a call is the same as one of these, by its name and arguments.
 bool is_told(const std::vector<tool_call>& calls, const tool_call& c);
 
-/// What stands in further choices: alternatives, or, where one completion was asked for, parts of that (its calls, and its text where the
-/// first has none). The same call in two of them is one.
+/// What stands in further choices: alternatives, or, where one completion was asked for, parts of that (its calls, and
+/// its text where the first has none). The same call in two of them is one.
 void take_others(lm_response& r, std::vector<lm_response> others, const rules& how);
 
 // Requests.
 
 /// Appends a string as JSON. Prompts are long, so it is quick.
 void quoted(std::string& out, std::string_view text);
-/// The same for a text that is sent again and again, as a program's system message is: it is looked for among the latest of the thread.
+/// The same for a text that is sent again and again, as a program's system message is: it is looked for among the
+/// latest of the thread.
 void quoted_as_before(std::string& out, std::string_view text);
 
 /// Notes or refuses options that a provider lacks.
@@ -150,7 +157,8 @@ private:
     std::vector<std::string>& dropped_;
 };
 
-/// The arguments of a call that goes back to a provider as an object: what the model wrote, repaired; {} when it is no object.
+/// The arguments of a call that goes back to a provider as an object: what the model wrote, repaired; {} when it is no
+/// object.
 json::object arguments_object(const tool_call& c);
 
 /// "data:image/png;base64,..." or the URL.

@@ -1,4 +1,5 @@
-// A schema as a provider takes it. What is left out is a wish that the prompt holds in words, and that the answer is checked for.
+// A schema as a provider takes it. What is left out is a wish that the prompt holds in words, and that the answer is
+// checked for.
 #include "dialect.hpp"
 
 #include <boost/json.hpp>
@@ -12,7 +13,9 @@ namespace {
 
 using words = std::vector<std::string_view>;
 
-bool lists(const words& w, std::string_view name) { return w.empty() || std::find(w.begin(), w.end(), name) != w.end(); }
+bool lists(const words& w, std::string_view name) {
+    return w.empty() || std::find(w.begin(), w.end(), name) != w.end();
+}
 
 class fitter {
 public:
@@ -35,7 +38,8 @@ private:
             return out;
         }
         for (const auto& [key, v] : o) member(out, key, v);
-        if (o.contains("oneOf") && !lists(rules_.keywords, "oneOf") && !o.contains("anyOf")) out["anyOf"] = fit_list(o.at("oneOf"));
+        if (o.contains("oneOf") && !lists(rules_.keywords, "oneOf") && !o.contains("anyOf"))
+            out["anyOf"] = fit_list(o.at("oneOf"));
         if (o.contains("allOf") && !out.contains("allOf")) open_ = true;
         if (auto* prefix = o.if_contains("prefixItems"); prefix && prefix->is_array() && !out.contains("prefixItems"))
             tuple(out, prefix->get_array());
@@ -79,7 +83,8 @@ private:
             json::value kind = fit(item);
             if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(std::move(kind));
         }
-        out["items"] = kinds.size() == 1 ? json::value(kinds.front()) : json::value(json::object{{"anyOf", std::move(kinds)}});
+        out["items"] =
+            kinds.size() == 1 ? json::value(kinds.front()) : json::value(json::object{{"anyOf", std::move(kinds)}});
         for (const char* count : {"minItems", "maxItems"})
             if (lists(rules_.keywords, count) && rules_.counts_items) out[count] = prefix.size();
     }
@@ -101,8 +106,8 @@ private:
         } else if (type && *type == "array") {
             auto* items = out.if_contains("items");
             if (!items || !items->is_object()) open_ = true;
-        } else if (!type && !out.contains("anyOf") && !out.contains("enum") && !out.contains("const") && !out.contains("$ref") &&
-                   !out.contains("allOf"))
+        } else if (!type && !out.contains("anyOf") && !out.contains("enum") && !out.contains("const") &&
+                   !out.contains("$ref") && !out.contains("allOf"))
             open_ = true;
     }
 

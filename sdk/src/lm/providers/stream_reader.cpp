@@ -12,7 +12,8 @@
 namespace reagent::provider {
 namespace {
 
-// A few words that keep a connection alive. Anything that could be a torn piece of an answer is none: it has quotes or brackets.
+// A few words that keep a connection alive. Anything that could be a torn piece of an answer is none: it has quotes or
+// brackets.
 bool is_small_talk(std::string_view data) {
     return data.size() <= 100 && std::all_of(data.begin(), data.end(), [](char c) {
                return is_alpha(c) || is_digit(c) || std::string_view{" .:!_-"}.find(c) != std::string_view::npos;
@@ -57,7 +58,8 @@ void stream_reader::read(std::string_view event, std::string_view data, std::vec
         read_tree(event, tree, data, out);
 }
 
-void stream_reader::read_tree(std::string_view event, const json::value& tree, std::string_view data, std::vector<lm_event>& out) {
+void stream_reader::read_tree(std::string_view event, const json::value& tree, std::string_view data,
+                              std::vector<lm_event>& out) {
     if (tree.is_null()) return;
     if (event == "error") throw_error_object(tree, tree);
     if (!tree.is_object()) malformed("has a piece that is no object", data);
@@ -101,40 +103,49 @@ void stream_reader::flush(std::vector<lm_event>& out) {
             text(answer_.alternatives[i], out);
             break;
         }
-    if (auto rest = text_.finish(); !rest.empty()) out.push_back({.kind = lm_event::text, .text_piece = std::move(rest)});
-    if (auto rest = reasoning_.finish(); !rest.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(rest)});
+    if (auto rest = text_.finish(); !rest.empty())
+        out.push_back({.kind = lm_event::text, .text_piece = std::move(rest)});
+    if (auto rest = reasoning_.finish(); !rest.empty())
+        out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(rest)});
 }
 
-void stream_reader::hear(std::string_view words) { heard_ = cut(clean_text(detail::without_keys(trim(words), {})), 200); }
+void stream_reader::hear(std::string_view words) {
+    heard_ = cut(clean_text(detail::without_keys(trim(words), {})), 200);
+}
 
 lm_response stream_reader::finish() {
     if (!ended_) {
         std::string said = heard_.empty() ? "" : "; the server said: " + heard_;
         std::string bytes = std::to_string(answer_.text.size()) + " bytes of the answer";
-        if (const auto calls = answer_.tool_calls.size()) bytes += " and " + std::to_string(calls) + (calls > 1 ? " calls" : " call");
-        const bool others_ended =
-            std::any_of(alternatives_ended_.begin(), alternatives_ended_.end(), [](const auto& why) { return why.has_value(); });
+        if (const auto calls = answer_.tool_calls.size())
+            bytes += " and " + std::to_string(calls) + (calls > 1 ? " calls" : " call");
+        const bool others_ended = std::any_of(alternatives_ended_.begin(), alternatives_ended_.end(),
+                                              [](const auto& why) { return why.has_value(); });
         if (others_ended) bytes += " (that of another choice than number 0 ended)";
-        throw lm_error{lm_errc::unavailable,
-                       (done_ ? "the provider's stream ended with [DONE] after " + bytes +
-                                    ", but no finish reason said that it is whole (where a server never says so: dialect::done_ends)"
-                              : "the provider's stream broke off after " + bytes) +
-                           said,
-                       {.provider_message = heard_}};
+        throw lm_error{
+            lm_errc::unavailable,
+            (done_
+                 ? "the provider's stream ended with [DONE] after " + bytes +
+                       ", but no finish reason said that it is whole (where a server never says so: dialect::done_ends)"
+                 : "the provider's stream broke off after " + bytes) +
+                said,
+            {.provider_message = heard_}};
     }
     check_refusal(clean_text(refusal_));
     check_growth();
     if (!several_) join_choices();
     for (const auto& ended : alternatives_ended_)
         if (!ended)
-            throw lm_error{lm_errc::malformed_response, "the provider's stream holds a piece of a further completion that has no end"};
+            throw lm_error{lm_errc::malformed_response,
+                           "the provider's stream holds a piece of a further completion that has no end"};
     take_whole_alternatives();
     answer_.text = clean_text(answer_.text);
     answer_.reasoning = clean_text(answer_.reasoning);
     for (auto& a : answer_.alternatives) a = clean_text(a);
     for (auto& b : answer_.reasoning_blocks) clean_texts(b);
     for (auto& c : answer_.tool_calls)
-        for (auto part : {&tool_call::id, &tool_call::name, &tool_call::arguments, &tool_call::signature}) c.*part = clean_text(c.*part);
+        for (auto part : {&tool_call::id, &tool_call::name, &tool_call::arguments, &tool_call::signature})
+            c.*part = clean_text(c.*part);
     if (!calls_.drop_copy(answer_.tool_calls)) unclear_ = true;
     if (lost_arguments()) unclear_ = true;
     if (!choice_of_call_.empty()) drop_calls_of_alternatives();
@@ -144,7 +155,8 @@ lm_response stream_reader::finish() {
     return std::move(answer_);
 }
 
-// Some servers send all that there is so far with each piece. Three such pieces in a row, and nothing else, are no coincidence.
+// Some servers send all that there is so far with each piece. Three such pieces in a row, and nothing else, are no
+// coincidence.
 void stream_reader::watch_growth(const std::string& piece) {
     if (growths_ < 0) return;
     if (!piece.starts_with(last_piece_)) {
@@ -157,7 +169,9 @@ void stream_reader::watch_growth(const std::string& piece) {
 
 void stream_reader::check_growth() const {
     constexpr std::size_t no_coincidence = 8;  // bytes
-    if (growths_ < 2 || last_piece_.size() < no_coincidence || last_piece_.find_first_not_of(last_piece_[0]) == std::string::npos) return;
+    if (growths_ < 2 || last_piece_.size() < no_coincidence ||
+        last_piece_.find_first_not_of(last_piece_[0]) == std::string::npos)
+        return;
     malformed("has pieces of its text each of which holds the one before it", last_piece_);
 }
 
@@ -165,13 +179,15 @@ void stream_reader::text(std::string piece, std::vector<lm_event>& out) {
     if (piece.empty()) return;
     watch_growth(piece);
     answer_.text += piece;
-    if (auto whole = text_.feed(piece); !whole.empty()) out.push_back({.kind = lm_event::text, .text_piece = std::move(whole)});
+    if (auto whole = text_.feed(piece); !whole.empty())
+        out.push_back({.kind = lm_event::text, .text_piece = std::move(whole)});
 }
 
 void stream_reader::reasoning(std::string piece, std::vector<lm_event>& out) {
     if (piece.empty()) return;
     answer_.reasoning += piece;
-    if (auto whole = reasoning_.feed(piece); !whole.empty()) out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(whole)});
+    if (auto whole = reasoning_.feed(piece); !whole.empty())
+        out.push_back({.kind = lm_event::reasoning, .text_piece = std::move(whole)});
 }
 
 void stream_reader::content(const content_words& words, std::vector<lm_event>& out) {
@@ -192,7 +208,9 @@ void stream_reader::look_for_stray_arguments(const json::value& v, std::initiali
     stray_arguments_ = stray_arguments_ || holds_stray_arguments(v, known);
 }
 
-bool stream_reader::has_begun() const { return !answer_.text.empty() || !answer_.reasoning.empty() || !answer_.tool_calls.empty(); }
+bool stream_reader::has_begun() const {
+    return !answer_.text.empty() || !answer_.reasoning.empty() || !answer_.tool_calls.empty();
+}
 
 void stream_reader::begins_again(const json::value& data) {
     malformed("begins a second time, behind pieces of another answer", json::serialize(data));
@@ -214,11 +232,11 @@ std::string stream_reader::rest_of_whole(const std::string& last, const std::str
 
 void stream_reader::drop_told(std::vector<tool_call>& last) const {
     const auto& told = answer_.tool_calls;
-    const bool whole =
-        !told.empty() && told.size() <= last.size() &&
-        std::equal(told.begin(), told.end(), last.begin(), [](const tool_call& a, const tool_call& b) {
-            return a.name == b.name && same_arguments(a.arguments, b.arguments) && (a.id.empty() || b.id.empty() || a.id == b.id);
-        });
+    const bool whole = !told.empty() && told.size() <= last.size() &&
+                       std::equal(told.begin(), told.end(), last.begin(), [](const tool_call& a, const tool_call& b) {
+                           return a.name == b.name && same_arguments(a.arguments, b.arguments) &&
+                                  (a.id.empty() || b.id.empty() || a.id == b.id);
+                       });
     if (whole) last.erase(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(told.size()));
 }
 
@@ -234,7 +252,8 @@ void stream_reader::whole_call(tool_call c, std::vector<lm_event>& out) {
 void stream_reader::join_choices() {
     if (!is_split_) return;
     for (std::size_t i = 0; i < answer_.alternatives.size(); ++i) {
-        if (!alternatives_ended_[i] && !trim(answer_.alternatives[i]).empty()) return;  // a torn piece, which is an error
+        if (!alternatives_ended_[i] && !trim(answer_.alternatives[i]).empty())
+            return;  // a torn piece, which is an error
         if (auto why = alternatives_ended_[i]) answer_.finish = worse(answer_.finish, *why);
     }
     answer_.alternatives.clear();
@@ -244,7 +263,8 @@ void stream_reader::join_choices() {
 void stream_reader::take_whole_alternatives() {
     std::vector<std::string> whole;
     for (std::size_t i = 0; i < alternatives_ended_.size(); ++i)
-        if (is_whole({.text = answer_.alternatives[i], .finish = *alternatives_ended_[i]})) whole.push_back(answer_.alternatives[i]);
+        if (is_whole({.text = answer_.alternatives[i], .finish = *alternatives_ended_[i]}))
+            whole.push_back(answer_.alternatives[i]);
     answer_.alternatives = std::move(whole);
 }
 
@@ -271,7 +291,8 @@ void stream_reader::drop_calls_of_alternatives() {
     for (std::size_t i = 0; i < answer_.tool_calls.size(); ++i) {
         auto& c = answer_.tool_calls[i];
         bool told = false;
-        for (std::size_t k = 0; k < kept.size(); ++k) told = told || (choices[k] != choice_of(i) && is_told({kept[k]}, c));
+        for (std::size_t k = 0; k < kept.size(); ++k)
+            told = told || (choices[k] != choice_of(i) && is_told({kept[k]}, c));
         if (told) continue;
         choices.push_back(choice_of(i));
         kept.push_back(std::move(c));
@@ -281,7 +302,9 @@ void stream_reader::drop_calls_of_alternatives() {
 
 void stream_reader::alternative(std::uint64_t index, const std::string& piece, std::optional<finish_reason> why) {
     constexpr std::uint64_t most = 128;
-    if (index >= most) throw lm_error{lm_errc::malformed_response, "the provider's stream numbers a completion " + std::to_string(index)};
+    if (index >= most)
+        throw lm_error{lm_errc::malformed_response,
+                       "the provider's stream numbers a completion " + std::to_string(index)};
     if (answer_.alternatives.size() < index) answer_.alternatives.resize(index);
     alternatives_ended_.resize(answer_.alternatives.size());
     answer_.alternatives[index - 1] += piece;

@@ -9,8 +9,16 @@ namespace reagent::provider {
 // Addresses and variables are those of the providers' own documentation and clients.
 const std::vector<facts>& all() {
     static const std::vector<facts> list{
-        {"openai", "https://api.openai.com/v1", {"OPENAI_API_KEY"}, {"OPENAI_BASE_URL", "OPENAI_API_BASE"}, &openai_chat()},
-        {"openai-responses", "https://api.openai.com/v1", {"OPENAI_API_KEY"}, {"OPENAI_BASE_URL", "OPENAI_API_BASE"}, &openai_responses()},
+        {"openai",
+         "https://api.openai.com/v1",
+         {"OPENAI_API_KEY"},
+         {"OPENAI_BASE_URL", "OPENAI_API_BASE"},
+         &openai_chat()},
+        {"openai-responses",
+         "https://api.openai.com/v1",
+         {"OPENAI_API_KEY"},
+         {"OPENAI_BASE_URL", "OPENAI_API_BASE"},
+         &openai_responses()},
         {"anthropic", "https://api.anthropic.com", {"ANTHROPIC_API_KEY"}, {"ANTHROPIC_BASE_URL"}, &anthropic()},
         {"gemini",
          "https://generativelanguage.googleapis.com/v1beta",

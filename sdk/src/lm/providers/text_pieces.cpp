@@ -115,7 +115,9 @@ std::string text_pieces::feed(std::string_view piece) {
     return out;
 }
 
-std::string text_pieces::finish() { return std::exchange(held_, {}).empty() ? std::string{} : std::string{replacement}; }
+std::string text_pieces::finish() {
+    return std::exchange(held_, {}).empty() ? std::string{} : std::string{replacement};
+}
 
 std::string clean_text(std::string_view text) {
     if (detail::is_valid_utf8(text)) return std::string{text};

@@ -1,5 +1,6 @@
 // Where servers write what an answer used, and how they call it.
-// Source: OpenAI, Groq (`x_groq`), Moonshot (`choices[0].usage`), Cohere 1 (`meta.billed_units`), Gemini, llama.cpp and Vercel AI.
+// Source: OpenAI, Groq (`x_groq`), Moonshot (`choices[0].usage`), Cohere 1 (`meta.billed_units`), Gemini, llama.cpp and
+// Vercel AI.
 #include "../../base/text.hpp"
 #include "../saturating.hpp"
 #include "reading.hpp"
@@ -39,15 +40,18 @@ bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-constexpr std::string_view of_prompt[]{"prompttokens", "inputtokens", "prompttokencount", "inputtokencount", "promptevalcount"};
-constexpr std::string_view of_completion[]{"completiontokens", "outputtokens", "candidatestokencount", "completiontokencount",
-                                           "outputtokencount", "evalcount",    "generatedtokens",      "responsetokencount"};
+constexpr std::string_view of_prompt[]{"prompttokens", "inputtokens", "prompttokencount", "inputtokencount",
+                                       "promptevalcount"};
+constexpr std::string_view of_completion[]{"completiontokens",     "outputtokens",      "candidatestokencount",
+                                           "completiontokencount", "outputtokencount",  "evalcount",
+                                           "generatedtokens",      "responsetokencount"};
 constexpr std::string_view of_all[]{"totaltokens", "totaltokencount"};
 constexpr std::string_view places[]{"xgroq",       "meta",   "metrics", "stats",   "statistics",
                                     "billedunits", "tokens", "choices", "message", "response"};
 constexpr int deepest = 5;
 
-// Tokens that nothing but their sum counts are a completion's, but for one: those are dearer, and a prompt without any would be estimated.
+// Tokens that nothing but their sum counts are a completion's, but for one: those are dearer, and a prompt without any
+// would be estimated.
 usage counted(const json::object& o) {
     usage u;
     std::uint64_t total = 0;
@@ -87,7 +91,8 @@ usage largest_in(const json::value& v, int depth) {
 
 usage largest_of(const usage& a, const usage& b) {
     usage u = a;
-    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens, &usage::reasoning_tokens})
+    for (auto count : {&usage::calls, &usage::prompt_tokens, &usage::completion_tokens, &usage::cached_tokens,
+                       &usage::reasoning_tokens})
         u.*count = std::max(a.*count, b.*count);
     return u;
 }

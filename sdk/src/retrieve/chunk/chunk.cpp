@@ -14,14 +14,17 @@ using namespace detail;
 std::optional<document_kind> document_kind_of(const std::filesystem::path& file) {
     static const std::map<std::string, document_kind, std::less<>> kinds = [] {
         std::map<std::string, document_kind, std::less<>> m{
-            {".txt", document_kind::text},     {".text", document_kind::text},    {".rst", document_kind::text},
-            {".log", document_kind::text},     {".md", document_kind::markdown},  {".markdown", document_kind::markdown},
-            {".html", document_kind::html},    {".htm", document_kind::html},     {".xhtml", document_kind::html},
-            {".csv", document_kind::csv},      {".tsv", document_kind::csv},      {".json", document_kind::json},
+            {".txt", document_kind::text},     {".text", document_kind::text},
+            {".rst", document_kind::text},     {".log", document_kind::text},
+            {".md", document_kind::markdown},  {".markdown", document_kind::markdown},
+            {".html", document_kind::html},    {".htm", document_kind::html},
+            {".xhtml", document_kind::html},   {".csv", document_kind::csv},
+            {".tsv", document_kind::csv},      {".json", document_kind::json},
             {".jsonl", document_kind::source}, {".ndjson", document_kind::source}};
-        for (const char* code : {".c",   ".h",  ".cc", ".cpp",  ".cxx", ".hh",   ".hpp",  ".py",  ".js",    ".mjs",   ".ts",    ".tsx",
-                                 ".jsx", ".go", ".rs", ".java", ".kt",  ".cs",   ".rb",   ".php", ".swift", ".sh",    ".sql",   ".scala",
-                                 ".lua", ".pl", ".r",  ".m",    ".css", ".toml", ".yaml", ".yml", ".ini",   ".cmake", ".proto", ".xml"})
+        for (const char* code :
+             {".c",   ".h",  ".cc", ".cpp",  ".cxx", ".hh",   ".hpp",  ".py",  ".js",    ".mjs",   ".ts",    ".tsx",
+              ".jsx", ".go", ".rs", ".java", ".kt",  ".cs",   ".rb",   ".php", ".swift", ".sh",    ".sql",   ".scala",
+              ".lua", ".pl", ".r",  ".m",    ".css", ".toml", ".yaml", ".yml", ".ini",   ".cmake", ".proto", ".xml"})
             m[code] = document_kind::source;
         return m;
     }();
@@ -62,7 +65,8 @@ std::size_t end_of_piece(std::string_view text, std::size_t begin, std::size_t t
 }
 
 // Units that are too long become several.
-std::vector<unit> cut_to_size(std::vector<unit> given, std::string_view document, bool own_text, const chunk_options& o) {
+std::vector<unit> cut_to_size(std::vector<unit> given, std::string_view document, bool own_text,
+                              const chunk_options& o) {
     std::vector<unit> cut;
     cut.reserve(given.size());
     for (auto& u : given) {
@@ -123,7 +127,9 @@ private:
     }
 
     void add(std::size_t first, std::size_t last) {
-        chunk c{.heading = of_.headings.at(units_[first].section), .begin = units_[first].begin, .end = units_[last - 1].end};
+        chunk c{.heading = of_.headings.at(units_[first].section),
+                .begin = units_[first].begin,
+                .end = units_[last - 1].end};
         if (of_.has_own_text)
             for (std::size_t i = first; i < last; ++i) {
                 if (!c.text.empty()) c.text += units_[i].new_block ? "\n\n" : " ";
@@ -139,8 +145,8 @@ private:
         if (trim(c.text).empty()) return;
         c.text = valid_utf8(of_.before + c.text);
         if (chunks_.size() == options_.max_chunks)
-            throw retrieve_error{retrieve_errc::too_large,
-                                 "it makes more than " + std::to_string(options_.max_chunks) + " chunks (chunk_options::max_chunks)"};
+            throw retrieve_error{retrieve_errc::too_large, "it makes more than " + std::to_string(options_.max_chunks) +
+                                                               " chunks (chunk_options::max_chunks)"};
         chunks_.push_back(std::move(c));
     }
 
@@ -167,8 +173,10 @@ units units_of(std::string_view document, document_kind kind) {
 }  // namespace
 
 std::vector<chunk> chunks_of(std::string_view document, document_kind kind, const chunk_options& options) {
-    if (options.tokens < 8 || options.tokens > 100'000 || options.overlap > options.tokens / 2 || options.code_tokens > 100'000)
-        throw retrieve_error{retrieve_errc::bad_options, "chunks have 8 to 100000 tokens, and an overlap of at most half of that"};
+    if (options.tokens < 8 || options.tokens > 100'000 || options.overlap > options.tokens / 2 ||
+        options.code_tokens > 100'000)
+        throw retrieve_error{retrieve_errc::bad_options,
+                             "chunks have 8 to 100000 tokens, and an overlap of at most half of that"};
     auto made = units_of(document, kind);
     auto cut = cut_to_size(std::move(made.all), document, made.has_own_text, options);
     return packer{made, std::move(cut), document, options}.pack();

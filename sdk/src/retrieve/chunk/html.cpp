@@ -15,9 +15,9 @@ constexpr std::size_t most_bytes = 16 * 1024 * 1024, bytes_of_a_block = 1024 * 1
                       most_memory = 256 * 1024 * 1024, memory_of_a_byte = 64;
 constexpr std::chrono::seconds patience{10};
 
-// What gumbo allocates. It is given back at once, since gumbo frees trees by recursion; and it has limits, since short documents make trees
-// of any size (each paragraph opens every unclosed <b> again) and take quadratic time. gumbo knows no failing allocator, so it is left
-// by longjmp: no C++ object lives in between.
+// What gumbo allocates. It is given back at once, since gumbo frees trees by recursion; and it has limits, since short
+// documents make trees of any size (each paragraph opens every unclosed <b> again) and take quadratic time. gumbo knows
+// no failing allocator, so it is left by longjmp: no C++ object lives in between.
 struct arena {
     explicit arena(std::size_t document) : left{std::min(most_memory, least_memory + document * memory_of_a_byte)} {}
 
@@ -150,9 +150,13 @@ public:
     }
 
 private:
-    static bool is_element(const GumboNode* n) { return n->type == GUMBO_NODE_ELEMENT || n->type == GUMBO_NODE_TEMPLATE; }
+    static bool is_element(const GumboNode* n) {
+        return n->type == GUMBO_NODE_ELEMENT || n->type == GUMBO_NODE_TEMPLATE;
+    }
     static const GumboVector* children(const GumboNode* n) {
-        return is_element(n) ? &n->v.element.children : n->type == GUMBO_NODE_DOCUMENT ? &n->v.document.children : nullptr;
+        return is_element(n)                    ? &n->v.element.children
+               : n->type == GUMBO_NODE_DOCUMENT ? &n->v.document.children
+                                                : nullptr;
     }
     static const GumboNode* child(const GumboVector* of, std::size_t i) {
         return of && i < of->length ? static_cast<const GumboNode*>(of->data[i]) : nullptr;
@@ -161,10 +165,13 @@ private:
     static const GumboNode* sibling(const GumboNode* n) {
         return n->parent ? child(children(n->parent), n->index_within_parent + 1) : nullptr;
     }
-    static std::size_t level_of(GumboTag tag) { return static_cast<std::size_t>(tag) - static_cast<std::size_t>(GUMBO_TAG_H1) + 1; }
+    static std::size_t level_of(GumboTag tag) {
+        return static_cast<std::size_t>(tag) - static_cast<std::size_t>(GUMBO_TAG_H1) + 1;
+    }
 
     bool enter(const GumboNode* n) {
-        if (n->type == GUMBO_NODE_TEXT || n->type == GUMBO_NODE_CDATA || n->type == GUMBO_NODE_WHITESPACE) add_text(n->v.text);
+        if (n->type == GUMBO_NODE_TEXT || n->type == GUMBO_NODE_CDATA || n->type == GUMBO_NODE_WHITESPACE)
+            add_text(n->v.text);
         if (!is_element(n)) return n->type == GUMBO_NODE_DOCUMENT;
         switch (role_of(n->v.element.tag)) {
             case role::skipped: return false;
@@ -264,10 +271,13 @@ private:
 
 units units_of_html(std::string_view document) {
     if (document.size() > most_bytes)
-        throw retrieve_error{retrieve_errc::too_large, "HTML of more than " + std::to_string(most_bytes >> 20) + " MiB is not read"};
+        throw retrieve_error{retrieve_errc::too_large,
+                             "HTML of more than " + std::to_string(most_bytes >> 20) + " MiB is not read"};
     arena memory{document.size()};
     const auto* parsed = parse(memory, document);
-    if (!parsed) throw retrieve_error{retrieve_errc::too_large, "its HTML takes more memory or time than a document of its size may"};
+    if (!parsed)
+        throw retrieve_error{retrieve_errc::too_large,
+                             "its HTML takes more memory or time than a document of its size may"};
     return html_reader{document}.read(parsed->document);
 }
 

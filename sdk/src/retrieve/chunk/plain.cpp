@@ -24,13 +24,15 @@ std::string_view text_of(std::string_view document, const line& l) { return docu
 bool ends_sentence(std::string_view document, std::size_t at) {
     const char c = document[at];
     if (c == '.' || c == '!' || c == '?')
-        return at + 1 == document.size() || is_space(document[at + 1]) || document[at + 1] == '"' || document[at + 1] == ')';
+        return at + 1 == document.size() || is_space(document[at + 1]) || document[at + 1] == '"' ||
+               document[at + 1] == ')';
     const auto three = document.substr(at >= 2 ? at - 2 : 0, 3);
     return three == "。" || three == "！" || three == "？";
 }
 
 // A stretch whose parts begin at its lines, or, with `by_blank_lines`, at paragraphs of them.
-void add_lines(std::string_view document, std::size_t begin, std::size_t end, std::size_t section, std::vector<unit>& to) {
+void add_lines(std::string_view document, std::size_t begin, std::size_t end, std::size_t section,
+               std::vector<unit>& to) {
     bool after_blank = true;
     for (std::size_t at = begin; at < end;) {
         const line l = line_at(document.substr(0, end), at);
@@ -43,7 +45,8 @@ void add_lines(std::string_view document, std::size_t begin, std::size_t end, st
 
 }  // namespace
 
-void add_sentences(std::string_view document, std::size_t begin, std::size_t end, std::size_t section, std::vector<unit>& to) {
+void add_sentences(std::string_view document, std::size_t begin, std::size_t end, std::size_t section,
+                   std::vector<unit>& to) {
     std::size_t start = begin;
     bool new_block = true;
     auto close = [&](std::size_t at, bool block) {
@@ -134,13 +137,15 @@ private:
 
     static std::size_t underline_level(std::string_view text) {
         const auto t = trim(text);
-        if (t.empty() || indent_of(text) > 3 || (t[0] != '=' && t[0] != '-') || t.find_first_not_of(t[0]) != t.npos) return 0;
+        if (t.empty() || indent_of(text) > 3 || (t[0] != '=' && t[0] != '-') || t.find_first_not_of(t[0]) != t.npos)
+            return 0;
         return t[0] == '=' ? 1 : 2;
     }
 
     bool is_paragraph(const line& l) const {
         const auto text = text_of(document_, l);
-        return l.next > 0 && l.begin >= start_ && !trim(text).empty() && underline_level(text) == 0 && atx_level(text) == 0;
+        return l.next > 0 && l.begin >= start_ && !trim(text).empty() && underline_level(text) == 0 &&
+               atx_level(text) == 0;
     }
 
     static std::string title_of(std::string_view text) {
@@ -201,8 +206,8 @@ units units_of_csv(std::string_view document) {
     return u;
 }
 
-// Cut behind the commas of the outermost list or object, and of those within it that are too large by line or comma anyway. Not checked
-// otherwise: what is no JSON is still text.
+// Cut behind the commas of the outermost list or object, and of those within it that are too large by line or comma
+// anyway. Not checked otherwise: what is no JSON is still text.
 units units_of_json(std::string_view document) {
     units u;
     std::size_t start = 0, depth = 0;

@@ -30,7 +30,8 @@ inline constexpr std::size_t longest_heading = 100, most_sections = 200'000;
 /// @throws retrieve_error(too_large) for too many
 inline void open_section(units& u, std::string heading) {
     if (u.headings.size() == most_sections)
-        throw retrieve_error{retrieve_errc::too_large, "it has more than " + std::to_string(most_sections) + " headings"};
+        throw retrieve_error{retrieve_errc::too_large,
+                             "it has more than " + std::to_string(most_sections) + " headings"};
     u.headings.push_back(std::move(heading));
 }
 
@@ -38,7 +39,8 @@ inline void open_section(units& u, std::string heading) {
 std::size_t estimated_tokens(std::string_view text);
 
 /// The sentences of a stretch of text, blank lines between paragraphs.
-void add_sentences(std::string_view document, std::size_t begin, std::size_t end, std::size_t section, std::vector<unit>& to);
+void add_sentences(std::string_view document, std::size_t begin, std::size_t end, std::size_t section,
+                   std::vector<unit>& to);
 
 units units_of_text(std::string_view document);
 units units_of_markdown(std::string_view document);

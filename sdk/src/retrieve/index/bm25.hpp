@@ -6,13 +6,14 @@
 
 namespace reagent::detail {
 
-/// BM25 as Lucene computes it. Xapian's own scheme changes the weights of words that more than every second document has.
-/// Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009; Kamphuis and others, "Which BM25 Do You
-/// Mean?", 2020, table 1, "Lucene (accurate)".
+/// BM25 as Lucene computes it. Xapian's own scheme changes the weights of words that more than every second document
+/// has. Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009; Kamphuis and
+/// others, "Which BM25 Do You Mean?", 2020, table 1, "Lucene (accurate)".
 class lucene_bm25 final : public Xapian::Weight {
 public:
     lucene_bm25() {
-        for (auto needed : {COLLECTION_SIZE, AVERAGE_LENGTH, TERMFREQ, WQF, WDF, WDF_MAX, DOC_LENGTH, DOC_LENGTH_MIN}) need_stat(needed);
+        for (auto needed : {COLLECTION_SIZE, AVERAGE_LENGTH, TERMFREQ, WQF, WDF, WDF_MAX, DOC_LENGTH, DOC_LENGTH_MIN})
+            need_stat(needed);
     }
 
     std::string name() const override { return "reagent::lucene_bm25"; }

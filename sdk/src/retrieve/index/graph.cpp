@@ -76,9 +76,13 @@ struct graph::impl {
     row_space space;
     std::unique_ptr<network> net;
 
-    const unsigned* neighbours(node n, int level) const { return level == 0 ? net->get_linklist0(n) : net->get_linklist(n, level); }
+    const unsigned* neighbours(node n, int level) const {
+        return level == 0 ? net->get_linklist0(n) : net->get_linklist(n, level);
+    }
     std::uint32_t row_of(node n) const { return static_cast<std::uint32_t>(net->getExternalLabel(n)); }
-    float nearness(const float* query, node n) const { return space.dot(query, space.rows->row(row_of(n)), space.rows->dimensions()); }
+    float nearness(const float* query, node n) const {
+        return space.dot(query, space.rows->row(row_of(n)), space.rows->dimensions());
+    }
     void prefetch(node n) const { __builtin_prefetch(space.rows->row(row_of(n))); }
 
     node entry_for(const float* query) const;
@@ -86,8 +90,8 @@ struct graph::impl {
     void check_links(const std::filesystem::path& file, std::uint32_t covered) const;
 };
 
-std::vector<near_row> nearest_exactly(const mapped_rows& rows, const float* query, std::size_t k, const doc_set& allowed,
-                                      std::uint32_t from, std::uint32_t to) {
+std::vector<near_row> nearest_exactly(const mapped_rows& rows, const float* query, std::size_t k,
+                                      const doc_set& allowed, std::uint32_t from, std::uint32_t to) {
     const auto dot = dot_product();
     std::priority_queue<near_row, std::vector<near_row>, by_nearness> best;  // the worst of them on top
     if (k == 0) return {};
@@ -132,14 +136,16 @@ void add_rows(network& net, const std::vector<std::uint32_t>& rows, unsigned thr
 
 }  // namespace
 
-std::shared_ptr<const graph> graph::build(std::shared_ptr<const mapped_rows> rows, const doc_set& allowed, unsigned threads,
-                                          const std::filesystem::path& known, std::uint32_t known_rows) {
+std::shared_ptr<const graph> graph::build(std::shared_ptr<const mapped_rows> rows, const doc_set& allowed,
+                                          unsigned threads, const std::filesystem::path& known,
+                                          std::uint32_t known_rows) {
     const auto covered = static_cast<std::uint32_t>(rows->rows());
     auto made = std::make_unique<impl>(std::move(rows));
     std::vector<std::uint32_t> added;
     for (auto doc = allowed.next(known_rows + 1); doc != 0; doc = allowed.next(doc + 1)) added.push_back(doc - 1);
     if (known.empty())
-        made->net = std::make_unique<network>(&made->space, std::max<std::size_t>(1, added.size()), links, effort_of_building);
+        made->net =
+            std::make_unique<network>(&made->space, std::max<std::size_t>(1, added.size()), links, effort_of_building);
     else {
         made->read(known, known_rows, known_rows + added.size());
     }
@@ -171,7 +177,9 @@ void graph::impl::read(const std::filesystem::path& file, std::uint32_t covered,
 
 // A link or a row that leads out of the memory is found here and not by a search.
 void graph::impl::check_links(const std::filesystem::path& file, std::uint32_t covered) const {
-    auto damaged = [&](const char* what) { throw retrieve_error{retrieve_errc::corrupt, file.string() + " is damaged: " + what}; };
+    auto damaged = [&](const char* what) {
+        throw retrieve_error{retrieve_errc::corrupt, file.string() + " is damaged: " + what};
+    };
     const std::size_t count = net->cur_element_count;
     if (count > covered) damaged("it has more vectors than there are");
     if (count > 0 && (net->enterpoint_node_ >= count || net->maxlevel_ < 0)) damaged("it has no way in");
@@ -182,7 +190,8 @@ void graph::impl::check_links(const std::filesystem::path& file, std::uint32_t c
             const std::size_t size = *reinterpret_cast<const unsigned short*>(list);
             if (size > (level == 0 ? net->maxM0_ : net->maxM_)) damaged("it has too many links");
             for (std::size_t i = 1; i <= size; ++i)
-                if (list[i] >= count || net->element_levels_[list[i]] < level) damaged("it has a link that leads nowhere");
+                if (list[i] >= count || net->element_levels_[list[i]] < level)
+                    damaged("it has a link that leads nowhere");
         }
     }
     if (count > 0 && net->element_levels_[net->enterpoint_node_] < net->maxlevel_) damaged("it has no way in");
@@ -191,7 +200,8 @@ void graph::impl::check_links(const std::filesystem::path& file, std::uint32_t c
 void graph::save(const std::filesystem::path& file) const {
     impl_->net->saveIndex(file.string());  // which does not say when the disk is full
     const auto& net = *impl_->net;
-    std::uint64_t expected = 9 * sizeof(std::size_t) + sizeof(int) + sizeof(node) + sizeof(double) + sizeof(std::size_t);
+    std::uint64_t expected =
+        9 * sizeof(std::size_t) + sizeof(int) + sizeof(node) + sizeof(double) + sizeof(std::size_t);
     expected += net.cur_element_count * (net.size_data_per_element_ + sizeof(unsigned));
     for (std::size_t i = 0; i < net.cur_element_count; ++i)
         expected += static_cast<std::size_t>(std::max(0, net.element_levels_[i])) * net.size_links_per_element_;

@@ -34,7 +34,8 @@ struct passage_index::impl {
     stamps taken;
 };
 
-// Looks whether there has been a commit since, which gives its file another inode. @param of_it the generation, also when this fails
+// Looks whether there has been a commit since, which gives its file another inode. @param of_it the generation, also
+// when this fails
 std::shared_ptr<const snapshot> passage_index::impl::current(std::string& of_it) {
     std::lock_guard lock{mutex};
     stamps now{stamp_of(folder / "index.json"), {}};
@@ -74,7 +75,8 @@ auto passage_index::impl::reading(Work work) {
 passage_index passage_index::create(const fs::path& folder, index_options options) {
     index_state state;
     state.options = std::move(options);
-    if (state.options.dimensions > 65'536) throw retrieve_error{retrieve_errc::bad_options, "vectors have at most 65536 numbers"};
+    if (state.options.dimensions > 65'536)
+        throw retrieve_error{retrieve_errc::bad_options, "vectors have at most 65536 numbers"};
     if (state.options.embedder.empty() && state.options.dimensions > 0)
         throw retrieve_error{retrieve_errc::bad_options, "vectors have a length but no embedder: say whose they are"};
     static_cast<void>(stemmer_for(state.options.language));
@@ -87,10 +89,13 @@ passage_index passage_index::create(const fs::path& folder, index_options option
             throw retrieve_error{retrieve_errc::bad_options, "\"" + folder.string() + "\" is an index already"};
     };
     refuse_one_there();
-    auto is_ours = [](const fs::path& name) { return name == "lock" || name == "gen-1" || name.string().starts_with(".index.json."); };
+    auto is_ours = [](const fs::path& name) {
+        return name == "lock" || name == "gen-1" || name.string().starts_with(".index.json.");
+    };
     for (const auto& entry : fs::directory_iterator{folder, ec})
         if (!is_ours(entry.path().filename()))
-            throw retrieve_error{retrieve_errc::bad_options, "\"" + folder.string() + "\" is not empty, so no index is made there"};
+            throw retrieve_error{retrieve_errc::bad_options,
+                                 "\"" + folder.string() + "\" is not empty, so no index is made there"};
     const writer_lock lock{folder, std::chrono::seconds{30}};
     refuse_one_there();
     try {
@@ -112,8 +117,10 @@ const fs::path& passage_index::folder() const { return impl_->folder; }
 
 index_manifest passage_index::manifest() const {
     return impl_->reading([&](const snapshot& s) {
-        index_manifest m{
-            .options = s.state().options, .passages = s.size(), .graph_rows = s.state().graph.rows, .settings = s.state().settings};
+        index_manifest m{.options = s.state().options,
+                         .passages = s.size(),
+                         .graph_rows = s.state().graph.rows,
+                         .settings = s.state().settings};
         if (s.rows()) m.removed = s.state().rows - s.size();
         std::error_code ec;
         for (const auto& entry : fs::recursive_directory_iterator{impl_->folder, ec})
@@ -133,15 +140,18 @@ std::uint64_t passage_index::count(const filter& where) const {
     });
 }
 
-std::vector<passage> passage_index::by_words(const std::string& query, std::size_t k, const filter& where, query_syntax syntax) const {
+std::vector<passage> passage_index::by_words(const std::string& query, std::size_t k, const filter& where,
+                                             query_syntax syntax) const {
     return impl_->reading([&](const snapshot& s) { return s.by_words(query, k, where, syntax); });
 }
 
-std::vector<passage> passage_index::by_vector(const std::vector<float>& query, std::size_t k, const filter& where) const {
+std::vector<passage> passage_index::by_vector(const std::vector<float>& query, std::size_t k,
+                                              const filter& where) const {
     return impl_->reading([&](const snapshot& s) { return s.by_vector(query, k, where, false); });
 }
 
-std::vector<passage> passage_index::by_vector_exactly(const std::vector<float>& query, std::size_t k, const filter& where) const {
+std::vector<passage> passage_index::by_vector_exactly(const std::vector<float>& query, std::size_t k,
+                                                      const filter& where) const {
     return impl_->reading([&](const snapshot& s) { return s.by_vector(query, k, where, true); });
 }
 

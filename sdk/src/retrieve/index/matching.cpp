@@ -53,7 +53,9 @@ private:
     // An order is not in the terms: every value of the field is looked at.
     doc_set compared(const filter& f) const {
         doc_set found = none();
-        auto fits = [&](Xapian::docid doc) { return matches(f, passage_in(database_.get_document(doc).get_data(), folder_).metadata); };
+        auto fits = [&](Xapian::docid doc) {
+            return matches(f, passage_in(database_.get_document(doc).get_data(), folder_).metadata);
+        };
         const auto slot = state_.fields.find(f.field());
         if (slot == state_.fields.end()) {
             if (state_.fields.size() < most_fields) return found;  // no passage has the field
@@ -78,8 +80,8 @@ private:
 
 }  // namespace
 
-doc_set matching_documents(const filter& where, const Xapian::Database& database, const index_state& state, const doc_set& all,
-                           const std::filesystem::path& folder) {
+doc_set matching_documents(const filter& where, const Xapian::Database& database, const index_state& state,
+                           const doc_set& all, const std::filesystem::path& folder) {
     return evaluation{database, state, all, folder}.of(where);
 }
 

@@ -8,13 +8,14 @@
 namespace reagent::detail {
 
 /// The documents whose metadata fit a filter: exactly those for which `matches` holds. @param all every document
-doc_set matching_documents(const filter& where, const Xapian::Database& database, const index_state& state, const doc_set& all,
-                           const std::filesystem::path& folder);
+doc_set matching_documents(const filter& where, const Xapian::Database& database, const index_state& state,
+                           const doc_set& all, const std::filesystem::path& folder);
 
 /// Gives Xapian a set of documents as a part of a query.
 class set_source final : public Xapian::PostingSource {
 public:
-    explicit set_source(std::shared_ptr<const doc_set> s) : set_{std::move(s)}, size_{static_cast<Xapian::doccount>(set_->size())} {}
+    explicit set_source(std::shared_ptr<const doc_set> s)
+        : set_{std::move(s)}, size_{static_cast<Xapian::doccount>(set_->size())} {}
 
     Xapian::doccount get_termfreq_min() const override { return size_; }
     Xapian::doccount get_termfreq_est() const override { return size_; }

@@ -35,8 +35,9 @@ mapped_rows::mapped_rows(const std::filesystem::path& file, std::size_t rows, st
     struct stat s {};
     if (::fstat(f.fd, &s) != 0) fail(file, "looking at it");
     if (static_cast<std::uint64_t>(s.st_size) < bytes_)
-        throw retrieve_error{retrieve_errc::corrupt,
-                             file.string() + " is damaged: it has " + std::to_string(s.st_size) + " bytes of " + std::to_string(bytes_)};
+        throw retrieve_error{
+            retrieve_errc::corrupt,
+            file.string() + " is damaged: it has " + std::to_string(s.st_size) + " bytes of " + std::to_string(bytes_)};
     void* at = ::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, f.fd, 0);
     if (at == MAP_FAILED) fail(file, "mapping");
     base_ = static_cast<const float*>(at);
@@ -50,8 +51,13 @@ std::uint32_t mapped_rows::checksum() const {
     return static_cast<std::uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(base_), bytes_));
 }
 
-row_appender::row_appender(const std::filesystem::path& file, std::size_t rows, std::size_t dimensions, std::uint32_t checksum)
-    : file_{file}, rows_{rows}, dimensions_{dimensions}, written_{rows * dimensions * sizeof(float)}, checksum_{checksum} {
+row_appender::row_appender(const std::filesystem::path& file, std::size_t rows, std::size_t dimensions,
+                           std::uint32_t checksum)
+    : file_{file},
+      rows_{rows},
+      dimensions_{dimensions},
+      written_{rows * dimensions * sizeof(float)},
+      checksum_{checksum} {
     fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd_ < 0) fail(file, "opening");
 }

@@ -8,8 +8,8 @@
 
 namespace reagent::detail {
 
-/// Vectors of one length in a file, one after the other: row `i` is that of document `i + 1`. Only ever appended to, so that readers keep
-/// what they have mapped.
+/// Vectors of one length in a file, one after the other: row `i` is that of document `i + 1`. Only ever appended to, so
+/// that readers keep what they have mapped.
 class mapped_rows {
 public:
     /// @throws retrieve_error(corrupt) when the file has not as many

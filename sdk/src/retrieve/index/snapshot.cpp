@@ -39,7 +39,8 @@ void check_vector(const std::vector<float>& v, const index_options& options) {
                                                               std::to_string(options.dimensions) + " numbers); " + why};
     };
     if (v.size() != options.dimensions) throw wrong("this one has " + std::to_string(v.size()) + " numbers");
-    if (!std::all_of(v.begin(), v.end(), [](float f) { return std::isfinite(f); })) throw wrong("this one has something that is no number");
+    if (!std::all_of(v.begin(), v.end(), [](float f) { return std::isfinite(f); }))
+        throw wrong("this one has something that is no number");
 }
 
 void rethrow_as_ours(const fs::path& where) {
@@ -52,7 +53,8 @@ void rethrow_as_ours(const fs::path& where) {
     } catch (const Xapian::DatabaseError& e) {
         throw retrieve_error{retrieve_errc::unwritable, where.string() + " cannot be read or written: " + e.get_msg()};
     } catch (const Xapian::Error& e) {
-        throw retrieve_error{retrieve_errc::corrupt, where.string() + " is damaged: " + e.get_type() + std::string{": "} + e.get_msg()};
+        throw retrieve_error{retrieve_errc::corrupt,
+                             where.string() + " is damaged: " + e.get_type() + std::string{": "} + e.get_msg()};
     }
 }
 
@@ -65,7 +67,8 @@ snapshot::snapshot(const fs::path& generation, const snapshot* before) : folder_
     size_ = database->get_doccount();
     if (state_.options.dimensions > 0) {
         if (database->get_lastdocid() > state_.rows)
-            throw retrieve_error{retrieve_errc::corrupt, (folder_ / "vectors").string() + " is damaged: passages have no vectors"};
+            throw retrieve_error{retrieve_errc::corrupt,
+                                 (folder_ / "vectors").string() + " is damaged: passages have no vectors"};
         rows_ = std::make_shared<const mapped_rows>(folder_ / "vectors", state_.rows, state_.options.dimensions);
     }
     if (before && before->folder_ == folder_ && before->state_.graph.file == state_.graph.file) {
@@ -107,7 +110,8 @@ std::shared_ptr<const doc_set> snapshot::matching(const filter& where) const {
             }
     }
     const auto database = borrow();
-    auto found = std::make_shared<const doc_set>(matching_documents(where, *database, state_, passages_, folder_ / "text"));
+    auto found =
+        std::make_shared<const doc_set>(matching_documents(where, *database, state_, passages_, folder_ / "text"));
     std::lock_guard lock{mutex_};
     filters_.emplace_front(key, found);
     if (filters_.size() > most_filters) filters_.pop_back();
@@ -122,13 +126,15 @@ std::optional<passage> snapshot::get(const std::string& id) const {
     return passage_in(database->get_document(*found).get_data(), folder_ / "text");
 }
 
-std::vector<passage> snapshot::by_words(const std::string& query, std::size_t k, const filter& where, query_syntax syntax) const {
+std::vector<passage> snapshot::by_words(const std::string& query, std::size_t k, const filter& where,
+                                        query_syntax syntax) const {
     const auto fitting = matching(where);
     const auto database = borrow();
-    auto asked =
-        syntax == query_syntax::words ? query_of_words(query, state_.options.language, stem_) : query_of_operators(query, stem_, *database);
+    auto asked = syntax == query_syntax::words ? query_of_words(query, state_.options.language, stem_)
+                                               : query_of_operators(query, stem_, *database);
     if (asked.empty()) return {};
-    if (fitting) asked = Xapian::Query{Xapian::Query::OP_FILTER, asked, Xapian::Query{(new set_source{fitting})->release()}};
+    if (fitting)
+        asked = Xapian::Query{Xapian::Query::OP_FILTER, asked, Xapian::Query{(new set_source{fitting})->release()}};
     Xapian::Enquire enquire{*database};
     enquire.set_query(asked);
     enquire.set_weighting_scheme(lucene_bm25{});
@@ -148,29 +154,35 @@ std::shared_ptr<const graph> snapshot::neighbours() const {
     if (graph_) return graph_;
     const auto file = folder_ / state_.graph.file;
     if (checksum_of_file(file) != state_.graph.checksum)
-        throw retrieve_error{retrieve_errc::corrupt, file.string() + " is damaged: its checksum is another one; `compact` makes it anew"};
+        throw retrieve_error{retrieve_errc::corrupt,
+                             file.string() + " is damaged: its checksum is another one; `compact` makes it anew"};
     return graph_ = graph::load(file, rows_, state_.graph.rows);
 }
 
-// Comparing all is as exact, and faster where a graph would look at more than are allowed, or jumps about for nearly as many.
-std::vector<near_row> snapshot::nearest(const float* query, std::size_t k, const doc_set& allowed, std::size_t count) const {
+// Comparing all is as exact, and faster where a graph would look at more than are allowed, or jumps about for nearly as
+// many.
+std::vector<near_row> snapshot::nearest(const float* query, std::size_t k, const doc_set& allowed,
+                                        std::size_t count) const {
     constexpr std::size_t links_of_a_row = 32, tuned_for = 10, cost_of_a_jump = 2;
     auto exactly = [&] { return nearest_exactly(*rows_, query, k, allowed, 0, state_.rows); };
     if (count <= exact_below || state_.graph.file.empty() || state_.graph.effort == 0) return exactly();
     const std::size_t effort = state_.graph.effort + (k > tuned_for ? 2 * (k - tuned_for) : 0);
     const double share = static_cast<double>(count) / static_cast<double>(size_);
-    if (static_cast<double>(effort * links_of_a_row * cost_of_a_jump) / share >= static_cast<double>(count)) return exactly();
+    if (static_cast<double>(effort * links_of_a_row * cost_of_a_jump) / share >= static_cast<double>(count))
+        return exactly();
     const auto net = neighbours();
     auto found = net->nearest(query, effort, allowed, count);
     if (!found || found->size() < k) return exactly();
     const auto later = nearest_exactly(*rows_, query, k, allowed, net->covered(), state_.rows);
     found->insert(found->end(), later.begin(), later.end());
-    std::stable_sort(found->begin(), found->end(), [](const near_row& a, const near_row& b) { return a.nearness > b.nearness; });
+    std::stable_sort(found->begin(), found->end(),
+                     [](const near_row& a, const near_row& b) { return a.nearness > b.nearness; });
     found->resize(std::min(k, found->size()));
     return std::move(*found);
 }
 
-std::vector<passage> snapshot::by_vector(std::vector<float> query, std::size_t k, const filter& where, bool exactly) const {
+std::vector<passage> snapshot::by_vector(std::vector<float> query, std::size_t k, const filter& where,
+                                         bool exactly) const {
     if (state_.options.embedder.empty())
         throw retrieve_error{retrieve_errc::wrong_model, "the index has no vectors: it was built without an embedder"};
     if (size_ == 0 || k == 0) return {};
@@ -206,13 +218,15 @@ std::vector<std::vector<float>> snapshot::vectors_of(const std::vector<std::stri
 std::map<std::string, json::object> snapshot::sources() const {
     std::map<std::string, json::object> all;
     const auto database = borrow();
-    for (auto key = database->metadata_keys_begin(source_keys); key != database->metadata_keys_end(source_keys); ++key) {
+    for (auto key = database->metadata_keys_begin(source_keys); key != database->metadata_keys_end(source_keys);
+         ++key) {
         boost::system::error_code ec;
         const auto note = json::parse(database->get_metadata(*key), ec);
         const auto* name = ec || !note.is_object() ? nullptr : note.get_object().if_contains("source");
         const auto* said = name ? note.get_object().if_contains("note") : nullptr;
         if (!said || !name->is_string() || !said->is_object())
-            throw retrieve_error{retrieve_errc::corrupt, (folder_ / "text").string() + " is damaged: a note on a source is none"};
+            throw retrieve_error{retrieve_errc::corrupt,
+                                 (folder_ / "text").string() + " is damaged: a note on a source is none"};
         all[std::string{name->get_string()}] = said->get_object();
     }
     return all;

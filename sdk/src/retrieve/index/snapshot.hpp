@@ -16,8 +16,8 @@
 
 namespace reagent::detail {
 
-/// What an index holds after one commit. Thread-safe. Its calls throw Xapian::DatabaseModifiedError once that state is gone from the disk,
-/// and its owner takes a newer snapshot.
+/// What an index holds after one commit. Thread-safe. Its calls throw Xapian::DatabaseModifiedError once that state is
+/// gone from the disk, and its owner takes a newer snapshot.
 class snapshot {
 public:
     /// @param before of the same index: its graph is taken over where that is the same
@@ -46,7 +46,8 @@ public:
     std::shared_ptr<const doc_set> matching(const filter& where) const;
 
     std::optional<passage> get(const std::string& id) const;
-    std::vector<passage> by_words(const std::string& query, std::size_t k, const filter& where, query_syntax syntax) const;
+    std::vector<passage> by_words(const std::string& query, std::size_t k, const filter& where,
+                                  query_syntax syntax) const;
     std::vector<passage> by_vector(std::vector<float> query, std::size_t k, const filter& where, bool exactly) const;
     std::vector<std::vector<float>> vectors_of(const std::vector<std::string>& ids) const;
     std::map<std::string, json::object> sources() const;

@@ -61,7 +61,8 @@ private:
 std::string written(const index_state& s) {
     json::object fields;
     for (const auto& [name, slot] : s.fields) fields[name] = slot;
-    json::object graph{{"file", s.graph.file}, {"rows", s.graph.rows}, {"checksum", s.graph.checksum}, {"effort", s.graph.effort}};
+    json::object graph{
+        {"file", s.graph.file}, {"rows", s.graph.rows}, {"checksum", s.graph.checksum}, {"effort", s.graph.effort}};
     return json::serialize(json::object{{"language", s.options.language},
                                         {"embedder", s.options.embedder},
                                         {"dimensions", s.options.dimensions},
@@ -85,9 +86,11 @@ index_state state_from(const std::string& text, const fs::path& where) {
     s.checksum = all.small("checksum");
     const state_reader graph{all.object("graph"), where};
     s.graph = {graph.text("file"), graph.small("rows"), graph.small("checksum"), graph.number("effort")};
-    if (s.graph.file.find('/') != std::string::npos || s.graph.rows > s.rows) damaged(where, "its graph is not its own");
+    if (s.graph.file.find('/') != std::string::npos || s.graph.rows > s.rows)
+        damaged(where, "its graph is not its own");
     const state_reader fields{all.object("fields"), where};
-    for (const auto& [name, slot] : all.object("fields")) s.fields[std::string{name}] = fields.small(std::string{name}.c_str());
+    for (const auto& [name, slot] : all.object("fields"))
+        s.fields[std::string{name}] = fields.small(std::string{name}.c_str());
     s.settings = all.object("settings");
     return s;
 }
@@ -100,7 +103,8 @@ std::string generation_of(const fs::path& folder) {
     } catch (const std::system_error& e) {
         if (e.code() != std::errc::no_such_file_or_directory && e.code() != std::errc::not_a_directory)
             throw retrieve_error{retrieve_errc::unwritable, file.string() + " cannot be read: " + e.what()};
-        throw retrieve_error{retrieve_errc::not_an_index, "\"" + folder.string() + "\" is no index: it has no index.json"};
+        throw retrieve_error{retrieve_errc::not_an_index,
+                             "\"" + folder.string() + "\" is no index: it has no index.json"};
     }
     boost::system::error_code ec;
     const auto v = json::parse(text, ec);
@@ -108,8 +112,9 @@ std::string generation_of(const fs::path& folder) {
     const state_reader all{v.get_object(), file};
     if (all.text("format") != format_name) damaged(file, "it is of another format");
     if (const auto version = all.number("version"); version != index_version)
-        throw retrieve_error{retrieve_errc::unknown_version, "\"" + folder.string() + "\" has version " + std::to_string(version) +
-                                                                 " of the format, and this program reads " + std::to_string(index_version)};
+        throw retrieve_error{retrieve_errc::unknown_version,
+                             "\"" + folder.string() + "\" has version " + std::to_string(version) +
+                                 " of the format, and this program reads " + std::to_string(index_version)};
     const auto name = all.text("generation");
     if (!name.starts_with("gen-") || name.find('/') != std::string::npos) damaged(file, "its generation is none");
     return name;
@@ -120,7 +125,8 @@ void write_generation(const fs::path& folder, const std::string& name) {
     try {
         write_file(folder / "index.json", json::serialize(o) + "\n");
     } catch (const std::system_error& e) {
-        throw retrieve_error{retrieve_errc::unwritable, (folder / "index.json").string() + " cannot be written: " + e.what()};
+        throw retrieve_error{retrieve_errc::unwritable,
+                             (folder / "index.json").string() + " cannot be written: " + e.what()};
     }
 }
 

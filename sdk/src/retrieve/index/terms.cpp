@@ -14,11 +14,12 @@
 namespace reagent::detail {
 namespace {
 
-constexpr std::size_t most_text = 4 * 1024 * 1024, most_id = 1024, most_members = 1000, longest_term = 200, longest_in_slot = 200,
-                      longest_query = 32 * 1024, title_weight = 2;
+constexpr std::size_t most_text = 4 * 1024 * 1024, most_id = 1024, most_members = 1000, longest_term = 200,
+                      longest_in_slot = 200, longest_query = 32 * 1024, title_weight = 2;
 
 [[noreturn]] void bad(const passage& p, const std::string& why) {
-    throw retrieve_error{retrieve_errc::bad_passage, "the passage \"" + p.id.substr(0, 100) + "\" cannot be stored: " + why};
+    throw retrieve_error{retrieve_errc::bad_passage,
+                         "the passage \"" + p.id.substr(0, 100) + "\" cannot be stored: " + why};
 }
 
 std::string digest_of(std::string_view text) {
@@ -54,7 +55,8 @@ bool is_storable(const json::value& v, int level = 0) {
     if (v.is_double()) return std::isfinite(v.get_double());
     if (v.is_string()) return is_valid_utf8(v.get_string());
     if (v.is_array())
-        return std::all_of(v.get_array().begin(), v.get_array().end(), [&](const json::value& e) { return is_storable(e, level + 1); });
+        return std::all_of(v.get_array().begin(), v.get_array().end(),
+                           [&](const json::value& e) { return is_storable(e, level + 1); });
     if (!v.is_object()) return true;
     return std::all_of(v.get_object().begin(), v.get_object().end(),
                        [&](const auto& m) { return is_valid_utf8(m.key()) && is_storable(m.value(), level + 1); });
@@ -67,8 +69,10 @@ void check(const passage& p) {
     for (const auto* text : {&p.id, &p.text, &p.title, &p.source})
         if (!is_valid_utf8(*text)) bad(p, "it is no UTF-8");
     if (p.title.size() > most_text || p.source.size() > most_text) bad(p, "its title or source is too long");
-    if (p.metadata.size() > most_members) bad(p, "its metadata have more than " + std::to_string(most_members) + " members");
-    if (!is_storable(p.metadata)) bad(p, "its metadata hold a number that is none, text that is no UTF-8, or more than 16 levels");
+    if (p.metadata.size() > most_members)
+        bad(p, "its metadata have more than " + std::to_string(most_members) + " members");
+    if (!is_storable(p.metadata))
+        bad(p, "its metadata hold a number that is none, text that is no UTF-8, or more than 16 levels");
 }
 
 template <class Generator>
@@ -80,8 +84,9 @@ void index_words(Generator& generator, const Xapian::Stem& stem) {
 
 bool is_stop_word(const std::string& word) {
     static const std::set<std::string, std::less<>> words{
-        "a",  "an", "and", "are",  "as",  "at",   "be", "by",  "do",   "does", "for",  "from",  "how",   "in",  "is",  "it",
-        "of", "on", "or",  "that", "the", "this", "to", "was", "were", "what", "when", "where", "which", "who", "with"};
+        "a",    "an",  "and",  "are",  "as",   "at",    "be",    "by",  "do",   "does", "for",
+        "from", "how", "in",   "is",   "it",   "of",    "on",    "or",  "that", "the",  "this",
+        "to",   "was", "were", "what", "when", "where", "which", "who", "with"};
     return words.contains(word);
 }
 
@@ -91,7 +96,8 @@ Xapian::Stem stemmer_for(const std::string& language) {
     try {
         return Xapian::Stem{language};
     } catch (const Xapian::InvalidArgumentError&) {
-        throw retrieve_error{retrieve_errc::bad_options, "there is no stemmer for the language \"" + language + "\"; there are none, " +
+        throw retrieve_error{retrieve_errc::bad_options, "there is no stemmer for the language \"" + language +
+                                                             "\"; there are none, " +
                                                              Xapian::Stem::get_available_languages()};
     }
 }
@@ -161,7 +167,8 @@ Xapian::Document document_of(const passage& p, const Xapian::Stem& stem, index_s
         document.add_boolean_term(value_term(field, v));
         if (!state.fields.contains(field) && state.fields.size() < most_fields)
             state.fields[field] = first_field_slot + static_cast<std::uint32_t>(state.fields.size());
-        if (const auto slot = state.fields.find(field); slot != state.fields.end()) document.add_value(slot->second, slot_value(v));
+        if (const auto slot = state.fields.find(field); slot != state.fields.end())
+            document.add_value(slot->second, slot_value(v));
     }
     json::object stored = to_json(p);
     stored.erase("score");
@@ -173,7 +180,8 @@ Xapian::Document document_of(const passage& p, const Xapian::Stem& stem, index_s
 passage passage_in(const std::string& data, const std::filesystem::path& where) {
     const auto text = std::string_view{data}.substr(std::min<std::size_t>(4, data.size()));
     if (data.size() < 4 || data.compare(0, 4, checksum_text(text)) != 0)
-        throw retrieve_error{retrieve_errc::corrupt, (where / "docdata.glass").string() + " is damaged: a passage is not what was stored"};
+        throw retrieve_error{retrieve_errc::corrupt,
+                             (where / "docdata.glass").string() + " is damaged: a passage is not what was stored"};
     return passage_from_json(json::parse(text));
 }
 
@@ -205,9 +213,10 @@ Xapian::Query query_of_operators(const std::string& text, const Xapian::Stem& st
     parser.set_database(database);
     parser.set_max_expansion(100, Xapian::Query::WILDCARD_LIMIT_MOST_FREQUENT);
     try {
-        return parser.parse_query(valid_utf8(text.substr(0, longest_query)), parser_type::FLAG_BOOLEAN | parser_type::FLAG_PHRASE |
-                                                                                 parser_type::FLAG_LOVEHATE | parser_type::FLAG_WILDCARD |
-                                                                                 parser_type::FLAG_PURE_NOT | parser_type::FLAG_CJK_NGRAM);
+        return parser.parse_query(valid_utf8(text.substr(0, longest_query)),
+                                  parser_type::FLAG_BOOLEAN | parser_type::FLAG_PHRASE | parser_type::FLAG_LOVEHATE |
+                                      parser_type::FLAG_WILDCARD | parser_type::FLAG_PURE_NOT |
+                                      parser_type::FLAG_CJK_NGRAM);
     } catch (const Xapian::QueryParserError& e) {
         throw retrieve_error{retrieve_errc::bad_query, "the query cannot be read: " + e.get_msg()};
     }

@@ -19,7 +19,8 @@ Xapian::Stem stemmer_for(const std::string& language);
 
 std::string id_term(const std::string& id);
 std::string source_term(const std::string& source);
-std::string value_term(const std::string& field, const json::value& v);  ///< equal values, and only they, have the same one
+std::string value_term(const std::string& field,
+                       const json::value& v);  ///< equal values, and only they, have the same one
 
 /// A value of metadata in a slot, and back; none: it is too long for one, and stands in the passage only.
 std::string slot_value(const json::value& v);

@@ -20,7 +20,8 @@ void check_tables(const fs::path& text, const fs::path& root, std::vector<found_
     for (const char* table : tables) {
         const auto file = text / (std::string{table} + ".glass");
         if (!fs::exists(file)) {  // the others are made with their first entry
-            if (std::string_view{table} == "postlist") problems.push_back({fs::relative(file, root).string(), "it is missing"});
+            if (std::string_view{table} == "postlist")
+                problems.push_back({fs::relative(file, root).string(), "it is missing"});
             continue;
         }
         std::ostringstream told;
@@ -41,13 +42,15 @@ void detail::rethrow_naming_files(const fs::path& text) {
     check_tables(text, text, problems);
     if (problems.empty()) rethrow_as_ours(text);
     std::string files;
-    for (const auto& p : problems) files += (files.empty() ? "" : ", ") + (text / p.file).string() + " (" + p.what + ")";
+    for (const auto& p : problems)
+        files += (files.empty() ? "" : ", ") + (text / p.file).string() + " (" + p.what + ")";
     throw retrieve_error{retrieve_errc::corrupt, "damaged: " + files};
 }
 
 namespace {
 
-void check_passages(const snapshot& s, const fs::path& text, const fs::path& root, std::vector<found_problem>& problems) {
+void check_passages(const snapshot& s, const fs::path& text, const fs::path& root,
+                    std::vector<found_problem>& problems) {
     const auto database = s.borrow();
     std::size_t damaged = 0;
     for (auto doc = s.passages().next(1); doc != 0; doc = s.passages().next(doc + 1)) try {
@@ -62,10 +65,12 @@ void check_passages(const snapshot& s, const fs::path& text, const fs::path& roo
             ++damaged;
         }
     if (damaged > 0)
-        problems.push_back({fs::relative(text / "docdata.glass", root).string(), std::to_string(damaged) + " passages cannot be read"});
+        problems.push_back({fs::relative(text / "docdata.glass", root).string(),
+                            std::to_string(damaged) + " passages cannot be read"});
 }
 
-void check_vectors(const snapshot& s, const fs::path& generation, const fs::path& root, std::vector<found_problem>& problems) {
+void check_vectors(const snapshot& s, const fs::path& generation, const fs::path& root,
+                   std::vector<found_problem>& problems) {
     if (s.rows() && s.rows()->checksum() != s.state().checksum)
         problems.push_back({fs::relative(generation / "vectors", root).string(), "its checksum is another one"});
     try {

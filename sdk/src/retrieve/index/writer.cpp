@@ -19,14 +19,17 @@ namespace fs = std::filesystem;
 writer_lock::writer_lock(const fs::path& folder, std::chrono::milliseconds patience) {
     const auto file = folder / "lock";
     fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd_ < 0) throw retrieve_error{retrieve_errc::unwritable, file.string() + " cannot be opened: " + std::strerror(errno)};
+    if (fd_ < 0)
+        throw retrieve_error{retrieve_errc::unwritable, file.string() + " cannot be opened: " + std::strerror(errno)};
     const auto end = std::chrono::steady_clock::now() + patience;
     while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
         const int error = errno;
         if (error != EWOULDBLOCK || std::chrono::steady_clock::now() >= end) {
             ::close(fd_);
-            if (error == EWOULDBLOCK) throw retrieve_error{retrieve_errc::locked, "\"" + folder.string() + "\" has another writer"};
-            throw retrieve_error{retrieve_errc::unwritable, file.string() + " cannot be locked: " + std::strerror(error)};
+            if (error == EWOULDBLOCK)
+                throw retrieve_error{retrieve_errc::locked, "\"" + folder.string() + "\" has another writer"};
+            throw retrieve_error{retrieve_errc::unwritable,
+                                 file.string() + " cannot be locked: " + std::strerror(error)};
         }
         std::this_thread::sleep_for(std::chrono::milliseconds{20});
     }
@@ -37,19 +40,24 @@ writer_lock::~writer_lock() { ::close(fd_); }
 void sweep_index(const fs::path& folder, const std::string& generation, const std::string& graph) {
     std::error_code ec;
     for (const auto& entry : fs::directory_iterator{folder, ec})
-        if (entry.path().filename().string().starts_with("gen-") && entry.path().filename() != generation) fs::remove_all(entry.path(), ec);
+        if (entry.path().filename().string().starts_with("gen-") && entry.path().filename() != generation)
+            fs::remove_all(entry.path(), ec);
     for (const auto& entry : fs::directory_iterator{folder / generation, ec})
-        if (entry.path().filename().string().starts_with("graph-") && entry.path().filename() != graph) fs::remove(entry.path(), ec);
+        if (entry.path().filename().string().starts_with("graph-") && entry.path().filename() != graph)
+            fs::remove(entry.path(), ec);
 }
 
-graph_state renewed_graph(const fs::path& generation, const index_state& state, const doc_set& passages, unsigned threads) {
+graph_state renewed_graph(const fs::path& generation, const index_state& state, const doc_set& passages,
+                          unsigned threads) {
     constexpr std::size_t samples = 100, tuned_for = 10, fewest_outside = 5'000;
     const auto& old = state.graph;
     const std::size_t count = passages.size(), outside = state.rows - old.rows;
-    if (count <= exact_below || (!old.file.empty() && outside <= std::max<std::size_t>(fewest_outside, old.rows / 10))) return old;
+    if (count <= exact_below || (!old.file.empty() && outside <= std::max<std::size_t>(fewest_outside, old.rows / 10)))
+        return old;
     auto rows = std::make_shared<const mapped_rows>(generation / "vectors", state.rows, state.options.dimensions);
     const bool extend = !old.file.empty() && count * 2 > state.rows;  // else most of what it knows is gone
-    const auto made = graph::build(rows, passages, threads, extend ? generation / old.file : fs::path{}, extend ? old.rows : 0);
+    const auto made =
+        graph::build(rows, passages, threads, extend ? generation / old.file : fs::path{}, extend ? old.rows : 0);
     const auto number = old.file.empty() ? 1 : std::stoul(old.file.substr(std::strlen("graph-"))) + 1;
     graph_state s{.file = "graph-" + std::to_string(number), .rows = made->covered()};
     made->save(generation / s.file);
@@ -138,7 +146,8 @@ void index_writer::impl::append_row(std::vector<float> vector) {
     if (o.embedder.empty() && !vector.empty())
         throw retrieve_error{retrieve_errc::wrong_model, "the index has no vectors: it was made without an embedder"};
     if (o.embedder.empty()) return;
-    if (vector.empty()) throw retrieve_error{retrieve_errc::wrong_model, "the index has an embedder, and a passage has no vector"};
+    if (vector.empty())
+        throw retrieve_error{retrieve_errc::wrong_model, "the index has an embedder, and a passage has no vector"};
     if (o.dimensions == 0) o.dimensions = vector.size();
     check_vector(vector, o);
     normalize(vector, o.by);
@@ -152,7 +161,8 @@ void index_writer::impl::put(const passage& p, const std::vector<float>& vector)
     append_row(vector);
     if (old) drop(old);
     const auto doc = text.add_document(document);
-    if (doc != ++last) throw retrieve_error{retrieve_errc::corrupt, (generation / "text").string() + " is damaged: it counts wrongly"};
+    if (doc != ++last)
+        throw retrieve_error{retrieve_errc::corrupt, (generation / "text").string() + " is damaged: it counts wrongly"};
     ++count;
     changed[p.id] = doc;
     if (!p.source.empty()) by_source[p.source].insert(p.id);
@@ -263,7 +273,8 @@ std::size_t index_writer::remove_source(const std::string& source) {
 void index_writer::set_source(const std::string& source, json::object note) {
     impl_->check_open();
     const json::object kept{{"source", source}, {"note", std::move(note)}};
-    as_ours(impl_->generation / "text", [&] { impl_->text.set_metadata(key_of_source(source), json::serialize(kept)); });
+    as_ours(impl_->generation / "text",
+            [&] { impl_->text.set_metadata(key_of_source(source), json::serialize(kept)); });
 }
 
 void index_writer::set_settings(json::object settings) { impl_->state.settings = std::move(settings); }
@@ -281,7 +292,8 @@ void index_writer::commit() {
 }
 
 index_writer passage_index::write(writing_options options) const {
-    return as_ours(folder() / "text", [&] { return index_writer{std::make_unique<index_writer::impl>(folder(), options)}; });
+    return as_ours(folder() / "text",
+                   [&] { return index_writer{std::make_unique<index_writer::impl>(folder(), options)}; });
 }
 
 }  // namespace reagent

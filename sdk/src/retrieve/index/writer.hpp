@@ -26,7 +26,8 @@ void sweep_index(const std::filesystem::path& folder, const std::string& generat
 
 /// Makes a new graph, or extends the known one, where so many vectors are outside of it that comparing them costs more.
 /// @return the state's new graph; its file is written beside the known one
-graph_state renewed_graph(const std::filesystem::path& generation, const index_state& state, const doc_set& passages, unsigned threads);
+graph_state renewed_graph(const std::filesystem::path& generation, const index_state& state, const doc_set& passages,
+                          unsigned threads);
 
 /// An empty generation, complete on the disk.
 void make_generation(const std::filesystem::path& generation, const index_state& state);

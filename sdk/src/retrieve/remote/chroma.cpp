@@ -9,13 +9,14 @@
 namespace reagent {
 namespace {
 
-constexpr const char* whole = "reagent";                     // the member of metadata that holds the passage but for its text
+constexpr const char* whole = "reagent";  // the member of metadata that holds the passage but for its text
 constexpr const char* embedder_member = "reagent_embedder";  // of a collection's metadata
-constexpr double exact_numbers = 9007199254740992;           // 2^53: from there on a double stands for several whole numbers
+constexpr double exact_numbers = 9007199254740992;  // 2^53: from there on a double stands for several whole numbers
 
 // Names that Chroma takes for members of metadata, and that are not ours.
 bool is_filterable(std::string_view field) {
-    return !field.empty() && field != whole && !field.starts_with('#') && !field.starts_with('$') && !field.starts_with("chroma:");
+    return !field.empty() && field != whole && !field.starts_with('#') && !field.starts_with('$') &&
+           !field.starts_with("chroma:");
 }
 
 bool can_compare(const filter& f, bool negated) {
@@ -38,7 +39,8 @@ json::object condition(const filter& f) {
             for (const auto& p : f.parts()) parts.push_back(condition(p));
             return {{f.what() == kind::conjunction ? "$and" : "$or", std::move(parts)}};
         }
-        case kind::negation: return {{f.parts().front().field(), json::object{{"$ne", comparable(f.parts().front().value())}}}};
+        case kind::negation:
+            return {{f.parts().front().field(), json::object{{"$ne", comparable(f.parts().front().value())}}}};
         case kind::eq: return {{f.field(), json::object{{"$eq", comparable(f.value())}}}};
         // What rounding makes equal may have been less.
         case kind::lt:
@@ -64,8 +66,11 @@ public:
         : remote_store{o},
           name_{"chroma:" + o.collection},
           server_{name_, o.url,
-                  o.token.empty() ? http::header_list{} : http::header_list{{"x-chroma-token", std::string{o.token.reveal()}}}, o.timeout},
-          collections_{"/api/v2/tenants/" + percent_encoded(o.tenant) + "/databases/" + percent_encoded(o.database) + "/collections"} {}
+                  o.token.empty() ? http::header_list{}
+                                  : http::header_list{{"x-chroma-token", std::string{o.token.reveal()}}},
+                  o.timeout},
+          collections_{"/api/v2/tenants/" + percent_encoded(o.tenant) + "/databases/" + percent_encoded(o.database) +
+                       "/collections"} {}
 
     std::string name() const override { return name_; }
 
@@ -98,7 +103,8 @@ protected:
             {"name", options().collection},
             {"get_or_create", true},
             {"metadata", json::object{{embedder_member, options().vectors.name()}}},
-            {"configuration", json::object{{"hnsw", json::object{{"space", options().by == similarity::cosine ? "cosine" : "ip"}}}}}};
+            {"configuration",
+             json::object{{"hnsw", json::object{{"space", options().by == similarity::cosine ? "cosine" : "ip"}}}}}};
         auto a = co_await server_.call(r, "POST", collections_, std::move(made));
         if (!a.ok()) server_.refuse(a, "making the collection");
         check_dimensions(read(a.body).dimensions, dimensions);
@@ -181,14 +187,17 @@ private:
                 server_.nonsense(std::string{"\""} + name + "\" is no list of one list");
             return all.get_array()[0].get_array();
         };
-        const auto &ids = first("ids"), &documents = first("documents"), &metadatas = first("metadatas"), &distances = first("distances");
+        const auto &ids = first("ids"), &documents = first("documents"), &metadatas = first("metadatas"),
+                   &distances = first("distances");
         if (documents.size() != ids.size() || metadatas.size() != ids.size() || distances.size() != ids.size())
             server_.nonsense("lists of different lengths");
-        for (std::size_t i = 0; i < ids.size(); ++i) found.push_back(one(ids[i], documents[i], metadatas[i], distances[i]));
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            found.push_back(one(ids[i], documents[i], metadatas[i], distances[i]));
         return found;
     }
 
-    passage one(const json::value& id, const json::value& document, const json::value& metadata, const json::value& distance) const {
+    passage one(const json::value& id, const json::value& document, const json::value& metadata,
+                const json::value& distance) const {
         passage p;
         const auto* m = metadata.if_object();
         if (const auto* kept = m ? m->if_contains(whole) : nullptr; kept && kept->is_string()) {
@@ -212,6 +221,8 @@ private:
 
 }  // namespace
 
-std::shared_ptr<const passage_store> chroma(chroma_options options) { return std::make_shared<const chroma_store>(std::move(options)); }
+std::shared_ptr<const passage_store> chroma(chroma_options options) {
+    return std::make_shared<const chroma_store>(std::move(options));
+}
 
 }  // namespace reagent

@@ -4,14 +4,16 @@
 
 namespace reagent {
 
-json_server::json_server(std::string name, std::string url, http::header_list credentials, std::chrono::milliseconds timeout)
+json_server::json_server(std::string name, std::string url, http::header_list credentials,
+                         std::chrono::milliseconds timeout)
     : name_{std::move(name)}, url_{std::move(url)}, credentials_{std::move(credentials)}, timeout_{timeout} {
     while (url_.ends_with('/')) url_.pop_back();
     http::parse_url(url_);  // refused now rather than at the first request
 }
 
 task<json_server::answer> json_server::call(run& r, std::string method, std::string target, json::value body) const {
-    http::request request{.method = std::move(method), .url = url_ + target, .credentials = credentials_, .repeatable = true};
+    http::request request{
+        .method = std::move(method), .url = url_ + target, .credentials = credentials_, .repeatable = true};
     if (!body.is_null()) {
         request.headers.emplace_back("content-type", "application/json");
         request.body = json::serialize(body);
@@ -33,8 +35,8 @@ task<json_server::answer> json_server::call(run& r, std::string method, std::str
 }
 
 void json_server::refuse(const answer& a, const std::string& what) const {
-    throw retrieve_error{retrieve_errc::server,
-                         name_ + ": " + what + ": status " + std::to_string(a.status) + ", " + cut(json::serialize(a.body), 400)};
+    throw retrieve_error{retrieve_errc::server, name_ + ": " + what + ": status " + std::to_string(a.status) + ", " +
+                                                    cut(json::serialize(a.body), 400)};
 }
 
 void json_server::nonsense(const std::string& what) const {

@@ -15,7 +15,8 @@
 namespace reagent {
 namespace {
 
-constexpr std::size_t most_indexed_dimensions = 2000, most_searched = 1000;  // pgvector 0.6: of an HNSW index; hnsw.ef_search
+constexpr std::size_t most_indexed_dimensions = 2000,
+                      most_searched = 1000;  // pgvector 0.6: of an HNSW index; hnsw.ef_search
 
 struct refused : std::runtime_error {
     refused(std::string why, std::string s) : std::runtime_error{std::move(why)}, state{std::move(s)} {}
@@ -45,9 +46,9 @@ public:
         std::vector<const char*> values;
         for (const auto& p : parameters) values.push_back(p.c_str());
         std::unique_ptr<PGresult, decltype(&PQclear)> r{
-            parameters.empty()
-                ? PQexec(db_.get(), statement.c_str())
-                : PQexecParams(db_.get(), statement.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0),
+            parameters.empty() ? PQexec(db_.get(), statement.c_str())
+                               : PQexecParams(db_.get(), statement.c_str(), static_cast<int>(values.size()), nullptr,
+                                              values.data(), nullptr, nullptr, 0),
             PQclear};
         const auto status = PQresultStatus(r.get());
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
@@ -170,14 +171,19 @@ private:
         if (has_zero(json::value(f.field()))) return "false";
         if (!v.is_number() && !v.is_string())  // without an order, but equal to themselves
             return f.what() == kind::lte || f.what() == kind::gte ? equals(f.field(), v) : "false";
-        if (has_zero(v)) throw retrieve_error{retrieve_errc::bad_filter, "PostgreSQL compares no text with a zero byte"};
-        const char* sign = f.what() == kind::lt ? " < " : f.what() == kind::lte ? " <= " : f.what() == kind::gt ? " > " : " >= ";
+        if (has_zero(v))
+            throw retrieve_error{retrieve_errc::bad_filter, "PostgreSQL compares no text with a zero byte"};
+        const char* sign = f.what() == kind::lt    ? " < "
+                           : f.what() == kind::lte ? " <= "
+                           : f.what() == kind::gt  ? " > "
+                                                   : " >= ";
         const std::string field = parameter(f.field()) + "::text";
         if (v.is_number())  // CASE: a cast happens only where it can
-            return "CASE WHEN jsonb_typeof(metadata -> " + field + ") = 'number' THEN (metadata ->> " + field + ")::numeric" + sign +
-                   parameter(json::serialize(v)) + "::numeric ELSE false END";
-        return "CASE WHEN jsonb_typeof(metadata -> " + field + ") = 'string' THEN (metadata ->> " + field + ") COLLATE \"C\"" + sign +
-               parameter(std::string{v.get_string()}) + "::text COLLATE \"C\" ELSE false END";
+            return "CASE WHEN jsonb_typeof(metadata -> " + field + ") = 'number' THEN (metadata ->> " + field +
+                   ")::numeric" + sign + parameter(json::serialize(v)) + "::numeric ELSE false END";
+        return "CASE WHEN jsonb_typeof(metadata -> " + field + ") = 'string' THEN (metadata ->> " + field +
+               ") COLLATE \"C\"" + sign + parameter(std::string{v.get_string()}) +
+               "::text COLLATE \"C\" ELSE false END";
     }
 
     std::string parameter(std::string value) {
@@ -212,10 +218,11 @@ protected:
         std::vector<std::string> parameters{vector_text(query)};
         std::string clause = where_clause{parameters}.of(where);
         std::string distance = "embedding " + sign + " $1::vector";
-        std::string statement =
-            "SELECT passage, " + distance + " FROM " + table_ + " WHERE " + clause + " ORDER BY " + distance + ", id LIMIT ";
+        std::string statement = "SELECT passage, " + distance + " FROM " + table_ + " WHERE " + clause + " ORDER BY " +
+                                distance + ", id LIMIT ";
         // An index gives no order by id; without it rows of one distance would come in any.
-        std::string by_index = "SELECT passage, " + distance + " FROM " + table_ + " WHERE " + clause + " ORDER BY " + distance + " LIMIT ";
+        std::string by_index = "SELECT passage, " + distance + " FROM " + table_ + " WHERE " + clause + " ORDER BY " +
+                               distance + " LIMIT ";
         const std::size_t searched = std::min(most_searched, std::max<std::size_t>(40, 4 * n));
         std::string check = about();
         std::function<rows(connection&)> work = [=, this, dimensions = query.size()](connection& c) {
@@ -241,7 +248,8 @@ protected:
             c.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 4711))", {options().collection});
             rows there = c.run(check);
             if (there.empty()) {
-                if (c.run("SELECT 1 FROM pg_extension WHERE extname = 'vector'").empty()) c.run("CREATE EXTENSION vector");
+                if (c.run("SELECT 1 FROM pg_extension WHERE extname = 'vector'").empty())
+                    c.run("CREATE EXTENSION vector");
                 for (const auto& s : statements) c.run(s);
             } else
                 check_table(there, dimensions);
@@ -256,15 +264,18 @@ protected:
             one.passage.score = 0;
             json::object p = to_json(one.passage);
             if (has_zero(p)) fail(retrieve_errc::bad_passage, "PostgreSQL stores no text with a zero byte");
-            all.push_back(json::object{
-                {"id", one.passage.id}, {"p", json::serialize(p)}, {"m", one.passage.metadata}, {"v", vector_text(one.vector)}});
+            all.push_back(json::object{{"id", one.passage.id},
+                                       {"p", json::serialize(p)},
+                                       {"m", one.passage.metadata},
+                                       {"v", vector_text(one.vector)}});
         }
         std::string given = json::serialize(all);
-        std::string statement = "INSERT INTO " + table_ +
-                                " (id, passage, metadata, embedding) SELECT x ->> 'id', x ->> 'p', x -> 'm', (x ->> 'v')::vector "
-                                "FROM jsonb_array_elements($1::jsonb) AS x ORDER BY x ->> 'id' ON CONFLICT (id) DO UPDATE SET passage = "
-                                "EXCLUDED.passage, metadata = "
-                                "EXCLUDED.metadata, embedding = EXCLUDED.embedding";
+        std::string statement =
+            "INSERT INTO " + table_ +
+            " (id, passage, metadata, embedding) SELECT x ->> 'id', x ->> 'p', x -> 'm', (x ->> 'v')::vector "
+            "FROM jsonb_array_elements($1::jsonb) AS x ORDER BY x ->> 'id' ON CONFLICT (id) DO UPDATE SET passage = "
+            "EXCLUDED.passage, metadata = "
+            "EXCLUDED.metadata, embedding = EXCLUDED.embedding";
         std::function<rows(connection&)> work = [statement, given](connection& c) { return c.run(statement, {given}); };
         co_await ask(r, std::move(work));
     }
@@ -280,7 +291,8 @@ private:
     // On a thread for blocking work, which may go on when nobody waits any more: it owns what it uses.
     task<rows> ask(run& r, std::function<rows(connection&)> work) const {
         auto found = std::make_shared<rows>();
-        std::function<json::value()> blocking = [work = std::move(work), from = pool_, found, self = shared_from_this()]() -> json::value {
+        std::function<json::value()> blocking = [work = std::move(work), from = pool_, found,
+                                                 self = shared_from_this()]() -> json::value {
             try {
                 *found = from->transaction(work);
             } catch (const refused& e) {
@@ -299,7 +311,8 @@ private:
 
     // What the table is for: its vectors' dimensions, and what a comment says of it.
     std::string about() const {
-        return "SELECT a.atttypmod, coalesce(obj_description(a.attrelid, 'pg_class'), '') FROM pg_attribute a WHERE a.attrelid = "
+        return "SELECT a.atttypmod, coalesce(obj_description(a.attrelid, 'pg_class'), '') FROM pg_attribute a WHERE "
+               "a.attrelid = "
                "to_regclass('" +
                replace_all(table_, "'", "''") + "') AND a.attname = 'embedding'";
     }
@@ -313,9 +326,11 @@ private:
 
     std::vector<std::string> making(std::size_t dimensions) const {
         std::vector<std::string> all{
-            "CREATE TABLE " + table_ + " (id text PRIMARY KEY, passage text NOT NULL, metadata jsonb NOT NULL, embedding vector(" +
+            "CREATE TABLE " + table_ +
+                " (id text PRIMARY KEY, passage text NOT NULL, metadata jsonb NOT NULL, embedding vector(" +
                 std::to_string(dimensions) + ") NOT NULL)",
-            "COMMENT ON TABLE " + table_ + " IS 'reagent: vectors of " + replace_all(options().vectors.name(), "'", "''") + "'"};
+            "COMMENT ON TABLE " + table_ + " IS 'reagent: vectors of " +
+                replace_all(options().vectors.name(), "'", "''") + "'"};
         const char* how = options().by == similarity::cosine ? "vector_cosine_ops" : "vector_ip_ops";
         if (with_index_ && dimensions <= most_indexed_dimensions)
             all.push_back("CREATE INDEX ON " + table_ + " USING hnsw (embedding " + how + ")");

@@ -32,7 +32,9 @@ std::string point_id(const std::string& passage_id) {
 }
 
 // Names that are one step of a path in a payload.
-bool is_filterable(std::string_view field) { return !field.empty() && std::all_of(field.begin(), field.end(), is_word); }
+bool is_filterable(std::string_view field) {
+    return !field.empty() && std::all_of(field.begin(), field.end(), is_word);
+}
 
 bool can_compare(const filter& f, bool) {
     if (!is_filterable(f.field())) return false;
@@ -71,8 +73,10 @@ public:
     explicit qdrant_store(qdrant_options o)
         : remote_store{o},
           name_{"qdrant:" + o.collection},
-          server_{name_, o.url, o.api_key.empty() ? http::header_list{} : http::header_list{{"api-key", std::string{o.api_key.reveal()}}},
-                  o.timeout},
+          server_{
+              name_, o.url,
+              o.api_key.empty() ? http::header_list{} : http::header_list{{"api-key", std::string{o.api_key.reveal()}}},
+              o.timeout},
           collection_{"/collections/" + percent_encoded(o.collection)} {}
 
     std::string name() const override { return name_; }
@@ -91,7 +95,8 @@ protected:
         check_dimensions(dimensions_of(result(about, "the collection")), query.size());
         std::vector<passage> found;
         // A payload may hold a list, of which one value is enough: negations are not asked for.
-        const filter wider = superset(where, [](const filter& f, bool negated) { return !negated && can_compare(f, negated); });
+        const filter wider =
+            superset(where, [](const filter& f, bool negated) { return !negated && can_compare(f, negated); });
         if (holds_never(wider)) co_return found;
         json::value asked = json::object{{"query", json::value_from(query)}, {"limit", n}, {"with_payload", true}};
         if (!wider.holds_always()) asked.get_object()["filter"] = json::object{{"must", json::array{condition(wider)}}};
@@ -107,7 +112,8 @@ protected:
         if (about.ok()) co_return check_dimensions(dimensions_of(result(about, "the collection")), dimensions);
         if (about.status != 404) server_.refuse(about, "the collection");
         json::value made = json::object{
-            {"vectors", json::object{{"size", dimensions}, {"distance", options().by == similarity::cosine ? "Cosine" : "Dot"}}}};
+            {"vectors",
+             json::object{{"size", dimensions}, {"distance", options().by == similarity::cosine ? "Cosine" : "Dot"}}}};
         auto a = co_await server_.call(r, "PUT", collection_, std::move(made));
         if (!a.ok() && a.status != 409) server_.refuse(a, "making the collection");  // 409: another one was first
     }
@@ -118,8 +124,9 @@ protected:
             one.passage.score = 0;
             json::object payload = to_json(one.passage);
             payload["embedder"] = options().vectors.name();
-            points.push_back(
-                json::object{{"id", point_id(one.passage.id)}, {"vector", json::value_from(one.vector)}, {"payload", std::move(payload)}});
+            points.push_back(json::object{{"id", point_id(one.passage.id)},
+                                          {"vector", json::value_from(one.vector)},
+                                          {"payload", std::move(payload)}});
         }
         json::value asked = json::object{{"points", std::move(points)}};
         auto a = co_await server_.call(r, "PUT", collection_ + "/points?wait=true", std::move(asked));
@@ -151,7 +158,8 @@ private:
         const auto& payload = server_.member(point, "payload");
         const auto& score = server_.member(point, "score");
         if (!payload.is_object() || !score.is_number()) server_.nonsense("a point without payload or score");
-        if (const auto* e = payload.get_object().if_contains("embedder"); e && e->is_string()) check_model(std::string{e->get_string()});
+        if (const auto* e = payload.get_object().if_contains("embedder"); e && e->is_string())
+            check_model(std::string{e->get_string()});
         passage p = passage_from_json(payload);
         p.score = score.to_number<double>();
         return p;
@@ -164,6 +172,8 @@ private:
 
 }  // namespace
 
-std::shared_ptr<const passage_store> qdrant(qdrant_options options) { return std::make_shared<const qdrant_store>(std::move(options)); }
+std::shared_ptr<const passage_store> qdrant(qdrant_options options) {
+    return std::make_shared<const qdrant_store>(std::move(options));
+}
 
 }  // namespace reagent

@@ -27,17 +27,21 @@ std::vector<stored_passage> joined(std::vector<passage> passages, std::vector<st
 }
 
 bool texts_are_utf8(const passage& p) {
-    return is_utf8(p.id) && is_utf8(p.text) && is_utf8(p.title) && is_utf8(p.source) && is_utf8(json::serialize(p.metadata));
+    return is_utf8(p.id) && is_utf8(p.text) && is_utf8(p.title) && is_utf8(p.source) &&
+           is_utf8(json::serialize(p.metadata));
 }
 
 }  // namespace
 
 remote_store::remote_store(store_options options) : options_{std::move(options)} {
-    if (options_.collection.empty()) throw retrieve_error{retrieve_errc::bad_options, "a store on a server needs the name of a collection"};
+    if (options_.collection.empty())
+        throw retrieve_error{retrieve_errc::bad_options, "a store on a server needs the name of a collection"};
     options_.batch = std::max<std::size_t>(1, options_.batch);
 }
 
-void remote_store::fail(retrieve_errc code, const std::string& why) const { throw retrieve_error{code, name() + ": " + why}; }
+void remote_store::fail(retrieve_errc code, const std::string& why) const {
+    throw retrieve_error{code, name() + ": " + why};
+}
 
 void remote_store::check_model(const std::string& stored) const {
     if (!stored.empty() && stored != options_.vectors.name())
@@ -46,7 +50,8 @@ void remote_store::check_model(const std::string& stored) const {
 
 void remote_store::check_dimensions(std::size_t stored, std::size_t given) const {
     if (stored && stored != given)
-        fail(retrieve_errc::wrong_model, "its vectors have " + std::to_string(stored) + " dimensions, not " + std::to_string(given));
+        fail(retrieve_errc::wrong_model,
+             "its vectors have " + std::to_string(stored) + " dimensions, not " + std::to_string(given));
 }
 
 task<std::vector<passage>> remote_store::retrieve(run& r, retrieval what) const {
@@ -73,7 +78,8 @@ task<std::vector<passage>> remote_store::retrieve(run& r, retrieval what) const 
 task<void> remote_store::put(run& r, std::vector<passage> passages, std::vector<std::vector<float>> vectors) const {
     if (passages.empty()) co_return;
     for (const auto& p : passages)
-        if (p.id.empty() || !texts_are_utf8(p)) fail(retrieve_errc::bad_passage, p.id.empty() ? "a passage has no id" : "a passage is no UTF-8");
+        if (p.id.empty() || !texts_are_utf8(p))
+            fail(retrieve_errc::bad_passage, p.id.empty() ? "a passage has no id" : "a passage is no UTF-8");
     if (vectors.empty()) {
         std::vector<std::string> texts;
         for (const auto& p : passages) texts.push_back(p.title.empty() ? p.text : p.title + "\n" + p.text);
@@ -82,7 +88,8 @@ task<void> remote_store::put(run& r, std::vector<passage> passages, std::vector<
     }
     if (vectors.size() != passages.size()) fail(retrieve_errc::wrong_model, "there is not one vector for each passage");
     for (const auto& v : vectors) {
-        if (v.empty() || v.size() != vectors.front().size()) fail(retrieve_errc::wrong_model, "vectors are of different lengths");
+        if (v.empty() || v.size() != vectors.front().size())
+            fail(retrieve_errc::wrong_model, "vectors are of different lengths");
         if (!std::all_of(v.begin(), v.end(), [](float x) { return std::isfinite(x); }))
             fail(retrieve_errc::wrong_model, "a vector holds something that is no number");
     }
@@ -99,7 +106,8 @@ task<void> remote_store::put(run& r, std::vector<passage> passages, std::vector<
 task<void> remote_store::remove(run& r, std::vector<std::string> ids) const {
     for (std::size_t at = 0; at < ids.size(); at += most_removed_at_once) {
         const auto end = std::min(ids.size(), at + most_removed_at_once);
-        std::vector<std::string> batch{ids.begin() + static_cast<std::ptrdiff_t>(at), ids.begin() + static_cast<std::ptrdiff_t>(end)};
+        std::vector<std::string> batch{ids.begin() + static_cast<std::ptrdiff_t>(at),
+                                       ids.begin() + static_cast<std::ptrdiff_t>(end)};
         co_await remove_batch(r, std::move(batch));
     }
 }

@@ -15,7 +15,8 @@ struct stored_passage {
     std::vector<float> vector;
 };
 
-/// What stores on a server share: vectors are made and checked, batches cut, and what the server found is filtered again.
+/// What stores on a server share: vectors are made and checked, batches cut, and what the server found is filtered
+/// again.
 class remote_store : public passage_store {
 public:
     explicit remote_store(store_options options);
@@ -27,7 +28,8 @@ public:
 protected:
     const store_options& options() const { return options_; }
 
-    /// The nearest `n` that the server's filter lets through, which lets all through that fit `where`; fewer: there are no more.
+    /// The nearest `n` that the server's filter lets through, which lets all through that fit `where`; fewer: there are
+    /// no more.
     virtual task<std::vector<passage>> nearest(run& r, std::vector<float> query, std::size_t n, filter where) const = 0;
     /// Before the first batch of a `put`: the collection is there, and is for such vectors.
     virtual task<void> prepare(run& r, std::size_t dimensions) const = 0;
@@ -42,8 +44,8 @@ private:
     store_options options_;
 };
 
-/// The condition in negation normal form, where what `can` does not translate holds always: never less than the condition. A negation
-/// stands before comparisons only.
+/// The condition in negation normal form, where what `can` does not translate holds always: never less than the
+/// condition. A negation stands before comparisons only.
 /// @param can a comparison, and whether it is negated
 filter superset(const filter& f, const std::function<bool(const filter& comparison, bool negated)>& can);
 filter never();

@@ -108,7 +108,8 @@ decltype(auto) invoke_tool(const bound_member<F, O>& b, A&&... a) {
     return ((*b.object).*b.function)(std::forward<A>(a)...);
 }
 
-/// The range of a C++ type where JSON Schema has none: what the conversion refuses is seen before somebody consents to it.
+/// The range of a C++ type where JSON Schema has none: what the conversion refuses is seen before somebody consents to
+/// it.
 /// @param s the schema of T; what has one of its own there keeps it
 void add_range(json::value& s, double least, double most);
 
@@ -123,7 +124,8 @@ void add_ranges(json::value& s) {
     else if constexpr (is_field<T>)
         add_ranges<typename T::value_type>(s);
     else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char>)
-        add_range(s, static_cast<double>(std::numeric_limits<T>::min()), static_cast<double>(std::numeric_limits<T>::max()));
+        add_range(s, static_cast<double>(std::numeric_limits<T>::min()),
+                  static_cast<double>(std::numeric_limits<T>::max()));
     else if constexpr (is_a<T, std::optional>) {
         if (auto* any = s.get_object().if_contains("anyOf"); any && any->is_array() && !any->get_array().empty())
             add_ranges<typename T::value_type>(any->get_array()[0]);
@@ -150,17 +152,20 @@ class function_adapter {
     static constexpr bool wants_key = without_key<all_parameters>::present;
     static constexpr std::size_t count = std::tuple_size_v<parameters>;
 
-    static_assert(
-        may_be_shared<F>(),
-        "reagent: a tool's function changes itself (a mutable lambda), but calls of it may run at the same time; capture its state by "
-        "reference, as a std::atomic or behind a mutex");
+    static_assert(may_be_shared<F>(),
+                  "reagent: a tool's function changes itself (a mutable lambda), but calls of it may run at the same "
+                  "time; capture its state by "
+                  "reference, as a std::atomic or behind a mutex");
     template <class T>
-    static constexpr bool can_be_kept = !(std::is_lvalue_reference_v<T> && !std::is_const_v<std::remove_reference_t<T>>);
-    static_assert([]<class... A>(std::tuple<A...>*) { return (can_be_kept<A> && ...); }(static_cast<parameters*>(nullptr)),
-                  "reagent: a tool's parameter is a reference that is not const; take it by value or as a const reference");
+    static constexpr bool can_be_kept =
+        !(std::is_lvalue_reference_v<T> && !std::is_const_v<std::remove_reference_t<T>>);
+    static_assert(
+        []<class... A>(std::tuple<A...>*) { return (can_be_kept<A> && ...); }(static_cast<parameters*>(nullptr)),
+        "reagent: a tool's parameter is a reference that is not const; take it by value or as a const reference");
     static_assert(
         []<class... A>(std::tuple<A...>*) {
-            return ((!std::is_same_v<std::remove_cvref_t<A>, std::string_view> && !std::is_pointer_v<std::remove_cvref_t<A>>)&&...);
+            return ((!std::is_same_v<std::remove_cvref_t<A>, std::string_view> &&
+                     !std::is_pointer_v<std::remove_cvref_t<A>>)&&...);
         }(static_cast<parameters*>(nullptr)),
         "reagent: a tool's parameter only looks at a text that nobody keeps; take a std::string");
 
@@ -188,9 +193,10 @@ public:
     /// One struct without names: its members are the arguments.
     static constexpr bool may_be_struct() {
         if constexpr (count == 1)
-            return !takes_rest() && reflect::structure<parameter<0>> && !converted_by_user<parameter<0>> && !is_field<parameter<0>> &&
-                   !is_a<parameter<0>, std::vector> && !is_a<parameter<0>, std::optional> && !is_map<parameter<0>> && !text<parameter<0>> &&
-                   !json_type<parameter<0>> && !is_std_array<parameter<0>> && !is_tuple<parameter<0>>;
+            return !takes_rest() && reflect::structure<parameter<0>> && !converted_by_user<parameter<0>> &&
+                   !is_field<parameter<0>> && !is_a<parameter<0>, std::vector> && !is_a<parameter<0>, std::optional> &&
+                   !is_map<parameter<0>> && !text<parameter<0>> && !json_type<parameter<0>> &&
+                   !is_std_array<parameter<0>> && !is_tuple<parameter<0>>;
         else
             return false;
     }
@@ -198,12 +204,14 @@ public:
     function_adapter(F f, std::vector<argument> arguments)
         : function_{std::make_shared<const F>(std::move(f))}, arguments_{std::move(arguments)} {}
 
-    /// What a model is shown, and what arguments are checked against: structs in it refuse members that they do not have.
+    /// What a model is shown, and what arguments are checked against: structs in it refuse members that they do not
+    /// have.
     struct schemas {
         json::object shown, checked;
     };
     schemas schemas_of_arguments(const std::string& tool) const {
-        return {schema_of_arguments<further_members::ignored>(tool), schema_of_arguments<further_members::refused>(tool)};
+        return {schema_of_arguments<further_members::ignored>(tool),
+                schema_of_arguments<further_members::refused>(tool)};
     }
 
     /// `schema_of_arguments` with the ranges of the C++ types.
@@ -216,7 +224,9 @@ public:
             }
         }
         auto& properties = s.at("properties").as_object();
-        [&]<std::size_t... I>(std::index_sequence<I...>) { (add_ranges<parameter<I>>(properties[arguments_[I].name]), ...); }
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (add_ranges<parameter<I>>(properties[arguments_[I].name]), ...);
+        }
         (std::make_index_sequence<count>{});
         return s;
     }
@@ -393,9 +403,9 @@ template <class F, class Object>
 inline constexpr bool has_known_parameters<bound_member<F, Object>> = true;
 
 template <class P>
-inline constexpr bool is_made_from_json = convertible<std::remove_cvref_t<P>>() || std::is_same_v<std::remove_cvref_t<P>, rest> ||
-                                          (std::is_lvalue_reference_v<P> &&
-                                           !std::is_const_v<std::remove_reference_t<P>>);  // which has words of its own
+inline constexpr bool is_made_from_json =
+    convertible<std::remove_cvref_t<P>>() || std::is_same_v<std::remove_cvref_t<P>, rest> ||
+    (std::is_lvalue_reference_v<P> && !std::is_const_v<std::remove_reference_t<P>>);  // which has words of its own
 
 template <class T>
 inline constexpr bool is_shown_as_json = convertible<std::remove_cvref_t<T>>() || std::is_void_v<T>;
@@ -407,7 +417,8 @@ template <class F>
 consteval bool can_be_tool() {
     constexpr bool known = has_known_parameters<F>;
     static_assert(known,
-                  "reagent: the types of a tool's parameters must be known, but this function has `auto` parameters or several overloads; "
+                  "reagent: the types of a tool's parameters must be known, but this function has `auto` parameters or "
+                  "several overloads; "
                   "write their types, or wrap it in a lambda that does");
     if constexpr (known) {
         using all = typename signature_of_function<F>::parameters;
@@ -415,13 +426,14 @@ consteval bool can_be_tool() {
         constexpr bool made = []<class... P>(std::tuple<P...>*) {
             return (is_made_from_json<P> && ...);
         }(static_cast<parameters*>(nullptr));
-        static_assert(
-            made,
-            "reagent: a tool's parameter cannot be made from JSON: its class has private members, constructors or bases; make it a "
-            "plain struct, describe it with BOOST_DESCRIBE_CLASS, or give it a reagent::json_conversion");
+        static_assert(made,
+                      "reagent: a tool's parameter cannot be made from JSON: its class has private members, "
+                      "constructors or bases; make it a "
+                      "plain struct, describe it with BOOST_DESCRIBE_CLASS, or give it a reagent::json_conversion");
         constexpr bool shown = is_shown_as_json<typename signature_of_function<F>::result>;
         static_assert(shown,
-                      "reagent: what a tool returns has no JSON: its class has private members, constructors or bases; return a plain "
+                      "reagent: what a tool returns has no JSON: its class has private members, constructors or bases; "
+                      "return a plain "
                       "struct or a text, describe it with BOOST_DESCRIBE_CLASS, or give it a reagent::json_conversion");
         return made && shown;
     } else
@@ -429,13 +441,15 @@ consteval bool can_be_tool() {
 }
 
 template <class F>
-tool make_adapted_tool(std::string name, std::string description, F f, std::vector<argument> arguments, tool_options options) {
+tool make_adapted_tool(std::string name, std::string description, F f, std::vector<argument> arguments,
+                       tool_options options) {
     function_adapter<F> adapter{std::move(f), std::move(arguments)};
     auto schemas = adapter.schemas_of_arguments(name);
     std::set<std::string> private_arguments = adapter.private_arguments();
     bool quick = options.quick;
     // No timer interrupts what keeps the thread that the timer needs.
-    if (quick && !is_task<typename signature_of_function<F>::result>) options.timeout = std::chrono::milliseconds::zero();
+    if (quick && !is_task<typename signature_of_function<F>::result>)
+        options.timeout = std::chrono::milliseconds::zero();
     json::object exact = adapter.takes_rest() ? json::object{} : adapter.with_ranges(schemas.checked);
     return tool{std::move(name),
                 std::move(description),
@@ -450,7 +464,8 @@ tool make_adapted_tool(std::string name, std::string description, F f, std::vect
 }
 
 template <class F>
-tool make_tool(std::string name, std::string description, F f, std::vector<argument> arguments, const tool_options& options) {
+tool make_tool(std::string name, std::string description, F f, std::vector<argument> arguments,
+               const tool_options& options) {
     if constexpr (can_be_tool<F>())
         return make_adapted_tool(std::move(name), std::move(description), std::move(f), std::move(arguments), options);
     else
