@@ -139,6 +139,16 @@ std::exception_ptr without_secrets(const detail::known_secrets& secrets, event& 
     return std::make_exception_ptr(std::runtime_error{e.error});
 }
 
+// What an effect's aborted wait means, while its exception is being handled. @throws what ends the run or its branch
+std::exception_ptr cut_off(const run_core::state& s, event& e, const boost::system::system_error& aborted, bool given_up) {
+    s.check();
+    const bool own = aborted.code() != asio::error::operation_aborted;
+    if (!own && given_up) throw;  // a branch was given up: nothing has come of it
+    e.error = aborted.what();
+    // What was aborted without us is a failure like others, and must not look like the end of a branch.
+    return own ? std::current_exception() : std::make_exception_ptr(std::runtime_error{e.error});
+}
+
 task<std::shared_ptr<const lm_response>> stream(const lm_backend& backend, lm_context context,
                                                 const lm_request& request,
                                                 const std::function<void(const lm_event&)>& on_event) {
@@ -170,12 +180,7 @@ struct model_call {
         try {
             throw;
         } catch (const boost::system::system_error& aborted) {
-            s.check();
-            bool own = aborted.code() != asio::error::operation_aborted;
-            if (!own && given_up) throw;  // a branch was given up: nothing has come of it
-            e.error = aborted.what();
-            // What was aborted without us is a failure like others, and must not look like the end of a branch.
-            failure = own ? std::current_exception() : std::make_exception_ptr(std::runtime_error{e.error});
+            failure = cut_off(s, e, aborted, given_up);
         } catch (const lm_error& refused) {
             e.error = refused.what();
             e.error_code = refused.code().value();
@@ -399,12 +404,7 @@ struct tool_call_now {
         try {
             throw;
         } catch (const boost::system::system_error& aborted) {
-            s.check();
-            bool own = aborted.code() != asio::error::operation_aborted;
-            if (!own && given_up) throw;  // a branch was given up: nothing has come of it
-            e.error = aborted.what();
-            // What was aborted without us is a failure like others, and must not look like the end of a branch.
-            failure = own ? std::current_exception() : std::make_exception_ptr(std::runtime_error{e.error});
+            failure = cut_off(s, e, aborted, given_up);
         } catch (const std::exception& what) {
             e.error = what.what();
             failure = std::current_exception();
