@@ -3,6 +3,7 @@
 #include <reagent/deadline.hpp>
 #include <reagent/http/shown_url.hpp>
 
+#include "recycled.hpp"
 #include "runtime_impl.hpp"
 
 #include <fcntl.h>
@@ -155,7 +156,7 @@ runtime::~runtime() = default;
 std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) {
     if (options.budget.dollars && std::isnan(*options.budget.dollars))
         throw std::invalid_argument{"run_options::budget.dollars is no number"};
-    auto s = std::make_shared<run::state>();
+    auto s = std::allocate_shared<run::state>(detail::recycled<run::state>{});
     s->options = std::move(options);
     auto number = durable ? 0 : ++impl_->started;
     auto file_in = [&](const std::string& folder) { return folder + "/run-" + std::to_string(number) + ".jsonl"; };

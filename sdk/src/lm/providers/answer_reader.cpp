@@ -224,7 +224,7 @@ lm_response protocol::read(std::string_view body, const rules& how) const {
     r.reasoning_blocks = std::move(blocks);
     if (unclear) r.finish = worse(r.finish, finish_reason::malformed_call);
     settle_finish(r);
-    complete_usage(r.usage, parsed);
+    if (r.usage.prompt_tokens == 0 || r.usage.completion_tokens == 0) complete_usage(r.usage, parsed);
     r.usage.calls = 1;
     return r;
 }

@@ -375,13 +375,24 @@ bool is_error(const json::value* e) {
 void check_error(const json::value& v) {
     if (v.is_array())  // Gemini's, for a stream
         for (const auto& part : v.get_array()) check_error(part);
-    if (auto* e = member(v, "error"); is_error(e)) throw_error_object(*e, v);
-    if (auto* list = member(v, "errors"); list && list->is_array() && is_error(list))
-        throw_error_object(list->get_array().front(), v);
-    // Source: MiniMax API reference, `base_resp`.
-    if (auto* said = member(v, "base_resp"); index_of(member(said, "status_code")).value_or(0) != 0)
-        throw_error_object(*said, v);
-    if (text_member(v, "object") == "error" || text_member(v, "type") == "error") throw_error_object(v, v);
+    if (!v.is_object()) return;
+    const json::value *error = nullptr, *errors = nullptr, *base_resp = nullptr;
+    bool calls_itself_one = false;
+    for (const auto& [key, part] : v.get_object()) {  // once: each answer passes here
+        const std::string_view name = key;
+        if (name == "error")
+            error = &part;
+        else if (name == "errors")
+            errors = &part;
+        else if (name == "base_resp")  // source: MiniMax API reference
+            base_resp = &part;
+        else if ((name == "object" || name == "type") && part.is_string() && part.get_string() == "error")
+            calls_itself_one = true;
+    }
+    if (is_error(error)) throw_error_object(*error, v);
+    if (errors && errors->is_array() && is_error(errors)) throw_error_object(errors->get_array().front(), v);
+    if (base_resp && index_of(member(base_resp, "status_code")).value_or(0) != 0) throw_error_object(*base_resp, v);
+    if (calls_itself_one) throw_error_object(v, v);
 }
 
 namespace {
