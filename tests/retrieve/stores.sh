@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The behaviours of stores with real servers from PyPI, started by the test on loopback: stores.sh BUILD_FOLDER TEST_RETRIEVE. Exit code 77: skipped.
+# The behaviours of stores with real servers from PyPI, started by the test on loopback: stores.sh BUILD_FOLDER TEST_RETRIEVE [EXAMPLE_20]. Exit code 77: skipped.
 set -euo pipefail
 venvs=$1
 skip() {
@@ -34,3 +34,17 @@ else
 fi
 [ $tried = 1 ] || skip "neither server can be installed"
 "$2" --run_test=stores --log_level=message --color_output=no
+# The example with a server that somebody else has started.
+if [ -n "${3:-}" ] && [ -n "${REAGENT_CHROMA:-}" ]; then
+    place=$(mktemp -d)
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    "$REAGENT_CHROMA" run --path "$place" --port "$port" >"$place/log" 2>&1 &
+    server=$!
+    trap 'kill $server; rm -rf "$place" "$postgres"' EXIT
+    for _ in $(seq 600); do
+        (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+        sleep 0.1
+    done
+    told=$(CHROMA_URL=http://127.0.0.1:$port "$3")
+    [ "$told" = "2: A kettle may be returned within 45 days." ] || { echo "20_chroma said: $told"; exit 1; }
+fi

@@ -23,8 +23,9 @@ task<std::vector<passage>> find(run& r, std::string path, std::shared_ptr<const 
 ///     };
 class retrieve : public module {
 public:
-    /// @param from none: the run's (`run_options::retriever`), whose modules optimizers do not find
-    explicit retrieve(std::shared_ptr<const retriever> from = {});
+    /// Asks the run's retriever (`run_options::retriever`), whose modules optimizers do not find.
+    retrieve() = default;
+    explicit retrieve(std::shared_ptr<const retriever> from);
     retrieve(module& parent, std::string name, std::shared_ptr<const retriever> from = {});
 
     /// @param k most passages
