@@ -99,10 +99,6 @@ BOOST_AUTO_TEST_CASE(a_failure_is_recorded_and_thrown) {
     BOOST_TEST(failed.report().history->events().at(0).error == "the server is gone");
 }
 
-BOOST_AUTO_TEST_CASE(a_module_without_a_retriever_is_refused_at_once) {
-    BOOST_CHECK_THROW(program{nullptr}, retrieve_error);
-}
-
 BOOST_AUTO_TEST_CASE(passages_are_json) {
     passage p{.id = "a#1", .text = "t", .title = "T > U", .source = "a.md", .score = 0.5, .metadata = {{"begin", 3}}};
     BOOST_TEST((passage_from_json(to_json(p)) == p));
