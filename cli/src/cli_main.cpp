@@ -279,6 +279,8 @@ int cli_main(int argc, char** argv, const cli_program& given) {
     cli::add_eval(app, chosen, &program);
     cli::add_compile(app, chosen, &program);
     cli::add_program(app, chosen);
+    cli::add_traffic(app, chosen);
+    cli::add_watch(app, chosen, &program);
     cli::add_runs(app, chosen, &program);
     cli::add_sessions(app, chosen);
     cli::add_trace(app, chosen);

@@ -22,6 +22,7 @@ void add_tools(CLI::App& app, command& chosen);
 void add_models(CLI::App& app, command& chosen);
 void add_sql(CLI::App& app, command& chosen);
 void add_program(CLI::App& app, command& chosen);
+void add_traffic(CLI::App& app, command& chosen);
 
 /// The tools of "calculator,sql:shop.db,docs:notes,files:notes,time,http:example.org". @throws tool_error, naming the
 /// part

@@ -87,6 +87,7 @@ private:
 void add_eval(CLI::App& app, command& chosen, const cli_program* own = nullptr);
 void add_compile(CLI::App& app, command& chosen, const cli_program* own = nullptr);
 void add_run(CLI::App& app, command& chosen, const cli_program& own);
+void add_watch(CLI::App& app, command& chosen, const cli_program* own = nullptr);
 
 /// Parses, runs what was chosen, and turns what it throws into a message and an exit code.
 int run_commands(CLI::App& app, command& chosen, int argc, char** argv);

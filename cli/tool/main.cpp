@@ -23,6 +23,8 @@ int main(int argc, char** argv) {
     reagent::cli::add_index(app, chosen);
     reagent::cli::add_eval(app, chosen);
     reagent::cli::add_compile(app, chosen);
+    reagent::cli::add_traffic(app, chosen);
+    reagent::cli::add_watch(app, chosen);
     reagent::cli::add_runs(app, chosen);
     reagent::cli::add_sessions(app, chosen);
     reagent::cli::add_trace(app, chosen);

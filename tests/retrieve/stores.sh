@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The behaviours of stores with real servers from PyPI, started by the test on loopback: stores.sh BUILD_FOLDER TEST_RETRIEVE [EXAMPLE_20]. Exit code 77: skipped.
+# The behaviours of stores with real servers from PyPI, started by the test on loopback: stores.sh BUILD_FOLDER TEST_RETRIEVE [EXAMPLE_25]. Exit code 77: skipped.
 set -euo pipefail
 venvs=$1
 skip() {
@@ -46,5 +46,5 @@ if [ -n "${3:-}" ] && [ -n "${REAGENT_CHROMA:-}" ]; then
         sleep 0.1
     done
     told=$(CHROMA_URL=http://127.0.0.1:$port "$3")
-    [ "$told" = "2: A kettle may be returned within 45 days." ] || { echo "20_chroma said: $told"; exit 1; }
+    [ "$told" = "2: A kettle may be returned within 45 days." ] || { echo "25_chroma said: $told"; exit 1; }
 fi

@@ -58,7 +58,8 @@ int look(const std::string& uri, content& found) {
             if (!name.starts_with("reagent_")) found.tables.push_back(std::move(name));
         });
     if (rc != SQLITE_OK || !meta) return rc;
-    return each_row(raw, "SELECT value FROM reagent_meta WHERE name = 'format'", [&](auto*) { found.is_store = true; });
+    return each_row(raw, "SELECT value FROM reagent_meta WHERE name IN ('format', 'traffic_format')",
+                    [&](auto*) { found.is_store = true; });
 }
 
 std::string names_of(const std::vector<std::string>& tables) {

@@ -1,4 +1,4 @@
-// 19. By words and by vectors at once, among passages that fit a filter.
+// 24. By words and by vectors at once, among passages that fit a filter.
 #include <reagent/reagent.hpp>
 #include <reagent/retrieve/hybrid.hpp>
 #include <reagent/retrieve/index.hpp>

@@ -1,4 +1,4 @@
-// 20. Passages on a Chroma server: CHROMA_URL=http://127.0.0.1:8000 20_chroma (`pip install chromadb`, `chroma run`).
+// 25. Passages on a Chroma server: CHROMA_URL=http://127.0.0.1:8000 25_chroma (`pip install chromadb`, `chroma run`).
 #include <reagent/reagent.hpp>
 #include <reagent/retrieve/chroma.hpp>
 #include <reagent/retrieve/retrieve.hpp>
