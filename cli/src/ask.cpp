@@ -2,6 +2,7 @@
 #include "live_view.hpp"
 #include "runs.hpp"
 
+#include <reagent/agents/code.hpp>
 #include <reagent/agents/react.hpp>
 #include <reagent/http/shown_url.hpp>
 #include <reagent/lm/decorators.hpp>
@@ -22,8 +23,8 @@ namespace reagent::cli {
 namespace {
 
 struct ask_options {
-    std::string question, tools = "calculator,time", lm, api_base, signature = "question -> answer", adapter = "chat",
-                          types;
+    std::string question, agent = "react", tools = "calculator,time", lm, api_base, signature = "question -> answer",
+                          adapter = "chat", types;
     std::vector<std::string> inputs, private_fields;
     std::size_t max_iters = 12;
     std::uint64_t max_tokens = 0;  // 0: the model's own
@@ -51,7 +52,12 @@ json::object inputs_of(const ask_options& o, const signature& s) {
     for (const auto& given : o.inputs) {
         auto equals = given.find('=');
         if (equals == given.npos) throw std::runtime_error{"--input \"" + given + "\" is no NAME=VALUE"};
-        inputs[given.substr(0, equals)] = given.substr(equals + 1);
+        std::string value = given.substr(equals + 1);
+        if (value.starts_with("@@"))
+            value.erase(0, 1);
+        else if (value.starts_with('@'))
+            value = text_of(value.substr(1));
+        inputs[given.substr(0, equals)] = std::move(value);
     }
     std::vector<std::string> open;
     for (const auto& f : s.inputs)
@@ -167,8 +173,51 @@ struct agent_program {
     task<detail::react_result> forward(run& r, const json::object& in) const { return agent.run_loop(r, in, {}); }
 };
 
+struct code_program {
+    const detail::code_core& agent;
+    task<detail::code_result> forward(run& r, const json::object& in) const { return agent.run_loop(r, in, {}); }
+};
+
+json::object result_json(const detail::code_result& result, const run_report& report, const signature& s,
+                         const std::string& lm) {
+    json::object all = result_json(detail::react_result{result.outputs, {}}, report, s, lm);
+    json::array steps;
+    for (const auto& step : result.steps)
+        steps.push_back(json::object{
+            {"thought", step.thought}, {"code", step.code}, {"observation", step.observation}, {"cell", step.cell}});
+    all.erase("trajectory");
+    all["steps"] = std::move(steps);
+    return all;
+}
+
+// The agents that write code.
+int ask_in_code(const ask_options& o, const signature& s, const tools& offered, const chosen_model& chosen,
+                const run_options& options, const runtime_options& with, const json::object& inputs, live_view& view) {
+    using kind = detail::code_kind;
+    code_options co;
+    co.max_iters = o.max_iters;
+    co.functions = offered;
+    detail::code_core agent{o.agent == "rlm"       ? kind::recursive
+                            : o.agent == "program" ? kind::program
+                                                   : kind::act,
+                            s, std::move(co)};
+    runtime rt{with};
+    auto result = rt.execute(options, code_program{agent}, inputs);
+    if (o.json)
+        std::cout << shown_json(result_json(result.value, result.report, s, chosen.model.name())) << "\n";
+    else
+        print_result({detail::react_result{result.value.outputs, {}}, result.report}, s, view, chosen.model.name(),
+                     o.quiet);
+    if (!o.save_journal.empty()) {
+        std::cout.flush();
+        save_journal(o.save_journal, *result.report.history, {{"program", "ask"}, {"inputs", inputs}});
+    }
+    return 0;
+}
+
 int ask_at_once(const ask_options& o, const signature& s, const tools& offered, const chosen_model& chosen,
                 const run_options& options, const runtime_options& with, const json::object& inputs, live_view& view) {
+    if (o.agent != "react") return ask_in_code(o, s, offered, chosen, options, with, inputs, view);
     detail::react_core agent{
         s, offered, {.max_iters = o.max_iters, .mode = o.native ? react_mode::native : react_mode::prompted}};
     runtime rt{with};
@@ -188,6 +237,8 @@ int ask_at_once(const ask_options& o, const signature& s, const tools& offered, 
 
 int ask(const ask_options& o) {
     const bool durable = is_durable(o);
+    if (o.agent != "react" && (durable || o.native))
+        throw misuse{"--agent " + o.agent + " has no --journals and no --native yet; --agent react --tools python has"};
     std::optional<interruption> watch;
     if (durable) watch.emplace();  // before anything has a thread, as telemetry has: signals would reach that
     if (!o.save_journal.empty()) {
@@ -221,6 +272,12 @@ void add_ask(CLI::App& app, command& chosen) {
     c->add_option("--tools,-t", o->tools,
                   "tools, as calculator,sql:FILE,policy=FILE,docs:DIR,index:INDEX (see `reagent tools`); \"\" for none")
         ->capture_default_str();
+    c->add_option("--agent", o->agent,
+                  "react calls tools one by one; code writes cells of Python that call them; program writes one; rlm "
+                  "works on inputs of any "
+                  "size, which stay in the interpreter (--input document=@big.txt)")
+        ->check(CLI::IsMember({"react", "code", "program", "rlm"}))
+        ->capture_default_str();
     c->add_option("--lm", o->lm,
                   "language model, as openai/gpt-4o-mini, ollama/llama3.1 or offline/demo; default: $REAGENT_LM, a "
                   "provider whose key is "
@@ -228,7 +285,9 @@ void add_ask(CLI::App& app, command& chosen) {
     c->add_option("--api-base", o->api_base, "address of an OpenAI-compatible server, as http://127.0.0.1:8080/v1")
         ->check(not_empty());
     c->add_option("--signature,-s", o->signature, "what goes in and what comes out")->capture_default_str();
-    c->add_option("--input,-i", o->inputs, "NAME=VALUE of a further input of the signature");
+    c->add_option(
+        "--input,-i", o->inputs,
+        "NAME=VALUE of a further input of the signature; NAME=@FILE: its text; NAME=@@...: a value that begins with @");
     c->add_option("--types", o->types, "JSON file: type name to JSON Schema, for the signature");
     c->add_option("--adapter,-a", o->adapter, "chat, json or xml")
         ->check(CLI::IsMember({"chat", "json", "xml"}))

@@ -21,6 +21,7 @@ void add_parse(CLI::App& app, command& chosen);
 void add_tools(CLI::App& app, command& chosen);
 void add_models(CLI::App& app, command& chosen);
 void add_sql(CLI::App& app, command& chosen);
+void add_sandbox(CLI::App& app, command& chosen);
 void add_program(CLI::App& app, command& chosen);
 void add_traffic(CLI::App& app, command& chosen);
 

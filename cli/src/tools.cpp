@@ -2,6 +2,7 @@
 #include "sql.hpp"
 #include "subject.hpp"
 
+#include <reagent/agents/python_tool.hpp>
 #include <reagent/error.hpp>
 #include <reagent/schema/render.hpp>
 #include <reagent/tools/ready.hpp>
@@ -26,6 +27,7 @@ constexpr ready_tool ready_tools[]{
     {"index", "INDEX",
      "search in an index that `reagent index build` made: by words, and by vectors where it has some"},
     {"files", "DIR", "reads text files below a folder"},
+    {"python", "", "Python code in a sandbox, with the other tools as its functions"},
     {"http", "HOST", "HTTP GET on one host; give it again for more hosts"},
 };
 
@@ -34,6 +36,7 @@ constexpr ready_tool ready_tools[]{
 tools tools_from(const std::string& list) {
     tools all;
     ready::http_get_options http;
+    bool with_python = false;
     std::size_t begin = 0;
     while (begin <= list.size() && !list.empty()) {
         auto end = std::min(list.find(',', begin), list.size());
@@ -66,6 +69,8 @@ tools tools_from(const std::string& list) {
             throw tool_error{tool_errc::bad_configuration, "the tool " + name + " takes no value"};
         if (name == "calculator")
             all.add(ready::calculator());
+        else if (name == "python")
+            with_python = true;
         else if (name == "time")
             all.add(ready::current_time());
         else if (name == "sql") {
@@ -91,6 +96,7 @@ tools tools_from(const std::string& list) {
             http.hosts.push_back(value);
     }
     if (!http.hosts.empty()) all.add(ready::http_get(http));
+    if (with_python) all.add(ready::python(all));
     return all;
 }
 

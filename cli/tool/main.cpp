@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
     reagent::cli::add_models(app, chosen);
     reagent::cli::add_sql(app, chosen);
     reagent::cli::add_program(app, chosen);
+    reagent::cli::add_sandbox(app, chosen);
     reagent::cli::add_index(app, chosen);
     reagent::cli::add_eval(app, chosen);
     reagent::cli::add_compile(app, chosen);

@@ -1,6 +1,7 @@
 #include "bubblewrap.hpp"
 
 #include "descriptor.hpp"
+#include "landlock.hpp"
 #include "launch.hpp"
 #include "readable.hpp"
 
@@ -85,6 +86,16 @@ void check_sizes(const command& c) {
               std::to_string(most) + " fit (a quarter of RLIMIT_STACK); write them to a file, or to its stdin");
 }
 
+// The other layers are bubblewrap's to refuse.
+void check_layers(const command& c) {
+    const bool wanted = !c.without.contains(layer::landlock) && !c.may_lack.contains(layer::landlock);
+    if (wanted && !restrictions().any())
+        throw unavailable{"no program can be isolated here: the layer \"landlock\" is missing (this kernel has ABI " +
+                          std::to_string(landlock_abi()) +
+                          ", needed is 4: Linux 6.7, with landlock among its LSMs); name it in "
+                          "`may_lack` to go without"};
+}
+
 }  // namespace
 
 const char* bubblewrap() {
@@ -112,6 +123,7 @@ void check(const command& c) {
     if (c.environment.size() > most) wrong("environment holds more than 512 variables");
     shown_by(c.readable);
     check_sizes(c);
+    check_layers(c);
     const auto& l = c.limit;
     if (l.disk_bytes == 0 || l.processes == 0) wrong("limits: disk_bytes and processes are at least 1");
     if (l.disk_bytes > 1ull << 62) wrong("limits: disk_bytes is at most 2^62");
@@ -122,8 +134,14 @@ void check(const command& c) {
 
 std::string setup(const command& c, const channels& numbers) {
     arguments a;
-    a.add("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
-          "--unshare-cgroup-try");
+    a.add("--unshare-user", "--unshare-uts", "--unshare-cgroup-try");
+    auto add_layer = [&](layer l, const char* option) {
+        if (!c.without.contains(l)) a.add(option);
+    };
+    add_layer(layer::user_namespaces, "--disable-userns");
+    add_layer(layer::processes, "--unshare-pid");
+    add_layer(layer::network, "--unshare-net");
+    add_layer(layer::ipc, "--unshare-ipc");
     a.add("--uid", std::to_string(nobody), "--gid", std::to_string(nobody), "--hostname", "sandbox");
     a.add("--die-with-parent", "--new-session", "--cap-drop", "ALL");
     add_system(a);
@@ -135,7 +153,8 @@ std::string setup(const command& c, const channels& numbers) {
     for (const auto& [source, place] : shown_by(c.readable)) a.add("--ro-bind", source, place);
     a.add("--remount-ro", "/", "--chdir", "/tmp");
     for (const auto& [name, value] : c.environment) a.add("--setenv", name, value);
-    a.add("--seccomp", std::to_string(numbers.filter), "--json-status-fd", std::to_string(numbers.status));
+    if (numbers.filter >= 0) a.add("--seccomp", std::to_string(numbers.filter));
+    a.add("--json-status-fd", std::to_string(numbers.status));
     a.add("--block-fd", std::to_string(numbers.start), "--sync-fd", std::to_string(numbers.keep));
     return a.take();
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "landlock.hpp"
+
 #include <sys/types.h>
 #include <cstddef>
 
@@ -22,6 +24,7 @@ struct start_plan {
     const int* descriptors;  ///< that become 0, 1, ... of the program
     int count;
     bool drop_root;
+    restriction landlock;
     void* stack;  ///< its upper end; for what is cloned from the guardian
     int host;     ///< pidfd
     int leash;    ///< a pipe's end: 'h' says that the host holds the program too; anything else, or its end, that it

@@ -1,6 +1,7 @@
 #include "launch.hpp"
 
 #include "guardian.hpp"
+#include "landlock.hpp"
 
 #include <reagent/sandbox/process.hpp>
 
@@ -135,7 +136,7 @@ void launched::end() {
 }
 
 launched launch(const char* program, const std::vector<const char*>& arguments, const std::vector<int>& descriptors,
-                bool drop_root, clock::time_point until) {
+                rights_given_up rights, clock::time_point until) {
     std::vector<char*> list;
     for (const char* a : arguments) list.push_back(const_cast<char*>(a));
     list.push_back(nullptr);
@@ -148,7 +149,8 @@ launched launch(const char* program, const std::vector<const char*>& arguments, 
                  .arguments = list.data(),
                  .descriptors = descriptors.data(),
                  .count = static_cast<int>(descriptors.size()),
-                 .drop_root = drop_root,
+                 .drop_root = rights.root,
+                 .landlock = rights.landlock ? restrictions() : restriction{},
                  .stack = for_program.top(),
                  .host = (self = out_of_the_way(std::move(self))).fd,
                  .leash = l.leash.read.fd,

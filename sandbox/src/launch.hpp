@@ -36,14 +36,19 @@ private:
     bool told_ = false;
 };
 
+struct rights_given_up {
+    bool root;      ///< it becomes `unprivileged_user`
+    bool landlock;  ///< as `layer::landlock` says, as far as the kernel goes
+};
+
 /// Starts `program` with descriptor i being `descriptors[i]`, and no other, an empty environment, default signal
 /// handling, in a session of its own, in /, ten steps nicer than this process. Works in a process with many threads.
-/// @param drop_root  whether to become `unprivileged_user` first
+/// @param rights     what it gives up first
 /// @param until      for how long to wait; when the program has not been started by then, or its guardian was killed,
 /// it has no descriptor
 /// @throws std::system_error, unavailable
 launched launch(const char* program, const std::vector<const char*>& arguments, const std::vector<int>& descriptors,
-                bool drop_root, std::chrono::steady_clock::time_point until);
+                rights_given_up rights, std::chrono::steady_clock::time_point until);
 
 struct resource_limit {
     int what;  ///< RLIMIT_...

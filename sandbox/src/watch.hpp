@@ -25,8 +25,14 @@ public:
     /// The field of `limits` that is exceeded, "" when none is or when `until` comes before that is known.
     std::string exceeded(std::chrono::steady_clock::time_point until);
 
+    /// Stops all processes of the namespace but process 1. @return false where they do not hold still, as some that
+    /// fork without end
+    bool stop() const;
+    void go_on() const;
+
 private:
     struct sample;
+    void signal_all(const sample& s, int number) const;
 
     bool too_many_files();
     sample take() const;

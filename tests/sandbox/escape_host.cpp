@@ -69,7 +69,19 @@ std::string left(const std::string& tag) {
     return all;
 }
 
-json::object tried(const std::string& program, const std::string& name, const std::string& folder, int port) {
+// "network,seccomp"
+std::set<sandbox::layer> layers_in(const std::string& names) {
+    using sandbox::layer;
+    std::set<layer> found;
+    for (layer l :
+         {layer::network, layer::processes, layer::ipc, layer::user_namespaces, layer::seccomp, layer::landlock})
+        if (("," + names + ",").find(std::string{","} + sandbox::name_of(l) + ",") != std::string::npos)
+            found.insert(l);
+    return found;
+}
+
+json::object tried(const std::string& program, const std::string& name, const std::string& folder, int port,
+                   const std::set<sandbox::layer>& without) {
     std::string tag = "escape" + std::to_string(::getpid()) + name;
     std::ofstream{"/tmp/" + tag} << "of the host";
     // What is ended by a sum needs the time to reach it on a slow machine.
@@ -87,7 +99,8 @@ json::object tried(const std::string& program, const std::string& name, const st
                                  .file_bytes = 2 << 20,
                                  .output_bytes = 100'000,
                                  .processes = 32,
-                                 .open_files = 64}};
+                                 .open_files = 64},
+                       .without = without};
     auto began = std::chrono::steady_clock::now();
     json::object line{{"name", name}};
     try {
@@ -111,7 +124,7 @@ json::object tried(const std::string& program, const std::string& name, const st
 
 }  // namespace
 
-// PROGRAM, the folder that it lies in, and the names of what it shall try.
+// The folder that it lies in, --without=LAYERS or nothing, and the names of what it shall try.
 int main(int argc, char** argv) {
     std::string folder = argv[1], program = folder + "/sandbox_escapes";
     ::setenv("REAGENT_ESCAPE_SECRET", "in the environment", 1);
@@ -121,6 +134,13 @@ int main(int argc, char** argv) {
     listening_on("reagent-" + std::to_string(port), true);
     listening_on(folder + "/datagrams", false, SOCK_DGRAM);
     listening_on("reagent-datagrams-" + std::to_string(port), true, SOCK_DGRAM);
-    for (int i = 2; i < argc; ++i) std::cout << json::serialize(tried(program, argv[i], folder, port)) << std::endl;
+    std::set<sandbox::layer> without;
+    for (int i = 2; i < argc; ++i) {
+        constexpr std::string_view option = "--without=";
+        if (std::string_view{argv[i]}.starts_with(option))
+            without = layers_in(argv[i] + option.size());
+        else
+            std::cout << json::serialize(tried(program, argv[i], folder, port, without)) << std::endl;
+    }
     std::cout << R"({"name":"survived"})" << std::endl;
 }

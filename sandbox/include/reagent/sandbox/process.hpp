@@ -3,11 +3,25 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace reagent::sandbox {
+
+/// What holds a program, besides the mounts that decide what it sees. Each is there for what another one might let
+/// through.
+enum class layer {
+    network,          ///< a network namespace: no address of the host's, no abstract socket
+    processes,        ///< a PID namespace: no process of the host's can be seen
+    ipc,              ///< an IPC namespace: no queues and no shared memory of the host's
+    user_namespaces,  ///< no further user namespaces (bubblewrap's --disable-userns)
+    seccomp,          ///< a list of allowed system calls
+    landlock,         ///< no TCP (ABI 4, Linux 6.7), no signal and no abstract socket to outside (ABI 6, Linux 6.12)
+};
+
+const char* name_of(layer l);
 
 /// What a program may use, together with everything that it starts. Each limit holds for all of them at once, unless it
 /// says otherwise.
@@ -38,6 +52,12 @@ struct command {
     /// Locks (fcntl) that it takes on these files last as long as it runs. At most 512, as of variables.
     std::vector<std::string> readable{};
     limits limit{};
+    /// Layers that are used only where the machine has them; without the others nothing is run (`unavailable`, which
+    /// names it).
+    std::set<layer> may_lack{layer::landlock};
+    /// Layers that are not used, even where the machine has them: to measure what they hold. A program that nobody
+    /// trusts needs all.
+    std::set<layer> without{};
 };
 
 struct outcome {

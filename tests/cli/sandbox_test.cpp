@@ -1,0 +1,34 @@
+// `reagent sandbox`.
+#include "../support/cli.hpp"
+
+#include <boost/json.hpp>
+#include <boost/test/unit_test.hpp>
+
+using namespace reagent::test;
+namespace json = boost::json;
+
+BOOST_AUTO_TEST_SUITE(sandbox_command)
+
+BOOST_AUTO_TEST_CASE(a_command_runs_in_isolation) {
+    auto r = reagent_cli("sandbox run --json --env WORD=here -- sh -c 'echo $WORD; pwd; cat /etc/shadow; exit 3'");
+    BOOST_TEST(r.code == 3);
+    auto o = json::parse(r.out).as_object();
+    BOOST_TEST(o.at("stdout").as_string() == "here\n/tmp\n");
+    BOOST_TEST(o.at("exit_code") == json::value(3));
+    BOOST_TEST(reagent_cli("sandbox run --wall 0.3 -- sleep 60").code == 124);
+    BOOST_TEST(reagent_cli("sandbox run --without nothing -- true").code == 2);
+    BOOST_TEST(
+        reagent_cli("sandbox run -- no-such-program", true).out.find("there is no program \"no-such-program\"") !=
+        std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_machine_offers) {
+    auto r = reagent_cli("sandbox check --json");
+    auto o = json::parse(r.out).as_object();
+    BOOST_TEST(r.code == (o.at("isolates").as_bool() ? 0 : 1));
+    bool seccomp = false;
+    for (const auto& offer : o.at("offers").as_array()) seccomp = seccomp || offer.at("name") == json::value("seccomp");
+    BOOST_TEST(seccomp);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
