@@ -1,3 +1,4 @@
+#include "described_tools.hpp"
 #include "react_parts.hpp"
 
 #include <reagent/schema/render.hpp>
@@ -17,14 +18,14 @@ signature_field described(const char* name, const char* type, json::value shape,
     return make_field(name, type, schema{std::move(shape)}, std::move(description));
 }
 
-std::string tool_list(const tools& all, const signature& s) {
+std::string tool_list(const std::vector<tool_description>& all, const signature& s) {
     std::string text;
-    for (const auto& t : all.all()) {
-        json::object shown = t.parameters();
+    for (const auto& t : all) {
         // A description may hold what others wrote: a database's names and values, a server's words.
-        text += "\n- " + t.name() + ": " + escape_markers(t.description());
-        auto* properties = shown.if_contains("properties");
-        text += " Arguments: " + escape_markers(properties ? dump_json(*properties) : dump_json(json::value(shown)));
+        text += "\n- " + t.name + ": " + escape_markers(t.description);
+        const auto* properties =
+            t.parameters.is_object() ? t.parameters.get_object().if_contains("properties") : nullptr;
+        text += " Arguments: " + escape_markers(dump_json(properties ? *properties : t.parameters));
     }
     return text + "\n- finish: Ends the work, once you know enough to produce " + output_names(s) + ". Arguments: {}";
 }
@@ -65,16 +66,19 @@ signature step_signature(const signature& s, const tools& all) {
 }
 
 // How to take a step and with which tools: holds for whatever instructions an optimizer finds.
-standing_text step_standing(const signature& s, const tools& all) {
+standing_text step_standing(const signature& s, const tools& all, const standing_text::descriptions& changed = {}) {
+    const auto shown = detail::described_with(all, changed);
     standing_text standing{
         "\n\nWork step by step: think, call one tool, look at its observation. Earlier steps follow the inputs as "
         "thought_0, tool_name_0, tool_args_0, observation_0 and so on.\nTools:" +
-            tool_list(all, s),
+            tool_list(shown, s),
         {"next_tool_args", std::string{finish}}};
-    for (const auto& t : all.all()) {
-        standing.signs.push_back(t.name());
-        standing.signs.push_back(escape_markers(t.description()));
+    for (const auto& t : shown) {
+        standing.signs.push_back(t.name);
+        standing.signs.push_back(escape_markers(t.description));
     }
+    standing.parts = detail::own_descriptions(all);
+    standing.with = [s, all](const standing_text::descriptions& other) { return step_standing(s, all, other); };
     return standing;
 }
 

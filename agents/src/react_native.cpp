@@ -1,4 +1,5 @@
 // An agent by the provider's tool calling.
+#include "described_tools.hpp"
 #include "react_parts.hpp"
 #include "written_calls.hpp"
 
@@ -143,7 +144,7 @@ void react_core::native_talk::open() {
 void react_core::native_talk::offer() {
     submit = "submit";
     while (self.tools_.find(submit)) submit += submit == "submit" ? "_answer" : "_";
-    offered = self.tools_.describe();
+    offered = own ? described_with(self.tools_, own->tools) : self.tools_.describe();
     for (auto& t : offered) t.description = escape_markers(std::move(t.description));
     if (auto recorded = r.upcoming_request(path)) {
         const auto& tools = recorded->frame().tools;

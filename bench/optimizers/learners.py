@@ -125,8 +125,9 @@ def answer(learner, request, draw):
     return "".join(f"[[ ## {name} ## ]]\n{value}\n\n" for name, value in values.items()) + "[[ ## completed ## ]]"
 
 
-def serve(kind, seed):
-    learner, lock, count = KINDS[kind](seed), threading.Lock(), [0]
+def run_server(answered, draws):
+    """answered(request, draw) is a text; draws(request) how many of them a request gets."""
+    lock, count = threading.Lock(), [0]
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -150,7 +151,7 @@ def serve(kind, seed):
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))
             with lock:
                 count[0] += 1
-            texts = [answer(learner, request, i) for i in range(request.get("n") or 1 if kind.endswith("+n") else 1)]
+            texts = [answered(request, i) for i in range(draws(request))]
             choices = [{"index": i, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"} for i, t in enumerate(texts)]
             usage = {"prompt_tokens": sum(len(m["content"]) for m in request["messages"]) // 4, "completion_tokens": len(texts[0]) // 4}
             usage["total_tokens"] = sum(usage.values())
@@ -160,6 +161,11 @@ def serve(kind, seed):
     server.daemon_threads = True
     print(server.server_port, flush=True)
     server.serve_forever()
+
+
+def serve(kind, seed):
+    learner = KINDS[kind](seed)
+    run_server(lambda request, i: answer(learner, request, i), lambda request: request.get("n") or 1 if kind.endswith("+n") else 1)
 
 
 def write_data(kind, seed, folder):

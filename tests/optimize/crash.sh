@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # A search that is killed again and again ends with the file that it ends with undisturbed, and asks for nothing that it was answered:
-# crash.sh REAGENT LEARNER_SERVER [KILLS]
+# crash.sh REAGENT LEARNER_SERVER [KILLS [OPTIMIZER SETTING=VALUE ...]]
 set -euo pipefail
 reagent=$1
 learner=$2
 kills=${3:-20}
+shift $(($# < 3 ? $# : 3))
+[ $# -gt 0 ] || set -- mipro num_trials=20
+optimizer=$1
+settings=("${@:2}")
 concurrency=8
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -23,9 +27,9 @@ base=$(cat "$work/address")
 "$here/messages.sh" 80 2 >"$work/val.jsonl"
 
 compile() {  # OUT STATE; becomes the tool, so that a kill hits it: call it in a subshell
-    exec env -u http_proxy -u HTTP_PROXY OPENAI_API_KEY=none "$reagent" compile --signature 'message -> intent' --optimizer mipro \
+    exec env -u http_proxy -u HTTP_PROXY OPENAI_API_KEY=none "$reagent" compile --signature 'message -> intent' --optimizer "$optimizer" \
         --train "$work/train.jsonl" --val "$work/val.jsonl" --metric exact_match:intent --lm openai/x --api-base "$base" --seed 7 \
-        --concurrency $concurrency --state "$2" --out "$1" --json num_trials=20
+        --concurrency $concurrency --state "$2" --out "$1" --json "${settings[@]}"
 }
 count() { curl -s --noproxy '*' "${base%/v1}/count" | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
 

@@ -8,6 +8,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <map>
 #include <set>
 
 using namespace reagent;
@@ -78,7 +79,7 @@ BOOST_AUTO_TEST_CASE(every_optimizer_raises_the_held_out_score) {
     auto found = searching(6).compile(rt, p, d.train, d.dev, right, on(model));
     double searched = score(rt, p, found.best, d.test, model);
     BOOST_TEST(searched > before + 20);
-    BOOST_TEST(found.report.at("candidates").as_array().size() == 9u);
+    BOOST_TEST(found.report.at("candidates").as_array().size() == 10u);
     bootstrap_random_search_options early;
     early.stop_at_score = before;
     auto first = bootstrap_random_search{early}.compile(rt, p, d.train, d.dev, right, on(model));
@@ -88,6 +89,43 @@ BOOST_AUTO_TEST_CASE(every_optimizer_raises_the_held_out_score) {
         BOOST_TEST(c.at("score").to_number<double>() <= *found.score);
     BOOST_TEST_MESSAGE("zero-shot " << before << ", 3 labels " << few << ", 30 labels " << many << ", bootstrap "
                                     << bootstrapped << ", search " << searched);
+}
+
+BOOST_AUTO_TEST_CASE(classes_come_in_turn_and_texts_without_classes_need_none) {
+    dataset train = support_messages(60, 1);
+    std::erase_if(train, [n = 0](const example& e) mutable {
+        return e.fields.at("intent") == "account" && ++n > 6;
+    });  // a rare one
+    classify p;
+    runtime rt;
+    for (std::uint64_t seed : {0, 1, 2}) {
+        const auto made =
+            labeled_few_shot{{6}}.compile(rt, p, train, none, right, on(std::make_shared<learner>(5), seed));
+        std::map<std::string, int> shown;
+        for (const auto& d : made.best.find("self")->demos) ++shown[std::string{d.at("intent").as_string()}];
+        BOOST_TEST(shown.size() == 3u);
+        for (const auto& [label, n] : shown) BOOST_TEST(n == 2, label);
+    }
+    for (std::size_t i = 0; i < train.size(); ++i) train[i].fields["intent"] = "text " + std::to_string(i);
+    BOOST_TEST(labeled_few_shot{{6}}
+                   .compile(rt, p, train, none, right, on(std::make_shared<learner>(5)))
+                   .best.find("self")
+                   ->demos.size() == 6u);
+}
+
+BOOST_AUTO_TEST_CASE(the_nearest_are_a_candidate_only_where_no_example_meets_its_own_label) {
+    bench_set d;
+    classify p;
+    runtime rt;
+    auto kinds = [&](const dataset& validation) {
+        const auto made = searching(1).compile(rt, p, d.train, validation, right, on(std::make_shared<learner>(5)));
+        std::string all;
+        for (const auto& c : made.report.at("candidates").as_array())
+            all += std::string{c.at("kind").as_string()} + "|";
+        return all;
+    };
+    BOOST_TEST(kinds(d.dev).find("the nearest 4") != std::string::npos);
+    BOOST_TEST(kinds(none).find("the nearest 4") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(demonstrations_come_from_runs_that_passed_and_then_from_labels) {

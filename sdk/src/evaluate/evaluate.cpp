@@ -34,6 +34,7 @@ struct example_run {
                                                               : "the metric returned an infinite score"};
         row.score = judged.score;
         row.feedback = std::move(judged.feedback);
+        row.feedback_by = std::move(judged.by_predictor);
     }
 };
 
@@ -99,7 +100,9 @@ private:
         std::function<void(std::exception_ptr, const run_report&)> ended =
             [this, i](std::exception_ptr failure, const run_report& report) { count(i, failure, report); };
         lock.unlock();
-        runtime_.detach(options_.run, one, std::move(ended));
+        run_options own = options_.run;
+        if (options_.vary) options_.vary(i, own);
+        runtime_.detach(std::move(own), one, std::move(ended));
         lock.lock();
     }
 

@@ -1,5 +1,6 @@
 #include <reagent/evaluate/metrics.hpp>
 #include <reagent/evaluate/retrieval_metrics.hpp>
+#include <reagent/evaluate/trajectory.hpp>
 
 #include <reagent/schema/render.hpp>
 
@@ -216,14 +217,17 @@ metric metric_named(std::string_view text, judge_options judge) {
         if (name == "semantic_f1") return semantic_f1_of(field, std::move(judge));
         if (name == "rubric") return rubric(field, std::move(judge));
     }
+    if (auto of_trajectory = trajectory_metric_named(text)) return of_trajectory;
     if (auto of_retrieval = retrieval_metric_named(text, std::move(judge))) return of_retrieval;
-    throw program_error{program_errc::mismatch, "unknown metric \"" + std::string{text} +
-                                                    "\"; write exact_match:FIELD, f1:FIELD, numeric:FIELD, "
-                                                    "json_f1:FIELD, semantic_f1:FIELD or \"rubric:WHAT IS "
-                                                    "GOOD\"; of retrieval: recall@K:LABEL, precision@K:LABEL, "
-                                                    "mrr:LABEL, ndcg@K:LABEL, hit@K:LABEL, citation_precision:LABEL, "
-                                                    "citation_recall:LABEL, groundedness:FIELD, "
-                                                    "complete_and_grounded:FIELD"};
+    throw program_error{program_errc::mismatch,
+                        "unknown metric \"" + std::string{text} +
+                            "\"; write exact_match:FIELD, f1:FIELD, numeric:FIELD, json_f1:FIELD, semantic_f1:FIELD or "
+                            "\"rubric:WHAT IS "
+                            "GOOD\"; of retrieval: recall@K:LABEL, precision@K:LABEL, "
+                            "mrr:LABEL, ndcg@K:LABEL, hit@K:LABEL, citation_precision:LABEL, citation_recall:LABEL, "
+                            "groundedness:FIELD, "
+                            "complete_and_grounded:FIELD; of an agent's way: tool_correctness:LABEL, tool_order:LABEL, "
+                            "tool_arguments:LABEL, tool_steps:N, cost:DOLLARS, tokens:N"};
 }
 
 }  // namespace reagent

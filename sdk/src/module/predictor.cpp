@@ -30,9 +30,14 @@ predictor::predictor(module& parent, std::string name, reagent::signature s, boo
     signature_.instructions += standing_.text;
 }
 
+standing_text predictor::standing_with(const predictor_parameters* p) const {
+    return p && !p->tools.empty() && standing_.with ? standing_.with(p->tools) : standing_;
+}
+
 std::string predictor::open_instructions(const predictor_parameters* p) const {
     std::string text = p && p->instructions ? *p->instructions : signature_.instructions;
-    if (!standing_.text.empty() && text.ends_with(standing_.text)) text.resize(text.size() - standing_.text.size());
+    for (const auto& standing : {standing_with(p).text, standing_.text})
+        if (!standing.empty() && text.ends_with(standing)) text.resize(text.size() - standing.size());
     return text;
 }
 
@@ -44,6 +49,7 @@ parameters parameters::merged_with(const parameters& over) const {
         if (!theirs.demos.empty() || theirs.selector) own.demos = theirs.demos, own.selector = theirs.selector;
         for (const auto& [field, text] : theirs.descriptions) own.descriptions[field] = text;
         for (const auto& [field, text] : theirs.prefixes) own.prefixes[field] = text;
+        for (const auto& [tool, text] : theirs.tools) own.tools[tool] = text;
         if (theirs.lm) own.lm = theirs.lm;
         if (!theirs.lm_document.is_null()) own.lm_document = theirs.lm_document;
         own.sampling = theirs.sampling.or_else(own.sampling);
@@ -69,18 +75,20 @@ signature with_parameters(signature s, const predictor_parameters& p) {
 
 reagent::signature predictor::signature_with(const predictor_parameters& p) const {
     auto s = with_parameters(signature_, p);
-    if (!p.instructions || standing_.text.empty() || s.instructions.ends_with(standing_.text)) return s;
-    bool there = !standing_.signs.empty();
-    for (const auto& sign : standing_.signs) there = there && s.instructions.find(sign) != s.instructions.npos;
-    if (!there) s.instructions += standing_.text;
+    const auto standing = standing_with(&p);
+    if (standing.text.empty() || s.instructions.ends_with(standing.text)) return s;
+    if (s.instructions.ends_with(standing_.text)) s.instructions.resize(s.instructions.size() - standing_.text.size());
+    bool there = !standing.signs.empty();
+    for (const auto& sign : standing.signs) there = there && s.instructions.find(sign) != s.instructions.npos;
+    if (!there) s.instructions += standing.text;
     return s;
 }
 
 // What stands behind the instructions holds words of others: names and values of a database in descriptions of tools.
 // Markers in them are escaped where they are made; tags only where there are any.
-reagent::signature predictor::shown_in(adapter a, reagent::signature s) const {
-    if (a != adapter::xml || standing_.text.empty()) return s;
-    std::size_t own = s.instructions.ends_with(standing_.text) ? s.instructions.size() - standing_.text.size() : 0;
+reagent::signature predictor::shown_in(adapter a, reagent::signature s, const standing_text& standing) const {
+    if (a != adapter::xml || standing.text.empty()) return s;
+    std::size_t own = s.instructions.ends_with(standing.text) ? s.instructions.size() - standing.text.size() : 0;
     s.instructions = s.instructions.substr(0, own) + detail::escape_xml_text(s.instructions.substr(own));
     return s;
 }
@@ -106,13 +114,14 @@ std::shared_ptr<const prompt_template> predictor::prompt_for(run& r, adapter a) 
     const auto* p = r.parameters() ? r.parameters()->find(predictor_path()) : nullptr;
     if (p) {
         auto make = [&] {
-            return std::make_shared<const prompt_template>(a, shown_in(a, signature_with(*p)), p->demos);
+            return std::make_shared<const prompt_template>(a, shown_in(a, signature_with(*p), standing_with(p)),
+                                                           p->demos);
         };
         return r.prompt(predictor_path() + '\n' + std::string{to_string(a)}, make);
     }
     std::lock_guard lock{mutex_};
     auto& slot = prompts_[static_cast<std::size_t>(a)];
-    if (!slot) slot = std::make_shared<const prompt_template>(a, shown_in(a, signature_));
+    if (!slot) slot = std::make_shared<const prompt_template>(a, shown_in(a, signature_, standing_));
     return slot;
 }
 
@@ -239,9 +248,10 @@ struct predictor::conversation {
 
     void speak(adapter a) {
         format = a == adapter::chat && has_output_completed() ? adapter::json : a;
-        prompt = own && own->selector ? std::make_shared<const prompt_template>(
-                                            format, self.shown_in(format, self.signature_with(*own)), chosen)
-                                      : self.prompt_for(r, format);
+        prompt = own && own->selector
+                     ? std::make_shared<const prompt_template>(
+                           format, self.shown_in(format, self.signature_with(*own), self.standing_with(own)), chosen)
+                     : self.prompt_for(r, format);
     }
 
     // Between markers such a field cannot be told from the end of an answer.

@@ -141,6 +141,18 @@ std::vector<std::string> names_of(const predictor& p) {
 
 std::string named(std::string_view s) { return "`" + std::string{s} + "`"; }
 
+// Descriptions of tools and of their arguments that a file has for a predictor.
+std::map<std::string, std::string, std::less<>> saved_tools(const saved_program& saved, const std::string& path) {
+    std::map<std::string, std::string, std::less<>> texts;
+    const auto* all = saved.addition("tools");
+    if (!all) return texts;
+    const auto* own = object_at(*all, "metadata.reagent.tools").if_contains(path);
+    if (!own) return texts;
+    const std::string at = "metadata.reagent.tools." + path;
+    for (const auto& [name, text] : object_at(*own, at)) texts[name] = text_at(text, at + "." + std::string{name});
+    return texts;
+}
+
 }  // namespace
 
 saved_program::saved_program(json::object document) : document_{std::move(document)} {
@@ -219,7 +231,7 @@ std::string saved_program::hash() const {
         for (const char* gone : {"traces", "train"}) o.erase(gone);
         learned[p.path] = std::move(o);
     }
-    for (const char* part : {"nearest", "members"})
+    for (const char* part : {"nearest", "members", "tools"})
         if (const auto* v = addition(part)) learned[std::string{"metadata."} + part] = *v;
     std::string text = json::serialize(sorted(json::value(std::move(learned))));
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -241,6 +253,7 @@ saved_program to_saved(const module& program, const parameters& given) {
         const std::string& path = p->predictor_path();
         const auto* own = given.find(path);
         signature s = own ? with_parameters(p->signature(), *own) : p->signature();
+        if (own && !own->tools.empty()) s.instructions = p->signature_with(*own).instructions;
         saved_predictor saved{.path = path};
         saved.instructions = s.instructions;
         saved.fields = fields_of(*p, s);
@@ -268,6 +281,15 @@ saved_program to_saved(const module& program, const parameters& given) {
         if (const auto* own = given.find(p->predictor_path()); own && own->selector)
             nearest[p->predictor_path()] = own->selector->to_json();
     if (!nearest.empty()) ours["nearest"] = std::move(nearest);
+    json::object tools;
+    for (const predictor* p : all)
+        if (const auto* own = given.find(p->predictor_path()))
+            for (const auto& [name, text] : own->tools) {
+                auto& of = tools[p->predictor_path()];
+                if (!of.is_object()) of = json::object{};
+                of.get_object()[name] = text;
+            }
+    if (!tools.empty()) ours["tools"] = std::move(tools);
     if (!given.members.empty()) {
         json::array members;
         for (const auto& m : given.members) {
@@ -320,6 +342,9 @@ std::vector<std::string> differences(const module& program, const saved_program&
                 found.push_back(named(s->path) + ", demonstration " + std::to_string(i + 1) +
                                 ": the program has no field " + named(key));
             }
+        for (const auto& [name, text] : saved_tools(saved, s->path))
+            if (!p->tool_descriptions().contains(name))
+                found.push_back(named(s->path) + " has no tool or argument " + named(name));
     }
     return found;
 }
@@ -350,6 +375,7 @@ parameters from_saved(const module& program, const saved_program& saved, bool mo
             if (s.fields[i].description != before[i].description) own.descriptions[names[i]] = s.fields[i].description;
             if (s.fields[i].prefix != before[i].prefix) own.prefixes[names[i]] = s.fields[i].prefix;
         }
+        own.tools = saved_tools(saved, s.path);
         own.lm_document = s.lm;
         if (s.lm.is_object() && models) {
             const auto& lm = s.lm.get_object();
@@ -414,10 +440,11 @@ std::vector<std::string> differences(const saved_program& before, const saved_pr
         if (!equal_json(a->lm, b.lm))
             found.push_back(named(b.path) + ", model:\n  - " + dump_json(a->lm) + "\n  + " + dump_json(b.lm));
     }
-    for (const char* part : {"nearest", "members"}) {
+    for (const char* part : {"nearest", "members", "tools"}) {
         const auto *a = before.addition(part), *b = after.addition(part);
         if ((a || b) && !(a && b && equal_json(*a, *b)))
             found.push_back(std::string{part == std::string_view{"nearest"} ? "demonstrations chosen for each call"
+                                        : part == std::string_view{"tools"} ? "descriptions of tools"
                                                                             : "members that vote"} +
                             (!a   ? ": new"
                              : !b ? ": gone"

@@ -1,7 +1,10 @@
 #include <reagent/optimize/demonstrations.hpp>
+
+#include <reagent/module/nearest_demos.hpp>
 #include <reagent/schema/render.hpp>
 
 #include "../base/text.hpp"
+#include "label_choice.hpp"
 
 #include <boost/json.hpp>
 
@@ -48,38 +51,6 @@ std::string described_failure(const example& e, const evaluation_row& row) {
 
 namespace {
 
-// Labeled examples that stand for the whole of the training data: each next one is that which makes the examples most
-// similar to some chosen one, of a part of the pool that is drawn anew for each candidate. Source: the greedy rule for
-// facility location (Nemhauser et al., 1978).
-void add_labels(study& s, std::vector<json::object>& demos, const predictor& p, std::vector<std::size_t> pool,
-                const std::vector<std::size_t>& covered, std::size_t wanted, dice& random) {
-    if (demos.size() >= wanted) return;
-    constexpr std::size_t most = 400;
-    random.shuffle(pool);
-    if (pool.size() > most) pool.resize(most);
-    std::vector<double> nearest(pool.size(), 0.0);
-    for (std::size_t i = 0; i < pool.size(); ++i)
-        for (auto c : covered) nearest[i] = std::max(nearest[i], s.similarity(pool[i], c));
-    std::size_t eligible = std::max(wanted - demos.size(), pool.size() * 3 / 4);
-    std::vector<std::pair<std::size_t, json::object>> open;  // place in the pool, demonstration
-    for (std::size_t i = 0; i < pool.size() && open.size() < eligible; ++i)
-        if (auto demo = labeled_demo(p, s.train()[pool[i]])) open.emplace_back(i, std::move(*demo));
-    while (demos.size() < wanted && !open.empty()) {
-        std::size_t best = 0;
-        double most_gained = -1;
-        for (std::size_t o = 0; o < open.size(); ++o) {
-            double gained = 0;
-            for (std::size_t i = 0; i < pool.size(); ++i)
-                gained += std::max(0.0, s.similarity(pool[i], pool[open[o].first]) - nearest[i]);
-            if (gained > most_gained) most_gained = gained, best = o;
-        }
-        for (std::size_t i = 0; i < pool.size(); ++i)
-            nearest[i] = std::max(nearest[i], s.similarity(pool[i], pool[open[best].first]));
-        demos.push_back(std::move(open[best].second));
-        open.erase(open.begin() + static_cast<std::ptrdiff_t>(best));
-    }
-}
-
 std::vector<std::size_t> without(std::size_t n, const std::vector<std::size_t>& gone) {
     std::vector<bool> out(n);
     for (auto i : gone) out[i] = true;
@@ -114,6 +85,7 @@ bootstrapped bootstrap_demos(study& s, const std::vector<std::size_t>& order, co
                 if (own.demos.empty() && !own.selector)
                     add_labels(s, own.demos, *p, without(train.size(), wave), {}, size.labeled, random);
             }
+            made.tried += wave.size();
             evaluation e;
             try {
                 e = s.teach(tried, with, round);
@@ -156,6 +128,36 @@ parameters with_demos(study& s, const bootstrapped& made, const bootstrap_size& 
 
 parameters with_labels(study& s, std::size_t k, std::uint64_t purpose) {
     return with_demos(s, {}, {.bootstrapped = 0, .labeled = k}, purpose);
+}
+
+std::map<std::string, std::vector<json::object>> labeled_pools(study& s, const std::vector<std::size_t>& order) {
+    std::map<std::string, std::vector<json::object>> pools;
+    for (const predictor* p : s.predictors())
+        for (auto i : order)
+            if (auto demo = labeled_demo(*p, s.train()[i])) pools[p->predictor_path()].push_back(std::move(*demo));
+    return pools;
+}
+
+parameters with_nearest(study& s, std::map<std::string, std::vector<json::object>> pools, std::size_t k,
+                        const embedder* with) {
+    parameters best = s.start();
+    for (const predictor* p : s.predictors()) {
+        auto& pool = pools[p->predictor_path()];
+        if (pool.empty()) continue;
+        auto& own = best.predictors[p->predictor_path()];
+        // For those that cannot choose: the first ones.
+        own.demos.assign(pool.begin(), pool.begin() + static_cast<std::ptrdiff_t>(std::min(k, pool.size())));
+        std::vector<std::vector<float>> vectors;
+        if (with) {
+            std::vector<std::string> texts, names;
+            for (const auto& f : p->signature().inputs) names.push_back(f.name);
+            for (const auto& d : pool) texts.push_back(compared_text(d, names));
+            vectors = s.embed(*with, std::move(texts));
+        }
+        own.selector = nearest_demos(std::move(pool), k, with ? std::make_shared<const embedder>(*with) : nullptr,
+                                     std::move(vectors));
+    }
+    return best;
 }
 
 }  // namespace reagent

@@ -17,6 +17,17 @@ bootstrap_size size_of(const bootstrap_few_shot_options& how) {
             how.metric_threshold};
 }
 
+// Every example that may be shown, as `knn_few_shot` bounds them.
+std::vector<std::size_t> pool_for_nearest(study& s) {
+    auto order = in_order(s.train().size());
+    const std::size_t most = knn_few_shot_options{}.max_pool;
+    if (order.size() > most) {
+        s.random(0).shuffle(order);
+        order.resize(most);
+    }
+    return order;
+}
+
 void note_candidate(study& s, std::size_t n, std::size_t all, const std::string& kind, const study::race_result& r) {
     s.note(json::object{
         {"kind", kind}, {"score", r.seen.score}, {"examples", r.seen.rows.size()}, {"complete", r.complete}});
@@ -44,12 +55,16 @@ void bootstrap_few_shot::search(study& s) const {
 
 optimizer::work bootstrap_random_search::plan(std::size_t, std::size_t train, std::size_t validation) const {
     std::size_t data = validation ? validation : train, candidates = how_.num_candidate_programs + 3;
-    return {candidates * data + (candidates - 2) * std::min<std::size_t>(train, 4 * how_.max_bootstrapped_demos), 0};
+    return {(candidates + (how_.nearest > 0 ? 1 : 0)) * data +
+                (candidates - 2) * std::min<std::size_t>(train, 4 * how_.max_bootstrapped_demos),
+            0};
 }
 
 void bootstrap_random_search::search(study& s) const {
     const auto& data = s.validation().empty() ? s.train() : s.validation();
-    const std::size_t all = how_.num_candidate_programs + 3;
+    // An example of the training data would be shown with its own label.
+    const bool nearest = how_.nearest > 0 && !s.validation().empty();
+    const std::size_t all = how_.num_candidate_programs + 3 + (nearest ? 1 : 0);
     for (std::size_t n = 0; n < all; ++n) {
         parameters candidate;
         std::string kind;
@@ -60,6 +75,9 @@ void bootstrap_random_search::search(study& s) const {
         } else if (n == 1) {
             kind = "labels";
             candidate = with_labels(s, how_.max_labeled_demos, 0);
+        } else if (n == how_.num_candidate_programs + 3) {
+            kind = "the nearest " + std::to_string(how_.nearest);
+            candidate = with_nearest(s, labeled_pools(s, pool_for_nearest(s)), how_.nearest);
         } else {
             auto order = in_order(s.train().size());
             if (n > 2) {
@@ -88,30 +106,9 @@ void knn_few_shot::search(study& s) const {
         random.shuffle(order);
         order.resize(how_.max_pool);
     }
-    std::map<std::string, std::vector<json::object>> pools;
-    if (how_.bootstrap)
-        pools = bootstrap_demos(s, order, {.bootstrapped = order.size(), .labeled = how_.k}, 0).demos;
-    else
-        for (const predictor* p : s.predictors())
-            for (auto i : order)
-                if (auto demo = labeled_demo(*p, s.train()[i])) pools[p->predictor_path()].push_back(std::move(*demo));
-    parameters best = s.start();
-    for (const predictor* p : s.predictors()) {
-        auto& pool = pools[p->predictor_path()];
-        if (pool.empty()) continue;
-        auto& own = best.predictors[p->predictor_path()];
-        // For those that cannot choose: the first ones.
-        own.demos.assign(pool.begin(), pool.begin() + static_cast<std::ptrdiff_t>(std::min(how_.k, pool.size())));
-        std::vector<std::vector<float>> vectors;
-        if (how_.embedder) {
-            std::vector<std::string> texts, names;
-            for (const auto& f : p->signature().inputs) names.push_back(f.name);
-            for (const auto& d : pool) texts.push_back(compared_text(d, names));
-            vectors = s.embed(*how_.embedder, std::move(texts));
-        }
-        own.selector = nearest_demos(std::move(pool), how_.k, how_.embedder, std::move(vectors));
-    }
-    s.settle_on(std::move(best));
+    auto pools = how_.bootstrap ? bootstrap_demos(s, order, {.bootstrapped = order.size(), .labeled = how_.k}, 0).demos
+                                : labeled_pools(s, order);
+    s.settle_on(with_nearest(s, std::move(pools), how_.k, how_.embedder.get()));
 }
 
 optimizer::work ensemble::plan(std::size_t, std::size_t train, std::size_t) const {

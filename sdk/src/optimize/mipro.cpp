@@ -79,6 +79,8 @@ struct search_space {
     std::vector<std::vector<std::string>> instructions;
     std::vector<std::size_t> most_instructions;  // how many they may become
     std::vector<std::vector<std::vector<json::object>>> demos;
+    std::vector<std::vector<std::shared_ptr<const demo_selector>>>
+        selectors;  // of each set: chosen for each call, in place of those
 
     std::vector<std::size_t> sizes() const {
         std::vector<std::size_t> all = most_instructions;
@@ -98,12 +100,14 @@ struct search_space {
             if (chosen > 0) p.predictors[path].instructions = instructions[i][chosen];
             auto set = combination[s.predictors().size() + i];
             auto& own = p.predictors[path];
-            if (set > 0) own.selector = nullptr;
+            own.selector = selectors[i][set];
             own.demos = demos[i][set];
         }
         return p;
     }
 };
+
+constexpr std::size_t last_looks = 2;
 
 using combination = std::vector<std::size_t>;  // a choice of `search_space`
 
@@ -127,6 +131,9 @@ public:
             if (!try_one(trial)) trial = plan_.trials;
             if (mini_ && is_time_for_all(trial)) score_promising();
         }
+        // A trial's score has luck in it: so that one lucky sample does not decide, others that looked well are scored
+        // on all data, too.
+        for (std::size_t more = 0; mini_ && more < last_looks && !is_full(*s_.best_score()); ++more) score_promising();
     }
 
 private:
@@ -153,6 +160,7 @@ private:
     // way are kept.
     void collect_demos() {
         space_.demos.resize(n_);
+        space_.selectors.resize(n_);
         space_.base = s_.start();
         if (plan_.zero_shot)
             for (auto& [path, own] : space_.base.predictors) {
@@ -169,12 +177,16 @@ private:
             if (plan_.zero_shot) break;  // for the proposer only
             add_demos(shown_.back());
         }
+        if (!plan_.zero_shot && how_.nearest > 0)
+            add_demos(with_nearest(s_, labeled_pools(s_, in_order(std::min<std::size_t>(s_.train().size(), 2'000))),
+                                   how_.nearest));
     }
 
     void add_demos(const parameters& p) {
         for (std::size_t i = 0; i < n_; ++i) {
             const auto* own = p.find(s_.predictors()[i]->predictor_path());
             space_.demos[i].push_back(own ? own->demos : std::vector<json::object>{});
+            space_.selectors[i].push_back(own ? own->selector : nullptr);
         }
     }
 

@@ -1,7 +1,10 @@
 #include <reagent/optimize/optimizers.hpp>
 
 #include <reagent/error.hpp>
+#include <reagent/optimize/automatic.hpp>
+#include <reagent/optimize/gepa.hpp>
 #include <reagent/optimize/instructions.hpp>
+#include <reagent/optimize/simba.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -72,11 +75,70 @@ settings<mipro_options> mipro_settings() {
         .add("num_trials", &o::num_trials, "combinations of them that are scored")
         .add("max_bootstrapped_demos", &o::max_bootstrapped_demos, "both 0: instructions only")
         .add("max_labeled_demos", &o::max_labeled_demos, "together with those")
+        .add("nearest", &o::nearest, "demonstrations of one set more, chosen for each call; 0: none", {0, 1'000})
         .add("metric_threshold", &o::metric_threshold, "a run passes from here on; default: any score above 0")
         .add("minibatch", &o::minibatch, "trials on a part of the validation set")
         .add("minibatch_size", &o::minibatch_size, "examples of such a part", {1, 100'000})
         .add("minibatch_full_eval_steps", &o::minibatch_full_eval_steps, "trials between scores on the whole set")
         .add("init_temperature", &o::init_temperature, "of the proposals", {0, 10});
+}
+
+settings<gepa_options> gepa_settings() {
+    using o = gepa_options;
+    auto effort = [](o& how, const std::string& text) {
+        const std::pair<const char*, gepa_effort> known[]{
+            {"light", gepa_effort::light}, {"medium", gepa_effort::medium}, {"heavy", gepa_effort::heavy}};
+        for (const auto& [name, value] : known)
+            if (text == name) {
+                how.effort = value;
+                return;
+            }
+        throw std::invalid_argument{"auto must be light, medium or heavy"};
+    };
+    auto turns = [](o& how, const std::string& text) {
+        if (text != "round_robin" && text != "all")
+            throw std::invalid_argument{"component_selector must be round_robin or all"};
+        how.all_components = text == "all";
+    };
+    auto part = [](bool component_choice::*which) {
+        return
+            [which](o& how, const std::string& text) { detail::read_setting("this", text, how.components.*which, {}); };
+    };
+    return settings<o>{}
+        .add("auto", effort, "how much to try: light, medium, heavy", "light")
+        .add("max_metric_calls", &o::max_metric_calls, "runs of the program that are scored; instead of auto", {1, 1e7})
+        .add("max_full_evals", &o::max_full_evals, "times all examples; instead of auto", {1, 1e5})
+        .add("reflection_minibatch_size", &o::reflection_minibatch_size,
+             "examples that parent and child are compared on first", {1, 1'000})
+        .add("proposals_at_once", &o::proposals_at_once, "children made side by side", {1, 100})
+        .add("component_selector", turns, "round_robin: texts in turn; all: each child with all of them new",
+             "round_robin")
+        .add("instructions", part(&component_choice::instructions), "rewrite instructions", "true")
+        .add("tools", part(&component_choice::tools), "rewrite descriptions of tools", "true")
+        .add("arguments", part(&component_choice::arguments), "rewrite descriptions of tools' arguments", "false")
+        .add("fields", part(&component_choice::fields), "rewrite descriptions of fields", "false")
+        .add("skip_perfect_score", &o::skip_perfect_score, "no reflection on a minibatch that went well")
+        .add("temperature", &o::temperature, "of the proposals", {0, 10})
+        .add("use_merge", &o::use_merge, "merge lineages that changed different texts")
+        .add("max_merge_invocations", &o::max_merge_invocations, "merges that are evaluated")
+        .add("max_bootstrapped_demos", &o::max_bootstrapped_demos, "of the second ancestor; both 0: no demonstrations")
+        .add("max_labeled_demos", &o::max_labeled_demos, "together with those")
+        .add("metric_threshold", &o::metric_threshold,
+             "a run becomes a demonstration from here on; default: any score above 0")
+        .add("race", &o::race, "do not validate to its end what is clearly behind")
+        .add("track_best_outputs", &o::track_best_outputs, "report the best outputs of each validation example");
+}
+
+settings<simba_options> simba_settings() {
+    using o = simba_options;
+    return settings<o>{}
+        .add("bsize", &o::bsize, "examples of a minibatch", {1, 100'000})
+        .add("num_candidates", &o::num_candidates, "runs of each example, and new programs, in each step", {1, 1'000})
+        .add("max_steps", &o::max_steps, "minibatches", {1, 10'000})
+        .add("max_demos", &o::max_demos, "of each predictor; 0: rules only", {0, 1'000})
+        .add("temperature_for_sampling", &o::temperature_for_sampling, "of the draw among programs that run", {0, 100})
+        .add("temperature_for_candidates", &o::temperature_for_candidates,
+             "of the draw among programs that new ones begin with", {0, 100});
 }
 
 }  // namespace
@@ -122,12 +184,15 @@ optimizers optimizers::ready(embedder_options how) {
                                                                        "demonstrations of each predictor"));
     all.add<bootstrap_few_shot>("bootstrap_few_shot", bootstrap_settings<bootstrap_few_shot_options>());
     using search = bootstrap_random_search_options;
-    all.add<bootstrap_random_search>("bootstrap_random_search",
-                                     bootstrap_settings<search>()
-                                         .add("num_candidate_programs", &search::num_candidate_programs,
-                                              "besides the program as it is, with labels, and bootstrapped in order")
-                                         .add("stop_at_score", &search::stop_at_score,
-                                              "the first candidate that reaches it is taken at once", {0, 100}));
+    all.add<bootstrap_random_search>(
+        "bootstrap_random_search",
+        bootstrap_settings<search>()
+            .add("num_candidate_programs", &search::num_candidate_programs,
+                 "besides the program as it is, with labels, and bootstrapped in order")
+            .add("nearest", &search::nearest, "demonstrations of one candidate more, chosen for each call; 0: none",
+                 {0, 1'000})
+            .add("stop_at_score", &search::stop_at_score, "the first candidate that reaches it is taken at once",
+                 {0, 100}));
     using knn = knn_few_shot_options;
     all.add<knn_few_shot>(
         "knn_few_shot",
@@ -149,6 +214,18 @@ optimizers optimizers::ready(embedder_options how) {
                                 .add("fill_breadth", &co::fill_breadth,
                                      "score `breadth` proposals also where a request draws only one"));
     all.add<mipro>("mipro", mipro_settings());
+    all.add<gepa>("gepa", gepa_settings());
+    all.add<simba>("simba", simba_settings());
+    using automatically = automatic_options;
+    all.add<automatic>("auto", settings<automatically>{}
+                                   .add("target", &automatically::target, "a score that is enough", {0, 100})
+                                   .add("demos", &automatically::demos, "labels shown in the cheap stages"));
+    using rules = infer_rules_options;
+    all.add<infer_rules>("infer_rules",
+                         bootstrap_settings<rules>()
+                             .add("num_candidates", &rules::num_candidates, "sets of rules that are scored", {1, 1'000})
+                             .add("num_rules", &rules::num_rules, "in each", {1, 1'000})
+                             .add("temperature", &rules::temperature, "of the proposals", {0, 10}));
     return all;
 }
 

@@ -14,8 +14,6 @@
 namespace reagent {
 namespace {
 
-constexpr std::size_t longest_instructions = 6'000;
-
 std::string joined(const std::vector<std::string>& lines) {
     std::string text;
     for (const auto& l : lines) text += (text.empty() ? "- " : "\n- ") + l;
@@ -54,24 +52,6 @@ proposal_prompt prompt_of(const proposal_ground& g) {
     return p;
 }
 
-// Without quotes, fences or a heading around it; "" for what is none.
-std::string cleaned(std::string text) {
-    auto strip = [&] {
-        while (!text.empty() && std::string_view{" \n\r\t"}.find(text.back()) != std::string_view::npos)
-            text.pop_back();
-        text.erase(0, std::min(text.size(), text.find_first_not_of(" \n\r\t")));
-    };
-    strip();
-    for (std::string_view fence : {"```", "\"\"\"", "\""})
-        if (text.size() > 2 * fence.size() && text.starts_with(fence) && text.ends_with(fence))
-            text = text.substr(fence.size(), text.size() - 2 * fence.size()), strip();
-    for (std::string_view heading : {"Proposed Instruction:", "Instruction:", "Instructions:"})
-        if (text.starts_with(heading)) text.erase(0, heading.size()), strip();
-    // A proposal may quote the data that it was made from: nothing in it is a field of the prompt that it will stand
-    // in.
-    return escape_markers(cut(std::move(text), longest_instructions));
-}
-
 // One request, read in every completion.
 struct proposal_call {
     proposal_ground ground;
@@ -99,7 +79,7 @@ struct proposal_call {
         for (const auto& text : texts)
             if (auto outputs = parse(r.options().adapter, prompt.how, text))
                 found.push_back(
-                    cleaned(std::string{std::string_view{outputs->at("proposed_instruction").as_string()}}));
+                    cleaned_proposal(std::string{std::string_view{outputs->at("proposed_instruction").as_string()}}));
         co_return found;
     }
 };
@@ -143,6 +123,69 @@ std::vector<std::string> made_by(study& s, std::vector<proposal_call> calls, std
 }
 
 }  // namespace
+
+std::string cleaned_proposal(std::string text) {
+    constexpr std::size_t longest_instructions = 6'000;
+    auto strip = [&] {
+        while (!text.empty() && std::string_view{" \n\r\t"}.find(text.back()) != std::string_view::npos)
+            text.pop_back();
+        text.erase(0, std::min(text.size(), text.find_first_not_of(" \n\r\t")));
+    };
+    strip();
+    for (std::string_view fence : {"```", "\"\"\"", "\""})
+        if (text.size() > 2 * fence.size() && text.starts_with(fence) && text.ends_with(fence))
+            text = text.substr(fence.size(), text.size() - 2 * fence.size()), strip();
+    for (std::string_view heading : {"Proposed Instruction:", "Instruction:", "Instructions:"})
+        if (text.starts_with(heading)) text.erase(0, heading.size()), strip();
+    // A proposal may quote the data that it was made from: nothing in it is a field of the prompt that it will stand
+    // in.
+    return escape_markers(cut(std::move(text), longest_instructions));
+}
+
+namespace {
+
+struct question_round {
+    const std::vector<prompt_question>& questions;
+    double temperature;
+    std::uint64_t draw;
+    std::vector<std::optional<json::object>>& found;
+    std::vector<std::string>& failures;
+
+    task<void> forward(run& r) const {
+        parallel_options each;
+        each.vary = [this](std::size_t i) {
+            auto v = std::make_shared<variation>();
+            v->rollout_id = draw + i;
+            v->sampling.temperature = temperature;
+            return std::shared_ptr<const variation>{std::move(v)};
+        };
+        auto one = [this](run& own, std::size_t i) -> task<bool> {
+            try {
+                const predictor asked{questions[i].how};
+                found[i] = co_await asked.call(own, questions[i].inputs);
+            } catch (const run_error&) {
+                throw;
+            } catch (const error& e) {
+                failures[i] = e.what();
+            }
+            co_return true;
+        };
+        co_await parallel_map(r, in_order(questions.size()), one, std::move(each));
+    }
+};
+
+}  // namespace
+
+std::vector<std::optional<json::object>> ask_all(study& s, const std::vector<prompt_question>& questions,
+                                                 double temperature, std::uint64_t draw) {
+    std::vector<std::optional<json::object>> found(questions.size());
+    std::vector<std::string> failures(questions.size());
+    if (questions.empty()) return found;
+    s.ask_prompt_model(question_round{questions, temperature, draw, found, failures});
+    for (const auto& f : failures)
+        if (!f.empty()) s.tell("a proposal failed: " + cut(f, 200));
+    return found;
+}
 
 std::vector<std::string> propose(study& s, std::vector<proposal_ground> grounds, double temperature,
                                  std::uint64_t rollout) {

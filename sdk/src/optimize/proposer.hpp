@@ -16,6 +16,21 @@ struct proposal_ground {
     std::string tip{};
 };
 
+/// Something that the prompt model is asked.
+struct prompt_question {
+    signature how{};
+    json::object inputs{};
+};
+
+/// The answers, all asked for at once; nothing where the model failed. @param draw tells this round's answers from
+/// others'
+std::vector<std::optional<json::object>> ask_all(study& s, const std::vector<prompt_question>& questions,
+                                                 double temperature, std::uint64_t draw);
+
+/// What a model proposed, without quotes, fences or a heading around it, and without markers of fields; "" for what is
+/// none.
+std::string cleaned_proposal(std::string text);
+
 /// Behind an attempt that has no score.
 inline constexpr const char* not_this_again = " (score not known yet: write something different)";
 

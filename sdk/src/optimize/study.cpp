@@ -41,6 +41,8 @@ const compile_options& study::options() const { return impl_->options; }
 const parameters& study::best() const { return impl_->best; }
 std::optional<double> study::best_score() const { return impl_->best_score; }
 dice study::random(std::uint64_t purpose) const { return dice{impl_->options.seed * 1'000'003 + purpose}; }
+const std::vector<double>& study::best_scores() const { return impl_->best_rows; }
+usage study::spent() const { return impl_->log.spent(); }
 void study::settle_on(parameters p) { impl_->best = std::move(p); }
 void study::note(json::object candidate) { impl_->candidates.push_back(std::move(candidate)); }
 void study::report(std::string_view key, json::value what) { impl_->extra[key] = std::move(what); }
@@ -101,9 +103,21 @@ void study::impl::throw_if_all_failed() const {
                             "every request to the prompt model failed, the first with: " + first_prompt_error};
 }
 
-evaluation study::impl::evaluate_with(const dataset& data, run_options run, bool histories) {
+namespace {
+
+void draw_again(run_options& run, std::size_t round) {
+    if (round == 0) return;
+    run.rollout_id = round;
+    run.sampling.temperature = 1.0;
+}
+
+}  // namespace
+
+evaluation study::impl::evaluate_with(const dataset& data, run_options run, bool histories,
+                                      std::function<void(std::size_t, run_options&)> vary) {
     evaluate_options eo;
     eo.run = std::move(run);
+    eo.vary = std::move(vary);
     eo.run.around = log.hook();
     eo.concurrency = options.concurrency;
     eo.max_errors = data.size();  // counted here, over all evaluations
@@ -151,14 +165,23 @@ study::race_result study::race(const dataset& data, const parameters& with) {
     return {score(data, with)};  // what is known by now is not asked again
 }
 
+evaluation study::try_all(const std::vector<trial>& trials) {
+    dataset data;
+    for (const auto& t : trials) data.push_back(*t.on);
+    auto vary = [&](std::size_t i, run_options& run) {
+        run.parameters = trials[i].with;
+        draw_again(run, trials[i].round);
+    };
+    auto e = impl_->evaluate_with(data, impl_->options.run, true, vary);
+    impl_->count(*this, e);
+    return e;
+}
+
 evaluation study::teach(const dataset& data, const parameters& with, std::size_t round) {
     run_options run = impl_->options.run;
     if (impl_->options.teacher) run.lm = impl_->options.teacher;
     run.parameters = std::make_shared<const parameters>(with);
-    if (round > 0) {
-        run.rollout_id = round;
-        run.sampling.temperature = 1.0;
-    }
+    draw_again(run, round);
     auto e = impl_->evaluate_with(data, std::move(run), true);
     impl_->count(*this, e);
     return e;

@@ -25,7 +25,8 @@ struct study::impl {
     std::size_t errors = 0, successes = 0;
     std::string stopped{}, first_error{}, first_prompt_error{};
 
-    evaluation evaluate_with(const dataset& data, run_options run, bool histories);
+    evaluation evaluate_with(const dataset& data, run_options run, bool histories,
+                             std::function<void(std::size_t, run_options&)> vary = {});
     void count(study& s, const evaluation& e);
     bool tells_of_failure(const std::string& words) const;
     void throw_if_all_failed() const;

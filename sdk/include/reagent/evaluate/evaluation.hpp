@@ -19,6 +19,8 @@ struct evaluate_options {
     double failure_score = 0;     ///< of an example whose run or metric threw
     std::size_t max_errors = 10;  ///< more than this end the evaluation
     bool keep_histories = true;   ///< keep every run's journal; false: memory does not grow with the runs
+    std::function<void(std::size_t example, run_options&)>
+        vary{};  ///< changes one example's options; called before its run begins
     std::function<void(const evaluation_progress&)>
         on_progress{};  ///< called on the caller's thread, at most every 100 ms and at the end
 };
@@ -29,10 +31,11 @@ struct evaluation_row {
     json::object outputs{};
     double score = 0;
     std::string feedback{};
-    std::string error{};            ///< why there is no score; "" when there is
-    std::size_t violations = 0;     ///< assertions and suggestions that failed
-    reagent::usage usage{};         ///< of the run, what the metric used left out
-    reagent::usage metric_usage{};  ///< what the metric used: a judge's calls
+    std::map<std::string, std::string> feedback_by{};  ///< on single predictors, by path
+    std::string error{};                               ///< why there is no score; "" when there is
+    std::size_t violations = 0;                        ///< assertions and suggestions that failed
+    reagent::usage usage{};                            ///< of the run, what the metric used left out
+    reagent::usage metric_usage{};                     ///< what the metric used: a judge's calls
     std::chrono::microseconds duration{};
     std::shared_ptr<const journal> history{};  ///< of its run
 };

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 namespace reagent {
 
@@ -13,6 +14,7 @@ namespace reagent {
 struct judgement {
     double score = 0;
     std::string feedback{};
+    std::map<std::string, std::string> by_predictor{};  ///< further feedback, on what one predictor did; by its path
 };
 
 struct best_of_n_options {

@@ -24,7 +24,8 @@ struct predictor_parameters {
     std::shared_ptr<const demo_selector> selector{};  ///< chooses demonstrations for each call, instead of `demos`
     std::map<std::string, std::string, std::less<>> descriptions{};  ///< field name to description
     std::map<std::string, std::string, std::less<>> prefixes{};      ///< field name to its name for people
-    language_model lm{};                                             ///< none: the run's
+    std::map<std::string, std::string, std::less<>> tools{};  ///< an agent's: tool, or "tool.argument", to description
+    language_model lm{};                                      ///< none: the run's
     reagent::sampling sampling{};
     json::value lm_document{};  ///< the model as a saved program describes it; null: none
     json::object other{};       ///< what else a saved program says of this predictor; kept as it is

@@ -6,6 +6,8 @@
 #include <reagent/run/run.hpp>
 
 #include <array>
+#include <functional>
+#include <map>
 #include <mutex>
 
 namespace reagent {
@@ -26,8 +28,12 @@ struct call_options {
 /// What stands behind a predictor's instructions, whatever those are: an agent's tools. Instructions that hold all the
 /// signs (of a program saved with them) have it already.
 struct standing_text {
+    using descriptions = std::map<std::string, std::string, std::less<>>;
     std::string text{};
     std::vector<std::string> signs{};
+    descriptions parts{};  ///< what of it parameters may say otherwise (`predictor_parameters::tools`)
+    std::function<standing_text(const descriptions& changed)>
+        with{};  ///< the same with other words there; none: there are no parts
 };
 
 /// One call of a language model by a signature: the compiled core of `predict`, for signatures known at run time.
@@ -47,6 +53,12 @@ public:
 
     /// The instructions with these parameters, without what stands behind them: what an optimizer may rewrite.
     std::string open_instructions(const predictor_parameters* p = nullptr) const;
+
+    /// Descriptions of an agent's tools and their arguments, as they are without parameters.
+    const standing_text::descriptions& tool_descriptions() const { return standing_.parts; }
+
+    /// The signature as its prompts show it with these parameters.
+    reagent::signature signature_with(const predictor_parameters& p) const;
 
     /// Its path; "self" where it is a program of its own.
     const std::string& predictor_path() const;
@@ -68,8 +80,8 @@ private:
 
     std::unique_ptr<conversation> begin(run& r, json::object inputs, call_options options) const;
     void check_inputs(const json::object& inputs) const;
-    reagent::signature signature_with(const predictor_parameters& p) const;
-    reagent::signature shown_in(adapter a, reagent::signature s) const;
+    standing_text standing_with(const predictor_parameters* p) const;
+    reagent::signature shown_in(adapter a, reagent::signature s, const standing_text& standing) const;
     std::shared_ptr<const prompt_template> prompt_for(run& r, adapter a) const;
 
     reagent::signature signature_;  // with the standing text

@@ -8,6 +8,7 @@ namespace reagent {
 struct bootstrapped {
     std::map<std::string, std::vector<json::object>> demos{};  ///< by predictor path
     std::vector<std::size_t> used{};                           ///< examples of the training data they were made from
+    std::size_t tried = 0;                                     ///< runs that began
     std::size_t ran = 0;                                       ///< runs that came to an end, whether they passed or not
     std::vector<std::string> failures{};  ///< examples that did not pass, with the reasons, for proposals
 };
@@ -27,6 +28,14 @@ parameters with_demos(study& s, const bootstrapped& made, const bootstrap_size& 
 
 /// The start with labeled examples for demonstrations.
 parameters with_labels(study& s, std::size_t k, std::uint64_t purpose);
+
+/// Labeled examples of every predictor, by its path. @param order indexes into the training data
+std::map<std::string, std::vector<json::object>> labeled_pools(study& s, const std::vector<std::size_t>& order);
+
+/// The start with demonstrations chosen for each call: the `k` of these pools that are nearest to it. @param with null:
+/// by words
+parameters with_nearest(study& s, std::map<std::string, std::vector<json::object>> pools, std::size_t k,
+                        const embedder* with = nullptr);
 
 /// What an example says of a predictor's fields; nothing when it labels none of the outputs.
 std::optional<json::object> labeled_demo(const predictor& p, const example& e);

@@ -9,9 +9,10 @@ struct labeled_few_shot_options {
     std::size_t k = 16;  ///< demonstrations of each predictor
 };
 
-/// Examples of the training set as demonstrations, chosen so that every other example is similar to one of them; which
-/// ones may be chosen is drawn by seed. Only fields that a predictor has; a predictor none of whose outputs is labeled
-/// gets none. Calls no model. Source: DSPy 3, `dspy.LabeledFewShot`.
+/// Examples of the training set as demonstrations, chosen so that every other example is similar to one of them; of
+/// classes so that they come in turn, and most examples are nearest to one of their own class. Which ones may be chosen
+/// is drawn by seed. Only fields that a predictor has; a predictor none of whose outputs is labeled gets none. Calls no
+/// model. Source: DSPy 3, `dspy.LabeledFewShot`.
 class labeled_few_shot final : public optimizer {
 public:
     explicit labeled_few_shot(labeled_few_shot_options how = {}) : how_{how} {}
@@ -48,7 +49,9 @@ private:
 
 struct bootstrap_random_search_options : bootstrap_few_shot_options {
     std::size_t num_candidate_programs =
-        16;  ///< besides the program as it is, with labels only, and bootstrapped in order
+        16;                   ///< besides the program as it is, with labels only, and bootstrapped in order
+    std::size_t nearest = 4;  ///< one candidate more: so many labeled examples, chosen for each call; 0: not. Needs
+                              ///< validation data
     std::optional<double> stop_at_score{};  ///< from 0 to 100: the first candidate that reaches it is taken at once
 };
 

@@ -41,6 +41,8 @@ struct mipro_options {
 
     std::size_t max_bootstrapped_demos = 4;  ///< both 0: instructions only, the program keeps no demonstration
     std::size_t max_labeled_demos = 4;
+    std::size_t nearest =
+        4;  ///< one set of demonstrations more: so many labeled examples, chosen for each call; 0: not
     std::optional<double> metric_threshold{};
     bool minibatch = true;            ///< trials on part of the validation set, where that has more than 50 examples
     std::size_t minibatch_size = 25;  ///< DSPy: 35; here trials are compared example by example, which needs fewer

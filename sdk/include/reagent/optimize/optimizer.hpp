@@ -93,6 +93,12 @@ protected:
     };
     virtual work plan(std::size_t predictors, std::size_t train, std::size_t validation) const = 0;
     virtual void search(study& s) const = 0;
+
+    /// For searches made of others.
+    static work work_of(const optimizer& other, std::size_t predictors, std::size_t train, std::size_t validation) {
+        return other.plan(predictors, train, validation);
+    }
+    static void search_with(const optimizer& other, study& s) { other.search(s); }
 };
 
 }  // namespace reagent

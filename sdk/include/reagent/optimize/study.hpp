@@ -60,6 +60,15 @@ public:
     /// @throws search_stopped
     race_result race(const dataset& data, const parameters& with);
 
+    /// One run of the student: an example, and what to run it with.
+    struct trial {
+        const example* on = nullptr;
+        std::shared_ptr<const parameters> with{};
+        std::size_t round = 0;  ///< each further try of the same, with an answer of its own
+    };
+    /// All of them at once, with the runs' journals in the rows, in that order. @throws search_stopped
+    evaluation try_all(const std::vector<trial>& trials);
+
     /// The teacher on every example, with the runs' journals in the rows.
     /// @param round 0, or each further try of the same, with answers of its own @throws search_stopped
     evaluation teach(const dataset& data, const parameters& with, std::size_t round);
@@ -85,7 +94,9 @@ public:
     /// What is best without a score.
     void settle_on(parameters p);
     const parameters& best() const;
-    std::optional<double> best_score() const;  ///< from 0 to 100; none before the first offer
+    std::optional<double> best_score() const;        ///< from 0 to 100; none before the first offer
+    const std::vector<double>& best_scores() const;  ///< of the best on each example it was offered with
+    usage spent() const;                             ///< until now
 
     void note(json::object candidate);                    ///< one more of the report's "candidates"
     void report(std::string_view key, json::value what);  ///< a member of the report
