@@ -40,7 +40,12 @@ struct chosen_model {
     std::string notice;
     std::string api_base{};  ///< of a server that was found or named; "": the provider's own
 };
-chosen_model choose_model(const std::string& name, const std::string& api_base);
+/// Whether the key that the environment has for a provider is sent to the address.
+enum class key_use { sent, withheld };
+chosen_model choose_model(const std::string& name, const std::string& api_base, key_use = key_use::sent);
+
+/// Whether the environment has a key for the provider of a model of this name.
+bool has_key_for(const std::string& model);
 
 /// A runtime's options, with telemetry where the environment names a collector.
 runtime_options runtime_options_for(std::shared_ptr<journal_store> journals = {});

@@ -74,15 +74,25 @@ std::string without_a_model(const std::string& api_base, int status, bool has_ke
 
 }  // namespace
 
-chosen_model choose_model(const std::string& name, const std::string& api_base) {
+bool has_key_for(const std::string& model) {
+    const std::string_view provider = std::string_view{model}.substr(0, model.find('/'));
+    for (const auto& p : known_providers())
+        if (p.name == provider && !p.key_variable.empty())
+            return !environment(std::string{p.key_variable}.c_str()).empty();
+    return false;
+}
+
+chosen_model choose_model(const std::string& name, const std::string& api_base, key_use key) {
     language_model_options options;
     options.api_base = api_base;
+    if (key == key_use::withheld) options.api_key = secret{"none"};
     std::string wanted = !name.empty() ? name : environment("REAGENT_LM");
     if (!wanted.empty()) return {language_model{wanted, options}, "", api_base};
     if (!api_base.empty()) {
-        const std::string key = environment("OPENAI_API_KEY");  // which the model sends as well
-        auto [found, status] = local_model(api_base, key);
-        if (found.empty()) throw lm_error{lm_errc::unavailable, without_a_model(api_base, status, !key.empty())};
+        // which the model sends as well
+        const std::string known = key == key_use::sent ? environment("OPENAI_API_KEY") : "";
+        auto [found, status] = local_model(api_base, known);
+        if (found.empty()) throw lm_error{lm_errc::unavailable, without_a_model(api_base, status, !known.empty())};
         return {language_model{"openai/" + found, options},
                 "using openai/" + found + " from " + http::shown_url(api_base), api_base};
     }

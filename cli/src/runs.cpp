@@ -496,6 +496,7 @@ model_choice model_of_waiting(const std::shared_ptr<journal_store>& store, const
         choice.lm = began.lm;
         if (o.api_base.empty())
             choice.api_base = began.api_base.find("(secret)") == began.api_base.npos ? began.api_base : "";
+        choice.address_is_stored = o.api_base.empty() && !choice.api_base.empty();
     }
     return choice;
 }

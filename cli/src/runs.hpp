@@ -31,6 +31,8 @@ struct model_choice {
     /// except for what it was told by name.
     std::shared_ptr<journal_store> journals{};
     bool lm_told = true, saved_told = true;
+    /// Whoever can write to a store can name any address in it: the worker's own keys are not sent there.
+    bool address_is_stored = false;
 };
 
 /// What a run was started with: `reagent ask` has it in its inputs, a program of `cli_main` in its journal. "": not

@@ -175,16 +175,32 @@ model_choice as_started(journal_store& journals, const stored_run& of, model_cho
         throw misuse{"run " + visible_name(of.id) + " was given the address " + began.api_base +
                      "; what is secret in it was not stored: give it again with --api-base"};
     choice.api_base = began.api_base;
+    choice.address_is_stored = !began.api_base.empty();
     return choice;
 }
 
 std::string program_name(const cli_program& own) { return own.name.empty() ? "program" : own.name; }
+
+namespace {
+
+// @return whether the worker's key may go where it says; it is told where not
+key_use key_for(const model_choice& choice) {
+    if (!choice.address_is_stored) return key_use::sent;
+    if (has_key_for(choice.lm))
+        complain("the address " + visible(choice.api_base) +
+                 " is the run's own: it is asked without your key; to send it there say --api-base " +
+                 shell_word(choice.api_base));
+    return key_use::withheld;
+}
+
+}  // namespace
 
 void serve_program(runtime& rt, const cli_program* own, const model_choice& choice, const stored_run* of) {
     if (own) {
         subject_options o;
         o.lm = choice.lm;
         o.api_base = choice.api_base;
+        o.key = key_for(choice);
         o.program = choice.saved;
         if (!choice.adapter.empty()) o.adapter = choice.adapter;
         subject s{o, own};
@@ -199,7 +215,7 @@ void serve_program(runtime& rt, const cli_program* own, const model_choice& choi
         throw misuse{"run " + visible_name(of->id) + " is one of the program \"" + visible(of->program) +
                      "\", which this tool does not have; run the program's own `runs resume` (cli_main), or "
                      "runtime::resume in your code"};
-    auto chosen = choose_model(choice.lm, choice.api_base);
+    auto chosen = choose_model(choice.lm, choice.api_base, key_for(choice));
     if (!chosen.notice.empty()) std::cerr << terminal{true}.dim("reagent: " + visible(chosen.notice)) << "\n";
     run_options options{with_retries(chosen.model)};
     options.consent_lifetime = choice.consent_lifetime;

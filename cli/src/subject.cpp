@@ -175,7 +175,7 @@ run_options subject::prepared(const subject_options& o) const {
         for (const auto& [path, p] : r.parameters->predictors) own_model = own_model || p.lm;
     }
     if (!own_model || !o.lm.empty()) {
-        auto chosen = choose_model(o.lm, o.api_base);
+        auto chosen = choose_model(o.lm, o.api_base, o.key);
         if (!chosen.notice.empty() && !o.quiet) std::cerr << printable(chosen.notice) << "\n";
         r.about = {{"lm", chosen.model.name()}};
         if (!chosen.api_base.empty()) r.about["api_base"] = http::shown_url(chosen.api_base);

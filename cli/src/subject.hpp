@@ -13,6 +13,7 @@ struct subject_options {
     std::string signature, module = "predict", instructions, program, metric, lm, api_base, judge, adapter = "chat",
                            tools, state;
     std::vector<std::string> inputs;
+    key_use key = key_use::sent;
     std::size_t concurrency = 8, threads = 1;
     bool json = false, quiet = false;
 };

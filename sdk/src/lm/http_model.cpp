@@ -36,10 +36,12 @@ void check_limit(lm_response& r, const std::optional<std::uint64_t>& limit) {
         r.finish = finish_reason::length;
 }
 
-void complete_facts(lm_response& r, const http::response& head, const asked& of) {
+void complete_facts(lm_response& r, const http::response& head, const asked& of, const std::vector<secret>& keys) {
     for (const char* name : {"x-request-id", "request-id"})
         if (auto id = head.header(name); !id.empty()) r.request_id = id;
     if (r.model.empty()) r.model = of.model;
+    if (r.model != of.model) r.model = detail::without_keys(r.model, keys);  // shown wherever the call is
+    r.request_id = detail::without_keys(r.request_id, keys);
     r.usage.calls = 1;
     check_limit(r, of.limit);  // by what the server counted
     estimate_missing(r.usage, of.prompt_bytes, of.images, r);
@@ -147,7 +149,7 @@ private:
 
     void finish() {
         auto whole = std::make_shared<lm_response>(reader_.finish(ready_));
-        complete_facts(*whole, body_.head(), asked_);
+        complete_facts(*whole, body_.head(), asked_, keys_);
         ready_.push_back({.kind = lm_event::end, .response = std::move(whole)});
         finished_ = true;
     }
@@ -304,7 +306,7 @@ private:
     lm_response answer_of(const http::response& head, std::string text, const lm_request& request) const {
         if (head.status != 200) refused(head, std::move(text), request, false);
         lm_response result = read_paid(text, request, [&] { return speaks_.read(text, rules_of(request)); });
-        complete_facts(result, head, asked_for(request));
+        complete_facts(result, head, asked_for(request), keys_);
         return result;
     }
 
