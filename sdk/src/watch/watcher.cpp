@@ -1,9 +1,10 @@
-#include "../durable/store/rows.hpp"
 #include "watcher_impl.hpp"
 
 #include <reagent/error.hpp>
 
 #include <boost/json.hpp>
+
+#include <random>
 
 namespace reagent {
 
@@ -47,7 +48,8 @@ json::object watcher::status() const {
 bool watcher::impl::store() {
     auto now = std::move(alerts);
     alerts.clear();
-    s()["by"] = detail::random_name(12);  // two that come to the same are told apart
+    s()["by"] = std::random_device{}() +
+                (std::uint64_t{std::random_device{}()} << 20);  // two that come to the same are told apart
     if (!traffic->set(name(), state, now)) {
         state = traffic->get(name());
         return false;
