@@ -10,6 +10,7 @@
 
 using namespace reagent;
 using namespace reagent::test;
+using namespace reagent::literals;
 using namespace std::chrono_literals;
 
 namespace {
@@ -142,6 +143,78 @@ BOOST_FIXTURE_TEST_CASE(the_deadline_holds_for_all_resumes_together, fixture) {
     down = false;
     r = rt.resume("b");
     BOOST_TEST((r.status == run_status::finished), r.error);
+}
+
+namespace {
+
+// A tool that asks a model three times; what it asks first is the program's version.
+struct research : fixture {
+    predict<sig<"question -> answer: int">> ask;
+    tools own;
+    int version = 1;
+    research() {
+        own.add("research", "",
+                [this](run& r, int n) -> task<int> {
+                    for (int i = 0; i < 3; ++i) {
+                        const std::string question = "v" + std::to_string(version) + " n is " + std::to_string(n);
+                        auto p = co_await ask(r, "question"_f = question);
+                        n = p.get<"answer">();
+                    }
+                    co_return n;
+                },
+                {"n"});
+    }
+    stored_run go(run_options o) {
+        runtime rt{{.journals = store}};
+        auto program = [this](run& r, const json::object&) -> task<json::object> {
+            std::string path = "x", name = "research";
+            json::value arguments = json::object{{"n", 3}};
+            auto found = co_await own.call(r, path, name, arguments);
+            co_return co_await answer_of(std::string{found.text()});
+        };
+        rt.serve("p", program_function{program}, std::move(o));
+        return store->find("a") ? rt.resume("a") : rt.run_durably("p", {}, "a");
+    }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_CASE(a_budget_that_is_met_within_a_tool_is_no_result_of_it, research) {
+    auto small = options();
+    small.budget.calls = 2;
+    auto r = go(small);
+    BOOST_TEST((r.status == run_status::failed));
+    BOOST_TEST(r.error.find("budget of 2 model calls") != std::string::npos, r.error);
+    r = go(options());
+    BOOST_TEST((r.status == run_status::finished), r.error);
+    BOOST_TEST(r.outputs.value().at("answer").as_string() == "6");
+    BOOST_TEST(model->calls == 3);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_full_journal_that_is_met_within_a_tool_is_no_result_of_it, research) {
+    auto small = options();
+    small.max_journal_bytes = 1'000;
+    auto r = go(small);
+    BOOST_TEST((r.status == run_status::failed));
+    r = go(options());
+    BOOST_TEST((r.status == run_status::finished), r.error);
+    BOOST_TEST(r.outputs.value().at("answer").as_string() == "6");
+    BOOST_TEST(model->calls == 3);
+}
+
+BOOST_FIXTURE_TEST_CASE(another_program_within_a_tool_ends_the_run_and_the_old_one_goes_on, research) {
+    auto small = options();
+    small.budget.calls = 2;
+    go(small);
+    version = 2;
+    auto r = go(options());
+    BOOST_TEST((r.status == run_status::failed));
+    BOOST_TEST(r.error.find("replay") != std::string::npos, r.error);
+    version = 1;
+    r = go(options());
+    BOOST_TEST((r.status == run_status::finished), r.error);
+    BOOST_TEST(r.outputs.value().at("answer").as_string() == "6");
+    BOOST_TEST(model->calls == 3);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

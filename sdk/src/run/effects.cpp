@@ -140,7 +140,8 @@ std::exception_ptr without_secrets(const detail::known_secrets& secrets, event& 
 }
 
 // What an effect's aborted wait means, while its exception is being handled. @throws what ends the run or its branch
-std::exception_ptr cut_off(const run_core::state& s, event& e, const boost::system::system_error& aborted, bool given_up) {
+std::exception_ptr cut_off(const run_core::state& s, event& e, const boost::system::system_error& aborted,
+                           bool given_up) {
     s.check();
     const bool own = aborted.code() != asio::error::operation_aborted;
     if (!own && given_up) throw;  // a branch was given up: nothing has come of it
@@ -396,6 +397,7 @@ struct tool_call_now {
     event e{};
     std::string key{};  // of a durable run
     std::optional<detail::tool_at_work> uninterrupted{};
+    bool enters_run = false;
     std::uint64_t entered = 0;
     std::exception_ptr failure{};
 
@@ -405,6 +407,13 @@ struct tool_call_now {
             throw;
         } catch (const boost::system::system_error& aborted) {
             failure = cut_off(s, e, aborted, given_up);
+        } catch (const run_error& ended) {
+            if (enters_run && ends_the_run(ended)) {  // not the tool: nothing has come of it
+                will_be_reentered();
+                throw;
+            }
+            e.error = ended.what();
+            failure = std::current_exception();
         } catch (const std::exception& what) {
             e.error = what.what();
             failure = std::current_exception();
@@ -415,6 +424,20 @@ struct tool_call_now {
             failure = std::make_exception_ptr(std::runtime_error{e.error});
         }
         failure = without_secrets(*s.secrets, e, failure);
+    }
+
+private:
+    static bool ends_the_run(const run_error& e) {
+        const run_errc all[]{run_errc::budget_calls, run_errc::budget_tokens,   run_errc::budget_cost,
+                             run_errc::journal_full, run_errc::replay_mismatch, run_errc::no_language_model};
+        return std::ranges::any_of(all, [&](run_errc c) { return e.code() == c; });
+    }
+    // Whoever goes on with the run, with other limits or another program, comes by here again.
+    void will_be_reentered() {
+        const auto call = s.entered.find(entered);
+        if (call == s.entered.end()) return;
+        call->second.reentered = true;
+        s.record_in_log(call->second);
     }
 };
 
@@ -458,6 +481,7 @@ task<json::value> run_core::call_tool(std::string path, std::string tool, json::
         call->e.tool = std::move(tool);
         call->e.arguments = std::move(arguments);
         call->e.flow = traits.flow;
+        call->enters_run = traits.enters_run;
         return call;
     };
     const auto call = prepared();
