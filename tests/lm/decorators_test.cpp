@@ -481,6 +481,24 @@ BOOST_AUTO_TEST_CASE(a_limit_of_dollars_is_passed_by_one_call_at_most_whatever_t
         }
         mutable std::atomic<int> calls = 0;
     };
+    // A server that counts far more than the model can use.
+    class lying final : public lm_backend {
+    public:
+        std::string name() const override { return "openai/gpt-4o-mini"; }
+        task<lm_response> complete(lm_context, const lm_request&) const override {
+            asio::steady_timer t{co_await asio::this_coro::executor, 1ms};
+            co_await t.async_wait(asio::use_awaitable);
+            lm_response out;
+            out.text = "x";
+            out.usage = {.calls = 1, .prompt_tokens = 200'000, .completion_tokens = 75'000};
+            out.usage.cost = price_of(name(), out.usage);
+            co_return out;
+        }
+    };
+    const double lie = 0.15 * 0.2 + 0.6 * 0.075;
+    cost = spent_at_once([] { return std::make_shared<lying>(); }, 0.2, 1000, nullptr);
+    BOOST_TEST(cost >= 0.2);
+    BOOST_TEST(cost <= 0.2 + lie);
     std::shared_ptr<silent> told_nothing;
     spent_at_once([&] { return told_nothing = std::make_shared<silent>(); }, 0.01, 1000, nullptr);
     BOOST_TEST(told_nothing->calls < 25);

@@ -95,8 +95,8 @@ bool spending::fits(const bounds& most, double& dollars, std::uint64_t& tokens) 
     dollars = std::max(most.dollars.value_or(margin * most_dollars_), most_dollars_);
     tokens = std::max(most.tokens.value_or(seen), most_tokens_);
     if (under_way_ == 0) return true;
-    // What one uses is known when the first is answered.
-    if (answered_ == 0 && ((limit_.dollars && !most.dollars) || (limit_.tokens && !most.tokens))) return false;
+    // What one uses is known when the first is answered: a server may count more than the model can use.
+    if (answered_ == 0 && (limit_.dollars || limit_.tokens)) return false;
     if (limit_.dollars && spent_.cost.value_or(0) + held_dollars_ + dollars > *limit_.dollars) return false;
     return !limit_.tokens || saturating_sum(saturating_sum(spent_.tokens(), held_tokens_), tokens) <= *limit_.tokens;
 }
