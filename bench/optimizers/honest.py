@@ -14,10 +14,19 @@ import os
 import random
 import re
 import sys
+import threading
+from collections import Counter
 
-from learners import Topics, digest, field, run_server
+from learners import Topics, digest, run_server
+from learners import field as whole_field
 
 RULE = re.compile(r"(?:Rule|rule) <([^<>]{1,60})>")
+
+
+def field(text, name):
+    """Of a field that is shown on one line: what follows it may be the adapter's words."""
+    value = whole_field(text, name)
+    return value.split("\n")[0] if name in ("message", "question", "context", "answer") else value
 
 
 def rules_in(text):
@@ -28,10 +37,18 @@ class Learner:
     """`rules` are what it can be told; feedback names them as `rule <...>`."""
 
     def __init__(self, seed):
-        self.seed = seed
+        self.seed, self.draw, self.asked = seed, threading.local(), Counter()
+
+    def begin(self, request):
+        """A prompt that is asked again with a temperature gets an answer of its own."""
+        self.draw.number = 0
+        if (request.get("temperature") or 0) >= 0.7:
+            text = digest(json.dumps(request["messages"]))
+            self.draw.number = self.asked[text]
+            self.asked[text] += 1
 
     def luck(self, *parts):
-        return digest(*parts, self.seed) % 100
+        return digest(*parts, self.seed, *([self.draw.number] if self.draw.number else [])) % 100
 
     def rewritten(self, current, feedback, draw):
         kept = [r for r in rules_in(current) if self.luck("keep", r, feedback, draw) < 93]
@@ -54,7 +71,8 @@ class TopicsLearner(Learner):
         topics = Topics(self.seed)
         known = " ".join(topics.hints[c] for c in topics.hints if f"{topics.hints[c]} means {c}" in rules_in(system))
         shown = [(topics.features(field(q, "message")), field(a, "topic")) for q, a in demos]
-        return {"topic": topics.classify(known, shown, field(last, "message"))}
+        draw = f" #{self.draw.number}" if self.draw.number else ""  # is no word, but another guess
+        return {"topic": topics.classify(known, shown, field(last, "message") + draw)}
 
 
 class HopsLearner(Learner):
@@ -166,9 +184,9 @@ def proposal(learner, text, asked, draw):
 
 
 def reply(learner, request, draw):
+    learner.begin(request)
     messages = request["messages"]
     system, last = messages[0]["content"], messages[-1]["content"]
-    whole = "\n".join(m["content"] for m in messages if m["role"] != "assistant")
     asked = [n for n in re.findall(r"`\[\[ ## (\w+) ## \]\]`", last) if n != "completed"]
     in_json = not asked
     if in_json:
@@ -177,7 +195,7 @@ def reply(learner, request, draw):
         demos = [(q["content"], a["content"]) for q, a in zip(messages[1:-1:2], messages[2:-1:2])]
         values = learner.answer(system, demos, last, asked)
     else:
-        values = proposal(learner, whole, asked, (draw, request.get("seed")))
+        values = proposal(learner, last, asked, (draw, request.get("seed")))
     values = {name: values.get(name, "-") for name in asked}
     if in_json:
         return json.dumps({n: json.loads(v) if n == "module_advice" else v for n, v in values.items()})

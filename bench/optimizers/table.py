@@ -50,7 +50,7 @@ def plot(path):
         for decade in range(5):
             parts.append(f'<text x="{75 * decade - 6}" y="256">{10**decade}</text>')
         for (k, name, side), found in runs.items():
-            if k != kind:
+            if k != kind or not found:
                 continue
             score, error = mean_and_error([r[1] for r in found])
             x = 75 * math.log10(max(1, statistics.mean(r[2] for r in found)))

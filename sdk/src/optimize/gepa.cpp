@@ -15,7 +15,7 @@
 namespace reagent {
 namespace {
 
-constexpr std::size_t most_in_vain = 10;    // rounds without a new text, before a search ends
+constexpr std::size_t most_in_vain = 15;    // rounds without a text that was not tried before, until a search ends
 constexpr std::size_t most_remembered = 3;  // failures of a parent that are shown besides its minibatch
 constexpr std::size_t merge_sample = 5;     // validation examples that a merge is looked at first
 
@@ -80,12 +80,11 @@ private:
             throw program_error{program_errc::mismatch,
                                 "the budget of gepa must at least allow one run on each of the " +
                                     std::to_string(pool_.validation().size()) + " validation examples"};
-        pool_.is_new(s_.start());
         pool_.validate({std::make_shared<const parameters>(s_.start()), {}, "as it is"});
         add_demonstrations();
         if (pool_.components().empty()) return s_.tell("there is no text to rewrite");
         std::size_t in_vain = 0;
-        while (in_vain < most_in_vain + s_.train().size() / batch_ && !is_full(*s_.best_score())) {
+        while (in_vain < most_in_vain && !is_full(*s_.best_score())) {
             if (merge_is_due_ && try_merge()) continue;
             auto births = conceive();
             if (births.empty()) return s_.tell("the budget of runs has no room for another round");
@@ -105,7 +104,7 @@ private:
         const auto made = bootstrap_demos(s_, order, size, 205);
         pool_.spend(made.tried);
         auto with = with_demos(s_, made, {size.bootstrapped, how_.max_labeled_demos, 1, {}}, 205);
-        if (!pool_.is_new(with)) return;
+        if (pool_.was_validated(with)) return;
         pool_.validate({std::make_shared<const parameters>(std::move(with)), {0}, "demonstrations"});
     }
 
@@ -140,22 +139,36 @@ private:
     bool bring_up(std::vector<birth>& births) {
         propose(births);
         std::erase_if(births, [](const birth& b) { return !b.child; });
+        const std::size_t kept = pool_.all().size();
+        bool fresh = false;
         std::vector<gepa_candidate> children;
         children.reserve(births.size());
-        for (const auto& b : births) children.push_back({b.child, {b.parent}, b.how});
+        for (const auto& b : births)
+            children.push_back(
+                {.with = b.child, .parents = {b.parent}, .how = b.how, .seen = pool_.remembered(*b.child)});
         std::vector<gepa_pool::wanted> runs;
-        for (std::size_t i = 0; i < births.size(); ++i) runs.push_back({&children[i], births[i].examples});
-        pool_.run(runs);
         for (std::size_t i = 0; i < births.size(); ++i) {
-            const double before = sum_of(pool_.at(births[i].parent), births[i].examples),
-                         after = sum_of(children[i], births[i].examples);
-            s_.tell(births[i].how + " from candidate " + std::to_string(births[i].parent) + ": " + python_float(after) +
-                    " of " + std::to_string(births[i].examples.size()) + ", before " + python_float(before));
-            if (after <= before || !pool_.has_room(pool_.validation().size())) continue;
-            children[i].turn = pool_.at(births[i].parent).turn;
-            if (pool_.validate(std::move(children[i]))) merge_is_due_ = how_.use_merge;
+            fresh |= children[i].seen.empty();
+            runs.push_back({&children[i], births[i].examples});
         }
-        return !births.empty();
+        pool_.run(runs);
+        for (std::size_t i = 0; i < births.size(); ++i) judge(births[i], std::move(children[i]));
+        return fresh || pool_.all().size() > kept;
+    }
+
+    // On the minibatch, and on whatever else both ran on.
+    void judge(const birth& b, gepa_candidate child) {
+        const auto& parent = pool_.at(b.parent);
+        std::vector<std::size_t> both;
+        for (const auto& [e, row] : child.seen)
+            if (parent.seen.contains(e)) both.push_back(e);
+        const double before = sum_of(parent, both), after = sum_of(child, both);
+        s_.tell(b.how + " from candidate " + std::to_string(b.parent) + ": " + python_float(after) + " of " +
+                std::to_string(both.size()) + ", before " + python_float(before));
+        if (after <= before || !pool_.has_room(pool_.validation().size()) || pool_.was_validated(*child.with))
+            return pool_.remember(child);
+        child.turn = parent.turn;
+        if (pool_.validate(std::move(child))) merge_is_due_ = how_.use_merge;
     }
 
     static double sum_of(const gepa_candidate& c, const std::vector<std::size_t>& examples) {
@@ -185,7 +198,7 @@ private:
                 pool_.components()[c].set(*child, *text);
                 b.how += (b.how.empty() ? "reflection on " : ", ") + pool_.components()[c].key();
             }
-            if (!b.how.empty() && pool_.is_new(*child)) b.child = std::move(child);
+            if (!b.how.empty() && !pool_.was_validated(*child)) b.child = std::move(child);
         }
     }
 
@@ -243,7 +256,7 @@ private:
         for (const auto& c : pool_.all()) all.push_back({c.parents, pool_.pieces_of(*c.with), c.score});
         for (const auto& m : possible_merges(all, pool_.front(), merges_)) {
             auto with = pool_.merged(*pool_.all()[m.first].with, *pool_.all()[m.second].with, m.from_second);
-            if (!pool_.is_new(with)) continue;
+            if (pool_.was_validated(with)) continue;
             ++merged_;
             evaluate_merge(m, std::move(with));
             return true;

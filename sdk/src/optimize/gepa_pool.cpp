@@ -49,7 +49,9 @@ std::vector<std::size_t> gepa_pool::front() const {
 std::size_t gepa_pool::draw_parent() {
     std::vector<std::vector<double>> scores;
     for (const auto& c : all_) scores.push_back(c.scores);
-    return drawn_by_weight(wins_on_front(scores), parents_);
+    const auto wins = wins_on_front(scores);
+    const std::size_t one = drawn_by_weight(wins, parents_), other = drawn_by_weight(wins, parents_);
+    return all_[other].score > all_[one].score ? other : one;
 }
 
 void gepa_pool::run(const std::vector<wanted>& runs) {
@@ -95,6 +97,7 @@ void gepa_pool::keep_best_outputs(const std::vector<std::size_t>& examples, cons
 }
 
 bool gepa_pool::validate(gepa_candidate c, std::map<std::size_t, double> known) {
+    validated_.insert(pieces_of(*c.with));
     if (same_data_)
         for (const auto& [e, row] : c.seen) known[e] = row.score;
     const std::size_t n = order_.size();
@@ -135,7 +138,12 @@ bool gepa_pool::validate(gepa_candidate c, std::map<std::size_t, double> known) 
     return true;
 }
 
-bool gepa_pool::is_new(const parameters& p) { return known_.insert(pieces_of(p)).second; }
+bool gepa_pool::was_validated(const parameters& p) const { return validated_.contains(pieces_of(p)); }
+
+std::map<std::size_t, evaluation_row> gepa_pool::remembered(const parameters& p) const {
+    auto found = rejected_.find(pieces_of(p));
+    return found == rejected_.end() ? std::map<std::size_t, evaluation_row>{} : found->second;
+}
 
 std::vector<std::string> gepa_pool::pieces_of(const parameters& p) const {
     std::vector<std::string> pieces;

@@ -27,7 +27,7 @@ public:
 
     const std::vector<gepa_candidate>& all() const { return all_; }
     gepa_candidate& at(std::size_t i) { return all_[i]; }
-    std::size_t draw_parent();
+    std::size_t draw_parent();               ///< by wins, twice: the better of the two
     std::vector<std::size_t> front() const;  ///< candidates that win somewhere
     const dataset& validation() const { return validation_; }
 
@@ -47,8 +47,11 @@ public:
     bool validate(gepa_candidate c, std::map<std::size_t, double> known = {});
     std::vector<double> scores_on(const parameters& with, const std::vector<std::size_t>& validation_examples);
 
-    /// Whether these parameters are new; they are known from now on.
-    bool is_new(const parameters& p);
+    /// Whether these parameters were looked at on validation data.
+    bool was_validated(const parameters& p) const;
+    /// What a child that was not accepted came to: the same proposed again is judged by that, too.
+    void remember(const gepa_candidate& c) { rejected_[pieces_of(*c.with)] = c.seen; }
+    std::map<std::size_t, evaluation_row> remembered(const parameters& p) const;
     std::vector<std::string> pieces_of(const parameters& p) const;  ///< texts, and demonstrations of each predictor
     /// The first's parameters, with some pieces of the second's.
     parameters merged(const parameters& first, const parameters& second, const std::vector<bool>& from_second) const;
@@ -69,7 +72,8 @@ private:
     std::size_t spent_ = 0;
     std::vector<std::size_t> order_;  // in which validation examples are looked at
     std::vector<gepa_candidate> all_;
-    std::set<std::vector<std::string>> known_;
+    std::set<std::vector<std::string>> validated_;
+    std::map<std::vector<std::string>, std::map<std::size_t, evaluation_row>> rejected_;
     std::map<std::size_t, json::object> best_outputs_;
     dice parents_;
 };

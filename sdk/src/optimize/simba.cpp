@@ -74,21 +74,49 @@ private:
 
     void climb() {
         const auto batch = next_batch();
-        std::vector<study::trial> trials;
+        evaluation seen;
         std::vector<std::size_t> examples;
-        const std::size_t rounds = std::max<std::size_t>(1, how_.num_candidates);
-        for (std::size_t r = 0; r < rounds; ++r)
-            for (std::size_t e : batch) {
-                trials.push_back(
-                    {&s_.train()[e], pool_[drawn(how_.temperature_for_sampling)].with, (step_ - 1) * rounds + r + 1});
-                examples.push_back(e);
-            }
-        const auto seen = s_.try_all(trials);
+        const std::size_t rounds = std::max<std::size_t>(1, how_.num_candidates), first = (rounds + 1) / 2;
+        sample(batch, 0, first, seen, examples);
+        sample(left_to_learn(batch, seen, examples), first, rounds, seen, examples);
         s_.tell("step " + std::to_string(step_) + " of " + std::to_string(how_.max_steps) + ": " +
-                python_float(seen.score) + " over " + std::to_string(trials.size()) + " runs");
+                python_float(seen.score) + " over " + std::to_string(seen.rows.size()) + " runs");
         is_solved_ = is_full(seen.score) && batch.size() == s_.train().size();
         auto made = new_programs(seen, examples);
         if (!made.empty()) keep(std::move(made), batch);
+    }
+
+    // Runs of each example, from one round to another, added to what was seen.
+    void sample(const std::vector<std::size_t>& batch, std::size_t from, std::size_t to, evaluation& seen,
+                std::vector<std::size_t>& examples) {
+        std::vector<study::trial> trials;
+        for (std::size_t r = from; r < to; ++r)
+            for (std::size_t e : batch) {
+                const std::size_t round = (step_ - 1) * how_.num_candidates + r + 1;
+                trials.push_back({&s_.train()[e], pool_[drawn(how_.temperature_for_sampling)].with, round});
+            }
+        if (trials.empty()) return;
+        auto more = s_.try_all(trials);
+        for (auto& row : more.rows) {
+            examples.push_back(batch[row.index % batch.size()]);
+            row.index = seen.rows.size();
+            seen.rows.push_back(std::move(row));
+        }
+        std::vector<double> scores;
+        for (const auto& row : seen.rows) scores.push_back(row.score);
+        seen.score = 100 * mean_of(scores);
+    }
+
+    // Where every run went well there is nothing to tell apart.
+    static std::vector<std::size_t> left_to_learn(const std::vector<std::size_t>& batch, const evaluation& seen,
+                                                  const std::vector<std::size_t>& examples) {
+        std::set<std::size_t> failed;
+        for (const auto& row : seen.rows)
+            if (row.score < 1) failed.insert(examples[row.index]);
+        std::vector<std::size_t> left;
+        for (std::size_t e : batch)
+            if (failed.contains(e)) left.push_back(e);
+        return left;
     }
 
     std::vector<program> new_programs(const evaluation& seen, const std::vector<std::size_t>& examples) {

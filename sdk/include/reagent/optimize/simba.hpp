@@ -13,11 +13,12 @@ struct simba_options {
            temperature_for_candidates = 0.2;  ///< the larger, the more is drawn from weaker programs
 };
 
-/// Climbs on minibatches. Each example runs several times, by programs of a pool and with answers of their own; where
-/// the scores spread most, a new program learns from it: its best run becomes a demonstration, or the prompt model
-/// compares the best and the worst run and advises every predictor, as a rule behind its instructions. New programs are
-/// scored on the same minibatch: on half of it first, and the better half of them on all. The best of each step are
-/// compared at the end on the validation data (default: the training data). Source: DSPy 3.4.1, `dspy.SIMBA`.
+/// Climbs on minibatches. Each example runs several times, by programs of a pool and with answers of their own (half as
+/// often, where all goes well); where the scores spread most, a new program learns from it: its best run becomes a
+/// demonstration, or the prompt model compares the best and the worst run and advises every predictor, as a rule behind
+/// its instructions. New programs are scored on the same minibatch: on half of it first, and the better half of them on
+/// all. The best of each step are compared at the end on the validation data (default: the training data). Source:
+/// DSPy 3.4.1, `dspy.SIMBA`.
 class simba final : public optimizer {
 public:
     explicit simba(simba_options how = {}) : how_{how} {}
