@@ -181,6 +181,7 @@ task<std::string> interpreter::again(const known_cell& c) {
 // Executes again what the interpreter has not seen. @return what differs; "": nothing
 task<std::string> interpreter::catch_up() {
     std::string differs;
+    std::size_t died_at = cells_.size();
     if (python_ && !python_->alive()) python_.reset();
     if (!python_) {
         auto p = co_await pool_.take();
@@ -193,13 +194,15 @@ task<std::string> interpreter::catch_up() {
             continue;
         }
         std::string why = co_await again(c);
-        if (!why.empty())
+        const bool killed_once = !python_ && died_at != executed_;  // from outside, unless it happens there again
+        if (!why.empty() && !killed_once)
             differs += (differs.empty() ? "cell " : "; cell ") + std::to_string(executed_ + 1) + ": " + why;
         if (python_) {
             ++executed_;
             continue;
         }
-        c.told["ended"] = "when it was executed again";
+        if (!killed_once) c.told["ended"] = "when it was executed again";
+        died_at = executed_;
         auto p = co_await pool_.take();
         open(std::move(p));
     }

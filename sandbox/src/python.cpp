@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -116,6 +117,8 @@ void python::state::turn_at_start(box::clock::time_point until) {
     if (inside->ended() || box::clock::now() >= until) {
         inside->out.text = inside->err.text = &inside->complained;
         auto came = inside->conclude(inside->ended() ? "" : "wall_time", until + 800ms);
+        if (came.signal == SIGKILL && came.exceeded.empty() && came.err.empty())
+            fail("the interpreter was killed while it started", ECANCELED);
         throw unavailable{"no Python interpreter can be started here: " + c.argv[0] + " ended before its first cell" +
                           (came.exceeded.empty() ? "" : " (" + came.exceeded + ")") + (came.err.empty() ? "" : ": ") +
                           came.err.substr(0, 500)};

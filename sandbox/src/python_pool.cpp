@@ -5,10 +5,24 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <cerrno>
 #include <deque>
 #include <mutex>
 
 namespace reagent::sandbox {
+
+namespace {
+
+// One that somebody kills while it starts is started again.
+std::shared_ptr<python> started(const python_options& o) {
+    for (int attempt = 1;; ++attempt) try {
+            return std::make_shared<python>(o);
+        } catch (const std::system_error& e) {
+            if (e.code().value() != ECANCELED || attempt == 5) throw;
+        }
+}
+
+}  // namespace
 
 struct python_pool::state {
     state(python_options options, std::size_t count) : o{std::move(options)}, warm{count} {}
@@ -74,7 +88,7 @@ task<python> python_pool::take() const {
             s->fill_later();
             co_return std::move(*p);
         }
-        std::function<std::shared_ptr<python>()> start = [o = s->o] { return std::make_shared<python>(o); };
+        std::function<std::shared_ptr<python>()> start = [o = s->o] { return started(o); };
         auto made = co_await on_pool<std::shared_ptr<python>>(s->thread(), std::move(start));
         s->fill_later();
         co_return std::move(*made);
