@@ -1,5 +1,6 @@
 #include "interruption.hpp"
 #include "runs.hpp"
+#include "serve.hpp"
 
 #include <reagent/error.hpp>
 #include <reagent/module/program_store.hpp>
@@ -285,6 +286,7 @@ int cli_main(int argc, char** argv, const cli_program& given) {
     cli::add_sessions(app, chosen);
     cli::add_trace(app, chosen);
     cli::add_ui(app, chosen);
+    cli::add_serve(app, chosen, &program);
     return cli::run_commands(app, chosen, argc, argv);
 }
 

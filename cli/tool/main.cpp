@@ -1,5 +1,6 @@
 #include "index.hpp"
 #include "runs.hpp"
+#include "serve.hpp"
 
 int main(int argc, char** argv) {
     CLI::App app{"Reagent: agents that use tools, from the command line.", "reagent"};
@@ -30,5 +31,6 @@ int main(int argc, char** argv) {
     reagent::cli::add_sessions(app, chosen);
     reagent::cli::add_trace(app, chosen);
     reagent::cli::add_ui(app, chosen);
+    reagent::cli::add_serve(app, chosen);
     return reagent::cli::run_commands(app, chosen, argc, argv);
 }

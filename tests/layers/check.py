@@ -18,6 +18,7 @@ BELOW["retrieve"] = set(CORE)
 BELOW["evaluate"] = set(CORE) | {"retrieve"}
 BELOW["optimize"] = set(CORE) | {"retrieve", "evaluate"}
 BELOW["watch"] = set(CORE) | {"durable", "evaluate", "optimize"}
+BELOW["serve"] = set(CORE) | {"durable", "retrieve", "evaluate"}
 BELOW["sandbox"] = {"base"}
 BELOW["offline"] = set(CORE)
 BELOW["tools"] = set(CORE) | {"evaluate", "retrieve", "sandbox"}

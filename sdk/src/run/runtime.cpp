@@ -176,6 +176,8 @@ std::shared_ptr<run::state> runtime::prepare(run_options options, bool durable) 
         s->arrivals = l.arrivals;
         s->deadlines = l.deadlines;
     }
+    if (const auto* name = durable ? nullptr : s->options.about.if_contains("run"); name && name->is_string())
+        s->name = name->get_string();  // so that logs and traces name a run as whoever began it does
     s->blocking = &impl_->blocking;
     s->observers = impl_->observers;
     s->secrets = impl_->secrets;
