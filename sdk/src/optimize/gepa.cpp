@@ -15,9 +15,9 @@
 namespace reagent {
 namespace {
 
-constexpr std::size_t most_in_vain = 15;    // rounds without a text that was not tried before, until a search ends
-constexpr std::size_t most_remembered = 3;  // failures of a parent that are shown besides its minibatch
-constexpr std::size_t merge_sample = 5;     // validation examples that a merge is looked at first
+constexpr std::size_t most_rounds_in_vain = 15;  // rounds without a text that was not tried before, until a search ends
+constexpr std::size_t most_remembered = 3;       // failures of a parent that are shown besides its minibatch
+constexpr std::size_t merge_sample = 5;          // validation examples that a merge is looked at first
 
 // Runs that a search may make. Source of `auto`: DSPy 3.4.1, `dspy.GEPA.auto_budget`.
 std::size_t budget_of(const gepa_options& how, std::size_t predictors, std::size_t train, std::size_t validation) {
@@ -84,7 +84,7 @@ private:
         add_demonstrations();
         if (pool_.components().empty()) return s_.tell("there is no text to rewrite");
         std::size_t in_vain = 0;
-        while (in_vain < most_in_vain && !is_full(*s_.best_score())) {
+        while (in_vain < most_rounds_in_vain && !is_full(*s_.best_score())) {
             if (merge_is_due_ && try_merge()) continue;
             auto births = conceive();
             if (births.empty()) return s_.tell("the budget of runs has no room for another round");

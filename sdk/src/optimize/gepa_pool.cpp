@@ -3,6 +3,7 @@
 #include <reagent/schema/render.hpp>
 
 #include "numbers.hpp"
+#include "two_digits.hpp"
 
 #include <boost/json.hpp>
 
@@ -10,8 +11,6 @@
 
 namespace reagent {
 namespace {
-
-double two_digits(double d) { return std::round(d * 100) / 100; }
 
 // By how much two standard errors of the mean reach, from the differences of the examples.
 double twice_error_of(const std::vector<double>& gains) {
@@ -116,7 +115,7 @@ bool gepa_pool::validate(gepa_candidate c, std::map<std::size_t, double> known) 
         std::vector<double> gains;
         for (const auto& [e, score] : known) gains.push_back(score - best->scores[e]);
         if (mean_of(gains) + twice_error_of(gains) >= 0) continue;
-        c.score = two_digits(best->score + 100 * mean_of(gains));
+        c.score = detail::two_digits(best->score + 100 * mean_of(gains));
         note(c, known.size(), false);
         s_.tell(c.how + ": clearly behind the best after " + std::to_string(known.size()) + " examples");
         return false;
@@ -129,7 +128,7 @@ bool gepa_pool::validate(gepa_candidate c, std::map<std::size_t, double> known) 
         row.score = score;
         whole.rows.push_back(std::move(row));
     }
-    c.score = whole.score = two_digits(100 * mean_of(c.scores));
+    c.score = whole.score = detail::two_digits(100 * mean_of(c.scores));
     const bool better = s_.offer(*c.with, whole);
     note(c, n, true);
     s_.tell("candidate " + std::to_string(all_.size()) + " (" + c.how + "): " + python_float(c.score) +

@@ -6,6 +6,7 @@
 #include "../base/text.hpp"
 #include "numbers.hpp"
 #include "proposer.hpp"
+#include "two_digits.hpp"
 
 #include <boost/json.hpp>
 
@@ -51,8 +52,6 @@ struct tried {
     double mean() const { return sum / static_cast<double>(times); }
 };
 
-double two_digits(double d) { return std::round(d * 100) / 100; }
-
 // Instructions of a predictor with what they came to, the best last; those as they are without.
 std::vector<std::string> attempts_of(const std::vector<std::string>& all, std::size_t predictor,
                                      const std::map<std::vector<std::size_t>, tried>& known) {
@@ -68,7 +67,8 @@ std::vector<std::string> attempts_of(const std::vector<std::string>& all, std::s
             shown.push_back(all[i] + not_this_again);
     }
     std::stable_sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (const auto& [score, text] : scored) shown.push_back(text + " (score " + python_float(two_digits(score)) + ")");
+    for (const auto& [score, text] : scored)
+        shown.push_back(text + " (score " + python_float(detail::two_digits(score)) + ")");
     return shown;
 }
 
@@ -307,7 +307,7 @@ private:
         for (const auto& [c, t] : known_)
             if (!t.whole) promised = std::max(promised, (t.mean() - *s_.best_score()) / 100);
         auto seen = s_.compare_with_best(data_, drawn, space_.at(s_, choice), promised, 1);
-        const double score = two_digits(std::max(0.0, *s_.best_score() + 100 * mean_of(seen.gains)));
+        const double score = detail::two_digits(std::max(0.0, *s_.best_score() + 100 * mean_of(seen.gains)));
         learn(choice, score);
         note(choice, score, seen.gains.size(), false);
         return {score, seen.gains.size()};

@@ -1,6 +1,7 @@
 #include "call.hpp"
 
 #include <boost/asio/redirect_error.hpp>
+#include <boost/json.hpp>
 
 namespace reagent::detail {
 
