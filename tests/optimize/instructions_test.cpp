@@ -65,6 +65,7 @@ BOOST_AUTO_TEST_CASE(copro_finds_better_instructions_round_by_round) {
     auto o = on(model);
     o.run.parameters = std::make_shared<const parameters>(with_twelve_labels(rt, p, d.train));
     double before = held_out(rt, p, *o.run.parameters, d.test, model);
+    o.seed = 3;
     auto one = copro{{.breadth = 2, .depth = 1}}.compile(rt, p, d.train, {}, right, o);
     auto four = copro{{.breadth = 4, .depth = 4}}.compile(rt, p, d.train, {}, right, o);
     BOOST_TEST(held_out(rt, p, one.best, d.test, model) > before + 5);

@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(gepa_learns_from_the_feedback_on_each_predictor) {
 BOOST_DATA_TEST_CASE(the_same_file_whatever_the_number_of_threads, data::make(reflective), name) {
     const many_steps program{2};
     std::set<std::string> files;
-    for (std::size_t threads : {1, 4}) {
+    for (unsigned threads : {1u, 4u}) {
         runtime rt{{.threads = threads}};
         scripted model{obey};
         auto options = on(model, 7);
@@ -147,7 +147,8 @@ BOOST_DATA_TEST_CASE(a_metric_that_always_throws_is_an_error_and_sometimes_is_a_
         return 0.5;
     });
     const auto made = small(name)->compile(rt, program, wanted_words(6), none, at_times, on(model));
-    BOOST_TEST(made.report.at("usage").at("errors").to_number<int>() > 0);
+    const json::value errors = made.report.at("usage").at("errors");
+    BOOST_TEST((errors != json::value(0)));
 }
 
 BOOST_DATA_TEST_CASE(a_proposer_that_talks_nonsense_does_no_harm, data::make(reflective), name) {
@@ -222,9 +223,9 @@ BOOST_DATA_TEST_CASE(a_limit_of_calls_ends_with_the_best_so_far, data::make(refl
     const many_steps program{1};
     scripted model{obey};
     auto options = on(model);
-    options.limit.calls = 25;
+    options.limit.calls = 10;
     const auto made = small(name)->compile(rt, program, wanted_words(9), none, wrote_the_word(program), options);
-    BOOST_TEST(model.calls() <= 25u);
+    BOOST_TEST(model.calls() <= 10u);
     BOOST_TEST(made.stopped_early);
 }
 

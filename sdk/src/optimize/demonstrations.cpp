@@ -46,6 +46,7 @@ std::string described_failure(const example& e, const evaluation_row& row) {
     if (!row.error.empty()) return text + " -> failed: " + cut(row.error, 300);
     text += " -> " + cut(dump_json(json::value(row.outputs)), 300);
     if (!row.feedback.empty()) text += "; " + cut(row.feedback, 300);
+    for (const auto& [path, said] : row.feedback_by) text += "; " + path + ": " + cut(said, 200);
     return text;
 }
 

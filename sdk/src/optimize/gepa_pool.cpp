@@ -79,26 +79,27 @@ std::vector<double> gepa_pool::scores_on(const parameters& with, const std::vect
     spent_ += trials.size();
     std::vector<double> scores;
     const auto made = s_.try_all(trials);
-    for (const auto& row : made.rows) scores.push_back(row.score);
-    if (how_.track_best_outputs) keep_best_outputs(examples, made, all_.size());
+    for (const auto& row : made.rows) {
+        scores.push_back(row.score);
+        if (how_.track_best_outputs) keep_best_output(examples[row.index], row, all_.size());
+    }
     return scores;
 }
 
-void gepa_pool::keep_best_outputs(const std::vector<std::size_t>& examples, const evaluation& e,
-                                  std::size_t candidate) {
-    for (const auto& row : e.rows) {
-        if (!row.error.empty()) continue;
-        auto& best = best_outputs_[examples[row.index]];
-        if (!best.empty() && best.at("score").as_double() >= row.score) continue;
-        best = json::object{
-            {"example", examples[row.index]}, {"score", row.score}, {"candidate", candidate}, {"outputs", row.outputs}};
-    }
+void gepa_pool::keep_best_output(std::size_t example, const evaluation_row& row, std::size_t candidate) {
+    if (!row.error.empty()) return;
+    auto& best = best_outputs_[example];
+    if (!best.empty() && best.at("score").as_double() >= row.score) return;
+    best = json::object{{"example", example}, {"score", row.score}, {"candidate", candidate}, {"outputs", row.outputs}};
 }
 
 bool gepa_pool::validate(gepa_candidate c, std::map<std::size_t, double> known) {
     validated_.insert(pieces_of(*c.with));
     if (same_data_)
-        for (const auto& [e, row] : c.seen) known[e] = row.score;
+        for (const auto& [e, row] : c.seen) {
+            known[e] = row.score;
+            if (how_.track_best_outputs) keep_best_output(e, row, all_.size());
+        }
     const std::size_t n = order_.size();
     const gepa_candidate* best = nullptr;
     for (const auto& other : all_)

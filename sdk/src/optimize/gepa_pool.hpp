@@ -60,7 +60,7 @@ public:
     void report() const;
 
 private:
-    void keep_best_outputs(const std::vector<std::size_t>& examples, const evaluation& e, std::size_t candidate);
+    void keep_best_output(std::size_t example, const evaluation_row& row, std::size_t candidate);
     void note(const gepa_candidate& c, std::size_t examples, bool complete) const;
 
     study& s_;
