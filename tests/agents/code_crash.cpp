@@ -1,17 +1,17 @@
 // Hosts and interpreters that are killed in the middle of cells with effects: every effect happens once, and results
 // are equal.
 //
-//     code_crash sqlite|postgresql://... [KILLS]
+//     code_crash sqlite|postgres [KILLS]
 //
 // A run is a `code_act` agent with four cells, each of which pays three bills one by one and three together. Paying is
 // idempotent by the call's key, as a payment service is; what is counted is keys, so an effect that a replay made anew
 // would be seen.
 #include "../support/folder.hpp"
+#include "../support/postgres_server.hpp"
 
 #include <reagent/agents/code.hpp>
 #include <reagent/reagent.hpp>
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -38,12 +38,11 @@ using agent = rg::code_act<rg::sig<"request -> total: int">>;
 // A file for each key: a payment of that key is made once, whoever asks again.
 int pay(const std::string& folder, const std::string& key, int bill) {
     std::this_thread::sleep_for(10ms);
-    int fd = ::open((folder + "/" + key).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        const std::string text = std::to_string(bill);
-        if (::write(fd, text.data(), text.size()) < 0) std::abort();
-        ::close(fd);
-    }
+    const std::string whole =
+        folder + "." + key + "." + std::to_string(::getpid());  // so that no kill leaves half of a payment
+    std::ofstream{whole} << bill;
+    if (::link(whole.c_str(), (folder + "/" + key).c_str()) != 0 && errno != EEXIST) std::abort();
+    ::unlink(whole.c_str());
     return bill;
 }
 
@@ -73,7 +72,10 @@ rg::scripted_answer next_cell(const rg::lm_request& r) {
     runs.serve("pay", payer, {rg::scripted{next_cell}});
     for (;;) {
         try {
-            auto r = store->find(id) ? runs.resume(id) : runs.run_durably("pay", {{"request", "Pay."}}, id);
+            const auto known = store->find(id);
+            auto r = known && known->outputs ? *known
+                     : known                 ? runs.resume(id)
+                                             : runs.run_durably("pay", {{"request", "Pay."}}, id);
             if (r.outputs) std::ofstream{folder + "/" + id + ".total"} << r.outputs->at("total").as_int64();
             if (r.outputs) ::_exit(0);
             std::cerr << id << ": " << to_string(r.status) << " " << r.error << "\n";
@@ -132,8 +134,11 @@ std::string judged(const std::string& folder, const std::string& id) {
 int main(int argc, char** argv) {
     if (argc < 2) return 2;
     reagent::test::folder f;
-    const std::string folder = f.path.string(),
-                      where = argv[1] == std::string{"sqlite"} ? folder + "/runs.db" : argv[1];
+    const bool postgres = argv[1] == std::string{"postgres"};
+    if (postgres && !reagent::test::postgres_server::is_installed()) return 77;
+    std::optional<reagent::test::postgres_server> server;
+    if (postgres) server.emplace();
+    const std::string folder = f.path.string(), where = postgres ? server->conninfo() : folder + "/runs.db";
     const int wanted = argc > 2 ? std::atoi(argv[2]) : 10;
     std::mt19937 dice{std::random_device{}()};
     int kills = 0, of_interpreters = 0, runs = 0, wrong = 0;
@@ -144,11 +149,13 @@ int main(int argc, char** argv) {
             const pid_t child = ::fork();
             if (child == 0) work(where, folder, id);
             int status = 0;
+            bool interpreter_killed = false;  // a cell survives one death of its interpreter in one life of the host
             const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds{150 + dice() % 1200};
             while (::waitpid(child, &status, WNOHANG) == 0) {
                 std::this_thread::sleep_for(5ms);
                 if (killed >= 8 || std::chrono::steady_clock::now() < until) continue;
-                if (dice() % 3 == 0 && kill_interpreter(child)) {
+                if (!interpreter_killed && dice() % 3 == 0 && kill_interpreter(child)) {
+                    interpreter_killed = true;
                     ++of_interpreters, ++kills, ++killed;
                     std::this_thread::sleep_for(std::chrono::milliseconds{dice() % 400});
                 } else {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 
 namespace {
 
@@ -123,6 +124,57 @@ BOOST_AUTO_TEST_CASE(no_program_gets_out_of_an_ordinary_users_sandbox) {
         return;
     }
     all_are_held(true);
+}
+
+namespace {
+
+// What gets out when layers are switched off, of what is tried; the others stand in the second list.
+struct opening {
+    const char* without;
+    std::set<std::string> out, held;
+};
+const opening openings[]{
+    {"processes",
+     {"processes_of_others"},
+     {"kills_the_host"}},  // it sees the host, and Landlock and the user id keep it from more
+    {"seccomp",
+     {"keyrings", "kernel_insides", "other_sockets", "leases_and_locks", "socket_in_readable_folder", "datagrams",
+      "memory_without_a_limit", "files_by_handle", "thirty_two_bit_calls"},
+     {"network", "abstract_socket", "unshares", "clones_into_namespaces"}},
+    {"seccomp,network", {}, {"network", "abstract_socket"}},   // Landlock holds them
+    {"seccomp,landlock", {}, {"network", "abstract_socket"}},  // and so does the namespace
+    {"seccomp,network,landlock", {"network", "abstract_socket"}, {"unshares"}},
+    {"seccomp,user_namespaces", {"unshares", "clones_into_namespaces", "clone3_into_namespaces"}, {"network"}},
+    {"network,landlock", {}, {"network", "abstract_socket"}},  // without a socket there is nothing to connect
+};
+
+}  // namespace
+
+// A layer that changes nothing would be none. As root only: the programs of another user could reach one another's.
+BOOST_AUTO_TEST_CASE(each_layer_holds_what_another_lets_through) {
+    if (::geteuid() != 0) {
+        BOOST_TEST_MESSAGE("SKIPPED: an ordinary user's programs could end one another's without these layers");
+        return;
+    }
+    std::set<std::string> known;
+    for (const auto& o : openings) {
+        stage s{false};
+        if (known.empty())
+            for (const auto& name : lines_of(s.command("sandbox_escapes") + " --list")) known.insert(name);
+        std::string names;
+        for (const auto* list : {&o.out, &o.held})
+            for (const auto& name : *list) {
+                names += " " + name;
+                BOOST_TEST(known.contains(name), name);
+            }
+        for (const auto& line :
+             lines_of(s.command("sandbox_escape_host") + " " + s.folder.string() + " --without=" + o.without + names)) {
+            auto l = json::parse(line).as_object();
+            if (!l.contains("exit")) continue;
+            BOOST_TEST((l.at("exit").to_number<int>() == 7) == o.out.contains(text(l, "name")),
+                       o.without << ": " << line);
+        }
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
