@@ -10,15 +10,15 @@
 using namespace reagent::literals;
 namespace rg = reagent;
 
-struct ticket_router : rg::module {  // no model, so that the example needs none
-    struct input {
-        std::string message;
-    };
-    struct output {
-        std::string team;
-    };
-    rg::task<output> forward(rg::run&, input ticket) const {
-        co_return output{ticket.message.find("invoice") != std::string::npos ? "billing" : "logistics"};
+// Stands in for a model: it knows one word.
+struct keyword_model : rg::lm_backend {
+    std::string name() const override { return "example/keyword"; }
+    rg::task<rg::lm_response> complete(rg::lm_context, const rg::lm_request& request) const override {
+        const bool found = request.messages.back().content.find("invoice") != std::string::npos;
+        rg::lm_response answer;
+        answer.text =
+            std::string{"[[ ## team ## ]]\n"} + (found ? "billing" : "logistics") + "\n\n[[ ## completed ## ]]";
+        co_return answer;
     }
 };
 
@@ -26,7 +26,8 @@ int main() {
     auto folder = std::filesystem::temp_directory_path() / "reagent-watched-program";
     std::filesystem::remove_all(folder);
     rg::program_store programs{folder / "programs"};
-    ticket_router router;
+    rg::predict<rg::sig<"message -> team">> router;
+    rg::language_model lm{std::make_shared<keyword_model>()};
     programs.tag("production", programs.put(rg::to_saved(router)));
 
     auto store = rg::traffic_store::open((folder / "traffic.db").string());
@@ -43,15 +44,14 @@ int main() {
 
     for (int i = 0; i < 500; ++i) {
         bool bills = i % 2, new_wording = i >= 400;  // from the 400th on customers write "bill"
-        ticket_router::input ticket{bills ? (new_wording ? "my bill is wrong" : "my invoice is wrong")
-                                          : "where is my parcel"};
-        auto done = runtime.execute(rg::run_options{}, router, ticket);
+        std::string message = bills ? (new_wording ? "my bill is wrong" : "my invoice is wrong") : "where is my parcel";
+        auto done = runtime.execute(lm, router, "message"_f = message);
         const std::string id = "r" + std::to_string(i);
         traffic.record({.request = id,
                         .program = "router",
                         .version = 1,
-                        .inputs = {{"message", ticket.message}},
-                        .outputs = {{"team", done.value.team}},
+                        .inputs = {{"message", message}},
+                        .outputs = {{"team", done.value.get<"team">()}},
                         .latency = done.report.duration});
         traffic.add(
             {.request = id, .labels = {{"team", bills ? "billing" : "logistics"}}});  // what a person said later

@@ -4,6 +4,9 @@
 #include <reagent/watch/traffic_store.hpp>
 
 #include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <boost/json.hpp>
 #include <support/cli.hpp>
 #include <support/folder.hpp>
 
