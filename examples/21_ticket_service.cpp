@@ -13,7 +13,7 @@ using router = rg::predict<rg::sig<"message -> team: Literal['logistics', 'billi
 int main(int argc, char** argv) {
     const char* name = std::getenv("REAGENT_LM");
     rg::scripted stand_in{[](const rg::lm_request&) {
-        return rg::scripted_answer{{{"team", "logistics"}, {"urgent", false}}};
+        return rg::scripted_answer{rg::json::object{{"team", "logistics"}, {"urgent", false}}};
     }};
     rg::runtime runtime;
     router program;

@@ -23,6 +23,18 @@ std::string body_digest(std::string_view text) {
     return d.end();
 }
 
+constexpr const char* key_header = "Idempotency-Key";
+
+bool has_key(const http_request& r) {
+    return std::any_of(r.headers.begin(), r.headers.end(),
+                       [](const auto& h) { return same_word(h.first, key_header); });
+}
+
+bool is_key(std::string_view key) {
+    if (key.empty() || key.size() > 255) return false;
+    return std::all_of(key.begin(), key.end(), [](char c) { return is_word(c) || c == '-' || c == '.'; });
+}
+
 }  // namespace
 
 program_route::program_route(std::shared_ptr<route_context> by, std::string path, served_program program,
@@ -59,7 +71,9 @@ task<http_reply> program_route::post(std::shared_ptr<http_request> r) {
     }
     if (auto violations = violations_of(body); !violations.empty()) co_return problem_of(violations);
     json::object input = std::move(body.get_object());
-    const bool keyed = !r->header("Idempotency-Key").empty();
+    const bool keyed = has_key(*r);
+    if (keyed && !is_key(r->header(key_header)))
+        co_return problem(400, "idempotency", "an Idempotency-Key has 1 to 255 letters, digits, dots, - and _");
     try {
         if (r->header("Accept").find("text/event-stream") != std::string_view::npos) {
             if (keyed)
@@ -76,7 +90,7 @@ task<http_reply> program_route::post(std::shared_ptr<http_request> r) {
 
 task<http_reply> program_route::whole(std::shared_ptr<http_request> r, json::object input) {
     call_settings how;
-    how.outlives_client = !r->header("Idempotency-Key").empty();
+    how.outlives_client = has_key(*r);
     auto c = begin(r, std::move(input), how);
     co_await ended(c);
     auto reply = reply_to(*c);
@@ -85,8 +99,7 @@ task<http_reply> program_route::whole(std::shared_ptr<http_request> r, json::obj
 }
 
 task<http_reply> program_route::kept(std::shared_ptr<http_request> r, json::object input) {
-    std::string_view given = r->header("Idempotency-Key");
-    if (given.size() > 255) co_return problem(400, "idempotency", "an Idempotency-Key has at most 255 characters");
+    std::string_view given = r->header(key_header);
     const std::string key = r->caller + "\n" + path_ + "\n" + std::string{given};
     auto found = by_->answers.begin(key, body_digest(r->body), clock::now());
     using state = kept_answers::state;

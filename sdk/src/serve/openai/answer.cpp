@@ -58,7 +58,8 @@ struct model_stream {
             if (run->failure) return protocol->failed(refusal_of(run->failure));
             auto whole = text_of(asked, *run->output);
             auto rest = text.rest(whole);
-            return (rest.empty() ? std::string{} : protocol->grown(rest)) + protocol->end(whole, run->used);
+            std::string last = rest.empty() ? std::string{} : protocol->grown(rest);
+            return last += protocol->end(whole, run->used);
         } catch (const model_refusal& f) {
             request->error = f.code;
             return protocol->failed(f);

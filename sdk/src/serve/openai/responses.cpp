@@ -3,6 +3,8 @@
 
 #include <boost/json.hpp>
 
+#include <ctime>
+
 namespace reagent::detail {
 namespace {
 
@@ -25,22 +27,24 @@ public:
         o["completed_at"] = std::time(nullptr);
         return o;
     }
+    // One statement each: they are numbered in the order in which they are made.
     std::string begin() override {
-        return event("response.created", {{"response", head("in_progress")}}) +
-               event("response.in_progress", {{"response", head("in_progress")}}) +
-               event("response.output_item.added",
-                     {{"output_index", 0}, {"item", item("in_progress", json::array{})}}) +
-               event("response.content_part.added", within({{"part", part("")}}));
+        std::string all = event("response.created", {{"response", head("in_progress")}});
+        all += event("response.in_progress", {{"response", head("in_progress")}});
+        all += event("response.output_item.added", {{"output_index", 0}, {"item", item("in_progress", json::array{})}});
+        all += event("response.content_part.added", within({{"part", part("")}}));
+        return all;
     }
     std::string grown(const std::string& text) override {
         return event("response.output_text.delta", within({{"delta", text}, {"logprobs", json::array{}}}));
     }
     std::string end(const std::string& text, const usage& used) override {
-        auto all = json::array{part(text)};
-        return event("response.output_text.done", within({{"text", text}, {"logprobs", json::array{}}})) +
-               event("response.content_part.done", within({{"part", part(text)}})) +
-               event("response.output_item.done", {{"output_index", 0}, {"item", item("completed", all)}}) +
-               event("response.completed", {{"response", whole(text, used)}});
+        std::string all = event("response.output_text.done", within({{"text", text}, {"logprobs", json::array{}}}));
+        all += event("response.content_part.done", within({{"part", part(text)}}));
+        all += event("response.output_item.done",
+                     {{"output_index", 0}, {"item", item("completed", json::array{part(text)})}});
+        all += event("response.completed", {{"response", whole(text, used)}});
+        return all;
     }
     std::string failed(const model_refusal& why) override {
         auto o = head("failed");
