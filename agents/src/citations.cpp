@@ -164,6 +164,7 @@ checked_citations check_citations(std::string_view answer, const std::vector<wri
 json::array shown_passages(const std::vector<passage>& passages) {
     json::array all;
     for (const auto& p : passages) all.emplace_back(p.title.empty() ? p.text : p.title + "\n" + p.text);
+    if (all.size() == 1) all[0] = "[1] " + std::string{all[0].as_string()};  // a list of one is shown without numbers
     return all;
 }
 

@@ -1,5 +1,6 @@
 #include <reagent/retrieve/index.hpp>
 
+#include "first_index.hpp"
 #include "snapshot.hpp"
 #include "terms.hpp"
 #include "writer.hpp"
@@ -89,13 +90,7 @@ passage_index passage_index::create(const fs::path& folder, index_options option
             throw retrieve_error{retrieve_errc::bad_options, "\"" + folder.string() + "\" is an index already"};
     };
     refuse_one_there();
-    auto is_ours = [](const fs::path& name) {
-        return name == "lock" || name == "gen-1" || name.string().starts_with(".index.json.");
-    };
-    for (const auto& entry : fs::directory_iterator{folder, ec})
-        if (!is_ours(entry.path().filename()))
-            throw retrieve_error{retrieve_errc::bad_options,
-                                 "\"" + folder.string() + "\" is not empty, so no index is made there"};
+    check_place(folder);
     const writer_lock lock{folder, std::chrono::seconds{30}};
     refuse_one_there();
     try {
