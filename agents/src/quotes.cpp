@@ -126,13 +126,16 @@ class cuts {
 public:
     explicit cuts(const letters& text) : text_{text}, size_{text.codes().size()} {}
 
+    bool may_begin(std::size_t at) const { return !tears(at) && !has_negation_before(at); }
+    bool may_end(std::size_t at) const { return !tears(at) && !has_negation_behind(at); }
+
+private:
     bool tears(std::size_t at) const {
         if (at == 0 || at >= size_) return false;
         return halves_a_character(at) || halves_a_word(at) || leaves_a_sign(at) || leaves_a_unit(at) ||
-               leaves_a_part(at) || leaves_a_group_of_digits(at) || leaves_a_negation(at);
+               leaves_a_part(at) || leaves_a_group_of_digits(at);
     }
 
-private:
     char32_t code(std::size_t i) const { return i < size_ ? text_.codes()[i] : U'\0'; }
     char32_t before(std::size_t at, std::size_t by) const { return at >= by ? text_.codes()[at - by] : U'\0'; }
 
@@ -224,15 +227,16 @@ private:
         return narrow || zeros || more;
     }
 
-    // Of scripts without blanks between words: what negates stands before, or at the end of the verb.
-    bool leaves_a_negation(std::size_t at) const {
-        constexpr std::u32string_view negations =
-            U"\u4E0D\u6CA1\u6C92\u672A\u975E\u65E0\u7121\u52FF\u83AB\u522B\u5225"
-            U"\u6BCB\u5426\u4EC0";
-        const char32_t a = before(at, 1), b = code(at);
-        if (!is_word(a) || !is_word(b)) return false;
-        if (stands_alone(b) && is_one_of(a, negations)) return true;
-        if (stands_alone(a) && is_one_of(b, negations)) return true;
+    // Of scripts without blanks between words: what negates stands before, or behind the verb.
+    static bool is_negation(char32_t c) {
+        return is_one_of(c, U"\u4E0D\u6CA1\u6C92\u672A\u975E\u65E0\u7121\u52FF\u83AB\u522B\u5225\u6BCB\u5426");
+    }
+    bool has_negation_before(std::size_t at) const {
+        return at > 0 && at < size_ && is_negation(before(at, 1)) && stands_alone(code(at));
+    }
+    bool has_negation_behind(std::size_t at) const {
+        if (at == 0 || at >= size_ || !stands_alone(before(at, 1))) return false;
+        if (is_negation(code(at))) return true;
         std::u32string verb;
         for (std::size_t i = at; i < size_ && verb.size() < 16 && is_hiragana(code(i)); ++i) verb += code(i);
         for (std::u32string_view ending : {U"\u306A\u3044", U"\u306A\u304B", U"\u306A\u304F", U"\u307E\u305B\u3093",
@@ -280,7 +284,7 @@ std::optional<std::pair<std::size_t, std::size_t>> find(const letters& text, std
     const cuts cut{text};
     places_of places{all, quote};
     for (auto at = places.next(); at != all.npos; at = places.next()) {
-        if (cut.tears(at) || cut.tears(at + quote.size())) continue;
+        if (!cut.may_begin(at) || !cut.may_end(at + quote.size())) continue;
         std::size_t begin = text[at].begin, end = text[at].end;
         for (std::size_t i = at; i < at + quote.size(); ++i)
             begin = std::min(begin, text[i].begin), end = std::max(end, text[i].end);

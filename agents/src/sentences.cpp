@@ -21,6 +21,11 @@ constexpr std::string_view openers[]{"it",   "the", "this", "that",  "these", "t
                                      "they", "you", "i",    "a",     "an",    "in",      "on",  "at",   "but",
                                      "and",  "or",  "so",   "there", "no",    "yes",     "if",  "when", "all",
                                      "its",  "his", "her",  "our",   "then",  "however", "for", "to",   "not"};
+// Things that are told apart by a letter.
+constexpr std::string_view lettered[]{"plan",    "option", "type",  "class",    "group",    "section", "part",
+                                      "grade",   "phase",  "point", "item",     "figure",   "table",   "appendix",
+                                      "vitamin", "team",   "model", "schedule", "exhibit",  "annex",   "version",
+                                      "variant", "case",   "step",  "category", "hepatitis"};
 constexpr std::initializer_list<std::string_view> ends{
     ".",      "!",      "?",      "\u2026", "\u203C", "\u203D", "\u2047", "\u2048", "\u2049", "\u3002",
     "\uFF01", "\uFF1F", "\uFF0E", "\uFF61", "\u0964", "\u0965", "\u061F", "\u06D4", "\u1362", "\u1367",
@@ -90,8 +95,9 @@ bool is_initial(std::string_view text, std::size_t letter) {
     std::size_t i = letter;
     while (i > 0 && text[i - 1] == ' ') --i;
     if (i == 0 || text[i - 1] == '.' || text[i - 1] == '\n' || text[i - 1] == '(') return true;
+    const auto end = i;
     while (i > 0 && text[i - 1] != ' ' && text[i - 1] != '\n') --i;
-    return is_capital(text[i]);
+    return !is_one_of(lower(std::string{text.substr(i, end - i)}), lettered);
 }
 
 bool is_abbreviation(std::string_view text, std::size_t dot, std::size_t next) {
@@ -183,9 +189,17 @@ std::vector<std::string> sentences(std::string_view text) {
         if (const auto ordinal = line_begins ? end_of_ordinal(text, at) : 0; ordinal > at) at = ordinal;
         line_begins = false;
         if (at >= text.size()) break;
-        const auto line_end = detail::line_end_at(text, at);
-        const std::size_t end = line_end ? at + line_end : end_of_sentence(text, at);
-        line_begins = line_end > 0;
+        if (const auto m = detail::marker_at(text, at)) {
+            at = m->end;
+            continue;
+        }
+        if (const auto line_end = detail::line_end_at(text, at)) {
+            close(at);
+            begin = at += line_end;
+            line_begins = true;
+            continue;
+        }
+        const std::size_t end = end_of_sentence(text, at);
         if (end) close(end);
         at = end ? end : at + 1;
     }
