@@ -26,12 +26,12 @@ constexpr std::string_view lettered[]{"plan",    "option", "type",  "class",    
                                       "grade",   "phase",  "point", "item",     "figure",   "table",   "appendix",
                                       "vitamin", "team",   "model", "schedule", "exhibit",  "annex",   "version",
                                       "variant", "case",   "step",  "category", "hepatitis"};
-constexpr std::initializer_list<std::string_view> ends{
-    ".",      "!",      "?",      "\u2026", "\u203C", "\u203D", "\u2047", "\u2048", "\u2049", "\u3002",
-    "\uFF01", "\uFF1F", "\uFF0E", "\uFF61", "\u0964", "\u0965", "\u061F", "\u06D4", "\u1362", "\u1367",
-    "\u104B", "\u17D4", "\u17D5", "\u0589", "\u037E", "\u1803", "\u1809", "\u0F0D", "\u0F0E", "\uA4FF"};
-constexpr std::initializer_list<std::string_view> closers{
-    "\"", "'", ")", "]", "\u201D", "\u2019", "\u00BB", "\u300D", "\u300F", "\uFF09", "\u203A", "*", "_"};
+constexpr std::string_view ends[]{".",      "!",      "?",      "\u2026", "\u203C", "\u203D", "\u2047", "\u2048",
+                                  "\u2049", "\u3002", "\uFF01", "\uFF1F", "\uFF0E", "\uFF61", "\u0964", "\u0965",
+                                  "\u061F", "\u06D4", "\u1362", "\u1367", "\u104B", "\u17D4", "\u17D5", "\u0589",
+                                  "\u037E", "\u1803", "\u1809", "\u0F0D", "\u0F0E", "\uA4FF"};
+constexpr std::string_view closers[]{"\"",     "'",      ")",      "]",      "\u201D", "\u2019", "\u00BB",
+                                     "\u300D", "\u300F", "\uFF09", "\u203A", "*",      "_"};
 
 bool is_one_of(std::string_view word, const auto& list) {
     return std::find(std::begin(list), std::end(list), word) != std::end(list);
@@ -47,8 +47,8 @@ struct reader {
         at += what.size();
         return true;
     }
-    bool skip_any(std::initializer_list<std::string_view> what) {
-        return std::any_of(what.begin(), what.end(), [&](std::string_view w) { return skip(w); });
+    bool skip_any(const auto& what) {
+        return std::any_of(std::begin(what), std::end(what), [&](std::string_view w) { return skip(w); });
     }
     // Markers, with the blanks before them.
     bool skip_markers() {

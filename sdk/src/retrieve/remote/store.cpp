@@ -56,7 +56,8 @@ void remote_store::check_dimensions(std::size_t stored, std::size_t given) const
 }
 
 void remote_store::check_distance(const json::value& stored, std::initializer_list<std::string_view> known) const {
-    if (std::none_of(known.begin(), known.end(), [&](std::string_view k) { return stored == k; }))
+    if (std::none_of(known.begin(), known.end(),
+                     [&](std::string_view k) { return stored.is_string() && stored.get_string() == k; }))
         fail(retrieve_errc::wrong_model,
              "it ranks by the distance " + json::serialize(stored) + ", of which less is better: it is not searched");
 }
