@@ -205,6 +205,7 @@ BOOST_AUTO_TEST_CASE(what_a_killed_first_build_left_is_in_nobodys_way) {
     dir.write("index/lock", "");
     BOOST_TEST(build(documents, index).passages == 1u);
     BOOST_TEST(!fs::exists(index / ".first"));
+    fs::create_directories(dir.path / "full");
     dir.write("full/mine.txt", "x");
     BOOST_CHECK_THROW(build(documents, dir.path / "full"), retrieve_error);
     BOOST_TEST(dir.read("full/mine.txt") == "x");
