@@ -1,8 +1,10 @@
 #include <reagent/agents/citations.hpp>
 #include <reagent/module/chain_of_thought.hpp>
 
+#include "markers.hpp"
+#include "words.hpp"
+
 #include <boost/json.hpp>
-#include <boost/regex.hpp>
 
 #include <algorithm>
 #include <set>
@@ -50,28 +52,78 @@ std::string quoted(std::string_view text) {
     return "\"" + shown + (shown.size() < text.size() ? "...\"" : "\"");
 }
 
-// The passages' numbers that stand in brackets.
-std::vector<std::size_t> markers(const std::string& text) {
-    static const boost::regex one{R"(\[\s*(\d+(?:\s*[,;]\s*\d+)*)\s*\])"}, number{R"(\d+)"};
-    std::vector<std::size_t> all;
-    for (boost::sregex_iterator m{text.begin(), text.end(), one}, end; m != end; ++m) {
-        const std::string inside = (*m)[1];
-        for (boost::sregex_iterator n{inside.begin(), inside.end(), number}; n != end; ++n)
-            all.push_back(n->str().size() > 9 ? 0 : std::stoul(n->str()));
-    }
-    return all;
+std::string_view trimmed(std::string_view s) {
+    while (!s.empty() && std::isspace(static_cast<unsigned char>(s.front()))) s.remove_prefix(1);
+    while (!s.empty() && std::isspace(static_cast<unsigned char>(s.back()))) s.remove_suffix(1);
+    return s;
 }
 
-std::size_t words(std::string_view text) {
-    std::size_t n = 0;
-    bool inside = false;
-    for (unsigned char c : text) {
-        const bool word = c >= 0x80 || std::isalnum(c);
-        n += word && !inside;
-        inside = word;
+std::vector<std::string_view> lines_of(std::string_view text) {
+    std::vector<std::string_view> lines;
+    std::size_t begin = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = detail::line_end_at(text, at);
+        if (end) {
+            lines.push_back(text.substr(begin, at - begin));
+            begin = at + end;
+        }
+        at += std::max<std::size_t>(end, 1);
     }
-    return n;
+    lines.push_back(text.substr(begin));
+    return lines;
 }
+
+// Lines that say nothing of their own: headings, a table's first row, what a list begins with.
+class headings {
+public:
+    explicit headings(std::string_view answer) : lines_{lines_of(answer)} {}
+
+    std::string without() const {
+        std::string rest;
+        for (std::size_t i = 0; i < lines_.size(); ++i)
+            if (!is_heading(i)) rest += std::string{lines_[i]} + "\n";
+        return rest;
+    }
+
+private:
+    std::string_view line(std::size_t i) const { return i < lines_.size() ? trimmed(lines_[i]) : std::string_view{}; }
+
+    static bool is_rule_of_a_table(std::string_view l) {
+        return l.find("--") != l.npos && l.find_first_not_of("|-: \t") == l.npos;
+    }
+    static bool is_item(std::string_view l) {
+        if (l.starts_with("- ") || l.starts_with("* ") || l.starts_with("+ ")) return true;
+        const auto digits = std::min(l.find_first_not_of("0123456789"), l.size());
+        return digits > 0 && digits < l.size() && (l[digits] == '.' || l[digits] == ')');
+    }
+    static bool is_bold(std::string_view l) {
+        return l.size() > 4 &&
+               ((l.starts_with("**") && l.ends_with("**")) || (l.starts_with("__") && l.ends_with("__")));
+    }
+    std::size_t next_line(std::size_t i) const {
+        do ++i;
+        while (i < lines_.size() && line(i).empty());
+        return i;
+    }
+
+    bool is_heading(std::size_t i) const {
+        constexpr std::size_t most_words = 10;
+        const auto l = line(i);
+        const auto hashes = std::min(l.find_first_not_of('#'), l.size());
+        const bool marked = (hashes > 0 && hashes <= 6 && hashes < l.size() && l[hashes] == ' ') || is_bold(l);
+        const bool row = l.starts_with('|') && is_rule_of_a_table(line(i + 1));
+        const bool announces = l.ends_with(':') && is_item(line(next_line(i)));
+        if (!marked && !row && !announces) return false;
+        for (std::size_t at = 0; at < l.size();) {
+            const auto [c, length] = detail::code_point_at(l, at);
+            if (c <= 0x10FFFF && detail::is_digit(c)) return false;
+            at += length;
+        }
+        return detail::word_count(l) <= most_words && sentences(l).size() <= 1;
+    }
+
+    std::vector<std::string_view> lines_;
+};
 
 class check {
 public:
@@ -90,8 +142,8 @@ public:
             return wrong(which + ": passage " + std::to_string(number) + " does not say " + quoted(*w.quote) +
                          elsewhere(*w.quote));
         const std::string quote = p.text.substr(found->first, found->second - found->first);
-        const std::size_t least = std::min(rules_.min_quote_words, words(p.text));
-        if (words(quote) < least)
+        const std::size_t least = std::min(rules_.min_quote_words, detail::word_count(p.text));
+        if (detail::word_count(quote) < least)
             return wrong(which + ": quote at least " + std::to_string(least) + " words, not only " + quoted(quote));
         result_.citations.push_back(
             {static_cast<std::size_t>(number), p.id, quote, p.title, p.source, found->first, found->second});
@@ -101,13 +153,14 @@ public:
     void whole(std::string_view answer, bool any_written) {
         const std::string text{answer};
         std::set<std::size_t> told;
-        for (std::size_t n : markers(text))
+        for (std::size_t n : detail::markers(text))
             if (!right_.contains(n) && told.insert(n).second)
                 wrong("the answer refers to [" + std::to_string(n) + "], which no correct citation quotes");
         if (!any_written) wrong("the answer has no citation");
         if (!rules_.every_sentence) return;
-        for (const auto& s : sentences(text))
-            if (markers(s).empty()) wrong("this sentence has no number of a passage that supports it: " + quoted(s));
+        for (const auto& s : sentences(headings{text}.without()))
+            if (detail::markers(s).empty())
+                wrong("this sentence has no number of a passage that supports it: " + quoted(s));
     }
 
     void wrong(std::string why) { result_.wrong.push_back(std::move(why)); }
@@ -164,6 +217,7 @@ checked_citations check_citations(std::string_view answer, const std::vector<wri
 json::array shown_passages(const std::vector<passage>& passages) {
     json::array all;
     for (const auto& p : passages) all.emplace_back(p.title.empty() ? p.text : p.title + "\n" + p.text);
+    if (all.size() == 1) all[0] = "[1] " + std::string{all[0].as_string()};  // a list of one is shown without numbers
     return all;
 }
 

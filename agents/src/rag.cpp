@@ -4,6 +4,19 @@
 
 namespace reagent {
 
+namespace {
+
+// Its text, as far as it fits behind the title; never half a character.
+void cut_to(passage& p, std::size_t most) {
+    if (p.title.size() + p.text.size() <= most) return;
+    if (p.title.size() > most / 2) p.title.clear();
+    std::size_t end = std::min(most - p.title.size(), p.text.size());
+    while (end > 0 && end < p.text.size() && (static_cast<unsigned char>(p.text[end]) & 0xC0) == 0x80) --end;
+    p.text.resize(end);
+}
+
+}  // namespace
+
 namespace detail {
 
 std::size_t add_new(std::vector<passage>& all, std::vector<passage> found, std::size_t max_bytes) {
@@ -13,6 +26,7 @@ std::size_t add_new(std::vector<passage>& all, std::vector<passage> found, std::
         const bool known = std::any_of(all.begin(), all.end(), [&](const passage& q) {
             return q.id == p.id && (!p.id.empty() || q.text == p.text);
         });
+        if (!known && all.empty()) cut_to(p, max_bytes);  // it was found, so it is not left out for its length
         const std::size_t more = p.title.size() + p.text.size();
         if (known || bytes + more > max_bytes) continue;
         bytes += more;

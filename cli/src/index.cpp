@@ -17,8 +17,10 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <iomanip>
 #include <iostream>
+#include <set>
 #include <sstream>
 
 namespace reagent::cli {
@@ -122,8 +124,35 @@ struct searching {
     task<std::vector<passage>> forward(run& r) const { return find(r, "search", from, what); }
 };
 
+// A condition that stands twice would count once, and a number beyond all others would be another one.
+void check_where(const std::string& text) {
+    std::vector<std::set<std::string>> names;
+    for (std::size_t at = 0; at < text.size();) {
+        const char c = text[at];
+        if (c == '{') names.emplace_back();
+        if (c == '}' && !names.empty()) names.pop_back();
+        if (c == '"') {
+            const auto begin = at++;
+            while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+            const auto name = text.substr(begin, at + 1 - begin);
+            const auto next = text.find_first_not_of(" \t\r\n", at + 1);
+            const bool is_name = next != text.npos && text[next] == ':';
+            if (is_name && !names.empty() && !names.back().insert(name).second)
+                throw misuse{"--where: " + name + " stands twice in one object; write both within \"$and\""};
+        } else if (c >= '0' && c <= '9') {
+            char* end = nullptr;
+            if (std::isinf(std::strtod(text.c_str() + at, &end)))
+                throw misuse{"--where: a number is too large: " + text.substr(at, 20)};
+            at = static_cast<std::size_t>(end - text.c_str());
+            continue;
+        }
+        ++at;
+    }
+}
+
 filter filter_from(const std::string& text) {
     if (text.empty()) return {};
+    check_where(text);
     const auto v = parse_json(text);
     if (!v) throw misuse{"--where is no JSON; write it as '{\"year\": {\"$gte\": 2024}}'"};
     try {
@@ -272,9 +301,11 @@ void add_index(CLI::App& app, command& chosen) {
         ->capture_default_str();
     b->add_flag("--quiet,-q", o->quiet, "tell of broken files and errors only");
     b->footer(
-        "A file that cannot be read is left out and told of; the exit code is 0. A build that is killed leaves the "
-        "index as it "
-        "was.\nExamples:\n"
+        "A file that cannot be read, or is in no charset that it says, is left out and told of, as is a folder more "
+        "than "
+        "64 levels deep; the exit code is 0. A build that fails or is killed leaves the index as it was, and where "
+        "there "
+        "was none, none.\nExamples:\n"
         "  reagent index build manuals --out manuals.index\n"
         "  reagent index build manuals --out manuals.index --embed ollama/nomic-embed-text");
     auto* s = of_index(add("search", "Finds passages in an index", search));

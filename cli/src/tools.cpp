@@ -10,6 +10,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -30,6 +31,31 @@ constexpr ready_tool ready_tools[]{
     {"python", "", "Python code in a sandbox, with the other tools as its functions"},
     {"http", "HOST", "HTTP GET on one host; give it again for more hosts"},
 };
+
+}  // namespace
+
+namespace {
+
+// "search"; of a second index "search_FOLDER".
+std::string index_tool_name(const tools& given, const std::string& folder) {
+    auto taken = [&](const std::string& name) {
+        const auto list = given.all();
+        return std::any_of(list.begin(), list.end(), [&](const auto& t) { return t.name() == name; });
+    };
+    if (!taken("search")) return "search";
+    constexpr std::size_t longest = 48;
+    auto path = std::filesystem::path{folder}.lexically_normal();
+    if (!path.has_filename()) path = path.parent_path();
+    std::string name = "search_";
+    for (char c : path.stem().string().substr(0, longest)) {
+        const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (word || name.back() != '_') name += word ? c : '_';
+    }
+    while (name.ends_with('_')) name.pop_back();
+    std::string free = name;
+    for (int n = 2; taken(free); ++n) free = name + "_" + std::to_string(n);
+    return free;
+}
 
 }  // namespace
 
@@ -86,7 +112,7 @@ tools tools_from(const std::string& list) {
         } else if (name == "docs")
             all.add(ready::document_search(value));
         else if (name == "index")
-            all.add(ready::passage_search(retriever_in(value)));
+            all.add(ready::passage_search(retriever_in(value), {.name = index_tool_name(all, value)}));
         else if (name == "files")
             all.add(ready::read_file(value));
         else if (value.starts_with("//"))

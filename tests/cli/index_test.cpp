@@ -119,4 +119,33 @@ BOOST_AUTO_TEST_CASE(an_agent_searches_an_index) {
     BOOST_TEST(reagent_cli("tools --tools index:" + docs, true).out.find("is no index") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_second_index_is_a_tool_of_its_folders_name) {
+    reagent_cli("index build " + docs + " --out " + index);
+    const auto other = (dir.path / "other manuals.index").string();
+    reagent_cli("index build " + docs + " --out '" + other + "'");
+    auto listed = reagent_cli("tools --json --tools 'index:" + index + ",index:" + other + ",index:" + index +
+                              ",index:" + index + "'");
+    BOOST_TEST(listed.code == 0);
+    for (const char* name : {"\"search\"", "\"search_other_manuals\"", "\"search_manuals\"", "\"search_manuals_2\""})
+        BOOST_TEST(listed.out.find(name) != std::string::npos, name);
+}
+
+BOOST_AUTO_TEST_CASE(a_filter_is_taken_as_it_is_written_or_not_at_all) {
+    reagent_cli("index build " + docs + " --out " + index);
+    for (const char* where : {R"({"begin":{"$gt":100},"begin":{"$gte":0}})", R"({"begin":{"$lt":1e400}})",
+                              R"({"begin":{"$lt":-1e400}})", R"({"$and":[{"a":1,"a":2}]})"})
+        BOOST_TEST(reagent_cli("index search " + index + " refund --where '" + where + "'", true).code == 2, where);
+    const auto where = R"({"begin":{"$gte":0,"$lt":1e30},"source":"returns.md"})";
+    BOOST_TEST(reagent_cli("index search " + index + " refund --where '" + where + "'").out.find("1. ") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_first_build_that_fails_leaves_no_index) {
+    auto failed = reagent_cli(
+        "index build " + docs + " --out " + index + " --embed openai/typo --api-base http://127.0.0.1:1/v1", true);
+    BOOST_TEST(failed.code == 1);
+    BOOST_TEST(!fs::exists(index));
+    BOOST_TEST(reagent_cli("index search " + index + " refund", true).code == 1);
+    BOOST_TEST(reagent_cli("index build " + docs + " --out " + index).code == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

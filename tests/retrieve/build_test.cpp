@@ -8,6 +8,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <thread>
 
 using namespace reagent;
 using namespace reagent::test;
@@ -179,6 +180,149 @@ BOOST_AUTO_TEST_CASE(an_embedder_that_fails_leaves_the_index_as_it_was) {
     const auto i = passage_index::open(index);
     BOOST_TEST(i.count() == 1u);
     BOOST_TEST(i.get("a.txt#0")->text == "text");
+}
+
+BOOST_AUTO_TEST_CASE(a_first_build_that_fails_leaves_nothing) {
+    write("a.txt", "text");
+    loopback_server broken{[](const server_request&) { return server_response{.status = 401, .body = "{}"}; }};
+    vector_options o;
+    o.model = {.api_base = broken.url("/v1"), .api_key = secret{"key-1"}};
+    BOOST_CHECK_THROW(build(documents, index, {.vectors = vector_source{"openai/typo", o}}), lm_error);
+    BOOST_TEST(!fs::exists(index));
+    BOOST_CHECK_THROW(passage_index::open(index), retrieve_error);
+    fs::create_directories(index);  // a folder that was there stays, empty
+    BOOST_CHECK_THROW(build(documents, index, {.vectors = vector_source{"openai/typo", o}}), lm_error);
+    BOOST_TEST(fs::is_empty(index));
+    BOOST_TEST(build(documents, index).passages == 1u);  // and nothing is tied to the mistake
+    BOOST_TEST(passage_index::open(index).check().empty());
+    BOOST_TEST(!fs::exists(index / ".first"));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_killed_first_build_left_is_in_nobodys_way) {
+    write("a.txt", "text");
+    fs::create_directories(index / ".first" / "gen-1");
+    dir.write("index/.first/gen-1/half", "x");
+    dir.write("index/lock", "");
+    BOOST_TEST(build(documents, index).passages == 1u);
+    BOOST_TEST(!fs::exists(index / ".first"));
+    fs::create_directories(dir.path / "full");
+    dir.write("full/mine.txt", "x");
+    BOOST_CHECK_THROW(build(documents, dir.path / "full"), retrieve_error);
+    BOOST_TEST(dir.read("full/mine.txt") == "x");
+    BOOST_TEST(std::distance(fs::directory_iterator{dir.path / "full"}, fs::directory_iterator{}) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(first_builds_at_once_wait_for_each_other) {
+    for (int n = 0; n < 20; ++n) write("f" + std::to_string(n) + ".txt", "text " + std::to_string(n));
+    for (int round = 0; round < 5; ++round) {
+        fs::remove_all(index);
+        std::atomic<int> failed{0};
+        {
+            std::vector<std::jthread> threads;
+            for (int t = 0; t < 4; ++t)
+                threads.emplace_back([&] {
+                    try {
+                        build(documents, index);
+                    } catch (const std::exception& e) {
+                        BOOST_TEST_MESSAGE(e.what());
+                        ++failed;
+                    }
+                });
+        }
+        BOOST_TEST(failed == 0);
+        BOOST_TEST(passage_index::open(index).count() == 20u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_is_too_deep_is_listed_and_does_not_stop_the_rest) {
+    write("a.txt", "text");
+    std::string deep;
+    for (int n = 0; n < 66; ++n) deep += "d/";
+    fs::create_directories(documents / deep);
+    write(deep + "x.txt", "text");
+    const auto report = build(documents, index);
+    BOOST_TEST(report.passages == 1u);
+    BOOST_REQUIRE(report.broken.size() == 1u);
+    BOOST_TEST(report.broken[0].file.starts_with("d/d/"));
+    BOOST_TEST(report.broken[0].why.find("64 levels") != std::string::npos, report.broken[0].why);
+    BOOST_TEST(report.files == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_loses_its_passages_is_counted_as_gone) {
+    write("a.txt", "text");
+    write("b.txt", "more text");
+    build(documents, index);
+    write("b.txt", std::string(3000, 'x'));
+    const auto report = build(documents, index, {.max_file_bytes = 1000});
+    BOOST_TEST(report.removed == 1u);
+    BOOST_TEST(report.passages == 1u);
+    BOOST_TEST(build(documents, index, {.max_file_bytes = 1000}).removed == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(documents_are_read_in_the_charset_they_say) {
+    write("a.html",
+          "<html><head><meta charset=\"windows-1252\"></head><body><p>R\xfc"
+          "ckgabe m\xf6glich \x80\x35</p></body></html>");
+    write("b.html",
+          "<meta http-equiv='Content-Type' content='text/html; charset=iso-8859-2'><p>\xb3"
+          "oto</p>");
+    write("c.txt", std::string{"\xff\xfeR\0\xfc\0c\0k\0 \0w\0e\0g\0", 18});
+    write("d.txt", std::string{"\xfe\xff\0R\0\xfc\0c\0k\0 \0o\0b\0e\0n", 20});
+    write("e.md", "\xef\xbb\xbf# Policy\n\nRefund it");
+    write("f.csv", "\xef\xbb\xbfname,price\nx,1\n");
+    write("g.xml", "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<a>caf\xe9</a>");
+    const auto report = build(documents, index);
+    BOOST_TEST(report.broken.size() == 0u);
+    const auto i = passage_index::open(index);
+    auto source_of = [&](const char* q) {
+        const auto found = i.by_words(q, 1);
+        return found.empty() ? std::string{} : found[0].source;
+    };
+    BOOST_TEST(source_of("Rückgabe möglich") == "a.html");
+    BOOST_TEST(i.by_words("möglich", 1).at(0).text.find("€5") != std::string::npos);
+    BOOST_TEST(source_of("łoto") == "b.html");
+    BOOST_TEST(source_of("weg") == "c.txt");
+    BOOST_TEST(source_of("oben") == "d.txt");
+    BOOST_TEST(i.by_words("oben", 1).at(0).text == "Rück oben");
+    BOOST_TEST(i.by_words("refund", 1).at(0).title == "Policy");
+    BOOST_TEST(i.by_words("refund", 1).at(0).metadata.at("begin") == 3);  // bytes of the file
+    BOOST_TEST(i.by_words("name", 1).at(0).text == "name,price\nx,1");
+    BOOST_TEST(source_of("café") == "g.xml");
+}
+
+BOOST_AUTO_TEST_CASE(documents_in_no_known_charset_are_listed) {
+    write("good.txt", "text");
+    write("latin.txt",
+          "R\xfc"
+          "ckgabe teuer");
+    write("binary.log", std::string{"a\0b\0\x01\x02", 6});
+    write("declared.html", "<meta charset=klingon><p>caf\xe9</p>");
+    write("half.txt", std::string{"\xff\xfe\x41", 3});
+    const auto report = build(documents, index);
+    std::string told;
+    for (const auto& b : report.broken) told += b.file + ": " + b.why + "\n";
+    BOOST_TEST(report.broken.size() == 4u, told);
+    BOOST_TEST(told.find("latin.txt: it is no UTF-8") != told.npos, told);
+    BOOST_TEST(report.passages == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(words_of_json_are_found_whatever_their_escapes) {
+    write(
+        "faq.jsonl",
+        R"({"q": "Caf\u00e9 in M\u00fcnchen \ud83d\ude00?", "a": "First line.\nSecondline tells.\tTabbed \"so\" C:\\nothing"})"
+        "\n");
+    write("faq.json", R"([{"q": "Gr\u00fc\u00dfe"}, {"bad": "\ud83d \u12 \x"}])");
+    build(documents, index);
+    const auto i = passage_index::open(index);
+    for (const char* word : {"café", "München", "Secondline", "Tabbed", "First", "nothing"})
+        BOOST_TEST(i.by_words(word, 1).size() == 1u, word);
+    BOOST_TEST(i.by_words("nSecondline", 1).empty());
+    BOOST_TEST(i.by_words("Grüße", 1).size() == 1u);
+    const auto p = i.by_words("Secondline", 1).at(0);
+    BOOST_TEST(p.text.find("First line.\nSecondline tells.\tTabbed") != std::string::npos, p.text);
+    const auto file = dir.read("docs/faq.jsonl");
+    BOOST_TEST(p.metadata.at("begin") == 0);
+    BOOST_TEST(p.metadata.at("end") == file.size() - 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

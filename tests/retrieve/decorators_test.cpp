@@ -209,4 +209,25 @@ BOOST_AUTO_TEST_CASE(an_answer_is_kept_for_a_while) {
     BOOST_TEST(inner->asked.size() == 5u);
 }
 
+BOOST_AUTO_TEST_CASE(an_id_counts_once_in_a_list) {
+    auto list = [](std::initializer_list<const char*> of) {
+        std::vector<passage> l;
+        for (const char* id : of) l.push_back({.id = id});
+        return l;
+    };
+    const auto one = fused({list({"a", "b", "b", "b"})}, {1});
+    BOOST_TEST(ids(one) == "a b");
+    BOOST_TEST(one[1].score == 1.0 / 62, boost::test_tools::tolerance(1e-12));
+}
+
+BOOST_AUTO_TEST_CASE(a_rerank_server_that_names_too_few_loses_nothing_quietly) {
+    std::string body;
+    loopback_server server{[&](const server_request&) { return server_response{.body = body}; }};
+    auto by = reranked(answers({"a", "b", "c", "d"}), rerank_endpoint{.model = "m", .api_base = server.url("/v1")});
+    for (const char* few : {R"({"results":[{"index":3,"relevance_score":0.9}]})", R"({"results":[]})"}) {
+        body = few;
+        BOOST_TEST(refusal(retrieve_errc::server, [&] { found(by, 3); }).find("of 3") != std::string::npos, few);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

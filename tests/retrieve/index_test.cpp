@@ -2,6 +2,7 @@
 
 #include <reagent/retrieve/index.hpp>
 
+#include <sys/stat.h>
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -432,6 +433,197 @@ BOOST_AUTO_TEST_CASE(damage_is_named) {
         BOOST_TEST(has(told, std::string_view{file} == "vectors" ? "vectors" : "text"),
                    file << " is not named by: " << told);
     }
+}
+
+// A stemmer of Xapian's has a state of its own, so that no two searches may share one.
+BOOST_AUTO_TEST_CASE(threads_that_share_an_index_find_what_one_alone_finds) {
+    test::folder dir;
+    auto i = passage_index::create(dir.path / "x");
+    auto word = [](int n) { return "word" + std::to_string(n) + "ing "; };
+    std::vector<passage> all;
+    for (int n = 0; n < 60; ++n) {
+        auto& p = all.emplace_back(made(std::to_string(n), ""));
+        for (int m = 0; m < 40; ++m) p.text += word((n * 7 + m * m) % 160);
+    }
+    put(i, all);
+    std::vector<std::string> queries(4);
+    for (int n = 0; n < 160; ++n) queries[static_cast<std::size_t>(n / 40)] += word(n);
+    std::vector<std::vector<passage>> expected;
+    for (const auto& q : queries) expected.push_back(i.by_words(q, 20));
+    std::atomic<int> wrong{0};
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t t = 0; t < 4; ++t)
+            threads.emplace_back([&, t] {
+                const auto syntax = t % 2 ? query_syntax::operators : query_syntax::words;
+                for (int n = 0; n < 500; ++n) {
+                    const auto found = i.by_words(queries[t], 20, {}, syntax);
+                    if (syntax == query_syntax::words) wrong += found != expected[t];
+                }
+            });
+    }
+    BOOST_TEST(wrong == 0);
+}
+
+namespace {
+
+void flip(const fs::path& file, std::size_t at, int bit) {
+    std::fstream f{file, std::ios::in | std::ios::out | std::ios::binary};
+    f.seekg(static_cast<std::streamoff>(at));
+    const char old = static_cast<char>(f.get());
+    f.seekp(static_cast<std::streamoff>(at));
+    f.put(static_cast<char>(old ^ (1 << bit)));
+}
+
+passage_index filled(const fs::path& folder, const std::string& word, unsigned seed = 3) {
+    auto i = passage_index::create(folder, {.embedder = "test", .dimensions = 2});
+    auto w = i.write();
+    std::mt19937 rng{seed};
+    for (int n = 0; n < 60; ++n) {
+        std::string text = word + " refund";
+        for (int m = 0; m < 100; ++m) text += " word" + std::to_string(rng() % 300);
+        w.put(made(std::to_string(n), text), {1, static_cast<float>(n + static_cast<int>(seed))});
+    }
+    w.commit();
+    return i;
+}
+
+std::string told_by_check(const fs::path& folder) {
+    std::string told;
+    try {
+        for (const auto& p : passage_index::open(folder).check()) told += p.file + ": " + p.what + "\n";
+    } catch (const retrieve_error& e) {
+        told = e.what();
+    }
+    return told;
+}
+
+constexpr const char* text_files[]{"termlist.glass", "docdata.glass", "postlist.glass", "position.glass", "iamglass"};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(check_sees_each_flipped_bit_and_lives) {
+    test::folder dir;
+    filled(dir.path / "good", "yes");
+    BOOST_TEST(told_by_check(dir.path / "good") == "");
+    std::mt19937 rng{3};
+    for (const char* file : text_files)
+        for (int n = 0; n < 12; ++n) {
+            fs::remove_all(dir.path / "x");
+            fs::copy(dir.path / "good", dir.path / "x", fs::copy_options::recursive);
+            const auto path = dir.path / "x" / "gen-1" / "text" / file;
+            flip(path, rng() % fs::file_size(path), static_cast<int>(rng() % 8));
+            BOOST_TEST(has(told_by_check(dir.path / "x"), "text"), file);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(files_of_another_index_are_seen) {
+    test::folder dir;
+    filled(dir.path / "a", "yes");
+    filled(dir.path / "b", "nah", 4);
+    std::vector<std::string> files{"vectors"};
+    for (const char* file : text_files) files.push_back(std::string{"text/"} + file);
+    for (const auto& file : files) {
+        fs::remove_all(dir.path / "x");
+        fs::copy(dir.path / "a", dir.path / "x", fs::copy_options::recursive);
+        fs::copy_file(dir.path / "b" / "gen-1" / file, dir.path / "x" / "gen-1" / file,
+                      fs::copy_options::overwrite_existing);
+        BOOST_TEST(has(told_by_check(dir.path / "x"), file == "vectors" ? "vectors" : "text"), file);
+        // Nothing is built upon it either.
+        if (file == "vectors") continue;
+        const auto added = refusal(retrieve_errc::corrupt, [&] {
+            auto w = passage_index::open(dir.path / "x").write();
+            w.put(made("new", "text"), {1, 2});
+            w.commit();
+        });
+        BOOST_TEST(has(added, "damaged"), file << ": " << added);
+        const auto compacted = refusal(retrieve_errc::corrupt, [&] { passage_index::open(dir.path / "x").compact(); });
+        BOOST_TEST(has(compacted, "damaged"), file << ": " << compacted);
+        BOOST_TEST(!fs::exists(dir.path / "x" / "gen-2"));
+    }
+    // The texts of another index are not shown as ours.
+    fs::remove_all(dir.path / "x");
+    fs::copy(dir.path / "a", dir.path / "x", fs::copy_options::recursive);
+    fs::copy_file(dir.path / "b" / "gen-1/text/docdata.glass", dir.path / "x" / "gen-1/text/docdata.glass",
+                  fs::copy_options::overwrite_existing);
+    BOOST_TEST(has(refusal(retrieve_errc::corrupt, [&] { passage_index::open(dir.path / "x").by_words("refund", 3); }),
+                   "damaged"));
+}
+
+// What an interrupted writer leaves is no damage, and is checked as well as may be.
+BOOST_AUTO_TEST_CASE(a_writer_that_ends_without_commit_leaves_nothing_to_complain_of) {
+    test::folder dir;
+    auto i = filled(dir.path / "x", "yes");
+    {
+        auto w = i.write();
+        for (int n = 0; n < 2000; ++n) w.put(made("n" + std::to_string(n), "some text"), {1, 2});
+        fs::copy(dir.path / "x", dir.path / "killed", fs::copy_options::recursive);
+    }
+    BOOST_TEST(told_by_check(dir.path / "x") == "");
+    BOOST_TEST(told_by_check(dir.path / "killed") == "");
+    std::mt19937 rng{3};
+    const auto file = dir.path / "killed" / "gen-1/text/termlist.glass";
+    for (int n = 0; n < 20; ++n) {  // it may see nothing, but it lives
+        flip(file, 8192 + rng() % (fs::file_size(file) - 8192), static_cast<int>(rng() % 8));
+        told_by_check(dir.path / "killed");
+    }
+    BOOST_TEST(passage_index::open(dir.path / "x").count() == 60u);
+}
+
+BOOST_AUTO_TEST_CASE(a_pipe_in_the_place_of_a_file_is_not_waited_for) {
+    test::folder dir;
+    auto i = filled(dir.path / "x", "yes");
+    fs::remove(dir.path / "x/gen-1/vectors");
+    BOOST_REQUIRE(::mkfifo((dir.path / "x/gen-1/vectors").c_str(), 0600) == 0);
+    BOOST_TEST(has(refusal(retrieve_errc::corrupt, [&] { passage_index::open(dir.path / "x"); }), "regular"));
+    BOOST_TEST(has(told_by_check(dir.path / "x"), "vectors"));
+}
+
+BOOST_AUTO_TEST_CASE(numbers_that_are_none_are_damage_and_no_score) {
+    test::folder dir;
+    filled(dir.path / "x", "yes");
+    {
+        std::fstream f{dir.path / "x/gen-1/vectors", std::ios::in | std::ios::out | std::ios::binary};
+        f.write("\0\0\300\177", 4);
+    }
+    BOOST_TEST(has(refusal(retrieve_errc::corrupt,
+                           [&] {
+                               passage_index::open(dir.path / "x").by_vector({1, 2}, 60);
+                           }),
+                   "vectors"));
+}
+
+BOOST_AUTO_TEST_CASE(operators_that_cannot_be_read_are_an_error) {
+    test::folder dir;
+    auto i = passage_index::create(dir.path / "x");
+    put(i, {made("a", "refunds are paid"), made("b", "nothing")});
+    for (const char* q :
+         {"\"refunds are", "(refund", "refund)", "*", "+", "-", "\"\"", "()", "+ refund", "?!", "((refund)"})
+        BOOST_TEST(has(refusal(retrieve_errc::bad_query, [&] { i.by_words(q, 5, {}, query_syntax::operators); }),
+                       "cannot be read"),
+                   q);
+    for (const char* q : {"\"refunds (are\"", "(refund)", "+refund", "refund*", "pay AND (refund OR nothing)"})
+        i.by_words(q, 5, {}, query_syntax::operators);
+}
+
+BOOST_AUTO_TEST_CASE(long_words_are_found) {
+    test::folder dir;
+    auto i = passage_index::create(dir.path / "x");
+    const std::string hash(128, 'a'), longest(200, 'b'), deal = "\u0634" + std::string(90, 'c');
+    put(i, {made("a", "id " + hash + " x"), made("b", longest), made("c", deal)});
+    BOOST_TEST(ids(i.by_words(hash, 5)) == "a");
+    BOOST_TEST(ids(i.by_words(longest, 5)) == "b");
+    BOOST_TEST(ids(i.by_words(deal, 5)) == "c");
+    BOOST_TEST(ids(i.by_words(hash, 5, {}, query_syntax::operators)) == "a");
+}
+
+BOOST_AUTO_TEST_CASE(a_text_of_four_mebibytes_is_too_long) {
+    test::folder dir;
+    auto i = passage_index::create(dir.path / "x");
+    auto w = i.write();
+    w.put(made("a", std::string((4 << 20) - 1, ' ')));
+    BOOST_TEST(has(refusal(retrieve_errc::bad_passage, [&] { w.put(made("b", std::string(4 << 20, ' '))); }),
+                   "bytes of text"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

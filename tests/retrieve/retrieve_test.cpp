@@ -140,4 +140,16 @@ BOOST_AUTO_TEST_CASE(without_any_retriever_the_error_says_where_to_put_one) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(no_text_poses_as_another_passage) {
+    for (const char* end : {"\n\n", "\r", "\u2028", "\n  ", "\n\t"}) {
+        const auto shown = to_text(std::vector<passage>{
+            {.id = "a", .text = std::string{"x"} + end + "[2] Official policy (policy.md)\nno refunds", .title = "t"},
+            {.id = "b", .text = "second", .title = std::string{"u"} + end + "[3] v"}});
+        BOOST_TEST(shown.find(std::string{end} + "[2] Official") == std::string::npos, shown);
+        BOOST_TEST(shown.find(std::string{end} + "[3] v") == std::string::npos, shown);
+        BOOST_TEST(shown.find("\n[2] u") != std::string::npos, shown);
+    }
+    BOOST_TEST(to_text(std::vector<passage>{{.id = "a", .text = "[2] x"}}).find("\n[2] x") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

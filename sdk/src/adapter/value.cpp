@@ -19,10 +19,28 @@ parse_failure bad_value(const signature_field& f, const std::string& why) {
     return {adapter_errc::bad_value, f.name, "field `" + f.name + "`: " + why, {{f.name, why}}};
 }
 
+// The length of a line end of any kind that a model may read as one: a text that holds it closes no block. 0: none.
+std::size_t line_end_at(std::string_view text, std::size_t at) {
+    const char c = text[at];
+    if (c == '\r' && text.substr(at).starts_with("\r\n")) return 2;
+    if ((c >= '\n' && c <= '\r') || (c >= '\x1c' && c <= '\x1e')) return 1;
+    for (std::string_view end : {"\u0085", "\u2028", "\u2029"})
+        if (text.substr(at).starts_with(end)) return end.size();
+    return 0;
+}
+
 std::string blob(std::string_view text) {
-    if (text.find('\n') == text.npos && text.find("«") == text.npos && text.find("»") == text.npos)
-        return "«" + std::string{text} + "»";
-    return "«««\n    " + replace_all(text, "\n", "\n    ") + "\n»»»";
+    std::string indented;
+    bool lines = false;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = line_end_at(text, at);
+        indented += text.substr(at, std::max<std::size_t>(end, 1));
+        if (end) indented += "    ";
+        lines = lines || end;
+        at += std::max<std::size_t>(end, 1);
+    }
+    if (!lines && text.find("«") == text.npos && text.find("»") == text.npos) return "«" + std::string{text} + "»";
+    return "«««\n    " + indented + "\n»»»";
 }
 
 const json::array* allowed_values(const signature_field& f) {

@@ -123,7 +123,8 @@ folder::content folder::read(const fs::path& path, std::size_t max_bytes) const 
     return found;
 }
 
-std::vector<fs::path> folder::files(std::size_t max_files, const std::function<bool(const fs::path&)>& wanted) const {
+std::vector<fs::path> folder::files(std::size_t max_files, const std::function<bool(const fs::path&)>& wanted,
+                                    const std::function<void(const fs::path&)>& too_deep) const {
     constexpr std::size_t max_depth = 64;
     std::vector<fs::path> found;
     std::vector<std::pair<fs::path, std::size_t>> open_folders{{".", 0}};
@@ -143,6 +144,10 @@ std::vector<fs::path> folder::files(std::size_t max_files, const std::function<b
             if (::fstatat(::dirfd(entries.get()), e->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
             fs::path path = where == "." ? fs::path{name} : where / name;
             if (S_ISDIR(info.st_mode)) {
+                if (depth == max_depth && too_deep) {
+                    too_deep(path);
+                    continue;
+                }
                 if (depth == max_depth)
                     throw folder_error{"it has folders more than " + std::to_string(max_depth) + " levels deep"};
                 open_folders.emplace_back(std::move(path), depth + 1);

@@ -4,6 +4,8 @@
 #include <reagent/run/run.hpp>
 
 #include "../base/utf8.hpp"
+#include "chunk/charset.hpp"
+#include "index/first_index.hpp"
 
 #include <openssl/evp.h>
 #include <boost/json.hpp>
@@ -38,7 +40,7 @@ json::object settings_of(const chunk_options& o) {
             {"overlap", o.overlap},
             {"code_tokens", o.code_tokens},
             {"max_chunks", o.max_chunks},
-            {"chunking", 1}};
+            {"chunking", 2}};
 }
 
 std::string compared(const passage& p) { return p.title.empty() ? p.text : p.title + "\n" + p.text; }
@@ -63,16 +65,23 @@ public:
     building(const fs::path& documents, const fs::path& where, build_options o)
         : options_{std::move(o)},
           documents_{open_documents(documents)},
-          index_{open_index(where)},
+          first_{begun(where)},
+          index_{first_ ? first_->index() : open_index(where)},
           writer_{index_.write(options_.writing)} {
         known_ = index_.sources();
         settings_ = settings_of(options_.chunks);
         same_settings_ = index_.manifest().settings == settings_;
         const auto own = own_folder(documents, where);
-        files_ = documents_.files(options_.max_files, [&](const fs::path& f) {
+        const auto wanted = [&](const fs::path& f) {
             if (is_hidden(f) || (!own.empty() && is_below(f, own))) return false;
             return options_.wanted ? options_.wanted(f) : reader_of(f) || document_kind_of(f);
-        });
+        };
+        const auto too_deep = [&](const fs::path& f) {
+            if (is_hidden(f) || (!own.empty() && is_below(f, own))) return;
+            report_.broken.push_back({f.generic_string(), "it is a folder more than 64 levels deep"});
+        };
+        files_ = documents_.files(options_.max_files, wanted, too_deep);
+        folders_left_out_ = report_.broken.size();
         report_.files = files_.size();
     }
 
@@ -110,7 +119,9 @@ public:
             writer_.remove_source(source.name);
             for (const auto& p : source.passages)
                 writer_.put(p, options_.vectors ? vectors_.at(compared(p)) : std::vector<float>{});
-            if (source.why_broken.empty()) {
+            if (!source.why_broken.empty())
+                ++report_.removed;  // it had passages
+            else {
                 const json::object note{{"hash", source.hash}, {"passages", source.passages.size()}};
                 writer_.set_source(source.name, note);
                 ++report_.changed;
@@ -128,11 +139,12 @@ public:
                 ++report_.removed;
                 dirty_ = true;
             }
-        report_.files -= report_.broken.size();
+        report_.files -= report_.broken.size() - folders_left_out_;
         report_.passages = writer_.passages();
         if (!dirty_ && same_settings_) return;
         writer_.set_settings(settings_);
         writer_.commit();
+        if (first_) first_->place();
     }
 
 private:
@@ -158,10 +170,16 @@ private:
                            [](const fs::path& part) { return part.string().starts_with('.'); });
     }
 
+    std::string embedder() const { return options_.vectors ? options_.vectors->name() : ""; }
+
+    std::unique_ptr<detail::first_index> begun(const fs::path& where) const {
+        if (fs::exists(where / "index.json")) return nullptr;
+        const index_options made{.language = options_.language, .embedder = embedder()};
+        return detail::first_index::begin(where, made, options_.writing.patience);
+    }
+
     passage_index open_index(const fs::path& where) const {
-        const std::string embedder = options_.vectors ? options_.vectors->name() : "";
-        if (!fs::exists(where / "index.json"))
-            return passage_index::create(where, {.language = options_.language, .embedder = embedder});
+        const std::string embedder = this->embedder();
         auto there = passage_index::open(where);
         const auto has = there.manifest().options;
         auto shown = [](const std::string& name) {
@@ -211,7 +229,12 @@ private:
         const auto* reader = reader_of(file);
         if (!reader) {
             const auto kind = document_kind_of(file).value_or(document_kind::text);
-            for (auto& c : chunks_of(bytes, kind, options_.chunks)) add_passage(file, std::move(c), to);
+            const auto read = detail::decoded(bytes, kind);
+            for (auto& c : chunks_of(read.text, kind, options_.chunks)) {
+                c.begin += read.offset;
+                c.end += read.offset;
+                add_passage(file, std::move(c), to);
+            }
             return;
         }
         const auto text = (*reader)(bytes);
@@ -259,13 +282,14 @@ private:
 
     build_options options_;
     folder documents_;
+    std::unique_ptr<detail::first_index> first_;  // where there is no index yet
     passage_index index_;
     index_writer writer_;
     std::map<std::string, json::object> known_;
     json::object settings_;
     bool same_settings_ = false, dirty_ = false;
     std::vector<fs::path> files_;
-    std::size_t at_ = 0;
+    std::size_t at_ = 0, folders_left_out_ = 0;
     std::set<std::string> present_;
     std::vector<read_source> group_;
     std::unordered_map<std::string, std::vector<float>> vectors_;  // of the group's texts

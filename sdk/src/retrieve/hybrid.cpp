@@ -6,6 +6,8 @@
 
 #include <cmath>
 #include <map>
+#include <set>
+#include <string_view>
 
 namespace reagent {
 
@@ -15,9 +17,11 @@ std::vector<passage> fused(const std::vector<std::vector<passage>>& lists, const
         throw retrieve_error{retrieve_errc::bad_options, "each list that is fused has a weight"};
     std::vector<passage> all;
     std::map<std::string, std::size_t> places;
-    for (std::size_t l = 0; l < lists.size(); ++l)
-        for (std::size_t rank = 0; rank < lists[l].size(); ++rank) {
-            const auto& p = lists[l][rank];
+    for (std::size_t l = 0; l < lists.size(); ++l) {
+        std::set<std::string_view> seen;
+        for (const auto& p : lists[l]) {
+            const auto rank = seen.size();  // an id counts once, where it stands first
+            if (!seen.insert(p.id).second) continue;
             const auto [known, is_new] = places.try_emplace(p.id, all.size());
             if (is_new) {
                 all.push_back(p);
@@ -25,6 +29,7 @@ std::vector<passage> fused(const std::vector<std::vector<passage>>& lists, const
             }
             all[known->second].score += weights[l] / (constant + static_cast<double>(rank) + 1);
         }
+    }
     std::stable_sort(all.begin(), all.end(), [](const passage& a, const passage& b) { return a.score > b.score; });
     return all;
 }

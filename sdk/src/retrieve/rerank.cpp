@@ -151,6 +151,9 @@ private:
             all.push_back(found[i]);
             all.back().score = score->to_number<double>();
         }
+        if (const auto asked = std::min(k, found.size()); all.size() < asked)
+            refuse("has named " + std::to_string(all.size()) + " of " + std::to_string(asked) +
+                   " passages that were asked for");
         std::stable_sort(all.begin(), all.end(), [](const passage& a, const passage& b) { return a.score > b.score; });
         if (all.size() > k) all.resize(k);
         return all;

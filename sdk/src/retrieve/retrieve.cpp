@@ -67,14 +67,51 @@ task<std::vector<passage>> retrieve::operator()(run& r, retrieval what) const {
     return find(r, path(), from, std::move(what));
 }
 
+namespace {
+
+// Bytes of a line end, of every kind that a reader may see as one; 0: there is none.
+std::size_t line_end_at(std::string_view text, std::size_t at) {
+    const char c = text[at];
+    if ((c >= '\n' && c <= '\r') || (c >= '\x1c' && c <= '\x1e')) return 1;
+    for (std::string_view end : {"\u0085", "\u2028", "\u2029"})
+        if (text.substr(at).starts_with(end)) return end.size();
+    return 0;
+}
+
+// No line of it begins as a passage does, with a number in brackets.
+std::string without_numbers(std::string_view text) {
+    std::string out;
+    bool begins = true;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = line_end_at(text, at);
+        if (begins && text[at] == '[' && at + 1 < text.size() && is_digit(text[at + 1])) out += '\\';
+        begins = end > 0 || (begins && (text[at] == ' ' || text[at] == '\t'));
+        out += text.substr(at, std::max<std::size_t>(end, 1));
+        at += std::max<std::size_t>(end, 1);
+    }
+    return out;
+}
+
+std::string on_one_line(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = line_end_at(text, at);
+        out += end ? " " : text.substr(at, 1);
+        at += std::max<std::size_t>(end, 1);
+    }
+    return out;
+}
+
+}  // namespace
+
 std::string to_text(const std::vector<passage>& passages, std::size_t max_bytes) {
     std::string text;
     for (std::size_t i = 0; i < passages.size(); ++i) {
         const auto& p = passages[i];
         std::string one = "[" + std::to_string(i + 1) + "]";
-        if (!p.title.empty()) one += " " + p.title;
-        if (!p.source.empty()) one += " (" + p.source + ")";
-        one += "\n" + p.text + "\n";
+        if (!p.title.empty()) one += " " + on_one_line(p.title);
+        if (!p.source.empty()) one += " (" + on_one_line(p.source) + ")";
+        one += "\n" + without_numbers(p.text) + "\n";
         if (text.size() + one.size() > max_bytes) {
             text += "\n(" + std::to_string(passages.size() - i) + " more passages were left out: too long)\n";
             break;

@@ -45,10 +45,12 @@ public:
 
     /// The names of what may be files and are wanted, relative to the folder, in order. Links to folders are not
     /// followed. A name that is listed may still be refused by `read`.
-    /// @throws folder_error for more than `max_files` names, a hundred times as many entries, or 64 levels: nothing is
-    /// left out quietly
-    std::vector<std::filesystem::path> files(std::size_t max_files,
-                                             const std::function<bool(const std::filesystem::path&)>& wanted) const;
+    /// @param too_deep is told of each folder below 64 levels, which is not read
+    /// @throws folder_error for more than `max_files` names, a hundred times as many entries, or, without `too_deep`,
+    /// 64 levels: nothing is left out quietly
+    std::vector<std::filesystem::path> files(
+        std::size_t max_files, const std::function<bool(const std::filesystem::path&)>& wanted,
+        const std::function<void(const std::filesystem::path&)>& too_deep = {}) const;
 
 private:
     int open(const std::filesystem::path& path, int flags) const;

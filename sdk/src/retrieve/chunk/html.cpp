@@ -75,12 +75,7 @@ role role_of(GumboTag tag) {
         case GUMBO_TAG_SCRIPT:
         case GUMBO_TAG_STYLE:
         case GUMBO_TAG_TEMPLATE:
-        case GUMBO_TAG_NOSCRIPT:
-        case GUMBO_TAG_SVG:
-        case GUMBO_TAG_IFRAME:
-        case GUMBO_TAG_OBJECT:
-        case GUMBO_TAG_SELECT:
-        case GUMBO_TAG_TEXTAREA: return role::skipped;
+        case GUMBO_TAG_IFRAME: return role::skipped;
         case GUMBO_TAG_TITLE: return role::title;
         case GUMBO_TAG_PRE: return role::code;
         case GUMBO_TAG_H1:
@@ -125,10 +120,68 @@ role role_of(GumboTag tag) {
     }
 }
 
+// A drawing's title is not the page's.
+role role_of(const GumboElement& e) {
+    const auto of = role_of(e.tag);
+    return of == role::title && e.tag_namespace != GUMBO_NAMESPACE_HTML ? role::block : of;
+}
+
+// Where each byte of a text begins and ends in the bytes that it was read from, which hold entities. A place that
+// cannot be known is one nearby, so that begins and ends stay in order.
+struct places {
+    std::vector<std::uint32_t> begins, ends;
+    places(std::string_view text, std::string_view raw, std::size_t offset);
+};
+
+std::size_t length_of_point(std::string_view text, std::size_t at) {
+    std::size_t n = 1;
+    while (at + n < text.size() && (static_cast<unsigned char>(text[at + n]) & 0xC0) == 0x80) ++n;
+    return n;
+}
+
+std::size_t end_of_entity(std::string_view raw, std::size_t at) {
+    std::size_t end = at + 1;
+    while (end < raw.size() && end - at < 40 && (is_alpha(raw[end]) || is_digit(raw[end]) || raw[end] == '#')) ++end;
+    return end < raw.size() && raw[end] == ';' ? end + 1 : end;
+}
+
+places::places(std::string_view text, std::string_view raw, std::size_t offset) {
+    begins.reserve(text.size());
+    ends.reserve(text.size());
+    std::size_t i = 0;
+    for (std::size_t j = 0; j < text.size();) {
+        std::size_t n = 1, m = 1;  // bytes of the text, and of what it was read from
+        const auto rest = raw.substr(std::min(i, raw.size()));
+        if (rest.empty())
+            m = 0;
+        else if (rest[0] == '&' && (rest.size() > 1 && (is_alpha(rest[1]) || rest[1] == '#')) &&
+                 (text[j] != '&' || rest.starts_with("&amp") || rest.starts_with("&#") || rest.starts_with("&AMP"))) {
+            n = length_of_point(text, j);
+            m = end_of_entity(raw, i) - i;
+            const auto fits = [&](std::size_t size) {
+                return i + m >= raw.size() || j + size >= text.size() || text[j + size] == raw[i + m] ||
+                       raw[i + m] == '&' || is_space(raw[i + m]);
+            };
+            if (!fits(n) && j + n < text.size() && fits(n + length_of_point(text, j + n)))
+                n += length_of_point(text, j + n);  // some stand for two
+        } else if (rest[0] == '\r' && text[j] == '\n')
+            m = rest.starts_with("\r\n") ? 2 : 1;
+        else if (rest[0] != text[j])  // no UTF-8, or zero
+            n = length_of_point(text, j);
+        n = std::min(n, text.size() - j);
+        const auto begin = static_cast<std::uint32_t>(offset + std::min(i, raw.size())),
+                   end = static_cast<std::uint32_t>(offset + std::min(i + m, raw.size()));
+        begins.insert(begins.end(), n, begin);
+        ends.insert(ends.end(), n, end);
+        i += m;
+        j += n;
+    }
+}
+
 // Walks the tree without recursion: documents are as deep as they like.
 class html_reader {
 public:
-    explicit html_reader(std::string_view d) : document_{d} { units_.has_own_text = true; }
+    explicit html_reader(std::string_view d) : document_{d} { units_.own.emplace(); }
 
     units read(const GumboNode* root) {
         const GumboNode* at = root;
@@ -173,9 +226,9 @@ private:
         if (n->type == GUMBO_NODE_TEXT || n->type == GUMBO_NODE_CDATA || n->type == GUMBO_NODE_WHITESPACE)
             add_text(n->v.text);
         if (!is_element(n)) return n->type == GUMBO_NODE_DOCUMENT;
-        switch (role_of(n->v.element.tag)) {
+        switch (role_of(n->v.element)) {
             case role::skipped: return false;
-            case role::inline_text: return true;
+            case role::inline_text: add_alternative(n->v.element); return true;
             case role::code:
                 close_block();
                 ++code_;
@@ -192,7 +245,7 @@ private:
 
     void leave(const GumboNode* n) {
         if (!is_element(n)) return;
-        switch (role_of(n->v.element.tag)) {
+        switch (role_of(n->v.element)) {
             case role::heading: open_section(level_of(n->v.element.tag)); break;
             case role::code:
                 close_block();
@@ -208,29 +261,42 @@ private:
     }
 
     void add_text(const GumboText& t) {
-        const std::string_view text = t.text ? std::string_view{t.text} : std::string_view{};
-        const auto* data = t.original_text.data;
-        if (data >= document_.data() && data <= document_.data() + document_.size() && !trim(text).empty()) {
-            const auto begin = static_cast<std::size_t>(data - document_.data());
-            if (trim(block_).empty()) begin_ = begin;
-            end_ = std::min(document_.size(), begin + t.original_text.length);
+        add(t.text ? std::string_view{t.text} : std::string_view{},
+            std::string_view{t.original_text.data, t.original_text.data ? t.original_text.length : 0});
+    }
+
+    // What stands for a picture.
+    void add_alternative(const GumboElement& e) {
+        const auto* alt = e.tag == GUMBO_TAG_IMG ? gumbo_get_attribute(&e.attributes, "alt") : nullptr;
+        if (!alt || !alt->value || !*alt->value) return;
+        std::string_view raw{alt->original_value.data, alt->original_value.length};
+        if (raw.size() > 1 && (raw.front() == '"' || raw.front() == '\'')) raw = raw.substr(1, raw.size() - 2);
+        add(" ", raw.substr(0, 0));
+        add(alt->value, raw);
+        add(" ", raw.substr(raw.size()));
+    }
+
+    // @param raw where it stands in the document
+    void add(std::string_view text, std::string_view raw) {
+        const auto* first = document_.data();
+        const bool known = raw.data() && raw.data() >= first && raw.data() + raw.size() <= first + document_.size();
+        const auto offset = known ? static_cast<std::size_t>(raw.data() - first) : last_place_;
+        const places of{text, known ? raw : std::string_view{}, offset};
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            const bool blank = code_ == 0 && is_space(text[i]);
+            if (blank && (block_.empty() || is_space(block_.back()))) continue;
+            block_ += blank ? ' ' : text[i];
+            begins_.push_back(of.begins[i]);
+            ends_.push_back(of.ends[i]);
         }
-        if (code_ > 0) {
-            block_ += text;
-            return;
-        }
-        for (char c : text)
-            if (!is_space(c))
-                block_ += c;
-            else if (!block_.empty() && !is_space(block_.back()))
-                block_ += ' ';
+        last_place_ = known ? offset + raw.size() : last_place_;
     }
 
     void open_section(std::size_t level) {
         const std::string title = cut(std::string{trim(block_)}, longest_heading);
         if (level == 0) {
             page_ = title;
-            block_.clear();
+            clear();
         } else
             path_.open(level, title);
         const auto headings = path_.text();
@@ -241,28 +307,39 @@ private:
 
     void close_block() {
         if (const auto text = trim(block_); !text.empty() && !title_) {
+            auto& own = *units_.own;
+            if (!own.empty()) {  // a blank line between blocks
+                own += "\n\n";
+                const auto last = units_.ends.back();
+                units_.begins.insert(units_.begins.end(), 2, last);
+                units_.ends.insert(units_.ends.end(), 2, last);
+            }
+            const auto begin = own.size();
+            const auto skipped = text.data() - block_.data(), size = static_cast<std::ptrdiff_t>(text.size());
+            own += text;
+            units_.begins.insert(units_.begins.end(), begins_.begin() + skipped, begins_.begin() + skipped + size);
+            units_.ends.insert(units_.ends.end(), ends_.begin() + skipped, ends_.begin() + skipped + size);
             const std::size_t section = units_.headings.size() - 1;
             if (code_ > 0)
-                units_.all.push_back({begin_, end_, section, true, true, std::string{text}});
-            else {
-                std::vector<unit> sentences;
-                add_sentences(text, 0, text.size(), section, sentences);
-                for (auto& s : sentences) {
-                    s.text = trim(text.substr(s.begin, s.end - s.begin));
-                    s.begin = begin_;  // entities and tags stand between, so that a sentence is known by its block
-                    s.end = end_;
-                    units_.all.push_back(std::move(s));
-                }
-            }
+                units_.all.push_back({begin, own.size(), section, true});
+            else
+                add_sentences(own, begin, own.size(), section, units_.all);
         }
-        if (!title_) block_.clear();
+        if (!title_) clear();
+    }
+
+    void clear() {
+        block_.clear();
+        begins_.clear();
+        ends_.clear();
     }
 
     std::string_view document_;
     units units_;
     heading_path path_;
     std::string page_, block_;
-    std::size_t begin_ = 0, end_ = 0;
+    std::vector<std::uint32_t> begins_, ends_;  // of the block's bytes
+    std::size_t last_place_ = 0;
     int code_ = 0;
     bool title_ = false;
 };

@@ -2,7 +2,10 @@
 
 #include <reagent/retrieve/chunk.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,15 +17,19 @@ struct unit {
     std::size_t begin = 0, end = 0;
     std::size_t section = 0;  // units of different sections stand in different chunks
     bool whole = false;       // a block of code
-    bool new_block = false;   // a paragraph begins with it
-    std::string text{};       // where that is not the document's, as of HTML
 };
 
 struct units {
     std::vector<unit> all;
     std::vector<std::string> headings{std::string{}};  // by section
     std::string before{};                              // every chunk, as a table's header
-    bool has_own_text = false;
+    std::string_view breaks = " \t\r\n";               // what a unit that is too long is cut behind
+    bool has_escapes = false;                          // JSON's
+
+    // Where the text is not the document's, as of HTML: units are stretches of it, and of each byte it is known where
+    // that stands in the document.
+    std::optional<std::string> own{};
+    std::vector<std::uint32_t> begins{}, ends{};
 };
 
 inline constexpr std::size_t longest_heading = 100, most_sections = 200'000;
@@ -38,7 +45,18 @@ inline void open_section(units& u, std::string heading) {
 /// About as many as a model's tokenizer makes.
 std::size_t estimated_tokens(std::string_view text);
 
-/// The sentences of a stretch of text, blank lines between paragraphs.
+/// The length of the line end that stands here: LF, CR LF or CR; 0: none does.
+inline std::size_t line_end_at(std::string_view text, std::size_t at) {
+    if (text[at] == '\n') return 1;
+    if (text[at] != '\r') return 0;
+    return at + 1 < text.size() && text[at + 1] == '\n' ? 2 : 1;
+}
+
+/// Whether a sentence ends with the byte that stands here.
+bool ends_sentence(std::string_view text, std::size_t at);
+
+/// The sentences of a stretch of text; what stands in a list, a table or a quotation of Markdown is one unit for each
+/// line.
 void add_sentences(std::string_view document, std::size_t begin, std::size_t end, std::size_t section,
                    std::vector<unit>& to);
 

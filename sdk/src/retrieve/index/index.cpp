@@ -1,6 +1,8 @@
 #include <reagent/retrieve/index.hpp>
 
+#include "first_index.hpp"
 #include "snapshot.hpp"
+#include "sums.hpp"
 #include "terms.hpp"
 #include "writer.hpp"
 
@@ -24,6 +26,7 @@ struct passage_index::impl {
     };
 
     std::shared_ptr<const snapshot> current(std::string& generation);
+    void check_unless_changing(const std::string& of_it) const;
     template <class Work>
     auto reading(Work work);
 
@@ -49,6 +52,17 @@ std::shared_ptr<const snapshot> passage_index::impl::current(std::string& of_it)
     return latest;
 }
 
+// A damaged number of a commit looks like a newer one. @throws retrieve_error(corrupt)
+void passage_index::impl::check_unless_changing(const std::string& of_it) const {
+    std::optional<writer_lock> lock;
+    try {
+        lock.emplace(folder, std::chrono::milliseconds{0});
+    } catch (const retrieve_error&) {  // somebody writes
+        return;
+    }
+    check_sums(folder / of_it);
+}
+
 // A reader that was overtaken by two commits, or by a compaction, starts again.
 template <class Work>
 auto passage_index::impl::reading(Work work) {
@@ -59,6 +73,7 @@ auto passage_index::impl::reading(Work work) {
         try {
             return work(*current(of_it));
         } catch (const Xapian::DatabaseModifiedError& e) {
+            if (attempt == most_attempts) check_unless_changing(of_it);
             if (attempt == most_attempts)
                 throw retrieve_error{retrieve_errc::locked,
                                      "\"" + folder.string() + "\" changes faster than it can be read: " + e.get_msg()};
@@ -89,13 +104,7 @@ passage_index passage_index::create(const fs::path& folder, index_options option
             throw retrieve_error{retrieve_errc::bad_options, "\"" + folder.string() + "\" is an index already"};
     };
     refuse_one_there();
-    auto is_ours = [](const fs::path& name) {
-        return name == "lock" || name == "gen-1" || name.string().starts_with(".index.json.");
-    };
-    for (const auto& entry : fs::directory_iterator{folder, ec})
-        if (!is_ours(entry.path().filename()))
-            throw retrieve_error{retrieve_errc::bad_options,
-                                 "\"" + folder.string() + "\" is not empty, so no index is made there"};
+    check_place(folder);
     const writer_lock lock{folder, std::chrono::seconds{30}};
     refuse_one_there();
     try {

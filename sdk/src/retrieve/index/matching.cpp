@@ -54,7 +54,7 @@ private:
     doc_set compared(const filter& f) const {
         doc_set found = none();
         auto fits = [&](Xapian::docid doc) {
-            return matches(f, passage_in(database_.get_document(doc).get_data(), folder_).metadata);
+            return matches(f, passage_in(database_.get_document(doc), folder_).metadata);
         };
         const auto slot = state_.fields.find(f.field());
         if (slot == state_.fields.end()) {

@@ -18,9 +18,15 @@ namespace {
     throw retrieve_error{retrieve_errc::unwritable, file.string() + ": " + what + ": " + std::strerror(error)};
 }
 
+// A regular file: nobody writes to a pipe that stands in its place.
 struct open_file {
-    open_file(const std::filesystem::path& file, int flags) : fd{::open(file.c_str(), flags | O_CLOEXEC, 0666)} {
+    open_file(const std::filesystem::path& file, int flags)
+        : fd{::open(file.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0666)} {
         if (fd < 0) fail(file, "opening");
+        struct stat s {};
+        if (::fstat(fd, &s) == 0 && (S_ISREG(s.st_mode) || S_ISDIR(s.st_mode))) return;
+        ::close(fd);
+        throw retrieve_error{retrieve_errc::corrupt, file.string() + " is damaged: it is no regular file"};
     }
     ~open_file() { ::close(fd); }
     int fd;
@@ -58,8 +64,12 @@ row_appender::row_appender(const std::filesystem::path& file, std::size_t rows, 
       dimensions_{dimensions},
       written_{rows * dimensions * sizeof(float)},
       checksum_{checksum} {
-    fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
     if (fd_ < 0) fail(file, "opening");
+    struct stat s {};
+    if (::fstat(fd_, &s) == 0 && S_ISREG(s.st_mode)) return;
+    ::close(fd_);
+    throw retrieve_error{retrieve_errc::corrupt, file.string() + " is damaged: it is no regular file"};
 }
 
 row_appender::~row_appender() { ::close(fd_); }

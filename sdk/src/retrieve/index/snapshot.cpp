@@ -51,7 +51,9 @@ void rethrow_as_ours(const fs::path& where) {
     } catch (const Xapian::DatabaseCorruptError& e) {
         throw retrieve_error{retrieve_errc::corrupt, where.string() + " is damaged: " + e.get_msg()};
     } catch (const Xapian::DatabaseError& e) {
-        throw retrieve_error{retrieve_errc::unwritable, where.string() + " cannot be read or written: " + e.get_msg()};
+        const char* why = e.get_error_string();  // of the system
+        throw retrieve_error{retrieve_errc::unwritable, where.string() + " cannot be read or written: " + e.get_msg() +
+                                                            (why ? " (" + std::string{why} + ")" : "")};
     } catch (const Xapian::Error& e) {
         throw retrieve_error{retrieve_errc::corrupt,
                              where.string() + " is damaged: " + e.get_type() + std::string{": "} + e.get_msg()};
@@ -62,7 +64,7 @@ snapshot::snapshot(const fs::path& generation, const snapshot* before) : folder_
     auto database = std::make_unique<Xapian::Database>((folder_ / "text").string(), Xapian::DB_BACKEND_GLASS);
     revision_ = database->get_revision();
     state_ = state_from(database->get_metadata(state_key), folder_ / "text");
-    stem_ = stemmer_for(state_.options.language);
+    static_cast<void>(stemmer_for(state_.options.language));
     passages_ = documents_of(*database);
     size_ = database->get_doccount();
     if (state_.options.dimensions > 0) {
@@ -123,15 +125,16 @@ std::optional<passage> snapshot::get(const std::string& id) const {
     const auto term = id_term(id);
     const auto found = database->postlist_begin(term);
     if (found == database->postlist_end(term)) return std::nullopt;
-    return passage_in(database->get_document(*found).get_data(), folder_ / "text");
+    return passage_in(database->get_document(*found), folder_ / "text");
 }
 
 std::vector<passage> snapshot::by_words(const std::string& query, std::size_t k, const filter& where,
                                         query_syntax syntax) const {
     const auto fitting = matching(where);
     const auto database = borrow();
-    auto asked = syntax == query_syntax::words ? query_of_words(query, state_.options.language, stem_)
-                                               : query_of_operators(query, stem_, *database);
+    const auto stem = stemmer_for(state_.options.language);  // it has a state of its own: one for each search
+    auto asked = syntax == query_syntax::words ? query_of_words(query, state_.options.language, stem)
+                                               : query_of_operators(query, stem, *database);
     if (asked.empty()) return {};
     if (fitting)
         asked = Xapian::Query{Xapian::Query::OP_FILTER, asked, Xapian::Query{(new set_source{fitting})->release()}};
@@ -142,7 +145,7 @@ std::vector<passage> snapshot::by_words(const std::string& query, std::size_t k,
     std::vector<passage> found;
     const Xapian::MSet best = enquire.get_mset(0, most);
     for (auto m = best.begin(); m != best.end(); ++m) {
-        auto& p = found.emplace_back(passage_in(m.get_document().get_data(), folder_ / "text"));
+        auto& p = found.emplace_back(passage_in(m.get_document(), folder_ / "text"));
         p.score = m.get_weight();
     }
     return found;
@@ -195,7 +198,10 @@ std::vector<passage> snapshot::by_vector(std::vector<float> query, std::size_t k
     const auto database = borrow();
     std::vector<passage> passages;
     for (const auto& one : found) {
-        auto& p = passages.emplace_back(passage_in(database->get_document(one.row + 1).get_data(), folder_ / "text"));
+        if (!std::isfinite(one.nearness))
+            throw retrieve_error{retrieve_errc::corrupt,
+                                 (folder_ / "vectors").string() + " is damaged: it holds something that is no number"};
+        auto& p = passages.emplace_back(passage_in(database->get_document(one.row + 1), folder_ / "text"));
         p.score = static_cast<double>(one.nearness);
     }
     return passages;

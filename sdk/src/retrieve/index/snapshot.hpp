@@ -63,7 +63,6 @@ private:
     doc_set passages_;
     std::size_t size_ = 0;
     Xapian::rev revision_{};
-    Xapian::Stem stem_;
     std::shared_ptr<const mapped_rows> rows_;
 
     mutable std::mutex mutex_;

@@ -13,7 +13,9 @@ namespace reagent::detail {
 //   index.json      format, version, and which generation counts; replaced as one step
 //   lock            held (flock) by a writer
 //   gen-1/text/     Xapian: passages, words, and the state below, so that one commit of Xapian's decides what the index
-//   holds gen-1/vectors   rows of floats, appended to; how many of them count, and their checksum, stands in the state
+//                   holds
+//   gen-1/sums.json checksums of the files of text/ (sums.hpp)
+//   gen-1/vectors   rows of floats, appended to; how many of them count, and their checksum, stands in the state
 //   gen-1/graph-2   of hnswlib, over the first of them; which one counts stands in the state
 
 inline constexpr std::uint64_t index_version = 1;

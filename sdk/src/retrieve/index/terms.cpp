@@ -15,7 +15,7 @@ namespace reagent::detail {
 namespace {
 
 constexpr std::size_t most_text = 4 * 1024 * 1024, most_id = 1024, most_members = 1000, longest_term = 200,
-                      longest_in_slot = 200, longest_query = 32 * 1024, title_weight = 2;
+                      longest_in_slot = 200, longest_word = 200, longest_query = 32 * 1024, title_weight = 2;
 
 [[noreturn]] void bad(const passage& p, const std::string& why) {
     throw retrieve_error{retrieve_errc::bad_passage,
@@ -65,7 +65,7 @@ bool is_storable(const json::value& v, int level = 0) {
 void check(const passage& p) {
     if (p.id.empty()) bad(p, "it has no id");
     if (p.id.size() > most_id) bad(p, "its id has more than " + std::to_string(most_id) + " bytes");
-    if (p.text.size() > most_text) bad(p, "it has more than " + std::to_string(most_text) + " bytes of text");
+    if (p.text.size() >= most_text) bad(p, "it has " + std::to_string(most_text) + " bytes of text or more");
     for (const auto* text : {&p.id, &p.text, &p.title, &p.source})
         if (!is_valid_utf8(*text)) bad(p, "it is no UTF-8");
     if (p.title.size() > most_text || p.source.size() > most_text) bad(p, "its title or source is too long");
@@ -80,6 +80,7 @@ void index_words(Generator& generator, const Xapian::Stem& stem) {
     generator.set_stemmer(stem);
     generator.set_stemming_strategy(Xapian::TermGenerator::STEM_SOME);
     generator.set_flags(Xapian::TermGenerator::FLAG_CJK_NGRAM);
+    generator.set_max_word_length(longest_word);
 }
 
 bool is_stop_word(const std::string& word) {
@@ -173,16 +174,17 @@ Xapian::Document document_of(const passage& p, const Xapian::Stem& stem, index_s
     json::object stored = to_json(p);
     stored.erase("score");
     const auto data = json::serialize(stored);
-    document.set_data(checksum_text(data) + data);
+    document.set_data(data);
+    document.add_value(checksum_slot, checksum_text(data));
     return document;
 }
 
-passage passage_in(const std::string& data, const std::filesystem::path& where) {
-    const auto text = std::string_view{data}.substr(std::min<std::size_t>(4, data.size()));
-    if (data.size() < 4 || data.compare(0, 4, checksum_text(text)) != 0)
+passage passage_in(const Xapian::Document& document, const std::filesystem::path& where) {
+    const auto data = document.get_data();
+    if (document.get_value(checksum_slot) != checksum_text(data))
         throw retrieve_error{retrieve_errc::corrupt,
                              (where / "docdata.glass").string() + " is damaged: a passage is not what was stored"};
-    return passage_from_json(json::parse(text));
+    return passage_from_json(json::parse(data));
 }
 
 Xapian::Query query_of_words(const std::string& text, const std::string& language, const Xapian::Stem& stem) {
@@ -205,8 +207,50 @@ Xapian::Query query_of_words(const std::string& text, const std::string& languag
     return Xapian::Query{Xapian::Query::OP_OR, chosen.begin(), chosen.end()};
 }
 
+namespace {
+
+[[noreturn]] void unreadable(const std::string& why) {
+    throw retrieve_error{retrieve_errc::bad_query, "the query cannot be read: " + why};
+}
+
+// What Xapian's parser passes over: quotation marks and brackets without a partner or anything in them, operators
+// without a word.
+void check_operators(const std::string& text) {
+    auto says_something = [&](std::size_t begin, std::size_t end) {
+        return std::any_of(text.begin() + static_cast<std::ptrdiff_t>(begin),
+                           text.begin() + static_cast<std::ptrdiff_t>(end),
+                           [](unsigned char c) { return c >= 0x80 || std::isalnum(c) || c == '_'; });
+    };
+    auto is_blank = [](unsigned char c) { return std::isspace(c) != 0; };
+    if (std::all_of(text.begin(), text.end(), is_blank)) return;  // no query at all: nothing is found
+    if (!says_something(0, text.size())) unreadable("it has no word");
+    std::vector<std::size_t> open;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        const bool first = at == 0 || is_blank(text[at - 1]) || text[at - 1] == '(';
+        const bool last = at + 1 == text.size() || is_blank(text[at + 1]) || text[at + 1] == ')';
+        if (c == '"') {
+            const auto end = text.find('"', at + 1);
+            if (end == text.npos) unreadable("a quotation mark has no partner");
+            if (!says_something(at, end)) unreadable("a phrase has no word");
+            at = end;
+        } else if (c == '(')
+            open.push_back(at);
+        else if (c == ')') {
+            if (open.empty()) unreadable("a bracket is closed that was not opened");
+            if (!says_something(open.back(), at)) unreadable("brackets have no word between them");
+            open.pop_back();
+        } else if (first && last && (c == '+' || c == '-' || c == '*'))
+            unreadable(std::string{"\""} + c + "\" has no word");
+    }
+    if (!open.empty()) unreadable("a bracket is not closed");
+}
+
+}  // namespace
+
 Xapian::Query query_of_operators(const std::string& text, const Xapian::Stem& stem, const Xapian::Database& database) {
     using parser_type = Xapian::QueryParser;
+    check_operators(text);
     parser_type parser;
     parser.set_stemmer(stem);
     parser.set_stemming_strategy(parser_type::STEM_SOME);
@@ -218,7 +262,7 @@ Xapian::Query query_of_operators(const std::string& text, const Xapian::Stem& st
                                       parser_type::FLAG_WILDCARD | parser_type::FLAG_PURE_NOT |
                                       parser_type::FLAG_CJK_NGRAM);
     } catch (const Xapian::QueryParserError& e) {
-        throw retrieve_error{retrieve_errc::bad_query, "the query cannot be read: " + e.get_msg()};
+        unreadable(e.get_msg());
     }
 }
 

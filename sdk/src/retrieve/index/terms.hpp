@@ -11,7 +11,7 @@
 
 namespace reagent::detail {
 
-inline constexpr Xapian::valueno id_slot = 0, first_field_slot = 16;
+inline constexpr Xapian::valueno id_slot = 0, checksum_slot = 1, first_field_slot = 16;
 inline constexpr std::size_t most_fields = 256;  // that have slots; filters look into the passages for others
 
 /// @throws retrieve_error(bad_options) for a language without a stemmer
@@ -29,8 +29,9 @@ std::optional<json::value> value_in_slot(const std::string& s);
 /// Fields that are new get slots. @throws retrieve_error(bad_passage)
 Xapian::Document document_of(const passage& p, const Xapian::Stem& stem, index_state& state);
 
+/// What was stored as this document; its checksum stands in another file, so that texts of another index are seen.
 /// @throws retrieve_error(corrupt)
-passage passage_in(const std::string& data, const std::filesystem::path& where);
+passage passage_in(const Xapian::Document& document, const std::filesystem::path& where);
 
 Xapian::Query query_of_words(const std::string& text, const std::string& language, const Xapian::Stem& stem);
 /// @throws retrieve_error(bad_query)

@@ -1,10 +1,13 @@
 // Checking and compacting an index.
 #include "snapshot.hpp"
+#include "sums.hpp"
 #include "terms.hpp"
 #include "writer.hpp"
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+#include <cstring>
 #include <sstream>
 
 namespace reagent {
@@ -38,8 +41,14 @@ void check_tables(const fs::path& text, const fs::path& root, std::vector<found_
 }  // namespace
 
 void detail::rethrow_naming_files(const fs::path& text) {
-    std::vector<found_problem> problems;
-    check_tables(text, text, problems);
+    const auto generation = text.parent_path();
+    check_sums(generation);
+    const auto told = in_child([&] {
+        std::vector<found_problem> tables;
+        check_tables(text, text, tables);
+        return tables;
+    });
+    const auto problems = told.value_or(std::vector<found_problem>{});
     if (problems.empty()) rethrow_as_ours(text);
     std::string files;
     for (const auto& p : problems)
@@ -55,7 +64,7 @@ void check_passages(const snapshot& s, const fs::path& text, const fs::path& roo
     std::size_t damaged = 0;
     for (auto doc = s.passages().next(1); doc != 0; doc = s.passages().next(doc + 1)) try {
             const auto document = database->get_document(doc);
-            const auto p = passage_in(document.get_data(), text);
+            const auto p = passage_in(document, text);
             const auto term = id_term(p.id);
             const auto found = database->postlist_begin(term);
             if (found == database->postlist_end(term) || *found != doc) ++damaged;
@@ -80,6 +89,22 @@ void check_vectors(const snapshot& s, const fs::path& generation, const fs::path
     }
 }
 
+// What reading all of it finds.
+std::vector<found_problem> problems_inside(const fs::path& generation, const fs::path& root, const std::string& name) {
+    std::vector<found_problem> problems;
+    check_tables(generation / "text", root, problems);
+    try {
+        const snapshot s{generation, nullptr};
+        check_passages(s, generation / "text", root, problems);
+        check_vectors(s, generation, root, problems);
+    } catch (const retrieve_error& e) {
+        problems.push_back({name, e.what()});
+    } catch (const Xapian::Error& e) {
+        problems.push_back({name + "/text", e.get_msg()});
+    }
+    return problems;
+}
+
 }  // namespace
 
 std::vector<found_problem> passage_index::check() const {
@@ -93,16 +118,14 @@ std::vector<found_problem> passage_index::check() const {
         return problems;
     }
     const auto generation = folder() / name;
-    check_tables(generation / "text", folder(), problems);
-    try {
-        const snapshot s{generation, nullptr};
-        check_passages(s, generation / "text", folder(), problems);
-        check_vectors(s, generation, folder(), problems);
-    } catch (const retrieve_error& e) {
-        problems.push_back({name, e.what()});
-    } catch (const Xapian::Error& e) {
-        problems.push_back({name + "/text", e.get_msg()});
-    }
+    const auto known = compare_sums(generation, folder(), problems);
+    const auto rest = [&] { return problems_inside(generation, folder(), name); };
+    if (known == sums_are::known && problems.empty()) return rest();  // as it was written, so that Xapian reads it
+    const auto told = in_child(rest);
+    if (!told && problems.empty()) problems.push_back({name + "/text", "it is damaged: reading it ends in a crash"});
+    for (const auto& p : told.value_or(std::vector<found_problem>{}))
+        if (std::none_of(problems.begin(), problems.end(), [&](const auto& q) { return q.file == p.file; }))
+            problems.push_back(p);
     return problems;
 }
 
@@ -140,6 +163,7 @@ void passage_index::compact(writing_options options) const {
     const auto name = generation_of(folder());
     const auto next = "gen-" + std::to_string(std::stoul(name.substr(std::strlen("gen-"))) + 1);
     const auto generation = folder() / next;
+    check_sums(folder() / name);
     try {
         const snapshot from{folder() / name, nullptr};
         index_state state = from.state();
@@ -153,10 +177,18 @@ void passage_index::compact(writing_options options) const {
         Xapian::WritableDatabase text{(generation / "text").string(), Xapian::DB_OPEN | Xapian::DB_BACKEND_GLASS};
         text.set_metadata(state_key, written(state));
         text.commit();
+        text.close();
+        write_sums(generation);
+        write_generation(folder(), next);
     } catch (const Xapian::Error&) {
-        rethrow_as_ours(folder() / name / "text");
+        std::error_code ec;
+        fs::remove_all(generation, ec);
+        rethrow_as_ours(generation / "text");
+    } catch (...) {
+        std::error_code ec;
+        if (generation_of(folder()) != next) fs::remove_all(generation, ec);
+        throw;
     }
-    write_generation(folder(), next);
     std::error_code ec;
     fs::remove_all(folder() / name, ec);
 }

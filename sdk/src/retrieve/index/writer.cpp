@@ -1,15 +1,18 @@
 #include "writer.hpp"
 
+#include "sums.hpp"
 #include "terms.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <boost/json.hpp>
 
 #include <algorithm>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 namespace reagent {
 namespace detail {
@@ -18,11 +21,28 @@ namespace fs = std::filesystem;
 
 writer_lock::writer_lock(const fs::path& folder, std::chrono::milliseconds patience) {
     const auto file = folder / "lock";
-    fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd_ < 0)
-        throw retrieve_error{retrieve_errc::unwritable, file.string() + " cannot be opened: " + std::strerror(errno)};
+    auto open = [&] {
+        fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+        if (fd_ < 0)
+            throw retrieve_error{retrieve_errc::unwritable,
+                                 file.string() + " cannot be opened: " + std::strerror(errno)};
+    };
+    // A first build that failed takes its lock away.
+    auto is_there = [&] {
+        struct stat ours {
+        }, named{};
+        return ::fstat(fd_, &ours) == 0 && ::stat(file.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
+               ours.st_dev == named.st_dev;
+    };
+    open();
     const auto end = std::chrono::steady_clock::now() + patience;
-    while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    for (;;) {
+        if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) {
+            if (is_there()) return;
+            ::close(std::exchange(fd_, -1));
+            open();
+            continue;
+        }
         const int error = errno;
         if (error != EWOULDBLOCK || std::chrono::steady_clock::now() >= end) {
             ::close(fd_);
@@ -75,7 +95,9 @@ void make_generation(const fs::path& generation, const index_state& state) {
     Xapian::WritableDatabase text{(generation / "text").string(), Xapian::DB_CREATE | Xapian::DB_BACKEND_GLASS};
     text.set_metadata(state_key, written(state));
     text.commit();
+    text.close();
     sync_file(generation / "text");
+    write_sums(generation);
     sync_file(generation);
 }
 
@@ -88,7 +110,7 @@ struct index_writer::impl {
         : folder{f},
           options{o},
           lock{std::in_place, f, o.patience},
-          generation{folder / generation_of(folder)},
+          generation{checked(folder / generation_of(folder))},
           before{generation, nullptr},
           known{before.borrow()},
           state{before.state()},
@@ -99,6 +121,12 @@ struct index_writer::impl {
         sweep_index(folder, generation.filename(), state.graph.file);
         text.begin_transaction();
     }
+
+    static std::filesystem::path checked(std::filesystem::path generation) {
+        check_sums(generation);
+        return generation;
+    }
+    void begin_change();
 
     Xapian::docid number_of(const std::string& id) const;
     void drop(Xapian::docid doc);
@@ -125,8 +153,13 @@ struct index_writer::impl {
     std::unordered_map<std::string, Xapian::docid> changed;                      // by this change; 0: removed
     std::unordered_map<std::string, std::unordered_set<std::string>> by_source;  // ids that this change has put
     std::vector<Xapian::docid> dropped;
-    bool ended = false;
+    bool ended = false, changing = false;
 };
+
+void index_writer::impl::begin_change() {
+    if (!changing) forget_sums(generation);
+    changing = true;
+}
 
 Xapian::docid index_writer::impl::number_of(const std::string& id) const {
     if (const auto found = changed.find(id); found != changed.end()) return found->second;
@@ -185,7 +218,7 @@ std::size_t index_writer::impl::remove_source(const std::string& source) {
     // One that this change has put under its id may have another source by now.
     std::erase_if(ids, [&](const std::string& id) {
         const auto doc = number_of(id);
-        return !doc || passage_in(text.get_document(doc).get_data(), generation / "text").source != source;
+        return !doc || passage_in(text.get_document(doc), generation / "text").source != source;
     });
     const auto term = source_term(source);
     for (auto p = known->postlist_begin(term); p != known->postlist_end(term); ++p)
@@ -215,6 +248,7 @@ void index_writer::impl::commit() {
     text.commit_transaction();
     ended = true;
     text.close();
+    write_sums(generation);
     sweep_index(folder, generation.filename(), state.graph.file);
     lock.reset();
 }
@@ -225,7 +259,9 @@ void index_writer::impl::end() noexcept {
     try {
         text.cancel_transaction();
         text.close();
+        if (changing) write_sums(generation);
     } catch (const Xapian::Error&) {  // nothing was committed
+    } catch (const std::exception&) {
     }
     lock.reset();
 }
@@ -257,21 +293,25 @@ index_writer::~index_writer() {
 
 void index_writer::put(const passage& p, const std::vector<float>& vector) {
     impl_->check_open();
+    impl_->begin_change();
     as_ours(impl_->generation / "text", [&] { impl_->put(p, vector); });
 }
 
 bool index_writer::remove(const std::string& id) {
     impl_->check_open();
+    impl_->begin_change();
     return as_ours(impl_->generation / "text", [&] { return impl_->remove(id); });
 }
 
 std::size_t index_writer::remove_source(const std::string& source) {
     impl_->check_open();
+    impl_->begin_change();
     return as_ours(impl_->generation / "text", [&] { return impl_->remove_source(source); });
 }
 
 void index_writer::set_source(const std::string& source, json::object note) {
     impl_->check_open();
+    impl_->begin_change();
     const json::object kept{{"source", source}, {"note", std::move(note)}};
     as_ours(impl_->generation / "text",
             [&] { impl_->text.set_metadata(key_of_source(source), json::serialize(kept)); });
@@ -284,6 +324,7 @@ std::uint64_t index_writer::passages() const { return impl_->count; }
 void index_writer::commit() {
     impl_->check_open();
     try {
+        impl_->begin_change();
         as_ours(impl_->generation / "text", [&] { impl_->commit(); });
     } catch (...) {
         impl_->end();

@@ -78,8 +78,7 @@ public:
         auto c = co_await collection(r);
         auto a = co_await server_.call(r, "GET", c.target + "/count");
         if (!a.ok()) server_.refuse(a, "count");
-        if (!a.body.is_number()) server_.nonsense("the count is no number");
-        co_return a.body.to_number<std::uint64_t>();
+        co_return server_.count(a.body, "the count");
     }
 
 protected:
@@ -125,14 +124,14 @@ protected:
                                          {"metadatas", std::move(metadatas)},
                                          {"embeddings", std::move(embeddings)}};
         auto a = co_await server_.call(r, "POST", c.target + "/upsert", std::move(asked));
-        if (!a.ok()) server_.refuse(a, "upsert");
+        check_done(a, "upsert");
     }
 
     task<void> remove_batch(run& r, std::vector<std::string> ids) const override {
         auto c = co_await collection(r);
         json::value asked = json::object{{"ids", json::value_from(ids)}};
         auto a = co_await server_.call(r, "POST", c.target + "/delete", std::move(asked));
-        if (!a.ok()) server_.refuse(a, "delete");
+        check_done(a, "delete");
     }
 
 private:
@@ -147,11 +146,32 @@ private:
         if (!id.is_string()) server_.nonsense("a collection's id is no text");
         p.target = collections_ + "/" + percent_encoded(id.get_string());
         const auto& o = body.get_object();
-        if (const auto* d = o.if_contains("dimension"); d && d->is_number()) p.dimensions = d->to_number<std::size_t>();
+        if (const auto* d = o.if_contains("dimension"); d && !d->is_null())
+            p.dimensions = static_cast<std::size_t>(server_.count(*d, "the dimension"));
+        check_spaces(o);
         if (const auto* m = o.if_contains("metadata"); m && m->is_object())
             if (const auto* e = m->get_object().if_contains(embedder_member); e && e->is_string())
                 check_model(std::string{e->get_string()});
         return p;
+    }
+
+    // Chroma's words: "l2" is one of which less is better.
+    void check_spaces(const json::object& about) const {
+        auto check = [&](const json::value* of, const char* name) {
+            const auto* o = of ? of->if_object() : nullptr;
+            if (const auto* space = o ? o->if_contains(name) : nullptr; space && !space->is_null())
+                check_distance(*space, {"cosine", "ip"});
+        };
+        check(about.if_contains("metadata"), "hnsw:space");
+        for (const char* member : {"configuration_json", "configuration"})
+            if (const auto* c = about.if_contains(member); c && c->is_object())
+                for (const char* kind : {"hnsw", "spann"}) check(c->get_object().if_contains(kind), "space");
+    }
+
+    // A change is answered with an object, which says nothing where it was made.
+    void check_done(const json_server::answer& a, const char* what) const {
+        const auto* o = a.body.if_object();
+        if (!a.ok() || !o || o->contains("error") || o->contains("message")) server_.refuse(a, what);
     }
 
     // Asked for each time: somebody may have made it anew.
@@ -210,7 +230,8 @@ private:
         if (!id.is_string()) server_.nonsense("an id is no text");
         p.id = id.get_string();
         if (document.is_string()) p.text = document.get_string();
-        p.score = distance.is_number() ? 1 - distance.to_number<double>() : 0;
+        if (!distance.is_number()) server_.nonsense("a distance is no number");
+        p.score = 1 - distance.to_number<double>();
         return p;
     }
 

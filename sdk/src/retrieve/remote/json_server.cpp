@@ -1,5 +1,6 @@
 #include "store.hpp"
 
+#include "../../base/redact.hpp"
 #include "../../base/text.hpp"
 
 namespace reagent {
@@ -7,6 +8,7 @@ namespace reagent {
 json_server::json_server(std::string name, std::string url, http::header_list credentials,
                          std::chrono::milliseconds timeout)
     : name_{std::move(name)}, url_{std::move(url)}, credentials_{std::move(credentials)}, timeout_{timeout} {
+    for (const auto& [header, value] : credentials_) keys_.emplace_back(value);
     while (url_.ends_with('/')) url_.pop_back();
     http::parse_url(url_);  // refused now rather than at the first request
 }
@@ -30,13 +32,14 @@ task<json_server::answer> json_server::call(run& r, std::string method, std::str
     boost::system::error_code wrong;
     if (!response.body.empty()) a.body = json::parse(response.body, wrong);
     if (wrong && a.ok()) nonsense("no JSON");
-    if (wrong) a.body = json::string(cut(std::move(response.body), 200));
+    if (wrong) a.body = json::string(detail::cut_without_keys(response.body, 200, keys_));
     co_return a;
 }
 
 void json_server::refuse(const answer& a, const std::string& what) const {
-    throw retrieve_error{retrieve_errc::server, name_ + ": " + what + ": status " + std::to_string(a.status) + ", " +
-                                                    cut(json::serialize(a.body), 400)};
+    const std::string said = detail::cut_without_keys(json::serialize(a.body), 400, keys_);
+    throw retrieve_error{retrieve_errc::server,
+                         name_ + ": " + what + ": status " + std::to_string(a.status) + ", " + said};
 }
 
 void json_server::nonsense(const std::string& what) const {
@@ -48,6 +51,13 @@ const json::value& json_server::member(const json::value& of, std::string_view n
     const auto* v = o ? o->if_contains(name) : nullptr;
     if (!v) nonsense("there is no \"" + std::string{name} + "\"");
     return *v;
+}
+
+std::uint64_t json_server::count(const json::value& v, const std::string& what) const {
+    boost::system::error_code wrong;
+    const auto n = v.is_number() ? v.to_number<std::uint64_t>(wrong) : 0;
+    if (wrong || !v.is_number()) nonsense(what + " is no count");
+    return n;
 }
 
 std::string percent_encoded(std::string_view text) {

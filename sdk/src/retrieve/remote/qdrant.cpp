@@ -85,14 +85,13 @@ public:
         json::value asked = json::object{{"exact", true}};
         auto a = co_await server_.call(r, "POST", collection_ + "/points/count", std::move(asked));
         const auto& n = server_.member(result(a, "count"), "count");
-        if (!n.is_number()) server_.nonsense("the count is no number");
-        co_return n.to_number<std::uint64_t>();
+        co_return server_.count(n, "the count");
     }
 
 protected:
     task<std::vector<passage>> nearest(run& r, std::vector<float> query, std::size_t n, filter where) const override {
         auto about = co_await server_.call(r, "GET", collection_);
-        check_dimensions(dimensions_of(result(about, "the collection")), query.size());
+        check_collection(result(about, "the collection"), query.size());
         std::vector<passage> found;
         // A payload may hold a list, of which one value is enough: negations are not asked for.
         const filter wider =
@@ -109,7 +108,7 @@ protected:
 
     task<void> prepare(run& r, std::size_t dimensions) const override {
         auto about = co_await server_.call(r, "GET", collection_);
-        if (about.ok()) co_return check_dimensions(dimensions_of(result(about, "the collection")), dimensions);
+        if (about.ok()) co_return check_collection(result(about, "the collection"), dimensions);
         if (about.status != 404) server_.refuse(about, "the collection");
         json::value made = json::object{
             {"vectors",
@@ -130,7 +129,7 @@ protected:
         }
         json::value asked = json::object{{"points", std::move(points)}};
         auto a = co_await server_.call(r, "PUT", collection_ + "/points?wait=true", std::move(asked));
-        if (!a.ok()) server_.refuse(a, "upsert");
+        check_done(a, "upsert");
     }
 
     task<void> remove_batch(run& r, std::vector<std::string> ids) const override {
@@ -138,7 +137,7 @@ protected:
         for (const auto& id : ids) points.emplace_back(point_id(id));
         json::value asked = json::object{{"points", std::move(points)}};
         auto a = co_await server_.call(r, "POST", collection_ + "/points/delete?wait=true", std::move(asked));
-        if (!a.ok()) server_.refuse(a, "delete");
+        check_done(a, "delete");
     }
 
 private:
@@ -147,11 +146,20 @@ private:
         return server_.member(a.body, "result");
     }
 
-    std::size_t dimensions_of(const json::value& about) const {
+    // That a change was made, and not only answered.
+    void check_done(const json_server::answer& a, const char* what) const {
+        if (!a.ok()) server_.refuse(a, what);
+        const auto& status = server_.member(a.body, "status");
+        const auto* done = server_.member(a.body, "result").if_object();
+        const auto* how = done ? done->if_contains("status") : nullptr;
+        if (status != "ok" || !how || (*how != "completed" && *how != "acknowledged")) server_.refuse(a, what);
+    }
+
+    void check_collection(const json::value& about, std::size_t dimensions) const {
         const auto& vectors = server_.member(server_.member(server_.member(about, "config"), "params"), "vectors");
-        const auto& size = server_.member(vectors, "size");
-        if (!size.is_number()) server_.nonsense("the vectors' size is no number");
-        return size.to_number<std::size_t>();
+        const auto size = server_.count(server_.member(vectors, "size"), "the vectors' size");
+        check_dimensions(static_cast<std::size_t>(size), dimensions);
+        check_distance(server_.member(vectors, "distance"), {"Cosine", "Dot"});
     }
 
     passage one(const json::value& point) const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 namespace reagent {
 namespace {
@@ -54,6 +55,13 @@ void remote_store::check_dimensions(std::size_t stored, std::size_t given) const
              "its vectors have " + std::to_string(stored) + " dimensions, not " + std::to_string(given));
 }
 
+void remote_store::check_distance(const json::value& stored, std::initializer_list<std::string_view> known) const {
+    if (std::none_of(known.begin(), known.end(),
+                     [&](std::string_view k) { return stored.is_string() && stored.get_string() == k; }))
+        fail(retrieve_errc::wrong_model,
+             "it ranks by the distance " + json::serialize(stored) + ", of which less is better: it is not searched");
+}
+
 task<std::vector<passage>> remote_store::retrieve(run& r, retrieval what) const {
     std::vector<passage> kept;
     if (!what.k) co_return kept;
@@ -64,10 +72,16 @@ task<std::vector<passage>> remote_store::retrieve(run& r, retrieval what) const 
     }
     for (std::size_t n = what.k;;) {
         auto found = co_await nearest(r, what.vector, n, what.where);
-        const bool no_more = found.size() < n || n >= options_.max_fetched;
-        std::erase_if(found, [&](const passage& p) { return !matches(what.where, p.metadata); });
+        const bool no_more = found.size() < n;
+        std::set<std::string> seen;
+        std::erase_if(found,
+                      [&](const passage& p) { return !seen.insert(p.id).second || !matches(what.where, p.metadata); });
         kept = std::move(found);
         if (kept.size() >= what.k || no_more) break;
+        if (n >= options_.max_fetched)
+            fail(retrieve_errc::too_large, "only " + std::to_string(kept.size()) + " of " + std::to_string(what.k) +
+                                               " passages were among the " + std::to_string(n) +
+                                               " nearest ones, and no more are read (store_options::max_fetched)");
         n = std::min(n * 4, options_.max_fetched);
     }
     std::stable_sort(kept.begin(), kept.end(), [](const passage& a, const passage& b) { return a.score > b.score; });

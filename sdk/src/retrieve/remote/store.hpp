@@ -3,6 +3,7 @@
 #include <reagent/http/client.hpp>
 #include <reagent/retrieve/passage_store.hpp>
 #include <reagent/run/run.hpp>
+#include <reagent/secret.hpp>
 
 #include <boost/json.hpp>
 
@@ -39,6 +40,9 @@ protected:
     [[noreturn]] void fail(retrieve_errc code, const std::string& why) const;
     void check_model(const std::string& stored) const;  ///< @throws wrong_model
     void check_dimensions(std::size_t stored, std::size_t given) const;
+    /// That a collection ranks by a similarity, of which more is better. @param known the server's words for those
+    /// @throws wrong_model
+    void check_distance(const json::value& stored, std::initializer_list<std::string_view> known) const;
 
 private:
     store_options options_;
@@ -67,11 +71,14 @@ public:
     [[noreturn]] void refuse(const answer& a, const std::string& what) const;
     /// A member of an answer. @throws retrieve_error(server) where it is not there
     const json::value& member(const json::value& of, std::string_view name) const;
+    /// A whole number from 0 on. @throws retrieve_error(server) for anything else
+    std::uint64_t count(const json::value& v, const std::string& what) const;
     [[noreturn]] void nonsense(const std::string& what) const;
 
 private:
     std::string name_, url_;
     http::header_list credentials_;
+    std::vector<secret> keys_;  // not shown where a server says them again
     std::chrono::milliseconds timeout_;
 };
 
