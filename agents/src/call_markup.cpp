@@ -231,21 +231,27 @@ std::string_view object_at(std::string_view text) {
     return text;
 }
 
+std::vector<std::size_t> places_of(char sign, std::string_view text) {
+    std::vector<std::size_t> places;
+    for (auto at = text.find(sign); at != text.npos; at = text.find(sign, at + 1)) places.push_back(at);
+    return places;
+}
+
 // A call in JSON anywhere in a text: around each place where a tool's name stands in quotes.
 bool holds_call_in_json(std::string_view text, const names& tools) {
     constexpr std::size_t near = 1000, most = 8, most_tries = 400;
+    const auto braces = places_of('{', text);
+    if (braces.empty()) return false;
     std::size_t tries = 0;
     for (const auto& name : tools)
         for (auto at = find_word(text, name); at != text.npos; at = find_word(text, name, at + 1)) {
             if (at + name.size() >= text.size() || (text[at + name.size()] != '"' && text[at + name.size()] != ':'))
                 continue;
-            std::size_t brace = at;
-            for (std::size_t n = 0; n < most && brace > 0; ++n) {
-                brace = text.rfind('{', brace - 1);
-                if (brace == text.npos || at - brace > near) break;
+            auto brace = std::lower_bound(braces.begin(), braces.end(), at);
+            for (std::size_t n = 0; n < most && brace != braces.begin(); ++n) {
+                if (at - *--brace > near) break;
                 if (++tries > most_tries) return true;  // whatever names its tools so often beside braces is no answer
-                if (is_call(repair_json(object_at(text.substr(brace))), tools)) return true;
-                if (brace == 0) break;
+                if (is_call(repair_json(object_at(text.substr(*brace))), tools)) return true;
             }
         }
     return false;

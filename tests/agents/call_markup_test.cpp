@@ -159,6 +159,18 @@ BOOST_AUTO_TEST_CASE(a_text_that_talks_about_a_tool_is_an_answer) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_long_text_that_names_a_tool_again_and_again_is_looked_through_once) {
+    for (std::string name : {"add:", "\"add\"", "functions.add:0"}) {
+        std::string text;  // minutes, were each place looked at with all that stands before it
+        while (text.size() < 2'000'000) text += name;
+        BOOST_TEST((ask({answer(text), answer(text)}).value == text), name);
+        text += R"( {"name": "add", "arguments": {"a": 1, "b": 2}})";
+        auto o = ask({answer(text), submitted});
+        BOOST_TEST(o.value.substr(0, 99) == "42", name << o.error);
+        BOOST_TEST(o.acted == "", name);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_call_is_not_submitted_as_an_answer) {
     for (std::string text : {"<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1, \"b\": 2}}</tool_call>",
                              "{\"name\": \"add\", \"arguments\": {\"a\": 1, \"b\": 2}}", "[add(a=1, b=2)]",

@@ -7,6 +7,7 @@
 
 using namespace reagent;
 using namespace reagent::test;
+using namespace reagent::literals;
 using namespace std::chrono_literals;
 
 namespace {
@@ -44,6 +45,28 @@ BOOST_AUTO_TEST_CASE(no_attempt_begins_later_than_the_total_says) {
     BOOST_TEST(attempts_within(50ms, 60ms, 4) == 1);
     // After each the server wants 40 ms: the second begins at 40 ms or later, a third would after 80.
     BOOST_TEST(attempts_within(75ms, 40ms, 4) <= 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_runs_budget_of_calls_counts_every_request) {
+    predict<sig<"question -> answer">> p;
+    runtime rt;
+    auto sent = [&](auto decorate, std::uint64_t calls, run_errc code) {
+        auto inner = std::make_shared<failing>(1ms);
+        BOOST_CHECK_EXCEPTION(
+            rt.run({.lm = decorate(language_model{inner}), .budget = {.calls = calls}}, p, "question"_f = "x"), error,
+            [&](const error& e) { return calls > 3 || e.code() == code; });
+        return inner->asked.load();
+    };
+    auto tries = [](language_model m) { return retrying(std::move(m), {.max_attempts = 4, .total = 1h}); };
+    auto others = [](language_model m) { return fallback({m, m, m}); };
+    auto both = [&](language_model m) { return fallback({tries(m), tries(m)}); };
+    for (std::uint64_t calls : {1u, 2u, 3u}) {
+        BOOST_TEST(sent(tries, calls, run_errc::budget_calls) == static_cast<int>(calls));
+        BOOST_TEST(sent(both, calls, run_errc::budget_calls) == static_cast<int>(calls));
+    }
+    BOOST_TEST(sent(others, 1, run_errc::budget_calls) == 1);
+    BOOST_TEST(sent(others, 2, run_errc::budget_calls) == 2);
+    BOOST_TEST(sent(tries, 9, run_errc::budget_calls) == 4);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -131,6 +131,40 @@ BOOST_AUTO_TEST_CASE(thinking_text_and_calls_go_back_in_their_order) {
     BOOST_TEST(input.as_array()[5].at("call_id").as_string() == "c2");
 }
 
+BOOST_AUTO_TEST_CASE(names_that_servers_refuse_go_back_as_ones_that_they_take) {
+    auto is_fit = [](const std::string& name) {
+        return !name.empty() && name.size() <= 64 &&
+               name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == name.npos;
+    };
+    const std::vector<std::string> invented{
+        "pay money", "search.web", "zahlen_f\u00fcr", std::string(70, 'x'), "pay(Bob)", "\u652f\u6255", "a b",
+        "pay.now",   "$"};
+    for (const auto& name : invented) {
+        lm_request r;
+        for (const char* offered : {"pay", "a_b", "pay_now", "db.query"})
+            r.tools.push_back({offered, "", json::object{}});
+        r.messages = {{role::user, "x"},
+                      {role::assistant, "", {{"c1", name, "{}"}, {"c2", "pay", "{}"}, {"c3", "db.query", "{}"}}},
+                      {role::tool, "none", {}, "c1"},
+                      {role::tool, "paid", {}, "c2"},
+                      {role::tool, "rows", {}, "c3"}};
+        auto body = [&](const std::string& model) { return preview(model, r, {}).body; };
+        auto calls = body("openai/m").at("messages").as_array().at(1).at("tool_calls").as_array();
+        auto blocks = body("anthropic/m").at("messages").as_array().at(1).at("content").as_array();
+        auto parts = body("gemini/m").at("contents").as_array();
+        auto items = body("openai-responses/m").at("input").as_array();
+        const std::string sent{calls[0].at("function").at("name").as_string()};
+        BOOST_TEST(is_fit(sent), sent);
+        for (const auto& t : r.tools) BOOST_TEST(sent != t.name, name);
+        BOOST_TEST(calls[1].at("function").at("name").as_string() == "pay");
+        BOOST_TEST(calls[2].at("function").at("name").as_string() == "db.query");  // the server took it
+        BOOST_TEST(blocks[0].at("name").as_string() == sent);
+        BOOST_TEST(items[1].at("name").as_string() == sent);
+        BOOST_TEST(parts[1].at("parts").as_array()[0].at("functionCall").at("name").as_string() == sent);
+        BOOST_TEST(parts[2].at("parts").as_array()[0].at("functionResponse").at("name").as_string() == sent);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_text_that_was_changed_keeps_its_place) {
     message m{role::assistant, "other", {{"t1", "f", "{}"}, {"t9", "late", "{}"}}};
     m.reasoning_blocks = {json::object{{"type", "text"}, {"text", "was"}},

@@ -3,6 +3,7 @@
 #include "../base/redact.hpp"
 #include "../base/text.hpp"
 #include "../base/utf8.hpp"
+#include "declared_text.hpp"
 #include "estimate.hpp"
 #include "providers/answer_reader.hpp"
 
@@ -106,7 +107,11 @@ class http_stream final : public lm_stream {
 public:
     http_stream(http::response_stream body, const protocol& p, const provider::rules& how, asked of,
                 std::vector<secret> keys)
-        : body_{std::move(body)}, reader_{p, how}, asked_{std::move(of)}, keys_{std::move(keys)} {}
+        : body_{std::move(body)},
+          text_{body_.head().header("content-type")},
+          reader_{p, how},
+          asked_{std::move(of)},
+          keys_{std::move(keys)} {}
 
     task<std::optional<lm_event>> next() override {
         while (given_ == ready_.size()) {
@@ -136,11 +141,12 @@ private:
         }
     }
 
-    void feed(std::string_view piece) {
+    void feed(const std::string& read) {
+        const std::string piece = text_.take(read);
         without_keys(keys_, [&] {
             try {
                 reader_.feed(piece, ready_);
-                if (piece.empty() || reader_.done()) finish();
+                if (read.empty() || reader_.done()) finish();
             } catch (const lm_error& e) {
                 throw with_usage(e, reader_.used(), asked_, reader_.so_far(), piece);
             }
@@ -155,6 +161,7 @@ private:
     }
 
     http::response_stream body_;
+    declared_text text_;
     provider::answer_reader reader_;
     asked asked_;
     std::vector<secret> keys_;
@@ -304,6 +311,9 @@ private:
     }
 
     lm_response answer_of(const http::response& head, std::string text, const lm_request& request) const {
+        declared_text declared{head.header("content-type")};
+        text = declared.take(std::move(text));
+        text += declared.take({});
         if (head.status != 200) refused(head, std::move(text), request, false);
         lm_response result = read_paid(text, request, [&] { return speaks_.read(text, rules_of(request)); });
         complete_facts(result, head, asked_for(request), keys_);

@@ -310,7 +310,11 @@ task<std::shared_ptr<const lm_response>> run_core::call_model(std::string path, 
     };
     begin();
     auto cancellation = co_await asio::this_coro::cancellation_state;
-    auto context = [&s] { return lm_context{*s.http, s.deadline, s.blocking->executor()}; };
+    auto before_retry = [&s] {
+        check_budget(s.options.budget, s.calls_started, s.usage);
+        ++s.calls_started;
+    };
+    auto context = [&] { return lm_context{*s.http, s.deadline, s.blocking->executor(), before_retry}; };
     auto streamed = [&] { return stream(*call->model.backend(), context(), *call->request, on_event); };
     auto whole = [&] { return call->model.backend()->complete(context(), *call->request); };
     try {

@@ -167,6 +167,7 @@ void read_blocks(const json::array& content, std::string_view body, lm_response&
         } else if (type == "tool_use") {
             std::string name = text_member(block, "name"), id = text_member(block, "id");
             if (name.empty()) malformed("has a tool call without a name", body);
+            check_stands(block);
             std::string input = whole_arguments_of("input", {&block});
             order.push_back(json::object{{"type", type}, {"id", id}});
             r.tool_calls.push_back({std::move(id), std::move(name), trim(input).empty() ? "{}" : std::move(input)});
@@ -194,6 +195,7 @@ class reader final : public stream_reader {
             if (std::exchange(started_, true) && !blocks_.empty()) begins_again(data);
             if (auto* content = member(m, "content"); content && says_something(*content))
                 malformed("has a piece of the answer in its `message_start`", json::serialize(data));
+            if (m && m->is_object()) check_role(*m);
             answer_.model = text_member(m, "model");
             answer_.request_id = text_member(m, "id");
             add_usage(answer_.usage, member(m, "usage"));
@@ -422,6 +424,7 @@ public:
     lm_response read_answer(const json::value& parsed, std::string_view body, const rules& how) const override {
         auto* content = member(parsed, "content");
         if (!content || !content->is_array()) no_answer("has no `content`", parsed, body);
+        check_role(parsed);
         lm_response r;
         read_blocks(content->get_array(), body, r);
         r.finish = is_open(parsed, "stop_reason", how) ? finish_reason::other

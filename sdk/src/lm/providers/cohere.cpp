@@ -10,7 +10,8 @@
 namespace reagent::provider {
 namespace {
 
-finish_reason finish_of(const std::string& name) {
+finish_reason finish_of(const std::string& given) {
+    const std::string name = to_upper(given);
     if (name == "MAX_TOKENS") return finish_reason::length;
     if (name == "TOOL_CALL") return finish_reason::tool_calls;
     if (name == "ERROR_TOXIC") return finish_reason::content_filter;
@@ -18,7 +19,8 @@ finish_reason finish_of(const std::string& name) {
     return name.empty() || name == "COMPLETE" || name == "STOP_SEQUENCE" ? finish_reason::stop : finish_reason::other;
 }
 
-void check_finish(const std::string& name, const std::string& why) {
+void check_finish(const std::string& given, const std::string& why) {
+    const std::string name = to_upper(given);
     if (name == "ERROR" || name == "TIMEOUT" || !trim(why).empty())
         throw lm_error{lm_errc::server_error, "the provider gave up the answer: " + (why.empty() ? name : why)};
 }
@@ -57,6 +59,7 @@ class reader final : public stream_reader {
         else if (type == "tool-call-start" || type == "tool-call-delta") {
             auto* c = object_member(m, "tool_calls");
             auto* f = object_member(c, "function");
+            if (c) check_stands(*c);
             auto arguments = arguments_of("arguments", {f ? f : c, c});
             call({.index = index_of(member(data, "index")),
                   .id = text_member(c, "id"),
@@ -147,6 +150,7 @@ public:
         if (!m || !m->is_object()) no_answer("has no `message`", parsed, body);
         std::string reason = reason_of(member(parsed, "finish_reason"));
         check_finish(reason, {});
+        check_role(*m);
         lm_response r;
         if (auto* content = member(m, "content"); content && content->is_array())
             for (const auto& part : content->get_array()) take_content(r, words_of(part, text_member(part, "type")));
@@ -160,6 +164,7 @@ public:
                 auto* f = object_member(c, "function");
                 std::string name = text_member(f, "name");
                 if (name.empty()) malformed("has a tool call without a name", body);
+                check_stands(c);
                 r.tool_calls.push_back(
                     {text_member(c, "id"), std::move(name), whole_arguments_of("arguments", {f, &c})});
             }

@@ -197,13 +197,50 @@ std::string arguments_text(const tool_call& c) {
     return is_object_text(c.arguments) ? c.arguments : json::serialize(arguments_object(c));
 }
 
+namespace {
+
+constexpr std::size_t longest_name = 64;
+
+bool is_plain(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+bool is_offered(std::string_view name, const lm_request& r) {
+    return std::any_of(r.tools.begin(), r.tools.end(), [&](const auto& t) { return t.name == name; });
+}
+
+// Servers refuse a whole request for a name that a model invented. What is offered has been taken as it is.
+// Source: OpenAI API reference, "Create chat completion" (tools.function.name); Anthropic API reference, "Messages"
+// (tool_use.name).
+bool is_fit_name(const std::string& name, const lm_request& r) {
+    return (!name.empty() && name.size() <= longest_name && std::all_of(name.begin(), name.end(), is_plain)) ||
+           is_offered(name, r);
+}
+
+}  // namespace
+
+std::string fitted_name(const std::string& name, const lm_request& r) {
+    if (is_fit_name(name, r)) return name;
+    std::string made;
+    for (const char c : name) {
+        const bool continues = (static_cast<unsigned char>(c) & 0xC0) == 0x80;  // a character of several bytes
+        if (!continues) made += is_plain(c) ? c : '_';
+    }
+    constexpr std::string_view invented = "_unknown";
+    made.resize(std::min(made.size(), longest_name - invented.size()));
+    // It must not become a call of another tool.
+    while (made.empty() || is_offered(made, r)) made += invented;
+    return made;
+}
+
 std::optional<lm_request> prepared(const lm_request& r, const rules& how) {
     bool blank = false, spoken = false, odd = false;
     for (const auto& m : r.messages) {
         (is_blank(m) ? blank : spoken) = true;
         if (is_blank(m) && m.role != role::system) odd = true;
         odd = odd || (!m.tool_call_id.empty() && !fits(m.tool_call_id, how.ids));
-        for (const auto& c : m.tool_calls) odd = odd || !fits(c.id, how.ids) || !is_object_text(c.arguments);
+        for (const auto& c : m.tool_calls)
+            odd = odd || !fits(c.id, how.ids) || !is_fit_name(c.name, r) || !is_object_text(c.arguments);
     }
     if (!odd && !(blank && spoken)) return {};
     lm_request own = r;
@@ -214,6 +251,7 @@ std::optional<lm_request> prepared(const lm_request& r, const rules& how) {
         if (!m.tool_call_id.empty()) m.tool_call_id = fitted_id(m.tool_call_id, how.ids);
         for (auto& c : m.tool_calls) {
             c.id = fitted_id(c.id, how.ids);
+            c.name = fitted_name(c.name, r);
             c.arguments = arguments_text(c);
         }
     }

@@ -55,6 +55,9 @@ std::string family_of(std::string_view model);
 /// The id itself where the rule takes it, else one made from it: always the same, and another for another id.
 std::string fitted_id(const std::string& id, const id_rule& rule);
 
+/// The name of a called tool where it is offered or servers take it, else one made from it, which is no offered tool's.
+std::string fitted_name(const std::string& name, const lm_request& r);
+
 struct fitted_schema {
     json::object schema;
     bool strict = false;
@@ -65,8 +68,8 @@ struct fitted_schema {
 /// @return nothing when the provider would refuse all that can be made of it
 std::optional<fitted_schema> fitted(const json::object& schema, const rules& how);
 
-/// The request as it can be sent: ids fit for the provider, arguments that are an object, no blank messages. Nothing:
-/// it can be sent as it is.
+/// The request as it can be sent: ids and names of calls fit for the provider, arguments that are an object, no blank
+/// messages. Nothing: it can be sent as it is.
 std::optional<lm_request> prepared(const lm_request& r, const rules& how);
 
 /// The request without what another server signed, encrypted or thought, and without the marks of whose it is. Nothing:

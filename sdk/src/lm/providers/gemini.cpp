@@ -18,7 +18,8 @@ namespace {
 // By its name, or by the number that stands for it where a server writes enumerations so. From 9 on Gemini's and Vertex
 // AI's numbers differ. Source: google.ai.generativelanguage.v1beta Candidate.FinishReason; google.cloud.aiplatform.v1
 // Candidate.FinishReason.
-finish_reason finish_of(const std::string& name) {
+finish_reason finish_of(const std::string& given) {
+    const std::string name = to_upper(given);  // proxies write it otherwise
     if (name == "STOP" || name == "1" || name.empty()) return finish_reason::stop;
     if (name == "MAX_TOKENS" || name == "2") return finish_reason::length;
     for (const char* filter : {"3", "4", "6", "7", "8"})
@@ -185,6 +186,8 @@ tool_call call_of(const json::value& part) {
     auto* f = member(part, "functionCall");
     if (!f->is_object() || text_member(f, "name").empty())
         malformed("has a tool call without a name", json::serialize(part));
+    check_stands(part);
+    check_stands(*f);
     std::string args = whole_arguments_of("args", {f, &part});
     return {text_member(f, "id"), text_member(f, "name"), trim(args).empty() ? "{}" : std::move(args),
             text_member(part, "thoughtSignature")};
@@ -236,7 +239,9 @@ void check_prompt(const json::value& parsed) {
 }
 
 const json::value* parts_of(const json::value& candidate) {
-    auto* parts = member(object_member(candidate, "content"), "parts");
+    auto* content = object_member(candidate, "content");
+    if (content) check_role(*content);
+    auto* parts = member(content, "parts");
     if (parts && !parts->is_array() && !parts->is_null())
         malformed("has `parts` that are no list", json::serialize(candidate));
     return parts && parts->is_array() ? parts : nullptr;

@@ -24,6 +24,7 @@ tool_call call_of(const json::value& c) {
     auto* f = object_member(c, "function");
     std::string name = text_member(f, "name"), arguments = f ? whole_arguments_of("arguments", {f, &c}) : std::string{};
     if (name.empty()) malformed("has a tool call without a name", json::serialize(c));
+    check_stands(c);
     return {text_member(c, "id"), std::move(name), trim(arguments).empty() ? "{}" : std::move(arguments)};
 }
 
@@ -41,6 +42,7 @@ class reader final : public stream_reader {
         bool is_end = member(data, "done") && *member(data, "done") == true;
         if (m && !m->is_object() && !m->is_null()) malformed("has a `message` that is no object", json::serialize(*m));
         if (!m && !is_end) no_answer("has a piece of a stream without `message`", data, json::serialize(data));
+        if (m && m->is_object()) check_role(*m);
         auto words = content_of(member(m, "content"));
         words.reasoning = payload_text(member(m, "thinking"), "thinking") + words.reasoning;
         std::vector<tool_call> calls;
@@ -141,6 +143,7 @@ public:
         if (!m || !m->is_object()) no_answer("has no `message`", parsed, body);
         if (auto* done = member(parsed, "done"); done && *done == false)
             throw lm_error{lm_errc::unavailable, "the provider's answer broke off: it says itself that it is not done"};
+        check_role(*m);
         lm_response r;
         r.reasoning = payload_text(member(m, "thinking"), "thinking");
         take_content(r, content_of(member(m, "content")));

@@ -167,6 +167,8 @@ std::string signature_of(const json::value& call) {
 
 call_piece piece_of(const json::value& c) {
     const json::value* f = object_member(c, "function");
+    check_stands(c);
+    if (f) check_stands(*f);
     if (!f) f = &c;  // some write name and arguments beside the id
     auto arguments = f == &c ? arguments_of("arguments", {&c}) : arguments_of("arguments", {f, &c});
     return {.index = index_of(member(c, "index")),
@@ -300,6 +302,9 @@ class reader final : public stream_reader {
         if (answer_.request_id.empty()) answer_.request_id = id;
         if (!has_begun()) begun_id_ = id;
         shared_ids_ = shared_ids_ || id == last_id_;
+        // Reasoning under one id, and then the text that it led to under another, are one answer.
+        const bool only_thought = answer_.text.empty() && answer_.tool_calls.empty() && !has_reasoning(data);
+        if (id != begun_id_ && only_thought && has_words(data)) begun_id_ = id;
         if (id != begun_id_ && has_begun() && has_role(data) && again_.empty()) again_ = json::serialize(data);
         if (id != begun_id_ && over_ && has_begun() && has_role(data) && has_words(data)) begins_again(data);
         last_id_ = std::move(id);
@@ -307,15 +312,21 @@ class reader final : public stream_reader {
     }
 
     static bool has_role(const json::value& data) {
+        return any_choice(data, [](const json::value& c) { return !text_member(member(c, "delta"), "role").empty(); });
+    }
+
+    static bool has_reasoning(const json::value& data) {
+        return any_choice(data, [](const json::value& c) { return !words_of(member(c, "delta")).reasoning.empty(); });
+    }
+
+    static bool any_choice(const json::value& data, bool (*holds)(const json::value&)) {
         auto* choices = member(data, "choices");
-        if (!choices || !choices->is_array()) return false;
-        return std::any_of(choices->get_array().begin(), choices->get_array().end(),
-                           [](const json::value& c) { return !text_member(member(c, "delta"), "role").empty(); });
+        return choices && choices->is_array() &&
+               std::any_of(choices->get_array().begin(), choices->get_array().end(), holds);
     }
 
     static bool has_words(const json::value& data) {
-        const auto& choices = data.at("choices").get_array();
-        return std::any_of(choices.begin(), choices.end(), [](const json::value& c) {
+        return any_choice(data, [](const json::value& c) {
             auto* delta = member(c, "delta");
             return !text_of(member(delta, "content")).empty() || member(delta, "tool_calls");
         });
@@ -339,6 +350,8 @@ class reader final : public stream_reader {
         const json::value *delta = object_member(choice, "delta"), *whole = object_member(choice, "message");
         auto reason = checked_finish(choice);
         if (index > 0) return read_further(index, delta, whole, reason, out);
+        for (const auto* m : {delta, whole})
+            if (m) check_role(*m);
         if (delta) read_delta(delta, out);
         if (!reason.empty()) end(finish_of(reason));
         if (whole) read_whole(whole, out);
@@ -531,6 +544,7 @@ private:
         std::string reason = checked_finish(choice);
         const json::value* m = member(choice, "message");
         if (!m || !m->is_object()) malformed("has no `choices[0].message`", body);
+        check_role(*m);
         lm_response r;
         take_content(r, words_of(m));
         std::vector<bool> single;

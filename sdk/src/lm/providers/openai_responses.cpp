@@ -80,6 +80,7 @@ void read_items(const json::array& items, std::string_view body, lm_response& r)
         last = rank_of(type);
         if (is_unfinished_item(item)) r.finish = finish_reason::other;
         if (type == "message") {
+            check_role(item);
             check_refusal(refusal_of_message(item));
             order.push_back(read_message(item, r));
             usual = usual && text_member(item, "phase").empty();
@@ -141,6 +142,7 @@ class reader final : public stream_reader {
         need_type(type, data);
         if (is_said_again(type, data)) return;
         if (type == "response.created" && std::exchange(created_, true) && !items_.empty()) begins_again(data);
+        check_number(type, data);
         if (type == "response.output_item.added" || type == "response.output_item.done")
             take_item(data, type.ends_with("done"), out);
         else if (type == "response.output_text.delta")
@@ -173,6 +175,18 @@ class reader final : public stream_reader {
             number && *number > 0 && number == last_number_ && said == last_said_ && type.ends_with(".delta");
         last_number_ = number, last_said_ = std::move(said);
         return again;
+    }
+
+    // An event that is missing, or comes too early, is a hole in a text or in arguments. Servers that give all of them
+    // one number, or none, cannot be looked at so.
+    void check_number(std::string_view type, const json::value& data) {
+        const auto number = index_of(member(data, "sequence_number"));
+        if (!number) return;
+        const auto before = std::exchange(numbered_, number);
+        if (before && *number != *before && *number != *before + 1)
+            malformed("has event " + std::to_string(*number) + " behind event " + std::to_string(*before) +
+                          ": pieces are missing, or came in another order",
+                      type);
     }
 
     // In events that are not known. Those of a call have their pieces in `delta`.
@@ -376,7 +390,7 @@ class reader final : public stream_reader {
     }
 
     std::vector<item> items_;
-    std::optional<std::uint64_t> last_number_{};
+    std::optional<std::uint64_t> last_number_{}, numbered_{};
     std::string last_said_{};
     bool created_ = false;
     bool torn_ = false;  // a call began, and nothing more of it came

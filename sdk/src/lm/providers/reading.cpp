@@ -560,6 +560,34 @@ http::header_list protocol::credentials(const secret& key) const {
     return {{"authorization", "Bearer " + std::string{key.reveal()}}};
 }
 
+void check_role(const json::value& message) {
+    const std::string role = to_lower(text_member(message, "role"));
+    for (std::string_view other : {"user", "tool", "function", "system", "developer"})
+        if (role == other)
+            malformed("has a message of the role `" + role + "`, which is no answer", json::serialize(message));
+}
+
+std::string to_upper(std::string_view s) {
+    std::string result{s};
+    for (char& c : result)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    return result;
+}
+
+void check_stands(const json::value& call) {
+    const std::string status = to_lower(text_member(call, "status"));
+    for (std::string_view end : {"incomplete", "failed", "error", "errored", "cancelled", "canceled"})
+        if (status == end)
+            malformed("has a tool call that did not come to its end: its status is " + status, json::serialize(call));
+    auto* failure = member(call, "error");
+    const bool says_nothing = !failure || failure->is_null() || *failure == false || *failure == "" ||
+                              *failure == json::object{} || *failure == json::array{};
+    if (!says_nothing) malformed("has a tool call with an error", json::serialize(call));
+    for (const char* name : {"cancelled", "canceled"})
+        if (auto* v = member(call, name); v && *v == true)
+            malformed("has a tool call that was cancelled", json::serialize(call));
+}
+
 namespace {
 
 // A number that JSON does not have, or that no server takes, would become an error that names neither.

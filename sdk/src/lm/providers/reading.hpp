@@ -90,6 +90,14 @@ inline const json::value* object_member(const json::value& v, const char* name) 
 /// lm_error(malformed_response)
 std::string payload_text(const json::value* v, const char* name);
 
+/// A message of the user's or a tool's is no answer. @throws lm_error(malformed_response)
+void check_role(const json::value& message);
+
+std::string to_upper(std::string_view s);
+
+/// A call that its server says did not come to its end does not act. @throws lm_error(malformed_response)
+void check_stands(const json::value& call);
+
 /// A call's arguments: a text, an object, or nothing. @throws lm_error(malformed_response)
 std::string payload_arguments(const json::value* v);
 
