@@ -60,12 +60,14 @@ inline constexpr bool is_named<named_argument<N, T>> = true;
 template <fixed_string Name, class T>
 struct owned<named_argument<Name, T>> {
     using value = owned_by<T>;
+    static constexpr bool can_be_kept = value::can_be_kept;
+
     struct type {
         typename value::type kept;
         static std::string_view name() { return Name.view(); }
     };
     static type keep(const named_argument<Name, T>& a) { return {value::keep(a.value)}; }
-    static named_argument<Name, const typename value::type&> give(const type& t) { return {t.kept}; }
+    static auto give(const type& t) { return named_argument<Name, decltype(value::give(t.kept))>{value::give(t.kept)}; }
 };
 
 /// Whether a call's arguments may all be temporaries where they stand; a named one has been looked at when it was made.

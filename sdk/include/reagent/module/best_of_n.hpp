@@ -33,7 +33,7 @@ const T& plain_argument(const T& a) {
 }
 template <class T>
 requires requires(const T& a) { a.kept; }
-const auto& plain_argument(const T& a) { return a.kept; }
+const auto& plain_argument(const T& a) { return plain_argument(a.kept); }
 
 inline judgement as_reward(judgement r) { return r; }
 inline judgement as_reward(double score) { return {score, {}}; }

@@ -42,12 +42,15 @@ json::value shown_value(const T& v) {
 
 template <class T>
 void show_input(json::value& shown, const T& v) {
-    if constexpr (requires { v.kept; }) {
+    if constexpr (requires {
+                      v.name();
+                      v.kept;
+                  }) {
         if (!shown.is_object()) shown = json::object{};
-        shown.get_object()[v.name()] = to_value(v.kept);
+        shown.get_object()[v.name()] = to_value(plain_argument(v));
     } else {
         if (!shown.is_array()) shown = json::array{};
-        shown.get_array().push_back(shown_value(v));
+        shown.get_array().push_back(shown_value(plain_argument(v)));
     }
 }
 

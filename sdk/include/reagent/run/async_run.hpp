@@ -103,16 +103,6 @@ private:
     std::optional<Handler> handler_;
 };
 
-/// What a run was kept for, given away: moved, but for what is named, whose name refers to it.
-template <class Arg>
-decltype(auto) given_away(typename owned_by<Arg>::type& kept) {
-    using type = typename owned_by<Arg>::type;
-    if constexpr (std::is_same_v<decltype(owned_by<Arg>::give(kept)), const type&>)
-        return std::move(kept);
-    else
-        return owned_by<Arg>::give(kept);
-}
-
 /// An argument with a name of its own has been looked at when it was made.
 template <class Arg>
 inline constexpr bool can_be_awaited_with = survives_await<Arg> || requires {
@@ -180,6 +170,7 @@ auto async_run_with(runtime& rt, run_options options, const std::remove_cvref_t<
     using last = std::tuple_element_t<sizeof...(I), Tuple>;
     using token = std::conditional_t<std::is_lvalue_reference_v<last>, last, std::remove_reference_t<last>>;
     using signature = typename async_value<typename initiation::T>::signature;
+    static_assert(arguments_can_be_kept<std::tuple_element_t<I, Tuple>...>());
     static_assert(asio::completion_token_for<token, signature>,
                   "reagent: the last argument of async_run is a completion token, as boost::asio::use_awaitable, or a "
                   "callback that takes "

@@ -52,17 +52,17 @@ struct given_argument {
 };
 template <class Arg>
 struct given_argument<false, Arg> {
-    using type = typename owned_by<Arg>::type;
+    using type = decltype(given_away<Arg>(std::declval<typename owned_by<Arg>::type&>()));
 };
 
-template <class Module, class Kept>
+template <class... Args, class Module, class Kept>
 auto invoke_with(const Module& m, run& r, Kept& kept) {
-    return std::apply([&](auto&... a) { return invoke(m, r, std::move(a)...); }, kept);
+    return std::apply([&](auto&... a) { return invoke(m, r, given_away<Args>(a)...); }, kept);
 }
 // The arguments live as long as the task, which may refer to them.
-template <class Module, class Kept>
-auto invoked_once(const Module& m, run& r, std::shared_ptr<Kept> kept) -> decltype(invoke_with(m, r, *kept)) {
-    auto work = invoke_with(m, r, *kept);
+template <class... Args, class Module, class Kept>
+auto invoked_once(const Module& m, run& r, std::shared_ptr<Kept> kept) -> decltype(invoke_with<Args...>(m, r, *kept)) {
+    auto work = invoke_with<Args...>(m, r, *kept);
     co_return co_await std::move(work);
 }
 
@@ -103,9 +103,9 @@ auto invoke_program(const Module& m, run& r, Args&&... args) {
         using T = typename task_value<decltype(start())>::type;
         return attempts<T>(r, std::move(start));
     } else
-        return invoked_once(m, r,
-                            std::make_shared<std::tuple<typename owned_by<Args>::type...>>(
-                                owned_by<Args>::keep(std::forward<Args>(args))...));  // cannot start again
+        return invoked_once<Args...>(m, r,
+                                     std::make_shared<std::tuple<typename owned_by<Args>::type...>>(
+                                         owned_by<Args>::keep(std::forward<Args>(args))...));  // cannot start again
 }
 
 template <class T>

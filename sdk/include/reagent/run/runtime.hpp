@@ -115,10 +115,12 @@ public:
     }
 
     /// Starts a module on one of the threads. A module with a name must outlive the run; a temporary function object is
-    /// kept, and a temporary `module` does not compile; arguments are copied now (texts as std::string), what cannot be
-    /// copied is moved, and then the program cannot be sent back by an assertion.
+    /// kept, and a temporary `module` does not compile; arguments are copied now (texts as std::string; what views
+    /// within containers refer to as well, other views do not compile), what cannot be copied is moved, and then the
+    /// program cannot be sent back by an assertion.
     template <class Module, class... Args>
     auto start(run_options options, Module&& module, Args&&... args) {
+        static_assert(detail::arguments_can_be_kept<Args...>());
         auto own = detail::owner_of<Module>(module);
         const auto& m = detail::owned_or(own, module);
         return begin(std::move(options), m, std::move(own), std::forward<Args>(args)...);
@@ -165,6 +167,7 @@ public:
     template <class Module, class... Args>
     void detach(run_options options, Module&& module, std::function<void(std::exception_ptr, const run_report&)> done,
                 Args&&... args) {
+        static_assert(detail::arguments_can_be_kept<Args...>());
         auto own = detail::owner_of<Module>(module);
         detail::check_options(module, options);
         auto state = prepare(std::move(options));
