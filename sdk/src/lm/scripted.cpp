@@ -77,7 +77,7 @@ public:
         std::lock_guard lock{mutex_};
         rules_.emplace_back(std::move(text), std::move(answer));
     }
-    std::vector<lm_request> requests() const {
+    asked_requests requests() const {
         std::lock_guard lock{mutex_};
         return requests_;
     }
@@ -104,7 +104,7 @@ private:
     function answer_;
     std::vector<std::pair<std::string, scripted_answer>> rules_;
     mutable std::size_t used_ = 0;
-    mutable std::vector<lm_request> requests_;
+    mutable asked_requests requests_;
 };
 
 scripted::scripted(std::initializer_list<scripted_answer> answers) : scripted{std::vector<scripted_answer>{answers}} {}
@@ -117,7 +117,7 @@ scripted& scripted::when(std::string text, scripted_answer answer) {
     return *this;
 }
 
-std::vector<lm_request> scripted::requests() const { return script_->requests(); }
+asked_requests scripted::requests() const { return script_->requests(); }
 std::size_t scripted::calls() const { return script_->requests().size(); }
 std::string scripted::last_prompt() const {
     auto all = script_->requests();

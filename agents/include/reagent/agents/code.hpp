@@ -82,7 +82,8 @@ public:
         reasoned<S>::keep(std::move(result.outputs));
         steps_ = std::move(result.steps);
     }
-    const std::vector<code_step>& steps() const { return steps_; }
+    const std::vector<code_step>& steps() const& { return steps_; }
+    std::vector<code_step> steps() && { return std::move(steps_); }
 
 private:
     std::vector<code_step> steps_;

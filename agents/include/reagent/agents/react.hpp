@@ -93,7 +93,8 @@ public:
         trajectory_ = std::move(result.trajectory);
     }
 
-    const std::vector<react_step>& trajectory() const { return trajectory_; }
+    const std::vector<react_step>& trajectory() const& { return trajectory_; }
+    std::vector<react_step> trajectory() && { return std::move(trajectory_); }
 
 private:
     std::vector<react_step> trajectory_;

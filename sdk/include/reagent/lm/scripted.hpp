@@ -39,6 +39,22 @@ private:
     std::exception_ptr failure_{};
 };
 
+/// Requests, oldest first. What is taken out of a temporary list is a value: `lm.requests().front()` can be referred
+/// to.
+class asked_requests : public std::vector<lm_request> {
+public:
+    using std::vector<lm_request>::vector;
+
+    const lm_request& front() const& { return vector::front(); }
+    lm_request front() && { return std::move(vector::front()); }
+    const lm_request& back() const& { return vector::back(); }
+    lm_request back() && { return std::move(vector::back()); }
+    const lm_request& at(std::size_t i) const& { return vector::at(i); }
+    lm_request at(std::size_t i) && { return std::move(vector::at(i)); }
+    const lm_request& operator[](std::size_t i) const& { return vector::operator[](i); }
+    lm_request operator[](std::size_t i) && { return std::move(vector::operator[](i)); }
+};
+
 /// A language model for tests of programs: it answers in order, by rules, or by a function, needs neither key nor
 /// network, and keeps what it was asked. A value: copies share the script. Thread-safe; concurrent calls take answers
 /// in the order in which they come.
@@ -59,7 +75,7 @@ public:
     /// @return itself
     scripted& when(std::string text, scripted_answer answer);
 
-    std::vector<lm_request> requests() const;  ///< so far, oldest first
+    asked_requests requests() const;  ///< so far
     std::size_t calls() const;
     std::string last_prompt() const;  ///< the messages of the last request, as a person reads them; "" before the first
 

@@ -26,18 +26,29 @@ public:
         find_reasoning();
     }
 
-    const std::string& reasoning() const { return reasoning_; }
+    const std::string& reasoning() const& { return reasoning_; }
+    std::string reasoning() && { return std::move(reasoning_); }
 
     template <fixed_string Name>
-    const auto& get() const {
-        if constexpr (Name.view() == "reasoning" &&
-                      signature_traits<S>::template output_index<Name>() == signature_traits<S>::npos)
+    const auto& get() const& {
+        if constexpr (is_added<Name>)
             return reasoning_;
         else
             return prediction<S>::template get<Name>();
     }
+    template <fixed_string Name>
+    auto get() && {
+        if constexpr (is_added<Name>)
+            return std::move(reasoning_);
+        else
+            return std::move(*this).prediction<S>::template get<Name>();
+    }
 
 private:
+    template <fixed_string Name>
+    static constexpr bool is_added =
+        Name.view() == "reasoning" && signature_traits<S>::template output_index<Name>() == signature_traits<S>::npos;
+
     void find_reasoning() {
         if (auto* r = this->to_json().if_contains("reasoning"); r && r->is_string()) reasoning_ = r->get_string();
     }

@@ -54,7 +54,7 @@ public:
     void keep(json::object outputs) { json_ = std::move(outputs); }
 
     template <fixed_string Name>
-    const auto& get() const {
+    const auto& get() const& {
         constexpr auto index = signature_traits<S>::template output_index<Name>();
         static_assert(index != signature_traits<S>::npos,
                       "reagent: this signature has no output of that name; look for a misspelt get<\"...\">");
@@ -64,12 +64,26 @@ public:
             return json_;
     }
 
+    /// Of a temporary the value itself, so that a reference to it, and a range-for, keep it.
+    template <fixed_string Name>
+    auto get() && {
+        constexpr auto index = signature_traits<S>::template output_index<Name>();
+        static_assert(index != signature_traits<S>::npos,
+                      "reagent: this signature has no output of that name; look for a misspelt get<\"...\">");
+        if constexpr (index != signature_traits<S>::npos)
+            return std::move(value<index>());
+        else
+            return std::move(json_);
+    }
+
     /// The outputs as the signature's struct.
     const auto* operator->() const requires detail::struct_signature<S> { return &outputs_; }
-    const auto& operator*() const requires detail::struct_signature<S> { return outputs_; }
+    const auto& operator*() const& requires detail::struct_signature<S> { return outputs_; }
+    auto operator*() && requires detail::struct_signature<S> { return std::move(outputs_); }
 
     /// The outputs as JSON, by name.
-    const json::object& to_json() const { return json_; }
+    const json::object& to_json() const& { return json_; }
+    json::object to_json() && { return std::move(json_); }
 
 private:
     template <std::size_t I>
