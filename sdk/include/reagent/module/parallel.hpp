@@ -68,14 +68,15 @@ task<std::tuple<detail::stored<detail::branch_value<F>>...>> parallel(run& r, F&
 struct parallel_options {
     std::size_t max_concurrency = 16;  ///< branches at work at the same time
 
-    /// What differs for the branch of each item; none: nothing.
-    std::function<std::shared_ptr<const variation>(std::size_t item)> vary{};
+    /// What differs for the branch of each item; none: nothing. A function with a name, which `parallel_map` copies.
+    detail::named_callback<std::shared_ptr<const variation>(std::size_t item)> vary{};
 };
 
 namespace detail {
 
 template <class Item, class F>
-auto mapped(run& r, std::vector<Item> items, F f, parallel_options options)
+auto mapped(run& r, std::vector<Item> items, F f, std::size_t max_concurrency,
+            std::function<std::shared_ptr<const variation>(std::size_t)> vary)
     -> task<std::vector<typename std::remove_cvref_t<std::invoke_result_t<F&, run&, Item>>::value_type>> {
     using T = typename std::remove_cvref_t<std::invoke_result_t<F&, run&, Item>>::value_type;
     std::size_t base = r.reserve_branches(items.size()), next = 0;
@@ -84,7 +85,7 @@ auto mapped(run& r, std::vector<Item> items, F f, parallel_options options)
     auto worker = [&]() -> task<void> {
         while (next < items.size()) {
             std::size_t i = next++;
-            run& own = runs[i].emplace(r.branch(base + i, options.vary ? options.vary(i) : nullptr));
+            run& own = runs[i].emplace(r.branch(base + i, vary ? vary(i) : nullptr));
             if constexpr (std::is_copy_constructible_v<Item>) {
                 std::optional<Item> given;  // each attempt its own: `f` may move from it, or refer to it
                 auto start = [&f, &own, &given, &item = items[i]] { return f(own, std::move(given.emplace(item))); };
@@ -94,7 +95,7 @@ auto mapped(run& r, std::vector<Item> items, F f, parallel_options options)
         }
     };
     std::vector<task<void>> workers;
-    std::size_t count = std::min(std::max<std::size_t>(1, options.max_concurrency), items.size());
+    std::size_t count = std::min(std::max<std::size_t>(1, max_concurrency), items.size());
     for (std::size_t i = 0; i < count; ++i) workers.push_back(worker());
     auto failure = co_await detail::all_or_first_failure(std::move(workers));
     for (const auto& ended : runs)
@@ -116,7 +117,8 @@ auto parallel_map(run& r, std::vector<Item> items, F&& f, parallel_options optio
     static_assert(detail::survives_await<F>,
                   "reagent: g++ 12 destroys a lambda that captures by copy twice inside co_await; name the lambda "
                   "first, then pass it");
-    return detail::mapped<Item, detail::kept_function<F>>(r, std::move(items), std::forward<F>(f), std::move(options));
+    return detail::mapped<Item, detail::kept_function<F>>(r, std::move(items), std::forward<F>(f),
+                                                          options.max_concurrency, options.vary.copy());
 }
 
 }  // namespace reagent

@@ -33,7 +33,8 @@ auto voted(run& r, const Module& module, self_consistency_options options, Kept 
     std::vector<std::size_t> each(std::max<std::size_t>(1, options.n));
     auto ask = [&module, &kept](run& own, std::size_t) { return kept->start(module, own); };
     parallel_options side_by_side;
-    side_by_side.vary = [&r, &options](std::size_t i) { return nth_answer(r, i, options.how); };
+    auto nth = [&r, &options](std::size_t i) { return nth_answer(r, i, options.how); };
+    side_by_side.vary = nth;
     auto answers = co_await parallel_map(r, each, ask, side_by_side);
     std::vector<json::object> shown;
     for (const auto& a : answers) shown.push_back(vote_of(a));

@@ -2,7 +2,9 @@
 
 #include <reagent/task.hpp>
 
+#include <functional>
 #include <type_traits>
+#include <utility>
 
 namespace reagent::detail {
 
@@ -32,6 +34,41 @@ inline constexpr bool survives_await =
 template <class Result>
 inline constexpr bool awaits_later = std::is_class_v<Result> && !requires(Result r) {
     r.get();
+};
+
+/// Says so where a function that a task keeps would be destroyed twice.
+template <class F>
+consteval bool callback_survives() {
+    static_assert(survives_await<F>,
+                  "reagent: g++ 12 destroys a lambda that captures by copy twice inside co_await; name the lambda "
+                  "first, then pass it");
+    return true;
+}
+
+/// A function that has a name; a member of options that are written inside `co_await`, which g++ 12 destroys twice:
+/// so it has nothing to destroy. Whom the options are given to copies the function.
+template <class Signature>
+class named_callback;
+template <class R, class... A>
+class named_callback<R(A...)> {
+public:
+    constexpr named_callback() = default;
+    template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, named_callback> &&
+             std::is_constructible_v<std::function<R(A...)>, F>) constexpr named_callback(F&& f)
+        : function_{&f}, copy_{[](const void* given) {
+              return std::function<R(A...)>{*static_cast<const std::remove_cvref_t<F>*>(given)};
+          }} {
+        static_assert(std::is_lvalue_reference_v<F>,
+                      "reagent: these options refer to the function, and this one would be gone; name the function "
+                      "first, then pass it");
+    }
+
+    std::function<R(A...)> copy() const { return copy_ ? copy_(function_) : std::function<R(A...)>{}; }
+
+private:
+    const void* function_ = nullptr;
+    std::function<R(A...)> (*copy_)(const void*) = nullptr;
 };
 
 }  // namespace reagent::detail

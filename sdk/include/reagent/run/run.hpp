@@ -107,6 +107,11 @@ public:
     /// Does `work` on the thread pool for blocking calls and returns what it returns. When the run is cancelled, the
     /// task ends at once; the work goes on to its end, unheard, so it must own what it uses.
     task<json::value> blocking(std::function<json::value()> work);
+    template <class F>
+    requires(!detail::survives_await<F>) task<json::value> blocking(F&&) {
+        static_assert(detail::callback_survives<F>());
+        return blocking(std::function<json::value()>{});
+    }
 
     http::client& http();
 

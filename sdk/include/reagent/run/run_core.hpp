@@ -3,6 +3,7 @@
 // What a run is for modules, tools and agents: a program uses run.hpp.
 
 #include <reagent/journal/journal_record.hpp>
+#include <reagent/run/call_shape.hpp>
 #include <reagent/run/program_part.hpp>
 #include <reagent/run/run_options.hpp>
 
@@ -59,6 +60,13 @@ public:
     /// @throws run_error(no_language_model, budget_*, replay_mismatch, journal_full), lm_error, http_error
     task<std::shared_ptr<const lm_response>> call_model(std::string path, language_model model, lm_request request,
                                                         std::function<void(const lm_event&)> on_event = {});
+    template <class F>
+    requires(!detail::survives_await<F>) task<std::shared_ptr<const lm_response>> call_model(std::string path,
+                                                                                             language_model model,
+                                                                                             lm_request request, F&&) {
+        static_assert(detail::callback_survives<F>());
+        return call_model(std::move(path), std::move(model), std::move(request));
+    }
     /// As above for a request that is made only where it is needed: an answer from the journal whose event has the same
     /// fingerprint is the answer to it. @param fingerprint the same for requests with the same messages and tools and
     /// for no others; asked for where there is such an event, or one is written to a store or a file
@@ -76,6 +84,14 @@ public:
     /// made again only where `traits` allow it, else the run stops and asks (run_status::outcome_unknown).
     task<json::value> call_tool(std::string path, std::string tool, json::value arguments,
                                 std::function<task<json::value>()> effect, tool_call_traits traits = {});
+    template <class F>
+    requires(!detail::survives_await<F>) task<json::value> call_tool(std::string path, std::string tool,
+                                                                     json::value arguments, F&&,
+                                                                     tool_call_traits traits = {}) {
+        static_assert(detail::callback_survives<F>());
+        return call_tool(std::move(path), std::move(tool), std::move(arguments), std::function<task<json::value>()>{},
+                         traits);
+    }
 
     /// Asks for consent to a tool's call. @param ask who is asked here and now; none: the run is suspended until
     /// somebody decides (run_status::awaiting_approval), which a durable run can. @param schema what edited arguments

@@ -259,8 +259,12 @@ public:
             return immediate(function_, r, converted);  // the run is its own thread's
         else if (quick)
             return immediate(function_, r, converted);
-        else
-            return r.blocking([f = function_, converted, key = key_of(r)] { return plain(*f, *converted, key); });
+        else {
+            std::function<json::value()> work = [f = function_, converted, key = key_of(r)] {
+                return plain(*f, *converted, key);
+            };
+            return r.blocking(std::move(work));
+        }
     }
 
 private:
