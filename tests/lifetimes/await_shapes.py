@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Finds `?:` inside of co_await, which g++ 12 compiles wrongly when its value is of a class: the value is destroyed twice.
+"""Finds `?:` inside of co_await or around one, and requests written there: g++ 12 destroys what is of a class twice.
 
     tests/lifetimes/await_shapes.py FILE...
 
@@ -10,6 +10,10 @@ import re
 import sys
 
 STRINGS = re.compile(r'R"([^()\\ ]{0,16})\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'|//[^\n]*|/\*.*?\*/', re.S)
+
+IN_PLACE = re.compile(r"\blm_request\s*\{")
+CHOSEN = re.compile(r"\?[^:?]*$|\?.*:[^:?]*$", re.S)  # before a co_await: it stands in one of the two
+TAKEN_OUT = re.compile(r"[^()]*\((?:[^()]|\([^()]*\))*\)\s*\)\s*\.\s*get\s*<")  # `(co_await ask(...)).get<...`
 
 
 def blank(match):
@@ -62,18 +66,31 @@ def places(text):
         line_end = clean.find("\n", start)
         if "@" in clean[start:line_end if line_end >= 0 else len(clean)]:
             continue
-        arguments = source.find("(")
-        if arguments >= 0 and "?" in source[arguments:source.rfind(")") + 1]:
-            yield text.count("\n", 0, start) + 1
+        if why := what_is_wrong(clean, start, source):
+            yield text.count("\n", 0, start) + 1, why
+
+
+def what_is_wrong(clean, start, source):
+    """Of the co_await at `start`, which awaits `source`; nothing where it is right."""
+    arguments = source.find("(")
+    inside = source[arguments:source.rfind(")") + 1] if arguments >= 0 else ""
+    if "?" in inside:
+        return "`?:` inside of co_await: g++ 12 destroys a class there twice; name the value first"
+    if IN_PLACE.search(inside):
+        return "a request inside of co_await: g++ 12 destroys it twice; name it first"
+    before = clean[max(clean.rfind(c, 0, start) for c in ";{}") + 1:start]
+    if CHOSEN.search(before) and TAKEN_OUT.match(clean, start + len("co_await")):
+        return "`?:` around what is taken out of co_await: g++ 12 destroys it early; name it first"
+    return ""
 
 
 def main(files):
     found = 0
     for name in files:
         with open(name, encoding="utf-8") as file:
-            for line in places(file.read()):
+            for line, why in places(file.read()):
                 found += 1
-                print(f"{name}:{line}: `?:` inside of co_await: g++ 12 destroys a class there twice; name the value first")
+                print(f"{name}:{line}: {why}")
     return 1 if found else 0
 
 

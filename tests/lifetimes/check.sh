@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds lifetimes.cpp under AddressSanitizer and UBSan with each compiler that is there, at -O0 and -O2, against the libraries of a
+# Builds lifetimes.cpp and kept.cpp under AddressSanitizer and UBSan with each compiler that is there, at -O0 and -O2, against the libraries of a
 # build, and runs it. What is tested is in the headers, so the libraries need no sanitizer.
 #
 #     tests/lifetimes/check.sh BUILD [COMPILER...]        BUILD: build/release; compilers: g++ and clang++-19 by default
@@ -31,10 +31,12 @@ for compiler in "${compilers[@]}"; do
             "$compiler" "${flags[@]}" "$level" -c "$scratch/asio.cpp" -o "$scratch/asio.o"
             extra=("$scratch/asio.o" -Wl,--allow-multiple-definition)
         fi
-        (cd "$build" && "$compiler" "${flags[@]}" "$level" "$here/lifetimes.cpp" -o "$scratch/lifetimes" "${extra[@]}" $libraries)
-        ASAN_OPTIONS=detect_stack_use_after_return=1:detect_leaks=1 "$scratch/lifetimes" >"$scratch/log" 2>&1 || status=1
-        grep -vE '^ok ' "$scratch/log" || true
-        grep -c '^ok ' "$scratch/log" || true
+        for program in lifetimes kept; do
+            (cd "$build" && "$compiler" "${flags[@]}" "$level" "$here/$program.cpp" -o "$scratch/$program" "${extra[@]}" $libraries)
+            ASAN_OPTIONS=detect_stack_use_after_return=1:detect_leaks=1 "$scratch/$program" >"$scratch/log" 2>&1 || status=1
+            grep -vE '^ok ' "$scratch/log" || true
+            grep -c '^ok ' "$scratch/log" || true
+        done
     done
 done
 exit $status
