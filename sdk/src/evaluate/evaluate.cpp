@@ -200,12 +200,13 @@ program_function as_ensemble(program_function program, majority_options how) {
         for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
         parallel_options each;
         each.max_concurrency = members.size();
-        each.vary = [&](std::size_t i) {
+        auto vary = [&](std::size_t i) {
             auto v = std::make_shared<variation>();
             if (const auto* outer = r.current_variation()) *v = *outer;
             v->parameters = members[i];
             return std::shared_ptr<const variation>{std::move(v)};
         };
+        each.vary = vary;
         auto branch = [&](run& own, std::size_t) { return one(own, inputs); };
         auto found = co_await parallel_map(r, std::move(order), branch, std::move(each));
         std::vector<const json::object*> outputs;

@@ -153,12 +153,13 @@ struct question_round {
 
     task<void> forward(run& r) const {
         parallel_options each;
-        each.vary = [this](std::size_t i) {
+        auto vary = [this](std::size_t i) {
             auto v = std::make_shared<variation>();
             v->rollout_id = draw + i;
             v->sampling.temperature = temperature;
             return std::shared_ptr<const variation>{std::move(v)};
         };
+        each.vary = vary;
         auto one = [this](run& own, std::size_t i) -> task<bool> {
             try {
                 const predictor asked{questions[i].how};
