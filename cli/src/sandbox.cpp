@@ -111,8 +111,10 @@ void add_run(CLI::App& group, command& chosen) {
     auto* c = group.add_subcommand(
         "run", "Runs a program in isolation: no network, no files but /usr and what is named, limits on everything");
     c->add_option("COMMAND", o->argv, "the program and its arguments, behind --")->required();
-    c->add_option("--readable", o->readable, "a file or folder that it reads at the same path; give it again for more");
-    c->add_option("--env", o->environment, "NAME=VALUE of its environment, which is empty otherwise");
+    c->add_option("--readable", o->readable, "a file or folder that it reads at the same path; give it again for more")
+        ->allow_extra_args(false);
+    c->add_option("--env", o->environment, "NAME=VALUE of its environment, which is empty otherwise")
+        ->allow_extra_args(false);
     c->add_option("--wall", o->wall, "seconds")->check(number(0.01, 86400))->capture_default_str();
     c->add_option("--cpu", o->cpu, "seconds")->check(number(1, 86400))->capture_default_str();
     c->add_option("--memory", o->memory, "MiB")->check(whole_number(1, 1 << 20))->capture_default_str();
@@ -127,8 +129,10 @@ void add_run(CLI::App& group, command& chosen) {
         ->capture_default_str();
     c->add_option("--may-lack", o->may_lack,
                   "layers without which it may run where the machine has none; default: landlock")
+        ->allow_extra_args(false)
         ->delimiter(',');
     c->add_option("--without", o->without, "layers that are not used, to see what they hold: less is isolated")
+        ->allow_extra_args(false)
         ->delimiter(',');
     c->add_flag("--input", o->input, "hand standard input on to it");
     c->add_flag("--json", o->json, "{\"exit_code\", \"signal\", \"exceeded\", \"truncated\", \"stdout\", \"stderr\"}");

@@ -110,6 +110,7 @@ BOOST_AUTO_TEST_CASE(there_is_one_function_that_does_it) {
             std::string name = entry.path().filename().string();
             if (name == "write_file.cpp" || name == "cassette.cpp") continue;  // a cassette is appended to
             if (name == "cache_file.cpp") continue;                            // sets aside what is no database
+            if (name == "first_index.cpp") continue;                           // moves a folder whose files are written
             if (name == "postgres_check.cpp") continue;                        // renames in a statement
             if (std::regex_search(text_of(entry.path()), by_hand)) found.push_back(name);
         }

@@ -20,6 +20,7 @@ from clients import CLIENTS, versions
 # What Reagent refuses and a client may read, by Reagent's words; the test that stands beside it in docs/models.md.
 REFUSED = {
     r"stream broke off|response is empty|ended with \[DONE\]": "a_stream_without_its_end_is_no_answer",
+    r"pieces are missing, or came in another order": "events_that_are_missing_or_out_of_order_are_no_answer",
     r"without a type": "a_piece_without_a_type_is_an_error",
     r"that (is|are) no (text|object|list)|text that is none|did not begin": "pieces_that_do_not_fit_are_an_error",
     r"has no `\w+`": "pieces_that_do_not_fit_are_an_error",

@@ -181,7 +181,10 @@ class reader final : public stream_reader {
     // one number, or none, cannot be looked at so.
     void check_number(std::string_view type, const json::value& data) {
         const auto number = index_of(member(data, "sequence_number"));
-        if (!number) return;
+        if (!number) {  // or one that cannot be read: it is the next
+            if (numbered_) ++*numbered_;
+            return;
+        }
         const auto before = std::exchange(numbered_, number);
         if (before && *number != *before && *number != *before + 1)
             malformed("has event " + std::to_string(*number) + " behind event " + std::to_string(*before) +
