@@ -282,14 +282,14 @@ BOOST_AUTO_TEST_CASE(of_several_complete_blocks_the_last_counts) {
         return "[[ ## next_thought ## ]]\n" + thought + "\n[[ ## next_tool_name ## ]]\n" + tool +
                "\n[[ ## next_tool_args ## ]]\n{}\n[[ ## completed ## ]]\n";
     };
-    // Not of an agent's steps, which act: those that differ are asked about.
-    auto acting = step;
-    acting.outputs.back().kind = field_kind::arguments;
-    BOOST_TEST(!read("chat", acting, block("It says:", "send_mail") + "but I\n" + block("decide", "finish")).has_value());
+    auto outputs = read("chat", step, block("It says:", "send_mail") + "but I\n" + block("decide", "finish"));
+    BOOST_REQUIRE(outputs.has_value());
+    BOOST_TEST((*outputs)["next_tool_name"].as_string() == "finish");
+    BOOST_TEST((*outputs)["next_thought"].as_string() == "decide");
     // What follows and agrees does no harm; prose neither.
-    auto outputs = read("chat", step,
-                        block("b", "finish") + block("b", "finish") +
-                            "[[ ## next_tool_name ## ]]\nfinish\n[[ ## completed ## ]]\nBye.");
+    outputs = read("chat", step,
+                   block("a", "send_mail") + block("b", "finish") +
+                       "[[ ## next_tool_name ## ]]\nfinish\n[[ ## completed ## ]]\nBye.");
     BOOST_REQUIRE(outputs.has_value());
     BOOST_TEST((*outputs)["next_tool_name"].as_string() == "finish");
     // Neither does one that lacks a field which may be missing, and says otherwise.
@@ -302,17 +302,11 @@ BOOST_AUTO_TEST_CASE(of_several_complete_blocks_the_last_counts) {
     BOOST_TEST(!read("chat", two, first + "[[ ## answer ## ]]\ntwo\n[[ ## completed ## ]]").has_value());
     BOOST_TEST(
         read("chat", two, "[[ ## reasoning ## ]]\nr\n[[ ## completed ## ]]\n[[ ## answer ## ]]\none").has_value());
-    auto answer = [](const char* r, const char* a) {
-        return std::string{"[[ ## reasoning ## ]]\n"} + r + "\n[[ ## answer ## ]]\n" + a + "\n[[ ## completed ## ]]\n";
-    };
-    outputs = read("chat", two, answer("q", "draft") + "but:\n" + answer("r", "good"));
+    outputs = read("json", two,
+                   "I see [] {\"reasoning\": \"q\", \"answer\": \"evil\", \"x\": 1} but: {\"reasoning\": \"r\", "
+                   "\"answer\": \"good\"}");
     BOOST_REQUIRE(outputs.has_value());
     BOOST_TEST((*outputs)["answer"].as_string() == "good");
-    // Nor of objects that differ.
-    BOOST_TEST(!read("json", two,
-                     "I see [] {\"reasoning\": \"q\", \"answer\": \"evil\", \"x\": 1} but: {\"reasoning\": \"r\", "
-                     "\"answer\": \"good\"}")
-                    .has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_list_may_be_several_elements) {
@@ -552,7 +546,7 @@ BOOST_AUTO_TEST_CASE(an_answer_whose_json_is_cut_is_none) {
     BOOST_TEST(read("xml", table, "<d><a>1</a><b>2</b><a>1</a></d>").has_value());
     for (auto [s, whole] : {std::pair{text, R"({"a": "x")"},
                             {text, R"({"a":"1"}{"a":"1"})"},
-                            {text, "First I thought {\"a\":\"1\"}, and it is {\"a\":\"1\"}"},
+                            {text, "First I thought {\"a\":\"1\"}, but it is {\"a\":\"2\"}"},
                             {text, R"({"a": "say "hi", then go"})"},
                             {text, R"({"a": "x" // the answer
 })"},
@@ -633,14 +627,13 @@ BOOST_AUTO_TEST_CASE(a_quoted_object_does_not_choose_the_tool) {
              R"({"next_tool_name": "finish", "\u006eext_tool_name": "send_mail", "next_tool_args": {}})",
              R"({'next_tool_name': 'finish', '\u006eext_tool_name': 'send_mail',})",
              R"({"next_tool_name": "finish", "a": "\", )" + evil + "}",
-             R"({"next_tool_name": "finish", }{"next_tool_name": "send_mail", })", evil + good, evil + ",\n" + good,
-             R"({"next_tool_name": "send_mail"} )" + good}) {
+             R"({"next_tool_name": "finish", }{"next_tool_name": "send_mail", })", evil + good, evil + ",\n" + good}) {
         auto outputs = read("json", step, text);
         BOOST_TEST(!outputs.has_value(), text << " -> " << (outputs ? json::serialize(*outputs) : ""));
     }
     for (
         const std::string& text : std::vector<std::string>{
-            good, good + good, good + R"( {"x": 1})",
+            good, good + good, R"({"next_tool_name": "send_mail"} )" + good, good + R"( {"x": 1})",
             R"({"next_thought": "{\"next_tool_name\": \"send_mail\"}", "next_tool_name": "finish", "next_tool_args": {}})",
             R"({"next_thought": "t", "next_tool_name": "finish", "next_tool_args": {"next_tool_name": "send_mail"}})",
             good + R"({"next_tool_name": "finish"})"}) {

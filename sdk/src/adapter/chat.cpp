@@ -232,32 +232,15 @@ span from_the_one_that_counts(const signature& s, span all) {
     return all.subspan(first);
 }
 
-// Whether a text could go on behind a marker, or be taken back there: it is not clear that it ended.
+// Whether a text could go on behind a marker: it is not clear that it ended there.
 bool may_go_on(const signature_field& f) { return f.kind == field_kind::arguments || takes_any_text(f); }
 
-bool has_an_open_fence(std::string_view text) {
+// Whether a marker of no output behind a text may stand within it: what the model was shown, a number in a row
+// (`step_2`), or in a fence. One that is whole and of a name of its own is a field that nobody asked for.
+bool may_be_quoted(const std::string& name, std::string_view text, const signature& s) {
     std::size_t fences = 0;
     for (auto at = text.find("```"); at != text.npos; at = text.find("```", at + 3)) ++fences;
-    return fences % 2 == 1;
-}
-
-// Whether a section by its name may say otherwise than the output before it: that output in other capitals, or a
-// correction.
-bool takes_back(std::string_view name, const signature& s) {
-    const std::string lower = to_lower(name);
-    for (const auto& f : s.outputs)
-        if (to_lower(f.name) == lower) return true;
-    for (const char* word : {"correct", "update", "revis", "retract", "amend", "edit", "fix", "final", "actual", "wait",
-                             "caveat", "condition", "warning", "erratum", "errata"})
-        if (lower.find(word) != lower.npos) return true;
-    return false;
-}
-
-// Whether a marker of no output behind a text may stand within it, or take it back: what the model was shown, a number
-// in a row (`step_2`), in a fence, a correction. Another one is a field that nobody asked for.
-bool may_be_meant(const std::string& name, std::string_view text, const signature& s) {
-    return has_an_open_fence(text) || names_a_field(s, name) || takes_back(name, s) ||
-           (!name.empty() && is_digit(name.back()));
+    return fences % 2 == 1 || names_a_field(s, name) || (!name.empty() && is_digit(name.back()));
 }
 
 parse_failure holds_a_marker(const std::string& field, const std::string& name) {
@@ -305,44 +288,6 @@ bool ends_within_a_marker(std::string_view text) {
     return last.starts_with("[[") && last.find("##") != last.npos && !marker_at(last, cut) && cut;
 }
 
-// An agent's earlier step as a prompt shows it: `thought_0`, `observation_0`.
-bool is_past_step(std::string_view name) {
-    while (!name.empty() && is_digit(name.back())) name.remove_suffix(1);
-    return name == "thought_" || name == "tool_name_" || name == "tool_args_" || name == "observation_";
-}
-
-// What a step is that stands beside another one, or beside a section that may say when it is meant. Inputs may be
-// repeated in front of it, and what follows its end as if it had been taken is not done.
-std::optional<parse_failure> is_not_one_step(const signature& s, const sections& all, const strays& others) {
-    if (!has_arguments(s)) return {};
-    std::vector<const section*> first(s.outputs.size());
-    for (const auto& one : all) {
-        if (!one.field) continue;
-        auto& known = first[number_of(one, s)];
-        if (known && known->text != one.text) return stands_twice(one.field->name);
-        known = &one;
-    }
-    for (const auto& stray : others) {
-        const bool in_front = stray.behind == 0, behind = !in_front && !all[stray.behind - 1].field;
-        if ((in_front || behind) && (names_a_field(s, stray.name) || is_past_step(stray.name))) continue;
-        return holds_a_marker(in_front || behind ? s.outputs.front().name : all[stray.behind - 1].field->name,
-                              stray.name);
-    }
-    return {};
-}
-
-// The field that a marker `completed` in its open fence ends, where another one follows. Nothing: there is none.
-std::optional<std::string> ends_within_a_fence(const sections& all) {
-    const auto ends = std::count_if(all.begin(), all.end(), [](const section& one) { return !one.field; });
-    if (ends < 2) return {};
-    for (std::size_t i = 1; i < all.size(); ++i) {
-        const auto& before = all[i - 1];
-        if (!all[i].field && before.field && i + 1 < all.size() && has_an_open_fence(before.text))
-            return before.field->name;
-    }
-    return {};
-}
-
 json::value value_of(std::string_view text) {
     if (text.find('\\') == text.npos) return json::value(json::string(text));
     return json::value(json::string(unescape_markers(std::string{text})));
@@ -363,38 +308,7 @@ std::optional<json::object> read_good(const signature& s, const std::vector<cons
 
 }  // namespace
 
-namespace {
-
-// The completion without colons behind markers, as in `[[ ## name ## ]]: value`; nothing where there are none.
-std::optional<std::string> without_colons(std::string_view completion) {
-    std::string out;
-    std::size_t copied = 0;
-    for (auto at = completion.find("[["); at != completion.npos; at = completion.find("[[", at + 2)) {
-        constexpr std::size_t longest = 320;
-        bool cut = false;
-        const auto found = marker_at(completion.substr(at, longest), cut);
-        if (!found) continue;
-        auto line = completion.substr(0, at);
-        line.remove_prefix(line.rfind('\n') + 1);
-        if (!std::all_of(line.begin(), line.end(), [](char c) { return is_bold(c) || is_space(c); })) continue;
-        auto end = at + found->end;
-        while (end < completion.size() && is_bold(completion[end])) ++end;
-        const bool colon = end < completion.size() && completion[end] == ':' &&
-                           (end + 1 == completion.size() || is_space(completion[end + 1]));
-        if (!colon) continue;
-        out += completion.substr(copied, end - copied);
-        copied = end + 1;
-    }
-    if (copied == 0) return {};
-    return out += completion.substr(copied);
-}
-
-}  // namespace
-
 parsed_outputs parse_chat(const signature& s, std::string_view completion) {
-    std::optional<std::string> rewritten;
-    if (completion.find("]:") != completion.npos || completion.find("*:") != completion.npos)
-        if (rewritten = without_colons(completion); rewritten) completion = *rewritten;
     sections all;
     strays others;
     all.reserve(8);
@@ -408,10 +322,6 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
         reader->close();
         is_thinking = scanner.is_thinking();
     }
-    if (is_thinking && !all.empty() && all.back().field)  // it began within a field
-        return ended_thinking({adapter_errc::bad_value, all.back().field->name, "the answer ends within thinking", {}});
-    if (auto why = is_not_one_step(s, all, others)) return *why;
-    if (auto name = ends_within_a_fence(all)) return holds_a_marker(*name, "completed");
     std::vector<const section*> found(s.outputs.size());
     const span counted = from_the_one_that_counts(s, all);
     for (const auto& one : counted) {
@@ -426,7 +336,7 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
             return goes_on_behind_its_end(s, stray.name);
     for (const auto& stray : others)  // between a field and the end of its block
         if (const auto* before = stray.behind > first_counted ? &all[stray.behind - 1] : nullptr;
-            before && before->field && may_go_on(*before->field) && may_be_meant(stray.name, before->text, s))
+            before && before->field && may_go_on(*before->field) && may_be_quoted(stray.name, before->text, s))
             return holds_a_marker(before->field->name, stray.name);
     for (std::size_t i = 0; i < found.size(); ++i)
         if (found[i] && found[i] == &all.back() && ends_within_a_marker(found[i]->text))

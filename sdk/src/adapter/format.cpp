@@ -203,8 +203,6 @@ std::string escape_for(adapter a, std::string text) {
 namespace {
 
 parsed_outputs parse_answer(adapter a, const signature& s, std::string_view answer) {
-    const std::string_view ends_in = a == adapter::json ? "}" : a == adapter::xml ? ">" : "";
-    answer = detail::without_template_ends(answer, ends_in);
     switch (a) {
         case adapter::json: return detail::parse_json_object(s, answer);
         case adapter::xml: return detail::parse_xml(s, answer);

@@ -148,6 +148,7 @@ bool is_in_a_comment(std::string_view between) {
 struct strict_objects {
     std::vector<found_object> from_last_complete;  // and those behind it
     std::string differs;                           // an output that an earlier complete one has otherwise
+    bool in_a_comment = false;                     // and the later one stands in a comment
     std::string around;                            // what stands outside of the objects
 };
 
@@ -157,7 +158,6 @@ strict_objects strict_objects_in(const signature& s, std::string_view text) {
     strict_objects all;
     int tried = 0;
     std::size_t copied = 0;
-    bool commented_out = false;  // the one that counts so far
     std::size_t outside = 0;  // the end of the last object that stands in no comment
     for (auto at = text.find('{'); at != text.npos && tried < 16; ++tried) {
         auto end = end_of_object(text, at);
@@ -177,15 +177,22 @@ strict_objects strict_objects_in(const signature& s, std::string_view text) {
         auto& kept = all.from_last_complete;
         const bool counts =
             is_complete(s, v->get_object()) && (kept.empty() || has_all_of(kept.front().v.get_object()));
+        auto has_all = [&](const json::object& o) {
+            return std::all_of(s.outputs.begin(), s.outputs.end(),
+                               [&](const signature_field& f) { return o.contains(f.name); });
+        };
         const bool in_a_comment = is_in_a_comment(text.substr(outside, at - outside));
-        if (counts && !kept.empty() && (!commented_out || in_a_comment)) {
+        if (counts && !kept.empty()) {
             const auto& before = kept.front().v.get_object();
+            const bool both_whole = has_all(before) && has_all(v->get_object());
             for (const auto& f : s.outputs) {
                 const auto *earlier = before.if_contains(f.name), *later = v->get_object().if_contains(f.name);
-                if (earlier && later && *earlier != *later) all.differs = f.name;
+                if (!earlier || !later || *earlier == *later || (!both_whole && !in_a_comment)) continue;
+                all.differs = f.name;
+                all.in_a_comment = all.in_a_comment || in_a_comment;
             }
         }
-        if (counts) kept.clear(), commented_out = in_a_comment;
+        if (counts) kept.clear();
         if (counts || !kept.empty()) kept.push_back(std::move(one));
         all.around += text.substr(copied, at - copied);
         all.around += '\n';
@@ -248,7 +255,9 @@ parse_failure answer_holds_several() {
 boost::system::result<found_object, parse_failure> found_in(const signature& s, std::string_view answer) {
     auto strict = strict_objects_in(s, answer);
     if (!strict.from_last_complete.empty()) {
-        if (!strict.differs.empty()) return stands_twice(strict.differs);  // whatever the words between them say
+        // Side by side, with no word of which counts.
+        const bool side_by_side = strict.around.find_first_not_of(" \t\r\n,;[]`") == strict.around.npos;
+        if (!strict.differs.empty() && (side_by_side || strict.in_a_comment)) return stands_twice(strict.differs);
         found_object found = std::move(strict.from_last_complete.front());
         for (std::size_t i = 1; i < strict.from_last_complete.size(); ++i)
             for (auto& [name, v] : strict.from_last_complete[i].v.get_object()) {

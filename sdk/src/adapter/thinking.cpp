@@ -273,19 +273,6 @@ bool ends_with_trailer(std::string_view text, std::string_view trailer) {
     return trailer != "</s>" || text.find("<s>") == text.npos;  // an element
 }
 
-// What begins a turn in a template.
-constexpr std::string_view turns[]{"<|im_start|>",      "<|start_header_id|>", "<start_of_turn>", "<|user|>",
-                                   "<|assistant|>",     "<|system|>",          "<|start|>",       "<|begin_of_text|>",
-                                   "[inst]",            "<s>",                 "<bos>",           "<|turn>",
-                                   "<\uff5cuser\uff5c>", "<\uff5cbegin\u2581of\u2581sentence\uff5c>"};
-
-template <std::size_t N>
-std::size_t token_at(std::string_view lower, const std::string_view (&all)[N]) {
-    for (auto t : all)
-        if (lower.starts_with(t)) return t.size();
-    return 0;
-}
-
 // gpt-oss as servers write it that leave its tokens out: `analysisI think.assistantfinalYes.`
 std::string_view behind_bare_channels(std::string_view text) {
     constexpr std::string_view last = "assistantfinal";
@@ -422,38 +409,6 @@ bool leading_thinking::within(bool last) {
     }
     drop(all.size());
     return false;
-}
-
-std::string_view without_template_ends(std::string_view answer, std::string_view ends_in) {
-    if (answer.find("<|") == answer.npos && answer.find('>') == answer.npos) return answer;
-    const std::string lower = to_lower(answer);
-    const std::string_view text = lower;
-    bool fenced = false, quoted = false, begun = false, behind_turn = false;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text.substr(at).starts_with("```")) {
-            fenced = !fenced;
-            at += 2;
-        } else if (text[at] == '`')
-            quoted = !quoted;
-        else if (text[at] == '\n')
-            quoted = false;
-        begun = begun || !is_space(text[at]);
-        if (text[at] != '<' && text[at] != '[') continue;
-        if (const auto n = token_at(text.substr(at), turns)) {
-            behind_turn = behind_turn || !trim(text.substr(0, at)).empty();
-            at += n - 1;
-            continue;
-        }
-        const auto n = token_at(text.substr(at), trailers);
-        if (!n || fenced || quoted) continue;
-        if (text.substr(at, n) == "</s>" && text.substr(0, at).find("<s>") != text.npos) continue;  // an element
-        const auto before = trim(answer.substr(0, at));
-        const auto rest = trim(text.substr(at + n));
-        const bool last = rest.empty() || (!behind_turn && token_at(rest, turns)) || token_at(rest, trailers);
-        const bool ended = ends_in.empty() || before.ends_with(ends_in) || before.ends_with("```");
-        if (last && ended && !before.empty()) return answer.substr(0, at);
-    }
-    return answer;
 }
 
 std::size_t behind_thinking_of_the_prompt(std::string_view text, const std::vector<std::string>& elements) {

@@ -50,10 +50,6 @@ private:
 /// Whether a text may hold anything of what this file is about: nearly no answer does, and then there is nothing to
 /// take from it but blanks.
 bool may_hold_thinking(std::string_view text);
-/// An answer without what a template leaves behind it: tokens that end a turn (`<|im_end|>`, `</s>`), and the turns that
-/// a model imagines behind them. What is quoted, in backticks or a fence, or with the beginning of a turn before it,
-/// stays. @param ends_in what an answer ends in, before such a token; empty: anything
-std::string_view without_template_ends(std::string_view answer, std::string_view ends_in = {});
 /// A text without the blanks at its beginning, as `leading_thinking` leaves it.
 std::string_view without_leading_blanks(std::string_view text);
 

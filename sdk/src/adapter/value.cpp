@@ -55,52 +55,6 @@ std::string_view strip_quotes(std::string_view s) {
     return s;
 }
 
-// A value without what models put around it: marks of bold text or code, and a full stop at its end.
-std::string_view undecorated(std::string_view text) {
-    text = trim(text);
-    for (int i = 0; i < 2; ++i) {
-        if (text.ends_with('.')) text = trim(text.substr(0, text.size() - 1));
-        for (std::string_view mark : {"**", "__", "*", "_", "`"})
-            if (text.size() > 2 * mark.size() && text.starts_with(mark) && text.ends_with(mark)) {
-                text = trim(text.substr(mark.size(), text.size() - 2 * mark.size()));
-                break;
-            }
-    }
-    return text;
-}
-
-// "1,234,567" without its commas; several groups of three digits are no fraction anywhere. "": it is no such number.
-std::string without_group_commas(std::string_view text) {
-    std::string digits;
-    std::size_t groups = 0, in_group = 0;
-    for (char c : text.substr(text.starts_with('-') ? 1 : 0)) {
-        if (c == ',') {
-            if (groups == 0 ? in_group == 0 || in_group > 3 : in_group != 3) return {};
-            ++groups, in_group = 0;
-        } else if (is_digit(c))
-            digits += c, ++in_group;
-        else
-            return {};
-    }
-    if (groups < 2 || in_group != 3 || digits.starts_with('0')) return {};
-    return (text.starts_with('-') ? "-" : "") + digits;
-}
-
-// A number or truth value that stands in a text otherwise than as such; nothing where there is none.
-std::optional<json::value> meant_scalar(const signature_field& f, std::string_view text) {
-    const auto& d = f.shape.document();
-    const auto* type = d.is_object() ? d.get_object().if_contains("type") : nullptr;
-    const bool number = type && (*type == "integer" || *type == "number");
-    if (!number && !(type && *type == "boolean")) return {};
-    constexpr std::size_t longest = 100;
-    if (text.size() > longest) return {};
-    const auto bare = undecorated(text);
-    if (auto plain = number ? without_group_commas(bare) : std::string{}; !plain.empty())
-        return json::value(json::string(plain));
-    if (bare == trim(text)) return {};
-    return json::value(json::string(bare));
-}
-
 value_result read_choice(const signature_field& f, const json::value& v) {
     const json::array& allowed = *allowed_values(f);
     for (const auto& a : allowed)
@@ -249,45 +203,6 @@ std::string format_value(const signature_field& f, const json::value& v) {
     return v.is_structured() ? dump_json(v) : python_str(v);
 }
 
-namespace {
-
-// What stands within one fence that is all there is of a text; else the text.
-std::string_view within_fence(std::string_view text) {
-    if (!text.starts_with("```") || !text.ends_with("```") || text.size() < 6) return text;
-    const auto line = text.find('\n');
-    const auto inner = text.substr(3, text.size() - 6);
-    if (inner.find("```") != inner.npos) return text;
-    if (line == text.npos || line + 3 > text.size()) return trim(inner);
-    const auto language = text.substr(3, line - 3);
-    return language.find_first_of("[{(") == language.npos ? trim(inner.substr(language.size())) : trim(inner);
-}
-
-// "Here is the list:", in front of a value: one short line that is no item of a list.
-bool is_label(std::string_view words) {
-    constexpr std::size_t longest = 80;
-    words = trim(words);
-    while (!words.empty() && (words.back() == '*' || words.back() == '_')) words.remove_suffix(1);
-    if (!words.ends_with(':') || words.size() > longest || words.find('\n') != words.npos) return false;
-    if (words.find(':') != words.size() - 1 || is_digit(words.front())) return false;
-    return !words.starts_with("- ") && !words.starts_with("* ") && !words.starts_with("\u2022");
-}
-
-// A text without a label in front of it, a fence or quotes around it, where it is a list or an object otherwise.
-std::string_view value_alone(std::string_view all) {
-    std::string_view text = trim(all);
-    const auto begin = std::min(text.find("```"), text.find_first_of("[{"));
-    if (begin != 0 && begin != text.npos && is_label(text.substr(0, begin))) text.remove_prefix(begin);
-    text = within_fence(trim(text));
-    for (std::string_view mark : {"**", "`", "\"", "'"})
-        if (text.size() > 2 * mark.size() && text.starts_with(mark) && text.ends_with(mark)) {
-            const auto inner = trim(text.substr(mark.size(), text.size() - 2 * mark.size()));
-            if (inner.starts_with('[') || inner.starts_with('{')) return inner;
-        }
-    return text;
-}
-
-}  // namespace
-
 value_result read_field(const signature_field& f, json::value v) {
     if (f.kind == field_kind::text) {
         if (v.is_null() && !f.shape.allows_null()) return bad_value(f, "expected text, got null");
@@ -313,12 +228,7 @@ value_result read_field(const signature_field& f, json::value v) {
     if (detail::keeps_digits(f)) text = detail::with_fractions_as_text(text);
     std::vector<std::string> repeated;
     repairs done;
-    json::value candidate = repair_json(value_alone(text), repeated, done);
-    if (candidate.is_structured() && done.fence) {
-        if (detail::takes_any_text(f)) return convert(f, json::value(json::string(text)));
-        return bad_value(f, "other words stand around its list or object, and may change what it says; write the value "
-                            "and nothing else");
-    }
+    json::value candidate = repair_json(text, repeated, done);
     if (done.cut) return detail::has_no_end(f.name);
     if (done.several) return bad_value(f, "it holds more than one JSON value; write one");
     if (!repeated.empty())
@@ -327,9 +237,6 @@ value_result read_field(const signature_field& f, json::value v) {
         auto literal = python_literal(text);
         const json::value as_written = json::string(text);
         auto read = convert(f, literal ? *literal : as_written);
-        if (!read)
-            if (auto meant = meant_scalar(f, text))
-                if (auto scalar = convert(f, *meant)) return scalar;
         // `1,234` is a tuple to Python, and a wrong number to whoever wrote it.
         return read || !literal || !literal->is_array() || text.find_first_of("([{") != text.npos
                    ? read

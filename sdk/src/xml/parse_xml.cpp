@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <climits>
 #include <memory>
-#include <optional>
 #include <set>
 
 namespace reagent::detail {
@@ -490,13 +489,9 @@ std::string beside_a_step(const signature& s, const element& root) {
     if (!is_blank(root.comments)) return "the comment " + quoted(trim(root.comments), 60) + " stands beside it";
     if (root.beside.find_first_not_of(" \t\r\n`") != root.beside.npos)
         return quoted(trim(root.beside), 60) + " stands behind it";
-    bool begun = false;
     for (const auto& child : root.children) {
         const auto* f = s.output(child->name);
-        if (!f && (begun || !names_a_field(s, child->name)))
-            return "the element `<" + cut(child->name, 100) + ">` stands beside it";
         if (!f) continue;
-        begun = true;
         const bool acts = f->kind == field_kind::arguments;
         if (auto why = notes_in(*child, acts); !why.empty()) return why;
         if (auto why = acts ? text_beside_elements(*child) : std::string{}; !why.empty()) return why;
@@ -505,17 +500,6 @@ std::string beside_a_step(const signature& s, const element& root) {
 }
 
 using elements = std::vector<const element*>;
-
-// An output that stands in an answer twice, with two things.
-std::optional<std::string> said_twice(const signature& s, const element& root) {
-    for (const auto& f : s.outputs) {
-        elements group;
-        for (const auto& child : root.children)
-            if (child->name == f.name) group.push_back(child.get());
-        if (says_two_things(group)) return f.name;
-    }
-    return {};
-}
 
 // The outputs' elements. Where they are the outputs again and again, each once, the last time counts.
 elements last_block(const signature& s, const element& root) {
@@ -535,85 +519,16 @@ elements last_block(const signature& s, const element& root) {
 
 }  // namespace
 
-namespace {
-
-// What a sign of XML is in a text that is none: itself.
-std::string_view as_reference(char sign) { return sign == '<' ? "&lt;" : "&amp;"; }
-
-// Whether an entity of XML stands here; HTML's further ones (`&nbsp;`) are none.
-bool is_entity(std::string_view text) {
-    const auto end = text.substr(0, 12).find(';');
-    if (end == text.npos) return false;
-    const std::string entity{text.substr(0, end + 1)};
-    return xml_meaning(entity) != entity;
-}
-
-// A text with references for the signs that are none of XML. @param tags whether tags are text as well
-std::string with_references(std::string_view text, bool tags) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto rest = text.substr(i);
-        const char next = rest.size() > 1 ? rest[1] : ' ';
-        const bool lone = rest[0] == '<' && !is_alpha(next) && next != '/' && next != '!' && next != '?' && next != '_';
-        if ((rest[0] == '&' && !is_entity(rest)) || (rest[0] == '<' && (tags || lone)))
-            out += as_reference(rest[0]);
-        else
-            out += rest[0];
-    }
-    return out;
-}
-
-// The first output whose element begins in a text, and where; null: none does.
-const signature_field* next_output(const signature& s, std::string_view text, std::size_t& at) {
-    for (at = text.find('<'); at != text.npos; at = text.find('<', at + 1))
-        for (const auto& f : s.outputs)
-            if (auto rest = text.substr(at + 1); rest.starts_with(f.name) && rest.substr(f.name.size()).starts_with('>'))
-                return &f;
-    return nullptr;
-}
-
-// An answer that is no XML as it stands, with the signs in its texts (`AT&T`, `1 < 2`, `<br>`) as what they say. An
-// output that is a text ends at its own tag, unless another output begins in it.
-std::string with_signs_as_text(const signature& s, std::string_view text) {
-    std::string out;
-    std::size_t at = 0;
-    while (const auto* f = next_output(s, text, at)) {
-        const auto begin = at + f->name.size() + 2;
-        const auto end = text.find("</" + f->name + ">", begin);
-        out += with_references(text.substr(0, at), false);
-        out += text.substr(at, begin - at);
-        if (end == text.npos) {
-            text.remove_prefix(begin);
-            continue;
-        }
-        const auto inner = text.substr(begin, end - begin);
-        std::size_t other = 0;
-        const bool is_text = takes_any_text(*f) && inner.find("<![CDATA[") == inner.npos &&
-                             inner.find("<!--") == inner.npos && !next_output(s, inner, other);
-        out += with_references(inner, is_text);
-        text.remove_prefix(end);
-    }
-    return out += with_references(text, false);
-}
-
-}  // namespace
-
 parsed_outputs parse_xml(const signature& s, std::string_view completion) {
     tree_builder builder;
     bool thinking = false;
-    const std::string spoken = without_thinking(s, completion, thinking);
-    auto root = builder.parse(spoken);
-    tree_builder again;
-    const bool as_text = !root;
-    if (as_text) root = again.parse(with_signs_as_text(s, spoken));
+    auto root = builder.parse(without_thinking(s, completion, thinking));
     if (!root)
         return parse_failure{adapter_errc::no_fields, {}, "the answer is no well-formed XML: " + builder.problem()};
     const auto* acts = arguments_of(s);
     if (auto why = acts ? beside_a_step(s, *root) : std::string{}; !why.empty())
         return doubtful_arguments(acts->name, why);
     json::object found;
-    if (acts)
-        if (auto name = said_twice(s, *root)) return stands_twice(*name);
     const elements all = last_block(s, *root);
     for (const auto& f : s.outputs) {
         elements group;
@@ -625,7 +540,7 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
             if (group.size() > 1) group.resize(1);
         }
         if (!group.empty()) try {
-                auto v = (as_text ? again : builder).controls().show(value_of(group, f.shape.document(), f.shape.document()));
+                auto v = builder.controls().show(value_of(group, f.shape.document(), f.shape.document()));
                 const bool written = &f != acts || !is_blank(group.front()->inner);
                 found[f.name] = written ? unescape_markers(std::move(v)) : json::value("");
             } catch (const two_members&) {
