@@ -1,5 +1,6 @@
 #include "described_tools.hpp"
 #include "react_parts.hpp"
+#include "written_calls.hpp"
 
 #include <reagent/schema/render.hpp>
 
@@ -104,6 +105,16 @@ bool takes_arguments(const tool* t) {
     return false;
 }
 
+// Arguments in elements have no quotes: a number is one where the tool takes no text.
+json::object values_for(const tool& t, json::object args) {
+    auto* all = t.parameters().if_contains("properties");
+    for (auto& [name, v] : args) {
+        const auto* shape = all && all->is_object() ? all->get_object().if_contains(name) : nullptr;
+        if (shape && v.is_string()) v = detail::parameter_value(v.get_string(), shape);
+    }
+    return args;
+}
+
 constexpr const char* extract_standing =
     "\n\nBase it on the steps that follow the inputs as thought_0, tool_name_0, tool_args_0, observation_0 and so on.";
 
@@ -159,6 +170,13 @@ std::optional<std::string> meant_tool(const std::string& name, const std::functi
         if (auto named = without_number(rest); is_tool(named)) return named;
     }
     return {};
+}
+
+bool is_finish(std::string_view name) {
+    while (name.ends_with('.') || name.ends_with('!')) name.remove_suffix(1);
+    const std::string bare = bare_name(name);
+    auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b; };
+    return std::equal(bare.begin(), bare.end(), finish.begin(), finish.end(), same);
 }
 
 // A model that runs in circles is told so.
@@ -348,6 +366,8 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
         step.tool = bare_name(text("next_tool_name"));
         if (auto meant = meant_tool(step.tool, [this](const std::string& n) { return tools_.find(n) || n == finish; }))
             step.tool = *meant;
+        else if (is_finish(step.tool))
+            step.tool = finish;
         step.args = std::move(next["next_tool_args"]);
         std::string wrong;
         if (step.args.is_null() || (step.args.is_string() && step.args.get_string().empty())) {
@@ -357,7 +377,13 @@ task<void> react_core::prompted_loop(run& r, const json::object& inputs, progres
                     "this step has no next_tool_args; they must be written to be "
                     "meant, as `{}` where there are none";
         }
+        const tool* called = tools_.find(step.tool);
+        if (called && r.options().adapter == adapter::xml && step.args.is_object())
+            step.args = values_for(*called, std::move(step.args.get_object()));
+        const bool unknown = !called && step.tool != finish;
         co_await act(r, step, std::move(wrong));
+        if (unknown && step.failed && step.observation.is_string())
+            step.observation = std::string{step.observation.get_string()} + " `finish` ends the work.";
         p.steps.push_back(std::move(step));
         point_out_repetition(p.steps);
         if (p.steps.back().tool == finish) co_return;

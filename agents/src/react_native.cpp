@@ -107,6 +107,7 @@ struct react_core::native_talk {
     void answered_in_text(const lm_response& response, const std::string& text);
     bool takes_outputs_in_json(const std::string& text);
     std::string outputs_that_do_not_fit(const std::string& text) const;
+    std::string not_seen_yet(const std::vector<react_step>& steps) const;
     void take_submitted(std::vector<react_step>& steps, std::vector<std::string>& wrong);
     std::vector<violation> check(const json::object& given, json::object& read) const;
     void remember(std::vector<message> round);
@@ -424,8 +425,22 @@ std::vector<violation> react_core::native_talk::check(const json::object& given,
     return wrong;
 }
 
+// Why what is submitted with `steps` cannot rest on them: a call among them failed, or its result is not known to the
+// model yet. "": there is no such call.
+std::string react_core::native_talk::not_seen_yet(const std::vector<react_step>& steps) const {
+    const react_step* other = nullptr;
+    for (const auto& s : steps) {
+        if (s.tool == submit || (s.tool == finish && !self.tools_.find(finish))) continue;
+        if (!other || (s.failed && !other->failed)) other = &s;
+    }
+    if (!other) return {};
+    return "`" + escape_markers(other->tool) + "`, which was called in the same answer, " +
+           (other->failed ? "failed" : "has a result that you had not seen");
+}
+
 void react_core::native_talk::take_submitted(std::vector<react_step>& steps, std::vector<std::string>& wrong) {
     react_step* first = nullptr;
+    const std::string unseen = not_seen_yet(steps);
     for (std::size_t k = 0; k < steps.size(); ++k) {
         auto& s = steps[k];
         const bool empty = s.args.is_object() && s.args.get_object().empty();
@@ -437,6 +452,12 @@ void react_core::native_talk::take_submitted(std::vector<react_step>& steps, std
             continue;
         json::object read;
         std::string why = wrong[k];
+        if (why.empty() && s.tool == submit && !unseen.empty()) {
+            s.failed = true;
+            s.observation = "Error: `" + submit + "` was not accepted: " + unseen +
+                            ". Look at the results first, then call it on its own.";
+            continue;
+        }
         if (why.empty() && !s.args.is_object()) why = "its arguments are no JSON object";
         if (why.empty() && first && first->args != s.args) why = "it was called twice, with two things";
         if (why.empty())

@@ -110,8 +110,8 @@ bool takes_text(const json::value& schema) {
     return *type == "string";
 }
 
-// A parameter that stands there as a text, by the tool's schema: the number, list or truth value that it is, where no
-// text is wanted.
+}  // namespace
+
 json::value parameter_value(std::string_view text, const json::value* schema) {
     json::value as_text = json::string(text);
     if (!schema || takes_text(*schema)) return as_text;
@@ -121,6 +121,8 @@ json::value parameter_value(std::string_view text, const json::value* schema) {
     auto parsed = json_that_is_clear(text);
     return parsed ? std::move(*parsed) : as_text;
 }
+
+namespace {
 
 const json::value* schema_of(const tool_description& tool, std::string_view parameter) {
     auto* all = tool.parameters.is_object() ? tool.parameters.get_object().if_contains("properties") : nullptr;

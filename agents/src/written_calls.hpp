@@ -36,6 +36,10 @@ std::string call_markup(std::string_view text, const std::vector<tool_descriptio
 /// markup of one.
 bool is_written_as_call(std::string_view text, const std::vector<tool_description>& offered);
 
+/// A parameter that stands somewhere as a text, by the tool's schema of it: the number, list or truth value that it is,
+/// where no text is wanted.
+json::value parameter_value(std::string_view text, const json::value* schema);
+
 /// What stands in a fence that is all of a text; else the text. Without the blanks around it.
 std::string_view without_fence(std::string_view text);
 

@@ -217,6 +217,76 @@ BOOST_AUTO_TEST_CASE(no_arguments_are_written_as_an_empty_object) {
     BOOST_TEST(f.listed == 3);
 }
 
+// What is submitted rests on what the model has seen.
+BOOST_AUTO_TEST_CASE(what_is_submitted_beside_a_call_ends_nothing) {
+    struct {
+        std::vector<std::pair<const char*, const char*>> calls;
+        const char* why;
+        std::size_t wiped;
+    } const answers[]{
+        {{{"wipe", R"({"onli":"x"})"}, {"submit", R"({"answer":"wiped x"})"}}, "failed", 0},
+        {{{"wipe", R"({"only":"x)"}, {"submit", R"({"answer":"wiped x"})"}}, "failed", 0},
+        {{{"wype", "{}"}, {"submit", R"({"answer":"wiped x"})"}}, "failed", 0},
+        {{{"submit", R"({"answer":"wiped x"})"}, {"wipe", R"({"onli":"x"})"}}, "failed", 0},
+        {{{"wipe", R"({"only":"x"})"}, {"submit", R"({"answer":"wiped x"})"}}, "not seen", 1},
+        {{{"list", "{}"}, {"wipe", "{\"o\":1}"}, {"submit", R"({"answer":"wiped x"})"}}, "`wipe`", 0},
+    };
+    for (const auto& a : answers) {
+        files f;
+        auto first = call(a.calls[0].first, a.calls[0].second);
+        for (std::size_t k = 1; k < a.calls.size(); ++k)
+            first.tool_calls.push_back({"id" + std::to_string(k), a.calls[k].first, a.calls[k].second});
+        auto o = ask(f, {first, call("submit", R"({"answer":"it failed"})")}, react_mode::native);
+        BOOST_REQUIRE_MESSAGE(o.error.empty(), o.error);
+        BOOST_TEST(o.answer == "it failed");
+        BOOST_TEST(f.wiped.size() == a.wiped);
+        std::string told;
+        for (const auto& s : o.steps)
+            if (s.tool == "submit" && s.failed) told += python_str(s.observation);
+        BOOST_TEST((told.find("not accepted") != told.npos && told.find(a.why) != told.npos), told);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(finish_in_other_letters_ends_the_work) {
+    for (const char* name : {"Finish", "FINISH", "finish.", "`Finish`"}) {
+        files f;
+        const std::string text = std::string{"[[ ## next_thought ## ]]\nx\n[[ ## next_tool_name ## ]]\n"} + name +
+                                 "\n[[ ## next_tool_args ## ]]\n{}\n[[ ## completed ## ]]";
+        auto o =
+            ask(f, {answer(text), answer("[[ ## reasoning ## ]]\nr\n[[ ## answer ## ]]\n42")}, react_mode::prompted);
+        BOOST_TEST(o.error.empty(), o.error);
+        BOOST_REQUIRE(o.steps.size() == 1u);
+        BOOST_TEST(o.steps[0].tool == "finish");
+    }
+    files f;
+    auto o =
+        step(f, "[[ ## next_thought ## ]]\nx\n[[ ## next_tool_name ## ]]\nstop\n[[ ## next_tool_args ## ]]\n{}", chat);
+    const auto told = python_str(o.steps.at(0).observation);
+    BOOST_TEST((told.find("no tool `stop`") != told.npos && told.find("`finish`") != told.npos), told);
+}
+
+BOOST_AUTO_TEST_CASE(numbers_in_elements_are_numbers_to_a_tool) {
+    std::vector<std::string> paid;
+    tools t;
+    t.add("pay", "Pays.",
+          [&](std::string to, double amount, bool now) {
+              paid.push_back(to + (now ? " now " : " later ") + python_str(json::value(amount)));
+              return "paid";
+          },
+          {"to", "amount", "now"}, {.quick = true});
+    auto model = std::make_shared<scripted_model>(std::vector<lm_response>{
+        answer("<next_thought>x</next_thought><next_tool_name>pay</next_tool_name><next_tool_args><to>3</to>"
+               "<amount>3</amount><now>true</now></next_tool_args>"),
+        answer("<next_thought>x</next_thought><next_tool_name>finish</next_tool_name><next_tool_args>{}"
+               "</next_tool_args>"),
+        answer("<reasoning>r</reasoning><answer>a</answer>")});
+    run_options o{language_model{model}};
+    o.adapter = xml;
+    runtime rt;
+    rt.run(o, agent{t, {.mode = react_mode::prompted}}, "question"_f = "?");
+    BOOST_TEST((paid == std::vector<std::string>{"3 now 3.0"}));
+}
+
 BOOST_AUTO_TEST_CASE(a_comment_with_words_beside_arguments_is_asked_about) {
     const lm_response submitted = call("submit", R"({"answer": "42"})");
     for (std::string comment :

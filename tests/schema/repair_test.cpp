@@ -4,6 +4,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 
@@ -233,6 +234,45 @@ BOOST_AUTO_TEST_CASE(effort_is_linear_and_depth_is_bounded) {
         repair_json(text);
     }
     BOOST_TEST(true);
+}
+
+// A model in a loop, or Lisp without quotes, must not end the process.
+BOOST_AUTO_TEST_CASE(tuples_nested_too_deep_are_cut_like_lists) {
+    for (std::string part : {"(", "(1,", "[(", "(\"x\",", "((", "{\"a\":(", "([", "(a("})
+        for (int n : {126, 127, 128, 129, 130, 1000, 20000})
+            for (std::string_view closing : {"", ")"}) {
+                std::string text = R"({"a":)";
+                for (int i = 0; i < n; ++i) text += part;
+                for (int i = 0; i < n && !closing.empty(); ++i) text += closing;
+                std::vector<std::string> repeated;
+                repairs done;
+                const auto v = repair_json(text, repeated, done);
+                if (n > max_json_depth) BOOST_TEST(done.cut, part << n);
+                BOOST_TEST(v.is_object());
+                read_tool_arguments(text);
+            }
+}
+
+// Random brackets, quotes and signs; REAGENT_RANDOM_TEXTS asks for more of them.
+BOOST_AUTO_TEST_CASE(random_brackets_do_no_harm) {
+    const char* wanted = std::getenv("REAGENT_RANDOM_TEXTS");
+    const long texts = wanted ? std::atol(wanted) : 2000;
+    static constexpr std::string_view parts[]{
+        "(", "(", "[", "[",      "{",   "{",  ")",  "]",   "}",  "\"", "'",  ":",
+        ",", "1", "a", "\"a\":", "(1,", "//", "/*", "...", "\n", "-",  "\\", "\u201c"};
+    std::mt19937 random{7};
+    for (long i = 0; i < texts; ++i) {
+        std::string text = i % 2 ? "{" : "";
+        const auto size = random() % 400;
+        const auto first = random() % 8, kinds = 1 + random() % std::size(parts);
+        for (std::size_t k = 0; k < size; ++k) text += parts[(first + random() % kinds) % std::size(parts)];
+        std::vector<std::string> repeated;
+        repairs done;
+        repair_json(text, repeated, done);
+        read_tool_arguments(text);
+        python_literal(text);
+    }
+    BOOST_TEST(texts > 0);
 }
 
 BOOST_AUTO_TEST_CASE(no_truncation_or_broken_byte_harms) {

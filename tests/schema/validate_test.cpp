@@ -135,6 +135,36 @@ BOOST_DATA_TEST_CASE(what_fits_does_not_make_up_for_what_does_not, parts, c) {
     BOOST_TEST(neither.validate(bad).empty());
 }
 
+// 2^53 + 1 is no double: limits of whole numbers are compared as such.
+BOOST_AUTO_TEST_CASE(limits_of_whole_numbers_are_exact) {
+    auto fits = [](const char* shape, const char* v) {
+        const bool strict = schema{json::parse(shape)}.validate(json::parse(v)).empty();
+        BOOST_TEST(strict == schema{json::parse(shape)}.read(json::parse(v), reading::lenient).ok());
+        return strict;
+    };
+    BOOST_TEST(!fits(R"({"multipleOf":2})", "9007199254740993"));
+    BOOST_TEST(fits(R"({"multipleOf":3})", "9007199254740993"));
+    BOOST_TEST(fits(R"({"multipleOf":2})", "-9223372036854775808"));
+    BOOST_TEST(!fits(R"({"multipleOf":2.0})", "18446744073709551615"));
+    BOOST_TEST(fits(R"({"multipleOf":0.1})", "0.3"));
+    BOOST_TEST(fits(R"({"multipleOf":0.5})", "7"));
+    BOOST_TEST(!fits(R"({"maximum":9007199254740992})", "9007199254740993"));
+    BOOST_TEST(!fits(R"({"maximum":9007199254740992.0})", "9007199254740993"));
+    BOOST_TEST(fits(R"({"maximum":9007199254740993})", "9007199254740993"));
+    BOOST_TEST(!fits(R"({"exclusiveMaximum":9007199254740993})", "9007199254740993"));
+    BOOST_TEST(fits(R"({"exclusiveMaximum":9007199254740993})", "9007199254740992"));
+    BOOST_TEST(!fits(R"({"minimum":9007199254740993})", "9007199254740992"));
+    BOOST_TEST(fits(R"({"exclusiveMinimum":9007199254740992})", "9007199254740993"));
+    BOOST_TEST(fits(R"({"minimum":-1})", "18446744073709551615"));
+    BOOST_TEST(!fits(R"({"maximum":9223372036854775807})", "18446744073709551615"));
+    BOOST_TEST(!fits(R"({"minimum":18446744073709551615})", "9223372036854775807"));
+    BOOST_TEST(fits(R"({"maximum":2.5})", "2"));
+    BOOST_TEST(!fits(R"({"maximum":-2.5})", "-2"));
+    BOOST_TEST(!schema{json::parse(R"({"const":9007199254740993})")}.validate(json::value(9007199254740992.0)).empty());
+    BOOST_TEST(fits(R"({"const":5})", "5.0"));
+    BOOST_TEST(fits(R"({"enum":[-5]})", "-5.0"));
+}
+
 BOOST_AUTO_TEST_CASE(newer_keywords) {
     schema tuple{json::parse(R"({"type":"array","prefixItems":[{"type":"integer"}],"items":{"type":"string"}})")};
     BOOST_TEST(tuple.validate(json::parse(R"([1,"a"])")).empty());

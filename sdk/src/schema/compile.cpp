@@ -121,15 +121,15 @@ private:
         else if (key == "enum")
             n.enumeration = array(v, path);
         else if (key == "minimum")
-            n.minimum = number(v, path);
+            n.minimum = limit(v, path);
         else if (key == "maximum")
-            n.maximum = number(v, path);
+            n.maximum = limit(v, path);
         else if (key == "exclusiveMinimum")
-            n.exclusive_minimum = number(v, path);
+            n.exclusive_minimum = limit(v, path);
         else if (key == "exclusiveMaximum")
-            n.exclusive_maximum = number(v, path);
+            n.exclusive_maximum = limit(v, path);
         else if (key == "multipleOf")
-            n.multiple_of = positive(v, path);
+            positive(v, path), n.multiple_of = v;
         else if (key == "minLength")
             n.min_length = count(v, path);
         else if (key == "maxLength")
@@ -299,6 +299,7 @@ private:
         if (!v.is_number()) fail_schema(schema_errc::bad_document, path, "expected a number");
         return v.to_number<double>();
     }
+    static const json::value& limit(const json::value& v, const std::string& path) { return number(v, path), v; }
     static double positive(const json::value& v, const std::string& path) {
         double d = number(v, path);
         if (!(d > 0)) fail_schema(schema_errc::bad_document, path, "expected a number above 0");

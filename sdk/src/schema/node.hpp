@@ -70,7 +70,7 @@ struct schema::node {
     std::optional<json::value> constant;
     std::optional<json::array> enumeration;
 
-    std::optional<double> minimum, maximum, exclusive_minimum, exclusive_maximum, multiple_of;
+    std::optional<json::value> minimum, maximum, exclusive_minimum, exclusive_maximum, multiple_of;  // numbers
     std::optional<std::size_t> min_length, max_length;
     std::optional<text_pattern> pattern;
     std::string pattern_text;

@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <compare>
+#include <concepts>
 #include <map>
 #include <unordered_set>
 
@@ -50,6 +52,56 @@ std::string expected(std::uint8_t types) {
 
 std::string number_text(double d) {
     return d == std::trunc(d) && std::abs(d) < 1e15 ? std::to_string(static_cast<std::int64_t>(d)) : python_float(d);
+}
+
+// A double and a whole number are compared exactly: as doubles, 2^53 + 1 would be 2^53.
+std::partial_ordering compare(double d, std::integral auto i) {
+    using whole = decltype(i);
+    constexpr double above = std::is_signed_v<whole> ? 9223372036854775808.0 : 18446744073709551616.0;
+    if (std::isnan(d)) return std::partial_ordering::unordered;
+    if (d >= above) return std::partial_ordering::greater;
+    if (d < (std::is_signed_v<whole> ? -above : 0.0)) return std::partial_ordering::less;
+    const double cut_off = std::trunc(d);
+    const auto w = static_cast<whole>(cut_off);
+    if (w != i) return w <=> i;
+    return d <=> cut_off;
+}
+
+std::partial_ordering compare_numbers(const json::value& a, const json::value& b) {
+    if (a.is_double() && b.is_double()) return a.get_double() <=> b.get_double();
+    if (a.is_double())
+        return b.is_int64() ? compare(a.get_double(), b.get_int64()) : compare(a.get_double(), b.get_uint64());
+    if (b.is_double()) return 0 <=> compare_numbers(b, a);
+    if (a.is_int64() && b.is_int64()) return a.get_int64() <=> b.get_int64();
+    if (a.is_uint64() && b.is_uint64()) return a.get_uint64() <=> b.get_uint64();
+    const bool signed_first = a.is_int64();
+    const auto s = signed_first ? a.get_int64() : b.get_int64();
+    const auto u = signed_first ? b.get_uint64() : a.get_uint64();
+    const auto order = s < 0 ? std::strong_ordering::less : static_cast<std::uint64_t>(s) <=> u;
+    return signed_first ? order : 0 <=> order;
+}
+
+// The size of a whole number of 64 bits; nothing for another one.
+std::optional<std::uint64_t> whole_size(const json::value& v) {
+    if (v.is_uint64()) return v.get_uint64();
+    if (v.is_int64()) {
+        const auto i = v.get_int64();
+        return i < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(i) : static_cast<std::uint64_t>(i);
+    }
+    const double d = std::abs(v.get_double());
+    if (!(d < 18446744073709551616.0) || d != std::trunc(d)) return {};
+    return static_cast<std::uint64_t>(d);
+}
+
+bool is_multiple(const json::value& v, const json::value& of) {
+    const auto a = whole_size(v), b = whole_size(of);
+    if (a && b) return *b != 0 && *a % *b == 0;
+    const double q = v.to_number<double>() / of.to_number<double>();
+    return std::abs(q - std::round(q)) <= 1e-9 * std::max(1.0, std::abs(q));
+}
+
+std::string number_text(const json::value& v) {
+    return v.is_double() ? number_text(v.get_double()) : json::serialize(v);
 }
 
 // Python's int("...") and float("..."): surrounding space, a sign, underscores between digits.
@@ -319,7 +371,7 @@ private:
         if (n.constant && !equal_json(*n.constant, v))
             ok = report("expected " + json::serialize(*n.constant) + ", got " + describe(v));
         if (n.enumeration) ok = one_of_values(*n.enumeration, v) && ok;
-        if (v.is_number()) ok = numbers(n, v.to_number<double>()) && ok;
+        if (v.is_number()) ok = numbers(n, v) && ok;
         if (v.is_string()) ok = strings(n, v.get_string()) && ok;
         if (v.is_array()) ok = arrays(n, v.get_array(), out, depth, seen) && ok;
         if (v.is_object()) ok = objects(n, v, out, depth, seen) && ok;
@@ -385,20 +437,19 @@ private:
         return report("expected one of " + cut(list, 400) + ", got " + describe(v));
     }
 
-    bool numbers(const node& n, double d) {
+    bool numbers(const node& n, const json::value& v) {
         bool ok = true;
-        auto got = [&] { return ", got " + number_text(d); };
-        if (n.minimum && !(d >= *n.minimum)) ok = report("must be at least " + number_text(*n.minimum) + got());
-        if (n.maximum && !(d <= *n.maximum)) ok = report("must be at most " + number_text(*n.maximum) + got());
-        if (n.exclusive_minimum && !(d > *n.exclusive_minimum))
+        auto got = [&] { return ", got " + number_text(v); };
+        if (n.minimum && !(compare_numbers(v, *n.minimum) >= 0))
+            ok = report("must be at least " + number_text(*n.minimum) + got());
+        if (n.maximum && !(compare_numbers(v, *n.maximum) <= 0))
+            ok = report("must be at most " + number_text(*n.maximum) + got());
+        if (n.exclusive_minimum && !(compare_numbers(v, *n.exclusive_minimum) > 0))
             ok = report("must be above " + number_text(*n.exclusive_minimum) + got());
-        if (n.exclusive_maximum && !(d < *n.exclusive_maximum))
+        if (n.exclusive_maximum && !(compare_numbers(v, *n.exclusive_maximum) < 0))
             ok = report("must be below " + number_text(*n.exclusive_maximum) + got());
-        if (n.multiple_of) {
-            double q = d / *n.multiple_of;
-            if (!(std::abs(q - std::round(q)) <= 1e-9 * std::max(1.0, std::abs(q))))
-                ok = report("must be a multiple of " + number_text(*n.multiple_of) + got());
-        }
+        if (n.multiple_of && !is_multiple(v, *n.multiple_of))
+            ok = report("must be a multiple of " + number_text(*n.multiple_of) + got());
         return ok;
     }
 
@@ -502,7 +553,7 @@ private:
             if (!known && n.additional) {
                 if (n.additional->never) {
                     if (lenient_ && out && leaves_over_ == further::dropped)
-                        out->get_object().stable_erase(key);
+                        ok = drop(n, members, key, *out) && ok;
                     else if (!lenient_ || out)
                         ok = report("is not a known property" + known_properties(n));
                 } else
@@ -511,7 +562,7 @@ private:
                 if (leaves_over_ == further::refused)
                     ok = report("is not a known property" + known_properties(n));
                 else if (lenient_)
-                    out->get_object().stable_erase(key);
+                    ok = drop(n, members, key, *out) && ok;
             }
             if (seen && (known || n.additional)) seen->mark(at);
             if (n.property_names) ok = read(*n.property_names, json::value(key), nullptr, depth + 1) && ok;
@@ -527,6 +578,24 @@ private:
             for (const auto& [name, child] : n.properties)
                 if (child->fallback && !members.contains(name)) out->get_object()[name] = *child->fallback;
         return ok;
+    }
+
+    // `zip_code` for `zip`, `Zip`: one name holds the other, in any capitals.
+    static bool akin(std::string_view a, std::string_view b) {
+        const std::string x = to_lower(a), y = to_lower(b);
+        constexpr std::size_t shortest = 3;
+        return x == y || (std::min(x.size(), y.size()) >= shortest &&
+                          (x.find(y) != std::string::npos || y.find(x) != std::string::npos));
+    }
+
+    // A member that nobody knows is left out, unless one is missing that it may stand for.
+    bool drop(const node& n, const json::object& members, std::string_view key, json::value& out) {
+        out.get_object().stable_erase(key);
+        for (const auto& [name, child] : n.properties)
+            if (!members.contains(name) && (!child->fallback || akin(name, key)))
+                return report("is not a known property, and may be meant as `" + name +
+                              "`, which is missing; write each under its own name, as null where there is none");
+        return true;
     }
 
     static std::string known_properties(const node& n) {
@@ -661,8 +730,7 @@ private:
 
 bool equal_json(const json::value& a, const json::value& b) {
     if (a.is_number() && b.is_number()) {
-        if (a.is_double() || b.is_double()) return a.to_number<double>() == b.to_number<double>();
-        return a == b;
+        return compare_numbers(a, b) == 0;
     }
     if (a.is_array() && b.is_array()) {
         const auto &x = a.get_array(), &y = b.get_array();

@@ -365,6 +365,7 @@ private:
         if (c == '[') return array(']');
         if (c == '(') {
             json::value items = array(')');
+            if (!items.is_array()) return items;  // nested too deep
             return items.get_array().size() == 1 ? json::value(items.get_array().front()) : items;
         }
         if (quote_at(s_.substr(i_))) return json::value(json::string(quoted(where)));

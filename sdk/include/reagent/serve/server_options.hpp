@@ -79,8 +79,8 @@ struct route_options {
     run_options run{};   ///< of its runs: model, budget. The deadline holds from the request on
     std::string name{};  ///< of the program, and as a model; default: the path without its first "/"
     std::string description{};
-    /// What is loaded into the program: a file, or `FOLDER\@TAG` of a program store, which is followed when the tag moves.
-    /// While it cannot be loaded for the first time, requests get 503. "": nothing.
+    /// What is loaded into the program: a file, or `FOLDER\@TAG` of a program store, which is followed when the tag
+    /// moves. While it cannot be loaded for the first time, requests get 503. "": nothing.
     std::string saved{};
     bool saved_models = true;                    ///< models that the saved program names are taken over
     std::chrono::milliseconds poll{1'000};       ///< how often the tag is looked at
