@@ -305,9 +305,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_index_is_told_so) {
     auto i = passage_index::create(dir.path / "x");
     BOOST_TEST(has(refusal(retrieve_errc::bad_options, [&] { passage_index::create(dir.path / "x"); }), "already"));
     std::ofstream{dir.path / "x" / "index.json"}
-        << R"({"format": "reagent index", "version": 2, "generation": "gen-1"})";
-    BOOST_TEST(has(refusal(retrieve_errc::unknown_version, [&] { passage_index::open(dir.path / "x"); }), "version 2"));
-    BOOST_TEST(has(refusal(retrieve_errc::unknown_version, [&] { i.count(); }), "version 2"));
+        << R"({"format": "reagent index", "version": 1, "generation": "gen-1"})";
+    BOOST_TEST(has(refusal(retrieve_errc::unknown_version, [&] { passage_index::open(dir.path / "x"); }), "version 1"));
+    BOOST_TEST(has(refusal(retrieve_errc::unknown_version, [&] { i.count(); }), "version 1"));
     std::ofstream{dir.path / "x" / "index.json"} << "{";
     BOOST_TEST(
         has(refusal(retrieve_errc::corrupt, [&] { passage_index::open(dir.path / "x"); }), "index.json is damaged"));

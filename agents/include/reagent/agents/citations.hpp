@@ -26,8 +26,9 @@ struct citation {
 };
 
 struct citation_rules {
-    bool every_sentence = false;      ///< each sentence of the answer has a marker of a passage that is quoted
-    std::size_t min_quote_words = 1;  ///< in a shorter passage: all of its words
+    bool every_sentence = false;  ///< each sentence of the answer has a marker of a passage that is quoted
+    std::size_t min_quote_words =
+        1;  ///< in a shorter passage: all of its words; two letters of Chinese count as one, four of Thai
     std::string no_answer = "The passages do not say.";  ///< the one answer that needs no citation
 };
 
@@ -47,8 +48,9 @@ struct checked_citations {
 };
 
 /// Holds an answer against its passages: each citation names one of them and quotes it (`find_quote`), each marker
-/// `[1]`, `[1, 2]` in the answer stands for a passage that is quoted, there is a citation at all, and, where the rules
-/// ask for it, a marker in each sentence. Pure.
+/// `[1]`, `[1, 2]` in the answer, in whatever spelling (`[1-3]`, `[passage 1]`, `[1, p. 3]`, brackets and digits of any
+/// script; not what stands in backticks), stands for a passage that is quoted, there is a citation at all, and, where
+/// the rules ask for it, a marker in each sentence but headings, a table's first row and the line before a list. Pure.
 ///
 /// Whether a quote bears out what the answer says of it is not looked at: that takes a judge (`groundedness`).
 checked_citations check_citations(std::string_view answer, const std::vector<written_citation>& written,
@@ -57,12 +59,13 @@ checked_citations check_citations(std::string_view answer, const std::vector<wri
 /// Where a text has a quote, verbatim but for: Unicode's canonical forms, kinds and runs of blanks, line ends,
 /// characters that are not seen (soft hyphens, zero-width spaces), forms of quotation marks and dashes, ligatures of
 /// Latin letters; and quotation marks or an ellipsis around the quote. Case, words, digits and punctuation count. A
-/// quote begins and ends where words do.
+/// quote begins and ends where words do: it is not cut out of a number, an amount or what a hyphen or an apostrophe
+/// joins, nor does it lose the negation of Chinese or Japanese; Korean words are whole, and phrases of Thai. Linear.
 /// @return byte offsets, begin and end; none where it does not stand there, or has no letter or digit
 std::optional<std::pair<std::size_t, std::size_t>> find_quote(std::string_view text, std::string_view quote);
 
-/// A text's sentences, each with the markers behind it. A line end ends one too; abbreviations ("Dr.", "e.g."),
-/// initials and decimals do not.
+/// A text's sentences, each with the markers behind it, by the ends that any script has. A line end of any kind ends
+/// one too; abbreviations ("Dr.", "e.g."), initials, decimals and the numbers of a list do not.
 std::vector<std::string> sentences(std::string_view text);
 
 /// An answer with what bears it out.

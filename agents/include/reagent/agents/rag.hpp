@@ -6,10 +6,10 @@
 namespace reagent {
 
 struct rag_options {
-    std::size_t k = 5;  ///< passages that are asked for
-    filter where{};     ///< which of them count
-    std::size_t max_passage_bytes =
-        64 * 1024;  ///< of all that the model is shown; passages that do not fit are left out, the last first
+    std::size_t k = 5;                          ///< passages that are asked for
+    filter where{};                             ///< which of them count
+    std::size_t max_passage_bytes = 64 * 1024;  ///< of all that the model is shown; passages that do not fit are left
+                                                ///< out, the last first; the first is cut
     citation_rules citations{};
 };
 

@@ -45,8 +45,9 @@ struct broken_file {
 };
 
 struct build_report {
-    std::size_t files = 0, changed = 0, removed = 0;  ///< files with passages; new or changed ones; ones that are gone
-    std::size_t passages = 0;                         ///< in the index
+    std::size_t files = 0, changed = 0,
+                removed = 0;             ///< files with passages; new or changed ones; ones that have none any more
+    std::size_t passages = 0;            ///< in the index
     std::size_t made = 0, embedded = 0;  ///< passages of changed files, and those of them whose text was new
     std::vector<broken_file> broken{};   ///< not in the index
     reagent::usage usage{};              ///< of embeddings
@@ -56,7 +57,9 @@ struct build_report {
 /// known by its content's hash: one that is the same costs nothing but reading, and of one that has changed only new
 /// passages are embedded. Other chunk options make everything anew. A passage's id is "FILE#3", its source FILE
 /// (relative to the folder), its metadata "source", "begin" and "end". Hidden files and folders, and the index itself,
-/// are no documents. A broken file is listed, and has no passages; also not those it had before.
+/// are no documents. A file is UTF-8 or in the charset that it says; "begin" and "end" are bytes of the file, and
+/// where it was converted, of its text in UTF-8. A broken file is listed, and has no passages; also not those it had
+/// before. So is a folder more than 64 levels deep. A first build that fails leaves no index.
 /// @throws retrieve_error(wrong_model, bad_options) when the index was made with another embedder or language
 /// @throws as the embedder; then nothing was changed
 task<build_report> build_index(run& r, std::filesystem::path documents, std::filesystem::path index,

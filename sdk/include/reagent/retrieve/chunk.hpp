@@ -27,17 +27,17 @@ struct chunk_options {
 
 /// A piece of a document.
 struct chunk {
-    std::string
-        text{};  ///< as it stands in the document; of HTML without its tags; of CSV with the header line before it
+    std::string text{};  ///< as it stands in the document; of HTML without its tags; of JSON with its escapes read; of
+                         ///< CSV with the header line before it, or the beginning of a long one
     std::string heading{};           ///< those above it: "Returns > Refunds"
     std::size_t begin = 0, end = 0;  ///< bytes of the document that it was taken from
 };
 
 /// Cuts a document into chunks, at headings, paragraphs and sentences: Markdown by headings, with blocks of code whole;
-/// HTML likewise, as gumbo reads it; CSV by rows; JSON by the elements of its outermost list or object; source code by
-/// blank lines. Neighbours under one heading overlap. A word, row or line that is too long is cut. Bytes that are no
-/// UTF-8 become U+FFFD in the text, and keep their places. Pure, and in linear time; what is made to cost more is
-/// refused.
+/// HTML likewise, as gumbo reads it; CSV by rows; JSON by the elements of its outermost list or object, or by its
+/// lines; source code by lines. Neighbours under one heading overlap. Lines of lists, tables and quotations stay whole;
+/// what is longer than a chunk is cut at its lines, then at sentences, then at words. Bytes that are no UTF-8 become
+/// U+FFFD in the text, and keep their places. Pure, and in linear time; what is made to cost more is refused.
 /// @throws retrieve_error(bad_options, too_large, bad_passage) saying what is wrong with the document
 std::vector<chunk> chunks_of(std::string_view document, document_kind kind, const chunk_options& options = {});
 

@@ -101,7 +101,8 @@ public:
     /// Waits for another writer to end. @throws retrieve_error(locked)
     index_writer write(writing_options options = {}) const;
 
-    /// Reads everything and says what is damaged. Empty: nothing is.
+    /// Reads everything and says what is damaged. Empty: nothing is. Files that are not as the last commit left them
+    /// are read in a process of its own (fork), since Xapian may crash on them.
     std::vector<found_problem> check() const;
 
     /// Writes it anew without what was removed, with a new graph; readers go on meanwhile.
@@ -122,6 +123,7 @@ public:
 
     /// Adds a passage, or replaces the one with its id. `score` is not stored.
     /// @param vector of it, where the index has an embedder
+    /// Words of more than 200 bytes are not found.
     /// @throws retrieve_error(bad_passage) for an empty id, text that is no UTF-8, 4 MiB of it and more
     /// @throws retrieve_error(wrong_model) for a vector of another length, or with something that is no number
     void put(const passage& p, const std::vector<float>& vector = {});

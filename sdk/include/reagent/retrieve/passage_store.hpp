@@ -14,8 +14,8 @@ struct store_options {
     similarity by = similarity::cosine;         ///< of a collection that `put` makes
     std::chrono::milliseconds timeout{30'000};  ///< of one request
     std::size_t batch = 500;                    ///< most passages in one request
-    std::size_t max_fetched =
-        100'000;  ///< most passages that one retrieval reads, where the server's filter lets too many through
+    std::size_t max_fetched = 100'000;  ///< most passages that one retrieval reads, where the server's filter lets too
+                                        ///< many through; more would be retrieve_error(too_large)
 };
 
 /// Passages and their vectors on a server: a retriever that can be filled. Safe to share between threads. Filters mean

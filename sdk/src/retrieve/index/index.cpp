@@ -81,8 +81,10 @@ auto passage_index::impl::reading(Work work) {
             latest = nullptr;
         } catch (const Xapian::Error&) {
             if (is_current()) rethrow_naming_files(folder / of_it / "text");
-        } catch (const retrieve_error&) {
-            if (is_current()) throw;
+        } catch (const retrieve_error& e) {
+            if (!is_current()) continue;
+            if (e.code() == retrieve_errc::corrupt) check_unless_changing(of_it);  // another file may be to blame
+            throw;
         }
     }
 }

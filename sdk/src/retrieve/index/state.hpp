@@ -18,7 +18,7 @@ namespace reagent::detail {
 //   gen-1/vectors   rows of floats, appended to; how many of them count, and their checksum, stands in the state
 //   gen-1/graph-2   of hnswlib, over the first of them; which one counts stands in the state
 
-inline constexpr std::uint64_t index_version = 1;
+inline constexpr std::uint64_t index_version = 2;
 inline constexpr std::size_t exact_below = 20'000;  // vectors that are compared one by one
 
 struct graph_state {
