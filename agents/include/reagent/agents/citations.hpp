@@ -48,7 +48,7 @@ struct checked_citations {
 };
 
 /// Holds an answer against its passages: each citation names one of them and quotes it (`find_quote`), each marker
-/// `[1]`, `[1, 2]` in the answer, in whatever spelling (`[1-3]`, `[passage 1]`, `[1, p. 3]`, brackets and digits of any
+/// "[1]", "[1, 2]" in the answer, in whatever spelling ("[1-3]", "[passage 1]", "[1, p. 3]", brackets and digits of any
 /// script; not what stands in backticks), stands for a passage that is quoted, there is a citation at all, and, where
 /// the rules ask for it, a marker in each sentence but headings, a table's first row and the line before a list. Pure.
 ///
