@@ -120,7 +120,7 @@ endfunction()
 # own as others of their folder do are compiled alone.
 set(reagent_alone adapter/chat adapter/json adapter/xml base/read_file evaluate/report journal/recorded_request journal/recorded_text
   journal/journal_record lm/embedder lm/providers/[a-z_]+ module/predictors module/saved_program optimize/proposer schema/unambiguous
-  retrieve/remote/qdrant store/sessions sql/policy cli/src/runs cli/src/sql offline/src/plan_words offline/src/question agents/src/written_calls
+  retrieve/remote/qdrant store/sessions sql/policy cli/src/runs cli/src/sql offline/src/plan_words offline/src/question agents/src/written_calls agents/src/markers agents/src/multi_hop agents/src/quotes
   watch/traffic_store watch/traffic_tables cli/src/traffic cli/src/watch)
 function(reagent_unite target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)

@@ -181,12 +181,13 @@ class reader final : public stream_reader {
     // one number, or none, cannot be looked at so.
     void check_number(std::string_view type, const json::value& data) {
         const auto number = index_of(member(data, "sequence_number"));
-        if (!number) {  // or one that cannot be read: it is the next
-            if (numbered_) ++*numbered_;
+        if (!number) {  // none, or one that cannot be read: it may have been the next
+            ++without_number_;
             return;
         }
         const auto before = std::exchange(numbered_, number);
-        if (before && *number != *before && *number != *before + 1)
+        const auto most = std::exchange(without_number_, 0) + 1;
+        if (before && (*number < *before || *number - *before > most))
             malformed("has event " + std::to_string(*number) + " behind event " + std::to_string(*before) +
                           ": pieces are missing, or came in another order",
                       type);
@@ -394,6 +395,7 @@ class reader final : public stream_reader {
 
     std::vector<item> items_;
     std::optional<std::uint64_t> last_number_{}, numbered_{};
+    std::uint64_t without_number_ = 0;  // events since the last that had one
     std::string last_said_{};
     bool created_ = false;
     bool torn_ = false;  // a call began, and nothing more of it came
