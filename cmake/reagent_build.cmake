@@ -74,7 +74,7 @@ add_library(reagent_build_options INTERFACE)
 target_compile_options(reagent_build_options INTERFACE -Wall -Wextra -Wpedantic -Werror
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds -Wno-stringop-overread -Wno-stringop-overflow -Wno-mismatched-new-delete>  # g++ 12 reports these inside its own library
   $<$<CXX_COMPILER_ID:GNU>:-fcoroutines -Wshadow=local>
-  $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-field-initializers -Wno-undefined-var-template -Wno-undefined-internal -Wno-unknown-warning-option -Wno-deprecated-declarations>)
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-field-initializers -Wno-undefined-var-template -Wno-undefined-internal -Wno-string-concatenation -Wno-unknown-warning-option -Wno-deprecated-declarations>)
 if(REAGENT_SANITIZE)
   target_compile_options(reagent_build_options INTERFACE -fsanitize=${REAGENT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(reagent_build_options INTERFACE -fsanitize=${REAGENT_SANITIZE})
