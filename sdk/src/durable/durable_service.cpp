@@ -55,8 +55,8 @@ void durable_service::serve(std::string name, program_function program, run_opti
                             "out; what a durable run "
                             "did is replayed from its own journal: durable_service::replay, `reagent runs replay`"};
     impl_->threads().secrets->learn(options.lm.backend());
-    auto served = std::make_shared<const served_program>(
-        served_program{std::move(program), std::move(options), std::move(adjust)});
+    auto served = std::make_shared<const durable_program>(
+        durable_program{std::move(program), std::move(options), std::move(adjust)});
     std::lock_guard lock{impl_->mutex};
     impl_->programs.insert_or_assign(std::move(name), std::move(served));
 }
@@ -71,7 +71,7 @@ std::string durable_service::submit(const std::string& program, json::object inp
     return impl_->journals->create({program, std::move(inputs), std::move(id), std::move(session)});
 }
 
-std::shared_ptr<const served_program> durable_service::impl::served(const std::string& run_id,
+std::shared_ptr<const durable_program> durable_service::impl::served(const std::string& run_id,
                                                                     const std::string& program) const {
     std::lock_guard lock{mutex};
     if (auto found = programs.find(program); found != programs.end()) return found->second;

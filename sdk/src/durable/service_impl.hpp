@@ -6,7 +6,7 @@
 
 namespace reagent {
 
-struct served_program {
+struct durable_program {
     program_function program;
     run_options options;
     durable_service::options_of_inputs adjust;
@@ -29,7 +29,7 @@ struct served_program {
 struct durable_service::impl : std::enable_shared_from_this<impl> {
     impl(reagent::runtime& r, std::shared_ptr<journal_store> s) : runtime{r}, journals{std::move(s)} {}
 
-    std::shared_ptr<const served_program> served(const std::string& run_id, const std::string& program) const;
+    std::shared_ptr<const durable_program> served(const std::string& run_id, const std::string& program) const;
     std::vector<std::string> served_names() const;
     stored_run resume_taken(journal_store::taken_run taken);
     void continue_run(journal_store::taken_run taken, std::function<void(std::exception_ptr)> ended);
@@ -45,7 +45,7 @@ struct durable_service::impl : std::enable_shared_from_this<impl> {
     reagent::runtime& runtime;
     const std::shared_ptr<journal_store> journals;
     mutable std::mutex mutex;
-    std::map<std::string, std::shared_ptr<const served_program>> programs;  // under `mutex`
+    std::map<std::string, std::shared_ptr<const durable_program>> programs;  // under `mutex`
     std::atomic<bool> stop_work = false;
 };
 
