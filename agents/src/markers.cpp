@@ -115,7 +115,7 @@ std::u32string plain(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
         const auto [c, length] = code_point_at(text, at);
         at += length;
-        if (!is_unseen(c)) out += c > 0x10FFFF ? U'?' : plain(c);
+        if (!is_not_shown(c)) out += c > 0x10FFFF ? U'?' : plain(c);
     }
     return out;
 }

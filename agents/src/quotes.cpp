@@ -60,7 +60,7 @@ private:
         if (is_blank(c)) {
             if (!all_.empty() && all_.back().code != U' ') all_.push_back({U' ', at, at + length, c});
             if (!all_.empty() && line_end_at(text, at) > 0) all_.back().line_end = true;
-        } else if (!is_unseen(c))
+        } else if (!is_not_shown(c))
             add(c, at, at + length);
         return length;
     }

@@ -47,7 +47,7 @@ bool is_blank(char32_t c) {
     return c < 0x20 || c == 0x7F || c == 0x85 || (category >= UTF8PROC_CATEGORY_ZS && category <= UTF8PROC_CATEGORY_ZP);
 }
 
-bool is_unseen(char32_t c) {
+bool is_not_shown(char32_t c) {
     return c == 0xFEFF || (c <= 0x10FFFF && utf8proc_get_property(static_cast<utf8proc_int32_t>(c))->ignorable);
 }
 
@@ -78,7 +78,7 @@ std::size_t word_count(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
         const auto [c, length] = code_point_at(text, at);
         at += length;
-        if (is_unseen(c)) continue;
+        if (is_not_shown(c)) continue;
         const bool apart = stands_alone(c) || is_of_long_runs(c), word = is_word(c) && !apart;
         words += word && !inside;
         inside = word;

@@ -15,7 +15,7 @@ bool is_digit(char32_t c);  ///< of any script; `digit_value` has its value
 int digit_value(char32_t c);
 bool is_mark(char32_t c);
 bool is_blank(char32_t c);   ///< line ends too
-bool is_unseen(char32_t c);  ///< soft hyphens, zero-width spaces
+bool is_not_shown(char32_t c);  ///< soft hyphens, zero-width spaces
 
 bool is_hiragana(char32_t c);
 bool is_katakana(char32_t c);
