@@ -62,7 +62,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
     std::vector<std::string_view> lines;
     std::size_t begin = 0;
     for (std::size_t at = 0; at < text.size();) {
-        const auto end = detail::line_end_at(text, at);
+        const auto end = detail::end_of_line_at(text, at);
         if (end) {
             lines.push_back(text.substr(begin, at - begin));
             begin = at + end;

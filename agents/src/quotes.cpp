@@ -59,7 +59,7 @@ private:
         }
         if (is_blank(c)) {
             if (!all_.empty() && all_.back().code != U' ') all_.push_back({U' ', at, at + length, c});
-            if (!all_.empty() && line_end_at(text, at) > 0) all_.back().line_end = true;
+            if (!all_.empty() && end_of_line_at(text, at) > 0) all_.back().line_end = true;
         } else if (!is_not_shown(c))
             add(c, at, at + length);
         return length;

@@ -132,7 +132,7 @@ std::size_t end_of_sentence(std::string_view text, std::size_t at) {
     }
     const std::size_t next = r.at;
     if (r.skip_markers()) return r.at;
-    if (next >= text.size() || detail::line_end_at(text, next) > 0 || wide) return next;
+    if (next >= text.size() || detail::end_of_line_at(text, next) > 0 || wide) return next;
     if (!blank_or_end(text, next)) {
         const bool letter = detail::is_word(detail::code_point_at(text, next).first);
         const bool digits = text[next] >= '0' && text[next] <= '9';
@@ -193,7 +193,7 @@ std::vector<std::string> sentences(std::string_view text) {
             at = m->end;
             continue;
         }
-        if (const auto line_end = detail::line_end_at(text, at)) {
+        if (const auto line_end = detail::end_of_line_at(text, at)) {
             close(at);
             begin = at += line_end;
             line_begins = true;

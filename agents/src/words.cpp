@@ -63,7 +63,7 @@ bool stands_alone(char32_t c) {
            is_between(c, 0x3100, 0x312F) || is_between(c, 0xA000, 0xA48F);
 }
 
-std::size_t line_end_at(std::string_view text, std::size_t at) {
+std::size_t end_of_line_at(std::string_view text, std::size_t at) {
     const char c = text[at];
     if (c == '\r' && at + 1 < text.size() && text[at + 1] == '\n') return 2;
     if (c >= '\n' && c <= '\r') return 1;

@@ -14,7 +14,7 @@ bool is_word(char32_t c);   ///< a letter, a mark, a number
 bool is_digit(char32_t c);  ///< of any script; `digit_value` has its value
 int digit_value(char32_t c);
 bool is_mark(char32_t c);
-bool is_blank(char32_t c);   ///< line ends too
+bool is_blank(char32_t c);      ///< line ends too
 bool is_not_shown(char32_t c);  ///< soft hyphens, zero-width spaces
 
 bool is_hiragana(char32_t c);
@@ -23,7 +23,7 @@ bool is_katakana(char32_t c);
 bool stands_alone(char32_t c);
 
 /// The length of a line end of any kind: LF, CR LF, CR, VT, FF, U+0085, U+2028, U+2029; 0: there is none.
-std::size_t line_end_at(std::string_view text, std::size_t at);
+std::size_t end_of_line_at(std::string_view text, std::size_t at);
 
 /// Words of a text. Where no blanks stand between them, two letters of Chinese or Japanese are taken for one, and four
 /// of Thai, Lao, Burmese and Khmer.

@@ -20,7 +20,7 @@ parse_failure bad_value(const signature_field& f, const std::string& why) {
 }
 
 // The length of a line end of any kind that a model may read as one: a text that holds it closes no block. 0: none.
-std::size_t line_end_at(std::string_view text, std::size_t at) {
+std::size_t any_line_end_at(std::string_view text, std::size_t at) {
     const char c = text[at];
     if (c == '\r' && text.substr(at).starts_with("\r\n")) return 2;
     if ((c >= '\n' && c <= '\r') || (c >= '\x1c' && c <= '\x1e')) return 1;
@@ -33,7 +33,7 @@ std::string blob(std::string_view text) {
     std::string indented;
     bool lines = false;
     for (std::size_t at = 0; at < text.size();) {
-        const auto end = line_end_at(text, at);
+        const auto end = any_line_end_at(text, at);
         indented += text.substr(at, std::max<std::size_t>(end, 1));
         if (end) indented += "    ";
         lines = lines || end;
