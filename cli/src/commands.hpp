@@ -33,6 +33,9 @@ tools tools_from(const std::string& list);
 /// @throws misuse for a path that would have a comma in it
 std::string with_absolute_paths(const std::string& tools);
 
+/// The first of the tools that `--tools` lists here and not there; a policy belongs to its database. "": there is none.
+std::string tool_beyond(const std::string& tools, const std::string& lent);
+
 /// The model that `--lm`, the environment or a local server offers; else the stand-in. `notice` says what was chosen
 /// and why, where the user may wonder.
 struct chosen_model {

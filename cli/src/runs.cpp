@@ -32,6 +32,7 @@ struct runs_options {
     std::size_t limit = 50, concurrency = 16;
     std::uint64_t effect = 0, records = 0;
     bool latest = false, json = false, repeat = false, until_idle = false, whole = false, force = false;
+    std::optional<std::string> tools;
 };
 
 CLI::Validator lifetime() {
@@ -480,6 +481,7 @@ model_choice model_of_waiting(const std::shared_ptr<journal_store>& store, const
     choice.lm_told = !o.lm.empty();
     choice.saved_told = !o.saved.empty();
     choice.journals = store;
+    if (o.tools) choice.tools = with_absolute_paths(*o.tools);
     run_filter filter;
     filter.most = 10'000;
     filter.program = program;
@@ -712,6 +714,10 @@ public:
             ->check(whole_number(1, 10'000))
             ->capture_default_str();
         c->add_flag("--until-idle", o_->until_idle, "end when nothing is left to do");
+        if (!own_)
+            c->add_option("--tools", o_->tools,
+                          "lend only these tools, as calculator,sql:FILE; runs that were stored with others are refused. "
+                          "For a store that others write to: without it a run opens any file of this user that it names");
         with_lifetime(c);
         with_model(c);
         as_json(c);

@@ -4,6 +4,8 @@
 
 #include <reagent/durable/durable_service.hpp>
 
+#include <optional>
+
 namespace reagent::cli {
 
 /// $REAGENT_JOURNALS, else reagent-runs.db.
@@ -33,6 +35,9 @@ struct model_choice {
     bool lm_told = true, saved_told = true;
     /// Whoever can write to a store can name any address in it: the worker's own keys are not sent there.
     bool address_is_stored = false;
+    /// The tools that a worker lends to runs of `reagent ask`, as `--tools` lists them; others are refused. Nothing: what
+    /// a run was stored with.
+    std::optional<std::string> tools{};
 };
 
 /// What a run was started with: `reagent ask` has it in its inputs, a program of `cli_main` in its journal. "": not

@@ -72,6 +72,8 @@ program_function only_what_began_alike(program_function program, started_with mi
         if (!choice.lm_told && ((!began.lm.empty() && began.lm != mine.lm) || began.api_base != mine.api_base))
             refuse(began.lm + at(began.api_base), mine.lm + at(mine.api_base),
                    began.api_base.empty() ? "--lm" : "--lm and --api-base");
+        if (const auto tool = choice.tools ? tool_beyond(text_of(inputs, "tools"), *choice.tools) : ""; !tool.empty())
+            refuse("the tool " + visible_name(tool), choice.tools->empty() ? "none" : "others", "--tools that has it");
         if (!began.adapter.empty() && began.adapter != mine.adapter)
             refuse("--adapter " + began.adapter, "the adapter " + mine.adapter, "");
         if (!choice.saved_told && !began.adapter.empty() && began.saved != mine.saved)  // older runs tell of neither

@@ -126,6 +126,26 @@ tools tools_from(const std::string& list) {
     return all;
 }
 
+std::string tool_beyond(const std::string& tools, const std::string& lent) {
+    auto each = [](const std::string& list) {
+        std::vector<std::string> all;
+        for (std::size_t begin = 0; begin < list.size();) {
+            const auto end = std::min(list.find(',', begin), list.size());
+            std::string part = list.substr(begin, end - begin);
+            if (part.starts_with("policy=") && !all.empty())
+                all.back() += "," + part;
+            else
+                all.push_back(std::move(part));
+            begin = end + 1;
+        }
+        return all;
+    };
+    const auto may = each(lent);
+    for (auto& one : each(tools))
+        if (std::find(may.begin(), may.end(), one) == may.end()) return std::move(one);
+    return {};
+}
+
 std::string with_absolute_paths(const std::string& tools) {
     std::string all;
     for (std::size_t begin = 0; begin < tools.size();) {

@@ -66,6 +66,14 @@ done
 
 # `runs resume`, of whatever is there: 0 finished, 1 failed or cancelled, 3 waits.
 [ "$(code "$reagent" runs resume a)" = 0 ] && grep -q 409.8 out || fail "a finished run: $(cat out err)"
+# What a worker lends. Without --tools a stored run names what it likes.
+"$reagent" runs fork a --records 3 --new-id fewer >/dev/null
+"$reagent" runs work --until-idle --lm offline/demo --tools time,sql:shop.db >/dev/null 2>&1
+"$reagent" runs show fewer --json | grep -q 'began with the tool .*calculator' || fail "a tool that is not lent: $("$reagent" runs show fewer)"
+"$reagent" runs fork a --records 3 --new-id enough >/dev/null
+"$reagent" runs work --until-idle --lm offline/demo --tools time,calculator >/dev/null 2>&1
+[ "$(code "$reagent" runs resume enough)" = 0 ] && grep -q 409.8 out || fail "tools that are lent: $(cat out err)"
+
 "$reagent" runs fork a --records 3 --new-id gone >/dev/null
 "$reagent" runs cancel gone >/dev/null
 [ "$(code "$reagent" runs resume gone)" = 1 ] && grep -q 'is cancelled' out || fail "a cancelled run: $(cat out err)"

@@ -17,6 +17,7 @@
 
 using namespace reagent;
 using namespace reagent::test;
+using namespace reagent::literals;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
@@ -238,6 +239,28 @@ BOOST_FIXTURE_TEST_CASE(reading_leaves_a_store_as_it_is, in_a_folder) {
     BOOST_TEST(bytes(beside(copy, "-wal")) == log);
 }
 
+// It holds what was asked and answered.
+BOOST_FIXTURE_TEST_CASE(what_is_stored_is_its_owners_only_and_a_mode_that_was_given_stays, in_a_folder) {
+    auto mode = [](const fs::path& f) { return static_cast<unsigned>(fs::status(f).permissions()); };
+    const auto mask = ::umask(0);
+    auto store = journal_store::open_sqlite(db);
+    store->create({.program = "p", .id = "a"});
+    for (const char* end : {"", "-wal", "-shm"}) BOOST_TEST(mode(beside(db, end)) == 0600u, end);
+    store.reset();
+    fs::permissions(db, fs::perms{0640});
+    journal_store::open_sqlite(db)->create({.program = "p", .id = "b"});
+    BOOST_TEST(mode(db) == 0640u);
+    fs::path cassette = files.path / "calls.jsonl", answers = files.path / "answers.db";
+    const auto model = std::make_shared<answering>([](const lm_request&) {
+        return chat_completion({{"answer", 42}});
+    });
+    ask(recorded(cached(language_model{model}, {.file = answers.string()}), cassette.string()),
+        predict<sig<"question -> answer">>{}, "question"_f = "What is 6 * 7?");
+    ::umask(mask);
+    BOOST_TEST(mode(cassette) == 0600u);
+    BOOST_TEST(mode(answers) == 0600u);
+}
+
 BOOST_AUTO_TEST_CASE(whoever_reads_makes_no_tables_in_postgresql) {
     if (!postgres_server::is_installed()) return;
     postgres_server server;
@@ -264,6 +287,7 @@ BOOST_FIXTURE_TEST_CASE(whoever_may_only_read_a_file_leaves_nothing_beside_it, i
     fs::permissions(db.parent_path(), fs::perms{01777});
     { journal_store::open_sqlite(db)->create({.program = "p", .id = "a"}); }
     BOOST_REQUIRE(!fs::exists(beside(db, "-wal")));
+    fs::permissions(db, fs::perms{0644});
     auto as_nobody = [&](int more) {
         const pid_t child = ::fork();
         if (child == 0) {

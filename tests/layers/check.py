@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the order of the folders: no include and no symbol points up or sideways. Usage: check.py SOURCE BUILD [NM]
+"""Holds the order of the folders: no include and no symbol points up or sideways, and no symbol is two things. Usage: check.py SOURCE BUILD [NM]
 
 Edges that are known and not mended yet stand in known_edges.txt; one that is mended has to go from there."""
 import collections
@@ -73,8 +73,9 @@ def include_edges(source):
     return edges
 
 
-def symbol_edges(build, nm):
-    defined, wanted = {}, {}
+def symbols_of(build, nm):
+    """{object: [its lines of nm, in words]}"""
+    symbols = {}
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as text:
         objects = {re.search(r" -o (\S+)", entry["command"])[1] for entry in json.load(text)}  # those of sources that are gone may still lie there
     for path in sorted(objects):
@@ -84,15 +85,34 @@ def symbol_edges(build, nm):
             continue
         own = re.sub(r"^([^/]+)/CMakeFiles/[^/]+/", r"\1/", path)
         out = subprocess.run([nm, os.path.join(build, path)], capture_output=True, text=True, check=True).stdout
-        words = [line.split() for line in out.splitlines()]
-        # Weak ones (`w`) are for what a program may leave out, and templates (`W`) are everybody's.
-        wanted[own] = {w[1] for w in words if len(w) == 2 and w[0] == "U"}
-        defined.update({w[2]: own for w in words if len(w) == 3 and w[1] in "TDBR" and "reagent" in w[2]})
-    if not defined:
+        symbols[own] = [line.split() for line in out.splitlines()]
+    if not symbols:
         sys.exit(f"no objects in {build}: build first")
+    return symbols
+
+
+def names_of_two(symbols):
+    """What is a function of its own in one object and another one, or an inline one, in a second: the linker takes
+    either for both."""
+    strong, weak = collections.defaultdict(set), collections.defaultdict(set)
+    for own, lines in symbols.items():
+        for words in lines:
+            if len(words) == 3 and "reagent" in words[2] and words[1] in "TDBRWV":
+                (strong if words[1] in "TDBR" else weak)[words[2]].add(own)
+    for name, where in sorted(strong.items()):
+        if len(where | weak[name]) > 1:
+            yield f"{name} is defined in {', '.join(sorted(where | weak[name]))}"
+
+
+def symbol_edges(symbols):
+    defined, wanted = {}, {}
+    for own, lines in symbols.items():
+        # Weak ones (`w`) are for what a program may leave out, and templates (`W`) are everybody's.
+        wanted[own] = {w[1] for w in lines if len(w) == 2 and w[0] == "U"}
+        defined.update({w[2]: own for w in lines if len(w) == 3 and w[1] in "TDBR" and "reagent" in w[2]})
     edges = collections.defaultdict(set)
-    for own, symbols in wanted.items():
-        for symbol in symbols:
+    for own, names in wanted.items():
+        for symbol in names:
             there = defined.get(symbol)
             if there and folder_of(there) != folder_of(own):
                 edges[folder_of(own), folder_of(there)].add(f"{own[:-2]} needs {there[:-2]}")
@@ -104,8 +124,8 @@ def main():
     nm = sys.argv[3] if len(sys.argv) > 3 else "nm"
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "known_edges.txt"), encoding="utf-8") as text:
         known = {line.strip() for line in text if line.strip() and not line.startswith("#")}
-    wrong = set()
-    for edges in (include_edges(source), symbol_edges(build, nm)):
+    wrong, symbols = set(), symbols_of(build, nm)
+    for edges in (include_edges(source), symbol_edges(symbols)):
         for (a, b), which in edges.items():
             if a not in BELOW:
                 sys.exit(f"{a}: this folder has no place in the order (tests/layers/check.py): {sorted(which)[0]}")
@@ -115,8 +135,11 @@ def main():
         print(f"up or sideways: {edge}")
     for edge in sorted(known - wrong):
         print(f"mended, take it out of known_edges.txt: {edge}")
-    print(f"{len(wrong)} edges up or sideways, {len(known)} of them known")
-    return 1 if wrong != known else 0
+    twice = list(names_of_two(symbols))
+    for name in twice:
+        print(f"two of one name: {name}")
+    print(f"{len(wrong)} edges up or sideways, {len(known)} of them known; {len(twice)} names of two")
+    return 1 if wrong != known or twice else 0
 
 
 sys.exit(main())

@@ -1,3 +1,4 @@
+#include "../../base/private_file.hpp"
 #include "database.hpp"
 #include "sqlite_files.hpp"
 
@@ -59,7 +60,23 @@ public:
 
     using database::run;
     std::vector<sql_row> run(std::string_view text, const std::vector<sql_value>& values = {}) override {
-        if (only_looks_ && sqlite3_get_autocommit(db_.get()) && seen_ != state_of_files()) connect(0);
+        if (!only_looks_ || !sqlite3_get_autocommit(db_.get())) return run_once(text, values);
+        // Pages of before and after what a writer did in the middle are no state of the store.
+        constexpr int most_tries = 100;
+        for (int tries = 1;; ++tries) {
+            if (seen_ != state_of_files()) connect(0);
+            const bool last = tries == most_tries;
+            try {
+                auto rows = run_once(text, values);
+                if (!alone_ || seen_ == state_of_files()) return rows;
+                if (last) throw database_error{"it is written to all the time; try again", true};
+            } catch (const database_error&) {
+                if (last || seen_ == state_of_files()) throw;
+            }
+        }
+    }
+
+    std::vector<sql_row> run_once(std::string_view text, const std::vector<sql_value>& values) {
         files_.check_index();
         sqlite3_stmt* s = prepared(text);
         struct reset {
@@ -128,9 +145,10 @@ private:
         db_.reset();
         seen_ = state_of_files();
         sqlite3* raw = nullptr;
-        const bool alone = only_looks_ && file_bytes(file_ + "-wal") <= 0;
-        const std::string name = only_looks_ ? sqlite_uri(file_) + (alone ? "?immutable=1" : "?mode=ro") : file_;
+        alone_ = only_looks_ && file_bytes(file_ + "-wal") <= 0;
+        const std::string name = only_looks_ ? sqlite_uri(file_) + (alone_ ? "?immutable=1" : "?mode=ro") : file_;
         const int how = only_looks_ ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE | create;
+        if (how & SQLITE_OPEN_CREATE) make_private_file(file_);
         int rc = sqlite3_open_v2(name.c_str(), &raw, how | SQLITE_OPEN_NOMUTEX, nullptr);
         db_.reset(raw);
         if (rc != SQLITE_OK) throw failure(rc);
@@ -235,7 +253,9 @@ private:
         void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
     };
     std::string file_;
-    bool reads_, watched_ = false, only_looks_ = false;  // `only_looks_`: may not write the file
+    bool reads_, watched_ = false;
+    bool only_looks_ = false;  // may not write the file
+    bool alone_ = false;       // and nobody was writing it when it was opened
     int patience_ms_ = 0;
     file_state seen_{};
     sqlite_files files_;

@@ -1,3 +1,4 @@
+#include "../../base/private_file.hpp"
 #include "../../base/redact.hpp"
 #include "../../base/text.hpp"
 #include "common.hpp"
@@ -60,7 +61,9 @@ public:
 
 private:
     struct tape {
-        explicit tape(std::string path) : file{std::move(path)}, out{file, std::ios::app} {
+        explicit tape(std::string path) : file{std::move(path)} {
+            detail::make_private_file(file);
+            out.open(file, std::ios::app);
             if (!out) throw unwritable();
         }
         lm_error unwritable() const {
