@@ -715,9 +715,10 @@ public:
             ->capture_default_str();
         c->add_flag("--until-idle", o_->until_idle, "end when nothing is left to do");
         if (!own_)
-            c->add_option("--tools", o_->tools,
-                          "lend only these tools, as calculator,sql:FILE; runs that were stored with others are refused. "
-                          "For a store that others write to: without it a run opens any file of this user that it names");
+            c->add_option(
+                "--tools", o_->tools,
+                "lend only these tools, as calculator,sql:FILE; runs that were stored with others are refused. "
+                "For a store that others write to: without it a run opens any file of this user that it names");
         with_lifetime(c);
         with_model(c);
         as_json(c);

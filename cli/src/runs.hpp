@@ -35,8 +35,8 @@ struct model_choice {
     bool lm_told = true, saved_told = true;
     /// Whoever can write to a store can name any address in it: the worker's own keys are not sent there.
     bool address_is_stored = false;
-    /// The tools that a worker lends to runs of `reagent ask`, as `--tools` lists them; others are refused. Nothing: what
-    /// a run was stored with.
+    /// The tools that a worker lends to runs of `reagent ask`, as `--tools` lists them; others are refused. Nothing:
+    /// what a run was stored with.
     std::optional<std::string> tools{};
 };
 

@@ -3,6 +3,7 @@
 #include <boost/beast/core/detail/base64.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <random>
 #include <string>
 #include <utility>
 
@@ -87,6 +88,41 @@ BOOST_AUTO_TEST_CASE(a_known_key_is_found_in_base64_of_its_other_forms_and_in_lo
     std::string harmless =
         "see /v1/some/long/path and " + base64("a harmless text, with nothing in it") + " &amp &#65 &#x41;";
     BOOST_TEST(redact(harmless, secret{key}) == harmless);
+}
+
+// Up to three writers after each other, each of which escapes what it likes of what the one before wrote.
+BOOST_AUTO_TEST_CASE(a_known_key_is_found_in_any_escapes_within_each_other) {
+    std::mt19937 random{20261127};
+    auto one_of = [&](int n) { return std::uniform_int_distribution{0, n - 1}(random); };
+    auto written = [&](unsigned char c, int how) {
+        char text[16];
+        const char* forms[] = {"%%%02X", "%%%02x", "\\u%04x",  "\\u%04X", "\\x%02x",
+                               "&#%d;",  "&#x%x;", "&#x%04X;", "&#0%d;"};
+        std::snprintf(text, sizeof text, forms[how], c);
+        return std::string{text};
+    };
+    constexpr std::string_view letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789-_/+=!&%;#\"";
+    for (int i = 0; i < 20'000; ++i) {
+        std::string key = "q7";
+        for (int n = 10 + one_of(20); n > 0; --n)
+            key += letters[static_cast<std::size_t>(one_of(static_cast<int>(letters.size())))];
+        std::string form = key;
+        for (int layers = 1 + one_of(3), dense = 1 + one_of(6); layers > 0; --layers) {
+            const int way = one_of(4);  // a writer has one way, or any
+            std::string next;
+            for (unsigned char c : form) {
+                const bool must =
+                    (way == 0 && c == '%') || (way == 1 && (c == '\\' || c == '"')) || (way == 2 && c == '&');
+                const int how = way == 0 ? one_of(2) : way == 1 ? 2 + one_of(3) : way == 2 ? 5 + one_of(4) : one_of(9);
+                const bool all = way == 3 && (c == '%' || c == '\\' || c == '&');
+                next += must || all || one_of(dense) == 0 ? written(c, how) : std::string(1, static_cast<char>(c));
+            }
+            form = std::move(next);
+        }
+        const auto shown = redact("was " + form + " end", secret{key});
+        if (shown != "was (secret) end")
+            BOOST_TEST_REQUIRE(shown == "was (secret) end", key << " as " << form << " -> " << shown);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_looks_like_a_key_is_found_however_it_is_escaped) {

@@ -223,7 +223,9 @@ BOOST_FIXTURE_TEST_CASE(reading_leaves_a_store_as_it_is, in_a_folder) {
     }
     journal_store::open_sqlite(db);
     was = bytes(db);
-    { BOOST_TEST(journal_store::open_sqlite(db, {.access = journal_access::read})->list().size() == 1u); }
+    {
+        BOOST_TEST(journal_store::open_sqlite(db, {.access = journal_access::read})->list().size() == 1u);
+    }
     BOOST_TEST(bytes(db) == was);
     BOOST_TEST(count() == files_before);
     // What a killed process left stays as it is too.
@@ -234,7 +236,9 @@ BOOST_FIXTURE_TEST_CASE(reading_leaves_a_store_as_it_is, in_a_folder) {
     fs::copy_file(beside(db, "-wal"), beside(copy, "-wal"));
     was = bytes(copy);
     auto log = bytes(beside(copy, "-wal"));
-    { BOOST_TEST(journal_store::open_sqlite(copy, {.access = journal_access::read})->list().size() == 2u); }
+    {
+        BOOST_TEST(journal_store::open_sqlite(copy, {.access = journal_access::read})->list().size() == 2u);
+    }
     BOOST_TEST(bytes(copy) == was);
     BOOST_TEST(bytes(beside(copy, "-wal")) == log);
 }
@@ -251,9 +255,7 @@ BOOST_FIXTURE_TEST_CASE(what_is_stored_is_its_owners_only_and_a_mode_that_was_gi
     journal_store::open_sqlite(db)->create({.program = "p", .id = "b"});
     BOOST_TEST(mode(db) == 0640u);
     fs::path cassette = files.path / "calls.jsonl", answers = files.path / "answers.db";
-    const auto model = std::make_shared<answering>([](const lm_request&) {
-        return chat_completion({{"answer", 42}});
-    });
+    const auto model = std::make_shared<answering>([](const lm_request&) { return chat_completion({{"answer", 42}}); });
     ask(recorded(cached(language_model{model}, {.file = answers.string()}), cassette.string()),
         predict<sig<"question -> answer">>{}, "question"_f = "What is 6 * 7?");
     ::umask(mask);
@@ -285,7 +287,9 @@ BOOST_FIXTURE_TEST_CASE(whoever_may_only_read_a_file_leaves_nothing_beside_it, i
     if (::geteuid() != 0) return;  // else nobody else can be tried
     fs::permissions(files.path, fs::perms{0755});
     fs::permissions(db.parent_path(), fs::perms{01777});
-    { journal_store::open_sqlite(db)->create({.program = "p", .id = "a"}); }
+    {
+        journal_store::open_sqlite(db)->create({.program = "p", .id = "a"});
+    }
     BOOST_REQUIRE(!fs::exists(beside(db, "-wal")));
     fs::permissions(db, fs::perms{0644});
     auto as_nobody = [&](int more) {
@@ -322,10 +326,12 @@ BOOST_FIXTURE_TEST_CASE(whoever_may_only_read_a_file_leaves_nothing_beside_it, i
         BOOST_TEST(code_of(looking) == 2);
     }
     for (const char* end : {"-wal", "-shm"}) {  // the owner's own may be left, since somebody was looking
-        struct stat left {};
+        struct stat left{};
         if (::stat(beside(db, end).c_str(), &left) == 0) BOOST_TEST(left.st_uid == 0u);
     }
-    { journal_store::open_sqlite(db)->create({.program = "p", .id = "c"}); }
+    {
+        journal_store::open_sqlite(db)->create({.program = "p", .id = "c"});
+    }
     auto writing = journal_store::open_sqlite(db);  // while somebody has it open, too
     writing->create({.program = "p", .id = "d"});
     BOOST_TEST(code_of(as_nobody(0)) == 4);

@@ -169,7 +169,7 @@ private:
         bool operator==(const file_state&) const = default;
     };
     file_state state_of_files() const {
-        struct stat s {};
+        struct stat s{};
         if (::stat(file_.c_str(), &s) != 0) return {};
         return {s.st_size, s.st_mtim.tv_sec, s.st_mtim.tv_nsec, file_bytes(file_ + "-wal")};
     }
