@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(a_known_key_is_found_in_base64_of_its_other_forms_and_in_lo
     BOOST_TEST(redact(harmless, secret{key}) == harmless);
 }
 
-// Up to three writers after each other, each of which escapes what it likes of what the one before wrote.
+// Up to three writers after each other, each of which escapes what begins an escape, and what else it likes.
 BOOST_AUTO_TEST_CASE(a_known_key_is_found_in_any_escapes_within_each_other) {
     std::mt19937 random{20261127};
     auto one_of = [&](int n) { return std::uniform_int_distribution{0, n - 1}(random); };
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_known_key_is_found_in_any_escapes_within_each_other) {
         std::snprintf(text, sizeof text, forms[how], c);
         return std::string{text};
     };
-    constexpr std::string_view letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789-_/+=!&%;#\"";
+    constexpr std::string_view letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789-_/+=!";
     for (int i = 0; i < 20'000; ++i) {
         std::string key = "q7";
         for (int n = 10 + one_of(20); n > 0; --n)
@@ -111,11 +111,9 @@ BOOST_AUTO_TEST_CASE(a_known_key_is_found_in_any_escapes_within_each_other) {
             const int way = one_of(4);  // a writer has one way, or any
             std::string next;
             for (unsigned char c : form) {
-                const bool must =
-                    (way == 0 && c == '%') || (way == 1 && (c == '\\' || c == '"')) || (way == 2 && c == '&');
                 const int how = way == 0 ? one_of(2) : way == 1 ? 2 + one_of(3) : way == 2 ? 5 + one_of(4) : one_of(9);
-                const bool all = way == 3 && (c == '%' || c == '\\' || c == '&');
-                next += must || all || one_of(dense) == 0 ? written(c, how) : std::string(1, static_cast<char>(c));
+                const bool special = c == '%' || c == '\\' || c == '&';
+                next += special || one_of(dense) == 0 ? written(c, how) : std::string(1, static_cast<char>(c));
             }
             form = std::move(next);
         }

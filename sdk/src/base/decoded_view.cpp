@@ -69,27 +69,55 @@ std::size_t read_backslash(std::string_view text, std::size_t at, std::string& o
     return 6;
 }
 
-// As browsers read them: the ";" may be missing, and any number of zeros lead (HTML, "numeric character reference
-// state").
-std::size_t read_reference(std::string_view text, std::size_t at, std::string& out) {
-    constexpr std::pair<std::string_view, char> named[] = {
-        {"&amp", '&'}, {"&lt", '<'}, {"&gt", '>'}, {"&quot", '"'}, {"&apos", '\''}};
-    auto with_its_end = [&](std::size_t size) { return size + (at + size < text.size() && text[at + size] == ';'); };
-    for (auto [known, meant] : named)
-        if (text.substr(at, known.size()) == known) return out += meant, with_its_end(known.size());
-    if (at + 2 >= text.size() || text[at + 1] != '#') return 0;
-    bool sixteen = (text[at + 2] | 0x20) == 'x';
-    std::size_t begin = at + (sixteen ? 3 : 2), end = begin;
-    std::uint32_t value = 0;
-    for (; end < text.size() && (sixteen ? digit(text[end]) >= 0 : is_digit(text[end])); ++end) {
+constexpr auto begins_escape = [] {
+    std::array<bool, 256> table{};
+    table['%'] = table['\\'] = table['&'] = true;
+    return table;
+}();
+
+// The number of a character reference without its ";" (HTML, "numeric character reference state"): any number of zeros
+// may lead. @return how long it is; 0: there is none
+std::size_t read_number(std::string_view text, std::size_t at, std::uint32_t& value) {
+    if (at + 2 >= text.size() || text[at] != '&' || text[at + 1] != '#') return 0;
+    const bool sixteen = (text[at + 2] | 0x20) == 'x';
+    const std::size_t begin = at + (sixteen ? 3 : 2);
+    auto end = begin;
+    for (value = 0; end < text.size() && (sixteen ? digit(text[end]) >= 0 : is_digit(text[end])); ++end) {
         value = value * (sixteen ? 16 : 10) + static_cast<std::uint32_t>(digit(text[end]));
         if (value > 0x10FFFF) return 0;
     }
-    if (end == begin) return 0;
-    const bool goes_on = end < text.size() && (text[end] == '%' || text[end] == '\\');
-    if (value < 0x20 && goes_on) return 0;  // its further digits are written otherwise
+    return end == begin ? 0 : end - at;
+}
+
+// The ";" of a reference, which may be written otherwise itself, and may be missing, as browsers read them.
+std::size_t semicolon_at(std::string_view text, std::size_t at) {
+    if (at >= text.size()) return 0;
+    if (text[at] == ';') return 1;
+    std::string meant;
+    std::uint32_t number = 0;
+    std::size_t size = 0;
+    if (text[at] == '%') size = read_percent(text, at, meant);
+    if (text[at] == '\\') size = read_backslash(text, at, meant);
+    if (text[at] == '&') size = read_number(text, at, number);
+    if (number == ';') return size + (at + size < text.size() && text[at + size] == ';');
+    return meant == ";" ? size : 0;
+}
+
+std::size_t read_reference(std::string_view text, std::size_t at, std::string& out) {
+    constexpr std::pair<std::string_view, char> named[] = {
+        {"&amp", '&'}, {"&lt", '<'}, {"&gt", '>'}, {"&quot", '"'}, {"&apos", '\''}};
+    auto with_its_end = [&](std::size_t size) { return size + semicolon_at(text, at + size); };
+    for (auto [known, meant] : named)
+        if (text.substr(at, known.size()) == known) return out += meant, with_its_end(known.size());
+    std::uint32_t value = 0;
+    const auto size = read_number(text, at, value);
+    if (!size) return 0;
+    const auto whole = with_its_end(size);
+    const char next = whole == size && at + size < text.size() ? text[at + size] : ' ';
+    // Its further digits, or its end, are written otherwise.
+    if (next == '%' || next == '\\' || (next == '&' && value < 0x20)) return 0;
     append_utf8(out, value);
-    return with_its_end(end - at);
+    return whole;
 }
 
 std::size_t read_escape(std::string_view text, std::size_t at, std::string& out) {
@@ -99,12 +127,6 @@ std::size_t read_escape(std::string_view text, std::size_t at, std::string& out)
         default: return read_reference(text, at, out);
     }
 }
-
-constexpr auto begins_escape = [] {
-    std::array<bool, 256> table{};
-    table['%'] = table['\\'] = table['&'] = true;
-    return table;
-}();
 
 }  // namespace
 

@@ -63,7 +63,7 @@ sqlite3_stmt* cache_file::prepare(const char* sql) {
 
 int cache_file::try_open(std::string& why) {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    make_private_file(options_.file);
+    detail::make_private_file(options_.file);
     bool ready = sqlite3_open_v2(options_.file.c_str(), &db_, flags, nullptr) == SQLITE_OK;
     if (ready) sqlite3_busy_timeout(db_, static_cast<int>(busy_timeout.count()));
     ready = ready && run("PRAGMA journal_mode = WAL") && run("PRAGMA synchronous = NORMAL") &&
