@@ -16,8 +16,7 @@
 namespace reagent::sandbox::detail {
 namespace {
 
-constexpr unsigned spare_processes =
-    8;  // the kernel's own limit lies above: to fail at it is dear, and many at once block the machine
+constexpr unsigned spare_processes = 8;  // the kernel's own limit lies above: samples see what goes beyond ours
 
 // What bubblewrap tells as JSON, read without a parser: it tells numbers only. "" in it is a name.
 std::optional<long> told(const std::string& status, const char* name) {

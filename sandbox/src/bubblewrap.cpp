@@ -143,7 +143,7 @@ std::string setup(const command& c, const channels& numbers) {
     add_layer(layer::network, "--unshare-net");
     add_layer(layer::ipc, "--unshare-ipc");
     a.add("--uid", std::to_string(nobody), "--gid", std::to_string(nobody), "--hostname", "sandbox");
-    a.add("--die-with-parent", "--new-session", "--cap-drop", "ALL");
+    a.add("--die-with-parent", "--cap-drop", "ALL");  // no --new-session: guardian.cpp
     add_system(a);
     // Process 1 is bubblewrap's own; what runs below it might write into its memory, and finds no way to it.
     a.add("--proc", "/proc", "--size", "4096", "--tmpfs", "/proc/1", "--remount-ro", "/proc/1", "--dev", "/dev");

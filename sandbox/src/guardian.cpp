@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -50,7 +51,7 @@ REAGENT_BARE int start(void* given) {
     if (p.drop_root && (!done(p, ::syscall(SYS_setgroups, 0, nullptr)) || !done(p, become_unprivileged()))) return 127;
     p.result.dropping = false;
     if (p.landlock.any() && !done(p, restrict_here(p.landlock))) return 127;
-    if (!done(p, ::syscall(SYS_setsid)) || !done(p, ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)))
+    if (!done(p, ::syscall(SYS_setpgid, 0, 0)) || !done(p, ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)))
         return 127;
     if (::syscall(SYS_getppid) != p.guardian) return 127;  // it died before the line above
     for (int i = 0; i < p.count; ++i)
@@ -117,9 +118,21 @@ REAGENT_BARE void end_all_children(int list) {
     }
 }
 
+// Out of reach of the host's terminal and of what is typed there, without a session of its own: Linux schedules a
+// session as one (autogroups, sched(7)), and where many processes of one fail to fork and sleep for a moment, nobody
+// else had a processor for seconds (seen on 6.18). Within the host's session the host has its share, and ends them.
+REAGENT_BARE bool leave_terminal(start_plan& p) {
+    ::syscall(SYS_setpgid, 0, 0);
+    long terminal = ::syscall(SYS_openat, AT_FDCWD, "/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
+    if (terminal < 0) return errno == ENXIO || errno == ENOENT || errno == ENODEV || done(p, terminal);
+    const bool left = done(p, ::syscall(SYS_ioctl, terminal, TIOCNOTTY, 0));
+    ::syscall(SYS_close, terminal);
+    return left;
+}
+
 REAGENT_BARE bool prepare(start_plan& p, int& children) {
     ::syscall(SYS_prctl, PR_SET_NAME, "reagent-guard", 0, 0, 0);  // not the host's: who kills by name kills only one
-    ::syscall(SYS_setsid);
+    if (!leave_terminal(p)) return false;
     ::syscall(SYS_chdir, "/");
     p.guardian = static_cast<pid_t>(::syscall(SYS_getpid));
     children = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, "/proc/thread-self/children", O_RDONLY | O_CLOEXEC, 0));

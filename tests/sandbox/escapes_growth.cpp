@@ -41,9 +41,7 @@ std::string many_threads(const surroundings&) {
     ::pthread_attr_init(&small);
     ::pthread_attr_setstacksize(&small, 16384);
     pthread_t id;
-    for (int i = 0; i < 300; ++i)
-        n += ::pthread_create(
-                 &id, &small, [](void*) -> void* { linger(); }, nullptr) == 0;
+    for (int i = 0; i < 300; ++i) n += ::pthread_create(&id, &small, [](void*) -> void* { linger(); }, nullptr) == 0;
     ::usleep(2'500'000);
     return got(n, " threads were there for seconds");
 }
@@ -52,10 +50,16 @@ std::string fork_bomb(const surroundings&) {
     for (;;) ::fork();
 }
 
-// To fail at the kernel's limit is dear for the machine: many that do so at once blocked it for seconds.
+// In a session of its own this kept a machine of Linux 6.18 to itself for up to 18 seconds.
 std::string bomb_of_failing_forks(const surroundings&) {
     for (;;)
         if (::fork() < 0) ::usleep(10);
+}
+
+std::string bomb_in_its_own_session(const surroundings& s) {
+    if (::fork() != 0) linger();
+    if (::setsid() >= 0) return "a session of its own";
+    return bomb_of_failing_forks(s);
 }
 
 long written(const std::string& file, long most) {
@@ -278,6 +282,7 @@ const std::vector<escape> growth_escapes{{"many_forks", many_forks},
                                          {"many_threads", many_threads},
                                          {"fork_bomb", fork_bomb},
                                          {"bomb_of_failing_forks", bomb_of_failing_forks},
+                                         {"bomb_in_its_own_session", bomb_in_its_own_session},
                                          {"memory_of_nobody", memory_of_nobody},
                                          {"memory_of_dead_leaders", memory_of_dead_leaders},
                                          {"memory_of_sockets", memory_of_sockets},

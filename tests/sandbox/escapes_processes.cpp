@@ -45,7 +45,7 @@ std::string group_without_output(const surroundings&) {
 
 std::string double_fork(const surroundings&) {
     if (::fork() == 0) {
-        ::setsid();
+        ::setpgid(0, 0);
         if (::fork() == 0) {
             ignore_signals();
             close_output();
@@ -59,7 +59,7 @@ std::string double_fork(const surroundings&) {
 
 std::string double_fork_holds_output(const surroundings&) {
     if (::fork() == 0) {
-        ::setsid();
+        ::setpgid(0, 0);
         if (::fork() == 0) linger();
         ::_exit(0);
     }
@@ -75,7 +75,7 @@ std::string stops_itself(const surroundings&) {
 std::string stopped_family(const surroundings&) {
     for (int i = 0; i < 5; ++i)
         if (::fork() == 0) {
-            ::setsid();
+            ::setpgid(0, 0);
             for (;;) ::kill(::getpid(), SIGSTOP);
         }
     for (;;) ::kill(::getpid(), SIGSTOP);
@@ -98,7 +98,7 @@ std::string floods_output(const surroundings&) {
 std::string hops_from_fork_to_fork(const surroundings&) {
     for (;;) {
         if (::fork() > 0) ::_exit(0);
-        ::setsid();
+        ::setpgid(0, 0);
     }
 }
 
@@ -106,7 +106,7 @@ std::string hops_while_parent_waits(const surroundings&) {
     if (::fork() == 0)
         for (;;) {
             if (::fork() > 0) ::_exit(0);
-            ::setsid();
+            ::setpgid(0, 0);
         }
     linger();
 }

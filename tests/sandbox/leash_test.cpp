@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <fcntl.h>
+#include <pty.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -116,7 +117,7 @@ BOOST_AUTO_TEST_CASE(a_program_dies_with_its_host) {
     pid_t host = ::fork();
     if (host == 0) {
         try {
-            sandbox::run({"/bin/bash", "-c", "(setsid sleep " + tag + " & sleep " + tag + ") & sleep " + tag}, "",
+            sandbox::run({"/bin/bash", "-c", "(set -m; sleep " + tag + " & sleep " + tag + ") & sleep " + tag}, "",
                          {.wall_time = 1h});
         } catch (const std::exception&) {
         }
@@ -127,6 +128,34 @@ BOOST_AUTO_TEST_CASE(a_program_dies_with_its_host) {
     ::kill(host, SIGKILL);
     ::waitpid(host, nullptr, 0);
     BOOST_TEST(becomes_true([&] { return processes_with(tag).empty(); }));
+}
+
+// It has no session of its own (guardian.cpp), and yet no way to what is typed and shown there.
+BOOST_AUTO_TEST_CASE(a_program_has_no_terminal_and_its_host_keeps_its_own) {
+    int ends[2], master = -1;
+    BOOST_REQUIRE(::pipe(ends) == 0);
+    pid_t host = ::forkpty(&master, nullptr, nullptr, nullptr);
+    if (host == 0) {
+        auto opens = [] { return ::open("/dev/tty", O_RDWR | O_NOCTTY) >= 0; };
+        std::string told = opens() ? "before " : "";
+        try {
+            auto o = sandbox::run(
+                {"/bin/bash", "-c", "exec 3<>/dev/tty && echo inside; (set -m; exec 3<>/dev/tty && echo inside)"}, "");
+            told += o.out + std::to_string(o.exit_code);
+        } catch (const std::exception& e) {
+            told += e.what();
+        }
+        told += opens() ? " after" : "";
+        ::_exit(::write(ends[1], told.data(), told.size()) < 0);
+    }
+    ::close(ends[1]);
+    std::string told;
+    char part[1000];
+    for (ssize_t n; (n = ::read(ends[0], part, sizeof part)) > 0;) told.append(part, static_cast<std::size_t>(n));
+    ::waitpid(host, nullptr, 0);
+    ::close(ends[0]);
+    ::close(master);
+    BOOST_TEST(told == "before 1 after");
 }
 
 // A host in a child process.
@@ -143,7 +172,7 @@ pid_t host_that_runs(const sandbox::command& c) {
 BOOST_AUTO_TEST_CASE(a_program_dies_with_a_host_that_dies_while_it_starts) {
     std::string tag = "9300." + std::to_string(::getpid());
     for (int i = 0; i < 240; ++i) {
-        pid_t host = host_that_runs({.argv = {"/bin/bash", "-c", "(setsid sleep " + tag + " &); exec sleep " + tag},
+        pid_t host = host_that_runs({.argv = {"/bin/bash", "-c", "(set -m; sleep " + tag + " &); exec sleep " + tag},
                                      .limit = {.wall_time = 1h}});
         std::this_thread::sleep_for(std::chrono::microseconds{i * 150});
         ::kill(host, SIGKILL);
@@ -209,7 +238,7 @@ BOOST_AUTO_TEST_CASE(a_program_dies_with_its_guardian) {
         }};
         auto began = steady::now();
         try {
-            auto o = sandbox::run({"/bin/bash", "-c", "(setsid sleep " + tag + " &); exec sleep " + tag}, "",
+            auto o = sandbox::run({"/bin/bash", "-c", "(set -m; sleep " + tag + " &); exec sleep " + tag}, "",
                                   {.wall_time = 60s});
             BOOST_TEST(o.signal == SIGKILL);
         } catch (const std::exception& e) {
