@@ -142,49 +142,44 @@ std::string cleaned_proposal(std::string text) {
     return escape_markers(cut(std::move(text), longest_instructions));
 }
 
-namespace {
+task<void> question_round::forward(run& r) const {
+    parallel_options each;
+    auto vary = [this](std::size_t i) {
+        auto v = std::make_shared<variation>();
+        v->rollout_id = draw + i;
+        v->sampling.temperature = temperature;
+        return std::shared_ptr<const variation>{std::move(v)};
+    };
+    each.vary = vary;
+    auto one = [this](run& own, std::size_t i) -> task<bool> {
+        try {
+            co_await put(own, i);
+        } catch (const run_error&) {
+            throw;
+        } catch (const std::exception& e) {
+            failures[i] = e.what();
+        }
+        co_return true;
+    };
+    co_await parallel_map(r, in_order(failures.size()), one, std::move(each));
+}
 
-struct question_round {
-    const std::vector<prompt_question>& questions;
-    double temperature;
-    std::uint64_t draw;
-    std::vector<std::optional<json::object>>& found;
-    std::vector<std::string>& failures;
-
-    task<void> forward(run& r) const {
-        parallel_options each;
-        auto vary = [this](std::size_t i) {
-            auto v = std::make_shared<variation>();
-            v->rollout_id = draw + i;
-            v->sampling.temperature = temperature;
-            return std::shared_ptr<const variation>{std::move(v)};
-        };
-        each.vary = vary;
-        auto one = [this](run& own, std::size_t i) -> task<bool> {
-            try {
-                const predictor asked{questions[i].how};
-                found[i] = co_await asked.call(own, questions[i].inputs);
-            } catch (const run_error&) {
-                throw;
-            } catch (const error& e) {
-                failures[i] = e.what();
-            }
-            co_return true;
-        };
-        co_await parallel_map(r, in_order(questions.size()), one, std::move(each));
-    }
-};
-
-}  // namespace
+void tell_failures(study& s, const std::vector<std::string>& failures) {
+    for (const auto& f : failures)
+        if (!f.empty()) s.tell("a proposal failed: " + cut(f, 200));
+}
 
 std::vector<std::optional<json::object>> ask_all(study& s, const std::vector<prompt_question>& questions,
                                                  double temperature, std::uint64_t draw) {
     std::vector<std::optional<json::object>> found(questions.size());
     std::vector<std::string> failures(questions.size());
     if (questions.empty()) return found;
-    s.ask_prompt_model(question_round{questions, temperature, draw, found, failures});
-    for (const auto& f : failures)
-        if (!f.empty()) s.tell("a proposal failed: " + cut(f, 200));
+    auto put = [&](run& own, std::size_t i) -> task<void> {
+        const predictor asked{questions[i].how};
+        found[i] = co_await asked.call(own, questions[i].inputs);
+    };
+    s.ask_prompt_model(question_round{temperature, draw, failures, put});
+    tell_failures(s, failures);
     return found;
 }
 

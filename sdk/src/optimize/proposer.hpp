@@ -2,6 +2,8 @@
 
 #include <reagent/optimize/demonstrations.hpp>
 
+#include <functional>
+
 namespace reagent {
 
 /// What a proposal of instructions is grounded in. What is empty is not shown.
@@ -21,6 +23,18 @@ struct prompt_question {
     signature how{};
     json::object inputs{};
 };
+
+/// Puts each of `failures.size()` questions to the prompt model, all at once, each as a draw of its own.
+struct question_round {
+    double temperature;
+    std::uint64_t draw;                  ///< of the first; tells this round's answers from others'
+    std::vector<std::string>& failures;  ///< what a question failed with; a run_error ends the round
+    std::function<task<void>(run&, std::size_t)> put;
+
+    task<void> forward(run& r) const;
+};
+/// Says in the study what questions of a round failed with.
+void tell_failures(study& s, const std::vector<std::string>& failures);
 
 /// The answers, all asked for at once; nothing where the model failed. @param draw tells this round's answers from
 /// others'

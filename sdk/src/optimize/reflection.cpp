@@ -100,37 +100,6 @@ json::array shown_runs(const std::vector<reflected_run>& runs) {
     return all;
 }
 
-struct reflection_round {
-    const std::vector<reflection>& material;
-    const component_proposer& proposer;
-    double temperature;
-    std::uint64_t draw;
-    std::vector<std::optional<std::string>>& found;
-    std::vector<std::string>& failures;
-
-    task<void> forward(run& r) const {
-        parallel_options each;
-        auto vary = [this](std::size_t i) {
-            auto v = std::make_shared<variation>();
-            v->rollout_id = draw + i;
-            v->sampling.temperature = temperature;
-            return std::shared_ptr<const variation>{std::move(v)};
-        };
-        each.vary = vary;
-        auto one = [this](run& own, std::size_t i) -> task<bool> {
-            try {
-                found[i] = co_await proposer(own, material[i]);
-            } catch (const run_error&) {
-                throw;
-            } catch (const std::exception& e) {
-                failures[i] = e.what();
-            }
-            co_return true;
-        };
-        co_await parallel_map(r, in_order(material.size()), one, std::move(each));
-    }
-};
-
 }  // namespace
 
 std::optional<reflected_run> reflected(const component& subject, const example& e, const evaluation_row& row) {
@@ -161,9 +130,10 @@ std::vector<std::optional<std::string>> propose_components(study& s, const std::
     std::vector<std::optional<std::string>> found(material.size());
     std::vector<std::string> failures(material.size());
     const component_proposer& asked = proposer ? proposer : component_proposer{propose_by_reflection};
-    s.ask_prompt_model(reflection_round{material, asked, temperature, draw, found, failures});
+    auto put = [&](run& own, std::size_t i) -> task<void> { found[i] = co_await asked(own, material[i]); };
+    s.ask_prompt_model(question_round{temperature, draw, failures, put});
+    tell_failures(s, failures);
     for (std::size_t i = 0; i < found.size(); ++i) {
-        if (!failures[i].empty()) s.tell("a proposal failed: " + cut(failures[i], 200));
         if (!found[i]) continue;
         *found[i] = cleaned_proposal(std::move(*found[i]));
         if (found[i]->empty() || *found[i] == material[i].current) found[i].reset();
