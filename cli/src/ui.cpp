@@ -114,7 +114,8 @@ private:
                     co_return;
                 }
                 response out = co_await answer(in);
-                bool last = out.need_eof() || !in.keep_alive();
+                // Where its end may be read otherwise, what follows is no request.
+                bool last = out.need_eof() || !in.keep_alive() || in.count("Transfer-Encoding") > 0;
                 co_await bhttp::async_write(stream, out, asio::use_awaitable);
                 if (last) break;
             }

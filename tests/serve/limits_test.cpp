@@ -77,6 +77,33 @@ BOOST_AUTO_TEST_CASE(what_is_no_http_is_answered_and_closed) {
     BOOST_TEST(s.client().get("/healthz").status == 200);
 }
 
+// A body that one reader sees and another does not would be answered as the next request.
+BOOST_AUTO_TEST_CASE(a_request_whose_end_is_unclear_is_refused_and_ends_its_connection) {
+    gated s;
+    const std::string inner = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n", length = "Content-Length: 49\r\n",
+                      chunked = "Transfer-Encoding: chunked\r\n";
+    for (std::string headers :
+         {std::string{"Transfer-Encoding: gzip\r\n"}, std::string{"Transfer-Encoding: identity\r\n"},
+          std::string{"Transfer-Encoding: \"chunked\"\r\n"}, std::string{"Transfer-Encoding:\r\n"},
+          std::string{"Transfer-Encoding: chunked, identity\r\n"}, std::string{"Transfer-Encoding: gzip, chunked\r\n"},
+          std::string{"Transfer-Encoding: chunked, chunked\r\n"}, chunked + chunked, chunked + length, length + chunked,
+          length + length, length + "Content-Length: 0\r\n", std::string{"Content-Length: 49, 49\r\n"},
+          std::string{"Content-Length: +49\r\n"}, std::string{"Host: other\r\n"}})
+        for (const char* method : {"GET /healthz", "POST /classify"}) {
+            auto c = s.client();
+            c.try_send(std::string{method} + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n" + inner);
+            BOOST_TEST(c.read().status == 400, method << " with " << headers);
+            BOOST_TEST(c.is_closed(), method << " with " << headers);
+        }
+    auto c = s.client();
+    c.try_send("POST /classify HTTP/1.0\r\nHost: localhost\r\n" + chunked + "\r\n" + inner);
+    BOOST_TEST(c.read().status == 400);
+    BOOST_TEST(c.is_closed());
+    auto good = s.client();
+    good.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n");
+    BOOST_TEST(good.read().status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(slow_requests_end_with_408_and_silent_ones_are_closed) {
     server_options o;
     o.limits.header_time = 300ms;

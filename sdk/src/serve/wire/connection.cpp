@@ -22,6 +22,21 @@ constexpr std::chrono::milliseconds drain_time{2'000};
 // Of a refused request: it is read, so that the connection may go on.
 bool is_small(const boost::optional<std::uint64_t>& length) { return length && *length <= 64 * 1024; }
 
+// What two readers of one connection may take for another end of a request, or for another host (RFC 9112, sections 6.3
+// and 3.2; smuggling): such a request is refused, and its connection ends. "": there is none.
+template <class Head>
+std::string_view unclear_end(const Head& head, unsigned version) {
+    const auto codings = head.count("Transfer-Encoding"), lengths = head.count("Content-Length");
+    if (codings > 0 && version < 11) return "Transfer-Encoding needs HTTP/1.1";
+    if (codings > 0 && lengths > 0) return "Transfer-Encoding and Content-Length stand together";
+    if (codings > 1 || (codings == 1 && !same_word(head["Transfer-Encoding"], "chunked")))
+        return "Transfer-Encoding may be chunked and nothing else";
+    const std::string_view length = head["Content-Length"];
+    if (lengths > 1 || (lengths == 1 && length.find_first_not_of("0123456789") != length.npos))
+        return "Content-Length may be one number and nothing else";
+    return head.count("Host") > 1 ? "Host stands twice" : "";
+}
+
 auto with(error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
 
 }  // namespace
@@ -95,6 +110,8 @@ task<bool> connection::serve_one() {
     }
     version_ = p.get().version();
     auto request = request_of(p);
+    if (auto why = unclear_end(p.get(), version_); !why.empty())
+        co_return co_await refuse(*request, of_->handler.refusal(400, why));
     if (p.get().target().size() > of_->limits.target_bytes)
         co_return co_await refuse(*request, of_->handler.refusal(414, "the path and query are too long"));
     if (auto why = of_->handler.refuse(*request)) {
