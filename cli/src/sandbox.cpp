@@ -4,14 +4,17 @@
 #include <reagent/sandbox/machine.hpp>
 #include <reagent/schema/render.hpp>
 
+#include <poll.h>
 #include <unistd.h>
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
-#include <iterator>
+#include <system_error>
 
 namespace reagent::cli {
 namespace {
@@ -64,6 +67,25 @@ std::string program_of(const std::string& name) {
     throw misuse{"there is no program \"" + name + "\" in /usr/bin, /usr/local/bin, /bin and /usr/sbin; give its path"};
 }
 
+// Standard input to its end, of which the program's time goes off.
+std::string input_until(std::chrono::steady_clock::time_point until) {
+    constexpr std::size_t most = 256u << 20;
+    std::string all;
+    char part[65536];
+    for (;;) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        pollfd in{STDIN_FILENO, POLLIN, 0};
+        if (left.count() <= 0 || ::poll(&in, 1, static_cast<int>(left.count())) == 0)
+            throw misuse{"--input: standard input did not end within --wall; nothing was run"};
+        const auto n = ::read(STDIN_FILENO, part, sizeof part);
+        if (n == 0) return all;
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            throw misuse{"--input: standard input cannot be read: " + std::generic_category().message(errno)};
+        if (n > 0) all.append(part, static_cast<std::size_t>(n));
+        if (all.size() > most) throw misuse{"--input: more than 256 MiB came; nothing was run"};
+    }
+}
+
 sandbox::command command_of(const run_options_of_sandbox& o) {
     sandbox::command c{.argv = o.argv, .readable = o.readable};
     c.argv.front() = program_of(c.argv.front());
@@ -81,7 +103,11 @@ sandbox::command command_of(const run_options_of_sandbox& o) {
     c.limit.disk_bytes = o.disk << 20;
     c.limit.output_bytes = o.output << 10;
     c.limit.processes = o.processes;
-    if (o.input) c.input.assign(std::istreambuf_iterator<char>{std::cin}, {});
+    if (o.input) {
+        const auto until = std::chrono::steady_clock::now() + c.limit.wall_time;
+        c.input = input_until(until);
+        c.limit.wall_time = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    }
     return c;
 }
 
@@ -134,7 +160,7 @@ void add_run(CLI::App& group, command& chosen) {
     c->add_option("--without", o->without, "layers that are not used, to see what they hold: less is isolated")
         ->allow_extra_args(false)
         ->delimiter(',');
-    c->add_flag("--input", o->input, "hand standard input on to it");
+    c->add_flag("--input", o->input, "hand standard input on to it, which has to end within --wall");
     c->add_flag("--json", o->json, "{\"exit_code\", \"signal\", \"exceeded\", \"truncated\", \"stdout\", \"stderr\"}");
     c->footer(
         "Exit code: the program's; 128 and its number for a signal, 124 when a limit ended it, 1 when it could not be "

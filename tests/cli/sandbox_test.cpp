@@ -1,8 +1,11 @@
 // `reagent sandbox`.
 #include "../support/cli.hpp"
+#include "../support/folder.hpp"
 
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
+
+#include <sys/stat.h>
 
 using namespace reagent::test;
 namespace json = boost::json;
@@ -20,6 +23,19 @@ BOOST_AUTO_TEST_CASE(a_command_runs_in_isolation) {
     BOOST_TEST(
         reagent_cli("sandbox run -- no-such-program", true).out.find("there is no program \"no-such-program\"") !=
         std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(input_that_does_not_end_holds_nothing_up) {
+    auto r = reagent_cli("sandbox run --wall 0.5 --input -- cat < /dev/null");
+    BOOST_TEST(r.code == 0);
+    folder files;
+    const auto pipe = files.path / "pipe";
+    BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    r = reagent_cli("sandbox run --wall 0.5 --input -- cat 0<>" + pipe.string(), true);  // open, and nobody writes
+    BOOST_TEST(r.code == 2);
+    BOOST_TEST(r.out.find("did not end within --wall") != r.out.npos, r.out);
+    r = reagent_cli("sandbox run --wall 60 --input -- cat < /dev/zero", true);
+    BOOST_TEST(r.out.find("256 MiB") != r.out.npos, r.out);
 }
 
 BOOST_AUTO_TEST_CASE(what_the_machine_offers) {
