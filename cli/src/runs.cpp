@@ -516,14 +516,23 @@ int work(const runs_options& o, const cli_program* own) {
     runtime rt{runtime_options_for(store)};
     serve_program(rt, own, model_of_waiting(store, o, own ? program_name(*own) : ask_program), nullptr);
     std::atomic<bool> over = false;
-    std::thread watch{[&] {
-        timespec often{0, 100'000'000};
-        while (!over)
-            if (::sigtimedwait(&signals, nullptr, &often) > 0) {
-                std::cerr << "stopping: effects under way come to their end, then others may go on\n";
-                rt.stop_work();
-            }
-    }};
+    struct ended_thread : std::thread {
+        std::atomic<bool>& over;
+        ~ended_thread() {
+            over = true;
+            join();
+        }
+    };
+    const ended_thread watch{
+        std::thread{[&] {
+            timespec often{0, 100'000'000};
+            while (!over)
+                if (::sigtimedwait(&signals, nullptr, &often) > 0) {
+                    std::cerr << "stopping: effects under way come to their end, then others may go on\n";
+                    rt.stop_work();
+                }
+        }},
+        over};
     std::mutex printing;
     terminal t;
     auto halted = [&](const stored_run& r) {
@@ -538,8 +547,6 @@ int work(const runs_options& o, const cli_program* own) {
     if (!o.json)
         std::cerr << t.dim("worker " + visible_name(store->worker()) + " takes up runs; Ctrl-C stops it") << std::endl;
     rt.work({.concurrency = o.concurrency, .until_idle = o.until_idle, .on_halt = halted, .on_trouble = tell});
-    over = true;
-    watch.join();
     return 0;
 }
 

@@ -2,6 +2,8 @@
 #include "fixture.hpp"
 #include "support/postgres_server.hpp"
 
+#include <reagent/lm/answer_log.hpp>
+
 #include <boost/json.hpp>
 #include <boost/test/data/test_case.hpp>
 
@@ -255,6 +257,16 @@ BOOST_FIXTURE_TEST_CASE(what_is_stored_is_its_owners_only_and_a_mode_that_was_gi
     journal_store::open_sqlite(db)->create({.program = "p", .id = "b"});
     BOOST_TEST(mode(db) == 0640u);
     fs::path cassette = files.path / "calls.jsonl", answers = files.path / "answers.db";
+    fs::path link = files.path / "link.db", linked = files.path / "linked.db", saved = files.path / "saved.jsonl";
+    fs::create_symlink(linked, link);
+    journal_store::open_sqlite(link)->create({.program = "p"});
+    BOOST_TEST(mode(linked) == 0600u);
+    save_journal(saved, journal{});
+    BOOST_TEST(mode(saved) == 0600u);
+    {
+        answer_log log{files.path / "answers.jsonl"};
+    }
+    BOOST_TEST(mode(files.path / "answers.jsonl") == 0600u);
     const auto model = std::make_shared<answering>([](const lm_request&) { return chat_completion({{"answer", 42}}); });
     ask(recorded(cached(language_model{model}, {.file = answers.string()}), cassette.string()),
         predict<sig<"question -> answer">>{}, "question"_f = "What is 6 * 7?");

@@ -30,7 +30,7 @@ fs::path temporary_for(const fs::path& file) {
 
 // A mode for the group is kept only where the group is.
 void keep_owner_and_mode(int fd, const struct stat& old) {
-    struct stat now {};
+    struct stat now{};
     if (::fstat(fd, &now) != 0) fail("looking at the new file");
     mode_t mode = old.st_mode & 07777;
     if ((old.st_uid != now.st_uid || old.st_gid != now.st_gid) && ::fchown(fd, old.st_uid, old.st_gid) != 0 &&
@@ -76,8 +76,8 @@ void sync_folder(const fs::path& folder) {
 
 }  // namespace
 
-file_replacement::file_replacement(const fs::path& file) : file_{file} {
-    struct stat old {};
+file_replacement::file_replacement(const fs::path& file, unsigned mode) : file_{file} {
+    struct stat old{};
     bool there = ::stat(file_.c_str(), &old) == 0;
     if (there && S_ISDIR(old.st_mode)) fail("opening", EISDIR);
     if (there && !S_ISREG(old.st_mode)) {
@@ -91,7 +91,7 @@ file_replacement::file_replacement(const fs::path& file) : file_{file} {
     }
     do {
         temporary_ = temporary_for(file_);
-        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, there ? 0600 : 0666);
+        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, there ? 0600 : mode);
     } while (fd_ < 0 && errno == EEXIST);
     if (fd_ < 0) {
         temporary_.clear();

@@ -5,6 +5,7 @@
 #include <reagent/error.hpp>
 #include <reagent/schema/repair.hpp>
 
+#include "../base/private_file.hpp"
 #include "../base/text.hpp"
 
 #include <boost/json.hpp>
@@ -28,7 +29,7 @@ void save_journal(const std::string& file, const journal& j, const json::object&
     json::object head{{"journal", "reagent"}, {"format", journal_format}};
     for (const auto& [key, value] : about) head[key] = value;
     try {
-        file_replacement out{file};
+        file_replacement out{file, detail::owners_only};
         auto records = records_of(j);
         head["records"] = records.size();  // so that a reader notices when some are lost
         out.write(json::serialize(head) + "\n");

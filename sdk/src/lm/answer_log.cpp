@@ -4,6 +4,7 @@
 #include <reagent/schema/repair.hpp>
 
 #include "../base/pool.hpp"
+#include "../base/private_file.hpp"
 #include "decorators/common.hpp"
 #include "decorators/spending.hpp"
 
@@ -60,7 +61,7 @@ struct answer_log::impl : std::enable_shared_from_this<impl> {
             ::unlink(pattern.c_str());
             return;
         }
-        fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, detail::owners_only);
         if (fd < 0) throw cannot("opened", std::strerror(errno));
         if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
             ::close(fd);

@@ -3,6 +3,7 @@
 #include <reagent/deadline.hpp>
 #include <reagent/http/shown_url.hpp>
 
+#include "../base/private_file.hpp"
 #include "recycled.hpp"
 #include "runtime_impl.hpp"
 
@@ -96,7 +97,7 @@ std::string next_record(const std::string& folder, std::atomic<std::uint64_t>& n
     std::filesystem::create_directories(folder, ec);  // what is wrong with it is told by the file that is to be made
     for (;;) {
         std::string file = folder + "/run-" + std::to_string(++number) + ".jsonl";
-        int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, detail::owners_only);
         if (fd >= 0) ::close(fd);
         if (fd >= 0) return file;
         if (errno != EEXIST) throw no_record(folder, {errno, std::system_category()});

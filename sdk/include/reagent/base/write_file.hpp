@@ -18,7 +18,8 @@ namespace reagent {
 /// Errors are std::system_error; its text says what could not be done, not which file: callers know that.
 class file_replacement {
 public:
-    explicit file_replacement(const std::filesystem::path& file);
+    /// @param mode  of a file that was not there, less the umask
+    explicit file_replacement(const std::filesystem::path& file, unsigned mode = 0666);
     ~file_replacement();
     file_replacement(const file_replacement&) = delete;
     file_replacement& operator=(const file_replacement&) = delete;
