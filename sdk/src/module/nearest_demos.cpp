@@ -5,6 +5,8 @@
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
+#include "../base/vectors.hpp"
+#include "../lm/embedding_call.hpp"
 #include "word_vectors.hpp"
 
 #include <boost/json.hpp>
@@ -17,21 +19,6 @@
 namespace reagent {
 
 namespace {
-
-std::vector<std::vector<float>> vectors_from(const json::value& rows, std::size_t expected) {
-    auto wrong = [] { return lm_error{lm_errc::malformed_response, "what is recorded as vectors of texts is none"}; };
-    if (!rows.is_array() || rows.get_array().size() != expected) throw wrong();
-    std::vector<std::vector<float>> vectors;
-    for (const auto& row : rows.get_array()) {
-        if (!row.is_array()) throw wrong();
-        auto& v = vectors.emplace_back();
-        for (const auto& f : row.get_array()) {
-            if (!f.is_number()) throw wrong();
-            v.push_back(f.to_number<float>());
-        }
-    }
-    return vectors;
-}
 
 // Earlier versions' journals have a call of a tool there, and nothing of what it used.
 task<json::value> embedded_as_tool(run& r, std::string path, std::string model, const std::vector<std::string>& texts) {
@@ -49,9 +36,7 @@ task<json::value> embedded_as_tool(run& r, std::string path, std::string model, 
 
 task<std::vector<std::vector<float>>> embed_texts(run& r, std::string path, const embedder& with,
                                                   std::vector<std::string> texts, embedding_use use) {
-    lm_request request;
-    request.sampling.max_tokens = 1;  // it writes nothing; so a limit of tokens sets nothing aside for it
-    for (const auto& t : texts) request.messages.push_back({role::user, t});
+    auto request = detail::request_for_vectors(texts);
     std::shared_ptr<const lm_response> response;
     std::exception_ptr mismatch;
     try {
@@ -60,14 +45,14 @@ task<std::vector<std::vector<float>>> embed_texts(run& r, std::string path, cons
         if (e.code() != run_errc::replay_mismatch) throw;
         mismatch = std::current_exception();
     }
-    if (response) co_return vectors_from(parse_json(response->text).value_or(nullptr), texts.size());
+    if (response) co_return detail::vectors_in(parse_json(response->text).value_or(nullptr), texts.size());
     json::value known;
     try {
         known = co_await embedded_as_tool(r, path, with.name(), texts);
     } catch (const std::exception&) {
         std::rethrow_exception(mismatch);
     }
-    co_return vectors_from(known, texts.size());
+    co_return detail::vectors_in(known, texts.size());
 }
 
 std::string compared_text(const json::object& values, const std::vector<std::string>& inputs) {
@@ -88,16 +73,6 @@ std::vector<std::string> names_of(const json::object& inputs) {
     return names;
 }
 
-double cosine(const std::vector<float>& a, const std::vector<float>& b) {
-    double product = 0, one = 0, two = 0;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-        product += static_cast<double>(a[i]) * b[i];
-        one += static_cast<double>(a[i]) * a[i];
-        two += static_cast<double>(b[i]) * b[i];
-    }
-    return one > 0 && two > 0 ? product / std::sqrt(one * two) : 0;
-}
-
 class nearest final : public demo_selector {
 public:
     nearest(std::vector<json::object> pool, std::size_t k, std::shared_ptr<const reagent::embedder> e,
@@ -115,11 +90,11 @@ public:
             near = co_await by_vectors(r, path, inputs);
         else
             near = by_words(inputs);
-        std::vector<std::size_t> order(pool_.size());
-        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return near[a] > near[b]; });
+        detail::nearest_of<double> best{k_};
+        for (std::size_t i = 0; i < near.size(); ++i) best.offer({near[i], static_cast<std::uint32_t>(i)});
         std::vector<json::object> chosen;
-        for (std::size_t i = std::min(k_, order.size()); i-- > 0;) chosen.push_back(pool_[order[i]]);
+        for (const auto& one : best.take()) chosen.push_back(pool_[one.row]);
+        std::reverse(chosen.begin(), chosen.end());
         co_return chosen;
     }
 
@@ -168,7 +143,7 @@ private:
         question.push_back(compared_text(inputs, names_of(inputs)));
         auto asked = co_await embed_texts(r, path, *embedder_, std::move(question), embedding_use::query);
         std::vector<double> near;
-        for (const auto& v : vectors_) near.push_back(cosine(v, asked.at(0)));
+        for (const auto& v : vectors_) near.push_back(detail::cosine(v, asked.at(0)));
         co_return near;
     }
 

@@ -306,6 +306,13 @@ task<void> aside(run& r, Work work) {
     co_await r.blocking(std::move(done));
 }
 
+// Without a record but for the work: what a build asks of a model stands in no journal.
+task<text_vectors> vectors_of(run& r, vector_source by, std::vector<std::string> texts) {
+    if (by.is_of_words()) co_return co_await by.embed(r, "embed", std::move(texts), embedding_use::document);
+    const lm_context context{r.http()};
+    co_return co_await by.embed(context, std::move(texts), embedding_use::document);
+}
+
 task<build_report> built(run& r, fs::path documents, fs::path index, build_options options) {
     auto state =
         std::make_shared<std::unique_ptr<building>>();  // owned by the work, which goes on when the run is cancelled
@@ -318,8 +325,7 @@ task<build_report> built(run& r, fs::path documents, fs::path index, build_optio
         co_await aside(r, read);
         auto vectors = std::make_shared<std::vector<std::vector<float>>>();
         if (!texts->empty()) {
-            const lm_context context{r.http()};
-            auto made = co_await options.vectors->embed(context, *texts, embedding_use::document);
+            auto made = co_await vectors_of(r, *options.vectors, *texts);
             (*state)->report().usage += made.usage;
             *vectors = std::move(made.vectors);
         }

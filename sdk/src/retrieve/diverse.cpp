@@ -1,22 +1,12 @@
 #include <reagent/retrieve/diverse.hpp>
 
+#include "../base/vectors.hpp"
 #include "around.hpp"
 
-#include <cmath>
 #include <limits>
 
 namespace reagent {
 namespace {
-
-double cosine(const std::vector<float>& a, const std::vector<float>& b) {
-    double product = 0, one = 0, two = 0;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-        product += static_cast<double>(a[i]) * b[i];
-        one += static_cast<double>(a[i]) * a[i];
-        two += static_cast<double>(b[i]) * b[i];
-    }
-    return one > 0 && two > 0 ? product / std::sqrt(one * two) : 0;
-}
 
 class diverse_retriever final : public detail::retriever_around {
 public:
@@ -53,7 +43,7 @@ private:
 std::vector<std::size_t> most_diverse(const std::vector<float>& query, const std::vector<std::vector<float>>& passages,
                                       std::size_t k, double relevance) {
     std::vector<double> to_query, to_chosen(passages.size(), 0);
-    for (const auto& p : passages) to_query.push_back(cosine(query, p));
+    for (const auto& p : passages) to_query.push_back(detail::cosine(query, p));
     std::vector<std::size_t> chosen;
     std::vector<bool> taken(passages.size());
     while (chosen.size() < std::min(k, passages.size())) {
@@ -67,7 +57,7 @@ std::vector<std::size_t> most_diverse(const std::vector<float>& query, const std
             }
         taken[best] = true;
         for (std::size_t i = 0; i < passages.size(); ++i) {
-            const double near = cosine(passages[best], passages[i]);
+            const double near = detail::cosine(passages[best], passages[i]);
             to_chosen[i] = chosen.empty() ? near : std::max(to_chosen[i], near);
         }
         chosen.push_back(best);

@@ -4,10 +4,13 @@
 #include <reagent/retrieve/error.hpp>
 #include <reagent/run/run.hpp>
 
+#include "../base/pool.hpp"
+#include "../lm/embedding_call.hpp"
 #include "word_hashes.hpp"
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -33,26 +36,10 @@ language_model around(language_model model, const vector_options& o) {
     return cached(retrying(std::move(model), o.retry), {.file = o.cache_file});
 }
 
-lm_request request_of(const std::vector<std::string>& texts, std::size_t begin, std::size_t end) {
-    lm_request request;
-    request.sampling.max_tokens = 1;  // it writes nothing; so a limit of tokens sets nothing aside for it
-    for (std::size_t i = begin; i < end; ++i) request.messages.push_back({role::user, texts[i]});
-    return request;
-}
-
 void read_vectors(const std::string& text, std::size_t begin, std::size_t end, std::vector<std::vector<float>>& to) {
-    auto wrong = [] { return lm_error{lm_errc::malformed_response, "what is given as vectors of texts is none"}; };
     boost::system::error_code ec;
-    const auto rows = json::parse(text, ec);
-    if (ec || !rows.is_array() || rows.get_array().size() != end - begin) throw wrong();
-    for (const auto& row : rows.get_array()) {
-        if (!row.is_array()) throw wrong();
-        auto& v = to[begin++];
-        for (const auto& f : row.get_array()) {
-            if (!f.is_number()) throw wrong();
-            v.push_back(f.to_number<float>());
-        }
-    }
+    auto rows = detail::vectors_in(json::parse(text, ec), end - begin);
+    std::move(rows.begin(), rows.end(), to.begin() + static_cast<std::ptrdiff_t>(begin));
 }
 
 void check_lengths(const std::vector<std::vector<float>>& vectors, const std::string& name) {
@@ -75,19 +62,28 @@ struct vector_source::impl {
         return use == embedding_use::query ? query_model : document_model;
     }
 
-    std::optional<text_vectors> without_model(const std::vector<std::string>& texts) const {
+    void check_sizes(const std::vector<std::string>& texts) const {
         for (const auto& t : texts)
-            if (t.size() > options.max_text_bytes && !words)
+            if (t.size() > options.max_text_bytes)
                 throw retrieve_error{retrieve_errc::too_large,
                                      "a text of " + std::to_string(t.size()) + " bytes would be cut off by \"" + name +
                                          "\": at most " + std::to_string(options.max_text_bytes) +
                                          " are embedded (vector_options::max_text_bytes)"};
-        if (!words && !texts.empty()) return std::nullopt;
-        text_vectors made;
-        for (const auto& t : texts) made.vectors.push_back(detail::vector_of_words(t, words));
-        return made;
     }
 };
+
+namespace {
+
+// Without a model it is work for the processor: of many or long texts too long for a run's thread.
+std::function<json::value()> hashing(std::size_t dimensions, std::vector<std::string> texts,
+                                     std::shared_ptr<text_vectors> to) {
+    return [dimensions, texts = std::move(texts), to = std::move(to)] {
+        for (const auto& t : texts) to->vectors.push_back(detail::vector_of_words(t, dimensions));
+        return json::value(nullptr);
+    };
+}
+
+}  // namespace
 
 vector_source::vector_source(std::string_view name, vector_options options) {
     auto made = std::make_shared<impl>();
@@ -112,12 +108,18 @@ bool vector_source::is_of_words() const { return impl_->words > 0; }
 task<text_vectors> vector_source::embed(run& r, std::string path, std::vector<std::string> texts,
                                         embedding_use use) const {
     const auto self = impl_;
-    if (auto made = self->without_model(texts)) co_return std::move(*made);
+    if (self->words) {
+        auto hashed = std::make_shared<text_vectors>();
+        auto work = hashing(self->words, std::move(texts), hashed);
+        co_await r.blocking(std::move(work));
+        co_return std::move(*hashed);
+    }
+    self->check_sizes(texts);
     text_vectors made;
     made.vectors.resize(texts.size());
     for (std::size_t at = 0; at < texts.size();) {
         const std::size_t end = std::min(texts.size(), at + self->options.model.batch);
-        auto request = request_of(texts, at, end);
+        auto request = detail::request_for_vectors(std::span{texts}.subspan(at, end - at));
         const auto response = co_await r.call_model(path, self->model(use), std::move(request));
         read_vectors(response->text, at, end, made.vectors);
         made.usage += response->usage;
@@ -130,7 +132,14 @@ task<text_vectors> vector_source::embed(run& r, std::string path, std::vector<st
 task<text_vectors> vector_source::embed(lm_context context, std::vector<std::string> texts, embedding_use use,
                                         std::function<void(std::size_t)> done) const {
     const auto self = impl_;
-    if (auto made = self->without_model(texts)) co_return std::move(*made);
+    if (self->words) {
+        auto hashed = std::make_shared<text_vectors>();
+        auto work = hashing(self->words, std::move(texts), hashed);
+        co_await on_pool<json::value>(context.blocking, std::move(work));
+        co_return std::move(*hashed);
+    }
+    self->check_sizes(texts);
+    if (texts.empty()) co_return text_vectors{};
     text_vectors made;
     made.vectors.resize(texts.size());
     std::size_t next = 0, finished = 0;
@@ -138,7 +147,7 @@ task<text_vectors> vector_source::embed(lm_context context, std::vector<std::str
         while (next < texts.size()) {
             const std::size_t at = next, end = std::min(texts.size(), at + self->options.model.batch);
             next = end;
-            const auto request = request_of(texts, at, end);
+            const auto request = detail::request_for_vectors(std::span{texts}.subspan(at, end - at));
             const auto response = co_await self->model(use).backend()->complete(context, request);
             read_vectors(response.text, at, end, made.vectors);
             made.usage += response.usage;

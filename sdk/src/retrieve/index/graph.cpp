@@ -1,7 +1,5 @@
 #include "graph.hpp"
 
-#include "dot.hpp"
-
 #include <reagent/retrieve/error.hpp>
 
 #include <algorithm>
@@ -37,6 +35,8 @@ struct std::numeric_limits<reagent::detail::graph_distance> {
 namespace reagent::detail {
 namespace {
 
+struct visited_nodes;
+
 constexpr std::size_t links = 16, effort_of_building = 200;  // M and efConstruction: hnswlib's own defaults
 constexpr double wanted_recall = 0.985;
 
@@ -62,12 +62,6 @@ struct row_space final : hnswlib::SpaceInterface<graph_distance> {
 using network = hnswlib::HierarchicalNSW<graph_distance>;
 using node = hnswlib::tableint;
 
-struct by_nearness {
-    bool operator()(const near_row& a, const near_row& b) const {
-        return a.nearness != b.nearness ? a.nearness > b.nearness : a.row < b.row;
-    }
-};
-
 }  // namespace
 
 struct graph::impl {
@@ -75,17 +69,25 @@ struct graph::impl {
 
     row_space space;
     std::unique_ptr<network> net;
+    std::vector<std::uint32_t> row_of_node;  // beside each other: a search asks for those of many nodes
 
     const unsigned* neighbours(node n, int level) const {
         return level == 0 ? net->get_linklist0(n) : net->get_linklist(n, level);
     }
-    std::uint32_t row_of(node n) const { return static_cast<std::uint32_t>(net->getExternalLabel(n)); }
+    std::uint32_t row_of(node n) const { return row_of_node[n]; }
     float nearness(const float* query, node n) const {
         return space.dot(query, space.rows->row(row_of(n)), space.rows->dimensions());
     }
-    void prefetch(node n) const { __builtin_prefetch(space.rows->row(row_of(n))); }
+    // The beginning of a vector; the processor sees by itself that the rest is wanted.
+    void prefetch(node n) const {
+        constexpr std::size_t lines = 4, floats_of_a_line = 16;
+        const float* row = space.rows->row(row_of(n));
+        for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(row + i * floats_of_a_line);
+    }
 
+    void list_rows();
     node entry_for(const float* query) const;
+    std::size_t not_visited(node n, visited_nodes& visited, std::vector<node>& to) const;
     void read(const std::filesystem::path& file, std::uint32_t covered, std::size_t most);
     void check_links(const std::filesystem::path& file, std::uint32_t covered) const;
 };
@@ -93,20 +95,11 @@ struct graph::impl {
 std::vector<near_row> nearest_exactly(const mapped_rows& rows, const float* query, std::size_t k,
                                       const doc_set& allowed, std::uint32_t from, std::uint32_t to) {
     const auto dot = dot_product();
-    std::priority_queue<near_row, std::vector<near_row>, by_nearness> best;  // the worst of them on top
+    nearest_of<float> best{k};
     if (k == 0) return {};
-    for (auto doc = allowed.next(from + 1); doc != 0 && doc <= to; doc = allowed.next(doc + 1)) {
-        const near_row one{dot(query, rows.row(doc - 1), rows.dimensions()), doc - 1};
-        if (best.size() < k)
-            best.push(one);
-        else if (by_nearness{}(one, best.top())) {
-            best.pop();
-            best.push(one);
-        }
-    }
-    std::vector<near_row> found(best.size());
-    for (auto i = found.size(); i-- > 0; best.pop()) found[i] = best.top();
-    return found;
+    for (auto doc = allowed.next(from + 1); doc != 0 && doc <= to; doc = allowed.next(doc + 1))
+        best.offer({dot(query, rows.row(doc - 1), rows.dimensions()), doc - 1});
+    return best.take();
 }
 
 graph::graph(std::unique_ptr<impl> i, std::uint32_t covered) : impl_{std::move(i)}, covered_{covered} {}
@@ -156,6 +149,7 @@ std::shared_ptr<const graph> graph::build(std::shared_ptr<const mapped_rows> row
         added.erase(added.begin());
     }
     add_rows(*made->net, added, threads);
+    made->list_rows();
     return std::shared_ptr<const graph>{new graph{std::move(made), covered}};
 }
 
@@ -173,6 +167,13 @@ void graph::impl::read(const std::filesystem::path& file, std::uint32_t covered,
         throw retrieve_error{retrieve_errc::corrupt, file.string() + " is damaged: " + e.what()};
     }
     check_links(file, covered);
+    list_rows();
+}
+
+void graph::impl::list_rows() {
+    row_of_node.clear();
+    for (node n = 0; n < net->cur_element_count; ++n)
+        row_of_node.push_back(static_cast<std::uint32_t>(net->getExternalLabel(n)));
 }
 
 // A link or a row that leads out of the memory is found here and not by a search.
@@ -220,6 +221,7 @@ node graph::impl::entry_for(const float* query) const {
             moved = false;
             const unsigned* list = neighbours(at, level);
             const std::size_t size = *reinterpret_cast<const unsigned short*>(list);
+            for (std::size_t i = 1; i <= size; ++i) prefetch(list[i]);
             for (std::size_t i = 1; i <= size; ++i)
                 if (const float near = nearness(query, list[i]); near > best) {
                     best = near;
@@ -237,25 +239,53 @@ struct visited_nodes {
     ~visited_nodes() { pool.releaseVisitedList(list); }
     visited_nodes(const visited_nodes&) = delete;
     bool add(node n) { return list->mass[n] != list->curV && (list->mass[n] = list->curV, true); }
+    void prefetch(node n) const { __builtin_prefetch(list->mass + n); }
 
     hnswlib::VisitedListPool& pool;
     hnswlib::VisitedList* list;
 };
 
+struct scored_node {
+    float nearness;
+    node at;
+    bool operator<(const scored_node& o) const { return nearness < o.nearness; }
+};
+
+template <class T, class Compare>
+std::priority_queue<T, std::vector<T>, Compare> queue_for(std::size_t count) {
+    std::vector<T> room;
+    room.reserve(count);
+    return std::priority_queue<T, std::vector<T>, Compare>{Compare{}, std::move(room)};
+}
+
 }  // namespace
+
+// Those of a node's neighbours that no search has come to yet, with what they are compared by on its way.
+std::size_t graph::impl::not_visited(node n, visited_nodes& visited, std::vector<node>& to) const {
+    const unsigned* list = neighbours(n, 0);
+    const std::size_t size = *reinterpret_cast<const unsigned short*>(list);
+    for (std::size_t i = 1; i <= size; ++i) visited.prefetch(list[i]);
+    std::size_t count = 0;
+    for (std::size_t i = 1; i <= size; ++i) {
+        if (!visited.add(list[i])) continue;
+        prefetch(list[i]);
+        to[count++] = list[i];
+    }
+    return count;
+}
 
 std::optional<std::vector<near_row>> graph::nearest(const float* query, std::size_t effort, const doc_set& allowed,
                                                     std::size_t most) const {
     const impl& g = *impl_;
     if (g.net->cur_element_count == 0) return std::vector<near_row>{};
-    using scored = std::pair<float, node>;
-    std::priority_queue<scored> ahead;                                        // the nearest on top
-    std::priority_queue<near_row, std::vector<near_row>, by_nearness> found;  // the farthest on top
+    auto ahead = queue_for<scored_node, std::less<>>(4 * effort);  // the nearest on top
+    auto found = queue_for<near_row, by_nearness>(effort + 1);     // the farthest on top
+    std::vector<node> some(g.net->maxM0_);
     visited_nodes visited{*g.net};
     std::size_t compared = 0;
     auto meet = [&](node n, float near) {
         if (found.size() >= effort && near <= found.top().nearness) return;
-        ahead.emplace(near, n);
+        ahead.push({near, n});
         if (!allowed.has(g.row_of(n) + 1)) return;
         found.push({near, g.row_of(n)});
         if (found.size() > effort) found.pop();
@@ -267,14 +297,9 @@ std::optional<std::vector<near_row>> graph::nearest(const float* query, std::siz
         const auto [near, at] = ahead.top();
         if (found.size() >= effort && near < found.top().nearness) break;
         ahead.pop();
-        const unsigned* list = g.neighbours(at, 0);
-        const std::size_t size = *reinterpret_cast<const unsigned short*>(list);
-        for (std::size_t i = 1; i <= size; ++i) {
-            if (i < size) g.prefetch(list[i + 1]);
-            if (!visited.add(list[i])) continue;
-            if (++compared > most) return std::nullopt;
-            meet(list[i], g.nearness(query, list[i]));
-        }
+        const auto count = g.not_visited(at, visited, some);
+        if (compared += count; compared > most) return std::nullopt;
+        for (std::size_t i = 0; i < count; ++i) meet(some[i], g.nearness(query, some[i]));
     }
     std::vector<near_row> result(found.size());
     for (auto i = result.size(); i-- > 0; found.pop()) result[i] = found.top();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../base/vectors.hpp"
 #include "doc_set.hpp"
 #include "rows.hpp"
 
@@ -12,10 +13,7 @@
 
 namespace reagent::detail {
 
-struct near_row {
-    float nearness;  // the dot product
-    std::uint32_t row;
-};
+using near_row = near_one<float>;  // by the dot product
 
 /// The `k` rows nearest to a query among those that are allowed (documents `row + 1`), by comparing all of them;
 /// nearest first, equally near ones by number. @param from, to only these rows

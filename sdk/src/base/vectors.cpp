@@ -1,4 +1,6 @@
-#include "dot.hpp"
+#include "vectors.hpp"
+
+#include <cmath>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -33,18 +35,19 @@ __attribute__((target("avx2,fma"))) float by_avx2(const float* a, const float* b
 }
 
 __attribute__((target("avx512f"))) float by_avx512(const float* a, const float* b, std::size_t n) {
-    __m512 one = _mm512_setzero_ps(), two = _mm512_setzero_ps();
+    // Four sums, so that one multiplication need not wait for another.
+    __m512 sums[4]{_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
     std::size_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        one = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), one);
-        two = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16), two);
-    }
-    alignas(64) float sums[16];
-    _mm512_store_ps(sums, _mm512_add_ps(one, two));
-    float total = 0;
-    for (float s : sums) total += s;
-    for (; i < n; ++i) total += a[i] * b[i];
-    return total;
+    for (; i + 64 <= n; i += 64)
+        for (std::size_t j = 0; j < 4; ++j)
+            sums[j] = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16 * j), _mm512_loadu_ps(b + i + 16 * j), sums[j]);
+    for (; i + 16 <= n; i += 16) sums[0] = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), sums[0]);
+    alignas(64) float last[16];
+    _mm512_store_ps(last, _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
+    for (std::size_t half = 8; half > 0; half /= 2)
+        for (std::size_t j = 0; j < half; ++j) last[j] += last[j + half];
+    for (; i < n; ++i) last[0] += a[i] * b[i];
+    return last[0];
 }
 
 #endif
@@ -62,6 +65,16 @@ dot_function widest() {
 dot_function dot_product() {
     static const dot_function chosen = widest();
     return chosen;
+}
+
+double cosine(const std::vector<float>& a, const std::vector<float>& b) {
+    double product = 0, one = 0, two = 0;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+        product += static_cast<double>(a[i]) * b[i];
+        one += static_cast<double>(a[i]) * a[i];
+        two += static_cast<double>(b[i]) * b[i];
+    }
+    return one > 0 && two > 0 ? product / std::sqrt(one * two) : 0;
 }
 
 }  // namespace reagent::detail
