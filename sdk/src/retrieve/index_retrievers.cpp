@@ -5,6 +5,7 @@
 namespace reagent {
 namespace {
 
+std::string shown_name(const memory_index&) { return "memory"; }
 std::string shown_name(const passage_index& i) {
     auto folder = i.folder().lexically_normal();
     if (!folder.has_filename()) folder = folder.parent_path();
@@ -13,14 +14,19 @@ std::string shown_name(const passage_index& i) {
 
 // A search goes to the pool for what blocks: it may take milliseconds, which the run's thread has not.
 task<std::vector<passage>> searched(run& r, std::function<std::vector<passage>()> search) {
-    std::function<json::value()> work = [search = std::move(search)] { return json::value(to_json(search())); };
-    auto found = co_await r.blocking(std::move(work));
-    co_return passages_from_json(found);
+    auto found = std::make_shared<std::vector<passage>>();  // the work owns it too: it goes on when the run is cancelled
+    std::function<json::value()> work = [search = std::move(search), found] {
+        *found = search();
+        return json::value(nullptr);
+    };
+    co_await r.blocking(std::move(work));
+    co_return std::move(*found);
 }
 
+template <class Index>
 class lexical_retriever final : public retriever {
 public:
-    lexical_retriever(passage_index from, lexical_options o) : from_{std::move(from)}, options_{std::move(o)} {
+    lexical_retriever(Index from, lexical_options o) : from_{std::move(from)}, options_{std::move(o)} {
         if (options_.name.empty()) options_.name = "lexical:" + shown_name(from_);
     }
 
@@ -32,7 +38,7 @@ public:
     std::string name() const override { return options_.name; }
 
 private:
-    passage_index from_;
+    Index from_;
     lexical_options options_;
 };
 
@@ -73,7 +79,11 @@ private:
 }  // namespace
 
 std::shared_ptr<const retriever> lexical(passage_index from, lexical_options options) {
-    return std::make_shared<const lexical_retriever>(std::move(from), std::move(options));
+    return std::make_shared<const lexical_retriever<passage_index>>(std::move(from), std::move(options));
+}
+
+std::shared_ptr<const retriever> lexical(memory_index from, lexical_options options) {
+    return std::make_shared<const lexical_retriever<memory_index>>(std::move(from), std::move(options));
 }
 
 std::shared_ptr<const retriever> nearest(passage_index from, vector_source with, nearest_options options) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -19,8 +20,9 @@ public:
         for (std::size_t i = 0; i < words_.size(); ++i) words_[i] &= o.words_[i];
         return *this;
     }
+    /// @param o may be of an earlier state, with fewer documents
     doc_set& operator|=(const doc_set& o) {
-        for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= o.words_[i];
+        for (std::size_t i = 0; i < std::min(words_.size(), o.words_.size()); ++i) words_[i] |= o.words_[i];
         return *this;
     }
     doc_set& operator-=(const doc_set& o) {

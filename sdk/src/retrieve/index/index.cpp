@@ -30,7 +30,8 @@ struct passage_index::impl {
     template <class Work>
     auto reading(Work work);
 
-    const fs::path folder;
+    const fs::path folder, named_in = folder / "index.json";
+    fs::path commit_file;  // of the generation
     std::mutex mutex;
     std::string generation;
     std::shared_ptr<const snapshot> latest;
@@ -41,10 +42,13 @@ struct passage_index::impl {
 // when this fails
 std::shared_ptr<const snapshot> passage_index::impl::current(std::string& of_it) {
     std::lock_guard lock{mutex};
-    stamps now{stamp_of(folder / "index.json"), {}};
-    if (!latest || !(now.generation == taken.generation)) generation = generation_of(folder);
+    stamps now{stamp_of(named_in), {}};
+    if (!latest || !(now.generation == taken.generation)) {
+        generation = generation_of(folder);
+        commit_file = folder / generation / "text" / "iamglass";
+    }
     of_it = generation;
-    now.commit = stamp_of(folder / generation / "text" / "iamglass");
+    now.commit = stamp_of(commit_file);
     if (!latest || !(now == taken)) {
         latest = std::make_shared<const snapshot>(folder / generation, latest.get());
         taken = now;

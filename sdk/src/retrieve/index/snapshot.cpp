@@ -1,8 +1,8 @@
 #include "snapshot.hpp"
 
-#include "bm25.hpp"
 #include "matching.hpp"
 #include "terms.hpp"
+#include "word_search.hpp"
 
 #include <boost/json.hpp>
 
@@ -16,20 +16,15 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t most_idle = 16, most_filters = 32;
 
-doc_set documents_of(const Xapian::Database& database) {
-    doc_set all{database.get_lastdocid()};
-    for (auto p = database.postlist_begin(""); p != database.postlist_end(""); ++p) all.add(*p);
-    return all;
-}
-
 }  // namespace
 
 bool normalize(std::vector<float>& v, similarity by) {
     double squares = 0;
     for (float f : v) squares += static_cast<double>(f) * f;
     if (squares == 0) return false;
+    const double length = std::sqrt(squares);
     if (by == similarity::cosine)
-        for (float& f : v) f = static_cast<float>(f / std::sqrt(squares));
+        for (float& f : v) f = static_cast<float>(f / length);
     return true;
 }
 
@@ -60,10 +55,11 @@ void rethrow_as_ours(const fs::path& where) {
     }
 }
 
-snapshot::snapshot(const fs::path& generation, const snapshot* before) : folder_{generation} {
-    auto database = std::make_unique<Xapian::Database>((folder_ / "text").string(), Xapian::DB_BACKEND_GLASS);
+snapshot::snapshot(const fs::path& generation, const snapshot* before)
+    : folder_{generation}, text_{generation / "text"} {
+    auto database = std::make_unique<Xapian::Database>(text_.string(), Xapian::DB_BACKEND_GLASS);
     revision_ = database->get_revision();
-    state_ = state_from(database->get_metadata(state_key), folder_ / "text");
+    state_ = state_from(database->get_metadata(state_key), text_);
     static_cast<void>(stemmer_for(state_.options.language));
     passages_ = documents_of(*database);
     size_ = database->get_doccount();
@@ -73,9 +69,11 @@ snapshot::snapshot(const fs::path& generation, const snapshot* before) : folder_
                                  (folder_ / "vectors").string() + " is damaged: passages have no vectors"};
         rows_ = std::make_shared<const mapped_rows>(folder_ / "vectors", state_.rows, state_.options.dimensions);
     }
-    if (before && before->folder_ == folder_ && before->state_.graph.file == state_.graph.file) {
+    database_id_ = database->get_uuid();
+    if (before && before->folder_ == folder_ && before->database_id_ == database_id_) {
         std::lock_guard lock{before->mutex_};
-        graph_ = before->graph_;
+        if (before->state_.graph.file == state_.graph.file) graph_ = before->graph_;
+        sums_before_ = before->sums_ ? before->sums_ : before->sums_before_;
     }
     idle_.push_back(std::move(database));
 }
@@ -95,7 +93,7 @@ snapshot::handle snapshot::borrow() const {
             return {*this, std::move(one)};
         }
     }
-    auto one = std::make_unique<Xapian::Database>((folder_ / "text").string(), Xapian::DB_BACKEND_GLASS);
+    auto one = std::make_unique<Xapian::Database>(text_.string(), Xapian::DB_BACKEND_GLASS);
     if (one->get_revision() != revision_) throw Xapian::DatabaseModifiedError{"there has been a commit"};
     return {*this, std::move(one)};
 }
@@ -113,7 +111,7 @@ std::shared_ptr<const doc_set> snapshot::matching(const filter& where) const {
     }
     const auto database = borrow();
     auto found =
-        std::make_shared<const doc_set>(matching_documents(where, *database, state_, passages_, folder_ / "text"));
+        std::make_shared<const doc_set>(matching_documents(where, *database, state_, passages_, text_));
     std::lock_guard lock{mutex_};
     filters_.emplace_front(key, found);
     if (filters_.size() > most_filters) filters_.pop_back();
@@ -125,29 +123,33 @@ std::optional<passage> snapshot::get(const std::string& id) const {
     const auto term = id_term(id);
     const auto found = database->postlist_begin(term);
     if (found == database->postlist_end(term)) return std::nullopt;
-    return passage_in(database->get_document(*found), folder_ / "text");
+    return read(*database, *found, 0);
+}
+
+std::shared_ptr<const passage_sums> snapshot::sums(const Xapian::Database& database) const {
+    std::lock_guard lock{mutex_};
+    if (!sums_) sums_ = std::make_shared<const passage_sums>(database, std::exchange(sums_before_, nullptr).get());
+    return sums_;
+}
+
+// @param doc one that there is: Xapian would look for it in another file
+passage snapshot::read(const Xapian::Database& database, Xapian::docid doc, double score) const {
+    const auto data = database.get_document(doc, Xapian::DOC_ASSUME_VALID).get_data();
+    if (!sums(database)->fit(doc, data)) passage_damaged(text_);
+    unsigned char room[4096];  // what is parsed is copied from, and gone
+    json::monotonic_resource memory{room, sizeof room};
+    auto p = passage_from_json(json::parse(data, &memory));
+    p.score = score;
+    return p;
 }
 
 std::vector<passage> snapshot::by_words(const std::string& query, std::size_t k, const filter& where,
                                         query_syntax syntax) const {
     const auto fitting = matching(where);
     const auto database = borrow();
-    const auto stem = stemmer_for(state_.options.language);  // it has a state of its own: one for each search
-    auto asked = syntax == query_syntax::words ? query_of_words(query, state_.options.language, stem)
-                                               : query_of_operators(query, stem, *database);
-    if (asked.empty()) return {};
-    if (fitting)
-        asked = Xapian::Query{Xapian::Query::OP_FILTER, asked, Xapian::Query{(new set_source{fitting})->release()}};
-    Xapian::Enquire enquire{*database};
-    enquire.set_query(asked);
-    enquire.set_weighting_scheme(lucene_bm25{});
-    const auto most = static_cast<Xapian::doccount>(std::min<std::size_t>(k, database->get_doccount()));
+    const auto best = best_by_words(*database, state_.options, query, k, fitting, syntax);
     std::vector<passage> found;
-    const Xapian::MSet best = enquire.get_mset(0, most);
-    for (auto m = best.begin(); m != best.end(); ++m) {
-        auto& p = found.emplace_back(passage_in(m.get_document(), folder_ / "text"));
-        p.score = m.get_weight();
-    }
+    for (auto m = best.begin(); m != best.end(); ++m) found.push_back(read(*database, *m, m.get_weight()));
     return found;
 }
 
@@ -201,8 +203,7 @@ std::vector<passage> snapshot::by_vector(std::vector<float> query, std::size_t k
         if (!std::isfinite(one.nearness))
             throw retrieve_error{retrieve_errc::corrupt,
                                  (folder_ / "vectors").string() + " is damaged: it holds something that is no number"};
-        auto& p = passages.emplace_back(passage_in(database->get_document(one.row + 1), folder_ / "text"));
-        p.score = static_cast<double>(one.nearness);
+        passages.push_back(read(*database, one.row + 1, static_cast<double>(one.nearness)));
     }
     return passages;
 }
@@ -232,7 +233,7 @@ std::map<std::string, json::object> snapshot::sources() const {
         const auto* said = name ? note.get_object().if_contains("note") : nullptr;
         if (!said || !name->is_string() || !said->is_object())
             throw retrieve_error{retrieve_errc::corrupt,
-                                 (folder_ / "text").string() + " is damaged: a note on a source is none"};
+                                 text_.string() + " is damaged: a note on a source is none"};
         all[std::string{name->get_string()}] = said->get_object();
     }
     return all;

@@ -2,6 +2,7 @@
 
 #include "doc_set.hpp"
 #include "graph.hpp"
+#include "passage_sums.hpp"
 #include "rows.hpp"
 #include "state.hpp"
 
@@ -56,9 +57,12 @@ public:
     std::shared_ptr<const graph> neighbours() const;  ///< null: there is none
 
 private:
+    passage read(const Xapian::Database& database, Xapian::docid doc, double score) const;
+    std::shared_ptr<const passage_sums> sums(const Xapian::Database& database) const;
     std::vector<near_row> nearest(const float* query, std::size_t k, const doc_set& allowed, std::size_t count) const;
 
-    std::filesystem::path folder_;
+    std::filesystem::path folder_, text_;
+    std::string database_id_;
     index_state state_;
     doc_set passages_;
     std::size_t size_ = 0;
@@ -68,6 +72,7 @@ private:
     mutable std::mutex mutex_;
     mutable std::vector<std::unique_ptr<Xapian::Database>> idle_;
     mutable std::shared_ptr<const graph> graph_;                                         // loaded at first use
+    mutable std::shared_ptr<const passage_sums> sums_, sums_before_;                     // likewise
     mutable std::list<std::pair<std::string, std::shared_ptr<const doc_set>>> filters_;  // latest first
 };
 

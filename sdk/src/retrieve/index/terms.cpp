@@ -14,7 +14,7 @@
 namespace reagent::detail {
 namespace {
 
-constexpr std::size_t most_text = 4 * 1024 * 1024, most_id = 1024, most_members = 1000, longest_term = 200,
+constexpr std::size_t most_id = 1024, most_members = 1000, longest_term = 200,
                       longest_in_slot = 200, longest_word = 200, longest_query = 32 * 1024, title_weight = 2;
 
 [[noreturn]] void bad(const passage& p, const std::string& why) {
@@ -36,8 +36,8 @@ std::string short_term(std::string_view prefix, const std::string& text) {
 }
 
 std::string checksum_text(std::string_view data) {
-    const auto sum = ::crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size());
-    return {reinterpret_cast<const char*>(&sum), 4};
+    const auto sum = checksum_of(data);
+    return {reinterpret_cast<const char*>(&sum), sizeof sum};
 }
 
 std::string number_text(const json::value& v) {
@@ -62,7 +62,7 @@ bool is_storable(const json::value& v, int level = 0) {
                        [&](const auto& m) { return is_valid_utf8(m.key()) && is_storable(m.value(), level + 1); });
 }
 
-void check(const passage& p) {
+void check(const passage& p, std::size_t most_text) {
     if (p.id.empty()) bad(p, "it has no id");
     if (p.id.size() > most_id) bad(p, "its id has more than " + std::to_string(most_id) + " bytes");
     if (p.text.size() >= most_text) bad(p, "it has " + std::to_string(most_text) + " bytes of text or more");
@@ -148,8 +148,8 @@ std::optional<json::value> value_in_slot(const std::string& s) {
     }
 }
 
-Xapian::Document document_of(const passage& p, const Xapian::Stem& stem, index_state& state) {
-    check(p);
+Xapian::Document document_of(const passage& p, const Xapian::Stem& stem, index_state& state, std::size_t most_text) {
+    check(p, most_text);
     Xapian::Document document;
     Xapian::TermGenerator generator;
     index_words(generator, stem);
@@ -179,11 +179,18 @@ Xapian::Document document_of(const passage& p, const Xapian::Stem& stem, index_s
     return document;
 }
 
+std::uint32_t checksum_of(std::string_view data) {
+    return static_cast<std::uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size()));
+}
+
+void passage_damaged(const std::filesystem::path& where) {
+    throw retrieve_error{retrieve_errc::corrupt,
+                         (where / "docdata.glass").string() + " is damaged: a passage is not what was stored"};
+}
+
 passage passage_in(const Xapian::Document& document, const std::filesystem::path& where) {
     const auto data = document.get_data();
-    if (document.get_value(checksum_slot) != checksum_text(data))
-        throw retrieve_error{retrieve_errc::corrupt,
-                             (where / "docdata.glass").string() + " is damaged: a passage is not what was stored"};
+    if (document.get_value(checksum_slot) != checksum_text(data)) passage_damaged(where);
     return passage_from_json(json::parse(data));
 }
 

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "state.hpp"
 
@@ -26,8 +27,16 @@ std::string value_term(const std::string& field,
 std::string slot_value(const json::value& v);
 std::optional<json::value> value_in_slot(const std::string& s);
 
-/// Fields that are new get slots. @throws retrieve_error(bad_passage)
-Xapian::Document document_of(const passage& p, const Xapian::Stem& stem, index_state& state);
+inline constexpr std::size_t most_text_on_disk = 4 * 1024 * 1024;
+
+/// Fields that are new get slots. @param most_text bytes; a text has fewer @throws retrieve_error(bad_passage)
+Xapian::Document document_of(const passage& p, const Xapian::Stem& stem, index_state& state,
+                             std::size_t most_text = most_text_on_disk);
+
+/// crc32.
+std::uint32_t checksum_of(std::string_view data);
+/// A passage's data is not what was stored.
+[[noreturn]] void passage_damaged(const std::filesystem::path& where);
 
 /// What was stored as this document; its checksum stands in another file, so that texts of another index are seen.
 /// @throws retrieve_error(corrupt)
