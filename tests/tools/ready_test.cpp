@@ -156,43 +156,6 @@ BOOST_AUTO_TEST_CASE(a_query_without_a_time_limit_is_asked_for_by_name) {
     BOOST_TEST(call(t, {{"query", "SELECT count(*) AS n FROM orders"}}) == R"({"columns": ["n"], "rows": [[1660]]})");
 }
 
-BOOST_AUTO_TEST_CASE(documents_are_found_by_their_words) {
-    auto t = ready::document_search(std::string{REAGENT_EXAMPLE_DATA} + "/documents");
-    auto found = call(t, {{"query", "warranty of kettles"}});
-    BOOST_TEST(found.find("\"document\": \"warranty.md\"") < found.find("snippet"));
-    BOOST_TEST(found.find("5 years") != std::string::npos);
-    BOOST_TEST(call(t, {{"query", "zebra \"AND -x*"}}).find("Nothing found") != std::string::npos);
-    temporary_folder empty;
-    BOOST_CHECK_THROW(ready::document_search(empty.path), tool_error);
-    BOOST_CHECK_THROW(ready::document_search("/nowhere"), tool_error);
-    empty.write("a.txt", "<b>bold</b> & brave words");
-    BOOST_TEST(call(ready::document_search(empty.path), {{"query", "brave"}}).find("<b>bold</b> & brave") !=
-               std::string::npos);
-}
-
-BOOST_AUTO_TEST_CASE(documents_are_those_of_their_folder) {
-    temporary_folder outside, root;
-    outside.write("secret.txt", "the secret of the mill");
-    root.write("a.txt", "the mill stands");
-    root.write("large.txt", "mill " + std::string(5000, 'x'));
-    fs::create_symlink(outside.path / "secret.txt", root.path / "link.txt");
-    fs::create_directory_symlink(outside.path, root.path / "folder");
-    ::mkfifo((root.path / "pipe.txt").c_str(), 0600);
-    auto found = call(ready::document_search(root.path, {.max_file_bytes = 1000}), {{"query", "mill"}});
-    BOOST_TEST(found.find("a.txt") != std::string::npos);
-    for (const char* never : {"secret", "link.txt", "large.txt", "pipe.txt"})
-        BOOST_TEST(found.find(never) == std::string::npos, found);
-    BOOST_TEST(ready::document_search(root.path, {.max_file_bytes = 1000})
-                   .description()
-                   .find("1 file of more than 1000 bytes is not among them") != std::string::npos);
-    BOOST_CHECK_EXCEPTION(ready::document_search(root.path, {.max_files = 2}), tool_error, [](const auto& e) {
-        std::string what = e.what();
-        return what.find("more than 2 such files") != what.npos && what.find("search_options::max_files") != what.npos;
-    });
-    BOOST_CHECK_EXCEPTION(ready::document_search(root.path, {.max_bytes = 100}), tool_error,
-                          [](const auto& e) { return std::string{e.what()}.find("max_bytes") != std::string::npos; });
-}
-
 BOOST_AUTO_TEST_CASE(files_are_read_below_their_root_only) {
     temporary_folder outside, root;
     outside.write("secret.txt", "secret");

@@ -75,8 +75,8 @@ struct search_options {
     std::size_t max_bytes = 256 * 1024 * 1024;  ///< of all; more is an error
 };
 
-/// Full-text search (BM25, English stemming) in the .txt and .md files of a folder and its subfolders, indexed in
-/// memory now. A link that leads out of the folder is no document. Answers with names, scores and snippets. @throws
+/// Full-text search in the .txt and .md files of a folder and its subfolders, which are read now into a `memory_index`
+/// (reagent/retrieve/memory_index.hpp), each as one passage; needs reagent::retrieve. A link that leads out of the folder is no document. Answers with names, scores and snippets. @throws
 /// tool_error(bad_configuration)
 tool document_search(const std::filesystem::path& folder, search_options options = {});
 
