@@ -33,7 +33,7 @@ else
     echo "without pgvector: pgserver cannot be installed"
 fi
 [ $tried = 1 ] || skip "neither server can be installed"
-"$2" --run_test=stores --log_level=message --color_output=no
+"$2" --run_test=stores,every_retriever --log_level=message --color_output=no
 # The example with a server that somebody else has started.
 if [ -n "${3:-}" ] && [ -n "${REAGENT_CHROMA:-}" ]; then
     place=$(mktemp -d)

@@ -1,5 +1,5 @@
 // One suite of behaviours, over every store of passages. stores.sh runs it with real servers.
-#include "support/stores.hpp"
+#include "support/tried_store.hpp"
 
 #include <reagent/reagent.hpp>
 #include <reagent/retrieve/retrieve.hpp>
@@ -18,65 +18,13 @@ using namespace reagent::test;
 
 namespace {
 
-using vectors = std::vector<std::vector<float>>;
-
 std::string of_this_case;  // a collection's name
 
-// One store of a kind, with calls that wait.
-class tried {
+// In the collection of this case.
+class tried : public tried_store {
 public:
     explicit tried(store_kind& kind, store_options o = {}, const std::string& collection = of_this_case)
-        : store_{kind.open(named(std::move(o), collection))} {}
-
-    void put(std::vector<passage> passages, vectors v = {}) {
-        run_it([this, &passages, &v](run& r) -> task<int> { return put_into(*store_, r, passages, v); });
-    }
-    void remove(std::vector<std::string> ids) {
-        run_it([this, &ids](run& r) -> task<int> { return remove_from(*store_, r, ids); });
-    }
-    std::size_t count() {
-        return run_it([this](run& r) -> task<int> { return count_of(*store_, r); });
-    }
-    std::vector<passage> find(retrieval what) {
-        std::vector<passage> found;
-        run_it([&, this](run& r) -> task<int> { return find_in(*store_, r, what, found); });
-        return found;
-    }
-    std::vector<passage> near(std::vector<float> v, std::size_t k, filter where = {}) {
-        retrieval what{"", k, std::move(where)};
-        what.vector = std::move(v);
-        return find(std::move(what));
-    }
-    const std::shared_ptr<const passage_store>& store() const { return store_; }
-
-private:
-    static store_options named(store_options o, const std::string& collection) {
-        o.collection = collection;
-        return o;
-    }
-    template <class F>
-    std::size_t run_it(F work) {
-        return static_cast<std::size_t>(rt_.run(run_options{}, work));
-    }
-    static task<int> put_into(const passage_store& s, run& r, std::vector<passage> passages, vectors v) {
-        co_await s.put(r, std::move(passages), std::move(v));
-        co_return 0;
-    }
-    static task<int> remove_from(const passage_store& s, run& r, std::vector<std::string> ids) {
-        co_await s.remove(r, std::move(ids));
-        co_return 0;
-    }
-    static task<int> count_of(const passage_store& s, run& r) {
-        auto n = co_await s.count(r);
-        co_return static_cast<int>(n);
-    }
-    static task<int> find_in(const passage_store& s, run& r, retrieval what, std::vector<passage>& found) {
-        found = co_await s.retrieve(r, std::move(what));
-        co_return 0;
-    }
-
-    runtime rt_;
-    std::shared_ptr<const passage_store> store_;
+        : tried_store{kind, std::move(o), collection} {}
 };
 
 std::set<std::string> ids(const std::vector<passage>& found) {
@@ -94,24 +42,13 @@ void is_error(retrieve_errc code, const std::function<void()>& what) {
     });
 }
 
-void try_one(store_kind& kind, const std::function<void(store_kind&)>& behaviour) {
-    static int cases = 0;
-    of_this_case = "case-" + std::to_string(++cases);
-    if (auto why = kind.missing(); !why.empty()) {
-        BOOST_TEST_MESSAGE("not tried: " << why);
-        return;
-    }
-    BOOST_TEST_CONTEXT(kind.name()) behaviour(kind);
-}
-
-// The case for each kind; what cannot be tried here is said. Cases share the servers.
+// Cases share the servers.
 void for_each_kind(const std::function<void(store_kind&)>& behaviour) {
-    static const auto kinds = [] {
-        std::vector<std::unique_ptr<store_kind>> all;
-        for (const auto& make : store_kinds()) all.push_back(make());
-        return all;
-    }();
-    for (const auto& kind : kinds) try_one(*kind, behaviour);
+    static const auto kinds = all_of(store_kinds());
+    test::for_each_kind(kinds, [&](store_kind& kind, const std::string& collection) {
+        of_this_case = collection;
+        behaviour(kind);
+    });
 }
 
 std::vector<float> around(double angle) {
@@ -383,7 +320,10 @@ BOOST_AUTO_TEST_CASE(a_server_that_is_gone_is_an_error_and_a_recorded_answer_is_
         again.replay = before.report.history;
         BOOST_TEST(rt.run(again, program, "parcels") == "a");
     };
-    for (const auto& make : store_kinds()) try_one(*make(), behaviour);
+    test::for_each_kind(all_of(store_kinds()), [&](store_kind& kind, const std::string& collection) {
+        of_this_case = collection;
+        behaviour(kind);
+    });
 }
 
 BOOST_AUTO_TEST_CASE(a_store_needs_a_collection) {

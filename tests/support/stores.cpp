@@ -3,12 +3,17 @@
 #include "folder.hpp"
 #include "postgres_server.hpp"
 #include "qdrant_double.hpp"
+#include "tried_store.hpp"
 
 #include <reagent/retrieve/chroma.hpp>
+#include <reagent/retrieve/hybrid.hpp>
+#include <reagent/retrieve/lexical.hpp>
 #include <reagent/retrieve/pgvector.hpp>
 #include <reagent/retrieve/qdrant.hpp>
 #include <reagent/retrieve/vectors.hpp>
 #include <reagent/run/run.hpp>
+
+#include <boost/test/unit_test.hpp>
 
 #include <cstdlib>
 #include <mutex>
@@ -17,13 +22,17 @@
 namespace reagent::test {
 namespace {
 
+enum class searched_by { vectors, words, both };
+
 // An index on disk as a store, so that the servers are held to what it does.
 class index_store final : public passage_store {
 public:
-    index_store(const std::filesystem::path& folder, store_options o) : folder_{folder}, options_{std::move(o)} {}
+    index_store(const std::filesystem::path& folder, store_options o, searched_by by)
+        : folder_{folder}, options_{std::move(o)}, by_{by} {}
 
     std::string name() const override { return "index"; }
     task<void> put(run& r, std::vector<passage> passages, std::vector<std::vector<float>> vectors) const override {
+        if (by_ == searched_by::words && vectors.empty()) vectors.resize(passages.size());
         if (vectors.empty()) {
             std::vector<std::string> texts;
             for (const auto& p : passages) texts.push_back(p.text);
@@ -42,7 +51,7 @@ public:
     }
     task<std::uint64_t> count(run&) const override { co_return passage_index::open(folder_).count(); }
     task<std::vector<passage>> retrieve(run& r, retrieval what) const override {
-        auto from = nearest(passage_index::open(folder_), options_.vectors);
+        const auto from = searching(passage_index::open(folder_));
         co_return co_await from->retrieve(r, std::move(what));
     }
 
@@ -51,26 +60,36 @@ private:
         std::lock_guard lock{mutex_};
         if (std::filesystem::exists(folder_)) return passage_index::open(folder_);
         index_options o;
-        o.embedder = options_.vectors.name();
+        if (by_ != searched_by::words) o.embedder = options_.vectors.name();
         o.by = options_.by;
         return passage_index::create(folder_, o);
+    }
+
+    std::shared_ptr<const retriever> searching(const passage_index& i) const {
+        if (by_ == searched_by::words) return lexical(i);
+        auto near = nearest(i, options_.vectors);
+        return by_ == searched_by::vectors ? near : hybrid({{lexical(i)}, {near}});
     }
 
     mutable std::mutex mutex_;
     std::filesystem::path folder_;
     store_options options_;
+    searched_by by_;
 };
 
+template <searched_by By>
 class on_disk final : public store_kind {
 public:
-    std::string name() const override { return "index"; }
+    std::string name() const override {
+        return By == searched_by::vectors ? "index" : By == searched_by::words ? "lexical" : "hybrid";
+    }
     std::shared_ptr<const passage_store> open(store_options o) override {
         const auto path = folder_.path / o.collection;
-        return std::make_shared<const index_store>(path, std::move(o));
+        return std::make_shared<const index_store>(path, std::move(o), By);
     }
 
 private:
-    folder folder_;
+    test::folder folder_;
 };
 
 class by_qdrant final : public store_kind {
@@ -161,7 +180,32 @@ std::unique_ptr<store_kind> make() {
 }  // namespace
 
 std::vector<std::function<std::unique_ptr<store_kind>()>> store_kinds() {
-    return {make<on_disk>, make<by_qdrant>, make<by_chroma>, make<by_pgvector>};
+    return {make<on_disk<searched_by::vectors>>, make<by_qdrant>, make<by_chroma>, make<by_pgvector>};
+}
+
+std::vector<std::function<std::unique_ptr<store_kind>()>> retriever_kinds() {
+    auto all = store_kinds();
+    all.push_back(make<on_disk<searched_by::words>>);
+    all.push_back(make<on_disk<searched_by::both>>);
+    return all;
+}
+
+std::vector<std::unique_ptr<store_kind>> all_of(const std::vector<std::function<std::unique_ptr<store_kind>()>>& make) {
+    std::vector<std::unique_ptr<store_kind>> all;
+    for (const auto& one : make) all.push_back(one());
+    return all;
+}
+
+void for_each_kind(const std::vector<std::unique_ptr<store_kind>>& kinds,
+                   const std::function<void(store_kind&, const std::string& collection)>& behaviour) {
+    static int cases = 0;
+    for (const auto& kind : kinds) {
+        const auto collection = "case-" + std::to_string(++cases);
+        if (auto why = kind->missing(); !why.empty())
+            BOOST_TEST_MESSAGE("not tried: " << why);
+        else
+            BOOST_TEST_CONTEXT(kind->name()) behaviour(*kind, collection);
+    }
 }
 
 }  // namespace reagent::test

@@ -25,4 +25,7 @@ public:
 /// REAGENT_CHROMA and REAGENT_POSTGRES_BIN say where they are).
 std::vector<std::function<std::unique_ptr<store_kind>()>> store_kinds();
 
+/// These, and an index on disk that is searched by words, and by both.
+std::vector<std::function<std::unique_ptr<store_kind>()>> retriever_kinds();
+
 }  // namespace reagent::test
