@@ -7,6 +7,8 @@
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <sys/resource.h>
+
 #include <atomic>
 #include <thread>
 
@@ -136,6 +138,30 @@ BOOST_AUTO_TEST_CASE(broken_files_are_listed_and_do_not_stop_the_rest) {
     const auto small = build(documents, index, {.max_file_bytes = 1000});
     BOOST_TEST(passage_index::open(index).count() == 1u);
     BOOST_TEST(small.broken.size() == 4u);
+}
+
+namespace {
+
+long peak_memory() {  // of the process until now, in KiB
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    return used.ru_maxrss;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_line_of_a_gigabyte_is_listed_and_never_in_memory) {
+    constexpr std::uintmax_t gigabyte = std::uintmax_t{1} << 30;
+    write("good.txt", "A good file.");
+    write("line.txt", "x");
+    fs::resize_file(documents / "line.txt", gigabyte);  // takes no room on the disk
+    const auto before = peak_memory();
+    const auto report = build(documents, index);
+    BOOST_TEST(peak_memory() - before < 200 * 1024);
+    BOOST_REQUIRE_EQUAL(report.broken.size(), 1);
+    BOOST_TEST(report.broken[0].file == "line.txt");
+    BOOST_TEST(report.broken[0].why == "it has more than 33554432 bytes");
+    BOOST_TEST(report.files == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(an_index_within_its_documents_and_hidden_files_are_no_documents) {

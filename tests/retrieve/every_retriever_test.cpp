@@ -201,7 +201,8 @@ BOOST_AUTO_TEST_CASE(a_server_that_goes_in_the_middle_is_an_error_and_no_wait) {
                 try {
                     for (; !ends; ++done) work(own);
                 } catch (const retrieve_error& e) {
-                    return std::string{gone ? "" : "too early: "} + (e.code() == retrieve_errc::server ? "server" : e.what());
+                    const std::string what = e.code() == retrieve_errc::server ? "server" : e.what();
+                    return gone ? what : "too early: " + what;
                 }
                 return std::string{"no error"};
             });

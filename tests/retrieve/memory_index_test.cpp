@@ -56,7 +56,8 @@ BOOST_AUTO_TEST_CASE(what_an_index_on_disk_finds_one_in_memory_finds) {
     for (const char* id : {"p7", "p200", "not there"}) BOOST_TEST(w.remove(id) == memory.remove(id));
     w.commit();
     BOOST_TEST(memory.size() == 298u);
-    const filter filters[]{{}, filter::eq("lang", "de"), filter::gte("n", 250), !filter::lt("n", 290), filter::eq("x", 1)};
+    const filter filters[]{
+        {}, filter::eq("lang", "de"), filter::gte("n", 250), !filter::lt("n", 290), filter::eq("x", 1)};
     for (const char* query : {"late parcels", "the refund", "m\u00fcde", "\u4eac\u90fd Oslo", "of the", "nothing", ""})
         for (const auto& where : filters)
             BOOST_TEST(shown(disk.by_words(query, 20, where)) == shown(memory.by_words(query, 20, where)), query);

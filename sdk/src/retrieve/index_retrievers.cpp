@@ -14,7 +14,7 @@ std::string shown_name(const passage_index& i) {
 
 // A search goes to the pool for what blocks: it may take milliseconds, which the run's thread has not.
 task<std::vector<passage>> searched(run& r, std::function<std::vector<passage>()> search) {
-    auto found = std::make_shared<std::vector<passage>>();  // the work owns it too: it goes on when the run is cancelled
+    auto found = std::make_shared<std::vector<passage>>();  // the work's too: it goes on when the run is cancelled
     std::function<json::value()> work = [search = std::move(search), found] {
         *found = search();
         return json::value(nullptr);
