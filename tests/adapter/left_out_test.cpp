@@ -115,8 +115,7 @@ const left_out in_comments[]{
     {in_json, "answer", R"({"answer":"yes"} // {"answer":"yes"})", R"({"answer":"yes"})"},
     {in_json, "answer", "// {\"answer\":\"no\"}\n{\"answer\":\"yes\"}", R"({"answer":"yes"})"},
     {in_json, "answer", "{\"answer\":\"yes\"}\n# Corrected\n{\"answer\":\"no\"}", R"({"answer":"no"})"},
-    {in_json, "answer", "First http://a.b {\"answer\":\"yes\"} and then I see: {\"answer\":\"no\"}",
-     R"({"answer":"no"})"},
+    {in_json, "answer", "First http://a.b {\"answer\":\"yes\"} and then I see: {\"answer\":\"no\"}", nullptr},
 };
 
 const left_out markers[]{

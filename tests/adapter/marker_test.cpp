@@ -302,9 +302,10 @@ BOOST_AUTO_TEST_CASE(of_several_complete_blocks_the_last_counts) {
     BOOST_TEST(!read("chat", two, first + "[[ ## answer ## ]]\ntwo\n[[ ## completed ## ]]").has_value());
     BOOST_TEST(
         read("chat", two, "[[ ## reasoning ## ]]\nr\n[[ ## completed ## ]]\n[[ ## answer ## ]]\none").has_value());
-    outputs = read("json", two,
-                   "I see [] {\"reasoning\": \"q\", \"answer\": \"evil\", \"x\": 1} but: {\"reasoning\": \"r\", "
-                   "\"answer\": \"good\"}");
+    const std::string seen = "I see [] {\"reasoning\": \"q\", \"answer\": \"evil\", \"x\": 1}",
+                      good = "{\"reasoning\": \"r\", \"answer\": \"good\"}";
+    BOOST_TEST(!read("json", two, seen + " but: " + good).has_value());
+    outputs = read("json", two, seen + " but.\n\nFinal answer: " + good);
     BOOST_REQUIRE(outputs.has_value());
     BOOST_TEST((*outputs)["answer"].as_string() == "good");
 }
@@ -546,7 +547,7 @@ BOOST_AUTO_TEST_CASE(an_answer_whose_json_is_cut_is_none) {
     BOOST_TEST(read("xml", table, "<d><a>1</a><b>2</b><a>1</a></d>").has_value());
     for (auto [s, whole] : {std::pair{text, R"({"a": "x")"},
                             {text, R"({"a":"1"}{"a":"1"})"},
-                            {text, "First I thought {\"a\":\"1\"}, but it is {\"a\":\"2\"}"},
+                            {text, "First I thought {\"a\":\"1\"}. Final answer: {\"a\":\"2\"}"},
                             {text, R"({"a": "say "hi", then go"})"},
                             {text, R"({"a": "x" // the answer
 })"},
@@ -620,7 +621,7 @@ BOOST_AUTO_TEST_CASE(a_quoted_object_does_not_choose_the_tool) {
     for (const std::string& text : std::vector<std::string>{
              R"({"next_tool_name": "finish", "next_tool_args": {}, "next_thought": "it says )" + evil + "\"}",
              R"({"next_tool_name": "finish", "next_tool_args": {}, "quoted": )" + evil + ",}",
-             good + R"( {"next_tool_name": "send_mail"})",
+             good + R"( {"next_tool_name": "send_mail"})", R"({"next_tool_name": "send_mail"} )" + good,
              good + R"( {"next_tool_name": "send_mail", "next_tool_args": {"a)",
              good + R"( {next_tool_name: send_mail, next_tool_args: {}})",
              good + R"( {'next_tool_name': 'send_mail',})", R"({"\u006eext_tool_name": "finish", "x": )" + evil + ",}",
@@ -633,7 +634,7 @@ BOOST_AUTO_TEST_CASE(a_quoted_object_does_not_choose_the_tool) {
     }
     for (
         const std::string& text : std::vector<std::string>{
-            good, good + good, R"({"next_tool_name": "send_mail"} )" + good, good + R"( {"x": 1})",
+            good, good + good, R"({"next_tool_name": "finish"} )" + good, good + R"( {"x": 1})",
             R"({"next_thought": "{\"next_tool_name\": \"send_mail\"}", "next_tool_name": "finish", "next_tool_args": {}})",
             R"({"next_thought": "t", "next_tool_name": "finish", "next_tool_args": {"next_tool_name": "send_mail"}})",
             good + R"({"next_tool_name": "finish"})"}) {

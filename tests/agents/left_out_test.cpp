@@ -124,7 +124,22 @@ constexpr auto xml = adapter::xml;
 #define WIPE "[[ ## next_thought ## ]]\nOnly the cache.\n[[ ## next_tool_name ## ]]\nwipe\n"
 #define WIPE_XML "<next_thought>x</next_thought><next_tool_name>wipe</next_tool_name>"
 
+#define TWO_STEPS(between, second)                                                       \
+    WIPE "[[ ## next_tool_args ## ]]\n{\"only\":\"draft\"}\n[[ ## completed ## ]]\n" between \
+    WIPE "[[ ## next_tool_args ## ]]\n{\"only\":\"" second "\"}\n[[ ## completed ## ]]"
+
 const one_step refused[]{
+    // More than one step in an answer.
+    {chat, TWO_STEPS("", "x")},
+    {chat, TWO_STEPS("Wait, better:\n", "x")},
+    {chat, TWO_STEPS("Final:\n\n", "x")},
+    {chat, TWO_STEPS("<b>No.</b>\n", "x")},
+    {chat, WIPE "[[ ## next_tool_args ## ]]\n{\"only\":\"draft\"}\n[[ ## completed ## ]]\nWait.\n[[ ## next_thought ## "
+                "]]\nx\n[[ ## next_tool_name ## ]]\nlist\n[[ ## next_tool_args ## ]]\n{}\n[[ ## completed ## ]]"},
+    {xml, WIPE_XML "<next_tool_args><only>draft</only></next_tool_args>" WIPE_XML
+                   "<next_tool_args><only>x</only></next_tool_args>"},
+    {xml, WIPE_XML "<next_tool_args><only>draft</only></next_tool_args><note>no</note>" WIPE_XML
+                   "<next_tool_args><only>x</only></next_tool_args>"},
     {chat, WIPE "[[ ## next_tool_arguments ## ]]\n{\"only\":\"cache\"}\n[[ ## completed ## ]]"},
     {chat, WIPE "[[ ## next_tool_args: ## ]]\n{\"only\":\"cache\"}\n[[ ## completed ## ]]"},
     {chat, WIPE "[[ ## Next_Tool_Args ## ]]\n{\"only\":\"cache\"}\n[[ ## completed ## ]]"},
@@ -172,6 +187,12 @@ const one_step refused[]{
 };
 
 const one_step taken[]{
+    {chat, WIPE "[[ ## next_tool_args ## ]]\n{\"only\":\"x\"}\n[[ ## completed ## ]]\nAgain:\n" WIPE
+                "[[ ## next_tool_args ## ]]\n{\"only\":\"x\"}\n[[ ## completed ## ]]"},
+    {xml, WIPE_XML "<next_tool_args><only>x</only></next_tool_args>" WIPE_XML
+                   "<next_tool_args><only>x</only></next_tool_args>"},
+    {xml, "<next_thought>I <b>must & will.</next_thought><next_tool_name>wipe</next_tool_name>"
+          "<next_tool_args><only>x</only></next_tool_args>"},
     {chat, WIPE "[[ ## next_tool_args ## ]]\n{\"only\":\"x\"}\n[[ ## completed ## ]]"},
     {in_json, R"({"next_thought":"x","next_tool_name":"wipe","next_tool_args":{"only":"x"}})"},
     {xml, WIPE_XML "<next_tool_args><only>x</only></next_tool_args>"},

@@ -260,6 +260,32 @@ parse_failure goes_on_behind_its_end(const signature& s, const std::string& name
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
 }
 
+// The output that acts; null: none does.
+const signature_field* what_acts(const signature& s) {
+    auto f = std::find_if(s.outputs.begin(), s.outputs.end(),
+                          [](const signature_field& one) { return one.kind == field_kind::arguments; });
+    return f == s.outputs.end() ? nullptr : &*f;
+}
+
+// Whether a block before the one that counts calls something else. What was thought may differ.
+bool calls_differ(span before, const std::vector<const section*>& found, const signature& s) {
+    return std::any_of(before.begin(), before.end(), [&](const section& one) {
+        if (!one.field || (one.field->kind != field_kind::arguments && one.field->shape.allows_null())) return false;
+        const auto* counts = found[number_of(one, s)];
+        return !counts || counts->text != one.text;
+    });
+}
+
+// Whether the markers behind the end of a step begin another under names of their own. An observation that the model
+// imagines comes first where it only goes on.
+bool is_another_step(const signature& s, const std::string& name, bool& imagined) {
+    const std::string lower = to_lower(name.substr(0, 100));
+    auto holds = [&](const char* word) { return lower.find(word) != lower.npos; };
+    imagined = imagined || holds("observ") || holds("result");
+    if (imagined || names_a_field(s, name)) return false;
+    return s.output(lower) || holds("tool") || holds("arg") || holds("action") || holds("call") || holds("function");
+}
+
 parse_failure ends_in_a_marker(const std::string& field) {
     std::string why = "the answer ends within a marker; write all of it";
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
@@ -308,20 +334,44 @@ std::optional<json::object> read_good(const signature& s, const std::vector<cons
 
 }  // namespace
 
+namespace {
+
+// What is wrong with an answer for the markers in it that are no output's.
+std::optional<parse_failure> wrong_with_strays(const signature& s, const sections& all, const strays& others,
+                                               std::size_t first_counted) {
+    for (const auto& stray : others)
+        if (stray.behind > 0 && stray.behind <= first_counted && !all[stray.behind - 1].field)
+            return goes_on_behind_its_end(s, stray.name);
+    bool imagined = !what_acts(s);
+    for (const auto& stray : others)
+        if (stray.behind > first_counted && !all[stray.behind - 1].field && is_another_step(s, stray.name, imagined))
+            return goes_on_behind_its_end(s, stray.name);
+    for (const auto& stray : others)  // between a field and the end of its block
+        if (const auto* before = stray.behind > first_counted ? &all[stray.behind - 1] : nullptr;
+            before && before->field && may_go_on(*before->field) && may_be_quoted(stray.name, before->text, s))
+            return holds_a_marker(before->field->name, stray.name);
+    return {};
+}
+
+}  // namespace
+
 parsed_outputs parse_chat(const signature& s, std::string_view completion) {
     sections all;
     strays others;
     all.reserve(8);
     std::optional<block_reader> reader;  // what it reads it keeps
     bool is_thinking = false;
+    const signature_field* thinks_in = nullptr;
     if (plain_reader::can_read(completion))
         plain_reader{s, completion, all, others}.read();
     else {
         chat_scanner scanner{reader.emplace(s, all, others)};
         scanner.read(completion);
-        reader->close();
         is_thinking = scanner.is_thinking();
+        if (is_thinking) thinks_in = reader->current;
+        reader->close();
     }
+    if (thinks_in) return thinks_within(thinks_in->name);
     std::vector<const section*> found(s.outputs.size());
     const span counted = from_the_one_that_counts(s, all);
     for (const auto& one : counted) {
@@ -331,13 +381,9 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
         if (!known) known = &one;
     }
     const auto first_counted = static_cast<std::size_t>(counted.data() - all.data());
-    for (const auto& stray : others)
-        if (stray.behind > 0 && stray.behind <= first_counted && !all[stray.behind - 1].field)
-            return goes_on_behind_its_end(s, stray.name);
-    for (const auto& stray : others)  // between a field and the end of its block
-        if (const auto* before = stray.behind > first_counted ? &all[stray.behind - 1] : nullptr;
-            before && before->field && may_go_on(*before->field) && may_be_quoted(stray.name, before->text, s))
-            return holds_a_marker(before->field->name, stray.name);
+    if (auto wrong = others.empty() ? std::nullopt : wrong_with_strays(s, all, others, first_counted)) return *wrong;
+    const auto* acts = first_counted ? what_acts(s) : nullptr;
+    if (acts && calls_differ(span{all}.first(first_counted), found, s)) return holds_several_steps(*acts);
     for (std::size_t i = 0; i < found.size(); ++i)
         if (found[i] && found[i] == &all.back() && ends_within_a_marker(found[i]->text))
             return ends_in_a_marker(s.outputs[i].name);

@@ -358,6 +358,7 @@ private:
         if (tag && begins(rest)) return true;
         const std::size_t longest = tag ? longest_tag : longest_entity;
         std::size_t end = rest.substr(0, longest + 1).find(tag ? '>' : ';');
+        if (!open_.empty() && is_a_stray_sign(rest, end)) return take(1);
         if (end == rest.npos) {  // it is none, or not all of it is there
             if (!last && rest.size() <= longest) return false;
             return take(1);
@@ -385,6 +386,17 @@ private:
         } else
             text(token, out);
         return true;
+    }
+
+    // Whether a bracket or an ampersand in a text begins neither a tag nor a reference, by what is there of it.
+    static bool is_a_stray_sign(std::string_view rest, std::size_t end) {
+        if (rest.front() == '<') {
+            const bool begins = rest.size() < 2 || is_alpha(rest[1]) || rest[1] == '/' || rest[1] == '!' ||
+                                rest[1] == '_' || static_cast<unsigned char>(rest[1]) >= 0x80;
+            return !begins || rest.substr(0, end).find('<', 1) != rest.npos;
+        }
+        const auto other = rest.substr(0, end).find_first_of(" \t\r\n<>&\"'/,.=", 1);
+        return other != rest.npos;
     }
 
     // A comment, or text that is taken as it stands. Half of a beginning is waited for by the search for its `>`.

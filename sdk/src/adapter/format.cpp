@@ -225,6 +225,7 @@ parsed_outputs parse_behind_thinking(adapter a, const signature& s, std::string_
 
 parsed_outputs parse(adapter a, const signature& s, std::string_view completion) {
     if (completion.starts_with("\uFEFF")) completion.remove_prefix(3);
+    completion = detail::without_trailers(completion);
     if (!detail::may_hold_thinking(completion)) return parse_answer(a, s, detail::without_leading_blanks(completion));
     if (auto at = detail::behind_thinking_of_the_prompt(completion, detail::output_elements(s)); at != completion.npos)
         if (auto outputs = parse_behind_thinking(a, s, completion.substr(at))) return outputs;

@@ -28,6 +28,7 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion);  // o
 /// What an answer is besides its fields.
 struct answer_form {
     std::string stray{};      ///< a name in the manner of a field that is none: an optional output may be meant by it
+    std::vector<std::string> unknown{};  ///< a few of such names
     std::string_view text{};  ///< all of it, where the name of an output may stand in it in some other manner
     bool says_none = false;   ///< it says that it holds no field, as `{}` does; a text without any is no answer
     void note(const signature& s,
@@ -104,6 +105,10 @@ bool has_arguments(const signature& s);
 /// Whether a text that stands in quotes fits as it is, and so is no other value.
 bool stays_text(const signature_field& f, const json::value& v);
 
+/// What stands beside a list or an object in a text, and may say that it is not, or not all of, what is meant: other
+/// words than those that introduce it, or that deny it. "": nothing does.
+std::string_view doubt_beside(std::string_view text);
+
 /// A field of decimal.Decimal: its digits are kept as they are written.
 bool keeps_digits(const signature_field& f);
 /// JSON or a literal of Python in which numbers with a point or an exponent are texts.
@@ -114,11 +119,16 @@ parse_failure has_no_end(const std::string& field);
 /// What they are that can be read only by guessing.
 parse_failure doubtful_arguments(const std::string& field, const std::string& why);
 
+/// What an answer is that holds several steps of an agent, of which none is known to be the one that is meant.
+parse_failure holds_several_steps(const signature_field& acts);
+
 /// Names that are elements of an answer in XML, and so no thinking there.
 std::vector<std::string> output_elements(const signature& s);
 
 /// What an answer is whose thinking has no end.
 parse_failure ended_thinking(parse_failure why);
+/// What an answer is with such thinking in a field: what is left of that may be a draft, or nothing.
+parse_failure thinks_within(const std::string& field);
 
 /// Each field under its marker; inputs that are absent are left out.
 std::string by_markers(const std::vector<signature_field>& fields, const json::object& values);

@@ -145,12 +145,41 @@ bool is_in_a_comment(std::string_view between) {
     return line.find('#') != line.npos || trim(line).starts_with("--");
 }
 
+// Whether a heading before an object says that it is the one that counts: `Final:`, `**Final answer:**`,
+// `### Corrected`.
+bool is_final(std::string_view between) {
+    auto without = [](std::string_view text, std::string_view signs) {
+        const auto end = text.find_last_not_of(signs);
+        return text.substr(0, end == text.npos ? 0 : end + 1);
+    };
+    between = without(between, " \t\r\n");
+    const auto line = between.substr(between.rfind('\n') + 1);
+    if (line.starts_with("```")) between = without(between.substr(0, between.size() - line.size()), " \t\r\n");
+    auto heading = between.substr(between.rfind('\n') + 1);
+    heading = without(heading, " \t\r*_`:=.>-");
+    heading.remove_prefix(std::min(heading.find_first_not_of(" \t#*_`>-.,;"), heading.size()));
+    constexpr std::size_t longest = 30;
+    const std::string lower = heading.size() > longest ? std::string{} : to_lower(heading);
+    const auto word = std::string_view{lower}.substr(0, lower.find(' '));
+    return (word == "final" || word == "corrected") &&
+           std::all_of(lower.begin(), lower.end(), [](char c) { return is_alpha(c) || c == ' '; }) &&
+           std::count(lower.begin(), lower.end(), ' ') < 3;
+}
+
 struct strict_objects {
     std::vector<found_object> from_last_complete;  // and those behind it
     std::string differs;                           // an output that an earlier complete one has otherwise
-    bool in_a_comment = false;                     // and the later one stands in a comment
     std::string around;                            // what stands outside of the objects
 };
+
+// An output that both objects have, and that differs; "": there is none.
+std::string differing_output(const signature& s, const json::object& before, const json::object& later) {
+    for (const auto& f : s.outputs) {
+        const auto *one = before.if_contains(f.name), *other = later.if_contains(f.name);
+        if (one && other && *one != *other) return f.name;
+    }
+    return {};
+}
 
 // The objects of a text that are JSON as they stand, from the last on that has every output. A few beginnings are
 // tried, so that the effort stays linear.
@@ -158,6 +187,7 @@ strict_objects strict_objects_in(const signature& s, std::string_view text) {
     strict_objects all;
     int tried = 0;
     std::size_t copied = 0;
+    bool kept_in_a_comment = false;
     std::size_t outside = 0;  // the end of the last object that stands in no comment
     for (auto at = text.find('{'); at != text.npos && tried < 16; ++tried) {
         auto end = end_of_object(text, at);
@@ -177,22 +207,15 @@ strict_objects strict_objects_in(const signature& s, std::string_view text) {
         auto& kept = all.from_last_complete;
         const bool counts =
             is_complete(s, v->get_object()) && (kept.empty() || has_all_of(kept.front().v.get_object()));
-        auto has_all = [&](const json::object& o) {
-            return std::all_of(s.outputs.begin(), s.outputs.end(),
-                               [&](const signature_field& f) { return o.contains(f.name); });
-        };
-        const bool in_a_comment = is_in_a_comment(text.substr(outside, at - outside));
-        if (counts && !kept.empty()) {
-            const auto& before = kept.front().v.get_object();
-            const bool both_whole = has_all(before) && has_all(v->get_object());
-            for (const auto& f : s.outputs) {
-                const auto *earlier = before.if_contains(f.name), *later = v->get_object().if_contains(f.name);
-                if (!earlier || !later || *earlier == *later || (!both_whole && !in_a_comment)) continue;
-                all.differs = f.name;
-                all.in_a_comment = all.in_a_comment || in_a_comment;
-            }
+        const auto between = text.substr(outside, at - outside);
+        const bool in_a_comment = is_in_a_comment(between);
+        if (counts && !kept.empty() && !kept_in_a_comment) {
+            if (!in_a_comment && is_final(between))
+                all.differs.clear();
+            else if (auto name = differing_output(s, kept.front().v.get_object(), v->get_object()); !name.empty())
+                all.differs = std::move(name);
         }
-        if (counts) kept.clear();
+        if (counts) kept.clear(), kept_in_a_comment = in_a_comment;
         if (counts || !kept.empty()) kept.push_back(std::move(one));
         all.around += text.substr(copied, at - copied);
         all.around += '\n';
@@ -255,9 +278,7 @@ parse_failure answer_holds_several() {
 boost::system::result<found_object, parse_failure> found_in(const signature& s, std::string_view answer) {
     auto strict = strict_objects_in(s, answer);
     if (!strict.from_last_complete.empty()) {
-        // Side by side, with no word of which counts.
-        const bool side_by_side = strict.around.find_first_not_of(" \t\r\n,;[]`") == strict.around.npos;
-        if (!strict.differs.empty() && (side_by_side || strict.in_a_comment)) return stands_twice(strict.differs);
+        if (!strict.differs.empty()) return stands_twice(strict.differs);  // and no word says which counts
         found_object found = std::move(strict.from_last_complete.front());
         for (std::size_t i = 1; i < strict.from_last_complete.size(); ++i)
             for (auto& [name, v] : strict.from_last_complete[i].v.get_object()) {

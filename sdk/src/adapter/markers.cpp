@@ -312,9 +312,20 @@ parse_failure doubtful_arguments(const std::string& field, const std::string& wh
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + message, {{field, message}}};
 }
 
+parse_failure holds_several_steps(const signature_field& acts) {
+    const std::string why =
+        "the answer holds more than one step, and they differ; nothing is done with any; write one, and stop behind it";
+    return {adapter_errc::bad_value, acts.name, "field `" + acts.name + "`: " + why, {{acts.name, why}}};
+}
+
 parse_failure ended_thinking(parse_failure why) {
     why.message = "the thinking has no end (`</think>`), so nothing behind its beginning is an answer; " + why.message;
     return why;
+}
+
+parse_failure thinks_within(const std::string& field) {
+    const std::string why = "the thinking in it has no end (`</think>`), so it is not clear what of it is meant";
+    return ended_thinking({adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}});
 }
 
 }  // namespace reagent::detail

@@ -67,22 +67,6 @@ constexpr spelling spellings[]{
 constexpr std::string_view headers[]{
     "<|channel|>final",   "<|message|>",           "<|im_start|>assistant", "<|assistant|>", "<bos>", "<s>",
     "<|start|>assistant", "<|begin_of_solution|>", "<|start_response|>"};
-constexpr std::string_view trailers[]{"<|return|>",
-                                      "<|end|>",
-                                      "<|end_of_solution|>",
-                                      "<|end_response|>",
-                                      "<|im_end|>",
-                                      "<|eot_id|>",
-                                      "<|eom_id|>",
-                                      "<|eot|>",
-                                      "<|endoftext|>",
-                                      "<|end_of_text|>",
-                                      "<|end_of_turn|>",
-                                      "<end_of_turn>",
-                                      "<eos>",
-                                      "</s>",
-                                      "<\uff5cend\u2581of\u2581sentence\uff5c>"};
-
 constexpr std::size_t longest_attributes = 200;
 
 struct found_tag {
@@ -267,11 +251,6 @@ private:
     std::string_view text_;
     std::vector<std::pair<std::size_t, std::size_t>> parts_;
 };
-
-bool ends_with_trailer(std::string_view text, std::string_view trailer) {
-    if (text.size() < trailer.size() || to_lower(text.substr(text.size() - trailer.size())) != trailer) return false;
-    return trailer != "</s>" || text.find("<s>") == text.npos;  // an element
-}
 
 // gpt-oss as servers write it that leave its tokens out: `analysisI think.assistantfinalYes.`
 std::string_view behind_bare_channels(std::string_view text) {
@@ -464,13 +443,7 @@ spoken_text without_thinking(std::string_view text) {
         s.remove_prefix(n);
     }
     spoken.open = spoken.open || depth > 0;
-    for (bool again = true; again;) {
-        again = false;
-        spoken.text = std::string{trim(spoken.text)};
-        for (auto t : detail::trailers)
-            if (detail::ends_with_trailer(spoken.text, t))
-                spoken.text.resize(spoken.text.size() - t.size()), again = true;
-    }
+    spoken.text = std::string{trim(detail::without_trailers(spoken.text))};
     return spoken;
 }
 

@@ -50,6 +50,8 @@ private:
 /// Whether a text may hold anything of what this file is about: nearly no answer does, and then there is nothing to
 /// take from it but blanks.
 bool may_hold_thinking(std::string_view text);
+/// A text without the tokens of a template that a server leaves at its end: `<|im_end|>`, `</s>`, `[/INST]`.
+std::string_view without_trailers(std::string_view text);
 /// A text without the blanks at its beginning, as `leading_thinking` leaves it.
 std::string_view without_leading_blanks(std::string_view text);
 

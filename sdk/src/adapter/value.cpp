@@ -1,6 +1,7 @@
 // Values in prompts and completions: how they are written, and how they are read back.
 #include "../base/quoted.hpp"
 #include "../base/text.hpp"
+#include "../schema/dressed.hpp"
 #include "formats.hpp"
 
 #include <reagent/schema/render.hpp>
@@ -55,6 +56,31 @@ std::string_view strip_quotes(std::string_view s) {
     return s;
 }
 
+// The value that a text is as it stands; null: none. True and None are no numbers and no texts; a text of the same
+// letters comes first.
+const json::value* choice_as_written(const json::array& allowed, std::string_view text) {
+    const std::string_view bare = strip_quotes(text);
+    for (const auto& a : allowed) {
+        if (a.is_string() && a.get_string() == bare) return &a;
+        if (a.is_number() && text == python_repr(a)) return &a;
+    }
+    const std::string lower = bare.size() <= 5 ? to_lower(bare) : std::string{};
+    for (const auto& a : allowed) {
+        if (a.is_bool() && lower == (a.get_bool() ? "true" : "false")) return &a;
+        if (a.is_null() && (lower == "none" || lower == "null")) return &a;
+    }
+    return nullptr;
+}
+
+// The one value that a text is without what dresses it, or in other capitals.
+const json::value* dressed_choice(const json::array& allowed, std::string_view text) {
+    if (const auto* meant = meant_text(allowed, text)) return meant;
+    const auto forms = undressed(text);
+    for (std::size_t i = 1; i < forms.size() && !forms[i - 1].ends_with('"') && !forms[i - 1].ends_with('\''); ++i)
+        if (const auto* meant = choice_as_written(allowed, forms[i]); meant && !meant->is_string()) return meant;
+    return nullptr;
+}
+
 value_result read_choice(const signature_field& f, const json::value& v) {
     const json::array& allowed = *allowed_values(f);
     for (const auto& a : allowed)
@@ -64,17 +90,9 @@ value_result read_choice(const signature_field& f, const json::value& v) {
         for (std::string_view wrapper : {"Literal[", "str["})
             if (text.starts_with(wrapper) && text.ends_with("]"))
                 text = text.substr(wrapper.size(), text.size() - wrapper.size() - 1);
-        std::string_view bare = strip_quotes(text);
-        for (const auto& a : allowed) {
-            if (a.is_string() && a.get_string() == bare) return a;
-            if (a.is_number() && text == python_repr(a)) return a;
-        }
-        // True and None are no numbers and no texts; a text of the same letters comes first.
-        const std::string lower = bare.size() <= 5 ? to_lower(bare) : std::string{};
-        for (const auto& a : allowed) {
-            if (a.is_bool() && lower == (a.get_bool() ? "true" : "false")) return a;
-            if (a.is_null() && (lower == "none" || lower == "null")) return a;
-        }
+        const auto* meant = choice_as_written(allowed, text);
+        if (!meant) meant = dressed_choice(allowed, text);
+        if (meant) return *meant;
     }
     std::string list;
     for (const auto& a : allowed) list += (list.empty() ? "" : ", ") + python_str(a);
@@ -203,6 +221,26 @@ std::string format_value(const signature_field& f, const json::value& v) {
     return v.is_structured() ? dump_json(v) : python_str(v);
 }
 
+namespace {
+
+// `**None**`, `null.`
+bool says_none(std::string_view text) {
+    const auto forms = undressed(text);
+    return std::any_of(forms.begin(), forms.end(), [](std::string_view t) { return t == "None" || t == "null"; });
+}
+
+// `**[1, 2]**`: behind a list an asterisk would be an operator.
+void take_bold_marks(std::string& text) {
+    const auto bare = trim(text);
+    if (!bare.starts_with('*') || !bare.ends_with('*')) return;
+    const auto marks = bare.find_first_not_of('*');
+    if (marks > 3 || bare.size() < 2 * marks + 2 || (bare[marks] != '[' && bare[marks] != '{')) return;
+    const auto inner = bare.substr(marks, bare.size() - 2 * marks);
+    if (!inner.ends_with('*')) text = std::string{inner};
+}
+
+}  // namespace
+
 value_result read_field(const signature_field& f, json::value v) {
     if (f.kind == field_kind::text) {
         if (v.is_null() && !f.shape.allows_null()) return bad_value(f, "expected text, got null");
@@ -226,17 +264,25 @@ value_result read_field(const signature_field& f, json::value v) {
     if (f.shape.is_text()) return read_formatted(f, text);
     if (is_braced_uuid(trim(text))) return convert(f, json::value(json::string(trim(text))));
     if (detail::keeps_digits(f)) text = detail::with_fractions_as_text(text);
+    take_bold_marks(text);
     std::vector<std::string> repeated;
     repairs done;
     json::value candidate = repair_json(text, repeated, done);
     if (done.cut) return detail::has_no_end(f.name);
     if (done.several) return bad_value(f, "it holds more than one JSON value; write one");
+    if (done.fence && candidate.is_structured())
+        if (auto beside = detail::doubt_beside(text); !beside.empty()) {
+            if (detail::takes_any_text(f)) return convert(f, json::value(json::string(text)));
+            return bad_value(f,
+                             quoted(beside, 60) + " stands beside its JSON, and may say otherwise; write nothing else");
+        }
     if (!repeated.empty())
         return bad_value(f, quoted(repeated.front(), 100) + " stands twice in it, and says two things");
     if (candidate.is_string() && candidate.get_string().empty() && !text.empty()) {
         auto literal = python_literal(text);
         const json::value as_written = json::string(text);
         auto read = convert(f, literal ? *literal : as_written);
+        if (!read && !literal && f.shape.allows_null() && says_none(text)) return json::value(nullptr);
         // `1,234` is a tuple to Python, and a wrong number to whoever wrote it.
         return read || !literal || !literal->is_array() || text.find_first_of("([{") != text.npos
                    ? read
@@ -284,6 +330,9 @@ bool is_a_heading(std::string_view lower, const std::string& name) {
 
 void detail::answer_form::note(const signature& s, std::string_view name) {
     if (names_a_field(s, name)) return;
+    constexpr std::size_t most = 8;
+    if (unknown.size() < most && std::find(unknown.begin(), unknown.end(), name) == unknown.end())
+        unknown.emplace_back(name);
     if (stray.empty() || speaks_of_arguments(name)) stray = name;
 }
 
@@ -322,15 +371,34 @@ std::optional<parse_failure> detail::misses_an_output(const signature& s, const 
     return {};
 }
 
+namespace {
+
+// What an answer holds besides outputs, where one is missing: "; `pirce`, which it holds, is no output: did you mean
+// `price`?"
+std::string told_of_unknown(const std::vector<std::string>& unknown, const std::vector<std::string>& missing) {
+    std::string text;
+    for (const auto& name : unknown) {
+        auto near = did_you_mean(name, missing);
+        if (near.empty()) near = did_you_mean(to_lower(name), missing);
+        text += "; " + quoted(name, 100) + ", which it holds, is no output" +
+                (near.empty() ? "" : ": did you mean `" + near + "`?");
+    }
+    return text;
+}
+
+}  // namespace
+
 parsed_outputs detail::read_outputs(const signature& s, json::object found, const answer_form& form) {
     json::object result(s.outputs.size());
     std::vector<parse_failure> wrong;
     std::string missing;
+    std::vector<std::string> missing_names;
     for (const auto& f : s.outputs) {
         json::value* v = found.if_contains(f.name);
         if (!v) {
             if (!f.shape.allows_null()) {
                 missing += (missing.empty() ? "`" : ", `") + f.name + "`";
+                missing_names.push_back(f.name);
                 wrong.push_back({adapter_errc::missing_field, f.name, {}, {{f.name, "is missing"}}});
             }
             result[f.name] = nullptr;
@@ -359,10 +427,13 @@ parsed_outputs detail::read_outputs(const signature& s, json::object found, cons
     for (auto& f : wrong) {
         if (!f.message.empty()) all.message += (all.message.empty() ? "" : "; ") + f.message;
         for (auto& one : f.violations) all.violations.push_back(std::move(one));
+        if (f.code == adapter_errc::missing_field)
+            all.violations.back().message += told_of_unknown(form.unknown, {f.field});
     }
     if (!missing.empty())
         all.message += (all.message.empty() ? "" : "; ") + ("missing " + missing) +
-                       (have.empty() ? "; the answer holds no field at all" : "; the answer holds " + cut(have, 300));
+                       (have.empty() ? "; the answer holds no field at all" : "; the answer holds " + cut(have, 300)) +
+                       told_of_unknown(form.unknown, missing_names);
     return all;
 }
 

@@ -5,6 +5,7 @@
 #include <reagent/schema/render.hpp>
 
 #include "../base/text.hpp"
+#include "dressed.hpp"
 #include "held_number.hpp"
 #include "unicode.hpp"
 
@@ -370,7 +371,7 @@ private:
         bool ok = true;
         if (n.constant && !equal_json(*n.constant, v))
             ok = report("expected " + json::serialize(*n.constant) + ", got " + describe(v));
-        if (n.enumeration) ok = one_of_values(*n.enumeration, v) && ok;
+        if (n.enumeration) ok = one_of_values(*n.enumeration, v, out) && ok;
         if (v.is_number()) ok = numbers(n, v) && ok;
         if (v.is_string()) ok = strings(n, v.get_string()) && ok;
         if (v.is_array()) ok = arrays(n, v.get_array(), out, depth, seen) && ok;
@@ -415,23 +416,35 @@ private:
     }
 
     static std::optional<json::value> convert(const node& n, const json::value& v) {
-        if (n.types & (node::integer | node::number)) {
-            bool whole = !(n.types & node::number);
-            if (v.is_bool()) return json::value(v.get_bool() ? 1 : 0);
-            if (v.is_string()) {
-                auto number = whole ? lenient_integer(v.get_string()) : lenient_number(v.get_string());
-                if (number) return number;
-            }
+        const bool scalar = n.types & (node::integer | node::number | node::boolean);
+        if (!scalar) return {};
+        if ((n.types & (node::integer | node::number)) && v.is_bool()) return json::value(v.get_bool() ? 1 : 0);
+        if (auto read = convert_plain(n, v); read || !v.is_string()) return read;
+        const auto forms = undressed(v.get_string());
+        for (std::size_t i = 1; i < forms.size(); ++i)
+            if (auto read = convert_plain(n, json::value(forms[i]))) return read;
+        return {};
+    }
+
+    static std::optional<json::value> convert_plain(const node& n, const json::value& v) {
+        if ((n.types & (node::integer | node::number)) && v.is_string()) {
+            const bool whole = !(n.types & node::number);
+            auto number = whole ? lenient_integer(v.get_string()) : lenient_number(v.get_string());
+            if (number) return number;
         }
         if (n.types & node::boolean)
             if (auto b = lenient_boolean(v)) return json::value(*b);
         return {};
     }
 
-    bool one_of_values(const json::array& values, const json::value& v) {
+    bool one_of_values(const json::array& values, const json::value& v, json::value* out) {
         scope_.step(values.size() / 8);
         for (const auto& allowed : values)
             if (equal_json(allowed, v)) return true;
+        if (const auto* meant = lenient_ && v.is_string() ? meant_text(values, v.get_string()) : nullptr) {
+            if (out) *out = *meant;
+            return true;
+        }
         std::string list;
         for (const auto& allowed : values) list += (list.empty() ? "" : ", ") + json::serialize(allowed);
         return report("expected one of " + cut(list, 400) + ", got " + describe(v));

@@ -94,8 +94,10 @@ std::string escape_markers(std::string text);
 std::string escape_for(adapter a, std::string text);
 
 /// Reads a completion. Every output of the signature is in the result, converted to its type; other fields are dropped.
-/// A field that stands twice and says two things is a failure; of several complete blocks (that end with `completed`,
-/// or are objects of JSON) the last counts. Pure; never throws but for lack of memory.
+/// A field that stands twice and says two things is a failure. Of several complete blocks (that end with `completed`)
+/// the last counts, but of an agent's steps none where their calls differ. Of several objects of JSON that differ, the
+/// last counts under a heading such as `Final:` or `Corrected:`; else they are a failure. Tokens of a template at the
+/// end (`<|im_end|>`) are left out. Pure; never throws but for lack of memory.
 parsed_outputs parse(adapter a, const signature& s, std::string_view completion);
 
 /// A value as it stands in a prompt, before markers are escaped: text as it is, scalars as Python prints them, lists
