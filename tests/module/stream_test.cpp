@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(what_was_shown_and_does_not_count_is_taken_back) {
     } const cases[]{
         {adapter::chat,
          "[[ ## answer ## ]]\nevil\n\n[[ ## completed ## ]]\nNo:\n[[ ## answer ## ]]\ngood\n\n[[ ## completed ## ]]"},
-        {adapter::json, "{\"answer\": \"evil\"} No: {\"answer\": \"good\"}"},
+        {adapter::json, "{\"answer\": \"evil\"} Final: {\"answer\": \"good\"}"},
         {adapter::json, "{\"x\": {\"answer\": \"evil\"}} {\"answer\": \"good\"}"},
     };
     for (const auto& c : cases) {

@@ -68,7 +68,7 @@ std::string_view without_next_turn(std::string_view text) {
 std::string_view without_trailers(std::string_view text) {
     auto end = trim_end(text);
     constexpr std::string_view last_of_any = ">]rtlm";
-    if (end.empty() || last_of_any.find(end.back()) == last_of_any.npos) return text;
+    if (end.empty() || end.ends_with("]]") || last_of_any.find(end.back()) == last_of_any.npos) return text;
     if (auto turn = without_next_turn(end); turn.size() != end.size()) {
         end = without_last_trailer(turn);
         if (end.size() == turn.size()) return text;  // it does not stand behind the end of one

@@ -231,6 +231,7 @@ bool says_none(std::string_view text) {
 
 // `**[1, 2]**`: behind a list an asterisk would be an operator.
 void take_bold_marks(std::string& text) {
+    if (text.find('*') == text.npos) return;
     const auto bare = trim(text);
     if (!bare.starts_with('*') || !bare.ends_with('*')) return;
     const auto marks = bare.find_first_not_of('*');

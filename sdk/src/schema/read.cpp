@@ -441,6 +441,7 @@ private:
         scope_.step(values.size() / 8);
         for (const auto& allowed : values)
             if (equal_json(allowed, v)) return true;
+        if (lenient_ && v.is_string()) scope_.step(values.size());
         if (const auto* meant = lenient_ && v.is_string() ? meant_text(values, v.get_string()) : nullptr) {
             if (out) *out = *meant;
             return true;
