@@ -9,11 +9,22 @@ using namespace reagent;
 
 namespace {
 
-const char* const tokens[]{"<|im_end|>",     "<|eot_id|>",          "</s>",      "<|endoftext|>",
-                           "<end_of_turn>",  "[/INST]",             "<|end|>",   "<|im_end|>\n<|endoftext|>",
-                           "<eos>",          "<|end_of_text|>",     "<|eom_id|>", "\n<|return|>\n",
-                           "<|END_OF_TURN_TOKEN|>", "<\uff5cend\u2581of\u2581sentence\uff5c>",
-                           "<|im_end|>\n<|im_start|>user\n", "<|eot_id|><|start_header_id|>user<|end_header_id|>",
+const char* const tokens[]{"<|im_end|>",
+                           "<|eot_id|>",
+                           "</s>",
+                           "<|endoftext|>",
+                           "<end_of_turn>",
+                           "[/INST]",
+                           "<|end|>",
+                           "<|im_end|>\n<|endoftext|>",
+                           "<eos>",
+                           "<|end_of_text|>",
+                           "<|eom_id|>",
+                           "\n<|return|>\n",
+                           "<|END_OF_TURN_TOKEN|>",
+                           "<\uff5cend\u2581of\u2581sentence\uff5c>",
+                           "<|im_end|>\n<|im_start|>user\n",
+                           "<|eot_id|><|start_header_id|>user<|end_header_id|>",
                            "<end_of_turn>\n<start_of_turn>user"};
 
 std::string trimmed(std::string s) {
@@ -67,25 +78,6 @@ const value_case dressed[]{
     {"float", "**4.5.**", "4.5"},
     {"float", "1.2.3", nullptr},
     {"float", "1.2.3.", nullptr},
-    {"Literal['high','low']", "High", "\"high\""},
-    {"Literal['high','low']", "HIGH.", "\"high\""},
-    {"Literal['high','low']", "low.", "\"low\""},
-    {"Literal['high','low']", "**high**", "\"high\""},
-    {"Literal['high','low']", "`Low`", "\"low\""},
-    {"Literal['high','low']", "**High**.", "\"high\""},
-    {"Literal['high','low']", "\"High\"", "\"high\""},
-    {"Literal['high','low']", "'low'.", "\"low\""},
-    {"Literal['high','low']", "high or low", nullptr},
-    {"Literal['high','low']", "higher", nullptr},
-    {"Literal['high','low']", "the high one", nullptr},
-    {"Literal['High','high']", "HIGH", nullptr},
-    {"Literal['High','high']", "high.", "\"high\""},
-    {"Literal['High','high']", "**High**", "\"High\""},
-    {"Literal['a.','a']", "a.", "\"a.\""},
-    {"Literal['a.','a']", "A.", nullptr},
-    {"Literal['a.','a']", "A", "\"a\""},
-    {"Literal['a.','a']", "**a.**", nullptr},
-    {"Literal['*x*','x']", "**x**", nullptr},
     {"Literal[1,2]", "**1**", "1"},
     {"Literal[1,2]", "2.", "2"},
     {"Literal[1,2]", "12", nullptr},
@@ -94,60 +86,11 @@ const value_case dressed[]{
     {"Optional[int]", "**None**", "null"},
     {"Optional[int]", "None.", "null"},
     {"Optional[bool]", "Yes.", "true"},
-    {"Optional[Literal['x','y']]", "X", "\"x\""},
-    {"Optional[Literal['x','y']]", "**y**.", "\"y\""},
-    {"Optional[Literal['x','X','y']]", "**X**", "\"X\""},
     {"Union[int, str]", "**42**", "\"**42**\""},
-    {"Union[Literal['a'], str]", "A", "\"A\""},
     {"list[bool]", "[\"Yes.\", \"**no**\"]", "[true,false]"},
     {"list[int]", "[\"**1**\", \"2.\"]", "[1,2]"},
-    {"list[Literal['a','b']]", "[\"A\", \"**b**.\"]", "[\"a\",\"b\"]"},
-    {"list[Literal['a','A']]", "[\"a.\", \"Ä\"]", nullptr},
     {"dict[str, bool]", "{\"x\": \"Yes.\"}", "{\"x\":true}"},
     {"str", "**x**.", "\"**x**.\""},
-};
-
-struct xml_text {
-    const char *element, *expected;
-};
-std::ostream& operator<<(std::ostream& out, const xml_text& c) { return out << c.element; }
-
-const xml_text texts[]{
-    {"AT&T", "AT&T"},
-    {"1 < 2", "1 < 2"},
-    {"a <b> c", "a <b> c"},
-    {"a & b", "a & b"},
-    {"x<y && y>z", "x<y && y>z"},
-    {"<b>bold", "<b>bold"},
-    {"&copy; 2024", "&copy; 2024"},
-    {"R&D; x", "R&D; x"},
-    {"<br>", "<br>"},
-    {"one<br>two<br/>three", "one<br>two<br/>three"},
-    {"if (a<b) {}", "if (a<b) {}"},
-    {"vector<int> v;", "vector<int> v;"},
-    {"map<string, vector<int>> m;", "map<string, vector<int>> m;"},
-    {"5<6>4", "5<6>4"},
-    {"a</b>c", "a</b>c"},
-    {"<a href=x>y</a>", "<a href=x>y</a>"},
-    {"<3", "<3"},
-    {"x <= y", "x <= y"},
-    {"&&amp;", "&&"},
-    {"AT&amp;T & more", "AT&T & more"},
-    {"&lt;b&gt; & <i>", "<b> & <i>"},
-    {"&amp;lt; & x", "&lt; & x"},
-    {"<![CDATA[a<b&c]]>", "a<b&c"},
-    {"<![CDATA[a<b&amp;]]> & <c>", "a<b&amp; & <c>"},
-    {"&#65; & &#x42;", "A & B"},
-    {"&#xFFFFFFF; & &#0;", "&#xFFFFFFF; & &#0;"},
-    {"a&b=c&d", "a&b=c&d"},
-    {"http://x/?a=1&lt=2", "http://x/?a=1&lt=2"},
-    {"<!-- x", "<!-- x"},
-    {"<!DOCTYPE html><p>", "<!DOCTYPE html><p>"},
-    {"<?php echo 1 < 2;", "<?php echo 1 < 2;"},
-    {"<img src='a'>", "<img src='a'>"},
-    {"&lt;b&gt;", "<b>"},
-    {"&amp;lt;", "&lt;"},
-    {"<<EOF", "<<EOF"},
 };
 
 struct named {
@@ -223,35 +166,6 @@ BOOST_DATA_TEST_CASE(a_value_is_read_in_whatever_dress, dressed, c) {
                               completion << " -> " << (read ? json::serialize(*read) : read.error().message));
         if (read) BOOST_TEST((read->at("v") == json::parse(c.expected)), json::serialize(*read));
     }
-}
-
-BOOST_DATA_TEST_CASE(a_text_in_xml_is_read_as_it_is_written, texts, c) {
-    const std::string element = std::string{"<v>"} + c.element + "</v>";
-    auto check = [&](const char* outputs, const std::string& completion) {
-        auto read = parse(adapter::xml, parse_signature(std::string{"q -> "} + outputs), completion);
-        BOOST_REQUIRE_MESSAGE(read.has_value(), completion << ": " << (read ? "" : read.error().message));
-        BOOST_TEST(read->at("v").as_string() == c.expected, completion);
-        return json::serialize(*read);
-    };
-    check("v", element);
-    check("v: Optional[str]", element);
-    check("v, n: int", element + "\n<n>3</n>");
-    check("n: int, v", "<n>3</n>\n" + element);
-    BOOST_TEST(check("v, w", element + "<w>a & b <c></w>").find("a & b <c>") != std::string::npos);
-    check("v, w: list[str]", "Tom & I, 1 < 2:\n" + element + "<w><item>x & y</item></w>");
-}
-
-BOOST_AUTO_TEST_CASE(a_text_in_xml_that_may_end_in_two_places_is_asked_about) {
-    auto read = [](const char* outputs, const char* completion) {
-        return parse(adapter::xml, parse_signature(std::string{"q -> "} + outputs), completion).has_value();
-    };
-    BOOST_TEST(!read("v", "<v>write `</v>` & go</v>"));
-    BOOST_TEST(!read("v, w", "<v>a & <w>b</v><w>c</w>"));
-    BOOST_TEST(!read("v", "<v>a & b"));
-    BOOST_TEST(!read("v: list[str]", "<v><item>a <b> c</item></v>"));  // of elements
-    BOOST_TEST(!read("v", "<v>a & b</v><v>c</v>"));
-    BOOST_TEST(read("v: list[str]", "<v><item>AT&T</item><item>1 < 2</item></v>"));
-    BOOST_TEST(read("v: dict[str, str]", "<v><a>AT&T</a></v>"));
 }
 
 BOOST_DATA_TEST_CASE(an_output_under_another_name_is_named, wrongly_named, c) {

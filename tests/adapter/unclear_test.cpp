@@ -41,8 +41,7 @@ constexpr const char* step = "thought: Optional[str], tool, args: Optional[dict[
 #define STEP(thought, tool, args) \
     "[[ ## thought ## ]]\n" thought "\n\n[[ ## tool ## ]]\n" tool "\n\n[[ ## args ## ]]\n" args "\n\n"
 #define END "[[ ## completed ## ]]\n"
-#define XSTEP(thought, tool, args) \
-    "<thought>" thought "</thought>\n<tool>" tool "</tool>\n<args>" args "</args>\n"
+#define XSTEP(thought, tool, args) "<thought>" thought "</thought>\n<tool>" tool "</tool>\n<args>" args "</args>\n"
 
 // One step acts, or none.
 const odd steps[]{
@@ -61,8 +60,7 @@ const odd steps[]{
      "Draft <b>:\n" STEP("a", "pay", R"({"to":"eve"})") END "Wait, better:\n" STEP("b", "ask", R"({"to":"bob"})") END,
      nullptr, "more than one step"},
     {chat, step, STEP("a", "pay", "{}") "No, wait.\n" STEP("b", "ask", "{}") END, nullptr, "twice"},
-    {chat, step, STEP("a", "pay", "{}") "[[ ## observation ## ]]\nok\n\n" STEP("b", "ask", "{}") END, nullptr,
-     "twice"},
+    {chat, step, STEP("a", "pay", "{}") "[[ ## observation ## ]]\nok\n\n" STEP("b", "ask", "{}") END, nullptr, "twice"},
     {chat, step, STEP("a", "pay", "{}") END "[[ ## result ## ]]\nok\n\n" STEP("b", "ask", "{}") END, nullptr,
      "behind its end"},
     // A second step under names that are not asked for.

@@ -27,7 +27,7 @@ const xml_case cases[]{
     {"v: list[list[int]]", "<v><item><item>1</item><item>2</item></item><item><item>3</item></item></v>",
      "[[1,2],[3]]"},
     {"v: dict[str, int]", "<v><a>1</a><b>2</b></v>", R"({"a":1,"b":2})"},
-    {"v: dict[str, int]", "<v><entry key=\"a b\">1</entry><entry key=\"<>\">2</entry></v>", R"({"a b":1,"<>":2})"},
+    {"v: dict[str, int]", "<v><entry key=\"a b\">1</entry><entry key=\"<>\">2</entry></v>", nullptr},
     {"v: dict[str, int]", "<v><entry key=\"a b\">1</entry><entry key=\"&lt;\">2</entry></v>", R"({"a b":1,"<":2})"},
     {"v: dict[str, int]", "<v><entry>1</entry></v>", R"({"entry":1})"},
     {"v: dict[str, int]", "<v></v>", "{}"},

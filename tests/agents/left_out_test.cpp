@@ -124,9 +124,9 @@ constexpr auto xml = adapter::xml;
 #define WIPE "[[ ## next_thought ## ]]\nOnly the cache.\n[[ ## next_tool_name ## ]]\nwipe\n"
 #define WIPE_XML "<next_thought>x</next_thought><next_tool_name>wipe</next_tool_name>"
 
-#define TWO_STEPS(between, second)                                                       \
-    WIPE "[[ ## next_tool_args ## ]]\n{\"only\":\"draft\"}\n[[ ## completed ## ]]\n" between \
-    WIPE "[[ ## next_tool_args ## ]]\n{\"only\":\"" second "\"}\n[[ ## completed ## ]]"
+#define TWO_STEPS(between, second)                                                                \
+    WIPE "[[ ## next_tool_args ## ]]\n{\"only\":\"draft\"}\n[[ ## completed ## ]]\n" between WIPE \
+         "[[ ## next_tool_args ## ]]\n{\"only\":\"" second "\"}\n[[ ## completed ## ]]"
 
 const one_step refused[]{
     // More than one step in an answer.
@@ -191,8 +191,9 @@ const one_step taken[]{
                 "[[ ## next_tool_args ## ]]\n{\"only\":\"x\"}\n[[ ## completed ## ]]"},
     {xml, WIPE_XML "<next_tool_args><only>x</only></next_tool_args>" WIPE_XML
                    "<next_tool_args><only>x</only></next_tool_args>"},
-    {xml, "<next_thought>I <b>must & will.</next_thought><next_tool_name>wipe</next_tool_name>"
-          "<next_tool_args><only>x</only></next_tool_args>"},
+    {xml,
+     "<next_thought>I <b>must & will.</next_thought><next_tool_name>wipe</next_tool_name>"
+     "<next_tool_args><only>x</only></next_tool_args>"},
     {chat, WIPE "[[ ## next_tool_args ## ]]\n{\"only\":\"x\"}\n[[ ## completed ## ]]"},
     {in_json, R"({"next_thought":"x","next_tool_name":"wipe","next_tool_args":{"only":"x"}})"},
     {xml, WIPE_XML "<next_tool_args><only>x</only></next_tool_args>"},

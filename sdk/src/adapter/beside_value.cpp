@@ -19,9 +19,9 @@ bool is_an_item(std::string_view line) {
 bool denies(std::string_view sentence) {
     for (std::string_view short_form : {"n't", "n\u2019t"})
         if (sentence.find(short_form) != sentence.npos) return true;
-    return holds_a_word(sentence, {"not",    "never", "nor",     "neither", "without", "except", "excluding", "instead",
-                                   "rather", "avoid", "wrong",   "cannot",  "unlike",  "nicht",  "kein",      "keine",
-                                   "ohne",   "statt", "pas",     "sans",    "sauf",    "nunca",  "excepto",   "non"});
+    return holds_a_word(sentence, {"not",    "never", "nor",   "neither", "without", "except", "excluding", "instead",
+                                   "rather", "avoid", "wrong", "cannot",  "unlike",  "nicht",  "kein",      "keine",
+                                   "ohne",   "statt", "pas",   "sans",    "sauf",    "nunca",  "excepto",   "non"});
 }
 
 // `The items are:`, `**Names:**`, `v =`, "It is": what may stand in front of a value on its line.

@@ -27,7 +27,7 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion);  // o
 
 /// What an answer is besides its fields.
 struct answer_form {
-    std::string stray{};      ///< a name in the manner of a field that is none: an optional output may be meant by it
+    std::string stray{};  ///< a name in the manner of a field that is none: an optional output may be meant by it
     std::vector<std::string> unknown{};  ///< a few of such names
     std::string_view text{};  ///< all of it, where the name of an output may stand in it in some other manner
     bool says_none = false;   ///< it says that it holds no field, as `{}` does; a text without any is no answer

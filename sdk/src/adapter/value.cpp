@@ -72,15 +72,6 @@ const json::value* choice_as_written(const json::array& allowed, std::string_vie
     return nullptr;
 }
 
-// The one value that a text is without what dresses it, or in other capitals.
-const json::value* dressed_choice(const json::array& allowed, std::string_view text) {
-    if (const auto* meant = meant_text(allowed, text)) return meant;
-    const auto forms = undressed(text);
-    for (std::size_t i = 1; i < forms.size() && !forms[i - 1].ends_with('"') && !forms[i - 1].ends_with('\''); ++i)
-        if (const auto* meant = choice_as_written(allowed, forms[i]); meant && !meant->is_string()) return meant;
-    return nullptr;
-}
-
 value_result read_choice(const signature_field& f, const json::value& v) {
     const json::array& allowed = *allowed_values(f);
     for (const auto& a : allowed)
@@ -90,9 +81,7 @@ value_result read_choice(const signature_field& f, const json::value& v) {
         for (std::string_view wrapper : {"Literal[", "str["})
             if (text.starts_with(wrapper) && text.ends_with("]"))
                 text = text.substr(wrapper.size(), text.size() - wrapper.size() - 1);
-        const auto* meant = choice_as_written(allowed, text);
-        if (!meant) meant = dressed_choice(allowed, text);
-        if (meant) return *meant;
+        if (const auto* meant = choice_as_written(allowed, text)) return *meant;
     }
     std::string list;
     for (const auto& a : allowed) list += (list.empty() ? "" : ", ") + python_str(a);

@@ -2,10 +2,6 @@
 
 #include "../base/text.hpp"
 
-#include <boost/json.hpp>
-
-#include <algorithm>
-
 namespace reagent {
 namespace {
 
@@ -39,26 +35,6 @@ std::vector<std::string_view> undressed(std::string_view text) {
         forms.push_back(trim(form));
     }
     return forms;
-}
-
-const json::value* meant_text(const json::array& values, std::string_view text) {
-    const auto forms = undressed(text);
-    for (const bool any_case : {false, true}) {
-        const json::value* meant = nullptr;
-        std::vector<std::string> lower;
-        if (any_case)
-            for (auto form : forms) lower.push_back(to_lower(form));
-        for (const auto& v : values) {
-            if (!v.is_string()) continue;
-            const std::string_view one = v.get_string();
-            const bool same = any_case ? std::find(lower.begin(), lower.end(), to_lower(one)) != lower.end()
-                                       : std::find(forms.begin(), forms.end(), one) != forms.end();
-            if (same && meant) return nullptr;
-            if (same) meant = &v;
-        }
-        if (meant) return meant;
-    }
-    return nullptr;
 }
 
 }  // namespace reagent

@@ -4,7 +4,6 @@
 #include "../base/text.hpp"
 #include "../schema/comment.hpp"
 #include "../schema/unicode.hpp"
-#include "as_written.hpp"
 #include "tree.hpp"
 
 #include <boost/json.hpp>
@@ -353,27 +352,14 @@ bool calls_differ(const signature& s, const element& root) {
     return false;
 }
 
-// The elements of an answer. Where it is no XML, for the signs in its texts, those are read as they are written.
-boost::system::result<xml_tree, parse_failure> tree_of(const signature& s, const std::string& answer) {
-    auto tree = read_xml(answer);
-    if (tree.root) return tree;
-    const parse_failure wrong{adapter_errc::no_fields, {}, "the answer is no well-formed XML: " + tree.problem, {}};
-    tree = read_xml(with_stray_signs(answer));
-    if (tree.root) return tree;
-    const auto texts = with_texts_as_written(s, answer);
-    if (!texts.thinks_in.empty()) return thinks_within(texts.thinks_in);
-    if (texts.text) tree = read_xml(*texts.text);
-    if (tree.root) return tree;
-    return wrong;
-}
-
 }  // namespace
 
 parsed_outputs parse_xml(const signature& s, std::string_view completion) {
     bool thinking = false;
-    const auto tree = tree_of(s, without_thinking(s, completion, thinking));
-    if (!tree) return tree.error();
-    const auto& root = tree->root;
+    const auto tree = read_xml(without_thinking(s, completion, thinking));
+    if (!tree.root)
+        return parse_failure{adapter_errc::no_fields, {}, "the answer is no well-formed XML: " + tree.problem, {}};
+    const auto& root = tree.root;
     const auto* acts = arguments_of(s);
     if (auto why = acts ? beside_a_step(s, *root) : std::string{}; !why.empty())
         return doubtful_arguments(acts->name, why);
@@ -390,7 +376,7 @@ parsed_outputs parse_xml(const signature& s, std::string_view completion) {
             if (group.size() > 1) group.resize(1);
         }
         if (!group.empty()) try {
-                auto v = tree->controls.show(value_of(group, f.shape.document(), f.shape.document()));
+                auto v = tree.controls.show(value_of(group, f.shape.document(), f.shape.document()));
                 const bool written = &f != acts || !is_blank(group.front()->inner);
                 found[f.name] = written ? unescape_markers(std::move(v)) : json::value("");
             } catch (const two_members&) {

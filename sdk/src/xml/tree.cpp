@@ -11,9 +11,7 @@
 namespace reagent::detail {
 
 std::string kept_controls::hide(std::string_view text) {
-    auto is_one = [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
-    };
+    auto is_one = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r'; };
     if (std::none_of(text.begin(), text.end(), is_one)) return std::string{text};
     for (char32_t row = 0x10FF00; row_.empty() && row >= 0x10F000; row -= 0x100) {
         append_utf8(row_, row);

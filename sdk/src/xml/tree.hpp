@@ -38,7 +38,7 @@ private:
 struct xml_tree {
     std::unique_ptr<element> root{};  ///< null: the text is no XML
     kept_controls controls{};
-    std::string problem{};            ///< then, in Expat's words
+    std::string problem{};  ///< then, in Expat's words
 };
 xml_tree read_xml(std::string_view text);
 
