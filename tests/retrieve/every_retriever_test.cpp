@@ -50,10 +50,13 @@ void fails(retrieve_errc code, const std::function<void()>& what) {
 
 const passage late{.id = "late", .text = "parcels that come late", .metadata = {{"lang", "en"}, {"year", 2023}}},
     refund{.id = "refund", .text = "how refunds are paid", .metadata = {{"lang", "en"}, {"year", 2024}}},
-    visa{.id = "\u0432\u0438\u0437\u0430/1", .text = "\u043f\u0430\u0441\u043f\u043e\u0440\u0442 \u0438 "
-                                                      "\u0432\u0438\u0437\u0430 \U0001F600",
+    visa{.id = "\u0432\u0438\u0437\u0430/1",
+         .text =
+             "\u043f\u0430\u0441\u043f\u043e\u0440\u0442 \u0438 "
+             "\u0432\u0438\u0437\u0430 \U0001F600",
          .metadata = {{"lang", "\u0440\u0443"}}},
-    kyoto{.id = "\u4eac\u90fd", .text = "\u6628\u65e5\u306f\u4eac\u90fd\u3078\u884c\u304d\u307e\u3057\u305f",
+    kyoto{.id = "\u4eac\u90fd",
+          .text = "\u6628\u65e5\u306f\u4eac\u90fd\u3078\u884c\u304d\u307e\u3057\u305f",
           .metadata = {{"lang", "ja"}}};
 
 }  // namespace

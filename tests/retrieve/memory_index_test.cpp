@@ -16,7 +16,7 @@ using namespace reagent;
 namespace {
 
 std::vector<passage> made(std::size_t count, unsigned seed) {
-    const char* words[]{"parcel", "parcels", "late",     "refund", "refunds",  "paid",      "Oslo",
+    const char* words[]{"parcel", "parcels", "late",     "refund", "refunds",   "paid",         "Oslo",
                         "kettle", "the",     "warranty", "of",     "m\u00fcde", "\u4eac\u90fd", "returning"};
     std::mt19937 dice{seed};
     std::vector<passage> all;

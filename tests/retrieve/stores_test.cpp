@@ -230,9 +230,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_passage_is_refused_and_the_rest_is_not_put_eithe
         tried t{kind};
         t.put({{.id = "a"}}, {around(0)});
         is_error(retrieve_errc::bad_passage, [&] { t.put({{.id = "b"}, {.id = ""}}, {around(1), around(1)}); });
-        is_error(retrieve_errc::bad_passage, [&] {
-            t.put({{.id = "b"}, {.id = "c", .text = "\xff"}}, {around(1), around(1)});
-        });
+        is_error(retrieve_errc::bad_passage,
+                 [&] { t.put({{.id = "b"}, {.id = "c", .text = "\xff"}}, {around(1), around(1)}); });
         BOOST_TEST(t.count() == 1u);
     });
 }

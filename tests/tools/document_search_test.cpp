@@ -41,8 +41,7 @@ BOOST_AUTO_TEST_CASE(documents_are_found_by_their_words) {
     BOOST_CHECK_THROW(ready::document_search(empty.path), tool_error);
     BOOST_CHECK_THROW(ready::document_search("/nowhere"), tool_error);
     empty.write("a.txt", "<b>bold</b> & brave words");
-    BOOST_TEST(found(ready::document_search(empty.path), "brave").find("<b>bold</b> & brave") !=
-               std::string::npos);
+    BOOST_TEST(found(ready::document_search(empty.path), "brave").find("<b>bold</b> & brave") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(documents_are_those_of_their_folder) {

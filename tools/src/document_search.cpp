@@ -58,8 +58,8 @@ public:
     json::value search(const std::string& text) const {
         json::array results;
         for (const auto& p : index_.excerpts(text, options_.max_results, options_.snippet_bytes))
-            results.push_back(json::object{
-                {"document", p.source}, {"score", std::round(p.score * 100) / 100}, {"snippet", p.text}});
+            results.push_back(
+                json::object{{"document", p.source}, {"score", std::round(p.score * 100) / 100}, {"snippet", p.text}});
         if (results.empty()) return json::value("Nothing found. Try other words.");
         return results;
     }
@@ -90,8 +90,7 @@ private:
 
     void add(const fs::path& file, std::string text) {
         std::string title = file.stem().string();
-        std::replace_if(
-            title.begin(), title.end(), [](char c) { return c == '-' || c == '_'; }, ' ');
+        std::replace_if(title.begin(), title.end(), [](char c) { return c == '-' || c == '_'; }, ' ');
         index_.put({.id = std::to_string(size()),
                     .text = detail::valid_utf8(std::move(text)),
                     .title = detail::valid_utf8(std::move(title)),

@@ -55,8 +55,7 @@ struct read_source {
 std::string title_of(const fs::path& file, const std::string& heading) {
     if (!heading.empty()) return heading;
     std::string stem = file.stem().string();
-    std::replace_if(
-        stem.begin(), stem.end(), [](char c) { return c == '-' || c == '_'; }, ' ');
+    std::replace_if(stem.begin(), stem.end(), [](char c) { return c == '-' || c == '_'; }, ' ');
     return stem;
 }
 

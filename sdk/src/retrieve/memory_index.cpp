@@ -101,20 +101,20 @@ std::vector<passage> passages_of(const Xapian::MSet& best) {
 std::vector<passage> memory_index::by_words(const std::string& query, std::size_t k, const filter& where,
                                             query_syntax syntax) const {
     return impl_->alone([&] {
-        const auto best = detail::best_by_words(impl_->database, impl_->state.options, query, k,
-                                                impl_->fitting(where), syntax);
+        const auto best =
+            detail::best_by_words(impl_->database, impl_->state.options, query, k, impl_->fitting(where), syntax);
         return passages_of(best);
     });
 }
 
 std::vector<passage> memory_index::excerpts(const std::string& query, std::size_t k, std::size_t max_bytes) const {
     return impl_->alone([&] {
-        const auto best = detail::best_by_words(impl_->database, impl_->state.options, query, k, nullptr,
-                                                query_syntax::words);
+        const auto best =
+            detail::best_by_words(impl_->database, impl_->state.options, query, k, nullptr, query_syntax::words);
         auto found = passages_of(best);
         for (auto& p : found)
-            p.text = without_entities(best.snippet(p.text, max_bytes, impl_->stem,
-                                                   Xapian::MSet::SNIPPET_BACKGROUND_MODEL, "", "", " ... "));
+            p.text = without_entities(
+                best.snippet(p.text, max_bytes, impl_->stem, Xapian::MSet::SNIPPET_BACKGROUND_MODEL, "", "", " ... "));
         return found;
     });
 }

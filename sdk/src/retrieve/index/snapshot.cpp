@@ -110,8 +110,7 @@ std::shared_ptr<const doc_set> snapshot::matching(const filter& where) const {
             }
     }
     const auto database = borrow();
-    auto found =
-        std::make_shared<const doc_set>(matching_documents(where, *database, state_, passages_, text_));
+    auto found = std::make_shared<const doc_set>(matching_documents(where, *database, state_, passages_, text_));
     std::lock_guard lock{mutex_};
     filters_.emplace_front(key, found);
     if (filters_.size() > most_filters) filters_.pop_back();
@@ -232,8 +231,7 @@ std::map<std::string, json::object> snapshot::sources() const {
         const auto* name = ec || !note.is_object() ? nullptr : note.get_object().if_contains("source");
         const auto* said = name ? note.get_object().if_contains("note") : nullptr;
         if (!said || !name->is_string() || !said->is_object())
-            throw retrieve_error{retrieve_errc::corrupt,
-                                 text_.string() + " is damaged: a note on a source is none"};
+            throw retrieve_error{retrieve_errc::corrupt, text_.string() + " is damaged: a note on a source is none"};
         all[std::string{name->get_string()}] = said->get_object();
     }
     return all;

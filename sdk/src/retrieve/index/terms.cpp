@@ -14,8 +14,8 @@
 namespace reagent::detail {
 namespace {
 
-constexpr std::size_t most_id = 1024, most_members = 1000, longest_term = 200,
-                      longest_in_slot = 200, longest_word = 200, longest_query = 32 * 1024, title_weight = 2;
+constexpr std::size_t most_id = 1024, most_members = 1000, longest_term = 200, longest_in_slot = 200,
+                      longest_word = 200, longest_query = 32 * 1024, title_weight = 2;
 
 [[noreturn]] void bad(const passage& p, const std::string& why) {
     throw retrieve_error{retrieve_errc::bad_passage,

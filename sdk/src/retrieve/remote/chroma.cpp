@@ -1,6 +1,7 @@
 // Chroma's HTTP API v2, as its server describes it at /openapi.json.
 #include <reagent/retrieve/chroma.hpp>
 
+#include "../../base/vectors.hpp"
 #include "store.hpp"
 
 #include <algorithm>
@@ -94,7 +95,18 @@ protected:
         if (!wider.holds_always()) asked.get_object()["where"] = condition(wider);
         auto a = co_await server_.call(r, "POST", c.target + "/query", std::move(asked));
         if (!a.ok()) server_.refuse(a, "query");
-        co_return found_in(a.body);
+        auto found = found_in(a.body);
+        // Its graph does not reach each of many equal vectors.
+        const auto most = std::max(n, options().max_fetched);
+        if (found.size() < n) {
+            const auto all = co_await matching(r, c, wider, json::array{}, most);
+            if (ids_of(all).size() > found.size()) {
+                const auto whole_ones =
+                    co_await matching(r, c, wider, json::array{"documents", "metadatas", "embeddings"}, most);
+                found = nearest_of_all(whole_ones, query, n);
+            }
+        }
+        co_return found;
     }
 
     task<void> prepare(run& r, std::size_t dimensions) const override {
@@ -197,6 +209,41 @@ private:
             for (const auto& [name, v] : old.get_array()[i].get_object())
                 if (!now.contains(name)) now[name] = nullptr;
         }
+    }
+
+    task<json::value> matching(run& r, const place& c, const filter& wider, json::array parts, std::size_t most) const {
+        json::value asked = json::object{{"include", std::move(parts)}, {"limit", most}};
+        if (!wider.holds_always()) asked.get_object()["where"] = condition(wider);
+        auto a = co_await server_.call(r, "POST", c.target + "/get", std::move(asked));
+        if (!a.ok()) server_.refuse(a, "get");
+        co_return std::move(a.body);
+    }
+
+    const json::array& list_in(const json::value& body, const char* name) const {
+        const auto& all = server_.member(body, name);
+        if (!all.is_array()) server_.nonsense(std::string{"\""} + name + "\" is no list");
+        return all.get_array();
+    }
+    const json::array& ids_of(const json::value& body) const { return list_in(body, "ids"); }
+
+    // By what the collection ranks by, with the distance that the server would tell.
+    std::vector<passage> nearest_of_all(const json::value& body, const std::vector<float>& query, std::size_t n) const {
+        const auto &ids = ids_of(body), &documents = list_in(body, "documents"),
+                   &metadatas = list_in(body, "metadatas"), &embeddings = list_in(body, "embeddings");
+        if (documents.size() != ids.size() || metadatas.size() != ids.size() || embeddings.size() != ids.size())
+            server_.nonsense("lists of different lengths");
+        std::vector<passage> all;
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            const auto vector = json::try_value_to<std::vector<float>>(embeddings[i]);
+            if (!vector || vector->size() != query.size()) server_.nonsense("an embedding is no list of its numbers");
+            const double nearness = options().by == similarity::cosine
+                                        ? detail::cosine(*vector, query)
+                                        : detail::dot_product()(vector->data(), query.data(), query.size());
+            all.push_back(one(ids[i], documents[i], metadatas[i], json::value(1 - nearness)));
+        }
+        std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+        if (all.size() > n) all.resize(n);
+        return all;
     }
 
     std::vector<passage> found_in(const json::value& body) const {

@@ -76,8 +76,8 @@ struct search_options {
 };
 
 /// Full-text search in the .txt and .md files of a folder and its subfolders, which are read now into a `memory_index`
-/// (reagent/retrieve/memory_index.hpp), each as one passage; needs reagent::retrieve. A link that leads out of the folder is no document. Answers with names, scores and snippets. @throws
-/// tool_error(bad_configuration)
+/// (reagent/retrieve/memory_index.hpp), each as one passage; needs reagent::retrieve. A link that leads out of the
+/// folder is no document. Answers with names, scores and snippets. @throws tool_error(bad_configuration)
 tool document_search(const std::filesystem::path& folder, search_options options = {});
 
 /// The text of a file under `root`; neither `..` nor a symbolic link leads out of it.
