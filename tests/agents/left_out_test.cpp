@@ -191,9 +191,6 @@ const one_step taken[]{
                 "[[ ## next_tool_args ## ]]\n{\"only\":\"x\"}\n[[ ## completed ## ]]"},
     {xml, WIPE_XML "<next_tool_args><only>x</only></next_tool_args>" WIPE_XML
                    "<next_tool_args><only>x</only></next_tool_args>"},
-    {xml,
-     "<next_thought>I <b>must & will.</next_thought><next_tool_name>wipe</next_tool_name>"
-     "<next_tool_args><only>x</only></next_tool_args>"},
     {chat, WIPE "[[ ## next_tool_args ## ]]\n{\"only\":\"x\"}\n[[ ## completed ## ]]"},
     {in_json, R"({"next_thought":"x","next_tool_name":"wipe","next_tool_args":{"only":"x"}})"},
     {xml, WIPE_XML "<next_tool_args><only>x</only></next_tool_args>"},

@@ -99,10 +99,11 @@ protected:
         // Its graph does not reach each of many equal vectors.
         const auto most = std::max(n, options().max_fetched);
         if (found.size() < n) {
-            const auto all = co_await matching(r, c, wider, json::array{}, most);
+            json::array no_parts;
+            const auto all = co_await matching(r, c, wider, std::move(no_parts), most);
             if (ids_of(all).size() > found.size()) {
-                const auto whole_ones =
-                    co_await matching(r, c, wider, json::array{"documents", "metadatas", "embeddings"}, most);
+                json::array parts{"documents", "metadatas", "embeddings"};
+                const auto whole_ones = co_await matching(r, c, wider, std::move(parts), most);
                 found = nearest_of_all(whole_ones, query, n);
             }
         }
