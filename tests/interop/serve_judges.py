@@ -1,8 +1,10 @@
 """The official clients of OpenAI, an OpenAPI validator and schemathesis judge a server: serve_judges.py SERVED_MODELS"""
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.request
 
 import openai
@@ -80,8 +82,11 @@ def refusals(client):
 def description(url):
     request = urllib.request.Request(url + "/openapi.json", headers={"Authorization": "Bearer " + KEY})
     validate(json.load(urllib.request.urlopen(request)))
+    scratch = tempfile.mkdtemp()  # it keeps what it found in its working folder
     found = subprocess.run([sys.executable.replace("python3", "schemathesis").replace("python", "schemathesis"), "run", url + "/openapi.json", "-H", "Authorization: Bearer " + KEY,
-                            "--max-examples", "20", "--seed", "1", "--phases", "examples,coverage,fuzzing"], capture_output=True, text=True)
+                            "--max-examples", "20", "--seed", "1", "--phases", "examples,coverage,fuzzing"],
+                           capture_output=True, text=True, cwd=scratch)
+    shutil.rmtree(scratch)
     # It draws one key for two requests now and then, which is refused as draft-ietf-httpapi-idempotency-key-header says: 422.
     findings = len(re.findall(r"^- ST\d+", found.stdout, re.M))
     of_keys = found.stdout.count("urn:reagent:problem:idempotency")
