@@ -55,8 +55,9 @@ const event* kept_events::find(event_kind kind, std::string_view branch, std::st
                                std::uint32_t occurrence) const {
     auto found = by_branch_.find(branch);
     if (found == by_branch_.end()) return nullptr;
-    for (const auto& s : found->second.slots)
-        if (!s.used && is_at(s.what, kind, path, occurrence)) return &s.what;
+    const row& r = found->second;
+    for (std::size_t i = r.first; i < r.slots.size(); ++i)
+        if (const slot& s = r.slots[i]; !s.used && is_at(s.what, kind, path, occurrence)) return &s.what;
     return nullptr;
 }
 
