@@ -34,6 +34,8 @@ constexpr std::string_view known_markup[]{"<tool_call",
                                           "<|tool>",
                                           "<|action_start|>",
                                           "<|plugin|>",
+                                          "## next_tool_name ##",
+                                          "## next_tool_args ##",
                                           "<start_function_call>",
                                           "<<function>>",
                                           "<steptml:",
@@ -145,8 +147,8 @@ std::string token_before_a_tool(std::string_view text, const names& tools) {
     return {};
 }
 
-constexpr std::array<std::string_view, 8> name_keys{"name",          "tool_name",      "tool",   "function",
-                                                    "function_name", "recipient_name", "action", "toolName"};
+constexpr std::array<std::string_view, 9> name_keys{
+    "name", "tool_name", "tool", "function", "function_name", "recipient_name", "action", "toolName", "next_tool_name"};
 
 // `args`, `parameters`, `function_input`, ...
 bool is_argument_key(std::string_view key) {
@@ -285,6 +287,7 @@ bool is_call_in_code(std::string_view written, const names& tools) {
         if (line.starts_with(around)) line.remove_prefix(around.size());
     if (auto equals = line.find(" = "); equals != line.npos && equals < 40 && line.find('(') > equals)
         line.remove_prefix(equals + 3);
+    if (line.starts_with("{{") && line.ends_with("}}")) line = trimmed(line.substr(2, line.size() - 4));
     if (line.starts_with('[')) line = trimmed(line.substr(1));
     auto rest = behind_tool(line, tools);
     if (!rest || rest->empty() || rest->front() != '(' || (listed && !holds_a_value(*rest))) return false;
@@ -296,21 +299,28 @@ bool is_call_in_code(std::string_view written, const names& tools) {
 }
 
 // `Action: NAME`, and `Tool: NAME` with arguments in the next line.
-bool is_labelled(std::string_view line, std::string_view below, const names& tools) {
+// @param alone nothing else is said
+bool is_labelled(std::string_view line, std::string_view below, const names& tools, bool alone) {
     line = trimmed(line, " \t\r`*#>-");
     auto colon = line.find(':');
     if (colon == line.npos || colon > 20) return false;
     const std::string label = lower(trimmed(line.substr(0, colon), " *_`"));
-    const bool action = label == "action";
+    const bool action = trimmed(label, " 0123456789") == "action";
     static constexpr std::string_view others[]{"name",      "tool",          "function", "tool name", "tool_name",
                                                "tool call", "function call", "call",     "invoke"};
     if (!action && std::find(std::begin(others), std::end(others), label) == std::end(others)) return false;
-    auto rest = behind_tool(trimmed(line.substr(colon + 1), " \t\r`*\"'"), tools);
+    const auto named = trimmed(line.substr(colon + 1), " \t\r`*\"'");
+    auto rest = behind_tool(named, tools);
+    if (!rest && action) {  // `Action: Search[y]`
+        const auto name = lower(named.substr(0, named.find_first_of("[({")));
+        return name.size() < named.size() &&
+               std::any_of(tools.begin(), tools.end(), [&](const auto& tool) { return lower(tool) == name; });
+    }
     if (!rest) return false;
     const auto more = trimmed(*rest, " \t\r`*\"'");
     if (!more.empty() && std::string_view{"([{"}.find(more.front()) != std::string_view::npos) return true;
     if (!more.empty()) return false;
-    if (action) return true;
+    if (action || alone) return true;
     const std::string next =
         lower(trimmed(below.substr(0, below.find('\n', below.find_first_not_of(blanks))), " \t\r\n`*#>-"));
     if (next.starts_with('{') || next.starts_with("```")) return true;
@@ -324,11 +334,19 @@ std::string line_of_a_call(std::string_view text, const names& tools) {
     for (std::size_t at = 0; at < text.size();) {
         auto end = std::min(text.find('\n', at), text.size());
         auto line = text.substr(at, end - at), below = text.substr(std::min(end + 1, text.size()));
-        if (is_call_in_code(line, tools) || is_labelled(line, below, tools))
+        const bool alone = at == 0 && trimmed(below).empty();
+        if (is_call_in_code(line, tools) || is_labelled(line, below, tools, alone))
             return std::string{trimmed(line).substr(0, 60)};
         at = end + 1;
     }
     return {};
+}
+
+// A fence whose language is a tool, around arguments.
+bool is_fence_of_a_tool(std::string_view text, const names& tools) {
+    if (!text.starts_with("```")) return false;
+    auto line = text.substr(3, text.find('\n') - 3);
+    return tools.contains(trimmed(line)) && without_fence(text).starts_with('{');
 }
 
 // A text that is a tool's name and arguments, or an element of that name, from its beginning to its end.
@@ -349,9 +367,26 @@ bool is_bare_call(std::string_view text, const names& tools) {
     return text.ends_with("/>") || text.ends_with("</" + name + ">");
 }
 
+// `{"tool": "search", "query": "y"}`, `{"search": "y"}`, and lists of such, also in an object: beside the tool's name
+// stand its arguments.
+bool names_a_tool_anyhow(const json::value& v, const names& tools, int depth = 0) {
+    constexpr int deepest = 2;
+    if (depth > deepest) return false;
+    if (v.is_array())
+        return std::any_of(v.get_array().begin(), v.get_array().end(),
+                           [&](const auto& part) { return names_a_tool_anyhow(part, tools, depth + 1); });
+    if (!v.is_object()) return false;
+    const auto& o = v.get_object();
+    if (names_a_tool(o, tools) || (o.size() == 1 && tools.contains(o.begin()->key()))) return true;
+    return std::any_of(o.begin(), o.end(), [&](const auto& member) {
+        return member.value().is_array() && names_a_tool_anyhow(member.value(), tools, depth + 1);
+    });
+}
+
 bool is_whole_json_of_a_call(std::string_view text, const names& tools) {
     if (!text.starts_with('{') && !text.starts_with('[')) return false;
     json::value v = repair_json(text);
+    if (names_a_tool_anyhow(v, tools)) return true;
     if (v.is_array() && v.get_array().size() == 2 && is_tool_name(v.get_array()[0], tools) &&
         v.get_array()[1].is_object())
         return true;
@@ -359,11 +394,8 @@ bool is_whole_json_of_a_call(std::string_view text, const names& tools) {
     if (!first->is_object()) return false;
     const auto& o = first->get_object();
     const bool called = o.contains("name") && (o.contains("arguments") || o.contains("parameters"));
-    if (called || o.contains("function_call") || o.contains("tool_calls") || o.contains("tool_uses") ||
-        is_call(*first, tools))
-        return true;
-    if (o.size() == 1 && names_a_tool(o, tools)) return true;
-    return o.size() == 1 && tools.contains(o.begin()->key()) && o.begin()->value().is_object();
+    return called || o.contains("function_call") || o.contains("tool_calls") || o.contains("tool_uses") ||
+           is_call(*first, tools);
 }
 
 }  // namespace
@@ -380,6 +412,7 @@ std::string call_markup(std::string_view text, const std::vector<tool_descriptio
     names tools;
     for (const auto& t : offered) tools.insert(t.name);
     if (auto token = token_before_a_tool(text, tools); !token.empty()) return token;
+    if (is_fence_of_a_tool(trimmed(text), tools)) return std::string{trimmed(text).substr(0, 60)};
     text = without_fence(trimmed(text));
     if (is_whole_json_of_a_call(text, tools) || holds_call_in_json(text, tools)) return "a call in JSON";
     if (is_bare_call(text, tools)) return std::string{text.substr(0, 60)};
@@ -397,6 +430,34 @@ bool is_written_as_call(std::string_view text, const std::vector<tool_descriptio
         return nullptr;
     };
     return !written_calls(text, find).empty();
+}
+
+namespace {
+
+// `"name":` in a text in lower case, in either kind of quotes or, behind a brace or a comma, in none.
+bool has_member(std::string_view text, std::string_view name) {
+    for (auto at = find_word(text, name); at != text.npos; at = find_word(text, name, at + 1)) {
+        auto behind = text.substr(at + name.size());
+        const bool quoted = !behind.empty() && (behind[0] == '"' || behind[0] == '\'');
+        const auto before = at == 0 ? text.npos : text.find_last_not_of(blanks, at - 1);
+        if (quoted) behind.remove_prefix(1);
+        const bool bare = before != text.npos && (text[before] == '{' || text[before] == ',');
+        if ((quoted || bare) && trimmed(behind).starts_with(':')) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+std::string output_named_in(const signature& s, std::string_view whole) {
+    const std::string text = lower(whole);
+    if (text.starts_with("thought:"))
+        return text.find("\nfinal answer:") == text.npos ? std::string{} : s.outputs.front().name;
+    for (const auto& f : s.outputs) {
+        const std::string name = lower(f.name);
+        if (text.starts_with('{') ? has_member(text, name) : text.starts_with("<" + name + ">")) return f.name;
+    }
+    return {};
 }
 
 }  // namespace reagent::detail

@@ -57,7 +57,7 @@ std::string no_text(const spoken_text& spoken, const std::vector<tool_descriptio
     auto markup = call_markup(spoken.text, offered);
     if (markup.empty()) return {};
     return "it holds the markup of a call (" + escape_markers(std::move(markup)) +
-           ") and is no call that can be read: nothing else may stand around a call that is written as text";
+           ") and is no call that can be read: its JSON must be whole and clear, and nothing else may stand around it";
 }
 
 // Halves the longest texts of a round. @return false: there is nothing to shorten
@@ -324,10 +324,20 @@ bool react_core::native_talk::takes_outputs_in_json(const std::string& text) {
 // Why a text that is nothing but a JSON object of outputs is none of them, and no text either; "": it is no such
 // object.
 std::string react_core::native_talk::outputs_that_do_not_fit(const std::string& text) const {
-    auto given = parse_json(without_fence(text));
-    if (earlier || !given || !given->is_object() || given->get_object().empty()) return {};
-    for (const auto& [name, v] : given->get_object())
-        if (!self.signature_.output(name)) return {};
+    if (earlier) return {};
+    const auto whole = without_fence(text);
+    const std::string output = output_named_in(self.signature_, whole);
+    auto given = parse_json(whole);
+    if (!given || !given->is_object()) {
+        if (output.empty()) return {};
+        auto why = read_unambiguous_json(whole).wrong;
+        return "`" + output + "` stands in it as a name" + (why.empty() || whole.front() != '{' ? "" : ", and " + why) +
+               "; call the tool with its value";
+    }
+    if (given->get_object().empty()) return {};
+    const bool all = std::all_of(given->get_object().begin(), given->get_object().end(),
+                                 [&](const auto& member) { return self.signature_.output(member.key()); });
+    if (!all && output.empty()) return {};
     json::object read;
     std::string why;
     for (const auto& v : check(given->get_object(), read)) why += (why.empty() ? "" : "; ") + v.path + " " + v.message;

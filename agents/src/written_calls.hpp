@@ -1,6 +1,7 @@
 #pragma once
 
 #include <reagent/lm/message.hpp>
+#include <reagent/signature/signature.hpp>
 
 #include <functional>
 #include <optional>
@@ -35,6 +36,11 @@ std::string call_markup(std::string_view text, const std::vector<tool_descriptio
 /// Whether a text that was submitted is a call that was meant otherwise: it is nothing but one, or holds a model's
 /// markup of one.
 bool is_written_as_call(std::string_view text, const std::vector<tool_description>& offered);
+
+/// The output that a text names as a member of the object, as the element or, in the manner of prompted agents, behind
+/// the thought that the text is; "": none. Capitals do not count.
+/// @param whole without a fence around it
+std::string output_named_in(const signature& s, std::string_view whole);
 
 /// A parameter that stands somewhere as a text, by the tool's schema of it: the number, list or truth value that it is,
 /// where no text is wanted.

@@ -193,6 +193,44 @@ const odd open_thinking[]{
     {chat, "v", FIELD("ok") "<think>hm", R"({"v":"ok"})"},
 };
 
+// Thinking that ends within a field, and began nowhere.
+const odd ended_thinking[]{
+    {chat, "v", FIELD("I think so.\n</think>\n\nhello"), nullptr, "began nowhere"},
+    {chat, "v", FIELD("hm\n </thinking>\nhello"), nullptr, "began nowhere"},
+    {chat, "v", FIELD("</think>"), nullptr, "began nowhere"},
+    {chat, "v: int", FIELD("5?\n</think>\n4"), nullptr, "began nowhere"},
+    {chat, "v", FIELD("Close it by </think> there."), R"({"v":"Close it by </think> there."})"},
+    {chat, "v", FIELD("```\n</think>\n```"), "{\"v\":\"```\\n</think>\\n```\"}"},
+};
+
+// Another answer on the line that the one before ends with.
+const odd another_answer[]{
+    {chat, "v", "[[ ## v ## ]]\nhello\n\n[[ ## completed ## ]][[ ## v ## ]]\nbye\n\n" END, R"({"v":"bye"})"},
+    {chat, "v", "[[ ## v ## ]]\nhello\n\n[[ ## completed ## ]] [[ ## v ## ]] bye\n\n" END, R"({"v":"bye"})"},
+    {chat, "v", "[[ ## v ## ]]\n<b>hello\n\n[[ ## completed ## ]][[ ## v ## ]]\nbye\n\n" END, R"({"v":"bye"})"},
+    {chat, "v", "[[ ## v ## ]]\r\nhello\r\n\r\n**[[ ## completed ## ]]** [[ ## v ## ]]\r\nbye\r\n\r\n" END,
+     R"({"v":"bye"})"},
+    {chat, step, STEP("a", "pay", R"({"to":"eve"})") "[[ ## completed ## ]]" STEP("b", "ask", R"({"to":"bob"})") END,
+     nullptr, "more than one step"},
+    {chat, "v", "[[ ## v ## ]]\nhello\n\n[[ ## completed ## ]] Bye.", R"({"v":"hello"})"},
+};
+
+// JSON that could be read in more ways than one.
+const odd guesses[]{
+    {in_json, "a, n: int", R"({"a":"x","n":10 to 20})", nullptr, "more than one way"},
+    {in_json, "a, n: int", R"({"a":"x" (maybe),"n":1})", nullptr, "more than one way"},
+    {in_json, "a, n: int", "{\"a\"\uff1a\"x\",\"n\":1}", nullptr, "more than one way"},
+    {in_json, "a", R"({"a": "map "}" closes"})", nullptr, "more than one way"},
+    {in_json, "a", R"({"a": "use d["k"], then e"})", R"({"a":"use d[\"k\"], then e"})"},
+    {in_json, "a, n: int", R"({"a":"""x""","n":1})", R"({"a":"x","n":1})"},
+    {in_json, "p: dict[str, Any]", R"({"p":{"price":10 to 20,"qty":1}})", nullptr, "more than one way"},
+    {chat, "v: dict[str, int]", FIELD(R"({"a": 1 or 2, "b": 3})"), nullptr, "more than one way"},
+    {chat, "v: dict[str, Any]", FIELD(R"({"day": 12 May 2024, "age": 3})"), nullptr, "more than one way"},
+    {chat, "v: list[str]", FIELD(R"j(["f("x")", "y"])j"), R"j({"v":["f(\"x\")","y"]})j"},
+    {chat, "v: list[str]", FIELD(R"(["a" or "b"])"), nullptr, "more than one way"},
+    {xml, "d: dict[str, int]", R"(<d>{"a": 1 or 2, "b": 3}</d>)", nullptr, "more than one way"},
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(unclear_answers)
@@ -201,5 +239,8 @@ BOOST_DATA_TEST_CASE(of_several_steps_none_acts, steps, c) { check(c); }
 BOOST_DATA_TEST_CASE(a_list_between_words_is_asked_about, in_prose, c) { check(c); }
 BOOST_DATA_TEST_CASE(of_two_objects_a_word_says_which_counts, objects, c) { check(c); }
 BOOST_DATA_TEST_CASE(thinking_without_an_end_in_a_field_is_no_answer, open_thinking, c) { check(c); }
+BOOST_DATA_TEST_CASE(an_end_of_thinking_within_a_field_is_asked_about, ended_thinking, c) { check(c); }
+BOOST_DATA_TEST_CASE(another_answer_may_begin_behind_the_end_on_its_line, another_answer, c) { check(c); }
+BOOST_DATA_TEST_CASE(what_is_guessed_of_json_is_no_output, guesses, c) { check(c); }
 
 BOOST_AUTO_TEST_SUITE_END()

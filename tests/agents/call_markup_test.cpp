@@ -146,12 +146,43 @@ BOOST_AUTO_TEST_CASE(the_markup_of_a_call_that_names_a_tool_is_never_an_answer) 
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_call_in_flat_json_or_of_another_agent_is_never_an_answer) {
+    for (std::string text :
+         {R"({"tool": "add", "a": 1, "b": 2})", R"({"action": "add", "a": 1})", R"({"name": "add", "b": 2})",
+          R"([{"tool": "add", "a": 1}])", R"({"calls": [{"tool": "add", "a": 1}]})",
+          R"({"tool": "submit", "answer": "5"})", R"({"submit": "5"})", R"({"add": [1, 2]})",
+          R"({"next_thought": "t", "next_tool_name": "add", "next_tool_args": {"a": 1}})",
+          "[[ ## next_thought ## ]]\nt\n\n[[ ## next_tool_name ## ]]\nadd", "```add\n{\"a\": 1}\n```",
+          "Action: Add[1, 2]", "Action 1: add[1, 2]", "**Tool:** add", "{{add(1, 2)}}"}) {
+        auto o = ask({answer(text), answer(text), answer(text)});
+        BOOST_TEST(o.value == "", text);
+        BOOST_TEST(o.acted == "", text);
+        BOOST_TEST(holds(o.error, "markup of a call"), text << " gave " << o.error);
+        BOOST_TEST(ask({answer(text), submitted}).value == "42", text);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(outputs_that_are_torn_doubled_or_have_company_are_no_text_of_an_answer) {
+    for (std::string text :
+         {R"({"answer":"5")", R"({"answer":"5"} {"answer":"6"})", R"({"answer":"5","confidence":0.9})",
+          R"({"Answer":"5"})", R"({"answer": null, "tool": "other", "query": "y"})", "<answer>5</answer>",
+          "Thought: I know\nFinal Answer: 5", R"({answer: 5, n: 1})"}) {
+        auto o = ask({answer(text), answer(text), answer(text)});
+        BOOST_TEST(o.value == "", text);
+        BOOST_TEST(holds(o.error, "outputs that do not fit"), text << " gave " << o.error);
+        BOOST_TEST(ask({answer(text), submitted}).value == "42", text);
+    }
+    for (std::string text :
+         {"The key \"answer\": is in it.", "<p>5</p>", R"({"result": {"answer5": 1}})", "Thought: it is 5."})
+        BOOST_TEST(ask({answer(text), answer(text)}).value == text);
+}
+
 BOOST_AUTO_TEST_CASE(a_text_that_talks_about_a_tool_is_an_answer) {
     for (std::string text :
          {"I used add to find that it is 3.", "The tool `add` adds two numbers; add(1, 2) is 3.",
           "You can call add with a and b. The functions.add namespace holds it.",
           "Actions to take: add salt, note the time, mark the page.", "Action: I recommend that you add salt.",
-          "{\"answer\": \"add\", \"n\": 1}", "#include <functional>\nint add = 3;", "std::function<int(int)> add;",
+          "{\"result\": \"add\", \"n\": 1}", "#include <functional>\nint add = 3;", "std::function<int(int)> add;",
           "See [the tools](http://x/tools) to add more.", "a < b and the function grows; add > 2",
           "| tool | use |\n|---|---|\n| add | adds |", "<p>add the numbers</p>"}) {
         auto o = ask({answer(text), answer(text)});

@@ -569,6 +569,27 @@ BOOST_AUTO_TEST_CASE(what_can_be_read_in_one_way_only_acts) {
         ask(t, {calls({{"send", args}}), submitted});
         BOOST_TEST(to == "bob1", args);
     }
+    const auto finish =
+        chat_completion({{"next_thought", "t"}, {"next_tool_name", "finish"}, {"next_tool_args", "{}"}});
+    const auto extracted = chat_completion({{"reasoning", "r"}, {"answer", "42"}});
+    for (std::string args : {R"({to: "bob", n: 1})", R"({'to': 'bob', 'n': 1,})", R"({"to": """bob""", "n": 1.0, })",
+                             R"({"""to""": "bob", 'n': 1})", R"({"to": '''bob''', "n": 1})", "{`to`: `bob`, n: +1}"}) {
+        std::string to;
+        tools t;
+        t.add("send", "Sends.", [&](std::string whom, int n) { return to = whom + std::to_string(n); }, {"to", "n"},
+              {.quick = true});
+        auto step = chat_completion({{"next_thought", "t"}, {"next_tool_name", "send"}, {"next_tool_args", args}});
+        ask(t, {answer(step), answer(finish), answer(extracted)}, {}, react_mode::prompted);
+        BOOST_TEST(to == "bob1", args);
+        run_options json;
+        json.adapter = adapter::json;
+        to.clear();
+        step = R"({"next_thought": "t", "next_tool_name": "send", "next_tool_args": )" + args + "}";
+        auto last = R"({"next_thought": "t", "next_tool_name": "finish", "next_tool_args": {}})";
+        ask(t, {answer(step), answer(last), answer(R"({"reasoning": "r", "answer": "42"})")}, json,
+            react_mode::prompted);
+        BOOST_TEST(to == "bob1", args);
+    }
     tools t;
     std::string got;
     t.add("opt", "",

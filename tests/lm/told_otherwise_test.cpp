@@ -88,6 +88,62 @@ BOOST_AUTO_TEST_CASE(a_response_of_an_own_server_that_fills_its_limit_is_cut_off
         }
 }
 
+BOOST_AUTO_TEST_CASE(the_word_for_an_end_is_quoted) {
+    const std::string text = R"({"role":"assistant","content":"The result of the comp"})";
+    const std::pair<std::string, std::pair<std::string, std::string>> bodies[]{
+        {"network_error", {"openai", chat(text, "\"network_error\"")}},
+        {"abort", {"openai", sse({delta(text), delta("{}", "\"abort\"")}, true)}},
+        {"\"\"", {"openai", chat(text, "\"\"")}},
+        {"null", {"openai", chat(text, "null")}},
+        {"pause_turn", {"anthropic", R"({"content":[{"type":"text","text":"The"}],"stop_reason":"pause_turn"})"}},
+        {"\"\"", {"anthropic", R"({"content":[{"type":"text","text":"The"}],"stop_reason":""})"}},
+        {"pause_turn",
+         {"anthropic",
+          sse({R"({"type":"message_start","message":{"content":[]}})",
+               R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":"The"}})",
+               R"({"type":"content_block_stop","index":0})",
+               R"({"type":"message_delta","delta":{"stop_reason":"pause_turn"}})", R"({"type":"message_stop"})"})}},
+        {"\"\"",
+         {"anthropic", sse({R"({"type":"message_start","message":{"content":[]}})",
+                            R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":"The"}})",
+                            R"({"type":"content_block_stop","index":0})",
+                            R"({"type":"message_delta","delta":{"stop_reason":""}})", R"({"type":"message_stop"})"})}},
+        {"went wrong",
+         {"gemini",
+          R"({"candidates":[{"content":{"parts":[{"text":"The"}]},"finishReason":"OTHER","finishMessage":"went wrong"}]})"}},
+        {"\"\"", {"gemini", R"({"candidates":[{"content":{"parts":[{"text":"The"}]},"finishReason":""}]})"}},
+        {"aborted", {"ollama", R"({"message":{"content":"The"},"done":true,"done_reason":"aborted"})"}},
+        {"\"\"", {"ollama", R"({"message":{"content":"The"},"done":true,"done_reason":""})"}},
+        {"USER_CANCEL",
+         {"cohere", R"({"message":{"content":[{"type":"text","text":"The"}]},"finish_reason":"USER_CANCEL"})"}},
+        {"in_progress",
+         {"openai-responses",
+          R"({"status":"in_progress","output":[{"type":"message","content":[{"type":"output_text","text":"The"}]}]})"}}};
+    for (const auto& [word, by] : bodies)
+        for (bool streamed : {false, true}) {
+            auto g = heard(by.first, by.second, streamed);
+            BOOST_TEST_CONTEXT(by.first << " " << by.second) {
+                BOOST_TEST((g.answer.finish == finish_reason::other), g.error);
+                BOOST_TEST(g.answer.finish_words.find(word) != std::string::npos, g.answer.finish_words);
+            }
+        }
+    runtime rt;
+    auto model = std::make_shared<loopback_server>(
+        [&](const server_request&) { return server_response{.body = bodies[0].second.second}; });
+    try {
+        run_options few{model_at("openai", *model)};
+        few.max_retries = 0;
+        predictor of{parse_signature("question -> answer")};
+        rt.execute(few, [&](run& r) -> task<json::object> {
+            json::object inputs{{"question", "?"}};
+            co_return co_await of.call(r, inputs);
+        });
+        BOOST_TEST(false);
+    } catch (const error& e) {
+        BOOST_TEST(std::string{e.what()}.find("network_error") != std::string::npos, e.what());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_that_is_not_finished_is_not_taken) {
     const std::string fc = R"("type":"function_call","call_id":"c","name":"pay","arguments":"{}")";
     auto response = [](const std::string& status, const std::string& item, const std::string& more = "") {

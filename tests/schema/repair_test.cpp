@@ -130,24 +130,109 @@ const repairs_case what_was_done[]{{R"({"a": 1})", ""},
                                    {R"({"a": {"b": "c"})", "closed"},
                                    {R"({"a": 1}{"a": 2})", "fence, several"},
                                    {"{\"a\": 1}\n{\"a\": 2}", "fence, several"},
-                                   {R"({"a": 1} or {"a": 2})", "fence, closed, cut, several"},
+                                   {R"({"a": 1} or {"a": 2})", "fence, closed, cut, unclear, several"},
                                    {R"({"a": 1} // not {"a": 2})", "fence, several"},
                                    {R"({"a": 1} /* {"a": 2} */)", "commas, fence, several"},
                                    {R"({"a": 1} # then done)", "fence"},
                                    {R"([1] [2])", "fence, several"},
                                    {R"({"x": {"a": 1} {"a": 2}})", "fence, several"},
-                                   {R"({"x": {"a": 1} or {"a": 2}})", "quotes, commas, closed, cut, several"},
-                                   {R"({"a": "x" + "y"})", "quotes, closed, cut"},
-                                   {R"(["a", y, "b"])", "quotes, closed, cut"},
+                                   {R"({"x": {"a": 1} or {"a": 2}})", "quotes, commas, closed, cut, unclear, several"},
+                                   {R"({"a": "x" + "y"})", "quotes, closed, cut, unclear"},
+                                   {R"(["a", y, "b"])", "quotes, closed, cut, unclear"},
                                    {"[1, // ... 5 more\n]", "commas, closed, cut"},
                                    {R"({"a": 1e})", "quotes, closed, cut"},
-                                   {R"({"x": [1] [2]})", "quotes, commas, closed, cut, several"}};
+                                   {R"({"x": [1] [2]})", "quotes, commas, closed, cut, unclear, several"}};
 
 BOOST_DATA_TEST_CASE(what_was_repaired_is_told, what_was_done, c) {
     std::vector<std::string> repeated;
     repairs done;
     repair_json(c.broken, repeated, done);
     BOOST_TEST(done.text() == c.done);
+}
+
+// Quotation marks within a text that are not escaped, where they stand as quotations do.
+BOOST_AUTO_TEST_CASE(quotations_within_texts_are_read_whole) {
+    const std::pair<std::string, std::string> all[]{
+        {R"j({"answer":"use d["k"], then e","reasoning":"r"})j",
+         R"j({"answer":"use d[\"k\"], then e","reasoning":"r"})j"},
+        {R"j(["f("x")", "y"])j", R"j(["f(\"x\")","y"])j"},
+        {R"j(["d["k"]", "e"])j", R"j(["d[\"k\"]","e"])j"},
+        {R"j(["{"k": "v"}", "z"])j", R"j(["{\"k\": \"v\"}","z"])j"},
+        {R"j(["say "hi"", "x"])j", R"j(["say \"hi\"","x"])j"},
+        {R"j({"a": "list ["t"], ok", "b": "c"})j", R"j({"a":"list [\"t\"], ok","b":"c"})j"},
+        {R"j({"a": "he said "yes" and "no"", "b": "x"})j", R"j({"a":"he said \"yes\" and \"no\"","b":"x"})j"},
+        {R"j({"a": "see "#5" there", "b": "x"})j", R"j({"a":"see \"#5\" there","b":"x"})j"},
+        {R"j({"a": "use {"k"} then", "b": 1})j", R"j({"a":"use {\"k\"} then","b":1})j"},
+        {R"j({"a": "15" laptop", "b": "x"})j", R"j({"a":"15\" laptop","b":"x"})j"},
+        {R"j(["5"", "6""])j", R"j(["5\"","6\""])j"},
+        {R"j({"a": "צה"ל", "b": 1})j", R"j({"a":"צה\"ל","b":1})j"},
+        {R"j({'a': 'it's fine', 'b': 'the dogs' bowl'})j", R"j({"a":"it's fine","b":"the dogs' bowl"})j"},
+        {R"j({"a":"""x "y" z""","b":'''x'''})j", R"j({"a":"x \"y\" z","b":"x"})j"},
+        {R"j(["""f("x")""","e"])j", R"j(["f(\"x\")","e"])j"}};
+    for (const auto& [broken, whole] : all) {
+        std::vector<std::string> repeated;
+        repairs done;
+        auto v = repair_json(broken, repeated, done);
+        BOOST_TEST((!done.cut && v == json::parse(whole)), broken << " gave " << v << " " << done.text());
+    }
+}
+
+// More than one thing could be meant.
+BOOST_AUTO_TEST_CASE(what_could_be_read_otherwise_is_unclear) {
+    for (std::string text : {R"({"a":"x","n":10 to 20,"tags":["t"]})",
+                             R"({"n":1 or 2,"m":1})",
+                             R"({"n":1 or more,"m":1})",
+                             R"({"n":10 hundred 20,"m":1})",
+                             R"({"n":5 eur 20,"m":1})",
+                             R"({"a": 1 or 2, "b": 3})",
+                             R"({"day": 12 May 2024, "age": 3})",
+                             R"({"height": 5 ft 11, "age": 3})",
+                             R"({"n": 5 "feet" 2, "m": 1})",
+                             R"({"n": 5 "feet" "b": 2})",
+                             "[10 to 20]",
+                             "{\"a\"\uff1a\"x\",\"n\":1}",
+                             R"({"a":"x","n:1,"tags":["t"]})",
+                             R"({"a": "x", "b: "3"})",
+                             R"j({"a":"x" (maybe),"n":1})j",
+                             R"({"a":"x" "y","n":1})",
+                             R"(["a" or "b"])",
+                             R"j(["f("x", "y")", "z"])j",
+                             R"({"a": "map "}" closes"})",
+                             R"({"a": "use k"], then e", "b": 1})",
+                             R"({"a": "x" or "y"})"}) {
+        std::vector<std::string> repeated;
+        repairs done;
+        auto v = repair_json(text, repeated, done);
+        BOOST_TEST((done.unclear && done.cut), text << " gave " << v << " " << done.text());
+        BOOST_TEST(!read_unambiguous_json(text).value, text);
+    }
+    for (std::string text : {"[a\nb\nc]", R"({"a": 1 b: 2})", R"({"a" "x"})", R"(["a" "b"])"}) {
+        std::vector<std::string> repeated;
+        repairs done;
+        repair_json(text, repeated, done);
+        BOOST_TEST(!done.unclear, text);
+    }
+}
+
+// Wherever a text can be read in one way only, it is read in that way.
+BOOST_AUTO_TEST_CASE(the_only_reading_is_what_repair_gives) {
+    std::mt19937 random{7};
+    const std::vector<std::string> pieces{"\"",  "'",    "\"\"\"", "'''", "a",  "b c", ":",      ",",     "{",
+                                          "}",   "[",    "]",      " ",   "\n", "1",   "-2.5",   "True",  "None",
+                                          "\\n", "\\\"", "key",    "(",   ")",  "`",   "\u201c", "\u201d"};
+    std::size_t read = 0;
+    for (int n = 0; n < 200'000; ++n) {
+        std::string text = "{\"k\":";
+        for (auto i = 1 + random() % 7; i > 0; --i) text += pieces[random() % pieces.size()];
+        text += "}";
+        auto only = read_unambiguous_json(text);
+        if (!only.value || !only.value->is_structured()) continue;
+        ++read;
+        std::vector<std::string> repeated;
+        repairs done;
+        BOOST_TEST_REQUIRE((repair_json(text, repeated, done) == *only.value && !done.cut), text);
+    }
+    BOOST_TEST(read > 1'000u);
 }
 
 // Whatever is cut off anywhere within its braces was closed by us.

@@ -103,6 +103,7 @@ private:
             std::all_of(text_.begin() + offset(lead_), text_.begin() + offset(at), is_bold)) {
             for (auto bold = at - lead_; bold > 0 && end < text_.size() && is_bold(text_[end]); --bold) ++end;
             begin(found->name);
+            if (found->name == "completed") lead_ = end;  // another answer may begin on the same line
             return begin_ = end;
         }
         if (found->name != "completed") return at + 1;
@@ -319,6 +320,21 @@ json::value value_of(std::string_view text) {
     return json::value(json::string(unescape_markers(std::string{text})));
 }
 
+// Whether a line of a text, outside of fences, is nothing but an end of thinking that began nowhere.
+bool ends_thinking_of_nowhere(std::string_view text) {
+    if (text.find("</think") == text.npos) return false;
+    bool fenced = false;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = std::min(text.find('\n', at), text.size());
+        const auto line = trim(text.substr(at, end - at));
+        if (line.starts_with("```")) fenced = !fenced;
+        const auto tag = thinking_tag_at(line);
+        if (!fenced && tag.closes && tag.size == line.size()) return true;
+        at = end + 1;
+    }
+    return false;
+}
+
 // The outputs, where nothing is wrong with any.
 std::optional<json::object> read_good(const signature& s, const std::vector<const section*>& found) {
     json::object result(s.outputs.size());
@@ -376,6 +392,7 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
     const span counted = from_the_one_that_counts(s, all);
     for (const auto& one : counted) {
         if (!one.field) continue;
+        if (reader && ends_thinking_of_nowhere(one.text)) return ends_thinking_within(one.field->name);
         auto& known = found[number_of(one, s)];
         if (known && known->text != one.text) return stands_twice(one.field->name);
         if (!known) known = &one;

@@ -153,7 +153,8 @@ bool chat_scanner::at_start(bool whole_line) {
             std::string name{found->name};
             line_.erase(0, end);
             lead_ = 0;
-            place_ = place::behind_marker;
+            // Behind the end of an answer another may begin on the same line.
+            place_ = name == "completed" ? place::line_start : place::behind_marker;
             fenced_ = false;
             kept_ = sink_.begin(name);
             return true;

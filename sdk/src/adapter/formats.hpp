@@ -116,7 +116,9 @@ std::string with_fractions_as_text(std::string_view text);
 
 /// What arguments of what acts are that were cut off: what is missing is not guessed.
 parse_failure has_no_end(const std::string& field);
-/// What they are that can be read only by guessing.
+/// What JSON is that can be read only by guessing. @param field ""; the answer itself @param text the JSON
+parse_failure could_be_read_otherwise(const std::string& field, std::string_view text);
+/// What arguments are that can be read only by guessing.
 parse_failure doubtful_arguments(const std::string& field, const std::string& why);
 
 /// What an answer is that holds several steps of an agent, of which none is known to be the one that is meant.
@@ -129,6 +131,8 @@ std::vector<std::string> output_elements(const signature& s);
 parse_failure ended_thinking(parse_failure why);
 /// What an answer is with such thinking in a field: what is left of that may be a draft, or nothing.
 parse_failure thinks_within(const std::string& field);
+/// What an answer is with an end of thinking in a field that began nowhere.
+parse_failure ends_thinking_within(const std::string& field);
 
 /// Each field under its marker; inputs that are absent are left out.
 std::string by_markers(const std::vector<signature_field>& fields, const json::object& values);

@@ -333,7 +333,12 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
         }
         if (f->kind == field_kind::arguments && !v.is_null()) {
             if (found->done.closed) return has_no_end(f->name);
-            if (auto why = read_unambiguous_json(answer).wrong; !why.empty()) return doubtful_arguments(f->name, why);
+            auto read = read_unambiguous_json(answer);
+            if (!read.wrong.empty()) return doubtful_arguments(f->name, read.wrong);
+            auto* members = read.value ? read.value->if_object() : nullptr;
+            auto* only = members ? members->if_contains(name) : nullptr;
+            if (!only) return doubtful_arguments(f->name, "it stands outside of the object");
+            v = std::move(*only);
         }
         wanted[name] = unescape_markers(std::move(v));
     }
@@ -341,6 +346,7 @@ parsed_outputs parse_json_object(const signature& s, std::string_view completion
         for (const auto& f : s.outputs)
             if (!wanted.contains(f.name) && times_named(answer, f.name)) form.stray = f.name + " in a comment";
     keep_digits(s, answer, wanted);
+    if (found->done.unclear) return could_be_read_otherwise({}, answer);
     if (found->done.cut) return answer_has_no_end();
     if (found->done.several) return answer_holds_several();
     auto outputs = read_outputs(s, std::move(wanted), form);

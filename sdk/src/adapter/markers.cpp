@@ -4,6 +4,8 @@
 #include "../base/utf8.hpp"
 #include "formats.hpp"
 
+#include <reagent/schema/repair.hpp>
+
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -307,6 +309,14 @@ parse_failure has_no_end(const std::string& field) {
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
 }
 
+parse_failure could_be_read_otherwise(const std::string& field, std::string_view text) {
+    std::string why = "its JSON could be read in more than one way";
+    if (auto wrong = read_unambiguous_json(text).wrong; !wrong.empty()) why += ": " + wrong;
+    why += "; write texts in quotes, a quotation mark in a text as `\\\"`, and commas between";
+    const std::string where = field.empty() ? std::string{} : "field `" + field + "`: ";
+    return {adapter_errc::bad_value, field, where + why, {{field.empty() ? "$" : field, why}}};
+}
+
 parse_failure doubtful_arguments(const std::string& field, const std::string& why) {
     std::string message = why + "; nothing is done with arguments that would have to be guessed";
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + message, {{field, message}}};
@@ -321,6 +331,12 @@ parse_failure holds_several_steps(const signature_field& acts) {
 parse_failure ended_thinking(parse_failure why) {
     why.message = "the thinking has no end (`</think>`), so nothing behind its beginning is an answer; " + why.message;
     return why;
+}
+
+parse_failure ends_thinking_within(const std::string& field) {
+    const std::string why =
+        "thinking ends in it (`</think>`) that began nowhere, so it is not clear what of it is meant";
+    return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
 }
 
 parse_failure thinks_within(const std::string& field) {

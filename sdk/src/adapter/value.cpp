@@ -258,6 +258,7 @@ value_result read_field(const signature_field& f, json::value v) {
     std::vector<std::string> repeated;
     repairs done;
     json::value candidate = repair_json(text, repeated, done);
+    if (done.unclear) return detail::could_be_read_otherwise(f.name, text);
     if (done.cut) return detail::has_no_end(f.name);
     if (done.several) return bad_value(f, "it holds more than one JSON value; write one");
     if (done.fence && candidate.is_structured())

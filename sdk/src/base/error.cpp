@@ -1,5 +1,6 @@
 #include <reagent/error.hpp>
 
+#include "text.hpp"
 #include "utf8.hpp"
 #include "zero_bytes.hpp"
 
@@ -161,6 +162,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
     std::size_t best_distance = std::max<std::size_t>(word.size() < 4 ? 1 : 2, word.size() / 3) + 1;
     for (const auto& c : candidates) {
         if (word.size() > 200 || c.size() > 200) continue;
+        if (to_lower(word) == to_lower(c)) return c;
         auto d = edit_distance(word, c);
         if (d < best_distance) best = c, best_distance = d;
     }

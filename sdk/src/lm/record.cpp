@@ -148,6 +148,7 @@ json::object to_json(const lm_response& r) {
     json::object o = full_json(m);
     o.erase("role");
     o["finish"] = to_string(r.finish);
+    if (!r.finish_words.empty()) o["finish_words"] = r.finish_words;
     o["usage"] = to_json(r.usage);
     o["model"] = r.model;
     if (!r.request_id.empty()) o["request_id"] = r.request_id;
@@ -178,6 +179,7 @@ lm_response lm_response_from_json(const json::value& v) {
     for (auto f : {finish_reason::stop, finish_reason::length, finish_reason::tool_calls, finish_reason::content_filter,
                    finish_reason::error, finish_reason::malformed_call, finish_reason::other})
         if (to_string(f) == text(o, "finish")) r.finish = f;
+    r.finish_words = text(o, "finish_words");
     r.tool_calls = tool_calls_from(o, "answer");
     if (auto* u = o.if_contains("usage"); u && u->is_object()) r.usage = usage_from_json(u->get_object());
     r.model = text(o, "model");

@@ -126,14 +126,15 @@ std::shared_ptr<const prompt_template> predictor::prompt_for(run& r, adapter a) 
 }
 
 std::string detail::no_answer(const lm_response& r) {
+    const std::string told = r.finish_words.empty() ? std::string{} : ": " + escape_markers(r.finish_words);
     switch (r.finish) {
         case finish_reason::length:
             return "it was cut off by the limit of tokens, and nothing is taken from a part of an answer";
-        case finish_reason::error: return "the provider failed while it was written";
+        case finish_reason::error: return "the provider failed while it was written" + told;
         case finish_reason::malformed_call:
             return "it is a call of a tool that cannot be read: it is torn or missing, or its id stands for another "
                    "one too";
-        case finish_reason::other: return "it ended for a reason that is not known";
+        case finish_reason::other: return "it ended for a reason that is not known" + told;
         case finish_reason::content_filter: return "the provider's content filter withheld it, or a part of it";
         case finish_reason::stop:
         case finish_reason::tool_calls: break;

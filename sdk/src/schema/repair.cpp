@@ -4,6 +4,7 @@
 #include "comment.hpp"
 #include "held_number.hpp"
 #include "repeated.hpp"
+#include "unambiguous.hpp"
 #include "unicode.hpp"
 
 #include <boost/json.hpp>
@@ -56,7 +57,8 @@ public:
             repeated_.clear();
             path_.clear();
             json::value v = s_[i_] == '{' ? object() : array(']');
-            if (operator_at(i_)) lost();
+            if (operator_at(i_)) unclear();
+            quote_outside_ = false;
             if (v.is_object() ? v.get_object().empty() && !found.empty() : v.get_array().empty() && !found.empty())
                 continue;
             of_last = repeated_;
@@ -84,16 +86,20 @@ private:
     // `1 000`, `-2 -3`: one number, a sum, or two items. An item is missing in `1,,2`, and what `1: 2` says is no list.
     void expect_item_of_list(last before) {
         const bool number = is_digit(peek()) || peek() == '-' || peek() == '+' || peek() == '.';
-        if (before == last::value && number && after_number_) lost();
+        if (before == last::value && number && after_number_) unclear();
+        // `10 to 20`; a line may stand for a comma
+        const bool line = s_.substr(item_end_, i_ - item_end_).find('\n') != s_.npos;
+        if (before == last::value && !number && !line && !quote_at(s_.substr(i_)) && peek() != '{' && peek() != '[')
+            unclear();
     }
     void expect_comma_of_list(last before, char c) {
-        if (c == ':' || (c == ',' && before != last::value)) lost();
+        if (c == ':' || (c == ',' && before != last::value)) unclear();
     }
     // `1 - 2`: behind a value stands neither a comma nor a key.
     void expect_key(last before) {
         if (before == last::value && !quote_at(s_.substr(i_)) &&
             std::string_view{"-/%^<>=~(!?&"}.find(peek()) != std::string_view::npos)
-            lost();
+            unclear();
     }
 
     bool at_end() const { return i_ >= s_.size(); }
@@ -103,6 +109,9 @@ private:
     bool find_container() {
         for (; !at_end(); ++i_) {
             if (peek() == '{' || peek() == '[') return true;
+            // `{"a": "the sign "}" ends"}`: what ended the container was a part of a text.
+            if (quote_outside_ && (peek() == '}' || peek() == ']')) unclear();
+            quote_outside_ = quote_outside_ || quote_at(s_.substr(i_));
             done_.fence = done_.fence || !is_space(peek());
             if (next_is("/*")) skip_comment(place::value);
             if (at_end()) break;
@@ -182,6 +191,11 @@ private:
 
     // Something of a value is missing, or may be: more than the brackets behind it.
     void lost() { done_.closed = done_.cut = true; }
+    // What is meant cannot be told.
+    void unclear() {
+        lost();
+        done_.unclear = true;
+    }
     // The text ended within a container.
     void ran_out(last before) {
         done_.closed = true;
@@ -198,7 +212,8 @@ private:
 
     // What stands between a key and its value is read away. @param first no member stands before it @param empty the
     // key is none
-    after_key behind_key(bool first, bool empty) {
+    // @param separated a comma stands before it
+    after_key behind_key(bool first, bool empty, bool separated) {
         if (peek() == ':') {
             for (++i_; peek() == ':'; ++i_) done_.commas = true;
             return after_key::a_value;
@@ -208,6 +223,7 @@ private:
             return after_key::end;
         }
         if (first && (peek() == ',' || peek() == '}')) return after_key::a_set;  // `{"a", "b"}`
+        if (!separated) unclear();                                               // `10 to 20`, `5 "feet" 3`
         if (quote_at(s_.substr(i_)) || peek() == '[') {                          // `"a" "x"`: the colon is missing
             done_.commas = true;
             return after_key::a_value;
@@ -226,6 +242,7 @@ private:
             ++i_;
             return after_key::nothing;
         }
+        unclear();                                       // `"a"： 1`
         done_.several = done_.several || peek() == '{';  // `{"a": 1} or {"a": 2}`
         return after_key::a_value;
     }
@@ -269,11 +286,12 @@ private:
             }
             expect_item(before);
             expect_key(before);
+            const bool separated = before != last::value;
             before = last::value;
             std::size_t key_at = i_;
             std::string key = quote_at(s_.substr(i_)) ? quoted(place::key) : bare_key();
             skip_space(place::key);
-            const auto follows = behind_key(members.empty(), i_ == key_at);
+            const auto follows = behind_key(members.empty(), i_ == key_at, separated);
             if (follows == after_key::end) break;
             if (follows == after_key::nothing) continue;
             if (follows == after_key::a_set) {
@@ -330,6 +348,7 @@ private:
             items.push_back(value(place::item));
             after_number_ = items.back().is_number();
             if (i_ == at) ++i_;
+            item_end_ = i_;
         }
         return items;
     }
@@ -347,7 +366,7 @@ private:
         const std::size_t begin = i_;
         if (next_is("...") || next_is("\u2026") || next_is("*")) lost();  // left out; `*rest`
         json::value v = value_at(where);
-        if (begin < i_ && operator_at(i_)) lost();
+        if (begin < i_ && operator_at(i_)) unclear();
         auto behind = std::find_if_not(s_.begin() + static_cast<std::ptrdiff_t>(i_), s_.end(), is_space);
         const bool open_ended = begin < i_ && behind == s_.end() && !v.is_structured() && !quote_at(s_.substr(begin));
         if (open_ended && !is_json_word(trim(s_.substr(begin)))) lost();
@@ -372,7 +391,7 @@ private:
         if (is_digit(c) || c == '-' || c == '.' || c == '+' || (c == '$' && i_ + 1 < s_.size() && is_digit(s_[i_ + 1])))
             if (auto n = number(where)) return *n;
         done_.quotes = true;
-        if (is_prefixed_text()) lost();
+        if (is_prefixed_text()) unclear();
         return word(where);
     }
 
@@ -419,7 +438,7 @@ private:
             auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), i);
             const bool whole_number = ec == std::errc{} && end == digits.data() + digits.size();
             const auto d = whole_number ? std::nullopt : held_number(digits);
-            if (padded && (whole_number || d)) lost();
+            if (padded && (whole_number || d)) unclear();
             if (whole_number) return i_ = at, json::value(i);
             if (d && !rounds_to_whole(digits, *d)) return i_ = at, json::value(*d);
         }
@@ -531,7 +550,11 @@ private:
         at = after_space(at);
         if (at >= s_.size() || where == place::key) return true;
         char c = s_[at];
-        if (c == '}' || c == ']') return true;
+        if (c == '}' || c == ']') {
+            const bool fits =
+                c == ']' ? where == place::item || arrays_ > 0 : where == place::value || depth_ > arrays_;
+            return fits || s_.find_first_not_of("]} `\t\r\n", at) == s_.npos;
+        }
         if (c == '#' || s_.substr(at).starts_with("//") || s_.substr(at).starts_with("/*")) return true;
         if (where == place::item) {
             if (c == ')' || quote_at(s_.substr(at))) return true;
@@ -554,15 +577,59 @@ private:
         return key_follows(at);
     }
 
+    // Python's """text""" and '''text'''.
+    std::optional<std::string> triple_quoted(const quote& q) {
+        const std::string_view three = q.open == "\"" ? "\"\"\"" : q.open == "'" ? "'''" : "";
+        if (three.empty() || no_more_triples_ || !next_is(three.substr(1))) return {};
+        if (auto end = s_.find(three, i_ + 2); end == s_.npos) {
+            no_more_triples_ = true;
+            return {};
+        }
+        done_.quotes = true;
+        std::string out;
+        for (i_ += 2; !next_is(three);) {
+            if (at_end()) {
+                lost();  // the last one was escaped
+                return to_utf8(out);
+            }
+            if (peek() == '\\')
+                escape(out);
+            else
+                out += s_[i_++];
+        }
+        i_ += 3;
+        return to_utf8(out);
+    }
+
+    // What a mark is that ends at `next`, outside of any quotation within the text so far.
+    enum class mark { ends, opens, closes, part, unclear };
+    mark role_of_mark(const quote& q, const std::string& out, std::size_t next, place where) const {
+        static constexpr std::string_view behind = " \t\r\n,;:.!?)]}\"'";
+        const char before = out.empty() ? ' ' : out.back(), after = next < s_.size() ? s_[next] : ' ';
+        const bool blank = is_space(before);
+        const bool comment = after == '#' || s_.substr(std::min(next, s_.size())).starts_with("/");
+        const bool inches = q.open == "\"" && is_digit(before) && !is_word(after);
+        if (inches && after == '"' && where == place::item) return mark::part;  // `["5"", "6""]`
+        if (!(blank && !out.empty() && comment) && ends_text(next, where)) return mark::ends;
+        if (where == place::key) return mark::part;
+        const bool within = is_part_of_word(before) && is_part_of_word(after);
+        if (within || inches) return mark::part;
+        if (!is_part_of_word(before) && behind.find(after) == behind.npos) return mark::opens;
+        return q.open == "'" && before == 's' ? mark::part : mark::unclear;  // `the dogs' bowl`
+    }
+    static bool is_part_of_word(char c) { return is_word(c) || static_cast<unsigned char>(c) >= 0x80; }
+
     std::string quoted(place where) {
         quote q = *quote_at(s_.substr(i_));
         i_ += q.open.size();
         done_.quotes = done_.quotes || q.open != "\"";
+        if (auto text = triple_quoted(q)) return *text;
         if (q.open == "\"" && next_is("\"\""))
             i_ += 2;  // """text"""
         else if (next_is(q.close) && i_ + q.close.size() < s_.size() && is_word(s_[i_ + q.close.size()]))
             i_ += q.close.size();  // ""text""
         std::string out;
+        bool inner = false;  // within a quotation whose marks are not escaped
         while (!at_end()) {
             char c = peek();
             if (c == '\\') {
@@ -573,18 +640,24 @@ private:
                 std::size_t size = next_is(q.close) ? q.close.size() : c == '"' ? 1 : 3;
                 if (missing_close(out, where)) {
                     done_.closed = true;
+                    if (inner) unclear();
                     out.resize(out.find_last_not_of(", \t\r\n") + 1);
                     return to_utf8(out);
                 }
-                if (ends_text(i_ + size, where)) {
+                const auto role = inner ? mark::closes : role_of_mark(q, out, i_ + size, where);
+                if (role == mark::ends) {
                     i_ += size;
                     while (q.open == "\"" && where != place::key && next_is("\"") && s_[i_ - 1] == '"') ++i_;
                     return to_utf8(out);
                 }
                 done_.quotes = true;
+                inner = role == mark::opens;
+                if (role == mark::unclear) unclear();
                 // `"a" or "b"`; or, in a list, `"x", y, "z"`: one text, or several values
                 const auto behind = after_space(i_ + size);
-                if (operator_at(i_ + size) || (where == place::item && behind < s_.size() && s_[behind] == ',')) lost();
+                if ((role != mark::closes && operator_at(i_ + size)) ||
+                    (where == place::item && behind < s_.size() && s_[behind] == ','))
+                    unclear();
                 out += s_.substr(i_, size);
                 i_ += size;
                 continue;
@@ -598,6 +671,8 @@ private:
             ++i_;
         }
         lost();
+        if (!s_.substr(0, s_.find_last_not_of(" \t\r\n`") + 1).ends_with(depth_ > arrays_ ? '}' : ']'))
+            done_.unclear = false;  // it is plainly cut off
         // Never closed: the closers at its very end belong to the containers around it.
         auto strip = [&](std::string_view set) { out.resize(out.find_last_not_of(set) + 1); };
         strip(" \t\r\n");
@@ -665,7 +740,10 @@ private:
     std::size_t i_ = 0;
     int depth_ = 0;
     int arrays_ = 0;
-    bool after_number_ = false;  // the last item of the list that is read
+    bool after_number_ = false;     // the last item of the list that is read
+    std::size_t item_end_ = 0;      // where it ended
+    bool quote_outside_ = false;    // a quotation mark stands behind the last container
+    bool no_more_triples_ = false;  // no `"""` or `'''` stands further on
     static constexpr std::size_t max_path = 400;
     std::string path_;  // "a.b.", of the member that is read
     std::vector<std::string> repeated_;
@@ -675,8 +753,8 @@ private:
 }  // namespace
 
 json::value repair_json(std::string_view text) {
-    if (auto v = parse_json(text)) return std::move(*v);
-    return repairer{text}.run();
+    std::vector<std::string> repeated;
+    return repair_json(text, repeated);
 }
 
 json::value repair_json(std::string_view text, std::vector<std::string>& repeated) {
@@ -696,6 +774,10 @@ json::value repair_json(std::string_view text, std::vector<std::string>& repeate
     json::value v = r.run();
     repeated = r.repeated();
     done = r.done();
+    if (auto only = the_only_reading(text)) {
+        v = std::move(*only);
+        done.closed = done.cut = done.several = false;
+    }
     return v;
 }
 
@@ -706,6 +788,7 @@ std::string repairs::text() const {
                              {"fence", fence},
                              {"closed", closed},
                              {"cut", cut},
+                             {"unclear", unclear},
                              {"several", several}})
         if (was) text += (text.empty() ? "" : ", ") + std::string{name};
     return text;

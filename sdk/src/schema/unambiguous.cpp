@@ -5,6 +5,7 @@
 #include "../base/quoted.hpp"
 #include "../base/text.hpp"
 #include "repeated.hpp"
+#include "unambiguous.hpp"
 #include "unicode.hpp"
 
 #include <boost/json.hpp>
@@ -270,7 +271,7 @@ unambiguous_json worse(std::string_view text, refused r) {
         repairs done;
         repair_json(text, repeated, done);
         if (done.several) return {std::nullopt, cause::several, "it holds more than one object"};
-        if (done.cut) return {std::nullopt, cause::no_end, r.why};
+        if (done.cut && !done.unclear) return {std::nullopt, cause::no_end, r.why};
     }
     return {std::nullopt, r.cause, std::move(r.why)};
 }
@@ -303,6 +304,18 @@ unambiguous_json read_unambiguous(parsed_text given) {
 }
 
 }  // namespace
+
+std::optional<json::value> the_only_reading(std::string_view text) {
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    unambiguous_reader reader{text};
+    try {
+        json::value v = reader.run();
+        if (!v.is_structured() || !std::move(reader).repeated().empty()) return {};
+        return v;
+    } catch (const refused&) {
+        return {};
+    }
+}
 
 unambiguous_json read_unambiguous_json(std::string_view text) { return read_unambiguous(parsed_text{text}); }
 

@@ -78,6 +78,7 @@ struct lm_response {
     std::string text;
     std::vector<tool_call> tool_calls{};
     finish_reason finish = finish_reason::stop;
+    std::string finish_words{};  ///< the provider's own, where `finish` is `other` or `error`; at most 200 bytes
     reagent::usage usage{};
     std::string model{};       ///< as the provider names it
     std::string request_id{};  ///< the provider's, for its support

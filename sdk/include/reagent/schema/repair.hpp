@@ -37,9 +37,10 @@ struct repairs {
     /// Of `closed`: more may be missing than brackets behind a whole value. A text, number or word that goes up to the
     /// end, an item or member behind a comma, a value behind its key.
     bool cut = false;
+    bool unclear = false;  ///< it could be read in other ways too: `10 to 20`, `"x" (maybe)`, a key without a colon
     bool several = false;  ///< more than one object or list side by side; those in comments count too
 
-    bool any() const { return quotes || commas || fence || closed || cut || several; }
+    bool any() const { return quotes || commas || fence || closed || cut || unclear || several; }
     std::string text() const;  ///< "quotes, closed"; "" for none
     bool operator==(const repairs&) const = default;
 };

@@ -219,6 +219,7 @@ lm_response protocol::read(std::string_view body, const rules& how) const {
     json::monotonic_resource memory{room, sizeof room};
     const auto [parsed, unclear] = parse_body(body, &memory);
     lm_response r = read_answer(parsed, body, how);
+    if (r.finish == finish_reason::other || r.finish == finish_reason::error) r.finish_words = finish_words_of(parsed);
     std::vector<json::value> blocks;  // a copy of a part of the tree is in its memory too
     for (const auto& block : r.reasoning_blocks) blocks.emplace_back(block, json::storage_ptr{});
     r.reasoning_blocks = std::move(blocks);

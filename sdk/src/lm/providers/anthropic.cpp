@@ -209,7 +209,8 @@ class reader final : public stream_reader {
         } else if (type == "message_delta") {
             auto* reason = member(member(data, "delta"), "stop_reason");
             if (reason && !reason->is_null()) {
-                auto why = finish_of(reason_of(reason));
+                const auto name = reason_of(reason);
+                auto why = name.empty() ? finish_reason::other : finish_of(name);
                 answer_.finish = reasoned_ ? worse(answer_.finish, why) : why;
                 reasoned_ = true;
             }

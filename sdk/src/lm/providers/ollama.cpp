@@ -9,9 +9,12 @@
 namespace reagent::provider {
 namespace {
 
-finish_reason finish_of(const std::string& name) {
+// What servers of before `done_reason` leave out, or say nothing in.
+finish_reason finish_of(const json::value* reason) {
+    const std::string name = reason_of(reason);
+    if (name.empty()) return reason && reason->is_string() ? finish_reason::other : finish_reason::stop;
     if (name == "length") return finish_reason::length;
-    return name.empty() || name == "stop" ? finish_reason::stop : finish_reason::other;
+    return name == "stop" ? finish_reason::stop : finish_reason::other;
 }
 
 usage usage_of(const json::value& v) {
@@ -60,7 +63,7 @@ class reader final : public stream_reader {
         content(words, out);
         for (auto& c : calls) whole_call(std::move(c), out);
         if (is_end) {
-            answer_.finish = finish_of(reason_of(member(data, "done_reason")));
+            answer_.finish = finish_of(member(data, "done_reason"));
             used(usage_of(data), out);
             ended_ = done_ = true;
         }
@@ -149,7 +152,7 @@ public:
         take_content(r, content_of(member(m, "content")));
         if (auto* calls = calls_of(m))
             for (const auto& c : *calls) r.tool_calls.push_back(call_of(c));
-        r.finish = finish_of(reason_of(member(parsed, "done_reason")));
+        r.finish = finish_of(member(parsed, "done_reason"));
         if (!r.tool_calls.empty() && r.finish == finish_reason::stop) r.finish = finish_reason::tool_calls;
         r.usage = usage_of(parsed);
         r.model = text_member(parsed, "model");

@@ -110,6 +110,25 @@ std::string reason_of(const json::value* v) {
     return v->is_string() ? std::string{v->get_string()} : json::serialize(*v);
 }
 
+std::string finish_words_of(const json::value& response) {
+    const json::value* part = &response;
+    for (const char* list : {"choices", "candidates"})
+        if (auto* all = member(response, list); all && all->is_array() && !all->get_array().empty())
+            part = &all->get_array().front();
+    for (const char* inner : {"delta", "response"})  // of an event, where it tells the end
+        if (auto* m = member(*part, inner); m && (member(m, "stop_reason") || member(m, "finish_reason") ||
+                                                  member(m, "incomplete_details") || member(m, "status")))
+            part = m;
+    std::string words;
+    for (const char* name : {"finish_reason", "finishReason", "stop_reason", "done_reason", "status"})
+        if (auto* m = member(*part, name); m && words.empty()) words = json::serialize(*m);
+    for (const char* beside : {"finishMessage", "incomplete_details", "native_finish_reason"})
+        if (auto* m = member(*part, beside); m && !m->is_null())
+            words += (words.empty() ? "" : ", ") + json::serialize(*m);
+    constexpr std::size_t most = 200;
+    return clean_text(detail::cut_without_keys(words, most));
+}
+
 finish_reason worse(finish_reason a, finish_reason b) {
     constexpr finish_reason from_good_to_bad[]{
         finish_reason::stop,  finish_reason::tool_calls, finish_reason::other,         finish_reason::malformed_call,

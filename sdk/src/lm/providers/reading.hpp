@@ -108,6 +108,9 @@ std::optional<std::uint64_t> index_of(const json::value* v);
 /// none is given.
 std::string reason_of(const json::value* v);
 
+/// What a response says of its end, for people: the reason's name, with the words beside it. "": nothing.
+std::string finish_words_of(const json::value& response);
+
 /// Of two reasons why one answer ended, the one that says more against it.
 finish_reason worse(finish_reason a, finish_reason b);
 
@@ -119,11 +122,11 @@ void settle_finish(lm_response& r);
 /// @throws lm_error(content_filter) with the model's words, where it refused: blanks are none
 void check_refusal(const std::string& words);
 
-/// Whether a member that tells why an answer ended is there and says that it has not; by `dialect::done_ends` that is
-/// no news.
+/// Whether a member that tells why an answer ended is there and says that it has not, or nothing; by
+/// `dialect::done_ends` that is no news.
 inline bool is_open(const json::value& v, std::string_view name, const rules& how) {
     auto* m = member(v, name);
-    return m && m->is_null() && !how.done_ends;
+    return m && (m->is_null() || (m->is_string() && m->get_string().empty())) && !how.done_ends;
 }
 
 [[noreturn]] void malformed(const std::string& what, std::string_view body);

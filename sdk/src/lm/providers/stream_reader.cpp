@@ -73,6 +73,8 @@ void stream_reader::read_tree(std::string_view event, const json::value& tree, s
         complete_usage(answer_.usage, tree);
         throw;
     }
+    if (answer_.finish == finish_reason::other || answer_.finish == finish_reason::error)
+        if (answer_.finish_words.empty()) answer_.finish_words = finish_words_of(tree);
     if (complete_usage(answer_.usage, tree)) out.push_back({.kind = lm_event::usage, .used = answer_.usage});
     weigh_end(ends_ > ends, out, first);
 }
