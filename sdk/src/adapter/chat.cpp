@@ -103,7 +103,7 @@ private:
             std::all_of(text_.begin() + offset(lead_), text_.begin() + offset(at), is_bold)) {
             for (auto bold = at - lead_; bold > 0 && end < text_.size() && is_bold(text_[end]); --bold) ++end;
             begin(found->name);
-            if (found->name == "completed") lead_ = end;  // another answer may begin on the same line
+            if (found->name == "completed" && !current_) lead_ = end;  // another answer may begin on the same line
             return begin_ = end;
         }
         if (found->name != "completed") return at + 1;

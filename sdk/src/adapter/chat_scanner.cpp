@@ -153,10 +153,10 @@ bool chat_scanner::at_start(bool whole_line) {
             std::string name{found->name};
             line_.erase(0, end);
             lead_ = 0;
-            // Behind the end of an answer another may begin on the same line.
-            place_ = name == "completed" ? place::line_start : place::behind_marker;
             fenced_ = false;
             kept_ = sink_.begin(name);
+            // Behind the end of an answer another may begin on the same line.
+            place_ = name == "completed" && !kept_ ? place::line_start : place::behind_marker;
             return true;
         }
         bool half =

@@ -166,10 +166,17 @@ bool is_final(std::string_view between) {
            std::count(lower.begin(), lower.end(), ' ') < 3;
 }
 
+// Whether what stands behind an object says that a text of it went on: `{"a": "the sign "}" ends"}`.
+bool goes_on(std::string_view behind) {
+    behind = trim(behind);
+    return behind.starts_with('"') && behind.find('}') != behind.npos;
+}
+
 struct strict_objects {
     std::vector<found_object> from_last_complete;  // and those behind it
     std::string differs;                           // an output that an earlier complete one has otherwise
     std::string around;                            // what stands outside of the objects
+    bool goes_on = false;                          // one may be no more than the beginning of one
 };
 
 // An output that both objects have, and that differs; "": there is none.
@@ -217,12 +224,14 @@ strict_objects strict_objects_in(const signature& s, std::string_view text) {
         }
         if (counts) kept.clear(), kept_in_a_comment = in_a_comment;
         if (counts || !kept.empty()) kept.push_back(std::move(one));
+        if (copied) all.goes_on = all.goes_on || goes_on(text.substr(copied, at - copied));
         all.around += text.substr(copied, at - copied);
         all.around += '\n';
         copied = end;
         if (!in_a_comment) outside = end;
         at = text.find('{', end);
     }
+    if (copied) all.goes_on = all.goes_on || goes_on(text.substr(copied));
     all.around += text.substr(copied);
     return all;
 }
@@ -278,6 +287,7 @@ parse_failure answer_holds_several() {
 boost::system::result<found_object, parse_failure> found_in(const signature& s, std::string_view answer) {
     auto strict = strict_objects_in(s, answer);
     if (!strict.from_last_complete.empty()) {
+        if (strict.goes_on) return could_be_read_otherwise({}, answer);
         if (!strict.differs.empty()) return stands_twice(strict.differs);  // and no word says which counts
         found_object found = std::move(strict.from_last_complete.front());
         for (std::size_t i = 1; i < strict.from_last_complete.size(); ++i)
