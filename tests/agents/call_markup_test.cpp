@@ -43,6 +43,9 @@ outcome ask(std::vector<lm_response> replies, react_mode mode = react_mode::nati
           {"a", "b"}, {.quick = true});
     t.add("note", "Notes.", [&](std::string text) { return out.acted += "note " + text + ";", 1; }, {"text"},
           {.quick = true});
+    t.add("tag", "Tags.",
+          [&](std::optional<std::string> text) { return out.acted += "tag " + text.value_or("-") + ";", 1; }, {"text"},
+          {.quick = true});
     t.add("mark", "Marks.",
           [&](bool on, double at, std::vector<int> of) {
               return out.acted += std::to_string(on) + " " + std::to_string(at) + " " + std::to_string(of.size()) + ";",
@@ -105,6 +108,7 @@ BOOST_AUTO_TEST_CASE(written_parameters_are_read_by_the_tools_schema) {
     BOOST_TEST(ask({answer(function("note", {{"text", "{\"a\": 1}"}})), submitted}).acted == "note {\"a\": 1};");
     BOOST_TEST(ask({answer(function("mark", {{"on", "True"}, {"at", "0.5"}, {"of", "[1, 2]"}})), submitted}).acted ==
                "1 0.500000 2;");
+    BOOST_TEST(ask({answer(function("tag", {{"text", "12"}})), submitted}).acted == "tag 12;");
     auto wrong = ask({answer(function("add", {{"a", "one"}, {"b", "2"}})), submitted});
     BOOST_TEST(wrong.acted == "");
     BOOST_TEST(wrong.value == "42");

@@ -153,6 +153,20 @@ BOOST_AUTO_TEST_CASE(a_context_that_is_too_long_loses_its_oldest_steps) {
     BOOST_TEST(requests[3].messages.back().content.find("[[ ## thought_1 ## ]]\nsecond") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(an_extraction_makes_room_only_where_the_context_is_too_long) {
+    const std::vector<std::string> replies{step("first", "add", "{\"a\": 1, \"b\": 1}"),
+                                           step("second", "add", "{\"a\": 2, \"b\": 2}"), step("done", "finish", "{}"),
+                                           answer_seven, answer_seven};
+    agent a{golden_tools()};
+    auto model = scripted_model::texts(replies);
+    model->failures[3] = std::make_exception_ptr(lm_error{lm_errc::context_length, "too long"});
+    BOOST_TEST(ask(a, model).trajectory().size() == 3u);
+    BOOST_TEST(model->requests().back().messages.back().content.find("thought_0") == std::string::npos);
+    model = scripted_model::texts(replies);
+    model->failures[3] = std::make_exception_ptr(lm_error{lm_errc::invalid_request, "no"});
+    BOOST_CHECK_THROW(ask(a, model), lm_error);
+}
+
 BOOST_AUTO_TEST_CASE(native_calls_give_the_same_trajectory) {
     auto call = [](std::vector<tool_call> calls, std::string text) {
         lm_response r;

@@ -111,6 +111,7 @@ BOOST_AUTO_TEST_CASE(items_of_unknown_types_are_noted) {
                            stream ? sse({R"({"type":"response.completed","response":)" + response + "}"}) : response,
                            stream);
             BOOST_TEST((g.answer.unread_parts == std::vector<std::string>{type}), g.error);
+            BOOST_TEST((g.answer.finish == finish_reason::stop));
         }
     for (std::string type : {"custom_tool_call", "tool_call"}) {
         auto g = heard("openai-responses",

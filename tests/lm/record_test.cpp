@@ -1,6 +1,7 @@
 // Requests and responses as JSON: all of them comes back, and what is not set is not written.
 #include <reagent/error.hpp>
 #include <reagent/lm/language_model.hpp>
+#include <reagent/lm/to_text.hpp>
 
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
@@ -38,6 +39,7 @@ lm_response whole_response() {
     r.usage = {
         .calls = 1, .prompt_tokens = 2, .completion_tokens = 3, .cost = 0.5, .cached_tokens = 4, .reasoning_tokens = 5};
     r.model = "m-1";
+    r.finish_words = "\"abort\"";
     r.request_id = "r-1";
     r.reasoning = "because";
     r.reasoning_blocks = {json::object{{"type", "thinking"}}};
@@ -123,6 +125,25 @@ BOOST_AUTO_TEST_CASE(a_response_comes_back_with_all_that_was_set) {
     BOOST_TEST(back.reasoning == r.reasoning);
     BOOST_TEST((back.reasoning_blocks == r.reasoning_blocks));
     BOOST_TEST((back.alternatives == r.alternatives));
+    BOOST_TEST(back.finish_words == r.finish_words);
+}
+
+BOOST_AUTO_TEST_CASE(a_message_is_shown_with_its_calls_and_what_it_answers) {
+    BOOST_TEST((
+        json::value(to_json(message{role::assistant, "a", {{"i", "ping", "{}"}}})) ==
+        json::parse(R"({"role":"assistant","content":"a","tool_calls":[{"id":"i","name":"ping","arguments":"{}"}]})")));
+    BOOST_TEST((json::value(to_json(message{role::tool, "b", {}, "i"})) ==
+                json::parse(R"({"role":"tool","content":"b","tool_call_id":"i"})")));
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_as_text_says_how_it_ended_where_that_is_news) {
+    lm_response r{"yes"};
+    BOOST_TEST(to_text(r) == "yes\n");
+    r.finish = finish_reason::length;
+    BOOST_TEST(to_text(r) == "yes\n(ended by length)\n");
+    r.finish = finish_reason::tool_calls;
+    r.tool_calls = {{"i", "ping", "{}"}};
+    BOOST_TEST(to_text(r).find("(ended") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(what_was_not_recorded_is_refused_or_left_out) {

@@ -58,6 +58,8 @@ const repair_case cases[]{{R"({"a": 1})", R"({"a": 1})"},
                           {R"({a": 1})", R"({"a": 1})"}};
 
 const repair_case python_texts[]{{"+7", "7"},
+                                 {"{'a': 1, 'b': [2]}", R"({"a": 1, "b": [2]})"},
+                                 {"{'a': 1, 'b': 2,}", R"({"a": 1, "b": 2})"},
                                  {"0x10", "16"},
                                  {"1_000", "1000"},
                                  {"'a'", "\"a\""},
@@ -233,6 +235,14 @@ BOOST_AUTO_TEST_CASE(the_only_reading_is_what_repair_gives) {
         BOOST_TEST_REQUIRE((repair_json(text, repeated, done) == *only.value && !done.cut), text);
     }
     BOOST_TEST(read > 1'000u);
+}
+
+// A model that corrects itself.
+BOOST_AUTO_TEST_CASE(a_container_of_the_same_shape_replaces_the_one_before) {
+    BOOST_TEST((repair_json("[1, 2]\n[3, 4]") == json::parse("[3, 4]")));
+    BOOST_TEST((repair_json("[1]\n[2, 3]") == json::parse("[[1], [2, 3]]")));
+    BOOST_TEST((repair_json(R"({"a": 1} {"a": 2})") == json::parse(R"({"a": 2})")));
+    BOOST_TEST((repair_json(R"({"a": 1} {"b": 2})") == json::parse(R"([{"a": 1}, {"b": 2}])")));
 }
 
 // Whatever is cut off anywhere within its braces was closed by us.
