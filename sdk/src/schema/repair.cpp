@@ -57,7 +57,7 @@ public:
             repeated_.clear();
             path_.clear();
             json::value v = s_[i_] == '{' ? object() : array(']');
-            if (operator_at(i_)) unclear();
+            if (operator_at(i_) || begins_with_mark(s_.substr(i_))) unclear();
             quote_outside_ = false;
             if (v.is_object() ? v.get_object().empty() && !found.empty() : v.get_array().empty() && !found.empty())
                 continue;
@@ -111,7 +111,7 @@ private:
             if (peek() == '{' || peek() == '[') return true;
             // `{"a": "the sign "}" ends"}`: what ended the container was a part of a text.
             if (quote_outside_ && (peek() == '}' || peek() == ']')) unclear();
-            quote_outside_ = quote_outside_ || quote_at(s_.substr(i_));
+            quote_outside_ = quote_outside_ || begins_with_mark(s_.substr(i_));
             done_.fence = done_.fence || !is_space(peek());
             if (next_is("/*")) skip_comment(place::value);
             if (at_end()) break;
@@ -137,7 +137,10 @@ private:
             if ((where == place::item && peek() == ']') || (where != place::item && peek() == '}')) break;
             done_.several = done_.several || peek() == '{';
         }
-        if (comment_leaves_out(s_.substr(begin, i_ - begin))) lost();
+        const auto said = s_.substr(begin, i_ - begin);
+        if (comment_leaves_out(said)) lost();
+        const bool line_goes_on = at_end() || (peek() != '\n' && peek() != '\r');
+        if (line_goes_on && holds_mark(said)) unclear();  // `"a" // c, "b"]`: is `"b"` an item?
     }
 
     void skip_space(place where) {
@@ -224,7 +227,9 @@ private:
         }
         if (first && (peek() == ',' || peek() == '}')) return after_key::a_set;  // `{"a", "b"}`
         if (!separated) unclear();                                               // `10 to 20`, `5 "feet" 3`
-        if (quote_at(s_.substr(i_)) || peek() == '[') {                          // `"a" "x"`: the colon is missing
+        if (auto q = quote_at(s_.substr(i_)); q || peek() == '[') {              // `"a" "x"`: the colon is missing
+            if (q && s_.substr(std::min(i_ + q->open.size(), s_.size())).starts_with(':')) unclear();  // `"a"": 1`
+            if (q && s_.substr(std::min(i_ + q->open.size(), s_.size())).starts_with("\uff1a")) unclear();
             done_.commas = true;
             return after_key::a_value;
         }
@@ -280,6 +285,7 @@ private:
                     return array('}');
                 }
                 done_.several = done_.several || (c == '[' && before != last::nothing);
+                if (c == ']') unclear();
                 expect_comma(before, c);
                 ++i_;
                 continue;
@@ -310,6 +316,12 @@ private:
         done_.quotes = done_.quotes || closer != ']';
         if (closer == ']' || closer == ')') ++i_;
         level enclosing{arrays_};
+        tuples_ += closer == ')';
+        struct leave {
+            int& n;
+            int by;
+            ~leave() { n -= by; }
+        } left{tuples_, closer == ')'};
         json::array items;
         last before = last::nothing;
         for (;;) {
@@ -321,6 +333,7 @@ private:
             char c = peek();
             if (c == closer || c == ']' || c == '}') {
                 done_.closed = done_.closed || c != closer;
+                if (c != closer && items.empty()) lost();
                 expect_end(before);
                 ++i_;
                 break;
@@ -458,6 +471,7 @@ private:
             auto next = after_space(i_ + q->open.size());
             if (next < s_.size() && s_[next] == ':') i_ = next;
         }
+        if (holds_mark(s_.substr(begin, stop - begin))) unclear();
         return to_utf8(s_.substr(begin, stop - begin));
     }
 
@@ -468,7 +482,10 @@ private:
             char c = s_[at];
             bool ends = c == '}' || c == ']';
             if (auto q = quote_at(s_.substr(at)); q && at > begin && (ends_text(at + q->open.size(), where))) {
-                i_ = at + q->open.size();  // `text", ...` lost its first quote
+                if (const auto part = s_.substr(begin, at - begin); holds_mark(part) || part.find('\\') != part.npos)
+                    unclear();
+                if (where == place::item && bare_item_) unclear();  // `[a, b"]`: was it one item?
+                i_ = at + q->open.size();                           // `text", ...` lost its first quote
                 return json::value(json::string(to_utf8(s_.substr(begin, at - begin))));
             }
             if (where == place::item)
@@ -489,7 +506,9 @@ private:
             }
         }
         i_ = stop;
+        bare_item_ = where == place::item;
         std::string_view text = trim(s_.substr(begin, stop - begin));
+        if (holds_mark(text) || text.find('\\') != text.npos) unclear();
         if (quote_at(text.empty() ? text : text.substr(text.size() - 1))) text = trim(text.substr(0, text.size() - 1));
         std::string lower = text.size() <= 9 ? to_lower(text) : std::string{};
         if (lower == "true") return true;
@@ -557,7 +576,7 @@ private:
         }
         if (c == '#' || s_.substr(at).starts_with("//") || s_.substr(at).starts_with("/*")) return true;
         if (where == place::item) {
-            if (c == ')' || quote_at(s_.substr(at))) return true;
+            if ((c == ')' && tuples_ > 0) || quote_at(s_.substr(at))) return true;
             if (c != ',' && c != ';') return false;
             at = after_space(at + 1);
             if (at >= s_.size()) return true;
@@ -608,51 +627,109 @@ private:
         const char before = out.empty() ? ' ' : out.back(), after = next < s_.size() ? s_[next] : ' ';
         const bool blank = is_space(before);
         const bool comment = after == '#' || s_.substr(std::min(next, s_.size())).starts_with("/");
-        const bool inches = q.open == "\"" && is_digit(before) && !is_word(after);
-        if (inches && after == '"' && where == place::item) return mark::part;  // `["5"", "6""]`
+        const bool inches = q.open == "\"" && is_digit(before) && (is_space(after) || after == ')' || after == '-');
+        if (q.open == "\"" && is_digit(before) && after == '"') return mark::unclear;  // inches, or a mark too many
         if (!(blank && !out.empty() && comment) && ends_text(next, where)) return mark::ends;
+        if (out.empty()) return mark::unclear;  // one too many, or a quotation
         if (where == place::key) return mark::part;
-        const bool within = is_part_of_word(before) && is_part_of_word(after);
+        const bool letters = static_cast<unsigned char>(before) >= 0x80 || static_cast<unsigned char>(after) >= 0x80;
+        const bool within = is_part_of_word(before) && is_part_of_word(after) && (letters || q.open == "'") &&
+                            !is_sign(s_.substr(std::min(next, s_.size()))) &&
+                            !(out.size() > 2 && is_sign(std::string_view{out}.substr(out.size() - 3)));
         if (within || inches) return mark::part;
-        if (!is_part_of_word(before) && behind.find(after) == behind.npos) return mark::opens;
+        const bool stands_before = behind.find(after) == behind.npos && !is_sign(s_.substr(std::min(next, s_.size())));
+        if (!is_part_of_word(before) && before != ',' && before != ':' && stands_before) return mark::opens;
         return q.open == "'" && before == 's' ? mark::part : mark::unclear;  // `the dogs' bowl`
     }
     static bool is_part_of_word(char c) { return is_word(c) || static_cast<unsigned char>(c) >= 0x80; }
+    // Signs beyond ASCII that are no letters: general and full-width punctuation.
+    static bool is_sign(std::string_view text) {
+        for (std::string_view lead : {"\xe2\x80", "\xe3\x80", "\xef\xbc", "\xef\xbd"})
+            if (text.starts_with(lead)) return true;
+        return false;
+    }
+
+    // Quotation marks in a text that are not its own; an apostrophe is none.
+    static bool holds_mark(std::string_view text) {
+        for (std::string_view sign : {"\"", "`", "\u201c", "\u201d"})
+            if (text.find(sign) != text.npos) return true;
+        return false;
+    }
+    static bool begins_with_mark(std::string_view text) {
+        for (std::string_view sign : {"\"", "\u201c", "\u201d"})
+            if (text.starts_with(sign)) return true;
+        return false;
+    }
+    // Whether the end of a text is doubtful for what follows it without a comma.
+    bool lacks_its_comma(std::string_view text, std::size_t end, place where) const {
+        const auto rest = s_.substr(after_space(end));
+        if (rest.empty() || where == place::key || rest[0] == ',' || rest[0] == ';') return false;
+        if (text.ends_with(',') && rest[0] != '}' && rest[0] != ']') return true;
+        return where == place::item && quote_at(rest) && !text.empty() &&
+               (is_digit(text.back()) || is_space(text.back()));
+    }
+    static bool ends_with_mark(std::string_view text) {
+        for (std::string_view sign : {"\"", "`", "\u201c", "\u201d"})
+            if (text.ends_with(sign)) return true;
+        return false;
+    }
+    // Whether a quotation in typographic marks is open at the end of a text.
+    static bool quotes_within(std::string_view text) {
+        const auto open = text.rfind("\u201c");
+        return open != text.npos && text.find("\u201d", open) == text.npos;
+    }
 
     std::string quoted(place where) {
         quote q = *quote_at(s_.substr(i_));
         i_ += q.open.size();
         done_.quotes = done_.quotes || q.open != "\"";
+        bool doubled = false;
         if (auto text = triple_quoted(q)) return *text;
-        if (q.open == "\"" && next_is("\"\""))
+        if (q.open == "\"" && next_is("\"\"")) {
             i_ += 2;  // """text"""
-        else if (next_is(q.close) && i_ + q.close.size() < s_.size() && is_word(s_[i_ + q.close.size()]))
-            i_ += q.close.size();  // ""text""
+            unclear();
+        } else if (next_is(q.close) && i_ + q.close.size() < s_.size() && is_word(s_[i_ + q.close.size()]))
+            i_ += q.close.size(), doubled = true;  // ""text""
         std::string out;
         bool inner = false;  // within a quotation whose marks are not escaped
+        bool bare = false;   // marks that are not escaped are a part of the text
+        bool escaped = false;
         while (!at_end()) {
             char c = peek();
             if (c == '\\') {
+                escaped = escaped || s_.substr(i_ + 1).starts_with(q.close);
                 escape(out);
                 continue;
             }
-            if (next_is(q.close) || (q.open == "\u201c" && c == '"') || (q.open == "\"" && next_is("\u201d"))) {
+            const bool other_close =
+                q.open == "\u201c" ? c == '"' : q.open == "\"" && next_is("\u201d") && !quotes_within(out);
+            if (next_is(q.close) || other_close) {
                 std::size_t size = next_is(q.close) ? q.close.size() : c == '"' ? 1 : 3;
                 if (missing_close(out, where)) {
                     done_.closed = true;
-                    if (inner) unclear();
-                    out.resize(out.find_last_not_of(", \t\r\n") + 1);
+                    const auto whole = out.find_last_not_of(", \t\r\n") + 1;
+                    if (std::count(out.begin() + static_cast<std::ptrdiff_t>(whole), out.end(), ',') > 1) unclear();
+                    out.resize(whole);
+                    if (bare || ends_with_mark(out) || out.ends_with('\'')) unclear();
                     return to_utf8(out);
                 }
                 const auto role = inner ? mark::closes : role_of_mark(q, out, i_ + size, where);
                 if (role == mark::ends) {
+                    if (lacks_its_comma(out, i_ + size, where)) unclear();
+                    if (doubled && s_.substr(i_ + size, q.close.size()) != q.close) unclear();
+                    if (where == place::key && holds_mark(out)) unclear();
+                    if (!next_is(q.close) && holds_mark(out)) unclear();  // the text is not closed as it was opened
                     i_ += size;
-                    while (q.open == "\"" && where != place::key && next_is("\"") && s_[i_ - 1] == '"') ++i_;
+                    while (q.open == "\"" && where != place::key && next_is("\"") && s_[i_ - 1] == '"') {
+                        if (holds_mark(out) || out.empty() || is_space(out.back())) unclear();
+                        ++i_;
+                    }
                     return to_utf8(out);
                 }
                 done_.quotes = true;
                 inner = role == mark::opens;
-                if (role == mark::unclear) unclear();
+                bare = bare || q.open != "'";
+                if (role == mark::unclear || (bare && escaped)) unclear();
                 // `"a" or "b"`; or, in a list, `"x", y, "z"`: one text, or several values
                 const auto behind = after_space(i_ + size);
                 if ((role != mark::closes && operator_at(i_ + size)) ||
@@ -665,6 +742,7 @@ private:
             done_.quotes = done_.quotes || static_cast<unsigned char>(c) < 0x20;
             if (where == place::key && c == ':' && key_lost_its_quote()) {
                 done_.quotes = true;
+                if (holds_mark(out) || out.ends_with('\'')) unclear();
                 return to_utf8(trim(out));
             }
             out += c;
@@ -740,7 +818,9 @@ private:
     std::size_t i_ = 0;
     int depth_ = 0;
     int arrays_ = 0;
+    int tuples_ = 0;                // of the arrays
     bool after_number_ = false;     // the last item of the list that is read
+    bool bare_item_ = false;        // an item stands without quotes
     std::size_t item_end_ = 0;      // where it ended
     bool quote_outside_ = false;    // a quotation mark stands behind the last container
     bool no_more_triples_ = false;  // no `"""` or `'''` stands further on
