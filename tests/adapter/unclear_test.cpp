@@ -170,6 +170,7 @@ const odd objects[]{
     {in_json, "answer", "{\"answer\":\"x\"}\n### FINAL\n{\"answer\":\"y\"}", R"({"answer":"y"})"},
     {in_json, "answer", "{\"answer\":\"x\"}\nhm\n{\"answer\":\"y\"}\nFinal answer: {\"answer\":\"z\"}",
      R"({"answer":"z"})"},
+    {in_json, "answer", "Notes: {'note': {'k': 1}}\nThen: {'answer': 'x'}", R"({"answer":"x"})"},
     {in_json, "answer", "{\"answer\":\"x\"}\nCorrected: {\"answer\":\"y\"}", R"({"answer":"y"})"},
 };
 

@@ -181,6 +181,17 @@ BOOST_AUTO_TEST_CASE(outputs_that_are_torn_doubled_or_have_company_are_no_text_o
         BOOST_TEST(ask({answer(text), answer(text)}).value == text);
 }
 
+BOOST_AUTO_TEST_CASE(as_many_calls_are_written_as_may_be_made_at_once) {
+    auto calls = [](int n) {
+        std::string text;
+        for (int i = 0; i < n; ++i)
+            text += "functions.add:" + std::to_string(i) + "{\"a\":1,\"b\":" + std::to_string(i) + "}\n";
+        return text;
+    };
+    BOOST_TEST(holds(ask({answer(calls(64)), submitted}).acted, "1+63;"));
+    BOOST_TEST(ask({answer(calls(65)), submitted}).acted == "");
+}
+
 BOOST_AUTO_TEST_CASE(a_text_that_talks_about_a_tool_is_an_answer) {
     for (std::string text :
          {"I used add to find that it is 3.", "The tool `add` adds two numbers; add(1, 2) is 3.",
