@@ -3,11 +3,13 @@
 
 #include "runs.hpp"
 
+#include <reagent/durable/durable_service.hpp>
 #include <reagent/run/consent.hpp>
 #include <reagent/serve/server.hpp>
 
 #include <boost/system/system_error.hpp>
 
+#include <cmath>
 #include <cstdlib>
 #include <iostream>
 #include <sstream>
@@ -16,15 +18,25 @@ namespace reagent::cli {
 namespace {
 
 struct serve_options : subject_options {
-    std::string path, address = "127.0.0.1", keys;
+    std::string path, address = "127.0.0.1", keys, store;
     std::vector<std::string> hosts, origins;
     unsigned short port = 8080;
     std::size_t queue = 256;
     double timeout = 60;
-    bool without_keys = false, steps = false;
+    bool without_keys = false, steps = false, durable = false;
 };
 
-// A line each: NAME KEY [REQUESTS-A-MINUTE]; what begins with # is none.
+constexpr const char* key_line = "a line is NAME KEY [REQUESTS-A-MINUTE] [decides]";
+
+// What stands behind a key. @return whether it is understood
+bool read_right(const std::string& word, api_key& k) {
+    if (word == "decides") return k.decides = true;
+    char* end = nullptr;
+    k.per_minute = std::strtod(word.c_str(), &end);
+    return *end == '\0' && k.per_minute >= 0 && std::isfinite(k.per_minute);
+}
+
+// A line each; what begins with # is none.
 std::vector<api_key> keys_in(const std::string& text, const std::string& where) {
     std::vector<api_key> keys;
     std::istringstream lines{text};
@@ -33,12 +45,15 @@ std::vector<api_key> keys_in(const std::string& text, const std::string& where) 
         std::string name, key;
         if (!(words >> name) || name.starts_with('#')) continue;
         if (!(words >> key))
-            throw misuse{where + ": \"" + visible_name(name) + "\" has no key; a line is NAME KEY [REQUESTS-A-MINUTE]"};
+            throw misuse{where + ": \"" + visible_name(name) + "\" has no key; " + key_line};
         api_key k{.name = name, .key = secret{key}};
-        if (!(words >> k.per_minute)) k.per_minute = 0;
+        for (std::string word; words >> word;)
+            if (!read_right(word, k))
+                throw misuse{where + ": what stands behind the key of \"" + visible_name(name) +
+                             "\" is not understood; " + key_line};
         keys.push_back(std::move(k));
     }
-    if (keys.empty()) throw misuse{where + " holds no key; a line is NAME KEY [REQUESTS-A-MINUTE]"};
+    if (keys.empty()) throw misuse{where + " holds no key; " + key_line};
     return keys;
 }
 
@@ -79,8 +94,15 @@ served_program served_of(const serve_options& o, const subject& s, const cli_pro
     return served(s.root(), s.call(), parse_signature(o.signature));
 }
 
-int serve(const serve_options& o, const cli_program* own) {
-    subject s{o, own};
+std::shared_ptr<journal_store> store_of(const serve_options& o) {
+    if (o.store.empty()) {
+        if (o.durable) throw misuse{"--durable wants --store, where the runs are kept"};
+        return {};
+    }
+    return open_journals(o.store, journal_access::create);
+}
+
+route_options route_of(const serve_options& o, const subject& s, const cli_program* own) {
     subject_options unloaded = o;
     unloaded.program.clear();  // the server loads it, and follows its tag
     route_options route{.run = s.prepared(unloaded), .saved = o.program};
@@ -90,9 +112,19 @@ int serve(const serve_options& o, const cli_program* own) {
     route.deadline = std::chrono::milliseconds{static_cast<std::int64_t>(o.timeout * 1000)};
     if (o.steps) route.steps = shown_steps::all;
     if (own) route.description = own->description;
-    auto threads = runtime_options_for();
+    if (!o.durable) route.durable_wait = route.deadline;
+    return route;
+}
+
+int serve(const serve_options& o, const cli_program* own) {
+    subject s{o, own};
+    auto route = route_of(o, s, own);
+    auto store = store_of(o);
+    auto threads = runtime_options_for(store);
     threads.threads = static_cast<unsigned>(o.threads);
     runtime rt{std::move(threads)};
+    std::optional<durable_service> runs;
+    if (store) route.durable = &runs.emplace(rt, store);
     const std::string path = !o.path.empty() ? o.path : "/" + (own ? program_name(*own) : std::string{"program"});
     std::unique_ptr<server> made;
     try {
@@ -123,7 +155,7 @@ void add_serve(CLI::App& app, command& chosen, const cli_program* own) {
         ->check(not_empty())
         ->capture_default_str();
     c->add_option("--keys", o->keys,
-                  "file of keys, a line NAME KEY [REQUESTS-A-MINUTE] each; default: $REAGENT_SERVE_KEYS")
+                  "file of keys, a line NAME KEY [REQUESTS-A-MINUTE] [decides] each; default: $REAGENT_SERVE_KEYS")
         ->check(not_empty());
     c->add_flag("--without-keys", o->without_keys, "whoever reaches the address may ask");
     c->add_option("--host", o->hosts, "name by which clients call this server, besides addresses and localhost");
@@ -138,6 +170,12 @@ void add_serve(CLI::App& app, command& chosen, const cli_program* own) {
     c->add_option("--timeout", o->timeout, "seconds for an answer; beyond: 504")
         ->check(number(0.001, 86'400))
         ->capture_default_str();
+    c->add_option("--store", o->store,
+                  "keep runs and conversations (X-Session-Id) there, a file of SQLite or postgresql://...; what is "
+                  "under way goes on after a restart. Keys that decide approve calls at /runs/ID")
+        ->check(not_empty());
+    c->add_flag("--durable", o->durable,
+                "answer 202 and the run's place at once; without it its end is waited for, up to --timeout");
     c->add_flag("--steps", o->steps, "streams show thoughts, arguments and results of an agent, too");
     c->footer(
         "A GET of / is a page to try it, /openapi.json the description, /metrics for Prometheus. Ctrl-C lets requests "

@@ -2,6 +2,7 @@
 
 #include "raw_client.hpp"
 
+#include <reagent/durable/durable_service.hpp>
 #include <reagent/lm/scripted.hpp>
 #include <reagent/serve/server.hpp>
 
@@ -49,7 +50,7 @@ served_program served_gate(const gate& g);
 
 /// A server on a thread of its own, with what it wrote into its log.
 struct service {
-    explicit service(server_options options = {});
+    explicit service(server_options options = {}, std::shared_ptr<journal_store> store = {});
     raw_client client() const { return raw_client{server.port()}; }
     std::vector<std::string> log() const;
     /// Until the log has so many lines
@@ -61,6 +62,7 @@ struct service {
     scripted lm{scripted::function{[](const lm_request&) { return scripted_answer{{{"team", "billing"}}}; }}};
     ticket_router program;
     gate slow;
+    std::optional<durable_service> runs;  ///< where there is a store
     reagent::server server;
 };
 

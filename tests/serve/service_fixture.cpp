@@ -58,7 +58,10 @@ served_program served_gate(const gate& g) {
         g, [&g](run& r, const json::object& in) { return g.call(r, in); }, parse_signature("question -> answer"));
 }
 
-service::service(server_options options) : server{runtime, with_log(std::move(options), *this)} {}
+service::service(server_options options, std::shared_ptr<journal_store> store)
+    : server{runtime, with_log(std::move(options), *this)} {
+    if (store) runs.emplace(runtime, std::move(store));
+}
 
 std::vector<std::string> service::log() const {
     std::lock_guard lock{mutex};

@@ -68,7 +68,9 @@ std::string durable_service::submit(const std::string& program, json::object inp
             throw run_error{run_errc::not_possible,
                             std::string{"the id of the "} + (name == &id ? "run" : "session") +
                                 " holds a key, and would be shown wherever the run is; give another one"};
-    return impl_->journals->create({program, std::move(inputs), std::move(id), std::move(session)});
+    id = impl_->journals->create({program, std::move(inputs), std::move(id), std::move(session)});
+    look();
+    return id;
 }
 
 std::shared_ptr<const durable_program> durable_service::impl::served(const std::string& run_id,

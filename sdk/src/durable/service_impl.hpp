@@ -47,6 +47,8 @@ struct durable_service::impl : std::enable_shared_from_this<impl> {
     mutable std::mutex mutex;
     std::map<std::string, std::shared_ptr<const durable_program>> programs;  // under `mutex`
     std::atomic<bool> stop_work = false;
+    std::mutex waking;
+    std::map<const void*, std::function<void()>> wake;  // of each `work`; under `waking`
 };
 
 }  // namespace reagent

@@ -27,6 +27,11 @@ struct progress {
         halted = true;
         changed.notify_one();
     }
+    void look() {
+        std::lock_guard lock{mutex};
+        halted = true;
+        changed.notify_one();
+    }
     bool is_idle() {
         std::lock_guard lock{mutex};
         return active == 0;
@@ -69,6 +74,22 @@ private:
     std::string what_;
     clock::time_point since_{};
     std::chrono::milliseconds pause_{};
+};
+
+// A worker that can be woken while it waits.
+struct waking {
+    waking(std::mutex& m, std::map<const void*, std::function<void()>>& all, progress& p) : mutex{m}, of{all}, who{p} {
+        std::lock_guard lock{mutex};
+        of[&who] = [&p] { p.look(); };
+    }
+    ~waking() {
+        std::lock_guard lock{mutex};
+        of.erase(&who);
+    }
+    waking(const waking&) = delete;
+    std::mutex& mutex;
+    std::map<const void*, std::function<void()>>& of;
+    progress& who;
 };
 
 }  // namespace
@@ -132,6 +153,7 @@ void durable_service::work(const work_options& options) {
     auto p = std::make_shared<progress>();
     detail::reserve_descriptors(2 * options.concurrency + 64);
     impl_->stop_work = false;
+    const waking wakes{impl_->waking, impl_->wake, *p};
     bool drained = false;
     trouble store{options.on_trouble, [this](auto how, auto text) { impl_->tell(how, text); }};
     for (;;) {
@@ -167,6 +189,11 @@ void durable_service::work(const work_options& options) {
         while (clock::now() < until && !p->halted && !(impl_->stop_work && !drained))
             p->changed.wait_for(lock, std::min<clock::duration>(options.poll, until - clock::now()));
     }
+}
+
+void durable_service::look() {
+    std::lock_guard lock{impl_->waking};
+    for (const auto& [worker, wake] : impl_->wake) wake();
 }
 
 void durable_service::stop_work() { impl_->stop_work = true; }

@@ -3,6 +3,8 @@
 #include "problem.hpp"
 #include "wire/head.hpp"
 
+#include <reagent/run/consent.hpp>
+
 #include "../base/text.hpp"
 
 #include <openssl/crypto.h>
@@ -15,7 +17,7 @@
 namespace reagent::detail {
 namespace {
 
-constexpr std::size_t least_key = 16;
+constexpr std::size_t least_key = 16, longest_decider = 200;
 
 std::array<unsigned char, 32> digest_of(std::string_view text) {
     std::array<unsigned char, 32> d{};
@@ -64,9 +66,12 @@ access::access(const server_options& o) : hosts_{o.hosts}, origins_{o.origins} {
         if (k.key.reveal().size() < least_key)
             throw std::invalid_argument{"the key \"" + k.name + "\" is shorter than 16 characters"};
         if (k.name.empty()) throw std::invalid_argument{"a key has no name"};
+        if (k.decides && (k.name.size() > longest_decider || visible_name(k.name) != k.name))
+            throw std::invalid_argument{"the name of a key that decides is stored with each decision: at most 200 bytes "
+                                        "that can be seen"};
         std::optional<rate_limit> limit;
         if (k.per_minute > 0) limit.emplace(k.per_minute, k.burst, clock::now());
-        keys_.push_back({k.name, digest_of(k.key.reveal()), limit});
+        keys_.push_back({k.name, digest_of(k.key.reveal()), limit, k.decides});
     }
     if (keys_.empty() && !o.without_keys && !is_loopback(o.address))
         throw std::invalid_argument{
@@ -127,6 +132,7 @@ std::optional<http_reply> access::check_key(http_request& r, clock::time_point n
         return refusal;
     }
     r.caller = found->name;
+    r.decides = found->decides;
     if (!found->limit) return {};
     auto wait = found->limit->take(now);
     if (wait <= wait.zero()) return {};
@@ -141,7 +147,8 @@ std::vector<std::pair<std::string, std::string>> access::cors(const http_request
     if (origin.empty() || !allows(origin)) return {{"Vary", "Origin"}};
     return {{"Vary", "Origin"},
             {"Access-Control-Allow-Origin", std::string{origin}},
-            {"Access-Control-Expose-Headers", "X-Request-Id, X-Program-Version, Retry-After, Location"}};
+            {"Access-Control-Expose-Headers", 
+             "X-Request-Id, X-Run-Id, X-Session-Turn, X-Program-Version, Preference-Applied, Retry-After, Location"}};
 }
 
 http_reply access::preflight(const http_request& r, const std::string& methods) const {
@@ -150,7 +157,8 @@ http_reply access::preflight(const http_request& r, const std::string& methods) 
     if (!allows(r.header("Origin"))) return reply;
     reply.headers.emplace_back("Access-Control-Allow-Methods", methods);
     reply.headers.emplace_back("Access-Control-Allow-Headers",
-                               "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id");
+                               "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, X-API-Key, "
+                               "X-Request-Id, X-Session-Id");
     reply.headers.emplace_back("Access-Control-Max-Age", "600");
     return reply;
 }

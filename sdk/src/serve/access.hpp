@@ -41,6 +41,7 @@ private:
         std::string name;
         std::array<unsigned char, 32> digest;
         std::optional<rate_limit> limit;
+        bool decides;
     };
     bool is_own_host(std::string_view host) const;
     bool allows(std::string_view origin) const;

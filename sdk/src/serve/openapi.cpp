@@ -1,4 +1,5 @@
 // GET /openapi.json: the server's description, from the programs' types. Source: OpenAPI Specification 3.1.1
+#include "openapi_parts.hpp"
 #include "schema_parts.hpp"
 #include "server_impl.hpp"
 
@@ -7,47 +8,7 @@
 namespace reagent {
 namespace {
 
-constexpr const char* schemas = "#/components/schemas/";
-
-json::object content(const char* type, json::value schema) { return {{type, {{"schema", std::move(schema)}}}}; }
-json::object schema_ref(const std::string& name) { return {{"$ref", schemas + name}}; }
-
-json::object answer(const char* text, json::object of = {}) {
-    json::object o{{"description", text}};
-    if (!of.empty()) o["content"] = std::move(of);
-    return o;
-}
-json::object refusal(const char* text) {
-    return answer(text, content("application/problem+json", schema_ref("Problem")));
-}
-
-json::object problem_schema() {
-    return {{"type", "object"},
-            {"description", "RFC 9457"},
-            {"required", {"type", "title", "status", "detail"}},
-            {"properties",
-             {{"type", {{"type", "string"}}},
-              {"title", {{"type", "string"}}},
-              {"status", {{"type", "integer"}}},
-              {"detail", {{"type", "string"}}},
-              {"violations",
-               {{"type", "array"},
-                {"items",
-                 {{"type", "object"},
-                  {"required", {"path", "message"}},
-                  {"properties", {{"path", {{"type", "string"}}}, {"message", {{"type", "string"}}}}}}}}}}}};
-}
-
-void add_refusals(json::object& responses, bool keys) {
-    responses["400"] = refusal("No JSON, too deep, or no request of this server");
-    if (keys) responses["401"] = refusal("No key");
-    responses["403"] = refusal("Another origin");
-    responses["408"] = refusal("The request came too slowly");
-    responses["413"] = refusal("The body is too large");
-    responses["414"] = refusal("The address is too long");
-    if (keys) responses["429"] = refusal("The key asks too often; Retry-After says for how long");
-    responses["431"] = refusal("The header is too large");
-}
+using namespace detail::openapi;
 
 json::object program_operation(const detail::program_route& p, json::object& shared, bool keys) {
     const auto& o = p.options();
@@ -58,8 +19,10 @@ json::object program_operation(const detail::program_route& p, json::object& sha
     shared[p.name() + ".output"] = std::move(output);
     json::object good = content("application/json", schema_ref(p.name() + ".output"));
     json::object responses;
-    good["text/event-stream"] = {
-        {"schema", {{"type", "string"}, {"description", "events: field, step, restart; at last output, or error"}}}};
+    if (!o.durable)
+        good["text/event-stream"] = {
+            {"schema",
+             {{"type", "string"}, {"description", "events: field, step, restart; at last output, or error"}}}};
     responses["200"] = answer("The outputs", std::move(good));
     add_refusals(responses, keys);
     responses["409"] = refusal("A request with that Idempotency-Key is under way");
@@ -73,7 +36,9 @@ json::object program_operation(const detail::program_route& p, json::object& sha
     json::object key{{"name", "Idempotency-Key"}, {"in", "header"}, {"required", false}};
     key["description"] = "The same key and body get the same answer again";
     key["schema"] = {{"type", "string"}, {"minLength", 1}, {"maxLength", 255}, {"pattern", "^[A-Za-z0-9._-]+$"}};
-    op["parameters"] = json::array{std::move(key)};
+    json::array parameters{std::move(key)};
+    if (o.durable) describe_stored_answer(parameters, responses, p.remembers());
+    op["parameters"] = std::move(parameters);
     op["requestBody"] = {{"required", true}, {"content", content("application/json", schema_ref(p.name() + ".input"))}};
     op["responses"] = std::move(responses);
     return op;
@@ -106,6 +71,7 @@ std::string server::impl::description() {
     json::object paths, shared{{"Problem", problem_schema()}};
     for (const auto& p : programs) paths[p->path()] = {{"post", program_operation(*p, shared, keys)}};
     describe_own(paths, keys);
+    if (stored) describe_stored_places(paths, shared, keys);
     json::object components{{"schemas", std::move(shared)}};
     json::object all{{"openapi", "3.1.0"}, {"info", {{"title", options.title}, {"version", "1"}}}};
     if (keys) {

@@ -1,8 +1,7 @@
 #include "program_route.hpp"
 
-#include "json_body.hpp"
 #include "problem.hpp"
-#include "wire/head.hpp"
+#include "request_body.hpp"
 
 #include "../base/digest.hpp"
 #include "../base/text.hpp"
@@ -12,27 +11,10 @@
 namespace reagent::detail {
 namespace {
 
-bool is_json(std::string_view type) {
-    type = trim(type.substr(0, type.find(';')));
-    return same_word(type, "application/json");
-}
-
 std::string body_digest(std::string_view text) {
     digest d;
     d.add(text);
     return d.end();
-}
-
-constexpr const char* key_header = "Idempotency-Key";
-
-bool has_key(const http_request& r) {
-    return std::any_of(r.headers.begin(), r.headers.end(),
-                       [](const auto& h) { return same_word(h.first, key_header); });
-}
-
-bool is_key(std::string_view key) {
-    if (key.empty() || key.size() > 255) return false;
-    return std::all_of(key.begin(), key.end(), [](char c) { return is_word(c) || c == '-' || c == '.'; });
 }
 
 }  // namespace
@@ -45,6 +27,7 @@ program_route::program_route(std::shared_ptr<route_context> by, std::string path
       options_{std::move(options)},
       input_{program_.input} {
     if (options_.name.empty()) options_.name = path_.substr(1);
+    if (options_.durable) options_.as_model = false;  // a client of a model waits, and approves nothing
     versions_ = std::make_shared<detail::versions>(program_.root, options_.saved, options_.saved_models,
                                                    options_.run.parameters, by_->options.on_notice);
     if (auto* o = program_.output.if_object())
@@ -59,38 +42,43 @@ std::vector<violation> program_route::violations_of(const json::value& input) co
     return violations;
 }
 
-task<http_reply> program_route::post(std::shared_ptr<http_request> r) {
-    r->program = options_.name;
-    if (!is_json(r->header("Content-Type"))) co_return problem(415, "type", "the body is application/json");
-    if (!r->query.empty()) co_return problem(400, "query", "inputs stand in the body, not in the address");
-    json::value body;
-    try {
-        body = parse_body(r->body, by_->options.limits.json_depth);
-    } catch (const bad_json& e) {
-        co_return problem(400, "json", e.what());
-    }
-    if (auto violations = violations_of(body); !violations.empty()) co_return problem_of(violations);
-    json::object input = std::move(body.get_object());
-    const bool keyed = has_key(*r);
-    if (keyed && !is_key(r->header(key_header)))
-        co_return problem(400, "idempotency", "an Idempotency-Key has 1 to 255 letters, digits, dots, - and _");
-    try {
-        if (r->header("Accept").find("text/event-stream") != std::string_view::npos) {
-            if (keyed)
-                co_return problem(400, "idempotency",
-                                  "an answer in events is not kept: leave Idempotency-Key or Accept out");
-            co_return co_await streamed(r, std::move(input));
-        }
-        if (keyed) co_return co_await kept(r, std::move(input));
-        co_return co_await whole(r, std::move(input));
-    } catch (const refused& e) {
-        co_return e.reply;
-    }
+bool program_route::remembers() const {
+    auto* o = program_.input.if_object();
+    auto* properties = o ? o->if_contains("properties") : nullptr;
+    return properties && properties->is_object() && properties->get_object().contains("history");
 }
 
-task<http_reply> program_route::whole(std::shared_ptr<http_request> r, json::object input) {
+json::object program_route::read_input(const http_request& r, std::size_t depth, history_from from) const {
+    auto body = json_body_of(r, depth);
+    auto* given = body.if_object();
+    const bool from_session = from == history_from::session && given;
+    if (from_session && given->contains("history"))
+        throw refused{problem_of({{"$.history", "is what the session has said so far; leave it out"}})};
+    if (from_session) (*given)["history"] = json::object{{"messages", json::array{}}};
+    if (auto violations = violations_of(body); !violations.empty()) throw refused{problem_of(violations)};
+    if (from_session) given->erase("history");
+    return std::move(body.get_object());
+}
+
+task<http_reply> program_route::post(std::shared_ptr<http_request> r) {
+    r->program = options_.name;
+    if (has_header(*r, "X-Session-Id"))
+        co_return problem(400, "session", "this program keeps no conversation: its runs are not stored");
+    auto input = read_input(*r, by_->options.limits.json_depth, history_from::caller);
+    const auto key = idempotency_key(*r);
+    if (r->header("Accept").find("text/event-stream") != std::string_view::npos) {
+        if (!key.empty())
+            co_return problem(400, "idempotency",
+                              "an answer in events is not kept: leave Idempotency-Key or Accept out");
+        co_return co_await streamed(r, std::move(input));
+    }
+    if (!key.empty()) co_return co_await kept(r, std::move(input), key);
+    co_return co_await whole(r, std::move(input), false);
+}
+
+task<http_reply> program_route::whole(std::shared_ptr<http_request> r, json::object input, bool outlives_client) {
     call_settings how;
-    how.outlives_client = has_key(*r);
+    how.outlives_client = outlives_client;
     auto c = begin(r, std::move(input), how);
     co_await ended(c);
     auto reply = reply_to(*c);
@@ -98,9 +86,8 @@ task<http_reply> program_route::whole(std::shared_ptr<http_request> r, json::obj
     co_return reply;
 }
 
-task<http_reply> program_route::kept(std::shared_ptr<http_request> r, json::object input) {
-    std::string_view given = r->header(key_header);
-    const std::string key = r->caller + "\n" + path_ + "\n" + std::string{given};
+task<http_reply> program_route::kept(std::shared_ptr<http_request> r, json::object input, std::string given) {
+    const std::string key = r->caller + "\n" + path_ + "\n" + given;
     auto found = by_->answers.begin(key, body_digest(r->body), clock::now());
     using state = kept_answers::state;
     if (found.state == state::other_request)
@@ -115,7 +102,7 @@ task<http_reply> program_route::kept(std::shared_ptr<http_request> r, json::obje
     std::exception_ptr failure;
     http_reply reply;
     try {
-        reply = co_await whole(r, std::move(input));
+        reply = co_await whole(r, std::move(input), true);
     } catch (...) {
         failure = std::current_exception();
     }

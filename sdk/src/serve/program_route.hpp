@@ -10,6 +10,9 @@
 
 namespace reagent::detail {
 
+/// Who says what was said before, to a program with an input `history`.
+enum class history_from { caller, session };
+
 /// What routes share of their server.
 struct route_context {
     reagent::runtime& runtime;
@@ -35,6 +38,12 @@ public:
     /// POST: JSON in, JSON or events out.
     task<http_reply> post(std::shared_ptr<http_request> r);
 
+    /// A request's body as an input. @throws refused
+    json::object read_input(const http_request& r, std::size_t most_depth, history_from from) const;
+    bool remembers() const;  ///< it has an input `history`
+    /// That answers an input, as observers and the tag want it; null: there is none yet.
+    std::shared_ptr<const versions::loaded> version_for(const http_request& r, const json::object& input);
+
     /// What is wrong with an input; empty: nothing.
     std::vector<violation> violations_of(const json::value& input) const;
 
@@ -56,11 +65,10 @@ public:
     program_metrics metrics() const;
 
 private:
-    task<http_reply> whole(std::shared_ptr<http_request> r, json::object input);
-    task<http_reply> kept(std::shared_ptr<http_request> r, json::object input);
+    task<http_reply> whole(std::shared_ptr<http_request> r, json::object input, bool outlives_client);
+    task<http_reply> kept(std::shared_ptr<http_request> r, json::object input, std::string key);
     task<http_reply> streamed(std::shared_ptr<http_request> r, json::object input);
     http_reply reply_to(const call& c) const;
-    std::shared_ptr<const versions::loaded> version_for(const http_request& r, const json::object& input);
     void start(const std::shared_ptr<call>& c);
     void start_next();
     void finished(const std::shared_ptr<call>& c, std::exception_ptr failure, json::object output, const asked& a);

@@ -75,8 +75,9 @@ void server::add(std::string path, served_program program, route_options options
     if (impl_->program_named(made->name()))
         throw std::invalid_argument{"there are two programs named \"" + made->name() + "\""};
     auto* route = made.get();
-    impl_->handle("POST", path, [route](std::shared_ptr<http_request> r) { return route->post(std::move(r)); });
     impl_->programs.push_back(std::move(made));
+    if (route->options().durable) return impl_->add_durable(*route);
+    impl_->handle("POST", path, [route](std::shared_ptr<http_request> r) { return route->post(std::move(r)); });
 }
 
 void server::handle(std::string method, std::string pattern, http_handler handler) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "access.hpp"
+#include "durable/durable_runs.hpp"
 #include "program_route.hpp"
 #include "router.hpp"
 #include "wire/connection.hpp"
@@ -30,6 +31,8 @@ struct server::impl final : detail::wire_handler {
     detail::router::route& handle(const std::string& method, const std::string& pattern, http_handler handler);
     void add_own_routes();
     void add_models();
+    void add_durable(detail::program_route& route);
+    void add_stored_places();  // /runs and /sessions
     detail::program_route& program_at(const std::string& path) const;
     const detail::program_route* program_named(std::string_view name) const;
 
@@ -56,6 +59,7 @@ struct server::impl final : detail::wire_handler {
     std::shared_ptr<detail::route_context> by;
     std::shared_ptr<detail::connections> clients;
     std::vector<std::unique_ptr<detail::program_route>> programs;
+    std::shared_ptr<detail::durable_runs> stored;  // null: no program is durable
     std::map<std::string, detail::route_metrics, std::less<>> measured;
     std::string described;  // made when it is first wanted
     std::atomic<bool> used = false;

@@ -31,6 +31,10 @@ void server::impl::begin_all() {
     asio::co_spawn(context, sweep(), asio::detached);
     for (auto& p : programs)
         if (p->versions().follows()) asio::co_spawn(context, follow(*p), asio::detached);
+    if (!stored) return;
+    asio::co_spawn(
+        context, [s = stored] { return s->expire(); }, asio::detached);
+    stored->begin();
 }
 
 void server::impl::serve(bool with_signals) {
@@ -105,6 +109,7 @@ void server::impl::begin_to_stop() {
     acceptor.close(ec);
     signals.cancel(ec);
     clients->close_waiting();
+    if (stored) stored->stop();
     ticks.cancel();
 }
 

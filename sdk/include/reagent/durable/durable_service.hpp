@@ -91,6 +91,9 @@ public:
     /// cannot be used does not end it; with `until_idle` one that cannot be used for five minutes does, and one that
     /// refuses for good (it may only be read, it holds no journals) at once. @throws run_error(journal_unavailable)
     void work(const work_options& options = {});
+    /// From any thread: `work` looks at once for runs that are ready, and not only at its next poll. `submit` does that
+    /// by itself.
+    void look();
     /// From any thread: `work` takes up nothing more, lets effects under way end, leaves its runs ready for others, and
     /// returns.
     void stop_work();

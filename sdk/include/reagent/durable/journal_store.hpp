@@ -225,6 +225,16 @@ public:
     void remove_session(
         const std::string& id);  ///< its runs stay. @throws run_error(not_possible) while one is not over
 
+    // What grows: of those whose ids begin so; "": of all.
+    std::size_t count_sessions(const std::string& prefix);
+    /// Removes conversations that nobody has continued since then, but those with a run that is not over; the oldest
+    /// first. @return how many
+    std::size_t remove_sessions(const std::string& prefix, std::chrono::system_clock::time_point before,
+                                std::size_t most = 1000);
+    /// Likewise runs that have been over since then.
+    std::size_t remove_runs(const std::string& prefix, std::chrono::system_clock::time_point before,
+                            std::size_t most = 1000);
+
 private:
     explicit journal_store(std::unique_ptr<struct journal_store_impl> impl);
     std::unique_ptr<struct journal_store_impl> impl_;

@@ -35,6 +35,7 @@ struct http_request {
     std::vector<std::pair<std::string, std::string>> headers{};  ///< as they came
     std::string body{};
     std::string caller{};  ///< the name of the API key; "" where none is wanted
+    bool decides = false;  ///< `api_key::decides` of that key
     std::shared_ptr<departure> client = std::make_shared<departure>();
     std::string program{}, version{}, run{}, error{};  ///< for the access log; the handler may set them
 

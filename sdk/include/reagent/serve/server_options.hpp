@@ -11,12 +11,29 @@
 
 namespace reagent {
 
+class durable_service;
+
 /// Who may ask. Its name stands in logs, the key in none.
 struct api_key {
     std::string name{};
     secret key{};           ///< at least 16 characters
     double per_minute = 0;  ///< requests; 0: no limit
     unsigned burst = 10;    ///< that may come at once
+    /// May see the stored runs of all keys, and approve or reject what they wait with; others see their own, and decide
+    /// nothing.
+    bool decides = false;
+};
+
+/// What a server keeps in the store of its durable programs.
+struct kept_runs_limits {
+    std::size_t open_runs = 10'000;  ///< of a program, that are not over; beyond: 503
+    /// A run that has been over for this long is removed, and its Idempotency-Key with it.
+    std::chrono::milliseconds run_time{std::chrono::hours{30 * 24}};
+    std::size_t sessions = 1'000;  ///< conversations of a key; beyond: 409 for new ones
+    std::size_t turns = 200;       ///< of a conversation; beyond: 409
+    /// A conversation that nobody has continued for this long is removed.
+    std::chrono::milliseconds session_time{std::chrono::hours{30 * 24}};
+    std::size_t viewers = 1'000;  ///< clients that wait for what becomes of a run; beyond: 503
 };
 
 /// What a request may be, and how long things may take. What is beyond is refused with the status that is named.
@@ -37,6 +54,7 @@ struct server_limits {
     std::chrono::milliseconds stop_time{30'000};  ///< in which requests under way may end once the server stops
     std::size_t kept_answers = 10'000;            ///< for Idempotency-Key, and at most 64 MB
     std::chrono::milliseconds kept_time{std::chrono::hours{24}};
+    kept_runs_limits stored{};
 };
 
 /// A line of the access log. Holds no key, no query, no body.
@@ -88,6 +106,13 @@ struct route_options {
     std::size_t queue = 256;                     ///< requests that wait for one; beyond: 503
     std::chrono::milliseconds deadline{60'000};  ///< of an answer: 504; 0: the run's own
     shown_steps steps = shown_steps::names;
+    /// Its runs are stored there and go on in whichever process serves them next: POST answers 202 with the run's
+    /// place, what becomes of it is told at /runs/{id}, and conversations are kept by X-Session-Id. The server works on
+    /// the service's runs (`durable_service::work`) while it serves. Outlives the server; one for all its programs.
+    durable_service* durable = nullptr;
+    /// How long POST waits for the end of a stored run before it answers 202; `Prefer: wait=SECONDS` and
+    /// `respond-async` (RFC 7240) say otherwise, up to `deadline`. A run that is not waited for goes on.
+    std::chrono::milliseconds durable_wait{0};
     bool as_model = true;  ///< also at /v1/chat/completions and /v1/responses
 };
 
