@@ -48,5 +48,12 @@ begin  # without --durable the end is waited for
 grep -q '409.8' body || fail "no outputs: $(cat body)"
 [ "$(status "${url%/ask}/openapi.json")" = 200 ]; grep -q '/runs/{id}/approve' body || fail "runs are not described"
 kill -TERM "$pid"; wait "$pid" || fail "it ends with $?"
+ask=("$reagent" serve --signature "question, history: dspy.History -> answer" --lm offline/demo --path /ask --port 0)
+for turn in 1 2; do  # in a process of its own each
+    begin
+    [ "$(status "$url" -H 'X-Session-Id: talk' -d "$question")" = 200 ] || fail "no answer in turn $turn: $(cat body)"
+    grep -qi "^X-Session-Turn: $turn" head || fail "not turn $turn: $(cat head)"
+    kill -TERM "$pid"; wait "$pid" || fail "it ends with $?"
+done
 ! grep -q "0123456789" log || fail "a key is in the log"
 echo "stored as described"

@@ -87,6 +87,7 @@ BOOST_FIXTURE_TEST_CASE(of_two_requests_at_once_one_is_refused, talking) {
         const gate* g;
         task<json::object> call(run& r, json::object in) const { return g->call(r, std::move(in)); }
     } slow;
+    const predict<sig<"question, history: History -> answer">> shape;
     s.reset();
     auto store = journal_store::open_sqlite((path / "runs.db").string());
     service on{stored_service::with_desk_keys(), store};
@@ -94,7 +95,7 @@ BOOST_FIXTURE_TEST_CASE(of_two_requests_at_once_one_is_refused, talking) {
     on.server.add("/slow",
                   served(
                       slow, [&slow](run& r, const json::object& in) { return slow.call(r, in); },
-                      parse_signature("question, history: History -> answer")),
+                      shape.signature()),
                   {.run = on.lm, .durable = &*on.runs});
     on.server.start();
     auto c = on.client();

@@ -5,16 +5,29 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+
 namespace reagent {
 namespace {
 
 using namespace detail::openapi;
+
+// A session fills it in.
+void leave_out_history(json::value& input) {
+    auto* o = input.if_object();
+    auto* required = o ? o->if_contains("required") : nullptr;
+    if (!required || !required->is_array()) return;
+    auto& names = required->get_array();
+    names.erase(std::remove(names.begin(), names.end(), json::value("history")), names.end());
+    if (names.empty()) o->erase("required");
+}
 
 json::object program_operation(const detail::program_route& p, json::object& shared, bool keys) {
     const auto& o = p.options();
     auto input = detail::moved_schema(p.program().input, p.name() + ".input", schemas, shared);
     auto output = detail::moved_schema(p.program().output, p.name() + ".output", schemas, shared);
     if (output.is_bool()) output = json::object{};
+    if (o.durable && p.remembers()) leave_out_history(input);
     shared[p.name() + ".input"] = std::move(input);
     shared[p.name() + ".output"] = std::move(output);
     json::object good = content("application/json", schema_ref(p.name() + ".output"));
