@@ -126,6 +126,9 @@ int serve(const serve_options& o, const cli_program* own) {
     std::optional<durable_service> runs;
     if (store) route.durable = &runs.emplace(rt, store);
     const std::string path = !o.path.empty() ? o.path : "/" + (own ? program_name(*own) : std::string{"program"});
+    if (store && !own && path.substr(1) == ask_program)  // `reagent runs work` would take its runs for those of `ask`
+        throw misuse{"runs of `reagent ask` are stored under the name \"" + std::string{ask_program} +
+                     "\": with --store choose another --path"};
     std::unique_ptr<server> made;
     try {
         made = std::make_unique<server>(rt, options_of(o));
