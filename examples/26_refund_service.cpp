@@ -1,4 +1,4 @@
-// 26. Durable runs over HTTP: POST /refund answers 202, and the refund waits for the consent of a key that decides; POST
+// 26. Durable runs over HTTP: POST /refund answers 202, and waits for the consent of a key that decides; POST
 //    /chat keeps a conversation by X-Session-Id. Kill it and start it again: it goes on. docs/serving.md has a session.
 //    26_refund_service 8080 runs.db
 #include <reagent/durable/durable_service.hpp>
