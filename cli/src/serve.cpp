@@ -44,8 +44,7 @@ std::vector<api_key> keys_in(const std::string& text, const std::string& where) 
         std::istringstream words{line};
         std::string name, key;
         if (!(words >> name) || name.starts_with('#')) continue;
-        if (!(words >> key))
-            throw misuse{where + ": \"" + visible_name(name) + "\" has no key; " + key_line};
+        if (!(words >> key)) throw misuse{where + ": \"" + visible_name(name) + "\" has no key; " + key_line};
         api_key k{.name = name, .key = secret{key}};
         for (std::string word; words >> word;)
             if (!read_right(word, k))

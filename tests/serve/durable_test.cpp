@@ -76,8 +76,9 @@ BOOST_FIXTURE_TEST_CASE(edited_arguments_are_checked_as_the_call_checks_them, st
     }
     BOOST_TEST(s->post("/runs/" + id + "/approve", body(p, ", \"arguments\": 3")).status == 422);
     BOOST_TEST(s->post("/runs/" + id + "/approve", body(p, ", \"argument\": {}")).status == 422);
-    BOOST_TEST(s->post("/runs/" + id + "/approve",
-                       body(p, R"(, "arguments": {"order": "V1", "amount": 1, "amount": 2})")).status == 400);
+    BOOST_TEST(
+        s->post("/runs/" + id + "/approve", body(p, R"(, "arguments": {"order": "V1", "amount": 1, "amount": 2})"))
+            .status == 400);
     BOOST_TEST(s->post("/runs/" + id + "/approve", body(p, R"(, "arguments": {"order": "V1", "amount": 3})")).status ==
                200);
     s->run_once(id, "finished");

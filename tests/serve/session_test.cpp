@@ -94,8 +94,7 @@ BOOST_FIXTURE_TEST_CASE(of_two_requests_at_once_one_is_refused, talking) {
     slow.g = &on.slow;
     on.server.add("/slow",
                   served(
-                      slow, [&slow](run& r, const json::object& in) { return slow.call(r, in); },
-                      shape.signature()),
+                      slow, [&slow](run& r, const json::object& in) { return slow.call(r, in); }, shape.signature()),
                   {.run = on.lm, .durable = &*on.runs});
     on.server.start();
     auto c = on.client();

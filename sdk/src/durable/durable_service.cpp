@@ -74,7 +74,7 @@ std::string durable_service::submit(const std::string& program, json::object inp
 }
 
 std::shared_ptr<const durable_program> durable_service::impl::served(const std::string& run_id,
-                                                                    const std::string& program) const {
+                                                                     const std::string& program) const {
     std::lock_guard lock{mutex};
     if (auto found = programs.find(program); found != programs.end()) return found->second;
     std::vector<std::string> names;

@@ -169,8 +169,7 @@ void durable_service::work(const work_options& options) {
         bool more = false;
         if (!stopping && room > 0) {
             try {
-                more = impl_->take_up(
-                    std::min<std::size_t>(room, 64), options, [p] { p->begin(); }, [p] { p->end(); });
+                more = impl_->take_up(std::min<std::size_t>(room, 64), options, [p] { p->begin(); }, [p] { p->end(); });
                 if (!more && options.until_idle && p->is_idle() && !impl_->journals->has_work(impl_->served_names()))
                     return;
                 store.passed();

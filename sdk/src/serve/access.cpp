@@ -67,8 +67,9 @@ access::access(const server_options& o) : hosts_{o.hosts}, origins_{o.origins} {
             throw std::invalid_argument{"the key \"" + k.name + "\" is shorter than 16 characters"};
         if (k.name.empty()) throw std::invalid_argument{"a key has no name"};
         if (k.decides && (k.name.size() > longest_decider || visible_name(k.name) != k.name))
-            throw std::invalid_argument{"a key that decides is named with each decision: at most 200 bytes that can be "
-                                        "seen"};
+            throw std::invalid_argument{
+                "a key that decides is named with each decision: at most 200 bytes that can be "
+                "seen"};
         std::optional<rate_limit> limit;
         if (k.per_minute > 0) limit.emplace(k.per_minute, k.burst, clock::now());
         keys_.push_back({k.name, digest_of(k.key.reveal()), limit, k.decides});
@@ -147,7 +148,7 @@ std::vector<std::pair<std::string, std::string>> access::cors(const http_request
     if (origin.empty() || !allows(origin)) return {{"Vary", "Origin"}};
     return {{"Vary", "Origin"},
             {"Access-Control-Allow-Origin", std::string{origin}},
-            {"Access-Control-Expose-Headers", 
+            {"Access-Control-Expose-Headers",
              "X-Request-Id, X-Run-Id, X-Session-Turn, X-Program-Version, Preference-Applied, Retry-After, Location"}};
 }
 

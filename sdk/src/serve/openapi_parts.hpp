@@ -6,7 +6,6 @@
 
 #include <string>
 
-
 namespace reagent::detail::openapi {
 
 /// Pieces of a description. Source: OpenAPI Specification 3.1.1

@@ -20,8 +20,7 @@ json::object place_parameter(const char* description) {
 }
 
 json::object run_schema() {
-    json::array all{"ready",    "running", "awaiting_approval", "outcome_unknown",
-                    "finished", "failed",  "cancelled"};
+    json::array all{"ready", "running", "awaiting_approval", "outcome_unknown", "finished", "failed", "cancelled"};
     json::object status{{"type", "string"}, {"enum", std::move(all)}};
     json::object pending{{"type", "array"}, {"items", schema_ref("PendingCall")}};
     return {{"type", "object"},
@@ -144,11 +143,10 @@ void describe_sessions(json::object& paths, bool keys) {
     json::array name{place_parameter("as X-Session-Id names it")};
     auto forget = described({"deleteSession", "Forgets a conversation", "204", "Forgotten"}, keys, name);
     forget["responses"].as_object()["409"] = refusal("Its last turn is not over");
-    paths["/sessions/{id}"] = {
-        {"get", described({"session", "A conversation", "200", "Its turns",
-                           content("application/json", schema_ref("Session"))},
-                          keys, name)},
-        {"delete", std::move(forget)}};
+    paths["/sessions/{id}"] = {{"get", described({"session", "A conversation", "200", "Its turns",
+                                                  content("application/json", schema_ref("Session"))},
+                                                 keys, name)},
+                               {"delete", std::move(forget)}};
 }
 
 }  // namespace
@@ -163,8 +161,9 @@ void describe_stored_answer(json::array& parameters, json::object& responses, bo
     responses["202"] = std::move(accepted);
     responses["200"].as_object()["description"] = "The outputs, where the end was waited for";
     responses["406"] = refusal("Its events are at its place");
-    responses["409"] = refusal("The turn before is not over, the conversation is as long as may be, or the run was "
-                               "cancelled");
+    responses["409"] = refusal(
+        "The turn before is not over, the conversation is as long as may be, or the run was "
+        "cancelled");
 }
 
 void describe_stored_places(json::object& paths, json::object& shared, bool keys) {

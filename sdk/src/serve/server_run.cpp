@@ -32,8 +32,7 @@ void server::impl::begin_all() {
     for (auto& p : programs)
         if (p->versions().follows()) asio::co_spawn(context, follow(*p), asio::detached);
     if (!stored) return;
-    asio::co_spawn(
-        context, [s = stored] { return s->expire(); }, asio::detached);
+    asio::co_spawn(context, [s = stored] { return s->expire(); }, asio::detached);
     stored->begin();
 }
 
@@ -63,8 +62,7 @@ task<void> server::impl::accept() {
             continue;
         }
         auto c = std::make_shared<detail::connection>(std::move(socket), clients);
-        asio::co_spawn(
-            context, [c] { return c->serve(); }, asio::detached);
+        asio::co_spawn(context, [c] { return c->serve(); }, asio::detached);
     }
 }
 

@@ -55,8 +55,8 @@ public:
     /// A module that has `call(run&, json::object)`; it must outlive the service's runs. Any other program:
     /// `serve(name, as_program(module), ...)`.
     template <class Module>
-    requires(!std::is_convertible_v<const Module&, program_function>) void serve(std::string name, const Module& module,
-                                                                                 run_options options) {
+        requires(!std::is_convertible_v<const Module&, program_function>)
+    void serve(std::string name, const Module& module, run_options options) {
         serve(std::move(name), detail::served_by(module), std::move(options));
     }
 
@@ -99,8 +99,8 @@ public:
     void stop_work();
 
     template <class Module>
-    requires(!std::is_convertible_v<const Module&, program_function>) void serve(std::string, const Module&&,
-                                                                                 run_options) {
+        requires(!std::is_convertible_v<const Module&, program_function>)
+    void serve(std::string, const Module&&, run_options) {
         static_assert(!std::is_class_v<Module>,
                       "reagent: a served module must outlive the runtime, and this one is a temporary; name it first");
     }

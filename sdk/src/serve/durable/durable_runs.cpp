@@ -62,9 +62,7 @@ void durable_runs::work() {
     std::size_t most = 0;
     for (const auto& [name, route] : routes_) most += route->options().concurrency;
     work_options how{.concurrency = std::max<std::size_t>(most, 1)};
-    how.on_halt = [this](const stored_run& r) {
-        asio::post(by_->executor, [this, id = r.id] { halts_.tell(id); });
-    };
+    how.on_halt = [this](const stored_run& r) { asio::post(by_->executor, [this, id = r.id] { halts_.tell(id); }); };
     how.on_trouble = [this](const std::string& what) {
         if (by_->options.on_notice) by_->options.on_notice(what.empty() ? "the store of runs works again" : what);
     };

@@ -14,9 +14,9 @@ namespace reagent::detail {
 /// What a request said of how its answer is to come.
 struct durable_request {
     json::object input;
-    std::string session{};                  ///< its id in the store; "": none
-    std::string key{};                      ///< Idempotency-Key; "": none
-    std::string preference{};               ///< that is followed, for Preference-Applied
+    std::string session{};     ///< its id in the store; "": none
+    std::string key{};         ///< Idempotency-Key; "": none
+    std::string preference{};  ///< that is followed, for Preference-Applied
     std::chrono::milliseconds wait{0};
 };
 

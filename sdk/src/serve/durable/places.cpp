@@ -24,14 +24,12 @@ void server::impl::add_stored_places() {
     using runs = detail::durable_runs;
     auto* all = stored.get();
     auto add = [this, all](const char* method, const char* pattern, task<http_reply> (runs::*answer)(request)) {
-        handle(method, pattern, [all, answer](request r) {
-            return detail::with_store_refusals((all->*answer)(std::move(r)));
-        });
+        handle(method, pattern,
+               [all, answer](request r) { return detail::with_store_refusals((all->*answer)(std::move(r))); });
     };
     auto decide = [this, all](const char* pattern, run_decision::kind_t kind) {
-        handle("POST", pattern, [all, kind](request r) {
-            return detail::with_store_refusals(all->decide(std::move(r), kind));
-        });
+        handle("POST", pattern,
+               [all, kind](request r) { return detail::with_store_refusals(all->decide(std::move(r), kind)); });
     };
     add("GET", "/runs/{id}", &runs::get_run);
     add("GET", "/runs/{id}/events", &runs::get_events);

@@ -54,9 +54,7 @@ bool is_at_its_end(run_status s) {
     return s == run_status::finished || s == run_status::failed || s == run_status::cancelled;
 }
 
-bool waits_for_somebody(run_status s) {
-    return s == run_status::awaiting_approval || s == run_status::outcome_unknown;
-}
+bool waits_for_somebody(run_status s) { return s == run_status::awaiting_approval || s == run_status::outcome_unknown; }
 
 json::object pending_view(const event& e, const std::string& digest) {
     json::object o{{"effect", e.id},

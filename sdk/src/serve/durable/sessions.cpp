@@ -14,8 +14,8 @@ std::int64_t since_1970(std::chrono::system_clock::time_point t) {
 json::object session_view(const session& s, const std::vector<stored_run>& last) {
     json::array turns;
     for (const auto& t : s.turns)
-        turns.push_back(json::object{
-            {"run", t.run}, {"inputs", t.inputs}, {"outputs", t.outputs}, {"at_ms", since_1970(t.at)}});
+        turns.push_back(
+            json::object{{"run", t.run}, {"inputs", t.inputs}, {"outputs", t.outputs}, {"at_ms", since_1970(t.at)}});
     json::object o{{"id", session_name_of(s.id)}, {"program", s.program}, {"turns", std::move(turns)}};
     if (!last.empty() && !is_at_its_end(last.front().status)) o["waits_for"] = last.front().id;
     o["updated_ms"] = since_1970(s.updated);
