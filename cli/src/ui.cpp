@@ -33,7 +33,7 @@ namespace {
 namespace beast = boost::beast;
 namespace bhttp = boost::beast::http;
 using tcp = asio::ip::tcp;
-using request = bhttp::request<bhttp::string_body>;
+using request = bhttp::request<bhttp::empty_body>;
 using response = bhttp::response<bhttp::string_body>;
 
 struct ui_options {
@@ -70,7 +70,13 @@ public:
 
     task<void> run() {
         for (;;) {
-            tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
+            boost::system::error_code ec;
+            tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, ec));
+            if (ec) {  // no descriptors, mostly: others will be closed
+                asio::steady_timer pause{context_, std::chrono::milliseconds{50}};
+                co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+                continue;
+            }
             if (!visitors_->make_room(most_connections)) continue;  // closes it
             asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
         }
@@ -104,22 +110,24 @@ private:
         try {
             for (;;) {
                 stream.expires_after(std::chrono::seconds{60});
-                request in;
+                bhttp::request_parser<bhttp::empty_body> head;
                 place.waits();
-                co_await bhttp::async_read(stream, buffer, in, asio::use_awaitable);
+                co_await bhttp::async_read_header(stream, buffer, head, asio::use_awaitable);
                 place.is_served();
+                const request& in = head.get();
                 auto target = boost::urls::parse_origin_form(std::string_view{in.target().data(), in.target().size()});
                 if (target && allowed(in, *target) && std::string_view{target->path()} == "/api/events") {
                     co_await tell(stream);
                     co_return;
                 }
                 response out = co_await answer(in);
-                // Where its end may be read otherwise, what follows is no request.
-                bool last = out.need_eof() || !in.keep_alive() || in.count("Transfer-Encoding") > 0;
+                // A body is not read: what follows it, or what another takes for one, is no request.
+                bool last =
+                    out.need_eof() || !in.keep_alive() || !head.is_done() || in.count("Transfer-Encoding") > 0;
                 co_await bhttp::async_write(stream, out, asio::use_awaitable);
                 if (last) break;
             }
-        } catch (const std::exception&) {  // the browser went away
+        } catch (...) {  // the browser went away, mostly; whatever it is ends this connection only
         }
     }
 
@@ -324,7 +332,12 @@ int ui(const ui_options& o) {
     std::cout << "http://127.0.0.1:" << s->port() << "/?token=" << token << std::endl;
     std::cerr << "Ctrl-C ends it. The address is for you alone: who has it reads every prompt and result.\n";
     asio::co_spawn(context, s->run(), asio::detached);
-    context.run();
+    for (bool more = true; more;) try {
+            context.run();
+            more = false;
+        } catch (const std::exception& e) {  // of one connection: the others go on
+            std::cerr << "reagent: the page goes on after: " << visible(e.what()) << "\n";
+        }
     return 0;
 }
 

@@ -92,6 +92,14 @@ for _ in range(3):
     s.settimeout(20)
     s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert s.recv(100).startswith(b"HTTP/1.1 403"), "no answer"
+# A body is not read, whatever stands around it.
+for tail in (b"0\r\nX-T: " + b"a" * 70000 + b"\r\n\r\n", b"1;" + b"a" * 70000 + b"\r\n \r\n0\r\n\r\n", b"0\r\n" + b"X-T: 1\r\n" * 9000 + b"\r\n"):
+    s = connected()
+    s.settimeout(20)
+    s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    try: s.sendall(tail)
+    except OSError: pass
+    assert s.recv(100).startswith(b"HTTP/1.1 403"), "a body was read"
 END
 "$reagent" runs cancel a >out 2>&1 && fail "a finished run was cancelled"
 "$reagent" runs remove a

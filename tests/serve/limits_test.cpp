@@ -63,6 +63,120 @@ BOOST_AUTO_TEST_CASE(headers_that_are_too_large_are_refused) {
     BOOST_TEST(s.client().get("/" + std::string(5'000, 'p')).status == 414);
 }
 
+namespace {
+
+std::string chunked_head(const char* start) {
+    return std::string{start} +
+           " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+}
+
+// Sends a unit until so much is out or nobody takes more. @return what was taken
+std::size_t flood(test::raw_client& c, std::string unit, std::size_t most) {
+    while (unit.size() < 65'536) unit += unit;
+    std::size_t sent = 0;
+    while (sent < most && c.try_send(unit)) sent += unit.size();
+    return sent;
+}
+
+}  // namespace
+
+// Beast's own limit of a field throws, where it would end the whole server.
+BOOST_AUTO_TEST_CASE(a_field_of_64_kib_behind_a_body_ends_its_connection_and_nothing_else) {
+    server_options wide;
+    wide.limits.header_bytes = 256 * 1024;
+    for (const auto& o : {server_options{}, wide}) {
+        gated s{o};
+        for (const char* start : {"GET /healthz", "POST /classify"})
+            for (std::string field : {"X-T: " + std::string(70'000, 'a'), std::string(70'000, 'n') + ": 1"}) {
+                auto behind = s.client();
+                behind.try_send(chunked_head(start) + "10\r\n{\"message\": \"m\"}\r\n0\r\n" + field + "\r\n\r\n");
+                BOOST_TEST(behind.read().status == 431);
+                BOOST_TEST(behind.is_closed());
+                auto before = s.client();
+                before.try_send(std::string{start} + " HTTP/1.1\r\nHost: localhost\r\n" + field + "\r\n\r\n");
+                BOOST_TEST(before.read().status == 431);
+            }
+        BOOST_TEST(s.client().get("/healthz").status == 200);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(all_that_stands_around_a_body_has_one_limit) {
+    gated s;
+    const std::string body = "10\r\n{\"message\": \"m\"}\r\n";
+    const std::pair<std::string, std::string> endless[] = {
+        {body + "0\r\n", "X-T: 1\r\n"},
+        {body + "0\r\nX-T: ", std::string(1000, 'a')},
+        {"", "1;" + std::string(2000, 'a') + "\r\n \r\n"},
+        {"1;", std::string(1000, 'a')},
+        {"", std::string(1000, '0')},
+        {"", "0000000000000001\r\n \r\n"},
+    };
+    for (const char* start : {"GET /healthz", "POST /classify"})
+        for (const auto& [before, unit] : endless) {
+            auto c = s.client();
+            c.send(chunked_head(start) + before);
+            BOOST_TEST(flood(c, unit, 64 << 20) < (32u << 20), start << " with " << unit.substr(0, 20));
+            BOOST_TEST(c.read().status == 431, start << " with " << unit.substr(0, 20));
+            BOOST_TEST(c.is_closed());
+        }
+    auto few = s.client();
+    few.send(chunked_head("POST /classify") + "10;a=b\r\n{\"message\": \"m\"}\r\n0\r\nX-T: 1\r\n\r\n");
+    BOOST_TEST(few.read().status == 200);
+    auto bytes = s.client();  // a body in chunks of one byte
+    std::string pieces = chunked_head("POST /classify"), text = R"({"message": ")" + std::string(20'000, 'm') + "\"}";
+    for (char c : text) pieces += std::string{"1\r\n"} + c + "\r\n";
+    bytes.send(pieces + "0\r\n\r\n");
+    BOOST_TEST(bytes.read().status == 200);
+}
+
+// A client that always has a byte at hand leaves nothing to cancel when its time is over.
+BOOST_AUTO_TEST_CASE(a_body_that_never_stops_coming_ends_with_408) {
+    server_options o;
+    o.limits.body_time = 300ms;
+    gated s{o};
+    auto c = s.client();
+    c.send("POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+           "900000\r\n\r\n");
+    std::atomic<bool> over = false;
+    std::thread sends{[&] {
+        for (std::string one = "x"; !over && c.try_send(one);) std::this_thread::sleep_for(1ms);
+    }};
+    BOOST_TEST(c.read().status == 408);
+    over = true;
+    sends.join();
+}
+
+// What the owner of a server gave it may throw too.
+BOOST_AUTO_TEST_CASE(what_a_callback_throws_ends_no_server) {
+    runtime rt;
+    std::atomic<int> told = 0;
+    server_options o;
+    o.port = 0;
+    o.on_access = [](const access_record&) { throw 1; };
+    o.on_notice = [&](const std::string&) {
+        ++told;
+        throw 2;
+    };
+    server s{rt, o};
+    s.handle("GET", "/throws", [](std::shared_ptr<http_request> r) -> task<http_reply> {
+        r->client->on_leave([] { throw 3; });
+        http_reply reply{.body = "{}"};
+        co_return reply;
+    });
+    s.handle("GET", "/events", [](std::shared_ptr<http_request>) -> task<http_reply> {
+        http_reply reply;
+        reply.events = [](event_sink&) -> task<void> {
+            throw 4;
+            co_return;
+        };
+        co_return reply;
+    });
+    s.start();
+    for (int i = 0; i < 3; ++i)
+        for (const char* path : {"/throws", "/events", "/healthz"})
+            BOOST_TEST(test::raw_client{s.port()}.get(path).status == 200, path);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_http_is_answered_and_closed) {
     gated s;
     for (const char* text :

@@ -6,7 +6,6 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/read_size.hpp>
 #include <boost/beast/http.hpp>
 
 #include <openssl/err.h>
@@ -52,36 +51,6 @@ void connection::rest() {
     if (buffer.capacity() <= small) return;
     buffer.clear();
     buffer.shrink_to_fit();
-}
-
-asio::mutable_buffer connection::room(error_code& ec) {
-    std::size_t size = boost::beast::read_size(buffer, 65536);
-    if (size > 0) return buffer.prepare(size);
-    ec = beast_http::error::buffer_overflow;
-    return {};
-}
-
-bool connection::consume(beast_http::basic_parser<false>& parser, error_code& ec) {
-    if (buffer.size() == 0) return false;
-    std::size_t used = parser.put(buffer.data(), ec);
-    buffer.consume(used);
-    taken += used;
-    if (used > 0 && ec == beast_http::error::need_more) ec = {};  // some of it was a step
-    return ec != beast_http::error::need_more;
-}
-
-bool connection::take(beast_http::basic_parser<false>& parser, std::size_t bytes, error_code& ec) {
-    buffer.commit(bytes);
-    if (!ec) return consume(parser, ec);
-    if (ec != asio::error::eof) return true;
-    ec = {};
-    if (!parser.got_some() && buffer.size() == 0)
-        ec = beast_http::error::end_of_stream;
-    else if (parser.got_some())
-        parser.put_eof(ec);
-    else
-        ec = beast_http::error::partial_message;
-    return true;
 }
 
 task<error_code> connection::advance(beast_http::basic_parser<false>& parser) {

@@ -41,7 +41,7 @@ std::shared_ptr<const versions::loaded> program_route::version_for(const http_re
             asio::post(by_->blocking, [v = versions_, which] {
                 try {
                     v->at(which);
-                } catch (const std::exception&) {  // told where it is asked for by name
+                } catch (...) {  // told where it is asked for by name
                 }
             });
         } catch (...) {  // an observer's own affair

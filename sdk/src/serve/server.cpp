@@ -10,6 +10,12 @@
 namespace reagent {
 namespace {
 
+std::vector<secret> keys_of(const server_options& o) {
+    std::vector<secret> all;
+    for (const auto& k : o.keys) all.push_back(k.key);
+    return all;
+}
+
 asio::ip::tcp::acceptor listener(asio::io_context& context, const server_options& o) {
     asio::ip::tcp::endpoint at{asio::ip::make_address(o.address), o.port};
     asio::ip::tcp::acceptor acceptor{context, at.protocol()};
@@ -21,7 +27,8 @@ asio::ip::tcp::acceptor listener(asio::io_context& context, const server_options
 
 }  // namespace
 
-server::impl::impl(runtime& r, server_options o) : rt{r}, options{std::move(o)}, access{options} {
+server::impl::impl(runtime& r, server_options o)
+    : rt{r}, options{std::move(o)}, access{options}, keys{keys_of(options)} {
     acceptor = listener(context, options);
     const auto& l = options.limits;
     by = std::make_shared<detail::route_context>(
@@ -67,7 +74,7 @@ server::~server() {
     else if (!impl_->used.exchange(true))
         impl_->acceptor.close();
     impl_->context.restart();
-    impl_->context.run();  // what was under way comes to its end
+    impl_->work();  // what was under way comes to its end
 }
 
 void server::add(std::string path, served_program program, route_options options) {
@@ -89,7 +96,7 @@ void server::run() { impl_->serve(true); }
 void server::start() {
     auto* s = impl_.get();
     s->begin_all();
-    s->thread = std::thread{[s] { s->context.run(); }};
+    s->thread = std::thread{[s] { s->work(); }};
 }
 
 void server::stop() {

@@ -6,6 +6,9 @@
 #include "router.hpp"
 #include "wire/connection.hpp"
 
+#include "../base/redact.hpp"
+#include "../base/secret_search.hpp"
+
 #include <reagent/serve/server.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -38,9 +41,12 @@ struct server::impl final : detail::wire_handler {
 
     void begin_all();  // coroutines that go on until the server stops
     void serve(bool with_signals);
+    void work();  // runs the context
+    void tell_of(const std::exception_ptr& failure) const;
     void begin_to_stop();
     void end_now();
     task<void> accept();
+    void welcome(asio::ip::tcp::socket socket);
     task<void> sweep();
     task<void> follow(detail::program_route& of);
     std::string id_for(const http_request& r);
@@ -55,6 +61,7 @@ struct server::impl final : detail::wire_handler {
     asio::signal_set signals{context};
     asio::steady_timer ticks{context};
     detail::access access;
+    detail::secret_search keys;  // which nothing that is written holds
     detail::router routes;
     std::shared_ptr<detail::route_context> by;
     std::shared_ptr<detail::connections> clients;

@@ -1,4 +1,5 @@
 // What a server does from its start to its end.
+#include "problem.hpp"
 #include "server_impl.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -44,7 +45,24 @@ void server::impl::serve(bool with_signals) {
             if (!ec) begin_to_stop();
         });
     }
-    context.run();
+    work();
+}
+
+// What one handler throws is told, and ends nobody else's work.
+void server::impl::work() {
+    for (;;) try {
+            context.run();
+            return;
+        } catch (...) {
+            tell_of(std::current_exception());
+        }
+}
+
+void server::impl::tell_of(const std::exception_ptr& failure) const {
+    try {
+        if (options.on_notice) options.on_notice("the server goes on after " + detail::code_text(failure));
+    } catch (...) {  // of who listens
+    }
 }
 
 task<void> server::impl::accept() {
@@ -57,13 +75,18 @@ task<void> server::impl::accept() {
             co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
             continue;
         }
-        if (!clients->make_room()) {
-            turn_away(std::move(socket));
-            continue;
+        try {
+            welcome(std::move(socket));
+        } catch (...) {  // no memory: the socket is closed
+            tell_of(std::current_exception());
         }
-        auto c = std::make_shared<detail::connection>(std::move(socket), clients);
-        asio::co_spawn(context, [c] { return c->serve(); }, asio::detached);
     }
+}
+
+void server::impl::welcome(asio::ip::tcp::socket socket) {
+    if (!clients->make_room()) return turn_away(std::move(socket));
+    auto c = std::make_shared<detail::connection>(std::move(socket), clients);
+    asio::co_spawn(context, [c] { return c->serve(); }, asio::detached);
 }
 
 task<void> server::impl::sweep() {
@@ -71,9 +94,13 @@ task<void> server::impl::sweep() {
     while (!stopping || !clients->all.empty()) {
         ticks.expires_after(tick);
         co_await ticks.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-        const auto now = clock::now();
-        clients->sweep(now);
-        if (now >= ends) end_now();
+        try {
+            const auto now = clock::now();
+            clients->sweep(now);
+            if (now >= ends) end_now();
+        } catch (...) {  // every deadline hangs on this loop
+            tell_of(std::current_exception());
+        }
     }
 }
 
@@ -91,7 +118,10 @@ task<void> server::impl::follow(detail::program_route& of) {
         if (stopping) break;
         timer->expires_at(clock::time_point::max());
         asio::post(blocking, [&of, this, timer] {
-            of.versions().poll();
+            try {
+                of.versions().poll();
+            } catch (...) {  // of who listens
+            }
             asio::post(context, [timer] { timer->cancel(); });
         });
         co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ec));

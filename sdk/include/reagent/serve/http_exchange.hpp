@@ -30,6 +30,7 @@ struct http_request {
     std::string id{};      ///< X-Request-Id: the client's where it is [A-Za-z0-9._-]{1,64}, else a random one
     std::string method{};  ///< "POST"
     std::string path{};    ///< decoded, without the query
+    std::string target{};  ///< the path as it came, without the query: what is printable ASCII and no blank
     std::map<std::string, std::string, std::less<>> places{};    ///< of the pattern: "/runs/{id}" has "id"
     std::map<std::string, std::string, std::less<>> query{};     ///< decoded
     std::vector<std::pair<std::string, std::string>> headers{};  ///< as they came

@@ -77,7 +77,7 @@ task<void> send_model_events(event_sink& to, std::shared_ptr<model_stream> s) {
         };
         co_await next_events(to, s->run, shown);
         co_await to.send(s->last());
-    } catch (const boost::system::system_error&) {
+    } catch (...) {
         gone = std::current_exception();
         s->request->client->leave();
     }

@@ -6,7 +6,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/read.hpp>
 
 #include <sys/socket.h>
 
@@ -37,12 +36,26 @@ std::string_view unclear_end(const Head& head, unsigned version) {
     return head.count("Host") > 1 ? "Host stands twice" : "";
 }
 
+constexpr std::string_view around_body =
+    "the header is too large, or what else stands around the body: sizes and extensions of chunks, trailers";
+
+// Up to the query, in characters that end no word of a log.
+std::string shown_target(std::string_view target) {
+    std::string shown;
+    for (unsigned char c : target.substr(0, target.find_first_of("?#")))
+        if (c > ' ' && c < 0x7f)
+            shown += static_cast<char>(c);
+        else
+            shown += std::string{'%'} + "0123456789ABCDEF"[c >> 4] + "0123456789ABCDEF"[c & 15];
+    return shown;
+}
+
 auto with(error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
 
 }  // namespace
 
 connection::connection(tcp::socket socket, std::shared_ptr<connections> of)
-    : socket_{std::move(socket)}, of_{std::move(of)} {
+    : socket_{std::move(socket)}, of_{std::move(of)}, in_{of_->limits.header_bytes} {
     place_ = of_->all.insert(of_->all.end(), this);
     error_code ec;
     socket_.set_option(tcp::no_delay{true}, ec);
@@ -67,14 +80,13 @@ void connection::stop() {
 }
 
 void connection::sweep(clock::time_point now) {
-    if (phase_ == phase::waiting && buffer_.size() > 0) enter(phase::reading, of_->limits.header_time);
+    if (phase_ == phase::waiting && in_.buffer.size() > 0) enter(phase::reading, of_->limits.header_time);
     if (now >= leaves_) {
         leaves_ = no_deadline;
         if (auto client = client_) client->leave();
     }
     if (now < due_) return;
-    overdue_ = true;
-    due_ = no_deadline;
+    overdue_ = true;  // and again at the next sweep: between two operations there is nothing to cancel
     error_code ec;
     socket_.cancel(ec);
 }
@@ -83,23 +95,47 @@ task<void> connection::serve() {
     auto self = shared_from_this();
     try {
         for (bool more = true; more;) more = co_await serve_one();
-    } catch (const boost::system::system_error&) {  // the client has gone
+    } catch (...) {  // the client has gone, mostly; whatever it is ends this connection only
     }
+    if (auto client = client_) try {
+            client->leave();
+        } catch (...) {
+        }
     error_code ec;
     socket_.shutdown(tcp::socket::shutdown_both, ec);
     close();
 }
 
+// One step of the parser, with what is there or with what comes.
+task<error_code> connection::advance(parser& p) {
+    error_code ec;
+    for (bool stepped = in_.consume(p, ec); !stepped;) {
+        ec = {};
+        const auto free = in_.room(ec);
+        if (ec) break;
+        const auto n = co_await socket_.async_read_some(free, with(ec));
+        if (!ec && overdue_) ec = asio::error::operation_aborted;
+        stepped = in_.take(p, n, ec);
+    }
+    co_return ec == bhttp::error::buffer_overflow ? make_error_code(bhttp::error::header_limit) : ec;
+}
+
+task<error_code> connection::read_head(parser& p) {
+    p.header_limit(in_.head_allowance());
+    p.body_limit(of_->limits.body_bytes);
+    error_code ec;
+    while (!ec && !p.is_header_done()) ec = co_await advance(p);
+    co_return ec;
+}
+
 task<bool> connection::serve_one() {
     of_->all.splice(of_->all.end(), of_->all, place_);
     enter(phase::waiting, of_->limits.idle_time);
-    if (of_->stopping && buffer_.size() == 0) co_return false;
+    if (of_->stopping && in_.buffer.size() == 0) co_return false;
     parser p;
-    p.header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(of_->limits.header_bytes, UINT32_MAX)));
-    p.body_limit(of_->limits.body_bytes);
-    error_code ec;
+    in_.begin_exchange();
     bytes_out_ = 0;
-    bytes_in_ = co_await bhttp::async_read_header(socket_, buffer_, p, with(ec));
+    const error_code ec = co_await read_head(p);
     begun_ = clock::now();
     if (ec) {
         if (ec == asio::error::operation_aborted && (!overdue_ || phase_ == phase::waiting)) co_return false;
@@ -147,7 +183,11 @@ task<bool> connection::read_body(parser& p, http_request& request) {
             co_await asio::async_write(socket_, asio::buffer(std::string_view{"HTTP/1.1 100 Continue\r\n\r\n"}),
                                        with(ec));
     }
-    if (!ec) bytes_in_ += co_await bhttp::async_read(socket_, buffer_, p, with(ec));
+    p.eager(true);
+    while (!ec && !p.is_done()) {
+        ec = co_await advance(p);
+        if (!ec && in_.overfull(p.get().body().size())) ec = bhttp::error::header_limit;
+    }
     if (!ec) co_return true;
     if (auto why = refusal_of(ec)) co_await refuse(request, std::move(*why));
     co_return false;
@@ -160,7 +200,7 @@ std::optional<http_reply> connection::refusal_of(const error_code& ec) const {
         if (!overdue_) return {};
         return refusal(408, "the request took too long to come");
     }
-    if (ec == bhttp::error::header_limit) return refusal(431, "the header is too large");
+    if (ec == bhttp::error::header_limit) return refusal(431, around_body);
     if (ec == bhttp::error::body_limit) return refusal(413, "the body is too large");
     if (ec == bhttp::error::bad_version) return refusal(505, "only HTTP/1.1 is spoken here");
     if (ec == bhttp::error::end_of_stream) return {};
@@ -175,6 +215,8 @@ std::shared_ptr<http_request> connection::request_of(const parser& p) const {
     const auto& head = p.get();
     request->method = std::string{head.method_string()};
     request->path = std::string{head.target()};
+    request->target = shown_target(request->path);
+    request->id = of_->handler.new_id();  // of one that is refused before it is looked at
     for (const auto& f : head) request->headers.emplace_back(std::string{f.name_string()}, std::string{f.value()});
     return request;
 }
@@ -215,7 +257,7 @@ task<bool> connection::write(const http_request& request, http_reply reply, bool
             gone = std::current_exception();
         }
     auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - begun_);
-    of_->handler.answered(request, gone ? 499 : status, bytes_in_, bytes_out_, took);
+    of_->handler.answered(request, gone ? 499 : status, in_.taken, bytes_out_, took);
     co_return keep && !left && !gone;
 }
 
@@ -232,12 +274,12 @@ task<bool> connection::stream(const http_request& request, http_reply reply, boo
         co_await events(to);
         co_await to.end();
         whole = true;
-    } catch (const boost::system::system_error&) {
+    } catch (...) {
         if (auto client = client_) client->leave();
     }
     unwatch();
     auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - begun_);
-    of_->handler.answered(request, whole ? reply.status : 499, bytes_in_, bytes_out_, took);
+    of_->handler.answered(request, whole ? reply.status : 499, in_.taken, bytes_out_, took);
     co_return whole&& keep;
 }
 

@@ -3,8 +3,9 @@
 #include <reagent/serve/http_exchange.hpp>
 #include <reagent/serve/server_options.hpp>
 
+#include "../../http/incoming.hpp"
+
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
@@ -46,7 +47,8 @@ struct connections {
     void sweep(clock::time_point now);  ///< ends what is overdue
 };
 
-/// One client: reads requests and writes answers until either side has enough.
+/// One client: reads requests and writes answers until either side has enough. Whatever goes wrong ends it and nothing
+/// else. The parser is fed here, in a coroutine: what it throws in an operation of Beast would end the server's thread.
 class connection : public std::enable_shared_from_this<connection> {
     using tcp = asio::ip::tcp;
     using parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
@@ -66,6 +68,8 @@ private:
 
     void enter(phase p, std::chrono::milliseconds limit);
     task<bool> serve_one();
+    task<boost::system::error_code> advance(parser& p);
+    task<boost::system::error_code> read_head(parser& p);
     task<bool> read_body(parser& p, http_request& request);
     task<bool> refuse(const http_request& request, http_reply reply);
     task<bool> write(const http_request& request, http_reply reply, bool keep);
@@ -82,14 +86,14 @@ private:
     tcp::socket socket_;
     std::shared_ptr<connections> of_;
     std::list<connection*>::iterator place_;
-    boost::beast::flat_buffer buffer_;
+    http::incoming in_;
     phase phase_ = phase::waiting;
     clock::time_point due_ = no_deadline, begun_{};
     bool overdue_ = false;
     std::shared_ptr<departure> client_;
     clock::time_point leaves_ = no_deadline;  // it has closed its half
     std::uint64_t watch_ = 0;                 // the number of the watch that counts
-    std::size_t bytes_in_ = 0, bytes_out_ = 0;
+    std::size_t bytes_out_ = 0;
     unsigned version_ = 11;
 };
 
