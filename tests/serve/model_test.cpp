@@ -55,6 +55,16 @@ BOOST_AUTO_TEST_CASE(other_programs_take_and_give_json) {
     BOOST_TEST(unfit.at("error").at("code").as_string() == "unfit_schema");
 }
 
+BOOST_AUTO_TEST_CASE(a_parameter_that_is_none_is_refused) {
+    modelled s;
+    for (const char* odd :
+         {R"("seed": 1.5)", R"("seed": 1e999)", R"("max_tokens": 2.5)", R"("max_completion_tokens": 1.5)",
+          R"("stop": "")", R"("stop": ["", ""])", R"("stop": ["a", ""])", R"("stop": ["a", 1])", R"("stop": 1)",
+          R"("stop": [])", R"("temperature": 1e999)"})
+        s.chat(hello + ", " + odd, 400);
+    s.chat(hello + R"(, "seed": 7, "max_tokens": 5.0, "stop": ["never there"])");
+}
+
 BOOST_AUTO_TEST_CASE(what_a_program_cannot_do_is_refused_by_name) {
     modelled s;
     for (const char* part : {R"(, "tools": [{"type": "function", "function": {"name": "f"}}])", R"(, "n": 2)",

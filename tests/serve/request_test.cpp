@@ -60,6 +60,46 @@ BOOST_AUTO_TEST_CASE(what_is_no_json_object_is_refused) {
     BOOST_TEST(s.lm.calls() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_body_that_is_packed_or_no_utf_8_is_refused) {
+    classifying s;
+    auto c = s.client();
+    auto ask = [&](const std::string& path, const std::string& headers, const std::string& body) {
+        c.send("POST " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\nContent-Length: " +
+               std::to_string(body.size()) + "\r\n\r\n" + body);
+        return c.read().status;
+    };
+    const std::string json = "Content-Type: application/json";
+    const std::pair<std::string, std::string> asked[] = {
+        {"/classify", R"({"message": "m"})"},
+        {"/v1/chat/completions", R"({"model": "classify", "messages": [{"role": "user", "content": "m"}]})"},
+        {"/v1/responses", R"({"model": "classify", "input": "m"})"}};
+    for (const auto& [path, body] : asked) {
+        for (const char* coded : {"\r\nContent-Encoding: gzip", "\r\nContent-Encoding: br", "; charset=latin1",
+                                  "; a=b; charset=\"utf-16\"", "; CHARSET = iso-8859-1", "; charset="})
+            BOOST_TEST(ask(path, json + coded, body) == 415, path << coded);
+        for (const char* plain : {"", "\r\nContent-Encoding: identity", "; charset=utf-8", ";charset=\"UTF-8\""})
+            BOOST_TEST(ask(path, json + plain, body) == 200, path << plain);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_number_that_no_double_holds_is_no_input) {
+    service s;
+    auto sum = served(
+        s.slow, [](run&, const json::object&) -> task<json::object> { co_return json::object{{"answer", "a"}}; },
+        parse_signature("x: float, more: dict[str, Any] -> answer"));
+    s.server.add("/sum", std::move(sum), {});
+    s.server.start();
+    auto c = s.client();
+    BOOST_TEST(c.post("/sum", R"({"x": 1e308, "more": {"a": [-1e308]}})").status == 200);
+    for (const char* body : {R"({"x": 1e999, "more": {}})", R"({"x": -1e999, "more": {}})",
+                             R"({"x": 1, "more": {"a": [0, 1e999]}})"})
+        BOOST_TEST(c.post("/sum", body).status == 422, body);
+    json::object said{{"role", "user"}, {"content", R"({"x": 1e999, "more": {}})"}};
+    json::object asked{{"model", "sum"}, {"messages", json::array{said}}};
+    auto r = c.post("/v1/chat/completions", json::serialize(asked));
+    BOOST_TEST(r.status / 100 == 4, r.body);
+}
+
 BOOST_AUTO_TEST_CASE(paths_and_methods_that_are_not_there_are_told) {
     classifying s;
     auto c = s.client();
@@ -96,7 +136,7 @@ BOOST_AUTO_TEST_CASE(what_a_model_fails_with_is_a_status_and_no_words_of_its_own
     BOOST_TEST(r.status == 503);
     BOOST_TEST(r.headers["retry-after"] == "3");
     auto log = s.log_of(2);
-    BOOST_TEST(log.at(0).find("error=reagent.lm") != std::string::npos, log.at(0));
+    BOOST_TEST(log.at(0).find("error=\"reagent.lm: ") != std::string::npos, log.at(0));
     BOOST_TEST(log.at(0).find("sk-") == std::string::npos);
 }
 

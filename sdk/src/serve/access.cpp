@@ -12,6 +12,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 namespace reagent::detail {
@@ -41,6 +42,13 @@ std::string_view given_key(const http_request& r) {
     std::string_view bearer = r.header("Authorization");
     if (bearer.size() > 7 && same_word(bearer.substr(0, 7), "Bearer ")) return trim(bearer.substr(7));
     return r.header("X-API-Key");
+}
+
+// ":8080"
+bool is_port(std::string_view text) {
+    unsigned port = 0;
+    auto [end, ec] = std::from_chars(text.data() + 1, text.data() + text.size(), port);
+    return text.front() == ':' && ec == std::errc{} && end == text.data() + text.size() && port >= 1 && port <= 65'535;
 }
 
 bool writes(const http_request& r) { return r.method != "GET" && r.method != "HEAD" && r.method != "OPTIONS"; }
@@ -82,11 +90,24 @@ access::access(const server_options& o) : hosts_{o.hosts}, origins_{o.origins} {
 }
 
 std::string_view host_name(std::string_view authority) {
-    if (authority.starts_with('[')) {
-        auto end = authority.find(']');
-        return end == authority.npos ? std::string_view{} : authority.substr(1, end - 1);
+    const bool bracketed = authority.starts_with('[');
+    auto end = bracketed ? authority.find(']') : authority.find(':');
+    if (bracketed && end == authority.npos) return {};
+    end = bracketed ? end + 1 : std::min(end, authority.size());
+    if (end < authority.size() && !is_port(authority.substr(end))) return {};
+    if (!bracketed) return authority.substr(0, end);
+    const auto name = authority.substr(1, end - 2);
+    return name.find(':') == name.npos ? std::string_view{} : name;  // an IPv6 address
+}
+
+std::string_view repeated_header(const http_request& r) {
+    for (std::string_view name : {"Authorization", "X-API-Key", "Idempotency-Key", "X-Request-Id", "X-Session-Id",
+                                  "Origin", "Content-Type", "Content-Encoding"}) {
+        const std::string_view first = r.header(name);
+        for (const auto& [other, value] : r.headers)
+            if (same_word(other, name) && value != first) return name;
     }
-    return authority.substr(0, authority.find(':'));
+    return {};
 }
 
 bool access::is_own_host(std::string_view host) const {

@@ -50,7 +50,11 @@ private:
     std::vector<known> keys_;
 };
 
-/// The host of "name:port", "[::1]:port"; "" where it is none.
+/// The host of "name:port", "[::1]:port"; "" where it is none, or where what follows it is no port.
 std::string_view host_name(std::string_view authority);
+
+/// A header that says who asks, or what, and stands there with two values; "": there is none. Which one counts, two
+/// readers would tell differently.
+std::string_view repeated_header(const http_request& r);
 
 }  // namespace reagent::detail

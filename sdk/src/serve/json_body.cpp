@@ -1,8 +1,13 @@
 #include "json_body.hpp"
 
+#include "wire/head.hpp"
+
+#include "../base/text.hpp"
+
 #include <boost/json.hpp>
 #include <boost/json/basic_parser_impl.hpp>
 
+#include <cmath>
 #include <unordered_set>
 
 namespace reagent::detail {
@@ -66,6 +71,31 @@ json::value parse_body(std::string_view text, std::size_t most_depth) {
         throw bad_json{"the name " + json::serialize(json::value(json::string(names.handler().found))) +
                        " stands twice in one object"};
     return value;
+}
+
+std::string_view coded_otherwise(const http_request& r) {
+    const auto coding = trim(r.header("Content-Encoding"));
+    if (!coding.empty() && !same_word(coding, "identity")) return "the body comes as it is, without a Content-Encoding";
+    std::string_view type = r.header("Content-Type");
+    for (auto at = type.find(';'); at != type.npos; at = type.find(';')) {
+        type.remove_prefix(at + 1);
+        const auto one = trim(type.substr(0, type.find(';')));
+        const auto equals = one.find('=');
+        if (equals == one.npos || !same_word(trim(one.substr(0, equals)), "charset")) continue;
+        auto set = trim(one.substr(equals + 1));
+        if (set.size() >= 2 && set.front() == '"' && set.back() == '"') set = set.substr(1, set.size() - 2);
+        if (!same_word(set, "utf-8") && !same_word(set, "utf8")) return "the body is UTF-8";
+    }
+    return {};
+}
+
+void add_infinite(const json::value& v, const std::string& path, std::vector<violation>& to) {
+    if (v.is_double() && !std::isfinite(v.get_double()))
+        to.push_back({path, "the number is beyond what a double holds"});
+    if (auto* o = v.if_object())
+        for (const auto& [name, inner] : *o) add_infinite(inner, path + "." + std::string{name}, to);
+    if (auto* a = v.if_array())
+        for (std::size_t i = 0; i < a->size(); ++i) add_infinite((*a)[i], path + "[" + std::to_string(i) + "]", to);
 }
 
 }  // namespace reagent::detail

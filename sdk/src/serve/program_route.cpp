@@ -1,5 +1,6 @@
 #include "program_route.hpp"
 
+#include "json_body.hpp"
 #include "problem.hpp"
 #include "request_body.hpp"
 
@@ -38,6 +39,7 @@ program_route::program_route(std::shared_ptr<route_context> by, std::string path
 
 std::vector<violation> program_route::violations_of(const json::value& input) const {
     auto violations = input_.validate(input);
+    add_infinite(input, "$", violations);
     if (violations.empty() && program_.check) violations = program_.check(input.as_object());
     return violations;
 }

@@ -1,4 +1,5 @@
 // What a server does with each request before and after its handler.
+#include "json_body.hpp"
 #include "problem.hpp"
 #include "server_impl.hpp"
 #include "wire/head.hpp"
@@ -6,6 +7,8 @@
 #include <reagent/run/consent.hpp>
 
 #include "../base/text.hpp"
+
+#include <boost/json.hpp>
 
 #include <random>
 
@@ -17,6 +20,14 @@ constexpr std::size_t longest_id = 64;
 bool is_id(std::string_view s) {
     if (s.empty() || s.size() > longest_id) return false;
     return std::all_of(s.begin(), s.end(), [](char c) { return is_word(c) || c == '-' || c == '.'; });
+}
+
+constexpr std::size_t longest_path = 200;
+
+// As it is, or as JSON where it would not be one word.
+std::string word_of(std::string_view value) {
+    std::string shown = visible(value);
+    return shown.find_first_of(" \"\\=") == shown.npos ? shown : json::serialize(json::value(json::string(shown)));
 }
 
 void add_headers(http_reply& reply, std::vector<std::pair<std::string, std::string>> headers) {
@@ -38,7 +49,7 @@ std::string server::impl::new_id() {
 
 std::string server::impl::id_for(const http_request& r) {
     std::string_view given = r.header("X-Request-Id");
-    return is_id(given) ? std::string{given} : new_id();
+    return is_id(given) && detail::without(given, keys) == given ? std::string{given} : new_id();
 }
 
 std::optional<http_reply> server::impl::refuse(http_request& r) {
@@ -50,6 +61,8 @@ std::optional<http_reply> server::impl::refuse(http_request& r) {
     const std::string target = std::move(r.path);
     r.path.clear();
     if (!detail::take_target(r, target)) return detail::problem(400, "target", "that is no path");
+    if (auto twice = detail::repeated_header(r); !twice.empty())
+        return detail::problem(400, "header", std::string{twice} + " stands twice, with two values");
     if (auto refusal = access.check_place(r)) return with_cors(std::move(*refusal));
     const auto* route = routes.find(r);
     if (r.method == "OPTIONS" && route) return with_cors(access.preflight(r, route->methods()));
@@ -61,6 +74,7 @@ std::optional<http_reply> server::impl::refuse(http_request& r) {
         refusal.headers.emplace_back("Allow", route->methods());
         return with_cors(std::move(refusal));
     }
+    if (auto why = detail::coded_otherwise(r); !why.empty()) return with_cors(detail::problem(415, "type", why));
     return {};
 }
 
@@ -91,10 +105,12 @@ void server::impl::answered(const http_request& r, int status, std::size_t in, s
     const auto* route = r.path.empty() ? nullptr : routes.find(copy);
     measured[route ? route->pattern : std::string{"other"}].add(status, took);
     if (!options.on_access) return;
+    const std::string path = detail::cut_without(r.target, keys, longest_path),
+                      method = detail::cut_without(r.method, keys, 16);
     access_record record{.id = r.id,
                          .caller = r.caller,
-                         .method = r.method,
-                         .path = r.path,
+                         .method = method,
+                         .path = path,
                          .route = route ? route->pattern : std::string_view{}};
     record.program = r.program;
     record.version = r.version;
@@ -108,14 +124,14 @@ void server::impl::answered(const http_request& r, int status, std::size_t in, s
 }
 
 std::string to_string(const access_record& r) {
-    std::string line = cut(visible(r.method), 16) + " " + cut(visible(r.path.empty() ? "-" : r.path), 200) + " " +
+    std::string line = word_of(r.method.empty() ? "-" : r.method) + " " + word_of(r.path.empty() ? "-" : r.path) + " " +
                        std::to_string(r.status);
     char took[32];
     std::snprintf(took, sizeof took, " %.1fms", static_cast<double>(r.latency.count()) / 1000);
     line += took;
     line += " in=" + std::to_string(r.bytes_in) + " out=" + std::to_string(r.bytes_out);
     auto add = [&](const char* name, std::string_view value) {
-        if (!value.empty()) line += std::string{" "} + name + "=" + visible(value);
+        if (!value.empty()) line += std::string{" "} + name + "=" + word_of(value);
     };
     add("id", r.id);
     add("caller", r.caller);

@@ -40,6 +40,8 @@ struct kept_runs_limits {
 struct server_limits {
     std::size_t connections =
         16'384;  ///< beyond: one that waits for a request is closed; where all are busy the new one gets 503
+    /// Of all that a request brings around its body: request line, header, sizes and extensions of chunks (beyond 8
+    /// bytes for each byte of the body), trailers. A field is at most 64 KiB, whatever stands here.
     std::size_t header_bytes = 16 * 1024;           ///< 431
     std::size_t target_bytes = 4 * 1024;            ///< 414
     std::size_t body_bytes = 1024 * 1024;           ///< 413
@@ -57,15 +59,19 @@ struct server_limits {
     kept_runs_limits stored{};
 };
 
-/// A line of the access log. Holds no key, no query, no body.
+/// A line of the access log. Holds no key, no query, no body: one of the server's keys that a request has in its path is
+/// replaced by "(secret)".
 struct access_record {
+    /// `path` is as it came, with its escapes: printable ASCII without a blank.
+
     std::string_view id{}, caller{}, method{}, path{}, route{}, program{}, version{}, run{};
     int status = 0;  ///< 499: the client had gone
     std::size_t bytes_in = 0, bytes_out = 0;
     std::chrono::microseconds latency{};
     std::string_view error{};  ///< the code of what a run ended with, as "reagent.lm: rate limited"
 };
-/// "GET /classify 200 12.3ms id=... caller=...": one line, without control characters.
+/// "GET /classify 200 12.3ms in=16 out=21 id=... caller=...": one line without control characters, which splits at its
+/// blanks in one way only. A value that holds a blank, a quote, a backslash or "=" is written as JSON text.
 std::string to_string(const access_record& r);
 
 struct server_options {

@@ -45,12 +45,17 @@ std::vector<std::string> stops_in(const json::object& body) {
     auto* v = given(body, "stop");
     if (!v) return {};
     std::vector<std::string> stops;
-    if (v->is_string()) stops.emplace_back(v->get_string());
-    if (v->is_array())
-        for (const auto& s : v->get_array())
-            if (s.is_string()) stops.emplace_back(s.get_string());
-    if (stops.empty() || stops.size() > 4) refuse_parameter("stop", "`stop` is a text, or up to four", "invalid_type");
-    std::erase(stops, "");
+    auto add = [&](const json::value& one) {
+        if (!one.is_string() || one.get_string().empty())
+            refuse_parameter("stop", "`stop` is a text, or up to four, and none of them empty", "invalid_value");
+        stops.emplace_back(one.get_string());
+    };
+    if (auto* several = v->if_array()) {
+        if (several->empty() || several->size() > 4)
+            refuse_parameter("stop", "`stop` is a text, or up to four", "invalid_type");
+        for (const auto& one : *several) add(one);
+    } else
+        add(*v);
     return stops;
 }
 
@@ -77,10 +82,10 @@ model_request read_chat(const json::value& body, const std::function<program_rou
     if (number_in(*o, "n", 1, 1e6).value_or(1) != 1) refuse_parameter("n", "one answer at a time", "unsupported_value");
     m.sampling.temperature = number_in(*o, "temperature", 0, 2);
     m.sampling.top_p = number_in(*o, "top_p", 0, 1);
-    auto most = number_in(*o, "max_completion_tokens", 1, 1e9);
-    if (!most) most = number_in(*o, "max_tokens", 1, 1e9);
+    auto most = whole_number_in(*o, "max_completion_tokens", 1, 1e9);
+    if (!most) most = whole_number_in(*o, "max_tokens", 1, 1e9);
     if (most) m.sampling.max_tokens = static_cast<std::uint64_t>(*most);
-    if (auto seed = number_in(*o, "seed", -9e15, 9e15)) m.sampling.seed = static_cast<std::int64_t>(*seed);
+    m.sampling.seed = whole_number_in(*o, "seed", -9e15, 9e15);
     m.stop = stops_in(*o);
     read_format(given(*o, "response_format"), "response_format", m);
     m.stream = flag_in(*o, "stream");

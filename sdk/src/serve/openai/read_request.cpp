@@ -5,6 +5,8 @@
 
 #include <boost/json.hpp>
 
+#include <cmath>
+
 namespace reagent::detail {
 
 void refuse_parameter(const std::string& name, const std::string& why, const std::string& code) {
@@ -23,6 +25,14 @@ std::optional<double> number_in(const json::object& body, const char* name, doub
     auto d = v->to_number<double>();
     if (!(d >= least && d <= most)) refuse_parameter(name, std::string{name} + " is out of range", "invalid_value");
     return d;
+}
+
+std::optional<std::int64_t> whole_number_in(const json::object& body, const char* name, double least, double most) {
+    auto d = number_in(body, name, least, most);
+    if (!d) return {};
+    if (*d != std::trunc(*d)) refuse_parameter(name, std::string{name} + " is a whole number", "invalid_type");
+    const auto& v = body.at(name);
+    return v.is_int64() ? v.get_int64() : static_cast<std::int64_t>(*d);
 }
 
 bool flag_in(const json::object& body, const char* name) {

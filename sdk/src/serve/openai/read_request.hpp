@@ -7,6 +7,7 @@ namespace reagent::detail {
 [[noreturn]] void refuse_parameter(const std::string& name, const std::string& why, const std::string& code);
 const json::value* given(const json::object& body, const char* name);  ///< null for one that is not there, or null
 std::optional<double> number_in(const json::object& body, const char* name, double least, double most);
+std::optional<std::int64_t> whole_number_in(const json::object& body, const char* name, double least, double most);
 bool flag_in(const json::object& body, const char* name);
 void refuse_unknown(const json::object& body, const std::vector<std::string>& known);
 /// What would change the answer and is not done: `false`, 0 and empty ones are no wish for it.

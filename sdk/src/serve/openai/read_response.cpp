@@ -79,7 +79,7 @@ model_request read_response(const json::value& body,
     refuse_set(*o, {"background", "top_logprobs", "presence_penalty", "frequency_penalty"});
     m.sampling.temperature = number_in(*o, "temperature", 0, 2);
     m.sampling.top_p = number_in(*o, "top_p", 0, 1);
-    if (auto most = number_in(*o, "max_output_tokens", 1, 1e9))
+    if (auto most = whole_number_in(*o, "max_output_tokens", 1, 1e9))
         m.sampling.max_tokens = static_cast<std::uint64_t>(*most);
     if (auto* text = given(*o, "text"); text && text->is_object())
         read_format(given(text->get_object(), "format"), "text.format", m);
