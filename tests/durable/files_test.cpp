@@ -275,6 +275,39 @@ BOOST_FIXTURE_TEST_CASE(what_is_stored_is_its_owners_only_and_a_mode_that_was_gi
     BOOST_TEST(mode(answers) == 0600u);
 }
 
+// SQLite makes a path simpler before it opens it: what is not there for the system may be for SQLite.
+BOOST_FIXTURE_TEST_CASE(a_store_is_its_owners_only_however_its_path_is_written, in_a_folder) {
+    auto mode = [](const fs::path& f) { return static_cast<unsigned>(fs::status(f).permissions()); };
+    const auto mask = ::umask(0);
+    const std::string in = db.parent_path().string();
+    const auto model = std::make_shared<answering>([](const lm_request&) { return chat_completion({{"answer", 42}}); });
+    auto ask_by = [&](const std::string& file) {
+        ask(cached(language_model{model}, {.file = file}), predict<sig<"question -> answer">>{},
+            "question"_f = "What is 6 * 7?");
+    };
+    int n = 0;
+    for (const std::string& before : {"/none/../", "/./", "//", "/none/./../"}) {
+        const std::string number = std::to_string(++n), store = in + before + "s" + number,
+                          cache = in + before + "c" + number;
+        auto opened = journal_store::open_sqlite(store);
+        opened->create({.program = "p", .id = "a"});
+        ask_by(cache);
+        for (const char* end : {"", "-wal", "-shm"})
+            BOOST_TEST(mode(in + "/s" + number + end) == 0600u, store << end);
+        BOOST_TEST(mode(in + "/c" + number) == 0600u, cache);
+        opened.reset();
+        BOOST_TEST(journal_store::open_sqlite(store, {.access = journal_access::read})->list().size() == 1u);
+    }
+    for (const char* end : {"/", "/.", "/..", "//"}) {
+        auto why = thrown(run_errc::journal_unavailable, [&] { journal_store::open_sqlite(in + "/new" + end); });
+        BOOST_TEST(why.find("folder") != why.npos, why);
+        auto says = [](const lm_error& e) { return std::string{e.what()}.find("folder") != std::string::npos; };
+        BOOST_CHECK_EXCEPTION(ask_by(in + "/new" + end), lm_error, says);
+        BOOST_TEST(!fs::exists(in + "/new"));
+    }
+    ::umask(mask);
+}
+
 BOOST_AUTO_TEST_CASE(whoever_reads_makes_no_tables_in_postgresql) {
     if (!postgres_server::is_installed()) return;
     postgres_server server;
@@ -348,6 +381,63 @@ BOOST_FIXTURE_TEST_CASE(whoever_may_only_read_a_file_leaves_nothing_beside_it, i
     writing->create({.program = "p", .id = "d"});
     BOOST_TEST(code_of(as_nobody(0)) == 4);
     writing->create({.program = "p", .id = "e"});
+}
+
+// Whose mode says that nobody writes it, or whose folder does.
+BOOST_FIXTURE_TEST_CASE(a_store_that_may_not_be_written_is_read_and_nothing_is_left_beside_it, in_a_folder) {
+#ifdef __SANITIZE_THREAD__
+    return;  // it lets no child of a fork start threads
+#endif
+    if (::geteuid() != 0) return;  // for whom it goes by the mode
+    fs::permissions(files.path, fs::perms{0755});
+    {
+        journal_store::open_sqlite(db)->create({.program = "p", .id = "a"});
+    }
+    auto as_nobody = [&](auto work) {  // what it throws
+        int ends[2];
+        BOOST_REQUIRE(::pipe(ends) == 0);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            std::string told = "done";
+            if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(9);
+            try {
+                work();
+            } catch (const std::exception& e) {
+                told = e.what();
+            }
+            if (::write(ends[1], told.data(), told.size()) < 0) ::_exit(8);
+            ::_exit(0);
+        }
+        ::close(ends[1]);
+        std::string told(4096, '\0');
+        told.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::read(ends[0], told.data(), told.size()))));
+        ::close(ends[0]);
+        ::waitpid(child, nullptr, 0);
+        return told;
+    };
+    auto list = [&] {
+        if (journal_store::open_sqlite(db, {.access = journal_access::read})->list().size() != 1)
+            throw std::runtime_error{"no runs"};
+    };
+    auto cancel = [&] { journal_store::open_sqlite(db, {.access = journal_access::existing})->cancel("a"); };
+    auto create = [&] { journal_store::open_sqlite(db)->create({.program = "p"}); };
+    for (uid_t owner : {uid_t{65534}, uid_t{0}})
+        for (bool by_folder : {false, true}) {
+            BOOST_TEST_CONTEXT("owner " << owner << (by_folder ? ", by the folder" : ", by the file")) {
+                BOOST_REQUIRE(::chown(db.c_str(), owner, owner) == 0);
+                BOOST_REQUIRE(::chown(db.parent_path().c_str(), owner, owner) == 0);
+                fs::permissions(db, fs::perms{by_folder ? 0666u : 0444u});
+                fs::permissions(db.parent_path(), fs::perms{by_folder ? 0555u : 0777u});
+                BOOST_TEST(as_nobody(list) == "done");
+                for (const auto& told : {as_nobody(cancel), as_nobody(create)}) {
+                    BOOST_TEST((told.find("belongs to another user") != told.npos) == (owner == 0), told);
+                    BOOST_TEST((told.find("is read-only; make it writable") != told.npos) == (owner != 0), told);
+                    BOOST_TEST((told.find("runs.db is") == told.npos) == (by_folder || owner == 0), told);
+                }
+                fs::permissions(db.parent_path(), fs::perms{0777});
+                BOOST_TEST(count() == 1u);  // files there
+            }
+        }
 }
 
 // A journal as a file says how many records it holds: one that was cut between two of them, or has lost some, is no

@@ -1,6 +1,7 @@
 #include "cache_file.hpp"
 
 #include "../base/private_file.hpp"
+#include "store/sqlite_files.hpp"
 
 #include <reagent/deadline.hpp>
 #include <reagent/error.hpp>
@@ -41,7 +42,15 @@ void bind_blob(sqlite3_stmt* s, int i, const std::string& value) {
 
 }  // namespace
 
-cache_file::cache_file(const cache_options& options) : options_{options} { open(); }
+cache_file::cache_file(const cache_options& options) : options_{options} {
+    try {
+        options_.file = detail::sqlite_path(options_.file);
+    } catch (const detail::database_error& e) {
+        throw lm_error{lm_errc::unavailable, "the cache \"" + options_.file + "\" cannot be used: " + e.what() +
+                                                 "; choose another file"};
+    }
+    open();
+}
 cache_file::~cache_file() { close(); }
 
 void cache_file::close() {
@@ -95,7 +104,7 @@ void cache_file::open() {
     }
     if (is_broken(code)) {
         // Of several processes that see it one sets it aside; the others find the new one.
-        int lock = ::open((options_.file + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        int lock = ::open((options_.file + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, detail::owners_only);
         if (lock >= 0 && ::flock(lock, LOCK_EX) == 0) {
             code = try_open(why);
             if (is_broken(code) && set_aside()) code = try_open(why);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <deque>
 #include <filesystem>
 #include <map>
@@ -26,14 +27,35 @@ void leave_open(sqlite3* db) {
     all.push_back(db);
 }
 
+// What is not there yet may be.
+bool may_be_written(const std::string& path) {
+    return path.empty() || path == ":memory:" || ::access(path.c_str(), W_OK) == 0 || errno == ENOENT;
+}
+
+std::string folder_of(const std::string& file) {
+    if (file.empty() || file == ":memory:") return {};
+    auto folder = std::filesystem::path{file}.parent_path().string();
+    return folder.empty() ? "." : folder;
+}
+
+std::string read_only(const std::string& path) {
+    struct stat s{};
+    const bool own = ::stat(path.c_str(), &s) == 0 && s.st_uid == ::geteuid();
+    return own ? path + " is read-only; make it writable (chmod u+w) where it is to be written to"
+               : path + " belongs to another user, and this one may not write it";
+}
+
 class sqlite_database final : public database {
 public:
     sqlite_database(const std::string& file, const journal_store_options& o)
-        : file_{file},
+        : file_{sqlite_path(file)},
           reads_{o.access == journal_access::read},
           clock_{o.clock ? o.clock : std::make_shared<const machine_clock>()} {
-        check_sqlite_file(file, o.access);
-        only_looks_ = reads_ && ::access(file.c_str(), W_OK) != 0;
+        check_sqlite_file(file_, o.access);
+        const bool may_write = may_be_written(file_) && may_be_written(folder_of(file_));
+        only_looks_ = reads_ && !may_write;
+        // SQLite would make a log and its index beside it all the same, of the same mode, for others to trip over
+        if (!reads_ && !may_be_written(file_)) throw database_error{read_only(file_), false};
         patience_ms_ =
             static_cast<int>(std::clamp<std::int64_t>(o.patience.count(), 0, 1000));  // then the store tries again
         connect(o.access == journal_access::create ? SQLITE_OPEN_CREATE : 0);
@@ -174,14 +196,15 @@ private:
         return {s.st_size, s.st_mtim.tv_sec, s.st_mtim.tv_nsec, file_bytes(file_ + "-wal")};
     }
 
-    // A log or an index of another user beside the file.
+    // What of the file, its folder, its log and the index of that cannot be written.
     std::string what_is_in_the_way() const {
+        for (const auto& path : {file_, folder_of(file_)})
+            if (!may_be_written(path)) return read_only(path);
         for (const char* end : {"-wal", "-shm"})
-            if (file_bytes(file_ + end) >= 0 && ::access((file_ + end).c_str(), W_OK) != 0)
-                return file_ + end +
-                       " belongs to another user, and this one may not write it; have that user close the file, or "
-                       "remove " +
-                       file_ + "-wal and " + file_ + "-shm when nobody has it open and the first of them is empty";
+            if (!may_be_written(file_ + end))
+                return read_only(file_ + end) +
+                       "; or have whoever opened the file close it, and remove " + file_ + "-wal and " + file_ +
+                       "-shm when nobody has it open and the first of them is empty";
         return {};
     }
 
@@ -223,6 +246,7 @@ private:
                         false};
             case SQLITE_NOTADB: return {"it is no SQLite database", false};
             case SQLITE_CANTOPEN:
+                if (auto why = what_is_in_the_way(); !why.empty()) return {why, false};
                 return {"it cannot be opened; does the folder exist, and may you write there?", false};
             case SQLITE_READONLY:
                 if (auto why = what_is_in_the_way(); !why.empty()) return {why, false};

@@ -96,6 +96,21 @@ std::string sqlite_uri(const std::string& file) {
     return uri;
 }
 
+std::string sqlite_path(const std::string& file) {
+    if (file.empty() || file == ":memory:") return file;
+    const std::filesystem::path given{file};
+    const auto last = given.filename();
+    if (last.empty() || last == "." || last == "..") throw database_error{"it is the name of a folder", false};
+    if (given.lexically_normal() == given && given.native().find("..") == std::string::npos) return file;
+    auto* vfs = sqlite3_vfs_find(nullptr);
+    if (!vfs) throw database_error{"SQLite knows no files", false};
+    std::string full(static_cast<std::size_t>(vfs->mxPathname) + 1, '\0');
+    // SQLITE_OK_SYMLINK: there was a link in it, which is followed
+    if (int rc = vfs->xFullPathname(vfs, file.c_str(), vfs->mxPathname + 1, full.data()); (rc & 0xff) != SQLITE_OK)
+        throw database_error{std::string{"its name cannot be used: "} + sqlite3_errstr(rc), false};
+    return full.c_str();
+}
+
 std::int64_t file_bytes(const std::string& path) {
     struct stat s {};
     return ::stat(path.c_str(), &s) == 0 ? s.st_size : -1;

@@ -13,6 +13,11 @@ struct sqlite3;
 
 namespace reagent::detail {
 
+/// A file's name without "." and "..", by SQLite's own rules: it takes "none/../runs.db" for "runs.db" where the system
+/// finds nothing, and the one that looks at a file's mode and state has to look where SQLite writes.
+/// @throws database_error where it names a folder ("runs/", "runs/."), of which SQLite would make a file beside it
+std::string sqlite_path(const std::string& file);
+
 /// What a file is, before it is opened for work. Nothing is created or changed.
 /// @throws database_error when it is not what `access` wants: no database, one of something else, an empty one
 void check_sqlite_file(const std::string& file, journal_access access);
