@@ -138,6 +138,7 @@ void add_run(CLI::App& group, command& chosen) {
         "run", "Runs a program in isolation: no network, no files but /usr and what is named, limits on everything");
     c->add_option("COMMAND", o->argv, "the program and its arguments, behind --")->required();
     c->add_option("--readable", o->readable, "a file or folder that it reads at the same path; give it again for more")
+        ->check(not_empty())
         ->allow_extra_args(false);
     c->add_option("--env", o->environment, "NAME=VALUE of its environment, which is empty otherwise")
         ->allow_extra_args(false);

@@ -20,6 +20,9 @@ BOOST_AUTO_TEST_CASE(a_command_runs_in_isolation) {
     BOOST_TEST(o.at("exit_code") == json::value(3));
     BOOST_TEST(reagent_cli("sandbox run --wall 0.3 -- sleep 60").code == 124);
     BOOST_TEST(reagent_cli("sandbox run --without nothing -- true").code == 2);
+    auto nothing = reagent_cli("sandbox run --readable '' -- true", true);
+    BOOST_TEST(nothing.code == 2);
+    BOOST_TEST(nothing.out.find("--readable: it is empty") != nothing.out.npos, nothing.out);
     BOOST_TEST(
         reagent_cli("sandbox run -- no-such-program", true).out.find("there is no program \"no-such-program\"") !=
         std::string::npos);

@@ -1,5 +1,8 @@
 #include <reagent/http/shown_url.hpp>
 
+#include <reagent/error.hpp>
+#include <reagent/lm/language_model.hpp>
+
 #include <boost/test/unit_test.hpp>
 
 using namespace reagent;
@@ -70,6 +73,20 @@ BOOST_AUTO_TEST_CASE(targets_stand_before_the_parameters_of_a_base) {
     BOOST_TEST(http::url_below("http://h/v1?key=K", "/chat") == "http://h/v1/chat?key=K");
     BOOST_TEST(http::url_below("http://h/v1?key=K", "/chat?alt=sse") == "http://h/v1/chat?alt=sse&key=K");
     BOOST_TEST(http::url_below("http://h?", "/chat") == "http://h/chat");
+}
+
+// What is put below it would stand in the fragment, which no server is sent.
+BOOST_AUTO_TEST_CASE(a_base_with_a_fragment_is_refused) {
+    auto says = [](const http_error& e) {
+        std::string told = e.what();
+        return e.code() == http_errc::bad_url && told.find("fragment") != told.npos &&
+               told.find("hidden") == told.npos;
+    };
+    for (const char* base : {"http://h/v1#x", "http://h#", "http://h/v1?key=hidden-value#y", "http://h/#hidden"}) {
+        BOOST_CHECK_EXCEPTION(http::url_below(base, "/chat"), http_error, says);
+        BOOST_CHECK_EXCEPTION((language_model{"openai/m", {.api_base = base}}), http_error, says);
+    }
+    BOOST_CHECK_NO_THROW((language_model{"openai/m", {.api_base = "http://h/a%23b"}}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

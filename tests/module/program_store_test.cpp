@@ -6,6 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <atomic>
@@ -291,6 +292,46 @@ BOOST_AUTO_TEST_CASE(hostile_additions_are_refused_by_name) {
     std::string many = R"({"members": [)";
     for (int i = 0; i < 101; ++i) many += std::string{i ? "," : ""} + R"({"demos": []})";
     refused(many + "]}", "more than 100");
+}
+
+// A store is read by others, and keeps what it has for good.
+BOOST_AUTO_TEST_CASE(no_key_goes_into_a_store_and_its_versions_are_their_owners_only) {
+    folder f;
+    program_store store{f.path / "store"};
+    const std::string key = "sk-proj-abcdefghij0123456789ABCDEFGHIJ";
+    auto with = [](const std::string& lm) {
+        return saved_program::parse(R"({"a.predict": {"demos": [], "signature": {"instructions": "x", "fields": []}, )"
+                                    R"("lm": )" +
+                                    lm + "}}");
+    };
+    for (const auto& lm : {R"({"model": "openai/m", "api_key": ")" + key + "\"}",
+                           std::string{R"({"model": "openai/m", "api_key": "drawn-7Fx29qLmZ81"})"},
+                           R"({"model": "openai/m", "kwargs": {"headers": ["Bearer )" + key + "\"]}}",
+                           std::string{R"({"model": "m", "api_base": "http://me:Sekret1pass@h/v1"})"}})
+        check_refused(program_errc::bad_document, "looks like a key", [&] { store.put(with(lm)); });
+    const auto good = with(R"({"model": "openai/m", "api_key": null, "temperature": 0.5})");
+    check_refused(program_errc::mismatch, "looks like a key", [&] { store.put(good, {.who = key}); });
+    check_refused(program_errc::mismatch, "looks like a key", [&] { store.put(good, {.what = "with " + key}); });
+    BOOST_TEST(store.list().empty());
+    const auto mask = ::umask(0);
+    const auto number = store.put(good, {.who = "me", .what = "a remark"});
+    ::umask(mask);
+    BOOST_TEST(static_cast<unsigned>(
+                   std::filesystem::status(f.path / "store" / "versions" / "000001.json").permissions()) == 0600u);
+    check_refused(program_errc::mismatch, "looks like a key", [&] { store.tag(key, number); });
+    store.tag("production", number);
+    BOOST_TEST(store.get("production").hash() == good.hash());
+}
+
+// The last of two would count here, and the first for another reader.
+BOOST_AUTO_TEST_CASE(a_program_whose_members_stand_twice_is_refused) {
+    const std::string one = R"({"demos": [], "signature": {"instructions": "one", "fields": []}, "lm": null})",
+                      two = R"({"demos": [], "signature": {"instructions": "two", "fields": []}, "lm": null})";
+    for (const auto& text :
+         {R"({"a": )" + one + R"(, "a": )" + two + "}",
+          std::string{R"({"a": {"demos": [], "signature": {"instructions": "1", "instructions": "2"}}})"}})
+        check_refused(program_errc::bad_document, "twice", [&] { saved_program::parse(text); });
+    BOOST_TEST(saved_program::parse(R"({"a": )" + one + R"(, "a": )" + one + "}").predictors().size() == 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

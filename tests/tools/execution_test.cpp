@@ -529,4 +529,19 @@ BOOST_AUTO_TEST_CASE(sqlite_views_over_a_denied_column_are_closed_by_the_second_
     BOOST_TEST(o.text().find("111-11") == std::string::npos);
 }
 
+// `_` stands for any character in a pattern; only names that begin with "sqlite_" are SQLite's own.
+BOOST_AUTO_TEST_CASE(a_table_whose_name_is_like_sqlites_is_told) {
+    sqlite_file file;
+    sqlite3* db = nullptr;
+    BOOST_REQUIRE(sqlite3_open(file.path.c_str(), &db) == SQLITE_OK);
+    BOOST_REQUIRE(sqlite3_exec(db,
+                               "CREATE TABLE \"sqlite secrets\" (a); CREATE TABLE sqliteX (b); CREATE TABLE counted "
+                               "(id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO counted DEFAULT VALUES",
+                               nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(db);
+    const std::string told{ready::sqlite_query(file.path).description()};
+    has(told, {"sqlite secrets", "sqliteX", "counted"});
+    BOOST_TEST(told.find("sqlite_sequence") == told.npos, told);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,9 @@
 #include <reagent/http/shown_url.hpp>
 
 #include "../base/text.hpp"
+#include "url.hpp"
+
+#include <reagent/error.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -149,6 +152,7 @@ std::vector<secret> secrets_of_proxies(const std::optional<std::string>& given) 
 }
 
 std::string url_below(std::string_view base, std::string_view target) {
+    check_base(base);
     auto mark = base.find('?');
     std::string url{base.substr(0, mark)};
     while (url.ends_with('/') && target.starts_with('/')) url.pop_back();
@@ -156,6 +160,13 @@ std::string url_below(std::string_view base, std::string_view target) {
     if (mark == base.npos || mark + 1 == base.size()) return url;
     url += url.find('?') == url.npos ? '?' : '&';
     return url += base.substr(mark + 1);
+}
+
+void check_base(std::string_view base) {
+    if (base.find('#') == base.npos) return;
+    throw http_error{http_errc::bad_url, "the address \"" + shown_url(base.substr(0, base.find('#'))) +
+                                             "#...\" has a fragment, which no server is sent; leave out the \"#\" and "
+                                             "what follows, or write %23 for it"};
 }
 
 }  // namespace reagent::http

@@ -17,4 +17,8 @@ struct authority {
 /// @return what is wrong with it, or ""
 std::string read_authority(std::string_view text, std::string_view default_port, authority& out);
 
+/// Of an address that others are put below. @throws http_error(bad_url) where it has a fragment: what is put below it
+/// would stand behind that, and go nowhere
+void check_base(std::string_view base);
+
 }  // namespace reagent::http

@@ -2,6 +2,8 @@
 
 #include <reagent/error.hpp>
 
+#include "../http/url.hpp"
+
 #include <cstdlib>
 
 namespace reagent {
@@ -47,6 +49,7 @@ resolved_name resolve(std::string_view name, std::string api_base, secret api_ke
         if (found->name == "ollama" && api_base.find(':') == std::string::npos) api_base += ":11434";
         api_base.insert(0, "http://");
     }
+    http::check_base(api_base);
     std::string parameters;
     if (auto mark = api_base.find('?'); mark != api_base.npos) {
         parameters = api_base.substr(mark);

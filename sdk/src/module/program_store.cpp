@@ -1,9 +1,13 @@
 #include <reagent/module/program_store.hpp>
 
 #include <reagent/base/write_file.hpp>
+#include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
+#include "../base/private_file.hpp"
+#include "../base/redact.hpp"
 #include "../base/text.hpp"
+#include "../base/utf8.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -78,6 +82,33 @@ bool is_tag(std::string_view name) {
                        [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
 }
 
+void check_words(const char* what, std::string_view words) {
+    if (detail::without_keys(words, {}) != words)
+        throw program_error{program_errc::mismatch,
+                            std::string{what} +
+                                " holds what looks like a key, and would be shown wherever the version is; give "
+                                "another one. Nothing was stored"};
+}
+
+// A model's document, wherever it stands in a program or in a member of an ensemble.
+void check_models(const json::value& v, const std::string& path) {
+    if (auto* a = v.if_array())
+        for (std::size_t i = 0; i < a->size(); ++i) check_models((*a)[i], path + "[" + std::to_string(i) + "]");
+    auto* o = v.if_object();
+    if (!o) return;
+    for (const auto& [name, item] : *o) {
+        const std::string at = path + "." + std::string{name};
+        if (name != "lm" || !item.is_object()) {
+            check_models(item, at);
+        } else if (detail::without(item, std::span<const secret>{}) != item)
+            throw program_error{program_errc::bad_document,
+                                "saved program: " + at.substr(2) +
+                                    ": it holds what looks like a key, which a store would keep for good; leave it out "
+                                    "of the file (keys come from the environment). Nothing was stored",
+                                {.path = at}};
+    }
+}
+
 void check_tag(std::string_view name) {
     if (!is_tag(name))
         throw program_error{
@@ -85,6 +116,7 @@ void check_tag(std::string_view name) {
             "\"" + std::string{name} +
                 "\" cannot be a tag: it starts with a letter, goes on with letters, digits, - and _, and is not "
                 "\"latest\""};
+    check_words("the tag", name);
 }
 
 }  // namespace
@@ -114,18 +146,31 @@ std::vector<std::uint64_t> program_store::numbers() const {
 }
 
 std::uint64_t program_store::put(const saved_program& program, const program_remarks& about) {
+    check_words("the name of who made it", about.who);
+    check_words("the remark", about.what);
+    json::object document = program.document();
+    check_models(document, "$");
     store_lock lock{folder_};
     for (const char* part : {"versions", "tags"}) sweep_temporaries(folder_ / part);
     auto known = numbers();
     std::uint64_t number = known.empty() ? 1 : known.back() + 1;
-    json::object document = program.document();
     json::object note{{"when", now_text()}, {"who", about.who.empty() ? user_name() : about.who}, {"what", about.what}};
     if (about.score) note["score"] = *about.score;
     if (!document.contains("metadata")) document["metadata"] = json::object{{"dependency_versions", json::object{}}};
     auto& metadata = document.at("metadata").as_object();
     if (!metadata.contains("reagent") || !metadata.at("reagent").is_object()) metadata["reagent"] = json::object{};
     metadata.at("reagent").as_object()["version"] = std::move(note);
-    saved_program{std::move(document)}.save(folder_ / "versions" / file_name(number));
+    const saved_program version{std::move(document)};
+    const auto file = folder_ / "versions" / file_name(number);
+    try {
+        file_replacement out{file, detail::owners_only};
+        out.write(detail::valid_utf8(dump_pretty_json(version.document())) + "\n");
+        out.commit();
+    } catch (const std::system_error& e) {
+        throw program_error{program_errc::unwritable,
+                            "the program file \"" + file.string() + "\" cannot be written: " + e.what(),
+                            {.path = file.string()}};
+    }
     return number;
 }
 

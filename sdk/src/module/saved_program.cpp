@@ -3,12 +3,14 @@
 #include <reagent/base/read_file.hpp>
 #include <reagent/base/write_file.hpp>
 #include <reagent/module/nearest_demos.hpp>
+#include <reagent/run/consent.hpp>
 
 #include <reagent/schema/render.hpp>
 #include <reagent/schema/repair.hpp>
 
 #include "../base/text.hpp"
 #include "../base/utf8.hpp"
+#include "../schema/repeated.hpp"
 
 #include <openssl/evp.h>
 #include <boost/json.hpp>
@@ -180,6 +182,8 @@ saved_program::saved_program(json::object document) : document_{std::move(docume
 saved_program saved_program::parse(std::string_view text) {
     auto v = parse_json(text);
     if (!v) throw program_error{program_errc::not_json, "saved program: this is no JSON, or it is nested too deeply"};
+    if (auto twice = repeated_members(text); !twice.empty())
+        bad(cut(visible(twice.front()), 200), "it stands there twice, with two values; keep one of them");
     return saved_program{object_at(*v, "$")};
 }
 

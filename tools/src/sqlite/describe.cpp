@@ -49,7 +49,8 @@ description describe(const std::filesystem::path& file, ready::sqlite_options& o
     std::set<std::string> views, shadows;
     sql::schema generated;  // columns that are computed from others
     each(db.get(),
-         "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY rowid",
+         "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+         "ORDER BY rowid",
          [&](sqlite3_stmt* t) { tables.push_back(text(t, 0)); });
     for (const auto& table : tables)
         each(db.get(), "PRAGMA main.table_xinfo(" + identifier(table) + ")", [&](sqlite3_stmt* c) {
