@@ -24,6 +24,7 @@ std::vector<secret> secrets_of_url(std::string_view url);
 std::vector<secret> secrets_of_proxies(const std::optional<std::string>& given = {});
 
 /// The address of `target`, as "/chat/completions", below a base: parameters of the base go to the end.
+/// @throws http_error(bad_url) for a base with a fragment: the target would stand behind it, and go nowhere
 std::string url_below(std::string_view base, std::string_view target);
 
 }  // namespace reagent::http
