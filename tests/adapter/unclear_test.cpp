@@ -192,6 +192,8 @@ const odd open_thinking[]{
     {chat, "v", FIELD("<think>hm</think>ok"), R"({"v":"ok"})"},
     {chat, "v", FIELD("Write <think> first."), R"({"v":"Write <think> first."})"},
     {chat, "v", FIELD("ok") "<think>hm", R"({"v":"ok"})"},
+    {in_json, "v", "{\"v\":\"ok\"}\n<think>hm", R"({"v":"ok"})"},
+    {in_json, "v", "<think>{\"v\":\"ok\"}", nullptr, "the thinking has no end"},
 };
 
 // Thinking that ends within a field, and began nowhere.

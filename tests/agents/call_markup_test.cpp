@@ -123,6 +123,7 @@ BOOST_AUTO_TEST_CASE(the_markup_of_a_call_that_names_a_tool_is_never_an_answer) 
           "Action: add[1, 2]",
           "Tool: add\nInput: {\"a\":1,\"b\":2}",
           "add(a=1, b=2)",
+          "10. add(1, 2)",
           "I will call it:\n\nadd(1, 2)",
           "`add(a=1, b=2)`",
           "print(default_api.add(a=1, b=2))",
@@ -169,8 +170,8 @@ BOOST_AUTO_TEST_CASE(a_call_in_flat_json_or_of_another_agent_is_never_an_answer)
 BOOST_AUTO_TEST_CASE(outputs_that_are_torn_doubled_or_have_company_are_no_text_of_an_answer) {
     for (std::string text :
          {R"({"answer":"5")", R"({"answer":"5"} {"answer":"6"})", R"({"answer":"5","confidence":0.9})",
-          R"({"Answer":"5"})", R"({"answer": null, "tool": "other", "query": "y"})", "<answer>5</answer>",
-          "Thought: I know\nFinal Answer: 5", R"({answer: 5, n: 1})"}) {
+          R"({"Answer":"5"})", R"({"answer": null, "tool": "other", "query": "y"})", R"({"answer": null})",
+          "<answer>5</answer>", "Thought: I know\nFinal Answer: 5", R"({answer: 5, n: 1})"}) {
         auto o = ask({answer(text), answer(text), answer(text)});
         BOOST_TEST(o.value == "", text);
         BOOST_TEST(holds(o.error, "outputs that do not fit"), text << " gave " << o.error);

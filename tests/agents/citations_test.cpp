@@ -47,6 +47,8 @@ const quoting quotings[]{
      "\u9996\u90fd\u662f\u534e\u76db\u987f"},
     {"party, art", "art", "art"},
     {"aaaaab aab", "aab", "aab"},
+    {"o\ufb00er a \ufb06op", "offer a stop", "o\ufb00er a \ufb06op"},
+    {"X\u884c\u304b\u306a\u3044", "X\u884c", "(not there)"},  // what negates follows
     {"abcabcabd ab", "abcabd", "(not there)"},
     {"x ababababc y", "ababababc", "ababababc"},
     {"go 10 km/h now", "go 10 km", "go 10 km"},

@@ -72,6 +72,12 @@ BOOST_AUTO_TEST_CASE(reasoning_of_compatible_servers_goes_back_beside_its_calls)
             back.at("tool_calls").as_array()[0].at("extra_content").at("google").at("thought_signature").as_string() ==
             "S");
     }
+    // As servers write it that send a whole message at the end of a stream.
+    const std::string last =
+        R"(data: {"choices":[{"index":0,"message":{"content":"","reasoning_details":[{"type":"reasoning.text","text":"I"}],)" +
+        a_call + R"(},"finish_reason":"tool_calls"}]})" + "\n\ndata: [DONE]\n\n";
+    auto back = next_request("openai/m", last, "/v1", true).at("messages").as_array().at(1);
+    BOOST_TEST(back.at("reasoning_details").as_array().size() == 1u);
     // Not where no call came of it, and not to another server.
     auto text = next_request(
         "openai/m", R"({"choices":[{"message":{"content":"A","reasoning_content":"R"},"finish_reason":"stop"}]})",

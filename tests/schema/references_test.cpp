@@ -43,6 +43,17 @@ BOOST_AUTO_TEST_CASE(a_name_inside_of_what_is_no_schema_names_nothing) {
     BOOST_TEST(fits(schema_of_text(R"({"$defs":{"q":{"$anchor":"a","type":"string"}},"$ref":"#a"})"), "\"t\""));
 }
 
+BOOST_AUTO_TEST_CASE(schemas_are_nested_to_a_limit_wherever_they_stand) {
+    for (auto [open, close] :
+         {std::pair{R"({"not":)", "}"}, {R"({"allOf":[)", "]}"}, {R"({"properties":{"a":)", "}}"}}) {
+        std::string text = "true";
+        for (int n = 0; n < 300; ++n) text = open + text + close;
+        json::parse_options deep;
+        deep.max_depth = 2000;
+        BOOST_CHECK_THROW(schema{json::parse(text, {}, deep)}, schema_error);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_argument_can_be_a_schema) {
     for (const char* meta :
          {"https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#"}) {
