@@ -206,6 +206,41 @@ const odd ended_thinking[]{
     {chat, "v", FIELD("```\n</think>\n```"), "{\"v\":\"```\\n</think>\\n```\"}"},
 };
 
+// A turn that the model imagines behind its answer.
+const odd imagined[]{
+    {chat, "v", FIELD("x") "User: next question\n\n" FIELD("y"), nullptr, "behind its end"},
+    {chat, "v", FIELD("x") "### User\nhi\n\n" FIELD("y"), nullptr, "behind its end"},
+    {chat, "v", FIELD("x") "Question: what is 3+3?\n" FIELD("y"), nullptr, "behind its end"},
+    {chat, "v", FIELD("x") "q: 3+3\n" FIELD("y"), nullptr, "behind its end"},
+    {chat, "v", FIELD("x") "question: 3+3\n" FIELD("y"), nullptr, "behind its end"},
+    {chat, "v", FIELD("x") "\u7528\u6237\uff1a\u4f60\u597d\n" FIELD("y"), nullptr, "behind its end"},
+    {chat, "v", FIELD("x") "Example 2:\n" FIELD("y"), nullptr, "behind its end"},
+    {chat, "v", FIELD("x") "<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n" FIELD("y"), nullptr,
+     "behind its end"},
+    {chat, "v", FIELD("x") "</s>[INST] hi [/INST]\n" FIELD("y"), nullptr, "behind its end"},
+    {chat, "v", FIELD("x") "Let me double check.\n" FIELD("y"), R"({"v":"y"})"},
+    {chat, "v", FIELD("x") "---\n" FIELD("y"), R"({"v":"y"})"},
+};
+
+// Signs before a number, and an object within a text.
+const odd signs[]{
+    {chat, "v: int", FIELD("--5"), nullptr, ""},
+    {chat, "v: int", FIELD("- -5"), nullptr, ""},
+    {chat, "v: int", FIELD("+-5"), nullptr, ""},
+    {chat, "v: int", FIELD("-\n5"), nullptr, ""},
+    {chat, "v: float", FIELD("--5.5"), nullptr, ""},
+    {chat, "v: bool", FIELD("--1"), nullptr, ""},
+    {chat, "v: Optional[int]", FIELD("--5"), nullptr, ""},
+    {in_json, "v: int", R"({"v": "--5"})", nullptr, ""},
+    {xml, "v: int", "<v>--5</v>", nullptr, ""},
+    {chat, "v: int", FIELD("-5"), R"({"v":-5})"},
+    {chat, "v: int", FIELD("+5"), R"({"v":5})"},
+    {in_json, "a, n: int", R"("{\"a\": \"x\", \"n\": 2}")", R"({"a":"x","n":2})"},
+    {chat, "v, completed: bool", "[[ ## v ## ]]\nx\n\n[[ ## completed ## ]]\ntrue\n\n[[ ## completed ## ]]",
+     R"({"v":"x","completed":true})"},
+    {chat, "v, completed", "[[ ## v ## ]]\nx\n\n[[ ## completed ## ]]\n", nullptr, "completed"},
+};
+
 // Another answer on the line that the one before ends with.
 const odd another_answer[]{
     {chat, "v", "[[ ## v ## ]]\nhello\n\n[[ ## completed ## ]][[ ## v ## ]]\nbye\n\n" END, R"({"v":"bye"})"},
@@ -244,6 +279,8 @@ BOOST_DATA_TEST_CASE(of_two_objects_a_word_says_which_counts, objects, c) { chec
 BOOST_DATA_TEST_CASE(thinking_without_an_end_in_a_field_is_no_answer, open_thinking, c) { check(c); }
 BOOST_DATA_TEST_CASE(an_end_of_thinking_within_a_field_is_asked_about, ended_thinking, c) { check(c); }
 BOOST_DATA_TEST_CASE(another_answer_may_begin_behind_the_end_on_its_line, another_answer, c) { check(c); }
+BOOST_DATA_TEST_CASE(a_turn_that_is_imagined_behind_an_answer_is_asked_about, imagined, c) { check(c); }
+BOOST_DATA_TEST_CASE(two_signs_make_no_number_and_the_end_is_no_output, signs, c) { check(c); }
 BOOST_DATA_TEST_CASE(what_is_guessed_of_json_is_no_output, guesses, c) { check(c); }
 
 BOOST_AUTO_TEST_SUITE_END()

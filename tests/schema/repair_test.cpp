@@ -199,6 +199,9 @@ BOOST_AUTO_TEST_CASE(what_could_be_read_otherwise_is_unclear) {
                              R"(["a" or "b"])",
                              R"j(["f("x", "y")", "z"])j",
                              R"(["5"", "6""])",
+                             R"(['O''Brien', 'Smith'])",
+                             R"({"a": "C:\Users\new\table"})",
+                             R"({"a": "\(x\) and \frac{a}{b}"})",
                              R"({"a": "map "}" closes"})",
                              R"({"a": "use k"], then e", "b": 1})",
                              R"({"a": "x" or "y"})"}) {

@@ -256,9 +256,45 @@ parse_failure holds_a_marker(const std::string& field, const std::string& name) 
 parse_failure goes_on_behind_its_end(const signature& s, const std::string& name) {
     const std::string
         field = s.outputs.front().name,
-        why = "behind its end the answer goes on with the marker " + quoted(name, 100) +
+        why = "behind its end the answer goes on with " + quoted(name, 100) +
               ", which is not yours to write, and with another answer; write one answer, and stop behind it";
     return {adapter_errc::bad_value, field, "field `" + field + "`: " + why, {{field, why}}};
+}
+
+// Whether a line begins a turn that is not the model's: a role, another example, an input, a template's token.
+bool begins_a_turn(const signature& s, std::string_view line) {
+    for (std::string_view token : {"<|", "<start_of_turn>", "[INST]", "[/INST]", "</s>", "<s>"})
+        if (line.find(token) != line.npos) return true;
+    const std::string lower = to_lower(line.substr(0, 100));
+    std::string_view text = lower;
+    text.remove_prefix(std::min(text.find_first_not_of(" \t#*->_`"), text.size()));
+    auto begins = [&](std::string_view word) {
+        if (!text.starts_with(word)) return false;
+        auto rest = text.substr(word.size());
+        rest.remove_prefix(std::min(rest.find_first_not_of(" \t*_0123456789"), rest.size()));
+        return rest.empty() || rest.starts_with(':') || rest.starts_with("\uff1a");
+    };
+    for (std::string_view word : {"user", "human", "customer", "q", "question", "example", "next example",
+                                  "next question", "input", "inputs", "\u7528\u6237", "\u95ee\u9898", "\u554f\u984c"})
+        if (begins(word)) return true;
+    return std::any_of(s.inputs.begin(), s.inputs.end(),
+                       [&](const signature_field& f) { return begins(to_lower(f.name)); });
+}
+
+// The line between two answers that begins such a turn; "": none does.
+std::string imagined_turn(const signature& s, std::string_view text) {
+    for (auto at = text.find("completed"); at != text.npos; at = text.find("completed", at + 1)) {
+        const auto end = text.find("]]", at), next = text.find("[[", end);
+        if (next == text.npos) break;
+        if (!trim(text.substr(0, at)).ends_with('#')) continue;  // no marker
+        auto between = text.substr(end + 2, next - end - 2);
+        while (!between.empty()) {
+            const auto line = trim(between.substr(0, between.find('\n')));
+            if (!line.empty() && begins_a_turn(s, line)) return cut(std::string{line}, 100);
+            between.remove_prefix(std::min(between.find('\n'), between.size() - 1) + 1);
+        }
+    }
+    return {};
 }
 
 // The output that acts; null: none does.
@@ -388,6 +424,9 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
         reader->close();
     }
     if (thinks_in) return thinks_within(thinks_in->name);
+    // Where an output has the name of the end, the last one without a text is the end.
+    if (!all.empty() && all.back().field && all.back().field->name == "completed" && all.back().text.empty())
+        all.pop_back();
     std::vector<const section*> found(s.outputs.size());
     const span counted = from_the_one_that_counts(s, all);
     for (const auto& one : counted) {
@@ -398,6 +437,8 @@ parsed_outputs parse_chat(const signature& s, std::string_view completion) {
         if (!known) known = &one;
     }
     const auto first_counted = static_cast<std::size_t>(counted.data() - all.data());
+    if (first_counted)
+        if (auto turn = imagined_turn(s, completion); !turn.empty()) return goes_on_behind_its_end(s, turn);
     if (auto wrong = others.empty() ? std::nullopt : wrong_with_strays(s, all, others, first_counted)) return *wrong;
     const auto* acts = first_counted ? what_acts(s) : nullptr;
     if (acts && calls_differ(span{all}.first(first_counted), found, s)) return holds_several_steps(*acts);

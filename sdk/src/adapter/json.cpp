@@ -328,7 +328,9 @@ void keep_digits(const signature& s, std::string_view answer, json::object& want
 
 parsed_outputs parse_json_object(const signature& s, std::string_view completion) {
     bool thinking = false;
-    const std::string answer = without_thinking(completion, thinking);
+    std::string answer = without_thinking(completion, thinking);
+    if (auto v = trim(answer).starts_with('"') ? parse_json(answer) : std::nullopt; v && v->is_string())
+        answer = std::string{std::string_view{v->get_string()}};  // encoded twice
     auto found = found_in(s, answer);
     if (!found) return thinking ? ended_thinking(found.error()) : found.error();
     for (const auto& name : found->repeated)  // "a.b" is a member of output `a`

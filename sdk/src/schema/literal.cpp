@@ -128,8 +128,9 @@ private:
     }
 
     json::value number() {
-        bool negative = false;
-        while (peek() == '+' || peek() == '-') negative ^= s_[i_++] == '-', space();
+        const bool negative = peek() == '-';
+        if (negative || peek() == '+')  // one; what two make is no literal
+            for (++i_; peek() == ' ' || peek() == '\t';) ++i_;
         std::size_t begin = i_;
         while (is_word(peek()) || peek() == '.' ||
                ((peek() == '+' || peek() == '-') && (s_[i_ - 1] == 'e' || s_[i_ - 1] == 'E') && i_ > begin))

@@ -116,8 +116,10 @@ std::optional<std::string> plain_number(std::string_view text) {
         }
         digits += text[i];
     }
-    if (digits.starts_with('+')) digits.erase(0, 1);
-    if (digits.empty() || digits.starts_with('+') || digits.size() > 400) return {};
+    const bool plus = digits.starts_with('+');
+    if (plus) digits.erase(0, 1);
+    if (digits.empty() || (plus && (digits.starts_with('+') || digits.starts_with('-'))) || digits.size() > 400)
+        return {};
     return digits;
 }
 

@@ -606,17 +606,19 @@ private:
         }
         done_.quotes = true;
         std::string out;
+        meant backslashes;
         for (i_ += 2; !next_is(three);) {
             if (at_end()) {
                 lost();  // the last one was escaped
                 return to_utf8(out);
             }
             if (peek() == '\\')
-                escape(out);
+                escape(out, backslashes);
             else
                 out += s_[i_++];
         }
         i_ += 3;
+        if (backslashes.as_escapes && backslashes.as_themselves) unclear();
         return to_utf8(out);
     }
 
@@ -694,11 +696,12 @@ private:
         bool inner = false;  // within a quotation whose marks are not escaped
         bool bare = false;   // marks that are not escaped are a part of the text
         bool escaped = false;
+        meant backslashes;
         while (!at_end()) {
             char c = peek();
             if (c == '\\') {
                 escaped = escaped || s_.substr(i_ + 1).starts_with(q.close);
-                escape(out);
+                escape(out, backslashes);
                 continue;
             }
             const bool other_close =
@@ -715,6 +718,9 @@ private:
                 }
                 const auto role = inner ? mark::closes : role_of_mark(q, out, i_ + size, where);
                 if (role == mark::ends) {
+                    if (backslashes.as_escapes && backslashes.as_themselves) unclear();
+                    // `['O''Brien']`: one item, by the rules of other languages
+                    if (where == place::item && !out.empty() && s_.substr(i_ + size).starts_with(q.close)) unclear();
                     if (lacks_its_comma(out, i_ + size, where)) unclear();
                     if (doubled && s_.substr(i_ + size, q.close.size()) != q.close) unclear();
                     if (where == place::key && holds_mark(out)) unclear();
@@ -790,10 +796,15 @@ private:
         return between.ends_with(',') && !(next < s_.size() && s_[next] == ':');
     }
 
-    void escape(std::string& out) {
+    // What the backslashes of a text stand for: `\(x\) and \frac` means no form feed.
+    struct meant {
+        bool as_escapes = false, as_themselves = false;
+    };
+    void escape(std::string& out, meant& all) {
         ++i_;
         if (at_end()) return;
         char c = s_[i_++];
+        all.as_escapes = all.as_escapes || std::string_view{"ntrbf"}.find(c) != std::string_view::npos;
         switch (c) {
             case 'n': out += '\n'; return;
             case 't': out += '\t'; return;
@@ -810,7 +821,7 @@ private:
                     return;
                 }
                 [[fallthrough]];
-            default: (out += '\\') += c; done_.quotes = true;
+            default: (out += '\\') += c; done_.quotes = all.as_themselves = true;
         }
     }
 
