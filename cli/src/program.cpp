@@ -106,8 +106,9 @@ CLI::Validator tag_name() {
                               for (char c : name)
                                   good = good && (letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_');
                               if (good && redact(name, secret{}) != name)
-                                  return std::string{"the tag holds what looks like a key, and would be shown wherever "
-                                                     "the version is; give another one. Nothing was stored"};
+                                  return std::string{
+                                      "the tag holds what looks like a key, and would be shown wherever "
+                                      "the version is; give another one. Nothing was stored"};
                               return good ? std::string{}
                                           : "\"" + visible(name) +
                                                 "\" cannot be a tag: it starts with a letter, goes on with letters, "

@@ -122,8 +122,7 @@ private:
                 }
                 response out = co_await answer(in);
                 // A body is not read: what follows it, or what another takes for one, is no request.
-                bool last =
-                    out.need_eof() || !in.keep_alive() || !head.is_done() || in.count("Transfer-Encoding") > 0;
+                bool last = out.need_eof() || !in.keep_alive() || !head.is_done() || in.count("Transfer-Encoding") > 0;
                 co_await bhttp::async_write(stream, out, asio::use_awaitable);
                 if (last) break;
             }

@@ -292,8 +292,7 @@ BOOST_FIXTURE_TEST_CASE(a_store_is_its_owners_only_however_its_path_is_written, 
         auto opened = journal_store::open_sqlite(store);
         opened->create({.program = "p", .id = "a"});
         ask_by(cache);
-        for (const char* end : {"", "-wal", "-shm"})
-            BOOST_TEST(mode(in + "/s" + number + end) == 0600u, store << end);
+        for (const char* end : {"", "-wal", "-shm"}) BOOST_TEST(mode(in + "/s" + number + end) == 0600u, store << end);
         BOOST_TEST(mode(in + "/c" + number) == 0600u, cache);
         opened.reset();
         BOOST_TEST(journal_store::open_sqlite(store, {.access = journal_access::read})->list().size() == 1u);

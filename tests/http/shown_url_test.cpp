@@ -79,8 +79,7 @@ BOOST_AUTO_TEST_CASE(targets_stand_before_the_parameters_of_a_base) {
 BOOST_AUTO_TEST_CASE(a_base_with_a_fragment_is_refused) {
     auto says = [](const http_error& e) {
         std::string told = e.what();
-        return e.code() == http_errc::bad_url && told.find("fragment") != told.npos &&
-               told.find("hidden") == told.npos;
+        return e.code() == http_errc::bad_url && told.find("fragment") != told.npos && told.find("hidden") == told.npos;
     };
     for (const char* base : {"http://h/v1#x", "http://h#", "http://h/v1?key=hidden-value#y", "http://h/#hidden"}) {
         BOOST_CHECK_EXCEPTION(http::url_below(base, "/chat"), http_error, says);

@@ -43,8 +43,8 @@ BOOST_AUTO_TEST_CASE(a_name_that_was_made_to_point_here_is_refused) {
                             "localhost:+80", "localhost:80:80", "localhost:-1", "127.0.0.1:80@attacker.example",
                             "[localhost]", "[localhost]:80", "[]", "[", ":80", "router.example:80.attacker.example"})
         BOOST_TEST(status(std::string{"Host: "} + bad + "\r\n") == 421, bad);
-    for (const char* good : {"localhost:8080", "localhost:65535", "[::1]", "127.0.0.1:1", "[::1]:8080",
-                             "Router.Example", "10.0.0.7:8080"})
+    for (const char* good :
+         {"localhost:8080", "localhost:65535", "[::1]", "127.0.0.1:1", "[::1]:8080", "Router.Example", "10.0.0.7:8080"})
         BOOST_TEST(status(std::string{"Host: "} + good + "\r\n") == 200, good);
 }
 

@@ -135,8 +135,9 @@ BOOST_AUTO_TEST_CASE(a_body_that_never_stops_coming_ends_with_408) {
     o.limits.body_time = 300ms;
     gated s{o};
     auto c = s.client();
-    c.send("POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
-           "900000\r\n\r\n");
+    c.send(
+        "POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+        "900000\r\n\r\n");
     std::atomic<bool> over = false;
     std::thread sends{[&] {
         for (std::string one = "x"; !over && c.try_send(one);) std::this_thread::sleep_for(1ms);

@@ -64,8 +64,8 @@ BOOST_AUTO_TEST_CASE(a_body_that_is_packed_or_no_utf_8_is_refused) {
     classifying s;
     auto c = s.client();
     auto ask = [&](const std::string& path, const std::string& headers, const std::string& body) {
-        c.send("POST " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\nContent-Length: " +
-               std::to_string(body.size()) + "\r\n\r\n" + body);
+        c.send("POST " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers +
+               "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
         return c.read().status;
     };
     const std::string json = "Content-Type: application/json";
@@ -91,8 +91,8 @@ BOOST_AUTO_TEST_CASE(a_number_that_no_double_holds_is_no_input) {
     s.server.start();
     auto c = s.client();
     BOOST_TEST(c.post("/sum", R"({"x": 1e308, "more": {"a": [-1e308]}})").status == 200);
-    for (const char* body : {R"({"x": 1e999, "more": {}})", R"({"x": -1e999, "more": {}})",
-                             R"({"x": 1, "more": {"a": [0, 1e999]}})"})
+    for (const char* body :
+         {R"({"x": 1e999, "more": {}})", R"({"x": -1e999, "more": {}})", R"({"x": 1, "more": {"a": [0, 1e999]}})"})
         BOOST_TEST(c.post("/sum", body).status == 422, body);
     json::object said{{"role", "user"}, {"content", R"({"x": 1e999, "more": {}})"}};
     json::object asked{{"model", "sum"}, {"messages", json::array{said}}};

@@ -46,8 +46,8 @@ cache_file::cache_file(const cache_options& options) : options_{options} {
     try {
         options_.file = detail::sqlite_path(options_.file);
     } catch (const detail::database_error& e) {
-        throw lm_error{lm_errc::unavailable, "the cache \"" + options_.file + "\" cannot be used: " + e.what() +
-                                                 "; choose another file"};
+        throw lm_error{lm_errc::unavailable,
+                       "the cache \"" + options_.file + "\" cannot be used: " + e.what() + "; choose another file"};
     }
     open();
 }

@@ -3,6 +3,7 @@
 #include "../base/text.hpp"
 #include "comment.hpp"
 #include "held_number.hpp"
+#include "quotation_marks.hpp"
 #include "repeated.hpp"
 #include "unambiguous.hpp"
 #include "unicode.hpp"
@@ -18,17 +19,6 @@ namespace {
 
 // How far the parser looks ahead to tell whether a quote ends a text. A constant, so that repair stays linear.
 constexpr std::size_t max_lookahead = 256;
-
-// A quotation mark at the head of `s`: its bytes and the mark that closes it. Typographic quotes count too.
-struct quote {
-    std::string_view open, close;
-};
-std::optional<quote> quote_at(std::string_view s) {
-    static constexpr quote all[]{{"\"", "\""}, {"'", "'"}, {"`", "`"}, {"\u201c", "\u201d"}, {"\u2018", "\u2019"}};
-    for (const auto& q : all)
-        if (s.starts_with(q.open)) return q;
-    return {};
-}
 
 bool same_shape(const json::value& a, const json::value& b) {
     if (a.is_array() && b.is_array()) return a.get_array().size() == b.get_array().size();
@@ -643,25 +633,6 @@ private:
         if (!is_part_of_word(before) && before != ',' && before != ':' && stands_before) return mark::opens;
         return q.open == "'" && before == 's' ? mark::part : mark::unclear;  // `the dogs' bowl`
     }
-    static bool is_part_of_word(char c) { return is_word(c) || static_cast<unsigned char>(c) >= 0x80; }
-    // Signs beyond ASCII that are no letters: general and full-width punctuation.
-    static bool is_sign(std::string_view text) {
-        for (std::string_view lead : {"\xe2\x80", "\xe3\x80", "\xef\xbc", "\xef\xbd"})
-            if (text.starts_with(lead)) return true;
-        return false;
-    }
-
-    // Quotation marks in a text that are not its own; an apostrophe is none.
-    static bool holds_mark(std::string_view text) {
-        for (std::string_view sign : {"\"", "`", "\u201c", "\u201d"})
-            if (text.find(sign) != text.npos) return true;
-        return false;
-    }
-    static bool begins_with_mark(std::string_view text) {
-        for (std::string_view sign : {"\"", "\u201c", "\u201d"})
-            if (text.starts_with(sign)) return true;
-        return false;
-    }
     // Whether the end of a text is doubtful for what follows it without a comma.
     bool lacks_its_comma(std::string_view text, std::size_t end, place where) const {
         const auto rest = s_.substr(after_space(end));
@@ -675,12 +646,6 @@ private:
             if (text.ends_with(sign)) return true;
         return false;
     }
-    // Whether a quotation in typographic marks is open at the end of a text.
-    static bool quotes_within(std::string_view text) {
-        const auto open = text.rfind("\u201c");
-        return open != text.npos && text.find("\u201d", open) == text.npos;
-    }
-
     std::string quoted(place where) {
         quote q = *quote_at(s_.substr(i_));
         i_ += q.open.size();

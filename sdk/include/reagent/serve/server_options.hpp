@@ -59,8 +59,8 @@ struct server_limits {
     kept_runs_limits stored{};
 };
 
-/// A line of the access log. Holds no key, no query, no body: one of the server's keys that a request has in its path is
-/// replaced by "(secret)".
+/// A line of the access log. Holds no key, no query, no body: one of the server's keys that a request has in its path
+/// is replaced by "(secret)".
 struct access_record {
     /// `path` is as it came, with its escapes: printable ASCII without a blank.
 

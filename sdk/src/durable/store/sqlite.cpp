@@ -202,9 +202,8 @@ private:
             if (!may_be_written(path)) return read_only(path);
         for (const char* end : {"-wal", "-shm"})
             if (!may_be_written(file_ + end))
-                return read_only(file_ + end) +
-                       "; or have whoever opened the file close it, and remove " + file_ + "-wal and " + file_ +
-                       "-shm when nobody has it open and the first of them is empty";
+                return read_only(file_ + end) + "; or have whoever opened the file close it, and remove " + file_ +
+                       "-wal and " + file_ + "-shm when nobody has it open and the first of them is empty";
         return {};
     }
 

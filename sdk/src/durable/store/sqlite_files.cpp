@@ -112,13 +112,13 @@ std::string sqlite_path(const std::string& file) {
 }
 
 std::int64_t file_bytes(const std::string& path) {
-    struct stat s {};
+    struct stat s{};
     return ::stat(path.c_str(), &s) == 0 ? s.st_size : -1;
 }
 
 void check_sqlite_file(const std::string& file, journal_access access) {
     if (file.empty() || file == ":memory:") return;
-    struct stat s {};
+    struct stat s{};
     const bool makes = access == journal_access::create;
     if (::stat(file.c_str(), &s) != 0) {
         if (makes) return;
@@ -147,7 +147,7 @@ void check_sqlite_file(const std::string& file, journal_access access) {
 }
 
 void sqlite_files::watch(const std::string& path) {
-    struct stat s {};
+    struct stat s{};
     if (::stat(path.c_str(), &s) != 0) return;
     all_.push_back({path, s.st_dev, s.st_ino, s.st_size});
 }
@@ -188,7 +188,7 @@ void sqlite_files::check_index() {
 void sqlite_files::check(sqlite3* db) {
     bool shrunk = false;
     for (const auto& f : all_) {
-        struct stat s {};
+        struct stat s{};
         if (::stat(f.path.c_str(), &s) != 0) throw lost(f, "deleted or moved away");
         if (s.st_dev != f.device || s.st_ino != f.inode) throw lost(f, "replaced by another one");
         shrunk = shrunk || s.st_size < f.bytes;
