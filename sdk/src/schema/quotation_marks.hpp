@@ -18,7 +18,6 @@ inline std::optional<quote> quote_at(std::string_view s) {
     return {};
 }
 
-
 inline bool is_part_of_word(char c) { return is_word(c) || static_cast<unsigned char>(c) >= 0x80; }
 // Signs beyond ASCII that are no letters: general and full-width punctuation.
 inline bool is_sign(std::string_view text) {
