@@ -286,7 +286,7 @@ BOOST_FIXTURE_TEST_CASE(a_store_is_its_owners_only_however_its_path_is_written, 
             "question"_f = "What is 6 * 7?");
     };
     int n = 0;
-    for (const std::string& before : {"/none/../", "/./", "//", "/none/./../"}) {
+    for (const std::string before : {"/none/../", "/./", "//", "/none/./../"}) {
         const std::string number = std::to_string(++n), store = in + before + "s" + number,
                           cache = in + before + "c" + number;
         auto opened = journal_store::open_sqlite(store);
