@@ -1,6 +1,7 @@
 // What this machine can isolate, and a command in a sandbox.
 #include "subject.hpp"
 
+#include <reagent/run/consent.hpp>
 #include <reagent/sandbox/machine.hpp>
 #include <reagent/schema/render.hpp>
 
@@ -86,10 +87,22 @@ std::string input_until(std::chrono::steady_clock::time_point until) {
     }
 }
 
+// `..` is taken out of a path as the system reads it, or not at all: behind a link it names another folder.
+std::string place_of(const std::string& path) {
+    namespace fs = std::filesystem;
+    const auto given = fs::absolute(path), place = given.lexically_normal();
+    std::error_code ec;
+    const bool climbs = std::find(given.begin(), given.end(), "..") != given.end();
+    if (climbs && !fs::equivalent(given, place, ec))
+        throw misuse{"--readable: the `..` of \"" + visible_name(path) +
+                     "\" stands behind a link, or behind what is not there; name the place itself"};
+    return place.string();
+}
+
 sandbox::command command_of(const run_options_of_sandbox& o) {
     sandbox::command c{.argv = o.argv, .readable = o.readable};
     c.argv.front() = program_of(c.argv.front());
-    for (auto& path : c.readable) path = std::filesystem::absolute(path).lexically_normal().string();
+    for (auto& path : c.readable) path = place_of(path);
     c.without = layers_of(o.without);
     if (!o.may_lack.empty()) c.may_lack = layers_of(o.may_lack);
     for (const auto& e : o.environment) {

@@ -33,7 +33,7 @@ bool read_right(const std::string& word, api_key& k) {
     if (word == "decides") return k.decides = true;
     char* end = nullptr;
     k.per_minute = std::strtod(word.c_str(), &end);
-    return *end == '\0' && k.per_minute >= 0 && std::isfinite(k.per_minute);
+    return *end == '\0' && k.per_minute > 0 && std::isfinite(k.per_minute);
 }
 
 // A line each; what begins with # is none.

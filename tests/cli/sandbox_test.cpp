@@ -6,6 +6,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <sys/stat.h>
+#include <filesystem>
+#include <fstream>
 
 using namespace reagent::test;
 namespace json = boost::json;
@@ -26,6 +28,27 @@ BOOST_AUTO_TEST_CASE(a_command_runs_in_isolation) {
     BOOST_TEST(
         reagent_cli("sandbox run -- no-such-program", true).out.find("there is no program \"no-such-program\"") !=
         std::string::npos);
+}
+
+// As the system reads it: `..` behind a link is the folder above where the link leads.
+BOOST_AUTO_TEST_CASE(a_place_that_is_named_by_way_of_a_link_is_not_guessed) {
+    namespace fs = std::filesystem;
+    folder files;
+    fs::permissions(files.path, fs::perms{0755});  // a host that is root reads what everybody may
+    fs::create_directories(files.path / "real/deep");
+    fs::create_directories(files.path / "here/down");
+    fs::create_directory_symlink("../real/deep", files.path / "here/link");
+    std::ofstream(files.path / "real/f") << "real\n";
+    std::ofstream(files.path / "here/f") << "here\n";
+    const std::string in = files.path.string(), cat = " -- sh -c 'cat " + in + "/here/f " + in + "/real/f'";
+    for (const char* through : {"/here/link/../f", "/here/none/../f"}) {
+        auto r = reagent_cli("sandbox run --readable " + in + through + cat, true);
+        BOOST_TEST(r.code == 2);
+        BOOST_TEST(r.out.find("stands behind a link") != r.out.npos, r.out);
+    }
+    auto r = reagent_cli("sandbox run --readable " + in + "/here/down/../f" + cat);
+    BOOST_TEST(r.out.find("here\n") != r.out.npos, r.out);
+    BOOST_TEST(r.out.find("real\n") == r.out.npos, r.out);
 }
 
 BOOST_AUTO_TEST_CASE(input_that_does_not_end_holds_nothing_up) {

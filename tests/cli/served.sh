@@ -14,6 +14,9 @@ grep -q "no key is wanted" "$work/err" || fail "the reason is not told: $(cat "$
 echo "# nobody" >"$work/keys"
 [ "$(code "$reagent" serve "${signature[@]}" --keys "$work/keys" --port 0)" = 2 ] || fail "a file without keys is taken"
 
+echo "shop shop-key-0123456789 0" >"$work/keys"  # not: without a limit
+[ "$(code "$reagent" serve "${signature[@]}" --keys "$work/keys" --port 0)" = 2 ] || fail "a rate of 0 is taken"
+
 echo "shop shop-key-0123456789 600" >"$work/keys"
 "$reagent" serve "${signature[@]}" --path /ask --port 0 --keys "$work/keys" >"$work/url" 2>"$work/log" &
 pid=$!
